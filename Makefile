@@ -124,7 +124,7 @@ mutants: $(VENV)/.dev ## Make one-line mistakes in copies of the code; the tests
 
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
-lock: ## Write requirements/*.txt anew from pyproject.toml; ARGS="--upgrade" for newer versions
+lock: ## Write requirements/*.txt from pyproject.toml; ARGS="--upgrade" for newer versions
 	@uv --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 2; }
 	$(COMPILE) $(ARGS) --extra service --extra zones -o requirements/service.txt
 	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev -c requirements/service.txt -o requirements/dev.txt

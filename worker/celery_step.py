@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import structlog
@@ -22,7 +21,6 @@ from worker.engine.plans import LONGEST_LOOK_UP
 
 log = structlog.get_logger("jurat.worker")
 
-MakeEngine = Callable[[int, set[str] | None, str], Engine]
 
 FIRST_PLAN = 1.0
 """Seconds that a start waits for the first plan. It goes on without one: the database may come later."""

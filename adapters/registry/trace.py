@@ -1,4 +1,4 @@
-"""Reports the steps of a lookup to whoever follows it."""
+"""Reports the steps of a lookup, as they happen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Breaks the source, and submits checks that kill whoever looks them up."""
+"""Breaks the source, and submits checks that kill the worker that looks them up."""
 
 from __future__ import annotations
 

@@ -144,5 +144,5 @@ def test_more_may_come_with_the_indexes_there(connection: psycopg.Connection[Any
 
 
 def test_the_guards_refuse_what_they_always_refuse(connection: psycopg.Connection[Any]) -> None:
-    with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="can not be changed"):
+    with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="cannot be changed"):
         connection.execute("UPDATE jurat_verdicts SET outcome = 'accepted'")

@@ -96,7 +96,7 @@ def test_a_participant_can_be_erased_from_a_check(database: Any) -> None:
 def test_the_refusal_says_what_to_do_instead(database: Any) -> None:
     said = attempt(database, "UPDATE jurat_verdicts SET outcome = 'accepted'")
     assert "jurat: " in said
-    assert "a verdict can not be changed; add a revision" in said
+    assert "a verdict cannot be changed; add a revision" in said
 
 
 def test_a_role_with_all_rights_to_the_rows_can_not_switch_this_off(on_postgresql: psycopg.Connection) -> None:
@@ -155,6 +155,6 @@ def test_an_answer_is_erased_and_never_comes_back(database: Any) -> None:
     database.execute("UPDATE jurat_checks SET answer = answer, state = 'leased'")
     database.execute(f"UPDATE jurat_checks SET answer = NULL, state = 'settled' WHERE id = '{CHECK}'")
     said = attempt(database, f"UPDATE jurat_checks SET answer = 'other' WHERE id = '{CHECK}'")
-    assert "a confirmed answer can not be changed" in said
+    assert "a confirmed answer cannot be changed" in said
     erased = database.execute("SELECT answer IS NULL FROM jurat_checks ORDER BY id").fetchall()
     assert [bool(row[0]) for row in erased] == [True, False]

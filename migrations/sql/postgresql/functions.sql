@@ -218,7 +218,7 @@ BEGIN
     END IF;
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'JU003',
-    MESSAGE = format('jurat: an answer to %s/%s is confirmed already (check %s) and can not be changed',
+    MESSAGE = format('jurat: an answer to %s/%s is confirmed already (check %s) and cannot be changed',
                      left(jurat_submit.consultation, 80), left(jurat_submit.question, 80), standing),
     DETAIL = standing::text,
     HINT = 'Show its result instead: jurat_results has it by check_id, and DETAIL is the id.';
@@ -1053,7 +1053,7 @@ BEGIN
   LEFT JOIN jurat_consultations c ON c.name = p.name
   WHERE c.name IS NULL OR coalesce(c.answered_revision, 0) >= c.revision;
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % can not be laid in: no platform waits for it', word
+    RAISE EXCEPTION 'jurat: % cannot be laid in: no platform waits for it', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   SELECT min(p.name) INTO word
@@ -1061,7 +1061,7 @@ BEGIN
   JOIN jurat_consultations c ON c.name = p.name
   WHERE c.applied_document IS NULL AND jsonb_exists(last.document -> 'consultations', p.name);
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % can not be laid in: it is the administrators'' own', word
+    RAISE EXCEPTION 'jurat: % cannot be laid in: it is the administrators'' own', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   SELECT min(p.name) INTO word
@@ -1069,7 +1069,7 @@ BEGIN
   JOIN jurat_consultations c ON c.name = p.name
   WHERE (jsonb_typeof(p.part) IS NOT DISTINCT FROM 'object') = (c.document IS NULL);
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % can not be laid in: the platform asked for something else', word
+    RAISE EXCEPTION 'jurat: % cannot be laid in: the platform asked for something else', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   SELECT min(p.name) INTO word
@@ -1079,7 +1079,7 @@ BEGIN
   ) IS DISTINCT FROM (
     SELECT array_agg(o.key ORDER BY o.key COLLATE "C") FROM jsonb_array_elements_text(p.questions) AS o (key));
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % can not be laid in: the order of its questions is not theirs', word
+    RAISE EXCEPTION 'jurat: % cannot be laid in: the order of its questions is not theirs', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   SELECT min(p.name) INTO word
@@ -1090,7 +1090,7 @@ BEGIN
     SELECT FROM jsonb_object_keys(coalesce(q.said -> 'with', '{}')) AS o (key)
     WHERE NOT jsonb_exists(k.open, o.key)));
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % can not be laid in: administrators leave no such criterion open', word
+    RAISE EXCEPTION 'jurat: % cannot be laid in: administrators leave no such criterion open', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
 
@@ -1137,7 +1137,7 @@ BEGIN
      OR NOT coalesce(jsonb_exists(last.consultations -> r.consultation -> 'questions', r.question), false)
      OR r.config_version NOT BETWEEN 1 AND last.version OR r.deadline_s NOT BETWEEN 1 AND 5184000 OR r.valid_s <= 0;
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % can not be laid in: the newest version brought no such question', word
+    RAISE EXCEPTION 'jurat: % cannot be laid in: the newest version brought no such question', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   WITH part AS MATERIALIZED (

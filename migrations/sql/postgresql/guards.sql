@@ -217,13 +217,13 @@ FOR EACH ROW EXECUTE FUNCTION jurat_show_submitted();
 -- An answer can only be erased, which happens in the transaction that settles the check.
 CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks FOR EACH ROW
 WHEN (NEW.answer IS NOT NULL AND NEW.answer IS DISTINCT FROM OLD.answer)
-EXECUTE FUNCTION jurat_refuse_change('a confirmed answer can not be changed');
+EXECUTE FUNCTION jurat_refuse_change('a confirmed answer cannot be changed');
 
 CREATE TRIGGER jurat_checks_named BEFORE UPDATE OF id, consultation, participant, question, round ON jurat_checks
 FOR EACH ROW
 WHEN (NEW.id <> OLD.id OR NEW.consultation <> OLD.consultation OR NEW.question <> OLD.question
   OR NEW.round <> OLD.round)
-EXECUTE FUNCTION jurat_refuse_change('whose answer to which question a check is can not be changed');
+EXECUTE FUNCTION jurat_refuse_change('whose answer to which question a check is cannot be changed');
 
 -- A participant's id can become the id of an erased participant, or the target of a transfer that waits. A temporary
 -- table is no proof of a transfer, so this function has a search path of its own.
@@ -235,7 +235,7 @@ BEGIN
     RETURN NEW;
   END IF;
   RAISE EXCEPTION 'jurat: % on % is refused: %', TG_OP, TG_TABLE_NAME,
-    'whose answer to which question a check is can not be changed'
+    'whose answer to which question a check is cannot be changed'
     USING ERRCODE = 'integrity_constraint_violation';
 END $$;
 
@@ -245,7 +245,7 @@ EXECUTE FUNCTION jurat_refuse_renaming();
 
 CREATE TRIGGER jurat_checks_kept BEFORE DELETE ON jurat_checks FOR EACH ROW
 WHEN (OLD.state <> 'settled')
-EXECUTE FUNCTION jurat_refuse_change('a check on its way can not be deleted');
+EXECUTE FUNCTION jurat_refuse_change('a check on its way cannot be deleted');
 
 ALTER TABLE jurat_checks
   ENABLE ALWAYS TRIGGER jurat_checks_timed,
@@ -261,14 +261,14 @@ ALTER TABLE jurat_checks
 -- ------------------------------------------------------------------------------------------------------------ Verdicts
 
 CREATE TRIGGER jurat_verdicts_kept BEFORE UPDATE ON jurat_verdicts
-FOR EACH ROW EXECUTE FUNCTION jurat_refuse_change('a verdict can not be changed; add a revision');
+FOR EACH ROW EXECUTE FUNCTION jurat_refuse_change('a verdict cannot be changed; add a revision');
 
 CREATE TRIGGER jurat_verdicts_retained BEFORE DELETE ON jurat_verdicts FOR EACH ROW
 WHEN (OLD.retain_until IS NULL OR OLD.retain_until > statement_timestamp())
-EXECUTE FUNCTION jurat_refuse_change('a verdict can not be deleted before its retain_until');
+EXECUTE FUNCTION jurat_refuse_change('a verdict cannot be deleted before its retain_until');
 
 CREATE TRIGGER jurat_verdicts_not_emptied BEFORE TRUNCATE ON jurat_verdicts
-EXECUTE FUNCTION jurat_refuse_change('verdicts can not be deleted');
+EXECUTE FUNCTION jurat_refuse_change('verdicts cannot be deleted');
 
 ALTER TABLE jurat_verdicts
   ENABLE ALWAYS TRIGGER jurat_verdicts_kept,
@@ -550,10 +550,10 @@ EXECUTE FUNCTION jurat_keep_asked();
 
 CREATE TRIGGER jurat_requests_kept BEFORE DELETE ON jurat_requests FOR EACH ROW
 WHEN (OLD.applied_at IS NULL)
-EXECUTE FUNCTION jurat_refuse_change('a request that waits can not be deleted');
+EXECUTE FUNCTION jurat_refuse_change('a request that waits cannot be deleted');
 
 CREATE TRIGGER jurat_requests_not_emptied BEFORE TRUNCATE ON jurat_requests
-EXECUTE FUNCTION jurat_refuse_change('a request that waits can not be deleted');
+EXECUTE FUNCTION jurat_refuse_change('a request that waits cannot be deleted');
 
 ALTER TABLE jurat_requests
   ENABLE ALWAYS TRIGGER jurat_requests_allowed,
@@ -574,7 +574,7 @@ CREATE TRIGGER jurat_audit_kept BEFORE UPDATE OR DELETE ON jurat_audit
 FOR EACH ROW EXECUTE FUNCTION jurat_refuse_change('an audit row stays as it is');
 
 CREATE TRIGGER jurat_audit_not_emptied BEFORE TRUNCATE ON jurat_audit
-EXECUTE FUNCTION jurat_refuse_change('audit rows can not be deleted');
+EXECUTE FUNCTION jurat_refuse_change('audit rows cannot be deleted');
 
 ALTER TABLE jurat_audit
   ENABLE ALWAYS TRIGGER jurat_audit_kept,

@@ -193,7 +193,7 @@ END;
 CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks
 WHEN NEW.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: a confirmed answer can not be changed');
+  SELECT RAISE(ABORT, 'jurat: a confirmed answer cannot be changed');
 END;
 
 -- A participant's id can become the id of an erased participant, or the target of a transfer that waits.
@@ -205,7 +205,7 @@ WHEN NEW.id IS NOT OLD.id OR NEW.consultation IS NOT OLD.consultation OR NEW.que
     WHERE t.kind = 'transfer' AND t.applied_at IS NULL AND t.consultation = NEW.consultation
       AND t.participant = OLD.participant AND t.target = NEW.participant)))
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: whose answer to which question a check is can not be changed');
+  SELECT RAISE(ABORT, 'jurat: whose answer to which question a check is cannot be changed');
 END;
 
 CREATE TRIGGER jurat_checks_candidates_sized BEFORE UPDATE OF candidates ON jurat_checks
@@ -217,7 +217,7 @@ END;
 CREATE TRIGGER jurat_checks_kept BEFORE DELETE ON jurat_checks
 WHEN OLD.state <> 'settled' OR EXISTS (SELECT 1 FROM jurat_verdicts WHERE check_id = OLD.id)
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: a check on its way, or with a verdict, can not be deleted');
+  SELECT RAISE(ABORT, 'jurat: a check on its way, or with a verdict, cannot be deleted');
 END;
 
 
@@ -225,7 +225,7 @@ END;
 
 CREATE TRIGGER jurat_verdicts_added BEFORE INSERT ON jurat_verdicts
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: a verdict can not be replaced; add a revision')
+  SELECT RAISE(ABORT, 'jurat: a verdict cannot be replaced; add a revision')
     WHERE EXISTS (SELECT 1 FROM jurat_verdicts WHERE check_id = NEW.check_id AND revision = NEW.revision);
   SELECT RAISE(ABORT, 'jurat: a verdict needs its check')
     WHERE NOT EXISTS (SELECT 1 FROM jurat_checks WHERE id = NEW.check_id);
@@ -233,13 +233,13 @@ END;
 
 CREATE TRIGGER jurat_verdicts_kept BEFORE UPDATE ON jurat_verdicts
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: a verdict can not be changed; add a revision');
+  SELECT RAISE(ABORT, 'jurat: a verdict cannot be changed; add a revision');
 END;
 
 CREATE TRIGGER jurat_verdicts_retained BEFORE DELETE ON jurat_verdicts
 WHEN OLD.retain_until IS NULL OR OLD.retain_until > strftime('%Y-%m-%d %H:%M:%f', 'now')
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: a verdict can not be deleted before its retain_until');
+  SELECT RAISE(ABORT, 'jurat: a verdict cannot be deleted before its retain_until');
 END;
 
 
@@ -515,7 +515,7 @@ END;
 CREATE TRIGGER jurat_requests_kept BEFORE DELETE ON jurat_requests
 WHEN OLD.applied_at IS NULL
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: a request that waits can not be deleted');
+  SELECT RAISE(ABORT, 'jurat: a request that waits cannot be deleted');
 END;
 
 
@@ -524,15 +524,15 @@ END;
 CREATE TRIGGER jurat_audit_added BEFORE INSERT ON jurat_audit
 WHEN EXISTS (SELECT 1 FROM jurat_audit WHERE id = NEW.id)
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: an audit row can not be replaced');
+  SELECT RAISE(ABORT, 'jurat: an audit row cannot be replaced');
 END;
 
 CREATE TRIGGER jurat_audit_kept BEFORE UPDATE ON jurat_audit
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: an audit row can not be changed');
+  SELECT RAISE(ABORT, 'jurat: an audit row cannot be changed');
 END;
 
 CREATE TRIGGER jurat_audit_retained BEFORE DELETE ON jurat_audit
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: an audit row can not be deleted');
+  SELECT RAISE(ABORT, 'jurat: an audit row cannot be deleted');
 END;

@@ -298,7 +298,7 @@ def test_what_was_asked_later_about_the_former_id_does_not_follow_its_answers(de
 def test_only_a_transfer_that_waits_lets_a_check_be_renamed(desk: Desk, requests: Requests) -> None:
     refused(desk)
     requests.do(asking(RequestKind.TRANSFER, target="p-2"))
-    with pytest.raises(Exception, match="whose answer to which question a check is can not be changed"):
+    with pytest.raises(Exception, match="whose answer to which question a check is cannot be changed"):
         desk.sql("UPDATE jurat_checks SET participant = 'p-1'")
 
 
