@@ -21,7 +21,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo platform test test-all test-examples test-browser pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-people bench-polling bench-register bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
+.PHONY: help demo platform test test-all test-examples test-browser pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,7 +63,7 @@ format: $(VENV)/.dev ## Mend what ruff can mend
 wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
 	$(PY) -m hatchling build -t wheel -d dist
 
-bench-addresses: $(VENV)/.dev ## Ask a real geocoder 10,000 real addresses, minutes; SOURCE=address-file|register ARGS="--direct"
+bench-addresses: $(VENV)/.dev ## Ask a real geocoder 10,000 real addresses, minutes; SOURCE=address-file|dataset ARGS="--direct"
 	@PYTHONPATH=. $(PY) -m bench.real_addresses $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
 
 bench-browser: $(VENV)/.browser ## Time the way from Confirm to the word in Chromium, two minutes; CONFIRMATIONS=100
@@ -78,14 +78,14 @@ bench-towns: $(VENV)/.dev ## Ask the rule about invented towns in five languages
 bench-names: $(VENV)/.dev ## Compare names of invented strangers, and names in two spellings, 5 minutes; ARGS="--first 100 --show"
 	@PYTHONPATH=. $(PY) -m bench.registry_names $(ARGS)
 
-bench-register: $(VENV)/.dev ## Import an address base into the database and look addresses up in it
-	@PYTHONPATH=. $(PY) -m bench.address_register $(ARGS)
+bench-datasets: $(VENV)/.dev ## Import an address base into the database and look addresses up in it
+	@PYTHONPATH=. $(PY) -m bench.address_dataset $(ARGS)
 
 bench-registries: $(VENV)/.dev ## Play every preset in every bad mood and on real answers, and time it: a minute
 	@PYTHONPATH=. $(PY) -m bench.registries $(ARGS)
 
-bench-people: $(VENV)/.dev ## Import a list of people into PostgreSQL and SQLite and look people up in it
-	@PYTHONPATH=. $(PY) -m bench.people_register $(ARGS)
+bench-rosters: $(VENV)/.dev ## Import a roster into PostgreSQL and SQLite and look people up in it
+	@PYTHONPATH=. $(PY) -m bench.roster $(ARGS)
 
 bench-zones: $(VENV)/.dev ## Load 1,000 zones of 10,000 vertices and ask which of them hold a point
 	@PYTHONPATH=. $(PY) -m bench.zone_speed $(ARGS)

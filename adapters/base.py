@@ -1,7 +1,7 @@
 """What every source is, and the two ways in which a lookup can end.
 
 "No" is a value and "no answer" is an error. A source that was asked and answered returns a `Finding`, `Places` or
-`NeedsPerson`. A source that gave no answer raises a `SourceError`, whose class says what to do next. The split is
+`NeedsReview`. A source that gave no answer raises a `SourceError`, whose class says what to do next. The split is
 boulder's (letsencrypt/boulder, va/va.go): a failed validation is a result with its records, an error is our trouble.
 """
 
@@ -124,13 +124,13 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class NeedsPerson:
+class NeedsReview:
     """No source can decide this answer: a person looks at it (sources of type `manual`)."""
 
     evidence: Evidence = field(default_factory=dict)
 
 
-Found = Finding | Places | NeedsPerson
+Found = Finding | Places | NeedsReview
 """What a look-up returns when the source was asked and answered."""
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         UsCensusSource,
     )
     from config.networks import IPNetwork
-    from config.registry import RegisterFileSource, RegistrySource
+    from config.registry import RegistrySource, RosterSource
     from config.secrets import SecretReference
     from config.sources import CodesSource, SourceModel
 
@@ -47,7 +47,7 @@ class SourceContext:
     """What a process offers its sources. `loopback_http` lets plain HTTP do to this machine (environment: test).
 
     `name` is that of the source that is made. `private_networks` are those that the operator lets sources and proxies
-    be in, beside the public internet. `registers` are the address bases in the database, `people` its lists of people,
+    be in, beside the public internet. `datasets` are the address bases in the database, `rosters` its rosters,
     `another` pays for a request beyond those that a look-up has paid; None where a process has no such thing.
     """
 
@@ -55,8 +55,8 @@ class SourceContext:
     fingerprints: Fingerprints | None
     secret: Callable[[SecretReference], str]
     loopback_http: bool = False
-    registers: AddressStore | None = None
-    people: RosterStore | None = None
+    datasets: AddressStore | None = None
+    rosters: RosterStore | None = None
     another: Another | None = None
     private_networks: tuple[IPNetwork, ...] = ()
     name: str = ""
@@ -128,11 +128,11 @@ def _address_file(model: AddressFileSource, context: SourceContext) -> Source:
         from adapters.address.base.file import AddressFile
 
         return AddressFile(Path(model.path), model.language)
-    if model.register_name is None or context.registers is None:
-        raise SourceUnusable("the register of an address-file source needs a database, and there is none here")
-    from adapters.address.base.database import AddressRegister
+    if model.dataset_name is None or context.datasets is None:
+        raise SourceUnusable("the dataset of an address-file source needs a database, and there is none here")
+    from adapters.address.base.database import AddressDataset
 
-    return AddressRegister(model.register_name, context.registers, model.language)
+    return AddressDataset(model.dataset_name, context.datasets, model.language)
 
 
 _BRING_BACK = (
@@ -156,14 +156,14 @@ def _registry(model: RegistrySource, context: SourceContext) -> Source:
     )
 
 
-def _register_file(model: RegisterFileSource, context: SourceContext) -> Source:
-    from adapters.registry.roster import RegisterFileAdapter
+def _roster(model: RosterSource, context: SourceContext) -> Source:
+    from adapters.registry.roster import RosterAdapter
 
     if context.fingerprints is None:
-        raise LacksKeys(f"a list of people needs JURAT_HASH_KEYS; {_BRING_BACK}")
-    if context.people is None:
-        raise SourceUnusable("a list of people needs a database, and there is none here")
-    return RegisterFileAdapter(model, context.people, context.fingerprints, name=context.name)
+        raise LacksKeys(f"a roster needs JURAT_HASH_KEYS; {_BRING_BACK}")
+    if context.rosters is None:
+        raise SourceUnusable("a roster needs a database, and there is none here")
+    return RosterAdapter(model, context.rosters, context.fingerprints, name=context.name)
 
 
 def _codes(model: CodesSource, context: SourceContext) -> Source:
@@ -194,7 +194,7 @@ CATALOGUE: Mapping[str, Callable[[Any, SourceContext], Source]] = {
     "us-census": _us_census,
     "address-file": _address_file,
     "registry": _registry,
-    "register-file": _register_file,
+    "roster": _roster,
     "codes": _codes,
     "manual": _manual,
     "simulated": _simulated,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.base import Found, NeedsPerson, Query
+from adapters.base import Found, NeedsReview, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Manual:
 
     def look_up(self, query: Query) -> Found:
         """That a person is needed. Asks nobody, and never fails."""
-        return NeedsPerson()
+        return NeedsReview()
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -28,7 +28,7 @@ from adapters.base import (
     Finding,
     Found,
     InMaintenance,
-    NeedsPerson,
+    NeedsReview,
     Query,
     SourceError,
     Throttled,
@@ -69,7 +69,7 @@ class Simulated:
             return _finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
         plain, outcome, reason, seconds, unit, trouble, times = word.groups()
         if plain == "review":
-            return NeedsPerson({"simulated": True})
+            return NeedsReview({"simulated": True})
         if outcome is not None:
             return _decided(outcome, reason)
         if seconds is not None:

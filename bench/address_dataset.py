@@ -1,11 +1,11 @@
-"""Times imports of address bases of three sizes into PostgreSQL, and lookups in them: `make bench-register`.
+"""Times imports of address bases of three sizes into PostgreSQL, and lookups in them: `make bench-datasets`.
 
-    python -m bench.address_register [--rows 1000000] [--look-ups 2000] [--seed 1] [--write-docs]
+    python -m bench.address_dataset [--rows 1000000] [--look-ups 2000] [--seed 1] [--write-docs]
 
 The addresses are 42,485 real ones of Paris. The larger bases are the same rows again and again, each time in invented
 towns with postcodes of their own, and with an invented word in each street's name, for real towns add names and words.
-The import is `bin/jurat registers import` in a process of its own, whose memory is what Linux calls its high-water mark
-(VmHWM); the look-ups are those of a worker's source.
+The import is `bin/jurat datasets import-addresses` in a process of its own, whose memory is what Linux calls its
+high-water mark (VmHWM); the lookups are those of a worker's source.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from tests.rigs.servers import PostgreSQL
 from worker.plan_builder import make_plan
 
 DATA = ROOT.parent / "shared" / "data" / "ban-paris-1-10.csv.gz"
-REPORT = Report("bench-register", "contributors/performance.md", "address-register")
+REPORT = Report("bench-datasets", "contributors/performance.md", "address-datasets")
 
 FRANCE = 26_000_000
 
@@ -91,7 +91,7 @@ def measure(
         if size > 1:
             write_base(file, rows, size)
         words = (file, "--data-date", "2026-11-01")
-        imports.append(run_import(len(rows) * size, "paris", *words, JURAT_DATABASE_URL=url))
+        imports.append(run_import(len(rows) * size, "import-addresses", "paris", *words, JURAT_DATABASE_URL=url))
         if size in (sizes[0], sizes[-1]):
             source_plan = plan(Queries(engine))
             look_ups += ask(source_plan, rows, size, given)
@@ -130,10 +130,10 @@ def new_word(street: str, copy: int) -> str:
 
 
 def plan(reading: Queries) -> Plan:
-    """A worker's sources, of which `towns` is the register."""
+    """A worker's sources, of which `towns` is the dataset."""
     document: dict[str, Any] = {
         "environment": "test",
-        "sources": {"towns": {"type": "address-file", "register": "paris"}},
+        "sources": {"towns": {"type": "address-file", "dataset": "paris"}},
         "criteria": {"lives-in": {"source": "towns", "open": ["zone"]}},
         "consultations": {},
     }

@@ -2,7 +2,7 @@
 
     python -m bench.real_addresses                         addok, 10,000 queries, 20,000 checks through all of jurat
     python -m bench.real_addresses --direct                adapter and rule alone, each query for both sets of zones
-    python -m bench.real_addresses --source address-file   the addresses themselves; `register`: from the database
+    python -m bench.real_addresses --source address-file   the addresses themselves; `dataset`: from the database
     python -m bench.real_addresses --direct --seed 7       other queries, which nobody has seen
     python -m bench.real_addresses --write-docs            run nothing, put the last runs into the docs
 
@@ -99,7 +99,7 @@ def _through_jurat(
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.real_addresses", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--direct", action="store_true", help="adapter and rule in this process, without a fleet")
-    parser.add_argument("--source", default="addok", choices=["addok", "address-file", "register"])
+    parser.add_argument("--source", default="addok", choices=["addok", "address-file", "dataset"])
     parser.add_argument("--url", default="http://127.0.0.1:17878", help="the geocoder (%(default)s)")
     parser.add_argument("--base", type=Path, default=DATA / "ban-paris-1-10.csv.gz", help="the addresses to draw from")
     parser.add_argument("--zones", type=Path, nargs="+", default=list(ZONES), help="files of zones, GeoJSON")

@@ -1,9 +1,9 @@
-"""Times imports of lists of people into PostgreSQL and SQLite, and lookups in them: `make bench-people`.
+"""Times imports of rosters into PostgreSQL and SQLite, and lookups in them: `make bench-rosters`.
 
-    python -m bench.people_register [--rows 1000000] [--look-ups 2000] [--seed 1] [--write-docs]
+    python -m bench.roster [--rows 1000000] [--look-ups 2000] [--seed 1] [--write-docs]
 
-All people are invented. The import is `bin/jurat registers import` in a process of its own, whose memory is what Linux
-calls its high-water mark (VmHWM); the look-ups are those of a worker's source, to the verdict.
+All people are invented. The import is `bin/jurat datasets import-roster` in a process of its own, whose memory is what
+Linux calls its high-water mark (VmHWM); the lookups are those of a worker's source, to the verdict.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from store.schema.migrations import upgrade
 from tests.rigs.servers import PostgreSQL
 from worker.plan_builder import make_plan
 
-REPORT = Report("bench-people", "contributors/performance.md", "people-register")
+REPORT = Report("bench-rosters", "contributors/performance.md", "rosters")
 
 FEWEST_A_SECOND = 50_000
 
@@ -48,8 +48,8 @@ CONFIGURATION = """\
 environment: test
 sources:
   members:
-    type: register-file
-    register: members
+    type: roster
+    dataset: members
     max_age: 3650d
     file: { encoding: utf-8, delimiter: ";", number: Ref No, keep: [Surname, Given name, Status, Valid until] }
     inputs:
@@ -137,14 +137,14 @@ def measure(name: str, url: str, given: argparse.Namespace, folder: Path, look_u
     assert linted is not None
     for people in sorted({max(1, given.rows // 10), given.rows}):
         file = folder / "members.csv"
-        write_list(file, people)
+        write_roster(file, people)
         words = (file, "--source", "members", "--config", configuration)
-        yield run_import(people, "members", *words, JURAT_DATABASE_URL=url, JURAT_HASH_KEYS=_KEY)
+        yield run_import(people, "import-roster", "members", *words, JURAT_DATABASE_URL=url, JURAT_HASH_KEYS=_KEY)
         look_ups.append(ask(name, linted, Queries(engine), people, given))
     engine.dispose()
 
 
-def write_list(file: Path, people: int) -> None:
+def write_roster(file: Path, people: int) -> None:
     """Written row by row."""
     with file.open("w", encoding="utf-8") as stream:
         stream.write(HEADER)

@@ -37,7 +37,7 @@ _DEPENDENCIES = frozenset({"JURAT_DATABASE_URL", "JURAT_BROKER_URL"})
 
 
 class ConfiguredName(click.ParamType[str]):
-    """A name of something that a configuration names as well: a list of codes, a register."""
+    """A name of something that a configuration names as well: a list of codes, a dataset."""
 
     name = "name"
 

@@ -42,7 +42,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "config": "Check, compare, publish and show the configuration.",
         "sources": "List, test and try sources, and begin new ones.",
         "zones": "Import zones, list them, and look at them.",
-        "registers": "Import, list and remove address bases and lists of people.",
+        "datasets": "Import, list and remove address bases and rosters.",
         "codes": "Generate, import and list access codes.",
     },
     "Set up": {
@@ -67,7 +67,7 @@ _TARGETS: Final[Mapping[str, str]] = {
         "config": ("config",),
         "sources": ("sources",),
         "zones": ("zones",),
-        "registers": ("registers",),
+        "datasets": ("datasets",),
         "codes": ("codes",),
         "db": ("db",),
         "keys": ("keys",),

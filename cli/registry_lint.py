@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cli.diagnosis.checkup import CheckupStep, StepMark
 from cli.output import count_text
 from config.problems import Complaint, Positions, Severity, dotted
-from config.registry import RegisterFileSource, RegistrySource
+from config.registry import RegistrySource, RosterSource
 from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -46,23 +46,23 @@ def gate(report: Report) -> list[Problem]:
     """What the tests and the moods of all registries in a configuration have to say, each at its place."""
     problems: set[Problem] = set()
     for name, source in report.document.sources.items():
-        if isinstance(source, RegistrySource | RegisterFileSource):
+        if isinstance(source, RegistrySource | RosterSource):
             for fault in examined(name, source, report.positions).faults:
                 complaint = Complaint(("sources", name, *fault.place), fault.said, fault.hint)
                 problems.add(complaint.placed(report.positions))
     return sorted(problems)
 
 
-def examined(name: str, source: RegistrySource | RegisterFileSource, positions: Positions | None = None) -> Examination:
-    """What became of the tests and moods of one registry, or of the tests of a list of people. `positions` say in which
+def examined(name: str, source: RegistrySource | RosterSource, positions: Positions | None = None) -> Examination:
+    """What became of the tests and moods of one registry, or of the tests of a roster. `positions` say in which
     files its parts stand.
     """
-    from adapters.registry_tests.examination import examine, examine_list
+    from adapters.registry_tests.examination import examine, examine_roster
     from config.registry.trial_files import TrialFiles
 
     written = {} if positions is None else positions.values
     files = TrialFiles(name, [trial.name for trial in source.tests], written, Path.cwd())
-    return examine(source, files.read) if isinstance(source, RegistrySource) else examine_list(source, files.read)
+    return examine(source, files.read) if isinstance(source, RegistrySource) else examine_roster(source, files.read)
 
 
 def examination_steps(name: str, examination: Examination, *, every_mood: bool) -> Iterator[CheckupStep]:

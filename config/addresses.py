@@ -111,20 +111,20 @@ class UsCensusSource(GeocoderSource):
 
 class AddressFileSource(AddressSource):
     """An address base of one's own: a file that each worker reads (`path`), in the CSV format of the Base Adresse
-    Nationale, or one that `registers import` keeps in the database (`register`).
+    Nationale, or one that `datasets import-addresses` keeps in the database (`dataset`).
     """
 
     type: Literal["address-file"]
     path: FileName | None = None
-    # pydantic's models have a `register` of their own
-    register_name: Name | None = Field(default=None, alias="register")
+    # pydantic's models have a `dataset` of their own
+    dataset_name: Name | None = Field(default=None, alias="dataset")
 
     @model_validator(mode="after")
     def _name_one_base(self) -> Self:
-        if self.path is None and self.register_name is None:
-            raise PydanticCustomError("base", "names no addresses — add path: FILE, or register: NAME")
-        if self.path is not None and self.register_name is not None:
-            raise PydanticCustomError("base", "has both a path and a register — remove one of them")
+        if self.path is None and self.dataset_name is None:
+            raise PydanticCustomError("base", "names no addresses — add path: FILE, or dataset: NAME")
+        if self.path is not None and self.dataset_name is not None:
+            raise PydanticCustomError("base", "has both a path and a dataset — remove one of them")
         return self
 
 

@@ -20,7 +20,7 @@ from config.suggestions import suggest
 from config.yaml_reader import read
 
 FOLDER: Final = FilePath(__file__).parent / "presets"
-_TYPES = ("registry", "register-file")
+_TYPES = ("registry", "roster")
 _TYPE = re.compile(r"^type: *([a-z-]+)", re.MULTILINE)
 
 

@@ -15,8 +15,8 @@ from config.limits import SourceKind
 from config.problems import Complaint, Path, Severity
 from config.registry import (
     RecordSource,
-    RegisterFileSource,
     RegistrySource,
+    RosterSource,
     code_doubts,
     demands_of,
     doubt_of,
@@ -88,7 +88,7 @@ def check_fit(document: Document) -> Iterator[Complaint]:
     for name, source in document.sources.items():
         yield from _check_source(("sources", name), source, document.environment)
     yield from _check_public_nominatim(document)
-    yield from _check_registers(document)
+    yield from _check_datasets(document)
     for name, criterion in document.criteria.items():
         yield from _check_criterion(("criteria", name), criterion, document)
     for name, consultation in document.consultations.items():
@@ -169,24 +169,24 @@ def _check_public_nominatim(document: Document) -> Iterator[Complaint]:
             yield Complaint((*path, "concurrency"), said, f"write 1, {own}")
 
 
-def _check_registers(document: Document) -> Iterator[Complaint]:
+def _check_datasets(document: Document) -> Iterator[Complaint]:
     """What is imported once, and named by several sources, is one thing."""
     first: dict[str, tuple[str, SourceModel]] = {}
     for name, source in document.sources.items():
-        if not isinstance(source, AddressFileSource | RegisterFileSource) or source.register_name is None:
+        if not isinstance(source, AddressFileSource | RosterSource) or source.dataset_name is None:
             continue
         path: Path = ("sources", name)
-        theirs, other = first.setdefault(source.register_name, (name, source))
+        theirs, other = first.setdefault(source.dataset_name, (name, source))
         if source.type != other.type:
-            said = f"'{theirs}' has a register of this name, of type {other.type}"
-            yield Complaint((*path, "register"), said, "give one of them another name")
-        elif isinstance(source, RegisterFileSource) and isinstance(other, RegisterFileSource):
+            said = f"'{theirs}' has a dataset of this name, of type {other.type}"
+            yield Complaint((*path, "dataset"), said, "give one of them another name")
+        elif isinstance(source, RosterSource) and isinstance(other, RosterSource):
             hint = "write the same in both, or import it under two names"
             if source.file != other.file:
-                said = f"'{theirs}' reads this register in another way, and it is imported once"
+                said = f"'{theirs}' reads this dataset in another way, and it is imported once"
                 yield Complaint((*path, "file"), said, hint, at_key=True)
             elif source.layout != other.layout:
-                said = f"'{theirs}' cleans the number of this register in another way, and it is imported once"
+                said = f"'{theirs}' cleans the number of this dataset in another way, and it is imported once"
                 yield Complaint((*path, "inputs"), said, hint, at_key=True)
 
 

@@ -19,7 +19,7 @@ from config.addresses import (
 )
 from config.limits import LimitedSource, Name, SourceKind
 from config.problems import Path
-from config.registry import RecordSource, RegisterFileSource, RegistrySource, answer_properties
+from config.registry import RecordSource, RegistrySource, RosterSource, answer_properties
 from config.secrets import SecretReference
 
 
@@ -62,7 +62,7 @@ SourceModel = Annotated[
     | UsCensusSource
     | AddressFileSource
     | RegistrySource
-    | RegisterFileSource
+    | RosterSource
     | CodesSource
     | ManualSource
     | SimulatedSource,

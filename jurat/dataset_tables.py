@@ -6,8 +6,8 @@ from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, T
 
 from jurat.columns import Bytewise, Document, Moment, metadata
 
-registers = Table(
-    "jurat_registers",
+datasets = Table(
+    "jurat_datasets",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
@@ -26,9 +26,9 @@ registers = Table(
     Column("left_out", BigInteger, nullable=False, server_default=text("0")),
     Column("layout", Text),
     Column("key_id", Text),
-    UniqueConstraint("name", "version", name="jurat_registers_versions"),
+    UniqueConstraint("name", "version", name="jurat_datasets_versions"),
     Index(
-        "jurat_registers_active",
+        "jurat_datasets_active",
         "name",
         unique=True,
         postgresql_where=text("state = 'active'"),
@@ -36,10 +36,10 @@ registers = Table(
     ),
 )
 
-register_streets = Table(
-    "jurat_register_streets",
+dataset_streets = Table(
+    "jurat_dataset_streets",
     metadata,
-    Column("register", Integer, primary_key=True),
+    Column("dataset", Integer, primary_key=True),
     Column("street", BigInteger, primary_key=True),
     Column("postcode", Bytewise, nullable=False),
     Column("canonical", Bytewise, nullable=False),
@@ -53,16 +53,16 @@ register_streets = Table(
     Column("east", Float, nullable=False),
     Column("north", Float, nullable=False),
     Column("numbers", Integer, nullable=False),
-    Index("jurat_register_streets_city", "register", "city_code", "canonical"),
-    Index("jurat_register_streets_name", "register", "canonical"),
-    Index("jurat_register_streets_postcode", "register", "postcode", "canonical"),
+    Index("jurat_dataset_streets_city", "dataset", "city_code", "canonical"),
+    Index("jurat_dataset_streets_name", "dataset", "canonical"),
+    Index("jurat_dataset_streets_postcode", "dataset", "postcode", "canonical"),
     sqlite_with_rowid=False,
 )
 
-register_houses = Table(
-    "jurat_register_houses",
+dataset_houses = Table(
+    "jurat_dataset_houses",
     metadata,
-    Column("register", Integer, primary_key=True),
+    Column("dataset", Integer, primary_key=True),
     Column("street", BigInteger, primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("repetition", Bytewise, primary_key=True),
@@ -73,21 +73,21 @@ register_houses = Table(
     sqlite_with_rowid=False,
 )
 
-register_words = Table(
-    "jurat_register_words",
+dataset_words = Table(
+    "jurat_dataset_words",
     metadata,
-    Column("register", Integer, primary_key=True),
+    Column("dataset", Integer, primary_key=True),
     Column("word", Bytewise, primary_key=True),
     sqlite_with_rowid=False,
 )
 
-register_people = Table(
-    "jurat_register_people",
+roster_entries = Table(
+    "jurat_roster_entries",
     metadata,
-    Column("register", Integer, primary_key=True),
+    Column("dataset", Integer, primary_key=True),
     Column("line", Integer, primary_key=True),
     Column("number", LargeBinary, nullable=False),
     Column("kept", Document, nullable=False),
-    Index("jurat_register_people_number", "register", "number"),
+    Index("jurat_roster_entries_number", "dataset", "number"),
     sqlite_with_rowid=False,
 )

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from jurat.allowance_tables import allowances
 from jurat.columns import Bytewise, CheckId, Document, Moment, metadata
-from jurat.dataset_tables import register_houses, register_people, register_streets, register_words, registers
+from jurat.dataset_tables import dataset_houses, dataset_streets, dataset_words, datasets, roster_entries
 from jurat.fleet_tables import missing_keys, workers
 from jurat.request_tables import requests, reviews
 
@@ -43,17 +43,17 @@ __all__ = [
     "consultations",
     "contract",
     "criteria",
+    "dataset_houses",
+    "dataset_streets",
+    "dataset_words",
+    "datasets",
     "metadata",
     "missing_keys",
     "pauses",
     "questions",
-    "register_houses",
-    "register_people",
-    "register_streets",
-    "register_words",
-    "registers",
     "requests",
     "reviews",
+    "roster_entries",
     "sources",
     "upkeep",
     "verdicts",

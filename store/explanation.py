@@ -267,21 +267,21 @@ class Explanations:
                 return
             after = str(rows[-1][0])
 
-    def has_register(self, name: str) -> bool:
+    def has_dataset(self, name: str) -> bool:
         """Whether an address base of this name is in force."""
         return bool(self._all(_ACTIVE, name=name))
 
-    def houses(self, register: str, box: Box) -> Iterator[NearbyHouse]:
+    def houses(self, dataset: str, box: Box) -> Iterator[NearbyHouse]:
         """The houses of the address base in force that lie in a box; none where there is no such base.
 
         Read in pages of streets.
         """
-        active = self._all(_ACTIVE, name=register)
+        active = self._all(_ACTIVE, name=dataset)
         west, south, east, north = box
         around = {"west": west, "south": south, "east": east, "north": north}
         after = -(2**63)
         while active:
-            rows = self._all(_HOUSES, register=active[0][0], after=after, limit=PAGE, **around)
+            rows = self._all(_HOUSES, dataset=active[0][0], after=after, limit=PAGE, **around)
             for row in rows:
                 if row[1] is not None:
                     yield NearbyHouse(*row[1:])
@@ -296,15 +296,15 @@ class Explanations:
 
 _OWN_TEXTS = "SELECT messages FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
 
-_ACTIVE = "SELECT id FROM jurat_registers WHERE name = :name AND state = 'active' AND key_id IS NULL"
+_ACTIVE = "SELECT id FROM jurat_datasets WHERE name = :name AND state = 'active' AND key_id IS NULL"
 
 _HOUSES = """
     SELECT s.street, h.longitude, h.latitude, h.written, s.name, s.postcode, s.city
-    FROM (SELECT street, name, postcode, city FROM jurat_register_streets
-          WHERE register = :register AND street > :after AND west <= :east AND east >= :west
+    FROM (SELECT street, name, postcode, city FROM jurat_dataset_streets
+          WHERE dataset = :dataset AND street > :after AND west <= :east AND east >= :west
             AND south <= :north AND north >= :south
           ORDER BY street LIMIT :limit) s
-    LEFT JOIN jurat_register_houses h ON h.register = :register AND h.street = s.street
+    LEFT JOIN jurat_dataset_houses h ON h.dataset = :dataset AND h.street = s.street
       AND h.longitude BETWEEN :west AND :east AND h.latitude BETWEEN :south AND :north
     ORDER BY s.street"""
 """A street without a house in the box has a row as well: it says how far the page goes."""

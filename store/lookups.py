@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from adapters.base import Unavailable
 from adapters.fingerprints import KEY_ID_LENGTH
 from jurat.database import is_away
-from store.datasets.address_bases import OpenRegister
-from store.datasets.rosters import PeopleInForce
+from store.datasets.address_bases import OpenDataset
+from store.datasets.rosters import ActiveRoster
 from store.queries import CodeRow, Queries
 
 
@@ -34,26 +34,26 @@ class StoredCodes:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredRegisters:
+class StoredDatasets:
     """The address bases in the database. It may be away in the midst of a search, too."""
 
     queries: Queries
 
     @contextmanager
-    def open(self, name: str) -> Iterator[OpenRegister | None]:
-        with outage(), self.queries.register(name) as base:
+    def open(self, name: str) -> Iterator[OpenDataset | None]:
+        with outage(), self.queries.address_base(name) as base:
             yield base
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPeople:
-    """The lists of people in the database."""
+class StoredRosters:
+    """The rosters in the database."""
 
     queries: Queries
 
-    def people(self, register: str, numbers: Sequence[bytes]) -> PeopleInForce | None:
+    def roster(self, dataset: str, numbers: Sequence[bytes]) -> ActiveRoster | None:
         with outage():
-            return self.queries.people(register, numbers)
+            return self.queries.roster(dataset, numbers)
 
 
 @contextmanager

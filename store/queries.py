@@ -15,8 +15,8 @@ from jurat.database import reader
 from jurat.statements import rows_json
 from store.configurations.applied_config import says
 from store.configurations.config_versions import written
-from store.datasets.address_bases import OpenRegister, open_register
-from store.datasets.rosters import PeopleInForce, find_people
+from store.datasets.address_bases import OpenDataset, open_dataset
+from store.datasets.rosters import ActiveRoster, find_entries
 from store.dialects import StoreDialect, dialect_of
 from store.queue import source_health
 from store.queue.turns import unsettled
@@ -262,17 +262,17 @@ class Queries:
         return {
             row[0]
             for row in self._all(
-                "SELECT DISTINCT key_id FROM jurat_registers WHERE key_id IS NOT NULL AND state = 'active'"
+                "SELECT DISTINCT key_id FROM jurat_datasets WHERE key_id IS NOT NULL AND state = 'active'"
             )
         }
 
-    def register(self, name: str) -> AbstractContextManager[OpenRegister | None]:
+    def address_base(self, name: str) -> AbstractContextManager[OpenDataset | None]:
         """The version of an address base that is in force, to be searched while the block lasts; None without one."""
-        return open_register(self._engine, name)
+        return open_dataset(self._engine, name)
 
-    def people(self, register: str, numbers: Sequence[bytes] = ()) -> PeopleInForce | None:
-        """The version of a list of people that is in force, with those who have one of `numbers`; None without one."""
-        return find_people(self._engine, register, numbers)
+    def roster(self, dataset: str, numbers: Sequence[bytes] = ()) -> ActiveRoster | None:
+        """The version of a roster that is in force, with those who have one of `numbers`; None without one."""
+        return find_entries(self._engine, dataset, numbers)
 
     def sources(self) -> list[SourceRow]:
         """How each source stands that a configuration ever had."""
@@ -299,7 +299,7 @@ class Queries:
             return {row["source"]: (row["waiting"], moment(row["oldest"])) for row in source_health.counted(connection)}
 
     def workers(self) -> list[WorkerRow]:
-        """The register of workers: those that were seen in the last day, live or not."""
+        """Workers that were seen in the last day, live or not."""
         with self._engine.begin() as connection:
             return workers(connection)
 

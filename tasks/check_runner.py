@@ -15,7 +15,7 @@ import structlog
 from adapters.base import (
     Finding,
     Found,
-    NeedsPerson,
+    NeedsReview,
     Places,
     Query,
     Refused,
@@ -202,7 +202,7 @@ def _sealed(held: ClaimedCheck, candidates: Candidates) -> bytes | None:
 
 def _checked(found: Found) -> Found:
     """Raises TypeError for what is nothing that a look-up may return."""
-    if not isinstance(found, Finding | Places | NeedsPerson):
+    if not isinstance(found, Finding | Places | NeedsReview):
         raise TypeError
     return found
 
@@ -262,7 +262,7 @@ def _reason(found: Found | SourceError, decision: Decision) -> Reason:
     match found:
         case SourceError() | Finding():
             return found.reason
-        case NeedsPerson():
+        case NeedsReview():
             return Reason.REQUIREMENT_MISSING
         case Places():
             return Reason.CONFIGURATION_MISSING if isinstance(decision, GiveBack) else decision.reason

@@ -17,7 +17,7 @@ from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from config.configuration import Configuration
 from config.networks import IPNetwork
 from config.secrets import SecretReference, resolve
-from store.lookups import StoredCodes, StoredPeople, StoredRegisters, outage
+from store.lookups import StoredCodes, StoredDatasets, StoredRosters, outage
 from store.queries import Queries, ZoneVersion
 from tasks.plan import Plan, Unusable, demand_of
 from tasks.rules.rate_limits import Demand
@@ -53,8 +53,8 @@ def make_plan(
         fingerprints=fingerprints,
         secret=_resolving(os.environ if environ is None else environ),
         loopback_http=configuration.environment == "test",
-        registers=StoredRegisters(queries),
-        people=StoredPeople(queries),
+        datasets=StoredDatasets(queries),
+        rosters=StoredRosters(queries),
         private_networks=tuple(private_networks),
     )
     sources: dict[str, Source] = {}

@@ -1,4 +1,4 @@
-"""The source of type `register-file`: looks a person up in an imported roster, by the keyed hash of the number.
+"""The source of type `roster`: looks a person up in an imported roster, by the keyed hash of the number.
 
 That the number is the one typed is known by the hash, so the number itself is stored nowhere. What follows is what is
 done with any registry's record.
@@ -16,11 +16,11 @@ from adapters.registry.adapter import utc_now
 from adapters.registry.holder import NumberHolder
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.record import RecordReader
-from adapters.registry.roster_versions import ListInForce, RosterStore
+from adapters.registry.roster_versions import RosterStore, RosterVersion
 from adapters.registry.rules import Case, Rules
 from adapters.registry.trace import LookupTrace
 from config.hours import parse_zone
-from config.registry.roster import RegisterFileSource
+from config.registry.roster import RosterSource
 from jurat.vocabulary import Outcome, Reason
 
 
@@ -33,23 +33,23 @@ class _RosterQuery:
     numbers: Mapping[str, bytes] = field(repr=False)
 
 
-class RegisterFileAdapter:
-    """Looks a participant up in a list of people. `clock` tells how old its data are, `watch` is told of each step.
+class RosterAdapter:
+    """Looks a participant up in a roster. `clock` tells how old its data are, `watch` is told of each step.
 
     Numbers that count for one participant each are those of the source `name`.
     """
 
     def __init__(
         self,
-        model: RegisterFileSource,
-        shelf: RosterStore,
+        model: RosterSource,
+        rosters: RosterStore,
         fingerprints: Fingerprints,
         clock: Callable[[], datetime] = utc_now,
         watch: LookupTrace | None = None,
         name: str = "",
     ) -> None:
         self._model = model
-        self._shelf = shelf
+        self._rosters = rosters
         self._fingerprints = fingerprints
         self._clock, self._zone = clock, parse_zone(model.record.timezone)
         self._inputs = {name: Cleaner(each, today=self._today) for name, each in model.inputs.items()}
@@ -83,30 +83,30 @@ class RegisterFileAdapter:
             return [each if isinstance(each, Finding) else error for each in asked]
         return [each if isinstance(each, Finding) else self._judged(each, found) for each in asked]
 
-    def in_force(self, numbers: Sequence[bytes] = ()) -> ListInForce:
+    def in_force(self, numbers: Sequence[bytes] = ()) -> RosterVersion:
         """The list as it is now, with those who have one of `numbers`.
 
         Raises:
             Unavailable: there is none, it is older than its source allows, or was not stored as its source has it now.
             Credentials: its numbers were hashed with a key that is not here.
         """
-        name = self._model.register_name
-        found = self._shelf.people(name, numbers)
+        name = self._model.dataset_name
+        found = self._rosters.roster(name, numbers)
         if found is None:
-            raise Unavailable(f"the register {name} is not imported; run `bin/jurat registers import {name} FILE`")
+            raise Unavailable(f"the dataset {name} is not imported; run `bin/jurat datasets import-roster {name} FILE`")
         if found.layout != self._layout:
             raise Unavailable(
-                f"the number or the kept columns of the register {name} are described in another way than when it was "
+                f"the number or the kept columns of the dataset {name} are described in another way than when it was "
                 "imported; import it again"
             )
         if found.key_id not in self._fingerprints.key_ids:
             raise Credentials(
-                f"the numbers of the register {name} were hashed with a key that JURAT_HASH_KEYS does not have here"
+                f"the numbers of the dataset {name} were hashed with a key that JURAT_HASH_KEYS does not have here"
             )
         begin = datetime.combine(found.data_date, datetime.min.time(), UTC)
         if self._clock() - begin > timedelta(seconds=self._model.max_age):
             raise Unavailable(
-                f"the register {name} has data of {found.data_date}, which is older than its source's max_age; "
+                f"the dataset {name} has data of {found.data_date}, which is older than its source's max_age; "
                 "import a newer one"
             )
         return found
@@ -126,14 +126,14 @@ class RegisterFileAdapter:
                 self._watch.malformed(malformed.input, malformed.failed)
             return Finding(Outcome.UNDETERMINED, malformed.reason, {"version": self._model.version})
         number = inputs[self._number]
-        return _RosterQuery(query, inputs, self._fingerprints.digests(namespace(self._model.register_name), number))
+        return _RosterQuery(query, inputs, self._fingerprints.digests(namespace(self._model.dataset_name), number))
 
-    def _judged(self, asked: _RosterQuery, found: ListInForce) -> Finding | SourceError:
+    def _judged(self, asked: _RosterQuery, found: RosterVersion) -> Finding | SourceError:
         people, watch = found.people.get(asked.numbers[found.key_id], ()), self._watch
         if watch is not None:
             watch.in_force(found)
             watch.found(people)
-        evidence = {"version": self._model.version, "register_version": found.version, "records": len(people)}
+        evidence = {"version": self._model.version, "dataset_version": found.version, "records": len(people)}
         if not people:
             # Who stands in a row that was left out is not in the list, and may be in it all the same.
             absent = Outcome.UNDETERMINED if found.left_out else Outcome(self._model.record.absent)
@@ -153,6 +153,6 @@ class RegisterFileAdapter:
         return finding if self._holder is None else self._holder.held(finding, asked.inputs)
 
 
-def namespace(register: str) -> str:
+def namespace(dataset: str) -> str:
     """What keeps the hashes of a list apart from those of all others, and from those of codes."""
-    return f"people:{register}"
+    return f"roster:{dataset}"

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from adapters.file_lines import UTF_8, Lines, Problems, WrongFile
 from adapters.registry.numbers import Cleaner
 from config.registry.model.inputs import Input
-from config.registry.roster import PeopleFile
+from config.registry.roster import RosterFile
 from config.suggestions import did_you_mean
 
 SHOWN_PROBLEMS = 10
@@ -26,7 +26,7 @@ _DELIMITERS = ",;\t|"
 _SHOWN_COLUMNS = 40
 
 
-class PeopleFileError(ValueError):
+class RosterFileError(ValueError):
     """The file cannot be used; the message has a line for each problem: file, line, column, and what to do."""
 
 
@@ -45,7 +45,7 @@ class _WrongRow(Exception):
     """What is wrong with a row, and in which column where it is one."""
 
 
-class PeopleRows:
+class RosterRows:
     """The people in `raw`, to be gone through once. `name` is what the file is called in messages.
 
     With `skip_malformed`, a row is left out and counted whose number is empty or cannot be right (`left_out`, and
@@ -57,7 +57,7 @@ class PeopleRows:
         self,
         raw: BinaryIO,
         name: str,
-        layout: PeopleFile,
+        layout: RosterFile,
         number: Input,
         *,
         packed: bool = False,
@@ -77,14 +77,14 @@ class PeopleRows:
         """The people before the first problem. What follows is looked through for further ones.
 
         Raises:
-            PeopleFileError: with every problem, at the end.
+            RosterFileError: with every problem, at the end.
         """
         with self._problems.gathered(), closing(self._lines):
             yield from self._people()
         if not (self._problems or self.rows > self.left_out):
             self._problems.end("holds nobody")
         if self._problems:
-            raise PeopleFileError(str(self._problems))
+            raise RosterFileError(str(self._problems))
 
     def _people(self) -> Iterator[Person]:
         lines, problems = self._lines, self._problems

@@ -7,8 +7,8 @@ from datetime import date
 from typing import Protocol
 
 
-class ListInForce(Protocol):
-    """The version of a list that is in force, and those of its people that were asked for.
+class RosterVersion(Protocol):
+    """The version of a roster that is in force, and those of its people that were asked for.
 
     `layout` and `key_id` say how the numbers were cleaned and hashed, `count` how many people there are, `left_out` how
     many rows of the file have no number and are not there.
@@ -33,9 +33,9 @@ class ListInForce(Protocol):
 
 
 class RosterStore(Protocol):
-    """The lists of people that the database has."""
+    """The rosters that the database has."""
 
-    def people(self, register: str, numbers: Sequence[bytes]) -> ListInForce | None:
+    def roster(self, dataset: str, numbers: Sequence[bytes]) -> RosterVersion | None:
         """The version of a list that is in force, with those who have one of `numbers`; None where there is none.
 
         Raises Unavailable when the database does not answer.

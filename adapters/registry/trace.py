@@ -8,7 +8,7 @@ from typing import Any
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import Decoded
 from adapters.registry.record import Record
-from adapters.registry.roster_versions import ListInForce
+from adapters.registry.roster_versions import RosterVersion
 from adapters.registry.rules import Failure
 from adapters.registry.templates import Message
 from config.registry.model.rules import OutcomeRule, Rule
@@ -42,8 +42,8 @@ class LookupTrace:
     def kept(self, step: str, values: Mapping[str, str]) -> None:
         """The step has set these values; those that are secret are told as `__NAME__`."""
 
-    def in_force(self, found: ListInForce) -> None:
-        """A list of people was looked into, in this version."""
+    def in_force(self, found: RosterVersion) -> None:
+        """A roster was looked into, in this version."""
 
     def found(self, records: Sequence[Any]) -> None:
         """So many records stand where one is described to stand."""

@@ -11,11 +11,11 @@ from adapters.registry_tests.coverage import unshown
 from adapters.registry_tests.description_tests import ReadFile, Tried, try_all
 from adapters.registry_tests.failure_places import pointed
 from adapters.registry_tests.offline_run import OfflineRun, Path
-from adapters.registry_tests.roster_tests import try_list
+from adapters.registry_tests.roster_tests import try_roster
 from config.registry import RegistrySource
 from config.registry.model.rules import NameRule, Then
 from config.registry.model.source import RecordSource
-from config.registry.roster import RegisterFileSource
+from config.registry.roster import RosterSource
 from jurat.vocabulary import Outcome
 
 _SEE: Final = "see docs/administrators/add-a-registry.md"
@@ -48,9 +48,9 @@ def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
     return Examination(tried, acted, (*_missing(source), *_red(tried, source), *hidden, *_taken_for_a_word(acted)))
 
 
-def examine_list(source: RegisterFileSource, read_file: ReadFile) -> Examination:
-    """Run the tests of a list of people. It is asked in the database alone, and has no moods."""
-    tried = tuple(try_list(source, read_file))
+def examine_roster(source: RosterSource, read_file: ReadFile) -> Examination:
+    """Run the tests of a roster. It is asked in the database alone, and has no moods."""
+    tried = tuple(try_roster(source, read_file))
     return Examination(tried, (), (*_missing(source), *_red(tried)))
 
 

@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, time
 
 from adapters.base import Finding, Query, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
-from adapters.registry.roster import RegisterFileAdapter, namespace
-from adapters.registry.roster_rows import PeopleFileError, PeopleRows
+from adapters.registry.roster import RosterAdapter, namespace
+from adapters.registry.roster_rows import RosterFileError, RosterRows
 from adapters.registry.rules import Failure
 from adapters.registry.trace import LookupTrace
 from adapters.registry_tests.description_tests import ReadFile, Tried, difference
@@ -20,7 +20,7 @@ from adapters.registry_tests.offline_run import Path, Played, verdict_text
 from config.hours import parse_zone
 from config.registry.model.rules import Rule
 from config.registry.model.trials import Response, Trial
-from config.registry.roster import FILE, HOW_ROWS, PeopleFile, RegisterFileSource, are_rows
+from config.registry.roster import FILE, HOW_ROWS, RosterFile, RosterSource, are_rows
 from config.registry.trial_files import NoFile
 from jurat.vocabulary import Outcome
 
@@ -28,26 +28,26 @@ _ROWS = ".json"
 _MADE_UP = Fingerprints([b"made up for tests, and kept nowhere"])
 
 
-def try_list(source: RegisterFileSource, read_file: ReadFile) -> Iterator[Tried]:
+def try_roster(source: RosterSource, read_file: ReadFile) -> Iterator[Tried]:
     """Run the tests of `source`, in order."""
     for index, trial in enumerate(source.tests):
         yield _tried(("tests", index), trial, source, read_file)
 
 
-def _tried(path: Path, trial: Trial, source: RegisterFileSource, read_file: ReadFile) -> Tried:
+def _tried(path: Path, trial: Trial, source: RosterSource, read_file: ReadFile) -> Tried:
     response, at = trial.responses.get(FILE), (*path, "responses", FILE)
     try:
         content = _content(response, source.file, (*at, "file"), read_file)
     except NoFile as missing:
         return Tried(trial, "", str(missing), (*at, "file"), {})
-    shelf = _Shelf(source, content, trial.today or datetime.now(UTC).date())
+    rosters = _TriedRoster(source, content, trial.today or datetime.now(UTC).date())
     try:
-        played = _play(source, trial, shelf)
-    except PeopleFileError as error:
+        played = _play(source, trial, rosters)
+    except RosterFileError as error:
         said = f"its list cannot be read: {str(error).splitlines()[0]} — fix the list, or what file: says of it"
         return Tried(trial, "", said, at, {})
     found = str(played)
-    if shelf.asked and content is None:
+    if rosters.asked and content is None:
         said = f"the list was asked, and the test has none — add responses: {{ {FILE}: {{ text: … }} }}"
         return Tried(trial, "", said, path, {})
     if found != verdict_text(trial.outcome, trial.reason):
@@ -55,7 +55,7 @@ def _tried(path: Path, trial: Trial, source: RegisterFileSource, read_file: Read
     return Tried(trial, found, "", path, {})
 
 
-def _content(response: Response | None, layout: PeopleFile, place: Path, read_file: ReadFile) -> bytes | None:
+def _content(response: Response | None, layout: RosterFile, place: Path, read_file: ReadFile) -> bytes | None:
     """The list as a file: rows in JSON are written as the description says, so that they fit whatever it says.
 
     Raises:
@@ -79,7 +79,7 @@ def _content(response: Response | None, layout: PeopleFile, place: Path, read_fi
     return None if response.text is None else response.text.encode(layout.encoding, "replace")
 
 
-def _written(rows: Sequence[Mapping[str, str]], layout: PeopleFile) -> str:
+def _written(rows: Sequence[Mapping[str, str]], layout: RosterFile) -> str:
     made = io.StringIO(newline="")
     writer = csv.DictWriter(made, list(rows[0]), delimiter=layout.delimiter)
     writer.writeheader()
@@ -87,11 +87,11 @@ def _written(rows: Sequence[Mapping[str, str]], layout: PeopleFile) -> str:
     return made.getvalue()
 
 
-def _play(source: RegisterFileSource, trial: Trial, shelf: _Shelf) -> Played:
+def _play(source: RosterSource, trial: Trial, rosters: _TriedRoster) -> Played:
     """What the look-up of `trial` comes to on its day."""
-    now = datetime.combine(shelf.data_date, time(12), parse_zone(source.record.timezone))
+    now = datetime.combine(rosters.data_date, time(12), parse_zone(source.record.timezone))
     notes = _RosterNotes()
-    adapter = RegisterFileAdapter(source, shelf, _MADE_UP, lambda: now, notes)
+    adapter = RosterAdapter(source, rosters, _MADE_UP, lambda: now, notes)
     asked: tuple[str, ...] = (FILE,)
     try:
         found = adapter.look_up(Query(trial.input, requirement=trial.require))
@@ -139,23 +139,23 @@ class _List:
     left_out: int = 0
 
 
-class _Shelf:
+class _TriedRoster:
     """Has the one list that a test brings along; reads it when it is asked."""
 
-    def __init__(self, source: RegisterFileSource, content: bytes | None, data_date: date) -> None:
+    def __init__(self, source: RosterSource, content: bytes | None, data_date: date) -> None:
         self._source = source
         self._content = content
         self.data_date = data_date
         self.asked = False
 
-    def people(self, register: str, numbers: Sequence[bytes]) -> _List:
-        """The whole list. Raises PeopleFileError, and Unavailable where the test has none."""
+    def roster(self, dataset: str, numbers: Sequence[bytes]) -> _List:
+        """The whole list. Raises RosterFileError, and Unavailable where the test has none."""
         self.asked = True
         if self._content is None:
             raise Unavailable("there is no list")
         layout = self._source.file
-        key_id, hashed = _MADE_UP.newest_digest(namespace(register))
+        key_id, hashed = _MADE_UP.newest_digest(namespace(dataset))
         people: dict[bytes, list[Mapping[str, str]]] = {}
-        for _, number, kept in PeopleRows(io.BytesIO(self._content), "list", layout, self._source.number_input):
+        for _, number, kept in RosterRows(io.BytesIO(self._content), "list", layout, self._source.number_input):
             people.setdefault(hashed(number), []).append(dict(zip(layout.keep, kept, strict=True)))
         return _List(self._source.layout, key_id, self.data_date, people, len(people))

@@ -24,17 +24,17 @@ from worker.bootstrap import open_service
 from worker.plan_builder import make_plan
 
 NAME = "geocoder"
-REGISTER = "base"
+DATASET = "base"
 HIDDEN = frozenset({"url", "path"})
 """Options that tell where something is on this machine, and nothing of what is asked."""
 
 
 @dataclass(frozen=True)
 class Geocoder:
-    """A source as YAML configures it. `register` is the address base to import under the name that it uses."""
+    """A source as YAML configures it. `dataset` is the address base to import under the name that it uses."""
 
     options: Mapping[str, Any]
-    register: Path | None = None
+    dataset: Path | None = None
 
     @property
     def language(self) -> str:
@@ -71,12 +71,12 @@ class Geocoder:
         return f"`{{ {shown} }}`, all else by default"
 
     def prepare(self, environment: Mapping[str, str]) -> None:
-        """Imports the register that it needs, as an administrator does. `environment` names the database.
+        """Imports the dataset that it needs, as an administrator does. `environment` names the database.
 
         Raises subprocess.CalledProcessError; the command has said why on standard error.
         """
-        if self.register is not None:
-            command = ["registers", "import", REGISTER, str(self.register.resolve())]
+        if self.dataset is not None:
+            command = ["datasets", "import-addresses", DATASET, str(self.dataset.resolve())]
             subprocess.run(
                 [sys.executable, "-P", "-m", "cli", *command],
                 cwd=ROOT,
@@ -93,8 +93,8 @@ def geocoder(kind: str, url: str, base: Path) -> Geocoder:
             return Geocoder({"type": "addok", "url": url, "timeout": "30s", "concurrency": 4})
         case "address-file":
             return Geocoder({"type": "address-file", "path": str(base.resolve())})
-        case "register":
-            return Geocoder({"type": "address-file", "register": REGISTER}, base)
+        case "dataset":
+            return Geocoder({"type": "address-file", "dataset": DATASET}, base)
         case _:
             raise ValueError(f"there is no source {kind!r}")
 

@@ -19,7 +19,7 @@ REPORT, NOMINATIM, TOWNS = (
 )
 """The benches share the rows and the place on the page."""
 
-ORDER = ("addok", "address-file", "register", "nominatim", "other towns")
+ORDER = ("addok", "address-file", "dataset", "nominatim", "other towns")
 """In which order the page shows the parts: by the first of these with which their names begin."""
 
 HEADS = (

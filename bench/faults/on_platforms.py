@@ -13,7 +13,7 @@ from store.queue.sources import Sources
 
 _SLOTS = 8
 _MANY = 5 * _SLOTS
-_SOURCES = ("register", "licences")
+_SOURCES = ("registry", "licences")
 _SHORTEST_P99 = 0.5
 """Seconds: a shorter one counts as that, for it says more of the machine than of the fleet."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage
-from bench.rig.register import number_of
+from bench.rig.registry import number_of
 from bench.rig.source import Mood
 from jurat.vocabulary import Reason
 
@@ -18,11 +18,11 @@ POISONED = (31, 77)
 def _in_mood(mood: Mood, seconds: float) -> Callable[[Stage], float | None]:
     def run(stage: Stage) -> float | None:
         stage.over(1.0, end=0.2)
-        stage.register.mood = mood
+        stage.registry.mood = mood
         stage.over(5.0 if stage.short else seconds, begin=0.2, end=0.9)
-        stage.register.mood = Mood.WELL
+        stage.registry.mood = Mood.WELL
         took = stage.all_settle()
-        stage.notes["troubled"] = stage.register.troubled
+        stage.notes["troubled"] = stage.registry.troubled
         return took
 
     return run
@@ -34,14 +34,14 @@ def _poison(stage: Stage) -> float | None:
             if unit.holds_port(port):
                 stage.kill(unit)
 
-    stage.register.poison = {number_of(index) for index in POISONED}
-    stage.register.on_poison = kill
+    stage.registry.poison = {number_of(index) for index in POISONED}
+    stage.registry.on_poison = kill
     stage.throughput(1.0)
-    ids = [submit.check for submit in stage.web.submits if submit.number in stage.register.poison]
+    ids = [submit.check for submit in stage.web.submits if submit.number in stage.registry.poison]
     end = time.monotonic() + 120
     while len(ids) < len(POISONED) and time.monotonic() < end:
         time.sleep(0.1)
-        ids = [submit.check for submit in stage.web.submits if submit.number in stage.register.poison]
+        ids = [submit.check for submit in stage.web.submits if submit.number in stage.registry.poison]
     stage.drain(120)
     lost = "SELECT count(*) FROM jurat_verdicts WHERE reason = 'worker_lost'"
     mine = " AND check_id IN ({})".format(", ".join(f"'{check}'" for check in ids))

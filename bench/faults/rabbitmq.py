@@ -15,7 +15,7 @@ from amqp import Connection, Message
 from jurat.ring import queue_of
 from tests.rigs.servers import Server
 
-BELLS = queue_of("register")
+BELLS = queue_of("registry")
 _BINARY = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
@@ -39,12 +39,12 @@ class RabbitMQ(Server):
         self._names: subprocess.Popen[bytes] | None = None
 
     def send(self, body: bytes, **properties: Any) -> None:
-        """Publish a message to the queue of the register's bells."""
+        """Publish a message to the queue of the registry's bells."""
         with self._connection() as connection:
             connection.channel().basic_publish(Message(body, **properties), routing_key=BELLS)
 
     def waiting(self) -> int:
-        """Messages in the queue of the register's bells that no worker has taken yet."""
+        """Messages in the queue of the registry's bells that no worker has taken yet."""
         with self._connection() as connection:
             declared = connection.channel().queue_declare(BELLS, passive=True)
         assert declared is not None  # which it is only without waiting for the answer

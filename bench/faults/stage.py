@@ -1,4 +1,4 @@
-"""Sets up everything that one scenario needs, all of it real: database, broker, register, workers, web tier.
+"""Sets up everything that one scenario needs, all of it real: database, broker, registry, workers, web tier.
 
 A stage only sets up and measures. What is broken, and when, is in the modules `on_…`.
 """
@@ -27,8 +27,8 @@ from bench.faults.proxy import Proxy
 from bench.faults.rabbitmq import RabbitMQ
 from bench.faults.web_tier import CONSULTATION, QUESTIONS, WebTier
 from bench.rig.fleet import Fleet
-from bench.rig.register import description
-from bench.rig.source import Register, SourceThread
+from bench.rig.registry import description
+from bench.rig.source import Registry, SourceThread
 from bench.rig.unit import Unit, until, waited
 from jurat.database import parse_url
 from jurat.seal import generate, key_to_text
@@ -92,7 +92,7 @@ class Stage:
         self.folder: Path
         self.postgresql: PostgreSQL
         self.valkey: Valkey
-        self.register: Register
+        self.registry: Registry
         self.source: SourceThread
         self.fleet: Fleet
         self.service: Service
@@ -120,8 +120,8 @@ class Stage:
             setting.database(self.stack) if setting.database else self.stack.enter_context(PostgreSQL(durable=True))
         )
         self.valkey = self.stack.enter_context(Valkey())
-        self.register = Register(setting.latency, jitter=0.5, slow_repeats=setting.slow_repeats)
-        self.source = self.stack.enter_context(SourceThread({_REGISTER: self.register}))
+        self.registry = Registry(setting.latency, jitter=0.5, slow_repeats=setting.slow_repeats)
+        self.source = self.stack.enter_context(SourceThread({_REGISTRY: self.registry}))
         url, broker = self.postgresql.databases.create(), self._broker()
         place = make_url(self._between(url))
         self.fleet = self.stack.enter_context(Fleet(url, broker, self.folder))
@@ -171,14 +171,14 @@ class Stage:
 
     def apply(self, **limits: Any) -> int:
         """Apply the configuration; `limits` change its second source. Gives its version."""
-        url, timeout = self.source.url(_REGISTER), self.setting.timeout
+        url, timeout = self.source.url(_REGISTRY), self.setting.timeout
         document = {
             "environment": "test",
             "sources": {
-                "register": description(url, timeout=timeout),
+                "registry": description(url, timeout=timeout),
                 "licences": description(url, timeout=timeout, **{"concurrency": self.setting.concurrency, **limits}),
             },
-            "criteria": {"is-physician": {"source": "register"}, "has-licence": {"source": "licences"}},
+            "criteria": {"is-physician": {"source": "registry"}, "has-licence": {"source": "licences"}},
             "consultations": {
                 CONSULTATION: {
                     "questions": {
@@ -367,12 +367,12 @@ class Stage:
             submits=tuple(self.web.submits),
             dump=dump(self.service.database),
             earlier=tuple(self.earlier),
-            asked=dict(self.register.counts),
+            asked=dict(self.registry.counts),
             undetermined=undetermined,
         )
 
 
-_REGISTER = "professionals"
+_REGISTRY = "professionals"
 """What the source is asked as."""
 _START = 60.0
 """Seconds that workers have to start."""

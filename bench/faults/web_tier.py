@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from bench.faults.history import Fate, Submit
-from bench.rig.register import answer, right_outcome
+from bench.rig.registry import answer, right_outcome
 from jurat import Client, Submission
 from jurat.ids import uuid7
 

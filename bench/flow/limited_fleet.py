@@ -9,7 +9,7 @@ from itertools import count, islice
 from typing import Any
 
 from bench.rig.fleet import Fleet
-from bench.rig.register import description, number_of, submission
+from bench.rig.registry import description, number_of, submission
 from bench.rig.servers import Rig
 from bench.rig.unit import until
 from jurat import Priority

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from bench.flow.figures import full_rate_after, most_above, most_in, share_used
 from bench.flow.limited_fleet import CONSULTATIONS, LATENCY, LimitedFleet, running
 from bench.rig.figures import Figure, percentile
-from bench.rig.register import number_of
+from bench.rig.registry import number_of
 from bench.rig.servers import Rig
 from bench.rig.source import Mood
 from bench.rig.unit import clock

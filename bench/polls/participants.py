@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg
 
 from bench.rig.crowd import at_the_word, take_part
-from bench.rig.register import submission
+from bench.rig.registry import submission
 from jurat import Client
 
 POLL = "SELECT state, outcome, reason, next_poll_ms FROM jurat_results WHERE check_id = %s"

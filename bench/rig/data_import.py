@@ -1,4 +1,4 @@
-"""Imports a file by `jurat registers import`, whose memory it watches, and times lookups in what was imported.
+"""Imports a file by `jurat datasets import`, whose memory it watches, and times lookups in what was imported.
 
 The import runs in a process of its own. Its memory is what Linux calls the high-water mark (VmHWM).
 """
@@ -50,15 +50,15 @@ class Import:
 IMPORT_HEADS = ("rows", "seconds", "rows/s", "most memory (MB)", "")
 
 
-def run_import(rows: int, name: str, *words: str | Path, **environment: str) -> Import:
-    """Run the command for a register of that name to its end, without a broker.
+def run_import(rows: int, command: str, name: str, *words: str | Path, **environment: str) -> Import:
+    """Run `datasets COMMAND NAME …` to its end, without a broker.
 
     Raises SystemExit when it fails; it has said why on standard error.
     """
     started = time.monotonic()
     memory = 0.0
     with subprocess.Popen(
-        [ROOT / "bin" / "jurat", "registers", "import", name, *words],
+        [ROOT / "bin" / "jurat", "datasets", command, name, *words],
         env={**os.environ, "JURAT_BROKER_URL": "none", **environment},
         stdout=subprocess.DEVNULL,
     ) as process:

@@ -1,4 +1,4 @@
-"""The invented register of the benches: its numbers, its records, and its description for jurat."""
+"""The invented registry of the benches: its numbers, its records, and its description for jurat."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _RECORD = json.dumps({"count": 1, "professionals": [_PROFESSIONAL]})
 
 
 def record(number: str) -> bytes:
-    """The register's answer about a number."""
+    """The registry's answer about a number."""
     return (_RECORD % (number, "active" if right_outcome(number) == "accepted" else "suspended")).encode()
 
 
 def description(url: str, **limits: Any) -> dict[str, Any]:
-    """The register at `url` as a source in jurat's configuration."""
+    """The registry at `url` as a source in jurat's configuration."""
     return {
         "type": "registry",
         "hosts": ["127.0.0.1"],

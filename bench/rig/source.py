@@ -1,8 +1,8 @@
-"""Serves the registers that benches ask: HTTP on loopback, on a thread of this process or in one of their own.
+"""Serves the registries that benches ask: HTTP on loopback, on a thread of this process or in one of their own.
 
     python -m bench.rig.source        prints its port, and ends with its standard input
 
-`GET /NAME?number=…` asks the register NAME, which notes when that came and what it gave. `GET /NAME/new?latency=0.2`
+`GET /NAME?number=…` asks the registry NAME, which notes when that came and what it gave. `GET /NAME/new?latency=0.2`
 makes a new one of that name, `GET /NAME/set?mood=down&latency=0.1` says how it answers from now on,
 `GET /NAME/asked?after=0` lists what it was asked, without the first `after`, and `GET /NAME/counts` counts that.
 
@@ -28,11 +28,11 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl
 
 from bench.rig import ROOT
-from bench.rig.register import record
+from bench.rig.registry import record
 
 
 class Mood(StrEnum):
-    """How a register answers at the moment."""
+    """How a registry answers at the moment."""
 
     WELL = "well"
     DOWN = "down"
@@ -40,7 +40,7 @@ class Mood(StrEnum):
     SILENT = "silent"
     """Takes the request and never answers."""
     GARBAGE = "garbage"
-    """Status 200 and what is no answer of a register: each of `_GARBAGE` in turn."""
+    """Status 200 and what is no answer of a registry: each of `_GARBAGE` in turn."""
 
 
 class Asked(NamedTuple):
@@ -60,8 +60,8 @@ _TROUBLE = {Mood.DOWN: (503, (b"down",)), Mood.SILENT: (0, ()), Mood.GARBAGE: (2
 """The status of each other mood, and what is answered in turn."""
 
 
-class Register:
-    """One register: how it answers, and what it was asked.
+class Registry:
+    """One registry: how it answers, and what it was asked.
 
     Answers after `latency` seconds, shortened or prolonged at random by up to the share `jitter`. `slow_repeats` is the
     latency of a number that was asked before, None for the same.
@@ -100,7 +100,7 @@ class Register:
 
 _END_OF_HEAD = b"\r\n\r\n"
 _HEAD = (
-    b"HTTP/1.1 %d Status\r\nServer: register\r\nDate: Mon, 02 Nov 2026 09:00:00 GMT\r\n"
+    b"HTTP/1.1 %d Status\r\nServer: registry\r\nDate: Mon, 02 Nov 2026 09:00:00 GMT\r\n"
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 )
 
@@ -112,8 +112,8 @@ def _reply(status: int, body: bytes) -> bytes:
 class _Connection(asyncio.Protocol):
     """One kept connection. Clients that wait for each answer send one whole request at a time."""
 
-    def __init__(self, registers: dict[str, Register], open_ones: set[asyncio.Transport]) -> None:
-        self._registers = registers
+    def __init__(self, registries: dict[str, Registry], open_ones: set[asyncio.Transport]) -> None:
+        self._registries = registries
         self._open_ones = open_ones
         self._transport: Any = None
         self._begun = b""
@@ -136,10 +136,10 @@ class _Connection(asyncio.Protocol):
                 self._transport.write(_reply(200, json.dumps(self._control(path)).encode()))
 
     def _ask(self, name: str, number: str, at: float) -> None:
-        register = self._registers.get(name) or self._registers.setdefault(name, Register())
-        if number in register.poison:
-            register.on_poison(self._transport.get_extra_info("peername")[1])
-        answered = register.ask(number, at)
+        registry = self._registries.get(name) or self._registries.setdefault(name, Registry())
+        if number in registry.poison:
+            registry.on_poison(self._transport.get_extra_info("peername")[1])
+        answered = registry.ask(number, at)
         if answered is not None:
             latency, reply = answered
             if latency:
@@ -156,23 +156,23 @@ class _Connection(asyncio.Protocol):
         name, _, action = path.strip("/").partition("/")
         given = dict(parse_qsl(query))
         if action == "new":
-            self._registers[name] = Register()
-        register = self._registers.setdefault(name, Register())
+            self._registries[name] = Registry()
+        registry = self._registries.setdefault(name, Registry())
         match action:
             case "new" | "set":
-                register.mood, register.latency = Mood(given.get("mood", Mood.WELL)), float(given["latency"])
+                registry.mood, registry.latency = Mood(given.get("mood", Mood.WELL)), float(given["latency"])
                 return {}
             case "counts":
-                return len(register.asked), len(register.counts)
+                return len(registry.asked), len(registry.counts)
             case _:
-                return register.asked[int(given["after"]) :]
+                return registry.asked[int(given["after"]) :]
 
 
-async def _serve(registers: dict[str, Register], tell: Callable[[int], object], wait: Callable[[], object]) -> None:
+async def _serve(registries: dict[str, Registry], tell: Callable[[int], object], wait: Callable[[], object]) -> None:
     """Serve until `wait` returns, on another thread. `tell` is given the port."""
     loop = asyncio.get_running_loop()
     open_ones: set[asyncio.Transport] = set()
-    server = await loop.create_server(lambda: _Connection(registers, open_ones), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(lambda: _Connection(registries, open_ones), "127.0.0.1", 0, backlog=1024)
     tell(server.sockets[0].getsockname()[1])
     await loop.run_in_executor(None, wait)
     server.close()
@@ -182,12 +182,12 @@ async def _serve(registers: dict[str, Register], tell: Callable[[int], object], 
 
 
 class SourceThread:
-    """Registers on a thread of this process, which can reach into them."""
+    """Registries on a thread of this process, which can reach into them."""
 
-    def __init__(self, registers: Mapping[str, Register]) -> None:
+    def __init__(self, registries: Mapping[str, Registry]) -> None:
         self.failures: list[str] = []
         """Mistakes of this server itself: none, if all is well."""
-        self._registers = dict(registers)
+        self._registries = dict(registries)
         self._started, self._over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="source", daemon=True)
         self.port = 0
@@ -202,13 +202,13 @@ class SourceThread:
         self._thread.join()
 
     def url(self, name: str) -> str:
-        """Where a register is asked; `?number=` follows."""
+        """Where a registry is asked; `?number=` follows."""
         return f"http://127.0.0.1:{self.port}/{name}"
 
     def _run(self) -> None:
         with asyncio.Runner() as runner:
             runner.get_loop().set_exception_handler(lambda _, context: self.failures.append(_said(context)))
-            runner.run(_serve(self._registers, self._tell, self._over.wait))
+            runner.run(_serve(self._registries, self._tell, self._over.wait))
 
     def _tell(self, port: int) -> None:
         self.port = port
@@ -220,7 +220,7 @@ def _said(context: Mapping[str, Any]) -> str:
 
 
 class SourceProcess:
-    """Registers in a process of their own, as its users see it."""
+    """Registries in a process of their own, as its users see it."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -245,24 +245,24 @@ class SourceProcess:
         return self._process.pid
 
     def url(self, name: str) -> str:
-        """Where a register is asked; `?number=` follows."""
+        """Where a registry is asked; `?number=` follows."""
         return f"{self._origin}/{name}"
 
     def start_over(self, name: str, latency: float = 0.0) -> None:
-        """Forget what a register was asked; it answers well, after so many seconds, from now on."""
+        """Forget what a registry was asked; it answers well, after so many seconds, from now on."""
         self._get(f"/{name}/new?latency={latency}")
 
     def set(self, name: str, mood: Mood, latency: float) -> float:
-        """How a register answers from now on: after so many seconds. Gives the time at which that began."""
+        """How a registry answers from now on: after so many seconds. Gives the time at which that began."""
         self._get(f"/{name}/set?mood={mood}&latency={latency}")
         return time.monotonic()
 
     def asked(self, name: str, after: int = 0) -> list[Asked]:
-        """What a register was asked, in order, without the first `after`."""
+        """What a registry was asked, in order, without the first `after`."""
         return [Asked(*one) for one in self._get(f"/{name}/asked?after={after}")]
 
     def counts(self, name: str) -> tuple[int, int]:
-        """How often a register was asked, and for how many numbers."""
+        """How often a registry was asked, and for how many numbers."""
         requests, numbers = self._get(f"/{name}/counts")
         return requests, numbers
 

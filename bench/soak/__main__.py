@@ -3,7 +3,7 @@
     python -m bench.soak                        30 minutes at 50 checks a second
     python -m bench.soak --minutes 5 --rate 20
 
-PostgreSQL, Valkey, two worker processes and a register on loopback. Samples go to a file of JSON lines each ten
+PostgreSQL, Valkey, two worker processes and a registry on loopback. Samples go to a file of JSON lines each ten
 seconds. Ends with 1 when something grew, or when a promise of the checker was broken.
 """
 
@@ -115,7 +115,7 @@ def _sample(stage: Stage, at: float) -> Sample:
 
 
 def _process(pid: int | None, source: int) -> Process | None:
-    """A process as Linux shows it, None when it is gone; `source` is the port of the register."""
+    """A process as Linux shows it, None when it is gone; `source` is the port of the registry."""
     if pid is None:
         return None
     place = Path("/proc") / str(pid)

@@ -10,13 +10,13 @@ from typing import Any
 from bench.rig.figures import percentile
 from bench.rig.fleet import Verdict
 from bench.rig.machine import Memory, Usage
-from bench.rig.register import number_of, right_outcome
+from bench.rig.registry import number_of, right_outcome
 from bench.rig.servers import Rig
 from bench.speed.figures import steady_rate
 from bench.speed.plan import SLOW, Arm, Part
 from bench.speed.platforms import Platform, open_platform
 from bench.speed.submitters import Task, crowd
-from bench.speed.workers import REGISTER, Workers, workers
+from bench.speed.workers import REGISTRY, Workers, workers
 
 PACE = 50.0
 """Submits a second in the paced part."""
@@ -75,7 +75,7 @@ class _Run:
 
     def warm_up(self, latency: float) -> float:
         """Have every slot work, and learn how many checks a second there will be."""
-        self.rig.source.start_over(REGISTER, latency)
+        self.rig.source.start_over(REGISTRY, latency)
         rate = self._rate_of(2 * self.workers.arm.processes * self.workers.arm.slots + 50)
         return self._rate_of(max(50, round(rate * _WARM_S)))
 
@@ -92,7 +92,7 @@ class _Run:
         end = time.monotonic() + seconds
         while True:
             # The source is asked first: to count rows costs the database what it would else do for the workers.
-            if self.rig.source.counts(REGISTER)[1] >= len(indexes) + beside:
+            if self.rig.source.counts(REGISTRY)[1] >= len(indexes) + beside:
                 found = [verdict for verdict in self.workers.verdicts() if verdict.index in indexes]
                 if len(found) >= len(indexes):
                     return found
@@ -114,7 +114,7 @@ class _Run:
 
     def figures(self, verdicts: list[Verdict], count: int, used: Usage) -> Figures:
         """What every measurement of running workers has: was all of it done once and rightly, and what did it use."""
-        asked, numbers = self.rig.source.counts(REGISTER)
+        asked, numbers = self.rig.source.counts(REGISTRY)
         wrong = sum(verdict.outcome != right_outcome(number_of(verdict.index)) for verdict in verdicts)
         memory = Memory.of(self.workers.pids)
         return {
@@ -146,7 +146,7 @@ def _flow(arm: Arm, rig: Rig, seconds: float, latency: float) -> Figures:
     def body(run: _Run) -> Figures:
         rate = run.warm_up(latency)
         run.workers.stop()
-        rig.source.start_over(REGISTER, latency)
+        rig.source.start_over(REGISTRY, latency)
         if latency:
             rate = min(arm.ideal, _FASTER * rate)
         count = max(100, round(rate * seconds))
@@ -173,7 +173,7 @@ def _crowd(arm: Arm, rig: Rig, *, count: int, processes: int, threads: int, rate
 
     def body(run: _Run) -> Figures:
         run.warm_up(0.0)
-        rig.source.start_over(REGISTER)
+        rig.source.start_over(REGISTRY)
         share = count // processes
         begin = run.next
         tasks = [

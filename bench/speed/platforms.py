@@ -16,7 +16,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, create_engine
 
-from bench.rig.register import answer, submission
+from bench.rig.registry import answer, submission
 from bench.speed.plan import Kind
 from bench.speed.rivals.ledger import SUBMIT
 from jurat import Client

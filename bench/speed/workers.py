@@ -14,14 +14,14 @@ from typing import Any
 
 from bench.rig import ROOT
 from bench.rig.fleet import Fleet, Verdict
-from bench.rig.register import description
+from bench.rig.registry import description
 from bench.rig.servers import Rig, connect, plain
 from bench.speed.plan import Arm, Kind
 from bench.speed.platforms import CONSULTATION, QUESTION, Address
 from bench.speed.rivals.ledger import LATE, TABLES, VERDICTS, Place
 from tests.rigs import warden
 
-REGISTER = "professionals"
+REGISTRY = "professionals"
 """What the source is asked as."""
 
 LIMITS = {"rate": "20000/s", "concurrency": 512}
@@ -97,7 +97,7 @@ class _Jurat(Workers):
     def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
         self._fleet = Fleet(database_url, rig.valkey.url, rig.folder / database_url.rpartition("/")[2])
         super().__init__(arm, rig, database_url, self._fleet.seal_key)
-        self._fleet.apply(_document(rig.source.url(REGISTER)))
+        self._fleet.apply(_document(rig.source.url(REGISTRY)))
         for _ in range(arm.processes):
             self._fleet.add(arm.slots)
 
@@ -122,8 +122,8 @@ class _Jurat(Workers):
 def _document(source_url: str) -> dict[str, Any]:
     return {
         "environment": "test",
-        "sources": {"register": description(source_url, timeout="10s", **LIMITS)},
-        "criteria": {"is-physician": {"source": "register"}},
+        "sources": {"registry": description(source_url, timeout="10s", **LIMITS)},
+        "criteria": {"is-physician": {"source": "registry"}},
         "consultations": {
             CONSULTATION: {
                 "questions": {QUESTION: {"criterion": "is-physician", "deadline": "1d"}},
@@ -139,7 +139,7 @@ class _Rival(Workers):
     def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
         super().__init__(arm, rig, database_url)
         self._database.execute(TABLES)
-        place = Place(plain(database_url), rig.valkey.url, rig.source.url(REGISTER), arm.slots)
+        place = Place(plain(database_url), rig.valkey.url, rig.source.url(REGISTRY), arm.slots)
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **place.environment()}
         self._environment["PYTHONWARNINGS"] = "ignore::RuntimeWarning:celery.platforms"  # may run as root
         self._environment[LATE] = str(int(arm.late))

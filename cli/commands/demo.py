@@ -86,7 +86,7 @@ class DemoOutcome:
 def demo(out: Output, *, keep: Path | None) -> Exit:
     """Run the main job in one process: nothing to install or start.
 
-    Twenty-nine answers are confirmed, looked up in an invented geocoder and an invented register (which are down, slow,
+    Twenty-nine answers are confirmed, looked up in an invented geocoder and an invented registry (which are down, slow,
     throttling or broken), and settled.
     """
     begun = time.monotonic()

@@ -263,7 +263,7 @@ def test(
 @_CONFIG
 @click.pass_obj
 def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequence[str], paths: Sequence[Path]) -> Exit:
-    """Look somebody up in a registry or a list of people, once, and show all that happens: for yourself, or somebody
+    """Look somebody up in a registry or a roster, once, and show all that happens: for yourself, or somebody
     who agrees.
 
     Prints the request with secrets masked, the answer as it was read, each outcome that was asked, the record, the
@@ -274,7 +274,7 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     from cli.database import opened
     from cli.diagnosis import applied_sources
     from cli.lookups import look_up_once, source_tests
-    from config.registry import RegisterFileSource
+    from config.registry import RosterSource
     from config.settings import read_settings
 
     answer = [_pair(text, "--input") for text in inputs]
@@ -282,7 +282,7 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     source, loopback = source_tests.registry(name, paths, out)
     query = look_up_once.query_of(source, answer, requirement)
     applied_sources.pay(name, out, from_files=bool(paths))
-    if isinstance(source, RegisterFileSource):
+    if isinstance(source, RosterSource):
         with opened() as service:
             document, found = look_up_once.look_into(source, query, service)
     else:

@@ -47,9 +47,9 @@ def _address_options(function: F) -> F:
     return function
 
 
-def _register_option(function: F) -> F:
+def _dataset_option(function: F) -> F:
     option = click.option(
-        "--register", metavar="NAME", help="The address base to show or to count; else that of the zone's question."
+        "--dataset", metavar="NAME", help="The address base to show or to count; else that of the zone's question."
     )
     return option(function)
 
@@ -82,7 +82,7 @@ def _register_option(function: F) -> F:
     "--check", "check_id", type=CheckIdParam(), metavar="ID", help="The address of a check that is in review."
 )
 @click.option("--version", type=click.IntRange(1), metavar="N", help="This version of the zone; else the one in force.")
-@_register_option
+@_dataset_option
 @as_option
 @click.pass_obj
 def show(
@@ -96,7 +96,7 @@ def show(
     source: str | None,
     check_id: UUID | None,
     version: int | None,
-    register: str | None,
+    dataset: str | None,
     who: str,
 ) -> Exit:
     """Draw a zone, and perhaps an address beside its border, with the same in words.
@@ -121,7 +121,7 @@ def show(
     with opened() as service:
         row = zone_row(service, zone, version)
         shown = zone_of(row)
-        houses = known_addresses.houses(service, zone, register)
+        houses = known_addresses.houses(service, zone, dataset)
         lines = [f"{row.title} ({row.name}), version {row.version}"]
         sightings: list[Sighting] = []
         if answer is not None or check_id is not None:
@@ -255,7 +255,7 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
 @click.argument("zone", metavar="ZONE")
 @click.option("--from", "before", type=click.IntRange(1), metavar="N", help="The older version; else the one before.")
 @click.option("--to", "after", type=click.IntRange(1), metavar="M", help="The newer version; else the newest.")
-@_register_option
+@_dataset_option
 @click.option(
     "--out",
     "target",
@@ -265,7 +265,7 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
 )
 @click.pass_obj
 def diff(
-    out: Output, zone: str, *, before: int | None, after: int | None, register: str | None, target: Path | None
+    out: Output, zone: str, *, before: int | None, after: int | None, dataset: str | None, target: Path | None
 ) -> Exit:
     """Say what changed between two versions of a zone: its area, its border, and which addresses move."""
     from adapters.zone_import.changes import compare, touched
@@ -277,7 +277,7 @@ def diff(
         old, new = two_versions(service, zone, before, after)
         zones = (zone_of(old), zone_of(new))
         change = compare(old.geometry, new.geometry)
-        moved = known_addresses.moved(service, *zones, touched(old.geometry, new.geometry), register, target)
+        moved = known_addresses.moved(service, *zones, touched(old.geometry, new.geometry), dataset, target)
     document = {
         "zone": zone,
         "from": old.version,
@@ -297,7 +297,7 @@ def diff(
         f"area: {_area(change.area_before)} to {_area(change.area_after)} ({percent:+.2f} %)",
         f"gained: {_area(change.gained)}; lost: {_area(change.lost)}; at most {change.reach:.1f} m from the old border",
         f"border: moved by at most {change.shift:.1f} m",
-        "addresses: no local base to count them in; import one with `bin/jurat registers import`"
+        "addresses: no local base to count them in; import one with `bin/jurat datasets import-addresses`"
         if moved is None
         else f"addresses: {moved.entered:,} come in, {moved.left:,} go out",
     ]

@@ -24,7 +24,7 @@ from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 
 if TYPE_CHECKING:
-    from adapters.registry.roster import RegisterFileAdapter
+    from adapters.registry.roster import RosterAdapter
     from cli.diagnosis.source_status import SourceStatus
     from config.addresses import AddressFileSource
     from config.sources import SourceModel
@@ -190,11 +190,11 @@ def configuration_steps(service: Service) -> tuple[list[CheckupStep], Plan | Non
 
 def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
     """Whether a source can work here, as far as that can be told without asking anybody else."""
-    from adapters.address.base.database import AddressRegister
+    from adapters.address.base.database import AddressDataset
     from adapters.address.base.file import AddressFile, AddressFileError
     from adapters.codes import Codes
     from adapters.fingerprints import KEY_ID_LENGTH
-    from adapters.registry.roster import RegisterFileAdapter
+    from adapters.registry.roster import RosterAdapter
     from config.addresses import AddressFileSource
     from config.secrets import SecretError, resolve
     from config.sources import CodesSource, secrets_of
@@ -214,10 +214,10 @@ def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
                 return CheckupStep(f"source {name}", StepMark.OK, f"{source.load():,} addresses read")
             except AddressFileError as error:
                 return CheckupStep(f"source {name}", StepMark.PROBLEM, str(error).splitlines()[0])
-        case AddressRegister() if isinstance(model, AddressFileSource):
-            return _register_step(name, model, queries)
-        case RegisterFileAdapter():
-            return _list_step(name, source)
+        case AddressDataset() if isinstance(model, AddressFileSource):
+            return _dataset_step(name, model, queries)
+        case RosterAdapter():
+            return _roster_step(name, source)
     if isinstance(model, CodesSource) and model.list is not None:
         row = queries.code_lists().get(model.list)
         if row is None:
@@ -235,21 +235,21 @@ def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
     return CheckupStep(f"source {name}", StepMark.OK, "is ready")
 
 
-def _register_step(name: str, model: AddressFileSource, queries: Queries) -> CheckupStep:
-    register = str(model.register_name)
-    with queries.register(register) as base:
+def _dataset_step(name: str, model: AddressFileSource, queries: Queries) -> CheckupStep:
+    dataset = str(model.dataset_name)
+    with queries.address_base(dataset) as base:
         if base is None:
-            advice = f"run `bin/jurat registers import {register} FILE`"
-            return CheckupStep(f"source {name}", StepMark.PROBLEM, f"the register {register} is not imported", advice)
+            advice = f"run `bin/jurat datasets import-addresses {dataset} FILE`"
+            return CheckupStep(f"source {name}", StepMark.PROBLEM, f"the dataset {dataset} is not imported", advice)
         if base.language != model.language:
-            said = f"the register {register} is in {base.language}, the source in {model.language}"
+            said = f"the dataset {dataset} is in {base.language}, the source in {model.language}"
             return CheckupStep(f"source {name}", StepMark.PROBLEM, said, "import it again with the source's --language")
         row = base.row
     said = f"{row.addresses:,} addresses, version {row.version}, data of {row.data_date}"
     return CheckupStep(f"source {name}", StepMark.OK, said)
 
 
-def _list_step(name: str, source: RegisterFileAdapter) -> CheckupStep:
+def _roster_step(name: str, source: RosterAdapter) -> CheckupStep:
     from adapters.base import SourceError
 
     try:

@@ -1,6 +1,6 @@
 """Imports an address base: a file becomes a new version, batch by batch, and takes effect as a whole.
 
-A list of people becomes one in `cli.imports.roster`.
+A roster becomes one in `cli.imports.roster`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from adapters.address.base.columns import Layout
 from adapters.address.base.rows import AddressRows
 from adapters.base import Box
 from config.regular_files import open_regular
-from store.datasets.address_bases import RegisterRow
+from store.datasets.address_bases import DatasetRow
 from store.datasets.imports import DatasetImport
 
 
 @dataclass(frozen=True, slots=True)
-class NewBase:
+class NewAddressBase:
     """What is to be imported under `name`. `language` is that of the street names, `data_date` the day of the data."""
 
     name: str
@@ -31,7 +31,7 @@ class NewBase:
     data_date: date
 
     def digest(self) -> str:
-        """A hash of the file and of all that is made of it: the same gives the same register again."""
+        """A hash of the file and of all that is made of it: the same gives the same dataset again."""
         layout = (self.layout.kind, sorted(self.layout.columns.items()), self.layout.separators)
         settings = (*layout, self.language, self.data_date.isoformat())
         return file_digest(self.path, *settings)
@@ -56,13 +56,13 @@ class Imported:
     where the file was imported before and nothing was done.
     """
 
-    row: RegisterRow
+    row: DatasetRow
     rows: AddressRows | None = None
     box: Box | None = None
 
 
 def import_base(
-    imports: DatasetImport, base: NewBase, who: str, told: Callable[[int], None] = lambda _: None
+    imports: DatasetImport, base: NewAddressBase, who: str, told: Callable[[int], None] = lambda _: None
 ) -> Imported:
     """Import a base and switch to it; `told` hears after each batch how many rows were read.
 
@@ -71,7 +71,7 @@ def import_base(
     Raises:
         AddressFileError: with everything that is wrong with the file; what was in force stays so.
         Overtaken: another import of this name began, or somebody removed it.
-        OtherKind: this name is that of a list of people.
+        OtherKind: this name is that of a roster.
         StreetsMixed: once in a million imports; import it again.
     """
     digest = base.digest()

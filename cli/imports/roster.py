@@ -19,16 +19,16 @@ from adapters.base import Unreadable
 from adapters.fingerprints import Fingerprints
 from adapters.registry.record import RecordReader
 from adapters.registry.roster import namespace
-from adapters.registry.roster_rows import SHOWN_PROBLEMS, PeopleFileError, PeopleRows, Person
+from adapters.registry.roster_rows import SHOWN_PROBLEMS, Person, RosterFileError, RosterRows
 from cli.imports.address_base import file_digest
-from config.registry import RegisterFileSource
+from config.registry import RosterSource
 from config.registry.model.record import STATUS
 from config.regular_files import open_regular
-from store.datasets.address_bases import RegisterRow
-from store.datasets.rosters import Enrolling, PersonRow
+from store.datasets.address_bases import DatasetRow
+from store.datasets.rosters import RosterEntry, RosterImport
 
 BATCH = 20_000
-KIND: Final = "people"
+KIND: Final = "roster"
 """What stands where an address base has the format of its file."""
 
 _SHRUNK = 0.5
@@ -40,35 +40,35 @@ class Doubtful(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class NewList:
+class NewRoster:
     """What is to be imported: the file at `path`, as the source says. `data_date` is the day of the data."""
 
     path: Path
-    source: RegisterFileSource
+    source: RosterSource
     data_date: date
     skip_malformed: bool = False
 
     @property
     def name(self) -> str:
-        """Of the register."""
-        return self.source.register_name
+        """Of the dataset."""
+        return self.source.dataset_name
 
     def digest(self, key_id: str) -> str:
-        """A hash of the file and of all that is made of it: the same gives the same register again."""
+        """A hash of the file and of all that is made of it: the same gives the same dataset again."""
         layout = (KIND, self.source.layout, self.source.file.encoding, self.source.file.delimiter)
         return file_digest(self.path, *layout, key_id, self.data_date.isoformat(), self.skip_malformed)
 
     @contextmanager
-    def opened(self) -> Iterator[PeopleRows]:
+    def opened(self) -> Iterator[RosterRows]:
         """The people of the file, to be gone through once.
 
         Raises:
-            PeopleFileError: it cannot be read, or was changed meanwhile.
+            RosterFileError: it cannot be read, or was changed meanwhile.
         """
         try:
             before = self.path.stat()
             with open_regular(self.path) as raw:
-                yield PeopleRows(
+                yield RosterRows(
                     raw,
                     self.path.name,
                     self.source.file,
@@ -78,75 +78,75 @@ class NewList:
                 )
             after = self.path.stat()
         except OSError as error:
-            raise PeopleFileError(f"{self.path.name}: cannot be read: {error.strerror}") from None
+            raise RosterFileError(f"{self.path.name}: cannot be read: {error.strerror}") from None
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise PeopleFileError(f"{self.path.name}: was changed while it was read; try again")
+            raise RosterFileError(f"{self.path.name}: was changed while it was read; try again")
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedList:
+class ImportedRoster:
     """The version that is in force now. `rows` counts what was read; `shared` numbers stand in several rows, `sharing`
     in number. It is None where the file was imported before and nothing was done.
     """
 
-    row: RegisterRow
-    rows: PeopleRows | None = None
+    row: DatasetRow
+    rows: RosterRows | None = None
     shared: int = 0
     sharing: int = 0
 
 
-def import_list(
-    enrolling: Enrolling,
-    new: NewList,
+def import_roster(
+    imports: RosterImport,
+    new: NewRoster,
     fingerprints: Fingerprints,
     who: str,
     told: Callable[[int], None] = lambda _: None,
     *,
     force: bool = False,
-) -> ImportedList:
+) -> ImportedRoster:
     """Import a list and switch to it; `told` hears after each batch how many rows were read.
 
     Memory does not grow with the file.
 
     Raises:
-        PeopleFileError: with everything that is wrong with the file; what was in force stays so.
+        RosterFileError: with everything that is wrong with the file; what was in force stays so.
         Doubtful: its data are older than those in force, or half of the people are gone. Not with `force`.
         Overtaken: another import of this name began, or somebody removed it.
         OtherKind: this name is that of an address base.
     """
     key_id, hashed = fingerprints.newest_digest(namespace(new.name))
     digest = new.digest(key_id)
-    before = next((row for row in enrolling.versions() if (row.name, row.state) == (new.name, "active")), None)
+    before = next((row for row in imports.versions() if (row.name, row.state) == (new.name, "active")), None)
     if before is not None and before.digest == digest:
-        return ImportedList(before)
+        return ImportedRoster(before)
     if before is not None and before.is_list and new.data_date < before.data_date and not force:
         raise Doubtful(
             f"the data of {new.data_date} are older than those in force, of {before.data_date}; say their day with "
             "--data-date, or import them with --force"
         )
-    staged = enrolling.stage(new.name, KIND, "", digest, new.data_date, who, layout=new.source.layout, key_id=key_id)
+    staged = imports.stage(new.name, KIND, "", digest, new.data_date, who, layout=new.source.layout, key_id=key_id)
     try:
         with new.opened() as rows:
             people = _stored(rows, hashed, new.source.file.keep)
-            while enrolling.add(staged, islice(people, BATCH)):
+            while imports.add(staged, islice(people, BATCH)):
                 told(rows.rows)
         _refuse_shrunk(before, rows.rows - rows.left_out, force=force)
-        enrolled = enrolling.switch(staged, who, rows.left_out)
+        enrolled = imports.switch(staged, who, rows.left_out)
     except Exception:
-        enrolling.give_up(staged)
+        imports.give_up(staged)
         raise
-    return ImportedList(enrolled.row, rows, enrolled.shared, enrolled.sharing)
+    return ImportedRoster(enrolled.row, rows, enrolled.shared, enrolled.sharing)
 
 
-def _stored(people: Iterable[Person], hashed: Callable[[str], bytes], keep: Iterable[str]) -> Iterator[PersonRow]:
+def _stored(people: Iterable[Person], hashed: Callable[[str], bytes], keep: Iterable[str]) -> Iterator[RosterEntry]:
     """What is stored of each. The JSON is put together by hand, which takes a third of the time."""
     keys = [f"{encode_basestring(name)}:" for name in keep]
     for line, number, kept in people:
         members = [key + encode_basestring(text) for key, text in zip(keys, kept, strict=True)]
-        yield PersonRow(line, hashed(number), f"{{{','.join(members)}}}")
+        yield RosterEntry(line, hashed(number), f"{{{','.join(members)}}}")
 
 
-def _refuse_shrunk(before: RegisterRow | None, people: int, *, force: bool) -> None:
+def _refuse_shrunk(before: DatasetRow | None, people: int, *, force: bool) -> None:
     if before is not None and people < before.people * _SHRUNK and not force:
         raise Doubtful(
             f"the list has {people:,} people, and {before.people:,} are in force: is the file cut off? Import it with "
@@ -165,7 +165,7 @@ class LookedThrough:
     unreadable_at: list[int] = field(default_factory=list)
 
 
-def look_through(people: Iterable[Person], source: RegisterFileSource) -> LookedThrough:
+def look_through(people: Iterable[Person], source: RosterSource) -> LookedThrough:
     """Read every row as a look-up would read it, and store nothing."""
     reader = RecordReader(source.record)
     meanings = {word: meaning for meaning, words in source.record.status.items() for word in words}

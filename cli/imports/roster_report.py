@@ -14,18 +14,18 @@ from cli.output import Exit, Failure, Output, columns, count_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from adapters.registry.roster_rows import PeopleRows
-    from cli.imports.roster import ImportedList, LookedThrough, NewList
+    from adapters.registry.roster_rows import RosterRows
+    from cli.imports.roster import ImportedRoster, LookedThrough, NewRoster
     from config.configuration import Configuration
-    from config.registry import RegisterFileSource
+    from config.registry import RosterSource
     from worker.bootstrap import Service
 
 
-def look_at_list(
+def check_roster(
     out: Output, file: Path, name: str, source: str, paths: Sequence[Path], day: date, *, skip_malformed: bool
 ) -> Exit:
     """Go through the file and say what the source would make of it. With `paths` no database is needed."""
-    from cli.imports.roster import NewList, look_through
+    from cli.imports.roster import NewRoster, look_through
 
     if paths:
         model = _source(_written(paths), source, name)
@@ -34,14 +34,14 @@ def look_at_list(
 
         with opened() as service:
             model = _source(_applied(service), source, name)
-    new = NewList(file, model, day, skip_malformed)
+    new = NewRoster(file, model, day, skip_malformed)
     with _failures(), new.opened() as rows:
         found = look_through(rows, model)
     people = rows.rows - rows.left_out
     statuses = {meaning: found.statuses.get(meaning, 0) for meaning in (*model.record.status, None)}
     document = {
         "dry_run": True,
-        "register": name,
+        "dataset": name,
         "rows": rows.rows,
         "people": people,
         "left_out": rows.left_out,
@@ -49,14 +49,14 @@ def look_at_list(
         "statuses": {meaning or "unknown": count for meaning, count in statuses.items()} if found.statuses else {},
         "columns": _columns(rows, model),
     }
-    out.show(document, columns(("register", "rows", "people"), [(name, rows.rows, people)]))
+    out.show(document, columns(("dataset", "rows", "people"), [(name, rows.rows, people)]))
     _tell(out, rows, model)
     _tell_records(out, found)
     out.say("the file is good; nothing was imported")
     return Exit.DONE
 
 
-def import_list(
+def import_roster(
     out: Output,
     file: Path,
     name: str,
@@ -73,7 +73,7 @@ def import_list(
     from cli.database import opened
     from cli.diagnosis.workforce import hashed_with
     from cli.imports import roster
-    from store.datasets.rosters import Enrolling
+    from store.datasets.rosters import RosterImport
     from worker.keyring import how_to_set
 
     started = time.monotonic()
@@ -82,19 +82,19 @@ def import_list(
         if service.fingerprints is None:
             advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.queries))
             raise Failure(f"JURAT_HASH_KEYS is not set: numbers are kept as keyed hashes alone; {advice}", Exit.USAGE)
-        new = roster.NewList(file, model, day, skip_malformed)
+        new = roster.NewRoster(file, model, day, skip_malformed)
         with _failures():
-            done = roster.import_list(
-                Enrolling(service.database), new, service.fingerprints, who, progress, force=force
+            done = roster.import_roster(
+                RosterImport(service.database), new, service.fingerprints, who, progress, force=force
             )
     _show(out, done, new, time.monotonic() - started)
     return Exit.DONE
 
 
-def _show(out: Output, done: ImportedList, new: NewList, seconds: float) -> None:
+def _show(out: Output, done: ImportedRoster, new: NewRoster, seconds: float) -> None:
     row, rows = done.row, done.rows
     document = {
-        "register": row.name,
+        "dataset": row.name,
         "version": row.version,
         "changed": rows is not None,
         "data_date": row.data_date,
@@ -104,7 +104,7 @@ def _show(out: Output, done: ImportedList, new: NewList, seconds: float) -> None
         "columns": None if rows is None else _columns(rows, new.source),
         "seconds": round(seconds, 1),
     }
-    head = ("register", "version", "people", "left out", "data of")
+    head = ("dataset", "version", "people", "left out", "data of")
     out.show(document, columns(head, [(row.name, row.version, row.people, row.left_out, row.data_date)]))
     if rows is None:
         out.say(f"version {row.version} was imported from this file already; nothing was done")
@@ -120,13 +120,13 @@ def _show(out: Output, done: ImportedList, new: NewList, seconds: float) -> None
 
 @contextmanager
 def _failures() -> Iterator[None]:
-    from adapters.registry.roster_rows import PeopleFileError
+    from adapters.registry.roster_rows import RosterFileError
     from cli.imports.roster import Doubtful
     from store.datasets.imports import OtherKind, Overtaken
 
     try:
         yield
-    except PeopleFileError as error:
+    except RosterFileError as error:
         raise Failure(f"{error}\nnothing was imported", Exit.USAGE) from None
     except (Doubtful, OtherKind, Overtaken) as error:
         raise Failure(str(error), Exit.REFUSED) from None
@@ -150,24 +150,22 @@ def _applied(service: Service) -> Configuration:
     return Configuration.from_json(service.queries.config(version))
 
 
-def _source(configuration: Configuration, source: str, register: str) -> RegisterFileSource:
-    from config.registry import RegisterFileSource
+def _source(configuration: Configuration, source: str, dataset: str) -> RosterSource:
+    from config.registry import RosterSource
     from config.suggestions import suggest
 
-    lists = {name: model for name, model in configuration.sources.items() if isinstance(model, RegisterFileSource)}
+    lists = {name: model for name, model in configuration.sources.items() if isinstance(model, RosterSource)}
     model = lists.get(source)
     if model is None and source in configuration.sources:
-        raise Failure(f"the source {source} is not of type register-file", Exit.USAGE)
+        raise Failure(f"the source {source} is not of type roster", Exit.USAGE)
     if model is None:
-        raise Failure(
-            f"the configuration has no source {source} of type register-file: {suggest(source, lists)}", Exit.USAGE
-        )
-    if model.register_name != register:
-        raise Failure(f"the source {source} has the register {model.register_name}, and not {register}", Exit.USAGE)
+        raise Failure(f"the configuration has no source {source} of type roster: {suggest(source, lists)}", Exit.USAGE)
+    if model.dataset_name != dataset:
+        raise Failure(f"the source {source} has the dataset {model.dataset_name}, and not {dataset}", Exit.USAGE)
     return model
 
 
-def _columns(rows: PeopleRows, model: RegisterFileSource) -> dict[str, Any]:
+def _columns(rows: RosterRows, model: RosterSource) -> dict[str, Any]:
     stored = (model.file.number, *model.file.keep)
     return {
         "number": model.file.number,
@@ -176,7 +174,7 @@ def _columns(rows: PeopleRows, model: RegisterFileSource) -> dict[str, Any]:
     }
 
 
-def _tell(out: Output, rows: PeopleRows, model: RegisterFileSource) -> None:
+def _tell(out: Output, rows: RosterRows, model: RosterSource) -> None:
     """Which columns are stored, and which rows are not."""
     found = _columns(rows, model)
     kept = ", ".join(found["kept"]) or "nothing else"

@@ -1,6 +1,6 @@
 """Finds the known addresses near a place: landmarks for a picture, and houses that change sides.
 
-They are the register or the file of an `address-file` source. No geocoder is asked.
+They are the dataset or the file of an `address-file` source. No geocoder is asked.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Moved:
     left: int
 
 
-def houses(service: Service, zone: str, register: str | None) -> Houses:
+def houses(service: Service, zone: str, dataset: str | None) -> Houses:
     """The houses of the local base in a box. A base that is not there or not usable shows none: it is but a map.
 
-    Raises Failure where `register` is imported under no such name.
+    Raises Failure where `dataset` is imported under no such name.
     """
     from adapters.address.base.columns import AddressFileError
 
-    base = _base(service, zone, register)
+    base = _base(service, zone, dataset)
 
     def found(box: Box) -> Iterator[NearbyHouse]:
         with suppress(AddressFileError):
@@ -55,18 +55,18 @@ def moved(
     before: ZoneGeometry,
     after: ZoneGeometry,
     where: Box | None,
-    register: str | None,
+    dataset: str | None,
     target: Path | None,
 ) -> Moved | None:
     """Which houses of the local base are in one of two versions of a zone alone; None where there is no local base.
 
     All of them lie in the box `where`. With `target` they are listed there, as CSV. Memory does not grow with them.
 
-    Raises Failure: `register` is imported under no such name, the base cannot be read, or `target` is there already.
+    Raises Failure: `dataset` is imported under no such name, the base cannot be read, or `target` is there already.
     """
     from adapters.address.base.columns import AddressFileError
 
-    base = _base(service, before.name, register)
+    base = _base(service, before.name, dataset)
     if base is None:
         return None
     counts = {True: 0, False: 0}
@@ -103,20 +103,21 @@ def _listing(target: Path | None) -> Iterator[Callable[[list[object]], None]]:
         raise
 
 
-def _base(service: Service, zone: str, register: str | None) -> Houses | None:
-    """The register of this name; else the base of the first `address-file` source that is asked about the zone, else of
+def _base(service: Service, zone: str, dataset: str | None) -> Houses | None:
+    """The dataset of this name; else the base of the first `address-file` source that is asked about the zone, else of
     the first that is configured.
     """
     from config.addresses import AddressFileSource
     from config.configuration import Configuration
 
     explanations = Explanations(service.database)
-    if register is not None:
-        if not explanations.has_register(register):
+    if dataset is not None:
+        if not explanations.has_dataset(dataset):
             raise Failure(
-                f"the register {register} is not imported; run `bin/jurat registers import {register} FILE`", Exit.USAGE
+                f"the dataset {dataset} is not imported; run `bin/jurat datasets import-addresses {dataset} FILE`",
+                Exit.USAGE,
             )
-        return partial(_in_register, explanations, register)
+        return partial(_in_dataset, explanations, dataset)
     version = service.queries.config_version()
     if version is None:
         return None
@@ -126,14 +127,14 @@ def _base(service: Service, zone: str, register: str | None) -> Houses | None:
     model = next((model for model in models if isinstance(model, AddressFileSource)), None)
     if model is None:
         return None
-    if model.register_name:
-        return partial(_in_register, explanations, model.register_name)
+    if model.dataset_name:
+        return partial(_in_dataset, explanations, model.dataset_name)
     return partial(_in_file, model)
 
 
-def _in_register(explanations: Explanations, register: str, box: Box) -> Iterator[NearbyHouse]:
+def _in_dataset(explanations: Explanations, dataset: str, box: Box) -> Iterator[NearbyHouse]:
     for part in _parts(box):
-        yield from explanations.houses(register, part)
+        yield from explanations.houses(dataset, part)
 
 
 def _in_file(model: AddressFileSource, box: Box) -> Iterator[NearbyHouse]:

@@ -1,6 +1,6 @@
 """Shows one lookup to an administrator: what was sent, answered, read and decided.
 
-A registry is asked itself; of a list of people the version that is imported is looked into.
+A registry is asked itself; of a roster the version that is imported is looked into.
 
 What is shown holds what was typed and what the registry answered, for the terminal alone: nothing of it is kept.
 """
@@ -24,19 +24,19 @@ from adapters.registry.batches import adapter_class
 from adapters.registry.dates import DaySpan
 from adapters.registry.decoder import Decoded
 from adapters.registry.record import Record
-from adapters.registry.roster import RegisterFileAdapter
-from adapters.registry.roster_versions import ListInForce
+from adapters.registry.roster import RosterAdapter
+from adapters.registry.roster_versions import RosterVersion
 from adapters.registry.rules import Failure as Unheld
 from adapters.registry.templates import Message
 from adapters.registry.trace import LookupTrace, mask
 from cli.output import Exit, Failure, count_text
 from config.networks import IPNetwork
-from config.registry import RecordSource, RegisterFileSource, RegistrySource, demands_of, misfit
+from config.registry import RecordSource, RegistrySource, RosterSource, demands_of, misfit
 from config.registry.model.rules import Demanded, OutcomeRule, Rule
 from config.secrets import ForbiddenSecretError, SecretError, SecretReference, resolve
 from config.suggestions import suggest
 from jurat.vocabulary import Outcome
-from store.lookups import StoredPeople
+from store.lookups import StoredRosters
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
@@ -101,7 +101,7 @@ class RecordedLookup(LookupTrace):
     def kept(self, step: str, values: Mapping[str, str]) -> None:
         self._steps[-1]["set"] = dict(values)
 
-    def in_force(self, found: ListInForce) -> None:
+    def in_force(self, found: RosterVersion) -> None:
         parts = ("version", "data_date", "count", "left_out")
         self._list = {part: getattr(found, part) for part in parts}
 
@@ -204,7 +204,7 @@ def look_up(
     return shown.as_data(found), found
 
 
-def look_into(source: RegisterFileSource, query: Query, service: Service) -> tuple[dict[str, Any], Found | SourceError]:
+def look_into(source: RosterSource, query: Query, service: Service) -> tuple[dict[str, Any], Found | SourceError]:
     """Look into the list that is imported; all that happened as one document, and what it came to.
 
     Raises:
@@ -213,7 +213,7 @@ def look_into(source: RegisterFileSource, query: Query, service: Service) -> tup
     if service.fingerprints is None:
         raise Failure("JURAT_HASH_KEYS is not set: numbers are found by their keyed hashes alone", Exit.USAGE)
     shown = RecordedLookup()
-    adapter = RegisterFileAdapter(source, StoredPeople(service.queries), service.fingerprints, watch=shown)
+    adapter = RosterAdapter(source, StoredRosters(service.queries), service.fingerprints, watch=shown)
     found: Found | SourceError
     try:
         found = adapter.look_up(query)

@@ -14,7 +14,7 @@ from cli.diagnosis.checkup import CheckupStep, StepMark
 from cli.output import Exit, Failure, Output
 from cli.registry_lint import examination_data, examination_steps, examined, linted, told
 from config.problems import Positions
-from config.registry import RegisterFileSource, RegistrySource
+from config.registry import RegistrySource, RosterSource
 
 if TYPE_CHECKING:
     from config.lint import Report
@@ -30,8 +30,8 @@ class Tests:
     registries: list[dict[str, Any]] = field(default_factory=list)
 
     def examine(self, name: str, model: SourceModel, positions: Positions | None = None) -> bool:
-        """Run the tests and moods of a source, if it is a registry or a list of people."""
-        if not isinstance(model, RegistrySource | RegisterFileSource):
+        """Run the tests and moods of a source, if it is a registry or a roster."""
+        if not isinstance(model, RegistrySource | RosterSource):
             return False
         examination = examined(name, model, positions)
         self.steps += examination_steps(name, examination, every_mood=self.every_mood)
@@ -61,8 +61,8 @@ def test_files(tests: Tests, name: str | None, paths: Sequence[Path], out: Outpu
             tests.steps.append(CheckupStep(f"source {source}", StepMark.NOTE, said))
 
 
-def registry(name: str, paths: Sequence[Path], out: Output) -> tuple[RegistrySource | RegisterFileSource, bool]:
-    """The registry, or list of people, of that name, of these files or else applied; and whether plain HTTP to this
+def registry(name: str, paths: Sequence[Path], out: Output) -> tuple[RegistrySource | RosterSource, bool]:
+    """The registry, or roster, of that name, of these files or else applied; and whether plain HTTP to this
     machine is allowed.
 
     Raises:
@@ -75,10 +75,8 @@ def registry(name: str, paths: Sequence[Path], out: Output) -> tuple[RegistrySou
             document = configuration_of(service).document
         require(name, document.sources)
     model = document.sources[name]
-    if not isinstance(model, RegistrySource | RegisterFileSource):
-        raise Failure(
-            f"{name} is of type {model.type}, and registries and lists of people alone can be tried", Exit.USAGE
-        )
+    if not isinstance(model, RegistrySource | RosterSource):
+        raise Failure(f"{name} is of type {model.type}, and registries and rosters alone can be tried", Exit.USAGE)
     return model, document.environment == "test"
 
 

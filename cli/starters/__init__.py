@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-FORMS: Final = ("json", "xml", "csv-register")
+FORMS: Final = ("json", "xml", "csv-roster")
 
 
 def begun(form: str, name: str) -> str:

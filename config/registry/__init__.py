@@ -8,12 +8,12 @@ from config.registry.lint.slips import slip_problems
 from config.registry.model.demands import demands_of, misfit, requirements_of
 from config.registry.model.source import RecordSource, answer_properties
 from config.registry.registry_source import RegistrySource
-from config.registry.roster import RegisterFileSource
+from config.registry.roster import RosterSource
 
 __all__ = [
     "RecordSource",
-    "RegisterFileSource",
     "RegistrySource",
+    "RosterSource",
     "answer_properties",
     "check_order",
     "code_doubts",

@@ -1,4 +1,4 @@
-"""The source of type `register-file`: a roster in a file, which is imported and looked up by number.
+"""The source of type `roster`: a roster in a file, which is imported and looked up by number.
 
 The number is kept as a keyed hash alone, and of the file's other columns only those that the rules look at.
 """
@@ -78,7 +78,7 @@ def are_rows(content: Any) -> bool:
     )
 
 
-class PeopleFile(Part):
+class RosterFile(Part):
     """How the file is read when it is imported: nothing is guessed.
 
     `number` is the column that people are looked up by. `keep` are the others that are stored: nothing else is.
@@ -100,19 +100,19 @@ class Row(RecordDescription):
     origin: ClassVar[str] = "@"  # type: ignore[misc] # the row is the record, wherever others have theirs
 
 
-class RegisterFileSource(RecordSource):
-    """A list of people that `registers import` has stored in the database under the name `register`.
+class RosterSource(RecordSource):
+    """A roster that `datasets import-roster` has stored in the database under the name `dataset`.
 
     Data older than `max_age`, in seconds, answers nothing. Each of `tests` brings a small list along, as `file`: its
     `text`, the name of a `file`, or rows as `json` (also in a file), which are written with the list's own delimiter
     and encoding.
     """
 
-    type: Literal["register-file"]
-    # pydantic's models have a `register` of their own
-    register_name: Name = Field(alias="register")
+    type: Literal["roster"]
+    # pydantic's models have a `dataset` of their own
+    dataset_name: Name = Field(alias="dataset")
     max_age: Annotated[Duration, between("1d", "3650d")]
-    file: PeopleFile
+    file: RosterFile
     record: Row
 
     @property
@@ -150,7 +150,7 @@ class RegisterFileSource(RecordSource):
     @model_validator(mode="after")
     def _check_whole(self) -> Self:
         if found := [*verdict_problems(self), *_check_number(self), *_check_columns(self), *_check_tests(self)]:
-            raise misplaced("RegisterFileSource", found)
+            raise misplaced("RosterSource", found)
         return self
 
 
@@ -163,7 +163,7 @@ def _quoted(column: str) -> str:
     return json.dumps(column.strip(), ensure_ascii=False)
 
 
-def _check_number(source: RegisterFileSource) -> Iterator[Problem]:
+def _check_number(source: RosterSource) -> Iterator[Problem]:
     if source.record.fields.get(NUMBER) != _quoted(source.file.number):
         said = f"is the column '{printable(source.file.number)}', of which the hash alone is stored"
         yield ("record", "fields", NUMBER), f"{said} — remove this line"
@@ -181,7 +181,7 @@ def _check_number(source: RegisterFileSource) -> Iterator[Problem]:
             yield ("inputs", first, option), f"{said} — remove it"
 
 
-def _check_columns(source: RegisterFileSource) -> Iterator[Problem]:
+def _check_columns(source: RosterSource) -> Iterator[Problem]:
     """Every column that is used is kept, and every one that is kept is used."""
     keep = source.file.keep
     used: set[str] = set()
@@ -209,7 +209,7 @@ def _check_columns(source: RegisterFileSource) -> Iterator[Problem]:
             yield at, "no field of the record uses this column, so it need not be stored — remove it"
 
 
-def _check_tests(source: RegisterFileSource) -> Iterator[Problem]:
+def _check_tests(source: RosterSource) -> Iterator[Problem]:
     yield from trial_problems(source, [FILE])
     for index, test in enumerate(source.tests):
         response = test.responses.get(FILE)

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examples.sources import register
+from examples.sources import registry
 from examples.sources.moods import Mood
 
 HERE = Path(__file__).resolve().parent
 TOWN = HERE.parent / "town"
 
 MOODS = {
-    "down-then-back": ("register: down, then back", "20s"),
-    "throttling-then-back": ("register: not so fast", "20s"),
-    "wrong-shape": ("register: changed shape", "3s"),
-    "wrong-type": ("register: in maintenance", "3s"),
-    "time-out": ("register: never answers", "3s"),
+    "down-then-back": ("registry: down, then back", "20s"),
+    "throttling-then-back": ("registry: not so fast", "20s"),
+    "wrong-shape": ("registry: changed shape", "3s"),
+    "wrong-type": ("registry: in maintenance", "3s"),
+    "time-out": ("registry: never answers", "3s"),
 }
 """Each is a source of its own, with the deadline of its question."""
 
@@ -49,12 +49,12 @@ def configuration(base: Mapping[str, Any], sources: str) -> dict[str, Any]:
     document: dict[str, Any] = _filled_in(deepcopy(dict(base)), sources)
     questions = {}
     for mood, (_, deadline) in MOODS.items():
-        source = _filled_in(deepcopy(document["sources"]["register"]), "")
+        source = _filled_in(deepcopy(document["sources"]["registry"]), "")
         request = source["steps"][0]["request"]
         request["url"] = request["url"].replace(f"/moods/{Mood.OK}/", f"/moods/{mood}/")
-        document["sources"][f"register-{mood}"] = source
+        document["sources"][f"registry-{mood}"] = source
         document["criteria"][f"is-physician-{mood}"] = {
-            "source": f"register-{mood}",
+            "source": f"registry-{mood}",
             "require": {"professions": ["10"]},
         }
         questions[mood] = {"criterion": f"is-physician-{mood}", "deadline": deadline}
@@ -92,7 +92,7 @@ def _profession(text: str, answer: Mapping[str, str], outcome: str, reason: str)
 
 def lines(codes: list[str]) -> list[Line]:
     """All that is asked, in order. `codes` are two access codes that were generated for the list `spring`."""
-    physician = _professional(register.PHYSICIAN)
+    physician = _professional(registry.PHYSICIAN)
     mistyped = codes[1][:-1] + ("0" if codes[1][-1] != "0" else "1")
     unknown, throttled = codes[2], "throttling-then-back"
     return [
@@ -105,10 +105,10 @@ def lines(codes: list[str]) -> list[Line]:
         _residence("no such street", _address("6", "Avenue Inventée"), "undetermined", "street_differs"),
         _residence("wrong postcode", _address("6", "Rue des Tanneurs", "99002"), "undetermined", "postcode_differs"),
         _profession("yes", physician, "accepted", "record_matches"),
-        _profession("suspended", _professional(register.SUSPENDED), "refused", "status_inactive"),
-        _profession("a pharmacist", _professional(register.PHARMACIST), "refused", "profession_not_eligible"),
+        _profession("suspended", _professional(registry.SUSPENDED), "refused", "status_inactive"),
+        _profession("a pharmacist", _professional(registry.PHARMACIST), "refused", "profession_not_eligible"),
         _profession("another's number", {**physician, "family_name": "Roc"}, "undetermined", "name_differs"),
-        _profession("no such number", {**physician, "number": register.ABSENT}, "refused", "record_not_found"),
+        _profession("no such number", {**physician, "number": registry.ABSENT}, "refused", "record_not_found"),
         _profession("mistyped number", {**physician, "number": "9000010001"}, "undetermined", "number_malformed"),
         Line(MOODS["down-then-back"][0], "moods", "p", "down-then-back", physician, "accepted", "record_matches"),
         Line(MOODS[throttled][0], "moods", "p", throttled, physician, "accepted", "record_matches"),

@@ -1,6 +1,6 @@
 """What an administrator of jurat does once for the town: tables, zones, the configuration, codes for letters.
 
-    python -m examples.platform.seed --register https://register:8443 --ca-file /run/secrets/register_certificate
+    python -m examples.platform.seed --registry https://registry:8443 --ca-file /run/secrets/registry_certificate
 
 With `bin/jurat` it would be `db upgrade`, `zones import`, `config apply` and `codes generate`. All of it may be done
 again: what is there already stays as it is, and the letters get new codes.
@@ -30,10 +30,10 @@ LIST = "letters"
 LETTERS = 12
 
 
-def seed(service: Service, register: str, folder: Path, ca_file: Path | None = None) -> list[str]:
-    """Everything, with the register at the URL `register`; the codes of the letters, which nobody can read again.
+def seed(service: Service, registry: str, folder: Path, ca_file: Path | None = None) -> list[str]:
+    """Everything, with the registry at the URL `registry`; the codes of the letters, which nobody can read again.
 
-    The configuration is left as `jurat.yaml` in `folder`. Workers trust the register's certificate by
+    The configuration is left as `jurat.yaml` in `folder`. Workers trust the registry's certificate by
     `ca_file`, a file where they run.
 
     Raises ConfigurationError where it cannot be used.
@@ -45,7 +45,7 @@ def seed(service: Service, register: str, folder: Path, ca_file: Path | None = N
     ]
     import_zones(service.database, zones, "seed")
     written = folder / "jurat.yaml"
-    text = (HERE / "jurat.yaml").read_text("utf-8").replace("SOURCES", register).replace("examples/town", str(TOWN))
+    text = (HERE / "jurat.yaml").read_text("utf-8").replace("SOURCES", registry).replace("examples/town", str(TOWN))
     if ca_file:
         text = text.replace("# ca_file: CERTIFICATE -", f"ca_file: {ca_file} #")
     written.write_text(text, "utf-8")
@@ -72,13 +72,13 @@ def letters(service: Service) -> list[str]:
 def main() -> int:
     """For Compose, where each part is a process of its own."""
     options = argparse.ArgumentParser(description="Seed the invented town.")
-    options.add_argument("--register", required=True, metavar="URL", help="where the invented register answers")
+    options.add_argument("--registry", required=True, metavar="URL", help="where the invented registry answers")
     options.add_argument("--ca-file", type=Path, metavar="FILE", help="what workers trust its certificate by")
     given = options.parse_args()
     try:
         service = open_service(read_settings())
         with tempfile.TemporaryDirectory() as folder:
-            codes = seed(service, given.register, Path(folder), given.ca_file)
+            codes = seed(service, given.registry, Path(folder), given.ca_file)
         service.close()
     except (ConfigurationError, SettingsError) as error:
         print(f"valmont: {error}", file=sys.stderr)

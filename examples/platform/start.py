@@ -25,7 +25,7 @@ from examples.platform.serve import NotSet, listen, run
 from examples.platform.web.app import create_app
 from examples.platform.web.parts import Parts
 from examples.platform.welcome import welcome
-from examples.sources import register
+from examples.sources import registry
 from examples.sources.answer import Answer
 from examples.sources.moods import Mood
 from examples.sources.server import Sources
@@ -39,12 +39,12 @@ from worker.logs import set_up
 
 PORT = 8080
 SLOW_S = 3.0
-"""Seconds that a slow register takes: long enough to see that an answer is on its way."""
+"""Seconds that a slow registry takes: long enough to see that an answer is on its way."""
 
 GRACE_S = 3.0
 SETTINGS = "settings.env"
 _HERE = {"JURAT_PRIVATE_NETWORKS": "127.0.0.1"}
-"""The invented registers run on this machine, which sources may be on where the operator says so."""
+"""The invented registries run on this machine, which sources may be on where the operator says so."""
 
 
 class NotStarted(Exception):
@@ -83,10 +83,10 @@ def _read(arguments: list[str] | None) -> argparse.Namespace:
         "--database", metavar="URL", help="a database other than SQLite in that folder: postgresql://…; needs --keep"
     )
     options.add_argument(
-        "--register",
+        "--registry",
         choices=("well", "slow", "down"),
         default="well",
-        help="the state of the invented register of professionals, to see what participants see then",
+        help="the state of the invented registry of professionals, to see what participants see then",
     )
     given = options.parse_args(arguments)
     if given.database and not given.keep:
@@ -118,7 +118,7 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     secret = kept.take()
     set_up(LogFormat.TEXT, logging.ERROR)
     settings = read_settings()
-    sources = stack.enter_context(_sources(given.register))
+    sources = stack.enter_context(_sources(given.registry))
     engine = open_engine(settings.database_url)
     stack.callback(engine.dispose)
     codes, new = _seed(settings, engine, sources, kept)
@@ -133,7 +133,7 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
 def _sources(how: str) -> Sources:
     def late(method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:
         time.sleep(SLOW_S)
-        return register.answer(method, path, query, body)
+        return registry.answer(method, path, query, body)
 
     made = Sources(services={"registry": late} if how == "slow" else {})
     if how == "down":

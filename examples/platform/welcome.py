@@ -52,7 +52,7 @@ def welcome(address: str, codes: Sequence[str], settings: Path, *, new: bool) ->
         )
     )
     say(
-        "“Care close to home” asks a register: 9000010000 Iris Valombre is a physician and gets in,",
+        "“Care close to home” asks a registry: 9000010000 Iris Valombre is a physician and gets in,",
         "9000011487 Solène Brévan is a pharmacist and does not.",
         "",
         "You cannot change an answer after you confirm it.",

@@ -1,4 +1,4 @@
-"""The invented register and geocoder (examples/sources) on a port of your choice, to try a configuration against.
+"""The invented registry and geocoder (examples/sources) on a port of your choice, to try a configuration against.
 
 python -m examples.quickstart.serve 8000
 

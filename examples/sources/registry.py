@@ -1,4 +1,4 @@
-"""An invented register of professionals, by number, as many real ones are: JSON over HTTP.
+"""An invented registry of professionals, by number, as many real ones are: JSON over HTTP.
 
     GET  /professionals?number=9000010000    200 {"count": 1, "professionals": [{...}]}, or a count of 0
     GET  /professionals/9000010000           200 {"number": ..., ...} or 404 {"error": "not found"}
@@ -43,7 +43,7 @@ RECORDS: list[dict[str, Any]] = [
 
 
 def answer(method: str, path: str, query: Mapping[str, str], body: bytes) -> Answer:
-    """The register's answer to one request; `path` is what follows `/registry`, still encoded."""
+    """The registry's answer to one request; `path` is what follows `/registry`, still encoded."""
     match method, path.strip("/").split("/"):
         case "GET", ["professionals"] if "number" in query:
             return _search(query["number"])

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from examples.sources import geocoder, geocoders, register
+from examples.sources import geocoder, geocoders, registry
 from examples.sources.answer import Answer
 from examples.sources.moods import Mood, Stage, play
 
@@ -30,7 +30,7 @@ def _over(town: Path, service: Callable[[str, str, Mapping[str, str], Path], Ans
 
 
 class Sources:
-    """A register of professionals and geocoders, in every mood: `/moods/MOOD/registry/…`, `/moods/MOOD/geocoder/…`.
+    """A registry of professionals and geocoders, in every mood: `/moods/MOOD/registry/…`, `/moods/MOOD/geocoder/…`.
 
     `MOOD` is a `Mood`, or one with `-then-back` behind it: that one lasts for the first `troubled` requests under its
     path. `switch` gives a path another mood while it runs. `requests` counts what was asked under each path (without
@@ -54,7 +54,7 @@ class Sources:
         self.failures: list[str] = []
         """Mistakes of this server itself: none, if all is well."""
         self._services: dict[str, Service] = {
-            "registry": register.answer,
+            "registry": registry.answer,
             "geocoder": _over(town, geocoder.answer),
             **{name: _over(town, service) for name, service in geocoders.SERVICES.items()},
             **services,

@@ -35,11 +35,11 @@ LARGEST_AREA = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class RegisterRow:
-    """One version of an address base, or of a list of people. `state` is `staged` while it is imported, `active`, or
+class DatasetRow:
+    """One version of an address base, or of a roster. `state` is `staged` while it is imported, `active`, or
     `retired` when it was active before; `removing` and `removed` when its rows go and are gone.
 
-    `addresses` are the rows of a base's file, `houses` those with a number. A list of people has `people` instead, of
+    `addresses` are the rows of a base's file, `houses` those with a number. A roster has `people` instead, of
     whom `left_out` more could not be looked up; `layout` says what was done to them, `key_id` whose hashes their
     numbers are. Both are None for an address base.
     """
@@ -64,11 +64,11 @@ class RegisterRow:
 
     @property
     def is_list(self) -> bool:
-        """Whether it is a list of people."""
+        """Whether it is a roster."""
         return self.key_id is not None
 
     @classmethod
-    def of(cls, row: Sequence[Any]) -> RegisterRow:
+    def of(cls, row: Sequence[Any]) -> DatasetRow:
         """From the `COLUMNS` of a row."""
         values = dict(zip(COLUMNS, row, strict=True))
         values["data_date"] = date.fromisoformat(values["data_date"])
@@ -82,23 +82,23 @@ COLUMNS = (
 )
 
 _ACTIVE = f"""
-    SELECT {", ".join(COLUMNS)} FROM jurat_registers WHERE name = :name AND state = 'active' AND key_id IS NULL"""
+    SELECT {", ".join(COLUMNS)} FROM jurat_datasets WHERE name = :name AND state = 'active' AND key_id IS NULL"""
 
 
 @contextmanager
-def open_register(engine: Engine, name: str) -> Iterator[OpenRegister | None]:
+def open_dataset(engine: Engine, name: str) -> Iterator[OpenDataset | None]:
     """The version of an address base that is in force, None where there is none; it works until the block ends."""
     with preparing(bounded(reader(engine))).begin() as connection:
         snapshot = dialect_of(connection).snapshot
         before: list[Statement] = [(snapshot, {})] if snapshot else []
         *_, rows = run(connection, *before, (_ACTIVE, {"name": name}))
-        yield OpenRegister(connection, RegisterRow.of(rows[0])) if rows else None
+        yield OpenDataset(connection, DatasetRow.of(rows[0])) if rows else None
 
 
-class OpenRegister:
+class OpenDataset:
     """An `AddressBase` in the database, as of one moment."""
 
-    def __init__(self, connection: Connection, row: RegisterRow) -> None:
+    def __init__(self, connection: Connection, row: DatasetRow) -> None:
         self._connection = connection
         self._dialect = dialect_of(connection)
         self.row = row
@@ -177,7 +177,7 @@ class OpenRegister:
         return Street(key, name, canonical, postcode, city, city_code, longitude, latitude, whole)
 
     def _all(self, sql: str, **parameters: Any) -> Sequence[Any]:
-        (rows,) = run(self._connection, (sql, {"register": self.row.id, **parameters}))
+        (rows,) = run(self._connection, (sql, {"dataset": self.row.id, **parameters}))
         return rows
 
 
@@ -192,12 +192,12 @@ _WANTED = "position int, postcode text, city_code text, canonical text, number i
 
 def _matched(dialect: StoreDialect, where: str, limit: int) -> str:
     """The streets that `where` (of `s` and the rowset `r`) selects, each with its houses of the number wanted."""
-    of_number = "h.register = :register AND h.street = s.street AND h.number = r.number AND h.repetition = r.repetition"
+    of_number = "h.dataset = :dataset AND h.street = s.street AND h.number = r.number AND h.repetition = r.repetition"
     return f"""
         SELECT r.position, h.line, h.written, h.longitude, h.latitude, {", ".join(f"s.{name}" for name in _STREET)}
         FROM {dialect.rowset(_WANTED)}
-        {dialect.join_some("jurat_register_streets s", f"s.register = :register AND {where}", limit)}
-        {dialect.join_some("jurat_register_houses h", of_number, MOST_POSITIONS, "h.line", left=True)}"""
+        {dialect.join_some("jurat_dataset_streets s", f"s.dataset = :dataset AND {where}", limit)}
+        {dialect.join_some("jurat_dataset_houses h", of_number, MOST_POSITIONS, "h.line", left=True)}"""
 
 
 @lru_cache
@@ -213,18 +213,18 @@ def _named(dialect: StoreDialect, with_codes: bool) -> str:  # noqa: FBT001 - ca
 def _anywhere(dialect: StoreDialect) -> str:
     where = "s.canonical = r.canonical"
     if not dialect.has_lateral:
-        where += f""" AND s.street IN (SELECT t.street FROM jurat_register_streets t WHERE t.register = :register
+        where += f""" AND s.street IN (SELECT t.street FROM jurat_dataset_streets t WHERE t.dataset = :dataset
                                        AND t.canonical = r.canonical LIMIT {ELSEWHERE})"""
     return f"{_matched(dialect, where, ELSEWHERE)} ORDER BY 1, 6, 2"
 
 
 @lru_cache
 def _houses(dialect: StoreDialect) -> str:
-    of_number = "h.register = :register AND h.street = r.street AND h.number = r.number AND h.repetition = r.repetition"
+    of_number = "h.dataset = :dataset AND h.street = r.street AND h.number = r.number AND h.repetition = r.repetition"
     return f"""
         SELECT r.position, h.line, h.written, h.longitude, h.latitude
         FROM {dialect.rowset("position int, street bigint, number int, repetition text")}
-        {dialect.join_some("jurat_register_houses h", of_number, MOST_POSITIONS, "h.line")}
+        {dialect.join_some("jurat_dataset_houses h", of_number, MOST_POSITIONS, "h.line")}
         ORDER BY 1, 2"""
 
 
@@ -232,11 +232,11 @@ def _houses(dialect: StoreDialect) -> str:
 def _streets_of(column: str) -> str:
     """`column` is one of an `Area`'s two words."""
     return f"""
-        SELECT {", ".join(_STREET)} FROM jurat_register_streets
-        WHERE register = :register AND {column} = :value LIMIT {LARGEST_AREA + 1}"""
+        SELECT {", ".join(_STREET)} FROM jurat_dataset_streets
+        WHERE dataset = :dataset AND {column} = :value LIMIT {LARGEST_AREA + 1}"""
 
 
 @lru_cache
 def _known_words(dialect: StoreDialect) -> str:
-    known = dialect.join_some("jurat_register_words w", "w.register = :register AND w.word = r.word", limit=1)
+    known = dialect.join_some("jurat_dataset_words w", "w.dataset = :dataset AND w.word = r.word", limit=1)
     return f"SELECT w.word FROM {dialect.rowset('word text')} {known}"

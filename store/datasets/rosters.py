@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.batches import run
 from jurat.database import bounded, preparing, reader
-from store.datasets.address_bases import RegisterRow
+from store.datasets.address_bases import DatasetRow
 from store.datasets.imports import Versions
 from store.dialects import StoreDialect, dialect_of
 
@@ -29,7 +29,7 @@ _NUMBER = 16
 """Bytes of the hash of a number."""
 
 
-class PersonRow(NamedTuple):
+class RosterEntry(NamedTuple):
     """One row to store: `number` is its hash, `kept` a JSON object of texts by column."""
 
     line: int
@@ -37,22 +37,22 @@ class PersonRow(NamedTuple):
     kept: str
 
     def __repr__(self) -> str:
-        return f"PersonRow(line={self.line})"
+        return f"RosterEntry(line={self.line})"
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
     """The version that is in force now, how many numbers stand in several of its rows, and in how many."""
 
-    row: RegisterRow
+    row: DatasetRow
     shared: int
     sharing: int
 
 
-class Enrolling(Versions):
-    """The administrators' writes of lists of people."""
+class RosterImport(Versions):
+    """The administrators' writes of rosters."""
 
-    def add(self, staged: RegisterRow, people: Iterable[PersonRow]) -> int:
+    def add(self, staged: DatasetRow, people: Iterable[RosterEntry]) -> int:
         """Add people to a staged version, in one transaction; how many there were.
 
         Raises:
@@ -63,14 +63,14 @@ class Enrolling(Versions):
             self._count(connection, staged, people=count)
         return count
 
-    def switch(self, staged: RegisterRow, who: str, left_out: int = 0) -> Enrolled:
+    def switch(self, staged: DatasetRow, who: str, left_out: int = 0) -> Enrolled:
         """Put a staged version in force in place of the one before, and delete those that are not kept. `left_out` rows
         of its file are not in it.
 
         Raises:
             Overtaken: it is staged no more.
         """
-        self._analyze("people")
+        self._analyze("jurat_roster_entries")
         with reader(self._engine).begin() as connection:
             shared, sharing = connection.execute(text(_SHARED), {"id": staged.id}).one()
         with self._engine.begin() as connection:
@@ -83,16 +83,16 @@ class Enrolling(Versions):
 
 _SHARED = """
     SELECT count(*), coalesce(sum(alike), 0) FROM (
-        SELECT count(*) AS alike FROM jurat_register_people WHERE register = :id GROUP BY number HAVING count(*) > 1
+        SELECT count(*) AS alike FROM jurat_roster_entries WHERE dataset = :id GROUP BY number HAVING count(*) > 1
     ) AS numbers"""
 
-_COLUMNS = "jurat_register_people (register, line, number, kept)"
+_COLUMNS = "jurat_roster_entries (dataset, line, number, kept)"
 
 
-def _copy(connection: Connection, register: int, people: Iterable[PersonRow]) -> int:
+def _copy(connection: Connection, dataset: int, people: Iterable[RosterEntry]) -> int:
     """By COPY on PostgreSQL, which stores while more is read, and row by row on SQLite, which is as quick there."""
     if not dialect_of(connection).has_copy:
-        rows = [(register, *person) for person in people]
+        rows = [(dataset, *person) for person in people]
         if rows:
             connection.exec_driver_sql(f"INSERT INTO {_COLUMNS} VALUES (?, ?, ?, ?)", rows)
         return len(rows)
@@ -101,7 +101,7 @@ def _copy(connection: Connection, register: int, people: Iterable[PersonRow]) ->
     rest, count = iter(people), 0
     try:
         with raw.cursor() as cursor, cursor.copy(f"COPY {_COLUMNS} FROM STDIN") as copy:
-            while lines := [_line(register, *person) for person in islice(rest, _AT_ONCE)]:
+            while lines := [_line(dataset, *person) for person in islice(rest, _AT_ONCE)]:
                 copy.write("".join(lines))
                 count += len(lines)
     except psycopg.Error as error:
@@ -111,9 +111,9 @@ def _copy(connection: Connection, register: int, people: Iterable[PersonRow]) ->
     return count
 
 
-def _line(register: int, line: int, number: bytes, kept: str) -> str:
+def _line(dataset: int, line: int, number: bytes, kept: str) -> str:
     """A row in COPY's text format, in which a backslash is written twice. JSON has no tab and no line end."""
-    return f"{register}\t{line}\t\\\\x{number.hex()}\t{kept.replace(_BACKSLASH, _BACKSLASH * 2)}\n"
+    return f"{dataset}\t{line}\t\\\\x{number.hex()}\t{kept.replace(_BACKSLASH, _BACKSLASH * 2)}\n"
 
 
 _BACKSLASH = "\\"
@@ -125,8 +125,8 @@ _AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class PeopleInForce:
-    """An `adapters.registry.roster.ListInForce`. `count` is how many people it has."""
+class ActiveRoster:
+    """An `adapters.registry.roster.RosterVersion`. `count` is how many people it has."""
 
     version: int
     layout: str
@@ -137,10 +137,10 @@ class PeopleInForce:
     people: Mapping[bytes, Sequence[Mapping[str, str]]] = field(repr=False)
 
 
-def find_people(engine: Engine, register: str, numbers: Sequence[bytes]) -> PeopleInForce | None:
+def find_entries(engine: Engine, dataset: str, numbers: Sequence[bytes]) -> ActiveRoster | None:
     """The version of a list that is in force, and who has one of `numbers`, in one statement; None without a list."""
     positions = list(range(len(numbers)))
-    asked = {"name": register, "numbers": b"".join(numbers), "positions": json.dumps(positions)}
+    asked = {"name": dataset, "numbers": b"".join(numbers), "positions": json.dumps(positions)}
     with preparing(bounded(reader(engine))).begin() as connection:
         (rows,) = run(connection, (_find(dialect_of(connection)), asked))
     people: dict[bytes, list[Mapping[str, str]]] = {}
@@ -150,30 +150,30 @@ def find_people(engine: Engine, register: str, numbers: Sequence[bytes]) -> Peop
     if not rows:
         return None
     version, layout, key_id, data_date, left_out, count, *_ = rows[0]
-    return PeopleInForce(version, layout, key_id, date.fromisoformat(data_date), left_out, count, people)
+    return ActiveRoster(version, layout, key_id, date.fromisoformat(data_date), left_out, count, people)
 
 
 @lru_cache
 def _find(dialect: StoreDialect) -> str:
     """One row at least where there is a list: the numbers travel as one row of bytes, each of `_NUMBER`."""
     wanted = f"substr({{}}, 1 + {_NUMBER} * {{}}, {_NUMBER})"
-    those = "q.register = g.id AND q.number = "
+    those = "q.dataset = g.id AND q.number = "
     if dialect.has_lateral:
         wanted = wanted.format("CAST(:numbers AS bytea)", "CAST(value AS int)")
         join = f"""
             LEFT JOIN LATERAL (
                 SELECT p.number, p.kept
                 FROM (SELECT {wanted} AS number FROM jsonb_array_elements_text(CAST(:positions AS jsonb))) r
-                JOIN LATERAL (SELECT q.number, q.kept FROM jurat_register_people q
+                JOIN LATERAL (SELECT q.number, q.kept FROM jurat_roster_entries q
                               WHERE {those} r.number ORDER BY q.line LIMIT {ALIKE}) p ON true
             ) p ON true"""
     else:
         wanted = wanted.format(":numbers", "j.value")
         join = f"""
             LEFT JOIN json_each(:positions) j
-            LEFT JOIN jurat_register_people p ON p.register = g.id AND p.number = {wanted} AND p.line IN (
-                SELECT q.line FROM jurat_register_people q WHERE {those} {wanted} ORDER BY q.line LIMIT {ALIKE})"""
+            LEFT JOIN jurat_roster_entries p ON p.dataset = g.id AND p.number = {wanted} AND p.line IN (
+                SELECT q.line FROM jurat_roster_entries q WHERE {those} {wanted} ORDER BY q.line LIMIT {ALIKE})"""
     return f"""
         SELECT g.version, g.layout, g.key_id, g.data_date, g.left_out, g.people, p.number, p.kept
-        FROM jurat_registers g {join}
+        FROM jurat_datasets g {join}
         WHERE g.name = :name AND g.state = 'active' AND g.key_id IS NOT NULL"""

@@ -56,7 +56,7 @@ _PAYS = "next_start_at, probe_at, day, used"
 """What a look-up of a person costs a source as well."""
 
 _READS = dict.fromkeys((Role.WORKER, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT")
-_REGISTER = {Role.WORKER: "SELECT", Role.REVIEWER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"}
+_DATASET = {Role.WORKER: "SELECT", Role.REVIEWER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"}
 
 RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_checks": {
@@ -148,17 +148,17 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: "SELECT (fingerprint, check_id, holds), UPDATE (participant)",
     },
     "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT"},
-    "jurat_registers": {
+    "jurat_datasets": {
         **_READS,
         Role.ADMIN: "SELECT, INSERT, UPDATE (state, addresses, houses, streets, people, left_out, imported_at)",
     },
-    "jurat_register_streets": {
-        **_REGISTER,
+    "jurat_dataset_streets": {
+        **_DATASET,
         Role.ADMIN: "SELECT, INSERT, UPDATE (west, south, east, north, numbers), DELETE",
     },
-    "jurat_register_people": {Role.WORKER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
-    "jurat_register_houses": _REGISTER,
-    "jurat_register_words": _REGISTER,
+    "jurat_roster_entries": {Role.WORKER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
+    "jurat_dataset_houses": _DATASET,
+    "jurat_dataset_words": _DATASET,
     "jurat_configs": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_audit": {Role.WORKER: "INSERT", Role.REVIEWER: "INSERT", Role.ADMIN: "SELECT, INSERT"},
     "jurat_upkeep": {Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)"},
@@ -225,7 +225,7 @@ ASKS: Mapping[str, str] = {
 """The function that asks for each kind of request. Who may call it may ask for that kind in any other way as well, and
 say that it is done; nobody else may. The database asks for this right whenever a request is stored."""
 
-ANALYZED = ("jurat_register_people", "jurat_register_streets", "jurat_register_houses", "jurat_register_words")
+ANALYZED = ("jurat_roster_entries", "jurat_dataset_streets", "jurat_dataset_houses", "jurat_dataset_words")
 """What an import counts anew, for which PostgreSQL has a right of its own from version 17 on."""
 
 _MAINTAINS = 170_000

@@ -19,7 +19,7 @@ from adapters.base import (
     Finding,
     Found,
     InMaintenance,
-    NeedsPerson,
+    NeedsReview,
     Places,
     RejectedRequest,
     SourceError,
@@ -88,7 +88,7 @@ def decide(
     match found:
         case SourceError():
             return _without_answer(held, question, found, jitter)
-        case NeedsPerson(evidence=evidence):
+        case NeedsReview(evidence=evidence):
             return Review(Reason.REQUIREMENT_MISSING, question.review_due_s, evidence)
         case Places():
             if zone is None:

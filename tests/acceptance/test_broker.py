@@ -30,10 +30,10 @@ def test_no_message_of_whatever_shape_ends_a_worker_or_comes_to_stand_in_its_log
         assert worker.says("ready.", 60)
         for item in ALL:
             broker.lpush("checks", item)
-            broker.lpush("checks.register", item)
+            broker.lpush("checks.registry", item)
         for item in UNREADABLE.values():
             assert broker.publish(CONTROL, item) == 1, "the worker receives it"
-        assert soon(lambda: broker.llen("checks") == broker.llen("checks.register") == 0, 60)
+        assert soon(lambda: broker.llen("checks") == broker.llen("checks.registry") == 0, 60)
         assert town.verdict(town.submit("p", "profession", PHYSICIAN)) == ("accepted", "record_matches")
         assert not broker.exists("unacked")
         assert worker.stop(60) == 0
@@ -52,8 +52,8 @@ def test_a_worker_that_starts_after_many_bells_that_nobody_heard_works_at_once(
     town = make_town()
     checks = [town.submit(f"p-{number}", "profession", PHYSICIAN) for number in range(200)]
     with Redis.from_url(valkey_server) as broker:
-        assert soon(lambda: broker.llen("checks.register") <= 1)
-        assert broker.pttl("checks.register") != -1, "none stays for ever"
+        assert soon(lambda: broker.llen("checks.registry") <= 1)
+        assert broker.pttl("checks.registry") != -1, "none stays for ever"
     with town.worker("--concurrency", "8") as worker:
         assert worker.says("ready.", 60)
         assert soon(lambda: town.verdicts_a_check(checks) == {1: len(checks)}, 60)

@@ -54,7 +54,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(name: str) -> None:
 @pytest.mark.slow
 def test_a_worker_serves_the_queues_that_it_is_given_and_warns_of_unknown_ones(make_town: MakeTown) -> None:
     town = make_town()
-    with town.worker("--concurrency", "4", "-Q", "checks.register,checks.registre") as worker:
+    with town.worker("--concurrency", "4", "-Q", "checks.registry,checks.registre") as worker:
         assert worker.says("no such source", PATIENCE)
         assert "checks.registre" in worker.log
         served = town.submit("p-1", "profession", PHYSICIAN)

@@ -29,7 +29,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_look_ups_leaves_one_verdict_to
 ) -> None:
     town = make_town()
     waiting = town.worker("--concurrency", "8", "-Q", "checks.stuck")
-    busy = town.worker("--concurrency", "8", "-Q", "checks.register")
+    busy = town.worker("--concurrency", "8", "-Q", "checks.registry")
     waiting.start()
     busy.start()
     asked = sources.count("slow-headers")

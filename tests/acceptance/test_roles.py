@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 CONFIGURATION = """\
 environment: test
 sources:
-  base: { type: address-file, register: valmont }
+  base: { type: address-file, dataset: valmont }
   magic: { type: simulated }
   spring: { type: codes, list: spring }
 criteria:
@@ -112,7 +112,7 @@ def prepared(people: People) -> list[str]:
     codes = people.done(Role.ADMIN, "codes", "generate", "spring", "--count", "3").out.split()
     for words in (
         ("zones", "import", str(ROOT / "examples" / "town" / "zones.geojson")),
-        ("registers", "import", "valmont", str(ROOT / "examples" / "town" / "addresses.csv")),
+        ("datasets", "import-addresses", "valmont", str(ROOT / "examples" / "town" / "addresses.csv")),
         ("config", "lint", "jurat.yaml"),
         ("config", "apply", "jurat.yaml", "--dry-run"),
         ("config", "apply", "jurat.yaml"),
@@ -225,7 +225,7 @@ ADMIN: tuple[tuple[str, ...], ...] = (
     ("zones", "affected", "old-town", "--from", "1", "--to", "1"),
     ("zones", "locate", "--address", "number=6,street=rue des Tanneurs,postcode=99001,city=Valmont"),
     ("codes", "list"),
-    ("registers", "list"),
+    ("datasets", "list"),
     ("config", "show"),
     ("config", "show", "--sources"),
     ("sources", "pause", "magic", "--for", "2h", "--reason", "maintenance"),
@@ -236,14 +236,14 @@ ADMIN: tuple[tuple[str, ...], ...] = (
     ("db", "check"),
     ("db", "upgrade"),
     ("db", "status"),
-    ("registers", "import", "valmont", "again.csv"),
+    ("datasets", "import-addresses", "valmont", "again.csv"),
     ("config", "apply", "less.yaml", "--force"),
-    ("registers", "remove", "valmont", "--force"),
+    ("datasets", "remove", "valmont", "--force"),
 )
 READER: tuple[tuple[str, ...], ...] = (
     ("sources", "list"),
     ("zones", "list"),
-    ("registers", "list"),
+    ("datasets", "list"),
     ("config", "show"),
     ("db", "check"),
     ("db", "status"),

@@ -108,10 +108,10 @@ def test_a_secret_that_is_missing_makes_the_source_unusable_and_is_named() -> No
 
 
 def test_an_address_base_in_the_database_needs_one() -> None:
-    description = {"type": "address-file", "register": "valmont"}
+    description = {"type": "address-file", "dataset": "valmont"}
     with pytest.raises(SourceUnusable, match="needs a database"):
         make(description)
-    source = make(description, registers=object())
+    source = make(description, datasets=object())
     assert isinstance(source, Source)
     source.close()
 

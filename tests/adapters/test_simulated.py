@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Finding, InMaintenance, NeedsPerson, Query, SourceError, Throttled, Unavailable, Unreadable
+from adapters.base import Finding, InMaintenance, NeedsReview, Query, SourceError, Throttled, Unavailable, Unreadable
 from adapters.manual import Manual
 from adapters.simulated import Simulated
 from jurat.vocabulary import Outcome, Reason
@@ -72,5 +72,5 @@ def test_a_slow_one_takes_its_time_but_not_more_than_the_time_out() -> None:
 
 
 def test_a_person_looks_where_a_word_or_the_source_says_so() -> None:
-    assert isinstance(ask("review"), NeedsPerson)
-    assert isinstance(Manual().look_up(Query({"statement": "I live here"})), NeedsPerson)
+    assert isinstance(ask("review"), NeedsReview)
+    assert isinstance(Manual().look_up(Query({"statement": "I live here"})), NeedsReview)

@@ -8,8 +8,8 @@ import pytest
 
 from adapters.address.base.search import LONG_WORD
 from adapters.address.street_names import canonical, name_words
-from bench import address_register as bench
-from bench.address_register import keeps_promises, moved, tables
+from bench import address_dataset as bench
+from bench.address_dataset import keeps_promises, moved, tables
 from bench.rig.data_import import Import, Lookups
 
 IMPORTS = [Import(40_000, 2.0, 120.0), Import(1_000_000, 20.0, 130.0)]

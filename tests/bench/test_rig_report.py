@@ -106,11 +106,11 @@ def test_rows_are_kept_in_a_folder_that_is_never_committed() -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        "address_register",
+        "address_dataset",
         "addresses.report",
         "faults.report",
         "flow.report",
-        "people_register",
+        "roster",
         "polls.__main__",
         "registries.report",
         "registry_names",

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from bench.rig.register import answer, number_of, right_outcome
-from bench.rig.source import Mood, Register, SourceProcess, SourceThread
+from bench.rig.registry import answer, number_of, right_outcome
+from bench.rig.source import Mood, Registry, SourceProcess, SourceThread
 from bench.speed.rivals.ledger import judge
 
 
@@ -20,13 +20,13 @@ def source() -> Iterator[SourceProcess]:
 
 
 @pytest.fixture
-def register() -> Register:
-    return Register(0.001, jitter=0.5)
+def registry() -> Registry:
+    return Registry(0.001, jitter=0.5)
 
 
 @pytest.fixture
-def thread(register: Register) -> Iterator[SourceThread]:
-    with SourceThread({"professionals": register}) as running:
+def thread(registry: Registry) -> Iterator[SourceThread]:
+    with SourceThread({"professionals": registry}) as running:
         yield running
     assert running.failures == []
 
@@ -57,7 +57,7 @@ def test_plain_tasks_judge_as_the_description_does(
     assert judge(answer(1) | changed, reply.status_code, reply.json()).outcome == outcome
 
 
-def test_each_register_notes_what_it_was_asked_and_when_by_the_clock_of_this_machine(source: SourceProcess) -> None:
+def test_each_registry_notes_what_it_was_asked_and_when_by_the_clock_of_this_machine(source: SourceProcess) -> None:
     for index in (1, 2):
         before = time.monotonic()
         assert ask(source, "a", index).ok
@@ -105,17 +105,17 @@ def test_one_that_hangs_takes_the_request_and_never_answers(source: SourceProces
 
 
 def test_on_a_thread_requests_are_counted_number_by_number_in_every_mood(
-    register: Register, thread: SourceThread
+    registry: Registry, thread: SourceThread
 ) -> None:
     for mood in (Mood.WELL, Mood.DOWN, Mood.GARBAGE):
-        register.mood = mood
+        registry.mood = mood
         ask(thread, "professionals", 7)
-    assert register.counts == {number_of(7): 3}
-    assert register.troubled == 2
+    assert registry.counts == {number_of(7): 3}
+    assert registry.troubled == 2
 
 
-def test_a_number_that_was_asked_before_may_take_longer(register: Register, thread: SourceThread) -> None:
-    register.slow_repeats, register.jitter = 0.3, 0.0
+def test_a_number_that_was_asked_before_may_take_longer(registry: Registry, thread: SourceThread) -> None:
+    registry.slow_repeats, registry.jitter = 0.3, 0.0
     begun = time.monotonic()
     ask(thread, "professionals", 1)
     first = time.monotonic() - begun
@@ -123,17 +123,17 @@ def test_a_number_that_was_asked_before_may_take_longer(register: Register, thre
     assert time.monotonic() - begun - first >= 0.3
 
 
-def test_a_poisoned_number_names_the_port_that_asked(register: Register, thread: SourceThread) -> None:
+def test_a_poisoned_number_names_the_port_that_asked(registry: Registry, thread: SourceThread) -> None:
     ports: list[int] = []
-    register.on_poison = ports.append
-    register.poison = {number_of(9)}
+    registry.on_poison = ports.append
+    registry.poison = {number_of(9)}
     ask(thread, "professionals", 8)
     ask(thread, "professionals", 9)
     assert len(ports) == 1
 
 
-def test_mistakes_of_its_own_are_known(register: Register) -> None:
-    register.latency = "late"  # type: ignore[assignment]
-    with SourceThread({"professionals": register}) as running, pytest.raises(requests.RequestException):
+def test_mistakes_of_its_own_are_known(registry: Registry) -> None:
+    registry.latency = "late"  # type: ignore[assignment]
+    with SourceThread({"professionals": registry}) as running, pytest.raises(requests.RequestException):
         ask(running, "professionals", 1, timeout=5)
     assert "data_received" in running.failures[0]

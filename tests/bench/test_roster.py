@@ -1,4 +1,4 @@
-"""The bench of lists of people: its tables, its verdict, and that a small run comes to its end."""
+"""The bench of rosters: its tables, its verdict, and that a small run comes to its end."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from adapters.registry.numbers import Cleaner
-from bench import people_register as bench
-from bench.people_register import Person, keeps_promises, tables
+from bench import roster as bench
 from bench.rig.data_import import Import, Lookups
+from bench.roster import Person, keeps_promises, tables
 from config.registry.model.inputs import Input, NumberFormat
 
 IMPORTS = {

@@ -140,7 +140,7 @@ def of_ours(command: click.Command) -> Callable[..., object]:
         ("sources health nowhere", 2),
         ("sources pause nowhere --for 2h --reason moving", 2),
         ("sources resume nowhere", 2),
-        ("registers remove nowhere", 2),
+        ("datasets remove nowhere", 2),
         ("zones show nowhere", 2),
         ("submit vote p-1 who --field word=accept", 2),
     ],
@@ -160,7 +160,7 @@ def test_what_is_not_there_by_a_name_that_was_given_ends_every_command_alike(
         "sources health",
         "sources test --all",
         "zones locate number=8,street=quai,postcode=00100,city=Valmont",
-        "registers import people LIST --source people",
+        "datasets import-roster people LIST --source people",
     ],
 )
 def test_without_a_configuration_or_a_zone_the_code_is_that_of_wrong_settings(shell: Shell, words: str) -> None:

@@ -10,7 +10,7 @@ from config.lint import Report, lint
 
 ZONES = ("harbour", "old-town")
 
-REGISTER = """\
+REGISTRY = """\
 sources:
   roll:
     type: registry

@@ -96,8 +96,8 @@ def test_a_key_is_only_referred_to() -> None:
         model("pelias", api_key="ge-0123456789abcdef")
 
 
-def test_a_register_is_written_as_it_is_read() -> None:
-    source = MODELS.validate_python({"type": "address-file", "register": "valmont"})
+def test_a_dataset_is_written_as_it_is_read() -> None:
+    source = MODELS.validate_python({"type": "address-file", "dataset": "valmont"})
     written = source.model_dump(mode="json", by_alias=True)
-    assert (written["register"], written["path"]) == ("valmont", None)
+    assert (written["dataset"], written["path"]) == ("valmont", None)
     assert MODELS.validate_python(written) == source

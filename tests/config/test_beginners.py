@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.lint import lint
-from tests.config.linted import REGISTER
+from tests.config.linted import REGISTRY
 
 GOOD = """\
 sources:
@@ -28,7 +28,7 @@ consultations:
     access: { all_of: [residence, code] }
 """
 UNSEEN = "the key holds a special space or a character that nobody sees"
-BASES = {"good": GOOD, "register": REGISTER}
+BASES = {"good": GOOD, "registry": REGISTRY}
 
 
 def mistakes() -> dict[str, tuple[str, list[str]]]:
@@ -113,7 +113,7 @@ def test_characters_that_are_not_what_they_look_like_are_told(tmp_path: Path, co
 
 
 def test_all_that_there_is_is_named(tmp_path: Path) -> None:
-    (said,) = said_of(tmp_path, REGISTER.replace("  roll:\n", "  roll:\n    zzz: 1\n").encode())
+    (said,) = said_of(tmp_path, REGISTRY.replace("  roll:\n", "  roll:\n    zzz: 1\n").encode())
     assert said.startswith("3:5: error: sources.roll.zzz: unknown option — there is batch, breaker, ")
     assert said.endswith(", title, type, version")
 
@@ -121,10 +121,10 @@ def test_all_that_there_is_is_named(tmp_path: Path) -> None:
 def test_a_key_that_stands_in_the_wrong_place_is_not_shown(tmp_path: Path) -> None:
     """A hint quotes what is written, but nothing that may be a secret."""
     for text in (
-        REGISTER.replace("{ env: JURAT_SOURCE_ROLL }", "s3same-key"),
-        REGISTER.replace("secrets: { api_key: { env: JURAT_SOURCE_ROLL } }", "secrets: s3same-key"),
-        REGISTER.replace("secrets: { api_key: { env: JURAT_SOURCE_ROLL } }", "secrets: [s3same-key]"),
-        REGISTER.replace("secrets: { api_key: { env: JURAT_SOURCE_ROLL } }", "secrets: api_key:s3same-key"),
-        REGISTER.replace('token: "{secrets.api_key}"', "token: [s3same-key]"),
+        REGISTRY.replace("{ env: JURAT_SOURCE_ROLL }", "s3same-key"),
+        REGISTRY.replace("secrets: { api_key: { env: JURAT_SOURCE_ROLL } }", "secrets: s3same-key"),
+        REGISTRY.replace("secrets: { api_key: { env: JURAT_SOURCE_ROLL } }", "secrets: [s3same-key]"),
+        REGISTRY.replace("secrets: { api_key: { env: JURAT_SOURCE_ROLL } }", "secrets: api_key:s3same-key"),
+        REGISTRY.replace('token: "{secrets.api_key}"', "token: [s3same-key]"),
     ):
         assert "s3same" not in "".join(said_of(tmp_path, text.encode()))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from config.configuration import Configuration
 from config.lint import lint
 from config.yaml_reader import read
-from tests.config.linted import REGISTER, ZONES, Changes, lines, mistaken, mistakes, report
+from tests.config.linted import REGISTRY, ZONES, Changes, lines, mistaken, mistakes, report
 
 GOOD = """\
 sources:
@@ -35,7 +35,7 @@ consultations:
 
 
 def test_a_good_configuration_has_no_problem(tmp_path: Path) -> None:
-    for text in (GOOD, REGISTER):
+    for text in (GOOD, REGISTRY):
         assert lines(tmp_path, text) == []
 
 
@@ -53,7 +53,7 @@ def test_one_mistake_is_told_in_one_line(tmp_path: Path, changes: Changes, said:
     [each for part in ("source", "request", "rule", "test") for each in mistakes(f"registry-{part}-mistakes.txt")],
 )
 def test_one_mistake_about_a_registry_is_told_in_one_line(tmp_path: Path, changes: Changes, said: list[str]) -> None:
-    found = lines(tmp_path, mistaken(REGISTER, changes))
+    found = lines(tmp_path, mistaken(REGISTRY, changes))
     assert found == said
     assert "s3same" not in "".join(found)
 
@@ -180,7 +180,7 @@ TWO_STEPS = """\
     ],
 )
 def test_limits_count_every_request_of_a_look_up(tmp_path: Path, limits: str, expected: list[str]) -> None:
-    text = REGISTER.replace("    steps:\n", TWO_STEPS.replace("LIMITS", limits), 1)
+    text = REGISTRY.replace("    steps:\n", TWO_STEPS.replace("LIMITS", limits), 1)
     assert lines(tmp_path, text) == expected
 
 
@@ -253,7 +253,7 @@ NO_FILE = "a source is sent no file but those in the folder that JURAT_SOURCE_SE
     ],
 )
 def test_a_secret_that_stands_elsewhere_is_an_error_wherever_lint_runs(tmp_path: Path, written: str, said: str) -> None:
-    other = REGISTER.replace("{ env: JURAT_SOURCE_ROLL }", written)
+    other = REGISTRY.replace("{ env: JURAT_SOURCE_ROLL }", written)
     for environ in (None, {}, {"JURAT_UNSEAL_KEYS": "s3same", "ROLL_KEY": "s3same"}):
         assert lines(tmp_path, other, environ=environ) == [f"5:25: error: sources.roll.secrets.api_key: {said}"]
 
@@ -261,9 +261,9 @@ def test_a_secret_that_stands_elsewhere_is_an_error_wherever_lint_runs(tmp_path:
 def test_a_secret_of_jurat_itself_is_an_error(tmp_path: Path) -> None:
     key = "b3BlbnMgYWxsIHRoYXQgcGFydGljaXBhbnRzIHNhaWQ="
     (tmp_path / "roll").write_text(f"[{key}]", encoding="utf-8")
-    of_file = REGISTER.replace("{ env: JURAT_SOURCE_ROLL }", "{ file: roll }")
+    of_file = REGISTRY.replace("{ env: JURAT_SOURCE_ROLL }", "{ file: roll }")
     environ = {"JURAT_UNSEAL_KEYS": key, "JURAT_SOURCE_SECRETS": str(tmp_path), "JURAT_SOURCE_ROLL": f"k={key}"}
-    for text, place in ((of_file, "the file roll"), (REGISTER, "the environment variable JURAT_SOURCE_ROLL")):
+    for text, place in ((of_file, "the file roll"), (REGISTRY, "the environment variable JURAT_SOURCE_ROLL")):
         said = f"{place} holds JURAT_UNSEAL_KEYS of jurat itself, which no source may be sent"
         assert lines(tmp_path, text, environ=environ) == [
             f"5:25: error: sources.roll.secrets.api_key: {said} — put the source's own secret there"
@@ -272,13 +272,13 @@ def test_a_secret_of_jurat_itself_is_an_error(tmp_path: Path) -> None:
 
 
 def test_secrets_and_files_that_are_not_on_this_machine_are_warnings(tmp_path: Path) -> None:
-    assert lines(tmp_path, REGISTER, environ={}) == [
+    assert lines(tmp_path, REGISTRY, environ={}) == [
         (
             "5:25: warning: sources.roll.secrets.api_key: the environment variable JURAT_SOURCE_ROLL is not set — "
             "set it where the workers run"
         )
     ]
-    assert lines(tmp_path, REGISTER, environ={"JURAT_SOURCE_ROLL": "s3same"}) == []
+    assert lines(tmp_path, REGISTRY, environ={"JURAT_SOURCE_ROLL": "s3same"}) == []
     assert lines(tmp_path, GOOD, environ={}, base_dir=tmp_path) == [
         (
             "2:38: warning: sources.towns.path: there is no such file here — "

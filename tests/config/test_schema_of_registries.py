@@ -107,9 +107,9 @@ def test_an_editor_sees_a_mistake(validate: Any, census: dict[str, Any], path: t
     [
         ({"type": "registry", "preset": "us-npi"}, True),
         ({"type": "registry", "preset": "us-npii"}, False),
-        ({"type": "registry", "preset": "csv-register"}, False),
-        ({"type": "register-file", "preset": "csv-register", "register": "members"}, True),
-        ({"type": "register-file", "preset": "us-npi"}, False),
+        ({"type": "registry", "preset": "csv-roster"}, False),
+        ({"type": "roster", "preset": "csv-roster", "dataset": "members"}, True),
+        ({"type": "roster", "preset": "us-npi"}, False),
         ({"preset": "us-npi"}, False),
     ],
 )
@@ -124,7 +124,7 @@ def test_a_preset_is_one_that_comes_with_jurat(validate: Any, source: dict[str, 
 def test_an_editor_completes_the_names_of_presets() -> None:
     # An editor offers what stands beside `properties`, and a validator tells what is wrong there by itself.
     brought = schema()["$defs"]["PresetSource"]["properties"]
-    assert brought["type"]["enum"] == ["register-file", "registry"]
+    assert brought["type"]["enum"] == ["roster", "registry"]
     assert brought["preset"]["enum"] == [file.stem for file in PRESETS]
 
 

@@ -38,7 +38,7 @@ MISTAKES = {
 
 def test_the_description_is_that_of_the_example() -> None:
     shown = YAML(typ="safe").load(DESCRIPTION)["sources"]["professionals"]
-    assert shown == YAML(typ="safe").load((ROOT / "examples" / "sources" / "register.yaml").read_text("utf-8"))
+    assert shown == YAML(typ="safe").load((ROOT / "examples" / "sources" / "registry.yaml").read_text("utf-8"))
 
 
 def test_every_mistake_is_told_as_the_page_says(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_the_secret_fits_into_the_description(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_register_is_asked_and_may_be_down(terminal: Terminal) -> None:
+def test_the_registry_is_asked_and_may_be_down(terminal: Terminal) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     # However slow this machine is, its breaker stays closed while the page looks at it.

@@ -1,4 +1,4 @@
-"""How to keep a register of people: its commands work as shown, its configuration is taken, its messages are said."""
+"""How to keep a dataset of people: its commands work as shown, its configuration is taken, its messages are said."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from adapters.registry.roster_rows import PeopleFileError, PeopleRows
-from bench.people_register import REPORT
+from adapters.registry.roster_rows import RosterFileError, RosterRows
 from bench.rig.data_import import LIKE_PRODUCTION
+from bench.roster import REPORT
 from cli.registry_lint import gate, linted
-from config.registry import RegisterFileSource
-from config.registry.roster import PeopleFile
+from config.registry import RosterSource
+from config.registry.roster import RosterFile
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
 
 FIGURES = ROOT / "docs" / "contributors" / "performance.md"
-PAGE = ROOT / "docs" / "administrators" / "keep-a-register-of-people.md"
+PAGE = ROOT / "docs" / "administrators" / "keep-a-roster.md"
 LIST = next(each.text for each in blocks(PAGE, "sh") if "try-people.csv" in each.text)
 ROWS = LIST.partition("<<'END'\n")[2].partition("END\n")[0]
 MESSAGES = block(PAGE, "text", "its delimiter is").replace(" \\\n    ", " ").splitlines()
 
 
-def source(folder: Path) -> RegisterFileSource:
+def source(folder: Path) -> RosterSource:
     (folder / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
     report = linted([folder / "jurat.yaml"])
     assert report.problems == ()
     assert gate(report) == []
     found = report.document.sources["physicians"]
-    assert isinstance(found, RegisterFileSource)
+    assert isinstance(found, RosterSource)
     return found
 
 
@@ -49,9 +49,9 @@ def test_each_problem_that_it_shows_is_told_so(content: bytes | str, changes: di
     described = source(tmp_path)
     path = tmp_path / "physicians.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    layout = PeopleFile.model_validate({**described.file.model_dump(), **changes})
-    with path.open("rb") as raw, pytest.raises(PeopleFileError) as raised:
-        list(PeopleRows(raw, path.name, layout, described.number_input))
+    layout = RosterFile.model_validate({**described.file.model_dump(), **changes})
+    with path.open("rb") as raw, pytest.raises(RosterFileError) as raised:
+        list(RosterRows(raw, path.name, layout, described.number_input))
     assert str(raised.value) in MESSAGES
 
 
@@ -66,6 +66,6 @@ def test_the_page_tells_what_the_bench_does() -> None:
 def test_the_commands_work_as_shown(terminal: Terminal) -> None:
     (terminal.folder / "try-people.yaml").write_text(block(PAGE, "yaml"), "utf-8")
     terminal.follow(PAGE, instead={"--wait 30": "--wait 100"})
-    code, said = terminal.run("bin/jurat registers list")
+    code, said = terminal.run("bin/jurat datasets list")
     assert code == 0
     assert said.splitlines()[1].split()[:6] == ["physicians", "1", "active", "0", "0", "2"]

@@ -34,7 +34,7 @@ def test_the_pages_tell_what_the_search_and_the_bench_do() -> None:
 @pytest.mark.slow
 def test_the_commands_work_as_shown(terminal: Terminal) -> None:
     terminal.follow(PAGE)
-    code, said = terminal.run("bin/jurat registers list")
+    code, said = terminal.run("bin/jurat datasets list")
     assert code == 0
     assert [line.split()[:3] for line in said.splitlines()[1:]] == [
         ["towns", "1", "active"],

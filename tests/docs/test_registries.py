@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.registry_tests.examination import examine, examine_list
+from adapters.registry_tests.examination import examine, examine_roster
 from config.lint import lint
 from config.presets import FOLDER, names_by_type
-from config.registry import RegisterFileSource, RegistrySource
+from config.registry import RegistrySource, RosterSource
 from config.registry.trial_files import TrialFiles
 from tests.docs.pages import ROOT, Block, blocks
 
@@ -33,10 +33,10 @@ def test_a_configuration_could_be_published(snippet: Block, tmp_path: Path) -> N
     assert str(found) == ""
     assert found.configuration is not None
     for name, source in found.configuration.sources.items():
-        assert isinstance(source, RegistrySource | RegisterFileSource)
+        assert isinstance(source, RegistrySource | RosterSource)
         files = TrialFiles(name, [trial.name for trial in source.tests], {}, tmp_path)
         examined = (
-            examine(source, files.read) if isinstance(source, RegistrySource) else examine_list(source, files.read)
+            examine(source, files.read) if isinstance(source, RegistrySource) else examine_roster(source, files.read)
         )
         assert [fault.said for fault in examined.faults] == []
 
@@ -46,7 +46,7 @@ def test_every_preset_stands_in_the_table_with_its_limits() -> None:
     for file in FOLDER.glob("*.yaml"):
         (row,) = [line for line in text.splitlines() if line.startswith(f"| `{file.stem}`")]
         preset = file.read_text("utf-8")
-        if file.stem in names_by_type()["register-file"]:
+        if file.stem in names_by_type()["roster"]:
             assert "no limit" in row
             continue
         for option in ("rate", "timeout"):

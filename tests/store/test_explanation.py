@@ -161,16 +161,16 @@ def test_pages_leave_nothing_out(desk: Desk, explanations: Explanations, monkeyp
 # ------------------------------------------------------------------------------------------------ the local base
 
 
-def add_register(desk: Desk, streets: int = 1, state: str = "active") -> None:
+def add_dataset(desk: Desk, streets: int = 1, state: str = "active") -> None:
     desk.sql(
-        "INSERT INTO jurat_registers (id, name, version, state, kind, language, digest, data_date, imported_by, "
+        "INSERT INTO jurat_datasets (id, name, version, state, kind, language, digest, data_date, imported_by, "
         "imported_at) VALUES (7, 'towns', 1, :state, 'ban', 'fr', 'd', '2026-11-01', 'ada', NOW)",
         state=state,
     )
     for street in range(streets):
         west = 2.0 + street / 100
         desk.sql(
-            "INSERT INTO jurat_register_streets (register, street, postcode, canonical, name, city, longitude, "
+            "INSERT INTO jurat_dataset_streets (dataset, street, postcode, canonical, name, city, longitude, "
             "latitude, west, south, east, north, numbers) VALUES (7, :street, '00100', 'puits', :name, 'Valmont', "
             ":west, 45.0, :west, 45.0, :east, 45.02, 3)",
             street=street - 1,
@@ -180,7 +180,7 @@ def add_register(desk: Desk, streets: int = 1, state: str = "active") -> None:
         )
         for number in (1, 2, 3):
             desk.sql(
-                "INSERT INTO jurat_register_houses (register, street, number, repetition, line, written, longitude, "
+                "INSERT INTO jurat_dataset_houses (dataset, street, number, repetition, line, written, longitude, "
                 "latitude) VALUES (7, :street, :number, '', :number, :written, :lon, :lat)",
                 street=street - 1,
                 number=number,
@@ -191,15 +191,15 @@ def add_register(desk: Desk, streets: int = 1, state: str = "active") -> None:
 
 
 @pytest.fixture
-def with_registers(desk: Desk) -> Desk:
-    for table in ("jurat_register_houses", "jurat_register_streets", "jurat_registers"):
+def with_datasets(desk: Desk) -> Desk:
+    for table in ("jurat_dataset_houses", "jurat_dataset_streets", "jurat_datasets"):
         desk.sql(f"DELETE FROM {table}")
     return desk
 
 
-def test_the_houses_in_a_box_are_found(with_registers: Desk, explanations: Explanations) -> None:
-    add_register(with_registers)
-    assert explanations.has_register("towns")
+def test_the_houses_in_a_box_are_found(with_datasets: Desk, explanations: Explanations) -> None:
+    add_dataset(with_datasets)
+    assert explanations.has_dataset("towns")
     found = list(explanations.houses("towns", (2.0, 45.0, 2.005, 45.012)))
     assert [(house.number, house.street) for house in found] == [("1", "Rue 0"), ("2", "Rue 0")]
     assert found[0] == NearbyHouse(2.002, 45.005, "1", "Rue 0", "00100", "Valmont")
@@ -207,10 +207,10 @@ def test_the_houses_in_a_box_are_found(with_registers: Desk, explanations: Expla
 
 
 def test_streets_without_a_house_in_the_box_end_no_page(
-    with_registers: Desk, explanations: Explanations, monkeypatch: pytest.MonkeyPatch
+    with_datasets: Desk, explanations: Explanations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("store.explanation.PAGE", 2)
-    add_register(with_registers, streets=5)
+    add_dataset(with_datasets, streets=5)
     assert len(list(explanations.houses("towns", (1.9, 44.9, 2.2, 45.2)))) == 15
     assert [house.street for house in explanations.houses("towns", (2.0, 45.014, 2.2, 45.2))] == [
         f"Rue {n}" for n in range(5)
@@ -218,7 +218,7 @@ def test_streets_without_a_house_in_the_box_end_no_page(
     assert [house.number for house in explanations.houses("towns", (2.0459, 45.0, 2.2, 45.2))] == ["3"]
 
 
-def test_a_base_that_is_not_in_force_has_no_houses(with_registers: Desk, explanations: Explanations) -> None:
-    add_register(with_registers, state="staged")
-    assert not explanations.has_register("towns")
+def test_a_base_that_is_not_in_force_has_no_houses(with_datasets: Desk, explanations: Explanations) -> None:
+    add_dataset(with_datasets, state="staged")
+    assert not explanations.has_dataset("towns")
     assert list(explanations.houses("towns", BOX)) == []

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from adapters.base import (
     Finding,
     Found,
-    NeedsPerson,
+    NeedsReview,
     Place,
     Places,
     Query,
@@ -103,7 +103,7 @@ def test_the_attempt_has_the_sources_own_word(sqlite: Desk) -> None:
     assert entry.decision == NextSource("ban", Reason.SOURCE_THROTTLED, 60)
     assert entry.attempt is not None
     assert entry.attempt.reason is Reason.SOURCE_THROTTLED
-    entry, _ = run(sqlite, held, Adapter(NeedsPerson()))
+    entry, _ = run(sqlite, held, Adapter(NeedsReview()))
     assert entry.attempt is not None
     assert entry.attempt.reason is Reason.REQUIREMENT_MISSING
     entry, _ = run(sqlite, held, Adapter(Places("addok", ())))

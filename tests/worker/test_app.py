@@ -69,15 +69,15 @@ def loaded_by(source: dict[str, Any], answer: dict[str, str], folder: Path) -> t
 
 def test_a_worker_loads_no_library_that_its_sources_do_not_need(tmp_path: Path) -> None:
     with Sources() as sources:
-        register = described.at(sources.url(Mood.OK, "registry"))
-        assert loaded_by(register, ANSWER, tmp_path) == ("record_matches", set())
+        registry = described.at(sources.url(Mood.OK, "registry"))
+        assert loaded_by(registry, ANSWER, tmp_path) == ("record_matches", set())
 
 
 def test_a_library_is_loaded_when_an_answer_needs_it(tmp_path: Path) -> None:
     with Sources() as sources:
-        register = described.at(sources.url(Mood.OK, "registry"))
+        registry = described.at(sources.url(Mood.OK, "registry"))
         answer = {**ANSWER, "family_name": "Παπαδόπουλος"}
-        assert loaded_by(register, answer, tmp_path) == ("name_differs", {"anyascii"})
+        assert loaded_by(registry, answer, tmp_path) == ("name_differs", {"anyascii"})
 
 
 def celery(broker: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

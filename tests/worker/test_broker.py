@@ -23,7 +23,7 @@ from worker.broker import SILENCE, Connection, Oddities, Oddity, oddities
 from worker.celery_settings import celery_settings
 from worker.celery_step import queue
 
-QUEUE = "checks.register"
+QUEUE = "checks.registry"
 _LAST = b"[[], {}, {}]"
 
 

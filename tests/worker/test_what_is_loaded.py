@@ -33,7 +33,7 @@ def desk(sqlite_url: str) -> Any:
     sources: Mapping[str, Any] = {
         **DOCUMENT["sources"],
         "streets": {"type": "addok", "url": "http://127.0.0.1:9/search"},
-        "register": YAML(typ="safe").load(EXAMPLES / "register.yaml"),
+        "registry": YAML(typ="safe").load(EXAMPLES / "registry.yaml"),
     }
     made = Desk(sqlite_url, {**DOCUMENT, "sources": sources})
     yield made

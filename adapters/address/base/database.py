@@ -42,12 +42,12 @@ class AddressStore(Protocol):
         ...
 
 
-class AddressRegister:
-    """A source of type `address-file` with a `register`. `language` is that of the street names."""
+class AddressDataset:
+    """A source of type `address-file` with a `dataset`. `language` is that of the street names."""
 
-    def __init__(self, name: str, shelf: AddressStore, language: str = "fr") -> None:
+    def __init__(self, name: str, datasets: AddressStore, language: str = "fr") -> None:
         self._name = name
-        self._shelf = shelf
+        self._datasets = datasets
         self._language = language
         self._remembered = _Remembered()
 
@@ -65,14 +65,15 @@ class AddressRegister:
         Raises:
             Unavailable: the database does not answer, or it has no such base.
         """
-        with self._shelf.open(self._name) as base:
+        with self._datasets.open(self._name) as base:
             if base is None:
                 raise Unavailable(
-                    f"the register {self._name} is not imported; run `bin/jurat registers import {self._name} FILE`"
+                    f"the dataset {self._name} is not imported; "
+                    f"run `bin/jurat datasets import-addresses {self._name} FILE`"
                 )
             if base.language != self._language:
                 raise Unavailable(
-                    f"the register {self._name} was imported with --language {base.language}, and its source has "
+                    f"the dataset {self._name} was imported with --language {base.language}, and its source has "
                     f"`language: {self._language}`; they must be the same"
                 )
             return search(queries, base, self._language, partial(self._remembered.streets, base))

@@ -1,9 +1,9 @@
 """Looks an address up in a local file in BAN's CSV format (https://adresse.data.gouv.fr/donnees-nationales), plain or
 gzip.
 
-One row is one house. Fields are separated by semicolons; `register_layouts.BAN` names the columns that count, others
+One row is one house. Fields are separated by semicolons; `columns.BAN` names the columns that count, others
 may be there. The file is read once, at the first look-up or by `load`, and held in memory; a larger one, or one of
-another format, belongs into the database (`registers.py`).
+another format, belongs into the database (`datasets.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from adapters.base import Places, Query, Unreadable
 __all__ = ["AddressFile", "AddressFileError"]
 
 MOST_ROWS = 2_000_000
-"""A department has up to 1.1 million; all of France belongs in a register in the database."""
+"""A department has up to 1.1 million; all of France belongs in a dataset in the database."""
 
 
 class AddressFile:

@@ -100,7 +100,7 @@ class AddressRows:
             for line, texts in self._texts(lines):
                 self.rows += 1
                 if self.rows > self._most:
-                    raise WrongFile(0, f"has more than {self._most:,} rows; import it as a register")
+                    raise WrongFile(0, f"has more than {self._most:,} rows; import it as a dataset")
                 try:
                     if isinstance(texts, _WrongField):
                         raise texts
@@ -289,7 +289,6 @@ def layout_of(path: Path) -> Layout:
     layout = guessed(first)
     if layout is None:
         raise AddressFileError(
-            f"{path.name}:1: is neither BAN's format nor that of OpenAddresses; say with --columns which column is "
-            "what, or with --source that it is a list of people"
+            f"{path.name}:1: is neither BAN's format nor that of OpenAddresses; say with --columns which column is what"
         )
     return layout

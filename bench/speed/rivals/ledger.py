@@ -82,7 +82,7 @@ class Verdict:
 
 
 def judge(answer: Mapping[str, Any], status: int, found: Mapping[str, Any]) -> Verdict:
-    """The same that jurat's description of the register says, in plain Python."""
+    """The same that jurat's description of the registry says, in plain Python."""
     evidence = {"http_status": status, "records": found["count"]}
     if found["count"] == 0:
         return Verdict("refused", "record_not_found", evidence)

@@ -24,5 +24,5 @@ def source(name: str) -> str:
         "towns": _("Addresses of the town"),
         "codes": _("Codes"),
         "people": _("The team"),
-        "register": _("Register of professionals of Valmont"),
+        "registry": _("Register of professionals of Valmont"),
     }.get(name, name)

@@ -299,10 +299,10 @@ CREATE TABLE jurat_zones (
   PRIMARY KEY (name, version)
 );
 
--- Imported address bases and lists of people, all versions. Rows stay, so that no id comes back. A version is a number
+-- Imported address bases and rosters, all versions. Rows stay, so that no id comes back. A version is a number
 -- in each row of the tables below, and no table of its own: so an import needs no right to make tables, and one row
 -- says which version counts. Rows of a version are only added and, once nobody reads it any more, deleted.
-CREATE TABLE jurat_registers (
+CREATE TABLE jurat_datasets (
   id integer NOT NULL,
   name text NOT NULL,
   version integer NOT NULL,
@@ -321,14 +321,14 @@ CREATE TABLE jurat_registers (
   layout text,
   key_id text,
   PRIMARY KEY (id),
-  CONSTRAINT jurat_registers_versions UNIQUE (name, version)
+  CONSTRAINT jurat_datasets_versions UNIQUE (name, version)
 );
 
-CREATE UNIQUE INDEX jurat_registers_active ON jurat_registers (name) WHERE state = 'active';
+CREATE UNIQUE INDEX jurat_datasets_active ON jurat_datasets (name) WHERE state = 'active';
 
 -- The streets of each version of an address base.
-CREATE TABLE jurat_register_streets (
-  register integer NOT NULL,
+CREATE TABLE jurat_dataset_streets (
+  dataset integer NOT NULL,
   street bigint NOT NULL,
   postcode text COLLATE "C" NOT NULL,
   canonical text COLLATE "C" NOT NULL,
@@ -342,16 +342,16 @@ CREATE TABLE jurat_register_streets (
   east float8 NOT NULL,
   north float8 NOT NULL,
   numbers integer NOT NULL,
-  PRIMARY KEY (register, street)
+  PRIMARY KEY (dataset, street)
 );
 
-CREATE INDEX jurat_register_streets_city ON jurat_register_streets (register, city_code, canonical);
-CREATE INDEX jurat_register_streets_name ON jurat_register_streets (register, canonical);
-CREATE INDEX jurat_register_streets_postcode ON jurat_register_streets (register, postcode, canonical);
+CREATE INDEX jurat_dataset_streets_city ON jurat_dataset_streets (dataset, city_code, canonical);
+CREATE INDEX jurat_dataset_streets_name ON jurat_dataset_streets (dataset, canonical);
+CREATE INDEX jurat_dataset_streets_postcode ON jurat_dataset_streets (dataset, postcode, canonical);
 
 -- The houses of those streets; one row for each position.
-CREATE TABLE jurat_register_houses (
-  register integer NOT NULL,
+CREATE TABLE jurat_dataset_houses (
+  dataset integer NOT NULL,
   street bigint NOT NULL,
   number integer NOT NULL,
   repetition text COLLATE "C" NOT NULL,
@@ -359,27 +359,27 @@ CREATE TABLE jurat_register_houses (
   written text NOT NULL,
   longitude float8 NOT NULL,
   latitude float8 NOT NULL,
-  PRIMARY KEY (register, street, number, repetition, line)
+  PRIMARY KEY (dataset, street, number, repetition, line)
 );
 
 -- Every word of a street name of a version, which is never taken for a misspelled one.
-CREATE TABLE jurat_register_words (
-  register integer NOT NULL,
+CREATE TABLE jurat_dataset_words (
+  dataset integer NOT NULL,
   word text COLLATE "C" NOT NULL,
-  PRIMARY KEY (register, word)
+  PRIMARY KEY (dataset, word)
 );
 
--- The rows of each version of a list of people, by the keyed hash of the number. The primary key follows the file, so
+-- The rows of each version of a roster, by the keyed hash of the number. The primary key follows the file, so
 -- that an import appends and a version is deleted in lots; lookups go by the index.
-CREATE TABLE jurat_register_people (
-  register integer NOT NULL,
+CREATE TABLE jurat_roster_entries (
+  dataset integer NOT NULL,
   line integer NOT NULL,
   number bytea NOT NULL,
   kept jsonb NOT NULL,
-  PRIMARY KEY (register, line)
+  PRIMARY KEY (dataset, line)
 );
 
-CREATE INDEX jurat_register_people_number ON jurat_register_people (register, number);
+CREATE INDEX jurat_roster_entries_number ON jurat_roster_entries (dataset, number);
 
 
 -- ------------------------------------------------------------------------------------------------- Sources and workers

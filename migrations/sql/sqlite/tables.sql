@@ -293,10 +293,10 @@ CREATE TABLE jurat_zones (
   PRIMARY KEY (name, version)
 ) WITHOUT ROWID;
 
--- Imported address bases and lists of people, all versions. Rows stay, so that no id comes back. A version is a number
+-- Imported address bases and rosters, all versions. Rows stay, so that no id comes back. A version is a number
 -- in each row of the tables below, and no table of its own: so an import needs no right to make tables, and one row
 -- says which version counts. Rows of a version are only added and, once nobody reads it any more, deleted.
-CREATE TABLE jurat_registers (
+CREATE TABLE jurat_datasets (
   id INTEGER NOT NULL,
   name TEXT NOT NULL,
   version INTEGER NOT NULL,
@@ -315,14 +315,14 @@ CREATE TABLE jurat_registers (
   layout TEXT,
   key_id TEXT,
   PRIMARY KEY (id),
-  CONSTRAINT jurat_registers_versions UNIQUE (name, version)
+  CONSTRAINT jurat_datasets_versions UNIQUE (name, version)
 );
 
-CREATE UNIQUE INDEX jurat_registers_active ON jurat_registers (name) WHERE state = 'active';
+CREATE UNIQUE INDEX jurat_datasets_active ON jurat_datasets (name) WHERE state = 'active';
 
 -- The streets of each version of an address base.
-CREATE TABLE jurat_register_streets (
-  register INTEGER NOT NULL,
+CREATE TABLE jurat_dataset_streets (
+  dataset INTEGER NOT NULL,
   street BIGINT NOT NULL,
   postcode TEXT NOT NULL,
   canonical TEXT NOT NULL,
@@ -336,16 +336,16 @@ CREATE TABLE jurat_register_streets (
   east FLOAT NOT NULL,
   north FLOAT NOT NULL,
   numbers INTEGER NOT NULL,
-  PRIMARY KEY (register, street)
+  PRIMARY KEY (dataset, street)
 ) WITHOUT ROWID;
 
-CREATE INDEX jurat_register_streets_city ON jurat_register_streets (register, city_code, canonical);
-CREATE INDEX jurat_register_streets_name ON jurat_register_streets (register, canonical);
-CREATE INDEX jurat_register_streets_postcode ON jurat_register_streets (register, postcode, canonical);
+CREATE INDEX jurat_dataset_streets_city ON jurat_dataset_streets (dataset, city_code, canonical);
+CREATE INDEX jurat_dataset_streets_name ON jurat_dataset_streets (dataset, canonical);
+CREATE INDEX jurat_dataset_streets_postcode ON jurat_dataset_streets (dataset, postcode, canonical);
 
 -- The houses of those streets; one row for each position.
-CREATE TABLE jurat_register_houses (
-  register INTEGER NOT NULL,
+CREATE TABLE jurat_dataset_houses (
+  dataset INTEGER NOT NULL,
   street BIGINT NOT NULL,
   number INTEGER NOT NULL,
   repetition TEXT NOT NULL,
@@ -353,27 +353,27 @@ CREATE TABLE jurat_register_houses (
   written TEXT NOT NULL,
   longitude FLOAT NOT NULL,
   latitude FLOAT NOT NULL,
-  PRIMARY KEY (register, street, number, repetition, line)
+  PRIMARY KEY (dataset, street, number, repetition, line)
 ) WITHOUT ROWID;
 
 -- Every word of a street name of a version, which is never taken for a misspelled one.
-CREATE TABLE jurat_register_words (
-  register INTEGER NOT NULL,
+CREATE TABLE jurat_dataset_words (
+  dataset INTEGER NOT NULL,
   word TEXT NOT NULL,
-  PRIMARY KEY (register, word)
+  PRIMARY KEY (dataset, word)
 ) WITHOUT ROWID;
 
--- The rows of each version of a list of people, by the keyed hash of the number. The primary key follows the file, so
+-- The rows of each version of a roster, by the keyed hash of the number. The primary key follows the file, so
 -- that an import appends and a version is deleted in lots; lookups go by the index.
-CREATE TABLE jurat_register_people (
-  register INTEGER NOT NULL,
+CREATE TABLE jurat_roster_entries (
+  dataset INTEGER NOT NULL,
   line INTEGER NOT NULL,
   number BLOB NOT NULL,
   kept JSON NOT NULL,
-  PRIMARY KEY (register, line)
+  PRIMARY KEY (dataset, line)
 ) WITHOUT ROWID;
 
-CREATE INDEX jurat_register_people_number ON jurat_register_people (register, number);
+CREATE INDEX jurat_roster_entries_number ON jurat_roster_entries (dataset, number);
 
 
 -- ------------------------------------------------------------------------------------------------- Sources and workers

@@ -23,7 +23,7 @@ from config.registry import RegistrySource
 from config.secrets import SecretReference
 from tests.adapters.conftest import Listen, read_request
 
-_FILE = Path(examples.sources.__file__).with_name("register.yaml")
+_FILE = Path(examples.sources.__file__).with_name("registry.yaml")
 
 
 @cache

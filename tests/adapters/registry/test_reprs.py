@@ -21,7 +21,7 @@ from adapters.http_client.reply import Reply
 from adapters.registry import adapter_class
 from adapters.registry.batches import RegistryOfMany
 from adapters.registry.trace import LookupTrace
-from adapters.registry_tests.roster_tests import try_list
+from adapters.registry_tests.roster_tests import try_roster
 from config.registry import RegistrySource
 from tests.adapters.registry.described import NOON, Canned, description
 from tests.adapters.registry_tests.test_roster_tests import source as list_of
@@ -156,7 +156,7 @@ def test_nothing_that_is_made_of_a_list_of_people_shows_anybody(words: list[str]
     tests = [{**trial, "responses": {"file": {"json": rows}}} for trial in trials]
     with watched() as seen:
         described = list_of(*tests, inputs={"number": {"clean": ["trim"]}, "family_name": {}})
-        found = [(each.found, each.said) for each in try_list(described, lambda _, name: name.encode())]
+        found = [(each.found, each.said) for each in try_roster(described, lambda _, name: name.encode())]
     assert [verdict for verdict, _ in found] == [
         "undetermined/status_unknown",
         "undetermined/record_not_public",

@@ -1,4 +1,4 @@
-"""Reading lists of people: what is taken of a file, and that nothing in one does more than be a problem."""
+"""Reading rosters: what is taken of a file, and that nothing in one does more than be a problem."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from adapters import file_lines
 from adapters.registry.record import RecordReader
-from adapters.registry.roster_rows import LONGEST_VALUE, PeopleFileError, PeopleRows, Person
+from adapters.registry.roster_rows import LONGEST_VALUE, Person, RosterFileError, RosterRows
 from config.registry.model.inputs import CleaningStep, Input
-from config.registry.roster import PeopleFile, Row
+from config.registry.roster import RosterFile, Row
 
 HEADER = "Ref No;Surname;Given Name;Town;Status"
 IRIS = "9000 010 000;Valombre;Iris Anne;Valmont;Registered"
@@ -26,18 +26,18 @@ TWO = f"{HEADER}\n{IRIS}\n9000010372;Sardel;Maëlle;Valmont;Suspended\n"
 DIGITS = Input(clean=(CleaningStep.DIGITS,), max_length=20)
 
 
-def layout(**changes: Any) -> PeopleFile:
+def layout(**changes: Any) -> RosterFile:
     written = {"encoding": "utf-8", "delimiter": ";", "number": "Ref No", "keep": ["Surname", "Status"], **changes}
-    return PeopleFile.model_validate(written)
+    return RosterFile.model_validate(written)
 
 
-def rows(content: bytes | str, *, skip: bool = False, packed: bool = False, **changes: Any) -> PeopleRows:
+def rows(content: bytes | str, *, skip: bool = False, packed: bool = False, **changes: Any) -> RosterRows:
     raw = io.BytesIO(content.encode() if isinstance(content, str) else content)
-    return PeopleRows(raw, "a.csv", layout(**changes), DIGITS, packed=packed, skip_malformed=skip)
+    return RosterRows(raw, "a.csv", layout(**changes), DIGITS, packed=packed, skip_malformed=skip)
 
 
 def problems(content: bytes | str, **changes: Any) -> list[str]:
-    with pytest.raises(PeopleFileError) as raised:
+    with pytest.raises(RosterFileError) as raised:
         list(rows(content, **changes))
     return str(raised.value).splitlines()
 
@@ -180,7 +180,7 @@ def test_a_file_that_is_wrong_throughout_is_not_read_to_its_end() -> None:
 def test_nobody_is_given_after_the_first_problem() -> None:
     read = iter(rows(f"{HEADER}\n1;X;Y;;on\n;X;Y;;on\n3;X;Y;;on\n"))
     assert next(read).number == "1"
-    with pytest.raises(PeopleFileError):
+    with pytest.raises(RosterFileError):
         next(read)
 
 
@@ -225,7 +225,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
     raw: BinaryIO = io.BufferedReader(Endless(40_000))
     tracemalloc.start()
     try:
-        read = PeopleRows(raw, "a.csv", layout(), DIGITS)
+        read = RosterRows(raw, "a.csv", layout(), DIGITS)
         assert sum(1 for _ in read) == 40_000
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
@@ -242,7 +242,7 @@ def test_a_gzip_file_that_unpacks_without_end_is_not_read_on(monkeypatch: pytest
 def test_whatever_bytes_come_they_are_people_or_problems(content: bytes) -> None:
     for encoding in ("utf-8", "windows-1252"):
         for start in (b"", HEADER.encode() + b"\n"):
-            with suppress(PeopleFileError):
+            with suppress(RosterFileError):
                 found = list(rows(start + content, encoding=encoding))
                 assert all(person.number.isdigit() and person.number.isascii() for person in found)
 

@@ -17,7 +17,7 @@ from config.registry import RegistrySource
 from config.registry.trial_files import NoFile
 
 WHOLE: dict[str, Any] = YAML(typ="safe").load(
-    Path(examples.sources.__file__).with_name("register.yaml").read_text(encoding="utf-8")
+    Path(examples.sources.__file__).with_name("registry.yaml").read_text(encoding="utf-8")
 )
 ASK = {"url": "http://127.0.0.1/people", "query": {"number": "{number}"}}
 

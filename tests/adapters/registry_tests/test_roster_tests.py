@@ -1,4 +1,4 @@
-"""The tests that a list of people brings along: run offline, and what they say where they fail."""
+"""The tests that a roster brings along: run offline, and what they say where they fail."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapters.registry_tests.examination import Examination, examine_list
-from config.registry.roster import RegisterFileSource
+from adapters.registry_tests.examination import Examination, examine_roster
+from config.registry.roster import RosterSource
 from config.registry.trial_files import NoFile
 
 LIST = "Ref No;Surname;Status\n9000 010 000;Valombre;on\n9000010372;Sardel;off\n7;X;on\n7;Y;on\n8;Z;gone\n"
@@ -26,10 +26,10 @@ def trial(number: str, family: str, expect: str, **changes: Any) -> dict[str, An
     return {"name": name, "input": answer, "responses": {"file": {"text": LIST}}, "expect": expect, **changes}
 
 
-def source(*tests: dict[str, Any], **changes: Any) -> RegisterFileSource:
+def source(*tests: dict[str, Any], **changes: Any) -> RosterSource:
     written = {
-        "type": "register-file",
-        "register": "members",
+        "type": "roster",
+        "dataset": "members",
         "max_age": "60d",
         "file": {"encoding": "utf-8", "delimiter": ";", "number": "Ref No", "keep": ["Surname", "Status"]},
         "inputs": {"number": {"clean": ["digits"]}, "family_name": {}},
@@ -44,7 +44,7 @@ def source(*tests: dict[str, Any], **changes: Any) -> RegisterFileSource:
         ],
         "tests": list(tests),
     }
-    return RegisterFileSource.model_validate({**written, **changes})
+    return RosterSource.model_validate({**written, **changes})
 
 
 GOOD = (
@@ -64,7 +64,7 @@ def examined(*tests: dict[str, Any], **changes: Any) -> Examination:
             raise NoFile("the file none.csv cannot be read — fix it")
         return json.dumps(ROWS).encode() if name == "rows.json" else LIST.encode()
 
-    return examine_list(source(*tests, **changes), read)
+    return examine_roster(source(*tests, **changes), read)
 
 
 def said(*tests: dict[str, Any], **changes: Any) -> list[tuple[str, str]]:

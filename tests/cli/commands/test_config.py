@@ -199,18 +199,18 @@ def test_an_older_version_can_be_shown(configured: Shell) -> None:
 
 
 def test_a_secret_is_shown_as_the_reference_that_it_is(shell: Shell) -> None:
-    register = YAML(typ="safe").load((ROOT / "examples" / "sources" / "register.yaml").read_text())
-    register["secrets"] = {"api_key": {"env": "JURAT_SOURCE_REGISTER"}}
-    register["steps"][0]["request"]["headers"] = {"X-Key": "{secrets.api_key}"}
-    shell.write("jurat.yaml", json.dumps({"environment": "test", "sources": {"register": register}}))
+    registry = YAML(typ="safe").load((ROOT / "examples" / "sources" / "registry.yaml").read_text())
+    registry["secrets"] = {"api_key": {"env": "JURAT_SOURCE_REGISTRY"}}
+    registry["steps"][0]["request"]["headers"] = {"X-Key": "{secrets.api_key}"}
+    shell.write("jurat.yaml", json.dumps({"environment": "test", "sources": {"registry": registry}}))
     applied = shell("config", "apply", "jurat.yaml")
     assert applied.code == 0, applied.err
-    assert "JURAT_SOURCE_REGISTER is not set" in applied.err
-    assert shell("sources", "test", "register").code == 1
-    ready = shell("sources", "test", "register", JURAT_SOURCE_REGISTER="confidential")
-    shown = shell("config", "show", "--json", JURAT_SOURCE_REGISTER="confidential")
+    assert "JURAT_SOURCE_REGISTRY is not set" in applied.err
+    assert shell("sources", "test", "registry").code == 1
+    ready = shell("sources", "test", "registry", JURAT_SOURCE_REGISTRY="confidential")
+    shown = shell("config", "show", "--json", JURAT_SOURCE_REGISTRY="confidential")
     assert ready.code == shown.code == 0
-    assert shown.json["document"]["sources"]["register"]["secrets"]["api_key"]["env"] == "JURAT_SOURCE_REGISTER"
+    assert shown.json["document"]["sources"]["registry"]["secrets"]["api_key"]["env"] == "JURAT_SOURCE_REGISTRY"
     assert "confidential" not in shown.out + ready.out
 
 

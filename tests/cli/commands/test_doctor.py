@@ -75,8 +75,8 @@ def test_a_mistyped_variable_is_told_with_what_was_meant(configured: Shell) -> N
 
 
 def test_a_variable_that_a_secret_comes_from_is_no_stranger(shell: Shell) -> None:
-    register = {"env": "JURAT_SOURCE_REGISTER"}
-    assert "JURAT_SOURCE_REGISTER" in configured_with_secret(shell, register)
+    registry = {"env": "JURAT_SOURCE_REGISTRY"}
+    assert "JURAT_SOURCE_REGISTRY" in configured_with_secret(shell, registry)
 
 
 def configured_with_secret(shell: Shell, reference: dict[str, str]) -> str:
@@ -87,13 +87,13 @@ def configured_with_secret(shell: Shell, reference: dict[str, str]) -> str:
 
     from tests.cli.shell import ROOT
 
-    before = shell("doctor", JURAT_SOURCE_REGISTER="x").out
-    source = YAML(typ="safe").load((ROOT / "examples" / "sources" / "register.yaml").read_text())
+    before = shell("doctor", JURAT_SOURCE_REGISTRY="x").out
+    source = YAML(typ="safe").load((ROOT / "examples" / "sources" / "registry.yaml").read_text())
     source["secrets"] = {"api_key": reference}
     source["steps"][0]["request"]["headers"] = {"X-Key": "{secrets.api_key}"}
-    shell.write("jurat.yaml", json.dumps({"environment": "test", "sources": {"register": source}}))
+    shell.write("jurat.yaml", json.dumps({"environment": "test", "sources": {"registry": source}}))
     assert shell("config", "apply", "jurat.yaml").code == 0
-    assert "JURAT_SOURCE_REGISTER" not in shell("doctor", JURAT_SOURCE_REGISTER="x").out
+    assert "JURAT_SOURCE_REGISTRY" not in shell("doctor", JURAT_SOURCE_REGISTRY="x").out
     return before
 
 

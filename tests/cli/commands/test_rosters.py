@@ -1,4 +1,4 @@
-"""`registers import --source`: lists of people."""
+"""`datasets import-roster`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CONFIGURATION = """\
 environment: test
 sources:
   physicians:
-    type: register-file
-    register: doctors
+    type: roster
+    dataset: doctors
     max_age: 3650d
     file: { encoding: utf-8, delimiter: ";", number: Ref No, keep: [Surname, Given, Status] }
     inputs:
@@ -74,12 +74,12 @@ def ready(shell: Shell, *rows: str) -> None:
 
 
 def imported(shell: Shell, *options: str, file: str = "a.csv") -> Ran:
-    return shell("registers", "import", "doctors", file, "--source", "physicians", *options)
+    return shell("datasets", "import-roster", "doctors", file, "--source", "physicians", *options)
 
 
 def listed(shell: Shell) -> list[tuple[str, int, str, int]]:
-    rows = shell("registers", "list", "--json").json
-    return [(row["register"], row["version"], row["state"], row["people"]) for row in rows]
+    rows = shell("datasets", "list", "--json").json
+    return [(row["dataset"], row["version"], row["state"], row["people"]) for row in rows]
 
 
 def test_a_list_is_imported_as_the_applied_source_says_and_listed(shell: Shell) -> None:
@@ -101,12 +101,12 @@ def test_a_list_is_imported_as_the_applied_source_says_and_listed(shell: Shell) 
     assert "stored: the hash of Ref No, and Surname, Given, Status; not stored: Town" in ran.err
     assert "1 number in 2 rows: whoever gives one of them is ambiguous" in ran.err
     assert listed(shell) == [("doctors", 1, "active", 3)]
-    assert shell("registers", "list", "--json").json[0]["sources"] == ["physicians"]
+    assert shell("datasets", "list", "--json").json[0]["sources"] == ["physicians"]
     again = imported(shell, "--data-date", "2026-11-01")
     assert "was imported from this file already" in again.err
-    removed = shell("registers", "remove", "doctors")
+    removed = shell("datasets", "remove", "doctors")
     assert "the applied configuration uses doctors in its source physicians" in removed.err
-    assert shell("registers", "remove", "doctors", "--force").code == 0
+    assert shell("datasets", "remove", "doctors", "--force").code == 0
     assert listed(shell) == []
 
 
@@ -162,29 +162,19 @@ def test_every_problem_is_told_and_nothing_is_imported(shell: Shell, *, dry_run:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("doctors a.csv --source nowhere", "no source nowhere of type register-file: there is physicians"),
-        ("doctors a.csv --source magic", "the source magic is not of type register-file"),
-        ("nurses a.csv --source physicians", "the source physicians has the register doctors, and not nurses"),
-        ("doctors a.csv --source physicians --language fr", "--language is for an address base"),
-        ("doctors a.csv --source physicians --separator ;", "--separator is for an address base"),
-        ("doctors a.csv --source physicians --columns a=b", "--columns is for an address base"),
-        ("doctors a.csv --source physicians --format csv", "--format is for an address base"),
+        ("doctors a.csv --source nowhere", "no source nowhere of type roster: there is physicians"),
+        ("doctors a.csv --source magic", "the source magic is not of type roster"),
+        ("nurses a.csv --source physicians", "the source physicians has the dataset doctors, and not nurses"),
         ("doctors a.csv --source physicians --data-date 9000-01-01", "still to come"),
-        ("doctors a.csv --force", "--force is for a list of people: add its --source"),
-        (
-            "doctors a.csv --source physicians --format csv --language fr",
-            "--format and --language are for an address base",
-        ),
-        ("doctors a.csv --skip-malformed", "--skip-malformed is for a list of people: add its --source"),
-        ("doctors a.csv --config jurat.yaml", "--config is for a list of people"),
-        ("doctors a.csv", "or with --source that it is a list of people"),
+        ("doctors a.csv", "Missing option '--source'"),
+        ("doctors a.csv --source physicians --language fr", "No such option"),
         ("doctors a.csv --source physicians --config bad.yaml", "bad.yaml:1:1: error"),
     ],
 )
 def test_wrong_usage_is_told(shell: Shell, words: str, said: str) -> None:
     ready(shell)
     shell.write("bad.yaml", "source: {}\n")
-    ran = shell("registers", "import", *words.split())
+    ran = shell("datasets", "import-roster", *words.split())
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
     assert "Traceback" not in ran.err
@@ -214,10 +204,10 @@ def test_an_address_base_takes_no_list_s_name(shell: Shell) -> None:
     ready(shell)
     assert imported(shell).code == 0
     shell.write("towns.csv", "LON,LAT,NUMBER,STREET,POSTCODE\n-37.98,44.005,8,Rue du Moulin,99002\n")
-    ran = shell("registers", "import", "doctors", "towns.csv")
+    ran = shell("datasets", "import-addresses", "doctors", "towns.csv")
     assert ran.code == 1
     assert is_one_sentence(ran)
-    assert "doctors is a list of people" in ran.err
+    assert "doctors is a roster" in ran.err
 
 
 @pytest.mark.slow
@@ -226,9 +216,9 @@ def test_a_killed_import_leaves_what_was_in_force_and_the_next_one_removes_the_r
     assert imported(shell).code == 0
     write(shell, *(f"{number};X;Y;Registered;Z" for number in range(1, 200_000)))
     database = Path(shell.folder / "jurat.db")
-    words = ("registers", "import", "doctors", "a.csv", "--source", "physicians")
+    words = ("datasets", "import-roster", "doctors", "a.csv", "--source", "physicians")
     with shell.start(*words) as process, closing(sqlite3.connect(database)) as look:
-        while look.execute("SELECT count(*) FROM jurat_register_people").fetchone()[0] < 3:
+        while look.execute("SELECT count(*) FROM jurat_roster_entries").fetchone()[0] < 3:
             assert process.poll() is None
         process.kill()
         process.communicate()
@@ -250,7 +240,7 @@ def test_a_list_whose_tests_fail_is_not_published(shell: Shell) -> None:
 
 def test_the_doctor_and_the_sources_say_how_a_list_stands(shell: Shell) -> None:
     ready(shell)
-    assert "the register doctors is not imported" in shell("sources", "test", "physicians").out
+    assert "the dataset doctors is not imported" in shell("sources", "test", "physicians").out
     assert imported(shell, "--data-date", "2026-11-01").code == 0
     assert "2 people, version 1, data of 2026-11-01" in shell("sources", "test", "physicians").out
     old = CONFIGURATION.replace("3650d", "1d")
@@ -312,7 +302,7 @@ def test_what_trying_somebody_came_to_is_the_exit_code(shell: Shell, number: str
 def test_a_list_is_tried_as_a_file_describes_it(shell: Shell) -> None:
     shell.write("jurat.yaml", CONFIGURATION)
     write(shell, *ROWS)
-    assert "the register doctors is not imported" in tried(shell, "9000010000", "--config", "jurat.yaml").out
+    assert "the dataset doctors is not imported" in tried(shell, "9000010000", "--config", "jurat.yaml").out
     assert imported(shell, "--config", "jurat.yaml").code == 0
     assert tried(shell, "9000010000", "--config", "jurat.yaml").code == 0
     assert tried(shell, "9000010000").code != 0  # nothing is applied
@@ -343,7 +333,7 @@ def test_trying_works_the_same_on_postgresql_and_writes_nothing(postgresql_shell
 
 PRESET = """\
 sources:
-  members: { type: register-file, preset: csv-register, register: members, max_age: 3650d, OVER }
+  members: { type: roster, preset: csv-roster, dataset: members, max_age: 3650d, OVER }
 criteria: { is-member: { source: members } }
 consultations: { board: { questions: { membership: { criterion: is-member } } } }
 """
@@ -364,7 +354,7 @@ def test_the_preset_is_applied_imported_and_tried_in_one_line(
     assert ran.code == 0, ran.err
     rows = ("number,family_name,given_name,status,valid_until", "7-A,Müller,Maëlle,active,2099-12-31")
     (shell.folder / "m.csv").write_bytes("\n".join(rows).replace(",", delimiter).encode(encoding))
-    assert shell("registers", "import", "members", "m.csv", "--source", "members").code == 0
+    assert shell("datasets", "import-roster", "members", "m.csv", "--source", "members").code == 0
     typed = ("--input", "number=7a", "--input", "family_name=MULLER", "--input", "given_name=Maelle")
     tested = shell("sources", "test", "members")
     assert tested.code == 0

@@ -19,7 +19,7 @@ from tests.cli.conftest import configure
 from tests.cli.shell import Shell, is_one_sentence
 
 FAR = "2999-01-01 00:00:00.000"
-REGISTERS = """\
+REGISTRIES = """\
 environment: test
 sources:
   ban: {{ type: addok, url: "http://127.0.0.1:{port}/geocode", timeout: 30s }}
@@ -59,7 +59,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 def with_sources(shell: Shell, port: int) -> Shell:
     shell.write("towns.csv", TOWNS)
-    shell.write("sources.yaml", REGISTERS.format(port=port))
+    shell.write("sources.yaml", REGISTRIES.format(port=port))
     applied = shell("config", "apply", "sources.yaml")
     assert applied.code == 0, applied.err
     return shell
@@ -139,7 +139,7 @@ def test_a_pause_that_is_over_is_none(configured: Shell) -> None:
 
 def test_the_list_says_which_source_its_hours_close(shell: Shell) -> None:
     hours = 'hours: { timezone: Europe/Paris, closed: ["2020-01-01 00:00 - 2998-12-31 24:00"] }'
-    shell.write("sources.yaml", REGISTERS.format(port=1).replace("type: manual", f"type: manual, {hours}"))
+    shell.write("sources.yaml", REGISTRIES.format(port=1).replace("type: manual", f"type: manual, {hours}"))
     assert shell("config", "apply", "sources.yaml").code == 0
     rows = {row["source"]: row for row in shell("sources", "list", "--json").json}
     assert (rows["proofs"]["state"], rows["proofs"]["closed_until"]) == ("closed", "2998-12-31T23:00:00Z")

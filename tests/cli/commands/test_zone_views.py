@@ -162,7 +162,7 @@ def test_a_check_that_is_not_in_review_is_not_opened(town: Shell) -> None:
         (("old-town", "--out", "a.svg", "--address", NEAR, "--source", "tons"), 2, "did you mean 'towns'"),
         (("old-town", "--out", "a.svg", "--address", NEAR, "--check", str(UUID(int=7))), 2, "not both"),
         (("old-town", "--out", "a.svg", "--check", str(UUID(int=7))), 2, "there is no check"),
-        (("old-town", "--out", "a.svg", "--register", "nowhere"), 2, "registers import nowhere FILE"),
+        (("old-town", "--out", "a.svg", "--dataset", "nowhere"), 2, "datasets import-addresses nowhere FILE"),
         (("harbour", "--out", "a.svg", "--address", NEAR), 2, "--source"),
         (("old-town", "--out", "missing/a.svg"), 2, "No such file"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from config.lint import lint
 from config.presets import FOLDER
-from config.registry import RecordSource, RegisterFileSource
+from config.registry import RecordSource, RosterSource
 from config.registry.model.rules import OneOfRule
 from config.registry.model.trials import PRESET_FILE
 from jurat.vocabulary import Outcome
@@ -18,7 +18,7 @@ from jurat.vocabulary import Outcome
 ANSWERS = FOLDER / "answers"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
 OF_COMPANIES = {"eu-vies", "fr-recherche-entreprises"}
-LISTS = {"csv-register"}
+LISTS = {"csv-roster"}
 
 CONFIGURATION = """\
 sources:
@@ -31,7 +31,7 @@ consultations:
 
 
 def type_of(name: str) -> str:
-    return "register-file" if name in LISTS else "registry"
+    return "roster" if name in LISTS else "registry"
 
 
 def used(name: str, folder: Path) -> RecordSource:
@@ -39,7 +39,7 @@ def used(name: str, folder: Path) -> RecordSource:
     text = (FOLDER / f"{name}.yaml").read_text("utf-8")
     needed = sorted(set(re.findall(r"\{secrets\.([a-z_]+)\}", text)) - {"app_token"})
     secrets = ", ".join(f"{secret}: {{ env: JURAT_SOURCE_{secret.upper()} }}" for secret in needed)
-    written = f"secrets: {{ {secrets} }}" if name not in LISTS else "register: members"
+    written = f"secrets: {{ {secrets} }}" if name not in LISTS else "dataset: members"
     configuration = CONFIGURATION.replace("TYPE", type_of(name)).replace("NAME", name).replace("SECRETS", written)
     code = {"us-npi": "207", "fr-annuaire-sante": "10"}.get(name)
     demanded = f'require: {{ professions: ["{code}"] }}' if code else ""
@@ -49,13 +49,13 @@ def used(name: str, folder: Path) -> RecordSource:
     assert found.configuration is not None
     source = found.configuration.sources["registry"]
     assert isinstance(source, RecordSource)
-    assert isinstance(source, RegisterFileSource) is (name in LISTS)
+    assert isinstance(source, RosterSource) is (name in LISTS)
     return source
 
 
 def test_these_are_there() -> None:
     assert NAMES == [
-        "csv-register",
+        "csv-roster",
         "es-census-soap",
         "eu-vies",
         "fhir-practitioner",
@@ -111,7 +111,7 @@ def test_every_answer_is_used_and_every_number_in_it_is_made_up(name: str, tmp_p
         "us-npi": "200000",
         "fr-annuaire-sante": "999000",
         "fr-recherche-entreprises": "999000",
-        "csv-register": "990001",
+        "csv-roster": "990001",
     }
     for file in (ANSWERS / name).glob("*.json"):
         text = json.dumps(json.loads(file.read_text("utf-8")))

@@ -9,25 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.linted import REGISTER, Changes, lines, mistaken, mistakes
+from tests.config.linted import REGISTRY, Changes, lines, mistaken, mistakes
 
 
 @pytest.mark.parametrize(("changes", "said"), mistakes("registry/hostile.txt"))
 def test_it_is_told_at_its_place_with_what_to_do(changes: Changes, said: list[str], tmp_path: Path) -> None:
-    assert lines(tmp_path, mistaken(REGISTER, changes)) == said
+    assert lines(tmp_path, mistaken(REGISTRY, changes)) == said
     assert "s3same" not in "".join(said)
 
 
 def test_a_no_is_the_text_that_it_looks_like(tmp_path: Path) -> None:
     """YAML 1.1 would read the Norwegian code NO as false."""
-    assert lines(tmp_path, REGISTER.replace('["10"]', "[NO, yes, on]")) == []
+    assert lines(tmp_path, REGISTRY.replace('["10"]', "[NO, yes, on]")) == []
 
 
 @pytest.mark.parametrize("option", ["regex", "pattern", "match"])
 @pytest.mark.parametrize("place", ["family_name: {", "number: {", "check: name,", "check: equals,", "- { when"])
 def test_no_part_takes_a_regular_expression(place: str, option: str, tmp_path: Path) -> None:
-    assert REGISTER.count(place) == 1
+    assert REGISTRY.count(place) == 1
     written = f"{option}: '^(\\w+\\s?)*$'{'' if place == 'family_name: {' else ', '}"
     changed = place.replace("- {", f"- {{ {written}") if place.startswith("-") else f"{place} {written}"
-    found = lines(tmp_path, REGISTER.replace(place, changed))
+    found = lines(tmp_path, REGISTRY.replace(place, changed))
     assert any(f".{option}: unknown option" in line for line in found), found

@@ -1,4 +1,4 @@
-"""Lists of people in the configuration: what is kept, what may be said, and what two sources of one list agree on."""
+"""Rosters in the configuration: what is kept, what may be said, and what two sources of one list agree on."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 from config.configuration import Configuration
 from config.lint import lint
-from config.registry import RegisterFileSource, answer_properties, check_order
+from config.registry import RosterSource, answer_properties, check_order
 from tests.config.linted import Changes, lines, mistaken, mistakes
 
 PEOPLE = """\
 sources:
   members:
-    type: register-file
-    register: members
+    type: roster
+    dataset: members
     max_age: 60d
     file:
       encoding: utf-8
@@ -45,13 +45,13 @@ consultations:
 SECOND = PEOPLE.replace("  members:\n", "  others:\n", 1).partition("criteria:")[0].partition("sources:\n")[2]
 
 
-def source(folder: Path, text: str = PEOPLE) -> RegisterFileSource:
+def source(folder: Path, text: str = PEOPLE) -> RosterSource:
     file = folder / "jurat.yaml"
     file.write_text(text, "utf-8")
     configuration = lint([file]).configuration
     assert configuration is not None
     found = configuration.sources["members"]
-    assert isinstance(found, RegisterFileSource)
+    assert isinstance(found, RosterSource)
     return found
 
 
@@ -68,7 +68,7 @@ def with_second(*changes: tuple[str, str]) -> str:
 def test_a_list_is_described_in_a_few_lines(tmp_path: Path) -> None:
     assert lines(tmp_path, PEOPLE) == []
     found = source(tmp_path)
-    assert (found.max_age, found.register_name, found.requests) == (60 * 86_400, "members", 1)
+    assert (found.max_age, found.dataset_name, found.requests) == (60 * 86_400, "members", 1)
     assert check_order(found) == []
     properties, required = answer_properties(found)
     assert list(properties) == required == ["number", "family_name", "given_name"]
@@ -79,7 +79,7 @@ def test_the_number_needs_no_expression_and_survives_being_applied(tmp_path: Pat
     assert found.record.fields["number"] == '"Ref No"'
     document: Any = found.model_dump(mode="json", by_alias=True, exclude_none=True)
     assert "from" not in document["record"]
-    assert RegisterFileSource.model_validate(document) == found
+    assert RosterSource.model_validate(document) == found
     configuration = lint([tmp_path / "jurat.yaml"]).configuration
     assert configuration is not None
     again = Configuration.from_json(configuration.to_json()).sources["members"]
@@ -87,7 +87,7 @@ def test_the_number_needs_no_expression_and_survives_being_applied(tmp_path: Pat
     assert again.layout == found.layout
 
 
-@pytest.mark.parametrize(("changes", "said"), mistakes("people-mistakes.txt"))
+@pytest.mark.parametrize(("changes", "said"), mistakes("roster-mistakes.txt"))
 def test_one_mistake_about_a_list_is_told_in_one_line(tmp_path: Path, changes: Changes, said: list[str]) -> None:
     assert lines(tmp_path, mistaken(PEOPLE, changes)) == said
 
@@ -122,12 +122,12 @@ IN_BOTH = "write the same in both, or import it under two names"
         ((("max_age: 60d", "max_age: 90d"),), ""),
         (
             (("utf-8", "windows-1252"),),
-            "27:5: error: sources.others.file: 'members' reads this register in another way, and it is imported once",
+            "27:5: error: sources.others.file: 'members' reads this dataset in another way, and it is imported once",
         ),
         (
             (("clean: [digits]", "clean: [alnum]"),),
             (
-                "32:5: error: sources.others.inputs: 'members' cleans the number of this register in another way, "
+                "32:5: error: sources.others.inputs: 'members' cleans the number of this dataset in another way, "
                 "and it is imported once"
             ),
         ),
@@ -140,11 +140,11 @@ def test_two_sources_of_one_list_read_it_in_one_way(
 
 
 def test_an_address_base_and_a_list_share_no_name(tmp_path: Path) -> None:
-    text = PEOPLE.replace("sources:\n", "sources:\n  towns: { type: address-file, register: members }\n")
+    text = PEOPLE.replace("sources:\n", "sources:\n  towns: { type: address-file, dataset: members }\n")
     found = [line for line in lines(tmp_path, text) if "error" in line]
     assert found == [
         (
-            "5:15: error: sources.members.register: 'towns' has a register of this name, of type address-file — "
+            "5:15: error: sources.members.dataset: 'towns' has a dataset of this name, of type address-file — "
             "give one of them another name"
         )
     ]

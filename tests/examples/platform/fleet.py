@@ -1,4 +1,4 @@
-"""PostgreSQL, the invented register and a worker, set up by the commands that compose.yml runs."""
+"""PostgreSQL, the invented registry and a worker, set up by the commands that compose.yml runs."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Fleet:
             "JURAT_SEAL_KEY": key_to_text(public),
             "JURAT_UNSEAL_KEYS": key_to_text(private),
             "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
-            "JURAT_PRIVATE_NETWORKS": "127.0.0.1",  # where the town's register is
+            "JURAT_PRIVATE_NETWORKS": "127.0.0.1",  # where the town's registry is
         }
         self._jurat("cli", "db", "upgrade")
-        register = ["--register", self.sources.url().removesuffix("/moods/ok"), "--ca-file", str(certificate[0])]
-        said = self._jurat("examples.platform.seed", *register)
+        registry = ["--registry", self.sources.url().removesuffix("/moods/ok"), "--ca-file", str(certificate[0])]
+        said = self._jurat("examples.platform.seed", *registry)
         self.codes = iter(said.split()[5:])
         for _ in range(2):  # twice is as once
             prepared = self.prepare(python, PEOPLE_PASSWORD=PASSWORD)
@@ -85,12 +85,12 @@ class Fleet:
             return rows
 
     def _certificate(self) -> tuple[Path, Path]:
-        """Of the register, and its key: its own, as the README makes it for Compose."""
+        """Of the registry, and its key: its own, as the README makes it for Compose."""
         folder = Path(self._left.enter_context(tempfile.TemporaryDirectory()))
         (made,) = [line for line in block(README, "sh", "openssl").splitlines() if line.startswith("openssl")]
-        made = made.replace("secrets/", f"{folder}/").replace("DNS:register", "IP:127.0.0.1")
+        made = made.replace("secrets/", f"{folder}/").replace("DNS:registry", "IP:127.0.0.1")
         subprocess.run(shlex.split(made.partition(" 2>")[0]), check=True, capture_output=True)
-        return folder / "register_certificate", folder / "register_key"
+        return folder / "registry_certificate", folder / "registry_key"
 
     def _ask_for_passwords(self) -> None:
         """Of the platform's two users; the rig trusts everybody."""

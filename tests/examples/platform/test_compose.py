@@ -61,7 +61,7 @@ def test_the_commands_of_the_page_make_what_it_needs(compose: list[str], termina
 
 
 def test_each_container_may_as_little_as_those_of_the_service(services: dict[str, Any]) -> None:
-    assert {"postgresql", "valkey", "migrate", "worker", "register", "seed", "prepare", "web"} == set(services)
+    assert {"postgresql", "valkey", "migrate", "worker", "registry", "seed", "prepare", "web"} == set(services)
     for name, service in services.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -73,7 +73,7 @@ def test_each_container_may_as_little_as_those_of_the_service(services: dict[str
 
 
 def test_who_runs_on_is_looked_after(services: dict[str, Any]) -> None:
-    for name in ("postgresql", "valkey", "worker", "register", "web"):
+    for name in ("postgresql", "valkey", "worker", "registry", "web"):
         assert services[name]["healthcheck"]["test"], name
         assert services[name]["restart"] == "unless-stopped", name
     assert services["worker"]["deploy"]["replicas"] == 2
@@ -103,7 +103,7 @@ def test_the_web_tier_gets_no_private_key(services: dict[str, Any]) -> None:
         "prepare",
     }
     assert {name for name, secrets in given.items() if "unseal_keys" in secrets} == {"worker"}
-    assert {name for name, secrets in given.items() if "register_key" in secrets} == {"register"}
+    assert {name for name, secrets in given.items() if "registry_key" in secrets} == {"registry"}
     for name, service in services.items():
         known = {key: value for key, value in (service.get("environment") or {}).items() if "KEY" in key}
         assert all(key.endswith("_FILE") or key == "JURAT_SEAL_KEY" for key in known), name

@@ -88,8 +88,8 @@ def test_it_ends_while_it_is_being_seeded() -> None:
         assert "Traceback" not in platform.log
 
 
-def test_it_ends_soon_where_the_register_does_not_answer() -> None:
-    with started("--register", "slow") as platform, Visitor(platform.address) as visitor:
+def test_it_ends_soon_where_the_registry_does_not_answer() -> None:
+    with started("--registry", "slow") as platform, Visitor(platform.address) as visitor:
         visitor.sign_in("ada")
         page = visitor.send(visitor.to_confirm("care", "profession", **PHYSICIAN))
         assert page.word == "pending"
@@ -99,8 +99,8 @@ def test_it_ends_soon_where_the_register_does_not_answer() -> None:
         assert platform.left == []
 
 
-def test_a_slow_register_is_waited_for() -> None:
-    with started("--register", "slow") as platform, Visitor(platform.address) as visitor:
+def test_a_slow_registry_is_waited_for() -> None:
+    with started("--registry", "slow") as platform, Visitor(platform.address) as visitor:
         visitor.sign_in("ada")
         assert visitor.send(visitor.to_confirm("care", "profession", **PHYSICIAN)).word == "pending"
         access = "consultations/care/access"
@@ -110,8 +110,8 @@ def test_a_slow_register_is_waited_for() -> None:
             time.sleep(0.2)
 
 
-def test_a_register_that_is_down_decides_nothing() -> None:
-    with started("--register", "down") as platform, Visitor(platform.address) as visitor:
+def test_a_registry_that_is_down_decides_nothing() -> None:
+    with started("--registry", "down") as platform, Visitor(platform.address) as visitor:
         visitor.sign_in("ada")
         assert visitor.send(visitor.to_confirm("care", "profession", **PHYSICIAN)).word == "pending"
         assert visitor.answer("budget", "residence", **HOME).word == "accepted"

@@ -85,7 +85,7 @@ def test_the_owner_prepares_the_platform_and_makes_no_user(made: Made, wheel_alo
     for _ in range(2):
         prepared = made.prepare(wheel_alone)
         assert prepared.returncode == 0, prepared.stderr
-    made.service("examples.platform.seed", "admin", "--register", "https://register:8443")
+    made.service("examples.platform.seed", "admin", "--registry", "https://registry:8443")
     settings = {
         "DATABASE_URL": made.urls["web"],
         "OFFICE_DATABASE_URL": made.urls["office"],

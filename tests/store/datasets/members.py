@@ -12,12 +12,12 @@ from sqlalchemy import Engine, text
 
 from adapters.base import Finding, Query, SourceError
 from adapters.fingerprints import Fingerprints
-from adapters.registry.roster import RegisterFileAdapter
-from cli.imports.roster import ImportedList, NewList, import_list
-from config.registry import RegisterFileSource
+from adapters.registry.roster import RosterAdapter
+from cli.imports.roster import ImportedRoster, NewRoster, import_roster
+from config.registry import RosterSource
 from jurat.vocabulary import Outcome, Reason
-from store.datasets.rosters import Enrolling
-from store.lookups import StoredPeople
+from store.datasets.rosters import RosterImport
+from store.lookups import StoredRosters
 from store.queries import Queries
 
 HEADER = "Ref No;Surname;Given;Status;Town"
@@ -32,10 +32,10 @@ NOBODY = (Outcome.UNDETERMINED, Reason.RECORD_NOT_FOUND)
 AMBIGUOUS = (Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD)
 
 
-def model(**changes: Any) -> RegisterFileSource:
+def model(**changes: Any) -> RosterSource:
     written = {
-        "type": "register-file",
-        "register": "members",
+        "type": "roster",
+        "dataset": "members",
         "max_age": "60d",
         "file": {"encoding": "utf-8", "delimiter": ";", "number": "Ref No", "keep": ["Surname", "Given", "Status"]},
         "inputs": {"number": {"clean": ["digits"]}, "family_name": {}, "given_name": {}},
@@ -49,7 +49,7 @@ def model(**changes: Any) -> RegisterFileSource:
             {"check": "status", "is": "active"},
         ],
     }
-    return RegisterFileSource.model_validate({**written, **changes})
+    return RosterSource.model_validate({**written, **changes})
 
 
 ROWS = ["9000 010 000;Valombre;Iris;on;Valmont", "9000010372;Sardel;Maëlle;off;Valmont"]
@@ -69,16 +69,16 @@ def file_of(path: Path, *rows: str) -> Path:
 
 
 def enrolled(
-    enrolling: Enrolling, folder: Path, *rows: str, day: date = DAY, keys: Fingerprints = KEYS, **changes: Any
-) -> ImportedList:
+    imports: RosterImport, folder: Path, *rows: str, day: date = DAY, keys: Fingerprints = KEYS, **changes: Any
+) -> ImportedRoster:
     options = {name: changes.pop(name) for name in ("skip_malformed",) if name in changes}
     force = changes.pop("force", False)
-    new = NewList(file_of(folder / "a.csv", *rows), model(**changes), day, **options)
-    return import_list(enrolling, new, keys, "Iris", force=force)
+    new = NewRoster(file_of(folder / "a.csv", *rows), model(**changes), day, **options)
+    return import_roster(imports, new, keys, "Iris", force=force)
 
 
-def adapter(engine: Engine, keys: Fingerprints = KEYS, now: datetime = NOW, **changes: Any) -> RegisterFileAdapter:
-    return RegisterFileAdapter(model(**changes), StoredPeople(Queries(engine)), keys, lambda: now)
+def adapter(engine: Engine, keys: Fingerprints = KEYS, now: datetime = NOW, **changes: Any) -> RosterAdapter:
+    return RosterAdapter(model(**changes), StoredRosters(Queries(engine)), keys, lambda: now)
 
 
 def told(found: object) -> tuple[Outcome, Reason]:
@@ -88,17 +88,17 @@ def told(found: object) -> tuple[Outcome, Reason]:
 
 def states(engine: Engine) -> dict[int, str]:
     with engine.begin() as connection:
-        found = connection.execute(text("SELECT version, state FROM jurat_registers ORDER BY version")).all()
+        found = connection.execute(text("SELECT version, state FROM jurat_datasets ORDER BY version")).all()
     return {row.version: row.state for row in found}
 
 
 def stored(engine: Engine) -> list[dict[str, str]]:
     with engine.begin() as connection:
-        found = connection.execute(text("SELECT kept FROM jurat_register_people ORDER BY register, line")).scalars()
+        found = connection.execute(text("SELECT kept FROM jurat_roster_entries ORDER BY dataset, line")).scalars()
         return [each if isinstance(each, dict) else json.loads(each) for each in found]
 
 
-def error_of(source: RegisterFileAdapter, query: Query = IRIS) -> SourceError:
+def error_of(source: RosterAdapter, query: Query = IRIS) -> SourceError:
     with pytest.raises(SourceError) as raised:
         source.look_up(query)
     (found,) = source.look_up_many([query])

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+import store.datasets.imports as module
 from adapters.address.base.batches import AddressBatch, StreetsMixed
 from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError
-from adapters.address.base.database import AddressRegister
+from adapters.address.base.database import AddressDataset
 from adapters.address.base.file import AddressFile
 from adapters.base import Places, Query, Unavailable
-from cli.imports.address_base import NewBase, import_base
+from cli.imports.address_base import NewAddressBase, import_base
 from config.levels import Level
 from jurat.database import open_engine
-from store.datasets import imports as module
-from store.datasets.address_bases import RegisterRow
+from store.datasets.address_bases import DatasetRow
 from store.datasets.imports import DatasetImport, Overtaken
-from store.lookups import StoredRegisters
+from store.lookups import StoredDatasets
 from store.queries import Queries
 
 TOWN = Path(__file__).parents[3] / "examples" / "town" / "addresses.csv"
@@ -43,13 +43,13 @@ def imports(engine: Engine) -> DatasetImport:
 
 
 @pytest.fixture
-def source(engine: Engine) -> AddressRegister:
-    return AddressRegister("valmont", StoredRegisters(Queries(engine)))
+def source(engine: Engine) -> AddressDataset:
+    return AddressDataset("valmont", StoredDatasets(Queries(engine)))
 
 
-def town_of(path: Path, *rows: str) -> NewBase:
+def town_of(path: Path, *rows: str) -> NewAddressBase:
     path.write_text("\n".join([HEADER, *rows]))
-    return NewBase("valmont", path, BAN, "fr", DAY)
+    return NewAddressBase("valmont", path, BAN, "fr", DAY)
 
 
 def houses(longitude: float, numbers: int = 4, street: str = "Rue du Moulin") -> list[str]:
@@ -82,14 +82,14 @@ MOULIN = query("2", "rue du Moulin", "99002")
 def rows(engine: Engine) -> dict[str, int]:
     with engine.begin() as connection:
         return {
-            table: int(connection.execute(text(f"SELECT count(*) FROM jurat_register_{table}")).scalar_one())
+            table: int(connection.execute(text(f"SELECT count(*) FROM jurat_dataset_{table}")).scalar_one())
             for table in ("streets", "houses", "words")
         }
 
 
 def states(engine: Engine) -> dict[int, str]:
     with engine.begin() as connection:
-        found = connection.execute(text("SELECT version, state FROM jurat_registers ORDER BY version")).all()
+        found = connection.execute(text("SELECT version, state FROM jurat_datasets ORDER BY version")).all()
     return {row.version: row.state for row in found}
 
 
@@ -108,8 +108,8 @@ def set_of(found: Places) -> tuple[set[object], frozenset[str]]:
     return told, found.unknown_words
 
 
-def test_it_answers_as_the_same_file_does_in_memory(imports: DatasetImport, source: AddressRegister) -> None:
-    import_base(imports, NewBase("valmont", TOWN, BAN, "fr", DAY), "Iris")
+def test_it_answers_as_the_same_file_does_in_memory(imports: DatasetImport, source: AddressDataset) -> None:
+    import_base(imports, NewAddressBase("valmont", TOWN, BAN, "fr", DAY), "Iris")
     file = AddressFile(TOWN)
     for asked, found in zip(QUERIES, source.look_up_many(QUERIES), strict=True):
         assert set_of(found) == set_of(source.look_up(asked))
@@ -118,7 +118,7 @@ def test_it_answers_as_the_same_file_does_in_memory(imports: DatasetImport, sour
 
 
 def test_a_street_of_several_batches_is_put_together(
-    imports: DatasetImport, source: AddressRegister, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, source: AddressDataset, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.imports.address_base.batches", _small)
     lines = [*houses(2.5, 5), *houses(2.25, 1, "Rue Neuve"), *houses(2.75, 2, "rue du moulin")]
@@ -132,7 +132,7 @@ def test_a_street_of_several_batches_is_put_together(
 
 
 def test_a_number_that_comes_again_in_another_batch_is_no_further_one(
-    imports: DatasetImport, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, source: AddressDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.imports.address_base.batches", _small)
     import_base(imports, town_of(tmp_path / "a.csv", *houses(2.5, 4), *houses(2.75, 4)), "Iris")
@@ -141,13 +141,13 @@ def test_a_number_that_comes_again_in_another_batch_is_no_further_one(
 
 
 def test_a_base_that_may_lack_houses_knows_no_whole_street(
-    imports: DatasetImport, source: AddressRegister, tmp_path: Path
+    imports: DatasetImport, source: AddressDataset, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.csv"
     lines = [f"2.5,44.005,{n},Rue du Moulin,Valmont,99002" for n in range(1, 9)]
     path.write_text("\n".join(["LON,LAT,NUMBER,STREET,CITY,POSTCODE", *lines]))
     for layout, whole in ((OPENADDRESSES, False), (replace(OPENADDRESSES, kind="csv", loose=False), True)):
-        import_base(imports, NewBase("valmont", path, layout, "fr", DAY), "Iris")
+        import_base(imports, NewAddressBase("valmont", path, layout, "fr", DAY), "Iris")
         (street,) = source.look_up(query("", "rue du Moulin", "99002")).places
         assert (street.level, street.extent is not None) == (Level.STREET, whole)
 
@@ -159,7 +159,7 @@ def _small(rows: object, code: str, salt: int) -> object:
 
 
 def test_names_of_any_letters_are_kept_as_they_are(
-    imports: DatasetImport, source: AddressRegister, tmp_path: Path
+    imports: DatasetImport, source: AddressDataset, tmp_path: Path
 ) -> None:
     names = ["Rue \\N", 'Rue d\'Ô"x"', "Rue %s :rows", "Straße 🏠 Ost", "Rue \\."]
     lines = [row for name in names for row in houses(2.5, 1, name.replace('"', ""))]
@@ -170,7 +170,7 @@ def test_names_of_any_letters_are_kept_as_they_are(
 
 
 def test_a_connection_that_plans_anew_still_sees_one_moment(
-    imports: DatasetImport, source: AddressRegister, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, source: AddressDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jurat.database._PLANS_LAST", 0.0)
     import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
@@ -178,7 +178,7 @@ def test_a_connection_that_plans_anew_still_sees_one_moment(
         assert longitudes(source.look_up(MOULIN)) == {2.0}
 
 
-def test_without_a_base_its_checks_wait(source: AddressRegister) -> None:
+def test_without_a_base_its_checks_wait(source: AddressDataset) -> None:
     with pytest.raises(Unavailable, match="is not imported"):
         source.look_up(MOULIN)
 
@@ -187,7 +187,7 @@ def test_a_database_that_is_away_is_an_outage(postgresql_url: str) -> None:
     engine = open_engine(postgresql_url.rsplit("/", 1)[0] + "/nowhere")
     try:
         with pytest.raises(Unavailable, match="did not answer"):
-            AddressRegister("valmont", StoredRegisters(Queries(engine))).look_up(MOULIN)
+            AddressDataset("valmont", StoredDatasets(Queries(engine))).look_up(MOULIN)
     finally:
         engine.dispose()
 
@@ -196,7 +196,7 @@ def test_a_database_that_is_away_is_an_outage(postgresql_url: str) -> None:
 
 
 def test_a_new_version_counts_from_the_next_look_up_on(
-    imports: DatasetImport, source: AddressRegister, tmp_path: Path, engine: Engine
+    imports: DatasetImport, source: AddressDataset, tmp_path: Path, engine: Engine
 ) -> None:
     for number, longitude in enumerate((2.0, 3.0, 4.0, 5.0), 1):
         done = import_base(imports, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris")
@@ -212,7 +212,7 @@ def test_the_same_file_again_changes_nothing_and_another_day_does(imports: Datas
     assert import_base(imports, base, "Iris").row.version == 1
     again = import_base(imports, base, "Iris")
     assert (again.row.version, again.rows) == (1, None)
-    later = NewBase("valmont", base.path, BAN, "fr", date(2026, 11, 2))
+    later = NewAddressBase("valmont", base.path, BAN, "fr", date(2026, 11, 2))
     assert import_base(imports, later, "Iris").row.version == 2
 
 
@@ -220,7 +220,7 @@ def test_a_look_up_sees_one_version_from_its_beginning_to_its_end(
     imports: DatasetImport, engine: Engine, tmp_path: Path
 ) -> None:
     import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
-    with Queries(engine).register("valmont") as base:
+    with Queries(engine).address_base("valmont") as base:
         assert base is not None
         for longitude in (3.0, 4.0, 5.0):  # by now the first version is deleted
             import_base(imports, town_of(tmp_path / "a.csv", *houses(longitude)), "Iris")
@@ -232,7 +232,7 @@ def test_a_look_up_sees_one_version_from_its_beginning_to_its_end(
 
 
 def test_look_ups_find_a_whole_version_while_versions_are_switched(
-    imports: DatasetImport, source: AddressRegister, tmp_path: Path
+    imports: DatasetImport, source: AddressDataset, tmp_path: Path
 ) -> None:
     import_base(imports, town_of(tmp_path / "a.csv", *houses(1.0, 40)), "Iris")
     seen: list[frozenset[float]] = []
@@ -267,8 +267,8 @@ def test_who_imported_and_removed_stands_in_the_audit(imports: DatasetImport, en
     with engine.begin() as connection:
         found = connection.execute(text("SELECT actor, action, subject FROM jurat_audit ORDER BY at, id")).all()
     assert [tuple(row) for row in found] == [
-        ("Iris", "registers import", "valmont"),
-        ("Ben", "registers remove", "valmont"),
+        ("Iris", "datasets import", "valmont"),
+        ("Ben", "datasets remove", "valmont"),
     ]
 
 
@@ -276,7 +276,7 @@ def test_who_imported_and_removed_stands_in_the_audit(imports: DatasetImport, en
 
 
 def test_a_bad_row_at_the_end_changes_nothing(
-    imports: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, source: AddressDataset, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.imports.address_base.batches", _small)
     import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
@@ -288,7 +288,7 @@ def test_a_bad_row_at_the_end_changes_nothing(
     assert states(engine) == {1: "active", 2: "removed"}
 
 
-def crash(imports: DatasetImport, base: NewBase) -> RegisterRow:
+def crash(imports: DatasetImport, base: NewAddressBase) -> DatasetRow:
     """What an import leaves that is killed in the middle."""
     from adapters.address.base.batches import batches
 
@@ -299,7 +299,7 @@ def crash(imports: DatasetImport, base: NewBase) -> RegisterRow:
 
 
 def test_a_crashed_import_is_seen_by_nobody_and_the_next_one_removes_it(
-    imports: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path
+    imports: DatasetImport, source: AddressDataset, engine: Engine, tmp_path: Path
 ) -> None:
     import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     crash(imports, town_of(tmp_path / "a.csv", *houses(3.0, 9)))
@@ -311,7 +311,7 @@ def test_a_crashed_import_is_seen_by_nobody_and_the_next_one_removes_it(
 
 
 def test_of_two_imports_at_once_the_one_that_began_last_wins(
-    imports: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path
+    imports: DatasetImport, source: AddressDataset, engine: Engine, tmp_path: Path
 ) -> None:
     first = crash(imports, town_of(tmp_path / "a.csv", *houses(2.0)))
     second = crash(imports, town_of(tmp_path / "a.csv", *houses(3.0)))
@@ -327,7 +327,7 @@ def test_of_two_imports_at_once_the_one_that_began_last_wins(
 def test_an_import_of_another_name_is_left_alone(imports: DatasetImport, engine: Engine, tmp_path: Path) -> None:
     staged = crash(imports, town_of(tmp_path / "a.csv", *houses(2.0)))
     base = town_of(tmp_path / "b.csv", *houses(3.0))
-    import_base(imports, NewBase("aubrac", base.path, BAN, "fr", DAY), "Iris")
+    import_base(imports, NewAddressBase("aubrac", base.path, BAN, "fr", DAY), "Iris")
     imports.switch(staged, "Iris")
     assert {row.name: row.state for row in imports.versions()} == {"aubrac": "active", "valmont": "active"}
     assert rows(engine)["houses"] == 8
@@ -339,7 +339,7 @@ def test_two_streets_of_one_number_end_the_import(imports: DatasetImport, engine
     staged = crash(imports, town_of(tmp_path / "a.csv", *houses(2.0)))
     (other,) = batches(town_of(tmp_path / "b.csv", *houses(3.0, 2, "Rue Neuve")).rows(), "fr", staged.id)
     with engine.begin() as connection:
-        taken = connection.execute(text("SELECT street FROM jurat_register_streets")).scalar_one()
+        taken = connection.execute(text("SELECT street FROM jurat_dataset_streets")).scalar_one()
     for street in other.streets.values():
         street.street = taken
     with pytest.raises(StreetsMixed):
@@ -358,11 +358,11 @@ def test_removing_deletes_in_small_lots_and_makes_up_for_what_was_cut_off(
     deleted: list[object] = []
     whole = DatasetImport._delete
 
-    def cut_off(self: DatasetImport, tables: tuple[str, ...], column: str, register: int, bound: object) -> None:
+    def cut_off(self: DatasetImport, tables: tuple[str, ...], column: str, dataset: int, bound: object) -> None:
         if len(deleted) == 2:
             raise KeyboardInterrupt
         deleted.append(bound)
-        whole(self, tables, column, register, bound)
+        whole(self, tables, column, dataset, bound)
 
     with monkeypatch.context() as patch:
         patch.setattr(DatasetImport, "_delete", cut_off)
@@ -384,7 +384,7 @@ def test_a_version_never_gets_the_number_of_another(imports: DatasetImport, tmp_
 
 
 def test_a_fault_in_the_midst_leaves_what_was_in_force(
-    imports: DatasetImport, source: AddressRegister, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imports: DatasetImport, source: AddressDataset, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     with monkeypatch.context() as patch:

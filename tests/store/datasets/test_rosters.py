@@ -1,4 +1,4 @@
-"""Lists of people in the database: looked up in one statement, on both engines."""
+"""Rosters in the database: looked up in one statement, on both engines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adapters.base import Credentials, Finding, Unavailable
 from adapters.fingerprints import Fingerprints
 from jurat.database import open_engine
 from jurat.vocabulary import Outcome, Reason
-from store.datasets.rosters import Enrolling
+from store.datasets.rosters import RosterImport
 from store.queries import Queries
 from tests.store.datasets.members import (
     ACCEPTED,
@@ -46,21 +46,21 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def enrolling(engine: Engine) -> Enrolling:
-    return Enrolling(engine)
+def imports(engine: Engine) -> RosterImport:
+    return RosterImport(engine)
 
 
 # -- looking up
 
 
-def test_people_are_looked_up_by_their_number(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
-    enrolled(enrolling, tmp_path, *ROWS)
+def test_people_are_looked_up_by_their_number(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
+    enrolled(imports, tmp_path, *ROWS)
     source = adapter(engine)
     found = source.look_up(asked("9000-010-000"))
     assert told(found) == ACCEPTED
     assert isinstance(found, Finding)
     assert found.data_date == DAY
-    assert found.evidence == {"version": 1, "register_version": 1, "records": 1, "name": "exact", "status": "active"}
+    assert found.evidence == {"version": 1, "dataset_version": 1, "records": 1, "name": "exact", "status": "active"}
     assert told(source.look_up(MAELLE)) == INACTIVE
     assert told(source.look_up(asked("9000010372"))) == (Outcome.UNDETERMINED, Reason.NAME_DIFFERS)
     assert told(source.look_up(asked("1"))) == NOBODY
@@ -68,27 +68,27 @@ def test_people_are_looked_up_by_their_number(enrolling: Enrolling, engine: Engi
     source.close()
 
 
-def test_neither_the_number_nor_another_column_is_stored(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
-    enrolled(enrolling, tmp_path, *ROWS)
+def test_neither_the_number_nor_another_column_is_stored(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
+    enrolled(imports, tmp_path, *ROWS)
     assert stored(engine) == [
         {"Surname": "Valombre", "Given": "Iris", "Status": "on"},
         {"Surname": "Sardel", "Given": "Maëlle", "Status": "off"},
     ]
     with engine.begin() as connection:
-        everything = repr(connection.execute(text("SELECT * FROM jurat_register_people")).all())
-        everything += repr(connection.execute(text("SELECT * FROM jurat_registers")).all())
+        everything = repr(connection.execute(text("SELECT * FROM jurat_roster_entries")).all())
+        everything += repr(connection.execute(text("SELECT * FROM jurat_datasets")).all())
     for secret in ("9000010000", "9000 010 000", "Valmont"):
         assert secret not in everything
 
 
-def test_where_the_rules_ask_for_no_name_none_is_stored(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
+def test_where_the_rules_ask_for_no_name_none_is_stored(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
     nameless: dict[str, Any] = {
         "file": {"encoding": "utf-8", "delimiter": ";", "number": "Ref No"},
         "record": {"fields": {}, "absent": "refused"},
         "rules": [{"check": "equals", "field": "number", "input": "number"}],
         "inputs": {"number": {"clean": ["digits"]}},
     }
-    enrolled(enrolling, tmp_path, *ROWS, **nameless)
+    enrolled(imports, tmp_path, *ROWS, **nameless)
     assert stored(engine) == [{}, {}]
     source = adapter(engine, **nameless)
     assert told(source.look_up(IRIS)) == ACCEPTED
@@ -96,18 +96,18 @@ def test_where_the_rules_ask_for_no_name_none_is_stored(enrolling: Enrolling, en
 
 
 def test_absence_refuses_only_where_the_list_names_everybody(
-    enrolling: Enrolling, engine: Engine, tmp_path: Path
+    imports: RosterImport, engine: Engine, tmp_path: Path
 ) -> None:
     record = {**model().record.model_dump(mode="json", by_alias=True), "absent": "refused"}
-    enrolled(enrolling, tmp_path, *ROWS)
+    enrolled(imports, tmp_path, *ROWS)
     assert told(adapter(engine, record=record).look_up(asked("1"))) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
     assert told(adapter(engine).look_up(asked("1"))) == NOBODY
-    enrolled(enrolling, tmp_path, *ROWS, ";Vigie;Lazare;on;Valmont", skip_malformed=True)
+    enrolled(imports, tmp_path, *ROWS, ";Vigie;Lazare;on;Valmont", skip_malformed=True)
     assert told(adapter(engine, record=record).look_up(asked("1"))) == NOBODY
 
 
-def test_a_number_that_stands_twice_is_ambiguous(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
-    done = enrolled(enrolling, tmp_path, *ROWS, ROWS[0], *["9000010745;X;Y;off;Z"] * 5)
+def test_a_number_that_stands_twice_is_ambiguous(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
+    done = enrolled(imports, tmp_path, *ROWS, ROWS[0], *["9000010745;X;Y;off;Z"] * 5)
     assert (done.shared, done.sharing, done.row.people) == (2, 7, 8)
     source = adapter(engine)
     assert [told(source.look_up(query)) for query in (IRIS, MAELLE, asked("9000010745"))] == [
@@ -121,17 +121,17 @@ def test_a_number_that_stands_twice_is_ambiguous(enrolling: Enrolling, engine: E
 
 
 def test_a_whole_claim_is_looked_up_in_one_statement(
-    enrolling: Enrolling, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    imports: RosterImport, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enrolled(enrolling, tmp_path, *ROWS, *(f"{number};Valombre;Iris;on;Valmont" for number in range(100, 160)))
+    enrolled(imports, tmp_path, *ROWS, *(f"{number};Valombre;Iris;on;Valmont" for number in range(100, 160)))
     calls: list[int] = []
-    whole = Queries.people
+    whole = Queries.roster
 
-    def counting(self: Queries, register: str, numbers: Any = ()) -> Any:
+    def counting(self: Queries, dataset: str, numbers: Any = ()) -> Any:
         calls.append(len(numbers))
-        return whole(self, register, numbers)
+        return whole(self, dataset, numbers)
 
-    monkeypatch.setattr(Queries, "people", counting)
+    monkeypatch.setattr(Queries, "roster", counting)
     queries = [asked(str(number)) for number in range(100, 150)]
     queries += [asked("x"), asked("7"), MAELLE, IRIS, IRIS]
     found = adapter(engine, Fingerprints([NEW, OLD])).look_up_many(queries)
@@ -140,11 +140,11 @@ def test_a_whole_claim_is_looked_up_in_one_statement(
     assert calls == [2 * 53]
 
 
-def test_whatever_is_typed_is_looked_up_as_it_is_stored(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
+def test_whatever_is_typed_is_looked_up_as_it_is_stored(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
     names = ["O'Brien", 'De "la" Tour', "Back\\slash", "\\N", "\\.", "Мельник", "🏠", "%s :numbers", "Tab\\tstop"]
     quoted = [f"{number};{json.dumps(name, ensure_ascii=False)[1:-1]};x;on;y" for number, name in enumerate(names, 1)]
     rows = [row.replace('\\"', "''").replace("\\\\", "\\") for row in quoted]
-    enrolled(enrolling, tmp_path, *rows)
+    enrolled(imports, tmp_path, *rows)
     assert [row["Surname"] for row in stored(engine)] == [row.split(";")[1] for row in rows]
 
 
@@ -154,14 +154,14 @@ def test_whatever_is_typed_is_looked_up_as_it_is_stored(enrolling: Enrolling, en
 def test_without_a_list_its_checks_wait(engine: Engine) -> None:
     error = error_of(adapter(engine))
     assert isinstance(error, Unavailable)
-    assert error.detail == "the register members is not imported; run `bin/jurat registers import members FILE`"
+    assert error.detail == "the dataset members is not imported; run `bin/jurat datasets import-roster members FILE`"
 
 
 @pytest.mark.parametrize(("days", "too_old"), [(59, False), (60, False), (61, True), (900, True)])
 def test_a_list_that_is_too_old_answers_nothing(
-    enrolling: Enrolling, engine: Engine, tmp_path: Path, days: int, *, too_old: bool
+    imports: RosterImport, engine: Engine, tmp_path: Path, days: int, *, too_old: bool
 ) -> None:
-    enrolled(enrolling, tmp_path, *ROWS)
+    enrolled(imports, tmp_path, *ROWS)
     source = adapter(engine, now=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=days))
     if too_old:
         error = error_of(source)
@@ -181,9 +181,9 @@ def test_a_list_that_is_too_old_answers_nothing(
     ],
 )
 def test_a_list_that_was_stored_in_another_way_answers_nothing(
-    enrolling: Enrolling, engine: Engine, tmp_path: Path, changes: Mapping[str, Any]
+    imports: RosterImport, engine: Engine, tmp_path: Path, changes: Mapping[str, Any]
 ) -> None:
-    enrolled(enrolling, tmp_path, *ROWS)
+    enrolled(imports, tmp_path, *ROWS)
     error = error_of(adapter(engine, **changes), asked("18"))
     assert isinstance(error, Unavailable)
     assert "import it again" in error.detail
@@ -209,29 +209,31 @@ def test_a_database_that_is_away_is_an_outage(postgresql_url: str) -> None:
 
 
 def test_an_older_key_still_finds_until_the_list_is_imported_with_the_new_one(
-    enrolling: Enrolling, engine: Engine, tmp_path: Path
+    imports: RosterImport, engine: Engine, tmp_path: Path
 ) -> None:
-    enrolled(enrolling, tmp_path, *ROWS)
+    enrolled(imports, tmp_path, *ROWS)
     both = Fingerprints([NEW, OLD])
     assert told(adapter(engine, both).look_up(IRIS)) == ACCEPTED
-    done = enrolled(enrolling, tmp_path, *ROWS, keys=both)
+    done = enrolled(imports, tmp_path, *ROWS, keys=both)
     assert (done.row.version, done.row.key_id) == (2, both.key_ids[0])
     assert told(adapter(engine, both).look_up(IRIS)) == ACCEPTED
     assert told(adapter(engine, Fingerprints([NEW])).look_up(IRIS)) == ACCEPTED
 
 
-def test_a_key_that_is_not_here_is_no_proof_of_absence(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
-    enrolled(enrolling, tmp_path, *ROWS)
+def test_a_key_that_is_not_here_is_no_proof_of_absence(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
+    enrolled(imports, tmp_path, *ROWS)
     record = {**model().record.model_dump(mode="json", by_alias=True), "absent": "refused"}
     error = error_of(adapter(engine, Fingerprints([NEW]), record=record))
     assert isinstance(error, Credentials)
     assert "a key that JURAT_HASH_KEYS does not have" in error.detail
 
 
-def test_the_same_number_has_another_hash_in_another_list(enrolling: Enrolling, engine: Engine, tmp_path: Path) -> None:
-    for register in ("members", "physicians"):
-        enrolled(enrolling, tmp_path, ROWS[0], register=register)
+def test_the_same_number_has_another_hash_in_another_list(
+    imports: RosterImport, engine: Engine, tmp_path: Path
+) -> None:
+    for dataset in ("members", "physicians"):
+        enrolled(imports, tmp_path, ROWS[0], dataset=dataset)
     with engine.begin() as connection:
-        numbers = connection.execute(text("SELECT number FROM jurat_register_people")).scalars().all()
+        numbers = connection.execute(text("SELECT number FROM jurat_roster_entries")).scalars().all()
     assert len({bytes(number) for number in numbers}) == 2
     assert {len(number) for number in numbers} == {16}

@@ -15,7 +15,7 @@ from adapters.base import (
     Credentials,
     Finding,
     InMaintenance,
-    NeedsPerson,
+    NeedsReview,
     NumberClaim,
     Place,
     Places,
@@ -248,7 +248,7 @@ def test_without_evidence_the_next_source_is_asked_then_a_person_then_it_stays_u
 
 
 def test_a_manual_source_sends_the_answer_to_a_person_whatever_the_question_says() -> None:
-    found = NeedsPerson({"kind": "proof"})
+    found = NeedsReview({"kind": "proof"})
     assert after(found) == Review(Reason.REQUIREMENT_MISSING, REVIEW_DUE, {"kind": "proof"})
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from adapters.address.base import database, search
 from adapters.address.base.batches import StreetsMixed, batches, street_number
 from adapters.address.base.columns import BAN
-from adapters.address.base.database import AddressRegister, OpenBase
+from adapters.address.base.database import AddressDataset, OpenBase
 from adapters.address.base.file import AddressFile
 from adapters.address.base.rows import Address, AddressRows
 from adapters.address.base.streets import FEWEST_NUMBERS, Area, House, Match, Street, Wanted, extent, number_bit
@@ -96,23 +96,23 @@ def shelf() -> AddressStore:
     return AddressStore(TOWN)
 
 
-def test_a_register_answers_as_a_file_does(shelf: AddressStore) -> None:
-    file, register = AddressFile(TOWN), AddressRegister("valmont", shelf)
+def test_a_dataset_answers_as_a_file_does(shelf: AddressStore) -> None:
+    file, dataset = AddressFile(TOWN), AddressDataset("valmont", shelf)
     for asked in QUERIES:
-        found, expected = register.look_up(asked), file.look_up(asked)
+        found, expected = dataset.look_up(asked), file.look_up(asked)
         assert found.places == expected.places
         assert found.unknown_words == expected.unknown_words
         assert (found.provider, found.data_date, found.keepable) == ("address-file", date(2026, 11, 1), True)
-    assert register.look_up_many(QUERIES) == [register.look_up(asked) for asked in QUERIES]
+    assert dataset.look_up_many(QUERIES) == [dataset.look_up(asked) for asked in QUERIES]
 
 
 def test_exact_names_cost_one_question_however_many(shelf: AddressStore) -> None:
-    AddressRegister("valmont", shelf).look_up_many([query("4", "rue des Tanneurs", "99001")] * 50)
+    AddressDataset("valmont", shelf).look_up_many([query("4", "rue des Tanneurs", "99001")] * 50)
     assert shelf.asked == ["named"]
 
 
 def test_misspelled_ones_cost_a_few_more_however_many(shelf: AddressStore) -> None:
-    source = AddressRegister("valmont", shelf)
+    source = AddressDataset("valmont", shelf)
     source.look_up_many([query("4", "rue des Taneurs", "99001"), query("8", "rue des Tonnelliers", "99001")] * 20)
     assert sorted(shelf.asked) == ["anywhere", "houses", "known_words", "named", "streets"]
     shelf.asked.clear()
@@ -124,7 +124,7 @@ def test_areas_are_remembered_for_one_version_and_within_bounds(
     shelf: AddressStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "STREETS_REMEMBERED", 3)
-    source = AddressRegister("valmont", shelf)
+    source = AddressDataset("valmont", shelf)
     for postcode in ("10001", "10002", "10003", "10001", "10004", "10001", "10002"):
         source.look_up(query("4", "rue des Taneurs", postcode))
     assert [area[1] for area in shelf.areas] == ["10001", "10002", "10003", "10004", "10002"]
@@ -134,7 +134,7 @@ def test_areas_are_remembered_for_one_version_and_within_bounds(
 
 
 def test_the_city_code_finds_a_street_under_whatever_postcode(shelf: AddressStore) -> None:
-    source = AddressRegister("valmont", shelf)
+    source = AddressDataset("valmont", shelf)
     (house,) = source.look_up(query("4", "rue des Tanneurs", "99002", city_code="99901")).places
     assert (house.level, house.postcode, house.city_code) == (Level.HOUSENUMBER, "99001", "99901")
     (alike,) = source.look_up(query("4", "rue des Taneurs", city_code="99901")).places
@@ -174,7 +174,7 @@ def test_the_words_of_compounds_are_known_by_their_parts(tmp_path: Path) -> None
 
 
 def test_what_was_asked_for_shows_in_no_repr(shelf: AddressStore) -> None:
-    found = AddressRegister("valmont", shelf).look_up(query("4", "rue Tnneuurs Tanneurs", "99001"))
+    found = AddressDataset("valmont", shelf).look_up(query("4", "rue Tnneuurs Tanneurs", "99001"))
     assert found.unknown_words == {"tnneuurs"}
     assert "tnneuurs" not in repr(found)
     case = search._case(query("4", "rue Tnneuurs", "99001"), "fr")
@@ -183,16 +183,16 @@ def test_what_was_asked_for_shows_in_no_repr(shelf: AddressStore) -> None:
 
 
 def test_words_that_no_street_has_are_told_and_abbreviations_are_none_of_them(shelf: AddressStore) -> None:
-    source = AddressRegister("valmont", shelf)
+    source = AddressDataset("valmont", shelf)
     assert source.look_up(query("4", "bd des Tnneuurs Tanneurs", "99001")).unknown_words == {"tnneuurs"}
     assert source.look_up(query("4", "rue des Tanneurs", "99001")).unknown_words == frozenset()
 
 
-def test_a_register_that_is_not_there_or_of_another_language_waits() -> None:
-    with pytest.raises(Unavailable, match="registers import valmont FILE"):
-        AddressRegister("valmont", AddressStore(None)).look_up(QUERIES[0])
+def test_a_dataset_that_is_not_there_or_of_another_language_waits() -> None:
+    with pytest.raises(Unavailable, match="datasets import-addresses valmont FILE"):
+        AddressDataset("valmont", AddressStore(None)).look_up(QUERIES[0])
     with pytest.raises(Unavailable, match="--language de"):
-        AddressRegister("valmont", AddressStore(TOWN, "de")).look_up(QUERIES[0])
+        AddressDataset("valmont", AddressStore(TOWN, "de")).look_up(QUERIES[0])
 
 
 # -- extents

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.linted import REGISTER, lines
+from tests.config.linted import REGISTRY, lines
 
 URL = "https://registry.example/people/{number}"
 
 
 def said_of(folder: Path, request: str) -> list[str]:
-    return lines(folder, REGISTER.replace(URL, f"https://registry.example/people\n          {request}"))
+    return lines(folder, REGISTRY.replace(URL, f"https://registry.example/people\n          {request}"))
 
 
 @pytest.mark.parametrize(

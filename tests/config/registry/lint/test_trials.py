@@ -16,7 +16,7 @@ from config.registry.model.trials import Response, Trial
 from jurat.vocabulary import Outcome, Reason
 
 WHOLE: dict[str, Any] = YAML(typ="safe").load(
-    Path(examples.sources.__file__).with_name("register.yaml").read_text(encoding="utf-8")
+    Path(examples.sources.__file__).with_name("registry.yaml").read_text(encoding="utf-8")
 )
 AGES = [{"check": "min_age", "field": "born", "requirement": "min_age"}]
 

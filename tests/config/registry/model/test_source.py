@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 import examples.sources
 from config.registry import RegistrySource, answer_properties, check_order, requirements_of
 
-EXAMPLE = Path(examples.sources.__file__).with_name("register.yaml")
+EXAMPLE = Path(examples.sources.__file__).with_name("registry.yaml")
 VALID: dict[str, Any] = YAML(typ="safe").load(EXAMPLE.read_text(encoding="utf-8"))
 del VALID["tests"]  # they hold for the whole, of which the tests here change parts
 EQUALS, NAME, STATUS, ONE_OF = VALID["rules"]

@@ -41,7 +41,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def sources() -> Iterator[Sources]:
-    """The invented register."""
+    """The invented registry."""
     with Sources() as made:
         yield made
 

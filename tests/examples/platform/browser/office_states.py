@@ -328,7 +328,7 @@ def _not_published(walk: Walk, ground: Ground) -> None:
 
 def _sources(walk: Walk, ground: Ground) -> None:
     """One that a person has paused, one that has asked for it, and one that fails."""
-    ground.pause("shut", "The register moves house until Monday.", town.OMAR.name)
+    ground.pause("shut", "The registry moves house until Monday.", town.OMAR.name)
     ground.pause("busy", "source_throttled")
     as_administrator(walk)
 

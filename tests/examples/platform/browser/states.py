@@ -179,7 +179,7 @@ STATES = [
     State("access, nothing answered", _signed_up(ACCESS)),
     State("a question", _signed_up(f"{ACCESS}/residence")),
     State("a question with rounds", _signed_up(f"{ACCESS}/code")),
-    State("a question of a register", _signed_up("consultations/care/access/profession")),
+    State("a question of a registry", _signed_up("consultations/care/access/profession")),
     State("a question, nothing typed", _sent(f"{ACCESS}/residence"), sent=True),
     State("a question, too long", _too_long, sent=True),
     State("confirm", _to_confirm),

@@ -161,7 +161,7 @@ def walk_separate(browse: Callable[..., Any], separate: Fleet) -> Walk:
 
 def test_the_page_outlives_the_whole_platform(browse: Callable[..., Any], tmp_path: Path) -> None:
     """Engine and web server in one process, killed in the middle of a look-up, and started again as it was."""
-    with Fleet.embedded(tmp_path, "--register", "slow") as fleet:
+    with Fleet.embedded(tmp_path, "--registry", "slow") as fleet:
         live, bare = (Walk(browse(java_script_enabled=on), fleet.web.address, scripted=on) for on in (True, False))
         for walk, physician in ((live, PHYSICIANS[0]), (bare, PHYSICIANS[1])):
             walk.sign_up()

@@ -1,0 +1,107 @@
+"""Reports an import of an address base: what is in the file, what was stored, and where it lies."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from adapters.address.base.batches import StreetsMixed
+from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError, Layout, own_layout
+from adapters.address.base.rows import AddressRows, layout_of
+from adapters.base import Box
+from cli.database import opened
+from cli.imports.address_base import NewAddressBase, import_base
+from cli.output import Exit, Failure, Output, columns, count_text
+from store.datasets.imports import DatasetImport, OtherKind, Overtaken
+
+
+def check_addresses(out: Output, base: NewAddressBase) -> Exit:
+    """Go through the file and say what is in it, and where."""
+    houses = 0
+    west, south, east, north = math.inf, math.inf, -math.inf, -math.inf
+    rows = base.rows()
+    with _failures():
+        for address in rows:
+            houses += address.number is not None
+            west, east = min(west, address.longitude), max(east, address.longitude)
+            south, north = min(south, address.latitude), max(north, address.latitude)
+    box = (west, south, east, north)
+    document = {"dry_run": True, "dataset": base.name, "rows": rows.rows, "houses": houses, "box": box}
+    out.show(document, columns(("dataset", "rows", "houses"), [(base.name, rows.rows, houses)]))
+    _tell(out, rows)
+    out.say(f"it lies {_box_text(box)}")
+    out.say("the file is good; nothing was imported")
+    return Exit.DONE
+
+
+def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Callable[[int], None]) -> Exit:
+    """Import the file, and switch to it."""
+    started = time.monotonic()
+    with _failures(), opened() as service:
+        done = import_base(DatasetImport(service.database), base, who, progress)
+    row, taken = done.row, time.monotonic() - started
+    document = {
+        "dataset": row.name,
+        "version": row.version,
+        "changed": done.rows is not None,
+        "format": row.kind,
+        "language": row.language,
+        "data_date": row.data_date,
+        "addresses": row.addresses,
+        "houses": row.houses,
+        "streets": row.streets,
+        "box": done.box,
+        "seconds": round(taken, 1),
+    }
+    head = ("dataset", "version", "addresses", "houses", "streets", "data of")
+    out.show(document, columns(head, [(row.name, row.version, row.addresses, row.houses, row.streets, row.data_date)]))
+    if done.rows is None or done.box is None:
+        out.say(f"version {row.version} was imported from this file already; nothing was done")
+        return Exit.DONE
+    _tell(out, done.rows)
+    out.say(f"it lies {_box_text(done.box)}")
+    out.say(f"imported {count_text(done.rows.rows, 'row')} in {taken:.1f} s; version {row.version} is in force")
+    return Exit.DONE
+
+
+def layout(file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None) -> Layout:
+    """Raises ValueError, as an AddressFileError is one, where the options do not say how the file is to be read."""
+    if kind in (BAN.kind, OPENADDRESSES.kind):
+        if named or separator:
+            raise ValueError(f"--columns and --separator are for --format csv: the format {kind} has its own")
+        return BAN if kind == BAN.kind else OPENADDRESSES
+    if named:
+        return own_layout(named, separator)
+    if kind or separator:
+        raise ValueError("a CSV file of your own needs --columns, such as number=NUMERO,street=RUE,…")
+    return layout_of(file)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except AddressFileError as error:
+        raise Failure(f"{error}\nnothing was imported", Exit.USAGE) from None
+    except (OtherKind, Overtaken, StreetsMixed) as error:
+        raise Failure(str(error), Exit.REFUSED) from None
+
+
+def _tell(out: Output, rows: AddressRows) -> None:
+    """What is no mistake, and yet finds no house."""
+    for count, what in (
+        (rows.unplaced, "without a postcode: they decide nothing"),
+        (rows.unnumbered, "with a house number that cannot be read: such a house is not found"),
+        (rows.nameless, "without a street, passed over: nobody could ask for them"),
+    ):
+        if count:
+            out.say(f"{count_text(count, 'row')} {what}")
+
+
+def _box_text(box: Box) -> str:
+    """Shows swapped axes at a glance."""
+    west, south, east, north = box
+    return f"between longitudes {west:.3f} and {east:.3f}, latitudes {south:.3f} and {north:.3f}"
