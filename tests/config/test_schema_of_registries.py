@@ -124,7 +124,7 @@ def test_a_preset_is_one_that_comes_with_jurat(validate: Any, source: dict[str, 
 def test_an_editor_completes_the_names_of_presets() -> None:
     # An editor offers what stands beside `properties`, and a validator tells what is wrong there by itself.
     brought = schema()["$defs"]["PresetSource"]["properties"]
-    assert brought["type"]["enum"] == ["roster", "registry"]
+    assert brought["type"]["enum"] == ["registry", "roster"]
     assert brought["preset"]["enum"] == [file.stem for file in PRESETS]
 
 

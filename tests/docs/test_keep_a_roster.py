@@ -1,4 +1,4 @@
-"""How to keep a dataset of people: its commands work as shown, its configuration is taken, its messages are said."""
+"""How to keep a roster: its commands work as shown, its configuration is taken, its messages are said."""
 
 from __future__ import annotations
 

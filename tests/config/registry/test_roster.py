@@ -144,7 +144,7 @@ def test_an_address_base_and_a_list_share_no_name(tmp_path: Path) -> None:
     found = [line for line in lines(tmp_path, text) if "error" in line]
     assert found == [
         (
-            "5:15: error: sources.members.dataset: 'towns' has a dataset of this name, of type address-file — "
+            "5:14: error: sources.members.dataset: 'towns' has a dataset of this name, of type address-file — "
             "give one of them another name"
         )
     ]
