@@ -156,17 +156,18 @@ BEGIN
       IF FOUND THEN
         standing := coalesce(before.id, standing);
         RAISE EXCEPTION USING ERRCODE = 'JU003',
-          MESSAGE = format('jurat: %s takes no more answers: another was accepted in its place (check %s)', place,
+          MESSAGE = format('jurat: %s takes no more answers: %s was accepted in its place (check %s)', place,
+                           (SELECT string_agg(b.name, ', ') FROM jsonb_array_elements_text(stood.ended) AS b (name)),
                            standing),
           DETAIL = standing::text,
-          HINT = 'Show what stands instead: jurat_access has it, and jurat_results the check in DETAIL.';
+          HINT = 'Show that result instead: jurat_access has it, and jurat_results the check in DETAIL.';
       END IF;
     END IF;
   END IF;
   IF confirmed.round <> coalesce(before.round, 0) + 1 THEN
     RAISE EXCEPTION USING ERRCODE = 'JU005',
       MESSAGE = format('jurat: round must be %s here, one more than the last', coalesce(before.round, 0) + 1),
-      HINT = 'Mend the call; nothing was confirmed.';
+      HINT = 'Fix the call; nothing was confirmed.';
   END IF;
 END $$;
 
@@ -178,8 +179,8 @@ END $$;
 CREATE FUNCTION jurat_show_submitted()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-  IF lower(left(NEW.participant, 7)) = 'erased-' THEN
-    RAISE EXCEPTION 'jurat: participant must not begin with erased-, as the word for who was erased does'
+  IF jurat_is_erased(NEW.participant) THEN
+    RAISE EXCEPTION 'jurat: participant must not begin with erased-, which marks erased participants'
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   IF NEW.round <> 1 OR EXISTS (
@@ -291,11 +292,10 @@ ALTER TABLE jurat_verdicts DISABLE TRIGGER jurat_verdicts_told;
 
 -- ------------------------------------------------------------------------------------------------------------ Requests
 
--- A user may store requests of a kind if they may call the function that asks for it. Only the owner may store any
--- other kind. The functions in functions.sql run with the owner's rights; their callers were checked by the grants.
+-- Whether this user may ask for requests of a kind: who may call the function that asks for it. Only the owner may store
+-- any other kind. The functions in functions.sql run with the owner's rights; their callers were checked by the grants.
 -- `store.schema.grants.ASKS` has the same list.
-CREATE TRIGGER jurat_requests_allowed BEFORE INSERT ON jurat_requests FOR EACH ROW
-WHEN ((CASE NEW.kind
+CREATE FUNCTION jurat_may_ask(kind text) RETURNS boolean LANGUAGE sql STABLE RETURN CASE kind
   WHEN 'contest' THEN has_function_privilege('jurat_contest(uuid, bytea, text, text, uuid)'::regprocedure, 'EXECUTE')
   WHEN 'decide' THEN has_function_privilege('jurat_decide(uuid, text, text, uuid)'::regprocedure, 'EXECUTE')
   WHEN 'open' THEN has_function_privilege('jurat_open_review(uuid, text, uuid)'::regprocedure, 'EXECUTE')
@@ -307,14 +307,17 @@ WHEN ((CASE NEW.kind
   WHEN 'codes' THEN has_function_privilege(
     'jurat_add_codes(text, bytea, text, text, timestamptz, uuid)'::regprocedure, 'EXECUTE')
   ELSE has_table_privilege('jurat_requests'::regclass, 'TRUNCATE')
-END) IS NOT TRUE)
+END;
+
+CREATE TRIGGER jurat_requests_allowed BEFORE INSERT ON jurat_requests FOR EACH ROW
+WHEN (jurat_may_ask(NEW.kind) IS NOT TRUE)
 EXECUTE FUNCTION jurat_refuse_change(
   'this user may not ask for this kind of request; grant the user a role that may', 'insufficient_privilege');
 
 -- Checks a new request, and keeps a stored one as it is: only the participant's id and the outcome may change.
 --
 -- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an id in
--- a column where nobody looks for one would survive an erasure. Persons are compared as in jurat_ask (functions.sql).
+-- a column where nobody looks for one would survive an erasure.
 CREATE FUNCTION jurat_keep_request()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -330,10 +333,7 @@ BEGIN
             AND (NEW.note IS NOT NULL OR NEW.note_key IS NOT NULL OR NEW.document IS NOT NULL)))) THEN
       RAISE EXCEPTION 'jurat: % on % is refused: a request holds what its kind has a use for, and nothing else',
         TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
-    ELSIF NEW.kind = 'decide' AND NEW.reason NOT IN (
-      'person_accepted', 'activity_not_eligible', 'area_not_eligible', 'birth_date_differs', 'code_expired',
-      'code_revoked', 'code_unknown', 'code_used', 'not_a_person', 'not_valid_at_date', 'outside_zone',
-      'person_refused', 'profession_not_eligible', 'status_inactive', 'too_young') THEN
+    ELSIF NEW.kind = 'decide' AND NEW.reason <> ALL (jurat_deciding()) THEN
       RAISE EXCEPTION 'jurat: % on % is refused: consultation, question and reason of a request must be known here',
         TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
     END IF;
@@ -354,24 +354,11 @@ BEGIN
           TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
       END IF;
     END IF;
-    IF NEW.check_id IS NULL OR NEW.by_whom = 'participant' THEN
-    ELSIF NEW.by_whom <> 'participant' AND EXISTS (
-      SELECT 1 FROM jurat_checks c
-      WHERE c.id = NEW.check_id
-        AND lower(normalize(btrim(regexp_replace(regexp_replace(normalize(c.participant, NFKC),
-            '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-            '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-            '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-            '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-            '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-          '[[:space:]]+', ' ', 'g')), NFKC))
-          = lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.by_whom, NFKC),
-              '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-              '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-              '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-              '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-              '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-            '[[:space:]]+', ' ', 'g')), NFKC))) THEN
+    -- The user of the database, whose name nobody chose for this, is not refused.
+    IF (NEW.by_whom NOT IN ('participant', session_user::text)
+        AND jurat_person(NEW.by_whom) IN (jurat_person(NEW.participant), jurat_person(NEW.target)))
+      OR (NEW.by_whom <> 'participant' AND jurat_person(NEW.by_whom) = jurat_person(
+        (SELECT c.participant FROM jurat_checks c WHERE c.id = NEW.check_id))) THEN
       RAISE EXCEPTION
         'jurat: % on % is refused: by_whom names who asks, and not the participant by the id that may have to be '
         'erased',
@@ -421,33 +408,6 @@ END $$;
 
 CREATE TRIGGER jurat_requests_changed BEFORE INSERT OR UPDATE ON jurat_requests FOR EACH ROW
 EXECUTE FUNCTION jurat_keep_request();
-
--- by_whom is not the participant's own id. The user of the database, whose name nobody chose for this, is not refused.
-CREATE TRIGGER jurat_requests_named BEFORE INSERT ON jurat_requests FOR EACH ROW
-WHEN (lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.by_whom, NFKC),
-    '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-    '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-    '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-    '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-    '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-  '[[:space:]]+', ' ', 'g')), NFKC)) IN (
-    lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.participant, NFKC),
-        '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-        '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-        '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-        '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-        '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-      '[[:space:]]+', ' ', 'g')), NFKC)),
-    lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.target, NFKC),
-        '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-        '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-        '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-        '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-        '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-      '[[:space:]]+', ' ', 'g')), NFKC)))
-  AND NEW.by_whom NOT IN ('participant', session_user::text))
-EXECUTE FUNCTION jurat_refuse_change(
-  'by_whom names who asks, and not the participant by the id that may have to be erased');
 
 -- Notes of 2,000 characters, and codes, with what sealing adds.
 CREATE TRIGGER jurat_requests_sized_1 BEFORE INSERT ON jurat_requests FOR EACH ROW
@@ -533,19 +493,7 @@ END $$;
 
 -- Only workers may delete requests, so that right identifies them.
 CREATE TRIGGER jurat_requests_done BEFORE UPDATE ON jurat_requests FOR EACH ROW
-WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND (CASE OLD.kind
-  WHEN 'contest' THEN has_function_privilege('jurat_contest(uuid, bytea, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'decide' THEN has_function_privilege('jurat_decide(uuid, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'open' THEN has_function_privilege('jurat_open_review(uuid, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'reopen' THEN has_function_privilege('jurat_reopen(text, text, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'revoke' THEN has_function_privilege('jurat_revoke(text, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'restore' THEN has_function_privilege('jurat_restore(text, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'transfer' THEN has_function_privilege('jurat_transfer(text, text, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'erase' THEN has_function_privilege('jurat_erase(text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'codes' THEN has_function_privilege(
-    'jurat_add_codes(text, bytea, text, text, timestamptz, uuid)'::regprocedure, 'EXECUTE')
-  ELSE has_table_privilege('jurat_requests'::regclass, 'TRUNCATE')
-END) IS NOT TRUE)
+WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND jurat_may_ask(OLD.kind) IS NOT TRUE)
 EXECUTE FUNCTION jurat_keep_asked();
 
 CREATE TRIGGER jurat_requests_kept BEFORE DELETE ON jurat_requests FOR EACH ROW
@@ -558,7 +506,6 @@ EXECUTE FUNCTION jurat_refuse_change('a request that waits cannot be deleted');
 ALTER TABLE jurat_requests
   ENABLE ALWAYS TRIGGER jurat_requests_allowed,
   ENABLE ALWAYS TRIGGER jurat_requests_changed,
-  ENABLE ALWAYS TRIGGER jurat_requests_named,
   ENABLE ALWAYS TRIGGER jurat_requests_sized_1,
   ENABLE ALWAYS TRIGGER jurat_requests_sized_2,
   ENABLE ALWAYS TRIGGER jurat_requests_counted,

@@ -30,9 +30,8 @@ LEFT JOIN jurat_sources s ON s.name = c.source;
 
 -- The queue of reviews as a back office lists it.
 --
--- `words` has of each person the last decision since the review was opened. Persons are compared as
--- `jurat.names.person` does it, as far as the locale of the database knows letters; what counts, store.requests.decisions
--- says.
+-- `words` has the last decision of each person since the review was opened. Which of them count is for
+-- store.requests.decisions to say.
 --
 -- `needed` is false where an accepted question has ended this one, see jurat_access.ended. That is believed only while
 -- all that it names is accepted.
@@ -52,20 +51,7 @@ SELECT v.check_id, c.consultation, c.question, v.reason, v.evidence, v.opened_at
       AND NOT EXISTS (
         SELECT 1 FROM jurat_requests l
         WHERE l.check_id = q.check_id AND l.kind = 'decide' AND l.refused IS NULL AND l.applied_at > q.applied_at
-          AND lower(normalize(btrim(regexp_replace(regexp_replace(normalize(l.by_whom, NFKC),
-              '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-              '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-              '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-              '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-              '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-            '[[:space:]]+', ' ', 'g')), NFKC))
-            = lower(normalize(btrim(regexp_replace(regexp_replace(normalize(q.by_whom, NFKC),
-                '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-                '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-                '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-                '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-                '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-              '[[:space:]]+', ' ', 'g')), NFKC)))), '[]') AS words,
+          AND jurat_person(l.by_whom) = jurat_person(q.by_whom))), '[]') AS words,
   NOT coalesce((
     SELECT bool_and(coalesce(a.questions ->> b.name, '') = 'accepted')
     FROM jurat_access a CROSS JOIN LATERAL jsonb_array_elements_text(a.ended -> c.question) AS b (name)

@@ -257,128 +257,33 @@ BEGIN
 END;
 
 -- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an id in
--- a column where nobody looks for one would survive an erasure. Persons are compared as in `jurat.names.person`:
--- without invisible characters (`jurat.names.UNSEEN`), with single blanks, and without the case of ASCII letters, the
--- only ones that SQLite knows. The names 'participant' and 'platform', which nobody chose, are not refused.
+-- a column where nobody looks for one would survive an erasure. The names 'participant' and 'platform', which nobody
+-- chose, are not refused.
+--
+-- Persons are compared as in `jurat.names.person`: without characters that show nothing (`jurat.names.UNSEEN`, here each
+-- range with 45, the hyphen, between its ends), with single blanks, and without the case of ASCII letters, the only ones
+-- that SQLite knows. The view jurat_review_queue has the same text, because SQLite has no functions in SQL.
 CREATE TRIGGER jurat_requests_added BEFORE INSERT ON jurat_requests
 BEGIN
   SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM jurat_requests r WHERE r.id = NEW.id);
   SELECT RAISE(ABORT, 'jurat: by_whom names who asks, and not the participant by the id that may have to be erased')
-    WHERE ((
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.by_whom))
-        SELECT lower(trim(coalesce(group_concat(substr(NEW.by_whom, n.i, 1), ''), ''))) FROM n
-        WHERE NOT (
-          unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 173 AND 173
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 847 AND 847
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 1564 AND 1564
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 4447 AND 4448
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6068 AND 6069
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6155 AND 6159
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8203 AND 8207
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8234 AND 8238
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8288 AND 8303
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 10240 AND 10240
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 12644 AND 12644
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65024 AND 65039
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65279 AND 65279
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65440 AND 65440
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65520 AND 65528
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 113824 AND 113827
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 119155 AND 119162
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 917504 AND 921599
-          OR (substr(NEW.by_whom, n.i, 1) = ' ' AND substr(NEW.by_whom, n.i - 1, 1) = ' '))) IN ((
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.participant))
-        SELECT lower(trim(coalesce(group_concat(substr(NEW.participant, n.i, 1), ''), ''))) FROM n
-        WHERE NOT (
-          unicode(substr(NEW.participant, n.i, 1)) BETWEEN 173 AND 173
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 847 AND 847
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 1564 AND 1564
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 4447 AND 4448
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 6068 AND 6069
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 6155 AND 6159
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 8203 AND 8207
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 8234 AND 8238
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 8288 AND 8303
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 10240 AND 10240
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 12644 AND 12644
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65024 AND 65039
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65279 AND 65279
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65440 AND 65440
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65520 AND 65528
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 113824 AND 113827
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 119155 AND 119162
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 917504 AND 921599
-          OR (substr(NEW.participant, n.i, 1) = ' ' AND substr(NEW.participant, n.i - 1, 1) = ' '))), (
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.target))
-        SELECT lower(trim(coalesce(group_concat(substr(NEW.target, n.i, 1), ''), ''))) FROM n
-        WHERE NOT (
-          unicode(substr(NEW.target, n.i, 1)) BETWEEN 173 AND 173
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 847 AND 847
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 1564 AND 1564
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 4447 AND 4448
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 6068 AND 6069
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 6155 AND 6159
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 8203 AND 8207
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 8234 AND 8238
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 8288 AND 8303
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 10240 AND 10240
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 12644 AND 12644
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65024 AND 65039
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65279 AND 65279
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65440 AND 65440
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65520 AND 65528
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 113824 AND 113827
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 119155 AND 119162
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 917504 AND 921599
-          OR (substr(NEW.target, n.i, 1) = ' ' AND substr(NEW.target, n.i - 1, 1) = ' '))))
-      AND NEW.by_whom NOT IN ('participant', 'platform'))
-    OR (NEW.by_whom <> 'participant' AND EXISTS (
-      SELECT 1 FROM jurat_checks c
-      WHERE c.id = NEW.check_id AND (
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(c.participant))
-        SELECT lower(trim(coalesce(group_concat(substr(c.participant, n.i, 1), ''), ''))) FROM n
-        WHERE NOT (
-          unicode(substr(c.participant, n.i, 1)) BETWEEN 173 AND 173
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 847 AND 847
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 1564 AND 1564
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 4447 AND 4448
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 6068 AND 6069
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 6155 AND 6159
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 8203 AND 8207
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 8234 AND 8238
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 8288 AND 8303
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 10240 AND 10240
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 12644 AND 12644
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65024 AND 65039
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65279 AND 65279
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65440 AND 65440
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65520 AND 65528
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 113824 AND 113827
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 119155 AND 119162
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 917504 AND 921599
-          OR (substr(c.participant, n.i, 1) = ' ' AND substr(c.participant, n.i - 1, 1) = ' '))) = (
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.by_whom))
-        SELECT lower(trim(coalesce(group_concat(substr(NEW.by_whom, n.i, 1), ''), ''))) FROM n
-        WHERE NOT (
-          unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 173 AND 173
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 847 AND 847
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 1564 AND 1564
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 4447 AND 4448
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6068 AND 6069
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6155 AND 6159
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8203 AND 8207
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8234 AND 8238
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8288 AND 8303
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 10240 AND 10240
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 12644 AND 12644
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65024 AND 65039
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65279 AND 65279
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65440 AND 65440
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65520 AND 65528
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 113824 AND 113827
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 119155 AND 119162
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 917504 AND 921599
-          OR (substr(NEW.by_whom, n.i, 1) = ' ' AND substr(NEW.by_whom, n.i - 1, 1) = ' ')))));
+    WHERE EXISTS (
+      WITH RECURSIVE person (who, rest, done) AS (
+        VALUES ('asks', NEW.by_whom, ''), ('named', NEW.participant, ''), ('named', NEW.target, ''),
+          ('answered', (SELECT c.participant FROM jurat_checks c WHERE c.id = NEW.check_id), '')
+        UNION ALL
+        SELECT who, substr(rest, 2), done || CASE
+          WHEN substr(rest, 1, 1) = ' ' AND substr(done, -1) = ' ' THEN ''
+          WHEN substr(rest, 1, 1) GLOB '[' || char(
+            173, 45, 173, 847, 45, 847, 1564, 45, 1564, 4447, 45, 4448, 6068, 45, 6069, 6155, 45, 6159, 8203, 45,
+            8207, 8234, 45, 8238, 8288, 45, 8303, 10240, 45, 10240, 12644, 45, 12644, 65024, 45, 65039, 65279, 45,
+            65279, 65440, 45, 65440, 65520, 45, 65528, 113824, 45, 113827, 119155, 45, 119162, 917504, 45, 921599)
+            || ']' THEN ''
+          ELSE substr(rest, 1, 1) END
+        FROM person WHERE length(rest) > 0)
+      SELECT 1 FROM person a JOIN person b ON lower(trim(a.done)) = lower(trim(b.done))
+      WHERE a.who = 'asks' AND length(a.rest) = 0 AND length(b.rest) = 0 AND NEW.by_whom <> 'participant' AND (
+        b.who = 'answered' OR (b.who = 'named' AND NEW.by_whom <> 'platform')));
   SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them, and not still to come')
     WHERE NOT coalesce(
         strftime('%Y-%m-%d %H:%M:%f', NEW.asked_at) IS NEW.asked_at

@@ -28,8 +28,8 @@ LEFT JOIN jurat_sources s ON s.name = c.source;
 
 -- The queue of reviews as a back office lists it.
 --
--- `words` has of each person the last decision since the review was opened. Persons are compared as in
--- jurat_requests_added (guards.sql); what counts, store.requests.decisions says.
+-- `words` has the last decision of each person since the review was opened. Persons are compared as in
+-- jurat_requests_added (guards.sql). Which decisions count is for store.requests.decisions to say.
 --
 -- `needed` is false where an accepted question has ended this one, see jurat_access.ended. That is believed only while
 -- all that it names is accepted.
@@ -47,51 +47,21 @@ SELECT v.check_id, c.consultation, c.question, v.reason, v.evidence, v.opened_at
      AND NOT EXISTS (
        SELECT 1 FROM jurat_requests l
        WHERE l.check_id = q.check_id AND l.kind = 'decide' AND l.refused IS NULL AND l.applied_at > q.applied_at
-         AND (
-           WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(l.by_whom))
-           SELECT lower(trim(coalesce(group_concat(substr(l.by_whom, n.i, 1), ''), ''))) FROM n
-           WHERE NOT (
-             unicode(substr(l.by_whom, n.i, 1)) BETWEEN 173 AND 173
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 847 AND 847
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 1564 AND 1564
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 4447 AND 4448
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 6068 AND 6069
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 6155 AND 6159
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 8203 AND 8207
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 8234 AND 8238
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 8288 AND 8303
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 10240 AND 10240
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 12644 AND 12644
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 65024 AND 65039
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 65279 AND 65279
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 65440 AND 65440
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 65520 AND 65528
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 113824 AND 113827
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 119155 AND 119162
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 917504 AND 921599
-             OR (substr(l.by_whom, n.i, 1) = ' ' AND substr(l.by_whom, n.i - 1, 1) = ' '))) = (
-           WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(q.by_whom))
-           SELECT lower(trim(coalesce(group_concat(substr(q.by_whom, n.i, 1), ''), ''))) FROM n
-           WHERE NOT (
-             unicode(substr(q.by_whom, n.i, 1)) BETWEEN 173 AND 173
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 847 AND 847
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 1564 AND 1564
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 4447 AND 4448
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 6068 AND 6069
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 6155 AND 6159
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 8203 AND 8207
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 8234 AND 8238
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 8288 AND 8303
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 10240 AND 10240
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 12644 AND 12644
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 65024 AND 65039
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 65279 AND 65279
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 65440 AND 65440
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 65520 AND 65528
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 113824 AND 113827
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 119155 AND 119162
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 917504 AND 921599
-             OR (substr(q.by_whom, n.i, 1) = ' ' AND substr(q.by_whom, n.i - 1, 1) = ' '))))) AS words,
+         AND 1 = (
+           WITH RECURSIVE person (who, rest, done) AS (
+             VALUES ('later', l.by_whom, ''), ('this', q.by_whom, '')
+             UNION ALL
+             SELECT who, substr(rest, 2), done || CASE
+               WHEN substr(rest, 1, 1) = ' ' AND substr(done, -1) = ' ' THEN ''
+               WHEN substr(rest, 1, 1) GLOB '[' || char(
+                 173, 45, 173, 847, 45, 847, 1564, 45, 1564, 4447, 45, 4448, 6068, 45, 6069, 6155, 45, 6159, 8203, 45,
+                 8207, 8234, 45, 8238, 8288, 45, 8303, 10240, 45, 10240, 12644, 45, 12644, 65024, 45, 65039, 65279,
+                 45, 65279, 65440, 45, 65440, 65520, 45, 65528, 113824, 45, 113827, 119155, 45, 119162, 917504, 45,
+                 921599)
+                 || ']' THEN ''
+               ELSE substr(rest, 1, 1) END
+             FROM person WHERE length(rest) > 0)
+           SELECT count(DISTINCT lower(trim(done))) FROM person WHERE length(rest) = 0))) AS words,
   NOT coalesce((
     SELECT min(json_extract(a.questions, '$."' || b.value || '"') IS 'accepted')
     FROM jurat_access a, json_each(a.ended) e, json_each(e.value) b
