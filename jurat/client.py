@@ -253,7 +253,7 @@ class Client(Reader):
             by: who asks, as the audit names them.
 
         Raises:
-            InvalidConsultation: says which part is wrong, and what there is to choose from.
+            InvalidConsultation: the name, the person or the size cannot be used, or the name is the administrators'.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
         with self._statements(connection) as statements:

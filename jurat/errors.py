@@ -56,10 +56,10 @@ class LimitReached(JuratError):
 
 
 class InvalidConsultation(JuratError):
-    """A consultation cannot be published as it is. Nothing was written.
+    """A consultation cannot be published under this name, by this person or at this size. Nothing was written.
 
-    `place` is the part that is wrong, such as `consultations.spring.questions.residence.criterion`, `problem` what is
-    wrong with it, `hint` what there is to choose from, or what to do.
+    `place` is the part that is wrong, such as `consultations.spring`, `problem` is what is wrong with it, and `hint` is
+    what to do. What is wrong within a consultation, a worker says: see `Client.publication`.
     """
 
     def __init__(self, place: str, problem: str, hint: str = "") -> None:

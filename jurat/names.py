@@ -26,9 +26,14 @@ def require_printable(name: str, value: object) -> str:
     Raises InvalidSubmission, without the value.
     """
     written = require_text(name, value)
-    if not 0 < len(written) <= LONGEST or not written.isprintable():
+    if not is_printable(written):
         raise InvalidSubmission(f"{name} must be 1 to {LONGEST} printable characters")
     return written
+
+
+def is_printable(text: str) -> bool:
+    """Whether it is 1 to 200 printable characters. `jurat_is_name` is the twin on PostgreSQL."""
+    return 0 < len(text) <= LONGEST and text.isprintable()
 
 
 def require_text(name: str, value: object) -> str:

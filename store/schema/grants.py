@@ -208,7 +208,6 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_count_asked": frozenset(),
     "jurat_mend_times": frozenset(),
     "jurat_tell_results": frozenset(),
-    "jurat_there_is": frozenset(),
 }
 """Who may call each function. Those for triggers and for other functions nobody calls."""
 

@@ -201,7 +201,6 @@ CALLED = {
     "jurat_keep_asked": "SELECT jurat_keep_asked()",
     "jurat_mend_times": "SELECT jurat_mend_times()",
     "jurat_tell_results": "SELECT jurat_tell_results()",
-    "jurat_there_is": "SELECT jurat_there_is('a', NULL)",
 }
 
 

@@ -9,7 +9,7 @@
 --   what is asked of participants jurat_ask, jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer,
 --                                 jurat_erase
 --   adding codes                  jurat_try_add_codes, jurat_add_codes
---   publishing a consultation     jurat_there_is, jurat_check_consultation, jurat_publish_consultation
+--   publishing a consultation     jurat_check_consultation, jurat_publish_consultation
 --   laying it in, by workers      jurat_take_turn, jurat_lay_in, jurat_lay_in_questions, jurat_answer_consultations
 --
 -- Most run with the owner's rights (SECURITY DEFINER), for their callers may not write the tables themselves. Each has
@@ -539,17 +539,8 @@ $$;
 
 -- ------------------------------------------------------------------------------------------- Publishing a consultation
 --
--- A platform may not write jurat_consultations, and sees neither zones nor codes. The worker that puts a consultation
--- into the configuration checks it again, and completely.
-
--- Lists the known names for a hint, those that begin like `word` first.
-CREATE FUNCTION jurat_there_is(word text, known text[])
-RETURNS text LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-  SELECT 'there is ' || coalesce(string_agg(k.name, ', ' ORDER BY k.place) FILTER (WHERE k.place <= 12), 'none')
-         || CASE WHEN count(*) > 12 THEN format(' and %s more', count(*) - 12) ELSE '' END
-  FROM (SELECT u.name, row_number() OVER (ORDER BY left(u.name, 3) <> left(word, 3), u.name COLLATE "C") AS place
-        FROM unnest(known) AS u (name)) k
-$$;
+-- A platform may not write jurat_consultations. What is looked at here is only whose the consultation is, and how large.
+-- What it says is for the worker that puts it into the configuration.
 
 -- Says what jurat_publish_consultation would raise; no row where it would publish.
 CREATE FUNCTION jurat_check_consultation(name text, document json, published_by text)
@@ -557,224 +548,47 @@ RETURNS TABLE (code text, place text, problem text, hint text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
-  -- Control, format and private-use characters, and every blank but the common one, as str.isprintable of Python does.
-  bad constant text :=
-    '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f'
-    '\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438'
-    '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]';
-  well_named constant text := '^[a-z0-9][a-z0-9_-]{0,62}$';
-  badly_named constant text :=
-    'a name has lower-case letters, digits, ''-'' and ''_'', at most 63, and begins with a letter or digit';
-  a_map constant text := 'must be a map (key: value)';
   this_name text := jurat_check_consultation.name;
-  given json := jurat_check_consultation.document;
-  giver text := jurat_check_consultation.published_by;
-  here text := 'consultations.' || jurat_check_consultation.name;
-  there text;
-  whole jsonb;
-  each record;
-  question jsonb;
-  criterion text;
-  filled jsonb;
-  left_open text[];
-  known text[];
-  word text;
+  size int := octet_length(jurat_check_consultation.document::text);
+  known record;
 BEGIN
   code := 'JU010';
-  hint := '';
-  -- The first problem found ends the check.
-  <<looking>>
-  BEGIN
-    IF this_name ~ well_named IS NOT TRUE THEN
-      place := 'name';
-      problem := badly_named;
-      EXIT looking;
-    END IF;
-    IF giver IS NULL OR length(giver) NOT BETWEEN 1 AND 200 OR giver ~ bad THEN
-      place := 'published_by';
-      problem := 'must be 1 to 200 printable characters';
-      EXIT looking;
-    END IF;
-    IF given IS NULL THEN
-      SELECT array_agg(c.name) INTO known FROM jurat_consultations c WHERE c.document IS NOT NULL;
-      IF this_name = ANY (known) IS NOT TRUE THEN
-        code := 'JU012';
-        place := here;
-        problem := 'the platform has published no such consultation';
-        hint := jurat_there_is(this_name, known);
-      END IF;
-      EXIT looking;
-    END IF;
-    place := 'document';
-    IF octet_length(given::text) > 262144 THEN
-      problem := 'is larger than 256 KiB';
-      hint := 'shorten its texts';
-      EXIT looking;
-    END IF;
-    SELECT count(*) AS many,
-           coalesce(sum(greatest(octet_length(c.document), octet_length(c.applied_document))), 0) AS bytes
-    INTO each FROM jurat_consultations c
-    WHERE c.name <> this_name AND coalesce(c.document, c.applied_document) IS NOT NULL;
-    IF each.many >= 1000 THEN
-      place := here;
-      problem := 'the platform has 1,000 consultations already, as many as it may';
-      hint := 'withdraw one that is over';
-      EXIT looking;
-    END IF;
-    IF each.bytes + octet_length(given::text) > 16777216 THEN
-      place := here;
-      problem := 'with it, all published consultations would be larger than 16 MiB together';
-      hint := 'shorten its texts, or withdraw one that is over';
-      EXIT looking;
-    END IF;
-    BEGIN
-      whole := given::jsonb;
-    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-      problem := 'a text in it holds a NUL or half a character';
-      hint := 'remove it';
-      EXIT looking;
-    END;
-
-    -- It is JSON. What does it say?
-    code := 'JU011';
-    place := here;
-    IF jsonb_typeof(whole) <> 'object' THEN
-      problem := a_map;
-      EXIT looking;
-    END IF;
-    IF EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = this_name) AND NOT EXISTS (
-         SELECT FROM jurat_consultations c WHERE c.name = this_name AND c.applied_document IS NOT NULL) THEN
+  place := 'consultations.' || this_name;
+  SELECT count(*) FILTER (WHERE c.name <> this_name) AS others,
+         coalesce(sum(greatest(octet_length(c.document), octet_length(c.applied_document)))
+                  FILTER (WHERE c.name <> this_name), 0) AS bytes_of_others,
+         coalesce(bool_or(c.name = this_name AND c.document IS NOT NULL), false) AS published,
+         EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = this_name)
+           AND bool_or(c.name = this_name AND c.applied_document IS NOT NULL) IS NOT TRUE AS of_administrators
+  INTO known FROM jurat_consultations c WHERE coalesce(c.document, c.applied_document) IS NOT NULL;
+  IF this_name ~ '^[a-z0-9][a-z0-9_-]{0,62}$' IS NOT TRUE THEN
+    place := 'name';
+    problem := 'a name has lower-case letters, digits, ''-'' and ''_'', at most 63, and begins with a letter or digit';
+  ELSIF NOT jurat_is_name(jurat_check_consultation.published_by) THEN
+    place := 'published_by';
+    problem := 'must be 1 to 200 printable characters';
+  ELSIF size IS NULL THEN
+    IF NOT known.published THEN
       code := 'JU012';
-      problem := 'the administrators'' configuration has this name';
-      hint := 'choose another name';
-      EXIT looking;
+      problem := 'the platform has published no such consultation';
     END IF;
-    SELECT min(o.key COLLATE "C") INTO word FROM jsonb_object_keys(whole) AS o (key)
-    WHERE o.key <> ALL ('{access,contact,four_eyes,messages,questions,retain,review_due,title}'::text[]);
-    IF word IS NOT NULL THEN
-      place := here || '.' || left(regexp_replace(word, bad, '?', 'g'), 80);
-      problem := 'unknown option';
-      hint := jurat_there_is(word, '{access,contact,four_eyes,messages,questions,retain,review_due,title}'::text[]);
-      EXIT looking;
-    END IF;
-    IF NOT jsonb_exists(whole, 'questions') THEN
-      problem := '''questions'' is missing';
-      EXIT looking;
-    END IF;
-    place := here || '.questions';
-    IF jsonb_typeof(whole -> 'questions') <> 'object' THEN
-      problem := a_map;
-      EXIT looking;
-    END IF;
-    SELECT count(*) AS many INTO each FROM jsonb_object_keys(whole -> 'questions');
-    IF each.many NOT BETWEEN 1 AND 50 THEN
-      problem := CASE each.many WHEN 0 THEN 'is empty' ELSE 'has more than 50 entries' END;
-      EXIT looking;
-    END IF;
-
-    -- In the order of the document, which only `json` keeps.
-    FOR each IN
-      SELECT o.key, min(o.nth) FROM json_object_keys(given -> 'questions') WITH ORDINALITY AS o (key, nth)
-      GROUP BY o.key ORDER BY 2
-    LOOP
-      there := here || '.questions.' || left(regexp_replace(each.key, bad, '?', 'g'), 80);
-      place := there;
-      question := whole -> 'questions' -> each.key;
-      IF each.key !~ well_named THEN
-        problem := badly_named;
-        EXIT looking;
-      END IF;
-      IF jsonb_typeof(question) <> 'object' THEN
-        problem := a_map;
-        EXIT looking;
-      END IF;
-      SELECT min(o.key COLLATE "C") INTO word FROM jsonb_object_keys(question) AS o (key)
-      WHERE o.key <> ALL ('{criterion,deadline,on_undetermined,renew,rounds,title,valid_for,with}'::text[]);
-      IF word IS NOT NULL THEN
-        place := there || '.' || left(regexp_replace(word, bad, '?', 'g'), 80);
-        problem := 'unknown option';
-        hint := jurat_there_is(
-          word, '{criterion,deadline,on_undetermined,renew,rounds,title,valid_for,with}'::text[]);
-        EXIT looking;
-      END IF;
-      IF NOT jsonb_exists(question, 'criterion') THEN
-        problem := '''criterion'' is missing';
-        EXIT looking;
-      END IF;
-      place := there || '.criterion';
-      IF jsonb_typeof(question -> 'criterion') <> 'string' THEN
-        problem := 'must be text';
-        EXIT looking;
-      END IF;
-      criterion := question ->> 'criterion';
-      SELECT ARRAY(SELECT o.parameter FROM jsonb_array_elements_text(c.open) AS o (parameter)
-                   ORDER BY o.parameter COLLATE "C")
-      INTO left_open FROM jurat_criteria c WHERE c.name = criterion;
-      IF NOT FOUND THEN
-        problem := format('there is no criterion ''%s''', left(regexp_replace(criterion, bad, '?', 'g'), 80));
-        hint := jurat_there_is(criterion, ARRAY(SELECT c.name FROM jurat_criteria c));
-        EXIT looking;
-      END IF;
-      filled := coalesce(question -> 'with', '{}');
-      place := there || '.with';
-      IF jsonb_typeof(filled) <> 'object' THEN
-        problem := a_map;
-        EXIT looking;
-      END IF;
-      SELECT min(o.key COLLATE "C") INTO word FROM jsonb_object_keys(filled) AS o (key) WHERE o.key <> ALL (left_open);
-      IF word IS NOT NULL THEN
-        place := place || '.' || left(regexp_replace(word, bad, '?', 'g'), 80);
-        problem := format('criterion ''%s'' does not leave it open', criterion);
-        hint := 'it leaves open: ' || coalesce(nullif(array_to_string(left_open, ', '), ''), 'nothing');
-        EXIT looking;
-      END IF;
-      FOREACH word IN ARRAY left_open LOOP
-        IF NOT jsonb_exists(filled, word) THEN
-          place := there;
-          problem := format('criterion ''%s'' leaves %s open, and this question does not fill it', criterion, word);
-          hint := format('add with: { %s: NAME }', word);
-          EXIT looking;
-        END IF;
-      END LOOP;
-      FOREACH word IN ARRAY left_open LOOP
-        place := there || '.with.' || word;
-        IF jsonb_typeof(filled -> word) <> 'string' THEN
-          problem := 'must be text';
-          EXIT looking;
-        END IF;
-        IF word = 'zone' AND NOT EXISTS (
-             SELECT FROM jurat_zones z WHERE z.name = filled ->> 'zone'
-               AND z.in_force_from <= statement_timestamp()) THEN
-          problem := format('there is no zone ''%s''', left(regexp_replace(filled ->> 'zone', bad, '?', 'g'), 80));
-          hint := jurat_there_is(filled ->> 'zone', ARRAY(
-            SELECT DISTINCT z.name FROM jurat_zones z
-            WHERE z.in_force_from <= statement_timestamp()));
-          EXIT looking;
-        END IF;
-        IF word = 'list' AND NOT EXISTS (SELECT FROM jurat_codes k WHERE k.list = filled ->> 'list') THEN
-          problem := format('there is no list of codes ''%s''',
-                            left(regexp_replace(filled ->> 'list', bad, '?', 'g'), 80));
-          hint := jurat_there_is(filled ->> 'list', ARRAY(
-            WITH RECURSIVE found (list) AS (
-              SELECT min(k.list) FROM jurat_codes k
-              UNION ALL SELECT (SELECT min(k.list) FROM jurat_codes k WHERE k.list > f.list) FROM found f
-              WHERE f.list IS NOT NULL)
-            SELECT f.list FROM found f WHERE f.list IS NOT NULL));
-          EXIT looking;
-        END IF;
-      END LOOP;
-    END LOOP;
-
-    SELECT min((r.part #>> '{}') COLLATE "C") INTO word
-    FROM jsonb_path_query(whole -> 'access', 'strict $.**') AS r (part)
-    WHERE jsonb_typeof(r.part) = 'string' AND NOT jsonb_exists(whole -> 'questions', r.part #>> '{}');
-    IF word IS NOT NULL THEN
-      place := here || '.access';
-      problem := format('there is no question ''%s'' here', left(regexp_replace(word, bad, '?', 'g'), 80));
-      hint := jurat_there_is(word, ARRAY(SELECT jsonb_object_keys(whole -> 'questions')));
-    END IF;
-  END looking;
+  ELSIF size > 262144 THEN
+    place := 'document';
+    problem := 'is larger than 256 KiB';
+    hint := 'shorten its texts';
+  ELSIF known.others >= 1000 THEN
+    problem := 'the platform has 1,000 consultations already, as many as it may';
+    hint := 'withdraw one that is over';
+  ELSIF known.bytes_of_others + size > 16777216 THEN
+    problem := 'with it, all published consultations would be larger than 16 MiB together';
+    hint := 'shorten its texts, or withdraw one that is over';
+  ELSIF known.of_administrators THEN
+    code := 'JU012';
+    problem := 'the administrators'' configuration has this name';
+    hint := 'choose another name';
+  END IF;
   IF problem IS NOT NULL THEN
+    hint := coalesce(hint, '');
     RETURN NEXT;
   END IF;
 END $$;
@@ -982,6 +796,6 @@ $$;
 REVOKE ALL ON FUNCTION
   jurat_submit, jurat_listen, jurat_try_contest, jurat_contest, jurat_ask_reviewer, jurat_decide, jurat_open_review,
   jurat_ask, jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer, jurat_erase, jurat_try_add_codes,
-  jurat_add_codes, jurat_there_is, jurat_check_consultation, jurat_publish_consultation, jurat_take_turn, jurat_lay_in,
+  jurat_add_codes, jurat_check_consultation, jurat_publish_consultation, jurat_take_turn, jurat_lay_in,
   jurat_lay_in_questions, jurat_answer_consultations
 FROM PUBLIC;
