@@ -87,7 +87,7 @@ def _ask(statements: Statements, kind: str, request_id: UUID | str | None, given
 
 def _ask_by_insert(statements: Statements, own: UUID, row: Mapping[str, Any]) -> UUID:
     """What `jurat_try_ask` does, where there are no functions."""
-    known = _KNOWN if row["kind"] == "erase" else _CONFIGURED
+    known = KNOWN if row["kind"] == "erase" else _CONFIGURED
     if row["consultation"] is not None and not statements.run(known, {"consultation": row["consultation"]}):
         raise _refusal(statements, row, "JU001", "")
     statements.change(insert_request(statements.dialect), {**row, "by_whom": row["by_whom"] or "platform"})
@@ -114,11 +114,12 @@ _TRY_ASK = """
 
 _CONFIGURED = "SELECT 1 FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
 
-# It may be configured no more: what is there of its participants can be erased all the same.
-_KNOWN = f"""
-    SELECT 1 WHERE EXISTS ({_CONFIGURED})
+KNOWN = """
+    SELECT 1 WHERE EXISTS (SELECT 1 FROM jurat_questions WHERE consultation = :consultation)
       OR EXISTS (SELECT 1 FROM jurat_checks WHERE consultation = :consultation)
       OR EXISTS (SELECT 1 FROM jurat_access WHERE consultation = :consultation)"""
+"""A row where a consultation is configured, or something is left of its participants, who can be erased all the same.
+"""
 
 # Whoever was erased meanwhile may have been the one that the same id was about.
 _SAME = f"""

@@ -101,6 +101,7 @@ DECLARE
   this_id uuid := jurat_submit.id;
   this_round int;
   same int;
+  taken boolean;
   standing uuid;
 BEGIN
   -- 1. Can the arguments be used?
@@ -137,30 +138,34 @@ BEGIN
   END IF;
 
   -- 3. The same id again is the same answer.
-  SELECT coalesce(max(c.round), 0) + 1, max(c.round) FILTER (WHERE c.id = this_id) INTO this_round, same
-  FROM jurat_checks c
-  WHERE c.consultation = jurat_submit.consultation AND c.participant = jurat_submit.participant
-    AND c.question = jurat_submit.question;
-  IF same IS NOT NULL THEN
-    RETURN QUERY SELECT this_id, same, false;
-    RETURN;
+  IF this_id IS NOT NULL THEN
+    SELECT c.round, (c.consultation, c.participant, c.question)
+                    <> (jurat_submit.consultation, jurat_submit.participant, jurat_submit.question)
+    INTO same, taken FROM jurat_checks c WHERE c.id = this_id;
+    IF NOT taken THEN
+      RETURN QUERY SELECT this_id, same, false;
+      RETURN;
+    END IF;
   END IF;
 
-  -- 4. The answer becomes a check.
+  -- 4. The answer becomes a check. Where another answer has the id, that is said last, and undoes what is written here.
   IF octet_length(jurat_submit.answer) > 48 IS NOT TRUE OR jurat_submit.answer_key ~ '^[0-9a-f]{16}$' IS NOT TRUE THEN
     RAISE EXCEPTION USING ERRCODE = 'JU005',
       MESSAGE = 'jurat: answer must be sealed, and answer_key the 16 hexadecimal digits of its key',
       HINT = 'Close the JSON with crypto_box_seal of libsodium and the key that `bin/jurat doctor` names.';
   END IF;
+  SELECT coalesce(max(c.round), 0) + 1 INTO this_round FROM jurat_checks c
+  WHERE c.consultation = jurat_submit.consultation AND c.participant = jurat_submit.participant
+    AND c.question = jurat_submit.question;
   this_id := coalesce(this_id, jurat_uuid7());
   INSERT INTO jurat_checks (id, consultation, participant, question, round, priority, answer, answer_key, reply_key,
                             traceparent, source, due_at, submitted_at, deadline_at)
-  VALUES (this_id, jurat_submit.consultation, jurat_submit.participant, jurat_submit.question, this_round,
-          coalesce(jurat_submit.priority, 'interactive'), jurat_submit.answer, jurat_submit.answer_key,
-          jurat_submit.reply_key, jurat_submit.traceparent, asked.source, statement_timestamp(),
-          statement_timestamp(), statement_timestamp() + make_interval(secs => asked.deadline_s))
+  VALUES (CASE WHEN taken THEN jurat_uuid7() ELSE this_id END, jurat_submit.consultation, jurat_submit.participant,
+          jurat_submit.question, this_round, coalesce(jurat_submit.priority, 'interactive'), jurat_submit.answer,
+          jurat_submit.answer_key, jurat_submit.reply_key, jurat_submit.traceparent, asked.source,
+          statement_timestamp(), statement_timestamp(), statement_timestamp() + make_interval(secs => asked.deadline_s))
   ON CONFLICT DO NOTHING;
-  IF FOUND THEN
+  IF FOUND AND taken IS NOT TRUE THEN
     RETURN QUERY SELECT this_id, this_round, true;
     RETURN;
   END IF;
@@ -175,7 +180,7 @@ BEGIN
   END IF;
   SELECT c.id INTO standing FROM jurat_checks c
   WHERE c.consultation = jurat_submit.consultation AND c.participant = jurat_submit.participant
-    AND c.question = jurat_submit.question AND c.round = this_round;
+    AND c.question = jurat_submit.question AND c.round = this_round AND taken IS NOT TRUE;
   IF NOT FOUND THEN
     RAISE EXCEPTION USING ERRCODE = 'JU004',
       MESSAGE = format('jurat: the id %s belongs to the check of another answer', this_id),
