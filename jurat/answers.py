@@ -1,6 +1,6 @@
 """The schemas of answers, and the check of an answer before it is confirmed.
 
-A schema is a closed subset of JSON Schema (https://json-schema.org), so that any web tier can build the form from it:
+A schema is in a closed subset of JSON Schema (https://json-schema.org), so that any web tier can build a form from it:
 an object of strings with `required`, `enum`, `pattern`, `minLength`, `maxLength` and `format: date`. `titles` gives
 each field its label in each language. fastjsonschema compiles it.
 """
@@ -19,7 +19,7 @@ import fastjsonschema
 from jurat.errors import InvalidAnswer
 
 MAX_BYTES = 16 * 1024
-"""The largest answer, as canonical JSON in UTF-8."""
+"""Most bytes of an answer, as canonical JSON in UTF-8."""
 
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 _OBJECT_WORDS = {"type", "properties", "required", "additionalProperties", "titles"}
@@ -27,7 +27,7 @@ _FIELD_WORDS = {"type", "enum", "pattern", "minLength", "maxLength", "format", "
 
 
 def check_schema(schema: Any) -> None:
-    """Whether `schema` is in the closed subset.
+    """Check that `schema` is in the closed subset.
 
     Raises ValueError with a sentence that names the place and what is allowed there.
     """
@@ -96,8 +96,8 @@ def _only(found: Mapping[str, Any], allowed: set[str], place: str) -> None:
 def encode(answer: Mapping[str, Any]) -> bytes:
     """The canonical JSON of `answer`: sorted keys, no spaces, UTF-8.
 
-    Raises InvalidAnswer for what no database and no source could take: NUL characters, lone surrogates, values that are
-    not JSON, more than 16 KiB.
+    Raises InvalidAnswer for an answer that no database and no source could take: one with NUL characters, lone
+    surrogates or values that are not JSON, or of more than 16 KiB.
     """
     if not isinstance(answer, Mapping):
         raise InvalidAnswer("", "is not an object of strings")
@@ -119,7 +119,7 @@ def encode(answer: Mapping[str, Any]) -> bytes:
 
 
 def _field_where(matches: Callable[[str], bool], answer: Mapping[str, Any]) -> str | None:
-    """The first field whose value matches, "" where a name does; None when nothing does."""
+    """The first field whose value matches, "" if a field's name does; None if nothing does."""
     for name, value in answer.items():
         if matches(str(name)):
             return ""
@@ -149,7 +149,7 @@ def _has_surrogate(text: str) -> bool:
 
 
 def validate(answer: Mapping[str, Any], schema: str) -> None:
-    """Whether `answer` keeps to `schema` (JSON text, as `jurat_questions.answer_schema` has it).
+    """Check that `answer` keeps to `schema` (JSON text, as in `jurat_questions.answer_schema`).
 
     Raises InvalidAnswer with the field and the rule that it breaks, never its value.
     """

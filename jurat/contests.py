@@ -1,4 +1,4 @@
-"""Contests of a verdict: requests that a worker puts before a reviewer, with a note that only a worker's key opens."""
+"""Contests of verdicts: requests for a review, with a note that only a worker's key opens."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def contest(
 
 
 def _contest_by_insert(statements: Statements, check_id: UUID, row: Mapping[str, object]) -> UUID:
-    """What `jurat_try_contest` does, where there are no functions."""
+    """Does what `jurat_try_contest` does, on an engine without functions."""
     own = UUID(str(row["id"]))
     for kind, of in statements.run(_SAME, {"id": row["id"]}):
         if (kind, of) != ("contest", row["check_id"]):
@@ -120,7 +120,7 @@ _STANDS = f"""
 
 @lru_cache
 def insert_contest(dialect: SqlDialect) -> str:
-    """The documented INSERT of a contest. A worker refuses one that cannot be done, and says why in `refused`."""
+    """The documented INSERT of a contest. A worker refuses one that is not possible, and says why in `refused`."""
     return (
         "INSERT INTO jurat_requests (id, kind, check_id, note, note_key, document, by_whom, asked_at)\n"
         f"VALUES (:id, 'contest', :check_id, :note, :note_key, :document, 'participant', {dialect.now()})\n"

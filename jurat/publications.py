@@ -19,11 +19,11 @@ from jurat.statements import Statements
 from jurat.vocabulary import PublicationState
 
 LARGEST = 256 << 10
-"""Bytes of the document as JSON in UTF-8."""
+"""Most bytes of a document, as JSON in UTF-8."""
 
 MOST_PUBLISHED = 1_000
 LARGEST_TOGETHER = 16 << 20
-"""So many consultations a platform has at most, of so many bytes together: each worker reads them all."""
+"""How many consultations a platform may have, and how many bytes together: each worker reads them all."""
 
 TOO_MANY = f"the platform has {MOST_PUBLISHED:,} consultations already, as many as it may"
 WITHDRAW_ONE = "withdraw one that is over"
@@ -36,9 +36,7 @@ NAMED = "a name has lower-case letters, digits, '-' and '_', at most 63, and beg
 
 @dataclass(frozen=True, slots=True)
 class PublicationProblem:
-    """The first thing that is wrong with a publication: the SQLSTATE under which PostgreSQL says it, where, and what
-    to do (or nothing).
-    """
+    """The first thing that is wrong with a publication: its SQLSTATE on PostgreSQL, its place, and what to do."""
 
     code: str
     place: str
@@ -65,8 +63,8 @@ class KnownConsultations:
 class Publication:
     """What became of the last publication of a consultation.
 
-    `refused` says why it was refused. `config_version` is the configuration since which its rounds and its rule are as
-    they are; None while no revision of it is in force.
+    `refused` says why it was refused. `config_version` is the configuration that brought its present rounds and rule;
+    None while no revision of it is in force.
     """
 
     name: str
@@ -77,7 +75,7 @@ class Publication:
 
 
 def publish(statements: Statements, name: str, document: Mapping[str, Any] | None, by: str) -> int:
-    """Ask for a consultation in the platform's transaction, or for its withdrawal; the revision.
+    """Publish a consultation in the platform's transaction, or withdraw it; its revision.
 
     Raises InvalidConsultation; nothing is written then.
     """
@@ -100,7 +98,7 @@ def publish(statements: Statements, name: str, document: Mapping[str, Any] | Non
 
 
 def problem_of(name: str, document: str | None, by: str, known: KnownConsultations) -> PublicationProblem | None:
-    """The first thing that is wrong, in the order in which `jurat_check_consultation` looks; None where nothing is.
+    """The first thing that is wrong, in the order of `jurat_check_consultation`, its twin; None if nothing is.
 
     `document` is JSON text, None to withdraw the consultation.
     """
@@ -162,7 +160,7 @@ _INSERT = f"""
     ON CONFLICT (name) DO UPDATE SET document = excluded.document, revision = revision + 1,
       published_by = excluded.published_by, published_at = excluded.published_at
     RETURNING revision"""
-"""What the function of PostgreSQL does, for SQLite. docs/platforms/publish-consultations.md has it for any language."""
+"""Does on SQLite what the function does on PostgreSQL. docs/platforms/publish-consultations.md documents it."""
 
 PUBLICATION = """
     SELECT c.document IS NULL, c.revision, c.answered_revision, c.refused, c.applied_document IS NOT NULL,

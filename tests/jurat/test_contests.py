@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from jurat import (
@@ -297,6 +297,11 @@ OUTCOMES = [
     contested=st.sampled_from([None, "waiting", "refused"]),
     erased=st.booleans(),
 )
+@example(state="settled", verdict=OUTCOMES[2], by="worker", contested=None, erased=False)
+@example(state="settled", verdict=OUTCOMES[2], by="reviewer", contested=None, erased=False)
+@example(state="settled", verdict=OUTCOMES[2], by="worker", contested="refused", erased=True)
+@example(state="settled", verdict=OUTCOMES[1], by="worker", contested="waiting", erased=False)
+@example(state="review", verdict=OUTCOMES[1], by="worker", contested=None, erased=False)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_each_engine_contests_what_the_rule_says(
     town: Town,

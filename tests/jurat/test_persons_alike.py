@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from unicodedata import category
 
 import pytest
 from hypothesis import example, given
@@ -12,10 +16,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from jurat.ids import uuid7
-from jurat.names import ERASED, UNSEEN, is_erased, same_person
+from jurat.names import ERASED, UNSEEN, is_erased, person, same_person
 from jurat.queries import read_json
 from tests.jurat.consultations import Town
 
+SQL = Path(__file__).resolve().parents[2] / "migrations" / "sql" / "sqlite"
 SIGNS = sorted({chr(sign) for bounds in UNSEEN for sign in bounds})
 NOISE = st.one_of(st.just(""), st.just(""), st.just(" "), st.sampled_from(SIGNS))
 LETTERS = st.sampled_from(["a", "A", "b", "-", "1", " "])
@@ -113,6 +118,25 @@ def test_postgresql_also_normalises(
     for name in (other, other.replace("\uff21", "a").replace("e\u0301", "\u00e9")):
         ((same,),) = town.read("SELECT jurat_person(:one) = jurat_person(:name)", one=one, name=name)
         assert same is same_person(one, name)
+
+
+def test_all_leave_out_the_same_characters(request: pytest.FixtureRequest) -> None:
+    """Of all that Python knows. Format characters (Cf) are not printable: as a name they are refused."""
+    tried = [
+        chr(n) for n in range(1, sys.maxunicode) if category(chr(n)) not in {"Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Zs"}
+    ]
+    expected = {c for c in tried if person(f"n{c}") == "n"}
+    assert len(expected) > 250
+    postgresql: Town = request.getfixturevalue("_postgresql_town")
+    left_out = "SELECT c FROM unnest(CAST(:tried AS text[])) c WHERE jurat_person('n' || c) = 'n'"
+    assert {c for (c,) in postgresql.read(left_out, tried=tried)} == expected
+    sqlite: Town = request.getfixturevalue("_sqlite_town")
+    for file in ("guards", "views"):
+        (unseen,) = re.findall(
+            r"GLOB ('\[' \|\| char\([\d,\s]+\)\s*\|\| '\]')", (SQL / f"{file}.sql").read_text("utf-8")
+        )
+        left_out = f"SELECT value FROM json_each(:tried) WHERE value GLOB {unseen}"
+        assert {c for (c,) in sqlite.read(left_out, tried=json.dumps(tried))} == expected, file
 
 
 @pytest.mark.parametrize("name", [ERASED, "erased-0f", "Erased-1", "ERASED-", "erased", "xerased-", " erased-"])
