@@ -252,20 +252,20 @@ class AddedUp:
     ended: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def add_up(rule: Rule, stands: Mapping[str, QuestionStatus], now: datetime, *, revoked: bool = False) -> AddedUp:
+def add_up(rule: Rule, statuses: Mapping[str, QuestionStatus], now: datetime, *, revoked: bool = False) -> AddedUp:
     """What the statuses of all questions at `now` add up to under `rule`.
 
     A question of the rule gets no more answers if they can no longer change the access: another one was accepted in its
     place, or the access is blocked anyway. An accepted one may be renewed. If a person has revoked the access, it is
     blocked and nothing may be answered; the states of the questions stay.
     """
-    states = {name: stand.state for name, stand in stands.items()}
-    ends = {name: stand.until for name, stand in stands.items() if stand.state is QuestionState.ACCEPTED}
+    states = {name: status.state for name, status in statuses.items()}
+    ends = {name: status.until for name, status in statuses.items() if status.state is QuestionState.ACCEPTED}
     moments = {end for end in ends.values() if end is not None}
     over = ended(rule, ends)
     if revoked:
         return AddedUp(AccessState.BLOCKED, states, dict.fromkeys(states, 0), None, min(moments, default=None), over)
-    left = {name: stand.left for name, stand in stands.items()}
+    left = {name: status.left for name, status in statuses.items()}
     access = evaluate(rule, states, left)
     possible = {name for name, rest in left.items() if rest > 0}
     possible |= {name for name, state in states.items() if state in (QuestionState.PENDING, QuestionState.REVIEW)}
@@ -273,7 +273,7 @@ def add_up(rule: Rule, stands: Mapping[str, QuestionStatus], now: datetime, *, r
     left = {name: 0 if name in of_no_use else rest for name, rest in left.items()}
     until = _end_of_grant(rule, ends) if access is AccessState.GRANTED else None
     moments |= {
-        stand.renewable_from for stand in stands.values() if stand.renewable_from and stand.renewable_from > now
+        status.renewable_from for status in statuses.values() if status.renewable_from and status.renewable_from > now
     }
     return AddedUp(access, states, left, until, min(moments, default=None), over)
 

@@ -54,10 +54,10 @@ def _contest_by_insert(statements: Statements, check_id: UUID, row: Mapping[str,
         if (kind, of) != ("contest", row["check_id"]):
             raise _refusal(check_id, "JU004", f"the id {own} belongs to another request")
         return own
-    stands = statements.run(_STANDS, {"check_id": row["check_id"]})
-    if not stands:
+    found = statements.run(_VERDICT, {"check_id": row["check_id"]})
+    if not found:
         raise _refusal(check_id, "JU007", "")
-    if problem := problem_of(*stands[0]):
+    if problem := problem_of(*found[0]):
         raise _refusal(check_id, "JU008", problem)
     statements.change(insert_contest(statements.dialect), row)
     return own
@@ -109,7 +109,7 @@ _CONTEST = """
 
 _SAME = "SELECT kind, check_id FROM jurat_requests WHERE id = :id"
 
-_STANDS = f"""
+_VERDICT = f"""
     SELECT c.state, v.outcome, v.decided_by,
       EXISTS (SELECT 1 FROM jurat_requests q WHERE q.check_id = c.id AND q.kind = 'contest' AND q.refused IS NULL),
       c.participant LIKE '{ERASED}%'

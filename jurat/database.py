@@ -163,7 +163,7 @@ def _open(url: URL, pool_size: int, deadline: float | None) -> Engine:
 
 
 def bounded(engine: Engine) -> Engine:
-    """The same engine and connections, for the short transactions of workers: PostgreSQL ends one that stands still.
+    """The same engine and connections, for the short transactions of workers: PostgreSQL ends one that is idle or slow.
 
     Otherwise a worker that was stopped, or whose connection was cut, would keep its row locks for hours, and those
     checks would wait as long. The limits are set for each transaction, because behind PgBouncer no session is ours.

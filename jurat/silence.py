@@ -95,7 +95,7 @@ def _wait(answering: Generator[int, int, Any], raw: Any, seconds: float) -> Any:
             try:
                 ready = _ready(socket, wanted, seconds)
             except BaseException:
-                raw.pgconn.finish()  # nobody knows what is under way on it
+                raw.pgconn.finish()  # its state is unknown
                 raise
             if not ready:
                 raw.pgconn.finish()

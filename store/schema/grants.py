@@ -206,7 +206,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_keep_request": frozenset(),
     "jurat_keep_asked": frozenset(),
     "jurat_count_asked": frozenset(),
-    "jurat_mend_times": frozenset(),
+    "jurat_fix_times": frozenset(),
     "jurat_tell_results": frozenset(),
 }
 """Who may call each function. Those for triggers and for other functions nobody calls."""

@@ -199,7 +199,7 @@ CALLED = {
     "jurat_keep_request": "SELECT jurat_keep_request()",
     "jurat_count_asked": "SELECT jurat_count_asked()",
     "jurat_keep_asked": "SELECT jurat_keep_asked()",
-    "jurat_mend_times": "SELECT jurat_mend_times()",
+    "jurat_fix_times": "SELECT jurat_fix_times()",
     "jurat_tell_results": "SELECT jurat_tell_results()",
 }
 

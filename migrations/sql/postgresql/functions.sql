@@ -2,25 +2,26 @@
 --
 -- In the order in which an answer meets them:
 --
---   shared                        jurat_is_name, jurat_is_erased, jurat_person, jurat_uuid7, jurat_deciding, jurat_stored
+--   shared by the others          jurat_is_name, jurat_is_erased, jurat_person, jurat_uuid7, jurat_deciding,
+--                                 jurat_stored
 --   confirming an answer          jurat_submit
 --   waiting for verdicts          jurat_listen
 --   contesting and reviewing      jurat_try_contest, jurat_contest, jurat_ask_reviewer, jurat_decide, jurat_open_review
---   what is asked of participants jurat_ask, jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer,
+--   requests about participants   jurat_ask, jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer,
 --                                 jurat_erase
 --   adding codes                  jurat_try_add_codes, jurat_add_codes
 --   publishing a consultation     jurat_check_consultation, jurat_publish_consultation
---   laying it in, by workers      jurat_take_turn, jurat_lay_in, jurat_lay_in_questions, jurat_answer_consultations
+--   putting it in force           jurat_take_turn, jurat_lay_in, jurat_lay_in_questions, jurat_answer_consultations
 --
--- Most run with the owner's rights (SECURITY DEFINER), for their callers may not write the tables themselves. Each has
--- a search path of its own: the schema of our tables, then pg_temp. If pg_temp were not named, temporary tables, which
--- anybody may make, would come first. FROM CURRENT takes the path of the transaction that runs this file, and
--- migrations/env.py has set that path.
+-- Most run with the owner's rights (SECURITY DEFINER), because their callers may not write the tables. Each has a
+-- search path of its own: the schema of our tables, then pg_temp. If pg_temp were not named, temporary tables, which
+-- anyone may make, would come first. FROM CURRENT takes the path of the transaction that runs this file, which
+-- migrations/env.py has set.
 --
--- Nobody may call a function before store/schema/grants.py says so, but for the shared ones: see the end of the file.
+-- No one may call a function unless store/schema/grants.py grants it, except the shared ones: see the end of the file.
 --
--- Errors are SQLSTATEs of ours, JU001 to JU013: docs/reference/contract.md says what each means. A function whose name
--- begins with jurat_try_ never fails but says the same in a row. The Python client calls it, so that its caller's
+-- Errors are SQLSTATEs of ours, JU001 to JU013, see docs/reference/contract.md. A function whose name begins with
+-- jurat_try_ does not fail, but returns the error as a row. The Python client calls it, so that its caller's
 -- transaction stays usable.
 
 
@@ -28,8 +29,9 @@
 --
 -- These read no table, so anyone may call them. They run with the rights of their callers.
 
--- Whether a text is a name: 1 to 200 printable characters, as str.isprintable of Python says. Not printable are control,
--- format and private-use characters, and every blank but the common one. `jurat.names.require_printable` is the twin.
+-- Whether a text is a name: 1 to 200 printable characters, as str.isprintable of Python says. Not printable are
+-- control, format and private-use characters, and every blank but the common one. `jurat.names.require_printable` is
+-- the twin.
 CREATE FUNCTION jurat_is_name(name text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT coalesce(length(name) BETWEEN 1 AND 200 AND name !~
     '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f'
@@ -37,14 +39,14 @@ CREATE FUNCTION jurat_is_name(name text) RETURNS boolean LANGUAGE sql IMMUTABLE 
     '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]', false)
 $$;
 
--- Whether the id stands for a participant who was erased.
+-- Whether the id is that of an erased participant. `jurat.names.is_erased` is the twin.
 CREATE FUNCTION jurat_is_erased(participant text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT lower(left(participant, 7)) = 'erased-'
 $$;
 
--- By what the names of persons are compared: normalised, without characters that show nothing (`jurat.names.UNSEEN`),
--- with single blanks, and without case. `jurat.names.person` is the twin, as far as the locale of the database knows
--- letters.
+-- The form in which the names of persons are compared: normalised, without characters that show nothing
+-- (`jurat.names.UNSEEN`), with single blanks, and without case. `jurat.names.person` is the twin, as far as the locale
+-- of the database knows letters.
 CREATE FUNCTION jurat_person(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT lower(normalize(btrim(regexp_replace(regexp_replace(normalize(name, NFKC),
       '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
@@ -62,7 +64,7 @@ CREATE FUNCTION jurat_uuid7() RETURNS uuid LANGUAGE sql VOLATILE AS $$
     52, 1), 53, 1), 'hex')::uuid
 $$;
 
--- The reasons that a person may decide by, as `store.requests.request_rows.DECIDING` has them.
+-- The reasons by which a person may decide. `store.requests.request_rows.DECIDING` is the twin.
 CREATE FUNCTION jurat_deciding() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
   SELECT ARRAY['person_accepted', 'activity_not_eligible', 'area_not_eligible', 'birth_date_differs', 'code_expired',
     'code_revoked', 'code_unknown', 'code_used', 'not_a_person', 'not_valid_at_date', 'outside_zone', 'person_refused',
@@ -88,8 +90,8 @@ END $$;
 -- Confirms one answer, in the caller's transaction and with the caller's own rights. It does for platforms in any
 -- language what the Python client does (jurat/submission.py).
 --
--- Whether an answer is open is for the trigger of jurat_checks to say (jurat_require_open, guards.sql), which holds
--- platforms that send a plain INSERT to the same rules.
+-- The trigger of jurat_checks decides whether an answer is open (jurat_require_open, guards.sql). So the same rules
+-- hold for platforms that send a plain INSERT.
 CREATE FUNCTION jurat_submit(
   consultation text, participant text, question text, answer bytea, answer_key text, id uuid DEFAULT NULL,
   priority text DEFAULT 'interactive', reply_key bytea DEFAULT NULL, traceparent text DEFAULT NULL
@@ -196,7 +198,7 @@ END $$;
 
 -- ------------------------------------------------------------------------------------------------ Waiting for verdicts
 
--- Switches notifications of new verdicts on or off, and says whether that changed anything. The trigger
+-- Switches notifications of new verdicts on or off, and returns whether that changed anything. The trigger
 -- jurat_verdicts_told (guards.sql) sends them on the channel jurat_results.
 CREATE FUNCTION jurat_listen(enabled boolean)
 RETURNS boolean LANGUAGE plpgsql STRICT SECURITY DEFINER SET lock_timeout = '3s' SET search_path FROM CURRENT AS $$
@@ -219,7 +221,7 @@ END $$;
 
 -- -------------------------------------------------------------------------------------------- Contesting and reviewing
 --
--- Each function checks whether the request can be carried out, and stores it. A worker does it within a second.
+-- Each function checks whether the request is possible, and stores it. A worker carries it out within a second.
 
 -- Contests a verdict. The same id again is the same request.
 CREATE FUNCTION jurat_try_contest(check_id uuid, note bytea, note_key text, document text, id uuid)
@@ -229,7 +231,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   this_id uuid := coalesce(jurat_try_contest.id, jurat_uuid7());
   asked record;
-  stands record;
+  last record;
 BEGIN
   problem := CASE
     WHEN jurat_try_contest.check_id IS NULL THEN 'check_id must be the id of a check'
@@ -255,7 +257,7 @@ BEGIN
   SELECT c.state, jurat_is_erased(c.participant) AS erased, v.outcome, v.decided_by,
          EXISTS (SELECT FROM jurat_requests q WHERE q.check_id = c.id AND q.kind = 'contest' AND q.refused IS NULL)
            AS contested
-  INTO stands
+  INTO last
   FROM jurat_checks c LEFT JOIN LATERAL (
     SELECT w.outcome, w.decided_by FROM jurat_verdicts w WHERE w.check_id = c.id ORDER BY w.revision DESC LIMIT 1
   ) v ON true WHERE c.id = jurat_try_contest.check_id;
@@ -264,11 +266,11 @@ BEGIN
     RETURN;
   END IF;
   problem := CASE
-    WHEN stands.contested THEN 'its verdict was contested before; a verdict is contested once'
-    WHEN stands.state <> 'settled' THEN format('it has no verdict to contest now: it is %s', stands.state)
-    WHEN stands.outcome = 'accepted' THEN 'it was accepted; there is nothing to contest'
-    WHEN stands.decided_by = 'reviewer' THEN 'it was decided by a person, and that is the last word'
-    WHEN stands.erased THEN 'its participant was erased'
+    WHEN last.contested THEN 'its verdict was contested before; a verdict is contested once'
+    WHEN last.state <> 'settled' THEN format('it has no verdict to contest now: it is %s', last.state)
+    WHEN last.outcome = 'accepted' THEN 'it was accepted; there is nothing to contest'
+    WHEN last.decided_by = 'reviewer' THEN 'it was decided by a person, and that is the last word'
+    WHEN last.erased THEN 'its participant was erased'
   END;
   IF problem IS NOT NULL THEN
     RETURN QUERY SELECT NULL::uuid, 'JU008', problem;
@@ -286,7 +288,7 @@ BEGIN
   RETURN QUERY SELECT this_id, NULL, NULL;
 END $$;
 
--- The same as an error.
+-- The same, with an error instead of a row.
 CREATE FUNCTION jurat_contest(
   check_id uuid, note bytea, note_key text, document text DEFAULT NULL, id uuid DEFAULT NULL
 ) RETURNS uuid LANGUAGE sql SET search_path FROM CURRENT AS $$
@@ -352,7 +354,7 @@ RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
   FROM jurat_ask_reviewer('decide', check_id, reason, by_whom, id) t
 $$;
 
--- Puts a settled check before a person again.
+-- Puts a settled check in review again.
 CREATE FUNCTION jurat_open_review(check_id uuid, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
   SELECT jurat_stored(t.request_id, t.code, t.problem, 'jurat_review_queue has those that wait for a person.')
@@ -360,7 +362,7 @@ RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 $$;
 
 
--- --------------------------------------------------------------------------------------- What is asked of participants
+-- ----------------------------------------------------------------------------------------- Requests about participants
 
 -- What the functions below share: checks the arguments, and stores the request.
 CREATE FUNCTION jurat_ask(
@@ -383,7 +385,7 @@ BEGIN
     WHEN jurat_ask.kind = 'transfer' AND jurat_ask.target = jurat_ask.participant
       THEN 'target must be another id than participant'
     WHEN NOT jurat_is_name(jurat_ask.by_whom) THEN 'by_whom must be 1 to 200 printable characters'
-    -- An erasure is asked for by the user of the database, and a participant may have that name by chance.
+    -- An erasure is in the name of the user of the database, which a participant may have by chance.
     WHEN jurat_person(jurat_ask.by_whom) IN (jurat_person(jurat_ask.participant), jurat_person(jurat_ask.target))
       AND (jurat_ask.kind <> 'erase' OR jurat_ask.by_whom <> session_user::text)
       THEN 'by_whom must name who asks, and not the participant by the id that may have to be erased'
@@ -398,7 +400,8 @@ BEGIN
                                                     left(jurat_ask.consultation, 80));
     RETURN;
   END IF;
-  -- An erasure may concern a consultation that is no longer configured. An unknown name would seem to be erased.
+  -- An erasure may concern a consultation that is no longer configured. But for a mistyped name nothing would be
+  -- erased.
   IF jurat_ask.kind = 'erase' AND jurat_ask.consultation IS NOT NULL
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation)
      AND NOT EXISTS (SELECT FROM jurat_checks c WHERE c.consultation = jurat_ask.consultation)
@@ -429,8 +432,8 @@ BEGIN
   RETURN QUERY SELECT this_id, NULL, NULL;
 END $$;
 
--- Transfers and erasures for the Python client. If the user has asked for too many, the error of the trigger
--- jurat_requests_counted becomes a row as well.
+-- Transfers and erasures for the Python client. The error of the trigger jurat_requests_counted, for a user who asked
+-- for too many, becomes a row as well.
 CREATE FUNCTION jurat_try_ask(kind text, consultation text, participant text, target text, by_whom text, id uuid)
 RETURNS TABLE (request_id uuid, code text, problem text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -475,7 +478,7 @@ RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
   FROM jurat_ask('restore', consultation, participant, NULL, NULL, by_whom, id) t
 $$;
 
--- Gives all that a participant has to another id of theirs.
+-- Moves everything of a participant to another id of theirs.
 CREATE FUNCTION jurat_transfer(consultation text, participant text, target text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
   SELECT jurat_stored(t.request_id, t.code, t.problem,
@@ -483,7 +486,7 @@ RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
   FROM jurat_ask('transfer', consultation, participant, NULL, target, by_whom, id) t
 $$;
 
--- Erases a participant, in one consultation or in all. Who asks is the user of the database.
+-- Erases a participant, in one consultation or in all. The request is in the name of the user of the database.
 CREATE FUNCTION jurat_erase(participant text, consultation text DEFAULT NULL, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
   SELECT jurat_stored(t.request_id, t.code, t.problem,
@@ -533,7 +536,7 @@ BEGIN
   RETURN QUERY SELECT this_id, NULL, NULL;
 END $$;
 
--- The same as an error.
+-- The same, with an error instead of a row.
 CREATE FUNCTION jurat_add_codes(
   code_list text, codes bytea, codes_key text, by_whom text, expires_at timestamptz DEFAULT NULL, id uuid DEFAULT NULL
 ) RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -544,10 +547,10 @@ $$;
 
 -- ------------------------------------------------------------------------------------------- Publishing a consultation
 --
--- A platform may not write jurat_consultations. What is looked at here is only whose the consultation is, and how large.
--- What it says is for the worker that puts it into the configuration.
+-- A platform may not write jurat_consultations itself. These functions check only whose the consultation is, and how
+-- large. The worker that puts it into the configuration checks what it says.
 
--- Says what jurat_publish_consultation would raise; no row where it would publish.
+-- Returns what jurat_publish_consultation would raise; no row if it would publish.
 CREATE FUNCTION jurat_check_consultation(name text, document json, published_by text)
 RETURNS TABLE (code text, place text, problem text, hint text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -598,8 +601,8 @@ BEGIN
   END IF;
 END $$;
 
--- Publishes a consultation of a platform's own, or withdraws it where the document is null, and gives its revision.
--- What the Python client does (jurat/publications.py).
+-- Publishes a consultation of a platform, or withdraws it if the document is null, and returns its revision, as the
+-- Python client does (jurat/publications.py).
 CREATE FUNCTION jurat_publish_consultation(name text, document json, published_by text)
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
@@ -624,14 +627,14 @@ BEGIN
 END $$;
 
 
--- -------------------------------------------------------------------------------------------- Laying it in, by workers
+-- ------------------------------------------------------------------------------------ Putting it in force, by workers
 --
 -- Workers put published consultations into the configuration through these functions, and so can change nothing else:
 -- the rest of a version is copied from the one before. Only workers and administrators may call them, and they are not
 -- part of the contract.
 
--- Takes the turn to write a configuration, until the end of the transaction. Without `wait` it returns false when the
--- turn is taken. Only users who may call this can lock the row of jurat_contract, because nobody may update it.
+-- Takes the turn to write a configuration, until the end of the transaction. Without `wait` it returns false if the
+-- turn is taken. Only users who may call this can lock the row of jurat_contract, because no one may update it.
 CREATE FUNCTION jurat_take_turn(wait boolean)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -643,7 +646,7 @@ BEGIN
   RETURN FOUND;
 END $$;
 
--- Writes the version of the configuration after `after`, with `parts` in place of the consultations of their names. An
+-- Writes the version of the configuration after `after`, in which `parts` replace the consultations of their names. An
 -- older version that a publication made then keeps only its changes, and no longer the whole document.
 CREATE FUNCTION jurat_lay_in(after int, parts jsonb)
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -665,7 +668,7 @@ BEGIN
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
 
-  -- Only consultations that platforms have published and wait for, as they asked for them.
+  -- Only consultations that platforms have published and wait for, as they published them.
   SELECT min(coalesce(p.name, '?')) INTO word
   FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
   LEFT JOIN jurat_consultations c ON c.name = p.name

@@ -1,14 +1,14 @@
 -- The views of the contract on PostgreSQL: what platforms poll, what reviewers work on, what a web tier draws and
--- counts. ../sqlite/views.sql has the same columns.
+-- counts. ../sqlite/views.sql has the same views with the same columns.
 
 
 -- ------------------------------------------------------------------------------------------------------------- Results
 
--- What platforms poll. A check that is pending or leased has no verdict yet, so none is looked for. The newest verdict
--- is read from the primary key of jurat_verdicts alone.
+-- What platforms poll. A pending or leased check has no verdict yet, so none is looked up. The newest verdict is read
+-- from the primary key of jurat_verdicts alone.
 --
--- next_poll_ms is when to ask again. Workers count what waits each 5 s. Half a minute after the last count they are
--- away, and polls grow rarer, to one in 5 s within two minutes.
+-- next_poll_ms is when to ask again. Workers count waiting checks every 5 s. Half a minute after the last count they
+-- are taken to be away, and polls become rarer, down to one in 5 s within two minutes.
 CREATE VIEW jurat_results AS
 SELECT c.id AS check_id, c.consultation, c.participant, c.question, c.round, c.state,
        v.outcome, v.reason, v.revision, v.decided_at,
@@ -33,8 +33,8 @@ LEFT JOIN jurat_sources s ON s.name = c.source;
 -- `words` has the last decision of each person since the review was opened. Which of them count is for
 -- store.requests.decisions to say.
 --
--- `needed` is false where an accepted question has ended this one, see jurat_access.ended. That is believed only while
--- all that it names is accepted.
+-- `needed` is false if an accepted question has ended this one, see jurat_access.ended. That counts only while all
+-- questions that it names are accepted.
 CREATE VIEW jurat_review_queue AS
 SELECT v.check_id, c.consultation, c.question, v.reason, v.evidence, v.opened_at, v.due_at,
   EXISTS (SELECT 1 FROM jurat_requests q
@@ -62,7 +62,7 @@ WHERE v.decided_at IS NULL;
 
 -- ----------------------------------------------------------------------------------------------------- Zones and codes
 
--- Of each zone the version in force: whose time came last, the highest of several.
+-- The version of each zone in force: the one whose time came last, or the highest of several.
 CREATE VIEW jurat_zone_outlines AS
 SELECT z.name, z.title, z.version, z.outline FROM jurat_zones z
 WHERE z.in_force_from <= statement_timestamp() AND NOT EXISTS (
@@ -70,7 +70,7 @@ WHERE z.in_force_from <= statement_timestamp() AND NOT EXISTS (
   WHERE l.name = z.name AND l.in_force_from <= statement_timestamp()
     AND (l.in_force_from > z.in_force_from OR (l.in_force_from = z.in_force_from AND l.version > z.version)));
 
--- How many codes each list has, and what became of them.
+-- How many codes each list has, and how many are redeemed, revoked or expired.
 CREATE VIEW jurat_code_lists AS
 SELECT list, count(*) AS codes,
        count(CASE WHEN redeemed_by IS NOT NULL THEN 1 END) AS redeemed,
