@@ -140,8 +140,8 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
     asked = {"id": str(check.id), "request": str(request.id)}
     contested = connection.execute(text(_contested(dialect_of(connection))), asked).first()
     last = _last(connection, check.id) if check.state is State.SETTLED else None
-    told = (last.outcome, last.decided_by) if last else (None, None)
-    if problem := contests.problem_of(check.state, *told, contested, is_erased(check.key[1])):
+    outcome, decided_by = (last.outcome, last.decided_by) if last else (None, None)
+    if problem := contests.problem_of(check.state, outcome, decided_by, contested, is_erased(check.key[1])):
         raise ReviewError(f"check {check.id} cannot be contested: {problem}")
     if request.document is not None and not is_printable(request.document):
         raise ReviewError("document must be 1 to 200 printable characters")
