@@ -15,16 +15,18 @@ from pydantic_core import PydanticCustomError
 from config.durations import Duration, Rate, between, duration_default
 from config.hours import ONCE_PATTERN, WEEKLY_PATTERN, Hours, parse_closing, parse_opening, parse_zone
 from config.networks import check_host
+from jurat.publications import NAME, NAMED
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+NAME_PATTERN: Final = f"^{NAME.pattern}$"
+
+DEEPEST: Final = 40
+"""Maps and lists in one another, in files and in what platforms publish."""
 
 
 def _check_name(name: str) -> str:
-    if re.fullmatch(NAME_PATTERN, name):
+    if NAME.fullmatch(name):
         return name
-    raise PydanticCustomError(
-        "name", "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
-    )
+    raise PydanticCustomError("name", NAMED)
 
 
 def _check_url(url: str) -> str:

@@ -13,12 +13,12 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from config.document import Consultation, Document, Parameter
+from config.limits import DEEPEST
 from config.problems import Complaint, InvalidConfiguration, Path, Positions, Severity
 from config.references import KnownNames, check_fit, check_names
 from config.suggestions import suggest
 from config.validation_messages import complaints_of
 from jurat.names import is_storable
-from jurat.publications import DEEPEST
 
 _SECTION: Final = "consultations"
 _MOST_SAID: Final = 5

@@ -25,11 +25,11 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from config.limits import DEEPEST
 from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, printable
 from config.regular_files import NoRegularFile, read_regular
 from config.yaml_errors import CURLY, ENTRY, NO_COMMENT, ODD_SPACE, fault_of, not_an_entry
 from jurat.names import is_storable
-from jurat.publications import DEEPEST
 
 LARGEST_FILE: Final = 256 << 10
 MOST_ALIASES: Final = 100

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from docs.markdown import Row, matrix, table
-from store.schema.grants import ABOUT, ASKS, CALLS, OUR_OWN, RIGHTS, Role, asking_for, rights_of
+from store.schema.grants import ABOUT, ASKS, CALLS, FOR_ALL, OUR_OWN, RIGHTS, Role, asking_for, rights_of
 from store.schema.migrations import upgrade_sql
 
 _FUNCTION = re.compile(
@@ -98,6 +98,8 @@ def _calls() -> Iterator[Row]:
     for name, callers in CALLS.items():
         named = ", ".join(f"`{role}`" for role in Role if role in callers)
         yield f"`{name}`", named or "nobody: a trigger or another function does"
+    for name in FOR_ALL:
+        yield f"`{name}`", "everyone: it reads no table"
 
 
 def _kinds() -> Iterator[Row]:

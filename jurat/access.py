@@ -18,7 +18,7 @@ from jurat.vocabulary import COSTS_NO_ROUND, AccessState, Outcome, QuestionState
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """At least `count` of `rules` hold. `all_of` and `any_of` are the two ends of it."""
+    """At least `count` of `rules` hold. `all_of` and `any_of` are its extremes."""
 
     count: int
     rules: tuple[Rule, ...]
@@ -28,7 +28,7 @@ Rule = str | AtLeast
 
 
 def parse_rule(value: Any) -> Rule:
-    """The rule that a JSON or YAML value stands for.
+    """The rule that a JSON or YAML value describes.
 
     Raises ValueError with a sentence that says which part is not a rule.
     """
@@ -48,7 +48,7 @@ def parse_rule(value: Any) -> Rule:
 
 
 def questions_in(rule: Rule) -> Iterator[str]:
-    """The names of the questions that `rule` speaks of, in order, repeats included."""
+    """The names of the questions in `rule`, in order, repeats included."""
     if isinstance(rule, str):
         yield rule
     else:
@@ -57,7 +57,7 @@ def questions_in(rule: Rule) -> Iterator[str]:
 
 
 def holds(rule: Rule, accepted: Collection[str]) -> bool:
-    """Whether `rule` holds when just the questions in `accepted` are accepted."""
+    """Whether `rule` holds if exactly the questions in `accepted` are accepted."""
     if isinstance(rule, str):
         return rule in accepted
     return sum(holds(part, accepted) for part in rule.rules) >= rule.count
@@ -65,9 +65,9 @@ def holds(rule: Rule, accepted: Collection[str]) -> bool:
 
 def needed(rule: Rule, accepted: Collection[str], possible: Collection[str]) -> set[str]:
     """The questions whose answers can still change whether `rule` holds: `accepted` are accepted, and those in
-    `possible` may come to be.
+    `possible` may still be.
 
-    Nothing below a part that holds counts any more, nor below one that cannot come to hold.
+    No question counts below a part that holds, nor below one that can no longer hold.
     """
     if holds(rule, accepted) or not holds(rule, {*accepted, *possible}):
         return set()
@@ -77,11 +77,11 @@ def needed(rule: Rule, accepted: Collection[str], possible: Collection[str]) -> 
 
 
 def ended(rule: Rule, accepted: Collection[str]) -> dict[str, list[str]]:
-    """The questions that accepted ones have ended: each with those in whose place it is not asked for any more.
+    """The questions that accepted ones have ended, each with those that ended it.
 
-    These are the questions that were not accepted and stand in `rule` only below parts that hold without them. While
-    what is accepted stays so, no answer to them changes anything, whatever becomes of all others: a refusal may still
-    be contested, an acceptance is what counts.
+    They were not accepted, and are in `rule` only below parts that hold without them. While the accepted questions stay
+    accepted, no answer to them changes anything, whatever becomes of all others. Only acceptances count here, because a
+    refusal may still be contested.
     """
     closed: dict[str, set[str]] = {}
     counting = _look_for_ended(rule, accepted, closed)
@@ -89,7 +89,7 @@ def ended(rule: Rule, accepted: Collection[str]) -> dict[str, list[str]]:
 
 
 def _look_for_ended(rule: Rule, accepted: Collection[str], closed: dict[str, set[str]]) -> set[str]:
-    """The questions of `rule` that still count where they stand there; the others go to `closed`."""
+    """The questions that still count at their place in `rule`; the others go to `closed`."""
     if isinstance(rule, str):
         return set() if rule in accepted else {rule}
     holding = holds(rule, accepted)
@@ -107,9 +107,9 @@ def _look_for_ended(rule: Rule, accepted: Collection[str], closed: dict[str, set
 def evaluate(rule: Rule, states: Mapping[str, QuestionState], rounds_left: Mapping[str, int]) -> AccessState:
     """The access that `states` add up to under `rule`.
 
-    Granted when the rule holds; blocked when it cannot come to hold any more; pending while a check is under way
-    (or with a reviewer) that no accepted one has ended; else incomplete: something is open to answer. `rounds_left` has
-    the answers that each question may still get.
+    It is granted if the rule holds, and blocked if it can no longer hold. It is pending while a check is under way, or
+    with a reviewer, that no accepted one has ended. Else it is incomplete: something is open to answer. `rounds_left`
+    has the number of answers that each question may still get.
     """
     accepted = {name for name, state in states.items() if state is QuestionState.ACCEPTED}
     if holds(rule, accepted):
@@ -123,7 +123,7 @@ def evaluate(rule: Rule, states: Mapping[str, QuestionState], rounds_left: Mappi
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """One confirmed answer of a participant to a question: where its check stands, and what its last verdict says.
+    """One confirmed answer of a participant to a question: the state of its check, and its last verdict.
 
     `decided_at` is when that verdict was written.
     """
@@ -135,19 +135,19 @@ class Confirmed:
 
     @property
     def costs_round(self) -> bool:
-        """Whether this answer uses up one of the question's rounds; an undecided one does until it is settled."""
+        """Whether this answer uses up one of the question's rounds. One without a verdict does until it is settled."""
         if self.state is not State.SETTLED or self.outcome is not Outcome.UNDETERMINED:
             return True
         return self.reason not in COSTS_NO_ROUND
 
     @property
     def accepted(self) -> bool:
-        """Whether it is accepted, also while a person looks at it again: a verdict stands until there is another."""
+        """Whether it is accepted, even while a person reviews it again: a verdict holds until there is another."""
         return self.outcome is Outcome.ACCEPTED
 
     @property
     def under_way(self) -> bool:
-        """Whether it is on its way, or with a person."""
+        """Whether it has no verdict yet, or is in review."""
         return self.state is not State.SETTLED
 
 
@@ -155,8 +155,8 @@ class Confirmed:
 class Terms:
     """How often a question may be answered, and for how long an accepted answer holds.
 
-    `valid_s` are seconds from its last verdict on; None: it holds for good. From `renew_s` seconds before that end on
-    it may be answered anew.
+    `valid_s` is counted in seconds from its last verdict; None: it holds for good. It may be answered again in the last
+    `renew_s` seconds before it ends.
     """
 
     rounds: int
@@ -164,7 +164,7 @@ class Terms:
     renew_s: float = 0.0
 
     def end_of(self, decided_at: datetime | None) -> datetime | None:
-        """When an answer that was accepted then ends to hold; None where it holds for good."""
+        """When an answer that was accepted then expires; None if it holds for good."""
         if self.valid_s is None or decided_at is None:
             return None
         return decided_at + timedelta(seconds=self.valid_s)
@@ -172,10 +172,10 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class QuestionStatus:
-    """Where a question stands, and how many more answers it may get.
+    """The state of a question, and how many more answers it may get.
 
-    `until` is when its accepted answer ends to hold (None: never, or there is none), and `renewable_from` from when on
-    it may be answered anew.
+    `until` is when its accepted answer expires (None: never, or there is none), and `renewable_from` is when it may be
+    answered again.
     """
 
     state: QuestionState
@@ -187,12 +187,12 @@ class QuestionStatus:
 def question_status(
     confirmed: Sequence[Confirmed], terms: Terms, now: datetime, reopened: Collection[datetime] = ()
 ) -> QuestionStatus:
-    """Where a question stands at `now`, after the answers in `confirmed` (oldest first).
+    """The status of a question at `now`, after the answers in `confirmed` (oldest first).
 
     Each of `reopened`, the times at which a person allowed one more answer, adds a round, until an answer is accepted.
-    While an accepted answer holds, the question stays accepted whatever comes after it: it may be answered anew towards
-    the end, or where a person allows it, once at a time. When it has ended, it is as if neither it nor what was
-    answered before it had been given.
+    While an accepted answer holds, the question stays accepted whatever comes after it. It may be answered again
+    towards the end, or if a person allows it, one answer at a time. Once it has expired, neither it nor the answers
+    before it count any more.
     """
     accepted = [place for place, answer in enumerate(confirmed) if answer.accepted]
     if not accepted:
@@ -214,10 +214,10 @@ def _left(confirmed: Iterable[Confirmed], allowed: int) -> int:
 
 
 def _unaccepted(confirmed: Sequence[Confirmed], allowed: int) -> QuestionStatus:
-    """Where a question stands of which no answer is accepted. One that is under way counts as given.
+    """The status of a question without an accepted answer. An answer under way counts as given.
 
-    The last answer tells. Where it is settled and no other may be given, an earlier one does that a person looks at
-    again: what comes of that may count yet.
+    The last answer decides. But if it is settled and there can be no other, an earlier answer that is in review again
+    decides, because that may still be accepted.
     """
     if not confirmed:
         return QuestionStatus(QuestionState.OPEN, allowed)
@@ -238,10 +238,10 @@ def _unaccepted(confirmed: Sequence[Confirmed], allowed: int) -> QuestionStatus:
 
 @dataclass(frozen=True, slots=True)
 class AddedUp:
-    """A row of `jurat_access`, but for whose it is.
+    """A row of `jurat_access`, without its consultation and participant.
 
-    `granted_until` is when a granted access ends if nothing else happens (None: never), `changes_at` the next moment at
-    which time alone may change the row. `ended` has the questions that accepted ones have ended, each with those.
+    `granted_until` is when a granted access ends if nothing else happens (None: never). `changes_at` is the next moment
+    at which time alone may change the row. `ended` has the questions that accepted ones have ended, each with those.
     """
 
     access: AccessState
@@ -252,20 +252,20 @@ class AddedUp:
     ended: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def add_up(rule: Rule, stands: Mapping[str, QuestionStatus], now: datetime, *, revoked: bool = False) -> AddedUp:
-    """What the standings of all questions, as they are at `now`, add up to under `rule`.
+def add_up(rule: Rule, statuses: Mapping[str, QuestionStatus], now: datetime, *, revoked: bool = False) -> AddedUp:
+    """What the statuses of all questions at `now` add up to under `rule`.
 
-    A question of the rule whose answer cannot change the access any more (another one was accepted in its place, or
-    the access is blocked whatever it is) may get none; an accepted one may be renewed. Where a person has revoked the
-    access, it is blocked and nothing may be answered; the questions stand as they do.
+    A question of the rule gets no more answers if they can no longer change the access: another one was accepted in its
+    place, or the access is blocked anyway. An accepted one may be renewed. If a person has revoked the access, it is
+    blocked and nothing may be answered; the states of the questions stay.
     """
-    states = {name: stand.state for name, stand in stands.items()}
-    ends = {name: stand.until for name, stand in stands.items() if stand.state is QuestionState.ACCEPTED}
+    states = {name: status.state for name, status in statuses.items()}
+    ends = {name: status.until for name, status in statuses.items() if status.state is QuestionState.ACCEPTED}
     moments = {end for end in ends.values() if end is not None}
     over = ended(rule, ends)
     if revoked:
         return AddedUp(AccessState.BLOCKED, states, dict.fromkeys(states, 0), None, min(moments, default=None), over)
-    left = {name: stand.left for name, stand in stands.items()}
+    left = {name: status.left for name, status in statuses.items()}
     access = evaluate(rule, states, left)
     possible = {name for name, rest in left.items() if rest > 0}
     possible |= {name for name, state in states.items() if state in (QuestionState.PENDING, QuestionState.REVIEW)}
@@ -273,13 +273,13 @@ def add_up(rule: Rule, stands: Mapping[str, QuestionStatus], now: datetime, *, r
     left = {name: 0 if name in of_no_use else rest for name, rest in left.items()}
     until = _end_of_grant(rule, ends) if access is AccessState.GRANTED else None
     moments |= {
-        stand.renewable_from for stand in stands.values() if stand.renewable_from and stand.renewable_from > now
+        status.renewable_from for status in statuses.values() if status.renewable_from and status.renewable_from > now
     }
     return AddedUp(access, states, left, until, min(moments, default=None), over)
 
 
 def _end_of_grant(rule: Rule, ends: Mapping[str, datetime | None]) -> datetime | None:
-    """When `rule` ends to hold, of which the accepted answers end at `ends`."""
+    """When `rule` stops holding, if its accepted answers expire at `ends`."""
     for moment in sorted({end for end in ends.values() if end is not None}):
         if not holds(rule, {name for name, end in ends.items() if end is None or end > moment}):
             return moment

@@ -1,6 +1,6 @@
 """The schemas of answers, and the check of an answer before it is confirmed.
 
-A schema is a closed subset of JSON Schema (https://json-schema.org), so that any web tier can build the form from it:
+A schema is in a closed subset of JSON Schema (https://json-schema.org), so that any web tier can build a form from it:
 an object of strings with `required`, `enum`, `pattern`, `minLength`, `maxLength` and `format: date`. `titles` gives
 each field its label in each language. fastjsonschema compiles it.
 """
@@ -8,7 +8,6 @@ each field its label in each language. fastjsonschema compiles it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import lru_cache
@@ -19,85 +18,16 @@ import fastjsonschema
 from jurat.errors import InvalidAnswer
 
 MAX_BYTES = 16 * 1024
-"""The largest answer, as canonical JSON in UTF-8."""
+"""Most bytes of an answer, as canonical JSON in UTF-8."""
 
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-_OBJECT_WORDS = {"type", "properties", "required", "additionalProperties", "titles"}
-_FIELD_WORDS = {"type", "enum", "pattern", "minLength", "maxLength", "format", "titles"}
-
-
-def check_schema(schema: Any) -> None:
-    """Whether `schema` is in the closed subset.
-
-    Raises ValueError with a sentence that names the place and what is allowed there.
-    """
-    if not isinstance(schema, Mapping) or schema.get("type") != "object":
-        raise ValueError("an answer's schema has `type: object`")
-    _only(schema, _OBJECT_WORDS, "the schema")
-    fields = schema.get("properties", {})
-    if not isinstance(fields, Mapping):
-        raise ValueError("`properties` is a map from field to schema")
-    for name, field in fields.items():
-        _check_field(name, field)
-    _check_titles(schema, "the schema")
-    required = schema.get("required", [])
-    if not _is_list_of_text(required):
-        raise ValueError("`required` is a list of fields")
-    for name in required:
-        if name not in fields:
-            raise ValueError(f"`required` names {name!r}, which `properties` does not have")
-    extra = schema.get("additionalProperties", False)
-    if extra is not False and extra != {"type": "string"}:
-        raise ValueError("`additionalProperties` is false or { type: string }")
-    try:
-        _compile(schema)
-    except (fastjsonschema.JsonSchemaException, re.error) as error:
-        raise ValueError(f"the schema cannot be used: {error}") from None
-
-
-def _check_field(name: Any, field: Any) -> None:
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"field {name!r}: the name of a field is text")
-    if not isinstance(field, Mapping) or field.get("type") != "string":
-        raise ValueError(f"field {name!r} has `type: string`")
-    _only(field, _FIELD_WORDS, f"field {name!r}")
-    _check_titles(field, f"field {name!r}")
-    if field.get("format", "date") != "date":
-        raise ValueError(f"field {name!r}: the one `format` is date")
-    if "enum" in field and not (field["enum"] and _is_list_of_text(field["enum"])):
-        raise ValueError(f"field {name!r}: `enum` is a list of at least one text")
-    for word in ("minLength", "maxLength"):
-        length = field.get(word, 0)
-        if not isinstance(length, int) or isinstance(length, bool) or length < 0:
-            raise ValueError(f"field {name!r}: `{word}` is a number of characters, 0 or more")
-    if "pattern" in field:
-        try:
-            re.compile(field["pattern"])
-        except (re.error, TypeError) as error:
-            raise ValueError(f"field {name!r}: `pattern` is not a regular expression: {error}") from None
-
-
-def _check_titles(described: Mapping[str, Any], place: str) -> None:
-    titles = described.get("titles", {})
-    if not isinstance(titles, Mapping) or not _is_list_of_text([*titles, *titles.values()]):
-        raise ValueError(f"{place}: `titles` is a map from language to text")
-
-
-def _is_list_of_text(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _only(found: Mapping[str, Any], allowed: set[str], place: str) -> None:
-    for word in found:
-        if word not in allowed:
-            raise ValueError(f"{place} may not have `{word}`; allowed are {', '.join(sorted(allowed))}")
 
 
 def encode(answer: Mapping[str, Any]) -> bytes:
     """The canonical JSON of `answer`: sorted keys, no spaces, UTF-8.
 
-    Raises InvalidAnswer for what no database and no source could take: NUL characters, lone surrogates, values that are
-    not JSON, more than 16 KiB.
+    Raises InvalidAnswer for an answer that no database and no source could take: one with NUL characters, lone
+    surrogates or values that are not JSON, or of more than 16 KiB.
     """
     if not isinstance(answer, Mapping):
         raise InvalidAnswer("", "is not an object of strings")
@@ -119,7 +49,7 @@ def encode(answer: Mapping[str, Any]) -> bytes:
 
 
 def _field_where(matches: Callable[[str], bool], answer: Mapping[str, Any]) -> str | None:
-    """The first field whose value matches, "" where a name does; None when nothing does."""
+    """The first field whose value matches, "" if a field's name does; None if nothing does."""
     for name, value in answer.items():
         if matches(str(name)):
             return ""
@@ -149,7 +79,7 @@ def _has_surrogate(text: str) -> bool:
 
 
 def validate(answer: Mapping[str, Any], schema: str) -> None:
-    """Whether `answer` keeps to `schema` (JSON text, as `jurat_questions.answer_schema` has it).
+    """Check that `answer` keeps to `schema` (JSON text, as in `jurat_questions.answer_schema`).
 
     Raises InvalidAnswer with the field and the rule that it breaks, never its value.
     """
@@ -163,10 +93,11 @@ def validate(answer: Mapping[str, Any], schema: str) -> None:
 
 @lru_cache(maxsize=256)
 def _compiled(schema: str) -> Callable[[Any], Any]:
-    return _compile(json.loads(schema))
+    return compile_schema(json.loads(schema))
 
 
-def _compile(schema: Any) -> Callable[[Any], Any]:
+def compile_schema(schema: Any) -> Callable[[Any], Any]:
+    """The function that checks an answer against `schema`, with titles left out and no other fields allowed."""
     compiled: Callable[[Any], Any] = fastjsonschema.compile(_without_titles(schema), formats={"date": _is_date})
     return compiled
 

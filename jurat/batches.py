@@ -1,9 +1,9 @@
 """Sends several statements together. On PostgreSQL they cost one round trip.
 
-A round trip has two processes wait for each other, and this thread for its turn behind all others of its process:
-that, and what SQLAlchemy does around each statement, takes longer than most of ours run. So they go to the driver as
-they are, and SQLAlchemy is asked only where something went wrong. They run one after the other as usual on SQLite,
-where somebody listens to statements, behind a pooler, and where PostgreSQL does not bound a transaction as a whole.
+A round trip makes two processes wait for each other, and this thread wait behind all others of its process. That, and
+what SQLAlchemy does around each statement, takes longer than most of our statements run. So they go to the driver as
+they are, and SQLAlchemy is used only if something goes wrong. Statements run one after the other on SQLite, behind a
+pooler, while someone listens to statements, and where PostgreSQL cannot limit the duration of a whole transaction.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from sqlalchemy import Connection, Engine
 from jurat.statements import percent, prepared
 
 Statement = tuple[str, Mapping[str, Any]]
-"""SQL with `:name` parameters, and these."""
+"""SQL with `:name` parameters, and their values."""
 
 Rows = Sequence[Any]
 
 
 @dataclass(slots=True)
 class First:
-    """Statements that a transaction begins with, and the rows of each once it has begun."""
+    """The statements that a transaction begins with, and the rows of each once it has begun."""
 
     statements: Sequence[Statement]
     found: list[Rows] = field(default_factory=list)
@@ -46,9 +46,9 @@ def begin(engine: Engine, *statements: Statement) -> Iterator[tuple[Connection, 
 
 
 def run(connection: Connection, *statements: Statement) -> list[Rows]:
-    """Run statements one after the other; the rows of each. Each sees what those before it did.
+    """Run statements one after the other; the rows of each. Each sees what the ones before it did.
 
-    Raises sqlalchemy's errors. What follows one that fails does not run.
+    Raises SQLAlchemy's errors. Nothing runs after a statement that fails.
     """
     if not statements:
         return []
@@ -59,10 +59,10 @@ def run(connection: Connection, *statements: Statement) -> list[Rows]:
 
 
 def commit(connection: Connection, *statements: Statement) -> None:
-    """Run statements as the last of a transaction, which nothing may follow, and where it can be commit it with them.
+    """Run the last statements of a transaction, and commit it in the same round trip if possible.
 
-    Else the commit is left to the end of the transaction's block. As there, whether it was committed is not known where
-    this raises that the database is away.
+    Otherwise the end of the transaction's block commits. As there, an error that says the database is away leaves open
+    whether the transaction was committed.
     """
     if statements and _travels(connection) and not connection.dispatch.commit:
         travel(connection, [*statements, ("COMMIT", {})])
@@ -85,12 +85,12 @@ def travel(connection: Connection, statements: Sequence[Statement]) -> list[Rows
     except psycopg.Error as error:
         _fail(connection, error)
     except BaseException as error:
-        connection.invalidate(error)  # nobody knows what is under way on it
+        connection.invalidate(error)  # its state is unknown
         raise
 
 
 def raise_error(_cursor: Any, _statement: str, _parameters: Any, context: Any) -> None:
-    """For the event `do_execute` of an engine whose statements travel: raises what `_fail` hands over."""
+    """Listens to `do_execute` of an engine whose statements travel: raises the error that `_fail` passes on."""
     if error := context.execution_options.get("jurat_error"):
         raise error
 
@@ -99,14 +99,14 @@ def _travels(connection: Connection) -> bool:
     dialect, options = connection.dialect, connection.get_execution_options()
     return (
         dialect.driver == "psycopg"
-        and connection.info.get("jurat_travels", False)  # poolers have had their troubles with pipelines
+        and connection.info.get("jurat_travels", False)  # poolers have had trouble with pipelines
         and not connection.dispatch.before_cursor_execute
-        and options.get("jurat_bounded", False)  # one whose end never arrives would keep its locks for hours
+        and options.get("jurat_bounded", False)  # else one whose end never arrives keeps its locks for hours
         and "isolation_level" not in options
     )
 
 
 def _fail(connection: Connection, error: Exception) -> NoReturn:
-    """Raise what SQLAlchemy makes of the driver's error, as if it had run the statement."""
+    """Raise the driver's error as SQLAlchemy would, had it run the statement."""
     connection.exec_driver_sql("", execution_options={"jurat_error": error})
     raise error

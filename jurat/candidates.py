@@ -1,8 +1,8 @@
 """The addresses that an ambiguous answer may mean, sealed for the platform that asked for them.
 
 libsodium's sealed boxes (https://doc.libsodium.org/public-key_cryptography/sealed_boxes) over a JSON array of answers,
-in the form that the question asks for. A worker closes them with the `reply_key` of the submit, and only the platform's
-private key opens them. They stand in the check's row for `LIFETIME` seconds by the database's clock.
+in the form that the question asks for. A worker seals them with the `reply_key` of the submit, and only the platform's
+private key opens them. They stay in the check's row for `LIFETIME` seconds by the database's clock.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from jurat.dialects import SqlDialect
 from jurat.errors import ConfigurationError
 
 LIFETIME = 900.0
-"""Seconds for which candidates can be read: as long as somebody may take over the next page."""
+"""Seconds for which candidates can be read: as long as a participant may take over the next page."""
 
 LARGEST = 64 << 10
-"""Bytes that they may have, sealed: ten addresses come to some 2 KiB. The database takes no more."""
+"""Most bytes of the sealed candidates; ten addresses take some 2 KiB. The database refuses more."""
 
 
 def seal_candidates(candidates: Sequence[Mapping[str, str]], reply_key: bytes) -> bytes:
     """The ciphertext of `candidates` for the holder of the private key of `reply_key`.
 
-    Raises ValueError for a key that no private key belongs to, such as zeros.
+    Raises ValueError for a key that belongs to no private key, such as zeros.
     """
     plain = json.dumps([dict(each) for each in candidates], ensure_ascii=False, separators=(",", ":"))
     try:
@@ -37,7 +37,7 @@ def seal_candidates(candidates: Sequence[Mapping[str, str]], reply_key: bytes) -
 
 
 def opening_key(private_key: bytes) -> PrivateKey:
-    """The private key that opens candidates, looked at before anything is read.
+    """The private key that opens candidates, checked before anything is read.
 
     Raises ConfigurationError; the message never holds the key.
     """
@@ -52,7 +52,7 @@ def opening_key(private_key: bytes) -> PrivateKey:
 def open_candidates(sealed: bytes, private_key: PrivateKey) -> list[dict[str, str]]:
     """The answers that `seal_candidates` closed.
 
-    Raises ConfigurationError where this key does not open them.
+    Raises ConfigurationError if this key does not open them.
     """
     try:
         plain = SealedBox(private_key).decrypt(sealed)
@@ -66,7 +66,7 @@ def open_candidates(sealed: bytes, private_key: PrivateKey) -> list[dict[str, st
 
 @lru_cache
 def reading_candidates(dialect: SqlDialect) -> str:
-    """SQL for the candidates of the check `:id`, null where there are none any more; no row for an unknown check."""
+    """SQL for the candidates of the check `:id`: null if there are none (any more), no row if the check is unknown."""
     return f"""
         SELECT CASE WHEN candidates_until > {dialect.now()} THEN candidates END
         FROM jurat_checks WHERE id = {dialect.uuid()}"""

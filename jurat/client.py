@@ -21,19 +21,19 @@ from jurat.vocabulary import Priority
 
 
 class Client(Reader):
-    """Everything a web platform needs. One for each process; threads may share it.
+    """Everything a web platform needs. Make one for each process; threads may share it.
 
-    Ids may be given as `uuid.UUID` or as their text. An argument that cannot be used raises an error of its own, which
-    names it: InvalidSubmission, where the method says no other.
+    Ids may be `uuid.UUID` or their text. An argument that cannot be used raises an error that names it:
+    InvalidSubmission, unless the method names another.
 
     Args:
         database_url: the shared database, `postgresql://…` or `sqlite:///…`.
-        broker_url: the workers' broker (`redis://…`), only to ring; without it, or with `none`, workers look once a
-            second.
+        broker_url: the workers' broker (`redis://…`), used only to ring; without it, or with `none`, workers look once
+            a second.
         seal_key: the public key of `bin/jurat keys generate` as base64; needed to submit.
-        deadline: seconds for which PostgreSQL may say nothing. A server that hangs then raises what one that is away
-            does, an OperationalError, and its connection is closed; on the platform's own connections this holds while
-            they are lent to the client, where they are psycopg 3's. None waits without end.
+        deadline: seconds for which PostgreSQL may stay silent. Then a server that hangs raises OperationalError, as one
+            that is away does, and its connection is closed. On the platform's own connections this holds while the
+            client uses them, if they are psycopg 3's. None waits for ever.
 
     Raises:
         ConfigurationError: an argument cannot be used, or a library that it needs is missing.
@@ -76,16 +76,16 @@ class Client(Reader):
             answer: the fields that the question's schema asks for.
             id: a UUID made by the platform (UUIDv7 is best), or its text. A second submit with the same id gives the
                 same check.
-            priority: `interactive` while somebody waits at the form, `bulk` otherwise.
+            priority: `interactive` while someone waits at the form, `bulk` otherwise.
             reply_key: a public key of the platform (32 bytes); candidates of an ambiguous address are sealed for it
                 (see `candidates`).
-            traceparent: W3C trace context, carried to the look-up.
+            traceparent: W3C trace context, passed on to the lookup.
 
         Raises:
             UnknownConsultation, UnknownQuestion: not in the applied configuration.
             InvalidAnswer: the answer breaks the question's schema; says which field and rule.
             AlreadyConfirmed: an answer was confirmed before and no round is open.
-            NotNeeded: an answer that stands in its place was accepted; a kind of AlreadyConfirmed.
+            NotNeeded: another answer was accepted in its place; a kind of AlreadyConfirmed.
             AccessRevoked: a person took this participant's access away.
             InvalidSubmission: another argument cannot be used.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
@@ -94,11 +94,11 @@ class Client(Reader):
         return self.submit_many(connection, [submission])[0]
 
     def submit_many(self, connection: Any, submissions: Iterable[Submission | Mapping[str, Any]]) -> list[Check]:
-        """Insert many confirmed answers in few statements: all of them or, where one cannot be, none.
+        """Insert many confirmed answers in a few statements: all of them, or none if one cannot be inserted.
 
-        Raises as `submit` does; nothing is written then, also where the same answer is confirmed elsewhere at the same
-        moment, and the transaction stays usable. Where each statement is a transaction of its own (autocommit), all of
-        them are written in one.
+        Raises as `submit` does; then nothing is written and the transaction stays usable, even if someone else confirms
+        one of the answers at the same moment. With autocommit, where each statement is a transaction of its own, all
+        answers are written in one transaction.
         """
         if self._seal is None:
             raise ConfigurationError("submitting needs the seal_key (the public key of `bin/jurat keys generate`)")
@@ -129,14 +129,14 @@ class Client(Reader):
         document: str | None = None,
         id: UUID | str | None = None,  # noqa: A002 - the contract's name
     ) -> UUID:
-        """Put a verdict before a person, once, in the transaction of `connection`, which stays usable.
+        """Ask for a person to review a verdict, once, in the transaction of `connection`, which stays usable.
 
-        A worker does it within a second: the check is in review then, and its verdict stands until there is a decision.
+        A worker does it within a second. The check is in review then, and its verdict holds until there is a decision.
 
         Args:
             connection: as for `submit`.
             check_id: a settled check that was not accepted and that no person has decided.
-            note: what the participant says is wrong, at most 2,000 characters. It is sealed as an answer is, and erased
+            note: what the participant says is wrong, at most 2,000 characters. It is sealed like an answer, and erased
                 when the review ends.
             document: the platform's own reference to a document that a reviewer may look at; no name and no address.
             id: a UUID made by the platform. A second call with the same id is the same contest.
@@ -164,9 +164,9 @@ class Client(Reader):
         by: str,
         id: UUID | str | None = None,  # noqa: A002 - the contract's name
     ) -> UUID:
-        """Ask for all that a participant has in a consultation to be given to another id of the same person, in the
+        """Ask for everything of a participant in a consultation to be moved to another id of the same person, in the
         transaction of `connection`, which stays usable. A worker does it within a second; `request` says what came of
-        it. Refused where there is nothing to give, or the other id has answered there itself.
+        it. It is refused if there is nothing to move, or if the other id has answers of its own there.
 
         Args:
             connection: as for `submit`.
@@ -195,10 +195,10 @@ class Client(Reader):
         """Ask for a participant to be erased from one consultation, or from all, in the transaction of `connection`,
         which stays usable. A worker does it within a second, and it cannot be undone; `request` says when it is done.
 
-        Where nothing is there of the participant, nothing is done. A number that they gave stays held.
+        If there is nothing of the participant, nothing is done. A number that they gave stays held.
 
-        As for `transfer`, with its arguments. Raises InvalidSubmission, LimitReached and SchemaMissing as that, and
-        UnknownConsultation where a consultation is given that is neither configured nor has any answer.
+        Takes the arguments of `transfer`, and raises InvalidSubmission, LimitReached and SchemaMissing as it does.
+        Raises UnknownConsultation for a consultation that is not configured and has no answers.
         """
         with self._statements(connection) as statements:
             return participant_requests.erase(statements, participant, consultation, id)
@@ -213,24 +213,24 @@ class Client(Reader):
         expires: datetime | None = None,
         id: UUID | str | None = None,  # noqa: A002 - the contract's name
     ) -> UUID:
-        """Ask for access codes to be added to a list, in the transaction of `connection`, which stays usable. For the
-        back office of administrators: on PostgreSQL the role of a platform may not.
+        """Ask for access codes to be added to a list, in the transaction of `connection`, which stays usable. It is for
+        the back office of administrators: on PostgreSQL the role of a platform may not do this.
 
-        A worker does it within a second, and refuses all where one is no code or nothing asks for the list; `request`
-        says which. Codes that the list has already stay as they are.
+        A worker does it within a second. It refuses all of them if one is no code or if nothing uses the list;
+        `request` says which. Codes that the list already has stay as they are.
 
         Args:
             connection: as for `submit`.
             code_list: the name of the list.
-            codes: at most 10,000, as `jurat.codes.generate` makes them. They are sealed as an answer is, and erased
-                once the list has what recognises them.
+            codes: at most 10,000, as `jurat.codes.generate` makes them. They are sealed like an answer, and erased once
+                the list has their hashes.
             by: who adds them, for the audit.
-            expires: until when they can be redeemed; a time with its offset, None for ever.
+            expires: until when they can be redeemed, as a time with its offset; None for ever.
             id: a UUID made by the platform. A second call with the same id is the same request.
 
         Returns the id of the request.
 
-        Raises InvalidSubmission where an argument cannot be used, and SchemaMissing as `contest` does.
+        Raises InvalidSubmission if an argument cannot be used, and SchemaMissing as `contest` does.
         """
         if self._seal is None:
             raise ConfigurationError("adding codes needs the seal_key (the public key of `bin/jurat keys generate`)")
@@ -243,7 +243,7 @@ class Client(Reader):
         """Publish a consultation in the transaction of `connection`, which stays usable; its revision.
 
         A worker puts it into the configuration within seconds of the commit, or says why not: see `publication`. Until
-        then, and where it is refused, the revision before stays in force.
+        then, and if it is refused, the revision before stays in force.
 
         Args:
             connection: as `submit` takes it.
@@ -253,14 +253,14 @@ class Client(Reader):
             by: who asks, as the audit names them.
 
         Raises:
-            InvalidConsultation: says which part is wrong, and what there is to choose from.
+            InvalidConsultation: the name, the person or the size cannot be used, or the name is the administrators'.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
         with self._statements(connection) as statements:
             return publish(statements, name, document, by)
 
     def close(self) -> None:
-        """Send bells that are still waiting and give back connections."""
+        """Send the bells that are still waiting, and close the connections."""
         if self._bell:
             self._bell.close()
         if self._engine:
@@ -268,7 +268,7 @@ class Client(Reader):
 
     @contextmanager
     def _statements(self, connection: Any) -> Iterator[Statements]:
-        """The way to run statements on a platform's connection, once the tables were seen to be there."""
+        """What runs statements on a platform's connection, after a first look whether the tables are there."""
         statements = statements_on(connection)
         with silence_limited(connection, self._deadline):
             if not self._tables_seen:

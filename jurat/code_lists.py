@@ -1,6 +1,6 @@
-"""Requests that add codes to a list. They are sealed until a worker opens them.
+"""Requests that add codes to a list. The codes are sealed until a worker opens them.
 
-Who asks needs no key that codes are hashed with, and the database never sees a code in clear.
+So whoever asks needs none of the keys that hash codes, and the database never sees a code in clear text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jurat.statements import Statements
 MOST_CODES = 10_000
 LONGEST_CODE = 100
 LARGEST = 4 << 20
-"""Bytes of all codes as they are sealed, which the database takes as well."""
+"""Most bytes of all codes of a request, sealed. The database has the same limit."""
 
 _OF_OTHER = "the id {} belongs to another request"
 
@@ -64,11 +64,11 @@ def add_codes(
 def _require_names(code_list: object, by: object) -> None:
     if not isinstance(code_list, str) or not NAME.fullmatch(code_list):
         raise InvalidSubmission(f"code_list: {NAMED}")
-    require_printable("by", "" if isinstance(by, str) and not by.strip() else by)  # of blanks alone is nobody
+    require_printable("by", "" if isinstance(by, str) and not by.strip() else by)  # blanks alone are no name
 
 
 def _written(codes: object) -> bytes:
-    """The codes as they are sealed. An error shows none of them."""
+    """The codes as they are to be sealed. An error shows none of them."""
     given = list(codes) if isinstance(codes, Iterable) and not isinstance(codes, str) else []
     wrong = InvalidSubmission(
         f"codes must be 1 to {MOST_CODES:,} texts of 1 to {LONGEST_CODE} characters; ask several times for more"

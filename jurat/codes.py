@@ -1,9 +1,9 @@
-"""Makes access codes, and cleans codes as people type and offices print them.
+"""Makes access codes, and reads codes as people type them and offices print them.
 
     from jurat.codes import clean, generate
 
 A code of ours has twelve characters of an alphabet without look-alikes, the last of which checks the others (ISO 7064,
-MOD 33,32), so that a typing error costs nothing: it is `code_malformed` before anything is looked up.
+MOD 33,32). So a typing error costs nothing: it is `code_malformed` before anything is looked up.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def generate(random: Callable[[int], int] = secrets.randbelow) -> str:
 
 
 def clean(typed: str, *, checked: bool = True) -> str | None:
-    """The code that was meant by what was typed, None when it can be none.
+    """The code that someone meant who typed this; None if it cannot be a code.
 
-    Spaces, hyphens and case do not count. With `checked`, look-alikes are read as what they look like, and the check
-    character must agree; without, it is somebody else's code of 4 to 64 letters and digits.
+    Spaces, hyphens and case do not count. With `checked`, look-alikes are read as the characters they look like, and
+    the check character must agree. Without it, the code is another issuer's, of 4 to 64 letters and digits.
     """
     given: object = typed
     if not isinstance(given, str):  # such as the None of a form that was sent without the field

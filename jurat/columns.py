@@ -46,7 +46,10 @@ def moment(value: Any) -> datetime | None:
 
 
 def instant(value: Any) -> datetime:
-    """The same of a time that is there."""
+    """The same for a time that is never null.
+
+    Raises ValueError for null.
+    """
     found = moment(value)
     if found is None:
         raise ValueError("a time is missing")
@@ -74,4 +77,4 @@ class CheckId(TypeDecorator[UUID]):
 Document = JSON().with_variant(JSONB(), "postgresql")
 
 Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
-"""Text that is compared byte by byte: it is only looked for, and sorts the same on every machine."""
+"""Text that is compared byte by byte: it is only searched for, and sorts the same on every machine."""

@@ -1,4 +1,4 @@
-"""Contests of a verdict: requests that a worker puts before a reviewer, with a note that only a worker's key opens."""
+"""Contests of verdicts: requests for a review, with a note that only a worker's key opens."""
 
 from __future__ import annotations
 
@@ -6,21 +6,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from uuid import UUID
 
-from jurat import names
 from jurat.dialects import SqlDialect
 from jurat.errors import InvalidSubmission, NotContestable, UnknownCheck
 from jurat.ids import own_id, parse_id
-from jurat.names import require_printable, require_text
+from jurat.names import ERASED, require_printable, require_text
 from jurat.seal import Seal
 from jurat.statements import Statements
 from jurat.vocabulary import Outcome, State
 
 LONGEST_NOTE = 2000
-
-BEFORE = "its verdict was contested before; a verdict is contested once"
-ACCEPTED = "it was accepted; there is nothing to contest"
-BY_PERSON = "it was decided by a person, and that is the last word"
-ERASED = "its participant was erased"
 
 
 def contest(
@@ -54,31 +48,34 @@ def contest(
 
 
 def _contest_by_insert(statements: Statements, check_id: UUID, row: Mapping[str, object]) -> UUID:
-    """What `jurat_try_contest` does, where there are no functions."""
+    """Does what `jurat_try_contest` does, on an engine without functions."""
     own = UUID(str(row["id"]))
     for kind, of in statements.run(_SAME, {"id": row["id"]}):
         if (kind, of) != ("contest", row["check_id"]):
             raise _refusal(check_id, "JU004", f"the id {own} belongs to another request")
         return own
-    stands = statements.run(_STANDS, {"check_id": row["check_id"]})
-    if not stands:
+    found = statements.run(_VERDICT, {"check_id": row["check_id"]})
+    if not found:
         raise _refusal(check_id, "JU007", "")
-    if problem := _problem(*stands[0]):
+    if problem := problem_of(*found[0]):
         raise _refusal(check_id, "JU008", problem)
     statements.change(insert_contest(statements.dialect), row)
     return own
 
 
-def _problem(state: str, outcome: str | None, decided_by: str | None, contested: object, erased: object) -> str | None:
+def problem_of(
+    state: str, outcome: str | None, decided_by: str | None, contested: object, erased: object
+) -> str | None:
+    """Why the verdict of a check cannot be contested; None where it can. `jurat_try_contest` is the twin."""
     if contested:
-        return BEFORE
+        return "its verdict was contested before; a verdict is contested once"
     if state != State.SETTLED:
         return f"it has no verdict to contest now: it is {state}"
     if outcome == Outcome.ACCEPTED:
-        return ACCEPTED
+        return "it was accepted; there is nothing to contest"
     if decided_by == "reviewer":
-        return BY_PERSON
-    return ERASED if erased else None
+        return "it was decided by a person, and that is the last word"
+    return "its participant was erased" if erased else None
 
 
 def _refusal(check_id: UUID, code: str, problem: str) -> InvalidSubmission | NotContestable | UnknownCheck:
@@ -112,10 +109,10 @@ _CONTEST = """
 
 _SAME = "SELECT kind, check_id FROM jurat_requests WHERE id = :id"
 
-_STANDS = f"""
+_VERDICT = f"""
     SELECT c.state, v.outcome, v.decided_by,
       EXISTS (SELECT 1 FROM jurat_requests q WHERE q.check_id = c.id AND q.kind = 'contest' AND q.refused IS NULL),
-      c.participant LIKE '{names.ERASED}%'
+      c.participant LIKE '{ERASED}%'
     FROM jurat_checks c LEFT JOIN jurat_verdicts v ON v.check_id = c.id
       AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
     WHERE c.id = :check_id"""
@@ -123,7 +120,7 @@ _STANDS = f"""
 
 @lru_cache
 def insert_contest(dialect: SqlDialect) -> str:
-    """The documented INSERT of a contest. A worker refuses one that cannot be done, and says why in `refused`."""
+    """The documented INSERT of a contest. A worker refuses one that is not possible, and says why in `refused`."""
     return (
         "INSERT INTO jurat_requests (id, kind, check_id, note, note_key, document, by_whom, asked_at)\n"
         f"VALUES (:id, 'contest', :check_id, :note, :note_key, :document, 'participant', {dialect.now()})\n"

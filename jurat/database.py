@@ -1,8 +1,8 @@
 """How jurat opens the shared database: settings that both the client and the workers need.
 
-PostgreSQL through psycopg 3 without start-up options, and with server-side prepared statements only where no pooler
-stands between: PgBouncer in transaction mode may. SQLite in WAL mode with full durability; every transaction of ours
-starts with BEGIN IMMEDIATE, because a reader that becomes a writer fails at once instead of waiting.
+PostgreSQL is opened through psycopg 3, without start-up options, so PgBouncer in transaction mode may be in between.
+Server-side prepared statements are used only without a pooler. SQLite is in WAL mode with full durability. Each of our
+transactions there starts with BEGIN IMMEDIATE, because a reader that becomes a writer fails at once and does not wait.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jurat.silence import is_silence, limit_silence
 
 _BUSY = 5.0
 _BUSY_REST = 0.001
-"""Seconds that a transaction waits for another writer of a SQLite file, and between two tries."""
+"""Seconds that a transaction waits for another writer of a SQLite file, and seconds between two tries."""
 
 _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "prepare_threshold": None,  # until `_begin_postgresql` says otherwise
@@ -49,34 +49,34 @@ _BOUNDS = {"idle_in_transaction_session_timeout": 5_000, "lock_timeout": 3_000, 
 
 _BOUND_OF_ALL = {"transaction_timeout": 12_000}
 _HAS_BOUND_OF_ALL = 170_000
-"""PostgreSQL bounds a transaction as a whole from 17 on: also one whose statements arrived and whose end, sent with
-them, did not. That stands in the middle of a message, where no other bound holds, and keeps its locks for hours."""
+"""From version 17 on PostgreSQL limits a transaction as a whole. That ends one whose last message arrived only in part:
+no other limit holds in the middle of a message, and it would keep its locks for hours."""
 
 _PREPARED_AFTER = 1
-"""A statement is prepared once it has run so often on a connection."""
+"""How often a statement runs on a connection before it is prepared."""
 
 _PLANS_KEPT = {"plan_cache_mode": "force_generic_plan"}
 
 _PLANS_LAST = 3.0
-"""Seconds that PostgreSQL keeps the plan of a prepared statement. Made for an empty table, it would read all of a full
-one; PostgreSQL itself makes it anew only after its next ANALYZE, which may be a minute away."""
+"""Seconds for which PostgreSQL keeps the plan of a prepared statement. A plan made for an empty table would read all of
+a full one, and PostgreSQL itself makes a new plan only after its next ANALYZE, which may be a minute away."""
 
 _NOT_PREPARED = frozenset({"26000", "42P05", "0A000"})
-"""What PostgreSQL says where a prepared statement is not there, is there already, or no longer fits its tables:
+"""SQLSTATEs for a prepared statement that does not exist, exists already, or no longer fits its tables:
 invalid_sql_statement_name, duplicate_prepared_statement, feature_not_supported."""
 
 _READ_ONLY = "25006"
-"""What PostgreSQL says to a write where it takes none: read_only_sql_transaction."""
+"""SQLSTATE of a write to a server that takes none: read_only_sql_transaction."""
 
 _SEVERAL_HOSTS = re.compile(r"(?P<before>postgres[a-z0-9+]*://(?:[^:/@]*(?::[^@]*)?@)?+)(?P<hosts>[^/?@]*,[^/?@]*)")
 _HOST = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::(?P<port>\d*))?")
 
 ESCAPES = "in a password write @ as %40, / as %2F, : as %3A and % as %25"
-"""What to say of a URL that cannot be read."""
+"""Advice for a URL that cannot be read."""
 
 
 def parse_url(text: str) -> URL:
-    """The database's URL with the driver that jurat uses. It may name several hosts (`h1:5432,h2`) as libpq takes them.
+    """The database's URL with the driver that jurat uses. It may name several hosts (`h1:5432,h2`), as for libpq.
 
     Raises ConfigurationError; the message never holds the URL, which may hold a password.
     """
@@ -89,7 +89,7 @@ def parse_url(text: str) -> URL:
     match url.get_backend_name():
         case "postgresql" | "postgres":
             if text.partition("?")[0].count("@") > (url.username is not None):
-                # A part of the password would be taken for a host, asked of the name server, and told in errors.
+                # A part of the password would be taken for a host, sent to the name server, and shown in errors.
                 raise ConfigurationError(f"the database URL has an @ too many; {ESCAPES}")
             return url.set(drivername="postgresql+psycopg")
         case "sqlite":
@@ -100,7 +100,7 @@ def parse_url(text: str) -> URL:
 
 
 def _with_several_hosts(text: str) -> URL | None:
-    """SQLAlchemy's form of a URL with several hosts, None where there is one. Raises ValueError."""
+    """SQLAlchemy's form of a URL with several hosts; None if there is only one. Raises ValueError."""
     # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS
     found = _SEVERAL_HOSTS.match(text)
     if found is None:
@@ -114,17 +114,17 @@ def _with_several_hosts(text: str) -> URL | None:
 
 
 def open_engine(text: str, *, pool_size: int = 5, deadline: float | None = None) -> Engine:
-    """An engine on the shared database. Connects lazily; commits nothing by itself. A process that is forked off later
-    opens connections of its own.
+    """An engine on the shared database. It connects lazily, and commits nothing by itself. A process that is forked off
+    later opens connections of its own.
 
-    With a `deadline`, no answer of PostgreSQL and no free connection is waited for longer than so many seconds: what
-    waits raises OperationalError then, or the pool's TimeoutError. `is_away` knows both. The connection is closed, for
-    nobody knows what is under way on it, and so are all others of the pool before they are used again.
+    With a `deadline`, nothing waits longer than so many seconds for an answer of PostgreSQL or a free connection. After
+    that it raises OperationalError, or the pool's TimeoutError; `is_away` recognises both. The connection is closed,
+    because its state is unknown, and so are all others of the pool before they are used again.
 
-    For `begin()`, which replaces a connection that was cut while it was idle. Where a statement begins the transaction
-    by itself, it is too late for that.
+    Use it with `begin()`, which replaces a connection that was cut while it was idle. A statement that begins a
+    transaction by itself comes too late for that.
 
-    Raises ConfigurationError when the URL cannot be read or PostgreSQL's driver is not installed.
+    Raises ConfigurationError if the URL cannot be read or PostgreSQL's driver is not installed.
     """
     engine = _open(parse_url(text), pool_size, deadline)
     reconnect_in_children(engine)
@@ -163,48 +163,48 @@ def _open(url: URL, pool_size: int, deadline: float | None) -> Engine:
 
 
 def bounded(engine: Engine) -> Engine:
-    """The same engine and connections, for the short transactions of workers: PostgreSQL ends each that stands still.
+    """The same engine and connections, for the short transactions of workers: PostgreSQL ends one that is idle or slow.
 
-    A worker whose connection was cut, or that was stopped, would else keep its row locks for hours, and those checks
-    would wait as long. Set for each transaction, because behind PgBouncer a session is not ours.
+    Otherwise a worker that was stopped, or whose connection was cut, would keep its row locks for hours, and those
+    checks would wait as long. The limits are set for each transaction, because behind PgBouncer no session is ours.
     """
     return engine.execution_options(jurat_bounded=True)
 
 
 def preparing(engine: Engine) -> Engine:
-    """The same engine and connections, for a few statements that run all the time: PostgreSQL plans each once in a few
-    seconds, whatever its parameters, where the connection is its own. Planning takes far longer than running them.
+    """The same engine and connections, for a few statements that run all the time. Without a pooler, PostgreSQL plans
+    each only once in a few seconds, whatever its parameters. Planning takes far longer than running them.
 
-    A limit is to be written into such a statement: PostgreSQL takes one that is a parameter for a tenth of a table.
+    Write a LIMIT into such a statement: PostgreSQL assumes that one in a parameter is a tenth of the table.
     """
     return engine.execution_options(jurat_prepares=True)
 
 
 def reader(engine: Engine) -> Engine:
-    """The same engine and connections, for transactions that only read: on SQLite these wait for no writer."""
+    """The same engine and connections, for transactions that only read: on SQLite they do not wait for writers."""
     return engine.execution_options(jurat_reads_only=True)
 
 
 def is_away(error: Exception) -> bool:
-    """Whether the database is down, hung, full or read-only, or ended our connection: what SQLAlchemy raises then."""
+    """Whether an error means that the database is down, hangs, is full or read-only, or ended our connection."""
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
         return True
     return isinstance(error, DBAPIError) and (error.connection_invalidated or is_read_only(error))
 
 
 def is_read_only(error: Exception) -> bool:
-    """Whether the database takes no writes: a standby, a primary of before, or one that was told so."""
+    """Whether the database takes no writes: it is a standby, a former primary, or was set to read-only."""
     return state_of(error) == _READ_ONLY
 
 
 def state_of(error: Exception) -> str:
-    """The SQLSTATE of what the database said; "" where it has none, as on SQLite."""
+    """The SQLSTATE of a database's error; "" if it has none, as on SQLite."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
 def is_unfit(error: Exception) -> bool:
-    """Whether the database lacks what a statement names, or this user may not use it: its schema is missing or older
-    than this code, or the user is another one than was meant. Or the URL has an option that the driver does not know.
+    """Whether the database lacks what a statement names, or this user may not use it: the schema is missing or older
+    than this code, or it is the wrong user. Or the URL has an option that the driver does not know.
     """
     # insufficient_privilege, undefined_column, undefined_function, undefined_table, invalid_schema_name
     if state_of(error) in ("42501", "42703", "42883", "42P01", "3F000"):
@@ -213,8 +213,8 @@ def is_unfit(error: Exception) -> bool:
 
 
 def is_too_much(error: DBAPIError) -> bool:
-    """Whether a statement failed because of what was given to it: a value that the database cannot hold, more of them
-    than it takes, or so many that it ran out of memory or time.
+    """Whether a statement failed because of its values: one that the database cannot hold, more than it takes, or so
+    many that it ran out of memory or time.
     """
     # https://www.postgresql.org/docs/current/errcodes-appendix.html: data_exception, program_limit_exceeded,
     # internal_error (of a size), and the states of time and memory. SQLite says DataError, and Python that it is long.
@@ -227,7 +227,7 @@ def is_out_of_time(error: DBAPIError) -> bool:
 
 
 NO_FILE = "there is no database"
-"""How a SQLite file that is not there is told."""
+"""How the error of a missing SQLite file begins."""
 
 
 def is_missing_table(error: DBAPIError) -> bool:
@@ -239,7 +239,7 @@ def is_missing_table(error: DBAPIError) -> bool:
 def _refuse_encodings(connection: Any, _record: Any) -> None:
     encoding = connection.info.parameter_status("server_encoding") or "UTF8"  # a pooler may not say
     if encoding != "UTF8":
-        # Another holds some texts alone, and SQL_ASCII bytes of any kind. The driver's own error, to be told as one.
+        # Other encodings hold only some texts, and SQL_ASCII holds any bytes. Raised as an error of the driver's own.
         raise connection.OperationalError(
             f"the database has the encoding {encoding}, which cannot hold every text; make one with "
             "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
@@ -247,8 +247,8 @@ def _refuse_encodings(connection: Any, _record: Any) -> None:
 
 
 def _look_who_answers(connection: Any, record: Any) -> None:
-    # A pooler has a session of its own with us, under a number of its own, and ours with PostgreSQL may be another's
-    # next time: what is prepared in it would be lost, or somebody else's.
+    # A pooler gives us a session of its own, with a process id of its own, and may use another session of PostgreSQL
+    # each time. What was prepared in one would be lost, or be someone else's.
     (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
     record.info["jurat_direct"] = pid == connection.info.backend_pid
     record.info["jurat_bounds"] = _BOUNDS
@@ -258,9 +258,9 @@ def _look_who_answers(connection: Any, record: Any) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    """Begin, which also shows whether the connection is alive: one that was cut while it was idle is replaced."""
+    """Begin a transaction. This also shows whether the connection is alive: one that was cut while idle is replaced."""
     if "isolation_level" in connection.get_execution_options():
-        return  # the driver begins as it was told to
+        return  # the driver begins by itself
     try:
         _send_begin(connection)
     except DBAPIError as error:
@@ -270,7 +270,7 @@ def _begin_postgresql(connection: Connection) -> None:
 
 
 def _send_begin(connection: Connection) -> None:
-    """BEGIN, with what holds for this transaction alone and what it begins with: all in one round trip."""
+    """Send BEGIN, the settings of this transaction and its first statements, all in one round trip."""
     options, info = connection.get_execution_options(), connection.info
     raw: Any = connection.connection.dbapi_connection
     settings: dict[str, Any] = {**info["jurat_bounds"]} if options.get("jurat_bounded") else {}
@@ -288,7 +288,7 @@ def _send_begin(connection: Connection) -> None:
         begin: list[Statement] = [(sql, {}) for sql in before]
         first.found = travel(connection, [*begin, *first.statements])[len(begin) :]
     else:
-        if plan_anew:  # apart, for it takes a snapshot, and no transaction that has one may choose its isolation
+        if plan_anew:  # apart: it takes a snapshot, and a transaction that has one can no longer choose its isolation
             connection.exec_driver_sql("DISCARD PLANS")
         local = (f"SET LOCAL {name} = {value}" for name, value in settings.items())
         connection.exec_driver_sql(";".join(("BEGIN", *local)))
@@ -296,14 +296,14 @@ def _send_begin(connection: Connection) -> None:
 
 @lru_cache
 def _set(settings: tuple[tuple[str, Any], ...]) -> tuple[str, ...]:
-    """SQL that sets all of them for a transaction, where only one statement is sent at a time."""
+    """One statement that sets all of them for a transaction; none if there are none."""
     each = (f"set_config('{name}', '{value}', true)" for name, value in settings)
     return (f"SELECT {', '.join(each)}",) if settings else ()
 
 
 def _drop_useless(context: ExceptionContext) -> None:
-    # The connections go, with all that was prepared on them, and whoever used one tries again: another one of several
-    # hosts may be the primary by now.
+    # The connections are dropped, with everything prepared on them, and their users try again: of several hosts another
+    # may be the primary by now.
     state = getattr(context.original_exception, "sqlstate", None)
     raw: Any = context.connection and context.connection.connection.dbapi_connection
     unprepared = state in _NOT_PREPARED and raw is not None and raw.prepare_threshold is not None
@@ -312,18 +312,19 @@ def _drop_useless(context: ExceptionContext) -> None:
 
 
 def make_private(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
-    """Have a SQLite file that is new be its owner's alone. Listens to `do_connect`."""
-    # SQLite gives what it writes beside a database, -wal and -shm, the database's own mode; and a new one that of the
-    # umask. It holds who takes part in what: only its owner may read it, until the operator says otherwise.
+    """Make a new SQLite file readable by its owner alone. Listens to `do_connect`."""
+    # SQLite makes a new database with the umask, and gives the files next to it, -wal and -shm, the database's mode. It
+    # holds who takes part in what: only its owner may read it, unless the operator changes that.
     name = str(arguments[0]) if arguments else str(options.get("database", ""))
     if name and name != ":memory:" and not options.get("uri"):
-        with suppress(OSError):  # it is there, or cannot be made, which SQLite itself says next
+        with suppress(OSError):  # it exists, or cannot be made, which SQLite itself reports next
             os.close(os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def make_no_file(engine: Engine, why: Callable[[Path], str]) -> None:
-    """Have a SQLite engine make no file: where there is none, connecting raises OperationalError with what `why` says,
-    which begins with NO_FILE. For all but `db upgrade`, for an empty file would hide that there is no database.
+    """Keep a SQLite engine from making a file: if there is none, connecting raises OperationalError with the text that
+    `why` gives, which begins with NO_FILE. For everything but `db upgrade`: an empty file would hide that there is no
+    database.
     """
     if not dialect_of(engine).in_a_file:
         return
@@ -342,7 +343,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver starts no transactions of its own; _begin does
     for pragma in (f"busy_timeout={_BUSY * 1000:.0f}", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
-    # Of several that open a new file at once, SQLite lets one switch to WAL and has the others fail without waiting.
+    # If several open a new file at once, SQLite lets one switch to WAL, and the others fail without waiting.
     end = time.monotonic() + _BUSY
     while True:
         try:
@@ -359,7 +360,7 @@ def _begin(connection: Connection) -> None:
     if connection.get_execution_options().get("jurat_reads_only"):
         connection.exec_driver_sql("BEGIN")
         return
-    # SQLite's own waiting sleeps up to 0.1 s at a time; threads of one process that write in turn would crawl.
+    # SQLite itself waits up to 0.1 s at a time, which slows down threads of one process that write in turn.
     raw: Any = connection.connection.dbapi_connection
     end = time.monotonic() + _BUSY
     raw.execute("PRAGMA busy_timeout=0").close()

@@ -26,10 +26,10 @@ class SqlDialect(ABC):
     """As it names itself."""
 
     in_a_file: bool
-    """The database is a file on this machine, without a server: a statement costs next to nothing."""
+    """The database is a file on this machine, without a server: a statement costs almost nothing."""
 
     has_functions: bool
-    """The schema has functions such as `jurat_try_ask`. Without them, Python does the same in several statements."""
+    """The schema has functions such as `jurat_try_ask`. Otherwise Python does the same in several statements."""
 
     decodes_hex: bool
     """A rowset can carry bytes, as hexadecimal text."""
@@ -66,16 +66,16 @@ class SqlDialect(ABC):
 
     @abstractmethod
     def join_each(self, table: str, where: str, columns: str, *, left: bool = False) -> str:
-        """SQL that joins to each row before it those of `table` ("jurat_checks c") for which `where` is true.
+        """SQL that joins to each row so far the rows of `table` ("jurat_checks c") for which `where` is true.
 
-        PostgreSQL looks them up for one row after the other, and reads only `columns`: a platform may not read all.
-        Left to itself it takes a rowset to be a hundred rows, for which it would rather read a table of some thousand
-        from end to end. SQLite goes row by row anyway.
+        PostgreSQL looks them up row by row, and reads only `columns`: a platform may not read all. By itself it assumes
+        that a rowset has a hundred rows, and for those it would scan a table of some thousand. SQLite goes row by row
+        anyway.
         """
 
     @abstractmethod
     def has_table(self, name: str) -> str:
-        """A query that gives 1 where the table is there, else 0, and does not fail."""
+        """A query that gives 1 if the table exists, else 0, and does not fail."""
 
 
 class PostgreSql(SqlDialect):

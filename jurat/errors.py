@@ -35,9 +35,9 @@ class UnknownQuestion(JuratError):
 class InvalidAnswer(JuratError):
     """The answer breaks the schema of its question, or cannot be stored. Nothing was confirmed.
 
-    `field` is the answer's field, or "" for the answer as a whole. `rule` is the word of the schema that the field
-    breaks, for a platform that says it in its own words: required, enum, minLength, maxLength, pattern, format; "" for
-    whatever else is wrong.
+    `field` is the answer's field, or "" for the answer as a whole. `rule` is the keyword of the schema that the field
+    breaks, so that a platform can explain it in its own words: required, enum, minLength, maxLength, pattern, format;
+    "" for anything else.
     """
 
     def __init__(self, field: str, problem: str, rule: str = "") -> None:
@@ -56,10 +56,10 @@ class LimitReached(JuratError):
 
 
 class InvalidConsultation(JuratError):
-    """A consultation cannot be published as it is. Nothing was written.
+    """A consultation cannot be published under this name, by this person or at this size. Nothing was written.
 
-    `place` is the part that is wrong, such as `consultations.spring.questions.residence.criterion`, `problem` what is
-    wrong with it, `hint` what there is to choose from, or what to do.
+    `place` is the part that is wrong, such as `consultations.spring`, `problem` is what is wrong with it, and `hint` is
+    what to do. A worker checks what the consultation says: see `Client.publication`.
     """
 
     def __init__(self, place: str, problem: str, hint: str = "") -> None:
@@ -84,11 +84,11 @@ class AlreadyConfirmed(JuratError):
 
 
 class NotNeeded(AlreadyConfirmed):
-    """The question takes no more answers of this participant: others that stand in its place were accepted. Nothing was
+    """The question takes no more answers from this participant: others were accepted in its place. Nothing was
     confirmed.
 
-    `accepted` are these questions; `check_id` is the check of the participant's last answer to this one, or else of the
-    newest accepted to one of those.
+    `accepted` are those other questions. `check_id` is the check of the participant's last answer to this question, or
+    else the newest accepted check of those.
     """
 
     def __init__(self, consultation: str, question: str, check_id: UUID, accepted: Iterable[str]) -> None:
@@ -97,7 +97,7 @@ class NotNeeded(AlreadyConfirmed):
         JuratError.__init__(
             self,
             f"{consultation}/{question} takes no more answers: {', '.join(self.accepted)} was accepted in its place "
-            f"(check {check_id}); show what stands instead",
+            f"(check {check_id}); show that result instead",
         )
 
 
@@ -119,7 +119,7 @@ class UnknownCheck(JuratError):
 
 
 class UnknownRequest(JuratError):
-    """No request has this id. One of somebody of whom nothing is there any more is kept for 30 days."""
+    """No request has this id. A request about someone of whom nothing is left is kept for 30 days."""
 
     def __init__(self, request_id: object) -> None:
         super().__init__(_nothing_under("request", request_id, "asked for it"))
@@ -141,7 +141,7 @@ class SchemaMissing(JuratError):
 
 
 class WaitTimeout(JuratError, TimeoutError):
-    """The check was still on its way when `wait` gave up. It goes on; ask again later."""
+    """The check had no verdict yet when `wait` gave up. It goes on; ask again later."""
 
     def __init__(self, check_id: UUID, timeout: float) -> None:
         super().__init__(f"check {check_id} has no verdict after {timeout:g} s; it goes on, ask again later")
@@ -150,13 +150,13 @@ class WaitTimeout(JuratError, TimeoutError):
 def _nothing_under(kind: str, given: object, done: str) -> str:
     if isinstance(given, UUID):
         return f"there is no {kind} {given}; was the transaction that {done} committed?"
-    # What was given may be anything, also somebody's name.
+    # The id may be anything, even someone's name.
     what = "it is no UUID" if isinstance(given, str) else f"it is no UUID, but {_kind_of(given)}"
     return f"there is no {kind} under this id: {what}; keep the id that the client gave"
 
 
 def text_expected(name: str, given: object) -> str:
-    """What to say where the argument `name` is no text. It does not hold the value."""
+    """The message for an argument `name` that is not text. It does not hold the value."""
     return f"{name} must be text, not {_kind_of(given)}"
 
 

@@ -1,7 +1,7 @@
 """Restarts what must not be shared with a forked process, for web servers that load the platform first (preload).
 
-A child has the parent's connections and locks, but none of its other threads: on one connection, two processes would
-read each other's answers; a lock that such a thread held stays held. Files of SQLite are let go of before.
+A child has the parent's connections and locks, but none of its other threads. Two processes on one connection would
+read each other's answers, and a lock that another thread held stays locked. SQLite files are closed before the fork.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from jurat.dialects import dialect_of
 
 
 class StartsOver(Protocol):
-    """Something that a child process cannot go on using as it is."""
+    """Something that a child process cannot keep using as it is."""
 
     def start_over(self) -> None:
-        """Be as new. Runs in the child, which has no other thread yet."""
+        """Start again from nothing. Runs in the child, which has no other thread yet."""
         ...
 
 
 _things = WeakSet[StartsOver]()
 _engines = WeakSet[Engine]()
 _left_behind: list[Any] = []
-"""Pools of the parent. Nothing may end their connections, not even by forgetting them: they are in use over there."""
+"""Pools of the parent. Nothing may close their connections, not even the garbage collector: the parent uses them."""
 
 
 def start_over_in_children(thing: StartsOver) -> None:
-    """Have `thing` start over in each child that is forked off while it is there."""
+    """Make `thing` start over in each child that is forked off during its life."""
     _things.add(thing)
 
 
 def reconnect_in_children(engine: Engine) -> None:
-    """Have each child open connections of its own; those of the parent stay as they are."""
+    """Make each child open connections of its own; those of the parent stay as they are."""
     _engines.add(engine)
 
 
 def _let_go_of_files() -> None:
-    """Close idle connections to SQLite files, which may not be carried over a fork
-    (https://www.sqlite.org/howtocorrupt.html, 2.6): a child believes in locks that end with its parent, and what it
-    commits is lost.
+    """Close idle connections to SQLite files, which must not be used after a fork
+    (https://www.sqlite.org/howtocorrupt.html, 2.6): a child relies on locks that its parent holds, and what it commits
+    is lost.
     """
     for engine in list(_engines):
         if dialect_of(engine).in_a_file and engine.url.database not in (None, "", ":memory:"):

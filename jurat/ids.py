@@ -1,4 +1,4 @@
-"""Ids of checks: UUIDv7, made by the platform. A repeated submit is recognised, and rows are in order."""
+"""Ids of checks: UUIDv7, made by the platform, so that a repeated submit is recognised and rows are in order."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def uuid7(now_ms: int | None = None) -> UUID:
 
 
 def parse_id(given: object) -> UUID | None:
-    """The id that a platform gave, as a UUID or as its text; None where it is no id.
+    """The id that a platform gave, as a UUID or as its text; None if it is no id.
 
-    The text may be that of `str(id)`, `id.hex` or `id.urn`, or stand in braces. `UUID` itself takes signs, blanks and
-    underscores between the digits as well, as `int` does.
+    The text may be that of `str(id)`, `id.hex` or `id.urn`, or be in braces. `UUID` itself, like `int`, would also
+    accept signs, blanks and underscores between the digits.
     """
     if isinstance(given, UUID):
         return given
@@ -34,9 +34,9 @@ def parse_id(given: object) -> UUID | None:
 
 
 def own_id(given: object) -> UUID:
-    """The id that a platform gave to something new of its own, or one made here where it gave None.
+    """The id that a platform gave to something new, or a new one if it gave None.
 
-    Raises InvalidSubmission, without what was given.
+    Raises InvalidSubmission, which does not show what was given.
     """
     if given is None:
         return uuid7()

@@ -1,4 +1,4 @@
-"""Checks names, and recognises the same person's name however it is written."""
+"""Checks names, and recognises one person's name however it is written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from unicodedata import category, normalize
 from jurat.errors import InvalidSubmission, text_expected
 
 LONGEST = 200
-"""Characters of a name, or of another text that is shown to a person as it is."""
+"""Most characters of a name, or of another text that people are shown as it is."""
 
 UNSEEN = (
     *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F)),
@@ -15,26 +15,31 @@ UNSEEN = (
     *((0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
     (0xE0000, 0xE0FFF),
 )
-"""Signs that show nothing: Default_Ignorable_Code_Point of Unicode 16, and the braille pattern without a dot."""
+"""Characters that show nothing: Default_Ignorable_Code_Point of Unicode 16, and the braille pattern without dots."""
 
 _UNSEEN = frozenset(sign for first, last in UNSEEN for sign in range(first, last + 1))
 
 
 def require_printable(name: str, value: object) -> str:
-    """The value of the argument `name`, where it is a text that can be shown.
+    """The value of the argument `name`, if it is a text that can be shown.
 
-    Raises InvalidSubmission, without the value.
+    Raises InvalidSubmission, which does not show the value.
     """
     written = require_text(name, value)
-    if not 0 < len(written) <= LONGEST or not written.isprintable():
+    if not is_printable(written):
         raise InvalidSubmission(f"{name} must be 1 to {LONGEST} printable characters")
     return written
 
 
-def require_text(name: str, value: object) -> str:
-    """The value of the argument `name`, where it is a text.
+def is_printable(text: str) -> bool:
+    """Whether it is 1 to 200 printable characters. `jurat_is_name` is the twin on PostgreSQL."""
+    return 0 < len(text) <= LONGEST and text.isprintable()
 
-    Raises InvalidSubmission, without the value.
+
+def require_text(name: str, value: object) -> str:
+    """The value of the argument `name`, if it is text.
+
+    Raises InvalidSubmission, which does not show the value.
     """
     if not isinstance(value, str):
         raise InvalidSubmission(text_expected(name, value))
@@ -42,21 +47,21 @@ def require_text(name: str, value: object) -> str:
 
 
 def is_storable(text: str) -> bool:
-    """Whether a database can hold it: PostgreSQL takes no NUL, and half a character (a lone surrogate) is no UTF-8."""
+    """Whether a database can hold it: PostgreSQL takes no NUL, and UTF-8 no half characters (lone surrogates)."""
     return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text)
 
 
 ERASED = "erased-"
-"""How the id begins that stands for a participant who was erased."""
+"""How the id of an erased participant begins."""
 
 
 def is_erased(participant: str) -> bool:
-    """Whether the id stands for someone who was erased."""
+    """Whether the id is that of an erased participant. `jurat_is_erased` is the twin on PostgreSQL."""
     return participant[: len(ERASED)].lower() == ERASED
 
 
 def person(name: str) -> str:
-    """What a name is compared by: case, blanks and signs that nobody sees make nobody another person."""
+    """The form in which names are compared: without case, repeated blanks and characters that show nothing."""
     seen = "".join(sign for sign in normalize("NFKC", name) if ord(sign) not in _UNSEEN and category(sign) != "Cf")
     return normalize("NFKC", " ".join(seen.split()).casefold())
 

@@ -1,6 +1,6 @@
-"""Requests of a platform about a participant: to transfer what they have to another id, or to erase them.
+"""Requests of a platform about a participant: to move everything of theirs to another id, or to erase them.
 
-A request is a row that a worker deals with within a second. The platform reads under its id what came of it.
+A request is a row that a worker carries out within a second. The platform reads the result by the request's id.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jurat.statements import Statements
 
 
 class RequestState(StrEnum):
-    """How a request stands."""
+    """What became of a request."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -30,8 +30,8 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestStatus:
-    """What came of a request. `refused` says why it could not be done; `dealt_with_at` is when a worker did it, or
-    refused to.
+    """What became of a request. `refused` says why it was not possible, and `dealt_with_at` when a worker carried it
+    out or refused it.
     """
 
     id: UUID
@@ -52,7 +52,7 @@ def transfer(
     for name, value in {**named, "by": by}.items():
         require_printable(name, value)
     if is_erased(target):
-        raise InvalidSubmission(f"target must not begin with {ERASED}, as the word for who was erased does")
+        raise InvalidSubmission(f"target must not begin with {ERASED}, which marks erased participants")
     if target == participant:
         raise InvalidSubmission("target must be another id than participant")
     return _ask(statements, "transfer", request_id, {**named, "by_whom": by})
@@ -86,8 +86,8 @@ def _ask(statements: Statements, kind: str, request_id: UUID | str | None, given
 
 
 def _ask_by_insert(statements: Statements, own: UUID, row: Mapping[str, Any]) -> UUID:
-    """What `jurat_try_ask` does, where there are no functions."""
-    known = _KNOWN if row["kind"] == "erase" else _CONFIGURED
+    """Does what `jurat_try_ask` does, on an engine without functions."""
+    known = KNOWN if row["kind"] == "erase" else _CONFIGURED
     if row["consultation"] is not None and not statements.run(known, {"consultation": row["consultation"]}):
         raise _refusal(statements, row, "JU001", "")
     statements.change(insert_request(statements.dialect), {**row, "by_whom": row["by_whom"] or "platform"})
@@ -114,13 +114,14 @@ _TRY_ASK = """
 
 _CONFIGURED = "SELECT 1 FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
 
-# It may be configured no more: what is there of its participants can be erased all the same.
-_KNOWN = f"""
-    SELECT 1 WHERE EXISTS ({_CONFIGURED})
+KNOWN = """
+    SELECT 1 WHERE EXISTS (SELECT 1 FROM jurat_questions WHERE consultation = :consultation)
       OR EXISTS (SELECT 1 FROM jurat_checks WHERE consultation = :consultation)
       OR EXISTS (SELECT 1 FROM jurat_access WHERE consultation = :consultation)"""
+"""A row where a consultation is configured, or something is left of its participants, who can be erased all the same.
+"""
 
-# Whoever was erased meanwhile may have been the one that the same id was about.
+# A participant of the same request may have been erased since.
 _SAME = f"""
     SELECT 1 FROM jurat_requests WHERE id = :id AND kind = :kind AND consultation IS :consultation
       AND (participant = :participant OR participant LIKE '{ERASED}%')
@@ -129,7 +130,7 @@ _SAME = f"""
 
 @lru_cache
 def insert_request(dialect: SqlDialect) -> str:
-    """The documented INSERT of a request about a participant. A worker refuses one that cannot be done, and says why
+    """The documented INSERT of a request about a participant. A worker refuses one that is not possible, and says why
     in `refused`.
     """
     return f"""

@@ -11,10 +11,10 @@ from jurat.queries import Access, Result
 
 @dataclass(frozen=True, slots=True)
 class ParticipantStatus:
-    """What one participant's verdicts add up to, with what is known of each question at that same moment.
+    """What one participant's verdicts add up to, and the newest result of each question at the same moment.
 
-    `results` has the newest check of each question that was answered. `contacts` and `own_texts` are the
-    consultation's, by language.
+    `results` has the newest check of each answered question. `contacts` and `own_texts` are the consultation's, by
+    language.
     """
 
     access: Access
@@ -28,7 +28,7 @@ class ParticipantStatus:
         return min((result.next_poll_ms for result in self.results.values() if not result.settled), default=0)
 
     def message(self, question: str, locale: str = "en") -> str:
-        """What to tell the participant about `question`: why its verdict says so, else where it stands."""
+        """What to tell the participant about `question`: the reason of its verdict, else its state."""
         state, result = self.access.questions[question], self.results.get(question)
         key = key_of(state, result.outcome if result else None, result.reason if result else None)
         return message_for(key, locale, self.own_texts)
@@ -38,5 +38,5 @@ class ParticipantStatus:
         return message_for(f"access.{self.access.state}", locale, self.own_texts)
 
     def contact(self, locale: str = "en") -> str:
-        """Whom the participant may ask; "" where the consultation names nobody."""
+        """The contact for the participant; "" if the consultation names none."""
         return spoken(self.contacts, locale)

@@ -17,9 +17,9 @@ from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State,
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is known of one check. `outcome` to `decided_at` are None until it has a verdict.
+    """What is known of one check. `outcome`, `reason`, `revision` and `decided_at` are None until it has a verdict.
 
-    `reason` is a plain text where the workers are newer than this client and know more reasons.
+    `reason` is plain text if the workers are newer than this client and know more reasons.
 
     `next_poll_ms` says when to ask again, in milliseconds; 0 once the check is settled.
     """
@@ -37,7 +37,7 @@ class Result:
 
     @property
     def settled(self) -> bool:
-        """Whether this is the last word, unless a person reopens the check."""
+        """Whether this is final, unless a person reopens the check."""
         return self.state is State.SETTLED
 
 
@@ -46,8 +46,8 @@ class Access:
     """What one participant's verdicts add up to in one consultation.
 
     `questions` has every question of the access form in its order, `rounds_left` how many more answers each may get.
-    `granted_until` is when a granted access ends if nothing else happens; None: never. Within a second or so after it
-    a worker writes what the access is then.
+    `granted_until` is when a granted access ends if nothing else happens; None: never. About a second later a worker
+    writes the new access.
     """
 
     state: AccessState
@@ -57,10 +57,10 @@ class Access:
 
     @property
     def open(self) -> list[str]:
-        """The questions that may be answered now, in the order of the form: the first is to be asked next.
+        """The questions that may be answered now, in the order of the form: ask the first one next.
 
-        None that cannot change the access any more: where a code was accepted in place of a proof, the proof is not
-        asked for.
+        Questions that can no longer change the access are left out: if a code was accepted in place of a proof, the
+        proof is not asked for.
         """
         busy = (QuestionState.PENDING, QuestionState.REVIEW, QuestionState.ACCEPTED)
         return [
@@ -69,7 +69,7 @@ class Access:
 
     @property
     def blocked_by(self) -> list[str]:
-        """Where the access is blocked, the questions whose answers did not do, in the order of the form; none where a
+        """If the access is blocked, the questions whose answers did not suffice, in the order of the form; none if a
         person revoked it.
         """
         if self.state is not AccessState.BLOCKED:
@@ -108,7 +108,7 @@ _FORM = """
 
 ACCESS = text(f"SELECT {_ADDED_UP} FROM {_FORM} WHERE q.consultation = :consultation ORDER BY q.position")
 
-# SQLite looks for the participant's checks alone where the view is told whose with parameters, not with columns.
+# SQLite reads only this participant's checks if the view gets parameters, and not columns.
 STANDING = text(f"""
     SELECT {", ".join(f"r.{name}" for name in _RESULT.split(", "))}, q.contact, q.messages, {_ADDED_UP}
     FROM {_FORM}
@@ -142,7 +142,7 @@ def result_from(row: Any) -> Result:
 
 
 def access_from(rows: Sequence[Any]) -> Access:
-    """What rows of `_ADDED_UP` say, of which there is one a question."""
+    """What the rows of `_ADDED_UP` say, one for each question."""
     names = [row[0] for row in rows]
     if rows[0][2] is None:
         states = dict.fromkeys(names, QuestionState.OPEN)

@@ -61,9 +61,9 @@ class Reader:
             make_no_file(self._engine, _no_file)
 
     def publication(self, name: str) -> Publication:
-        """What became of the last publication of a consultation, once it is committed.
+        """What became of the last committed publication of a consultation.
 
-        Raises UnknownConsultation where the platform never published one of this name.
+        Raises UnknownConsultation if the platform never published one of this name.
         """
         rows = self._read(text(PUBLICATION), {"name": name}) if is_storable(require_text("name", name)) else []
         if not rows:
@@ -71,9 +71,9 @@ class Reader:
         return publication_from(name, rows[0])
 
     def request(self, request_id: UUID | str) -> RequestStatus:
-        """What came of a request of `contest`, `transfer`, `erase` or `add_codes`.
+        """What became of a request of `contest`, `transfer`, `erase` or `add_codes`.
 
-        Raises UnknownRequest when no committed request has this id, or it was dealt with long ago.
+        Raises UnknownRequest if no committed request has this id, or it was carried out long ago.
         """
         known = parse_id(request_id)
         rows = self._read(REQUEST, {"ids": [known]}) if known else []
@@ -86,7 +86,7 @@ class Reader:
     def result(self, check_id: UUID | str) -> Result:
         """What is known of a check, by its primary key.
 
-        Raises UnknownCheck when no committed check has this id, or it is no id at all.
+        Raises UnknownCheck if no committed check has this id, or it is no id at all.
         """
         found = self.results([check_id])
         if not found:
@@ -96,7 +96,7 @@ class Reader:
     def results(self, check_ids: Iterable[UUID | str]) -> list[Result]:
         """What is known of several checks in one query, in the order of `check_ids`.
 
-        Unknown ones are left out, and so is what is no id at all: each result says of which check it is.
+        Unknown ids and values that are no id are left out: each result says which check it is about.
         """
         given: object = check_ids
         if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
@@ -107,7 +107,7 @@ class Reader:
         return [by_id[check_id] for check_id in wanted if check_id in by_id]
 
     def access(self, consultation: str, participant: str) -> Access:
-        """What the participant's verdicts add up to. A submit shows here as soon as it is committed.
+        """What the participant's verdicts add up to. A submitted answer shows as soon as it is committed.
 
         Raises UnknownConsultation.
         """
@@ -117,9 +117,9 @@ class Reader:
         return access_from(rows)
 
     def participant_status(self, consultation: str, participant: str) -> ParticipantStatus:
-        """The participant's access with the newest result of each question, all of one moment: what a page shows.
+        """The participant's access with the newest result of each question, all of the same moment: what a page shows.
 
-        One statement reads it. Of two, one after the other, the second may know more than the first.
+        One statement reads all of it. Of two statements, the second might see something newer than the first.
 
         Raises UnknownConsultation.
         """
@@ -150,17 +150,16 @@ class Reader:
     def candidates(self, check_id: UUID | str, private_key: bytes) -> list[dict[str, str]]:
         """The addresses that an ambiguous answer may mean, each as an answer that can be submitted; at most ten.
 
-        Each has those of `number`, `street`, `postcode`, `city` and `city_code` that are known. A list of one is there
-        to have its town confirmed. Only where the check was submitted with a `reply_key`, settled as
-        `ambiguous_address`, there is something to ask, and for 15 minutes from then on; else the list is empty. Never
-        log what it holds.
+        Each has those of `number`, `street`, `postcode`, `city` and `city_code` that are known. If there is only one,
+        the participant should confirm its town. The list is empty unless the check was submitted with a `reply_key` and
+        settled as `ambiguous_address` in the last 15 minutes. Never log what it holds.
 
         Args:
             private_key: the 32 bytes of the private key that belongs to the `reply_key`.
 
         Raises:
             UnknownCheck: no committed check has this id.
-            ConfigurationError: the private key cannot be used, or is another one.
+            ConfigurationError: the private key cannot be used, or is not the right one.
         """
         key = opening_key(private_key)
         known = parse_id(check_id)
@@ -178,14 +177,14 @@ class Reader:
     def message(self, reason: Reason | str, locale: str = "en", consultation: str | None = None) -> str:
         """A text about `reason` that may be shown to the participant, in the language of `locale` or in English.
 
-        With `consultation` the text that it has of its own goes first; the database is asked for that.
+        With `consultation`, the consultation's own text goes first; that is read from the database.
         """
         return message_for(reason, locale, self._own_texts(consultation))
 
     def state_message(
         self, state: QuestionState | State | str, locale: str = "en", consultation: str | None = None
     ) -> str:
-        """A text about where a question or its check stands, as `message` has one for a reason."""
+        """A text about the state of a question or its check, as `message` has one for a reason."""
         told = QuestionState.PENDING if state == State.LEASED else state
         return message_for(f"state.{told}", locale, self._own_texts(consultation))
 
@@ -194,7 +193,7 @@ class Reader:
         return message_for(f"access.{state}", locale, self._own_texts(consultation))
 
     def contact(self, consultation: str, locale: str = "en") -> str:
-        """Whom a participant of the consultation may ask, in the language of `locale` if it is there; "" if nobody is.
+        """The contact for participants of the consultation, in the language of `locale` if possible, or "".
 
         Raises UnknownConsultation.
         """
@@ -204,12 +203,12 @@ class Reader:
         return spoken(read_json(rows[0][0]), locale)
 
     def _own_texts(self, consultation: str | None) -> OwnTexts:
-        """None where the consultation is no longer configured: an old verdict still has its text then."""
+        """None of them if the consultation is no longer configured: an old verdict still has a text then."""
         rows = self._read_of(consultation, TEXTS) if consultation is not None else []
         return read_json(rows[0][1]) if rows else {}
 
     def _read_of(self, consultation: str, statement: Any, **parameters: str) -> list[Any]:
-        """Rows about a consultation; none where no consultation can have this name."""
+        """Rows about a consultation; none if no consultation can have this name."""
         if not is_storable(require_text("consultation", consultation)):
             return []
         return self._read(statement, {"consultation": consultation, **parameters})

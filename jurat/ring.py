@@ -1,8 +1,8 @@
 """Rings the workers' bell: an empty Celery message that says "there is work" for a source.
 
-Best effort by design: the row is the queue, and a bell that is lost costs at most a second. A thread of its own sends,
-so that no web request ever waits for a broker. While few submit, each bell is sent at once, since the time to a verdict
-begins with it; in a storm the bells for one source within 50 ms become one, since each also costs a claim.
+This is best effort by design: the row is the queue, and a lost bell costs at most a second. A separate thread sends, so
+that no web request ever waits for a broker. While there are few submits, each bell is sent at once, so that the verdict
+comes soon. In a storm the bells for one source within 50 ms become one, because each also costs a claim.
 """
 
 from __future__ import annotations
@@ -25,26 +25,25 @@ TASK = "jurat.ring"
 """Name of the task that the workers know."""
 
 NO_BROKER = "none"
-"""Said instead of a broker's URL: the workers run on the database alone."""
+"""What to give instead of a broker's URL if the workers run on the database alone."""
 
 STEADY = 75.0
 BURST = 10
-"""So often a second a process rings for a source, and so many times at once, before its bells are taken together."""
+"""How often a second a process rings for a source, and how many times at once, before its bells are merged."""
 
 INTERVAL = 0.05
-"""Seconds between two bells for a source once they are."""
+"""Seconds between two bells for a source once bells are merged."""
 
 REST = 1.0
-"""Times as long as a send took, the next one waits (`INTERVAL` at most): a broker or a machine that is slow gets fewer.
-"""
+"""The pause after a send, as a multiple of its duration (at most `INTERVAL`): a slow broker or machine gets fewer."""
 
 EXPIRES = 5
-"""Seconds after which a bell says nothing any more: workers have looked by themselves since."""
+"""Seconds after which a bell is of no use: workers have looked by themselves since."""
 
 KEPT = 1
 KEPT_FOR = 5
-"""So many bells of a source wait in Redis at most, and for so many seconds. Where no worker runs nobody takes them, and
-a list there has no end of its own; one says as much as a thousand. RabbitMQ drops each after `EXPIRES`.
+"""How many bells of a source Redis keeps at most, and for how many seconds. If no worker runs, nothing takes them, and
+a list in Redis has no limit of its own; one bell says as much as a thousand. RabbitMQ drops each after `EXPIRES`.
 """
 
 _INSTALL = "pip install 'celery[redis]>=5.4'"
@@ -59,7 +58,7 @@ def queue_of(source: str) -> str:
 
 
 def is_readable(broker_url: str) -> bool:
-    """Whether it names a host and a port: a / in a password that is not escaped ends both too early."""
+    """Whether the URL names a host and a port: an unescaped / in a password ends both too early."""
     for each in broker_url.split(";") if "socket" not in broker_url.partition("://")[0] else ():
         try:
             parts = urlsplit(each)
@@ -71,9 +70,10 @@ def is_readable(broker_url: str) -> bool:
 
 
 class Bell:
-    """Rings for the sources that were noted: at once where few do, else once in 50 ms each, plus a trailing one.
+    """Rings for the sources that were noted: at once if there are few bells, else once in 50 ms each, and once at the
+    end.
 
-    Raises ConfigurationError when Celery or the broker's own library is not installed, or the URL cannot be used.
+    Raises ConfigurationError if Celery or the broker's library is not installed, or the URL cannot be used.
     """
 
     def __init__(self, broker_url: str) -> None:
@@ -106,26 +106,26 @@ class Bell:
         start_over_in_children(self)
 
     def start_over(self) -> None:
-        """As new. A forked web process has no sending thread, and a lock that this thread held would stay held. What
-        its parent has submitted and not rung for, its parent rings for.
+        """Forget everything. A forked web process has no sending thread, and a lock that this thread held would stay
+        locked. The parent rings for what it has submitted.
         """
         self._noted = threading.local()
         self._wanted: dict[str, float] = {}
-        """When to ring for a source, as a reading of `time.monotonic`."""
+        """When to ring for each source, by `time.monotonic`."""
         self._rung: dict[str, float] = {}
-        """When each was rung for."""
+        """When each source was last rung for."""
         self._spent_until: dict[str, float] = {}
-        """When the times that a source may be rung for at once are all there again."""
+        """When each source has all its bells without merging again."""
         self._rest_until = 0.0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def note(self, sources: Iterable[str]) -> None:
-        """Remember that this thread has submitted to `sources`; `ring` rings for them."""
+        """Remember that this thread has submitted to `sources`, for `ring`."""
         self._noted.sources = getattr(self._noted, "sources", set()) | set(sources)
 
     def ring(self) -> None:
-        """Have the bells of this thread's noted sources sent soon. Returns at once."""
+        """Send the bells for this thread's noted sources soon. Returns at once."""
         sources: set[str] = getattr(self._noted, "sources", set())
         self._noted.sources = set()
         if not sources or self._closed:
@@ -141,7 +141,7 @@ class Bell:
                 self._thread.start()
 
     def close(self, timeout: float = 1.0) -> None:
-        """Send what is waiting, for at most `timeout` seconds."""
+        """Send the bells that wait, for at most `timeout` seconds."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -150,7 +150,7 @@ class Bell:
         atexit.unregister(self.close)
 
     def _when(self, source: str) -> float:
-        """When to send a bell that is rung now."""
+        """When to send a bell for `source` that is rung now."""
         now = time.monotonic()
         spent_until = max(now, self._spent_until.get(source, 0.0)) + 1 / STEADY
         self._spent_until[source] = min(spent_until, now + BURST / STEADY)
@@ -198,7 +198,7 @@ class Bell:
 
 
 def _forget_others(connection: Any, channel: Any, queue: str) -> None:
-    """Leave but the last bells in a list of Redis, and let it go with them: its messages have no end of their own."""
+    """Keep only the last bells in a list of Redis, and let the list expire: its messages never do by themselves."""
     if connection.transport.driver_type != "redis":
         return
     with channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:

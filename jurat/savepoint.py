@@ -1,6 +1,6 @@
 """Makes several statements all or nothing inside a caller's transaction, which stays usable.
 
-In a transaction it is a savepoint. Where each statement is a transaction of its own (autocommit), it is one of ours.
+In a transaction that is a savepoint. With autocommit it is a transaction of ours.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ _UNDO: tuple[str, ...] = ("ROLLBACK TO SAVEPOINT jurat", _KEEP)
 
 _MARK = "SELECT set_config('jurat.within', 'yes', true)"
 _MARKED = "SELECT coalesce(current_setting('jurat.within', true), '')"
-"""What is set for a transaction alone is there in the next statement only where that belongs to the same one."""
+"""A setting that holds for a transaction is there in the next statement only if both are in the same transaction."""
 
 _WRITE_NOTHING = "INSERT INTO jurat_checks (id) SELECT NULL WHERE false"
-"""Before it writes, Python's driver of SQLite begins the transaction that it is told to begin by itself. A savepoint
-that comes first would be the transaction, and its release the commit."""
+"""Python's driver for SQLite may begin a transaction by itself before it writes. A savepoint that comes first would be
+the transaction itself, and releasing it would commit."""
 
 
 @contextmanager
 def all_or_nothing(statements: Statements) -> Iterator[None]:
-    """Undo what the block wrote where it raises."""
+    """Undo what the block wrote if it raises."""
     opened, keep, undo = _OPEN, _KEEP, _UNDO
     if statements.dialect.driver_begins:
         statements.change(_WRITE_NOTHING, {})
@@ -35,7 +35,7 @@ def all_or_nothing(statements: Statements) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(Exception):  # what the block raised says more: its connection may be lost
+        with suppress(Exception):  # the block's own error says more: the connection may be lost
             for sql in undo:
                 statements.change(sql, {})
         raise
@@ -43,7 +43,7 @@ def all_or_nothing(statements: Statements) -> Iterator[None]:
 
 
 def _in_transaction(statements: Statements) -> bool:
-    if raw := psycopg_of(statements.connection):  # which knows by itself
+    if raw := psycopg_of(statements.connection):  # it knows by itself
         return bool(raw.info.transaction_status)
     statements.run(_MARK, {})
     return bool(statements.run(_MARKED, {})[0][0] == "yes")

@@ -19,7 +19,7 @@ from nacl.public import PrivateKey, PublicKey, SealedBox
 from jurat.errors import ConfigurationError
 
 SEALED = 48
-"""Bytes that a sealed text has more than the text."""
+"""Bytes by which a sealed text is longer than the text."""
 
 
 class Unopenable(Exception):
@@ -27,7 +27,7 @@ class Unopenable(Exception):
 
 
 def key_from_text(text: str, name: str) -> bytes:
-    """The 32 bytes of a key written as base64. `name` is the setting that an error names.
+    """The 32 bytes of a key in base64. `name` is the setting that an error names.
 
     Raises ConfigurationError; the message never holds the text.
     """
@@ -41,7 +41,7 @@ def key_from_text(text: str, name: str) -> bytes:
 
 
 def key_to_text(key: bytes) -> str:
-    """A key as it is written in settings."""
+    """A key as settings have it, in base64."""
     return base64.b64encode(key).decode("ascii")
 
 
@@ -64,7 +64,7 @@ class Seal:
         self.key_id = key_id(public_key)
         try:
             self.close(b"")
-        except RuntimeError:  # nacl's own is a child of it
+        except RuntimeError:  # nacl's own error is a subclass of it
             raise ConfigurationError("the public key is not one that `bin/jurat keys generate` makes") from None
 
     def close(self, plain: bytes) -> bytes:
@@ -87,7 +87,7 @@ class Unseal:
     def open(self, sealed: bytes, key: str | None) -> bytes:
         """The plain text of `sealed`, whose row names `key`.
 
-        Raises Unopenable: the key is not here, or the ciphertext was made for another key or damaged.
+        Raises Unopenable if the key is not here, or the ciphertext is damaged or was made for another key.
         """
         pair = self._pairs.get(key or "")
         if pair is None:

@@ -1,7 +1,7 @@
 """Limits how long PostgreSQL may stay silent: a server that hangs must not block its callers for ever.
 
-A server that hangs ends no statement, so its own time limits do not help; and its kernel acknowledges what it is sent,
-so that neither keep-alives nor `tcp_user_timeout` notice. Only who waits can give up. psycopg 3 has no time limit for
+A server that hangs ends no statement, so its own time limits do not help. Its kernel still acknowledges what it is
+sent, so neither keep-alives nor `tcp_user_timeout` notice. Only the caller can give up. psycopg 3 has no time limit for
 an answer, but it waits in one place, `Connection.wait`.
 """
 
@@ -23,22 +23,22 @@ from jurat.errors import ConfigurationError
 
 
 class Silence(Exception):
-    """The database has said nothing for too long. It is raised as the driver's own OperationalError as well."""
+    """The database has been silent for too long. What is raised is also an OperationalError of the driver."""
 
 
 def limit_silence(engine: Engine, seconds: float) -> None:
-    """Have each new connection of an engine on PostgreSQL give up after `seconds` without a word, and be closed then.
+    """Make each new connection of an engine on PostgreSQL give up after `seconds` of silence, and close it then.
 
-    What waits raises OperationalError, as with a connection that was cut. The time starts again with each answer.
+    What waits raises OperationalError, as if the connection had been cut. The time starts again with each answer.
     """
     event.listen(engine, "connect", lambda raw, _record: limit(raw, seconds), insert=True)
 
 
 @contextmanager
 def silence_limited(connection: Any, seconds: float | None) -> Iterator[None]:
-    """The same for a connection of somebody else, while the block lasts.
+    """The same for a connection of someone else, during the block.
 
-    For one of psycopg 3, also where SQLAlchemy or Django wraps it. Any other waits as long as it does by itself.
+    It works for connections of psycopg 3, also if SQLAlchemy or Django wraps them. Any other connection has no limit.
     """
     raw = psycopg_of(connection)
     if raw is None or seconds is None or "wait" in vars(raw):  # limited already, by its engine or by another thread
@@ -52,7 +52,7 @@ def silence_limited(connection: Any, seconds: float | None) -> Iterator[None]:
 
 
 def is_silence(error: Exception) -> bool:
-    """Whether SQLAlchemy raises this because the database said nothing for too long."""
+    """Whether SQLAlchemy raised this error because the database was silent for too long."""
     return isinstance(getattr(error, "orig", None), Silence)
 
 
@@ -71,8 +71,8 @@ def seconds_of(deadline: object) -> float | None:
 def limit(raw: Any, seconds: float) -> None:
     """The same for one connection of psycopg 3, from now on. One that is limited already gets the new limit."""
     if not type(raw).wait.__module__.startswith("psycopg"):
-        return  # a class of the platform's own, which waits as it likes
-    # Weak: one that nobody holds any more is to go at once, and not when somebody looks for circles.
+        return  # a class of the platform's own, which waits in its own way
+    # A weak reference, so that a connection without users goes at once, and not at the next garbage collection.
     raw.wait = partial(_wait_within, ref(raw), seconds)
 
 
@@ -84,9 +84,9 @@ def _wait_within(connection: Any, seconds: float, answering: Any, *arguments: An
 
 
 def _wait(answering: Generator[int, int, Any], raw: Any, seconds: float) -> Any:
-    """What psycopg's own `wait` does: have `answering` go on whenever what it wants of the socket can be done.
+    """Do what psycopg's own `wait` does: let `answering` go on whenever the socket is ready for what it wants.
 
-    That one has no limit in most releases of psycopg, and never tells of a pause in older ones.
+    That function has no time limit in most releases of psycopg, and never returns during a pause in older ones.
     """
     socket = raw.pgconn.socket
     try:
@@ -95,7 +95,7 @@ def _wait(answering: Generator[int, int, Any], raw: Any, seconds: float) -> Any:
             try:
                 ready = _ready(socket, wanted, seconds)
             except BaseException:
-                raw.pgconn.finish()  # nobody knows what is under way on it
+                raw.pgconn.finish()  # its state is unknown
                 raise
             if not ready:
                 raw.pgconn.finish()
@@ -106,7 +106,7 @@ def _wait(answering: Generator[int, int, Any], raw: Any, seconds: float) -> Any:
 
 
 def _ready(socket: int, wanted: int, seconds: float) -> int:
-    """What of `wanted` can be done, after `seconds` at most: 1 to read, 2 to write, as psycopg's `Wait` and `Ready`."""
+    """What the socket is ready for of `wanted`: 1 to read, 2 to write, as in psycopg; 0 after `seconds` without any."""
     if not hasattr(select, "poll"):  # on Windows, and where it was replaced by a library of green threads
         readable, writable, _ = select.select([socket] * (wanted & 1), [socket] * (wanted >> 1), [], seconds)
         return bool(readable) | bool(writable) << 1
@@ -126,8 +126,8 @@ def _silence(driver_error: type[Exception]) -> type[Exception]:
 
 
 def psycopg_of(connection: Any) -> Any:
-    """The connection of psycopg 3 itself; None where it is another driver's, or asynchronous."""
-    psycopg: Any = sys.modules.get("psycopg")  # who has a connection of it has loaded it
+    """The connection of psycopg 3 itself; None if it is another driver's, or asynchronous."""
+    psycopg: Any = sys.modules.get("psycopg")  # loaded by now, if this is a connection of it
     if psycopg is None:
         return None
     if isinstance(connection, Session | scoped_session):

@@ -2,7 +2,7 @@
 
 The text is the contract: a platform in another language sends the same. It differs between the engines only in the
 clock, in casts and in how a JSON array becomes rows: see `jurat.dialects`. Nothing here opens, commits or rolls back a
-transaction: that is the platform's.
+transaction: the platform does that.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from jurat.tables import CONTRACT_VERSION
 def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
     """The parameter of a `rowset`.
 
-    Raises ValueError, TypeError or RecursionError for what is no JSON, such as NaN.
+    Raises ValueError, TypeError or RecursionError for values that are no JSON, such as NaN.
     """
     return json.dumps(rows, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
 
 
 def in_force(alias: str) -> str:
-    """SQL that is true for a row of `jurat_requests` that was applied and says something about access."""
-    standing = f"{alias}.kind IN ('reopen', 'revoke', 'restore')"
-    return f"{standing} AND {alias}.applied_at IS NOT NULL AND {alias}.refused IS NULL"
+    """SQL that is true for a row of `jurat_requests` that was applied and affects the access."""
+    kinds = f"{alias}.kind IN ('reopen', 'revoke', 'restore')"
+    return f"{kinds} AND {alias}.applied_at IS NOT NULL AND {alias}.refused IS NULL"
 
 
 def ended_by(dialect: SqlDialect) -> str:
-    """SQL for the accepted questions that have ended `q.question` for `r.participant`, as JSON; null where none have.
+    """SQL for the accepted questions that have ended `q.question` for `r.participant`, as JSON; null if none have.
 
-    The row of `jurat_access` is believed only where neither time nor a changed configuration has made it older, and
-    while all that it names is accepted.
+    The row of `jurat_access` counts only while neither time nor a changed configuration has outdated it, and while all
+    questions that it names are accepted.
     """
     found, names, state = dialect.choose(
         postgresql=(
@@ -74,10 +74,10 @@ def accepted(dialect: SqlDialect) -> str:
 
 @lru_cache
 def history(dialect: SqlDialect) -> str:
-    """For each (position, consultation, participant, question) in `:rows`: the question, what was confirmed, and which
-    accepted questions have ended it.
+    """For each (position, consultation, participant, question) in `:rows`: the question, the earlier answers, and the
+    accepted questions that have ended it.
 
-    And what persons asked for that counts there, in rows without a source whose state is the kind of the request.
+    Further rows, without a source, have the requests of persons that count there; their state is the kind of request.
     """
     schema = "CAST(q.answer_schema AS text)"
     theirs = "c.consultation = r.consultation AND c.participant = r.participant AND c.question = r.question"
@@ -105,7 +105,7 @@ def history(dialect: SqlDialect) -> str:
 
 @lru_cache
 def taken(dialect: SqlDialect) -> str:
-    """The ids in (id, consultation, participant, question) in `:rows` under which another answer stands already."""
+    """Of the (id, consultation, participant, question) in `:rows`, the ids that belong to another answer already."""
     return f"""
         SELECT c.id FROM {dialect.rowset("id uuid, consultation text, participant text, question text")}
         JOIN jurat_checks c ON c.id = r.id
@@ -120,7 +120,7 @@ _COLUMNS = (
 
 @lru_cache
 def insert(dialect: SqlDialect) -> str:
-    """The documented INSERT: one confirmed answer becomes a check. No row when it was confirmed before.
+    """The documented INSERT: one confirmed answer becomes a check. It writes no row if the answer was confirmed before.
 
     On PostgreSQL it takes any number of answers in `:rows` and returns the ids that were written.
     """
@@ -134,7 +134,7 @@ def insert(dialect: SqlDialect) -> str:
             "r.answer_key, decode(r.reply_key, 'hex'), r.traceparent"
         )
         origin = f"{dialect.rowset(columns)} JOIN jurat_questions q USING (consultation, question)"
-        # The order in which Python sorts, for the caller's chunks follow it.
+        # The order in which Python sorts, as the caller's chunks do.
         order = 'ORDER BY r.consultation COLLATE "C", r.participant COLLATE "C", r.question COLLATE "C"'
         returning = " RETURNING id"
     else:
@@ -153,11 +153,11 @@ def insert(dialect: SqlDialect) -> str:
 
 
 class Statements(Protocol):
-    """Runs SQL with named parameters inside somebody else's transaction."""
+    """Runs SQL with named parameters inside someone else's transaction."""
 
     dialect: SqlDialect
     connection: Any
-    """What the platform handed over, or the connection of its Session."""
+    """What the platform gave, or the connection of its Session."""
 
     def run(self, sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Rows of a SELECT."""
@@ -184,7 +184,7 @@ class OnSqlAlchemy:
 
 @lru_cache(maxsize=256)
 def prepared(sql: str) -> TextClause:
-    """SQL that SQLAlchemy has looked through once. For statements that run all the time, of which there are few."""
+    """SQL that SQLAlchemy has parsed once. For the few statements that run all the time."""
     return text(sql)
 
 
@@ -219,7 +219,7 @@ class OnDbApi:
 
 @lru_cache(maxsize=256)
 def percent(sql: str, names: tuple[str, ...]) -> str:
-    """The `%(name)s` style of psycopg and Django for the `:name` style."""
+    """SQL in the `%(name)s` style of psycopg and Django, from the `:name` style."""
     sql = sql.replace("%", "%%")
     for name in sorted(names, key=len, reverse=True):
         sql = sql.replace(f":{name}", f"%({name})s")
@@ -240,7 +240,7 @@ _TUPLES: Mapping[str, Any] = {"psycopg": lambda _cursor: tuple, "sqlite3": None}
 
 
 def _driver(connection: Any) -> str:
-    """Whose connection it is: Django's word, or the package that its class or the class's parent comes from."""
+    """Whose connection it is: the vendor that Django names, or the package of its class or of a parent class."""
     if vendor := getattr(connection, "vendor", None):
         return str(vendor)
     if inspect.iscoroutinefunction(getattr(connection, "commit", None)):
@@ -250,7 +250,7 @@ def _driver(connection: Any) -> str:
 
 
 def require_tables(statements: Statements) -> None:
-    """Look whether the tables of our contract version are there, without a statement that fails where they are not.
+    """Check that the tables of our contract version are there, without a statement that fails if they are not.
 
     Raises SchemaMissing.
     """
@@ -265,9 +265,9 @@ def require_tables(statements: Statements) -> None:
 
 
 def statements_on(connection: Any) -> Statements:
-    """The way to run statements on what a platform handed over.
+    """What runs statements on the connection that a platform gave.
 
-    Raises InvalidSubmission when it is no connection that jurat knows.
+    Raises InvalidSubmission if it is no connection that jurat knows.
     """
     if isinstance(connection, Session | scoped_session):
         connection = connection.connection()

@@ -32,11 +32,11 @@ from jurat.vocabulary import Outcome, Priority, QuestionState, State, reason_fro
 
 _CHUNK = 500
 _REFUSED = "jurat: "
-"""How the triggers of the tables begin what they say."""
+"""How the errors of our triggers begin."""
 _PRIORITIES = tuple(Priority)
 
 Schemas = MutableMapping[tuple[str, str], str]
-"""The answer's schema of each (consultation, question) that a client has submitted to, as it was then."""
+"""The answer schema of each (consultation, question) that a client has submitted to, as it was then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class _Earlier:
-    """A check of the same question that stands already."""
+    """An earlier check of the same question."""
 
     id: UUID
     round: int
@@ -79,10 +79,10 @@ class _Earlier:
 
 @dataclass(frozen=True, slots=True)
 class _AskedQuestion:
-    """The question of one submission as the database has it at `now`, with what was confirmed before.
+    """The question of one submission as the database has it at `now`, with the earlier answers.
 
-    `reopened` are the times at which a person allowed one more answer; `revoked`: a person took access away.
-    `ended_by` are the accepted questions in whose place it is not asked for any more.
+    `reopened` are the times at which a person allowed one more answer. `revoked`: a person took the access away.
+    `ended_by` are the accepted questions that have ended this one.
     """
 
     source: str
@@ -97,8 +97,8 @@ class _AskedQuestion:
     @property
     def left(self) -> int:
         """How many answers may be given now."""
-        stands = question_status([each.confirmed for each in self.earlier], self.terms, self.now, self.reopened)
-        return 0 if stands.state in (QuestionState.PENDING, QuestionState.REVIEW) else stands.left
+        status = question_status([each.confirmed for each in self.earlier], self.terms, self.now, self.reopened)
+        return 0 if status.state in (QuestionState.PENDING, QuestionState.REVIEW) else status.left
 
 
 def submit_all(
@@ -113,14 +113,14 @@ def submit_all(
         return first
     if len({(item.consultation, item.participant, item.question) for item in submissions}) < len(submissions):
         raise InvalidSubmission("two of the submissions answer the same question of the same participant; keep one")
-    if len(submissions) > 1:  # of a single one nothing is written anyway
+    if len(submissions) > 1:  # for a single one it is checked when it is inserted
         _check_ids(statements, submissions)
     try:
         return _submit_looked_at(statements, submissions, seal, schemas)
     except Exception as error:
         if _REFUSED not in str(error):
             raise
-    # The database itself refused one that could be taken a moment ago. What has changed says why.
+    # The database refused an answer that was open a moment ago. Looking again says why.
     return _submit_looked_at(statements, submissions, seal, schemas)
 
 
@@ -150,14 +150,14 @@ def _submit_looked_at(
 
 
 def _looked_at(submission: Submission) -> Submission:
-    """The submission with its id, where it has one, as a UUID.
+    """The submission with its id, if it has one, as a UUID.
 
-    Raises InvalidSubmission where an argument other than the answer cannot be used.
+    Raises InvalidSubmission if an argument other than the answer cannot be used.
     """
     for name in ("consultation", "participant", "question"):
         require_printable(name, getattr(submission, name))
     if is_erased(submission.participant):
-        raise InvalidSubmission(f"participant must not begin with {ERASED}, as the word for who was erased does")
+        raise InvalidSubmission(f"participant must not begin with {ERASED}, which marks erased participants")
     if submission.priority not in _PRIORITIES:
         raise InvalidSubmission(f"priority must be {' or '.join(Priority)}, not {submission.priority!r:.40}")
     reply_key: object = submission.reply_key
@@ -175,13 +175,13 @@ def _looked_at(submission: Submission) -> Submission:
 def _submit_first(
     statements: Statements, submission: Submission, seal: Seal, schemas: Schemas
 ) -> tuple[list[Check], set[str]] | None:
-    """Write a participant's first answer to a question in one statement, where its schema is known and still the same,
-    no person asked for anything that counts, and no accepted question has ended it.
+    """Write a participant's first answer to a question in one statement, if its schema is known and still the same, no
+    request of a person counts here, and no accepted question has ended it.
 
-    None where nothing was written: why not, only the long way tells.
+    None if nothing was written; the usual way then says why.
     """
     schema = schemas.get((submission.consultation, submission.question))
-    if schema is None or statements.dialect.in_a_file:  # a statement costs next to nothing there
+    if schema is None or statements.dialect.in_a_file:  # a statement costs almost nothing there
         return None
     check = Check(own_id(submission.id), submission.consultation, submission.participant, submission.question, 1)
     try:
@@ -195,7 +195,7 @@ def _submit_first(
 
 @lru_cache
 def _insert_first() -> str:
-    """The documented INSERT on PostgreSQL for one first answer, whose schema must be `:schema`; gives its source."""
+    """The documented INSERT on PostgreSQL for one first answer, if the schema is still `:schema`; gives its source."""
     at = POSTGRESQL.now()
     return f"""
         INSERT INTO jurat_checks (id, consultation, participant, question, round, priority, answer, answer_key,
@@ -283,7 +283,7 @@ def _confirmed(row: tuple[Any, ...]) -> Confirmed:
 
 
 def _next_check(statements: Statements, submission: Submission, asked: _AskedQuestion) -> Check:
-    """The check that this submission becomes, or became before under the same id."""
+    """The check that this submission becomes, or became earlier under the same id."""
     key = (submission.consultation, submission.participant, submission.question)
     for earlier in asked.earlier:
         if earlier.id == submission.id:
@@ -292,15 +292,15 @@ def _next_check(statements: Statements, submission: Submission, asked: _AskedQue
         raise AccessRevoked(submission.consultation)
     if asked.earlier and asked.left < 1:
         raise AlreadyConfirmed(submission.consultation, submission.question, asked.earlier[-1].id)
-    if asked.ended_by and (stands := _in_its_place(statements, submission, asked)):
-        raise NotNeeded(submission.consultation, submission.question, stands, asked.ended_by)
+    if asked.ended_by and (shown := _in_its_place(statements, submission, asked)):
+        raise NotNeeded(submission.consultation, submission.question, shown, asked.ended_by)
     validate(submission.answer, asked.schema)
     number = asked.earlier[-1].round + 1 if asked.earlier else 1
     return Check(own_id(submission.id), *key, number)
 
 
 def _in_its_place(statements: Statements, submission: Submission, asked: _AskedQuestion) -> UUID | None:
-    """The check to be shown instead; None where no acceptance is there that would have ended the question."""
+    """The check to show instead; None if there is no accepted check that could have ended the question."""
     names = rows_json([{"question": name} for name in asked.ended_by])
     who = {"consultation": submission.consultation, "participant": submission.participant}
     for (check,) in statements.run(accepted(statements.dialect), {"rows": names, **who}):
@@ -324,7 +324,7 @@ def _row(submission: Submission, check: Check, seal: Seal) -> dict[str, Any]:
 
 
 def _insert(statements: Statements, rows: list[dict[str, Any]]) -> set[UUID]:
-    """Write `rows`; gives the ids that somebody else wrote at the same moment."""
+    """Write `rows`; gives the ids that someone else wrote at the same moment."""
     sql = insert(statements.dialect)
     if statements.dialect.decodes_hex:
         hexed = [
@@ -338,7 +338,10 @@ def _insert(statements: Statements, rows: list[dict[str, Any]]) -> set[UUID]:
 
 
 def _explain_conflicts(statements: Statements, rows: list[dict[str, Any]]) -> set[UUID]:
-    """Somebody else confirmed at the same moment: same id is the same check, another is AlreadyConfirmed."""
+    """Say what became of `rows` that someone else confirmed at the same moment: the ids that are the same checks.
+
+    Raises AlreadyConfirmed for a check of another id.
+    """
     chunk = [Submission(row["consultation"], row["participant"], row["question"], {}) for row in rows]
     for row, asked in zip(rows, _look_up(statements, chunk) if chunk else (), strict=True):
         if any(str(earlier.id) == row["id"] for earlier in asked.earlier):

@@ -1,7 +1,7 @@
 """The closed lists of the contract: states, outcomes and reasons, and how they belong together.
 
-Every word that the database holds and a platform may see is defined here and nowhere else. Members are plain
-strings, so that they can be compared with what a row or a JSON document says.
+Every value that the database holds and a platform may see is defined here and nowhere else. Members are plain
+strings, so that they can be compared with the values of a row or a JSON document.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Priority(StrEnum):
 
 
 class State(StrEnum):
-    """Where a check is on its way. `leased`: a worker holds it under a fence number until a time."""
+    """The state of a check. `leased`: a worker holds it under a fence number until a time."""
 
     PENDING = "pending"
     LEASED = "leased"
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 
 class QuestionState(StrEnum):
-    """Where one question of one participant stands, as `jurat_access.questions` has it."""
+    """The state of one question of one participant, as in `jurat_access.questions`."""
 
     OPEN = "open"
     PENDING = "pending"
@@ -54,7 +54,7 @@ class AccessState(StrEnum):
 
 
 class PublicationState(StrEnum):
-    """What became of a consultation that the platform published: a worker answers it within seconds."""
+    """What became of a consultation that the platform published. A worker answers within seconds."""
 
     WAITING = "waiting"
     PUBLISHED = "published"
@@ -168,7 +168,7 @@ COSTS_NO_ROUND = TECHNICAL | {Reason.NUMBER_MALFORMED, Reason.CODE_MALFORMED, Re
 
 
 def reason_from(text: str) -> Reason | str:
-    """The reason that a row names. A newer worker may have one that is not in this list: it stays a plain text."""
+    """The reason that a row names. One of a newer worker that is not in this list stays plain text."""
     try:
         return Reason(text)
     except ValueError:
@@ -176,7 +176,7 @@ def reason_from(text: str) -> Reason | str:
 
 
 def outcomes_of(reason: Reason) -> frozenset[Outcome]:
-    """The outcomes that `reason` may carry; one, except for `record_not_found`, which may be proof or not."""
+    """The outcomes that `reason` may carry: one, except for `record_not_found`, which may be proof or not."""
     if reason in ACCEPTING:
         return frozenset({Outcome.ACCEPTED})
     if reason in REFUSING:

@@ -17,8 +17,8 @@ MultiPolygon (RFC 7946). The first ring of a polygon is its border, the others a
 class Zone:
     """A zone in the version that is in force now.
 
-    `outline` is there to be drawn: some 200 points for the whole zone. What decides is the zone itself, to the metre.
-    None where there is none, for the zone cannot be read.
+    `outline` is for drawing: some 200 points for the whole zone. The zone itself decides, to the metre. It is None if
+    the zone cannot be read.
     """
 
     name: str

@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 from sqlalchemy import create_engine, make_url
 
 from jurat import Client, Outcome
+from store.schema.grants import Role
 from tests.docs.pages import blocks
 from tests.docs.terminal import Terminal
 from tests.rigs.servers import NoServer, PostgreSQL, Valkey, postgresql_bindir
@@ -306,6 +307,14 @@ def test_a_platforms_bell_is_heard(stack: Stack) -> None:
             time.sleep(0.02)
         engine.dispose()
     client.close()
+
+
+def test_the_script_of_users_makes_the_roles_that_are_granted_rights() -> None:
+    script = (ROOT / "compose" / "users.sh").read_text("utf-8")
+    made = re.findall(r"unnest\('\{(.*)\}'::text\[\]\)", script)
+    assert [names.split(", ") for names in made] == [list(Role)]
+    parts = re.findall(r"^ +([\w |]+)\) role=jurat_\$part", script, re.MULTILINE)
+    assert {f"jurat_{part}" for line in parts for part in line.split(" | ")} == set(Role)
 
 
 def test_no_service_has_a_secret_of_another_one() -> None:

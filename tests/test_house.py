@@ -78,11 +78,46 @@ def test_the_map_leads_to_what_is_there() -> None:
     steps = re.findall(r"^\| `([\w/]+\.py)` \| `([\w.]+)` \|", section, re.MULTILINE)
     assert len(steps) == len(re.findall(r"^\| `", section, re.MULTILINE)) > 20
     for file, name in steps:
-        found: ast.Module | ast.AST | None = ast.parse((ROOT / file).read_text("utf-8"))
-        for part in name.split("."):
-            inside = getattr(found, "body", [])
-            found = next((node for node in inside if getattr(node, "name", None) == part), None)
-        assert found is not None, f"{file} has no {name}"
+        assert len(defined(file, name)) == 1, f"{file} has no {name}"
+
+
+def test_each_twin_is_there_with_the_test_that_runs_all_its_texts() -> None:
+    section = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## Twins")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\|(?: ([^|`]*?))? \| `([\w./-]+)` \| `([^`]+)` \|$", section, re.MULTILINE)
+    assert len(rows) == section.count("\n|") - 2
+    twins: dict[str, list[str]] = {}
+    for rule, file, name in rows:
+        if rule:
+            assert rule not in twins, f"{rule} has two rows"
+            twins[rule] = []
+        list(twins.values())[-1].append(file)
+        assert len(defined(file, name)) == 1, f"{file} has no {name}, or several"
+    assert len(twins) > 15
+    for rule, files in twins.items():
+        assert len(files) > 2, f"{rule} has one text alone"
+        assert [file.startswith("tests/") for file in files] == [*[False] * (len(files) - 1), True], rule
+
+
+def defined(file: str, name: str) -> list[str]:
+    """What a file has under a name; `…` at its end stands for the rest. The files of SQL are in `migrations/sql/`."""
+    if file.endswith(".sql"):
+        made = (ROOT / "migrations" / "sql" / file).read_text("utf-8")
+        return re.findall(rf"^CREATE (?:FUNCTION|TRIGGER|VIEW|TABLE) ({name})\b", made, re.MULTILINE)
+    text = (ROOT / file).read_text("utf-8")
+    if not file.endswith(".py"):
+        return [name] if name in text else []
+    found: list[ast.AST] = [ast.parse(text)]
+    for part in name.split("."):
+        inside = [node for parent in found for node in getattr(parent, "body", [])]
+        found = [node for node in inside if any(map(re.compile(part.replace("…", ".*")).fullmatch, names_of(node)))]
+    return [each for node in found for each in names_of(node)]
+
+
+def names_of(node: ast.AST) -> list[str]:
+    """The name that a statement defines: of a class, a function or a constant."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    named = [target.id for target in targets if isinstance(target, ast.Name)]
+    return [*named, node.name] if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) else named
 
 
 NOUNS = {"keyring", "ring"}

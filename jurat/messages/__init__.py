@@ -36,24 +36,24 @@ OwnTexts = Mapping[str, Mapping[str, str]]
 def message_for(key: Reason | str, locale: str, own: OwnTexts | None = None) -> str:
     """The text about `key` in the language of `locale` ("fr", "fr-CA", "fr_CH"), or in English.
 
-    The text in `own` for that language goes first, and then the one without a language. It says what happened and what
-    the participant can do, and holds no data of anybody.
+    The text in `own` for that language goes first, then the one without a language. A text says what happened and what
+    the participant can do, and holds no personal data.
     """
     language = nearest({tag: tag for tag in languages()}, locale)
     asked: object = key
     key = asked if isinstance(asked, str) else OTHER
     written = (own or {}).get(key, {})
     said = nearest(written, locale) or written.get(NO_LANGUAGE)
-    if language is None:  # English is told then, the consultation's first
+    if language is None:  # then it is in English, the consultation's own text first
         said = said or nearest(written, FALLBACK)
     ours = _texts(language or FALLBACK)
     return said or ours.get(key) or ours[OTHER]
 
 
 def key_of(state: str, outcome: str | None, reason: str | None) -> str:
-    """What to tell about a question: why its newest verdict says so where it counts as that verdict, else its state.
+    """The key of the text about a question: the reason of its newest verdict if that verdict counts, else its state.
 
-    It does not where the check is on its way or with a person, nor where an earlier answer still holds.
+    The verdict does not count while the check is under way or in review, or while an earlier answer still holds.
     """
     return reason if reason in KEYS and outcome == state else f"state.{state}"
 
@@ -61,7 +61,7 @@ def key_of(state: str, outcome: str | None, reason: str | None) -> str:
 def spoken(texts: Mapping[str, str], locale: str) -> str:
     """One of `texts` (by language tag): in the language of `locale`, without a language, in English, or the first.
 
-    "" where there is none.
+    "" if there are none.
     """
     found = nearest(texts, locale) or texts.get(NO_LANGUAGE) or nearest(texts, FALLBACK)
     return found or next(iter(texts.values()), "")
@@ -70,7 +70,7 @@ def spoken(texts: Mapping[str, str], locale: str) -> str:
 def nearest(texts: Mapping[str, str], locale: str) -> str | None:
     """The one of `texts` whose tag is `locale`, or `locale` without its last parts: pt-BR, then pt.
 
-    This is the look-up of RFC 4647, section 3.4.
+    This is the lookup of RFC 4647, section 3.4.
     """
     by_tag = {tag.lower(): text for tag, text in texts.items()}
     return next((by_tag[tag] for tag in _wider(locale) if tag in by_tag), None)
@@ -83,7 +83,7 @@ def languages() -> frozenset[str]:
 
 
 def _wider(locale: str) -> Iterator[str]:
-    """The tag and what is left of it without its last parts. A locale of the system may end in `.UTF-8` or `@euro`."""
+    """The tag, and the tag without its last parts. A locale of the system may end in `.UTF-8` or `@euro`."""
     asked: object = locale
     if not isinstance(asked, str):  # such as the None of a request that names no language
         return iter(())

@@ -20,9 +20,6 @@ from config.configuration import Configuration
 from config.document import Consultation, Document
 from config.problems import InvalidConfiguration
 from jurat.database import is_out_of_time, is_too_much, reader, state_of
-from jurat.publications import (
-    MOST_NAMED,
-)
 from jurat.statements import rows_json
 from store.configurations.applied_config import AccessTerms, AppliedConfig
 from store.configurations.config_versions import lay_in, take_turn, written
@@ -40,6 +37,8 @@ BATCH = 50
 BATCH_BYTES = 2 << 20
 """So many publications become one version of the configuration, at most of so many bytes together: a document stands in
 the row of each of its questions, and a worker's transaction may take 12 s."""
+
+_MOST_NAMED = 12
 
 ANY_WAITING = "EXISTS (SELECT 1 FROM jurat_consultations WHERE coalesce(answered_revision, 0) < revision)"
 """SQL that is true where a platform published something that no worker has answered yet."""
@@ -363,8 +362,8 @@ def _imported(connection: Connection) -> _Imported:
 
 
 def _there_are(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"There is {', '.join(names[:MOST_NAMED]) or 'none'}{more}"
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"There is {', '.join(names[:_MOST_NAMED]) or 'none'}{more}"
 
 
 _THERE = "jurat_consultations WHERE coalesce(document, applied_document) IS NOT NULL"

@@ -16,17 +16,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from jurat import contests
 from jurat.batches import run
 from jurat.columns import moment
-from jurat.names import ERASED, person, same_person
+from jurat.names import is_erased, is_printable, person, same_person
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
 from store.dialects import StoreDialect, dialect_of
 from store.requests.request_rows import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.numbers import hold_numbers, release_numbers
 from store.verdicts.records import REVIEWER, add_audit_row, add_verdicts, close_reviews, open_reviews
-
-_LONGEST_DOCUMENT = 200
 
 SECOND_PERSON = "waiting for a second person: it takes effect once somebody else says the same"
 
@@ -81,8 +80,8 @@ def decide_check(
 ) -> int | None:
     """The same; the revision of the verdict, None where the word waits. `evidence` must name no participant."""
     reason = _deciding(request.reason)
-    if not request.by_whom.isprintable():
-        raise WrongReview("by_whom must be of printable characters: who says so")
+    if not is_printable(request.by_whom):
+        raise WrongReview("by_whom must be 1 to 200 printable characters: who says so")
     check = _take(connection, access, request)
     if check.state is not State.REVIEW:
         raise ReviewError(_why_not(connection, check, State.REVIEW))
@@ -138,22 +137,16 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
     Raises ReviewError as that does, and where the verdict cannot be contested.
     """
     check = _take(connection, access, request)
-    if check.state is not State.SETTLED:
-        raise ReviewError(f"check {check.id} has no verdict to contest now: it is {check.state}")
-    last = _last(connection, check.id)
-    if last.outcome == Outcome.ACCEPTED:
-        raise ReviewError(f"check {check.id} was accepted; there is nothing to contest")
-    if last.decided_by == REVIEWER:
-        raise ReviewError(f"check {check.id} was decided by a person, and that is the last word")
-    if check.key[1].startswith(ERASED):
-        raise ReviewError(f"the participant of check {check.id} was erased")
-    if not _is_document(request.document):
-        raise ReviewError(f"document must be 1 to {_LONGEST_DOCUMENT} printable characters")
+    asked = {"id": str(check.id), "request": str(request.id)}
+    contested = connection.execute(text(_contested(dialect_of(connection))), asked).first()
+    last = _last(connection, check.id) if check.state is State.SETTLED else None
+    outcome, decided_by = (last.outcome, last.decided_by) if last else (None, None)
+    if problem := contests.problem_of(check.state, outcome, decided_by, contested, is_erased(check.key[1])):
+        raise ReviewError(f"check {check.id} cannot be contested: {problem}")
+    if request.document is not None and not is_printable(request.document):
+        raise ReviewError("document must be 1 to 200 printable characters")
     if request.note is None:
         raise WrongReview("a contest has a note, which says what is wrong with the verdict")
-    asked = {"id": str(check.id), "request": str(request.id)}
-    if connection.execute(text(_contested(dialect_of(connection))), asked).first():
-        raise ReviewError(f"the verdict of check {check.id} was contested before; a verdict is contested once")
     _put_before_person(connection, access, check, request, "contest", "contested")
 
 
@@ -164,11 +157,6 @@ def words(connection: Connection, check: UUID) -> list[Opinion]:
         found.pop(person(row[0]), None)
         found[person(row[0])] = Opinion(row[0], row[1], moment(row[2]))
     return list(found.values())
-
-
-def _is_document(document: str | None) -> bool:
-    """Whether it may be shown to a reviewer: a plain INSERT may say anything."""
-    return document is None or (0 < len(document) <= _LONGEST_DOCUMENT and document.isprintable())
 
 
 def _agreed(said: Sequence[Opinion], by_whom: str, reason: Reason) -> bool:

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
-from jurat.names import ERASED
+from jurat.names import ERASED, is_erased
 from jurat.statements import rows_json
 from jurat.vocabulary import State
 from store.dialects import StoreDialect, dialect_of
@@ -75,7 +75,7 @@ def traces(engine: Engine, participant: str, consultation: str | None = None) ->
 
 def forget_erased(connection: Connection, keys: Collection[Key]) -> None:
     """Delete the access rows of those in `keys` who were erased and of whom no check is left."""
-    if erased := [_named(key) for key in keys if key[1].startswith(ERASED)]:
+    if erased := [_named(key) for key in keys if is_erased(key[1])]:
         connection.execute(text(_forget_access(dialect_of(connection))), {"rows": rows_json(erased)})
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jurat.columns import moment
 from jurat.database import reader
-from jurat.names import is_erased
+from jurat.names import is_erased, is_printable
 from jurat.statements import rows_json
 from jurat.vocabulary import QuestionState
 from store.dialects import StoreDialect, dialect_of
@@ -27,7 +27,6 @@ from store.requests.request_rows import CannotBeDone, Request, RequestKind, Wron
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.records import add_audit_row
 
-_LONGEST = 200
 _BUSY = (QuestionState.PENDING, QuestionState.REVIEW)
 _UNIQUE = "23505"
 """What PostgreSQL says where a key is there already: unique_violation."""
@@ -156,8 +155,8 @@ def transfer(connection: Connection, access: AccessRows, request: Request) -> No
     """
     _require(request, "consultation", "participant", "target")
     key, target = _key(request), str(request.target)
-    if not 0 < len(target) <= _LONGEST or not target.isprintable():
-        raise WrongRequest(f"the id that it should go to must be 1 to {_LONGEST} printable characters")
+    if not is_printable(target):
+        raise WrongRequest("the id that it should go to must be 1 to 200 printable characters")
     if target == key[1]:
         raise WrongRequest("both ids are the same; nothing was moved")
     if is_erased(target) or is_erased(key[1]):

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from jurat.names import same_person
+from jurat.participant_requests import KNOWN
 from jurat.vocabulary import REFUSING, Reason
 from store.dialects import StoreDialect, dialect_of
 
@@ -134,7 +135,7 @@ def refuse_own_name(connection: Connection, request: Request) -> None:
 
 def is_known(connection: Connection, consultation: str) -> bool:
     """Whether it is configured, or something is left of its participants."""
-    return bool(connection.execute(text(_KNOWN), {"consultation": consultation}).scalar())
+    return bool(connection.execute(text(KNOWN), {"consultation": consultation}).scalar())
 
 
 def _refuse_unknown(connection: Connection, request: Request) -> None:
@@ -173,11 +174,6 @@ def _ask(dialect: StoreDialect, names: tuple[str, ...]) -> str:
 def _whose(dialect: StoreDialect) -> str:
     return f"SELECT participant FROM jurat_checks WHERE id = {dialect.uuid('check')}"
 
-
-_KNOWN = "SELECT " + " OR ".join(
-    f"EXISTS (SELECT 1 FROM {table} WHERE consultation = :consultation)"
-    for table in ("jurat_questions", "jurat_checks", "jurat_access")
-)
 
 _ASKED = """
     SELECT EXISTS (SELECT 1 FROM jurat_questions WHERE consultation = :consultation AND question = :question)"""

@@ -192,6 +192,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_erase": frozenset({Role.PLATFORM, Role.ADMIN}),
     "jurat_try_ask": frozenset({Role.PLATFORM, Role.ADMIN}),
     "jurat_ask": frozenset(),
+    "jurat_ask_reviewer": frozenset(),
     "jurat_add_codes": frozenset({Role.ADMIN}),
     "jurat_try_add_codes": frozenset({Role.ADMIN}),
     "jurat_check_consultation": frozenset({Role.PLATFORM}),
@@ -205,11 +206,21 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_keep_request": frozenset(),
     "jurat_keep_asked": frozenset(),
     "jurat_count_asked": frozenset(),
-    "jurat_mend_times": frozenset(),
+    "jurat_fix_times": frozenset(),
     "jurat_tell_results": frozenset(),
-    "jurat_there_is": frozenset(),
 }
 """Who may call each function. Those for triggers and for other functions nobody calls."""
+
+FOR_ALL = (
+    "jurat_is_name",
+    "jurat_is_erased",
+    "jurat_person",
+    "jurat_uuid7",
+    "jurat_deciding",
+    "jurat_stored",
+    "jurat_may_ask",
+)
+"""Functions that read no table, and that others share. Everyone may call them."""
 
 ASKS: Mapping[str, str] = {
     "contest": "jurat_contest",

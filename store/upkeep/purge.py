@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
-from jurat.names import ERASED
+from jurat.names import ERASED, is_erased
 from jurat.statements import in_force, rows_json
 from store import workers
 from store.dialects import StoreDialect, dialect_of
@@ -108,7 +108,7 @@ class Purge:
         _delete_checks(connection, checks)
         theirs = {(row[1], row[2]) for row in gone}
         forget_erased(connection, theirs)
-        self._begin_anew(connection, {key for key in theirs if not key[1].startswith(ERASED)})
+        self._begin_anew(connection, {key for key in theirs if not is_erased(key[1])})
         return [len(gone)]
 
     def _begin_anew(self, connection: Connection, keys: set[Key]) -> None:

@@ -16,9 +16,10 @@ from config.limits import SourceKind
 from config.lint import lint
 from config.problems import InvalidConfiguration
 from jurat.access import AtLeast, Terms, parse_rule
-from jurat.answers import check_schema, validate
+from jurat.answers import validate
 from jurat.errors import InvalidAnswer
 from jurat.messages import NO_LANGUAGE
+from tests.jurat.closed_schemas import check_schema
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SAMPLE = ROOT / "config" / "sample"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +68,18 @@ def test_the_sample_lints_clean_and_keeps_to_the_schema(validate: Any, sample: d
         (("consultations", "budget", "messages"), {"outside_zon": "Elsewhere."}),
     ],
 )
-def test_an_editor_sees_a_mistake(validate: Any, sample: dict[str, Any], path: tuple[str, ...], value: object) -> None:
+def test_an_editor_sees_a_mistake_that_lint_finds(
+    validate: Any, sample: dict[str, Any], path: tuple[str, ...], value: object, tmp_path: Path
+) -> None:
     holder: Any = sample
     for part in path[:-1]:
         holder = holder[part]
     holder[path[-1]] = value
     with pytest.raises(fastjsonschema.JsonSchemaValueException):
         validate(sample)
+    (tmp_path / "jurat.yaml").write_text(json.dumps(sample), "utf-8")
+    report = lint([tmp_path / "jurat.yaml"], zones=["old-town"], environ={}, base_dir=SAMPLE.parent.parent)
+    assert report.configuration is None, str(report)
 
 
 def test_a_preset_needs_nothing_but_its_name(validate: Any, sample: dict[str, Any]) -> None:

@@ -83,8 +83,16 @@ def test_python_publishes_and_sees_what_came_of_it(platform: Platform, capsys: p
 def test_what_is_wrong_is_printed(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
     code = block(PAGE, "python", "publish_consultation(").replace('"zone": "old-town"', '"zone": "oldtown"')
     exec(compile(code, PAGE.name, "exec"), platform.names)
+    platform.work()
+    platform.run("client.publication(")
     place = "consultations.summer.questions.residence.with.zone"
-    assert capsys.readouterr().out == f"{place} there is no zone 'oldtown' there is old-town\n"
+    assert capsys.readouterr().out.startswith(f"refused 1 {place}: zone 'oldtown' is not imported")
+
+
+def test_a_name_that_cannot_be_used_is_printed(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
+    code = block(PAGE, "python", "publish_consultation(").replace('"summer"', '"Summer"')
+    exec(compile(code, PAGE.name, "exec"), platform.names)
+    assert capsys.readouterr().out.startswith("name a name has lower-case letters")
 
 
 def test_sql_does_the_same(platform: Platform) -> None:

@@ -152,7 +152,7 @@ class Town:
         """SQL for a time so many days ago."""
         if self.engine.dialect.name == "postgresql":
             return f"now() - make_interval(secs => {days * 86400})"
-        return f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-{days} days')"
+        return f"strftime('%Y-%m-%d %H:%M:%f', 'now', '{-days:+} days')"
 
     def write(self, sql: str | TextClause, **parameters: Any) -> None:
         with self.engine.begin() as connection:

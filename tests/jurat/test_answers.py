@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jurat import InvalidAnswer
-from jurat.answers import MAX_BYTES, check_schema, encode, validate
+from jurat.answers import MAX_BYTES, encode, validate
+from tests.jurat.closed_schemas import check_schema
 
 
 def schema(**field: Any) -> dict[str, Any]:

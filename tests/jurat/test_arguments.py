@@ -333,9 +333,7 @@ def test_what_is_no_text_is_no_code(typed: Any) -> None:
     assert clean(typed, checked=False) is None
 
 
-@pytest.mark.parametrize(
-    "document", [42, "spring", b"{}", ["spring"], object(), {"title": "\ud800"}, {"a": "\0"}], ids=shown
-)
+@pytest.mark.parametrize("document", [42, "spring", b"{}", ["spring"], object(), {"title": "\ud800"}], ids=shown)
 def test_what_is_no_consultation_is_named(client: Client, town: Town, document: Any) -> None:
     with town.engine.begin() as connection, pytest.raises(InvalidConsultation):
         client.publish_consultation(connection, "summer", document, by="Ada")

@@ -160,7 +160,7 @@ def test_sql_does_the_same(postgresql_town: Town) -> None:
 def test_sql_says_what_is_wrong(postgresql_town: Town, more: dict[str, Any], said: str) -> None:
     with plain(postgresql_town.url) as connection, pytest.raises(psycopg.Error) as told:
         connection.execute(CALL, given(**more))
-    assert (told.value.sqlstate, told.value.diag.message_hint) == ("JU005", "Mend the call; nothing was asked.")
+    assert (told.value.sqlstate, told.value.diag.message_hint) == ("JU005", "Fix the call; nothing was asked.")
     assert str(told.value.diag.message_primary).startswith(f"jurat: {said}")
 
 

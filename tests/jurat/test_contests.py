@@ -9,6 +9,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from jurat import (
     Client,
@@ -17,8 +19,10 @@ from jurat import (
     NotContestable,
     Outcome,
     Reason,
+    State,
     UnknownCheck,
 )
+from jurat.contests import problem_of
 from jurat.ids import uuid7
 from jurat.seal import Seal, Unseal
 from tests.jurat.conftest import PRIVATE_KEY, PUBLIC_KEY, Platform
@@ -276,6 +280,62 @@ def test_the_function_refuses_what_the_client_does(
     with pytest.raises(psycopg.Error) as told:
         by_sql(server, check)
     assert (told.value.sqlstate, told.value.diag.message_primary) == ("JU008", f"jurat: check {check}: {sentence}")
+
+
+OUTCOMES = [
+    None,
+    (Outcome.ACCEPTED, Reason.INSIDE_ZONE),
+    (Outcome.REFUSED, Reason.OUTSIDE_ZONE),
+    (Outcome.UNDETERMINED, Reason.NEAR_BORDER),
+]
+
+
+@given(
+    state=st.sampled_from(["settled", "settled", "settled", *State]),
+    verdict=st.sampled_from(OUTCOMES),
+    by=st.sampled_from(["worker", "worker", "reviewer"]),
+    contested=st.sampled_from([None, "waiting", "refused"]),
+    erased=st.booleans(),
+)
+@example(state="settled", verdict=OUTCOMES[2], by="worker", contested=None, erased=False)
+@example(state="settled", verdict=OUTCOMES[2], by="reviewer", contested=None, erased=False)
+@example(state="settled", verdict=OUTCOMES[2], by="worker", contested="refused", erased=True)
+@example(state="settled", verdict=OUTCOMES[1], by="worker", contested="waiting", erased=False)
+@example(state="review", verdict=OUTCOMES[1], by="worker", contested=None, erased=False)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_each_engine_contests_what_the_rule_says(
+    town: Town,
+    client: Client,
+    state: str,
+    verdict: tuple[Outcome, Reason] | None,
+    by: str,
+    contested: str | None,
+    *,
+    erased: bool,
+) -> None:
+    town.furnish()
+    check = submitted(town, client)
+    if verdict:
+        town.settle(check, *verdict, by=by)
+    if contested:
+        town.write(
+            "INSERT INTO jurat_requests (id, kind, by_whom, asked_at, check_id, applied_at, refused)"
+            f" VALUES (:id, 'contest', 'participant', {town.ago(0.1)}, :check, {town.ago(0.1)}, :refused)",
+            id=str(uuid7()),
+            check=str(check),
+            refused="a sentence" if contested == "refused" else None,
+        )
+    name = "erased-0123456789abcdef" if erased else "p-42"
+    town.write("UPDATE jurat_checks SET state = :state, participant = :name WHERE id = :id",
+               state=state, name=name, id=str(check))  # fmt: skip
+    outcome, decided_by = (verdict[0], by) if verdict else (None, None)
+    expected = problem_of(state, outcome, decided_by, contested == "waiting", erased)
+    said = None
+    try:
+        contest(town, client, check)
+    except NotContestable as error:
+        said = error.problem
+    assert said == expected
 
 
 @pytest.mark.parametrize(

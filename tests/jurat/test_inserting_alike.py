@@ -22,7 +22,7 @@ from jurat.database import state_of
 from jurat.ids import uuid7
 from jurat.seal import Seal, key_to_text
 from jurat.statements import percent
-from jurat.vocabulary import Outcome, Reason
+from jurat.vocabulary import COSTS_NO_ROUND, Outcome, Reason, outcomes_of
 from tests.docs.pages import ROOT, block
 from tests.jurat.conftest import PUBLIC_KEY
 from tests.jurat.consultations import FREE_SCHEMA, Town, plain
@@ -177,6 +177,20 @@ def test_after_any_history_it_takes_and_refuses_what_the_client_does(sides: Side
         else:
             by_client = sides.submit(f"{people}-client-a", step["question"])
             assert sides.insert(f"{people}-sql-a", step["question"]) == by_client, step
+
+
+@pytest.mark.parametrize("reason", [*Reason, "a_newer_reason"])
+def test_each_reason_costs_the_round_that_it_costs_the_client(opened: Sides, reason: str) -> None:
+    known = reason in set(Reason)
+    for outcome in outcomes_of(Reason(reason)) if known else {Outcome.UNDETERMINED}:
+        for way in ("client", "sql"):
+            check = uuid7()
+            assert opened.insert(f"{way}-{outcome}", "one", id=str(check)) == "1"
+            opened.town.settle(check, outcome, reason)
+        by_client = opened.submit(f"client-{outcome}", "one")
+        assert by_client == opened.insert(f"sql-{outcome}", "one"), (outcome, "is its list that of COSTS_NO_ROUND?")
+        free = outcome is Outcome.UNDETERMINED and reason in COSTS_NO_ROUND
+        assert by_client == ("2" if free else "JU003")
 
 
 def settled(sides: Sides, outcome: Outcome = Outcome.ACCEPTED, reason: Reason = Reason.INSIDE_ZONE) -> UUID:

@@ -83,6 +83,25 @@ def test_when_to_ask_again_comes_from_the_source_s_figures(
     assert client.result(check.id).next_poll_ms == expected
 
 
+@pytest.mark.parametrize(
+    ("poll_ms", "seconds", "least", "most"),
+    [
+        (100, 0, 100, 100),
+        (700, 33, 1650, 5000),
+        (2500, 33, 2500, 5000),
+        (100, 200, 5000, 5000),
+        (9000, 200, 5000, 5000),
+    ],
+)
+def test_polls_grow_rarer_while_the_workers_are_away(
+    client: Client, town: Town, poll_ms: int, seconds: int, least: int, most: int
+) -> None:
+    check = submit(client, town)
+    at = town.ago(seconds / 86400) if seconds else town.ago(-1)
+    town.write(f"INSERT INTO jurat_sources (name, poll_ms, figures_at) VALUES ('towns', :poll, {at})", poll=poll_ms)
+    assert least <= row_of(town, check.id)["next_poll_ms"] <= most
+
+
 def test_when_to_ask_again_follows_the_check_to_its_next_source(client: Client, town: Town) -> None:
     check = submit(client, town)
     town.write("INSERT INTO jurat_sources (name, poll_ms) VALUES ('towns', 1234), ('spring', 7)")

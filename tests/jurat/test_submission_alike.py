@@ -27,7 +27,7 @@ from jurat import (
 )
 from jurat.ids import uuid7
 from jurat.seal import key_to_text
-from jurat.vocabulary import Outcome, Reason, outcomes_of
+from jurat.vocabulary import Outcome, Reason
 from tests.docs.pages import ROOT, block
 from tests.jurat.calls import submit
 from tests.jurat.conftest import PUBLIC_KEY
@@ -266,6 +266,8 @@ def ways(request: pytest.FixtureRequest) -> Iterator[tuple[Town, Client, psycopg
 @example(steps=[THREE, word("reopen"), decided(ACCEPTED), THREE])
 @example(steps=[ONE, word("revoke"), ONE, THREE, word("restore"), THREE, word("revoke", applied=False), ONE])
 @example(steps=[word("revoke"), ONE])
+@example(steps=[{**ONE, "id": "id 1"}, {**THREE, "id": "id 1"}, {**ONE, "id": "id 2"}, {**ONE, "id": "id 1"}])
+@example(steps=[{**THREE, "id": "id 1"}, ONE, {**ONE, "id": "id 1"}])
 @example(steps=[ONE, decided(ACCEPTED), ended({"three": ["one"]}), THREE, THREE])
 @example(steps=[THREE, ONE, decided(REFUSED, 1), decided(ACCEPTED), ended({"three": ["one"]}), THREE])
 @example(steps=[ONE, ended({"three": ["one"]}), THREE])
@@ -295,32 +297,6 @@ def test_after_any_history_it_says_and_writes_what_the_client_does(
         else:
             assert by_sql.submit(people, step) == by_client.submit(people, step), step
             assert stands(town, by_sql, people) == stands(town, by_client, people), step
-
-
-@pytest.mark.parametrize("reason", [*Reason, "a_newer_reason"])
-def test_it_counts_a_round_for_each_reason_as_the_client_does(
-    connection: psycopg.Connection[Any], town: Town, seal_key: str, reason: str
-) -> None:
-    town.ask("budget", "one", schema=FREE_SCHEMA)
-    client = Client(town.url, seal_key=seal_key)
-    known = reason in set(Reason)
-    for outcome in outcomes_of(Reason(reason)) if known else {Outcome.UNDETERMINED}:
-        said = []
-        for way in ("client", "sql"):
-            check, _, _ = submit(connection, question="one", participant=f"{way}-{outcome}")
-            town.settle(check, outcome, reason)
-        with town.engine.begin() as begun:
-            who: dict[str, Any] = {"consultation": "budget", "participant": f"client-{outcome}", "question": "one"}
-            try:
-                said.append(client.submit(begun, answer=ANSWER, **who).round)
-            except AlreadyConfirmed:
-                said.append(0)
-        try:
-            said.append(submit(connection, question="one", participant=f"sql-{outcome}")[1])
-        except psycopg.Error as error:
-            said.append(0 if error.sqlstate == "JU003" else -1)
-        assert said[0] == said[1], (outcome, "is `COSTS_NO_ROUND` of the newest jurat_submit that of jurat.vocabulary?")
-    client.close()
 
 
 def test_it_writes_what_the_documented_insert_writes(connection: psycopg.Connection[Any], town: Town) -> None:

@@ -38,8 +38,8 @@ _NOTES = {
     "an index": Change(
         ("CREATE INDEX jurat_pauses_until ON jurat_pauses (until)",),
         "tables.sql",
-        "-- When each piece of upkeep",
-        "CREATE INDEX jurat_pauses_until ON jurat_pauses (until);\n\n-- When each piece of upkeep",
+        "-- When each upkeep job",
+        "CREATE INDEX jurat_pauses_until ON jurat_pauses (until);\n\n-- When each upkeep job",
     ),
 }
 
@@ -49,17 +49,13 @@ CHANGES = {
         "a function, repeated whole": Change(
             (
                 """
-CREATE OR REPLACE FUNCTION jurat_there_is(word text, known text[])
-RETURNS text LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-  SELECT 'there is ' || coalesce(string_agg(k.name, ', ' ORDER BY k.place) FILTER (WHERE k.place <= 9), 'none')
-         || CASE WHEN count(*) > 12 THEN format(' and %s more', count(*) - 12) ELSE '' END
-  FROM (SELECT u.name, row_number() OVER (ORDER BY left(u.name, 3) <> left(word, 3), u.name COLLATE "C") AS place
-        FROM unnest(known) AS u (name)) k
+CREATE OR REPLACE FUNCTION jurat_is_erased(participant text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT lower(left(participant, 7)) = 'removed'
 $$""",
             ),
             "functions.sql",
-            "WHERE k.place <= 12",
-            "WHERE k.place <= 9",
+            "SELECT lower(left(participant, 7)) = 'erased-'",
+            "SELECT lower(left(participant, 7)) = 'removed'",
         ),
         "a trigger that fires always": Change(
             (

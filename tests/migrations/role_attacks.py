@@ -91,7 +91,6 @@ _CONFIGURES = [
     "UPDATE jurat_consultations SET document = '{}'",
     "UPDATE jurat_consultations SET revision = 1",
     "DELETE FROM jurat_consultations",
-    "SELECT jurat_there_is('a', NULL)",
     "INSERT INTO jurat_zones (name, version) VALUES ('old-town', 99)",
     "UPDATE jurat_zones SET outline = '[]'",
     "INSERT INTO jurat_sources (name) VALUES ('mine')",

@@ -29,7 +29,7 @@ ON_POSTGRESQL = {
     "when a trigger fires": "ALTER TABLE jurat_checks ENABLE TRIGGER jurat_checks_kept",
     "as whom a function runs": "ALTER FUNCTION jurat_listen SECURITY INVOKER",
     "the path of a function": "ALTER FUNCTION jurat_submit RESET search_path",
-    "what a function may do": "ALTER FUNCTION jurat_there_is VOLATILE",
+    "what a function may do": "ALTER FUNCTION jurat_check_consultation VOLATILE",
     "a right to a table": "GRANT DELETE ON jurat_checks TO jurat_platform",
     "a right to a column": "GRANT UPDATE (state) ON jurat_checks TO jurat_platform",
     "a right to a function": "GRANT EXECUTE ON FUNCTION jurat_ask TO PUBLIC",

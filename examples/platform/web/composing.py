@@ -19,7 +19,6 @@ from babel import Locale
 from examples.platform.web.figures import Criterion
 from examples.platform.web.language import LOCALES, locale
 from examples.platform.web.language import gettext as _
-from jurat import InvalidConsultation
 from jurat.publications import NAME
 
 ABOUT, CRITERIA, QUESTIONS, CHECK = STEPS = ("about", "criteria", "questions", "check")
@@ -146,19 +145,6 @@ class Draft:
         if self.values.get("four-eyes") == _TRUE:
             document["four_eyes"] = True
         return document
-
-    def place_of(self, error: InvalidConsultation) -> tuple[str, str]:
-        """The step and the field that jurat's problem is about."""
-        path = error.place.removeprefix(f"consultations.{self.name}").removeprefix(".").split(".")
-        if path[0] == "questions" and len(path) > 1:
-            found = next((each for each in self.asked if each.name == path[1]), None)
-            if found:
-                part = path[-1] if path[-1] in (*found.criterion.open, "rounds") else f"title-{LOCALES[0]}"
-                return QUESTIONS, found.field(part)
-        if path[0] == "access":
-            return QUESTIONS, "rule"
-        part = path[0] if path[0] in ("title", "contact") else ""
-        return (ABOUT, f"{part}-{LOCALES[0]}") if part else (ABOUT, "name")
 
     def _place(self, each: Asked) -> int | None:
         return _number(self.values.get(each.field("place")), MOST_OF_ONE * len(self.choices.criteria))

@@ -143,10 +143,7 @@ def _publish(draft: UUID) -> Any:
             store.replace_consultation(
                 connection, name, written.by_language("title"), written.by_language("summary"), proposals
             )
-    except InvalidConsultation as error:
-        step, _field = written.place_of(error)
-        return _to(draft, step, wrong=True)
-    except (IntegrityError, _Overtaken):
+    except (IntegrityError, InvalidConsultation, _Overtaken):
         return _to(draft, ABOUT, wrong=True)
     parts().ring()
     return _published(name)
@@ -170,8 +167,8 @@ def _problems(draft: Draft, step: str) -> dict[str, str]:
     found = draft.problems(step)
     if not found and step == ABOUT:
         found = taken(draft.name) or _voted(draft)
-    if not found and not draft.first_problems()[1]:
-        found = _refused(draft, step)
+    if not found and step == ABOUT and not draft.first_problems()[1]:
+        found = _refused(draft)
     return found
 
 
@@ -193,15 +190,13 @@ def _proposals(connection: Connection, draft: Draft) -> tuple[list[dict[str, Any
     return proposals, [each for each in before if each["id"] in gone]
 
 
-def _refused(draft: Draft, step: str) -> dict[str, str]:
+def _refused(draft: Draft) -> dict[str, str]:
     with parts().office.connect() as connection, connection.begin() as tried:
         try:
             parts().client.publish_consultation(connection, draft.name, draft.document(), by=member().name)
         except InvalidConsultation as error:
-            place, field = draft.place_of(error)
             said = " – ".join(filter(None, (error.problem, error.hint)))
-            problem = quoting(_("This cannot be published: %(problem)s"), said)
-            return {field: problem} if place == step else {}
+            return {"name": quoting(_("This cannot be published: %(problem)s"), said)}
         finally:
             tried.rollback()  # it was asked, and is not published
     return {}

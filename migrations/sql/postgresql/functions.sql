@@ -2,25 +2,87 @@
 --
 -- In the order in which an answer meets them:
 --
+--   shared by the others          jurat_is_name, jurat_is_erased, jurat_person, jurat_uuid7, jurat_deciding,
+--                                 jurat_stored
 --   confirming an answer          jurat_submit
 --   waiting for verdicts          jurat_listen
---   contesting and reviewing      jurat_try_contest, jurat_contest, jurat_decide, jurat_open_review
---   what is asked of participants jurat_ask, jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer,
+--   contesting and reviewing      jurat_try_contest, jurat_contest, jurat_ask_reviewer, jurat_decide, jurat_open_review
+--   requests about participants   jurat_ask, jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer,
 --                                 jurat_erase
 --   adding codes                  jurat_try_add_codes, jurat_add_codes
---   publishing a consultation     jurat_there_is, jurat_check_consultation, jurat_publish_consultation
---   laying it in, by workers      jurat_take_turn, jurat_lay_in, jurat_lay_in_questions, jurat_answer_consultations
+--   publishing a consultation     jurat_check_consultation, jurat_publish_consultation
+--   putting it in force           jurat_take_turn, jurat_lay_in, jurat_lay_in_questions, jurat_answer_consultations
 --
--- Most run with the owner's rights (SECURITY DEFINER), for their callers may not write the tables themselves. Each has
--- a search path of its own: the schema of our tables, then pg_temp. If pg_temp were not named, temporary tables, which
--- anybody may make, would come first. FROM CURRENT takes the path of the transaction that runs this file, and
--- migrations/env.py has set that path.
+-- Most run with the owner's rights (SECURITY DEFINER), because their callers may not write the tables. Each has a
+-- search path of its own: the schema of our tables, then pg_temp. If pg_temp were not named, temporary tables, which
+-- anyone may make, would come first. FROM CURRENT takes the path of the transaction that runs this file, which
+-- migrations/env.py has set.
 --
--- Nobody may call a function before store/schema/grants.py says so, see the end of the file.
+-- No one may call a function unless store/schema/grants.py grants it, except the shared ones: see the end of the file.
 --
--- Errors are SQLSTATEs of ours, JU001 to JU013: docs/reference/contract.md says what each means. A function whose name
--- begins with jurat_try_ never fails but says the same in a row. The Python client calls it, so that its caller's
+-- Errors are SQLSTATEs of ours, JU001 to JU013, see docs/reference/contract.md. A function whose name begins with
+-- jurat_try_ does not fail, but returns the error as a row. The Python client calls it, so that its caller's
 -- transaction stays usable.
+
+
+-- ------------------------------------------------------------------------------------------ Shared by what comes below
+--
+-- These read no table, so anyone may call them. They run with the rights of their callers.
+
+-- Whether a text is a name: 1 to 200 printable characters, as str.isprintable of Python says. Not printable are
+-- control, format and private-use characters, and every blank but the common one. `jurat.names.require_printable` is
+-- the twin.
+CREATE FUNCTION jurat_is_name(name text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT coalesce(length(name) BETWEEN 1 AND 200 AND name !~
+    '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f'
+    '\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438'
+    '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]', false)
+$$;
+
+-- Whether the id is that of an erased participant. `jurat.names.is_erased` is the twin.
+CREATE FUNCTION jurat_is_erased(participant text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT lower(left(participant, 7)) = 'erased-'
+$$;
+
+-- The form in which the names of persons are compared: normalised, without characters that show nothing
+-- (`jurat.names.UNSEEN`), with single blanks, and without case. `jurat.names.person` is the twin, as far as the locale
+-- of the database knows letters.
+CREATE FUNCTION jurat_person(name text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT lower(normalize(btrim(regexp_replace(regexp_replace(normalize(name, NFKC),
+      '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
+      '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
+      '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
+      '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
+      '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
+    '[[:space:]]+', ' ', 'g')), NFKC))
+$$;
+
+-- A UUIDv7: the milliseconds of the clock, then chance.
+CREATE FUNCTION jurat_uuid7() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+  SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
+    52, 1), 53, 1), 'hex')::uuid
+$$;
+
+-- The reasons by which a person may decide. `store.requests.request_rows.DECIDING` is the twin.
+CREATE FUNCTION jurat_deciding() RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+  SELECT ARRAY['person_accepted', 'activity_not_eligible', 'area_not_eligible', 'birth_date_differs', 'code_expired',
+    'code_revoked', 'code_unknown', 'code_used', 'not_a_person', 'not_valid_at_date', 'outside_zone', 'person_refused',
+    'profession_not_eligible', 'status_inactive', 'too_young']
+$$;
+
+-- Gives the id of a request, or raises why it was not stored. `otherwise` is the hint of all other errors.
+CREATE FUNCTION jurat_stored(request_id uuid, code text, problem text, otherwise text)
+RETURNS uuid LANGUAGE plpgsql AS $$
+BEGIN
+  IF code IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = code, MESSAGE = 'jurat: ' || problem, HINT = CASE code
+      WHEN 'JU004' THEN 'Make a new id for each request, or leave it out.'
+      WHEN 'JU005' THEN 'Fix the call; nothing was asked.'
+      ELSE otherwise END;
+  END IF;
+  RETURN request_id;
+END $$;
 
 
 -- ------------------------------------------------------------------------------------------------ Confirming an answer
@@ -28,44 +90,29 @@
 -- Confirms one answer, in the caller's transaction and with the caller's own rights. It does for platforms in any
 -- language what the Python client does (jurat/submission.py).
 --
--- An answer can be given again when the accepted one has ended or soon will, and once more each time a person allows
--- it. The triggers on jurat_checks (guards.sql) hold platforms that send a plain INSERT to the same rules.
+-- The trigger of jurat_checks decides whether an answer is open (jurat_require_open, guards.sql). So the same rules
+-- hold for platforms that send a plain INSERT.
 CREATE FUNCTION jurat_submit(
   consultation text, participant text, question text, answer bytea, answer_key text, id uuid DEFAULT NULL,
   priority text DEFAULT 'interactive', reply_key bytea DEFAULT NULL, traceparent text DEFAULT NULL
 ) RETURNS TABLE (check_id uuid, round int, created boolean) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
-  -- Control, format and private-use characters, and every blank but the common one, as str.isprintable of Python does.
-  bad constant text :=
-    '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f'
-    '\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438'
-    '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]';
   wrong text;
   asked record;
-  before record;
   this_id uuid := jurat_submit.id;
   this_round int;
+  same int;
+  taken boolean;
   standing uuid;
-  more int;
-  revoked boolean;
-  until timestamptz;
-  allowed int;
-  accepted text[];
 BEGIN
   -- 1. Can the arguments be used?
   wrong := CASE
-    WHEN jurat_submit.consultation IS NULL OR length(jurat_submit.consultation) NOT BETWEEN 1 AND 200
-      OR jurat_submit.consultation ~ bad
-      THEN 'consultation must be 1 to 200 printable characters'
-    WHEN jurat_submit.participant IS NULL OR length(jurat_submit.participant) NOT BETWEEN 1 AND 200
-      OR jurat_submit.participant ~ bad
-      THEN 'participant must be 1 to 200 printable characters'
-    WHEN lower(left(jurat_submit.participant, 7)) = 'erased-'
-      THEN 'participant must not begin with erased-, as the word for who was erased does'
-    WHEN jurat_submit.question IS NULL OR length(jurat_submit.question) NOT BETWEEN 1 AND 200
-      OR jurat_submit.question ~ bad
-      THEN 'question must be 1 to 200 printable characters'
+    WHEN NOT jurat_is_name(jurat_submit.consultation) THEN 'consultation must be 1 to 200 printable characters'
+    WHEN NOT jurat_is_name(jurat_submit.participant) THEN 'participant must be 1 to 200 printable characters'
+    WHEN jurat_is_erased(jurat_submit.participant)
+      THEN 'participant must not begin with erased-, which marks erased participants'
+    WHEN NOT jurat_is_name(jurat_submit.question) THEN 'question must be 1 to 200 printable characters'
     WHEN jurat_submit.priority NOT IN ('interactive', 'bulk') THEN 'priority must be interactive or bulk'
     WHEN octet_length(jurat_submit.reply_key) <> 32 THEN 'reply_key must be the 32 bytes of a public key'
     WHEN jurat_submit.traceparent !~ '^[ -~]{0,100}$'
@@ -73,12 +120,11 @@ BEGIN
   END;
   IF wrong IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'JU005', MESSAGE = 'jurat: ' || wrong,
-      HINT = 'Mend the call; nothing was confirmed.';
+      HINT = 'Fix the call; nothing was confirmed.';
   END IF;
 
   -- 2. Is the question asked?
-  SELECT q.source, q.rounds, q.deadline_s, q.valid_s, coalesce(q.renew_s, 0) AS renew_s, q.config_version INTO asked
-  FROM jurat_questions q
+  SELECT q.source, q.deadline_s INTO asked FROM jurat_questions q
   WHERE q.consultation = jurat_submit.consultation AND q.question = jurat_submit.question;
   IF NOT FOUND THEN
     IF EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_submit.consultation) THEN
@@ -93,129 +139,54 @@ BEGIN
       HINT = '`bin/jurat config show` lists them, `bin/jurat config apply` publishes new ones.';
   END IF;
 
-  -- 3. What was answered before? Only rounds after the last accepted one count, even while that one is in review again.
-  -- A failure that is not the participant's costs no round. The same id again is the same answer.
-  SELECT max(e.round) AS round,
-         (array_agg(e.id ORDER BY e.round DESC))[1] AS id,
-         (array_agg(e.state ORDER BY e.round DESC))[1] AS state,
-         (array_agg(e.state ORDER BY e.round DESC)
-            FILTER (WHERE (e.round > e.last_accepted) IS NOT FALSE))[1] AS state_since,
-         max(e.decided_at) FILTER (WHERE e.accepted) AS accepted_at,
-         count(*) FILTER (
-           WHERE (e.round > e.last_accepted) IS NOT FALSE
-             AND (e.state = 'settled' AND e.outcome = 'undetermined' AND e.reason IN (
-               'source_unavailable', 'source_throttled', 'source_maintenance', 'source_credentials',
-               'source_rejected_request', 'source_unreadable', 'source_blocked', 'answer_unreadable', 'worker_lost',
-               'configuration_missing', 'deadline_passed', 'number_malformed', 'code_malformed', 'ambiguous_address'
-             )) IS NOT TRUE) AS spent,
-         max(e.round) FILTER (WHERE e.id = this_id) AS same
-  INTO before
-  FROM (SELECT h.*, max(h.round) FILTER (WHERE h.accepted) OVER () AS last_accepted
-        FROM (SELECT c.id, c.round, c.state, v.outcome, v.reason, v.decided_at,
-                     v.outcome = 'accepted' AS accepted
-              FROM jurat_checks c
-              LEFT JOIN LATERAL (SELECT w.outcome, w.reason, w.decided_at FROM jurat_verdicts w
-                                 WHERE w.check_id = c.id ORDER BY w.revision DESC LIMIT 1) v ON true
-              WHERE c.consultation = jurat_submit.consultation AND c.participant = jurat_submit.participant
-                AND c.question = jurat_submit.question) h) e;
-  IF before.same IS NOT NULL THEN
-    RETURN QUERY SELECT this_id, before.same::int, false;
+  -- 3. The same id again is the same answer.
+  IF this_id IS NOT NULL THEN
+    SELECT c.round, (c.consultation, c.participant, c.question)
+                    <> (jurat_submit.consultation, jurat_submit.participant, jurat_submit.question)
+    INTO same, taken FROM jurat_checks c WHERE c.id = this_id;
+    IF NOT taken THEN
+      RETURN QUERY SELECT this_id, same, false;
+      RETURN;
+    END IF;
+  END IF;
+
+  -- 4. The answer becomes a check. Where another answer has the id, that is said last, and undoes what is written here.
+  IF octet_length(jurat_submit.answer) > 48 IS NOT TRUE OR jurat_submit.answer_key ~ '^[0-9a-f]{16}$' IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = 'JU005',
+      MESSAGE = 'jurat: answer must be sealed, and answer_key the 16 hexadecimal digits of its key',
+      HINT = 'Close the JSON with crypto_box_seal of libsodium and the key that `bin/jurat doctor` names.';
+  END IF;
+  SELECT coalesce(max(c.round), 0) + 1 INTO this_round FROM jurat_checks c
+  WHERE c.consultation = jurat_submit.consultation AND c.participant = jurat_submit.participant
+    AND c.question = jurat_submit.question;
+  this_id := coalesce(this_id, jurat_uuid7());
+  INSERT INTO jurat_checks (id, consultation, participant, question, round, priority, answer, answer_key, reply_key,
+                            traceparent, source, due_at, submitted_at, deadline_at)
+  VALUES (CASE WHEN taken THEN jurat_uuid7() ELSE this_id END, jurat_submit.consultation, jurat_submit.participant,
+          jurat_submit.question, this_round, coalesce(jurat_submit.priority, 'interactive'), jurat_submit.answer,
+          jurat_submit.answer_key, jurat_submit.reply_key, jurat_submit.traceparent, asked.source,
+          statement_timestamp(), statement_timestamp(), statement_timestamp() + make_interval(secs => asked.deadline_s))
+  ON CONFLICT DO NOTHING;
+  IF FOUND AND taken IS NOT TRUE THEN
+    RETURN QUERY SELECT this_id, this_round, true;
     RETURN;
   END IF;
 
-  -- 4. Has a person allowed more answers, or revoked the access?
-  SELECT count(*) FILTER (WHERE s.kind = 'reopen' AND s.question = jurat_submit.question
-                            AND (s.applied_at >= before.accepted_at) IS NOT FALSE),
-         coalesce((array_agg(s.kind ORDER BY s.applied_at DESC, s.asked_at DESC, s.id DESC)
-                   FILTER (WHERE s.kind <> 'reopen'))[1] = 'revoke', false)
-  INTO more, revoked
-  FROM jurat_requests s
-  WHERE s.consultation = jurat_submit.consultation AND s.participant = jurat_submit.participant
-    AND s.kind IN ('reopen', 'revoke', 'restore') AND s.applied_at IS NOT NULL AND s.refused IS NULL;
-  IF revoked THEN
-    RAISE EXCEPTION USING ERRCODE = 'JU006',
-      MESSAGE = format('jurat: this participant''s access to "%s" was revoked', left(jurat_submit.consultation, 80)),
-      HINT = 'No answer is taken until it is restored; show them whom to ask: contact in jurat_questions.';
+  -- 5. Someone else confirmed at the same moment, or the id is taken.
+  SELECT c.round INTO same FROM jurat_checks c
+  WHERE c.id = this_id AND c.consultation = jurat_submit.consultation
+    AND c.participant = jurat_submit.participant AND c.question = jurat_submit.question;
+  IF FOUND THEN
+    RETURN QUERY SELECT this_id, same, false;
+    RETURN;
   END IF;
-  -- 5. Is an answer taken now? While an accepted one holds, more are taken in the time before its end, and where a
-  -- person allows it.
-  until := before.accepted_at + make_interval(secs => asked.valid_s);
-  allowed := more + CASE
-    WHEN before.accepted_at IS NULL OR until <= statement_timestamp() THEN asked.rounds
-    WHEN until - make_interval(secs => asked.renew_s) <= statement_timestamp() THEN asked.rounds
-    ELSE 0
-  END;
-  IF before.id IS NOT NULL AND (
-    before.spent >= allowed OR before.state_since <> 'settled'
-    OR (before.state <> 'settled' AND before.accepted_at IS NOT NULL AND (until > statement_timestamp()) IS NOT FALSE)
-  ) THEN
-    standing := before.id;
-  ELSE
-    -- An accepted question may have ended this one. The row of jurat_access is believed only where nothing has made it
-    -- older than the answer: neither time nor a changed configuration.
-    SELECT ARRAY(SELECT jsonb_array_elements_text(a.ended -> jurat_submit.question)) INTO accepted
-    FROM jurat_access a
-    WHERE a.consultation = jurat_submit.consultation AND a.participant = jurat_submit.participant
-      AND a.config_version >= asked.config_version
-      AND (a.changes_at IS NULL OR a.changes_at > statement_timestamp())
-      AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(a.ended -> jurat_submit.question) AS b (name)
-                      WHERE a.questions ->> b.name IS DISTINCT FROM 'accepted');
-    IF cardinality(accepted) > 0 THEN
-      SELECT c.id INTO standing
-      FROM jurat_checks c JOIN jurat_verdicts v ON v.check_id = c.id
-        AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
-      WHERE c.consultation = jurat_submit.consultation AND c.participant = jurat_submit.participant
-        AND c.question = ANY (accepted) AND v.outcome = 'accepted'
-      ORDER BY v.decided_at DESC, c.id DESC LIMIT 1;
-      IF FOUND THEN
-        standing := coalesce(before.id, standing);
-        RAISE EXCEPTION USING ERRCODE = 'JU003',
-          MESSAGE = format('jurat: %s/%s takes no more answers: %s was accepted in its place (check %s)',
-                           left(jurat_submit.consultation, 80), left(jurat_submit.question, 80),
-                           array_to_string(accepted, ', '), standing),
-          DETAIL = standing::text,
-          HINT = 'Show what stands instead: jurat_access has it, and jurat_results the check in DETAIL.';
-      END IF;
-    END IF;
-    -- 6. The answer becomes a check.
-    IF octet_length(jurat_submit.answer) > 48 IS NOT TRUE OR jurat_submit.answer_key ~ '^[0-9a-f]{16}$' IS NOT TRUE
-    THEN
-      RAISE EXCEPTION USING ERRCODE = 'JU005',
-        MESSAGE = 'jurat: answer must be sealed, and answer_key the 16 hexadecimal digits of its key',
-        HINT = 'Close the JSON with crypto_box_seal of libsodium and the key that `bin/jurat doctor` names.';
-    END IF;
-    this_round := coalesce(before.round, 0) + 1;
-    -- A UUIDv7: the milliseconds of the clock, then chance.
-    this_id := coalesce(this_id, encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-      PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
-      52, 1), 53, 1), 'hex')::uuid);
-    INSERT INTO jurat_checks (id, consultation, participant, question, round, priority, answer, answer_key, reply_key,
-                              traceparent, source, due_at, submitted_at, deadline_at)
-    VALUES (this_id, jurat_submit.consultation, jurat_submit.participant, jurat_submit.question, this_round,
-            coalesce(jurat_submit.priority, 'interactive'), jurat_submit.answer, jurat_submit.answer_key,
-            jurat_submit.reply_key, jurat_submit.traceparent, asked.source, statement_timestamp(),
-            statement_timestamp(), statement_timestamp() + make_interval(secs => asked.deadline_s))
-    ON CONFLICT DO NOTHING;
-    IF FOUND THEN
-      RETURN QUERY SELECT this_id, this_round, true;
-      RETURN;
-    END IF;
-    -- Somebody else confirmed at the same moment, or the id is taken.
-    SELECT c.round INTO before FROM jurat_checks c
-    WHERE c.id = this_id AND c.consultation = jurat_submit.consultation
-      AND c.participant = jurat_submit.participant AND c.question = jurat_submit.question;
-    IF FOUND THEN
-      RETURN QUERY SELECT this_id, before.round::int, false;
-      RETURN;
-    END IF;
-    SELECT c.id INTO standing FROM jurat_checks c
-    WHERE c.consultation = jurat_submit.consultation AND c.participant = jurat_submit.participant
-      AND c.question = jurat_submit.question AND c.round = this_round;
-    IF NOT FOUND THEN
-      RAISE EXCEPTION USING ERRCODE = 'JU004',
-        MESSAGE = format('jurat: the id %s belongs to the check of another answer', this_id),
-        HINT = 'Make a new id for each answer, or leave it out.';
-    END IF;
+  SELECT c.id INTO standing FROM jurat_checks c
+  WHERE c.consultation = jurat_submit.consultation AND c.participant = jurat_submit.participant
+    AND c.question = jurat_submit.question AND c.round = this_round AND taken IS NOT TRUE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'JU004',
+      MESSAGE = format('jurat: the id %s belongs to the check of another answer', this_id),
+      HINT = 'Make a new id for each answer, or leave it out.';
   END IF;
   RAISE EXCEPTION USING ERRCODE = 'JU003',
     MESSAGE = format('jurat: an answer to %s/%s is confirmed already (check %s) and cannot be changed',
@@ -227,7 +198,7 @@ END $$;
 
 -- ------------------------------------------------------------------------------------------------ Waiting for verdicts
 
--- Switches notifications of new verdicts on or off, and says whether that changed anything. The trigger
+-- Switches notifications of new verdicts on or off, and returns whether that changed anything. The trigger
 -- jurat_verdicts_told (guards.sql) sends them on the channel jurat_results.
 CREATE FUNCTION jurat_listen(enabled boolean)
 RETURNS boolean LANGUAGE plpgsql STRICT SECURITY DEFINER SET lock_timeout = '3s' SET search_path FROM CURRENT AS $$
@@ -250,7 +221,7 @@ END $$;
 
 -- -------------------------------------------------------------------------------------------- Contesting and reviewing
 --
--- Each function checks whether the request can be carried out, and stores it. A worker does it within a second.
+-- Each function checks whether the request is possible, and stores it. A worker carries it out within a second.
 
 -- Contests a verdict. The same id again is the same request.
 CREATE FUNCTION jurat_try_contest(check_id uuid, note bytea, note_key text, document text, id uuid)
@@ -258,21 +229,16 @@ RETURNS TABLE (request_id uuid, code text, problem text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
-  this_id uuid := coalesce(jurat_try_contest.id, encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000::numeric)::bigint) FROM 3) FROM 1 FOR 6),
-    52::bigint, 1), 53::bigint, 1), 'hex')::uuid);
+  this_id uuid := coalesce(jurat_try_contest.id, jurat_uuid7());
   asked record;
-  stands record;
+  last record;
 BEGIN
   problem := CASE
     WHEN jurat_try_contest.check_id IS NULL THEN 'check_id must be the id of a check'
     WHEN octet_length(jurat_try_contest.note) BETWEEN 49 AND 8048 IS NOT TRUE
       OR jurat_try_contest.note_key ~ '^[0-9a-f]{16}$' IS NOT TRUE
       THEN 'note must be sealed, of at most 2,000 characters, and note_key the 16 hexadecimal digits of its key'
-    WHEN length(jurat_try_contest.document) NOT BETWEEN 1 AND 200 OR jurat_try_contest.document ~
-      '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f'
-      '\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438'
-      '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]'
+    WHEN jurat_try_contest.document IS NOT NULL AND NOT jurat_is_name(jurat_try_contest.document)
       THEN 'document must be 1 to 200 printable characters'
   END;
   IF problem IS NOT NULL THEN
@@ -288,10 +254,10 @@ BEGIN
     END IF;
     RETURN;
   END IF;
-  SELECT c.state, c.participant LIKE 'erased-%' AS erased, v.outcome, v.decided_by,
+  SELECT c.state, jurat_is_erased(c.participant) AS erased, v.outcome, v.decided_by,
          EXISTS (SELECT FROM jurat_requests q WHERE q.check_id = c.id AND q.kind = 'contest' AND q.refused IS NULL)
            AS contested
-  INTO stands
+  INTO last
   FROM jurat_checks c LEFT JOIN LATERAL (
     SELECT w.outcome, w.decided_by FROM jurat_verdicts w WHERE w.check_id = c.id ORDER BY w.revision DESC LIMIT 1
   ) v ON true WHERE c.id = jurat_try_contest.check_id;
@@ -300,11 +266,11 @@ BEGIN
     RETURN;
   END IF;
   problem := CASE
-    WHEN stands.contested THEN 'its verdict was contested before; a verdict is contested once'
-    WHEN stands.state <> 'settled' THEN format('it has no verdict to contest now: it is %s', stands.state)
-    WHEN stands.outcome = 'accepted' THEN 'it was accepted; there is nothing to contest'
-    WHEN stands.decided_by = 'reviewer' THEN 'it was decided by a person, and that is the last word'
-    WHEN stands.erased THEN 'its participant was erased'
+    WHEN last.contested THEN 'its verdict was contested before; a verdict is contested once'
+    WHEN last.state <> 'settled' THEN format('it has no verdict to contest now: it is %s', last.state)
+    WHEN last.outcome = 'accepted' THEN 'it was accepted; there is nothing to contest'
+    WHEN last.decided_by = 'reviewer' THEN 'it was decided by a person, and that is the last word'
+    WHEN last.erased THEN 'its participant was erased'
   END;
   IF problem IS NOT NULL THEN
     RETURN QUERY SELECT NULL::uuid, 'JU008', problem;
@@ -322,199 +288,105 @@ BEGIN
   RETURN QUERY SELECT this_id, NULL, NULL;
 END $$;
 
--- The same as an error.
+-- The same, with an error instead of a row.
 CREATE FUNCTION jurat_contest(
   check_id uuid, note bytea, note_key text, document text DEFAULT NULL, id uuid DEFAULT NULL
-) RETURNS uuid LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-#variable_conflict use_variable
+) RETURNS uuid LANGUAGE sql SET search_path FROM CURRENT AS $$
+  SELECT jurat_stored(t.request_id, t.code,
+    CASE t.code WHEN 'JU008' THEN format('check %s: ', check_id) ELSE '' END || t.problem,
+    CASE t.code WHEN 'JU007' THEN 'Was the transaction that submitted it committed?'
+      ELSE 'Show the participant its result, and whom to ask.' END)
+  FROM jurat_try_contest(check_id, note, note_key, document, id) t
+$$;
+
+-- What the two functions below share: checks what is asked about a check, and stores the request.
+CREATE FUNCTION jurat_ask_reviewer(
+  kind text, check_id uuid, reason text, by_whom text, id uuid
+) RETURNS TABLE (request_id uuid, code text, problem text) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
 DECLARE
-  told record;
+  this_id uuid := coalesce(jurat_ask_reviewer.id, jurat_uuid7());
+  needed constant text := CASE jurat_ask_reviewer.kind WHEN 'decide' THEN 'review' ELSE 'settled' END;
+  state text;
 BEGIN
-  SELECT * INTO told FROM jurat_try_contest(check_id, note, note_key, document, id);
-  IF told.code IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = told.code,
-      MESSAGE = 'jurat: ' || CASE told.code WHEN 'JU008' THEN format('check %s: ', check_id) ELSE '' END
-                || told.problem,
-      HINT = CASE told.code
-        WHEN 'JU004' THEN 'Make a new id for each contest, or leave it out.'
-        WHEN 'JU005' THEN 'Mend the call; nothing was contested.'
-        WHEN 'JU007' THEN 'Was the transaction that submitted it committed?'
-        ELSE 'Show the participant its result, and whom to ask.' END;
+  problem := CASE
+    WHEN jurat_ask_reviewer.check_id IS NULL THEN 'check_id must be the id of a check'
+    WHEN NOT jurat_is_name(jurat_ask_reviewer.by_whom) OR btrim(jurat_ask_reviewer.by_whom) = ''
+      THEN 'by_whom must be 1 to 200 printable characters: who says so'
+    WHEN jurat_ask_reviewer.kind = 'decide' AND jurat_ask_reviewer.reason = ANY (jurat_deciding()) IS NOT TRUE
+      THEN 'reason is not for a person to say; expected one of ' || array_to_string(jurat_deciding(), ', ')
+  END;
+  IF problem IS NOT NULL THEN
+    RETURN QUERY SELECT NULL::uuid, 'JU005', problem;
+    RETURN;
   END IF;
-  RETURN told.request_id;
+  IF NOT EXISTS (SELECT FROM jurat_requests q WHERE q.id = this_id) THEN
+    SELECT c.state INTO state FROM jurat_checks c WHERE c.id = jurat_ask_reviewer.check_id;
+    IF NOT FOUND THEN
+      RETURN QUERY SELECT NULL::uuid, 'JU007', 'there is no check ' || jurat_ask_reviewer.check_id::text;
+      RETURN;
+    END IF;
+    IF state <> needed THEN
+      RETURN QUERY SELECT NULL::uuid, 'JU009', format(
+        CASE jurat_ask_reviewer.kind WHEN 'decide' THEN 'check %s is not in review: it is %s'
+          ELSE 'check %s has no verdict to look at again: it is %s' END, jurat_ask_reviewer.check_id, state);
+      RETURN;
+    END IF;
+    INSERT INTO jurat_requests (id, kind, check_id, reason, by_whom, asked_at)
+    VALUES (this_id, jurat_ask_reviewer.kind, jurat_ask_reviewer.check_id, jurat_ask_reviewer.reason,
+            jurat_ask_reviewer.by_whom, statement_timestamp())
+    ON CONFLICT DO NOTHING;
+  END IF;
+  IF NOT EXISTS (
+    SELECT FROM jurat_requests q WHERE q.id = this_id AND q.kind = jurat_ask_reviewer.kind
+      AND q.check_id = jurat_ask_reviewer.check_id AND q.reason IS NOT DISTINCT FROM jurat_ask_reviewer.reason
+      AND q.by_whom = jurat_ask_reviewer.by_whom) THEN
+    RETURN QUERY SELECT NULL::uuid, 'JU004', format('the id %s belongs to another request', this_id);
+    RETURN;
+  END IF;
+  RETURN QUERY SELECT this_id, NULL, NULL;
 END $$;
 
--- Decides a check in review. The reasons are those of `store.requests.decisions.DECIDING`.
+-- Decides a check in review.
 CREATE FUNCTION jurat_decide(check_id uuid, reason text, by_whom text, id uuid DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-#variable_conflict use_column
-DECLARE
-  this_id uuid := coalesce(jurat_decide.id, encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000::numeric)::bigint) FROM 3) FROM 1 FOR 6),
-    52::bigint, 1), 53::bigint, 1), 'hex')::uuid);
-  wrong text;
-  asked record;
-  stands text;
-BEGIN
-  wrong := CASE
-    WHEN jurat_decide.check_id IS NULL THEN 'check_id must be the id of a check'
-    WHEN length(btrim(jurat_decide.by_whom)) BETWEEN 1 AND 200 IS NOT TRUE OR jurat_decide.by_whom ~
-      '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f'
-      '\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438'
-      '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]'
-      THEN 'by_whom must be 1 to 200 printable characters: who says so'
-    WHEN jurat_decide.reason IN (
-        'person_accepted', 'activity_not_eligible', 'area_not_eligible', 'birth_date_differs', 'code_expired',
-        'code_revoked', 'code_unknown', 'code_used', 'not_a_person', 'not_valid_at_date', 'outside_zone',
-        'person_refused', 'profession_not_eligible', 'status_inactive', 'too_young') IS NOT TRUE
-      THEN 'reason is not for a person to say; expected one of person_accepted, activity_not_eligible, '
-        'area_not_eligible, birth_date_differs, code_expired, code_revoked, code_unknown, code_used, not_a_person, '
-        'not_valid_at_date, outside_zone, person_refused, profession_not_eligible, status_inactive, too_young'
-  END;
-  IF wrong IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'JU005', MESSAGE = 'jurat: ' || wrong, HINT = 'Mend the call; nothing was asked.';
-  END IF;
-  SELECT q.kind, q.check_id, q.reason, q.by_whom INTO asked FROM jurat_requests q WHERE q.id = this_id;
-  IF NOT FOUND THEN
-    SELECT c.state INTO stands FROM jurat_checks c WHERE c.id = jurat_decide.check_id;
-    IF NOT FOUND THEN
-      RAISE EXCEPTION USING ERRCODE = 'JU007',
-        MESSAGE = 'jurat: there is no check ' || jurat_decide.check_id::text,
-        HINT = 'jurat_review_queue has those that wait for a person.';
-    END IF;
-    IF stands <> 'review' THEN
-      RAISE EXCEPTION USING ERRCODE = 'JU009',
-        MESSAGE = format('jurat: check %s is not in review: it is %s', jurat_decide.check_id, stands),
-        HINT = 'jurat_review_queue has those that wait for a person.';
-    END IF;
-    INSERT INTO jurat_requests (id, kind, check_id, reason, by_whom, asked_at)
-    VALUES (this_id, 'decide', jurat_decide.check_id, jurat_decide.reason, jurat_decide.by_whom, statement_timestamp())
-    ON CONFLICT DO NOTHING;
-    SELECT q.kind, q.check_id, q.reason, q.by_whom INTO asked FROM jurat_requests q WHERE q.id = this_id;
-  END IF;
-  IF (asked.kind, asked.check_id, asked.reason, asked.by_whom)
-     IS DISTINCT FROM ('decide', jurat_decide.check_id, jurat_decide.reason, jurat_decide.by_whom) THEN
-    RAISE EXCEPTION USING ERRCODE = 'JU004',
-      MESSAGE = 'jurat: ' || 'the id ' || this_id::text || ' belongs to another request',
-      HINT = 'Make a new id for each request, or leave it out.';
-  END IF;
-  RETURN this_id;
-END $$;
+RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  SELECT jurat_stored(t.request_id, t.code, t.problem, 'jurat_review_queue has those that wait for a person.')
+  FROM jurat_ask_reviewer('decide', check_id, reason, by_whom, id) t
+$$;
 
--- Puts a settled check before a person again.
+-- Puts a settled check in review again.
 CREATE FUNCTION jurat_open_review(check_id uuid, by_whom text, id uuid DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-#variable_conflict use_column
-DECLARE
-  this_id uuid := coalesce(jurat_open_review.id, encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000::numeric)::bigint) FROM 3) FROM 1 FOR 6),
-    52::bigint, 1), 53::bigint, 1), 'hex')::uuid);
-  wrong text;
-  asked record;
-  stands text;
-BEGIN
-  wrong := CASE
-    WHEN jurat_open_review.check_id IS NULL THEN 'check_id must be the id of a check'
-    WHEN length(btrim(jurat_open_review.by_whom)) BETWEEN 1 AND 200 IS NOT TRUE OR jurat_open_review.by_whom ~
-      '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f'
-      '\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438'
-      '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]'
-      THEN 'by_whom must be 1 to 200 printable characters: who says so'
-  END;
-  IF wrong IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'JU005', MESSAGE = 'jurat: ' || wrong, HINT = 'Mend the call; nothing was asked.';
-  END IF;
-  SELECT q.kind, q.check_id, q.reason, q.by_whom INTO asked FROM jurat_requests q WHERE q.id = this_id;
-  IF NOT FOUND THEN
-    SELECT c.state INTO stands FROM jurat_checks c WHERE c.id = jurat_open_review.check_id;
-    IF NOT FOUND THEN
-      RAISE EXCEPTION USING ERRCODE = 'JU007',
-        MESSAGE = 'jurat: there is no check ' || jurat_open_review.check_id::text,
-        HINT = 'jurat_review_queue has those that wait for a person.';
-    END IF;
-    IF stands <> 'settled' THEN
-      RAISE EXCEPTION USING ERRCODE = 'JU009',
-        MESSAGE = format('jurat: check %s has no verdict to look at again: it is %s', jurat_open_review.check_id,
-                         stands),
-        HINT = 'jurat_review_queue has those that wait for a person.';
-    END IF;
-    INSERT INTO jurat_requests (id, kind, check_id, reason, by_whom, asked_at)
-    VALUES (this_id, 'open', jurat_open_review.check_id, NULL::text, jurat_open_review.by_whom, statement_timestamp())
-    ON CONFLICT DO NOTHING;
-    SELECT q.kind, q.check_id, q.reason, q.by_whom INTO asked FROM jurat_requests q WHERE q.id = this_id;
-  END IF;
-  IF (asked.kind, asked.check_id, asked.reason, asked.by_whom)
-     IS DISTINCT FROM ('open', jurat_open_review.check_id, NULL::text, jurat_open_review.by_whom) THEN
-    RAISE EXCEPTION USING ERRCODE = 'JU004',
-      MESSAGE = 'jurat: ' || 'the id ' || this_id::text || ' belongs to another request',
-      HINT = 'Make a new id for each request, or leave it out.';
-  END IF;
-  RETURN this_id;
-END $$;
+RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  SELECT jurat_stored(t.request_id, t.code, t.problem, 'jurat_review_queue has those that wait for a person.')
+  FROM jurat_ask_reviewer('open', check_id, NULL, by_whom, id) t
+$$;
 
 
--- --------------------------------------------------------------------------------------- What is asked of participants
+-- ----------------------------------------------------------------------------------------- Requests about participants
 
--- What the functions below share: checks the arguments, and stores the request. Nobody may call it directly.
---
--- Persons are compared as in `jurat.names.person`, as far as the database knows letters: normalised, without invisible
--- characters (`jurat.names.UNSEEN`), with single blanks, and without case.
+-- What the functions below share: checks the arguments, and stores the request.
 CREATE FUNCTION jurat_ask(
   kind text, consultation text, participant text, question text, target text, by_whom text, id uuid
 ) RETURNS TABLE (request_id uuid, code text, problem text) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
-  -- Control, format and private-use characters, and every blank but the common one, as str.isprintable of Python does.
-  bad constant text :=
-    '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f'
-    '\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438'
-    '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]';
-  this_id uuid := coalesce(jurat_ask.id, encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000::numeric)::bigint) FROM 3) FROM 1 FOR 6),
-    52::bigint, 1), 53::bigint, 1), 'hex')::uuid);
+  this_id uuid := coalesce(jurat_ask.id, jurat_uuid7());
 BEGIN
   problem := CASE
-    WHEN jurat_ask.participant IS NULL OR length(jurat_ask.participant) NOT BETWEEN 1 AND 200
-      OR jurat_ask.participant ~ bad
-      THEN 'participant must be 1 to 200 printable characters'
-    WHEN (jurat_ask.kind <> 'erase' OR jurat_ask.consultation IS NOT NULL) AND (
-      jurat_ask.consultation IS NULL OR length(jurat_ask.consultation) NOT BETWEEN 1 AND 200
-      OR jurat_ask.consultation ~ bad)
+    WHEN NOT jurat_is_name(jurat_ask.participant) THEN 'participant must be 1 to 200 printable characters'
+    WHEN NOT jurat_is_name(jurat_ask.consultation) AND (jurat_ask.kind <> 'erase' OR jurat_ask.consultation IS NOT NULL)
       THEN 'consultation must be 1 to 200 printable characters'
-    WHEN jurat_ask.kind = 'reopen' AND (
-      jurat_ask.question IS NULL OR length(jurat_ask.question) NOT BETWEEN 1 AND 200 OR jurat_ask.question ~ bad)
+    WHEN jurat_ask.kind = 'reopen' AND NOT jurat_is_name(jurat_ask.question)
       THEN 'question must be 1 to 200 printable characters'
-    WHEN jurat_ask.kind = 'transfer' AND (
-      jurat_ask.target IS NULL OR length(jurat_ask.target) NOT BETWEEN 1 AND 200 OR jurat_ask.target ~ bad)
+    WHEN jurat_ask.kind = 'transfer' AND NOT jurat_is_name(jurat_ask.target)
       THEN 'target must be 1 to 200 printable characters'
-    WHEN jurat_ask.kind = 'transfer' AND lower(left(jurat_ask.target, 7)) = 'erased-'
-      THEN 'target must not begin with erased-, as the word for who was erased does'
+    WHEN jurat_ask.kind = 'transfer' AND jurat_is_erased(jurat_ask.target)
+      THEN 'target must not begin with erased-, which marks erased participants'
     WHEN jurat_ask.kind = 'transfer' AND jurat_ask.target = jurat_ask.participant
       THEN 'target must be another id than participant'
-    WHEN jurat_ask.by_whom IS NULL OR length(jurat_ask.by_whom) NOT BETWEEN 1 AND 200 OR jurat_ask.by_whom ~ bad
-      THEN 'by_whom must be 1 to 200 printable characters'
-    -- An erasure is asked for by the user of the database, and a participant may have that name by chance.
-    WHEN lower(normalize(btrim(regexp_replace(regexp_replace(normalize(jurat_ask.by_whom, NFKC),
-        '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-        '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-        '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-        '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-        '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-      '[[:space:]]+', ' ', 'g')), NFKC)) IN (
-      lower(normalize(btrim(regexp_replace(regexp_replace(normalize(jurat_ask.participant, NFKC),
-          '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-          '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-          '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-          '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-          '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-        '[[:space:]]+', ' ', 'g')), NFKC)),
-      lower(normalize(btrim(regexp_replace(regexp_replace(normalize(jurat_ask.target, NFKC),
-          '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-          '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-          '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-          '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-          '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-        '[[:space:]]+', ' ', 'g')), NFKC)))
+    WHEN NOT jurat_is_name(jurat_ask.by_whom) THEN 'by_whom must be 1 to 200 printable characters'
+    -- An erasure is in the name of the user of the database, which a participant may have by chance.
+    WHEN jurat_person(jurat_ask.by_whom) IN (jurat_person(jurat_ask.participant), jurat_person(jurat_ask.target))
       AND (jurat_ask.kind <> 'erase' OR jurat_ask.by_whom <> session_user::text)
       THEN 'by_whom must name who asks, and not the participant by the id that may have to be erased'
   END;
@@ -528,7 +400,8 @@ BEGIN
                                                     left(jurat_ask.consultation, 80));
     RETURN;
   END IF;
-  -- An erasure may concern a consultation that is no longer configured. An unknown name would seem to be erased.
+  -- An erasure may concern a consultation that is no longer configured. But for a mistyped name nothing would be
+  -- erased.
   IF jurat_ask.kind = 'erase' AND jurat_ask.consultation IS NOT NULL
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation)
      AND NOT EXISTS (SELECT FROM jurat_checks c WHERE c.consultation = jurat_ask.consultation)
@@ -559,8 +432,8 @@ BEGIN
   RETURN QUERY SELECT this_id, NULL, NULL;
 END $$;
 
--- Transfers and erasures for the Python client. If the user has asked for too many, the error of the trigger
--- jurat_requests_counted becomes a row as well.
+-- Transfers and erasures for the Python client. The error of the trigger jurat_requests_counted, for a user who asked
+-- for too many, becomes a row as well.
 CREATE FUNCTION jurat_try_ask(kind text, consultation text, participant text, target text, by_whom text, id uuid)
 RETURNS TABLE (request_id uuid, code text, problem text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -583,93 +456,43 @@ END $$;
 
 -- Allows one more answer to a question.
 CREATE FUNCTION jurat_reopen(consultation text, participant text, question text, by_whom text, id uuid DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-#variable_conflict use_variable
-DECLARE
-  told record;
-BEGIN
-  SELECT * INTO told FROM jurat_ask('reopen', consultation, participant, question, NULL, by_whom, id);
-  IF told.code IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = told.code, MESSAGE = 'jurat: ' || told.problem,
-      HINT = CASE told.code
-        WHEN 'JU004' THEN 'Make a new id for each request, or leave it out.'
-        WHEN 'JU005' THEN 'Mend the call; nothing was asked.'
-        ELSE '`bin/jurat config show` lists what is configured.' END;
-  END IF;
-  RETURN told.request_id;
-END $$;
+RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  SELECT jurat_stored(t.request_id, t.code, t.problem,
+    '`bin/jurat config show` lists what is configured.')
+  FROM jurat_ask('reopen', consultation, participant, question, NULL, by_whom, id) t
+$$;
 
 -- Blocks a participant's access until it is restored.
 CREATE FUNCTION jurat_revoke(consultation text, participant text, by_whom text, id uuid DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-#variable_conflict use_variable
-DECLARE
-  told record;
-BEGIN
-  SELECT * INTO told FROM jurat_ask('revoke', consultation, participant, NULL, NULL, by_whom, id);
-  IF told.code IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = told.code, MESSAGE = 'jurat: ' || told.problem,
-      HINT = CASE told.code
-        WHEN 'JU004' THEN 'Make a new id for each request, or leave it out.'
-        WHEN 'JU005' THEN 'Mend the call; nothing was asked.'
-        ELSE '`bin/jurat config show` lists what is configured.' END;
-  END IF;
-  RETURN told.request_id;
-END $$;
+RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  SELECT jurat_stored(t.request_id, t.code, t.problem,
+    '`bin/jurat config show` lists what is configured.')
+  FROM jurat_ask('revoke', consultation, participant, NULL, NULL, by_whom, id) t
+$$;
 
 -- Ends a revocation.
 CREATE FUNCTION jurat_restore(consultation text, participant text, by_whom text, id uuid DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-#variable_conflict use_variable
-DECLARE
-  told record;
-BEGIN
-  SELECT * INTO told FROM jurat_ask('restore', consultation, participant, NULL, NULL, by_whom, id);
-  IF told.code IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = told.code, MESSAGE = 'jurat: ' || told.problem,
-      HINT = CASE told.code
-        WHEN 'JU004' THEN 'Make a new id for each request, or leave it out.'
-        WHEN 'JU005' THEN 'Mend the call; nothing was asked.'
-        ELSE '`bin/jurat config show` lists what is configured.' END;
-  END IF;
-  RETURN told.request_id;
-END $$;
+RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  SELECT jurat_stored(t.request_id, t.code, t.problem,
+    '`bin/jurat config show` lists what is configured.')
+  FROM jurat_ask('restore', consultation, participant, NULL, NULL, by_whom, id) t
+$$;
 
--- Gives all that a participant has to another id of theirs.
+-- Moves everything of a participant to another id of theirs.
 CREATE FUNCTION jurat_transfer(consultation text, participant text, target text, by_whom text, id uuid DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-#variable_conflict use_variable
-DECLARE
-  told record;
-BEGIN
-  SELECT * INTO told FROM jurat_ask('transfer', consultation, participant, NULL, target, by_whom, id);
-  IF told.code IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = told.code, MESSAGE = 'jurat: ' || told.problem,
-      HINT = CASE told.code
-        WHEN 'JU004' THEN 'Make a new id for each request, or leave it out.'
-        WHEN 'JU005' THEN 'Mend the call; nothing was asked.'
-        ELSE '`bin/jurat config show` lists what is configured.' END;
-  END IF;
-  RETURN told.request_id;
-END $$;
+RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  SELECT jurat_stored(t.request_id, t.code, t.problem,
+    '`bin/jurat config show` lists what is configured.')
+  FROM jurat_ask('transfer', consultation, participant, NULL, target, by_whom, id) t
+$$;
 
--- Erases a participant, in one consultation or in all. Who asks is the user of the database.
+-- Erases a participant, in one consultation or in all. The request is in the name of the user of the database.
 CREATE FUNCTION jurat_erase(participant text, consultation text DEFAULT NULL, id uuid DEFAULT NULL)
-RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-#variable_conflict use_variable
-DECLARE
-  told record;
-BEGIN
-  SELECT * INTO told FROM jurat_ask('erase', consultation, participant, NULL, NULL, session_user::text, id);
-  IF told.code IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = told.code, MESSAGE = 'jurat: ' || told.problem,
-      HINT = CASE told.code
-        WHEN 'JU004' THEN 'Make a new id for each request, or leave it out.'
-        WHEN 'JU005' THEN 'Mend the call; nothing was asked.'
-        ELSE 'The participant comes first: jurat_erase(participant => …, consultation => …).' END;
-  END IF;
-  RETURN told.request_id;
-END $$;
+RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  SELECT jurat_stored(t.request_id, t.code, t.problem,
+    'The participant comes first: jurat_erase(participant => …, consultation => …).')
+  FROM jurat_ask('erase', consultation, participant, NULL, NULL, session_user::text, id) t
+$$;
 
 
 -- -------------------------------------------------------------------------------------------------------- Adding codes
@@ -681,9 +504,7 @@ CREATE FUNCTION jurat_try_add_codes(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
-  this_id uuid := coalesce(jurat_try_add_codes.id, encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000::numeric)::bigint) FROM 3) FROM 1 FOR 6),
-    52::bigint, 1), 53::bigint, 1), 'hex')::uuid);
+  this_id uuid := coalesce(jurat_try_add_codes.id, jurat_uuid7());
 BEGIN
   problem := CASE
     WHEN jurat_try_add_codes.code_list ~ '^[a-z0-9][a-z0-9_-]{0,62}$' IS NOT TRUE
@@ -692,11 +513,7 @@ BEGIN
     WHEN octet_length(jurat_try_add_codes.codes) BETWEEN 49 AND 4194304 IS NOT TRUE
       OR jurat_try_add_codes.codes_key ~ '^[0-9a-f]{16}$' IS NOT TRUE
       THEN 'codes must be sealed, at most 10,000 of them, and codes_key the 16 hexadecimal digits of its key'
-    WHEN length(btrim(jurat_try_add_codes.by_whom)) BETWEEN 1 AND 200 IS NOT TRUE
-      OR jurat_try_add_codes.by_whom ~
-        '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f'
-        '\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438'
-        '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]'
+    WHEN NOT jurat_is_name(jurat_try_add_codes.by_whom) OR btrim(jurat_try_add_codes.by_whom) = ''
       THEN 'by_whom must be 1 to 200 printable characters: who adds them'
     WHEN jurat_try_add_codes.expires_at <= statement_timestamp() OR jurat_try_add_codes.expires_at >= '9999-01-01Z'
       THEN 'expires_at must be still to come, and before the year 9999'
@@ -719,269 +536,73 @@ BEGIN
   RETURN QUERY SELECT this_id, NULL, NULL;
 END $$;
 
--- The same as an error.
+-- The same, with an error instead of a row.
 CREATE FUNCTION jurat_add_codes(
   code_list text, codes bytea, codes_key text, by_whom text, expires_at timestamptz DEFAULT NULL, id uuid DEFAULT NULL
-) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-#variable_conflict use_variable
-DECLARE
-  told record;
-BEGIN
-  SELECT * INTO told FROM jurat_try_add_codes(code_list, codes, codes_key, by_whom, expires_at, id);
-  IF told.code IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = told.code, MESSAGE = 'jurat: ' || told.problem,
-      HINT = CASE told.code
-        WHEN 'JU004' THEN 'Make a new id for each request, or leave it out.'
-        ELSE 'Mend the call; nothing was asked.' END;
-  END IF;
-  RETURN told.request_id;
-END $$;
+) RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  SELECT jurat_stored(t.request_id, t.code, t.problem, '')
+  FROM jurat_try_add_codes(code_list, codes, codes_key, by_whom, expires_at, id) t
+$$;
 
 
 -- ------------------------------------------------------------------------------------------- Publishing a consultation
 --
--- A platform may not write jurat_consultations, and sees neither zones nor codes. The worker that puts a consultation
--- into the configuration checks it again, and completely.
+-- A platform may not write jurat_consultations itself. These functions check only whose the consultation is, and how
+-- large. The worker that puts it into the configuration checks what it says.
 
--- Lists the known names for a hint, those that begin like `word` first.
-CREATE FUNCTION jurat_there_is(word text, known text[])
-RETURNS text LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-  SELECT 'there is ' || coalesce(string_agg(k.name, ', ' ORDER BY k.place) FILTER (WHERE k.place <= 12), 'none')
-         || CASE WHEN count(*) > 12 THEN format(' and %s more', count(*) - 12) ELSE '' END
-  FROM (SELECT u.name, row_number() OVER (ORDER BY left(u.name, 3) <> left(word, 3), u.name COLLATE "C") AS place
-        FROM unnest(known) AS u (name)) k
-$$;
-
--- Says what jurat_publish_consultation would raise; no row where it would publish.
+-- Returns what jurat_publish_consultation would raise; no row if it would publish.
 CREATE FUNCTION jurat_check_consultation(name text, document json, published_by text)
 RETURNS TABLE (code text, place text, problem text, hint text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
-  -- Control, format and private-use characters, and every blank but the common one, as str.isprintable of Python does.
-  bad constant text :=
-    '[\u0001-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680\u180e\u2000-\u200f'
-    '\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U00013438'
-    '\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f\U000f0000-\U0010fffd]';
-  well_named constant text := '^[a-z0-9][a-z0-9_-]{0,62}$';
-  badly_named constant text :=
-    'a name has lower-case letters, digits, ''-'' and ''_'', at most 63, and begins with a letter or digit';
-  a_map constant text := 'must be a map (key: value)';
   this_name text := jurat_check_consultation.name;
-  given json := jurat_check_consultation.document;
-  giver text := jurat_check_consultation.published_by;
-  here text := 'consultations.' || jurat_check_consultation.name;
-  there text;
-  whole jsonb;
-  each record;
-  question jsonb;
-  criterion text;
-  filled jsonb;
-  left_open text[];
-  known text[];
-  word text;
+  size int := octet_length(jurat_check_consultation.document::text);
+  known record;
 BEGIN
   code := 'JU010';
-  hint := '';
-  -- The first problem found ends the check.
-  <<looking>>
-  BEGIN
-    IF this_name ~ well_named IS NOT TRUE THEN
-      place := 'name';
-      problem := badly_named;
-      EXIT looking;
-    END IF;
-    IF giver IS NULL OR length(giver) NOT BETWEEN 1 AND 200 OR giver ~ bad THEN
-      place := 'published_by';
-      problem := 'must be 1 to 200 printable characters';
-      EXIT looking;
-    END IF;
-    IF given IS NULL THEN
-      SELECT array_agg(c.name) INTO known FROM jurat_consultations c WHERE c.document IS NOT NULL;
-      IF this_name = ANY (known) IS NOT TRUE THEN
-        code := 'JU012';
-        place := here;
-        problem := 'the platform has published no such consultation';
-        hint := jurat_there_is(this_name, known);
-      END IF;
-      EXIT looking;
-    END IF;
-    place := 'document';
-    IF octet_length(given::text) > 262144 THEN
-      problem := 'is larger than 256 KiB';
-      hint := 'shorten its texts';
-      EXIT looking;
-    END IF;
-    SELECT count(*) AS many,
-           coalesce(sum(greatest(octet_length(c.document), octet_length(c.applied_document))), 0) AS bytes
-    INTO each FROM jurat_consultations c
-    WHERE c.name <> this_name AND coalesce(c.document, c.applied_document) IS NOT NULL;
-    IF each.many >= 1000 THEN
-      place := here;
-      problem := 'the platform has 1,000 consultations already, as many as it may';
-      hint := 'withdraw one that is over';
-      EXIT looking;
-    END IF;
-    IF each.bytes + octet_length(given::text) > 16777216 THEN
-      place := here;
-      problem := 'with it, all published consultations would be larger than 16 MiB together';
-      hint := 'shorten its texts, or withdraw one that is over';
-      EXIT looking;
-    END IF;
-    BEGIN
-      whole := given::jsonb;
-    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-      problem := 'a text in it holds a NUL or half a character';
-      hint := 'remove it';
-      EXIT looking;
-    END;
-
-    -- It is JSON. What does it say?
-    code := 'JU011';
-    place := here;
-    IF jsonb_typeof(whole) <> 'object' THEN
-      problem := a_map;
-      EXIT looking;
-    END IF;
-    IF EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = this_name) AND NOT EXISTS (
-         SELECT FROM jurat_consultations c WHERE c.name = this_name AND c.applied_document IS NOT NULL) THEN
+  place := 'consultations.' || this_name;
+  SELECT count(*) FILTER (WHERE c.name <> this_name) AS others,
+         coalesce(sum(greatest(octet_length(c.document), octet_length(c.applied_document)))
+                  FILTER (WHERE c.name <> this_name), 0) AS bytes_of_others,
+         coalesce(bool_or(c.name = this_name AND c.document IS NOT NULL), false) AS published,
+         EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = this_name)
+           AND bool_or(c.name = this_name AND c.applied_document IS NOT NULL) IS NOT TRUE AS of_administrators
+  INTO known FROM jurat_consultations c WHERE coalesce(c.document, c.applied_document) IS NOT NULL;
+  IF this_name ~ '^[a-z0-9][a-z0-9_-]{0,62}$' IS NOT TRUE THEN
+    place := 'name';
+    problem := 'a name has lower-case letters, digits, ''-'' and ''_'', at most 63, and begins with a letter or digit';
+  ELSIF NOT jurat_is_name(jurat_check_consultation.published_by) THEN
+    place := 'published_by';
+    problem := 'must be 1 to 200 printable characters';
+  ELSIF size IS NULL THEN
+    IF NOT known.published THEN
       code := 'JU012';
-      problem := 'the administrators'' configuration has this name';
-      hint := 'choose another name';
-      EXIT looking;
+      problem := 'the platform has published no such consultation';
     END IF;
-    SELECT min(o.key COLLATE "C") INTO word FROM jsonb_object_keys(whole) AS o (key)
-    WHERE o.key <> ALL ('{access,contact,four_eyes,messages,questions,retain,review_due,title}'::text[]);
-    IF word IS NOT NULL THEN
-      place := here || '.' || left(regexp_replace(word, bad, '?', 'g'), 80);
-      problem := 'unknown option';
-      hint := jurat_there_is(word, '{access,contact,four_eyes,messages,questions,retain,review_due,title}'::text[]);
-      EXIT looking;
-    END IF;
-    IF NOT jsonb_exists(whole, 'questions') THEN
-      problem := '''questions'' is missing';
-      EXIT looking;
-    END IF;
-    place := here || '.questions';
-    IF jsonb_typeof(whole -> 'questions') <> 'object' THEN
-      problem := a_map;
-      EXIT looking;
-    END IF;
-    SELECT count(*) AS many INTO each FROM jsonb_object_keys(whole -> 'questions');
-    IF each.many NOT BETWEEN 1 AND 50 THEN
-      problem := CASE each.many WHEN 0 THEN 'is empty' ELSE 'has more than 50 entries' END;
-      EXIT looking;
-    END IF;
-
-    -- In the order of the document, which only `json` keeps.
-    FOR each IN
-      SELECT o.key, min(o.nth) FROM json_object_keys(given -> 'questions') WITH ORDINALITY AS o (key, nth)
-      GROUP BY o.key ORDER BY 2
-    LOOP
-      there := here || '.questions.' || left(regexp_replace(each.key, bad, '?', 'g'), 80);
-      place := there;
-      question := whole -> 'questions' -> each.key;
-      IF each.key !~ well_named THEN
-        problem := badly_named;
-        EXIT looking;
-      END IF;
-      IF jsonb_typeof(question) <> 'object' THEN
-        problem := a_map;
-        EXIT looking;
-      END IF;
-      SELECT min(o.key COLLATE "C") INTO word FROM jsonb_object_keys(question) AS o (key)
-      WHERE o.key <> ALL ('{criterion,deadline,on_undetermined,renew,rounds,title,valid_for,with}'::text[]);
-      IF word IS NOT NULL THEN
-        place := there || '.' || left(regexp_replace(word, bad, '?', 'g'), 80);
-        problem := 'unknown option';
-        hint := jurat_there_is(
-          word, '{criterion,deadline,on_undetermined,renew,rounds,title,valid_for,with}'::text[]);
-        EXIT looking;
-      END IF;
-      IF NOT jsonb_exists(question, 'criterion') THEN
-        problem := '''criterion'' is missing';
-        EXIT looking;
-      END IF;
-      place := there || '.criterion';
-      IF jsonb_typeof(question -> 'criterion') <> 'string' THEN
-        problem := 'must be text';
-        EXIT looking;
-      END IF;
-      criterion := question ->> 'criterion';
-      SELECT ARRAY(SELECT o.parameter FROM jsonb_array_elements_text(c.open) AS o (parameter)
-                   ORDER BY o.parameter COLLATE "C")
-      INTO left_open FROM jurat_criteria c WHERE c.name = criterion;
-      IF NOT FOUND THEN
-        problem := format('there is no criterion ''%s''', left(regexp_replace(criterion, bad, '?', 'g'), 80));
-        hint := jurat_there_is(criterion, ARRAY(SELECT c.name FROM jurat_criteria c));
-        EXIT looking;
-      END IF;
-      filled := coalesce(question -> 'with', '{}');
-      place := there || '.with';
-      IF jsonb_typeof(filled) <> 'object' THEN
-        problem := a_map;
-        EXIT looking;
-      END IF;
-      SELECT min(o.key COLLATE "C") INTO word FROM jsonb_object_keys(filled) AS o (key) WHERE o.key <> ALL (left_open);
-      IF word IS NOT NULL THEN
-        place := place || '.' || left(regexp_replace(word, bad, '?', 'g'), 80);
-        problem := format('criterion ''%s'' does not leave it open', criterion);
-        hint := 'it leaves open: ' || coalesce(nullif(array_to_string(left_open, ', '), ''), 'nothing');
-        EXIT looking;
-      END IF;
-      FOREACH word IN ARRAY left_open LOOP
-        IF NOT jsonb_exists(filled, word) THEN
-          place := there;
-          problem := format('criterion ''%s'' leaves %s open, and this question does not fill it', criterion, word);
-          hint := format('add with: { %s: NAME }', word);
-          EXIT looking;
-        END IF;
-      END LOOP;
-      FOREACH word IN ARRAY left_open LOOP
-        place := there || '.with.' || word;
-        IF jsonb_typeof(filled -> word) <> 'string' THEN
-          problem := 'must be text';
-          EXIT looking;
-        END IF;
-        IF word = 'zone' AND NOT EXISTS (
-             SELECT FROM jurat_zones z WHERE z.name = filled ->> 'zone'
-               AND z.in_force_from <= statement_timestamp()) THEN
-          problem := format('there is no zone ''%s''', left(regexp_replace(filled ->> 'zone', bad, '?', 'g'), 80));
-          hint := jurat_there_is(filled ->> 'zone', ARRAY(
-            SELECT DISTINCT z.name FROM jurat_zones z
-            WHERE z.in_force_from <= statement_timestamp()));
-          EXIT looking;
-        END IF;
-        IF word = 'list' AND NOT EXISTS (SELECT FROM jurat_codes k WHERE k.list = filled ->> 'list') THEN
-          problem := format('there is no list of codes ''%s''',
-                            left(regexp_replace(filled ->> 'list', bad, '?', 'g'), 80));
-          hint := jurat_there_is(filled ->> 'list', ARRAY(
-            WITH RECURSIVE found (list) AS (
-              SELECT min(k.list) FROM jurat_codes k
-              UNION ALL SELECT (SELECT min(k.list) FROM jurat_codes k WHERE k.list > f.list) FROM found f
-              WHERE f.list IS NOT NULL)
-            SELECT f.list FROM found f WHERE f.list IS NOT NULL));
-          EXIT looking;
-        END IF;
-      END LOOP;
-    END LOOP;
-
-    SELECT min((r.part #>> '{}') COLLATE "C") INTO word
-    FROM jsonb_path_query(whole -> 'access', 'strict $.**') AS r (part)
-    WHERE jsonb_typeof(r.part) = 'string' AND NOT jsonb_exists(whole -> 'questions', r.part #>> '{}');
-    IF word IS NOT NULL THEN
-      place := here || '.access';
-      problem := format('there is no question ''%s'' here', left(regexp_replace(word, bad, '?', 'g'), 80));
-      hint := jurat_there_is(word, ARRAY(SELECT jsonb_object_keys(whole -> 'questions')));
-    END IF;
-  END looking;
+  ELSIF size > 262144 THEN
+    place := 'document';
+    problem := 'is larger than 256 KiB';
+    hint := 'shorten its texts';
+  ELSIF known.others >= 1000 THEN
+    problem := 'the platform has 1,000 consultations already, as many as it may';
+    hint := 'withdraw one that is over';
+  ELSIF known.bytes_of_others + size > 16777216 THEN
+    problem := 'with it, all published consultations would be larger than 16 MiB together';
+    hint := 'shorten its texts, or withdraw one that is over';
+  ELSIF known.of_administrators THEN
+    code := 'JU012';
+    problem := 'the administrators'' configuration has this name';
+    hint := 'choose another name';
+  END IF;
   IF problem IS NOT NULL THEN
+    hint := coalesce(hint, '');
     RETURN NEXT;
   END IF;
 END $$;
 
--- Publishes a consultation of a platform's own, or withdraws it where the document is null, and gives its revision.
--- What the Python client does (jurat/publications.py).
+-- Publishes a consultation of a platform, or withdraws it if the document is null, and returns its revision, as the
+-- Python client does (jurat/publications.py).
 CREATE FUNCTION jurat_publish_consultation(name text, document json, published_by text)
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
@@ -994,7 +615,7 @@ BEGIN
                                 jurat_publish_consultation.published_by) c;
   IF FOUND THEN
     RAISE EXCEPTION USING ERRCODE = wrong.code, MESSAGE = format('jurat: %s: %s', wrong.place, wrong.problem),
-      HINT = coalesce(nullif(wrong.hint, ''), 'Mend the call; nothing was published.');
+      HINT = coalesce(nullif(wrong.hint, ''), 'Fix the call; nothing was published.');
   END IF;
   INSERT INTO jurat_consultations AS c (name, document, published_by, published_at)
   VALUES (jurat_publish_consultation.name, jurat_publish_consultation.document::text,
@@ -1006,14 +627,14 @@ BEGIN
 END $$;
 
 
--- -------------------------------------------------------------------------------------------- Laying it in, by workers
+-- ------------------------------------------------------------------------------------ Putting it in force, by workers
 --
 -- Workers put published consultations into the configuration through these functions, and so can change nothing else:
 -- the rest of a version is copied from the one before. Only workers and administrators may call them, and they are not
 -- part of the contract.
 
--- Takes the turn to write a configuration, until the end of the transaction. Without `wait` it returns false when the
--- turn is taken. Only users who may call this can lock the row of jurat_contract, because nobody may update it.
+-- Takes the turn to write a configuration, until the end of the transaction. Without `wait` it returns false if the
+-- turn is taken. Only users who may call this can lock the row of jurat_contract, because no one may update it.
 CREATE FUNCTION jurat_take_turn(wait boolean)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -1025,7 +646,7 @@ BEGIN
   RETURN FOUND;
 END $$;
 
--- Writes the version of the configuration after `after`, with `parts` in place of the consultations of their names. An
+-- Writes the version of the configuration after `after`, in which `parts` replace the consultations of their names. An
 -- older version that a publication made then keeps only its changes, and no longer the whole document.
 CREATE FUNCTION jurat_lay_in(after int, parts jsonb)
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -1047,7 +668,7 @@ BEGIN
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
 
-  -- Only consultations that platforms have published and wait for, as they asked for them.
+  -- Only consultations that platforms have published and wait for, as they published them.
   SELECT min(coalesce(p.name, '?')) INTO word
   FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
   LEFT JOIN jurat_consultations c ON c.name = p.name
@@ -1179,10 +800,10 @@ $$;
 
 -- ------------------------------------------------------------------------------------------------- Nobody's by default
 --
--- PostgreSQL lets everybody call a new function. Ours are given to roles one by one.
+-- PostgreSQL lets everyone call a new function. Ours are granted to roles one by one.
 REVOKE ALL ON FUNCTION
-  jurat_submit, jurat_listen, jurat_try_contest, jurat_contest, jurat_decide, jurat_open_review, jurat_ask,
-  jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer, jurat_erase, jurat_try_add_codes,
-  jurat_add_codes, jurat_there_is, jurat_check_consultation, jurat_publish_consultation, jurat_take_turn, jurat_lay_in,
+  jurat_submit, jurat_listen, jurat_try_contest, jurat_contest, jurat_ask_reviewer, jurat_decide, jurat_open_review,
+  jurat_ask, jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer, jurat_erase, jurat_try_add_codes,
+  jurat_add_codes, jurat_check_consultation, jurat_publish_consultation, jurat_take_turn, jurat_lay_in,
   jurat_lay_in_questions, jurat_answer_consultations
 FROM PUBLIC;

@@ -1,21 +1,20 @@
--- What PostgreSQL does and refuses by itself, no matter who writes: triggers, and the functions that they run.
+-- What PostgreSQL does and refuses by itself, whoever writes: triggers, and the functions that they run.
 --
 -- Table by table: checks, verdicts, requests, audit. Triggers of one event fire in the order of their names.
 --
 -- `session_replication_role = replica` switches ordinary triggers off. So every trigger that refuses something is set
--- to fire always, at the end of its table's section. The owner of the tables can still drop them all, which is why no
--- part of a platform should log in as the owner: docs/how-to/separate-roles.md.
+-- to fire always, at the end of its table's section. The owner of the tables can still drop them all, so no part of a
+-- platform should log in as the owner: docs/operators/separate-roles.md.
 --
--- Sizes are guarded by triggers and not by CHECK constraints, because PostgreSQL quotes the whole row when a CHECK
--- fails. A size guard looks at what is inserted, and never at rows that exist: workers must be able to get rid of
--- those.
+-- Triggers guard sizes, and not CHECK constraints, because PostgreSQL quotes the whole row when a CHECK fails. A size
+-- guard checks what is inserted, and never existing rows: workers must be able to get rid of those.
 --
 -- Functions that name no table, or that only another function calls, need no search path of their own.
 
 
 -- ------------------------------------------------------------------------------------------------------------ Refusing
 
--- Refuses, with the trigger's first argument as the reason and its second as the SQLSTATE.
+-- Refuses a statement. The trigger's first argument is the reason, its second the SQLSTATE.
 CREATE FUNCTION jurat_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'jurat: % on % is refused: %', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
@@ -25,8 +24,9 @@ END $$;
 
 -- -------------------------------------------------------------------------------------------------------------- Checks
 
--- Replaces a time that no worker can read: by now, and a deadline by that of the question. SQLite refuses such a time.
-CREATE FUNCTION jurat_mend_times() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+-- Replaces a time that no worker can read with the present, and a deadline with the question's. SQLite refuses such a
+-- time.
+CREATE FUNCTION jurat_fix_times() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF NEW.submitted_at NOT BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z' THEN
     NEW.submitted_at := statement_timestamp();
@@ -46,7 +46,7 @@ CREATE TRIGGER jurat_checks_timed BEFORE INSERT ON jurat_checks FOR EACH ROW
 WHEN (NOT (NEW.submitted_at BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'
   AND NEW.due_at BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'
   AND NEW.deadline_at BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'))
-EXECUTE FUNCTION jurat_mend_times();
+EXECUTE FUNCTION jurat_fix_times();
 
 -- `jurat.answers.MAX_BYTES` with what sealing adds, and `jurat.names.LONGEST`.
 CREATE TRIGGER jurat_checks_sized_1 BEFORE INSERT ON jurat_checks FOR EACH ROW
@@ -65,8 +65,12 @@ CREATE TRIGGER jurat_checks_candidates_sized BEFORE UPDATE OF candidates ON jura
 WHEN (octet_length(NEW.candidates) > 65536)
 EXECUTE FUNCTION jurat_refuse_change('candidates have at most 64 KiB', 'JU005');
 
--- Raises what jurat_submit would raise where no answer is open, for platforms that send the documented INSERT instead.
--- An answer to a question that is not configured is left to the workers.
+-- Raises an error if no answer is open, by the history and the clock: for jurat_submit, and for platforms that send the
+-- documented INSERT. `jurat.access.question_status` and jurat_checks_taken of SQLite are the twins.
+--
+-- Only rounds after the last accepted one count, even while that one is in review again. While an accepted answer
+-- holds, more are taken in the time before its end, and if a person allows it. A technical failure costs no round. The
+-- workers handle questions that are not configured.
 CREATE FUNCTION jurat_require_open(confirmed jurat_checks) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   asked record;
@@ -134,8 +138,8 @@ BEGIN
       DETAIL = before.id::text,
       HINT = 'Show its result instead: jurat_results has it by check_id, and DETAIL is the id.';
   END IF;
-  -- The row is asked only where nothing has made it older than the answer: neither time nor a changed configuration.
-  -- With a plan of this moment: one of a time when the table was empty would read all of it, by another index.
+  -- An accepted question may have ended this one. The row counts only while neither time nor a changed configuration
+  -- has outdated it. EXECUTE makes a new plan: one from a time when the table was empty would read all of it.
   IF EXISTS (SELECT FROM jurat_checks c
              WHERE c.consultation = confirmed.consultation AND c.participant = confirmed.participant
                AND c.state NOT IN ('pending', 'leased')) THEN
@@ -156,30 +160,31 @@ BEGIN
       IF FOUND THEN
         standing := coalesce(before.id, standing);
         RAISE EXCEPTION USING ERRCODE = 'JU003',
-          MESSAGE = format('jurat: %s takes no more answers: another was accepted in its place (check %s)', place,
+          MESSAGE = format('jurat: %s takes no more answers: %s was accepted in its place (check %s)', place,
+                           (SELECT string_agg(b.name, ', ') FROM jsonb_array_elements_text(stood.ended) AS b (name)),
                            standing),
           DETAIL = standing::text,
-          HINT = 'Show what stands instead: jurat_access has it, and jurat_results the check in DETAIL.';
+          HINT = 'Show that result instead: jurat_access has it, and jurat_results the check in DETAIL.';
       END IF;
     END IF;
   END IF;
   IF confirmed.round <> coalesce(before.round, 0) + 1 THEN
     RAISE EXCEPTION USING ERRCODE = 'JU005',
       MESSAGE = format('jurat: round must be %s here, one more than the last', coalesce(before.round, 0) + 1),
-      HINT = 'Mend the call; nothing was confirmed.';
+      HINT = 'Fix the call; nothing was confirmed.';
   END IF;
 END $$;
 
 -- Shows a new answer in jurat_access at once, as pending. It runs with the owner's rights, so that a platform needs no
--- right to write there. A question that is accepted stays accepted: a renewal takes nothing away.
+-- right to write there. An accepted question stays accepted: a renewal takes nothing away.
 --
 -- A participant without earlier answers or requests has no history to check. That is the common case, and costs two
 -- lookups.
 CREATE FUNCTION jurat_show_submitted()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-  IF lower(left(NEW.participant, 7)) = 'erased-' THEN
-    RAISE EXCEPTION 'jurat: participant must not begin with erased-, as the word for who was erased does'
+  IF jurat_is_erased(NEW.participant) THEN
+    RAISE EXCEPTION 'jurat: participant must not begin with erased-, which marks erased participants'
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   IF NEW.round <> 1 OR EXISTS (
@@ -214,7 +219,7 @@ END $$;
 CREATE TRIGGER jurat_checks_submitted AFTER INSERT ON jurat_checks
 FOR EACH ROW EXECUTE FUNCTION jurat_show_submitted();
 
--- An answer can only be erased, which happens in the transaction that settles the check.
+-- An answer can only be erased. That happens in the transaction that settles the check.
 CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks FOR EACH ROW
 WHEN (NEW.answer IS NOT NULL AND NEW.answer IS DISTINCT FROM OLD.answer)
 EXECUTE FUNCTION jurat_refuse_change('a confirmed answer cannot be changed');
@@ -225,8 +230,8 @@ WHEN (NEW.id <> OLD.id OR NEW.consultation <> OLD.consultation OR NEW.question <
   OR NEW.round <> OLD.round)
 EXECUTE FUNCTION jurat_refuse_change('whose answer to which question a check is cannot be changed');
 
--- A participant's id can become the id of an erased participant, or the target of a transfer that waits. A temporary
--- table is no proof of a transfer, so this function has a search path of its own.
+-- A participant's id can become that of an erased participant, or the target of a waiting transfer. The function has a
+-- search path of its own, so that a temporary table proves no transfer.
 CREATE FUNCTION jurat_refuse_renaming() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM jurat_requests t
@@ -275,7 +280,7 @@ ALTER TABLE jurat_verdicts
   ENABLE ALWAYS TRIGGER jurat_verdicts_retained,
   ENABLE ALWAYS TRIGGER jurat_verdicts_not_emptied;
 
--- Notifies listeners that there are new verdicts, without saying which: they read jurat_results. Off until jurat_listen
+-- Tells listeners that there are new verdicts, but not which: they read jurat_results. It is off until jurat_listen
 -- switches it on.
 CREATE FUNCTION jurat_tell_results() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -291,11 +296,10 @@ ALTER TABLE jurat_verdicts DISABLE TRIGGER jurat_verdicts_told;
 
 -- ------------------------------------------------------------------------------------------------------------ Requests
 
--- A user may store requests of a kind if they may call the function that asks for it. Only the owner may store any
--- other kind. The functions in functions.sql run with the owner's rights; their callers were checked by the grants.
--- `store.schema.grants.ASKS` has the same list.
-CREATE TRIGGER jurat_requests_allowed BEFORE INSERT ON jurat_requests FOR EACH ROW
-WHEN ((CASE NEW.kind
+-- Whether this user may ask for requests of a kind: that is, may call the function that asks for it. Only the owner may
+-- store any other kind. The functions in functions.sql run with the owner's rights, after the grants have checked their
+-- callers. `store.schema.grants.ASKS` is the twin.
+CREATE FUNCTION jurat_may_ask(kind text) RETURNS boolean LANGUAGE sql STABLE RETURN CASE kind
   WHEN 'contest' THEN has_function_privilege('jurat_contest(uuid, bytea, text, text, uuid)'::regprocedure, 'EXECUTE')
   WHEN 'decide' THEN has_function_privilege('jurat_decide(uuid, text, text, uuid)'::regprocedure, 'EXECUTE')
   WHEN 'open' THEN has_function_privilege('jurat_open_review(uuid, text, uuid)'::regprocedure, 'EXECUTE')
@@ -307,14 +311,17 @@ WHEN ((CASE NEW.kind
   WHEN 'codes' THEN has_function_privilege(
     'jurat_add_codes(text, bytea, text, text, timestamptz, uuid)'::regprocedure, 'EXECUTE')
   ELSE has_table_privilege('jurat_requests'::regclass, 'TRUNCATE')
-END) IS NOT TRUE)
+END;
+
+CREATE TRIGGER jurat_requests_allowed BEFORE INSERT ON jurat_requests FOR EACH ROW
+WHEN (jurat_may_ask(NEW.kind) IS NOT TRUE)
 EXECUTE FUNCTION jurat_refuse_change(
   'this user may not ask for this kind of request; grant the user a role that may', 'insufficient_privilege');
 
 -- Checks a new request, and keeps a stored one as it is: only the participant's id and the outcome may change.
 --
--- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an id in
--- a column where nobody looks for one would survive an erasure. Persons are compared as in jurat_ask (functions.sql).
+-- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an
+-- erasure would not look for an id there.
 CREATE FUNCTION jurat_keep_request()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -330,14 +337,11 @@ BEGIN
             AND (NEW.note IS NOT NULL OR NEW.note_key IS NOT NULL OR NEW.document IS NOT NULL)))) THEN
       RAISE EXCEPTION 'jurat: % on % is refused: a request holds what its kind has a use for, and nothing else',
         TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
-    ELSIF NEW.kind = 'decide' AND NEW.reason NOT IN (
-      'person_accepted', 'activity_not_eligible', 'area_not_eligible', 'birth_date_differs', 'code_expired',
-      'code_revoked', 'code_unknown', 'code_used', 'not_a_person', 'not_valid_at_date', 'outside_zone',
-      'person_refused', 'profession_not_eligible', 'status_inactive', 'too_young') THEN
+    ELSIF NEW.kind = 'decide' AND NEW.reason <> ALL (jurat_deciding()) THEN
       RAISE EXCEPTION 'jurat: % on % is refused: consultation, question and reason of a request must be known here',
         TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    -- What looks into a table comes in an IF of its own: it takes the longest, and hardly any row needs all.
+    -- Whatever reads a table has an IF of its own: that takes longest, and few rows need all of it.
     IF NEW.kind IN ('reopen', 'revoke', 'restore', 'transfer', 'erase') AND NEW.consultation IS NOT NULL THEN
       IF NOT EXISTS (SELECT 1 FROM jurat_questions k WHERE k.consultation = NEW.consultation) THEN
         IF NOT EXISTS (SELECT 1 FROM jurat_checks k WHERE k.consultation = NEW.consultation)
@@ -354,30 +358,17 @@ BEGIN
           TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
       END IF;
     END IF;
-    IF NEW.check_id IS NULL OR NEW.by_whom = 'participant' THEN
-    ELSIF NEW.by_whom <> 'participant' AND EXISTS (
-      SELECT 1 FROM jurat_checks c
-      WHERE c.id = NEW.check_id
-        AND lower(normalize(btrim(regexp_replace(regexp_replace(normalize(c.participant, NFKC),
-            '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-            '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-            '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-            '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-            '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-          '[[:space:]]+', ' ', 'g')), NFKC))
-          = lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.by_whom, NFKC),
-              '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-              '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-              '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-              '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-              '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-            '[[:space:]]+', ' ', 'g')), NFKC))) THEN
+    -- The user of the database, whose name no one chose for this, is not refused.
+    IF (NEW.by_whom NOT IN ('participant', session_user::text)
+        AND jurat_person(NEW.by_whom) IN (jurat_person(NEW.participant), jurat_person(NEW.target)))
+      OR (NEW.by_whom <> 'participant' AND jurat_person(NEW.by_whom) = jurat_person(
+        (SELECT c.participant FROM jurat_checks c WHERE c.id = NEW.check_id))) THEN
       RAISE EXCEPTION
         'jurat: % on % is refused: by_whom names who asks, and not the participant by the id that may have to be '
         'erased',
         TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    -- A time that no worker can read, or that is still to come, would keep those of all others waiting.
+    -- A time that no worker can read, or in the future, would keep all other requests waiting.
     IF (NEW.asked_at BETWEEN '2000-01-01 00:00:00.000Z' AND clock_timestamp()) IS NOT TRUE THEN
       NEW.asked_at := statement_timestamp();
     END IF;
@@ -393,7 +384,7 @@ BEGIN
     OR (OLD.applied_at IS NOT NULL AND NEW.applied_at IS DISTINCT FROM OLD.applied_at)
     OR (OLD.applied_at IS NOT NULL AND NEW.refused IS DISTINCT FROM OLD.refused)
     OR (NEW.applied_at IS NULL AND NEW.refused IS NOT NULL)
-    -- and an id becomes that of an erased participant, or the target of a transfer that waits.
+    -- and an id becomes that of an erased participant, or the target of a waiting transfer.
     OR (NEW.participant IS DISTINCT FROM OLD.participant
       AND (OLD.participant IS NULL OR NEW.participant IS NULL OR NEW.participant NOT LIKE 'erased-%')
       AND NOT EXISTS (SELECT 1 FROM jurat_requests t WHERE t.kind = 'transfer' AND t.applied_at IS NULL
@@ -422,33 +413,6 @@ END $$;
 CREATE TRIGGER jurat_requests_changed BEFORE INSERT OR UPDATE ON jurat_requests FOR EACH ROW
 EXECUTE FUNCTION jurat_keep_request();
 
--- by_whom is not the participant's own id. The user of the database, whose name nobody chose for this, is not refused.
-CREATE TRIGGER jurat_requests_named BEFORE INSERT ON jurat_requests FOR EACH ROW
-WHEN (lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.by_whom, NFKC),
-    '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-    '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-    '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-    '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-    '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-  '[[:space:]]+', ' ', 'g')), NFKC)) IN (
-    lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.participant, NFKC),
-        '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-        '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-        '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-        '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-        '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-      '[[:space:]]+', ' ', 'g')), NFKC)),
-    lower(normalize(btrim(regexp_replace(regexp_replace(normalize(NEW.target, NFKC),
-        '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-        '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-        '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-        '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-        '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-      '[[:space:]]+', ' ', 'g')), NFKC)))
-  AND NEW.by_whom NOT IN ('participant', session_user::text))
-EXECUTE FUNCTION jurat_refuse_change(
-  'by_whom names who asks, and not the participant by the id that may have to be erased');
-
 -- Notes of 2,000 characters, and codes, with what sealing adds.
 CREATE TRIGGER jurat_requests_sized_1 BEFORE INSERT ON jurat_requests FOR EACH ROW
 WHEN (octet_length(NEW.note) > CASE NEW.kind WHEN 'codes' THEN 4194304 ELSE 8048 END)
@@ -462,14 +426,13 @@ WHEN (length(NEW.kind) > 200 OR length(NEW.consultation) > 200 OR length(NEW.par
   OR length(NEW.code_list) > 200)
 EXECUTE FUNCTION jurat_refuse_change('each text of a request has at most 200 characters', 'JU005');
 
--- Limits how many transfers and erasures a user of the database asks for in an hour. So a stolen password of the web
--- tier erases no consultation within a minute. It counts platforms, who ask through a function, and not administrators
--- or the owner, who may store such a request themselves.
+-- Limits how many transfers and erasures a user of the database can ask for in an hour, so that a stolen password of
+-- the web tier does not erase a consultation within a minute. It counts platforms, which ask through a function. It
+-- does not count administrators or the owner, who may store such a request themselves.
 --
--- The first request makes the user's row. Its lock is held to the end of the transaction, so that nobody counts past
--- it. Times are taken behind that lock: a statement that waited for it may have begun before the hour did. When the
--- last allowed request is stored, the time is kept for `bin/jurat doctor`, because a refused request leaves nothing
--- behind.
+-- The first request makes the user's row. Its lock is held to the end of the transaction, so that no one exceeds the
+-- limit. The clock is read after that lock: a statement that waited for it may have begun before the hour did. The time
+-- of the last allowed request is kept for `bin/jurat doctor`, because a refused request leaves nothing behind.
 CREATE FUNCTION jurat_count_asked()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -507,8 +470,8 @@ WHEN (NEW.code_list IS DISTINCT FROM OLD.code_list OR NEW.expires_at IS DISTINCT
 EXECUTE FUNCTION jurat_refuse_change(
   'of a request that is stored only the participant''s id and what came of it may change');
 
--- Users who may not ask for a kind of request may neither say that one is done or refused, nor rename its participant.
--- The exception is an erasure: it refuses what waits about that participant and renames everything, the request last.
+-- Users who may not ask for a kind of request may not mark one as done or refused either, nor rename its participant.
+-- Erasures are the exception: one refuses the participant's waiting requests, and renames everything, the request last.
 CREATE FUNCTION jurat_keep_asked()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -533,19 +496,7 @@ END $$;
 
 -- Only workers may delete requests, so that right identifies them.
 CREATE TRIGGER jurat_requests_done BEFORE UPDATE ON jurat_requests FOR EACH ROW
-WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND (CASE OLD.kind
-  WHEN 'contest' THEN has_function_privilege('jurat_contest(uuid, bytea, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'decide' THEN has_function_privilege('jurat_decide(uuid, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'open' THEN has_function_privilege('jurat_open_review(uuid, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'reopen' THEN has_function_privilege('jurat_reopen(text, text, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'revoke' THEN has_function_privilege('jurat_revoke(text, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'restore' THEN has_function_privilege('jurat_restore(text, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'transfer' THEN has_function_privilege('jurat_transfer(text, text, text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'erase' THEN has_function_privilege('jurat_erase(text, text, uuid)'::regprocedure, 'EXECUTE')
-  WHEN 'codes' THEN has_function_privilege(
-    'jurat_add_codes(text, bytea, text, text, timestamptz, uuid)'::regprocedure, 'EXECUTE')
-  ELSE has_table_privilege('jurat_requests'::regclass, 'TRUNCATE')
-END) IS NOT TRUE)
+WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND jurat_may_ask(OLD.kind) IS NOT TRUE)
 EXECUTE FUNCTION jurat_keep_asked();
 
 CREATE TRIGGER jurat_requests_kept BEFORE DELETE ON jurat_requests FOR EACH ROW
@@ -558,7 +509,6 @@ EXECUTE FUNCTION jurat_refuse_change('a request that waits cannot be deleted');
 ALTER TABLE jurat_requests
   ENABLE ALWAYS TRIGGER jurat_requests_allowed,
   ENABLE ALWAYS TRIGGER jurat_requests_changed,
-  ENABLE ALWAYS TRIGGER jurat_requests_named,
   ENABLE ALWAYS TRIGGER jurat_requests_sized_1,
   ENABLE ALWAYS TRIGGER jurat_requests_sized_2,
   ENABLE ALWAYS TRIGGER jurat_requests_counted,
@@ -581,10 +531,10 @@ ALTER TABLE jurat_audit
   ENABLE ALWAYS TRIGGER jurat_audit_not_emptied;
 
 
--- ------------------------------------------------------------------------------------------------- Nobody's by default
+-- ------------------------------------------------------------------------------------------------- No one's by default
 --
--- Triggers run these functions whoever writes. Nobody may call one directly.
+-- Triggers run these functions whoever writes. No one may call them directly.
 REVOKE ALL ON FUNCTION
-  jurat_refuse_change, jurat_mend_times, jurat_require_open, jurat_show_submitted, jurat_refuse_renaming,
+  jurat_refuse_change, jurat_fix_times, jurat_require_open, jurat_show_submitted, jurat_refuse_renaming,
   jurat_tell_results, jurat_keep_request, jurat_count_asked, jurat_keep_asked
 FROM PUBLIC;

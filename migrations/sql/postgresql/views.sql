@@ -1,14 +1,14 @@
 -- The views of the contract on PostgreSQL: what platforms poll, what reviewers work on, what a web tier draws and
--- counts. ../sqlite/views.sql has the same columns.
+-- counts. ../sqlite/views.sql has the same views with the same columns.
 
 
 -- ------------------------------------------------------------------------------------------------------------- Results
 
--- What platforms poll. A check that is pending or leased has no verdict yet, so none is looked for. The newest verdict
--- is read from the primary key of jurat_verdicts alone.
+-- What platforms poll. A pending or leased check has no verdict yet, so none is looked up. The newest verdict is read
+-- from the primary key of jurat_verdicts alone.
 --
--- next_poll_ms is when to ask again. Workers count what waits each 5 s. Half a minute after the last count they are
--- away, and polls grow rarer, to one in 5 s within two minutes.
+-- next_poll_ms is when to ask again. Workers count waiting checks every 5 s. Half a minute after the last count they
+-- are taken to be away, and polls become rarer, down to one in 5 s within two minutes.
 CREATE VIEW jurat_results AS
 SELECT c.id AS check_id, c.consultation, c.participant, c.question, c.round, c.state,
        v.outcome, v.reason, v.revision, v.decided_at,
@@ -30,12 +30,11 @@ LEFT JOIN jurat_sources s ON s.name = c.source;
 
 -- The queue of reviews as a back office lists it.
 --
--- `words` has of each person the last decision since the review was opened. Persons are compared as
--- `jurat.names.person` does it, as far as the locale of the database knows letters; what counts, store.requests.decisions
--- says.
+-- `words` has the last decision of each person since the review was opened. Which of them count is for
+-- store.requests.decisions to say.
 --
--- `needed` is false where an accepted question has ended this one, see jurat_access.ended. That is believed only while
--- all that it names is accepted.
+-- `needed` is false if an accepted question has ended this one, see jurat_access.ended. That counts only while all
+-- questions that it names are accepted.
 CREATE VIEW jurat_review_queue AS
 SELECT v.check_id, c.consultation, c.question, v.reason, v.evidence, v.opened_at, v.due_at,
   EXISTS (SELECT 1 FROM jurat_requests q
@@ -52,20 +51,7 @@ SELECT v.check_id, c.consultation, c.question, v.reason, v.evidence, v.opened_at
       AND NOT EXISTS (
         SELECT 1 FROM jurat_requests l
         WHERE l.check_id = q.check_id AND l.kind = 'decide' AND l.refused IS NULL AND l.applied_at > q.applied_at
-          AND lower(normalize(btrim(regexp_replace(regexp_replace(normalize(l.by_whom, NFKC),
-              '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-              '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-              '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-              '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-              '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-            '[[:space:]]+', ' ', 'g')), NFKC))
-            = lower(normalize(btrim(regexp_replace(regexp_replace(normalize(q.by_whom, NFKC),
-                '[\U000000ad-\U000000ad\U0000034f-\U0000034f\U0000061c-\U0000061c\U0000115f-\U00001160'
-                '\U000017b4-\U000017b5\U0000180b-\U0000180f\U0000200b-\U0000200f\U0000202a-\U0000202e'
-                '\U00002060-\U0000206f\U00002800-\U00002800\U00003164-\U00003164\U0000fe00-\U0000fe0f'
-                '\U0000feff-\U0000feff\U0000ffa0-\U0000ffa0\U0000fff0-\U0000fff8\U0001bca0-\U0001bca3'
-                '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]', '', 'g'),
-              '[[:space:]]+', ' ', 'g')), NFKC)))), '[]') AS words,
+          AND jurat_person(l.by_whom) = jurat_person(q.by_whom))), '[]') AS words,
   NOT coalesce((
     SELECT bool_and(coalesce(a.questions ->> b.name, '') = 'accepted')
     FROM jurat_access a CROSS JOIN LATERAL jsonb_array_elements_text(a.ended -> c.question) AS b (name)
@@ -76,7 +62,7 @@ WHERE v.decided_at IS NULL;
 
 -- ----------------------------------------------------------------------------------------------------- Zones and codes
 
--- Of each zone the version in force: whose time came last, the highest of several.
+-- The version of each zone in force: the one whose time came last, or the highest of several.
 CREATE VIEW jurat_zone_outlines AS
 SELECT z.name, z.title, z.version, z.outline FROM jurat_zones z
 WHERE z.in_force_from <= statement_timestamp() AND NOT EXISTS (
@@ -84,7 +70,7 @@ WHERE z.in_force_from <= statement_timestamp() AND NOT EXISTS (
   WHERE l.name = z.name AND l.in_force_from <= statement_timestamp()
     AND (l.in_force_from > z.in_force_from OR (l.in_force_from = z.in_force_from AND l.version > z.version)));
 
--- How many codes each list has, and what became of them.
+-- How many codes each list has, and how many are redeemed, revoked or expired.
 CREATE VIEW jurat_code_lists AS
 SELECT list, count(*) AS codes,
        count(CASE WHEN redeemed_by IS NOT NULL THEN 1 END) AS redeemed,

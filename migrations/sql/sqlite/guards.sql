@@ -1,13 +1,13 @@
--- What SQLite does and refuses by itself, no matter who writes: triggers. ../postgresql/guards.sql is the twin.
+-- What SQLite does and refuses by itself, whoever writes: triggers. ../postgresql/guards.sql is the twin.
 --
--- Table by table: checks, verdicts, requests, audit; of each table what is inserted, what is changed, what is deleted.
--- SQLite promises no order for the triggers of one event, but fires them by the order in which they were made. So that
--- order must be kept within an event.
+-- Table by table: checks, verdicts, requests, audit. For each table: inserts, updates, deletes. SQLite promises no
+-- order for the triggers of one event, but fires them in the order in which they were made. So keep that order within
+-- an event.
 --
 -- SQLite has no SQLSTATE, so the code is in the message: `jurat: JU005: …`.
 --
--- A REPLACE deletes without firing delete triggers: so a trigger before the insert looks for the key. Foreign keys are
--- off unless each connection asks for them: so triggers keep the check of a verdict too.
+-- A REPLACE deletes without firing delete triggers, so a trigger before the insert looks for the key. Foreign keys are
+-- off unless a connection switches them on, so triggers also protect the check of a verdict.
 
 
 -- -------------------------------------------------------------------------------------------------------------- Checks
@@ -23,7 +23,7 @@ BEGIN
   SELECT RAISE(IGNORE);
 END;
 
--- PostgreSQL replaces a time that no worker can read.
+-- Refuses a time that no worker can read. PostgreSQL replaces it.
 CREATE TRIGGER jurat_checks_timed BEFORE INSERT ON jurat_checks
 WHEN NOT coalesce(
   strftime('%Y-%m-%d %H:%M:%f', NEW.submitted_at) IS NEW.submitted_at
@@ -38,12 +38,12 @@ BEGIN
   SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them, of the year 2000 or later');
 END;
 
--- Refuses an answer where none is open, by the history and the clock: what jurat_require_open does on PostgreSQL.
+-- Refuses an answer if none is open, by the history and the clock, as jurat_require_open does on PostgreSQL.
 --
 -- A participant without earlier answers or requests has no history to check. That is the common case, and costs two
--- lookups. The same answer again is left to the trigger above, and a question that is not configured to the workers.
+-- lookups. The trigger above handles the same answer again, and the workers handle questions that are not configured.
 --
--- `b` is what was answered before, in one row. `since` is true for rounds after the accepted one.
+-- `b` is one row that sums up the earlier answers. `since` is true for rounds after the accepted one.
 CREATE TRIGGER jurat_checks_taken BEFORE INSERT ON jurat_checks
 WHEN (NEW.round IS NOT 1
   OR EXISTS (
@@ -66,8 +66,8 @@ BEGIN
         AND s.applied_at IS NOT NULL AND s.refused IS NULL AND s.kind IN ('revoke', 'restore')
       ORDER BY s.applied_at DESC, s.asked_at DESC, s.id DESC LIMIT 1) = 'revoke'
       THEN RAISE(ABORT, 'jurat: JU006: this participant''s access was revoked; no answer is taken until it is restored')
-    -- All rounds are spent, including those that a person allowed. Or an answer is under way, or an accepted one is in
-    -- review again.
+    -- All rounds are used up, including those that a person allowed; or an answer is under way, or an accepted one is
+    -- in review again.
     WHEN b.round IS NOT NULL AND (
       b.spent >= (
         SELECT count(*) FROM jurat_requests s
@@ -88,8 +88,8 @@ BEGIN
         AND coalesce(strftime('%Y-%m-%d %H:%M:%f', b.accepted_at, (q.valid_s) || ' seconds')
                        > strftime('%Y-%m-%d %H:%M:%f', 'now'), 1)))
       THEN RAISE(ABORT, 'jurat: JU003: an answer is confirmed already, and cannot be changed; show its result instead')
-    -- An accepted question has ended this one. The row of jurat_access is believed only where nothing has made it older
-    -- than the answer: neither time nor a changed configuration.
+    -- An accepted question has ended this one. The row of jurat_access counts only while neither time nor a changed
+    -- configuration has outdated it.
     WHEN EXISTS (
       SELECT 1 FROM jurat_access a, json_each(a.ended) e
       WHERE a.consultation = NEW.consultation AND a.participant = NEW.participant AND e.key = NEW.question
@@ -104,7 +104,7 @@ BEGIN
             AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
           WHERE c.consultation = NEW.consultation AND c.participant = NEW.participant AND v.outcome = 'accepted'
             AND c.question IN (SELECT n.value FROM json_each(e.value) n)))
-      THEN RAISE(ABORT, 'jurat: JU003: another answer was accepted in its place, and this question takes no more; show what stands')
+      THEN RAISE(ABORT, 'jurat: JU003: another answer was accepted in its place, and this question takes no more; show its result')
     WHEN NEW.round IS NOT coalesce(b.round, 0) + 1
       THEN RAISE(ABORT, 'jurat: JU005: round is 1 for the first answer, and then one more than the last')
   END
@@ -158,14 +158,14 @@ BEGIN
       OR length(CAST(NEW.reply_key AS BLOB)) > 32;
 END;
 
--- Shows the answer in jurat_access at once, as pending. An accepted question stays as it is: a renewal takes nothing
+-- Shows the answer in jurat_access at once, as pending. An accepted question stays accepted: a renewal takes nothing
 -- away.
 CREATE TRIGGER jurat_checks_submitted AFTER INSERT ON jurat_checks
 BEGIN
   SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them')
     WHERE NEW.due_at NOT LIKE '____-__-__ __:__:__.___' OR NEW.submitted_at NOT LIKE '____-__-__ __:__:__.___'
        OR NEW.deadline_at NOT LIKE '____-__-__ __:__:__.___';
-  SELECT RAISE(ABORT, 'jurat: participant must not begin with erased-, as the word for who was erased does')
+  SELECT RAISE(ABORT, 'jurat: participant must not begin with erased-, which marks erased participants')
     WHERE lower(substr(NEW.participant, 1, 7)) = 'erased-';
   SELECT RAISE(ABORT, 'jurat: a check id is a UUID in its usual 36 lower-case characters')
     WHERE NEW.id NOT GLOB '????????-????-????-????-????????????' OR NEW.id <> lower(NEW.id);
@@ -189,7 +189,7 @@ BEGIN
   WHERE consultation = NEW.consultation AND participant = NEW.participant;
 END;
 
--- An answer can only be erased, which happens in the transaction that settles the check.
+-- An answer can only be erased. That happens in the transaction that settles the check.
 CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks
 WHEN NEW.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer
 BEGIN
@@ -256,129 +256,33 @@ BEGIN
   SELECT RAISE(ABORT, 'jurat: expires_at is UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes it');
 END;
 
--- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an id in
--- a column where nobody looks for one would survive an erasure. Persons are compared as in `jurat.names.person`:
--- without invisible characters (`jurat.names.UNSEEN`), with single blanks, and without the case of ASCII letters, the
--- only ones that SQLite knows. The names 'participant' and 'platform', which nobody chose, are not refused.
+-- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an
+-- erasure would not look for an id there. The names 'participant' and 'platform', which no one chose, are not refused.
+--
+-- Persons are compared as in `jurat.names.person`: without characters that show nothing (`jurat.names.UNSEEN`, here
+-- each range with 45, the hyphen, between its ends), with single blanks, and without the case of ASCII letters, the
+-- only ones that SQLite knows. The view jurat_review_queue has the same text, because SQLite has no functions in SQL.
 CREATE TRIGGER jurat_requests_added BEFORE INSERT ON jurat_requests
 BEGIN
   SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM jurat_requests r WHERE r.id = NEW.id);
   SELECT RAISE(ABORT, 'jurat: by_whom names who asks, and not the participant by the id that may have to be erased')
-    WHERE ((
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.by_whom))
-        SELECT lower(trim(coalesce(group_concat(substr(NEW.by_whom, n.i, 1), ''), ''))) FROM n
-        WHERE NOT (
-          unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 173 AND 173
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 847 AND 847
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 1564 AND 1564
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 4447 AND 4448
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6068 AND 6069
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6155 AND 6159
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8203 AND 8207
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8234 AND 8238
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8288 AND 8303
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 10240 AND 10240
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 12644 AND 12644
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65024 AND 65039
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65279 AND 65279
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65440 AND 65440
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65520 AND 65528
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 113824 AND 113827
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 119155 AND 119162
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 917504 AND 921599
-          OR (substr(NEW.by_whom, n.i, 1) = ' ' AND substr(NEW.by_whom, n.i - 1, 1) = ' '))) IN ((
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.participant))
-        SELECT lower(trim(coalesce(group_concat(substr(NEW.participant, n.i, 1), ''), ''))) FROM n
-        WHERE NOT (
-          unicode(substr(NEW.participant, n.i, 1)) BETWEEN 173 AND 173
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 847 AND 847
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 1564 AND 1564
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 4447 AND 4448
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 6068 AND 6069
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 6155 AND 6159
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 8203 AND 8207
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 8234 AND 8238
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 8288 AND 8303
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 10240 AND 10240
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 12644 AND 12644
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65024 AND 65039
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65279 AND 65279
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65440 AND 65440
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 65520 AND 65528
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 113824 AND 113827
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 119155 AND 119162
-          OR unicode(substr(NEW.participant, n.i, 1)) BETWEEN 917504 AND 921599
-          OR (substr(NEW.participant, n.i, 1) = ' ' AND substr(NEW.participant, n.i - 1, 1) = ' '))), (
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.target))
-        SELECT lower(trim(coalesce(group_concat(substr(NEW.target, n.i, 1), ''), ''))) FROM n
-        WHERE NOT (
-          unicode(substr(NEW.target, n.i, 1)) BETWEEN 173 AND 173
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 847 AND 847
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 1564 AND 1564
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 4447 AND 4448
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 6068 AND 6069
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 6155 AND 6159
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 8203 AND 8207
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 8234 AND 8238
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 8288 AND 8303
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 10240 AND 10240
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 12644 AND 12644
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65024 AND 65039
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65279 AND 65279
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65440 AND 65440
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 65520 AND 65528
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 113824 AND 113827
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 119155 AND 119162
-          OR unicode(substr(NEW.target, n.i, 1)) BETWEEN 917504 AND 921599
-          OR (substr(NEW.target, n.i, 1) = ' ' AND substr(NEW.target, n.i - 1, 1) = ' '))))
-      AND NEW.by_whom NOT IN ('participant', 'platform'))
-    OR (NEW.by_whom <> 'participant' AND EXISTS (
-      SELECT 1 FROM jurat_checks c
-      WHERE c.id = NEW.check_id AND (
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(c.participant))
-        SELECT lower(trim(coalesce(group_concat(substr(c.participant, n.i, 1), ''), ''))) FROM n
-        WHERE NOT (
-          unicode(substr(c.participant, n.i, 1)) BETWEEN 173 AND 173
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 847 AND 847
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 1564 AND 1564
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 4447 AND 4448
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 6068 AND 6069
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 6155 AND 6159
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 8203 AND 8207
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 8234 AND 8238
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 8288 AND 8303
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 10240 AND 10240
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 12644 AND 12644
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65024 AND 65039
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65279 AND 65279
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65440 AND 65440
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 65520 AND 65528
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 113824 AND 113827
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 119155 AND 119162
-          OR unicode(substr(c.participant, n.i, 1)) BETWEEN 917504 AND 921599
-          OR (substr(c.participant, n.i, 1) = ' ' AND substr(c.participant, n.i - 1, 1) = ' '))) = (
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(NEW.by_whom))
-        SELECT lower(trim(coalesce(group_concat(substr(NEW.by_whom, n.i, 1), ''), ''))) FROM n
-        WHERE NOT (
-          unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 173 AND 173
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 847 AND 847
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 1564 AND 1564
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 4447 AND 4448
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6068 AND 6069
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 6155 AND 6159
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8203 AND 8207
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8234 AND 8238
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 8288 AND 8303
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 10240 AND 10240
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 12644 AND 12644
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65024 AND 65039
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65279 AND 65279
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65440 AND 65440
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 65520 AND 65528
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 113824 AND 113827
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 119155 AND 119162
-          OR unicode(substr(NEW.by_whom, n.i, 1)) BETWEEN 917504 AND 921599
-          OR (substr(NEW.by_whom, n.i, 1) = ' ' AND substr(NEW.by_whom, n.i - 1, 1) = ' ')))));
+    WHERE EXISTS (
+      WITH RECURSIVE person (who, rest, done) AS (
+        VALUES ('asks', NEW.by_whom, ''), ('named', NEW.participant, ''), ('named', NEW.target, ''),
+          ('answered', (SELECT c.participant FROM jurat_checks c WHERE c.id = NEW.check_id), '')
+        UNION ALL
+        SELECT who, substr(rest, 2), done || CASE
+          WHEN substr(rest, 1, 1) = ' ' AND substr(done, -1) = ' ' THEN ''
+          WHEN substr(rest, 1, 1) GLOB '[' || char(
+            173, 45, 173, 847, 45, 847, 1564, 45, 1564, 4447, 45, 4448, 6068, 45, 6069, 6155, 45, 6159, 8203, 45,
+            8207, 8234, 45, 8238, 8288, 45, 8303, 10240, 45, 10240, 12644, 45, 12644, 65024, 45, 65039, 65279, 45,
+            65279, 65440, 45, 65440, 65520, 45, 65528, 113824, 45, 113827, 119155, 45, 119162, 917504, 45, 921599)
+            || ']' THEN ''
+          ELSE substr(rest, 1, 1) END
+        FROM person WHERE length(rest) > 0)
+      SELECT 1 FROM person a JOIN person b ON lower(trim(a.done)) = lower(trim(b.done))
+      WHERE a.who = 'asks' AND length(a.rest) = 0 AND length(b.rest) = 0 AND NEW.by_whom <> 'participant' AND (
+        b.who = 'answered' OR (b.who = 'named' AND NEW.by_whom <> 'platform')));
   SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them, and not still to come')
     WHERE NOT coalesce(
         strftime('%Y-%m-%d %H:%M:%f', NEW.asked_at) IS NEW.asked_at

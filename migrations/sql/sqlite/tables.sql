@@ -1,9 +1,9 @@
 -- The tables of the contract on SQLite, with their keys and indexes: those of ../postgresql/tables.sql.
 --
 -- What differs: times are UTC in 23 characters, as strftime('%Y-%m-%d %H:%M:%f') writes them, and sort as times do. Ids
--- are UUIDs in their usual 36 lower-case characters. Both are held by triggers, see guards.sql.
+-- are UUIDs in their usual 36 lower-case characters. Triggers hold both, see guards.sql.
 --
--- The indexes of a table keep their order: among equal plans it decides. With jurat_checks_due first, a claim takes
+-- Keep the order of a table's indexes: among equal plans it decides. With jurat_checks_due first, a claim would take
 -- more than twice the steps.
 --
 -- Most tables have no rowid, because INSERT OR REPLACE could take over the rowid of a row that must stay.
@@ -20,8 +20,8 @@ CREATE TABLE jurat_contract (
 
 -- ------------------------------------------------------------------------------------------------------- What is asked
 
--- Every configuration that was applied. A version that a publication made, and that is no longer the newest, keeps of
--- it what that changed (`change`), and not the whole document again (`whole`).
+-- Every configuration that was applied. A version that a publication made keeps only the changes (`change`) once there
+-- is a newer one, and not the whole document (`whole`).
 CREATE TABLE jurat_configs (
   version INTEGER NOT NULL,
   digest TEXT NOT NULL,
@@ -33,7 +33,7 @@ CREATE TABLE jurat_configs (
   PRIMARY KEY (version)
 );
 
--- The access forms of the applied configuration, so that any web tier can build them.
+-- The access forms of the applied configuration, from which any web tier can build them.
 CREATE TABLE jurat_questions (
   consultation TEXT NOT NULL,
   question TEXT NOT NULL,
@@ -84,7 +84,7 @@ CREATE TABLE jurat_consultations (
 
 -- -------------------------------------------------------------------------------------- Answers and what comes of them
 
--- One confirmed answer on its way to a verdict: the queue itself. The platform inserts a row, only workers change it.
+-- One confirmed answer on its way to a verdict: the queue itself. The platform inserts a row; only workers change it.
 CREATE TABLE jurat_checks (
   id CHAR(36) NOT NULL,
   consultation TEXT NOT NULL,
@@ -119,7 +119,7 @@ CREATE INDEX jurat_checks_deadline ON jurat_checks (source, deadline_at) WHERE s
 -- What a worker claims next of a source.
 CREATE INDEX jurat_checks_due ON jurat_checks (source, priority, consultation, due_at)
 WHERE state = 'pending' AND lost_leases <> 2;
--- Checks that two workers vanished with are claimed apart, one at a time.
+-- Checks during which two workers were lost are claimed one at a time.
 CREATE INDEX jurat_checks_last_chance ON jurat_checks (source) WHERE state = 'pending' AND lost_leases = 2;
 -- Leases that ran out.
 CREATE INDEX jurat_checks_leased ON jurat_checks (lease_until, source) WHERE state = 'leased';
@@ -173,10 +173,10 @@ CREATE TABLE jurat_reviews (
   FOREIGN KEY(check_id) REFERENCES jurat_checks (id) ON DELETE CASCADE
 ) WITHOUT ROWID;
 
--- Reviews that nobody decided in time.
+-- Reviews that no one decided in time.
 CREATE INDEX jurat_reviews_due ON jurat_reviews (due_at) WHERE decided_at IS NULL;
 
--- What the verdicts of one participant add up to. Made at the first submit; where there are no checks there is no row.
+-- What the verdicts of one participant add up to. The first submit makes the row; without checks there is none.
 CREATE TABLE jurat_access (
   consultation TEXT NOT NULL,
   participant TEXT NOT NULL,
@@ -196,8 +196,8 @@ CREATE INDEX jurat_access_added_up ON jurat_access (consultation, config_version
 -- Rows that time alone changes.
 CREATE INDEX jurat_access_changes ON jurat_access (changes_at) WHERE changes_at IS NOT NULL;
 
--- Whose number it is: one number, one participant of a consultation. Each check that was accepted by a number, or was
--- too late with it, has a row; one of them at the most holds it.
+-- Whose number it is: one number belongs to one participant of a consultation. Each check that was accepted by a
+-- number, or was too late with it, has a row. At most one of them holds the number.
 CREATE TABLE jurat_claims (
   consultation TEXT NOT NULL,
   namespace TEXT NOT NULL,
@@ -211,7 +211,7 @@ CREATE TABLE jurat_claims (
 ) WITHOUT ROWID;
 
 CREATE INDEX jurat_claims_check ON jurat_claims (check_id);
--- By the hash first, which begins with the id of its key: so the keys in use are found without reading all rows.
+-- The hash comes first and begins with the id of its key, so the keys in use are found without reading all rows.
 CREATE UNIQUE INDEX jurat_claims_one_holder ON jurat_claims (fingerprint, namespace, consultation) WHERE holds;
 
 -- Access codes, as keyed hashes alone.
@@ -229,8 +229,8 @@ CREATE TABLE jurat_codes (
 
 -- ------------------------------------------------------------------------------------------------ What persons ask for
 
--- What persons ask for. A request is a row that a worker applies once; so a platform or a back office in any language
--- asks with one INSERT, and one piece of code decides what comes of it.
+-- What persons ask for. A request is a row that a worker applies once. So a platform or a back office in any language
+-- asks with one INSERT, and one piece of code carries it out.
 CREATE TABLE jurat_requests (
   id CHAR(36) NOT NULL,
   kind TEXT NOT NULL,
@@ -252,16 +252,16 @@ CREATE TABLE jurat_requests (
   PRIMARY KEY (id)
 ) WITHOUT ROWID;
 
--- What waits.
+-- Requests that wait.
 CREATE INDEX jurat_requests_waiting ON jurat_requests (asked_at) WHERE applied_at IS NULL;
--- What counts for a participant's access.
+-- Requests that count for a participant's access.
 CREATE INDEX jurat_requests_standing ON jurat_requests (consultation, participant)
 WHERE kind IN ('reopen', 'revoke', 'restore');
 CREATE INDEX jurat_requests_check ON jurat_requests (check_id) WHERE check_id IS NOT NULL;
--- An erasure finds what was asked about a participant without reading all that was ever asked.
+-- For erasures, which look for all requests about a participant.
 CREATE INDEX jurat_requests_participant ON jurat_requests (participant) WHERE participant IS NOT NULL;
 CREATE INDEX jurat_requests_target ON jurat_requests (target) WHERE target IS NOT NULL;
--- What waits that no erasure or transfer may hold up.
+-- Waiting requests that no erasure or transfer may delay.
 CREATE INDEX jurat_requests_soon ON jurat_requests (asked_at)
 WHERE applied_at IS NULL AND kind NOT IN ('erase', 'transfer');
 
@@ -278,7 +278,7 @@ CREATE TABLE jurat_allowances (
 
 -- ---------------------------------------------------------------------------------------------------- What is imported
 
--- Imported zones, all versions. The one whose time came last is in force, the highest version of several.
+-- Imported zones, all versions. The one whose time came last is in force, or the highest of several.
 CREATE TABLE jurat_zones (
   name TEXT NOT NULL,
   version INTEGER NOT NULL,
@@ -295,7 +295,7 @@ CREATE TABLE jurat_zones (
 
 -- Imported address bases and rosters, all versions. Rows stay, so that no id comes back. A version is a number
 -- in each row of the tables below, and no table of its own: so an import needs no right to make tables, and one row
--- says which version counts. Rows of a version are only added and, once nobody reads it any more, deleted.
+-- says which version counts. Rows of a version are only added and, once no one reads it any more, deleted.
 CREATE TABLE jurat_datasets (
   id INTEGER NOT NULL,
   name TEXT NOT NULL,
@@ -378,7 +378,7 @@ CREATE INDEX jurat_roster_entries_number ON jurat_roster_entries (dataset, numbe
 
 -- ------------------------------------------------------------------------------------------------- Sources and workers
 
--- How each source is doing. A few rows that change many times a second, each within its page.
+-- The state of each source. A few rows that change many times a second, each within its page.
 CREATE TABLE jurat_sources (
   name TEXT NOT NULL,
   paused_until CHAR(23),
@@ -402,7 +402,7 @@ CREATE TABLE jurat_sources (
   PRIMARY KEY (name)
 ) WITHOUT ROWID;
 
--- The pauses of sources. For their time the deadlines of checks that wait there do not run down.
+-- The pauses of sources. During a pause, the deadlines of checks that wait there do not run.
 CREATE TABLE jurat_pauses (
   source TEXT NOT NULL,
   began_at CHAR(23) NOT NULL,
@@ -412,7 +412,7 @@ CREATE TABLE jurat_pauses (
   PRIMARY KEY (source, began_at)
 ) WITHOUT ROWID;
 
--- The workers that run. Each says every 10 s that it is there, and takes its row away when it ends.
+-- The workers that run. Each updates its row every 10 s, and deletes it when it ends.
 CREATE TABLE jurat_workers (
   id CHAR(36) NOT NULL,
   host TEXT NOT NULL,
@@ -432,8 +432,8 @@ CREATE TABLE jurat_workers (
   PRIMARY KEY (id)
 ) WITHOUT ROWID;
 
--- Keys that answers of a source wait for, and that no live worker has which serves it. A worker that has the key and
--- does not serve the source opens none of its answers. Deadlines of these answers stand still as long.
+-- Keys that answers of a source wait for, and that no live worker of that source has. A worker that has the key but
+-- does not serve the source opens none of its answers. Meanwhile the deadlines of these answers do not run.
 CREATE TABLE jurat_missing_keys (
   answer_key TEXT NOT NULL,
   since CHAR(23) NOT NULL,
@@ -442,7 +442,7 @@ CREATE TABLE jurat_missing_keys (
   PRIMARY KEY (source, answer_key, since)
 ) WITHOUT ROWID;
 
--- When each piece of upkeep last ran, so that one worker at a time does it.
+-- When each upkeep job last ran, so that one worker at a time runs it.
 CREATE TABLE jurat_upkeep (
   task TEXT NOT NULL,
   ran_at CHAR(23) NOT NULL,
@@ -453,7 +453,7 @@ CREATE TABLE jurat_upkeep (
 
 -- ----------------------------------------------------------------------------------------------------------- The audit
 
--- Who did what, for administrators' commands. Rows are added and never changed.
+-- Who did what with the commands of administrators. Rows are added and never changed.
 CREATE TABLE jurat_audit (
   id CHAR(36) NOT NULL,
   at CHAR(23) NOT NULL,

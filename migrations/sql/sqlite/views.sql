@@ -1,13 +1,13 @@
--- The views of the contract on SQLite, with the columns that ../postgresql/views.sql has.
+-- The views of the contract on SQLite, with the same columns as in ../postgresql/views.sql.
 
 
 -- ------------------------------------------------------------------------------------------------------------- Results
 
--- What platforms poll. A check that is pending or leased has no verdict yet. SQLite knows no LATERAL, and looks up the
--- number of the newest revision first.
+-- What platforms poll. A pending or leased check has no verdict yet. SQLite has no LATERAL, so the number of the newest
+-- revision is looked up first.
 --
--- next_poll_ms is when to ask again. Workers count what waits each 5 s. Half a minute after the last count they are
--- away, and polls grow rarer, to one in 5 s within two minutes.
+-- next_poll_ms is when to ask again. Workers count waiting checks every 5 s. Half a minute after the last count they
+-- are taken to be away, and polls become rarer, down to one in 5 s within two minutes.
 CREATE VIEW jurat_results AS
 SELECT c.id AS check_id, c.consultation, c.participant, c.question, c.round, c.state,
        v.outcome, v.reason, v.revision, v.decided_at,
@@ -28,11 +28,11 @@ LEFT JOIN jurat_sources s ON s.name = c.source;
 
 -- The queue of reviews as a back office lists it.
 --
--- `words` has of each person the last decision since the review was opened. Persons are compared as in
--- jurat_requests_added (guards.sql); what counts, store.requests.decisions says.
+-- `words` has the last decision of each person since the review was opened. Persons are compared as in
+-- jurat_requests_added (guards.sql). Which decisions count is for store.requests.decisions to say.
 --
--- `needed` is false where an accepted question has ended this one, see jurat_access.ended. That is believed only while
--- all that it names is accepted.
+-- `needed` is false if an accepted question has ended this one, see jurat_access.ended. That counts only while all
+-- questions that it names are accepted.
 CREATE VIEW jurat_review_queue AS
 SELECT v.check_id, c.consultation, c.question, v.reason, v.evidence, v.opened_at, v.due_at,
   EXISTS (SELECT 1 FROM jurat_requests q
@@ -47,51 +47,21 @@ SELECT v.check_id, c.consultation, c.question, v.reason, v.evidence, v.opened_at
      AND NOT EXISTS (
        SELECT 1 FROM jurat_requests l
        WHERE l.check_id = q.check_id AND l.kind = 'decide' AND l.refused IS NULL AND l.applied_at > q.applied_at
-         AND (
-           WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(l.by_whom))
-           SELECT lower(trim(coalesce(group_concat(substr(l.by_whom, n.i, 1), ''), ''))) FROM n
-           WHERE NOT (
-             unicode(substr(l.by_whom, n.i, 1)) BETWEEN 173 AND 173
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 847 AND 847
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 1564 AND 1564
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 4447 AND 4448
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 6068 AND 6069
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 6155 AND 6159
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 8203 AND 8207
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 8234 AND 8238
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 8288 AND 8303
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 10240 AND 10240
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 12644 AND 12644
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 65024 AND 65039
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 65279 AND 65279
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 65440 AND 65440
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 65520 AND 65528
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 113824 AND 113827
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 119155 AND 119162
-             OR unicode(substr(l.by_whom, n.i, 1)) BETWEEN 917504 AND 921599
-             OR (substr(l.by_whom, n.i, 1) = ' ' AND substr(l.by_whom, n.i - 1, 1) = ' '))) = (
-           WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT n.i + 1 FROM n WHERE n.i < length(q.by_whom))
-           SELECT lower(trim(coalesce(group_concat(substr(q.by_whom, n.i, 1), ''), ''))) FROM n
-           WHERE NOT (
-             unicode(substr(q.by_whom, n.i, 1)) BETWEEN 173 AND 173
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 847 AND 847
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 1564 AND 1564
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 4447 AND 4448
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 6068 AND 6069
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 6155 AND 6159
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 8203 AND 8207
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 8234 AND 8238
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 8288 AND 8303
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 10240 AND 10240
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 12644 AND 12644
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 65024 AND 65039
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 65279 AND 65279
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 65440 AND 65440
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 65520 AND 65528
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 113824 AND 113827
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 119155 AND 119162
-             OR unicode(substr(q.by_whom, n.i, 1)) BETWEEN 917504 AND 921599
-             OR (substr(q.by_whom, n.i, 1) = ' ' AND substr(q.by_whom, n.i - 1, 1) = ' '))))) AS words,
+         AND 1 = (
+           WITH RECURSIVE person (who, rest, done) AS (
+             VALUES ('later', l.by_whom, ''), ('this', q.by_whom, '')
+             UNION ALL
+             SELECT who, substr(rest, 2), done || CASE
+               WHEN substr(rest, 1, 1) = ' ' AND substr(done, -1) = ' ' THEN ''
+               WHEN substr(rest, 1, 1) GLOB '[' || char(
+                 173, 45, 173, 847, 45, 847, 1564, 45, 1564, 4447, 45, 4448, 6068, 45, 6069, 6155, 45, 6159, 8203, 45,
+                 8207, 8234, 45, 8238, 8288, 45, 8303, 10240, 45, 10240, 12644, 45, 12644, 65024, 45, 65039, 65279,
+                 45, 65279, 65440, 45, 65440, 65520, 45, 65528, 113824, 45, 113827, 119155, 45, 119162, 917504, 45,
+                 921599)
+                 || ']' THEN ''
+               ELSE substr(rest, 1, 1) END
+             FROM person WHERE length(rest) > 0)
+           SELECT count(DISTINCT lower(trim(done))) FROM person WHERE length(rest) = 0))) AS words,
   NOT coalesce((
     SELECT min(json_extract(a.questions, '$."' || b.value || '"') IS 'accepted')
     FROM jurat_access a, json_each(a.ended) e, json_each(e.value) b
@@ -102,7 +72,7 @@ WHERE v.decided_at IS NULL;
 
 -- ----------------------------------------------------------------------------------------------------- Zones and codes
 
--- Of each zone the version in force: whose time came last, the highest of several.
+-- The version of each zone in force: the one whose time came last, or the highest of several.
 CREATE VIEW jurat_zone_outlines AS
 SELECT z.name, z.title, z.version, z.outline FROM jurat_zones z
 WHERE z.in_force_from <= strftime('%Y-%m-%d %H:%M:%f', 'now') AND NOT EXISTS (
@@ -110,7 +80,7 @@ WHERE z.in_force_from <= strftime('%Y-%m-%d %H:%M:%f', 'now') AND NOT EXISTS (
   WHERE l.name = z.name AND l.in_force_from <= strftime('%Y-%m-%d %H:%M:%f', 'now')
     AND (l.in_force_from > z.in_force_from OR (l.in_force_from = z.in_force_from AND l.version > z.version)));
 
--- How many codes each list has, and what became of them.
+-- How many codes each list has, and how many are redeemed, revoked or expired.
 CREATE VIEW jurat_code_lists AS
 SELECT list, count(*) AS codes,
        count(CASE WHEN redeemed_by IS NOT NULL THEN 1 END) AS redeemed,

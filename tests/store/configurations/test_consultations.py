@@ -166,12 +166,12 @@ def test_a_transaction_that_is_rolled_back_publishes_nothing(desk: Desk) -> None
 def test_a_refusal_leaves_the_transaction_usable(desk: Desk) -> None:
     with desk.engine.begin() as connection:
         with pytest.raises(InvalidConsultation) as told:
-            desk.client.publish_consultation(connection, "summer", {"questions": {"a": {"criterion": "x"}}}, by=WHO)
+            desk.client.publish_consultation(connection, "budget", SUMMER, by=WHO)
         assert desk.client.publish_consultation(connection, "autumn", SUMMER, by=WHO) == 1
     error = told.value
-    assert error.place == "consultations.summer.questions.a.criterion"
-    assert error.problem == "there is no criterion 'x'"
-    assert error.hint == "there is has-code, is-physician, lives-in, near, own-code"
+    assert error.place == "consultations.budget"
+    assert error.problem == "the administrators' configuration has this name"
+    assert error.hint == "choose another name"
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,12 @@ def test_a_refusal_leaves_the_transaction_usable(desk: Desk) -> None:
     [
         ("summer", {"questions": {1, 2}}, WHO, "document: is no JSON"),
         ("summer", {"title": float("nan")}, WHO, "document: is no JSON"),
-        ("summer", {"title": "\ud800"}, WHO, "holds a NUL or half a character"),
+        ("summer", {"title": "\ud800"}, WHO, "holds half a character"),
         ("\ud800", SUMMER, WHO, "name: "),
         (7, SUMMER, WHO, "name: must be text"),
         ("summer", SUMMER, None, "published_by: must be text"),
         ("summer", SUMMER, "\0", "published_by: must be 1 to 200 printable characters"),
-        ("summer", [SUMMER], WHO, "consultations.summer: must be a map"),
+        ("summer", [SUMMER], WHO, "document: must be a map"),
     ],
 )
 def test_whatever_is_given_is_a_sentence(desk: Desk, name: Any, document: Any, by: Any, said: str) -> None:
@@ -196,7 +196,7 @@ def test_whatever_is_given_is_a_sentence(desk: Desk, name: Any, document: Any, b
 
 def test_a_document_that_is_nested_without_end_is_a_sentence(desk: Desk) -> None:
     nested: Any = "residence"
-    for _ in range(600):
+    for _ in range(100_000):
         nested = {"all_of": [nested]}
     with pytest.raises(InvalidConsultation, match="nested"):
         publish(desk, document={**SUMMER, "access": nested})
@@ -303,8 +303,8 @@ def test_zones_and_lists_are_named_where_they_are_left_open(desk: Desk) -> None:
     publish(desk, document={"questions": asked})
     desk.upkeep.apply_publications()
     assert desk.client.publication("summer").state is PublicationState.PUBLISHED
-    with pytest.raises(InvalidConsultation, match="there is no zone 'harbour' — there is port"):
-        publish(desk, document={"questions": {"home": {"criterion": "near", "with": {"zone": "harbour"}}}})
+    publish(desk, document={"questions": {"home": {"criterion": "near", "with": {"zone": "harbour"}}}})
+    assert "consultations.summer.questions.home.with.zone: zone 'harbour' is not imported" in refused(desk)
 
 
 def test_two_consultations_have_codes_of_their_own(desk: Desk) -> None:

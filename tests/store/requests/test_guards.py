@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from jurat import AccessRevoked
 from jurat.ids import uuid7
-from store.requests.request_rows import CannotBeDone, Request, RequestKind
+from jurat.vocabulary import Reason
+from store.requests.request_rows import DECIDING, CannotBeDone, Request, RequestKind
 from store.requests.request_runner import Requests
 from tests.store.desk import REFUSED, Desk
 from tests.store.requests.asked import CLERK, asking, stored, wait
@@ -203,3 +204,49 @@ def test_nor_does_a_worker_do_what_is_asked_in_the_name_of_who_may_have_to_be_er
     assert Requests(sqlite.engine).apply_waiting() == 1
     assert "by_whom names who asks" in sqlite.one("SELECT refused FROM jurat_requests")
     assert sqlite.one("SELECT count(*) FROM jurat_audit WHERE action = 'access revoke'") == 0
+
+
+USES = {
+    RequestKind.CONTEST: {"check_id", "note", "note_key", "document"},
+    RequestKind.DECIDE: {"check_id", "reason"},
+    RequestKind.OPEN: {"check_id"},
+    RequestKind.REOPEN: {"consultation", "participant", "question"},
+    RequestKind.REVOKE: {"consultation", "participant"},
+    RequestKind.RESTORE: {"consultation", "participant"},
+    RequestKind.TRANSFER: {"consultation", "participant", "target"},
+    RequestKind.ERASE: {"consultation", "participant"},
+}
+
+
+@pytest.mark.parametrize("kind", USES)
+def test_a_request_holds_what_its_kind_has_a_use_for_and_nothing_else(desk: Desk, kind: RequestKind) -> None:
+    """Each column alone, and none of which is wrong by itself."""
+    check = desk.submit("p-1").id
+    row = {"consultation": "budget", "participant": "p-1", "question": "code", "check_id": desk.id(check)}
+    row |= {"reason": "person_accepted", "target": "p-2", "note": b"x", "note_key": "x", "document": "d-1"}
+    for column, value in row.items():
+        insert = (
+            f"INSERT INTO jurat_requests (id, kind, by_whom, asked_at, {column}) VALUES (:id, :kind, 'me', NOW, :v)"
+        )
+        if column in USES[kind] and column != "question":
+            desk.sql(insert, id=desk.id(uuid7()), kind=kind, v=value)
+        elif column in USES[kind]:
+            with pytest.raises(Exception, match="must be known here"):  # of which consultation?
+                desk.sql(insert, id=desk.id(uuid7()), kind=kind, v=value)
+        else:
+            with pytest.raises(Exception, match="a request holds what its kind has a use for"):
+                desk.sql(insert, id=desk.id(uuid7()), kind=kind, v=value)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_person_decides_by_the_reasons_that_a_worker_takes_from_one(desk: Desk, reason: Reason) -> None:
+    values = {"id": desk.id(uuid7()), "check": desk.id(desk.submit("p-1").id), "reason": reason}
+    decide = (
+        "INSERT INTO jurat_requests (id, kind, by_whom, asked_at, check_id, reason)"
+        " VALUES (:id, 'decide', 'me', NOW, :check, :reason)"
+    )
+    if reason in DECIDING:
+        desk.sql(decide, **values)
+    else:
+        with pytest.raises(Exception, match="must be known here"):
+            desk.sql(decide, **values)

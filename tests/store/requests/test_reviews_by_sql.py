@@ -239,7 +239,7 @@ def test_one_person_is_one_however_the_name_is_written(desk: Desk) -> None:
     assert len({person(name) for name in names}) == 1
     held = desk.held("p-1", "profession")
     desk.settle(held, Review(Reason.NAME_DIFFERS, 3600))
-    with pytest.raises(CannotBeDone, match="by_whom must be of printable characters"):
+    with pytest.raises(CannotBeDone, match="by_whom must be 1 to 200 printable characters"):
         Requests(desk.engine).do(
             Request(uuid7(), RequestKind.DECIDE, "cle\u200brk", check_id=held.id, reason="person_accepted")
         )

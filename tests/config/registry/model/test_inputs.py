@@ -12,8 +12,9 @@ from config.registry import RegistrySource, answer_properties
 from config.registry.model.inputs import Input
 from config.sources import answer_schema
 from jurat import InvalidAnswer
-from jurat.answers import check_schema, validate
+from jurat.answers import validate
 from tests.config.registry.model.test_source import VALID, complaints
+from tests.jurat.closed_schemas import check_schema
 
 CENSUS: dict[str, Any] = {
     **VALID["inputs"],
