@@ -59,7 +59,7 @@ def answers(url: str) -> bool:
 
 
 def _run(script: Path, environment: dict[str, str]) -> None:
-    # What it starts keeps the descriptors that it got, so it gets ours and no pipe that nobody reads.
+    # What it starts keeps the descriptors that it got, so it gets ours, and no pipe that is never read.
     try:
         subprocess.run([script], env=environment, stdout=sys.stderr, check=True, timeout=START_TIMEOUT)
     except (OSError, subprocess.SubprocessError) as error:

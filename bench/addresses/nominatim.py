@@ -35,7 +35,7 @@ DEBIAN = "postgresql postgresql-postgis postgresql-client osm2pgsql libicu-dev p
 DATABASE = "nominatim"
 START_TIMEOUT = 60.0
 
-# A house stands in the street that its own tags name: whoever lives there would type that.
+# A house is in the street that its own tags name: its residents would type that.
 _HOUSES = """
     SELECT h.housenumber, h.address -> 'street', coalesce(h.address -> 'postcode', h.postcode),
            coalesce(h.address -> 'city', %(city)s), ST_X(h.centroid), ST_Y(h.centroid)
@@ -111,7 +111,7 @@ class CheckRunner:
 def nominatim(folder: Path, city: str) -> Iterator[CheckRunner]:
     """Nominatim until the block ends; installed and filled in `folder` the first time, which takes a minute or two.
 
-    `city` stands in for the town of a house whose tags name none.
+    `city` replaces the town of a house whose tags name none.
 
     Raises:
         NotHere: with what is missing, or what the step that failed said last.

@@ -130,11 +130,11 @@ class Looked:
             self._found[id(typed)] = places
         return self._found[id(typed)]
 
-    def told(self) -> str:
-        """How long the look-ups took."""
+    def timings(self) -> str:
+        """How long the lookups took."""
         took = sorted(self._took)
         median, late = took[len(took) // 2], took[len(took) * 95 // 100]
-        return f"{len(took):,} look-ups, p50 {median:.2f} ms, p95 {late:.2f} ms"
+        return f"{len(took):,} lookups, p50 {median:.2f} ms, p95 {late:.2f} ms"
 
 
 def direct(source: Looked, asked: Sequence[Question], *, language: str = "fr", show: bool = False) -> dict[Kind, Tally]:

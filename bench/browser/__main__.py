@@ -3,8 +3,8 @@
     python -m bench.browser                        100 people, on both ways to run the platform
     python -m bench.browser --confirmations 30
 
-One person after the other, for it is their time that counts; the source answers at once. Prints a table, and ends with
-1 when a figure is missed.
+One person after the other, because it is their time that counts. The source answers at once. Prints a table, and ends
+with 1 when a figure is missed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.examples.platform.browser.timing import confirmations
 from tests.rigs.servers import Valkey
 
 MOST_S = 1.0
-"""From Confirm to the word, of 95 in 100."""
+"""From Confirm to the verdict on the page, of 95 in 100."""
 
 FEWEST = 30
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     if options.confirmations < FEWEST:
-        parser.error(f"of fewer than {FEWEST} no 95 in 100 can be told")
+        parser.error(f"{FEWEST} or more are needed for a share of 95 in 100")
     if reason := lacking():
         print(f"bench-browser: {reason}", file=sys.stderr)
         return 2
@@ -67,8 +67,8 @@ def _timed(name: str, chromium: Any, fleet: Fleet, count: int) -> list[Figure]:
     took = sorted(confirmations(page, fleet.web.address, count))
     context.close()
     return [
-        Figure(f"{name}: from Confirm to the word, p50", percentile(took, 0.5), unit="s"),
-        Figure(f"{name}: from Confirm to the word, p95", percentile(took, 0.95), most=MOST_S, unit="s"),
+        Figure(f"{name}: from Confirm to the verdict, p50", percentile(took, 0.5), unit="s"),
+        Figure(f"{name}: from Confirm to the verdict, p95", percentile(took, 0.95), most=MOST_S, unit="s"),
         Figure(f"{name}: the longest", took[-1], unit="s"),
     ]
 

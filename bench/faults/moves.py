@@ -63,8 +63,8 @@ def read(engine: Engine) -> list[Move]:
 def claimed_again(moves: Sequence[Move], kills: Iterable[Kill]) -> list[float]:
     """For each check that a killed worker held: the seconds from the kill until it was claimed again.
 
-    Left out is what nobody claimed again: the killed worker's last commit had settled it, or the check is lost, and
-    then the checker says so.
+    Checks that were not claimed again are left out: the killed worker's last commit had settled them, or they are lost,
+    and then the checker says so.
     """
     by_check = _by_check(moves)
     seconds = []

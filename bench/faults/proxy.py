@@ -4,7 +4,7 @@ Its mode holds for the connections of now and for new ones.
 
     with Proxy(port) as proxy:
         proxy.mode = Mode.HANG      # bytes wait in the proxy until the mode is PASS again
-        proxy.cut()                 # the connections of now are gone, and neither side is told
+        proxy.cut()                 # the connections of now are gone, and neither side notices
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class Proxy:
             self._drop(pair)
 
     def _pump(self, pair: _Pair, source: socket.socket, sink: socket.socket) -> None:
-        """Forward until one side ends. A pair that was cut keeps its sockets, so that nobody is told."""
+        """Forward until one side ends. A pair that was cut keeps its sockets, so that neither side notices."""
         while True:
             try:
                 data = source.recv(65536)

@@ -36,14 +36,14 @@ from tests.rigs.servers import PostgreSQL, Valkey
 from worker.bootstrap import Service
 
 TIMEOUT = 5.0
-"""Seconds that a look-up may take, where a setting does not say otherwise."""
+"""Seconds that a lookup may take, unless a setting says otherwise."""
 AHEAD = 20
 """Submits beyond the pace, so that the workers always have something to lose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How a stage is set: sizes, what stands between its parts, and how the source behaves."""
+    """How a stage is set: sizes, what is between its parts, and how the source behaves."""
 
     workers: int = 3
     strange: int = 0
@@ -63,7 +63,7 @@ class Setting:
     """Whether the workers run from the beginning."""
     batch: int = 1
     prefixes: tuple[tuple[str, ...], ...] = ()
-    """What stands before the command of each worker."""
+    """The words before the command of each worker."""
     environment: Mapping[str, str] = field(default_factory=dict)
     database: Callable[[ExitStack], PostgreSQL] | None = None
     """Makes the database's server, where it is a special one."""
@@ -272,7 +272,7 @@ class Stage:
         return self.fleet.unsettled()
 
     def remember(self) -> None:
-        """Dump the database now: what it says must stand until the end."""
+        """Dump the database now: what it holds must be there until the end."""
         self.earlier.append(dump(self.service.database))
 
     def add(self, name: str, value: float = 1) -> None:

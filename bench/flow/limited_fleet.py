@@ -18,7 +18,7 @@ CONSULTATIONS = ("crowd", "village")
 """Each asks one question of every source, which has the source's name."""
 
 LATENCY = 0.1
-"""Seconds after which a source answers, where nobody says otherwise."""
+"""Seconds after which a source answers by default."""
 
 _GIVEN_BACK = r'"checks": (\d+), "event": "given back"'
 
@@ -61,7 +61,7 @@ class LimitedFleet(Fleet):
         return numbers
 
     def given_back(self) -> int:
-        """How many look-ups were not begun, most of them because their start was missed."""
+        """How many lookups were not begun, most of them because their start was missed."""
         found = (re.findall(_GIVEN_BACK, unit.log.read_text(errors="replace")) for unit in self.units)
         return sum(int(checks) for lines in found for checks in lines)
 

@@ -132,4 +132,4 @@ class _Desk:
 
 
 if __name__ == "__main__":
-    take_part(lambda told: asdict(_run(Task(**told))))
+    take_part(lambda task: asdict(_run(Task(**task))))

@@ -32,7 +32,7 @@ class Crowd:
     def gather(self) -> None:
         """Start a process for each task, and wait until all are ready.
 
-        Raises RuntimeError when one failed; it has told why on standard error.
+        Raises RuntimeError when one failed; it has said why on standard error.
         """
         for task in self._tasks:
             process = subprocess.Popen(

@@ -44,10 +44,10 @@ class Import:
 
     def cells(self) -> list[str]:
         """For a line of a table below `IMPORT_HEADS`."""
-        return [f"{self.rows:,}", f"{self.seconds:.1f}", f"{self.rate:,.0f}", f"{self.memory_mb:.0f}", ""]
+        return [f"{self.rows:,}", f"{self.seconds:.1f}", f"{self.rate:,.0f}", f"{self.memory_mb:.0f}"]
 
 
-IMPORT_HEADS = ("rows", "seconds", "rows/s", "most memory (MB)", "")
+IMPORT_HEADS = ("rows", "seconds", "rows/s", "most memory (MB)")
 
 
 def run_import(rows: int, command: str, name: str, *words: str | Path, **environment: str) -> Import:

@@ -121,7 +121,7 @@ class Unit:
             self._thread.join(10)
 
     def said(self, words: str) -> int:
-        """How often `words` stand in all that its processes wrote."""
+        """How often `words` are in all that its processes wrote."""
         return self.log.read_text(errors="replace").count(words) if self.log.exists() else 0
 
     def said_last_at(self) -> datetime:

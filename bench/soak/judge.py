@@ -13,7 +13,7 @@ RSS_SLOPE = 1.0
 COUNT_DRIFT = 2.0
 """File descriptors or threads by which a worker may grow: a pool opens one more connection now and then."""
 SOURCES = 2
-"""To each of them a worker may keep as many connections as it has slots. How many it opens depends on how many look-ups
+"""To each of them a worker may keep as many connections as it has slots. How many it opens depends on how many lookups
 ever ran together."""
 SIZE_GROWTH = 1.2
 """How many times as many bytes a check may take in the end."""

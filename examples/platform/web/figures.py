@@ -120,7 +120,7 @@ class Source:
 
     @property
     def failed_last(self) -> bool:
-        """Whether its last look-up got no answer."""
+        """Whether its last lookup got no answer."""
         return self.last_failure is not None and (self.last_success is None or self.last_failure > self.last_success)
 
 

@@ -140,7 +140,7 @@ def test_nobody_is_shown_an_error_while_the_workers_are_down(browse: Callable[..
 
 
 def test_a_look_up_that_died_with_its_worker_is_done_again(walk_separate: Walk, separate: Fleet) -> None:
-    """Killed in the middle of a look-up: the lease runs out, another look-up follows, and the page never fails."""
+    """Killed in the middle of a lookup: the lease runs out, another lookup follows, and the page never fails."""
     walk = walk_separate
     walk.type_answer("trial", "word", {"answer": "slow:1500ms"})
     walk.confirm()
@@ -160,7 +160,7 @@ def walk_separate(browse: Callable[..., Any], separate: Fleet) -> Walk:
 
 
 def test_the_page_outlives_the_whole_platform(browse: Callable[..., Any], tmp_path: Path) -> None:
-    """Engine and web server in one process, killed in the middle of a look-up, and started again as it was."""
+    """Engine and web server in one process, killed in the middle of a lookup, and started again as it was."""
     with Fleet.embedded(tmp_path, "--registry", "slow") as fleet:
         live, bare = (Walk(browse(java_script_enabled=on), fleet.web.address, scripted=on) for on in (True, False))
         for walk, physician in ((live, PHYSICIANS[0]), (bare, PHYSICIANS[1])):
