@@ -202,7 +202,7 @@ def test_every_picture_says_what_one_sees() -> None:
 def desk(database_url: str) -> Iterator[Desk]:
     desk = Desk(database_url)
     kind = "uuid" if desk.postgresql else "text"
-    desk.sql(f"CREATE TABLE platform_answers (check_id {kind} PRIMARY KEY, told integer NOT NULL DEFAULT 0)")
+    desk.sql(f"CREATE TABLE platform_answers (check_id {kind} PRIMARY KEY, seen integer NOT NULL DEFAULT 0)")
     yield desk
     desk.sql("DROP TABLE platform_answers")
     desk.close()

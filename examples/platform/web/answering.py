@@ -1,7 +1,7 @@
 """The access form, from the first question to the last page.
 
-A question is asked, what was typed is shown to be confirmed, and the word on it follows. A confirmed answer cannot be
-changed; what jurat says of it is always read anew, so that reloading, going back and a second window show what stands.
+A question is asked, what was typed is shown to be confirmed, and the result follows. A confirmed answer cannot be
+changed. Its result is always read again, so that reloading, going back and a second window show the current state.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from jurat import (
 pages = Blueprint("answering", __name__, url_prefix="/<locale>/consultations/<name>")
 
 CONTEST_MS = 1000
-"""How often the page looks until a worker has put a contested verdict before a person."""
+"""How often the page looks until a worker has sent a contested verdict to review."""
 
 LONGEST_NOTE = 2000
 BY_PERSONS = frozenset({Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED})
@@ -45,7 +45,7 @@ BY_PERSONS = frozenset({Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED})
 @pages.get("/access")
 @signed_in_as()
 def overview(name: str) -> Any:
-    """Where the participant stands, and what comes next."""
+    """The state of the participant's access, and what comes next."""
     found, questions = consultation_or_404(name), questions_of(name)
     try:
         status = parts().client.participant_status(name, member().participant)
@@ -63,7 +63,7 @@ def overview(name: str) -> Any:
 def ask(name: str, question: str) -> Any:
     """One question. What was typed is looked at here, and confirmed on the next page.
 
-    What is wrong with it is told by a page of its own address, so that the back button and the other language find it.
+    A page with its own address says what is wrong, so that the back button and the other language find it.
     """
     found, asked = consultation_or_404(name), _question_or_404(name, question)
     status = parts().client.participant_status(name, member().participant)
@@ -142,7 +142,7 @@ def confirm(name: str, question: str) -> Any:
 @pages.get("/answers/<uuid:check>")
 @signed_in_as()
 def word(name: str, check: UUID) -> Any:
-    """The word on one answer, and what comes next."""
+    """The result of one answer, and what comes next."""
     found, result = consultation_or_404(name), _own(name, check)
     asked = questions_of(name).get(result.question)
     if asked is None:  # the question is not asked any more, or the consultation is closed: the overview says so
@@ -178,7 +178,7 @@ def choose(name: str, check: UUID) -> Any:
 @pages.route("/answers/<uuid:check>/contest", methods=["GET", "POST"])
 @signed_in_as()
 def contest(name: str, check: UUID) -> Any:
-    """Put a verdict before a person."""
+    """Ask a person to review a verdict."""
     found, result = consultation_or_404(name), _own(name, check)
     asked, problems = _question_or_404(name, result.question), {}
     note = request.form.get("note", "").strip().replace("\r\n", "\n")
@@ -217,7 +217,7 @@ def _to_word(name: str, check: UUID) -> Any:
 
 
 def _own(name: str, check: UUID) -> Result:
-    """What is known of a check of who is signed in; nobody sees that of somebody else."""
+    """The result of a check of the participant who is signed in; 404 for any other check."""
     whose = name, member().participant
     results = parts().client.results([check])
     return next((result for result in results if (result.consultation, result.participant) == whose), None) or abort(
@@ -233,24 +233,24 @@ def _message(name: str, result: Result) -> str:
 
 
 def _contestable(result: Result) -> bool:
-    """Whether a person may be asked to look: a source decided, and did not accept."""
+    """Whether a person may be asked to review it: a source decided, and did not accept."""
     return result.settled and result.outcome is not Outcome.ACCEPTED and result.reason not in BY_PERSONS
 
 
 def _contest_of(check: UUID) -> UUID | None:
-    """The participant's contest of a verdict, where they asked for one."""
+    """The participant's contest of a verdict, if there is one."""
     with parts().reads.begin() as connection:
         row = store.find_answer(connection, check, member().participant)
     return row.contest if row else None
 
 
 def _waits(contest: UUID) -> bool:
-    """Whether a worker still has to put the check before a person, which takes a second or so."""
+    """Whether a worker still has to send the check to review, which takes a second or so."""
     asked = said_of(contest)
     return asked is not None and asked.state is RequestState.WAITING
 
 
 def _candidates(check: UUID) -> list[dict[str, str]]:
-    """The addresses that may be meant, where this browser submitted the answer."""
+    """The addresses that may be meant, if this browser submitted the answer."""
     of, private_key = session.get("reply") or ("", "")
     return parts().client.candidates(check, b64decode(private_key)) if of == str(check) else []

@@ -54,7 +54,7 @@ def make() -> Any:
             parts().ring()
             try:
                 asked = wait_for(own)
-            except (SQLAlchemyError, JuratError):  # the codes are on their way, and nobody else will ever show them
+            except (SQLAlchemyError, JuratError):  # the codes are on their way, and can never be shown again
                 asked = None
             return render_template(
                 "office/cards.html",

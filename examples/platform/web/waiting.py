@@ -1,4 +1,4 @@
-"""What workers do within a second: wait a moment for it, so that most pages already know."""
+"""Waits a moment for the workers, so that most pages already have the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def uuid_or_400(written: str) -> UUID:
 
 
 def said_of(request: UUID) -> RequestStatus | None:
-    """What came of a request; None where there is none."""
+    """What came of a request; None if there is none."""
     try:
         return parts().client.request(request)
     except UnknownRequest:
@@ -55,7 +55,7 @@ def wait_for_word(check: UUID) -> None:
 
 
 def _looks(seconds: float) -> Iterator[bool]:
-    """Comes back after each pause, for so many seconds."""
+    """Yield after each pause, for so many seconds."""
     end = time.monotonic() + seconds
     for pause in chain(PAUSES_S, repeat(PAUSES_S[-1])):
         left = end - time.monotonic()
