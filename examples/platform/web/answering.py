@@ -19,7 +19,7 @@ from examples.platform.web.language import gettext as _
 from examples.platform.web.language import locale
 from examples.platform.web.parts import parts
 from examples.platform.web.reading import consultation_or_404
-from examples.platform.web.waiting import said_of, wait_for, wait_for_word
+from examples.platform.web.waiting import request_status, wait_for_request, wait_for_verdict
 from jurat import (
     AccessRevoked,
     AlreadyConfirmed,
@@ -69,7 +69,7 @@ def ask(name: str, question: str) -> Any:
     status = parts().client.participant_status(name, member().participant)
     if question not in status.access.open + status.access.renewable:
         last = status.results.get(question)
-        return _to_word(name, last.check_id) if last else redirect(url_for("answering.overview", name=name), 303)
+        return _to_result(name, last.check_id) if last else redirect(url_for("answering.overview", name=name), 303)
     values: dict[str, str] = {}
     problems: dict[str, str] = {}
     if request.method == "POST":
@@ -128,20 +128,20 @@ def confirm(name: str, question: str) -> Any:
     except AlreadyConfirmed as error:
         drafts.forget()
         flash(_("You have already confirmed an answer to this question. This is the result."))
-        return _to_word(name, error.check_id)
+        return _to_result(name, error.check_id)
     except AccessRevoked:
         drafts.forget()
         return redirect(url_for("answering.overview", name=name), 303)
     parts().ring()
     session["reply"] = [str(check.id), b64encode(draft.reply_key).decode()]
     drafts.forget()
-    wait_for_word(check.id)
-    return _to_word(name, check.id)
+    wait_for_verdict(check.id)
+    return _to_result(name, check.id)
 
 
 @pages.get("/answers/<uuid:check>")
 @signed_in_as()
-def word(name: str, check: UUID) -> Any:
+def show_result(name: str, check: UUID) -> Any:
     """The result of one answer, and what comes next."""
     found, result = consultation_or_404(name), _own(name, check)
     asked = questions_of(name).get(result.question)
@@ -152,7 +152,7 @@ def word(name: str, check: UUID) -> Any:
     again = newest and result.question in status.access.open
     contest = _contest_of(check)
     return render_template(
-        "word.html", consultation=found, question=asked, result=result, status=status, access=status.access,
+        "result.html", consultation=found, question=asked, result=result, status=status, access=status.access,
         message=_message(name, result), contact=status.contact(locale()), again=again,
         candidates=_candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else [],
         contested=contest, may_contest=newest and _contestable(result) and not contest,
@@ -168,7 +168,7 @@ def choose(name: str, check: UUID) -> Any:
     chosen = request.form.get("candidate", "")
     if chosen not in map(str, range(len(candidates))):
         flash(_("Choose one of these addresses, or type yours again."))
-        return _to_word(name, check)
+        return _to_result(name, check)
     known = _question_or_404(name, result.question).known
     address = {key: value for key, value in candidates[int(chosen)].items() if key in known}
     drafts.keep(name, result.question, address, complete=True)
@@ -184,7 +184,7 @@ def contest(name: str, check: UUID) -> Any:
     note = request.form.get("note", "").strip().replace("\r\n", "\n")
     newest = parts().client.participant_status(name, member().participant).results[result.question].check_id == check
     if not newest or not _contestable(result) or _contest_of(check):
-        return _to_word(name, check)
+        return _to_result(name, check)
     if request.method == "POST":
         if not 1 <= len(note) <= LONGEST_NOTE or "\0" in note:
             problems["note"] = _("Tell the team what is wrong, in 2,000 characters or fewer.")
@@ -198,9 +198,9 @@ def contest(name: str, check: UUID) -> Any:
                     flash(_("This answer cannot be reviewed again. Please contact the team."))
             else:
                 parts().ring()
-                wait_for(asked_for)
+                wait_for_request(asked_for)
                 flash(_("The team has received your message. You will see their decision here."))
-            return _to_word(name, check)
+            return _to_result(name, check)
     page = render_template(
         "contest.html", consultation=found, question=asked, result=result, note=note, problems=problems,
         message=_message(name, result), longest=LONGEST_NOTE,
@@ -212,8 +212,8 @@ def _question_or_404(name: str, question: str) -> Question:
     return questions_of(name).get(question) or abort(404)
 
 
-def _to_word(name: str, check: UUID) -> Any:
-    return redirect(url_for("answering.word", name=name, check=check), 303)
+def _to_result(name: str, check: UUID) -> Any:
+    return redirect(url_for("answering.show_result", name=name, check=check), 303)
 
 
 def _own(name: str, check: UUID) -> Result:
@@ -246,7 +246,7 @@ def _contest_of(check: UUID) -> UUID | None:
 
 def _waits(contest: UUID) -> bool:
     """Whether a worker still has to send the check to review, which takes a second or so."""
-    asked = said_of(contest)
+    asked = request_status(contest)
     return asked is not None and asked.state is RequestState.WAITING
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template
 
-from examples.platform.web import called, codes, figures, publishing, store, writing
+from examples.platform.web import codes, display_names, figures, publishing, store, writing
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
 from examples.platform.web.findings import why
@@ -55,7 +55,7 @@ def dashboard() -> str:
             published={row.name: publishing.state_of(row) for row in published},
             access=figures.access_counts(connection), lists=figures.code_lists(connection),
             sources=figures.sources(connection, figures.criteria(connection)), failures=failures(),
-            called=called.source,
+            display_name=display_names.source,
         )  # fmt: skip
 
 

@@ -20,13 +20,13 @@ from werkzeug.exceptions import NotFound
 from examples.platform.web import figures
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
-from examples.platform.web.findings import reasons_of, why, words_of
+from examples.platform.web.findings import facts_of, reasons_of, why
 from examples.platform.web.language import gettext as _
 from examples.platform.web.language import locale, say
 from examples.platform.web.maps import picture
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR, REVIEWER
-from examples.platform.web.waiting import said_of, uuid_or_400, wait_for
+from examples.platform.web.waiting import request_status, uuid_or_400, wait_for_request
 from jurat import Reason, RequestState, UnknownCheck
 from jurat.columns import instant
 from jurat.database import state_of
@@ -115,9 +115,9 @@ def open_again(check: UUID) -> Any:
 
 @pages.get("/<uuid:check>/said/<uuid:asked_for>")
 @signed_in_as(REVIEWER, ADMINISTRATOR)
-def said(check: UUID, asked_for: UUID) -> Any:
+def outcome(check: UUID, asked_for: UUID) -> Any:
     """What came of a decision."""
-    asked = said_of(asked_for)
+    asked = request_status(asked_for)
     with reading() as connection:
         request_ = _first(connection, _REQUEST, asked_for)
         found = _find(connection, check)
@@ -133,7 +133,9 @@ def said(check: UUID, asked_for: UUID) -> Any:
         first = any(word["by_whom"] == request_.by_whom for word in found["words"])
         state = "second" if asked.kind == "decide" and first else "open"
     message = parts().client.message(result.reason, locale(), result.consultation) if result.reason else ""
-    return render_template("reviews/said.html", check=check, asked=asked, state=state, result=result, message=message)
+    return render_template(
+        "reviews/outcome.html", check=check, asked=asked, state=state, result=result, message=message
+    )
 
 
 def _is_own(check: UUID) -> bool:
@@ -163,8 +165,8 @@ def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], reque
                 raise
         return redirect(url_for("reviewing.queue"), 303)
     parts().ring()
-    wait_for(request_id)
-    return redirect(url_for("reviewing.said", check=check, asked_for=request_id), 303)
+    wait_for_request(request_id)
+    return redirect(url_for("reviewing.outcome", check=check, asked_for=request_id), 303)
 
 
 def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str]) -> str:
@@ -173,7 +175,7 @@ def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str
     zone = figures.zone_of(connection, found["consultation"], found["question"], evidence)
     drawn = picture(parts().client.zones()) if zone else None
     shape = drawn.find(zone) if drawn else None
-    facts = words_of(evidence, shape.title if shape else None)
+    facts = facts_of(evidence, shape.title if shape else None)
     return render_template(
         "reviews/review.html", found=found, problems=problems, refusing=reasons_of(kind), facts=facts,
         mine=next((word for word in found["words"] if word["by_whom"] == member().name), None),

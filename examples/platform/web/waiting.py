@@ -30,7 +30,7 @@ def uuid_or_400(written: str) -> UUID:
         raise BadRequest from None
 
 
-def said_of(request: UUID) -> RequestStatus | None:
+def request_status(request: UUID) -> RequestStatus | None:
     """What came of a request; None if there is none."""
     try:
         return parts().client.request(request)
@@ -38,15 +38,15 @@ def said_of(request: UUID) -> RequestStatus | None:
         return None
 
 
-def wait_for(request: UUID) -> RequestStatus | None:
+def wait_for_request(request: UUID) -> RequestStatus | None:
     """The same, once it was dealt with, or after a moment."""
     looks = _looks(REQUEST_S)
-    while (found := said_of(request)) and found.state is RequestState.WAITING and next(looks, False):
+    while (found := request_status(request)) and found.state is RequestState.WAITING and next(looks, False):
         pass
     return found
 
 
-def wait_for_word(check: UUID) -> None:
+def wait_for_verdict(check: UUID) -> None:
     """Give the workers a moment: most answers have their verdict before it is over."""
     for _ in _looks(VERDICT_S):
         result = parts().client.result(check)

@@ -13,7 +13,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from examples.platform.web import called, figures, store
+from examples.platform.web import display_names, figures, store
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.composing import (
     ABOUT,
@@ -83,7 +83,7 @@ def show(draft: UUID, step: str) -> Any:
             return _to(draft, wrong, wrong=True)
         return render_template(
             "office/check.html", draft=written, id=draft, steps=STEPS, in_words=in_words, kinds=kinds(),
-            called=called.criterion, seen=row.changed_at.isoformat(),
+            display_name=display_names.criterion, seen=row.changed_at.isoformat(),
         )  # fmt: skip
     if step == QUESTIONS and not written.asked:
         return _to(draft, CRITERIA, wrong=True)
@@ -91,8 +91,8 @@ def show(draft: UUID, step: str) -> Any:
     return render_template(
         "office/new.html", draft=written, id=draft, step=step, steps=STEPS, values=written.values,
         problems=_problems(written, step) if "wrong" in request.args else {}, longest=LONGEST,
-        most_of_one=MOST_OF_ONE, most_rounds=MOST_ROUNDS, in_words=in_words, kinds=kinds(), called=called.criterion,
-        picture=picture(parts().client.zones()) if drawn else None,
+        most_of_one=MOST_OF_ONE, most_rounds=MOST_ROUNDS, in_words=in_words, kinds=kinds(),
+        display_name=display_names.criterion, picture=picture(parts().client.zones()) if drawn else None,
     )  # fmt: skip
 
 
