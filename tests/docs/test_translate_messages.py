@@ -24,7 +24,7 @@ SHARED = "This is not your fault, and your attempt is not lost."
 Texts = dict[str, str]
 
 LOOKS: tuple[Callable[[str], None], ...] = (
-    looks.test_everything_that_is_reported_has_one_text_in_every_language,
+    looks.test_everything_that_is_told_has_one_text_in_every_language,
     looks.test_no_text_holds_a_place_for_data,
     looks.test_each_text_is_one_to_three_whole_sentences_that_can_be_read_in_one_go,
     looks.test_a_language_is_easy_to_read,
