@@ -141,7 +141,7 @@ def plan(reading: Queries) -> Plan:
 
 
 def ask(made: Plan, rows: Sequence[Row], copies: int, given: argparse.Namespace) -> Iterator[Lookups]:
-    """Each kind, one at a time and many at once."""
+    """Look up addresses of each kind, one at a time and many at once."""
     dice = random.Random(given.seed)
     numbered = [row for row in rows if row["numero"].strip("0")]
     for kind, spoil in (("exact", exact), ("one typo", misspelled), ("no such street", invented)):

@@ -52,7 +52,7 @@ class Sample:
         return f"{self.name} {sum(self.wrong) / len(self.wrong):.1f} ({max(self.wrong)})"
 
 
-def measured(name: str, draw: Callable[[int], Sequence[Person]], seeds: Iterable[int], *, show: bool) -> Sample:
+def measure(name: str, draw: Callable[[int], Sequence[Person]], seeds: Iterable[int], *, show: bool) -> Sample:
     """What `compare` makes of the people of each seed."""
     sample = Sample(name)
     for seed in seeds:
@@ -71,10 +71,10 @@ def strangers(first: int, seeds: int, each: int, *, show: bool) -> list[Sample]:
     """Samples of all cultures, of people that a search by prefix finds, and of each culture by itself."""
     many, few = range(first, first + seeds), range(first, first + each)
     return [
-        measured("all cultures", people, many, show=show),
-        measured("given name JO*, family name D*", people_found_by_prefix, many, show=show),
+        measure("all cultures", people, many, show=show),
+        measure("given name JO*, family name D*", people_found_by_prefix, many, show=show),
         *(
-            measured(f"{culture} alone", partial(people, cultures=(culture,)), few, show=show)
+            measure(f"{culture} alone", partial(people, cultures=(culture,)), few, show=show)
             for culture in (CULTURES if each else ())
         ),
     ]

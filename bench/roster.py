@@ -145,14 +145,14 @@ def measure(name: str, url: str, given: argparse.Namespace, folder: Path, lookup
 
 
 def write_roster(file: Path, people: int) -> None:
-    """Written row by row."""
+    """Write the file row by row."""
     with file.open("w", encoding="utf-8") as stream:
         stream.write(HEADER)
         stream.writelines(Person.of(index).row() for index in range(people))
 
 
 def ask(engine: str, configuration: Configuration, reading: Queries, people: int, given: argparse.Namespace) -> Lookups:
-    """One at a time and many at once."""
+    """Look people up, one at a time and many at once."""
     plan = make_plan(1, configuration, reading, Fingerprints([key_from_text(_KEY, "the key")]), {})
     dice = random.Random(given.seed)
     queries = [answer(Person.of(dice.randrange(people))) for _ in range(given.lookups)]

@@ -1,4 +1,4 @@
-"""Starts a real addok where none runs yet, and stops it again."""
+"""Starts a real addok if none runs yet, and stops it again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def addok(url: str, rig: Path = RIG, processes: int = 2) -> Iterator[None]:
 
 
 def answers(url: str) -> bool:
-    """Whether an addok says there that it is well."""
+    """Whether an addok answers there and reports that it is well."""
     with contextlib.suppress(requests.RequestException):
         return requests.get(f"{url}/health", timeout=5).ok
     return False

@@ -38,7 +38,7 @@ class Geocoder:
 
     @property
     def language(self) -> str:
-        """Of its names of streets."""
+        """The language of its street names."""
         return str(self.options.get("language", "fr"))
 
     def document(self, questions: Mapping[str, str]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Geocoder:
         return f"`{{ {shown} }}`, all else by default"
 
     def prepare(self, environment: Mapping[str, str]) -> None:
-        """Imports the dataset that it needs, as an administrator does. `environment` names the database.
+        """Import the dataset that it needs, as an administrator does. `environment` names the database.
 
         Raises subprocess.CalledProcessError; the command has said why on standard error.
         """

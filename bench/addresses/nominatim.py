@@ -63,7 +63,7 @@ def find_tools(
     shared: Path = Path("/usr/share/postgresql"),
     path: str | None = None,
 ) -> Tools:
-    """What this machine has. `postgresql` and `shared` are where Debian keeps its versions, `path` is a PATH.
+    """The programmes of this machine. `postgresql` and `shared` are where Debian keeps its versions, `path` is a PATH.
 
     Raises:
         NotHere: naming all that is missing, and how to install it.
@@ -100,7 +100,7 @@ class _PostGIS(KeptPostgreSQL):
 
 
 @dataclass(frozen=True)
-class CheckRunner:
+class RunningNominatim:
     """A Nominatim that answers at `url`, and the addresses that it knows."""
 
     url: str
@@ -108,7 +108,7 @@ class CheckRunner:
 
 
 @contextlib.contextmanager
-def nominatim(folder: Path, city: str) -> Iterator[CheckRunner]:
+def nominatim(folder: Path, city: str) -> Iterator[RunningNominatim]:
     """Nominatim until the block ends; installed and filled in `folder` the first time, which takes a minute or two.
 
     `city` replaces the town of a house whose tags name none.
@@ -137,7 +137,7 @@ def nominatim(folder: Path, city: str) -> Iterator[CheckRunner]:
             _run("import", [programme, *arguments], folder, environment)
             imported.touch()
         with _serving(programme, project, folder / "serve.log", environment) as url:
-            yield CheckRunner(url, _houses(server, city))
+            yield RunningNominatim(url, _houses(server, city))
 
 
 def _install(folder: Path) -> Path:

@@ -97,12 +97,12 @@ class Proxy:
 
     @property
     def connections(self) -> int:
-        """How many connections pass, those that were cut not counted."""
+        """How many connections pass; those that were cut do not count."""
         with self._changed:
             return sum(not pair.dead for pair in self._pairs)
 
     def cut(self) -> int:
-        """Drop the connections of now without a word to either side; how many. New ones pass.
+        """Cut all present connections without notice to either side. Returns how many. New ones pass.
 
         On Linux nothing that a side still sends is even acknowledged, as when a router forgets a connection: keepalives
         and `tcp_user_timeout` find out, and a read without a time-out never does. Elsewhere bytes are swallowed.

@@ -65,7 +65,7 @@ WORDS: Mapping[str, str] = {
     "said_key_missing": "times that it said why",
     "unreadable": "answers ended unreadable",
 }
-"""What the figures are called that only some scenarios have a limit for."""
+"""The names of the figures for which only some scenarios have a limit."""
 
 
 def table(rows: Iterable[Row]) -> str:

@@ -164,7 +164,7 @@ def missed(scenario: Scenario, row: Mapping[str, Any], slack: float = 1.0) -> li
 
 
 def _leases(stage: Stage) -> dict[str, float]:
-    """What became of the leases of killed workers, and of those that were held when the database went away."""
+    """What became of the leases of killed workers, and of those held at the beginning of an outage."""
     made = moves.read(stage.service.database)
     figures: dict[str, float] = {"leases_lost": moves.lost_leases(made, 0.0)}
     if stage.kills:

@@ -53,7 +53,7 @@ class LimitedFleet(Fleet):
         consultation: str = CONSULTATIONS[0],
         priority: Priority = Priority.INTERACTIVE,
     ) -> list[str]:
-        """Have so many checks looked up at a source; their numbers. Returns after the commit and its bell."""
+        """Submit so many checks of a source. Returns their numbers, after the commit and its bell."""
         indexes = list(islice(self._index, checks))
         self.submit(submission(consultation, source, index, priority) for index in indexes)
         numbers = [number_of(index) for index in indexes]
@@ -66,7 +66,7 @@ class LimitedFleet(Fleet):
         return sum(int(checks) for lines in found for checks in lines)
 
     def drained(self, source: str, seconds: float) -> bool:
-        """Wait until all checks of a source are settled; whether that came within so many seconds."""
+        """Wait until all checks of a source are settled. False if that takes more than so many seconds."""
         return until(lambda: not self.unsettled(source), seconds, pause=0.5)
 
 

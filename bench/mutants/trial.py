@@ -94,7 +94,7 @@ class Copy:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """As Ctrl-C does, so that servers and processes of the tests end with it; then by force."""
+    """End it as Ctrl-C does, so that servers and processes of the tests end with it; then by force."""
     process.send_signal(signal.SIGINT)
     try:
         process.communicate(timeout=20)

@@ -57,7 +57,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a case came to."""
+    """The result of a case."""
 
     preset: str
     file: str
@@ -232,7 +232,7 @@ CASES = (
 
 
 def shown(case: Case, folder: Path = FOLDER) -> Shown:
-    """Serves the file on this machine and asks.
+    """Serve the file on this machine and ask.
 
     Raises FileNotFoundError if the files are not next to the repository.
     """

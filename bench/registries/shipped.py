@@ -52,7 +52,7 @@ class Shipped:
 
     @property
     def title(self) -> str:
-        """In English."""
+        """The title in English."""
         return (self.source.title or {}).get("en", self.name)
 
     def accepted(self) -> Tried:

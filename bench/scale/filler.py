@@ -187,7 +187,7 @@ class Filler:
         return made[0], made[1]
 
     def settle_down(self) -> None:
-        """Do now what PostgreSQL would else do at some time."""
+        """Do now what PostgreSQL would otherwise do later."""
         begun = time.monotonic()
         for table in (*TABLES, "jurat_sources"):
             self._connection.execute(f"VACUUM ANALYZE {table}")

@@ -65,7 +65,7 @@ class Vacuum:
 
 
 def warm_up(seconds: float) -> float:
-    """How much of a run of so many seconds is not judged: a third, ten minutes at the most."""
+    """How much of a run of so many seconds is not judged: a third, at most ten minutes."""
     return min(600.0, seconds / 3)
 
 

@@ -46,7 +46,7 @@ def steady_rate(times: Sequence[float]) -> float | None:
 
 
 def is_noisy(row: Row) -> bool:
-    """Whether the rule above says so. A row without the figure is not."""
+    """Whether a row is noisy by the rule above. A row without the figure is not."""
     return bool(row.get("foreign_share", 0.0) > NOISY_SHARE)
 
 

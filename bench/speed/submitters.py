@@ -26,7 +26,7 @@ class Task:
 
 
 def crowd(tasks: Sequence[Task]) -> tuple[dict[int, float], int]:
-    """Have everything submitted: when each index was committed, and how many submits there were in all.
+    """Submit everything. Returns when each index was committed, and how many submits there were in all.
 
     Raises RuntimeError when a process failed; it has said why on standard error.
     """

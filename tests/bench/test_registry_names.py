@@ -12,14 +12,14 @@ from tests.adapters.person_names.variants import VARIANTS
 
 
 def test_it_compares_people_and_counts_the_wrong_pairs() -> None:
-    sample = registry_names.measured("few", lambda seed: people(seed, count=20), [1, 2, 3], show=True)
+    sample = registry_names.measure("few", lambda seed: people(seed, count=20), [1, 2, 3], show=True)
     assert sample.wrong == [0, 0, 0]
     assert str(sample) == "few 0.0 (0)"
 
 
 def test_a_wrong_pair_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     twins = [Person(name, name) for name in (Name("Sardel", "Iris"), Name("Sardel", "I."))]
-    assert registry_names.measured("twins", lambda seed: twins, [7], show=True).wrong == [1]
+    assert registry_names.measure("twins", lambda seed: twins, [7], show=True).wrong == [1]
     assert capsys.readouterr().out == "twins, seed 7: Sardel, Iris is taken for Sardel, I.\n"
 
 
