@@ -160,12 +160,10 @@ def head(rows: Rows) -> str:
 
 
 def markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table, with columns of numbers aligned to the right. One that would be wider than a page is not padded."""
+    """A table, with columns of numbers aligned to the right."""
     cells = [list(heads), *map(list, lines)]
     columns = list(zip(*cells, strict=True))
     widths = [max(map(len, column)) for column in columns]
-    if sum(widths) + 3 * len(widths) + 1 > WIDTH:
-        widths = [1] * len(widths)
     numeric = [all(map(_NUMBER.match, column[1:])) for column in columns]
 
     def shown(line: Sequence[str]) -> str:
@@ -191,8 +189,16 @@ def figure_line(figure: Row) -> list[str]:
 
 
 def fitted(text: str) -> str:
-    """A text whose paragraphs and lists are broken at the width of a page."""
-    return "\n".join(map(wrapped, text.splitlines()))
+    """A text for a page: paragraphs and lists are broken at its width, and wider tables are not padded."""
+    return "\n".join(_unpadded(line) if line.startswith("|") else wrapped(line) for line in text.splitlines())
+
+
+def _unpadded(line: str) -> str:
+    if len(line) <= WIDTH:
+        return line
+    if set(line) <= set("|-:"):
+        return re.sub("-+(-|:)", r"--\1", line)
+    return re.sub(r" *\| *", " | ", line).strip()
 
 
 def missed(rows: Rows) -> list[str]:
