@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 
 from bench.rig.figures import Figure, percentile
 from bench.rig.machine import Usage
-from bench.rig.report import Report, Rows, append, figure_table, head, missed, now, print_faults, read, stamp
+from bench.rig.report import Report, append, now, stamp
 from examples.sources.server import Sources
 from tests.examples.platform.browser.chromium import ARGUMENTS, binary, lacking
 from tests.examples.platform.browser.stage import Fleet
@@ -50,16 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         if reason := lacking():
             return REPORT.fail(reason)
         append(options.file, _measure(options.confirmations))
-    rows = read(options.file)[-1:]
-    return REPORT.show(options, rows, _table, _page) or print_faults("MISSED", missed(rows))
-
-
-def _table(rows: Rows) -> str:
-    return figure_table(rows[0]["figures"])
-
-
-def _page(rows: Rows) -> str:
-    return f"{head(rows)}\n\n{_table(rows)}"
+    return REPORT.show_figures(options)
 
 
 def _measure(count: int) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from bench.polls.participants import POLL, Polled, Task, together
 from bench.rig.crowd import Crowd
 from bench.rig.figures import Figure, percentile
 from bench.rig.machine import Usage
-from bench.rig.report import Report, Rows, append, figure_table, head, missed, now, print_faults, read, stamp
+from bench.rig.report import Report, append, now, stamp
 from bench.rig.servers import Rig, connect, plain
 from jurat import Priority
 
@@ -53,16 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     if not options.table and not options.write_docs:
         append(options.file, _measured(options))
-    rows = read(options.file)[-1:]
-    return REPORT.show(options, rows, _table, _page) or print_faults("MISSED", missed(rows))
-
-
-def _table(rows: Rows) -> str:
-    return figure_table(rows[0]["figures"])
-
-
-def _page(rows: Rows) -> str:
-    return f"{head(rows)}\n\n{_table(rows)}"
+    return REPORT.show_figures(options)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

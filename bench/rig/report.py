@@ -76,6 +76,12 @@ class Report:
         print(tables(rows))
         return 0
 
+    def show_figures(self, options: argparse.Namespace) -> int:
+        """Show the figures of the last run, as `show` does. The exit code: also 1 if one of them is missed."""
+        rows = read(options.file)[-1:]
+        code = self.show(options, rows, _figures, lambda rows: f"{head(rows)}\n\n{_figures(rows)}")
+        return code or print_faults("MISSED", missed(rows))
+
     def fail(self, message: str) -> int:
         """Print on standard error why there is no result. The exit code."""
         print(f"{self.target}: {message}", file=sys.stderr)
@@ -180,6 +186,10 @@ def markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 def figure_table(figures: Iterable[Row]) -> str:
     """A table of figures, as `Figure.as_data` gives them, with their limits."""
     return markdown(FIGURE_HEADS, map(figure_line, figures))
+
+
+def _figures(rows: Rows) -> str:
+    return figure_table(figure for row in rows for figure in row["figures"])
 
 
 def figure_line(figure: Row) -> list[str]:
