@@ -60,8 +60,8 @@ def letters(service: Service) -> list[str]:
     """Make new codes for letters. The database has only their hashes."""
     if service.fingerprints is None:
         raise ConfigurationError(
-            "JURAT_HASH_KEYS is not set: codes need it; bring back the key of this installation, or, if there "
-            "never was one, make it with `bin/jurat keys generate`"
+            "JURAT_HASH_KEYS is not set: codes need it; bring back the key of this installation, or only where there "
+            "was none yet make it with `bin/jurat keys generate`"
         )
     codes = [generate() for _ in range(LETTERS)]
     stored = [service.fingerprints.newest(LIST, str(clean(code))) for code in codes]
