@@ -8,13 +8,13 @@ EXAMPLES := .venv-examples
 # The first of these that is Python 3.11 or newer; `make PYTHON=/path/to/python3` names another.
 PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
 ARGS ?=
-# Tests start hundreds of processes: with this set, each of them would compile anew what it imports.
+# Tests start hundreds of processes: with this set, each of them would compile again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 # Two processes; a file's tests stay together, for they share servers and timings.
 TWO := -n 2 --dist loadfile
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
-# A .venv whose Python was removed or is too old is made anew. Here, before make looks at what is in it.
+# A .venv whose Python was removed or is too old is made again. Here, before make looks at what is in it.
 $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VENV))
 
 .DEFAULT_GOAL := help
@@ -26,7 +26,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.service ## See the whole way of a check in one process; ARGS="--json" for a program
+demo: $(VENV)/.service ## See checks on their whole way, in one process; ARGS="--json" for a program
 	@bin/jurat demo $(ARGS)
 
 platform: $(VENV)/.platform ## Try a platform in a browser, with an invented town behind it; ARGS="--port 8090"
@@ -46,7 +46,7 @@ test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, some
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
 	$(PY) -m pytest -n 2 -m browser tests/examples/platform/browser $(ARGS)
 
-pictures: $(VENV)/.browser ## Make the pictures of the platform in docs/pictures/ anew
+pictures: $(VENV)/.browser ## Take the pictures of the platform in docs/pictures/ again
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
 	$(PY) -m pytest -m browser tests/examples/platform/browser/test_pictures.py --pictures $(ARGS)
 
@@ -56,7 +56,7 @@ lint: $(VENV)/.dev ## Check style, types and layers
 	$(PY) -m mypy
 	PYTHONPATH=. $(VENV)/bin/lint-imports
 
-format: $(VENV)/.dev ## Mend what ruff can mend
+format: $(VENV)/.dev ## Fix what ruff can fix
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
@@ -66,13 +66,13 @@ wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
 bench-addresses: $(VENV)/.dev ## Ask a real geocoder 10,000 real addresses, minutes; SOURCE=address-file|dataset ARGS="--direct"
 	@PYTHONPATH=. $(PY) -m bench.real_addresses $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
 
-bench-browser: $(VENV)/.browser ## Time the way from Confirm to the word in Chromium, two minutes; CONFIRMATIONS=100
+bench-browser: $(VENV)/.browser ## Time the way from Confirm to the verdict in Chromium, two minutes; CONFIRMATIONS=100
 	@PYTHONPATH=. $(PY) -m bench.browser $(if $(CONFIRMATIONS),--confirmations $(CONFIRMATIONS)) $(ARGS)
 
-bench-nominatim: $(VENV)/.dev ## Ask a real Nominatim the same; needs PostGIS and osm2pgsql, and says what is missing
+bench-nominatim: $(VENV)/.dev ## Ask a real Nominatim real addresses; needs PostGIS and osm2pgsql, and says what is missing
 	@PYTHONPATH=. $(PY) -m bench.real_nominatim $(ARGS)
 
-bench-towns: $(VENV)/.dev ## Ask the rule about invented towns in five languages, a minute; ARGS="--seed 7 --show"
+bench-towns: $(VENV)/.dev ## Decide addresses of invented towns in five languages, a minute; ARGS="--seed 7 --show"
 	@PYTHONPATH=. $(PY) -m bench.other_towns $(ARGS)
 
 bench-names: $(VENV)/.dev ## Compare names of invented strangers, and names in two spellings, 5 minutes; ARGS="--first 100 --show"
@@ -81,13 +81,13 @@ bench-names: $(VENV)/.dev ## Compare names of invented strangers, and names in t
 bench-datasets: $(VENV)/.dev ## Import an address base into the database and look addresses up in it
 	@PYTHONPATH=. $(PY) -m bench.address_dataset $(ARGS)
 
-bench-registries: $(VENV)/.dev ## Play every preset in every bad mood and on real answers, and time it: a minute
+bench-registries: $(VENV)/.dev ## Play every preset against a source in every bad mood, and time it: a minute
 	@PYTHONPATH=. $(PY) -m bench.registries $(ARGS)
 
 bench-rosters: $(VENV)/.dev ## Import a roster into PostgreSQL and SQLite and look people up in it
 	@PYTHONPATH=. $(PY) -m bench.roster $(ARGS)
 
-bench-zones: $(VENV)/.dev ## Load 1,000 zones of 10,000 vertices and ask which of them hold a point
+bench-zones: $(VENV)/.dev ## Load 1,000 zones of 10,000 vertices, and time which of them hold a point
 	@PYTHONPATH=. $(PY) -m bench.zone_speed $(ARGS)
 
 bench: $(VENV)/.bench ## Compare with Celery, dramatiq and taskiq on the same job, 45 minutes; ROUNDS=1 SECONDS=5 ARMS="jurat-64 celery-threads"
@@ -101,7 +101,7 @@ bench-flow: $(VENV)/.dev ## See limits hold and be used over all workers, 30 min
 	@PYTHONPATH=. $(PY) -m bench.flow $(SCENARIO) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CHECKS),--checks $(CHECKS)) \
 		$(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
-bench-polling: $(VENV)/.dev ## Have 1,000 participants poll at once beside a busy worker, 2 minutes; PARTICIPANTS=200 SECONDS=10
+bench-polling: $(VENV)/.dev ## Have 1,000 participants poll at once while a worker is busy, 2 minutes; PARTICIPANTS=200 SECONDS=10
 	@PYTHONPATH=. $(PY) -m bench.polls $(if $(PARTICIPANTS),--participants $(PARTICIPANTS)) \
 		$(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
@@ -110,10 +110,10 @@ FAULTS := @PYTHONPATH=. $(PY) -m bench.faults $(SCENARIO) $(if $(SEED),--seed $(
 faults: $(VENV)/.dev ## Break a running fleet in every way; SCENARIO="kill sigstop" SEED="1 2 3" CHECKS=2000
 	$(FAULTS) $(ARGS)
 
-faults-short: $(VENV)/.dev ## The same in about seven minutes: 300 checks, and what ends within half a minute
-	$(FAULTS) --short --anew $(ARGS)
+faults-short: $(VENV)/.dev ## The short faults alone, with 300 checks: about seven minutes
+	$(FAULTS) --short --fresh $(ARGS)
 
-control-arm: $(VENV)/.dev ## Kill workers of plain Celery as often, to see it lose what jurat must not
+control-arm: $(VENV)/.dev ## Kill workers of plain Celery as often, and count what it loses
 	@PYTHONPATH=. $(PY) -m bench.control_arm $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 soak: $(VENV)/.dev ## Run a fleet for half an hour and see whether anything grows; MINUTES=30 RATE=50
@@ -154,7 +154,7 @@ $(EXAMPLES)/.wheel: $(EXAMPLES)/.libraries pyproject.toml $(wildcard jurat/*.py 
 	@$(call pip,$(EXAMPLES),--no-deps --force-reinstall $(EXAMPLES)/dist/jurat-*.whl)
 	@touch $@
 
-# What is told goes to standard error: the output of `make demo ARGS=--json` is one document.
+# Progress goes to standard error: the output of `make demo ARGS=--json` is one document.
 define install
 packages=$$(grep -cE '^[A-Za-z0-9._-]+==' $(1)); \
 echo "$(2): installing the $$packages packages of $(1), $$(if $(HAS_UV); then echo 'some seconds with uv'; else echo 'about a minute with pip'; fi) ..." >&2; \
@@ -164,7 +164,7 @@ endef
 
 HAS_UV := uv --version >/dev/null 2>&1
 
-# Of what pip says, which is much, a line for each ten packages. Its errors are on standard error, and stay.
+# Of pip's long output, a line for each ten packages. Its errors are on standard error, and stay.
 define pip
 if $(HAS_UV); then \
 	uv pip install --quiet --python $(1)/bin/python $(2); \

@@ -1,6 +1,6 @@
 """Times imports of address bases of three sizes into PostgreSQL, and lookups in them: `make bench-datasets`.
 
-    python -m bench.address_dataset [--rows 1000000] [--look-ups 2000] [--seed 1] [--write-docs]
+    python -m bench.address_dataset [--rows 1000000] [--lookups 2000] [--seed 1] [--write-docs]
 
 The addresses are 42,485 real ones of Paris. The larger bases are the same rows again and again, each time in invented
 towns with postcodes of their own, and with an invented word in each street's name, for real towns add names and words.
@@ -57,23 +57,23 @@ Row = Mapping[str, str]
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the largest base")
-    parser.add_argument("--look-ups", type=int, default=2_000, help="of each kind in each base")
+    parser.add_argument("--lookups", type=int, default=2_000, help="of each kind in each base")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write-docs", action="store_true", help=f"fill in docs/{REPORT.page}")
     given = parser.parse_args(arguments)
     if not DATA.is_file():
-        print(f"{DATA} is not there: this bench needs the data beside the repository", file=sys.stderr)
+        print(f"{DATA} is not there: this bench needs the data next to the repository", file=sys.stderr)
         return 2
     with gzip.open(DATA, "rt", encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter=";"))
     with PostgreSQL(durable=True, settings=LIKE_PRODUCTION) as server, tempfile.TemporaryDirectory() as folder:
         url = server.databases.create()
-        imports, look_ups = measure(url, rows, given, Path(folder))
-    text = tables(imports, look_ups)
+        imports, lookups = measure(url, rows, given, Path(folder))
+    text = tables(imports, lookups)
     print(text)
     if given.write_docs:
         REPORT.write(text)
-    return 0 if keeps_promises(imports, look_ups) else 1
+    return 0 if keeps_promises(imports, lookups) else 1
 
 
 def measure(
@@ -83,7 +83,7 @@ def measure(
     engine = open_engine(url)
     upgrade(engine)
     imports: list[Import] = []
-    look_ups: list[Lookups] = []
+    lookups: list[Lookups] = []
     copies = max(1, given.rows // len(rows))
     sizes = sorted({1, max(1, copies // 4), copies})
     for size in sizes:
@@ -94,10 +94,10 @@ def measure(
         imports.append(run_import(len(rows) * size, "import-addresses", "paris", *words, JURAT_DATABASE_URL=url))
         if size in (sizes[0], sizes[-1]):
             source_plan = plan(Queries(engine))
-            look_ups += ask(source_plan, rows, size, given)
+            lookups += ask(source_plan, rows, size, given)
             source_plan.close()
     engine.dispose()
-    return imports, look_ups
+    return imports, lookups
 
 
 def write_base(file: Path, rows: Sequence[Row], copies: int) -> None:
@@ -125,7 +125,7 @@ def moved(row: Row, copy: int) -> dict[str, str]:
 
 @cache
 def new_word(street: str, copy: int) -> str:
-    """A word that stands in this street's name in this copy alone, always the same: rows and look-ups must agree."""
+    """A word that is in this street's name in this copy alone, always the same: rows and lookups must agree."""
     return "".join(random.Random(f"{copy} {street}").choices("aeioubcdfglmnprst", k=8))
 
 
@@ -141,11 +141,11 @@ def plan(reading: Queries) -> Plan:
 
 
 def ask(made: Plan, rows: Sequence[Row], copies: int, given: argparse.Namespace) -> Iterator[Lookups]:
-    """Each kind, one at a time and many at once."""
+    """Look up addresses of each kind, one at a time and many at once."""
     dice = random.Random(given.seed)
     numbered = [row for row in rows if row["numero"].strip("0")]
     for kind, spoil in (("exact", exact), ("one typo", misspelled), ("no such street", invented)):
-        chosen = [moved(dice.choice(numbered), dice.randrange(copies)) for _ in range(given.look_ups)]
+        chosen = [moved(dice.choice(numbered), dice.randrange(copies)) for _ in range(given.lookups)]
         queries = [spoil(row, dice) for row in chosen]
         yield look_up(kind, len(rows) * copies, made.sources["towns"], queries, is_house)
 
@@ -173,14 +173,14 @@ def misspelled(row: Row, dice: random.Random) -> dict[str, str]:
 
 
 def invented(row: Row, dice: random.Random) -> dict[str, str]:
-    """The same in a street that nobody has."""
+    """The same in a street that does not exist."""
     return {**exact(row, dice), "street": f"rue {''.join(dice.choices('bcdfglmnprst', k=9))}"}
 
 
-def tables(imports: Sequence[Import], look_ups: Sequence[Lookups]) -> str:
+def tables(imports: Sequence[Import], lookups: Sequence[Lookups]) -> str:
     """Both tables, in Markdown."""
     imported = markdown(IMPORT_HEADS, [each.cells() for each in imports])
-    asked = markdown(("what was typed", "rows", *LOOKUP_HEADS, "house found"), [each.cells() for each in look_ups])
+    asked = markdown(("what was typed", "rows", *LOOKUP_HEADS, "house found"), [each.cells() for each in lookups])
     return (
         f"{imported}\n\nAt the pace of the largest, all of France ({FRANCE:,} rows) takes "
         f"{FRANCE / imports[-1].rate / 60:.0f} minutes. In the invented towns each street has a word of its own in its "
@@ -188,9 +188,9 @@ def tables(imports: Sequence[Import], look_ups: Sequence[Lookups]) -> str:
     )
 
 
-def keeps_promises(imports: Sequence[Import], look_ups: Sequence[Lookups]) -> bool:
-    """Whether memory stays within its bound, and look-ups of every kind in the real base within theirs."""
-    real = [each for each in look_ups if each.rows == imports[0].rows]
+def keeps_promises(imports: Sequence[Import], lookups: Sequence[Lookups]) -> bool:
+    """Whether memory stays within its bound, and lookups of every kind in the real base within theirs."""
+    real = [each for each in lookups if each.rows == imports[0].rows]
     within = all(each.memory_mb <= MOST_MEMORY_MB for each in imports)
     return within and all(each.p50_ms <= SLOWEST_MS for each in real)
 

@@ -62,7 +62,7 @@ def run(checks: int, kills: int, seed: int) -> dict[str, int]:
         for unit in units:
             unit.kill()
         verdicts = Counter(redis.lrange("verdicts", 0, -1))
-        # What waits for ever, without anybody who would take it, counts as lost.
+        # What waits for ever, and no worker would take, counts as lost.
         return {"checks": checks, "kills": kills, "seed": seed, "lost": checks - len(verdicts),
                 "doubled": sum(count > 1 for count in verdicts.values()), "waiting": redis.hlen("unacked")}  # fmt: skip
 

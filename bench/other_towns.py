@@ -1,10 +1,10 @@
-"""Asks the rule about towns that nobody has seen, in many languages and styles of naming: `make bench-towns`.
+"""Asks the rule about towns that it has never seen, in many languages and styles of naming: `make bench-towns`.
 
     python -m bench.other_towns                    100 queries of each kind for each of the towns, in memory
     python -m bench.other_towns --seed 7 --show    other streets and queries, and those that were decided wrongly
     python -m bench.other_towns --write-docs       run nothing, put the last runs into the docs
 
-Each town is an address base of its own, whose positions are up to 15 m beside the true ones, asked through the adapter
+Each town is an address base of its own, whose positions are up to 15 m from the true ones, asked through the adapter
 `address-file` and the rule with nothing changed. Zones are cells that cut the town without regard to its streets. Rows
 go to a file of JSON lines. Ends with 1 when a decision was wrong.
 """
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     report.TOWNS.add_options(parser)
     options = parser.parse_args(arguments)
     if options.table or options.write_docs:
-        return report.TOWNS.show(options, read(options.file), report.sections)
+        return report.TOWNS.show(options, read(options.file), report.tables, report.page)
     by_kind = {kind: Tally() for kind in Kind}
     by_town: dict[str, Tally] = {}
     for town in TOWNS:
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
             of_town.add(tally)
     caption = (
         f"`{{ type: address-file }}`, all else by default: {len(TOWNS)} invented towns with {ZONES} zones each, "
-        f"positions up to {OFF_M:g} m beside the true ones."
+        f"positions up to {OFF_M:g} m from the true ones."
     )
     command = report.command("bench-towns", arguments)
     rows = report.rows_of("other towns, by kind of query", caption, command, by_kind)

@@ -3,7 +3,7 @@
     python -m bench.real_addresses                         addok, 10,000 queries, 20,000 checks through all of jurat
     python -m bench.real_addresses --direct                adapter and rule alone, each query for both sets of zones
     python -m bench.real_addresses --source address-file   the addresses themselves; `dataset`: from the database
-    python -m bench.real_addresses --direct --seed 7       other queries, which nobody has seen
+    python -m bench.real_addresses --direct --seed 7       other queries, which no rule was tried on
     python -m bench.real_addresses --write-docs            run nothing, put the last runs into the docs
 
 Real PostgreSQL, Valkey and two worker processes; the geocoder is started where it does not run. Each query is asked for
@@ -41,7 +41,7 @@ Tallies = Mapping[Kind, Tally]
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     if options.table or options.write_docs:
-        return report.REPORT.show(options, read(options.file), report.sections)
+        return report.REPORT.show(options, read(options.file), report.tables, report.page)
     if missing := [str(path) for path in (options.base, *options.zones) if not path.is_file()]:
         return report.REPORT.fail(f"there is no {', '.join(missing)}; name others")
     typed = list(queries(read_base(options.base), options.each, options.seed))
@@ -75,7 +75,7 @@ def _direct(
             name: direct(looked, questions(typed, shapes), language=source.language, show=options.show)
             for name, shapes in sets.items()
         }
-        return tallies, looked.told()
+        return tallies, looked.timings()
 
 
 def _through_jurat(

@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     report.NOMINATIM.add_options(parser)
     options = parser.parse_args(arguments)
     if options.table or options.write_docs:
-        return report.NOMINATIM.show(options, read(options.file), report.sections)
+        return report.NOMINATIM.show(options, read(options.file), report.tables, report.page)
     try:
         with nominatim(options.folder.resolve(), CITY) as running:
             source = Geocoder({"type": "nominatim", "url": running.url, "language": FINNISH.language})
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
             with alone(source) as one:
                 looked = Looked(one)
                 tallies = direct(looked, asked, language=source.language, show=options.show)
-                took = looked.told()
+                took = looked.timings()
     except (NotHere, NoServer, ServerFailed, SourceError) as error:
         return report.NOMINATIM.fail(str(error))
     command = report.command("bench-nominatim", arguments)

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 
 from adapters.person_names.comparison import Band, Name, compare
 from bench.rig.report import Report, markdown
@@ -35,7 +35,7 @@ from tests.adapters.person_names.variants import VARIANTS
 
 REPORT = Report("bench-names", "contributors/how-names-are-compared.md", "registry-names")
 BANDS = ("exact", "compatible", "close", "different", "none")
-FEW = 10
+FEW = 60
 """Variants below which a language has no row of its own."""
 MOST = 2
 """Wrong pairs that a sample of all cultures may have."""
@@ -48,19 +48,11 @@ class Sample:
     name: str
     wrong: list[int] = field(default_factory=list)
 
-    def row(self) -> list[str]:
-        seeds = len(self.wrong)
-        return [
-            self.name,
-            str(seeds),
-            f"{seeds * pairs():,}",
-            f"{sum(self.wrong) / seeds:.1f}",
-            str(max(self.wrong)),
-            f"{sum(wrong <= MOST for wrong in self.wrong)} of {seeds}",
-        ]
+    def __str__(self) -> str:
+        return f"{self.name} {sum(self.wrong) / len(self.wrong):.1f} ({max(self.wrong)})"
 
 
-def measured(name: str, draw: Callable[[int], Sequence[Person]], seeds: Iterable[int], *, show: bool) -> Sample:
+def measure(name: str, draw: Callable[[int], Sequence[Person]], seeds: Iterable[int], *, show: bool) -> Sample:
     """What `compare` makes of the people of each seed."""
     sample = Sample(name)
     for seed in seeds:
@@ -76,13 +68,13 @@ def _shown(name: Name) -> str:
 
 
 def strangers(first: int, seeds: int, each: int, *, show: bool) -> list[Sample]:
-    """Samples of all cultures, of those whom a search by prefix finds, and of each culture by itself."""
+    """Samples of all cultures, of people that a search by prefix finds, and of each culture by itself."""
     many, few = range(first, first + seeds), range(first, first + each)
     return [
-        measured("all cultures", people, many, show=show),
-        measured("given name JO*, family name D*", people_found_by_prefix, many, show=show),
+        measure("all cultures", people, many, show=show),
+        measure("given name JO*, family name D*", people_found_by_prefix, many, show=show),
         *(
-            measured(f"{culture} alone", partial(people, cultures=(culture,)), few, show=show)
+            measure(f"{culture} alone", partial(people, cultures=(culture,)), few, show=show)
             for culture in (CULTURES if each else ())
         ),
     ]
@@ -118,13 +110,13 @@ def _taken(named: Sequence[tuple[Name, Name]]) -> float:
 
 
 def text(samples: Sequence[Sample], command: str) -> str:
-    """The tables as Markdown."""
+    """The figures as Markdown."""
     same, other = microseconds()
-    heads = ["people", "samples", "pairs", "wrong per sample", "most", f"with at most {MOST}"]
+    by_count = groupby(samples, lambda sample: len(sample.wrong))
     return "\n\n".join(
         (
-            f"`{command}`, samples of {PEOPLE} people, {pairs():,} pairs each:",
-            markdown(heads, [sample.row() for sample in samples]),
+            f"`{command}`: wrong among the {pairs():,} pairs of {PEOPLE} people, on average and (at most):",
+            "\n".join(f"- {count} samples each: {'; '.join(map(str, of_count))}." for count, of_count in by_count),
             f"In plain letters, a name with itself takes {same:.0f} µs, strangers' names take {other:.0f} µs.",
             f"{len(VARIANTS):,} names in two spellings:",
             markdown(["language", "names", *BANDS], variants()),

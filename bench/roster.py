@@ -1,6 +1,6 @@
 """Times imports of rosters into PostgreSQL and SQLite, and lookups in them: `make bench-rosters`.
 
-    python -m bench.roster [--rows 1000000] [--look-ups 2000] [--seed 1] [--write-docs]
+    python -m bench.roster [--rows 1000000] [--lookups 2000] [--seed 1] [--write-docs]
 
 All people are invented. The import is `bin/jurat datasets import-roster` in a process of its own, whose memory is what
 Linux calls its high-water mark (VmHWM); the lookups are those of a worker's source, to the verdict.
@@ -107,27 +107,27 @@ def with_check_digit(number: int) -> str:
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the larger list")
-    parser.add_argument("--look-ups", type=int, default=2_000, help="in each list")
+    parser.add_argument("--lookups", type=int, default=2_000, help="in each list")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write-docs", action="store_true", help=f"fill in docs/{REPORT.page}")
     given = parser.parse_args(arguments)
     imports: dict[str, list[Import]] = {}
-    look_ups: list[Lookups] = []
+    lookups: list[Lookups] = []
     with (
         PostgreSQL(durable=True, settings=LIKE_PRODUCTION) as server,
         tempfile.TemporaryDirectory() as folder,
     ):
         urls = {"PostgreSQL": server.databases.create(), "SQLite": f"sqlite:///{folder}/jurat.db"}
         for engine, url in urls.items():
-            imports[engine] = list(measure(engine, url, given, Path(folder), look_ups))
-    text = tables(imports, look_ups)
+            imports[engine] = list(measure(engine, url, given, Path(folder), lookups))
+    text = tables(imports, lookups)
     print(text)
     if given.write_docs:
         REPORT.write(text)
-    return 0 if keeps_promises(imports, look_ups) else 1
+    return 0 if keeps_promises(imports, lookups) else 1
 
 
-def measure(name: str, url: str, given: argparse.Namespace, folder: Path, look_ups: list[Lookups]) -> Iterator[Import]:
+def measure(name: str, url: str, given: argparse.Namespace, folder: Path, lookups: list[Lookups]) -> Iterator[Import]:
     """Import each size, and look people up in it."""
     engine = open_engine(url)
     upgrade(engine)
@@ -140,22 +140,22 @@ def measure(name: str, url: str, given: argparse.Namespace, folder: Path, look_u
         write_roster(file, people)
         words = (file, "--source", "members", "--config", configuration)
         yield run_import(people, "import-roster", "members", *words, JURAT_DATABASE_URL=url, JURAT_HASH_KEYS=_KEY)
-        look_ups.append(ask(name, linted, Queries(engine), people, given))
+        lookups.append(ask(name, linted, Queries(engine), people, given))
     engine.dispose()
 
 
 def write_roster(file: Path, people: int) -> None:
-    """Written row by row."""
+    """Write the file row by row."""
     with file.open("w", encoding="utf-8") as stream:
         stream.write(HEADER)
         stream.writelines(Person.of(index).row() for index in range(people))
 
 
 def ask(engine: str, configuration: Configuration, reading: Queries, people: int, given: argparse.Namespace) -> Lookups:
-    """One at a time and many at once."""
+    """Look people up, one at a time and many at once."""
     plan = make_plan(1, configuration, reading, Fingerprints([key_from_text(_KEY, "the key")]), {})
     dice = random.Random(given.seed)
-    queries = [answer(Person.of(dice.randrange(people))) for _ in range(given.look_ups)]
+    queries = [answer(Person.of(dice.randrange(people))) for _ in range(given.lookups)]
     looked_up = look_up(engine, people, plan.sources["members"], queries, is_accepted)
     plan.close()
     return looked_up
@@ -172,19 +172,19 @@ def answer(person: Person) -> Mapping[str, str]:
     return {"number": number, "family_name": person.family.upper(), "given_name": person.given}
 
 
-def tables(imports: Mapping[str, Sequence[Import]], look_ups: Sequence[Lookups]) -> str:
+def tables(imports: Mapping[str, Sequence[Import]], lookups: Sequence[Lookups]) -> str:
     """Both tables, in Markdown."""
     lines = [[engine, *each.cells()] for engine, several in imports.items() for each in several]
     imported = markdown(("imported into", *IMPORT_HEADS), lines)
-    asked = markdown(("looked up in", "people", *LOOKUP_HEADS, "accepted"), [each.cells() for each in look_ups])
+    asked = markdown(("looked up in", "people", *LOOKUP_HEADS, "accepted"), [each.cells() for each in lookups])
     return f"{imported}\n\n{asked}"
 
 
-def keeps_promises(imports: Mapping[str, Sequence[Import]], look_ups: Sequence[Lookups]) -> bool:
-    """Whether the import into PostgreSQL is as quick and small as promised, and everybody is found soon."""
+def keeps_promises(imports: Mapping[str, Sequence[Import]], lookups: Sequence[Lookups]) -> bool:
+    """Whether the import into PostgreSQL is as quick and small as promised, and everyone is found soon."""
     quick = imports["PostgreSQL"][-1].rate >= FEWEST_A_SECOND
     small = all(each.memory_mb <= MOST_MEMORY_MB for several in imports.values() for each in several)
-    return quick and small and all(each.p50_ms <= SLOWEST_MS and each.found == 1 for each in look_ups)
+    return quick and small and all(each.p50_ms <= SLOWEST_MS and each.found == 1 for each in lookups)
 
 
 if __name__ == "__main__":

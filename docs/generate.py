@@ -2,9 +2,9 @@
 
     python -m docs.generate
 
-A test fails while a page is out of date. What a column or an option is for stands in meanings.yaml.
+A test fails while a page is out of date. meanings.yaml says what each column and option is for.
 """
-# ruff: noqa: INP001 - a script beside the pages that it fills, not a package
+# ruff: noqa: INP001 - a script next to the pages that it fills, not a package
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cli.reference import wrapped
 from config.settings import Settings
 from docs import rights, wheel
 from docs.markdown import Row, table
-from docs.options import magic, options, written
+from docs.options import default_text, magic, options
 from docs.texts import DOCS, meanings
 from jurat import vocabulary
 from jurat.access import Confirmed
@@ -41,9 +41,9 @@ PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
 
 
 def filled_in(page: str) -> str:
-    """The text of a page with everything between its marks made anew.
+    """The text of a page with everything between its marks written again.
 
-    Raises KeyError for a mark, a column or an option that nobody knows.
+    Raises KeyError for an unknown mark, column or option.
     """
 
     def fill(found: re.Match[str]) -> str:
@@ -60,10 +60,10 @@ _TYPES = {"TIMESTAMP WITH TIME ZONE": "timestamptz", "FLOAT": "float8"}
 
 def tables() -> Iterator[str]:
     """Every table with its columns, in the order of the meanings."""
-    told = meanings()["tables"]
-    if missing := set(metadata.tables) ^ set(told):
+    texts = meanings()["tables"]
+    if missing := set(metadata.tables) ^ set(texts):
         raise KeyError(f"meanings.yaml and jurat.tables differ in {sorted(missing)}")
-    for name, part in told.items():
+    for name, part in texts.items():
         columns = metadata.tables[name].columns
         if missing := set(columns.keys()) ^ set(part["columns"]):
             raise KeyError(f"meanings.yaml and {name} differ in {sorted(missing)}")
@@ -88,14 +88,14 @@ def _default(column: Column[Any]) -> str:
 
 def view(name: str, meaning: str) -> Iterator[str]:
     """The columns of a view, as the migrations make it."""
-    told = meanings()[meaning]
+    texts = meanings()[meaning]
     found = [column["name"] for column in _inspected(lambda made: inspect(made).get_columns(name))]
-    return table(("column", "meaning"), ((f"`{column}`", told[column]) for column in found))
+    return table(("column", "meaning"), ((f"`{column}`", texts[column]) for column in found))
 
 
 def states() -> Iterator[str]:
-    """The words of each closed list but the reasons."""
-    told = meanings()["states"]
+    """The values of each closed list except the reasons."""
+    texts = meanings()["states"]
     for name, where in (
         ("State", "`jurat_checks.state`"),
         ("Outcome", "`jurat_verdicts.outcome`"),
@@ -103,7 +103,7 @@ def states() -> Iterator[str]:
         ("AccessState", "`jurat_access.access`"),
     ):
         yield from (f"**{where}**", "")
-        yield from table(("word", "meaning"), ((f"`{word}`", told[name][word]) for word in getattr(vocabulary, name)))
+        yield from table(("value", "meaning"), ((f"`{word}`", texts[name][word]) for word in getattr(vocabulary, name)))
         yield ""
 
 
@@ -170,7 +170,7 @@ def _reason(reason: Reason) -> Row:
 
 
 def other_texts() -> Iterator[str]:
-    """What participants are told that is no reason."""
+    """The texts for participants that belong to no reason."""
     return table(("key", "text"), ((f"`{key}`", message_for(key, "en")) for key in KEYS if key not in set(Reason)))
 
 
@@ -188,15 +188,15 @@ def text_files() -> Iterator[str]:
 
 def variables() -> Iterator[str]:
     """Every setting, with the commands that read it."""
-    told = meanings()["variables"]
+    texts = meanings()["variables"]
     for known in (ENVIRONMENT, [f"JURAT_{name.upper()}" for name in Settings.model_fields]):
-        if left := set(told) ^ set(known):
+        if left := set(texts) ^ set(known):
             raise KeyError(f"meanings.yaml and the settings differ in {sorted(left)}")
     users = {name: [path for path, command in commands() if name in _reads(command)] for name in ENVIRONMENT}
     for name, means in ENVIRONMENT.items():
-        default = written(_setting_default(name))
+        default = default_text(_setting_default(name))
         readers = f"Read by {', '.join(users[name])}."
-        parts = (f"{_sentence(means)} {told[name]}".strip(), f"Default: {default}." if default != "–" else "", readers)
+        parts = (f"{_sentence(means)} {texts[name]}".strip(), f"Default: {default}." if default != "–" else "", readers)
         yield f"- `{name}`: {' '.join(filter(None, parts))}"
 
 
@@ -232,8 +232,8 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "lists": partial(view, "jurat_code_lists", "lists"),
     "states": states,
     "refusals": refusals,
-    **rights.made(meanings()),
-    **wheel.made(meanings()),
+    **rights.sections(meanings()),
+    **wheel.sections(meanings()),
     "reasons": reasons,
     "other-texts": other_texts,
     "text-files": text_files,

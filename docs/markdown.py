@@ -1,5 +1,5 @@
 """Tables and lists in Markdown, for docs.generate and what it brings."""
-# ruff: noqa: INP001 - beside docs.generate, which is no package either
+# ruff: noqa: INP001 - next to docs.generate, which is no package either
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Row = Sequence[str]
 
 
 def table(head: Row, rows: Iterator[Row]) -> Iterator[str]:
-    """The lines of a table; those of a list where a row would be wider than a page.
+    """The lines of a table; those of a list if a row would be wider than a page.
 
-    An entry of the list begins with the first cell and ends with the last; what is between stands in brackets.
+    An entry of the list begins with the first cell and ends with the last; what is between is in brackets.
     """
     cells = [tuple(row) for row in rows]
     lines = [f"| {' | '.join(map(_cell, row))} |" for row in (head, *cells)]

@@ -1,5 +1,5 @@
 """The options of the configuration as tables, from its models."""
-# ruff: noqa: INP001 - beside docs.generate, which is no package either
+# ruff: noqa: INP001 - next to docs.generate, which is no package either
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ _QUANTITIES = {"duration": Duration, "distance": Distance, "size": ByteSize, "ra
 
 def options() -> Iterator[str]:
     """Every option of every model."""
-    told = meanings()["options"]
-    if left := set(told) ^ {model.__name__ for part in OPTIONS.values() for model in part.values()}:
+    texts = meanings()["options"]
+    if left := set(texts) ^ {model.__name__ for part in OPTIONS.values() for model in part.values()}:
         raise KeyError(f"meanings.yaml and OPTIONS differ in {sorted(left)}")
     shared = LimitedSource.model_json_schema(ref_template="{model}")["properties"]
     for section, models in OPTIONS.items():
@@ -124,12 +124,12 @@ def options() -> Iterator[str]:
             known = schema["properties"]
             if issubclass(model, LimitedSource) and model is not LimitedSource:
                 known = {name: option for name, option in known.items() if option != shared.get(name)}
-            if left := set(known) ^ set(told[model.__name__]):
+            if left := set(known) ^ set(texts[model.__name__]):
                 raise KeyError(f"meanings.yaml and {model.__name__} differ in {sorted(left)}")
             if title:
                 yield from (f"### {title}", "")
             names = sorted(known, key=lambda name: name not in _FIRST)
-            rows = (_option(name, known[name], model, schema, told[model.__name__][name]) for name in names)
+            rows = (_option(name, known[name], model, schema, texts[model.__name__][name]) for name in names)
             yield from table(("option", "value", "default", "meaning"), rows)
             yield ""
 
@@ -137,7 +137,7 @@ def options() -> Iterator[str]:
 def _option(
     name: str, option: Mapping[str, Any], model: type[BaseModel], schema: Mapping[str, Any], meaning: str
 ) -> Row:
-    default = "**needed**" if name in schema.get("required", ()) else written(_default_of(name, model))
+    default = "**needed**" if name in schema.get("required", ()) else default_text(_default_of(name, model))
     value = _CHOICES.get(f"{model.__name__}.{name}") or _value(option, schema.get("$defs", {}))
     return f"`{name}`", value, default, meaning
 
@@ -147,7 +147,7 @@ def _default_of(name: str, model: type[BaseModel]) -> Any:
     return model.model_construct().model_dump(mode="json", by_alias=True, warnings=False)[name]
 
 
-def written(default: Any) -> str:
+def default_text(default: Any) -> str:
     """A default as the reference shows it."""
     match default:
         case None | "" | {} | [] | ():

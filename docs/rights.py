@@ -1,5 +1,5 @@
 """What docs.generate writes about functions, their errors, and roles."""
-# ruff: noqa: INP001 - beside docs.generate, which is no package either
+# ruff: noqa: INP001 - next to docs.generate, which is no package either
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _FUNCTION = re.compile(
 _ARGUMENT = re.compile(r"^(?P<name>\w+) (?P<type>[\w ]+?)(?: DEFAULT (?P<default>.+))?$")
 
 
-def made(told: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
-    """What makes the lines of each of these parts; `told` are the meanings."""
+def sections(texts: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
+    """The function that writes each section; `texts` are the meanings."""
     by_role = ("table or view", *(f"`{role}`" for role in Role))
     return {
-        "functions": partial(_functions, told["functions"]),
-        "errors": lambda: table(("SQLSTATE", "in Python", "meaning, and what to do"), _errors(told["errors"])),
-        "roles": lambda: table(("role", "whom it is for"), ((f"`{role}`", ABOUT[role]) for role in Role)),
+        "functions": partial(_functions, texts["functions"]),
+        "errors": lambda: table(("SQLSTATE", "in Python", "meaning, and what to do"), _errors(texts["errors"])),
+        "roles": lambda: table(("role", "who it is for"), ((f"`{role}`", ABOUT[role]) for role in Role)),
         "rights": lambda: matrix(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
         "columns": lambda: table(("table", "role", "right", "columns"), _columns()),
         "calls": lambda: table(("function", "who may call it"), _calls()),
@@ -32,47 +32,47 @@ def made(told: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
     }
 
 
-def _functions(told: Mapping[str, Any]) -> Iterator[str]:
+def _functions(texts: Mapping[str, Any]) -> Iterator[str]:
     """Each function that may be called.
 
-    Raises KeyError where `told` and the schema differ.
+    Raises KeyError if `texts` and the schema differ.
     """
     found = {each["name"]: each for each in _FUNCTION.finditer(upgrade_sql("postgresql"))}
     theirs = {name for name, callers in CALLS.items() if callers and name not in OUR_OWN}
     found = {name: each for name, each in found.items() if each["gives"] != "trigger" and name in theirs}
-    if left := set(told) ^ set(found):
+    if left := set(texts) ^ set(found):
         raise KeyError(f"meanings.yaml and the functions of the migrations differ in {sorted(left)}")
-    for name, part in told.items():
+    for name, part in texts.items():
         given = found[name]["given"]
         gives = re.fullmatch(r"TABLE \((.*)\)", found[name]["gives"])
         columns = gives[1] if gives else f"{name} {found[name]['gives']}"
         yield from (f"### {name}", "", part["about"], "")
-        yield from table(("argument", "type", "default", "meaning"), _described(given, part["given"], name))
+        yield from table(("argument", "type", "default", "meaning"), _describe(given, part["given"], name))
         yield ""
-        kept = ((row[0], row[1], row[3]) for row in _described(columns, part["gives"], name))
+        kept = ((row[0], row[1], row[3]) for row in _describe(columns, part["gives"], name))
         yield from table(("gives", "type", "meaning"), kept)
         yield ""
 
 
-def _described(written: str, told: Mapping[str, str], name: str) -> Iterator[Row]:
+def _describe(written: str, texts: Mapping[str, str], name: str) -> Iterator[Row]:
     parts = [_ARGUMENT.fullmatch(part.strip()) for part in written.split(",")]
     named = [part for part in parts if part is not None]
-    if [part["name"] for part in named] != list(told):
+    if [part["name"] for part in named] != list(texts):
         raise KeyError(f"meanings.yaml and {name} differ: {written}")
     for part in named:
         default = "**needed**" if part["default"] is None else f"`{part['default']}`"
-        yield f"`{part['name']}`", part["type"], default, told[part["name"]]
+        yield f"`{part['name']}`", part["type"], default, texts[part["name"]]
 
 
-def _errors(told: Mapping[str, Any]) -> Iterator[Row]:
+def _errors(texts: Mapping[str, Any]) -> Iterator[Row]:
     """Each SQLSTATE of ours: what it means, what to do, and the client's error for the same.
 
-    Raises KeyError where `told` and the schema differ.
+    Raises KeyError if `texts` and the schema differ.
     """
     made = set(re.findall(r"'(JU\d+)'", upgrade_sql("postgresql")))
-    if left := made ^ set(told):
+    if left := made ^ set(texts):
         raise KeyError(f"meanings.yaml and the errors of the migrations differ in {sorted(left)}")
-    for state, part in told.items():
+    for state, part in texts.items():
         yield f"`{state}`", f"`{part['client']}`" if part["client"] else "–", f"{part['means']} – {part['do']}"
 
 
@@ -97,7 +97,7 @@ def _calls() -> Iterator[Row]:
     """Each function and who may call it."""
     for name, callers in CALLS.items():
         named = ", ".join(f"`{role}`" for role in Role if role in callers)
-        yield f"`{name}`", named or "nobody: a trigger or another function does"
+        yield f"`{name}`", named or "no one: a trigger or another function does"
     for name in FOR_ALL:
         yield f"`{name}`", "everyone: it reads no table"
 
@@ -109,5 +109,5 @@ def _kinds() -> Iterator[Row]:
 
 
 def postgresql_triggers() -> list[str]:
-    """The statement of each."""
+    """The statements that create the triggers."""
     return re.findall(r"CREATE TRIGGER .*?;\n", upgrade_sql("postgresql"), re.DOTALL)

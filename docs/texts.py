@@ -1,5 +1,5 @@
 """The hand-written meanings that the reference needs: `meanings.yaml`."""
-# ruff: noqa: INP001 - beside docs.generate, which is no package either
+# ruff: noqa: INP001 - next to docs.generate, which is no package either
 
 from __future__ import annotations
 

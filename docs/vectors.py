@@ -1,4 +1,4 @@
-"""Writes docs/reference/sealing-vectors.json: sealed boxes whose keys are known, for whoever seals in another language.
+"""Writes docs/reference/sealing-vectors.json: sealed boxes with known keys, for platforms in other languages.
 
     python -m docs.vectors
 
@@ -6,7 +6,7 @@ A sealed box is different each time, because libsodium makes a new pair of keys 
 well, so that the file is the same each time, and so that what is made of its parts can be compared byte by byte.
 A test fails while the file is out of date.
 """
-# ruff: noqa: INP001 - a script beside the pages that it fills, not a package
+# ruff: noqa: INP001 - a script next to the pages that it fills, not a package
 
 from __future__ import annotations
 

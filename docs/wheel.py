@@ -1,5 +1,5 @@
 """What docs.generate writes about the Python package: the client, its errors, and what else a platform may import."""
-# ruff: noqa: INP001 - beside docs.generate, which is no package either
+# ruff: noqa: INP001 - next to docs.generate, which is no package either
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import jurat
 from jurat import Client
 
 
-def made(told: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
-    """What makes the lines of each of these parts; `told` are the meanings."""
+def sections(texts: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str]]]:
+    """The function that writes each section; `texts` are the meanings."""
     return {
         "client": _methods,
-        "client-errors": partial(_errors, told["client_errors"]),
-        "wheel": partial(_offered, told["wheel"]),
+        "client-errors": partial(_errors, texts["client_errors"]),
+        "wheel": partial(_importable, texts["wheel"]),
     }
 
 
@@ -41,24 +41,24 @@ def _arguments(method: Callable[..., Any]) -> str:
     return ", ".join(parts)
 
 
-def _errors(told: Mapping[str, str]) -> Iterator[str]:
+def _errors(texts: Mapping[str, str]) -> Iterator[str]:
     """Each error of the client, and what to do.
 
-    Raises KeyError where `told` and the package differ.
+    Raises KeyError if `texts` and the package differ.
     """
     offered = {name: getattr(jurat, name) for name in jurat.__all__}
     errors = {name for name, each in offered.items() if isinstance(each, type) and issubclass(each, Exception)}
-    if left := errors - {"JuratError"} ^ set(told):
+    if left := errors - {"JuratError"} ^ set(texts):
         raise KeyError(f"meanings.yaml and the errors of jurat differ in {sorted(left)}")
-    return (f"- `{name}`: {do}" for name, do in told.items())
+    return (f"- `{name}`: {do}" for name, do in texts.items())
 
 
-def _offered(told: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def _importable(texts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     """Each name that a platform may import from a module of the wheel.
 
-    Raises KeyError where a module does not have one.
+    Raises KeyError if a module does not have one.
     """
-    for module, names in told.items():
+    for module, names in texts.items():
         if missing := [name for name in names if not hasattr(import_module(module), name)]:
-            raise KeyError(f"meanings.yaml has names that {module} has not: {missing}")
+            raise KeyError(f"meanings.yaml has names that {module} does not have: {missing}")
         yield from (f"- `{module}.{name}`: {meaning}" for name, meaning in names.items())

@@ -1,1 +1,1 @@
-"""What people type of addresses, how a geocoder and the rule take it, and the truth."""
+"""Addresses as people type them, what a geocoder and the rule make of them, and what is true."""

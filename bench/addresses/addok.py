@@ -1,4 +1,4 @@
-"""Starts a real addok where none runs yet, and stops it again."""
+"""Starts a real addok if none runs yet, and stops it again."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def addok(url: str, rig: Path = RIG, processes: int = 2) -> Iterator[None]:
 
 
 def answers(url: str) -> bool:
-    """Whether an addok says there that it is well."""
+    """Whether an addok answers there and reports that it is well."""
     with contextlib.suppress(requests.RequestException):
         return requests.get(f"{url}/health", timeout=5).ok
     return False
 
 
 def _run(script: Path, environment: dict[str, str]) -> None:
-    # What it starts keeps the descriptors that it got, so it gets ours and no pipe that nobody reads.
+    # What it starts keeps the descriptors that it got, so it gets ours, and no pipe that is never read.
     try:
         subprocess.run([script], env=environment, stdout=sys.stderr, check=True, timeout=START_TIMEOUT)
     except (OSError, subprocess.SubprocessError) as error:

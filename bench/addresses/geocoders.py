@@ -26,7 +26,7 @@ from worker.plan_builder import make_plan
 NAME = "geocoder"
 DATASET = "base"
 HIDDEN = frozenset({"url", "path"})
-"""Options that tell where something is on this machine, and nothing of what is asked."""
+"""Options that say where something is on this machine, but nothing about what is asked."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Geocoder:
 
     @property
     def language(self) -> str:
-        """Of its names of streets."""
+        """The language of its street names."""
         return str(self.options.get("language", "fr"))
 
     def document(self, questions: Mapping[str, str]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Geocoder:
         return f"`{{ {shown} }}`, all else by default"
 
     def prepare(self, environment: Mapping[str, str]) -> None:
-        """Imports the dataset that it needs, as an administrator does. `environment` names the database.
+        """Import the dataset that it needs, as an administrator does. `environment` names the database.
 
         Raises subprocess.CalledProcessError; the command has said why on standard error.
         """
@@ -100,7 +100,7 @@ def geocoder(kind: str, url: str, base: Path) -> Geocoder:
 
 
 class _Free:
-    """Pays for whatever a source asks that stands alone: nobody else asks the geocoder."""
+    """Pays for every request of a source that is used alone: no one else asks the geocoder."""
 
     def pay_for_request(  # there is no limit
         self, demand: Demand, longest: float, *, unless_stopped: bool = False

@@ -35,7 +35,7 @@ DEBIAN = "postgresql postgresql-postgis postgresql-client osm2pgsql libicu-dev p
 DATABASE = "nominatim"
 START_TIMEOUT = 60.0
 
-# A house stands in the street that its own tags name: whoever lives there would type that.
+# A house is in the street that its own tags name: its residents would type that.
 _HOUSES = """
     SELECT h.housenumber, h.address -> 'street', coalesce(h.address -> 'postcode', h.postcode),
            coalesce(h.address -> 'city', %(city)s), ST_X(h.centroid), ST_Y(h.centroid)
@@ -63,7 +63,7 @@ def find_tools(
     shared: Path = Path("/usr/share/postgresql"),
     path: str | None = None,
 ) -> Tools:
-    """What this machine has. `postgresql` and `shared` are where Debian keeps its versions, `path` is a PATH.
+    """The programmes of this machine. `postgresql` and `shared` are where Debian keeps its versions, `path` is a PATH.
 
     Raises:
         NotHere: naming all that is missing, and how to install it.
@@ -100,7 +100,7 @@ class _PostGIS(KeptPostgreSQL):
 
 
 @dataclass(frozen=True)
-class CheckRunner:
+class RunningNominatim:
     """A Nominatim that answers at `url`, and the addresses that it knows."""
 
     url: str
@@ -108,10 +108,10 @@ class CheckRunner:
 
 
 @contextlib.contextmanager
-def nominatim(folder: Path, city: str) -> Iterator[CheckRunner]:
+def nominatim(folder: Path, city: str) -> Iterator[RunningNominatim]:
     """Nominatim until the block ends; installed and filled in `folder` the first time, which takes a minute or two.
 
-    `city` stands in for the town of a house whose tags name none.
+    `city` replaces the town of a house whose tags name none.
 
     Raises:
         NotHere: with what is missing, or what the step that failed said last.
@@ -137,7 +137,7 @@ def nominatim(folder: Path, city: str) -> Iterator[CheckRunner]:
             _run("import", [programme, *arguments], folder, environment)
             imported.touch()
         with _serving(programme, project, folder / "serve.log", environment) as url:
-            yield CheckRunner(url, _houses(server, city))
+            yield RunningNominatim(url, _houses(server, city))
 
 
 def _install(folder: Path) -> Path:

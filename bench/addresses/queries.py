@@ -63,13 +63,13 @@ class Row:
 
     @property
     def point(self) -> Point:
-        """Where it is."""
+        """Its position."""
         return self.longitude, self.latitude
 
 
 @dataclass(frozen=True)
 class Typed:
-    """One answer, the address it was made from, and the true `points` of what was meant: none where nothing is."""
+    """One answer, the address it was made from, and the true `points` of what was meant: none if it does not exist."""
 
     kind: Kind
     answer: dict[str, str]
@@ -131,12 +131,12 @@ class _Maker:
         self._postcodes = sorted(self._streets)
 
     def make(self, kind: Kind, row: Row) -> dict[str, str] | None:
-        """The answer, or None where this row gives none of this kind."""
+        """An answer of this kind, or None if the row gives none."""
         answer = {"number": row.number, "street": row.street, "postcode": row.postcode, "city": row.city}
         return self._misspelled(kind, answer) if kind in REAL else self._unfounded(kind, answer)
 
     def points(self, kind: Kind, row: Row) -> tuple[Point, ...]:
-        """Where what was meant is."""
+        """The true positions of what was meant."""
         if kind is Kind.NO_NUMBER:
             return tuple(each.point for each in self._along[self._bare(row.street), row.postcode, fold(row.city)])
         return (row.point,) if kind in REAL else ()
@@ -187,7 +187,7 @@ class _Maker:
         return any(_same_number(row.number, answer["number"]) for row in along)
 
     def _another(self, typed: str, answer: dict[str, str]) -> bool:
-        """Whether slips have made the name of another street of this postcode: then that one was asked for."""
+        """Whether typos have made the name of another street of this postcode: then that one was asked for."""
         bare = self._bare(typed)
         return bare != self._bare(answer["street"]) and bare in self._streets[answer["postcode"]]
 

@@ -73,7 +73,7 @@ class Tally:
     reasons: collections.Counter[str] = field(default_factory=collections.Counter)
 
     def count(self, question: Question, outcome: Outcome, reason: Reason) -> bool:
-        """Counts one verdict; True when it is wrong."""
+        """Count one verdict. True if it is wrong."""
         wrong = question.is_wrong(outcome)
         decided = outcome is not Outcome.UNDETERMINED
         self.asked += 1
@@ -87,7 +87,7 @@ class Tally:
         return wrong
 
     def add(self, other: Tally) -> None:
-        """Counts what `other` has counted as well."""
+        """Add what `other` has counted."""
         for name in ("asked", "far", "decided", "near", "wrong", "wrong_near"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons.update(other.reasons)
@@ -130,15 +130,15 @@ class Looked:
             self._found[id(typed)] = places
         return self._found[id(typed)]
 
-    def told(self) -> str:
-        """How long the look-ups took."""
+    def timings(self) -> str:
+        """How long the lookups took, as text."""
         took = sorted(self._took)
         median, late = took[len(took) // 2], took[len(took) * 95 // 100]
-        return f"{len(took):,} look-ups, p50 {median:.2f} ms, p95 {late:.2f} ms"
+        return f"{len(took):,} lookups, p50 {median:.2f} ms, p95 {late:.2f} ms"
 
 
 def direct(source: Looked, asked: Sequence[Question], *, language: str = "fr", show: bool = False) -> dict[Kind, Tally]:
-    """Decides in this process, by what the source finds and the rule alone.
+    """Decide in this process, with the source and the rule alone.
 
     `show` prints what is wrong, for the screen alone: it may hold real addresses.
     """

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.addresses.queries import Kind
 from bench.addresses.questions import MARGIN_M, Tally
 from bench.rig.report import Report, Row, Rows, append, markdown, now, stamp
 
@@ -26,6 +27,10 @@ HEADS = (
     *("questions", "decided %", "near_border %", "wrong", "wrong %", "near the border wrong"),
     "reasons of the undetermined",
 )
+
+
+SHOWN = (Kind.EXACT, Kind.ABBREVIATED, Kind.ONE_TYPO, Kind.TWO_TYPOS, Kind.NOISE, Kind.NO_NUMBER)
+"""The kinds of query whose share of decisions is on the page."""
 
 
 def rows_of(
@@ -59,16 +64,16 @@ def _line(row: Row) -> list[str]:
     def share(part: str, whole: str) -> float:
         return 100 * float(row[part]) / max(float(row[whole]), 1.0)
 
-    told = sorted(row["reasons"].items(), key=lambda pair: -pair[1])
+    reasons = sorted(row["reasons"].items(), key=lambda pair: -pair[1])
     return [
         row["line"],
         f"{row['asked']:,}",
-        f"{share('decided', 'far'):.1f}",
+        f"{_decided(row):.1f}",
         f"{share('near', 'asked'):.1f}",
         str(row["wrong"]),
         f"{share('wrong', 'asked'):.2f}",
         str(row["wrong_near"]),
-        ", ".join(f"{reason} {count:,}" for reason, count in told) or "–",
+        ", ".join(f"{reason} {count:,}" for reason, count in reasons) or "–",
     ]
 
 
@@ -85,21 +90,53 @@ def _place(part: str) -> tuple[int, str]:
     return (places[0] if places else len(ORDER)), part
 
 
-def sections(rows: Rows) -> str:
-    """What the page has of each part."""
-    return "\n\n".join(f"### {part[0].upper()}{part[1:]}\n\n{_told(mine)}" for part, mine in latest(rows).items())
+def tables(rows: Rows) -> str:
+    """The table of each part."""
+    return "\n\n".join(f"{part}. {mine[0]['caption']}\n\n{table(mine)}" for part, mine in latest(rows).items())
 
 
-def _told(rows: Rows) -> str:
-    first = rows[0]
-    where = f"Commit {first['revision']}, {first['run'][:10]}, by `{first['command']}`, {first['machine']}"
-    return f"{first['caption']} Margin {MARGIN_M:g} m. {where}.\n\n{table(rows)}"
+def page(rows: Rows) -> str:
+    """What the docs have: a line for each part by kind of query, a sentence for one by town, and how each was made."""
+    parts = latest(rows)
+    by_kind = {part: mine for part, mine in parts.items() if set(SHOWN) <= {row["line"] for row in mine}}
+    heads = ("decided % of", "questions", "wrong", *SHOWN)
+    machines = ", ".join(dict.fromkeys(row["machine"] for row in rows))
+    captions = dict.fromkeys(f"- {part.rpartition(', ')[0]}: {_caption(mine[0])}" for part, mine in parts.items())
+    return "\n\n".join(
+        (
+            f"Margin {MARGIN_M:g} m. {machines}.",
+            markdown(heads, [_page_line(part, mine) for part, mine in by_kind.items()]),
+            *(_sentence(part, mine) for part, mine in parts.items() if part not in by_kind),
+            "\n".join(captions),
+        )
+    )
+
+
+def _page_line(part: str, rows: Rows) -> list[str]:
+    decided = {row["line"]: f"{_decided(row):.1f}" for row in rows}
+    asked, wrong = (sum(row[name] for row in rows) for name in ("asked", "wrong"))
+    return [part.partition(" (")[0], f"{asked:,}", str(wrong), *(decided[kind] for kind in SHOWN)]
+
+
+def _sentence(part: str, rows: Rows) -> str:
+    asked, wrong = (sum(row[name] for row in rows) for name in ("asked", "wrong"))
+    least, most = (
+        f"{_decided(row):.1f} % ({row['line']})" for row in (min(rows, key=_decided), max(rows, key=_decided))
+    )
+    return f"{part[0].upper()}{part[1:]}: {wrong} wrong of {asked:,}; decided from {least} to {most}."
+
+
+def _decided(row: Row) -> float:
+    return 100 * float(row["decided"]) / max(float(row["far"]), 1.0)
+
+
+def _caption(row: Row) -> str:
+    return f"{row['caption']} Commit {row['revision']}, {row['run'][:10]}, by `{row['command']}`."
 
 
 def keep(options: argparse.Namespace, rows: Rows) -> int:
-    """Adds the rows of a run to the file and shows their tables: its exit code, 1 where a decision was wrong."""
+    """Add the rows of a run to the file and print their tables. The exit code: 1 if a decision was wrong."""
     for row in rows:
         append(options.file, row)
-    for part, mine in latest(rows).items():
-        print(f"\n{part}. {mine[0]['caption']}\n\n{table(mine)}")
+    print(f"\n{tables(rows)}")
     return 1 if any(row["wrong"] for row in rows) else 0

@@ -15,7 +15,7 @@ class Style:
     """The habits of one language. Keys are words without accents, in lower case.
 
     `short` has how a word is shortened, `endings` how the end of one is ("Hauptstraße", "Hauptstr."). `noise` are pairs
-    of what stands in the field of the number and in that of the street; `{flat}`, `{floor}`, `{few}` and `{letter}` are
+    of what is in the field of the number and in that of the street; `{flat}`, `{floor}`, `{few}` and `{letter}` are
     drawn. `ways` are patterns around a name. `invented` are names that no town has, `cities` are postcodes and towns
     far away. `articles` make no difference between two names.
     """
@@ -183,7 +183,7 @@ ITALIAN = Style(
 )  # fmt: skip
 
 FINNISH = Style(
-    language="en",  # Finnish has no table of its own: a town whose language nobody has described yet
+    language="en",  # Finnish has no table of its own: a town whose language is not described yet
     short={"katu": ("k.",), "pieni": ("P.",), "iso": ("I.",), "pohjoinen": ("P.", "Pohj."), "etelainen": ("E.", "Et.")},
     endings={"katu": ("k.",), "tie": ("t.",), "gatan": ("g.",)},
     noise=(

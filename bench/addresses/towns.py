@@ -28,7 +28,7 @@ COLUMNS = ("numero", "rep", "nom_voie", "code_postal", "nom_commune", "lon", "la
 
 @dataclass(frozen=True)
 class Town:
-    """How a town names its streets: `ways` are patterns around `names`. `whole` are names that stand as they are."""
+    """How a town names its streets: `ways` are patterns around `names`. `whole` are names that need no pattern."""
 
     name: str
     style: Style
@@ -63,7 +63,7 @@ def build(town: Town, seed: int) -> list[Row]:
 
 
 def write_base(path: Path, rows: Sequence[Row], seed: int) -> None:
-    """The addresses as a base in BAN's CSV format has them: each position up to `OFF_M` beside the true one."""
+    """The addresses as a base in BAN's CSV format has them: each position up to `OFF_M` from the true one."""
     rng = random.Random(seed)
     with path.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target, delimiter=";")
@@ -93,9 +93,9 @@ def _street(town: Town, name: str, postcode: str, place: int, rng: random.Random
     for number in range(1, rng.randint(4, 2 * town.houses)):
         if rng.random() < 0.1:
             continue  # a gap between two houses
-        along, beside = number / 2 * spacing, 9 if number % 2 else -9
-        east = along * math.cos(angle) - beside * math.sin(angle)
-        north = along * math.sin(angle) + beside * math.cos(angle)
+        along, across = number / 2 * spacing, 9 if number % 2 else -9
+        east = along * math.cos(angle) - across * math.sin(angle)
+        north = along * math.sin(angle) + across * math.cos(angle)
         written = f"{number} {rng.choice(town.repeated)}" if rng.random() < 0.04 else str(number)
         yield Row(written, name, postcode, town.city, *_moved(start, east, north))
 

@@ -2,9 +2,10 @@
 
     python -m bench.browser                        100 people, on both ways to run the platform
     python -m bench.browser --confirmations 30
+    python -m bench.browser --write-docs           put the last run into docs/contributors/performance.md
 
-One person after the other, for it is their time that counts; the source answers at once. Prints a table, and ends with
-1 when a figure is missed.
+One person after the other, because it is their time that counts. The source answers at once. Prints a table, and ends
+with 1 when a figure is missed.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from bench.rig.figures import Figure, percentile
-from bench.rig.machine import Usage, processor
-from bench.rig.report import figure_table
+from bench.rig.machine import Usage
+from bench.rig.report import Report, append, now, stamp
 from examples.sources.server import Sources
 from tests.examples.platform.browser.chromium import ARGUMENTS, binary, lacking
 from tests.examples.platform.browser.stage import Fleet
 from tests.examples.platform.browser.timing import confirmations
 from tests.rigs.servers import Valkey
 
+REPORT = Report("bench-browser", "contributors/performance.md", "browser", "bench-browser.jsonl")
+
 MOST_S = 1.0
-"""From Confirm to the word, of 95 in 100."""
+"""From Confirm to the verdict on the page, of 95 in 100."""
 
 FEWEST = 30
 
@@ -39,25 +42,34 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--confirmations", type=int, default=100, help=f"on each, {FEWEST} or more (default %(default)d)"
     )
+    REPORT.add_options(parser)
     options = parser.parse_args(arguments)
     if options.confirmations < FEWEST:
-        parser.error(f"of fewer than {FEWEST} no 95 in 100 can be told")
-    if reason := lacking():
-        print(f"bench-browser: {reason}", file=sys.stderr)
-        return 2
+        parser.error(f"{FEWEST} or more are needed for a share of 95 in 100")
+    if not options.table and not options.write_docs:
+        if reason := lacking():
+            return REPORT.fail(reason)
+        append(options.file, _measure(options.confirmations))
+    return REPORT.show_figures(options)
+
+
+def _measure(count: int) -> dict[str, Any]:
     before = Usage.now({})
     figures: list[Figure] = []
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=binary(), headless=True, args=list(ARGUMENTS))
         for name, running in WAYS.items():
             with running() as fleet:
-                figures += _timed(name, chromium, fleet, options.confirmations)
+                figures += _timed(name, chromium, fleet, count)
         chromium.close()
     foreign = (Usage.now({}) - before).foreign_share
     figures.append(Figure("CPU of the machine that went to processes of others", foreign * 100, unit="%"))
-    print(f"{processor()}, {options.confirmations} confirmations each\n")
-    print(figure_table(figure.as_data() for figure in figures))
-    return 0 if all(figure.kept for figure in figures) else 1
+    return {
+        "scenario": "browser",
+        "at": now(),
+        **stamp(f"make bench-browser CONFIRMATIONS={count}"),
+        "figures": [figure.as_data() for figure in figures],
+    }
 
 
 def _timed(name: str, chromium: Any, fleet: Fleet, count: int) -> list[Figure]:
@@ -67,8 +79,8 @@ def _timed(name: str, chromium: Any, fleet: Fleet, count: int) -> list[Figure]:
     took = sorted(confirmations(page, fleet.web.address, count))
     context.close()
     return [
-        Figure(f"{name}: from Confirm to the word, p50", percentile(took, 0.5), unit="s"),
-        Figure(f"{name}: from Confirm to the word, p95", percentile(took, 0.95), most=MOST_S, unit="s"),
+        Figure(f"{name}: from Confirm to the verdict, p50", percentile(took, 0.5), unit="s"),
+        Figure(f"{name}: from Confirm to the verdict, p95", percentile(took, 0.95), most=MOST_S, unit="s"),
         Figure(f"{name}: the longest", took[-1], unit="s"),
     ]
 

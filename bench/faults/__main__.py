@@ -3,10 +3,10 @@
     python -m bench.faults                              every scenario with seed 1
     python -m bench.faults kill sigstop --seed 7        two of them with another seed
     python -m bench.faults --short --checks 300         those that end soon
-    python -m bench.faults --table                      show what is in the file
-    python -m bench.faults --write-docs                 put it into docs/contributors/faults.md
+    python -m bench.faults --table                      show the results so far, with every measured limit
+    python -m bench.faults --write-docs                 put them into docs/contributors/faults.md
 
-Rows go to a file of JSON lines. A scenario that stands there with the same seed, size and commit is not run again.
+Rows go to a file of JSON lines. A scenario that is there with the same seed, size and commit is not run again.
 Ends with 1 when a promise was broken or a figure missed.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench.faults.report import REPORT, results, table
+from bench.faults.report import REPORT, results, summary, table
 from bench.faults.runner import run
 from bench.faults.scenarios import ALL, BY_NAME
 from bench.rig import ROOT
@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> int:
                 REPORT.write(results(rows, ALL))
             except ValueError as error:
                 return REPORT.fail(str(error))
-        print(table(rows))
+        print(summary(rows, ALL))
         return 0
-    if options.anew:
+    if options.fresh:
         options.file.unlink(missing_ok=True)
     bad = sum(bool(row["missed"]) for row in _rows(options))
     print(table(read(options.file)))
@@ -51,7 +51,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--checks", type=int, help="submits in each scenario (default 2000 or its own, short 300)")
     parser.add_argument("--short", action="store_true", help="fewer and shorter faults")
     parser.add_argument("--slack", type=float, help="how many times as long a limit of time is (default 1, short 3)")
-    parser.add_argument("--anew", action="store_true", help="forget the rows in the file")
+    parser.add_argument("--fresh", action="store_true", help="forget the rows in the file")
     REPORT.add_options(parser)
     parser.set_defaults(file=None)
     options = parser.parse_args(arguments)

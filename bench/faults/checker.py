@@ -25,17 +25,17 @@ class Kind(StrEnum):
     STALE = "stale"
     """A write was accepted from a worker whose fence had been passed."""
     ORPHAN = "orphan"
-    """A verdict or an attempt without a check, or a check that nobody submitted."""
+    """A verdict or an attempt without a check, or a check that was never submitted."""
     CHANGED = "changed"
     """A verdict that was there before reads differently now, or is gone."""
     ROLLED_BACK = "rolled back"
-    """The web tier rolled this submit back, and yet there is a check or a look-up."""
+    """The web tier rolled this submit back, and yet there is a check or a lookup."""
     ACCESS = "access"
     """A participant's access is not what the verdicts add up to."""
     WRONG = "wrong"
     """A verdict that the source's answer does not bear out, or a technical one that no fault excuses."""
     UNASKED = "unasked"
-    """A verdict about a person whom the source was never asked about."""
+    """A verdict about someone the source was never asked about."""
     KEPT = "kept"
     """Settled, and the participant's answer is still in the row."""
 
@@ -108,7 +108,7 @@ def _orphans(history: History) -> Iterator[Violation]:
     submitted = {submit.check for submit in history.submits}
     for check in history.dump.checks:
         if check not in submitted:
-            yield Violation(Kind.ORPHAN, check, "a check that nobody submitted")
+            yield Violation(Kind.ORPHAN, check, "a check that was never submitted")
     for what, ids in (
         ("verdict", {verdict.check for verdict in history.dump.verdicts}),
         ("attempt", {attempt.check for attempt in history.dump.attempts}),
@@ -142,13 +142,13 @@ def _rolled_back(history: History) -> Iterator[Violation]:
 
 def _access(history: History) -> Iterator[Violation]:
     latest = _latest(history.dump.verdicts)
-    stands: dict[str, dict[str, str]] = defaultdict(dict)
+    states_by_participant: dict[str, dict[str, str]] = defaultdict(dict)
     for check_id, check in history.dump.checks.items():
         verdict = latest.get(check_id)
-        stands[check.participant][check.question] = verdict.outcome if verdict else check.state
+        states_by_participant[check.participant][check.question] = verdict.outcome if verdict else check.state
     rows = {row.participant: row for row in history.dump.access}
     names = {submit.question for submit in history.submits}
-    for participant, states in stands.items():
+    for participant, states in states_by_participant.items():
         row = rows.get(participant)
         if row is None:
             yield Violation(Kind.ACCESS, participant, "has checks and no access row")
@@ -161,7 +161,7 @@ def _access(history: History) -> Iterator[Violation]:
             yield Violation(Kind.ACCESS, participant, f"{row.access} with {sorted(states.items())}")
         if ("refused" in states.values()) != (row.access == "blocked"):
             yield Violation(Kind.ACCESS, participant, f"{row.access} with {sorted(states.items())}")
-    for participant in rows.keys() - stands.keys():
+    for participant in rows.keys() - states_by_participant.keys():
         yield Violation(Kind.ACCESS, participant, "an access row without a check")
 
 

@@ -12,7 +12,7 @@ from bench.faults.history import AccessRow, AttemptRow, CheckRow, Dump, VerdictR
 
 
 def dump(engine: Engine) -> Dump:
-    """All rows as they stand now. Raises SQLAlchemy's errors when the database is away."""
+    """All rows as they are now. Raises SQLAlchemy's errors if the database cannot be reached."""
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         return Dump(
             checks={

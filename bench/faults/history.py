@@ -20,7 +20,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """One confirmed answer. `number` is what its look-up asks the source for, `right` the outcome that is right."""
+    """One confirmed answer. `number` is what its lookup asks the source for, `right` the outcome that is right."""
 
     check: str
     participant: str

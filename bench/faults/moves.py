@@ -47,7 +47,7 @@ class Kill:
 
 
 def watch(connection: Connection) -> None:
-    """Have all moves of now on written down."""
+    """Record all moves from now on."""
     connection.execute(text(_TRIGGER))
 
 
@@ -63,8 +63,8 @@ def read(engine: Engine) -> list[Move]:
 def claimed_again(moves: Sequence[Move], kills: Iterable[Kill]) -> list[float]:
     """For each check that a killed worker held: the seconds from the kill until it was claimed again.
 
-    Left out is what nobody claimed again: the killed worker's last commit had settled it, or the check is lost, and
-    then the checker says so.
+    Checks that were not claimed again are left out: the killed worker's last commit had settled them, or they are lost,
+    and then the checker says so.
     """
     by_check = _by_check(moves)
     seconds = []
@@ -102,7 +102,7 @@ def lost_leases(moves: Sequence[Move], begin: float, end: float = float("inf")) 
 
 
 def stampede(moves: Sequence[Move], outages: Sequence[float]) -> int:
-    """How many leases more were ended after outages than were held when each began; 0 without a stampede."""
+    """How many more leases were ended after outages than were held when each began; 0 without a stampede."""
     ends = [*outages[1:], float("inf")]
     beyond = (lost_leases(moves, begin, end) - held(moves, begin) for begin, end in zip(outages, ends, strict=True))
     return sum(max(0, more) for more in beyond)

@@ -71,7 +71,7 @@ def _read_only(stage: Stage) -> float | None:
 
 
 def _takes_writes(stage: Stage, on: str) -> None:
-    """Told to the server itself, which tells it to all connections that it has."""
+    """Set on the server itself, which passes it on to all its connections."""
     administrator = stage.service.database.execution_options(isolation_level="AUTOCOMMIT")
     with administrator.connect() as connection:
         connection.execute(text("SET default_transaction_read_only = off"))
@@ -205,7 +205,7 @@ SCENARIOS = (
         "behind PgBouncer in transaction mode, workers killed",
         _behind_pgbouncer,
         setting=Setting(between=_pgbouncer),
-        # Killed under full load, a slot has a look-up under way and one whose verdict waits to be written.
+        # Killed under full load, a slot has a lookup under way and one whose verdict waits to be written.
         limits={"repeated_a_slot": 2, "leased_again_s": LEASE + 2},
         at_least={"leases_cut": 1},
         undetermined=frozenset({"worker_lost"}),

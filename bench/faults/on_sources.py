@@ -12,7 +12,7 @@ from bench.rig.source import Mood
 from jurat.vocabulary import Reason
 
 POISONED = (31, 77)
-"""The submits whose look-up kills the worker that makes it."""
+"""The submits whose lookup kills the worker that makes it."""
 
 
 def _in_mood(mood: Mood, seconds: float) -> Callable[[Stage], float | None]:
@@ -78,7 +78,7 @@ SCENARIOS = (
     ),
     Scenario(
         "poison",
-        "two checks that kill whoever looks them up",
+        "two checks that kill the worker that looks them up",
         _poison,
         undetermined=frozenset({Reason.WORKER_LOST}),
         limits={"innocent_given_up": 0, "most_lost_leases": 3},

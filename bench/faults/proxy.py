@@ -4,7 +4,7 @@ Its mode holds for the connections of now and for new ones.
 
     with Proxy(port) as proxy:
         proxy.mode = Mode.HANG      # bytes wait in the proxy until the mode is PASS again
-        proxy.cut()                 # the connections of now are gone, and neither side is told
+        proxy.cut()                 # the connections of now are gone, and neither side notices
 """
 
 from __future__ import annotations
@@ -97,12 +97,12 @@ class Proxy:
 
     @property
     def connections(self) -> int:
-        """How many connections pass, those that were cut not counted."""
+        """How many connections pass; those that were cut do not count."""
         with self._changed:
             return sum(not pair.dead for pair in self._pairs)
 
     def cut(self) -> int:
-        """Drop the connections of now without a word to either side; how many. New ones pass.
+        """Cut all present connections without notice to either side. Returns how many. New ones pass.
 
         On Linux nothing that a side still sends is even acknowledged, as when a router forgets a connection: keepalives
         and `tcp_user_timeout` find out, and a read without a time-out never does. Elsewhere bytes are swallowed.
@@ -164,7 +164,7 @@ class Proxy:
             self._drop(pair)
 
     def _pump(self, pair: _Pair, source: socket.socket, sink: socket.socket) -> None:
-        """Forward until one side ends. A pair that was cut keeps its sockets, so that nobody is told."""
+        """Forward until one side ends. A pair that was cut keeps its sockets, so that neither side notices."""
         while True:
             try:
                 data = source.recv(65536)

@@ -54,7 +54,7 @@ class RabbitMQ(Server):
         return Connection(f"127.0.0.1:{self.port}", connect_timeout=5.0)
 
     def start(self) -> None:
-        # Else the node would start Erlang's name server in the background, beyond the reach of whoever ends the node.
+        # Else the node would start Erlang's name server in the background, where nothing ends it with the node.
         if self._names is None:
             epmd = next(Path("/usr/lib/erlang").glob("erts-*/bin/epmd"), Path("epmd"))
             self._names = subprocess.Popen([epmd, "-port", str(self.port + 2), "-address", "127.0.0.1"])

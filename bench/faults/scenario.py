@@ -29,4 +29,4 @@ class Scenario:
     short: bool = True
     """Whether it is short enough for `make faults-short`."""
     checks: int = 2000
-    """How many it takes where nobody says otherwise and it need not be short."""
+    """How many it takes by default, unless it has to be short."""

@@ -36,14 +36,14 @@ from tests.rigs.servers import PostgreSQL, Valkey
 from worker.bootstrap import Service
 
 TIMEOUT = 5.0
-"""Seconds that a look-up may take, where a setting does not say otherwise."""
+"""Seconds that a lookup may take, unless a setting says otherwise."""
 AHEAD = 20
 """Submits beyond the pace, so that the workers always have something to lose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How a stage is set: sizes, what stands between its parts, and how the source behaves."""
+    """How a stage is set: sizes, what is between its parts, and how the source behaves."""
 
     workers: int = 3
     strange: int = 0
@@ -63,7 +63,7 @@ class Setting:
     """Whether the workers run from the beginning."""
     batch: int = 1
     prefixes: tuple[tuple[str, ...], ...] = ()
-    """What stands before the command of each worker."""
+    """The words before the command of each worker."""
     environment: Mapping[str, str] = field(default_factory=dict)
     database: Callable[[ExitStack], PostgreSQL] | None = None
     """Makes the database's server, where it is a special one."""
@@ -170,7 +170,7 @@ class Stage:
         return f"redis://127.0.0.1:{self.broker_proxy.port}/0"
 
     def apply(self, **limits: Any) -> int:
-        """Apply the configuration; `limits` change its second source. Gives its version."""
+        """Apply the configuration; `limits` change its second source. Returns its version."""
         url, timeout = self.source.url(_REGISTRY), self.setting.timeout
         document = {
             "environment": "test",
@@ -202,7 +202,7 @@ class Stage:
         self.web.allow(min(self.checks, int(self.checks * share) + AHEAD))
 
     def over(self, seconds: float, step: float = 0.1, *, begin: float = 0.0, end: float = 1.0) -> None:
-        """Wait so many seconds, while the pace goes from one share to another."""
+        """Wait so many seconds, while the pace changes from one share to another."""
         begun = time.monotonic()
         while (gone := time.monotonic() - begun) < seconds:
             self.throughput(begin + (end - begin) * gone / seconds)
@@ -228,12 +228,12 @@ class Stage:
             self.kills.append(moves.Kill(unit.name, time.time()))
 
     def gone(self) -> None:
-        """Note that the database has just gone away."""
+        """Note that an outage of the database begins now."""
         self.outages.append(time.time())
 
     @contextmanager
     def trouble(self) -> Iterator[None]:
-        """While something is broken that the web tier must not notice."""
+        """A block in which something is broken that the web tier must not notice."""
         begun = time.monotonic()
         try:
             yield
@@ -261,7 +261,7 @@ class Stage:
         return self.scalar("SELECT count(*) FROM jurat_verdicts")
 
     def submit_seconds(self) -> list[float]:
-        """How long submits with their ring took that were made in trouble, or all of them where there was none."""
+        """Seconds that submits with their ring took in trouble, or all submits if there was none."""
         made = list(self.web.seconds)
         during = [
             took for at, took in made if any(at <= end and begin <= at + took for begin, end in self.troubles)
@@ -272,7 +272,7 @@ class Stage:
         return self.fleet.unsettled()
 
     def remember(self) -> None:
-        """Dump the database now: what it says must stand until the end."""
+        """Dump the database now: what it holds must be there until the end."""
         self.earlier.append(dump(self.service.database))
 
     def add(self, name: str, value: float = 1) -> None:
@@ -350,7 +350,7 @@ class Stage:
         return last - begun
 
     def drain(self, seconds: float) -> float | None:
-        """Wait for everything to be submitted and settled; how many seconds that took, None when not in time."""
+        """Wait for everything to be submitted and settled; returns the seconds that it took, None if not in time."""
         begun = time.monotonic()
         self.web.allow(self.checks)
         try:

@@ -56,7 +56,7 @@ class WebTier:
         self._thread.start()
 
     def allow(self, count: int) -> None:
-        """Have so many submits made in all, the earlier ones included."""
+        """Allow so many submits in all, the earlier ones included."""
         with self._changed:
             self._allowed = max(self._allowed, count)
             self._changed.notify_all()
@@ -103,7 +103,7 @@ class WebTier:
                 self._changed.notify_all()
 
     def _submit(self, indexes: range) -> list[Submit]:
-        """Submit these in one transaction, again and again until it went through."""
+        """Submit these in one transaction, again and again until it is committed."""
         wanted = [_submission(index) for index in indexes]
         roll_back = self._random.random() < _ROLLED_BACK
         twice = not roll_back and self._random.random() < _SUBMITTED_TWICE

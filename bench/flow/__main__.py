@@ -2,7 +2,7 @@
 
     python -m bench.flow                                   everything, some 30 minutes
     python -m bench.flow quota breaker --seconds 60        some of it, shorter
-    python -m bench.flow --table                           what came of the last run of each
+    python -m bench.flow --table                           the last run of each
     python -m bench.flow --write-docs                      the same, into docs/contributors/performance.md
 
 Rows go to a file of JSON lines. Ends with 1 when a figure is missed.
@@ -15,10 +15,10 @@ import sys
 import time
 from typing import Any
 
-from bench.flow.report import REPORT, latest, tables
+from bench.flow.report import REPORT, latest, page, table
 from bench.flow.scenarios import SCENARIOS, Scenario, Size
 from bench.rig.machine import Usage
-from bench.rig.report import append, head, missed, now, read, stamp, tell
+from bench.rig.report import append, missed, now, print_faults, read, stamp
 from bench.rig.servers import Rig
 
 
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     options = _options(arguments)
     if options.write_docs or options.table:
         rows = latest(read(options.file))
-        return REPORT.show(options, rows, tables, head) or tell("MISSED", missed(rows))
+        return REPORT.show(options, rows, table, page) or print_faults("MISSED", missed(rows))
     measured = []
     with Rig() as rig:
         for scenario in SCENARIOS:
@@ -36,8 +36,8 @@ def main(arguments: list[str]) -> int:
             row = _measured(scenario, rig, options)
             append(options.file, row)
             measured.append(row)
-            print(tables([row]) + "\n", flush=True)
-    return tell("MISSED", missed(measured))
+            print(table([row]) + "\n", flush=True)
+    return print_faults("MISSED", missed(measured))
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

@@ -18,7 +18,7 @@ CONSULTATIONS = ("crowd", "village")
 """Each asks one question of every source, which has the source's name."""
 
 LATENCY = 0.1
-"""Seconds after which a source answers, where nobody says otherwise."""
+"""Seconds after which a source answers by default."""
 
 _GIVEN_BACK = r'"checks": (\d+), "event": "given back"'
 
@@ -53,7 +53,7 @@ class LimitedFleet(Fleet):
         consultation: str = CONSULTATIONS[0],
         priority: Priority = Priority.INTERACTIVE,
     ) -> list[str]:
-        """Have so many checks looked up at a source; their numbers. Returns after the commit and its bell."""
+        """Submit so many checks of a source. Returns their numbers, after the commit and its bell."""
         indexes = list(islice(self._index, checks))
         self.submit(submission(consultation, source, index, priority) for index in indexes)
         numbers = [number_of(index) for index in indexes]
@@ -61,12 +61,12 @@ class LimitedFleet(Fleet):
         return numbers
 
     def given_back(self) -> int:
-        """How many look-ups were not begun, most of them because their start was missed."""
+        """How many lookups were not begun, most of them because their start was missed."""
         found = (re.findall(_GIVEN_BACK, unit.log.read_text(errors="replace")) for unit in self.units)
         return sum(int(checks) for lines in found for checks in lines)
 
     def drained(self, source: str, seconds: float) -> bool:
-        """Wait until all checks of a source are settled; whether that came within so many seconds."""
+        """Wait until all checks of a source are settled. False if that takes more than so many seconds."""
         return until(lambda: not self.unsettled(source), seconds, pause=0.5)
 
 

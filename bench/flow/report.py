@@ -1,9 +1,9 @@
-"""Writes the figures of the scenarios as tables in Markdown."""
+"""Writes the figures of the scenarios as a table in Markdown."""
 
 from __future__ import annotations
 
 from bench.flow.scenarios import SCENARIOS
-from bench.rig.report import Report, Row, Rows, figure_table
+from bench.rig.report import FIGURE_HEADS, MISSED, Report, Row, Rows, figure_line, head, markdown
 
 REPORT = Report("bench-flow", "contributors/performance.md", "flow", "bench-flow.jsonl")
 
@@ -14,14 +14,19 @@ def latest(rows: Rows) -> list[Row]:
     return [last[scenario.name] for scenario in SCENARIOS if scenario.name in last]
 
 
-def tables(rows: Rows) -> str:
-    """A table of each scenario."""
+def table(rows: Rows) -> str:
+    """The figures of all scenarios, below the title of each."""
     titles = {scenario.name: scenario.title for scenario in SCENARIOS}
-    parts = []
+    lines = []
     for row in rows:
-        parts.append(f"### {titles[row['scenario']][0].upper()}{titles[row['scenario']][1:]}")
+        title = titles[row["scenario"]]
+        lines.append([f"**{title[0].upper()}{title[1:]}**", "", ""])
         if row.get("why"):
-            parts.append(f"**MISSED:** {row['why']}")
-        if row["figures"]:
-            parts.append(figure_table(row["figures"]))
-    return "\n\n".join(parts)
+            lines.append([row["why"], "", MISSED])
+        lines += map(figure_line, row["figures"])
+    return markdown(FIGURE_HEADS, lines)
+
+
+def page(rows: Rows) -> str:
+    """What the docs have of the scenarios."""
+    return f"{head(rows)}\n\n{table(rows)}"

@@ -25,7 +25,7 @@ from config.sources import SimulatedSource
 from jurat import Priority
 
 USED = 0.97
-"""The share of a quota that is to be used while work waits: of what its burst leaves of it, as lint tells."""
+"""The share of a quota that is to be used while work waits: of what its burst leaves of it, as lint reports."""
 
 _CROWD, _VILLAGE = CONSULTATIONS
 
@@ -65,7 +65,7 @@ def _quota(rig: Rig, size: Size) -> list[Figure]:
         return [
             *_quota_figures(fleet, "towns", rate, burst, size.seconds),
             Figure("workers killed", killed, least=2),
-            Figure("look-ups given back, their start was missed", fleet.given_back()),
+            Figure("lookups given back, their start was missed", fleet.given_back()),
             Figure("workers whose clock is 2 h ahead", skewed, least=1),
         ]
 
@@ -83,7 +83,7 @@ def _rates(rig: Rig, size: Size) -> list[Figure]:
             for name, (rate, burst) in rates.items()
             for figure in _quota_figures(fleet, name, rate, burst, seconds, f"{rate:g}/s, burst {burst}: ")
         ]
-        return [*figures, Figure("look-ups given back, their start was missed", fleet.given_back())]
+        return [*figures, Figure("lookups given back, their start was missed", fleet.given_back())]
 
 
 def _redis(rig: Rig, size: Size) -> list[Figure]:
@@ -162,19 +162,19 @@ def _breaker(rig: Rig, size: Size) -> list[Figure]:
 def _bulkhead(rig: Rig, size: Size) -> list[Figure]:
     seconds = max(20.0, size.seconds / 10)
     alone, _ = _nine(rig, seconds, hanging=False)
-    beside, hung = _nine(rig, seconds, hanging=True)
-    change = {share: percentile(beside, share) / percentile(alone, share) * 100 - 100 for share in (0.5, 0.99)}
+    hindered, hung = _nine(rig, seconds, hanging=True)
+    change = {share: percentile(hindered, share) / percentile(alone, share) * 100 - 100 for share in (0.5, 0.99)}
     return [
         Figure("time to verdict of the nine, p50, without one that hangs", percentile(alone, 0.5) * 1000, unit="ms"),
         Figure("p50, change by the one that hangs", change[0.5], least=-20, most=20, unit="%"),
         Figure("p99 without it", percentile(alone, 0.99) * 1000, unit="ms"),
         Figure("p99, change by the one that hangs", change[0.99], least=-20, most=20, unit="%"),
-        Figure("look-ups that hung at once", hung, least=10),
+        Figure("lookups that hung at once", hung, least=10),
     ]
 
 
 def _nine(rig: Rig, seconds: float, *, hanging: bool) -> tuple[list[float], int]:
-    """Seconds to the verdict of each check of nine sources, and how many look-ups of the tenth hung together at most.
+    """Seconds to the verdict of each check of nine sources, and how many lookups of the tenth hung together at most.
 
     Its breaker never opens: it would end what is to be measured.
     """
@@ -211,28 +211,28 @@ def _fairness(rig: Rig, size: Size) -> list[Figure]:
         fleet.ask("cities", both)
         time.sleep(3)
         since = len(fleet.source.asked("cities"))
-        alone, beside, urgent = [], [], []
+        alone, behind, urgent = [], [], []
         for turn in range(singles):
             time.sleep(1.0 + 0.37 * turn % 1.0)  # at any point of the workers' own rhythm
             alone.append(_submitted_and_asked(fleet, "idle"))
-            beside.append(_submitted_and_asked(fleet, "towns"))
+            behind.append(_submitted_and_asked(fleet, "towns"))
             urgent.append(_submitted_and_asked(fleet, "cities"))
         least = median(wait for wait, _ in alone)
         asked = [one.number for one in fleet.source.asked("cities", since)]
         served = [one.number for one in fleet.source.asked("towns")]
         return [
             Figure("checks of one consultation that wait", len(crowd) - len(served)),
-            Figure("look-ups of it before a single check of another, most", max(n for _, n in beside), most=rate),
-            Figure("longest wait beyond that where nobody waits", max(w for w, _ in beside) - least, most=1, unit="s"),
+            Figure("lookups of it before a single check of another, most", max(n for _, n in behind), most=rate),
+            Figure("longest wait beyond that at an idle source", max(w for w, _ in behind) - least, most=1, unit="s"),
             Figure("the same with bulk checks waiting as well", max(w for w, _ in urgent) - least, most=1, unit="s"),
-            Figure("wait where nobody waits, median", least, unit="s"),
+            Figure("wait at an idle source, median", least, unit="s"),
             Figure("bulk among interactive", _share(asked, slow) * 100, least=100 / 10, most=100 / 6.5, unit="%"),
-            Figure("look-ups left to the one with the backlog", _share(served, crowd) * 100, least=80, unit="%"),
+            Figure("lookups left to the one with the backlog", _share(served, crowd) * 100, least=80, unit="%"),
         ]
 
 
 def _submitted_and_asked(fleet: LimitedFleet, source: str) -> tuple[float, int]:
-    """Submit one check of the small consultation; the seconds until its source is asked, and the look-ups before it."""
+    """Submit one check of the small consultation; the seconds until its source is asked, and the lookups before it."""
     before = len(fleet.source.asked(source))
     (number,) = fleet.ask(source, consultation=_VILLAGE)
     submitted = fleet.submitted_at[number] - time.time() + time.monotonic()

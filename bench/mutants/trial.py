@@ -48,7 +48,7 @@ class Ran:
 
 
 class Copy:
-    """A copy of a project's files as they stand in its working tree, with the same environment."""
+    """A copy of a project's files as they are in its working tree, with the same environment."""
 
     def __init__(self, root: Path, folder: Path) -> None:
         self.root = folder
@@ -94,7 +94,7 @@ class Copy:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """As Ctrl-C does, so that servers and processes of the tests end with it; then by force."""
+    """End it as Ctrl-C does, so that servers and processes of the tests end with it; then by force."""
     process.send_signal(signal.SIGINT)
     try:
         process.communicate(timeout=20)
@@ -104,10 +104,10 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _read(code: int, output: str, seconds: float) -> tuple[Verdict, float, str]:
     """What pytest's exit code and its summary say."""
-    told = [line.split(" - ")[0] for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    failures = [line.split(" - ")[0] for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     if code == 0:
         return Verdict.SURVIVED, seconds, ""
-    if code == 1 and told and told[0].startswith("FAILED "):
-        return Verdict.KILLED, seconds, told[0].removeprefix("FAILED ")
-    last = next(iter(told), next(iter(output.splitlines()[-1:]), ""))
+    if code == 1 and failures and failures[0].startswith("FAILED "):
+        return Verdict.KILLED, seconds, failures[0].removeprefix("FAILED ")
+    last = next(iter(failures), next(iter(output.splitlines()[-1:]), ""))
     return Verdict.BROKEN, seconds, f"exit code {code}: {last}"

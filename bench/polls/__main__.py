@@ -26,7 +26,7 @@ from bench.polls.participants import POLL, Polled, Task, together
 from bench.rig.crowd import Crowd
 from bench.rig.figures import Figure, percentile
 from bench.rig.machine import Usage
-from bench.rig.report import Report, Rows, append, figure_table, head, missed, now, read, stamp, tell
+from bench.rig.report import Report, append, now, stamp
 from bench.rig.servers import Rig, connect, plain
 from jurat import Priority
 
@@ -35,9 +35,9 @@ REPORT = Report("bench-polling", "contributors/performance.md", "polling", "benc
 MOST_MS = 5.0
 """What a poll may take in the database, of 99 in 100."""
 
-WATCHED, BESIDE = "towns", "rpps"
-RATES = {WATCHED: 100, BESIDE: 500}
-"""Look-ups a second that each source allows: of the participants who poll, and of what the workers do beside."""
+WATCHED, BUSY_WITH = "towns", "rpps"
+RATES = {WATCHED: 100, BUSY_WITH: 500}
+"""Lookups a second that each source allows: for the participants who poll, and for the workers' other work."""
 
 BUSY = 300
 """Verdicts a second from which on a worker counts as busy."""
@@ -53,12 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     if not options.table and not options.write_docs:
         append(options.file, _measured(options))
-    rows = read(options.file)[-1:]
-    return REPORT.show(options, rows, _table, head) or tell("MISSED", missed(rows))
-
-
-def _table(rows: Rows) -> str:
-    return figure_table(rows[0]["figures"])
+    return REPORT.show_figures(options)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -102,7 +97,7 @@ def _measured(options: argparse.Namespace) -> dict[str, Any]:
 def _figures(rig: Rig, fleet: LimitedFleet, options: argparse.Namespace) -> list[Figure]:
     _make_poller(fleet.database_url)
     try:
-        fleet.ask(BESIDE, math.ceil(RATES[BESIDE] * (options.seconds + 30)), priority=Priority.BULK)
+        fleet.ask(BUSY_WITH, math.ceil(RATES[BUSY_WITH] * (options.seconds + 30)), priority=Priority.BULK)
         rig.settle_down(fleet.database_url)
         with Crowd("bench.polls.participants", _tasks(fleet, options)) as crowd:
             crowd.gather()
@@ -126,7 +121,7 @@ def _in_the_database(took: Sequence[float]) -> list[Figure]:
         Figure("a poll in the database, p50", percentile(took, 0.5), unit="ms"),
         Figure("a poll in the database, p99", percentile(took, 0.99), most=MOST_MS, unit="ms"),
         Figure("the longest of them", max(took, default=math.nan), unit="ms"),
-        Figure("polls of which PostgreSQL told that", len(took), least=100),
+        Figure("polls whose time PostgreSQL logged", len(took), least=100),
     ]
 
 
@@ -136,7 +131,7 @@ def _in_the_web_tier(polled: Polled, options: argparse.Namespace) -> list[Figure
         Figure("a poll as the web tier sees it, p99", percentile(polled.took_ms, 0.99), unit="ms"),
         Figure("participants who poll at any moment", options.participants),
         Figure("participants who polled", polled.asked, least=options.participants),
-        Figure("verdicts that they were told", polled.settled, least=1),
+        Figure("verdicts that they got", polled.settled, least=1),
         Figure("polls a second", len(polled.took_ms) / options.seconds),
         Figure("begun later than they were due by, p99", percentile(polled.late_ms, 0.99), unit="ms"),
     ]
@@ -149,9 +144,9 @@ def _of_the_plan(url: str) -> list[Figure]:
         assert row is not None
         explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {POLL}"
         connection.execute(explain, row)  # the first one on a connection reads the catalogue as well
-        told = connection.execute(explain, row).fetchone()
-    assert told is not None
-    plan = told[0][0]["Plan"]
+        explained = connection.execute(explain, row).fetchone()
+    assert explained is not None
+    plan = explained[0][0]["Plan"]
     whole = _read_whole(plan) - {"jurat_sources"}  # has a row for each source
     return [
         Figure("pages that a poll touches", plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]),

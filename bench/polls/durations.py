@@ -21,7 +21,7 @@ def sampling(share: float) -> Mapping[str, str]:
     """The settings of a role under which all statements of so many of its transactions are logged, picked at random."""
     return {
         "log_transaction_sample_rate": f"{share:g}",
-        "log_parameter_max_length": "0",  # whom a poll is about stands in no log
+        "log_parameter_max_length": "0",  # no log says who a poll is about
         "log_min_messages": "log",
     }
 

@@ -99,7 +99,7 @@ class _Desk:
         self._submitting.close()
 
     def confirm(self, count: int) -> list[UUID]:
-        """Answers of so many participants who come now."""
+        """Confirm answers of so many new participants."""
         indexes = [self._next + number * self._task.connections for number in range(count)]
         self._next += count * self._task.connections
         submissions = [submission(self._task.consultation, self._task.question, index) for index in indexes]
@@ -132,4 +132,4 @@ class _Desk:
 
 
 if __name__ == "__main__":
-    take_part(lambda told: asdict(_run(Task(**told))))
+    take_part(lambda task: asdict(_run(Task(**task))))

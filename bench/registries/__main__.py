@@ -1,11 +1,11 @@
 """Shows what the presets decide and what they cost: `make bench-registries`, less than a minute.
 
     python -m bench.registries                     every preset in every mood, real answers, costs
-    python -m bench.registries --look-ups 50000    costs over more look-ups
-    python -m bench.registries --table             what came of the last run
+    python -m bench.registries --lookups 50000    costs over more lookups
+    python -m bench.registries --table             the last run
     python -m bench.registries --write-docs        the same, into docs/contributors/how-registries-are-tested.md
 
-The last run is kept in a file of JSON. Ends with 1 when anybody was accepted or refused wrongly, or a figure is missed.
+The last run is kept in a file of JSON. Ends with 1 when a verdict is wrong, or a figure is missed.
 """
 
 from __future__ import annotations
@@ -22,45 +22,45 @@ from adapters.registry_tests.examination import examine
 from bench.registries.cost import costs
 from bench.registries.moods import play
 from bench.registries.payloads import FOLDER, all_shown
-from bench.registries.report import REPORT, Run, tables, wrong
+from bench.registries.report import REPORT, Run, page, tables, wrong
 from bench.registries.shipped import NAMES, Shipped
 from bench.rig.machine import Usage
-from bench.rig.report import head, now, stamp, tell
+from bench.rig.report import now, print_faults, stamp
 from jurat.vocabulary import Outcome
 
-LOOK_UPS = 20_000
+LOOKUPS = 20_000
 
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     runs: list[Run] = []
     if not options.table and not options.write_docs:
-        runs = [_run(options.look_ups, options.command)]
+        runs = [_run(options.lookups, options.command)]
         options.file.parent.mkdir(parents=True, exist_ok=True)
         options.file.write_text(json.dumps(runs[0], indent=1) + "\n", "utf-8")
     elif options.file.is_file():
         runs = [json.loads(options.file.read_text("utf-8"))]
-    return REPORT.show(options, runs, tables, head) or tell("WRONG", wrong(runs[0]))
+    return REPORT.show(options, runs, tables, page) or print_faults("WRONG", wrong(runs[0]))
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.registries", description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "--look-ups", type=int, default=LOOK_UPS, help="of each preset, for its cost (default %(default)d)"
+        "--lookups", type=int, default=LOOKUPS, help="of each preset, for its cost (default %(default)d)"
     )
     REPORT.add_options(parser)
     options = parser.parse_args(arguments)
-    if options.look_ups < 10:
-        parser.error("look-ups are 10 or more")
-    more = "" if options.look_ups == LOOK_UPS else f' ARGS="--look-ups {options.look_ups}"'
+    if options.lookups < 10:
+        parser.error("lookups are 10 or more")
+    more = "" if options.lookups == LOOKUPS else f' ARGS="--lookups {options.lookups}"'
     options.command = f"make bench-registries{more}"
     return options
 
 
-def _run(look_ups: int, command: str) -> dict[str, Any]:
+def _run(lookups: int, command: str) -> dict[str, Any]:
     presets = [Shipped.of(name) for name in NAMES]
     before = Usage.now({})
-    timed = costs(presets, look_ups)
+    timed = costs(presets, lookups)
     foreign = (Usage.now({}) - before).foreign_share
     return {
         "at": now(),

@@ -15,10 +15,10 @@ from bench.registries.shipped import FromMemory, Shipped, asked
 from bench.rig.figures import percentile
 
 JSON_MS = 0.3
-"""A look-up of a preset that answers JSON costs no more at the median."""
+"""A lookup of a preset that answers JSON costs no more at the median."""
 
 XML_MS = 3.0
-"""The same where XML stands in XML."""
+"""The same if XML contains XML as text."""
 
 _WARM_UP = 200
 _ROUNDS = 10
@@ -26,10 +26,10 @@ _ROUNDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Milliseconds of a look-up, over so many."""
+    """Milliseconds of a lookup, over so many."""
 
     preset: str
-    look_ups: int
+    lookups: int
     p50_ms: float
     p99_ms: float
     limit_ms: float
@@ -52,9 +52,9 @@ class _Meter:
         for _ in range(_WARM_UP):
             self._adapter.look_up(self._query)
 
-    def run(self, look_ups: int) -> None:
+    def run(self, lookups: int) -> None:
         look_up, query, clock = self._adapter.look_up, self._query, time.perf_counter_ns
-        for _ in range(look_ups):
+        for _ in range(lookups):
             begun = clock()
             look_up(query)
             self.took_ns.append(clock() - begun)
@@ -64,11 +64,11 @@ class _Meter:
         return Cost(self.preset, len(self.took_ns), p50, p99, self.limit_ms)
 
 
-def costs(presets: Sequence[Shipped], look_ups: int = 5000) -> list[Cost]:
-    """The cost of each preset, over `look_ups` in rounds by turns: a busy moment of the machine is everybody's."""
+def costs(presets: Sequence[Shipped], lookups: int = 5000) -> list[Cost]:
+    """The cost of each preset, over `lookups` in rounds by turns: a busy moment of the machine slows all of them."""
     meters = [_Meter(shipped) for shipped in presets]
     gc.collect()
     for _ in range(_ROUNDS):
         for meter in meters:
-            meter.run(max(1, look_ups // _ROUNDS))
+            meter.run(max(1, lookups // _ROUNDS))
     return [meter.cost() for meter in meters]

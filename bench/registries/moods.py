@@ -1,4 +1,4 @@
-"""Plays every preset in every mood of an outside source, over HTTP: nobody may be accepted or refused."""
+"""Plays every preset in every mood of an outside source, over HTTP: no answer may be accepted or refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from examples.sources.server import Service
 from jurat.vocabulary import Outcome
 
 NO_ANSWER_S = 0.4
-"""Of a look-up whose answer never comes."""
+"""Of a lookup whose answer never comes."""
 
 PATIENCE_S = 20.0
 
@@ -31,7 +31,7 @@ class Felt:
 
     @property
     def is_right(self) -> bool:
-        """Nobody is accepted or refused, but in the good mood everybody is accepted."""
+        """Nothing is accepted or refused, except in the good mood, in which everything is accepted."""
         expected = Outcome.ACCEPTED if self.mood == Mood.OK else Outcome.UNDETERMINED
         return self.found.partition("/")[0] == expected
 

@@ -1,7 +1,7 @@
 """Plays recorded and published answers of real registries through the presets, over HTTP.
 
-They are about real people and companies, lie beside the repository and are never part of it. What is typed is read from
-the answer itself, or is made up.
+They are about real people and companies. They are in a folder next to the repository, and never part of it. What is
+typed is read from the answer itself, or made up.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from examples.sources.answer import Answer
 FOLDER = ROOT.parent / "shared" / "data" / "registries"
 
 Payload = Any
-"""What stands in a file."""
+"""The content of a file."""
 
 STRANGER = {"family_name": "Quillfeather", "given_name": "Marisol"}
 
@@ -57,7 +57,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a case came to."""
+    """The result of a case."""
 
     preset: str
     file: str
@@ -232,9 +232,9 @@ CASES = (
 
 
 def shown(case: Case, folder: Path = FOLDER) -> Shown:
-    """Serves the file on this machine and asks.
+    """Serve the file on this machine and ask.
 
-    Raises FileNotFoundError where the files are not beside the repository.
+    Raises FileNotFoundError if the files are not next to the repository.
     """
     payload = json.loads((folder / case.file).read_text("utf-8"))
     answer = Answer(case.answer(payload), case.status)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.rig.report import Report, Rows, markdown
+from bench.rig.report import MISSED, Report, Rows, head, markdown
 from examples.sources import Mood
 from jurat.vocabulary import Outcome
 
@@ -22,94 +22,80 @@ _BUSY = 0.05
 
 
 def wrong(run: Run) -> list[str]:
-    """What is not as it must be."""
-    said = [
+    """Everything that is wrong in a run."""
+    found = [
         f"{felt['preset']}, step {felt['step']}, {felt['mood']}: {felt['found']}"
         for felt in run["moods"]
         if not felt["is_right"]
     ]
-    said += [f"{each['preset']}: {fault}" for each in run["offline"] for fault in each["faults"]]
-    said += [
+    found += [f"{each['preset']}: {fault}" for each in run["offline"] for fault in each["faults"]]
+    found += [
         f"{shown['file']}, {shown['about']}: {shown['found']} and not {shown['expected']}"
         for shown in run["payloads"]
         if not shown["is_right"]
     ]
-    said += [
+    found += [
         f"{cost['preset']}: p50 {cost['p50_ms']:.3f} ms and not {cost['limit_ms']:g} ms"
         for cost in run["costs"]
         if not cost["is_kept"]
     ]
-    return said
+    return found
 
 
 def tables(runs: Rows) -> str:
-    """A table of each part of the only run."""
+    """The tables of the only run."""
     (run,) = runs
-    parts = [
-        f"### Every preset in every mood\n\n{_moods(run['moods'])}",
-        f"### Their own tests, and answers in other shapes\n\n{_offline(run['offline'])}",
-        f"### Answers of real registries\n\n{_payloads(run['payloads'])}",
-        f"### What a look-up costs without the network\n\n{_costs(run)}",
-    ]
-    return "\n\n".join(parts)
+    return (
+        f"### Every preset in every mood\n\n{_moods(run['moods'])}\n\n"
+        f"### Each preset with tests, other shapes, real answers, and time\n\n{_presets(run)}"
+    )
+
+
+def page(runs: Rows) -> str:
+    """What the docs have of the only run."""
+    return f"{head(runs)}\n\n{tables(runs)}"
 
 
 def _moods(felt: Sequence[Mapping[str, Any]]) -> str:
-    columns = list(dict.fromkeys((each["preset"], each["step"]) for each in felt))
-    steps = Counter(preset for preset, _ in columns)
-    heads = [preset if steps[preset] == 1 else f"{preset}: {step}" for preset, step in columns]
-    by_mood: dict[str, dict[tuple[str, str], str]] = {}
+    """The moods that came to the same, in one line. Presets that came to something else are named."""
+    steps = Counter((each["preset"], each["mood"]) for each in felt)
+    by_mood: dict[str, dict[str, list[str]]] = {}
     for each in felt:
-        by_mood.setdefault(each["mood"], {})[each["preset"], each["step"]] = _cell(each)
-    lines = [[mood, *(cells.get(column, "–") for column in columns)] for mood, cells in by_mood.items()]
+        preset = each["preset"] if steps[each["preset"], each["mood"]] == 1 else f"{each['preset']} ({each['step']})"
+        by_mood.setdefault(each["mood"], {}).setdefault(_reason(each), []).append(preset)
+    moods: dict[str, list[str]] = {}
+    for mood, found in by_mood.items():
+        usual, *others = sorted(found.items(), key=lambda pair: -len(pair[1]))
+        reasons = [usual[0], *(f"{reason} for {', '.join(presets)}" for reason, presets in others)]
+        moods.setdefault("; ".join(reasons), []).append(mood)
     asked = [each for each in felt if each["mood"] != Mood.OK]
     decided = sum(not each["found"].startswith(_UNDETERMINED) for each in asked)
-    said = f"{len(asked)} look-ups in a bad mood, {decided} of them accepted or refused. Each is undetermined, for:"
-    return f"{said}\n\n{markdown(['mood', *heads], lines)}"
+    count = f"{len(asked)} lookups in a bad mood, {decided} of them accepted or refused. Each is undetermined, for:"
+    return f"{count}\n\n{markdown(['reason', 'moods'], [[reasons, ', '.join(of)] for reasons, of in moods.items()])}"
 
 
-def _cell(felt: Mapping[str, Any]) -> str:
-    """The reason where nothing is decided; else all of it, so that it stands out where it is wrong."""
+def _reason(felt: Mapping[str, Any]) -> str:
+    """The reason if nothing is decided, otherwise the whole verdict; marked if it is wrong."""
     found = str(felt["found"]).removeprefix(_UNDETERMINED)
     return found if felt["is_right"] else f"**WRONG: {felt['found']}**"
 
 
-def _offline(examined: Sequence[Mapping[str, Any]]) -> str:
-    heads = ["preset", "tests", "accepted", "refused", "undetermined", "failed", "bad moods and other shapes", "wrong"]
-    lines = [
-        [
-            each["preset"],
-            *(str(each[key]) for key in ("tests", *Outcome, "failed")),
-            f"{each['acted']:,}",
-            str(len(each["faults"])),
-        ]
-        for each in examined
-    ]
-    return markdown(heads, lines)
-
-
-def _payloads(shown: Sequence[Mapping[str, Any]]) -> str:
-    if not shown:
-        return "Not run: the files are not beside the repository."
-    lines = [
-        [each["preset"], each["file"], each["about"], each["found"], "right" if each["is_right"] else "**WRONG**"]
-        for each in shown
-    ]
-    return markdown(["preset", "answer", "asked", "verdict", ""], lines)
-
-
-def _costs(run: Run) -> str:
-    lines = [
-        [
-            cost["preset"],
-            f"{cost['p50_ms']:.3f}",
-            f"≤ {cost['limit_ms']:g}",
-            f"{cost['p99_ms']:.3f}",
-            f"{cost['look_ups']:,}",
-            "kept" if cost["is_kept"] else "**MISSED**",
-        ]
-        for cost in run["costs"]
-    ]
-    said = f"Other processes had {run['foreign_share']:.0%} of the machine meanwhile, which is what most of the p99 is."
-    table = markdown(["preset", "p50 ms", "to be", "p99 ms", "look-ups", ""], lines)
-    return f"{said}\n\n{table}" if run["foreign_share"] >= _BUSY else table
+def _presets(run: Run) -> str:
+    costs = {cost["preset"]: cost for cost in run["costs"]}
+    lines = []
+    for each in run["offline"]:
+        shown = [one["is_right"] for one in run["payloads"] if one["preset"] == each["preset"]]
+        cost = costs[each["preset"]]
+        limit = f"≤ {cost['limit_ms']:g}"
+        lines.append(
+            [
+                *(each["preset"], str(each["tests"]), f"{each['acted']:,}", str(len(each["faults"]))),
+                f"{sum(shown)}/{len(shown)}" if shown else "–",
+                *(f"{cost['p50_ms']:.3f}", limit if cost["is_kept"] else f"{limit} {MISSED}"),
+            ]
+        )
+    heads = ["preset", "tests", "moods and shapes", "wrong", "real answers right", "p50 ms", "to be"]
+    table = markdown(heads, lines)
+    if run["foreign_share"] < _BUSY:
+        return table
+    return f"Other processes had {run['foreign_share']:.0%} of the machine meanwhile.\n\n{table}"

@@ -39,7 +39,7 @@ class Shipped:
 
     @classmethod
     def of(cls, name: str, **over: Any) -> Shipped:
-        """The preset `name`, with `over` written beside it."""
+        """The preset `name`, with the options `over` in addition."""
         needed = _SECRET.findall((FOLDER / f"{name}.yaml").read_text("utf-8"))
         secrets = {secret: {"env": "MADE_UP"} for secret in needed}
         options = {"type": "registry", "preset": name, **({"secrets": secrets} if secrets else {}), **over}
@@ -52,7 +52,7 @@ class Shipped:
 
     @property
     def title(self) -> str:
-        """In English."""
+        """The title in English."""
         return (self.source.title or {}).get("en", self.name)
 
     def accepted(self) -> Tried:
@@ -63,7 +63,7 @@ class Shipped:
         raise LookupError(f"{self.name}: no test is accepted")
 
     def elsewhere(self, url: Callable[[str], str]) -> RegistrySource:
-        """The same, asking this machine: `url` gives an address for each step, below which its own path stands."""
+        """The same, asking this machine: `url` gives an address for each step, below which its own path follows."""
         described = json.loads(self.source.model_dump_json(by_alias=True, exclude_none=True))
         described["hosts"] = ["127.0.0.1"]
         for step in described["steps"]:
@@ -90,7 +90,7 @@ def asked(
 
 
 def verdict(adapter: RegistryAdapter, query: Query) -> str:
-    """What a look-up comes to, as tests write it: `accepted`, `undetermined/source_unavailable`."""
+    """What a lookup comes to, as tests write it: `accepted`, `undetermined/source_unavailable`."""
     try:
         found = adapter.look_up(query)
     except SourceError as error:
@@ -101,7 +101,7 @@ def verdict(adapter: RegistryAdapter, query: Query) -> str:
 
 
 class FromMemory:
-    """Answers each look-up with the same replies, in the order of its steps. One thread at a time."""
+    """Answers each lookup with the same replies, in the order of its steps. One thread at a time."""
 
     def __init__(self, replies: Mapping[str, Reply]) -> None:
         self._replies = tuple(replies.values())

@@ -32,7 +32,7 @@ class Crowd:
     def gather(self) -> None:
         """Start a process for each task, and wait until all are ready.
 
-        Raises RuntimeError when one failed; it has told why on standard error.
+        Raises RuntimeError when one failed; it has said why on standard error.
         """
         for task in self._tasks:
             process = subprocess.Popen(
@@ -49,7 +49,7 @@ class Crowd:
             raise RuntimeError("a process of the crowd has failed")
 
     def go(self) -> list[Any]:
-        """Have all of them begin at the same moment; what came of each. Raises as `gather`."""
+        """Start all of them at the same moment. Returns the result of each. Raises as `gather`."""
         for process in self._processes:
             _say(process, "go")
         return [json.loads(_read(process)) for process in self._processes]
@@ -65,12 +65,12 @@ class Crowd:
 
 
 def take_part(run: Callable[[Mapping[str, Any]], Any]) -> None:
-    """All that such a process does: `run` is given its task, and gives what came of it."""
+    """All that such a process does: `run` is given its task and returns its result."""
     print(json.dumps(run(json.loads(sys.stdin.readline()))), flush=True)
 
 
 def at_the_word(threads: int, work: Callable[[int, Callable[[], None]], None]) -> None:
-    """In such a process: do `work` in so many threads, and return when all have ended.
+    """In such a process: run `work` in so many threads, and return when all have ended.
 
     `work` is given the number of its thread, and what to call when it is ready: that returns when all are to begin.
     """

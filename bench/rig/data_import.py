@@ -1,4 +1,4 @@
-"""Imports a file by `jurat datasets import`, whose memory it watches, and times lookups in what was imported.
+"""Imports a file as `jurat datasets` does, watches its memory, and times lookups in what was imported.
 
 The import runs in a process of its own. Its memory is what Linux calls the high-water mark (VmHWM).
 """
@@ -44,10 +44,10 @@ class Import:
 
     def cells(self) -> list[str]:
         """For a line of a table below `IMPORT_HEADS`."""
-        return [f"{self.rows:,}", f"{self.seconds:.1f}", f"{self.rate:,.0f}", f"{self.memory_mb:.0f}", ""]
+        return [f"{self.rows:,}", f"{self.seconds:.1f}", f"{self.rate:,.0f}", f"{self.memory_mb:.0f}"]
 
 
-IMPORT_HEADS = ("rows", "seconds", "rows/s", "most memory (MB)", "")
+IMPORT_HEADS = ("rows", "seconds", "rows/s", "most memory (MB)")
 
 
 def run_import(rows: int, command: str, name: str, *words: str | Path, **environment: str) -> Import:
@@ -71,7 +71,7 @@ def run_import(rows: int, command: str, name: str, *words: str | Path, **environ
 
 
 def high_water_mb(pid: int) -> float:
-    """The most memory that a process has had; 0 where it is gone."""
+    """The most memory that a process has had; 0 if it is gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     except OSError:

@@ -79,7 +79,7 @@ class Fleet:
         self.service.close()
 
     def apply(self, document: Mapping[str, Any]) -> int:
-        """Apply a configuration, as YAML would give it. Gives its version."""
+        """Apply a configuration, as YAML would give it. Returns its version."""
         return self.service.publisher.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
 
     def add(self, slots: int, *, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Unit:

@@ -13,7 +13,7 @@ _REFUSED_EACH = 4
 
 
 def number_of(index: int) -> str:
-    """The registration number of one submit; each has its own, so that requests can be told apart."""
+    """The registration number of one submit; each has its own, so that requests can be distinguished."""
     return f"{_FIRST + index}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 from bench.rig import ROOT
 from bench.rig.machine import processor
+from cli.reference import WIDTH, wrapped
 
 END = "<!-- end -->"
 
@@ -21,6 +23,11 @@ Row = Mapping[str, Any]
 """One thing that was measured. It has what `stamp` gives, and the figures of its bench."""
 
 Rows = Sequence[Row]
+
+FIGURE_HEADS = ("figure", "value", "limit")
+MISSED = "**MISSED**"
+
+_NUMBER = re.compile(r"$|–$|-?\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,46 +49,51 @@ class Report:
         return f"<!-- made: {self.name} -->"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """Where rows are kept, and what can be done instead of a run."""
+        """Add `--file`, and what can be done instead of a run."""
         usual = ROOT / "build" / self.file
         parser.add_argument("--file", type=Path, default=usual, help=f"where rows are kept (default build/{self.file})")
-        parser.add_argument("--table", action="store_true", help="run nothing, show what came of the last run")
-        parser.add_argument("--write-docs", action="store_true", help="run nothing, put that on the page")
+        parser.add_argument("--table", action="store_true", help="run nothing, show the last run")
+        parser.add_argument("--write-docs", action="store_true", help="run nothing, put the last run on the page")
 
     def show(
         self,
         options: argparse.Namespace,
         rows: Rows,
         tables: Callable[[Rows], str],
-        head: Callable[[Rows], str] = lambda _: "",
+        page: Callable[[Rows], str],
     ) -> int:
-        """Print the tables of rows, and with `--write-docs` put them into the docs, below their head.
+        """Print the tables of rows, and with `--write-docs` put what `page` makes of them into the docs.
 
-        The exit code: 2 where that cannot be.
+        The exit code: 2 if there are no rows, or no place on the page.
         """
         if not rows:
             return self.fail(f"nothing was measured yet: `make {self.target}` first")
-        shown = tables(rows)
         if options.write_docs:
             try:
-                self.write(f"{head(rows)}\n\n{shown}".lstrip())
+                self.write(page(rows))
             except ValueError as error:
                 return self.fail(str(error))
-        print(shown)
+        print(tables(rows))
         return 0
 
+    def show_figures(self, options: argparse.Namespace) -> int:
+        """Show the figures of the last run, as `show` does. The exit code: also 1 if one of them is missed."""
+        rows = read(options.file)[-1:]
+        code = self.show(options, rows, _figures, lambda rows: f"{head(rows)}\n\n{_figures(rows)}")
+        return code or print_faults("MISSED", missed(rows))
+
     def fail(self, message: str) -> int:
-        """Say on standard error why nothing came of it. The exit code."""
+        """Print on standard error why there is no result. The exit code."""
         print(f"{self.target}: {message}", file=sys.stderr)
         return 2
 
     def write(self, text: str) -> None:
-        """Put the text into its place in the docs. Raises as `filled_in`."""
+        """Put the text into its place in the docs, in lines that fit. Raises as `filled_in`."""
         page = ROOT / "docs" / self.page
-        page.write_text(self.filled_in(page.read_text("utf-8"), text), encoding="utf-8")
+        page.write_text(self.filled_in(page.read_text("utf-8"), fitted(text)), encoding="utf-8")
 
     def filled_in(self, page: str, text: str) -> str:
-        """A page with the text in its place. Raises ValueError where the page has none."""
+        """A page with the text in its place. Raises ValueError if the page has none."""
         before, begin, rest = page.partition(self.mark)
         _, end, after = rest.partition(END)
         if not begin or not end:
@@ -93,7 +105,7 @@ class Report:
 
 
 def read(file: Path) -> list[Row]:
-    """The rows in `file`; none when there is no file. A last line that an interruption cut short is left out."""
+    """The rows in `file`; none if there is no file. A last line that an interruption cut short is left out."""
     rows: list[Row] = []
     if file.exists():
         for line in file.read_text(encoding="utf-8").splitlines():
@@ -105,7 +117,7 @@ def read(file: Path) -> list[Row]:
 
 
 def append(file: Path, row: Row) -> None:
-    """Add a row, on a line of its own also where the last one was cut short."""
+    """Add a row, on a line of its own even if the last one was cut short."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a+b") as out:
         if out.tell():
@@ -132,14 +144,14 @@ def stamp(command: str) -> dict[str, str]:
 
 
 def revision() -> str:
-    """The commit that runs, with a plus where files differ from it; "unknown" outside of a clone."""
+    """The commit that runs, with a plus if files differ from it; "unknown" outside of a clone."""
     try:
-        told = subprocess.run(
+        described = subprocess.run(
             ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return told.stdout.strip()
+    return described.stdout.strip()
 
 
 def head(rows: Rows) -> str:
@@ -154,50 +166,65 @@ def head(rows: Rows) -> str:
 
 
 def markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table; all columns but the first and last are aligned to the right."""
+    """A table, with columns of numbers aligned to the right."""
     cells = [list(heads), *map(list, lines)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
-    outer = {0, len(heads) - 1}
+    columns = list(zip(*cells, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    numeric = [all(map(_NUMBER.match, column[1:])) for column in columns]
 
     def shown(line: Sequence[str]) -> str:
         padded = (
-            text.ljust(width) if column in outer else text.rjust(width)
-            for column, (text, width) in enumerate(zip(line, widths, strict=True))
+            text.rjust(width) if is_numeric else text.ljust(width)
+            for text, width, is_numeric in zip(line, widths, numeric, strict=True)
         )
         return f"| {' | '.join(padded)} |"
 
-    rule = ("-" * width if column in outer else "-" * (width - 1) + ":" for column, width in enumerate(widths))
-    return "\n".join([shown(heads), f"| {' | '.join(rule)} |", *(shown(line) for line in cells[1:])])
+    rule = ("-" * (width + 1) + ("-", ":")[is_numeric] for width, is_numeric in zip(widths, numeric, strict=True))
+    return "\n".join([shown(heads), f"|{'|'.join(rule)}|", *map(shown, cells[1:])])
 
 
 def figure_table(figures: Iterable[Row]) -> str:
-    """Each figure, as `Figure.as_data` gives it, with its limit, and whether that was kept."""
-    lines = [
-        [figure["name"], _value(figure["value"], figure["unit"]), _limit(figure), _said(figure)] for figure in figures
-    ]
-    return markdown(["figure", "value", "limit", ""], lines)
+    """A table of figures, as `Figure.as_data` gives them, with their limits."""
+    return markdown(FIGURE_HEADS, map(figure_line, figures))
+
+
+def _figures(rows: Rows) -> str:
+    return figure_table(figure for row in rows for figure in row["figures"])
+
+
+def figure_line(figure: Row) -> list[str]:
+    """A figure below `FIGURE_HEADS`; its limit says if it was missed."""
+    missed_it = () if figure["kept"] else (MISSED,)
+    return [figure["name"], _value(figure["value"], figure["unit"]), " ".join((_limit(figure), *missed_it)).lstrip()]
+
+
+def fitted(text: str) -> str:
+    """A text for a page: paragraphs and lists are broken at its width, and wider tables are not padded."""
+    return "\n".join(_unpadded(line) if line.startswith("|") else wrapped(line) for line in text.splitlines())
+
+
+def _unpadded(line: str) -> str:
+    if len(line) <= WIDTH:
+        return line
+    if set(line) <= set("|-:"):
+        return re.sub("-+(-|:)", r"--\1", line)
+    return re.sub(r" *\| *", " | ", line).strip()
 
 
 def missed(rows: Rows) -> list[str]:
-    """Of rows that have figures: what was not kept, and what could not be run."""
-    said = []
+    """The figures of rows that missed their limit, and the scenarios that could not be run."""
+    found = []
     for row in rows:
-        said += [f"{row['scenario']}: {row['why']}"] if row.get("why") else []
-        said += [f"{row['scenario']}: {figure['name']}" for figure in row["figures"] if not figure["kept"]]
-    return said
+        found += [f"{row['scenario']}: {row['why']}"] if row.get("why") else []
+        found += [f"{row['scenario']}: {figure['name']}" for figure in row["figures"] if not figure["kept"]]
+    return found
 
 
-def tell(word: str, sentences: Sequence[str]) -> int:
-    """Say on standard error what is not as it must be, behind a word. The exit code."""
-    for sentence in sentences:
-        print(f"{word} {sentence}", file=sys.stderr)
-    return 1 if sentences else 0
-
-
-def _said(figure: Row) -> str:
-    if not figure["kept"]:
-        return "**MISSED**"
-    return "" if figure["least"] is None and figure["most"] is None else "kept"
+def print_faults(label: str, faults: Sequence[str]) -> int:
+    """Print what is wrong on standard error, each behind the label. The exit code."""
+    for fault in faults:
+        print(f"{label} {fault}", file=sys.stderr)
+    return 1 if faults else 0
 
 
 def _limit(figure: Row) -> str:

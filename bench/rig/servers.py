@@ -68,7 +68,7 @@ class Rig:
             databases.drop(url)
 
     def settle_down(self, database_url: str) -> None:
-        """Do now what PostgreSQL would else do at some time: collect its statistics, write its pages to disk."""
+        """Do now what PostgreSQL would otherwise do later: collect its statistics, write its pages to disk."""
         with connect(database_url) as connection:
             connection.execute("ANALYZE")
             connection.execute("CHECKPOINT")

@@ -168,12 +168,14 @@ class _Connection(asyncio.Protocol):
                 return registry.asked[int(given["after"]) :]
 
 
-async def _serve(registries: dict[str, Registry], tell: Callable[[int], object], wait: Callable[[], object]) -> None:
-    """Serve until `wait` returns, on another thread. `tell` is given the port."""
+async def _serve(
+    registries: dict[str, Registry], report_port: Callable[[int], object], wait: Callable[[], object]
+) -> None:
+    """Serve until `wait` returns, on another thread. `report_port` is given the port."""
     loop = asyncio.get_running_loop()
     open_ones: set[asyncio.Transport] = set()
     server = await loop.create_server(lambda: _Connection(registries, open_ones), "127.0.0.1", 0, backlog=1024)
-    tell(server.sockets[0].getsockname()[1])
+    report_port(server.sockets[0].getsockname()[1])
     await loop.run_in_executor(None, wait)
     server.close()
     for transport in list(open_ones):

@@ -52,12 +52,12 @@ class Unit:
         self._thread = threading.Thread(target=self._supervise, name=f"supervise-{name}", daemon=True)
 
     def start(self) -> None:
-        """Have it run."""
+        """Start it."""
         self._thread.start()
 
     @property
     def ready(self) -> bool:
-        """Whether its process of now has a configuration: from then on it does what others left."""
+        """Whether its present process has a configuration: from then on it takes over what others left."""
         if not self.running:
             return False
         with self.log.open("rb") as log:
@@ -66,7 +66,7 @@ class Unit:
 
     @property
     def pid(self) -> int | None:
-        """Of its process of now, None when there is none."""
+        """The id of its present process, None if there is none."""
         with self._lock:
             return self._process.pid if self._process is not None and self._process.poll() is None else None
 
@@ -98,7 +98,7 @@ class Unit:
             return False
 
     def ended(self, timeout: float) -> bool:
-        """Wait for its process of now to end; whether it did."""
+        """Wait for its present process to end. False if it does not."""
         process = self._process
         if process is None:
             return True
@@ -121,7 +121,7 @@ class Unit:
             self._thread.join(10)
 
     def said(self, words: str) -> int:
-        """How often `words` stand in all that its processes wrote."""
+        """How often `words` are in all that its processes wrote."""
         return self.log.read_text(errors="replace").count(words) if self.log.exists() else 0
 
     def said_last_at(self) -> datetime:

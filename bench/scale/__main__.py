@@ -22,7 +22,7 @@ from typing import Any
 from bench.rig.report import append, latest_run, now, read, stamp
 from bench.rig.servers import version
 from bench.scale.measure import blocks, churn, measure
-from bench.scale.report import REPORT, head, kept, rows_of, tables
+from bench.scale.report import REPORT, kept, page, rows_of, tables
 from bench.scale.server import open_server
 from bench.scale.shape import SMALL, Size
 from bench.scale.side import Side
@@ -38,7 +38,7 @@ EXPLAINED = 5
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     if options.write_docs or options.table:
-        return REPORT.show(options, latest_run(read(options.file)), tables, head)
+        return REPORT.show(options, latest_run(read(options.file)), tables, page)
     try:
         measured = _run(options)
     except (NoServer, ServerFailed) as error:
@@ -81,7 +81,7 @@ def _run(options: argparse.Namespace) -> list[dict[str, Any]]:
                 "pending": options.pending,
                 "settled": options.settled,
                 "small": SMALL.pending,
-                "gigabytes": large.stand()["bytes"] / 1e9,
+                "gigabytes": large.state()["bytes"] / 1e9,
                 "rounds": options.rounds,
                 "versions": {"Python": platform.python_version(), "PostgreSQL": version(large.connection)},
             }
@@ -105,15 +105,15 @@ def _stage(
     begun = time.monotonic()
     series = measure(sides, options.rounds, WARM_UP)
     touched = blocks(sides, EXPLAINED, options.plans)
-    stood = "; ".join(f"{kind}: {_told(side.stand())}" for kind, side in zip(("small", "large"), sides, strict=True))
-    print(f"{name}: {options.rounds} rounds in {time.monotonic() - begun:.0f} s; {stood}", file=sys.stderr, flush=True)
-    return rows_of({**common, "stood": f"In the end {stood}."}, name, series, touched)
+    state = "; ".join(f"{kind}: {_text(side.state())}" for kind, side in zip(("small", "large"), sides, strict=True))
+    print(f"{name}: {options.rounds} rounds in {time.monotonic() - begun:.0f} s; {state}", file=sys.stderr, flush=True)
+    return rows_of({**common, "state": f"In the end {state}."}, name, series, touched)
 
 
-def _told(stand: Mapping[str, int]) -> str:
+def _text(state: Mapping[str, int]) -> str:
     return (
-        f"{stand['rows']:,} checks and {stand['dead']:,} dead rows of theirs, {stand['bytes'] / 1e9:.2f} GB, "
-        f"{stand['autovacuums']} autovacuum{'s' * (stand['autovacuums'] != 1)} of them so far"
+        f"{state['rows']:,} checks and {state['dead']:,} dead rows of theirs, {state['bytes'] / 1e9:.2f} GB, "
+        f"{state['autovacuums']} autovacuum{'s' * (state['autovacuums'] != 1)} of them so far"
     )
 
 

@@ -29,7 +29,7 @@ _PAST_DAYS, _WAIT_HOURS = 90, 6
 """The past ones came within so many days, and those who wait within the last hours, until the base."""
 
 _NOTE = "bench_scale"
-"""A table beside ours that says what a database was filled with, and under which migrations."""
+"""A table next to ours that says what a database was filled with, and under which migrations."""
 
 _MIGRATIONS = ROOT / "migrations"
 
@@ -187,7 +187,7 @@ class Filler:
         return made[0], made[1]
 
     def settle_down(self) -> None:
-        """Do now what PostgreSQL would else do at some time."""
+        """Do now what PostgreSQL would otherwise do later."""
         begun = time.monotonic()
         for table in (*TABLES, "jurat_sources"):
             self._connection.execute(f"VACUUM ANALYZE {table}")
@@ -235,11 +235,11 @@ def filled_with(connection: psycopg.Connection[Any]) -> Size | None:
 
 
 def _tables() -> str:
-    """Stands for the migrations as they are now."""
-    told = hashlib.sha256()
+    """A digest of the migrations as they are now."""
+    digest = hashlib.sha256()
     for file in sorted((*_MIGRATIONS.glob("versions/*.py"), *_MIGRATIONS.glob("sql/*/*.sql"))):
-        told.update(file.read_bytes())
-    return told.hexdigest()
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def measure(sides: Sequence[Side], rounds: int, warm_up: int) -> dict[str, list[
 
 
 def _timed(do: Callable[[Side], object], side: Side, backends: Sequence[int]) -> tuple[float, float | None]:
-    """Milliseconds by the clock, and of work; None where this system does not tell."""
+    """Milliseconds by the clock, and of work; None if this system does not report it."""
     before = _work(backends)
     begun = time.perf_counter()
     do(side)

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from bench.rig.figures import percentile
-from bench.rig.report import Report, Row, Rows, markdown
+from bench.rig.report import MISSED, Report, Row, Rows, markdown
 from bench.scale.measure import KINDS, Blocks, Times
 
 REPORT = Report("bench-scale", "contributors/performance.md", "scale", "scale.jsonl")
@@ -73,12 +73,35 @@ HEADS = (
 
 
 def tables(rows: Rows) -> str:
-    """A table for each stage, with how its tables stood in the end."""
+    """A table for each stage, with the state of its checks in the end."""
     parts = []
     for stage in dict.fromkeys(row["stage"] for row in rows):
         mine = [row for row in rows if row["stage"] == stage]
-        parts += [f"### {stage}", mine[0]["stood"], markdown(HEADS, [_line(row) for row in mine])]
+        parts += [f"### {stage}", mine[0]["state"], markdown(HEADS, [_line(row) for row in mine])]
     return "\n\n".join(parts)
+
+
+def page(rows: Rows) -> str:
+    """What the docs have: the large side's times and both ratios, the stages next to each other."""
+    stages = dict.fromkeys(row["stage"] for row in rows)
+    heads = ["what", *(head for stage in stages for head in (f"{stage[0].lower()}{stage[1:]}, p50 ms", "×", "× CPU"))]
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        name = row["kind"] if row["judged"] else f"{row['kind']} (bounded)"
+        lines.setdefault(row["kind"], [name]).extend(_page_cells(row))
+    return f"{head(rows)}\n\n{markdown(heads, list(lines.values()))}"
+
+
+def _page_cells(row: Row) -> list[str]:
+    work = "–" if row["work"] is None else f"{row['work'][0]:.2f}"
+    return [f"{row['large_p50_ms']:.2f}", _ranged(row["wall"]), work if kept(row) else f"{work} {MISSED}"]
+
+
+def _ranged(ratio: Sequence[float] | None) -> str:
+    if ratio is None:
+        return "–"
+    value, least, most = ratio
+    return f"{value:.2f} [{least:.2f}–{most:.2f}]"
 
 
 def _line(row: Row) -> list[str]:
@@ -89,19 +112,13 @@ def _line(row: Row) -> list[str]:
         spent = row[f"{side}_work_ms"]
         return "–" if spent is None else f"{spent:.2f}"
 
-    def ranged(name: str) -> str:
-        if row[name] is None:
-            return "–"
-        value, least, most = row[name]
-        return f"{value:.2f} [{least:.2f}–{most:.2f}]"
-
     def touched(side: str) -> str:
         return f"{row[f'{side}_hit']:,.0f} + {row[f'{side}_fetched']:,.0f}"
 
     limit, verdict = (f"{LIMIT:g}", "kept" if kept(row) else "MISSED") if row["judged"] else ("–", "bounded")
     return [
-        *(row["kind"], times("small"), times("large"), ranged("wall")),
-        *(worked("small"), worked("large"), ranged("work"), limit),
+        *(row["kind"], times("small"), times("large"), _ranged(row["wall"])),
+        *(worked("small"), worked("large"), _ranged(row["work"]), limit),
         *(touched("small"), touched("large"), verdict),
     ]
 

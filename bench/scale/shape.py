@@ -51,7 +51,7 @@ class Size:
 
     @property
     def past(self) -> int:
-        """Participants of whom everything is settled."""
+        """Participants whose checks are all settled."""
         return (self.settled - self.pending) // len(SOURCES)
 
     @property

@@ -208,7 +208,7 @@ class Side:
         )
         return [row[0] for row in found]
 
-    def stand(self) -> Mapping[str, int]:
+    def state(self) -> Mapping[str, int]:
         """Rows of jurat_checks as PostgreSQL estimates them, dead ones, its autovacuums, bytes of the database."""
         self.connection.execute("SELECT pg_stat_clear_snapshot()")
         row = self.connection.execute(

@@ -34,7 +34,7 @@ BURST = 640
 BURSTS = 4
 BURST_EVERY = 15.0
 """So many submits at once, so often, each so many seconds: for every slot to open the connections that it keeps to each
-source. They would else come one by one during half an hour, whenever more look-ups than ever before run together.
+source. They would else come one by one during half an hour, whenever more lookups than ever before run together.
 """
 
 _SIZES = """

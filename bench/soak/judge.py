@@ -13,7 +13,7 @@ RSS_SLOPE = 1.0
 COUNT_DRIFT = 2.0
 """File descriptors or threads by which a worker may grow: a pool opens one more connection now and then."""
 SOURCES = 2
-"""To each of them a worker may keep as many connections as it has slots. How many it opens depends on how many look-ups
+"""To each of them a worker may keep as many connections as it has slots. How many it opens depends on how many lookups
 ever ran together."""
 SIZE_GROWTH = 1.2
 """How many times as many bytes a check may take in the end."""
@@ -65,7 +65,7 @@ class Vacuum:
 
 
 def warm_up(seconds: float) -> float:
-    """How much of a run of so many seconds is not judged: a third, ten minutes at the most."""
+    """How much of a run of so many seconds is not judged: a third, at most ten minutes."""
     return min(600.0, seconds / 3)
 
 

@@ -27,7 +27,7 @@ from bench.rig.servers import Rig, connect, version
 from bench.speed.figures import is_noisy
 from bench.speed.measure import measure
 from bench.speed.plan import ARMS, BY_NAME, Part, Step, steps
-from bench.speed.report import REPORT, head, tables
+from bench.speed.report import REPORT, page, tables
 
 _LIBRARIES = ("celery", "dramatiq", "taskiq", "sqlalchemy", "psycopg", "requests")
 
@@ -35,7 +35,7 @@ _LIBRARIES = ("celery", "dramatiq", "taskiq", "sqlalchemy", "psycopg", "requests
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     if options.write_docs or options.table:
-        return REPORT.show(options, latest_run(read(options.file)), tables, head)
+        return REPORT.show(options, latest_run(read(options.file)), tables, page)
     arms = [BY_NAME[name] for name in options.arms] or list(ARMS)
     planned = steps(options.rounds, arms, [Part(name) for name in options.parts] or list(Part))
     if not planned:
@@ -136,8 +136,8 @@ def _versions(rig: Rig) -> dict[str, str]:
     with connect(rig.postgresql.url) as connection:
         versions["PostgreSQL"] = version(connection)
     with Redis(port=rig.valkey.port) as broker:
-        told = broker.info("server")
-        versions["Valkey"] = str(told.get("valkey_version", told["redis_version"]))
+        info = broker.info("server")
+        versions["Valkey"] = str(info.get("valkey_version", info["redis_version"]))
     for name in _LIBRARIES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)

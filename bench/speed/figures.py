@@ -46,7 +46,7 @@ def steady_rate(times: Sequence[float]) -> float | None:
 
 
 def is_noisy(row: Row) -> bool:
-    """Whether the rule above says so. A row without the figure is not."""
+    """Whether a row is noisy by the rule above. A row without the figure is not."""
     return bool(row.get("foreign_share", 0.0) > NOISY_SHARE)
 
 
@@ -60,10 +60,10 @@ def against_celery(row: Row, rows: Rows, figure: str) -> float | None:
 
     None where there is none, or one of them has no such figure.
     """
-    beside = [
+    rivals = [
         other for other in rows if other["kind"] == PLAIN_CELERY and _round_of(other) == _round_of(row) and other["ok"]
     ]  # fmt: skip
-    best = max(beside, key=lambda other: other.get("rate") or 0.0, default=None)
+    best = max(rivals, key=lambda other: other.get("rate") or 0.0, default=None)
     if best is None or not best.get(figure) or row.get(figure) is None:
         return None
     return float(row[figure] / best[figure])

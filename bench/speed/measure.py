@@ -27,9 +27,9 @@ ENQUEUED = 1000
 
 _WEB_PROCESSES, _WEB_THREADS = 2, 4
 _WARM_S = 3.0
-"""Seconds of work before the measured work, which also tell how much of that there must be."""
+"""Seconds of work before the measured work, which also say how much of that there must be."""
 _FASTER = 1.4
-"""Times that of the warm-up, which is short beside a slow source: so fast may the measured work be."""
+"""Times that of the warm-up, which is short with a slow source: so fast may the measured work be."""
 _WAKING_S = 1.0
 """Seconds at a steady rate that are not judged: workers wake up."""
 _PATIENCE = 6.0
@@ -84,15 +84,15 @@ class _Run:
         verdicts = self.settled(indexes, 60.0)
         return steady_rate([verdict.at for verdict in verdicts]) or float(count)
 
-    def settled(self, indexes: range, seconds: float, beside: int = 0) -> list[Verdict]:
-        """Wait until each of `indexes` has its verdict. `beside`: others that the source is asked for meanwhile.
+    def settled(self, indexes: range, seconds: float, extra: int = 0) -> list[Verdict]:
+        """Wait until each of `indexes` has its verdict. `extra`: others that the source is asked for meanwhile.
 
         Raises TimeoutError.
         """
         end = time.monotonic() + seconds
         while True:
             # The source is asked first: to count rows costs the database what it would else do for the workers.
-            if self.rig.source.counts(REGISTRY)[1] >= len(indexes) + beside:
+            if self.rig.source.counts(REGISTRY)[1] >= len(indexes) + extra:
                 found = [verdict for verdict in self.workers.verdicts() if verdict.index in indexes]
                 if len(found) >= len(indexes):
                     return found
@@ -183,8 +183,8 @@ def _crowd(arm: Arm, rig: Rig, *, count: int, processes: int, threads: int, rate
         before = run.usage()
         committed, submits = crowd(tasks)
         indexes = range(begin, begin + share * processes)
-        beside = submits - len(committed)
-        verdicts = run.settled(indexes, 120 + count / 50, beside)
+        extra = submits - len(committed)
+        verdicts = run.settled(indexes, 120 + count / 50, extra)
         used = run.usage() - before
         at = {verdict.index: verdict.at for verdict in verdicts}
         late = [index for index in indexes if rate is None or index >= begin + rate * _WAKING_S]
@@ -198,7 +198,7 @@ def _crowd(arm: Arm, rig: Rig, *, count: int, processes: int, threads: int, rate
             "submitted_s": max(committed.values()) - first,
             "settled_s": max(at.values()) - first,
             "rate": len(indexes) / (max(at.values()) - first),
-            "ok": _whole(figures, len(indexes), beside),
+            "ok": _whole(figures, len(indexes), extra),
         }
 
     return _with_workers(arm, rig, body)
@@ -229,11 +229,11 @@ def _enqueue(arm: Arm, rig: Rig, count: int) -> Figures:
     }
 
 
-def _whole(figures: Mapping[str, Any], count: int, beside: int = 0) -> bool:
+def _whole(figures: Mapping[str, Any], count: int, extra: int = 0) -> bool:
     """Whether each check was asked for and has its one right verdict, and no worker ended."""
     return bool(
         figures["verdicts"] == count
-        and figures["numbers"] == count + beside
+        and figures["numbers"] == count + extra
         and figures["wrong"] == 0
         and figures["ended"] == 0
     )

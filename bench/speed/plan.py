@@ -36,7 +36,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to do the job: `processes` with `slots` look-ups at once each."""
+    """One way to do the job: `processes` with `slots` lookups at once each."""
 
     name: str
     title: str

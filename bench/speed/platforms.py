@@ -31,7 +31,7 @@ _CHUNK = 5000
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a platform is told: the database as a psycopg URL, the broker (None: do not ring), jurat's public key."""
+    """What a platform is given: the database as a psycopg URL, the broker (None: do not ring), jurat's public key."""
 
     kind: Kind
     database_url: str

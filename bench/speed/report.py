@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.rig.report import Report, Row, Rows, markdown
@@ -30,7 +30,7 @@ class _Column:
     value: Callable[[Row, Rows], float | None]
     form: str
     ranged: bool = True
-    """Whether the range is shown beside the median."""
+    """Whether the range is shown next to the median."""
 
 
 def _plain(head: str, name: str, form: str, *, ranged: bool = False) -> _Column:
@@ -55,44 +55,49 @@ _CHEAPER = _times("CPU of plain Celery's", "cpu_workers", ".2f")
 _MEMORY = (_plain("RSS MB", "rss_mb", ",.0f"), _plain("PSS MB", "pss_mb", ",.0f"))
 _LATENCY = (_plain("p50 ms", "p50_ms", ",.1f", ranged=True), _plain("p99 ms", "p99_ms", ",.1f", ranged=True))
 _CHECKS = _plain("checks a round", "checks", ",.0f")
+_IDEAL = _Column("% of ideal", _of_ideal, ".0f")
+_SUBMITTED = _plain("all submitted s", "submitted_s", ".1f")
+_SETTLED = _plain("all have verdicts s", "settled_s", ".1f", ranged=True)
+_SUBMITS = (
+    _plain("one, p50 ms", "submit_p50_ms", ".2f", ranged=True),
+    _plain("p99 ms", "submit_p99_ms", ".2f"),
+    _plain("many, rows/s", "rate", ",.0f", ranged=True),
+)
 
 COLUMNS: dict[Part, tuple[_Column, ...]] = {
     Part.AT_ONCE: (_RATE, _STEADY, _FASTER, _CPU, _CHEAPER, _DATABASE, *_MEMORY, _CHECKS),
-    Part.SLOW: (
-        _RATE,
-        _STEADY,
-        _Column("% of ideal", _of_ideal, ".0f"),
-        _FASTER,
-        _CPU,
-        _CHEAPER,
-        _DATABASE,
-        *_MEMORY,
-        _CHECKS,
-    ),
+    Part.SLOW: (_RATE, _STEADY, _IDEAL, _FASTER, _CPU, _CHEAPER, _DATABASE, *_MEMORY, _CHECKS),
     Part.PACED: (*_LATENCY, _CPU, _DATABASE, _CHECKS),
-    Part.STORM: (
-        _plain("all submitted s", "submitted_s", ".1f"),
-        _plain("all have verdicts s", "settled_s", ".1f", ranged=True),
-        *_LATENCY,
-        _CPU,
-        _DATABASE,
-        _CHECKS,
-    ),
-    Part.ENQUEUE: (
-        _plain("one, p50 ms", "submit_p50_ms", ".2f", ranged=True),
-        _plain("p99 ms", "submit_p99_ms", ".2f"),
-        _plain("many, rows/s", "rate", ",.0f", ranged=True),
-    ),
+    Part.STORM: (_SUBMITTED, _SETTLED, *_LATENCY, _CPU, _DATABASE, _CHECKS),
+    Part.ENQUEUE: _SUBMITS,
 }
+
+PAGE_COLUMNS: dict[Part, tuple[_Column, ...]] = {
+    Part.AT_ONCE: (_RATE, _FASTER, _CPU, _DATABASE, _MEMORY[0]),
+    Part.SLOW: (_RATE, _IDEAL, _FASTER, _CPU),
+    Part.PACED: (*_LATENCY, _CPU),
+    Part.STORM: (_SUBMITTED, _SETTLED, *_LATENCY),
+    Part.ENQUEUE: _SUBMITS,
+}
+"""Those of `COLUMNS` for which a page is wide enough."""
 
 
 def tables(rows: Rows) -> str:
-    """A table for each part that was measured, and a word on the rounds that do not count."""
+    """A table for each part that was measured, and the rounds that failed."""
+    return _sections(rows, _table)
+
+
+def page(rows: Rows) -> str:
+    """What the docs have of a run."""
+    return f"{head(rows)}\n\n{_sections(rows, _page_table)}"
+
+
+def _sections(rows: Rows, table: Callable[[Part, Rows], str]) -> str:
     parts = []
     for part in Part:
         mine = [row for row in rows if row["part"] == part]
         if mine:
-            parts.append(f"### {TITLES[part]}\n\n{_table(part, mine)}")
+            parts.append(f"### {TITLES[part]}\n\n{table(part, mine)}")
     failed = [
         f"- {row['arm']}, {row['part']}, round {row['round']}: {row.get('why', 'not every check was done once')}"
         for row in rows
@@ -105,13 +110,20 @@ def tables(rows: Rows) -> str:
 
 def _table(part: Part, rows: Rows) -> str:
     columns = COLUMNS[part]
-    lines = []
+    lines = [[_named(arm), *_cells(columns, mine, rows), _rounds(mine)] for arm, mine in _by_arm(rows)]
+    return markdown(["arm", *(column.head for column in columns), "rounds"], lines)
+
+
+def _page_table(part: Part, rows: Rows) -> str:
+    columns = PAGE_COLUMNS[part]
+    lines = [[f"{_named(arm)}{_noisy(mine)}", *_cells(columns, mine, rows)] for arm, mine in _by_arm(rows)]
+    return markdown(["arm", *(column.head for column in columns)], lines)
+
+
+def _by_arm(rows: Rows) -> Iterator[tuple[Arm, list[Row]]]:
     for arm in ARMS:
-        mine = [row for row in rows if row["arm"] == arm.name]
-        if mine:
-            lines.append([_named(arm), *_cells(columns, mine, rows), _rounds(mine)])
-    heads = ["arm", *(column.head for column in columns), "rounds"]
-    return markdown(heads, lines)
+        if mine := [row for row in rows if row["arm"] == arm.name]:
+            yield arm, mine
 
 
 def _named(arm: Arm) -> str:
@@ -138,6 +150,11 @@ def _rounds(rows: Rows) -> str:
         return f"{len(good)}, all noisy"
     left_out = f" (+ {noisy} noisy)" if noisy else ""
     return f"{len(good) - noisy}{left_out}"
+
+
+def _noisy(rows: Rows) -> str:
+    noisy = sum(is_noisy(row) for row in rows if row["ok"])
+    return f" ({noisy} of {len(rows)} noisy)" if noisy else ""
 
 
 def head(rows: Rows) -> str:

@@ -26,9 +26,9 @@ class Task:
 
 
 def crowd(tasks: Sequence[Task]) -> tuple[dict[int, float], int]:
-    """Have everything submitted: when each index was committed, and how many submits there were in all.
+    """Submit everything. Returns when each index was committed, and how many submits there were in all.
 
-    Raises RuntimeError when a process failed; it has told why on standard error.
+    Raises RuntimeError when a process failed; it has said why on standard error.
     """
     committed: dict[int, float] = {}
     with Crowd("bench.speed.submitters", tasks) as processes:
@@ -58,4 +58,4 @@ def _run(task: Task) -> dict[int, float]:
 
 
 if __name__ == "__main__":
-    take_part(lambda told: _run(Task(**{**told, "address": Address(**told["address"])})))
+    take_part(lambda task: _run(Task(**{**task, "address": Address(**task["address"])})))

@@ -54,7 +54,7 @@ class Workers(ABC):
 
     @abstractmethod
     def ended(self) -> int:
-        """How many of them have ended, though nobody asked them to."""
+        """How many of them have ended without being asked to."""
 
     @abstractmethod
     def verdicts(self) -> list[Verdict]:

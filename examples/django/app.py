@@ -1,4 +1,4 @@
-"""A platform with Django: form, confirmation, word on the answer. README.md says how to run it."""
+"""A platform with Django: form, confirmation, result. README.md says how to run it."""
 
 import json
 import logging
@@ -47,7 +47,7 @@ class Careful:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> Any:
-        # Your own log-in stands here. The id that jurat gets is no name and no e-mail address.
+        # Replace this with your own log-in. The id that jurat gets is no name and no e-mail address.
         request.session.setdefault("participant", f"p-{secrets.token_hex(16)}")
         response = self.get_response(request)
         response["Cache-Control"] = "no-store"
@@ -77,24 +77,24 @@ def spoken(request: Any, texts: dict[str, str]) -> str:
 
 
 def overview(request: Any) -> Any:
-    status = client.participant_status(CONSULTATION, request.session["participant"])  # all of one moment
+    status = client.participant_status(CONSULTATION, request.session["participant"])  # read at one moment
     access, questions, whole, tag = status.access, [], "", locale(request)
-    for name, *texts, _, _ in rows(FORM, CONSULTATION):
-        title, whole = (spoken(request, json.loads(each)) for each in texts)
-        if state := access.questions.get(name):  # else it was published since then, and is there the next time
-            told = {"state": state, "message": status.message(name, tag), "open": name in access.open}
-            questions.append({"name": name, "title": title, **told})
+    for name, *titles, _, _ in rows(FORM, CONSULTATION):
+        title, whole = (spoken(request, json.loads(each)) for each in titles)
+        if state := access.questions.get(name):  # a question that was published since then is there next time
+            shown = {"state": state, "message": status.message(name, tag), "open": name in access.open}
+            questions.append({"name": name, "title": title, **shown})
     more = {"questions": questions, "access": access, "wait_s": math.ceil(status.next_poll_ms / 1000)}
-    whom = {"access_message": status.access_message(tag), "contact": status.contact(tag)}
-    return render(request, "page.html", {"title": whole, "locale": tag, **whom, **more})
+    texts = {"access_message": status.access_message(tag), "contact": status.contact(tag)}
+    return render(request, "page.html", {"title": whole, "locale": tag, **texts, **more})
 
 
 def question(request: Any, name: str, problem: InvalidAnswer | None = None) -> Any:
-    """The form; once it is sent what was typed, to be confirmed under an id: sent twice, it is the same check."""
+    """The form; once it was sent, what was typed, to be confirmed under an id: sent twice, it is the same check."""
     row = next((row for row in rows(FORM, CONSULTATION) if row[0] == name), None)
     if row is None:
         raise Http404
-    schema = json.loads(row[-1])  # a simulated source alone has no fields of its own, and takes any
+    schema = json.loads(row[-1])  # only a simulated source has no fields of its own, and takes any
     known = schema.get("properties") or {"answer": {"maxLength": 200, "titles": {"en": "Your answer"}}}
     fields = [
         {"name": key, "label": spoken(request, known[key]["titles"]), "most": known[key]["maxLength"],
@@ -113,7 +113,7 @@ def typed(request: Any) -> dict[str, str]:
 
 
 @require_POST
-def confirmed(request: Any, name: str, id: UUID) -> Any:  # noqa: A002
+def confirm(request: Any, name: str, id: UUID) -> Any:  # noqa: A002
     who = request.session["participant"]
     try:
         with transaction.atomic():  # the check and the platform's own row: both or none
@@ -124,7 +124,7 @@ def confirmed(request: Any, name: str, id: UUID) -> Any:  # noqa: A002
                 connection.cursor().execute(KEEP, [check.id, who, name])
             transaction.on_commit(client.ring)
     except AlreadyConfirmed:
-        pass  # in another tab: the overview shows what stands
+        pass  # in another tab: the overview shows the current state
     except InvalidAnswer as error:
         return question(request, name, error)
     return redirect("/")
@@ -133,7 +133,7 @@ def confirmed(request: Any, name: str, id: UUID) -> Any:  # noqa: A002
 urlpatterns = [
     path("", overview),
     path("question/<name>", question),
-    path("question/<name>/<uuid:id>", confirmed),
+    path("question/<name>/<uuid:id>", confirm),
 ]
 if __name__ == "__main__":
     execute_from_command_line()

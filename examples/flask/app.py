@@ -1,4 +1,4 @@
-"""A platform with Flask: form, confirmation, word on the answer. README.md says how to run it."""
+"""A platform with Flask: form, confirmation, result. README.md says how to run it."""
 
 import math
 import os
@@ -30,7 +30,7 @@ client = Client(os.environ["DATABASE_URL"], None, os.environ["JURAT_SEAL_KEY"])
 
 @app.before_request
 def know_who_it_is() -> None:
-    """Your own log-in stands here. The id that jurat gets is no name and no e-mail address."""
+    """Replace this with your own log-in. The id that jurat gets is no name and no e-mail address."""
     session.setdefault("participant", f"p-{secrets.token_hex(16)}")
     session.setdefault("csrf", secrets.token_hex(16))
     sent = request.form.get("csrf", "").encode()
@@ -70,8 +70,8 @@ def read(statement: Any, **values: str) -> list[Any]:
 
 @app.get("/")
 def overview() -> Any:
-    status = client.participant_status(CONSULTATION, session["participant"])  # all of one moment
-    # A question that was published since then is there the next time.
+    status = client.participant_status(CONSULTATION, session["participant"])  # read at one moment
+    # A question that was published since then is there next time.
     questions = [each for each in read(FORM, consultation=CONSULTATION) if each["question"] in status.access.questions]
     return render_template(
         "page.html", title=spoken(questions[0]["consultation_title"]), questions=questions, status=status,
@@ -81,11 +81,11 @@ def overview() -> Any:
 
 @app.route("/question/<name>", methods=["GET", "POST"])
 def question(name: str, problem: InvalidAnswer | None = None) -> Any:
-    """The form; once it is sent what was typed, to be confirmed under an id: sent twice, it is the same check."""
+    """The form; once it was sent, what was typed, to be confirmed under an id: sent twice, it is the same check."""
     asked = next((each for each in read(FORM, consultation=CONSULTATION) if each["question"] == name), None) or abort(
         404
     )
-    schema = asked["answer_schema"]  # a simulated source alone has no fields of its own, and takes any
+    schema = asked["answer_schema"]  # only a simulated source has no fields of its own, and takes any
     known = schema.get("properties") or {"answer": {"maxLength": 200, "titles": {"en": "Your answer"}}}
     fields = {key: known[key] for key in asked["fields"] or known}  # jsonb does not keep their order
     return render_template(
@@ -100,7 +100,7 @@ def typed() -> dict[str, str]:
 
 
 @app.post("/question/<name>/<uuid:id>")
-def confirmed(name: str, id: UUID) -> Any:  # noqa: A002
+def confirm(name: str, id: UUID) -> Any:  # noqa: A002
     who = session["participant"]
     try:
         with engine.begin() as connection:  # the check and the platform's own row: both or none
@@ -110,7 +110,7 @@ def confirmed(name: str, id: UUID) -> Any:  # noqa: A002
             if check.created:
                 connection.execute(KEEP, {"id": check.id, "participant": who, "question": name})
     except AlreadyConfirmed:
-        pass  # in another tab: the overview shows what stands
+        pass  # in another tab: the overview shows the current state
     except InvalidAnswer as error:
         return question(name, problem=error), 422
     client.ring()

@@ -1,4 +1,4 @@
-// A platform with Node and SQL alone: form, confirmation, word on the answer. README.md says how to run it.
+// A platform with Node and SQL alone: form, confirmation, result. README.md says how to run it.
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -6,7 +6,7 @@ import sodium from 'libsodium-wrappers'
 import pg from 'pg'
 
 const CONSULTATION = 'budget'
-// Each question with what stands at this moment: its state, how many answers are left, and its newest check.
+// Each question at this moment: its state, how many answers are left, and its newest check.
 const FORM = `
   SELECT q.question, q.title, q.fields, q.answer_schema, q.consultation_title, q.contact, q.messages,
          coalesce(a.access, 'incomplete') AS access, coalesce(a.questions ->> q.question, 'open') AS state,
@@ -29,17 +29,17 @@ await sodium.ready
 const sealKey = sodium.from_base64(process.env.JURAT_SEAL_KEY, sodium.base64_variants.ORIGINAL)
 const answerKey = sodium.to_hex(sodium.crypto_generichash(32, sealKey)).slice(0, 16)
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, connectionTimeoutMillis: 3000 })
-pool.on('error', () => {}) // a connection that broke while nobody used it
+pool.on('error', () => {}) // a connection that broke while it was idle
 const folder = new URL('../../jurat/messages/', import.meta.url) // or your own copy of it
 const files = readdirSync(folder).filter((file) => file.endsWith('.json'))
 const messages = Object.fromEntries(files.map((file) => [file.slice(0, -5), JSON.parse(readFileSync(new URL(file, folder)))]))
 
 const html = (text) => String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt()};`)
 const spoken = (texts, locale) => texts[locale] ?? texts.en ?? Object.values(texts)[0] ?? ''
-// The consultation's own text, or that of jurat. A reason that is not there may be of a newer worker.
+// The consultation's own text, or that of jurat. A reason without a text may come from a newer worker.
 const message = (key, own, locale) => own[key]?.[locale] ?? own[key]?.und ?? { ...messages.en, ...messages[locale] }[key]
-// Why its verdict says so where the question counts as that, else where the question stands.
-const told = ({ outcome, state, reason, messages: own }, locale) =>
+// The text of the newest verdict's reason if it decides the question's state, otherwise that of the state.
+const stateText = ({ outcome, state, reason, messages: own }, locale) =>
   (outcome === state && message(reason, own, locale)) || message(`state.${state}`, own, locale)
 const isOpen = (row) => row.rounds_left > 0 && !['pending', 'review', 'accepted'].includes(row.state)
 const hash = (...parts) => createHash('sha256').update(parts.join(':')).digest('hex')
@@ -51,7 +51,7 @@ async function overview({ who, locale }) {
   const { rows } = await pool.query(FORM, [CONSULTATION, who])
   const sections = rows.map((row) => `<section id="${html(row.question)}" data-state="${html(row.state)}">
 <h2>${html(spoken(row.title, locale))}</h2>
-<p>${html(told(row, locale))}</p>
+<p>${html(stateText(row, locale))}</p>
 ${isOpen(row) ? `<a href="/question/${html(row.question)}">Answer</a>` : ''}</section>`)
   const [{ access, contact, messages: own, consultation_title: title }] = rows
   sections.push(`<p data-access="${html(access)}">${html(message(`access.${access}`, own, locale))} ${html(spoken(contact, locale))}</p>`)
@@ -75,13 +75,13 @@ function problemIn(fields, needed, answer) {
 async function question({ who, locale, csrf, sent }, name, id) {
   const row = (await pool.query(FORM, [CONSULTATION, who])).rows.find((each) => each.question === name)
   if (!row) return [404, page('en', 'Question not found.', '')]
-  // A simulated source alone has no fields of its own, and takes any.
+  // Only a simulated source has no fields of its own, and takes any.
   const fields = row.answer_schema.properties ?? { answer: { maxLength: 200, titles: { en: 'Your answer' } } }
   const needed = row.answer_schema.required ?? Object.keys(fields)
   const typed = Object.keys(fields).map((key) => [key, (sent?.get(`answer-${key}`) ?? '').trim()])
   const answer = Object.fromEntries(typed.filter(([, value]) => value))
   const problem = sent && problemIn(fields, needed, answer)
-  if (id && !problem) return confirmed(who, name, id, answer)
+  if (id && !problem) return confirm(who, name, id, answer)
   const asked = sent && !problem // the id: sent twice, it is the same check
   const inputs = (row.fields.length ? row.fields : needed).map((key) => `<p><label>${html(spoken(fields[key].titles, locale))}
 <input name="answer-${html(key)}" value="${html(answer[key] ?? '')}" maxlength="${fields[key].maxLength}"
@@ -93,14 +93,14 @@ ${asked ? '<p>Is this right? You cannot change an answer after you confirm it.</
 <button>${asked ? 'Confirm' : 'Continue'}</button> <a href="/">Back</a></form>`)]
 }
 
-async function confirmed(who, name, id, answer) {
+async function confirm(who, name, id, answer) {
   const connection = await pool.connect()
   try { // the check and the platform's own row: both or none
     await connection.query('BEGIN')
     const row = (await connection.query(FORM, [CONSULTATION, who])).rows.find((each) => each.question === name)
     const sealed = Buffer.from(sodium.crypto_box_seal(JSON.stringify(answer), sealKey))
     const values = [id, who, row.next_round, sealed, answerKey, CONSULTATION, name]
-    // Nothing is written where it was confirmed before, here or in another tab: the overview shows what stands.
+    // Nothing is written if it was confirmed before, here or in another tab: the overview shows the current state.
     if (isOpen(row) && (await connection.query(SUBMIT, values)).rowCount) await connection.query(KEEP, [id, who, name])
     await connection.query('COMMIT')
     connection.release()
@@ -112,7 +112,7 @@ async function confirmed(who, name, id, answer) {
 }
 
 async function handle(request) {
-  // Your own log-in stands here. The id that jurat gets is no name and no e-mail address.
+  // Replace this with your own log-in. The id that jurat gets is no name and no e-mail address.
   const session = /\bsession=([0-9a-f]{64})\b/.exec(request.headers.cookie)?.[1] ?? randomBytes(32).toString('hex')
   const locale = /^[a-z]{2}/.exec(request.headers['accept-language'])?.[0] ?? 'en'
   const visit = { session, locale, who: `p-${hash('participant', session).slice(0, 32)}`, csrf: hash('csrf', session) }
@@ -121,7 +121,7 @@ async function handle(request) {
     let body = ''
     for await (const chunk of request.setEncoding('utf8')) if ((body += chunk).length > 65536) return [visit, 413, '']
     visit.sent = new URLSearchParams(body)
-    const same = hash(visit.sent.get('csrf')) === hash(visit.csrf) // hashed: how long it takes must tell nothing
+    const same = hash(visit.sent.get('csrf')) === hash(visit.csrf) // hashed, so that the time it takes says nothing
     if (!same) return [visit, 403, page('en', 'This page has expired. Please start again.', '<a href="/">Back</a>')]
     return [visit, ...(await question(visit, name, id))]
   }

@@ -1,5 +1,5 @@
 <?php
-// A platform with PHP and SQL alone: form, confirmation, word on the answer. README.md says how to run it.
+// A platform with PHP and SQL alone: form, confirmation, result. README.md says how to run it.
 declare(strict_types=1);
 ini_set('display_errors', '0');
 ini_set('zend.exception_ignore_args', '1');   // what was typed must not come into a log
@@ -10,7 +10,7 @@ set_exception_handler(function (Throwable $error): void {
 define('LOCALE', preg_match('/^[a-z]{2}/', $_SERVER['HTTP_ACCEPT_LANGUAGE'] ?? '', $found) ? $found[0] : 'en');
 
 const CONSULTATION = 'budget';
-// Each question with what stands at this moment: its state, how many answers are left, and its newest check.
+// Each question at this moment: its state, how many answers are left, and its newest check.
 const FORM = <<<'SQL'
     SELECT q.question, q.title, q.fields, q.answer_schema, q.consultation_title, q.contact, q.messages,
            coalesce(a.access, 'incomplete') AS access, coalesce(a.questions ->> q.question, 'open') AS state,
@@ -46,15 +46,15 @@ function html(mixed $text): string { return htmlspecialchars((string) $text, ENT
 
 function spoken(array $texts): string { return $texts[LOCALE] ?? $texts['en'] ?? (reset($texts) ?: ''); }
 
-// The consultation's own text, or that of jurat. A reason that is not there may be of a newer worker.
+// The consultation's own text, or that of jurat. A reason without a text may come from a newer worker.
 function message(string $key, array $own): ?string {
     $files = __DIR__ . '/../../jurat/messages/%s.json';   // or your own copy of them
     $texts = json_decode(file_get_contents(sprintf($files, is_file(sprintf($files, LOCALE)) ? LOCALE : 'en')), true);
     return $own[$key][LOCALE] ?? $own[$key]['und'] ?? $texts[$key] ?? null;
 }
 
-// Why its verdict says so where the question counts as that, else where the question stands.
-function told(array $row): string {
+// The text of the newest verdict's reason if it decides the question's state, otherwise that of the state.
+function state_text(array $row): string {
     return ($row['outcome'] === $row['state'] ? message($row['reason'], $row['messages']) : null)
         ?? message("state.{$row['state']}", $row['messages']);
 }
@@ -92,7 +92,7 @@ function problem_in(array $fields, array $needed, array $answer): ?string {
     foreach ($answer as $name => $text) {
         $rule = $fields[$name] + ['pattern' => '', 'enum' => [$text], 'minLength' => 1, 'format' => ''];
         $pattern = $rule['format'] === 'date' ? '^\d{4}-\d\d-\d\d$' : str_replace('~', '\~', $rule['pattern']);
-        $length = preg_match_all('/./su', $text);   // false where it is no UTF-8
+        $length = preg_match_all('/./su', $text);   // false if it is no UTF-8
         $fits = $length >= $rule['minLength'] && $length <= $rule['maxLength'] && !str_contains($text, "\0");
         if (!$fits || !preg_match("~$pattern~u", $text) || !in_array($text, $rule['enum'], true)) {
             return "$name: this is not in the expected format";
@@ -105,19 +105,19 @@ function question(string $who, string $name, ?string $id, ?array $sent): never {
     $row = form($who)[$name] ?? page(404, 'Question not found.');
     $known = $row['answer_schema']['properties'] ?? ['answer' => ['maxLength' => 200, 'titles' => ['en' => 'Your answer']]];
     $fields = array_replace(array_flip($row['fields']), $known);   // jsonb does not keep their order
-    $needed = $row['answer_schema']['required'] ?? array_keys($fields);   // a simulated source alone takes any field
+    $needed = $row['answer_schema']['required'] ?? array_keys($fields);   // only a simulated source takes any field
     $typed = array_map(fn (string $key): string => $sent["answer-$key"] ?? '', array_combine($keys = array_keys($fields), $keys));
     $answer = array_filter($typed, strlen(...));
     $problem = $sent === null ? null : problem_in($fields, $needed, $answer);
     if ($id !== null && $problem === null) {
-        confirmed($who, $name, $id, $answer);
+        confirm($who, $name, $id, $answer);
     }
     // The id of the check, once there is something to confirm: sent twice, it is the same check.
     $id = $sent === null || $problem ? null : sql('SELECT gen_random_uuid()', [])->fetchColumn();
     page($problem ? 422 : 200, spoken($row['title']), compact('name', 'fields', 'needed', 'answer', 'problem', 'id'));
 }
 
-function confirmed(string $who, string $name, string $id, array $answer): never {
+function confirm(string $who, string $name, string $id, array $answer): never {
     $key = base64_decode(getenv('JURAT_SEAL_KEY'), true);
     $ours = ['id' => $id, 'participant' => $who, 'question' => $name];
     database()->beginTransaction();   // the check and the platform's own row: both or none; an error rolls them back
@@ -125,7 +125,7 @@ function confirmed(string $who, string $name, string $id, array $answer): never 
     $sealed = sodium_crypto_box_seal(json_encode($answer, JSON_THROW_ON_ERROR | JSON_FORCE_OBJECT), $key);
     $answer_key = substr(bin2hex(sodium_crypto_generichash($key, '', 32)), 0, 16);
     $more = ['consultation' => CONSULTATION, 'round' => $row['next_round'], 'answer' => bin2hex($sealed), 'answer_key' => $answer_key];
-    // Nothing is written where it was confirmed before, here or in another tab: the overview shows what stands.
+    // Nothing is written if it was confirmed before, here or in another tab: the overview shows the current state.
     if ($row['open'] && sql(SUBMIT, [...$ours, ...$more])->rowCount()) {
         sql(KEEP, $ours);
     }
@@ -134,7 +134,7 @@ function confirmed(string $who, string $name, string $id, array $answer): never 
     exit;
 }
 
-// Your own log-in stands here. The id that jurat gets is no name and no e-mail address. Behind https: cookie_secure.
+// Replace this with your own log-in. The id that jurat gets is no name and no e-mail address. Behind https: cookie_secure.
 session_start(['cookie_httponly' => true, 'cookie_samesite' => 'Lax', 'use_strict_mode' => true, 'cache_limiter' => '']);
 $_SESSION += ['participant' => 'p-' . bin2hex(random_bytes(16)), 'csrf' => bin2hex(random_bytes(16))];
 session_write_close();

@@ -19,7 +19,7 @@
 <?php foreach ($form ?? [] as $name => $row): ?>
 <section id="<?= html($name) ?>" data-state="<?= html($row['state']) ?>">
   <h2><?= html(spoken($row['title'])) ?></h2>
-  <p><?= html(told($row)) ?></p>
+  <p><?= html(state_text($row)) ?></p>
   <?php if ($row['open']): ?><a href="/question/<?= html($name) ?>">Answer</a><?php endif ?>
 </section>
 <?php endforeach ?>

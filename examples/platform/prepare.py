@@ -3,9 +3,9 @@
     python -m examples.platform.prepare
 
 It connects as the owner of the tables (OWNER_DATABASE_URL). The users are those that DATABASE_URL and
-OFFICE_DATABASE_URL name, with the passwords in them: `web` and `office`. Who owns the tables and may make no users
-finds them there already, made by an administrator of the server. The people of the town get random passwords,
-which are printed this once, or that of PEOPLE_PASSWORD. All of it may be done again.
+OFFICE_DATABASE_URL name, with the passwords in them: `web` and `office`. If the owner may not create users, an
+administrator of the server creates them first. The people of the town get random passwords, which are printed this
+once, or that of PEOPLE_PASSWORD. It may be run again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> int:
     """Prepare the database; the exit code."""
     try:
         owner = read(os.environ, "OWNER_DATABASE_URL", "the database, for the owner of its tables")
-        told = prepare(owner, _users(), _people_password())
+        notes = prepare(owner, _users(), _people_password())
     except (NotSet, ConfigurationError) as error:
         print("\n".join(f"valmont: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 2
@@ -45,18 +45,18 @@ def main() -> int:
         said = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
         print(f"valmont: the database could not be prepared: {said or type(cause).__name__}", file=sys.stderr)
         return 1
-    print("the platform's tables, users and people are there", *told, sep="\n")
+    print("the platform's tables, users and people are there", *notes, sep="\n")
     return 0
 
 
 def prepare(owner: str, users: dict[str, str], of_people: str = "") -> list[str]:
-    """Tables and people, then users with their passwords, then rights; what is to be told of the people's passwords.
+    """Make tables and people, then users with their passwords, then rights. Returns what to print about the passwords.
 
-    Without a password `of_people` each of them gets a random one, once: the next time it stays.
+    Without a password `of_people` each of them gets a random one, which stays the next time.
     """
     engine = open_engine(owner)
     try:
-        told = _people(engine, of_people)
+        notes = _people(engine, of_people)
     finally:
         engine.dispose()
     plain = parse_url(owner).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -64,10 +64,10 @@ def prepare(owner: str, users: dict[str, str], of_people: str = "") -> list[str]
         if not _may_make_users(connection):
             _require_users(connection, users)
             connection.execute(RIGHTS.read_bytes())
-            return told
+            return notes
         for name, password in users.items():
             there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
-            # Its hash, so that the password stands in no statement that a server may log.
+            # Its hash, so that the password is in no statement that a server may log.
             known = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
             connection.execute(
                 sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
@@ -76,7 +76,7 @@ def prepare(owner: str, users: dict[str, str], of_people: str = "") -> list[str]
             )
         connection.execute(USERS_SQL.read_bytes())
         connection.execute(RIGHTS.read_bytes())
-    return told
+    return notes
 
 
 def _may_make_users(connection: psycopg.Connection) -> bool:
@@ -85,7 +85,7 @@ def _may_make_users(connection: psycopg.Connection) -> bool:
 
 
 def _require_users(connection: psycopg.Connection, users: dict[str, str]) -> None:
-    """Where the owner of the tables owns nothing else, an administrator of the server has made them."""
+    """If the owner of the tables may create no users, an administrator of the server has created them."""
     for name in users:
         there = "SELECT coalesce(pg_has_role(to_regrole(%s), 'jurat_platform', 'USAGE'), false)"
         if connection.execute(there, (name,)).fetchone() != (True,):
@@ -97,15 +97,15 @@ def _require_users(connection: psycopg.Connection, users: dict[str, str]) -> Non
 
 def _people(engine: Engine, password: str) -> list[str]:
     moved = store.make_tables(engine)
-    told = [f"accounts of the office, from the table of all: {', '.join(moved)}; check that all belong there"]
-    return (told if moved else []) + _passwords(engine, password)
+    notes = [f"accounts of the office, from the table of all: {', '.join(moved)}; check that all belong there"]
+    return (notes if moved else []) + _passwords(engine, password)
 
 
 def _passwords(engine: Engine, password: str) -> list[str]:
     passwords = {person.name: password or secrets.token_urlsafe(12) for person in town.PEOPLE}
     if town.seed(engine, passwords):
         changed = list(passwords)
-    else:  # the password that stands in this repository, as older releases gave it, lets nobody in
+    else:  # the password that is in this repository, which older releases gave, must let no one in
         changed = town.change_passwords(engine, passwords, only=None if password else town.PASSWORD)
     if password:
         return ["the password of each of the people is that of PEOPLE_PASSWORD"]
@@ -128,7 +128,9 @@ def _users() -> dict[str, str]:
     for setting, name in USERS.items():
         url: URL = parse_url(read(os.environ, setting, f"the database, for its user `{name}`"))
         if url.username != name or not url.password:
-            raise NotSet(f"{setting} is to be the URL of the user `{name}` with a password, for rights.sql names them")
+            raise NotSet(
+                f"{setting} must be the URL of the user `{name}` with a password, because rights.sql names them"
+            )
         users[name] = str(url.password)
     return users
 

@@ -1,9 +1,9 @@
--- What the two users of the platform may do with its tables and functions on PostgreSQL, beside what users.sql says.
+-- What the two users of the platform may do with its tables and functions on PostgreSQL, in addition to users.sql.
 -- `prepare.py` runs it as the owner of the tables, after `bin/jurat db upgrade`. What an older release granted goes first.
 REVOKE ALL ON platform_accounts, platform_office, platform_consultations, platform_answers, platform_votes,
   platform_batches, platform_drafts FROM web, office;
 
--- The participants' pages: they confirm answers and read verdicts; they decide about nobody. They make accounts of
+-- The participants' pages: they confirm answers and read verdicts; they decide nothing. They make accounts of
 -- participants alone, read no hash of a password, and change a vote without being able to take one away.
 GRANT SELECT (name, participant, session), INSERT (name, password, participant), UPDATE (session) ON platform_accounts TO web;
 GRANT EXECUTE ON FUNCTION platform_recipe, platform_enter, platform_vote TO web;

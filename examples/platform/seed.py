@@ -31,12 +31,12 @@ LETTERS = 12
 
 
 def seed(service: Service, registry: str, folder: Path, ca_file: Path | None = None) -> list[str]:
-    """Everything, with the registry at the URL `registry`; the codes of the letters, which nobody can read again.
+    """Set up everything, with the registry at the URL `registry`. Returns the codes of the letters, shown only once.
 
     The configuration is left as `jurat.yaml` in `folder`. Workers trust the registry's certificate by
     `ca_file`, a file where they run.
 
-    Raises ConfigurationError where it cannot be used.
+    Raises ConfigurationError if it cannot be used.
     """
     migrations.upgrade(service.database)
     zones = [
@@ -57,7 +57,7 @@ def seed(service: Service, registry: str, folder: Path, ca_file: Path | None = N
 
 
 def letters(service: Service) -> list[str]:
-    """New codes for letters. The database has only what it needs to recognise them."""
+    """Make new codes for letters. The database has only their hashes."""
     if service.fingerprints is None:
         raise ConfigurationError(
             "JURAT_HASH_KEYS is not set: codes need it; bring back the key of this installation, or only where there "

@@ -1,8 +1,8 @@
-"""The web tier alone, as it runs beside workers of its own: it needs the wheel and `requirements/examples.txt`.
+"""The web tier alone, as it runs next to workers of its own: it needs the wheel and `requirements/examples.txt`.
 
     python -m examples.platform.serve
 
-Its settings stand in the environment (README.md), each also as NAME_FILE, the path of a file that holds it.
+Its settings are in the environment (README.md), each also as NAME_FILE, the path of a file that holds it.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ THREADS = 16
 
 CONNECTIONS = 800
 """Browsers at once. Each keeps one open between two pages and takes no thread for it, so that there may be many more
-than threads: with waitress' own limit of 100 as many idle ones block everybody. Fewer than the 1024 files that a
-process may open where nobody says otherwise."""
+than threads: with waitress' own limit of 100, as many idle ones block everyone. Fewer than the 1024 files that a
+process may open by default."""
 
 IDLE_S, LOOK_S = 30, 5
-"""After so many seconds an idle connection is closed; how often that is looked at."""
+"""Seconds until an idle connection is closed, and between two looks for such."""
 
 LONGEST_BODY = 1 << 20
 """Bytes of a request that are read at all; the pages themselves refuse more than a quarter of it, with a page. Without
-it waitress takes a whole gigabyte before anybody looks."""
+it waitress takes a whole gigabyte before any page sees it."""
 
 GRACE_S = 10.0
 """Seconds that the end waits for pages that are being made."""
@@ -112,7 +112,7 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
     made = Parts(engines[0], client, engines[1], client.ring)
     app = create_app(made, secret.encode(), https=https == "true", host=public)
     if trusted := int(proxies):
-        # Only what so many proxies said of the browser is believed.
+        # Only what that many proxies said of the browser is believed.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)
     return app, host, int(port)
 
@@ -136,9 +136,9 @@ def _host(address: str, scheme: str, problems: list[str]) -> str | None:
 
 
 def read(environment: Mapping[str, str], name: str, what: str, default: str | None = None) -> str:
-    """The setting `name`, or what stands in the file of NAME_FILE. Empty is not set, as compose files pass it.
+    """The setting `name`, or the content of the file that NAME_FILE names. Empty is not set, as compose files pass it.
 
-    Raises NotSet, with `what` it is.
+    Raises NotSet, which says `what` it is.
     """
     plain, file = environment.get(name), environment.get(f"{name}_FILE")
     if plain and file:
@@ -155,9 +155,9 @@ def read(environment: Mapping[str, str], name: str, what: str, default: str | No
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that nobody else has.
+    """A listening socket.
 
-    Raises NotSet where somebody has it.
+    Raises NotSet if the port is taken.
     """
     try:
         return socket.create_server((host, port), backlog=1024)
@@ -167,7 +167,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: float = GRACE_S) -> None:
-    """Serve until SIGTERM or Ctrl-C. Then nobody new is let in, and pages that are being made are sent to their end."""
+    """Serve until SIGTERM or Ctrl-C. Then no one new is let in, and pages that are being made are finished."""
     channels: dict[int, Any] = {}
     server: Any = create_server(
         app,
@@ -182,7 +182,7 @@ def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: fl
         clear_untrusted_proxy_headers=False,  # ProxyFix believes none that PROXIES does not name
     )
     try:
-        with _told_to_stop(server.pull_trigger) as stop:
+        with _stop_event(server.pull_trigger) as stop:
             began()
             while not stop.is_set():
                 wasyncore.loop(1.0, use_poll=True, map=channels, count=1)
@@ -202,15 +202,15 @@ def _busy(server: Any) -> bool:
 
 
 @contextmanager
-def _told_to_stop(wake: Callable[[], None]) -> Any:
+def _stop_event(wake: Callable[[], None]) -> Any:
     """An event that SIGTERM and Ctrl-C set; a second one changes nothing."""
     stop = threading.Event()
 
-    def tell(_signal: int, _frame: FrameType | None) -> None:
+    def set_stop(_signal: int, _frame: FrameType | None) -> None:
         stop.set()
         wake()
 
-    before = {each: signal.signal(each, tell) for each in (signal.SIGTERM, signal.SIGINT)}
+    before = {each: signal.signal(each, set_stop) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:

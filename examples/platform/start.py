@@ -44,7 +44,7 @@ SLOW_S = 3.0
 GRACE_S = 3.0
 SETTINGS = "settings.env"
 _HERE = {"JURAT_PRIVATE_NETWORKS": "127.0.0.1"}
-"""The invented registries run on this machine, which sources may be on where the operator says so."""
+"""The invented registries run on this machine, which sources may be on if the operator says so."""
 
 
 class NotStarted(Exception):
@@ -90,7 +90,7 @@ def _read(arguments: list[str] | None) -> argparse.Namespace:
     )
     given = options.parse_args(arguments)
     if given.database and not given.keep:
-        options.error("--database needs --keep DIR: without its keys nobody can read what is in the database")
+        options.error("--database needs --keep DIR: without its keys no one can read what is in the database")
     return given
 
 
@@ -106,7 +106,7 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     except NotSet as error:
         raise NotStarted(f"{error}. Is it already running? Another port: make platform ARGS='--port 8081'") from None
     print("Making the town of Valmont …", file=sys.stderr, flush=True)
-    os.umask(0o077)  # keys, answers and sessions are nobody else's on this machine
+    os.umask(0o077)  # keys, answers and sessions are for no one else on this machine
     if given.keep:
         folder = given.keep.absolute()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -153,7 +153,7 @@ def _seed(settings: Settings, engine: sqlalchemy.Engine, sources: Sources, kept:
 
 
 def _look_at(engine: sqlalchemy.Engine, kept: Kept) -> None:
-    """Refuse a database that is somebody else's."""
+    """Refuse a database that belongs to another installation."""
     with engine.begin() as connection:
         tables = sqlalchemy.inspect(connection).get_table_names()
         ours = "platform_accounts" in tables and town.seeded(connection)
@@ -173,7 +173,7 @@ def _look_at(engine: sqlalchemy.Engine, kept: Kept) -> None:
 
 @dataclass(frozen=True)
 class Kept:
-    """Settings that stand in a file, so that a next start, and `bin/jurat`, can use the same database."""
+    """Settings in a file, so that the next start, and `bin/jurat`, can use the same database."""
 
     file: Path
     values: Mapping[str, str]

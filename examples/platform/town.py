@@ -1,6 +1,6 @@
 """The invented town as the platform knows it: its tables, who may be tried, and what is voted on.
 
-Of jurat it needs nothing; what jurat needs stands in `seed.py`.
+It needs nothing of jurat; what jurat needs is in `seed.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `make platform` says: the address, and people to try with what to type and what happens."""
+"""Prints what `make platform` says: the address, and people to sign in as, with what to type and what happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-# A platform with Ruby and SQL alone: form, confirmation, word on the answer. README.md says how to run it.
+# A platform with Ruby and SQL alone: form, confirmation, result. README.md says how to run it.
 require "digest"
 require "erb"
 require "json"
@@ -9,7 +9,7 @@ require "securerandom"
 require "webrick"
 
 CONSULTATION = "budget"
-# Each question with what stands at this moment: its state, how many answers are left, and its newest check.
+# Each question at this moment: its state, how many answers are left, and its newest check.
 FORM = <<~SQL
   SELECT q.question, q.title, q.fields, q.answer_schema, q.consultation_title, q.contact, q.messages,
          coalesce(a.access, 'incomplete') AS access, coalesce(a.questions ->> q.question, 'open') AS state,
@@ -40,7 +40,7 @@ class Visit # one request
 
   def initialize(request, response)
     @request, @response = request, response
-    # Your own log-in stands here. The id that jurat gets is no name and no e-mail address.
+    # Replace this with your own log-in. The id that jurat gets is no name and no e-mail address.
     session = request.cookies.find { |cookie| cookie.name == "session" }&.value
     session = SecureRandom.hex(32) unless session&.match?(/\A[0-9a-f]{64}\z/)
     @participant = "p-#{Digest::SHA256.hexdigest("participant:#{session}")[0, 32]}"
@@ -89,17 +89,17 @@ class Visit # one request
     typed = @fields.to_h { |key, _| [key, String.new(@request.query["answer-#{key}"].to_s, encoding: "UTF-8").scrub.strip] }
     @answer = typed.reject { |_, text| text.empty? }
     @problem = problem if post
-    return confirmed(id) if id && !@problem
+    return confirm(id) if id && !@problem
     @id = SecureRandom.uuid_v7 if post && !@problem # sent twice, it is the same check
     page(@problem ? 422 : 200, spoken(row["title"]))
   end
 
-  def confirmed(id)
+  def confirm(id)
     @database.transaction do # the check and the platform's own row: both or none
       row = form.find { |each| each["question"] == @name }
       sealed = RbNaCl::Boxes::Sealed.from_public_key(SEAL_KEY).box(JSON.generate(@answer))
       values = [id, @participant, row["next_round"], { value: sealed, format: 1 }, ANSWER_KEY, CONSULTATION, @name]
-      # Nothing is written where it was confirmed before, here or in another tab: the overview shows what stands.
+      # Nothing is written if it was confirmed before, here or in another tab: the overview shows the current state.
       written = open?(row) && @database.exec_params(SUBMIT, values).cmd_tuples.positive?
       @database.exec_params(KEEP, [id, @participant, @name]) if written
     end
@@ -129,14 +129,14 @@ class Visit # one request
     texts[@locale] || texts["en"] || texts.values.first
   end
 
-  # The consultation's own text, or that of jurat. A reason that is not there may be of a newer worker.
+  # The consultation's own text, or that of jurat. A reason without a text may come from a newer worker.
   def message(row, key)
     own = JSON.parse(row["messages"])[key] || {}
     own[@locale] || own["und"] || { **MESSAGES["en"], **MESSAGES.fetch(@locale, {}) }[key]
   end
 
-  # Why its verdict says so where the question counts as that, else where the question stands.
-  def told(row) = row["outcome"] == row["state"] && message(row, row["reason"]) || message(row, "state.#{row["state"]}")
+  # The text of the newest verdict's reason if it decides the question's state, otherwise that of the state.
+  def state_text(row) = row["outcome"] == row["state"] && message(row, row["reason"]) || message(row, "state.#{row["state"]}")
 
   def page(status, title)
     @title = title

@@ -3,8 +3,8 @@
     GET /search?q=4 rue des Tanneurs 99001 Valmont&limit=5&postcode=99001
 
 answers a GeoJSON FeatureCollection, best first. Like the real one it always offers what is most alike, so its score
-alone proves nothing, and it answers a street where the house number does not exist. `geocoders` speaks the languages
-of others over the same town.
+alone proves nothing, and it answers a street if the house number does not exist. `geocoders` has the forms of
+others over the same town.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SHORT = {
 
 
 class House(NamedTuple):
-    """One house number, with where it stands in degrees."""
+    """One house number, with its position in degrees."""
 
     id: str
     number: str

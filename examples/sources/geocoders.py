@@ -1,11 +1,11 @@
-"""The invented town as other geocoders tell of it: Nominatim, Photon, Pelias and the US Census Bureau.
+"""The invented town as other geocoders answer about it: Nominatim, Photon, Pelias and the US Census Bureau.
 
     GET /moods/ok/nominatim/search?street=4 rue des Tanneurs&postalcode=99001&format=jsonv2
     GET /moods/ok/photon/structured?street=rue des Tanneurs&housenumber=4&postcode=99001
     GET /moods/ok/pelias/v1/search/structured?address=4 rue des Tanneurs&postalcode=99001
     GET /moods/ok/us-census/locations/address?street=4 rue des Tanneurs&zip=99001&format=json
 
-Each answers in its documented form, as far as it was read by the one who wrote this; none is the real engine.
+Each answers in its documented form, as far as its author read it; none is the real engine.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ SERVICES: Mapping[str, _Service] = {
     "pelias": pelias,
     "us-census": us_census,
 }
-"""By the word in the path."""
+"""By their name in the path."""
 
 
 def _found(text: str, city: str | None, town: Path) -> list[Hit]:

@@ -86,13 +86,12 @@ class Stage:
         self.connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         return True
 
-    def trickle(self, content: bytes) -> bool:
+    def trickle(self, content: bytes) -> None:
         """Write a byte each 50 ms, for a minute at most."""
         for index in range(1200):
             self.connection.sendall(content[index % len(content) :][:1])
             if not self.pause(0.05):
                 break
-        return False
 
 
 _PHRASES = {200: "OK", 204: "No Content", 302: "Found", 404: "Not Found", 429: "Too Many Requests", 503: "Unavailable"}
@@ -100,47 +99,13 @@ _HTML = b"<!doctype html><title>Maintenance</title><p>We will be back soon."
 _BOMB = gzip.compress(bytes(1 << 20)) * 64
 
 
-def play(mood: Mood, stage: Stage) -> bool:  # noqa: C901, PLR0911, PLR0912 - one long list of moods
+def play(mood: Mood, stage: Stage) -> bool:  # noqa: PLR0911 - one long list of moods
     """Answer one request in `mood`. True: the connection may be kept for the next request."""
-    good = stage.answer.body
     match mood:
         case Mood.OK:
-            return stage.reply(stage.answer.status, good, kind=stage.answer.kind)
+            return stage.reply(stage.answer.status, stage.answer.body, kind=stage.answer.kind)
         case Mood.DOWN:
             return stage.reply(503, _HTML, kind="text/html")
-        case (
-            Mood.THROTTLING
-            | Mood.THROTTLING_DATE
-            | Mood.THROTTLING_BARE
-            | Mood.THROTTLING_NEGATIVE
-            | Mood.THROTTLING_HUGE
-        ):
-            waits = {
-                Mood.THROTTLING: str(stage.retry_after_s),
-                Mood.THROTTLING_DATE: format_datetime(
-                    datetime.now(UTC) + timedelta(seconds=stage.retry_after_s + 1), usegmt=True
-                ),
-                Mood.THROTTLING_NEGATIVE: "-5",
-                Mood.THROTTLING_HUGE: "99999999",
-            }
-            wait = [("Retry-After", waits[mood])] if mood in waits else []
-            return stage.reply(429, b'{"error": "too many requests"}', *wait)
-        case Mood.TIME_OUT:
-            stage.pause(60)
-            return False
-        case Mood.SLOW_HEADERS:
-            return stage.trickle(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"z" * 1200)
-        case Mood.DRIP:
-            stage.reply(200, b"", ("Content-Length", str(len(good) + 1200)))
-            return stage.trickle(b" " * 1200)
-        case Mood.OVERSIZED:
-            stage.reply(200, good, ("Content-Length", str(1 << 30)))
-            return False
-        case Mood.ENDLESS:
-            stage.reply(200, b"", ("Transfer-Encoding", "chunked"))
-            while stage.pause(0):
-                stage.connection.sendall(b"4000\r\n" + b" " * 0x4000 + b"\r\n")
-            return False
         case Mood.GZIP_BOMB:
             return stage.reply(200, _BOMB, ("Content-Encoding", "gzip"))
         case Mood.WRONG_TYPE:
@@ -156,17 +121,53 @@ def play(mood: Mood, stage: Stage) -> bool:  # noqa: C901, PLR0911, PLR0912 - on
         case Mood.NO_CONTENT:
             stage.connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
             return True
-        case Mood.CUT_OFF:
-            stage.reply(200, good[: len(good) // 2], ("Content-Length", str(len(good))))
-            return False
         case Mood.REDIRECT:
             return stage.reply(302, b"", ("Location", stage.path))
+        case _ if mood.startswith(Mood.THROTTLING):
+            return stage.reply(429, b'{"error": "too many requests"}', *_retry_after(mood, stage.retry_after_s))
+        case _:
+            _break_off(mood, stage)
+            return False
+
+
+def _retry_after(mood: Mood, seconds: int) -> list[tuple[str, str]]:
+    match mood:
+        case Mood.THROTTLING:
+            wait = str(seconds)
+        case Mood.THROTTLING_DATE:
+            wait = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds + 1), usegmt=True)
+        case Mood.THROTTLING_NEGATIVE:
+            wait = "-5"
+        case Mood.THROTTLING_HUGE:
+            wait = "99999999"
+        case _:
+            return []
+    return [("Retry-After", wait)]
+
+
+def _break_off(mood: Mood, stage: Stage) -> None:
+    """Answer in no way, or never to the end. The connection is closed afterwards."""
+    good = stage.answer.body
+    match mood:
+        case Mood.TIME_OUT:
+            stage.pause(60)
+        case Mood.SLOW_HEADERS:
+            stage.trickle(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"z" * 1200)
+        case Mood.DRIP:
+            stage.reply(200, b"", ("Content-Length", str(len(good) + 1200)))
+            stage.trickle(b" " * 1200)
+        case Mood.OVERSIZED:
+            stage.reply(200, good, ("Content-Length", str(1 << 30)))
+        case Mood.ENDLESS:
+            stage.reply(200, b"", ("Transfer-Encoding", "chunked"))
+            while stage.pause(0):
+                stage.connection.sendall(b"4000\r\n" + b" " * 0x4000 + b"\r\n")
+        case Mood.CUT_OFF:
+            stage.reply(200, good[: len(good) // 2], ("Content-Length", str(len(good))))
         case Mood.RESET:
             stage.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             os.close(stage.connection.detach())
-            return False
         case Mood.NOT_HTTP:
             stage.connection.sendall(b"220 mail.valmont.example ESMTP\r\n")
-            return False
-        case Mood.HANG_UP:
-            return False
+        case _:
+            assert mood is Mood.HANG_UP

@@ -35,7 +35,7 @@ WITHHELD = _person("9000011859", "[NON-DIFFUSIBLE]", "[NON-DIFFUSIBLE]")
 UNUSUAL = _person("9000012220", "Sternhag", "Aud", status="S")
 TWICE = [_person("9000012592", "Vigie", "Lazare"), _person("9000012592", "Étale", "Perrine")]
 ABSENT = "9000012964"
-"""A number with a right check digit that nobody has."""
+"""A number with a right check digit that is not in the registry."""
 
 RECORDS: list[dict[str, Any]] = [
     PHYSICIAN, MARRIED, SUSPENDED, STRUCK_OFF, PHARMACIST, WITHHELD, UNUSUAL, *TWICE

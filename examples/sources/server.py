@@ -35,8 +35,8 @@ class Sources:
     `MOOD` is a `Mood`, or one with `-then-back` behind it: that one lasts for the first `troubled` requests under its
     path. `switch` gives a path another mood while it runs. `requests` counts what was asked under each path (without
     its query), as soon as it is asked. `retry_after_s` is the pause that a throttling source asks for. `services` are
-    there beside those named above, or in their place. `port` 0 is a free one. With the files of a `certificate` and
-    its key it speaks https. Prints nothing.
+    there in addition to those named above, or in their place. `port` 0 is a free one. With the files of a
+    `certificate` and its key it speaks https. Prints nothing.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Sources:
         self._server: _Server | None = None
 
     def start(self) -> Self:
-        """Listen. Raises OSError where the port cannot be had."""
+        """Listen. Raises OSError if the port cannot be used."""
         self._server = _Server(self, self._address, self._tls)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), name="sources", daemon=True).start()
         return self
@@ -172,7 +172,7 @@ class _Server(ThreadingHTTPServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._tls is not None:  # the handshake waits for its thread: nobody holds up the others
+        if self._tls is not None:  # the handshake waits for its thread, and holds up no others
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._lock:
             self._open.add(connection)

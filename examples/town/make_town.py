@@ -34,7 +34,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Street:
-    """A street along `line` (metres), its house numbers, and the repetitions ("bis") that stand beside some."""
+    """A street along `line` (metres), its house numbers, and the repetitions ("bis") next to some."""
 
     name: str
     postcode: str
@@ -109,7 +109,7 @@ def degrees(point: Point) -> tuple[float, float]:
     return round(longitude, 6), round(latitude, 6)
 
 
-def beside(line: tuple[Point, ...], share: float, offset: float) -> Point:
+def point_next_to(line: tuple[Point, ...], share: float, offset: float) -> Point:
     """The point at `share` (0 to 1) of the first stretch of `line`, `offset` metres to its left."""
     (x0, y0), (x1, y1) = line[0], line[-1]
     length = math.hypot(x1 - x0, y1 - y0)
@@ -127,7 +127,7 @@ def addresses() -> list[dict[str, str]]:
         for number, repetition in sorted([*numbers, *street.repetitions]):
             share = (number - street.first + 0.5 + 0.2 * bool(repetition)) / (street.last - street.first + 1)
             side = 1 if number % 2 else -1
-            longitude, latitude = degrees(beside(street.line, share, side * scatter.uniform(7, 12)))
+            longitude, latitude = degrees(point_next_to(street.line, share, side * scatter.uniform(7, 12)))
             parts = [city_code, f"{order * 10:04}", f"{number:05}", repetition]
             row = dict.fromkeys(COLUMNS, "")
             row |= {

@@ -13,19 +13,19 @@ from bench.address_dataset import keeps_promises, moved, tables
 from bench.rig.data_import import Import, Lookups
 
 IMPORTS = [Import(40_000, 2.0, 120.0), Import(1_000_000, 20.0, 130.0)]
-LOOK_UPS = [Lookups("exact", 40_000, 0.9, 2.5, 0.1, 0.995), Lookups("no such street", 40_000, 1.5, 3.0, 1.0, 0.0)]
+LOOKUPS = [Lookups("exact", 40_000, 0.9, 2.5, 0.1, 0.995), Lookups("no such street", 40_000, 1.5, 3.0, 1.0, 0.0)]
 
 
 def test_the_tables_have_every_figure_and_the_time_for_france() -> None:
-    text = tables(IMPORTS, LOOK_UPS)
+    text = tables(IMPORTS, LOOKUPS)
     assert "| 1,000,000 |    20.0 | 50,000 |" in text
     assert "(26,000,000 rows) takes 9 minutes" in text
     assert "99.5%" in text
 
 
 def test_memory_and_the_median_of_the_real_base_are_promised() -> None:
-    assert keeps_promises(IMPORTS, LOOK_UPS)
-    assert not keeps_promises([*IMPORTS, Import(1, 1.0, 201.0)], LOOK_UPS)
+    assert keeps_promises(IMPORTS, LOOKUPS)
+    assert not keeps_promises([*IMPORTS, Import(1, 1.0, 201.0)], LOOKUPS)
     for kind in ("exact", "one typo", "no such street"):
         assert not keeps_promises(IMPORTS, [Lookups(kind, 40_000, 2.1, 3.0, 1.0, 1.0)])
     assert keeps_promises(IMPORTS, [Lookups("one typo", 1_000_000, 2.1, 3.0, 1.0, 1.0)])
@@ -51,11 +51,11 @@ def test_every_street_of_every_invented_town_has_a_name_and_a_word_of_its_own() 
     assert len({canonical(name) for name in names}) == len(names)
     words = {word for name in names for word in name_words(name) if len(word) >= LONG_WORD}
     assert len(words) == len(names)
-    assert moved(ROW, 1) == moved(ROW, 1), "look-ups ask for what was imported"
+    assert moved(ROW, 1) == moved(ROW, 1), "lookups ask for what was imported"
 
 
 @pytest.mark.slow
 def test_a_small_run_comes_to_its_end(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (shared / "data").is_dir()
-    bench.main(["--rows", "90000", "--look-ups", "100"])
+    bench.main(["--rows", "90000", "--lookups", "100"])
     assert "| exact" in capsys.readouterr().out

@@ -83,12 +83,12 @@ def test_everything_that_nominatim_lacks_is_named_with_the_way_to_install_it(tmp
     path = programmes(tmp_path / "bin", "createdb", "g++")
     with pytest.raises(NotHere) as raised:
         find_tools(tmp_path / "none", tmp_path / "none", path)
-    told = str(raised.value)
-    assert "no PostgreSQL with PostGIS" in told
-    assert "osm2pgsql" in told
-    assert "pkg-config" in told
-    assert "createdb," not in told
-    assert "apt-get install" in told
+    said = str(raised.value)
+    assert "no PostgreSQL with PostGIS" in said
+    assert "osm2pgsql" in said
+    assert "pkg-config" in said
+    assert "createdb," not in said
+    assert "apt-get install" in said
 
 
 def test_the_newest_postgresql_that_has_postgis_is_taken(tmp_path: Path) -> None:

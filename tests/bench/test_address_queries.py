@@ -1,4 +1,4 @@
-"""What people type is made from the addresses of a base, with the truth beside it."""
+"""What people type is made from the addresses of a base, with the truth next to it."""
 
 from __future__ import annotations
 

@@ -117,21 +117,24 @@ def test_a_line_has_shares_of_what_they_are_shares_of() -> None:
     assert cells == ["exact", "2,000", "99.0", "10.0", "2", "0.10", "1", "–"]
 
 
-def test_reasons_stand_in_the_order_of_how_often_they_came() -> None:
+def test_reasons_are_sorted_by_how_often_they_came() -> None:
     tally = Tally(asked=3)
     tally.reasons.update({"street_level": 1, "near_border": 2})
     assert "near_border 2, street_level 1" in report.table(report.rows_of("addok", "", "", {Kind.EXACT: tally}))
 
 
 def test_the_page_has_the_latest_run_of_each_part_in_their_order() -> None:
-    old, new, towns = rows(asked=1111), rows(asked=2222), rows("other towns, by town")
+    tallies = {kind: Tally(asked=100, far=50, decided=45, wrong=1) for kind in Kind}
+    old, new = (report.rows_of("addok, 40 zones", "Caption.", "make it", tallies) for _ in range(2))
     for row in old:
-        row["run"] = "2026-01-01T00:00:00+00:00"
-    shown = report.sections([*towns, *new, *old])
-    assert shown.startswith("### Addok, 40 zones\n\nCaption. Margin 20 m.")
-    assert "2,222" in shown
-    assert "1,111" not in shown
-    assert shown.index("### Addok") < shown.index("### Other towns")
+        row |= {"run": "2026-01-01T00:00:00+00:00", "asked": 7}
+    towns = report.rows_of(
+        "other towns, by town", "Towns.", "make it", {"Grid": Tally(3, 2, 1), "Hill": Tally(3, 2, 2)}
+    )
+    shown = report.page([*towns, *new, *old])
+    assert "| addok, 40 zones |     1,000 |    10 |  90.0 |" in shown
+    assert "\nOther towns, by town: 0 wrong of 6; decided from 50.0 % (Grid) to 100.0 % (Hill).\n" in shown
+    assert shown.index("- addok: Caption. Commit") < shown.index("- other towns: Towns. Commit")
 
 
 def test_a_run_is_kept_and_fails_when_a_decision_was_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

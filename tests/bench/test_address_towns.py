@@ -1,4 +1,4 @@
-"""Towns that nobody has seen are towns: many streets and houses, each at its place, and in a base near it."""
+"""Invented towns are towns: many streets and houses, each at its place, and in a base near it."""
 
 from __future__ import annotations
 

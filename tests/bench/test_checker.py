@@ -144,7 +144,7 @@ PLANTED: dict[str, tuple[Callable[[History], History], Kind]] = {
     "an attempt under a fence that was never given": (attempt_of_no_claim, Kind.STALE),
     "a verdict without a check": (verdict_of_nothing, Kind.ORPHAN),
     "an attempt without a check": (attempt_of_nothing, Kind.ORPHAN),
-    "a check that nobody submitted": (check_of_nobody, Kind.ORPHAN),
+    "a check that was never submitted": (check_of_nobody, Kind.ORPHAN),
     "a verdict that was changed": (changed_verdict, Kind.CHANGED),
     "a verdict that was changed and changed back": (changed_and_changed_back, Kind.CHANGED),
     "a verdict that was deleted": (deleted_verdict, Kind.CHANGED),
@@ -162,7 +162,7 @@ PLANTED: dict[str, tuple[Callable[[History], History], Kind]] = {
         lambda history: access(history, replace(history.dump.access[1], access="incomplete")),
         Kind.ACCESS,
     ),
-    "a question that stands otherwise": (
+    "a question with another state": (
         lambda history: access(history, AccessRow("ann", "granted", {"profession": "accepted", "licence": "pending"})),
         Kind.ACCESS,
     ),
@@ -175,7 +175,7 @@ PLANTED: dict[str, tuple[Callable[[History], History], Kind]] = {
         lambda history: replace(history, submits=(replace(history.submits[0], right="refused"), *history.submits[1:])),
         Kind.WRONG,
     ),
-    "a person accepted whom the source was not asked about": (
+    "a person accepted without a question to the source": (
         lambda history: replace(history, asked=dict.fromkeys("2345", 1)),
         Kind.UNASKED,
     ),

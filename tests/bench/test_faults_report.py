@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.faults.report import COLUMNS, WORDS, results, table
+from bench.faults.report import COLUMNS, WORDS, results, summary, table
 from bench.faults.scenario import Scenario
 from bench.faults.scenarios import ALL, BY_NAME
 from bench.rig import ROOT
@@ -28,21 +28,24 @@ def line(page: str, name: str) -> list[str]:
 
 def test_each_scenario_has_the_worst_of_its_seeds() -> None:
     rows = [row(), row(seed=2, recovery_s=4.25, repeated=7), row("stop", recovery_s=None, cut=9)]
-    page = results([*rows, row("stop", seed=2, recovery_s=None, cut=4)], [KILL, STOP])
-    assert line(page, "kill") == ["`kill`", "2", "2000", *"0000", "7", "4.25", "errors from submit 0 (≤ 0)"]
-    assert line(page, "stop")[-2:] == ["–", "connections cut 4 (≥ 3)"]
+    rows.append(row("stop", seed=2, recovery_s=None, cut=4))
+    shown, page = summary(rows, [KILL, STOP]), results(rows, [KILL, STOP])
+    assert line(shown, "kill") == ["`kill`", "2", "2000", *"0000", "7", "4.25", "errors from submit 0 (≤ 0)"]
+    assert line(shown, "stop")[-2:] == ["–", "connections cut 4 (≥ 3)"]
+    assert line(page, "kill") == ["`kill`", "2000", "0", "7", "4.25"]
     assert 'SEED="1 2"' in page
     assert "Every run kept every promise" in page
 
 
 def test_a_row_that_was_made_again_counts_once_and_as_it_came_out_last() -> None:
     page = results([row(lost=3, missed=["lost 3"]), row()], [KILL])
-    assert line(page, "kill")[1:4] == ["1", "2000", "0"]
+    assert line(page, "kill")[1:3] == ["2000", "0"]
     assert "Missed" not in page
 
 
 def test_what_was_missed_and_what_was_not_run_is_said() -> None:
-    page = results([row(lost=3, missed=["lost 3"])], [KILL, STOP])
+    page = results([row(lost=3, other=1, missed=["lost 3"])], [KILL, STOP])
+    assert line(page, "kill")[2] == "4"
     assert "- `kill`, seed 1: lost 3" in page
     assert "Not run: `stop`." in page
     assert "Every run" not in page

@@ -1,4 +1,4 @@
-"""What the moves of checks say about leases: each fault is planted, with a worker that does well beside it."""
+"""What the moves of checks say about leases: each fault is planted, with a worker that does well next to it."""
 
 from __future__ import annotations
 

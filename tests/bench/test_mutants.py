@@ -79,16 +79,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_it_tells_what_tests_find_from_what_they_do_not(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], project, project / "mutants.toml") == 1
-    told = capsys.readouterr().out.splitlines()
-    begins = [(line.split()[0], line.partition("s  ")[2].split("  ")[0]) for line in told if " s  " in line]
+    lines = capsys.readouterr().out.splitlines()
+    begins = [(line.split()[0], line.partition("s  ")[2].split("  ")[0]) for line in lines if " s  " in line]
     assert begins == [
         ("killed", "sums: two are subtracted"),
         ("BROKEN", "sums: nothing can be imported"),
         ("SURVIVED", "least: the greatest is given"),
     ]
-    assert any(line.startswith("killed") and line.endswith("tests/test_add.py::test_adds") for line in told)
-    assert "these fail without any mutation: tests/test_red.py" in told
-    assert told[-1] == "1 killed, 1 NOT RUN, 1 BROKEN, 1 SURVIVED"
+    assert any(line.startswith("killed") and line.endswith("tests/test_add.py::test_adds") for line in lines)
+    assert "these fail without any mutation: tests/test_red.py" in lines
+    assert lines[-1] == "1 killed, 1 NOT RUN, 1 BROKEN, 1 SURVIVED"
     assert (project / "product.py").read_text("utf-8") == PRODUCT
 
 
@@ -103,10 +103,10 @@ def test_an_entry_that_matches_no_line_or_several_is_said_and_nothing_is_run(
     file = project / "product.py"
     file.write_text(PRODUCT.replace("min(numbers)", "left + right"), "utf-8")
     assert main([], project, project / "mutants.toml") == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert "sums: two are subtracted\n    product.py has this line 2 times, not once: return left + right" in told.err
-    assert "least: the greatest is given\n    product.py has this line 0 times" in told.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "sums: two are subtracted\n    product.py has this line 2 times, not once: return left + right" in output.err
+    assert "least: the greatest is given\n    product.py has this line 0 times" in output.err
     file.unlink()
     with pytest.raises(NoMatch, match=r"product\.py cannot be read"):
         read(project / "mutants.toml")[0].mutated(project)

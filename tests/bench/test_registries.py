@@ -50,7 +50,7 @@ RUN: dict[str, Any] = {
             "is_right": False,
         }
     ],
-    "costs": [{"preset": "a", "look_ups": 5000, "p50_ms": 0.4, "p99_ms": 0.9, "limit_ms": 0.3, "is_kept": False}],
+    "costs": [{"preset": "a", "lookups": 5000, "p50_ms": 0.4, "p99_ms": 0.9, "limit_ms": 0.3, "is_kept": False}],
 }
 
 
@@ -58,16 +58,21 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_each_mood_is_a_line_and_each_step_a_column() -> None:
+def test_moods_with_the_same_reasons_share_a_line_that_names_what_came_to_something_else() -> None:
     shown_lines = report.tables([RUN]).splitlines()
-    assert "3 look-ups in a bad mood, 1 of them accepted or refused. Each is undetermined, for:" in shown_lines
+    assert "3 lookups in a bad mood, 1 of them accepted or refused. Each is undetermined, for:" in shown_lines
     table = [cells(line) for line in shown_lines if line.startswith("|")]
-    assert table[0] == ["mood", "a", "b: login", "b: lookup"]
-    assert table[2] == ["ok", "accepted", "accepted", "accepted"]
-    assert table[3] == ["down", "source_unavailable", "source_unavailable", "**WRONG: refused/record_not_found**"]
+    assert table[0] == ["reason", "moods"]
+    assert table[2] == ["accepted", "ok"]
+    assert table[3] == ["source_unavailable; **WRONG: refused/record_not_found** for b (lookup)", "down"]
 
 
-def test_whatever_is_wrong_is_told() -> None:
+def test_each_preset_is_a_line() -> None:
+    table = [cells(line) for line in report.tables([RUN]).splitlines() if line.startswith("|")]
+    assert table[-1] == ["a", "3", "1,234", "1", "0/1", "0.400", "≤ 0.3 **MISSED**"]
+
+
+def test_everything_wrong_is_reported() -> None:
     assert report.wrong(RUN) == [
         "b, step lookup, down: refused/record_not_found",
         "a: x",
@@ -76,11 +81,11 @@ def test_whatever_is_wrong_is_told() -> None:
     ]
 
 
-def test_answers_that_are_not_there_are_told() -> None:
-    assert "Not run: the files are not beside the repository." in report.tables([{**RUN, "payloads": []}])
+def test_answers_that_are_not_there_are_left_open() -> None:
+    assert "|                  – |" in report.tables([{**RUN, "payloads": []}])
 
 
-def test_a_busy_machine_is_told() -> None:
+def test_a_busy_machine_is_reported() -> None:
     assert "Other processes" not in report.tables([RUN])
     assert "Other processes had 40% of the machine meanwhile" in report.tables([{**RUN, "foreign_share": 0.4}])
 

@@ -17,7 +17,7 @@ def test_a_child_counts_with_its_parent_after_its_end_as_well() -> None:
     assert cpu_seconds(os.getpid()) - before >= 0.25
 
 
-def test_a_part_is_told_apart_from_the_rest_of_ours() -> None:
+def test_a_part_is_reported_apart_from_the_rest_of_ours() -> None:
     child = subprocess.Popen([sys.executable, "-c", BURN + "\nimport sys; print(flush=True); sys.stdin.read()"],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
     assert child.stdin is not None

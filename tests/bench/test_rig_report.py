@@ -12,6 +12,7 @@ import pytest
 from bench.rig import ROOT, report
 from bench.rig.figures import Figure
 from bench.rig.report import END, Report
+from cli.reference import WIDTH
 
 GOOD, BAD = Figure("share used", 98.25, least=97, unit="%"), Figure("failures", 17, most=10)
 REPORT = Report("bench-hats", "hats.md", "hats", "hats.jsonl")
@@ -38,14 +39,14 @@ def test_a_row_after_one_that_was_cut_short_is_not_lost(tmp_path: Path) -> None:
     assert [row["scenario"] for row in report.read(file)] == ["kill"]
 
 
-def test_each_figure_stands_with_its_limit_and_whether_it_was_kept() -> None:
+def test_each_figure_has_its_limit_and_says_if_it_was_missed() -> None:
     figures = [GOOD, BAD, Figure("change", -3.5, -20, 20, "%"), Figure("p50", 1234.5, unit="ms")]
     lines = report.figure_table(figure.as_data() for figure in figures).splitlines()
     assert [cells(line) for line in lines[2:]] == [
-        ["share used", "98.25 %", "≥ 97 %", "kept"],
-        ["failures", "17", "≤ 10", "**MISSED**"],
-        ["change", "-3.50 %", "-20 to 20 %", "kept"],
-        ["p50", "1,234 ms", "", ""],
+        ["share used", "98.25 %", "≥ 97 %"],
+        ["failures", "17", "≤ 10 **MISSED**"],
+        ["change", "-3.50 %", "-20 to 20 %"],
+        ["p50", "1,234 ms", ""],
     ]
     assert len({line.count("|") for line in lines}) == 1
 
@@ -55,6 +56,33 @@ def test_what_never_came_is_missed() -> None:
     assert "never s" not in shown
     assert "never" in shown
     assert "**MISSED**" in shown
+
+
+def test_columns_of_numbers_are_aligned_to_the_right() -> None:
+    assert report.markdown(["what", "ms", "limit"], [["a", "9.5", "≤ 10"], ["b", "–", ""]]).splitlines() == [
+        "| what |  ms | limit |",
+        "|------|----:|-------|",
+        "| a    | 9.5 | ≤ 10  |",
+        "| b    |   – |       |",
+    ]
+
+
+def test_on_a_page_a_table_that_is_wider_is_not_padded() -> None:
+    table = report.markdown(["what", "ms"], [["a", "1" * 70], ["c" * 70, "2"]])
+    assert len({len(line) for line in table.splitlines()}) == 1
+    assert report.fitted(table).splitlines() == [
+        "| what | ms |",
+        "|---|--:|",
+        f"| a | {'1' * 70} |",
+        f"| {'c' * 70} | 2 |",
+    ]
+
+
+def test_a_page_gets_lines_that_fit() -> None:
+    text = report.fitted(f"{'word ' * 40}\n\n- {'word ' * 40}\n| {'cell ' * 4}|")
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "\n  word" in text
+    assert text.count("word") == 80
 
 
 def test_the_head_names_each_commit_day_and_command_once() -> None:
@@ -75,7 +103,7 @@ def test_a_page_without_its_marks_is_refused(page: str) -> None:
 
 
 def test_before_a_run_there_is_nothing_to_show(capsys: pytest.CaptureFixture[str]) -> None:
-    assert REPORT.show(argparse.Namespace(write_docs=False), [], str) == 2
+    assert REPORT.show(argparse.Namespace(write_docs=False), [], str, str) == 2
     assert capsys.readouterr().err == "bench-hats: nothing was measured yet: `make bench-hats` first\n"
 
 
@@ -86,13 +114,13 @@ def test_tables_are_shown_and_go_onto_the_page_behind_a_head(
     page = tmp_path / "docs" / "hats.md"
     page.parent.mkdir()
     page.write_text("no marks", "utf-8")
-    tables, head = "{0[0][hats]} hats".format, "On {0[0][day]}.".format
+    tables, whole = "{0[0][hats]} hats".format, "On {0[0][day]}.\n\n{0[0][hats]} hats".format
     rows = [{"hats": 3, "day": "Monday"}]
     shown, written = argparse.Namespace(write_docs=False), argparse.Namespace(write_docs=True)
-    assert REPORT.show(shown, rows, tables, head) == 0
-    assert REPORT.show(written, rows, tables, head) == 2
+    assert REPORT.show(shown, rows, tables, whole) == 0
+    assert REPORT.show(written, rows, tables, whole) == 2
     page.write_text(f"{REPORT.mark}\nold\n{END}\n", "utf-8")
-    assert REPORT.show(written, rows, tables, head) == 0
+    assert REPORT.show(written, rows, tables, whole) == 0
     assert page.read_text("utf-8") == f"{REPORT.mark}\nOn Monday.\n\n3 hats\n{END}\n"
     assert capsys.readouterr().out == "3 hats\n3 hats\n"
 

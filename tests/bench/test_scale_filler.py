@@ -39,7 +39,7 @@ def _filled(
 ) -> Iterator[tuple[str, psycopg.Connection[Any], Filler, list[Any]]]:
     url = postgresql_server.create(template=_migrated_postgresql)
     engine = open_engine(url)
-    ConfigPublisher(engine).apply(shape.configuration(), "somebody")
+    ConfigPublisher(engine).apply(shape.configuration(), "someone")
     engine.dispose()
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:

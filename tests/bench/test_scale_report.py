@@ -20,7 +20,7 @@ COMMON = {
     "small": 1_000,
     "gigabytes": 12.3,
     "rounds": 10,
-    "stood": "In the end small: 7 dead rows.",
+    "state": "In the end small: 7 dead rows.",
     "machine": "2 cores",
     "versions": {"PostgreSQL": "17.2"},
 }
@@ -84,6 +84,15 @@ def test_a_line_has_times_blocks_and_verdict() -> None:
     assert cells[:4] == ["claim 64", "2.00 / 2.00", "2.40 / 2.40", "1.20 [1.20–1.20]"]
     assert cells[4:8] == ["1.00", "1.10", "1.10 [1.10–1.10]", "1.5"]
     assert cells[8:] == ["100 + 0", "130 + 4", "kept"]
+
+
+def test_the_page_has_the_stages_next_to_each_other() -> None:
+    later = [{**row, "stage": "After 50 settles more"} for row in rows(1.0, 2.0)]
+    *_, heads, _, line = report.page([*rows(1.2, 1.1), *later]).splitlines()
+    cells = [[cell.strip() for cell in each.split("|")[1:-1]] for each in (heads, line)]
+    assert cells[0] == ["what", "after a vacuum, p50 ms", "×", "× CPU", "after 50 settles more, p50 ms", "×", "× CPU"]
+    assert cells[1][:4] == ["claim 64", "2.40", "1.20 [1.20–1.20]", "1.10"]
+    assert cells[1][4:] == ["2.00", "1.00 [1.00–1.00]", "2.00 **MISSED**"]
 
 
 def test_the_head_has_the_sizes() -> None:

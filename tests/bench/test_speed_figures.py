@@ -1,4 +1,4 @@
-"""Rates, spreads and ratios are what they say; noisy rounds are told apart by the rule."""
+"""Rates, spreads and ratios are what they say; noisy rounds are found by the rule."""
 
 from __future__ import annotations
 

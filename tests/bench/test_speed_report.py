@@ -53,12 +53,22 @@ def test_a_line_has_medians_with_their_range_and_ratios_round_by_round() -> None
     assert jurat[-1] == "2 (+ 1 noisy)"
 
 
+def test_the_page_has_fewer_columns_and_says_which_arms_were_noisy() -> None:
+    page = report.page(ROWS)
+    assert cells(page, "jurat 2 × 64")[:3] == [
+        "**jurat 2 × 64** (1 of 3 noisy)",
+        "2,050 [2,000–2,100]",
+        "6.0 [5.0–7.0]",
+    ]
+    assert "steady" not in page
+
+
 def test_where_every_round_is_noisy_they_count_and_it_is_said() -> None:
     noisy = [one | {"foreign_share": 0.5} for one in ROWS]
     assert cells(report.tables(noisy), "jurat 2 × 64")[-1] == "3, all noisy"
 
 
-def test_a_round_that_was_not_whole_is_told_and_counts_for_nothing() -> None:
+def test_a_round_that_was_not_whole_is_reported_and_counts_for_nothing() -> None:
     rows = [*ROWS[:2], row("jurat-64", 2, 5.0) | {"ok": False, "why": "3 of 5 verdicts after 60 s"}]
     shown = report.tables(rows)
     assert "2,000" in cells(shown, "jurat 2 × 64")

@@ -24,7 +24,7 @@ _HEREDOC = re.compile(r"<<'?(\w+)'?")
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block. `line` is where its text begins; `not_run` says why nobody can run it here."""
+    """One fenced block. `line` is where its text begins; `not_run` says why it cannot be run here."""
 
     page: Path
     line: int
@@ -82,7 +82,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def command_lines(page: Path) -> list[tuple[str, str]]:
-    """Every `bin/jurat …` and `jurat …` in the code of a page, in blocks or inline, with the place where it stands."""
+    """Every `bin/jurat …` and `jurat …` in the code of a page, in blocks or inline, with its place."""
     text = page.read_text("utf-8")
     found = [(each.line, line) for each in blocks(page, "sh") for line in _COMMAND.findall(each.text)]
     found += [

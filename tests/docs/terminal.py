@@ -1,4 +1,4 @@
-"""A terminal as a reader has it: one shell, in a clone, that runs the commands of a page as they stand there."""
+"""A terminal as a reader has it: one shell, in a clone, that runs the commands of a page as they are."""
 
 from __future__ import annotations
 

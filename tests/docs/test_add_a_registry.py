@@ -1,4 +1,4 @@
-"""How to add a registry: the description is that of the example, and the page works as it stands."""
+"""How to add a registry: the description is that of the example, and the page works as it is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_description_is_that_of_the_example() -> None:
     assert shown == YAML(typ="safe").load((ROOT / "examples" / "sources" / "registry.yaml").read_text("utf-8"))
 
 
-def test_every_mistake_is_told_as_the_page_says(tmp_path: Path) -> None:
+def test_every_mistake_is_reported_as_the_page_says(tmp_path: Path) -> None:
     file = tmp_path / "jurat.yaml"
     file.write_text(DESCRIPTION, "utf-8")
     assert (lint([file]).problems, gate(lint([file]))) == ((), [])

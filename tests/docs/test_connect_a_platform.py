@@ -213,10 +213,10 @@ def test_any_language_submits_and_polls_with_sql_alone(platform: Platform) -> No
     assert client.wait(refused, timeout=PATIENCE).outcome == "refused"
     (polled,) = _list(platform.sql("jurat_results WHERE check_id", id=str(refused)))
     assert polled == {"state": "settled", "outcome": "refused", "reason": "status_inactive", "next_poll_ms": 0}
-    (stands,) = _list(platform.sql("c.round DESC", question="residence", **who))
-    assert (str(stands["id"]), stands["round"], stands["state"]) == (str(refused), 1, "settled")
-    assert _json(stands["rounds_left"])["residence"] == 1
-    assert _json(stands["questions"]) == {"residence": "refused", "profession": "open"}
+    (state,) = _list(platform.sql("c.round DESC", question="residence", **who))
+    assert (str(state["id"]), state["round"], state["state"]) == (str(refused), 1, "settled")
+    assert _json(state["rounds_left"])["residence"] == 1
+    assert _json(state["questions"]) == {"residence": "refused", "profession": "open"}
     accepted, _ = submit(2, {"street": "accept"})
     assert client.wait(accepted, timeout=PATIENCE).outcome == "accepted"
     (access,) = _list(platform.sql("SELECT access, questions", **who))
@@ -238,9 +238,9 @@ def test_any_language_submits_by_one_call_on_postgresql(platform: Platform) -> N
         (again,) = _list(platform.sql("jurat_submit", **row, id=made["check_id"]))
         assert again == {**made, "created": False}
     assert rounds == [(1, True), (2, True)]
-    with pytest.raises(psycopg.Error) as told:
+    with pytest.raises(psycopg.Error) as raised:
         platform.sql("jurat_submit", **row, id=None)
-    assert told.value.sqlstate == "JU003"
+    assert raised.value.sqlstate == "JU003"
 
 
 def test_any_language_reads_the_addresses_that_may_be_meant_with_sql_alone(platform: Platform) -> None:
@@ -275,7 +275,7 @@ def _json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def test_the_form_is_told_in_order(platform: Platform) -> None:
+def test_the_form_is_reported_in_order(platform: Platform) -> None:
     form = _list(platform.sql("ORDER BY position", consultation="budget"))
     assert [question["question"] for question in form] == ["residence", "profession"]
     assert _json(form[0]["title"]) == {"en": "Where do you live?"}
@@ -416,14 +416,14 @@ def test_a_newcomer_gets_verdicts_by_what_stands_on_the_page(terminal: Terminal,
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     (terminal.folder / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
     wheel = f'{sys.executable} -m hatchling build -t wheel -d "$OLDPWD/dist"'
-    told = {
+    environment = {
         "make demo": ":",
         "make wheel": f"(cd {ROOT} && {wheel})",
         "postgresql://postgres@localhost/valmont": plain,
         "--wait 30": "--wait 100",
     }
     for each in blocks(PAGE, "sh"):
-        terminal.run_block(each, told)
+        terminal.run_block(each, environment)
     for kind, before in NEWCOMERS.items():
         first = before.replace("URL", repr(url.render_as_string(hide_password=False)))
         client, submit, poll = (block(PAGE, "python", part) for part in ("Client(", SUBMITS[kind], "client.result("))

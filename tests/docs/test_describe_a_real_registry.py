@@ -1,4 +1,4 @@
-"""How to describe a real registry: the page works as it stands, is as short as it says, and keeps to the contract."""
+"""How to describe a real registry: the page works as it is, is as short as it says, and keeps to the contract."""
 
 from __future__ import annotations
 

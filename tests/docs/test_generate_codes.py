@@ -94,7 +94,7 @@ def test_a_back_office_with_these_rights_needs_no_others(desk: Desk) -> None:
         run("add_codes(", names)
         work(desk)
         run("client.request(", names)
-        assert names["became"].state == "done"
+        assert names["result"].state == "done"
         put_away(names)
         with plain(url) as office:
             assert office.execute(block(PAGE, "sql", "FROM jurat_code_lists ORDER").encode()).fetchall() == [

@@ -45,7 +45,9 @@ def source(folder: Path) -> RosterSource:
         (ROWS.replace("9000 0101", "9,00001E+09"), {}),
     ],
 )
-def test_each_problem_that_it_shows_is_told_so(content: bytes | str, changes: dict[str, str], tmp_path: Path) -> None:
+def test_each_problem_that_it_shows_is_reported_so(
+    content: bytes | str, changes: dict[str, str], tmp_path: Path
+) -> None:
     described = source(tmp_path)
     path = tmp_path / "physicians.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)

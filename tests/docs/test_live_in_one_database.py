@@ -1,4 +1,4 @@
-"""Live in one database: what the page says runs, in each place where the tables may stand, from upgrade to verdict."""
+"""Live in one database: what the page says runs, in each place where the tables may be, from upgrade to verdict."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ANSWER = {"street": "accept"}
 
 @dataclass(frozen=True)
 class Place:
-    """Where the tables of one installation stand: `schema`, and the URL by which each user reaches them."""
+    """The place of one installation's tables: `schema`, and the URL by which each user reaches them."""
 
     schema: str
     urls: Mapping[str, str]
@@ -171,7 +171,7 @@ def test_everything_works_wherever_the_tables_stand(
         finally:
             assert worker.stop(PATIENCE)
     assert re.search(r"^unsettled +0$", done("clerk", "db", "status"), re.MULTILINE)
-    assert schemas(place.superuser_url) == {place.schema}, "nothing of ours came to stand elsewhere"
+    assert schemas(place.superuser_url) == {place.schema}, "nothing of ours is elsewhere"
 
 
 def by_the_client(client: Client, web: psycopg.Connection[Any]) -> UUID:
@@ -211,7 +211,7 @@ def qualified(place: Place, holding: str, values: Mapping[str, Any]) -> tuple[by
 
 
 def schemas(url: str) -> set[str]:
-    """The schemas in which anything of ours stands."""
+    """The schemas in which anything of ours is."""
     with plain(url) as connection:
         found = connection.execute(
             "SELECT relnamespace::regnamespace::text FROM pg_class "
@@ -351,8 +351,8 @@ class Migrations:
 def test_an_automatic_migration_would_drop_our_tables_and_with_the_pages_lines_proposes_nothing(
     database_url: str, tmp_path: Path
 ) -> None:
-    told = block(PAGE, "python", "include_name")
-    bare, ours = Migrations(tmp_path / "bare", database_url, BARE), Migrations(tmp_path / "ours", database_url, told)
+    advice = block(PAGE, "python", "include_name")
+    bare, ours = Migrations(tmp_path / "bare", database_url, BARE), Migrations(tmp_path / "ours", database_url, advice)
     dropped = bare.proposes("bare")
     assert {"drop_table('jurat_checks", "drop_table('jurat_verdicts", "drop_table('jurat_alembic_version"} <= dropped
     assert ours.proposes("first") == {"create_table('survey_answer"}
@@ -373,9 +373,9 @@ def test_the_lines_pass_over_a_schema_of_its_own_as_well(postgresql_server: Data
     engine.dispose()
     everything = "target_metadata=target_metadata, include_schemas=True"
     bare = BARE.replace("target_metadata=target_metadata", everything)
-    told = block(PAGE, "python", "include_name").replace("target_metadata=target_metadata", everything)
+    advice = block(PAGE, "python", "include_name").replace("target_metadata=target_metadata", everything)
     assert "drop_table('jurat_checks" in Migrations(tmp_path / "bare", url, bare).proposes("bare")
-    assert Migrations(tmp_path / "ours", url, told).proposes("first") == {"create_table('survey_answer"}
+    assert Migrations(tmp_path / "ours", url, advice).proposes("first") == {"create_table('survey_answer"}
     postgresql_server.drop(url)
 
 

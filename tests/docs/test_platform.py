@@ -36,8 +36,8 @@ CALLED = "What a person does, and what is called"
 
 _IN_CODE = re.compile(r"`([^`]+)`")
 _SHOWN = (
-    re.compile(r"!\[(?P<told>[^\]]*)\]\((?P<target>[^)\s]+)\)"),
-    re.compile(r'<img src="(?P<target>[^"]+)"[^>]*?alt="(?P<told>[^"]*)"'),
+    re.compile(r"!\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)"),
+    re.compile(r'<img src="(?P<target>[^"]+)"[^>]*?alt="(?P<text>[^"]*)"'),
 )
 
 
@@ -108,7 +108,7 @@ def test_all_that_is_offered_is_there() -> None:
     assert missing == []
 
 
-# ----------------------------------------------------------------------------------------------- what stands in web/
+# ----------------------------------------------------------------------------------------------- what is in web/---
 
 
 def test_every_module_has_its_line() -> None:
@@ -152,7 +152,7 @@ def test_every_table_view_and_function_that_is_used_is_told() -> None:
 
 
 def _without_docstrings(module: ast.Module) -> ast.Module:
-    """The code alone: what only stands as an expression is told and not done."""
+    """The code alone: what is only an expression is text and not code."""
     for node in ast.walk(module):
         if hasattr(node, "body") and isinstance(node.body, list):
             node.body = [each for each in node.body if not _is_told(each)] or [ast.Pass()]
@@ -163,7 +163,7 @@ def _is_told(statement: ast.AST) -> bool:
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
-def test_what_is_told_is_there() -> None:
+def test_everything_listed_is_there() -> None:
     contract = {anchor.removeprefix("the-view-") for anchor in anchors(CONTRACT)}
     strange = {
         name
@@ -177,12 +177,12 @@ def test_what_is_told_is_there() -> None:
 
 
 def shown() -> dict[Path, list[str]]:
-    """Every picture that a page shows, with what is told to who cannot see it."""
+    """Every picture that a page shows, with its text for people who cannot see it."""
     found: dict[Path, list[str]] = {}
     for page in PAGES:
         for each in chain.from_iterable(form.finditer(page.read_text("utf-8")) for form in _SHOWN):
             if "://" not in each["target"]:
-                found.setdefault((page.parent / each["target"]).resolve(), []).append(each["told"])
+                found.setdefault((page.parent / each["target"]).resolve(), []).append(each["text"])
     return found
 
 
@@ -192,7 +192,7 @@ def test_every_picture_is_shown_and_every_one_that_is_shown_is_there() -> None:
 
 
 def test_every_picture_says_what_one_sees() -> None:
-    assert {picture.name: told for picture, told in shown().items() if min(map(len, told)) < 30} == {}
+    assert {picture.name: text for picture, text in shown().items() if min(map(len, text)) < 30} == {}
 
 
 # ------------------------------------------------------------------------------------- that a person has decided
@@ -202,7 +202,7 @@ def test_every_picture_says_what_one_sees() -> None:
 def desk(database_url: str) -> Iterator[Desk]:
     desk = Desk(database_url)
     kind = "uuid" if desk.postgresql else "text"
-    desk.sql(f"CREATE TABLE platform_answers (check_id {kind} PRIMARY KEY, told integer NOT NULL DEFAULT 0)")
+    desk.sql(f"CREATE TABLE platform_answers (check_id {kind} PRIMARY KEY, seen integer NOT NULL DEFAULT 0)")
     yield desk
     desk.sql("DROP TABLE platform_answers")
     desk.close()
@@ -232,7 +232,7 @@ def test_a_platform_learns_once_what_a_person_has_decided(desk: Desk) -> None:
     assert (tell(desk, check, 1), tell(desk, check, 1)) == (1, 0)  # the second process was slower
     assert news(desk) == []
     ask(desk, "open", check_id=check, by_whom="clerk-7")
-    assert news(desk) == []  # what was told stands while a person looks again
+    assert news(desk) == []  # what was reported stays while a person looks again
     decide(desk, check, "person_refused")
     assert news(desk) == [("person_refused", 2)]
 

@@ -27,7 +27,7 @@ OUTPUT = ("text", "json")
 """Languages of blocks that show what a program printed, which is not broken."""
 
 
-def test_no_more_words_than_somebody_reads() -> None:
+def test_no_more_words_than_can_be_read() -> None:
     counts = {str(page.relative_to(ROOT)): len(page.read_text("utf-8").split()) for page in READ}
     assert sum(counts.values()) <= MOST_WORDS, sorted(counts.items(), key=lambda each: -each[1])[:10]
 
@@ -46,7 +46,7 @@ def test_each_page_is_in_the_folder_of_a_reader() -> None:
 
 
 def broken_lines(page: Path) -> Iterator[tuple[int, str]]:
-    """The numbered lines of a page that somebody can break: not what a program printed, nor a lone link."""
+    """The numbered lines of a page that can be broken: not what a program printed, nor a lone link."""
     fence: str | None = None
     for number, line in enumerate(page.read_text("utf-8").splitlines(), 1):
         if found := re.match(r"\s*```(\w*)", line):

@@ -1,4 +1,4 @@
-"""The page of the presets: every configuration on it could be published, and every preset stands on it."""
+"""The page of the presets: every configuration on it could be published, and every preset is on it."""
 
 from __future__ import annotations
 

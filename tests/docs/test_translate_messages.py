@@ -67,12 +67,12 @@ SPOILED: Mapping[str, Mapping[str, Texts]] = {
         "one has not": with_text("worker_lost", "We could not look. Please answer again. We are here."),
         "another has": with_text("state.open", f"You can answer now. {SHARED}"),
     },
-    "for whom to ask": {"others are asked": with_text("outside_zone", "Your address is outside. Please ask us.")},
+    "who to ask": {"others are asked": with_text("outside_zone", "Your address is outside. Please ask us.")},
 }
 """By a piece of each line of the page's table: a file in which it does not hold."""
 
 
-def stands(texts: Texts, monkeypatch: pytest.MonkeyPatch) -> bool:
+def holds(texts: Texts, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether the tests take such a file of a new language."""
     monkeypatch.setattr(looks, "texts", lambda _: texts)
     for look in LOOKS:
@@ -118,14 +118,14 @@ def test_each_line_of_the_table_is_looked_at_and_no_other() -> None:
 
 
 def test_a_good_file_stands(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert stands(english(), monkeypatch)
+    assert holds(english(), monkeypatch)
 
 
 @pytest.mark.parametrize(
     ("line", "how"), [(line, how) for line, spoiled in SPOILED.items() for how in spoiled], ids=lambda value: value
 )
 def test_what_the_table_says_does_not_stand_otherwise(line: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not stands(SPOILED[line][how], monkeypatch)
+    assert not holds(SPOILED[line][how], monkeypatch)
 
 
 def test_its_numbers_are_those_of_the_tests() -> None:

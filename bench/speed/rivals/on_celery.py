@@ -15,7 +15,7 @@ from bench.speed.rivals.ledger import LATE, TASK, place
 
 
 def make_app(broker_url: str) -> Any:
-    """The application, for workers and for whoever sends."""
+    """The application, for workers and for senders."""
     made: Any = Celery("bench", broker=broker_url, set_as_current=False)
     made.conf.update(
         task_ignore_result=True,

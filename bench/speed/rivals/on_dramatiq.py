@@ -11,7 +11,7 @@ from bench.speed.rivals.ledger import TASK, place
 
 
 def make_actor(broker_url: str) -> Any:
-    """The actor on a broker of its own, for workers and for whoever sends."""
+    """The actor on a broker of its own, for workers and for senders."""
     made: Any = RedisBroker(url=broker_url)
     dramatiq.set_broker(made)
     return dramatiq.actor(_check, actor_name=TASK, broker=made)

@@ -56,7 +56,7 @@ _READ, _ADD_VERDICT, _SETTLE = map(_numbered, (READ, ADD_VERDICT, SETTLE))
 
 
 def make_task(broker_url: str) -> Any:
-    """The task on a broker of its own, for workers and for whoever sends."""
+    """The task on a broker of its own, for workers and for senders."""
     # Or what comes while workers are stopped is lost: the client gives up on the answer that it was sent meanwhile.
     made: Any = ListQueueBroker(broker_url, socket_timeout=None)
     job = _Job()

@@ -1,4 +1,4 @@
-"""Signing in and out. Your own log-in stands here; jurat sees the participant's id alone."""
+"""Signs people in and out. Replace it with your own log-in; jurat sees the participant's id alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SESSION_LASTS = timedelta(hours=12)
 
 
 def account() -> Account | None:
-    """Who is signed in."""
+    """The account that is signed in; None if there is none."""
     if "account" not in g:
         g.account = _of_session()
     found: Account | None = g.account
@@ -47,12 +47,12 @@ def _of_session() -> Account | None:
 
 
 def member() -> Account:
-    """Who is signed in, on a page that only they see."""
+    """The account that is signed in, on a page that needs one."""
     return account() or abort(403)
 
 
 def signed_in_as(*roles: str) -> Callable[[View], View]:
-    """A page for who is signed in, with one of these roles where some are given. Others sign in first."""
+    """A page for people who are signed in, with one of these roles if any are given. Others sign in first."""
 
     def wrap(view: View) -> View:
         @functools.wraps(view)
@@ -145,12 +145,12 @@ def _is_of_the_office(name: str) -> bool:
 
 
 def _let_in(name: str, password: str) -> Account | None:
-    """Who has this name and password. The password is looked at, which takes long, while no transaction is open.
+    """The account with this name and password. Checking a password takes long, so no transaction is open meanwhile.
 
     A name of the office is the office's alone, whatever the participants' pages have stored under it.
     """
     in_office, recipe = False, None
-    if _is_name(name):  # PostgreSQL takes no NUL, not even to find nobody
+    if _is_name(name):  # PostgreSQL takes no NUL, not even in a search
         with reading() as connection:
             recipe = store.recipe_of(connection, name, in_office=True)
         in_office = recipe is not None

@@ -1,7 +1,7 @@
 """The access form, from the first question to the last page.
 
-A question is asked, what was typed is shown to be confirmed, and the word on it follows. A confirmed answer cannot be
-changed; what jurat says of it is always read anew, so that reloading, going back and a second window show what stands.
+A question is asked, what was typed is shown to be confirmed, and the result follows. A confirmed answer cannot be
+changed. Its result is always read again, so that reloading, going back and a second window show the current state.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from examples.platform.web.language import gettext as _
 from examples.platform.web.language import locale
 from examples.platform.web.parts import parts
 from examples.platform.web.reading import consultation_or_404
-from examples.platform.web.waiting import said_of, wait_for, wait_for_word
+from examples.platform.web.waiting import request_status, wait_for_request, wait_for_verdict
 from jurat import (
     AccessRevoked,
     AlreadyConfirmed,
@@ -36,7 +36,7 @@ from jurat import (
 pages = Blueprint("answering", __name__, url_prefix="/<locale>/consultations/<name>")
 
 CONTEST_MS = 1000
-"""How often the page looks until a worker has put a contested verdict before a person."""
+"""How often the page looks until a worker has sent a contested verdict to review."""
 
 LONGEST_NOTE = 2000
 BY_PERSONS = frozenset({Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED})
@@ -45,7 +45,7 @@ BY_PERSONS = frozenset({Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED})
 @pages.get("/access")
 @signed_in_as()
 def overview(name: str) -> Any:
-    """Where the participant stands, and what comes next."""
+    """The state of the participant's access, and what comes next."""
     found, questions = consultation_or_404(name), questions_of(name)
     try:
         status = parts().client.participant_status(name, member().participant)
@@ -63,13 +63,13 @@ def overview(name: str) -> Any:
 def ask(name: str, question: str) -> Any:
     """One question. What was typed is looked at here, and confirmed on the next page.
 
-    What is wrong with it is told by a page of its own address, so that the back button and the other language find it.
+    A page with its own address says what is wrong, so that the back button and the other language find it.
     """
     found, asked = consultation_or_404(name), _question_or_404(name, question)
     status = parts().client.participant_status(name, member().participant)
     if question not in status.access.open + status.access.renewable:
         last = status.results.get(question)
-        return _to_word(name, last.check_id) if last else redirect(url_for("answering.overview", name=name), 303)
+        return _to_result(name, last.check_id) if last else redirect(url_for("answering.overview", name=name), 303)
     values: dict[str, str] = {}
     problems: dict[str, str] = {}
     if request.method == "POST":
@@ -128,21 +128,21 @@ def confirm(name: str, question: str) -> Any:
     except AlreadyConfirmed as error:
         drafts.forget()
         flash(_("You have already confirmed an answer to this question. This is the result."))
-        return _to_word(name, error.check_id)
+        return _to_result(name, error.check_id)
     except AccessRevoked:
         drafts.forget()
         return redirect(url_for("answering.overview", name=name), 303)
     parts().ring()
     session["reply"] = [str(check.id), b64encode(draft.reply_key).decode()]
     drafts.forget()
-    wait_for_word(check.id)
-    return _to_word(name, check.id)
+    wait_for_verdict(check.id)
+    return _to_result(name, check.id)
 
 
 @pages.get("/answers/<uuid:check>")
 @signed_in_as()
-def word(name: str, check: UUID) -> Any:
-    """The word on one answer, and what comes next."""
+def show_result(name: str, check: UUID) -> Any:
+    """The result of one answer, and what comes next."""
     found, result = consultation_or_404(name), _own(name, check)
     asked = questions_of(name).get(result.question)
     if asked is None:  # the question is not asked any more, or the consultation is closed: the overview says so
@@ -152,7 +152,7 @@ def word(name: str, check: UUID) -> Any:
     again = newest and result.question in status.access.open
     contest = _contest_of(check)
     return render_template(
-        "word.html", consultation=found, question=asked, result=result, status=status, access=status.access,
+        "result.html", consultation=found, question=asked, result=result, status=status, access=status.access,
         message=_message(name, result), contact=status.contact(locale()), again=again,
         candidates=_candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else [],
         contested=contest, may_contest=newest and _contestable(result) and not contest,
@@ -168,7 +168,7 @@ def choose(name: str, check: UUID) -> Any:
     chosen = request.form.get("candidate", "")
     if chosen not in map(str, range(len(candidates))):
         flash(_("Choose one of these addresses, or type yours again."))
-        return _to_word(name, check)
+        return _to_result(name, check)
     known = _question_or_404(name, result.question).known
     address = {key: value for key, value in candidates[int(chosen)].items() if key in known}
     drafts.keep(name, result.question, address, complete=True)
@@ -178,13 +178,13 @@ def choose(name: str, check: UUID) -> Any:
 @pages.route("/answers/<uuid:check>/contest", methods=["GET", "POST"])
 @signed_in_as()
 def contest(name: str, check: UUID) -> Any:
-    """Put a verdict before a person."""
+    """Ask a person to review a verdict."""
     found, result = consultation_or_404(name), _own(name, check)
     asked, problems = _question_or_404(name, result.question), {}
     note = request.form.get("note", "").strip().replace("\r\n", "\n")
     newest = parts().client.participant_status(name, member().participant).results[result.question].check_id == check
     if not newest or not _contestable(result) or _contest_of(check):
-        return _to_word(name, check)
+        return _to_result(name, check)
     if request.method == "POST":
         if not 1 <= len(note) <= LONGEST_NOTE or "\0" in note:
             problems["note"] = _("Tell the team what is wrong, in 2,000 characters or fewer.")
@@ -198,9 +198,9 @@ def contest(name: str, check: UUID) -> Any:
                     flash(_("This answer cannot be reviewed again. Please contact the team."))
             else:
                 parts().ring()
-                wait_for(asked_for)
+                wait_for_request(asked_for)
                 flash(_("The team has received your message. You will see their decision here."))
-            return _to_word(name, check)
+            return _to_result(name, check)
     page = render_template(
         "contest.html", consultation=found, question=asked, result=result, note=note, problems=problems,
         message=_message(name, result), longest=LONGEST_NOTE,
@@ -212,12 +212,12 @@ def _question_or_404(name: str, question: str) -> Question:
     return questions_of(name).get(question) or abort(404)
 
 
-def _to_word(name: str, check: UUID) -> Any:
-    return redirect(url_for("answering.word", name=name, check=check), 303)
+def _to_result(name: str, check: UUID) -> Any:
+    return redirect(url_for("answering.show_result", name=name, check=check), 303)
 
 
 def _own(name: str, check: UUID) -> Result:
-    """What is known of a check of who is signed in; nobody sees that of somebody else."""
+    """The result of a check of the participant who is signed in; 404 for any other check."""
     whose = name, member().participant
     results = parts().client.results([check])
     return next((result for result in results if (result.consultation, result.participant) == whose), None) or abort(
@@ -233,24 +233,24 @@ def _message(name: str, result: Result) -> str:
 
 
 def _contestable(result: Result) -> bool:
-    """Whether a person may be asked to look: a source decided, and did not accept."""
+    """Whether a person may be asked to review it: a source decided, and did not accept."""
     return result.settled and result.outcome is not Outcome.ACCEPTED and result.reason not in BY_PERSONS
 
 
 def _contest_of(check: UUID) -> UUID | None:
-    """The participant's contest of a verdict, where they asked for one."""
+    """The participant's contest of a verdict, if there is one."""
     with parts().reads.begin() as connection:
         row = store.find_answer(connection, check, member().participant)
     return row.contest if row else None
 
 
 def _waits(contest: UUID) -> bool:
-    """Whether a worker still has to put the check before a person, which takes a second or so."""
-    asked = said_of(contest)
+    """Whether a worker still has to send the check to review, which takes a second or so."""
+    asked = request_status(contest)
     return asked is not None and asked.state is RequestState.WAITING
 
 
 def _candidates(check: UUID) -> list[dict[str, str]]:
-    """The addresses that may be meant, where this browser submitted the answer."""
+    """The addresses that may be meant, if this browser submitted the answer."""
     of, private_key = session.get("reply") or ("", "")
     return parts().client.candidates(check, b64decode(private_key)) if of == str(check) else []

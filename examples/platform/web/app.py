@@ -37,8 +37,8 @@ STRICT = {"Strict-Transport-Security": "max-age=31536000"}
 def create_app(made: Parts, secret: bytes, *, https: bool = False, host: str | None = None) -> Flask:
     """The platform.
 
-    `secret` signs sessions, and is the same for all its processes; `https`: browsers reach it so; `host`: the only name
-    by which they do, or none where all are on this machine.
+    `secret` signs sessions, and is the same for all its processes. `https` says that browsers reach it by https. `host`
+    is the only name by which they do, or None if all are on this machine.
     """
     app = Flask(__name__)
     app.config.update(
@@ -49,7 +49,7 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False, host: str | N
         SESSION_COOKIE_SECURE=https,
         PERMANENT_SESSION_LIFETIME=accounts.SESSION_LASTS,  # for every signature, whether its cookie lasts or not
         MAX_CONTENT_LENGTH=256 * 1024,
-        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: who thinks about an answer for two hours must not lose it
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: an answer that takes two hours to write must not be lost
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     parts.install(app, made)
@@ -79,14 +79,14 @@ def _guard(response: Response) -> Response:
     response.headers.update(HEADERS)
     if current_app.config["SESSION_COOKIE_SECURE"]:
         response.headers.update(STRICT)
-    if request.endpoint != "static":  # pages are somebody's own; the back button asks again
+    if request.endpoint != "static":  # pages are personal; the back button asks again
         response.headers["Cache-Control"] = "no-store"
         response.vary.add("Cookie")
     return response
 
 
 def _shown() -> store.Account | None:
-    """Who is signed in, for the head of a page. While the database is away the page that says so has a head as well."""
+    """The account that is signed in, for the head of a page; none while the database does not answer."""
     try:
         return accounts.account()
     except SQLAlchemyError:
@@ -116,20 +116,20 @@ def _may_be_asked_again() -> bool:
 
 
 def _sent() -> list[tuple[str, str]]:
-    """What was sent and is not stored, to be sent again: every form may be sent twice. A password is typed anew."""
+    """What was sent and is not stored, to be sent again: every form may be sent twice. A password is typed again."""
     if request.method != "POST" or "password" in request.form:
         return []
     return [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
 
 
 def _here() -> str:
-    """This page's address; that of the first page where it only takes what is sent."""
+    """This page's address; that of the first page if this one only takes forms."""
     return request.path if _may_be_asked_again() else url_for("reading.home")
 
 
 def _in_language(other: str) -> str:
-    """This page in another language; the first page where it is none that can be asked for again."""
+    """This page in another language; the first page if this one only takes forms."""
     if request.endpoint is None or not _may_be_asked_again():
         return url_for("reading.home", locale=other)
-    shown = {"wrong": 1} if "wrong" in request.args else {}  # what is wrong stays said
+    shown = {"wrong": 1} if "wrong" in request.args else {}  # what is wrong stays on the page
     return url_for(request.endpoint, **{**(request.view_args or {}), **shown, "locale": other})

@@ -17,7 +17,7 @@ from examples.platform.web.language import day, quoting
 from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
-from examples.platform.web.waiting import said_of, uuid_or_400, wait_for
+from examples.platform.web.waiting import request_status, uuid_or_400, wait_for_request
 from jurat import InvalidSubmission, JuratError
 from jurat.codes import generate
 from jurat.publications import NAME
@@ -53,8 +53,8 @@ def make() -> Any:
         else:
             parts().ring()
             try:
-                asked = wait_for(own)
-            except (SQLAlchemyError, JuratError):  # the codes are on their way, and nobody else will ever show them
+                asked = wait_for_request(own)
+            except (SQLAlchemyError, JuratError):  # the codes are on their way, and can never be shown again
                 asked = None
             return render_template(
                 "office/cards.html",
@@ -71,7 +71,7 @@ def make() -> Any:
 @signed_in_as(ADMINISTRATOR)
 def added(request_id: UUID) -> Any:
     """Whether codes that were made are valid yet."""
-    asked = said_of(request_id)
+    asked = request_status(request_id)
     if asked is None or asked.kind != "codes":
         abort(404)
     return render_template("office/added.html", asked=asked)

@@ -116,7 +116,7 @@ class Draft:
 
     def proposals(self, before: Iterable[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
         """What is voted on: one line each, in both languages in the same order. What was there `before` keeps its id,
-        wherever its line stands now, for votes name it by that.
+        wherever its line is now, because votes name it by that.
         """
         lines = {language: _lines(self.values.get(f"proposals-{language}", "")) for language in LOCALES}
         known = {tuple(each["title"].get(language) for language in LOCALES): each["id"] for each in before}
@@ -240,12 +240,12 @@ def sent(values: Mapping[str, str], step: str, form: Mapping[str, str]) -> dict[
 
 
 def _seen(written: str) -> str:
-    """A text without signs that nobody sees, and that would change how others are shown."""
+    """A text without invisible characters, which would change how others are shown."""
     return "".join(sign for sign in written if sign == "\n" or sign.isprintable())
 
 
 def values_of(name: str, kept: Any, document: str | None) -> dict[str, str]:
-    """What to put into the form, so that a consultation is written once and mended later."""
+    """What to put into the form, so that a consultation is written once and corrected later."""
     values = {"name": name}
     if kept is not None:
         values |= _spoken("title", kept.title) | _spoken("summary", kept.summary)

@@ -1,4 +1,4 @@
-"""Who is let in: requests for this platform's own address, and addresses that can be read."""
+"""Lets in only requests for this platform's own address, and addresses that can be read."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ HEALTH = "health"
 
 
 def install(app: Flask, host: str | None) -> None:
-    """Refuse every other `host` (with its port, where it is not the usual one).
+    """Refuse every other `host` (with its port, if that is not the usual one).
 
-    Redirects and printed cards repeat the name by which a browser asks, and whoever can choose it sends people
-    elsewhere. Without `host` the platform is for who sits at this machine, at any port: a tunnel or container may
-    have its own.
+    Redirects and printed cards repeat the name by which a browser asks, so an attacker who chooses it could send people
+    elsewhere. Without `host` the platform is for people at this machine, at any port: a tunnel or container may have
+    its own.
     """
 
     @app.before_request
     def own_address() -> Any:
         if request.endpoint == HEALTH:
-            return None  # who looks after processes asks for them by number
+            return None  # a supervisor asks for processes by number
         if isinstance(request.routing_exception, SecurityError):
             return Response("The name of this server could not be read.\n", 400, mimetype="text/plain")
         if not _is_ours(request.host.lower(), host):
@@ -39,7 +39,7 @@ def install(app: Flask, host: str | None) -> None:
 
     @app.get("/health", endpoint=HEALTH)
     def health() -> tuple[str, int]:
-        # It asks nothing: while the database is away the pages say so, and another process would fare no better.
+        # It asks nothing: while the database is unreachable the pages say so, and another process would fare no better.
         return "", 204
 
 

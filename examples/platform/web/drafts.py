@@ -1,7 +1,7 @@
-"""What somebody typed and has not confirmed yet. It stays in their browser: a sealed value in the session's cookie.
+"""Answers that were typed and not confirmed yet. They stay in the browser: a sealed value in the session's cookie.
 
-The database never has it. Who uses the browser next cannot read it either: it opens with a key of this platform, and
-signing out removes it. libsodium's secret boxes (https://doc.libsodium.org/secret-key_cryptography/secretbox).
+The database never has them. The next user of the browser cannot read them either: only a key of this platform opens
+them, and signing out removes them. libsodium's secret boxes (https://doc.libsodium.org/secret-key_cryptography/secretbox).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was typed. Where it is `complete` it may be confirmed, and its `id` becomes that of the check: confirmed
+    """What was typed. If it is `complete`, it may be confirmed, and its `id` becomes that of the check: confirmed
     twice, it is the same check.
     """
 
@@ -59,7 +59,7 @@ def keep(consultation: str, question: str, answer: Mapping[str, str], *, complet
 
 
 def kept(consultation: str, question: str) -> Draft | None:
-    """The draft for this question, None where there is none."""
+    """The draft for this question; None if there is none."""
     try:
         text = _box().decrypt(b64decode(session.get("draft", "")))
     except (CryptoError, ValueError):

@@ -1,4 +1,4 @@
-"""What an administrator sees of jurat's tables: counts, and how the sources stand. No id of a participant is read.
+"""What an administrator sees of jurat's tables: counts, and the state of the sources. No id of a participant is read.
 
 On PostgreSQL the user of `parts().office` needs the role `jurat_reader` for this.
 """
@@ -21,7 +21,7 @@ from jurat.queries import read_json
 
 REVIEW = "review"
 ON_ITS_WAY = "pending"
-TOLD = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNDETERMINED, REVIEW, ON_ITS_WAY)
+RESULTS = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNDETERMINED, REVIEW, ON_ITS_WAY)
 """What became of a participant's newest answer to a question, in the order in which it is shown."""
 
 _ACCESS = text("SELECT consultation, access, count(*) FROM jurat_access GROUP BY consultation, access")
@@ -78,30 +78,30 @@ class Criterion:
 
 @dataclass(slots=True)
 class Answers:
-    """How the newest answers to one question stand: counts by what was told, and by reason within that."""
+    """The newest answers to one question: counts by result, and by reason within that."""
 
     question: str
     title: dict[str, str]
-    told: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TOLD, 0))
+    results: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RESULTS, 0))
     reasons: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         """Participants who have answered."""
-        return sum(self.told.values())
+        return sum(self.results.values())
 
-    def add(self, told: str, reason: str | None, count: int) -> None:
+    def add(self, result: str, reason: str | None, count: int) -> None:
         """Count some more."""
-        self.told[told] += count
-        if reason is not None and told not in (REVIEW, ON_ITS_WAY):
-            of = self.reasons.setdefault(told, {})
+        self.results[result] += count
+        if reason is not None and result not in (REVIEW, ON_ITS_WAY):
+            of = self.reasons.setdefault(result, {})
             of[reason] = of.get(reason, 0) + count
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How a source stands. `state` is `working`, `paused`, `resting` (it failed too often in a row), `unused`, or
-    `person` where nothing is looked up.
+    """The state of a source. `state` is `working`, `paused`, `resting` (it failed too often in a row), `unused`, or
+    `person` if nothing is looked up.
     """
 
     name: str
@@ -120,12 +120,12 @@ class Source:
 
     @property
     def failed_last(self) -> bool:
-        """Whether its last look-up got no answer."""
+        """Whether its last lookup got no answer."""
         return self.last_failure is not None and (self.last_success is None or self.last_failure > self.last_success)
 
 
 def access_counts(connection: Connection) -> dict[str, dict[str, int]]:
-    """Participants of each consultation by where their access stands."""
+    """Participants of each consultation by the state of their access."""
     counted: dict[str, dict[str, int]] = {}
     for consultation, access, count in connection.execute(_ACCESS):
         counted.setdefault(consultation, {str(state): 0 for state in AccessState})[access] = count
@@ -137,9 +137,9 @@ def answer_counts(connection: Connection, consultation: str) -> list[Answers]:
     form = connection.execute(_FORM, {"consultation": consultation})
     found = {row.question: Answers(row.question, read_json(row.title)) for row in form}
     for question, state, outcome, reason, count in connection.execute(_ANSWERS, {"consultation": consultation}):
-        told = REVIEW if state == State.REVIEW else ON_ITS_WAY if state != State.SETTLED or not outcome else outcome
+        result = REVIEW if state == State.REVIEW else ON_ITS_WAY if state != State.SETTLED or not outcome else outcome
         # A question that the form no longer has still has its answers.
-        found.setdefault(question, Answers(question, {"und": question})).add(told, reason, count)
+        found.setdefault(question, Answers(question, {"und": question})).add(result, reason, count)
     return list(found.values())
 
 
@@ -163,7 +163,7 @@ def publications(connection: Connection) -> list[Any]:
 
 
 def publication(connection: Connection, name: str) -> Any:
-    """The same of one consultation; None where the platform never published it."""
+    """The same of one consultation; None if the platform never published it."""
     return connection.execute(_PUBLISHED_ONE, {"name": name}).first()
 
 

@@ -28,7 +28,7 @@ def why(reason: str) -> str:
     return _reasons().get(reason) or reason.replace("_", " ")
 
 
-def words_of(evidence: Mapping[str, Any], area: str | None) -> list[tuple[str, str]]:
+def facts_of(evidence: Mapping[str, Any], area: str | None) -> list[tuple[str, str]]:
     """The facts that have a meaning for a person, with labels; what is for machines alone is left out.
 
     `area` is how people call the zone.

@@ -31,11 +31,11 @@ PURPOSES = {
 """What a browser may fill in by itself (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill)."""
 
 NOT_ASKED = frozenset({"city_code", "country"})
-"""Fields that the form leaves out, where they need not be filled in: everybody here lives in one country, and nobody
-knows the code of their town by heart. An address that is chosen from a list brings them along."""
+"""Fields that the form leaves out unless they are required: everyone here lives in one country, and no one knows the
+code of their town by heart. An address that is chosen from a list brings them along."""
 
 _SHORT, _LONG = 12, 500
-"""Characters up to which a field is drawn short, for its width tells what is expected, and from which in lines."""
+"""Characters up to which a field is drawn short, as its width shows what is expected, and from which it has lines."""
 
 _MOST = 1_500
 """Characters of an answer that fit into the browser's cookie until it is confirmed."""
@@ -60,12 +60,12 @@ class Field:
 
     @property
     def is_long(self) -> bool:
-        """Whether somebody may write some lines here."""
+        """Whether people may write several lines here."""
         return self.most >= _LONG
 
     @property
     def hint(self) -> str:
-        """What helps to fill it in; empty where its name says enough."""
+        """What helps to fill it in; empty if its name says enough."""
         if self.is_long:
             return _("Only the person who reviews your answer can read this. It is erased after the decision.")
         if self.name == "number" and not self.required:
@@ -74,7 +74,7 @@ class Field:
 
     @property
     def is_code(self) -> bool:
-        """Whether it is no word of a language, which a phone would like to mend."""
+        """Whether it is a code, which a phone must not correct."""
         return self.name == "code"
 
 
@@ -125,7 +125,7 @@ def _question(row: Any) -> Question:
     title, names, schema = (
         json.loads(value) if isinstance(value, str) else value for value in (row.title, row.fields, row.answer_schema)
     )
-    # A simulated source alone has no fields of its own, and takes any.
+    # Only a simulated source has no fields of its own, and takes any.
     known = schema.get("properties") or {"answer": {"type": "string", "titles": {"en": "Your answer", "fr": "Réponse"}}}
     needed = schema.get("required", list(known) if not schema.get("properties") else [])
     asked = [name for name in names or known if name in needed or name not in NOT_ASKED]

@@ -1,6 +1,6 @@
-"""On PostgreSQL: what the pages' users may do by a function alone, for a function does less than the right would.
+"""What the pages' users may do only by a function on PostgreSQL, because a function does less than the right would.
 
-They run with the rights of who owns the tables. `rights.sql` says who may call which.
+They run with the rights of the owner of the tables. `rights.sql` says who may call which.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Two languages: the first part of every address names one, and `translations/` has the texts (gettext).
 
-English stands in the code and the templates. `pybabel extract` and `pybabel update` (README.md) bring new texts to the
+English is in the code and the templates. `pybabel extract` and `pybabel update` (README.md) bring new texts to the
 translators' file; a test sees to it that none is missing.
 """
 
@@ -61,7 +61,7 @@ def ngettext(one: str, many: str, count: int) -> str:
 
 
 def say(by_language: dict[str, str] | None) -> str:
-    """A text that stands as data, by language, in the language of this request."""
+    """Of a text by language, the one in the language of this request."""
     return spoken(by_language or {}, locale())
 
 
@@ -81,7 +81,7 @@ def moment(when: datetime) -> str:
 
 
 def day(written: str) -> str:
-    """A date, which stands as year-month-day."""
+    """A date, written as year-month-day."""
     try:
         return str(format_date(date.fromisoformat(written), "d MMMM y", locale=locale()))
     except ValueError:

@@ -21,7 +21,7 @@ Ring = Sequence[Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One zone as SVG draws it. `path` is empty where there is no outline; `x` and `y` are where its name stands."""
+    """One zone as SVG draws it. `path` is empty if there is no outline; `x` and `y` are the place of its name."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""Administrators' pages: the results as counts, how the sources stand, and the way to what may be made.
+"""Administrators' pages: the results as counts, the state of the sources, and the way to what may be created.
 
 On PostgreSQL `parts().office` logs in as a user of its own, with
 
@@ -21,7 +21,7 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template
 
-from examples.platform.web import called, codes, figures, publishing, store, writing
+from examples.platform.web import codes, display_names, figures, publishing, store, writing
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
 from examples.platform.web.findings import why
@@ -36,13 +36,13 @@ pages.register_blueprint(publishing.pages)
 pages.register_blueprint(codes.pages)
 
 MOST_DRAFTS = 10
-"""Of the drafts that somebody has begun, so many are shown."""
+"""The drafts of a person that are shown, the latest first."""
 
 
 @pages.get("/")
 @signed_in_as(ADMINISTRATOR)
 def dashboard() -> str:
-    """How everything stands."""
+    """An overview of everything."""
     with parts().reads.begin() as connection:
         ours = store.all_consultations(connection)
     with reading() as connection:
@@ -55,7 +55,7 @@ def dashboard() -> str:
             published={row.name: publishing.state_of(row) for row in published},
             access=figures.access_counts(connection), lists=figures.code_lists(connection),
             sources=figures.sources(connection, figures.criteria(connection)), failures=failures(),
-            called=called.source,
+            display_name=display_names.source,
         )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def consultation(name: str) -> Any:
     with parts().reads.begin() as connection:
         found = store.find_consultation(connection, name)
     with reading() as connection:
-        publication = figures.publication(connection, name)  # none of what stands in the administrators' files
+        publication = figures.publication(connection, name)  # none for what is in the administrators' files
         answers = figures.answer_counts(connection, name)
         counted = figures.access_counts(connection).get(name, {})
         title = figures.titles(connection).get(name, ({}, {}))[0]
@@ -80,7 +80,7 @@ def consultation(name: str) -> Any:
 
 
 def failures() -> dict[str, str]:
-    """Why a source did not answer, as those say it who can do something about it."""
+    """Why a source did not answer, in the words of administrators."""
     return {
         Reason.SOURCE_UNAVAILABLE: _("it could not be reached"),
         Reason.SOURCE_THROTTLED: _("it asked us to send fewer requests"),

@@ -1,8 +1,8 @@
 """How long a page waits for PostgreSQL: a server that has stopped answering must not hold every thread with it.
 
 `rights.sql` has PostgreSQL end each statement of the web tier after 8 s. A server that hangs ends nothing, and its
-kernel still acknowledges what it is sent, so that neither keep-alives nor `tcp_user_timeout` notice. Then only who
-waits can give up.
+kernel still acknowledges what it is sent, so that neither keep-alives nor `tcp_user_timeout` notice. Then only the
+waiting side can give up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PATIENCE_S = 9.0
 """Seconds to wait for an answer: more than `statement_timeout`, so that only a server that hangs takes so long."""
 
 REST_S = 5.0
-"""Seconds in which nobody asks a server that did not answer: pages apologise at once, and threads stay free."""
+"""Seconds in which a server that did not answer is not asked: pages apologise at once, and threads stay free."""
 
 Kept = TypeVar("Kept")
 
@@ -44,7 +44,7 @@ class PatientConnection(psycopg.Connection[Any]):
             self._rest()
             return super().wait(self._bounded(gen), *arguments, **values)
         except _GivenUp:
-            self.pgconn.finish()  # nobody knows what is under way on it
+            self.pgconn.finish()  # what is under way on it is unknown
             raise
 
     def _bounded(self, gen: Generator[Any, Any, Kept]) -> Generator[Any, Any, Kept]:

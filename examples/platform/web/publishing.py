@@ -1,4 +1,4 @@
-"""What becomes of consultations that administrators make: published, withdrawn, taken off the platform."""
+"""Shows the state of published consultations, withdraws them, and removes them from the platform."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jurat import InvalidConsultation, PublicationState, UnknownConsultation
 pages = Blueprint("publishing", __name__)
 
 WITHDRAWING = "withdrawing"
-"""Beside the words of `PublicationState`: what waits is a withdrawal."""
+"""In addition to the values of `PublicationState`: what waits is a withdrawal."""
 
 
 def state_of(row: Any) -> str:
@@ -33,7 +33,7 @@ def state_of(row: Any) -> str:
 @pages.route("/consultations/<name>/withdraw", methods=["GET", "POST"])
 @signed_in_as(ADMINISTRATOR)
 def withdraw(name: str) -> Any:
-    """Nobody can take part any more, once a worker has taken it out of the configuration."""
+    """Withdraw a consultation: no one can take part once a worker has taken it out of the configuration."""
     there = redirect(url_for("office.consultation", name=name), 303)
     state = _state(name) or abort(404)
     if state in (PublicationState.WITHDRAWN, WITHDRAWING):  # pressed twice, or in another window
@@ -79,16 +79,16 @@ def taken(name: str) -> dict[str, str]:
     """Why a new consultation cannot have this name."""
     there = _("A consultation with this name already exists. Choose another name.")
     if _state(name) is not None:
-        return {} if mendable(name) else {"name": there}
+        return {} if is_changeable(name) else {"name": there}
     with parts().reads.begin() as connection:
         ours = store.find_consultation(connection, name) is not None
-    with reading() as connection:  # one that stands in the files of those who run jurat
+    with reading() as connection:  # one that is in the files of those who run jurat
         return {"name": there} if ours or name in figures.titles(connection) else {}
 
 
-def mendable(name: str) -> bool:
-    """Whether a consultation may be changed and published again. One that was taken off may not: who had access to it
-    would have access to whatever takes its name.
+def is_changeable(name: str) -> bool:
+    """Whether a consultation may be changed and published again. One that was removed may not: people who had
+    access to it would have access to the next one of its name.
     """
     with reading() as connection:
         ours = store.find_consultation(connection, name) is not None

@@ -24,12 +24,12 @@ _CLOSED = text("""
 
 
 def closed_ones(connection: Connection) -> set[str]:
-    """The names of consultations in which nobody can take part any more."""
+    """The names of consultations in which no one can take part any more."""
     return set(connection.execute(_CLOSED).scalars())
 
 
 def is_closed(name: str) -> bool:
-    """Whether nobody can take part in a consultation any more. One that waits for a worker opens in a moment."""
+    """Whether no one can take part in a consultation any more. One that waits for a worker opens in a moment."""
     with parts().reads.begin() as connection:
         return name in closed_ones(connection)
 

@@ -2,7 +2,7 @@
 
 The answer itself is sealed for the workers and cannot be opened here: a reviewer opens it with
 `bin/jurat review show ID --answer`, which leaves a row with their name in the audit. What `parts().office` needs on
-PostgreSQL stands in `office.py`.
+PostgreSQL is in `office.py`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from werkzeug.exceptions import NotFound
 from examples.platform.web import figures
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
-from examples.platform.web.findings import reasons_of, why, words_of
+from examples.platform.web.findings import facts_of, reasons_of, why
 from examples.platform.web.language import gettext as _
 from examples.platform.web.language import locale, say
 from examples.platform.web.maps import picture
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR, REVIEWER
-from examples.platform.web.waiting import said_of, uuid_or_400, wait_for
+from examples.platform.web.waiting import request_status, uuid_or_400, wait_for_request
 from jurat import Reason, RequestState, UnknownCheck
 from jurat.columns import instant
 from jurat.database import state_of
@@ -66,7 +66,7 @@ _OPEN = {
 @pages.get("/")
 @signed_in_as(REVIEWER, ADMINISTRATOR)
 def queue() -> str:
-    """What waits, due first."""
+    """What waits for review, the earliest due date first."""
     with reading() as connection:
         titles = figures.titles(connection)
         waiting = [_row(row, titles) for row in connection.execute(_QUEUE)]
@@ -87,7 +87,7 @@ def review(check: UUID) -> Any:
 @pages.post("/<uuid:check>")
 @signed_in_as(REVIEWER, ADMINISTRATOR)
 def decide(check: UUID) -> Any:
-    """A decision: chosen, then confirmed, for it is final."""
+    """A decision: chosen, then confirmed, because it is final."""
     reason, request_id, own = request.form.get("reason", ""), request.form.get("id", ""), _is_own(check)
     with reading() as connection:
         found = _find(connection, check)
@@ -99,15 +99,15 @@ def decide(check: UUID) -> Any:
         if own:
             return _page(connection, found, {"reason": _("This is your own answer. Someone else has to decide.")}), 403
     if not request_id:
-        told = parts().client.message(reason, locale(), found["consultation"])
-        return render_template("reviews/confirm.html", found=found, reason=reason, told=told, id=uuid4())
+        message = parts().client.message(reason, locale(), found["consultation"])
+        return render_template("reviews/confirm.html", found=found, reason=reason, message=message, id=uuid4())
     return _ask(check, _DECIDE, {"reason": reason}, uuid_or_400(request_id))
 
 
 @pages.post("/<uuid:check>/open")
 @signed_in_as(REVIEWER, ADMINISTRATOR)
 def open_again(check: UUID) -> Any:
-    """Put a decided answer before a person again."""
+    """Send a decided answer to review again."""
     if _is_own(check):
         abort(403)
     return _ask(check, _OPEN, {}, uuid_or_400(request.form.get("id", "")))
@@ -115,9 +115,9 @@ def open_again(check: UUID) -> Any:
 
 @pages.get("/<uuid:check>/said/<uuid:asked_for>")
 @signed_in_as(REVIEWER, ADMINISTRATOR)
-def said(check: UUID, asked_for: UUID) -> Any:
+def outcome(check: UUID, asked_for: UUID) -> Any:
     """What came of a decision."""
-    asked = said_of(asked_for)
+    asked = request_status(asked_for)
     with reading() as connection:
         request_ = _first(connection, _REQUEST, asked_for)
         found = _find(connection, check)
@@ -132,12 +132,14 @@ def said(check: UUID, asked_for: UUID) -> Any:
     elif found is not None:
         first = any(word["by_whom"] == request_.by_whom for word in found["words"])
         state = "second" if asked.kind == "decide" and first else "open"
-    told = parts().client.message(result.reason, locale(), result.consultation) if result.reason else ""
-    return render_template("reviews/said.html", check=check, asked=asked, state=state, result=result, told=told)
+    message = parts().client.message(result.reason, locale(), result.consultation) if result.reason else ""
+    return render_template(
+        "reviews/outcome.html", check=check, asked=asked, state=state, result=result, message=message
+    )
 
 
 def _is_own(check: UUID) -> bool:
-    """Whether it is an answer of who would decide about it."""
+    """Whether the reviewer would decide about their own answer."""
     try:
         return parts().client.result(check).participant == member().participant
     except UnknownCheck:
@@ -163,8 +165,8 @@ def _ask(check: UUID, statements: Mapping[str, str], more: dict[str, str], reque
                 raise
         return redirect(url_for("reviewing.queue"), 303)
     parts().ring()
-    wait_for(request_id)
-    return redirect(url_for("reviewing.said", check=check, asked_for=request_id), 303)
+    wait_for_request(request_id)
+    return redirect(url_for("reviewing.outcome", check=check, asked_for=request_id), 303)
 
 
 def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str]) -> str:
@@ -173,7 +175,7 @@ def _page(connection: Connection, found: dict[str, Any], problems: dict[str, str
     zone = figures.zone_of(connection, found["consultation"], found["question"], evidence)
     drawn = picture(parts().client.zones()) if zone else None
     shape = drawn.find(zone) if drawn else None
-    facts = words_of(evidence, shape.title if shape else None)
+    facts = facts_of(evidence, shape.title if shape else None)
     return render_template(
         "reviews/review.html", found=found, problems=problems, refusing=reasons_of(kind), facts=facts,
         mine=next((word for word in found["words"] if word["by_whom"] == member().name), None),
@@ -187,8 +189,8 @@ def _gone(check: UUID) -> Any:
         result = parts().client.result(check)
     except UnknownCheck:
         raise NotFound from None
-    told = parts().client.message(result.reason, locale(), result.consultation) if result.reason else ""
-    return render_template("reviews/gone.html", check=check, result=result, told=told, id=uuid4())
+    message = parts().client.message(result.reason, locale(), result.consultation) if result.reason else ""
+    return render_template("reviews/gone.html", check=check, result=result, message=message, id=uuid4())
 
 
 def _find(connection: Connection, check: UUID) -> dict[str, Any] | None:
@@ -197,7 +199,7 @@ def _find(connection: Connection, check: UUID) -> dict[str, Any] | None:
 
 
 def _before(connection: Connection, check: UUID) -> dict[str, Any] | None:
-    """The verdict that stands while a person looks at an answer again; None where there was none yet.
+    """The verdict that counts while a person looks at an answer again; None where there was none yet.
 
     The answer was erased with it. What a participant wrote who contests it is kept until a person decides.
     """

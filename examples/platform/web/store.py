@@ -1,7 +1,7 @@
 """The platform's own tables: accounts, what is voted on, votes, which check answers which question, and consultations
 that are still being written.
 
-They stand in the same database as those of jurat, so that a check and the platform's own row are written together.
+They are in the same database as those of jurat, so that a check and the platform's own row are written together.
 An answer is in none of them: jurat keeps it sealed, and erases it when it is settled.
 """
 
@@ -72,7 +72,7 @@ drafts = sa.Table(
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("owner", sa.Text, nullable=False),  # the name of an account
-    sa.Column("typed", sa.JSON, nullable=False),  # what stands in the form, by field
+    sa.Column("typed", sa.JSON, nullable=False),  # what is in the form, by field
     sa.Column("consultation", sa.Text),  # what it became; then it cannot be changed any more
     sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
 )
@@ -84,13 +84,13 @@ batches = sa.Table(
 )
 
 DRAFTS_LAST = timedelta(days=30)
-"""A draft that nobody has changed for so long goes when another one is begun. One that was published stays as long as
-the consultation, to be mended: jurat forgets what it was told once it is withdrawn."""
+"""A draft that was not changed for so long is deleted when another one is begun. One that was published stays as long
+as the consultation, to be corrected: jurat forgets it once it is withdrawn."""
 
 SHORTEST_PASSWORD = 8
 _METHOD = "scrypt:32768:8:1"
 NOBODYS = f"{_METHOD}$0123456789abcdef"
-"""The recipe of a name that nobody has: it takes as long as a wrong password."""
+"""The recipe for an unknown name: it takes as long as a wrong password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def find_officer(connection: Connection, name: str) -> Account | None:
 
 
 def recipe_of(connection: Connection, name: str, *, in_office: bool) -> str | None:
-    """How the password of an account is kept; None where there is none. What is kept is read by nobody."""
+    """How the password of an account is kept; None if there is none. No one reads what is kept."""
     if connection.dialect.name == "postgresql":
         asked = sa.func.platform_office_recipe if in_office else sa.func.platform_recipe
         found: str = connection.scalar(sa.select(asked(name))) or ""
@@ -202,7 +202,7 @@ def enter(connection: Connection, name: str, known: str, *, in_office: bool) -> 
 
 
 def add_account(connection: Connection, name: str, known: str) -> Account | None:
-    """A participant's new account with a `hashed` password; None where somebody has the name, also since a moment ago.
+    """A participant's new account with a `hashed` password; None if the name is taken, even since a moment ago.
 
     Who has a name of the office has it as well, and is never asked for: see `accounts._let_in`.
     """
@@ -270,7 +270,7 @@ def keep_answer(connection: Connection, check: UUID, participant: str, consultat
 
 
 def find_answer(connection: Connection, check: UUID, participant: str) -> Any:
-    """The participant's own answer of this check; None for one of somebody else."""
+    """The participant's own answer of this check; None for one of someone else."""
     wanted = (answers.c.check_id == check) & (answers.c.participant == participant)
     return connection.execute(sa.select(answers).where(wanted)).first()
 
@@ -291,7 +291,7 @@ def begin_batch(connection: Connection, batch: UUID) -> bool:
 
 
 def find_vote(connection: Connection, consultation: str, participant: str) -> list[str]:
-    """The proposals that somebody voted for; none before they did."""
+    """The proposals that a participant voted for; none before they did."""
     mine = (votes.c.consultation == consultation) & (votes.c.participant == participant)
     return list(connection.execute(sa.select(votes.c.proposal).where(mine)).scalars())
 
@@ -328,7 +328,7 @@ def count_votes(connection: Connection, consultation: str) -> dict[str, int]:
 
 
 def voted_for(connection: Connection, consultation: str) -> set[str]:
-    """The proposals that somebody voted for."""
+    """The proposals that got votes."""
     mine = sa.select(votes.c.proposal).where(votes.c.consultation == consultation).distinct()
     return set(connection.execute(mine).scalars())
 
@@ -357,13 +357,13 @@ def begin_draft(connection: Connection, owner: str, typed: dict[str, str]) -> UU
 
 
 def find_draft(connection: Connection, draft: UUID, owner: str, *, to_change: bool = False) -> Any:
-    """A draft of this person; None for one of somebody else. Where it is `to_change`, others wait until it was."""
+    """A draft of this person; None for one of someone else. With `to_change` others wait until it was changed."""
     wanted = sa.select(drafts).where((drafts.c.id == draft) & (drafts.c.owner == owner))
     return connection.execute(wanted.with_for_update() if to_change else wanted).first()
 
 
 def keep_draft(connection: Connection, draft: UUID, typed: dict[str, str]) -> None:
-    """Store what stands in the form now."""
+    """Store what is in the form now."""
     changed = sa.update(drafts).where(drafts.c.id == draft)
     connection.execute(changed.values(typed=typed, changed_at=datetime.now(UTC)))
 

@@ -1,4 +1,4 @@
-"""What access is for: the vote. Whether somebody may vote is asked at the moment in which they do."""
+"""The vote, which is what access is for. Access is checked at the moment of the vote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What workers do within a second: wait a moment for it, so that most pages already know."""
+"""Waits a moment for the workers, so that most pages already have the result."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ def uuid_or_400(written: str) -> UUID:
         raise BadRequest from None
 
 
-def said_of(request: UUID) -> RequestStatus | None:
-    """What came of a request; None where there is none."""
+def request_status(request: UUID) -> RequestStatus | None:
+    """What came of a request; None if there is none."""
     try:
         return parts().client.request(request)
     except UnknownRequest:
         return None
 
 
-def wait_for(request: UUID) -> RequestStatus | None:
+def wait_for_request(request: UUID) -> RequestStatus | None:
     """The same, once it was dealt with, or after a moment."""
     looks = _looks(REQUEST_S)
-    while (found := said_of(request)) and found.state is RequestState.WAITING and next(looks, False):
+    while (found := request_status(request)) and found.state is RequestState.WAITING and next(looks, False):
         pass
     return found
 
 
-def wait_for_word(check: UUID) -> None:
+def wait_for_verdict(check: UUID) -> None:
     """Give the workers a moment: most answers have their verdict before it is over."""
     for _ in _looks(VERDICT_S):
         result = parts().client.result(check)
@@ -55,7 +55,7 @@ def wait_for_word(check: UUID) -> None:
 
 
 def _looks(seconds: float) -> Iterator[bool]:
-    """Comes back after each pause, for so many seconds."""
+    """Yield after each pause, for so many seconds."""
     end = time.monotonic() + seconds
     for pause in chain(PAUSES_S, repeat(PAUSES_S[-1])):
         left = end - time.monotonic()

@@ -1,7 +1,7 @@
 """A new consultation: written in three steps, looked at in a fourth, and published from there.
 
 What is sent of a step is kept and answered with the address of the next page. No page answers a form, so that the back
-button, reloading and another language show what is kept. Only who began a draft sees it.
+button, reloading and another language show what is kept. Only the person who began a draft sees it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from examples.platform.web import called, figures, store
+from examples.platform.web import display_names, figures, store
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.composing import (
     ABOUT,
@@ -35,7 +35,7 @@ from examples.platform.web.language import LOCALES, quoting, say
 from examples.platform.web.language import gettext as _
 from examples.platform.web.maps import picture
 from examples.platform.web.parts import parts
-from examples.platform.web.publishing import mendable, revision_of, taken
+from examples.platform.web.publishing import is_changeable, revision_of, taken
 from examples.platform.web.store import ADMINISTRATOR
 from jurat import InvalidConsultation
 
@@ -46,18 +46,18 @@ _DOCUMENT = text("SELECT coalesce(document, applied_document) FROM jurat_consult
 
 
 class _Overtaken(Exception):
-    """Somebody else published under this name at the same moment, or voted for what is not there any more."""
+    """Someone else published under this name at the same moment, or voted for what is not there any more."""
 
 
 @pages.route("", methods=["GET", "POST"])
 @signed_in_as(ADMINISTRATOR)
 def begin() -> Any:
     """A new draft: empty, or with a consultation that was refused or withdrawn."""
-    if request.method != "POST":  # who had to sign in first: the button stands there
+    if request.method != "POST":  # someone who had to sign in first: the button is there
         return redirect(url_for("office.dashboard"), 303)
     values: dict[str, str] = {}
-    if name := request.form.get("mend"):
-        if not mendable(name):
+    if name := request.form.get("change"):
+        if not is_changeable(name):
             abort(404)
         with reading() as connection:
             kept, document = store.find_consultation(connection, name), connection.scalar(_DOCUMENT, {"name": name})
@@ -72,7 +72,7 @@ def begin() -> Any:
 @pages.get(_STEP)
 @signed_in_as(ADMINISTRATOR)
 def show(draft: UUID, step: str) -> Any:
-    """A step with what is kept; with what is wrong in it, where somebody wanted to go on."""
+    """A step with what is kept; with what is wrong in it, if the author wanted to go on."""
     row = _kept(draft)
     if row.consultation:
         return _published(row.consultation)
@@ -83,7 +83,7 @@ def show(draft: UUID, step: str) -> Any:
             return _to(draft, wrong, wrong=True)
         return render_template(
             "office/check.html", draft=written, id=draft, steps=STEPS, in_words=in_words, kinds=kinds(),
-            called=called.criterion, seen=row.changed_at.isoformat(),
+            display_name=display_names.criterion, seen=row.changed_at.isoformat(),
         )  # fmt: skip
     if step == QUESTIONS and not written.asked:
         return _to(draft, CRITERIA, wrong=True)
@@ -91,8 +91,8 @@ def show(draft: UUID, step: str) -> Any:
     return render_template(
         "office/new.html", draft=written, id=draft, step=step, steps=STEPS, values=written.values,
         problems=_problems(written, step) if "wrong" in request.args else {}, longest=LONGEST,
-        most_of_one=MOST_OF_ONE, most_rounds=MOST_ROUNDS, in_words=in_words, kinds=kinds(), called=called.criterion,
-        picture=picture(parts().client.zones()) if drawn else None,
+        most_of_one=MOST_OF_ONE, most_rounds=MOST_ROUNDS, in_words=in_words, kinds=kinds(),
+        display_name=display_names.criterion, picture=picture(parts().client.zones()) if drawn else None,
     )  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def _problems(draft: Draft, step: str) -> dict[str, str]:
 
 
 def _voted(draft: Draft) -> dict[str, str]:
-    """Proposals that people voted for stay as they are: nobody's vote goes to another one, or is lost."""
+    """Proposals that people voted for stay as they are: no vote goes to another one, or is lost."""
     with reading() as connection:
         _new, lost = _proposals(connection, draft)
     titles = ", ".join(say(each["title"]) for each in lost)

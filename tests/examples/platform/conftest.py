@@ -1,4 +1,4 @@
-"""What the platform's own tests need beside the service: its libraries, and the environment of the wheel."""
+"""What the platform's own tests need in addition to the service: its libraries, and the environment of the wheel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIBRARIES = ("babel", "flask", "flask_wtf", "waitress")
 
 @pytest.fixture(scope="session")
 def libraries() -> None:
-    """Flask and the others beside the service, as `make platform` has them."""
+    """Flask and the others in addition to the service, as `make platform` has them."""
     if lacking := [name for name in LIBRARIES if find_spec(name) is None]:
         missing(f"{', '.join(lacking)}; `make platform` installs them")
 

@@ -1,4 +1,4 @@
-"""A new consultation step by step, as somebody of the office sends it."""
+"""A new consultation step by step, as an administrator sends it."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ QUESTIONS = {
 COUNTS = {"count.lives-in": "1", "count.has-code": "1"}
 
 
-def begin(omar: Browser, mend: str = "") -> str:
+def begin(omar: Browser, change: str = "") -> str:
     """A new draft: the address of its steps."""
-    return omar.post(NEW, {"mend": mend} if mend else {}).removesuffix("/about")
+    return omar.post(NEW, {"change": change} if change else {}).removesuffix("/about")
 
 
 def write(omar: Browser, **other: str) -> str:

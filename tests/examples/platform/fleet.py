@@ -60,7 +60,7 @@ class Fleet:
 
     @property
     def web(self) -> Mapping[str, str]:
-        """What the web tier is told."""
+        """The settings of the web tier."""
         return {
             "DATABASE_URL": self._as("web"),
             "OFFICE_DATABASE_URL": self._as("office"),
@@ -93,7 +93,7 @@ class Fleet:
         return folder / "registry_certificate", folder / "registry_key"
 
     def _ask_for_passwords(self) -> None:
-        """Of the platform's two users; the rig trusts everybody."""
+        """Of the platform's two users; the rig trusts everyone."""
         rules = self.server._data / "pg_hba.conf"
         rules.write_text("host all web,office 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
         self.sql("postgres", "SELECT pg_reload_conf()")

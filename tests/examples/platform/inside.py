@@ -51,14 +51,14 @@ class Town:
         return check.id
 
     def browser(self, name: str) -> Browser:
-        """Of somebody of the town, signed in."""
+        """Of someone of the town, signed in."""
         browser = Browser(self, name)
         browser.post("/en/sign-in", {"name": name, "password": town.PASSWORD})
         return browser
 
     def newcomer(self) -> Browser:
-        """Of somebody with a new account."""
-        browser = Browser(self, f"somebody-{uuid4().hex[:8]}")
+        """Of someone with a new account."""
+        browser = Browser(self, f"someone-{uuid4().hex[:8]}")
         browser.post("/en/account/new", {"name": browser.name, "password": town.PASSWORD})
         return browser
 
@@ -76,7 +76,7 @@ class Town:
 
 
 class Browser:
-    """What somebody browses with."""
+    """What someone browses with."""
 
     def __init__(self, town_: Town, name: str) -> None:
         self.client = town_.app.test_client()

@@ -47,7 +47,7 @@ class Pages:
             return {name for (name,) in connection.exec_driver_sql("SELECT name FROM platform_accounts")}
 
     def knows(self, browser: Any) -> bool:
-        """Whether the browser is somebody's."""
+        """Whether the browser is someone's."""
         return "Sign out" in browser.get("/en/sign-in").text
 
 
@@ -115,7 +115,7 @@ def test_a_session_lasts_half_a_day_from_signing_in(pages: Pages, hours: float, 
     browser = pages.enter("sign-in", "rhea")[1]
     with browser.session_transaction() as session:
         assert abs(session["since"] - time.time()) < 60
-        session["since"] -= int(hours * HOUR)  # and the cookie is signed anew, as one is that is used
+        session["since"] -= int(hours * HOUR)  # and the cookie is signed again, as one is that is used
     assert pages.knows(browser) is lasts
 
 
@@ -154,7 +154,7 @@ def test_tables_of_an_older_release_get_what_they_lack(tmp_path: Path) -> None:
             assert made.knows(browser)
             assert (browser.get("/en/reviews/").status_code != 403) is is_let_in  # 503: there is nothing of jurat here
         assert "ole" not in made.accounts()
-        assert "Lou" in made.accounts()  # whose name somebody has: an administrator decides
+        assert "Lou" in made.accounts()  # whose name someone has: an administrator decides
         made.close()
 
 
@@ -173,7 +173,7 @@ def test_on_postgresql_accounts_of_the_office_move_to_their_table(postgresql_url
         for name, role in (("noor", "participant"), ("omar", "administrator"), ("mallory", "administrator")):
             row = f"('{name}', '{store.hashed(PASSWORD)}', '{role}', 'p-{name}', 3)"
             connection.exec_driver_sql(f"INSERT INTO platform_accounts VALUES {row}")
-    assert store.make_tables(engine) == ["mallory", "omar"], "who prepares is told, and removes whom nobody made"
+    assert store.make_tables(engine) == ["mallory", "omar"], "the output names them, so that strangers can be removed"
     assert store.make_tables(engine) == []
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT name, session FROM platform_accounts").all() == [("noor", 3)]

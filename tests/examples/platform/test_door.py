@@ -1,4 +1,4 @@
-"""The door of the web tier as Compose has it: what hangs, what is too much, and whom it does not let in."""
+"""The door of the web tier as Compose has it: what hangs, what is too much, and what it refuses."""
 
 from __future__ import annotations
 
@@ -201,16 +201,16 @@ def test_this_machine_is_let_in_without_an_address(web: Alone, host: str) -> Non
 
 
 def test_only_the_address_is_let_in_where_one_is_set(behind_proxy: Alone) -> None:
-    def asked(path: str = "/en", **told: str) -> requests.Response:
-        return ask(behind_proxy, path, **{"X-Forwarded-Proto": "https", **told})
+    def asked(path: str = "/en", **headers: str) -> requests.Response:
+        return ask(behind_proxy, path, **{"X-Forwarded-Proto": "https", **headers})
 
     for host in ("valmont.example", "valmont.example:443", "Valmont.Example"):
         assert asked(**{"X-Forwarded-Host": host}).status_code == 308
     for host in ("elsewhere.example", "valmont.example:8443", "localhost", "x.valmont.example"):
         assert asked(**{"X-Forwarded-Host": host}).status_code == 400
-    # What a browser says itself stands before what the proxy adds.
-    told = {"X-Forwarded-Host": "elsewhere.example, valmont.example", "X-Forwarded-Proto": "http, https"}
-    spoofed = asked(**told)
+    # What a browser says itself comes before what the proxy adds.
+    headers = {"X-Forwarded-Host": "elsewhere.example, valmont.example", "X-Forwarded-Proto": "http, https"}
+    spoofed = asked(**headers)
     assert spoofed.headers["Location"] == f"{ADDRESS}/en/"
     assert asked(**{"X-Forwarded-Host": "valmont.example, elsewhere.example"}).status_code == 400
     for ignored in ({"X-Forwarded-Prefix": "/elsewhere"}, {"X-Forwarded-Port": "81"}, {"Forwarded": "host=elsewhere"}):
@@ -219,7 +219,7 @@ def test_only_the_address_is_let_in_where_one_is_set(behind_proxy: Alone) -> Non
     assert asked(**{"X-Forwarded-Host": "valmont.example"}).headers["Strict-Transport-Security"].startswith("max-age=")
 
 
-# ------------------------------------------------------------------------------------------------- whom everybody knows
+# ------------------------------------------------------------------------------------------ people that everyone knows
 
 
 @pytest.mark.slow
@@ -232,8 +232,8 @@ def test_the_people_of_the_town_get_passwords_that_nobody_knows(fleet: Fleet, we
             return sent.path == "/en/"
 
     try:
-        told = fleet.prepare(wheel_alone).stdout
-        passwords = dict(re.findall(r"^  (\w+)  (\S{16,})$", told, re.MULTILINE))
+        output = fleet.prepare(wheel_alone).stdout
+        passwords = dict(re.findall(r"^  (\w+)  (\S{16,})$", output, re.MULTILINE))
         assert set(passwords) == {"ada", "ben", "cleo", "rhea", "omar"}
         assert len(set(passwords.values())) == len(passwords)
         assert may("omar", passwords["omar"])
@@ -246,9 +246,9 @@ def test_the_people_of_the_town_get_passwords_that_nobody_knows(fleet: Fleet, we
         assert "PEOPLE_PASSWORD is too short: use 8 characters or more" in short.stderr
         assert "1234567" not in short.stderr
         assert may("omar", passwords["omar"])
-        chosen = fleet.prepare(wheel_alone, PEOPLE_PASSWORD="chosen by somebody")
+        chosen = fleet.prepare(wheel_alone, PEOPLE_PASSWORD="chosen by someone")
         assert "chosen" not in chosen.stdout
-        assert may("omar", "chosen by somebody")
+        assert may("omar", "chosen by someone")
         assert not may("omar", passwords["omar"])
     finally:
         fleet.prepare(wheel_alone, PEOPLE_PASSWORD=PASSWORD)

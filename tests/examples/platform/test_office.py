@@ -79,7 +79,7 @@ def test_how_a_source_stands_is_said_in_words(valmont: Town, columns: str, said:
         assert said in render_template_string(template, each=found[0], str=str)
 
 
-def test_a_pause_is_told_with_its_reason(valmont: Town) -> None:
+def test_a_pause_is_reported_with_its_reason(valmont: Town) -> None:
     from sqlalchemy import text
 
     from examples.platform.web import figures
@@ -180,7 +180,7 @@ def test_under_four_eyes_a_second_person_sees_what_the_first_said(valmont: Town)
     omar.until(said, "decided")
 
 
-def test_who_comes_second_is_told_that_somebody_was_faster(valmont: Town) -> None:
+def test_who_comes_second_is_reported_that_somebody_was_faster(valmont: Town) -> None:
     rhea, check = valmont.browser("rhea"), valmont.answer("residence", NEAR_BORDER, "p-fast")
     first, second = str(uuid4()), str(uuid4())
     said = rhea.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": first})

@@ -31,7 +31,7 @@ def web(fleet: Fleet, wheel_alone: Path) -> Iterator[Alone]:
 
 
 def as_user(fleet: Fleet, user: str, statement: str, *values: Any) -> None:
-    """What somebody does who has the password, and keeps."""
+    """What someone does who has the password, and keeps."""
     url = make_url(fleet._as(user)).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement.encode(), values or None)
@@ -51,7 +51,7 @@ def own_hash() -> str:
         "INSERT INTO platform_office (name, password, role, participant) VALUES ('m', 'h', 'administrator', 'p-m')",
         "INSERT INTO platform_accounts VALUES ('ada', 'h', 'p-m') ON CONFLICT (name) DO UPDATE SET password = 'h'",
         "UPDATE platform_office SET session = 0",
-        "UPDATE platform_accounts SET participant = 'p-of-somebody-else'",
+        "UPDATE platform_accounts SET participant = 'p-of-someone-else'",
         "SELECT password FROM platform_accounts",
         "SELECT * FROM platform_accounts",
         "SELECT name FROM platform_accounts WHERE password LIKE 'scrypt%'",

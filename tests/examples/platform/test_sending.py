@@ -40,13 +40,13 @@ def two_places(valmont: Town) -> None:
 
 
 @pytest.fixture
-def somebody(valmont: Town) -> Browser:
+def someone(valmont: Town) -> Browser:
     """With a new account."""
     return valmont.newcomer()
 
 
 def confirmed(browser: Browser, question: str, answer: dict[str, str]) -> str:
-    """Where the word on an answer stands."""
+    """The address of the result of an answer."""
     form = {f"answer-{field}": value for field, value in answer.items()}
     there = browser.post(f"{ACCESS}/{question}", form)
     return browser.post(there, {"id": draft_of(browser, there)})
@@ -59,7 +59,7 @@ def draft_of(browser: Browser, there: str) -> str:
 
 
 def participant(connection: Connection, browser: Browser) -> str:
-    """What jurat calls somebody."""
+    """What jurat calls someone."""
     found = store.find_account(connection, browser.name)
     assert found is not None
     return found.participant
@@ -86,9 +86,9 @@ def rows(valmont: Town) -> dict[str, list[Any]]:
         return {name: list(connection.execute(text(sql))) for name, sql in {**ours, **counted}.items()}
 
 
-def test_a_request_for_the_head_of_a_page_does_nothing(valmont: Town, somebody: Browser) -> None:
+def test_a_request_for_the_head_of_a_page_does_nothing(valmont: Town, someone: Browser) -> None:
     """Browsers and link checkers send it without a token: it is like GET, whatever comes along with it."""
-    confirmed(somebody, "residence", AT_HOME)
+    confirmed(someone, "residence", AT_HOME)
     omar = valmont.browser("omar")
     form = {
         "id": str(uuid4()), "list": "letters", "count": "3", "proposal": "fountain", "name": "x" * 8,
@@ -103,7 +103,7 @@ def test_a_request_for_the_head_of_a_page_does_nothing(valmont: Town, somebody: 
         if not {"POST", "HEAD"} <= (rule.methods or set()):
             continue
         values = {name: given.get(name, uuid4()) for name in rule.arguments}
-        for browser in (omar, somebody):
+        for browser in (omar, someone):
             answer = browser.client.head(adapter.build(rule.endpoint, values), data=form)
             assert answer.status_code in (200, 302, 303, 403, 404), rule
             tried += 1
@@ -111,79 +111,79 @@ def test_a_request_for_the_head_of_a_page_does_nothing(valmont: Town, somebody: 
     assert rows(valmont) == before
 
 
-def test_what_is_wrong_with_an_answer_has_an_address(somebody: Browser) -> None:
+def test_what_is_wrong_with_an_answer_has_an_address(someone: Browser) -> None:
     """So that the back button and the other language find it."""
-    there = somebody.post(f"{ACCESS}/residence", {"answer-street": "Rue des Tanneurs"})
+    there = someone.post(f"{ACCESS}/residence", {"answer-street": "Rue des Tanneurs"})
     assert there == f"{ACCESS}/residence"
     for locale in ("en", "fr"):
-        page = somebody.get(there.replace("/en/", f"/{locale}/"))
+        page = someone.get(there.replace("/en/", f"/{locale}/"))
         assert 'class="problems"' in page
         assert 'value="Rue des Tanneurs"' in page
-    assert somebody.client.get(f"{there}/confirm").headers["Location"] == there, "it cannot be confirmed"
-    there = somebody.post(f"{ACCESS}/residence", {f"answer-{name}": value for name, value in AT_HOME.items()})
-    assert "Check your answer before you confirm it" in somebody.get(there)
+    assert someone.client.get(f"{there}/confirm").headers["Location"] == there, "it cannot be confirmed"
+    there = someone.post(f"{ACCESS}/residence", {f"answer-{name}": value for name, value in AT_HOME.items()})
+    assert "Check your answer before you confirm it" in someone.get(there)
 
 
-def test_who_typed_another_answer_since_is_told(somebody: Browser) -> None:
+def test_who_typed_another_answer_since_is_told(someone: Browser) -> None:
     form = {f"answer-{name}": value for name, value in AT_HOME.items()}
-    there = somebody.post(f"{ACCESS}/residence", form)
-    somebody.post(f"{ACCESS}/code", {"answer-code": "ABCD"})
-    back = somebody.post(there, {"id": str(uuid4())})
-    assert "You have since typed another answer." in somebody.get(back)
+    there = someone.post(f"{ACCESS}/residence", form)
+    someone.post(f"{ACCESS}/code", {"answer-code": "ABCD"})
+    back = someone.post(there, {"id": str(uuid4())})
+    assert "You have since typed another answer." in someone.get(back)
 
 
 @pytest.mark.parametrize("chosen", ["", "2", "-1", "9" * 5000, "٣", "1.0"])
-def test_an_address_that_is_none_of_those_is_not_taken(valmont: Town, somebody: Browser, chosen: str) -> None:
+def test_an_address_that_is_none_of_those_is_not_taken(valmont: Town, someone: Browser, chosen: str) -> None:
     form = {f"answer-{name}": value for name, value in TWO_PLACES.items()}
-    there = somebody.post("/en/consultations/twice/access/home", form)
-    word = somebody.post(there, {"id": draft_of(somebody, there)})
-    somebody.until(word, "Is one of these your address?")
-    assert somebody.post(f"{word}/choose", {"candidate": chosen}) == word
+    there = someone.post("/en/consultations/twice/access/home", form)
+    word = someone.post(there, {"id": draft_of(someone, there)})
+    someone.until(word, "Is one of these your address?")
+    assert someone.post(f"{word}/choose", {"candidate": chosen}) == word
 
 
-def test_confirmed_twice_the_addresses_to_choose_from_are_there(valmont: Town, somebody: Browser) -> None:
+def test_confirmed_twice_the_addresses_to_choose_from_are_there(valmont: Town, someone: Browser) -> None:
     """As an impatient person does it: the second click is sent with the cookies of the first, and its answer counts."""
     form = {f"answer-{name}": value for name, value in TWO_PLACES.items()}
-    there = somebody.post("/en/consultations/twice/access/home", form)
-    own = draft_of(somebody, there)
-    cookie = somebody.client.get_cookie("valmont")
-    word = somebody.post(there, {"id": own})
-    somebody.client.set_cookie("valmont", cookie.value)
-    assert somebody.post(there, {"id": own}) == word
-    somebody.until(word, "Is one of these your address?")
+    there = someone.post("/en/consultations/twice/access/home", form)
+    own = draft_of(someone, there)
+    cookie = someone.client.get_cookie("valmont")
+    word = someone.post(there, {"id": own})
+    someone.client.set_cookie("valmont", cookie.value)
+    assert someone.post(there, {"id": own}) == word
+    someone.until(word, "Is one of these your address?")
 
 
-def test_a_message_to_the_team_that_is_sent_twice_is_one_and_told_so(valmont: Town, somebody: Browser) -> None:
-    word = confirmed(somebody, "residence", AWAY)
-    somebody.until(word, "Not accepted")
+def test_a_message_to_the_team_that_is_sent_twice_is_one_and_shown_so(valmont: Town, someone: Browser) -> None:
+    word = confirmed(someone, "residence", AWAY)
+    someone.until(word, "Not accepted")
     for _ in range(2):
-        assert somebody.post(f"{word}/contest", {"note": "It is the other street."}) == word
-        assert "cannot be reviewed again" not in somebody.get(word)
+        assert someone.post(f"{word}/contest", {"note": "It is the other street."}) == word
+        assert "cannot be reviewed again" not in someone.get(word)
 
 
-def test_an_answer_that_was_followed_by_another_is_contested_no_more(valmont: Town, somebody: Browser) -> None:
-    first = confirmed(somebody, "code", {"code": generate()})
-    somebody.until(first, "Not accepted")
-    second = confirmed(somebody, "code", {"code": generate()})
-    somebody.until(second, "Not accepted")
-    assert somebody.client.get(f"{first}/contest").headers["Location"] == first
-    assert somebody.client.get(f"{second}/contest").status_code == 200
+def test_an_answer_that_was_followed_by_another_is_contested_no_more(valmont: Town, someone: Browser) -> None:
+    first = confirmed(someone, "code", {"code": generate()})
+    someone.until(first, "Not accepted")
+    second = confirmed(someone, "code", {"code": generate()})
+    someone.until(second, "Not accepted")
+    assert someone.client.get(f"{first}/contest").headers["Location"] == first
+    assert someone.client.get(f"{second}/contest").status_code == 200
 
 
-def test_who_votes_where_nothing_is_in_force_is_told_so(valmont: Town, somebody: Browser) -> None:
+def test_who_votes_where_nothing_is_in_force_is_reported_so(valmont: Town, someone: Browser) -> None:
     later = {"en": "Later", "fr": "Plus tard"}
     with valmont.engine.begin() as connection:
         store.keep_consultation(connection, "later", later, later, [])
-    assert somebody.client.get("/en/consultations/later/vote").headers["Location"] == "/en/consultations/later/access"
+    assert someone.client.get("/en/consultations/later/vote").headers["Location"] == "/en/consultations/later/access"
 
 
-def test_a_vote_counts_while_its_access_does(valmont: Town, somebody: Browser) -> None:
+def test_a_vote_counts_while_its_access_does(valmont: Town, someone: Browser) -> None:
     """Who lost it has no voice any more, and who passed it on to another account has one and not two."""
     home = {f"answer-{name}": value for name, value in AT_HOME.items()}
     access = "/en/consultations/quay/access/home"
-    there = somebody.post(access, home)
-    somebody.until(somebody.post(there, {"id": draft_of(somebody, there)}), "You can take part")
-    somebody.post("/en/consultations/quay/vote", {"proposal": CHOICE})
+    there = someone.post(access, home)
+    someone.until(someone.post(there, {"id": draft_of(someone, there)}), "You can take part")
+    someone.post("/en/consultations/quay/vote", {"proposal": CHOICE})
 
     def counted() -> dict[str, int]:
         with valmont.engine.connect() as connection:
@@ -193,7 +193,7 @@ def test_a_vote_counts_while_its_access_does(valmont: Town, somebody: Browser) -
     other = valmont.newcomer()
     with valmont.engine.begin() as connection:
         one, two = (
-            account.participant for each in (somebody, other) if (account := store.find_account(connection, each.name))
+            account.participant for each in (someone, other) if (account := store.find_account(connection, each.name))
         )
         request = valmont.client.transfer(connection, consultation="quay", participant=one, target=two, by="omar")
     valmont.wake()
@@ -214,19 +214,19 @@ def test_a_vote_counts_while_its_access_does(valmont: Town, somebody: Browser) -
 
 
 def test_the_word_on_an_answer_to_what_is_not_asked_any_more_leads_to_what_stands(
-    valmont: Town, somebody: Browser
+    valmont: Town, someone: Browser
 ) -> None:
     title = {"en": "Where do you live?", "fr": "Où habitez-vous ?"}
     valmont.open("brief", {"home": {"criterion": "lives-in", "with": {"zone": "hill"}, "title": title}})
     form = {f"answer-{name}": value for name, value in AWAY.items()}
-    there = somebody.post("/en/consultations/brief/access/home", form)
-    word = somebody.post(there, {"id": draft_of(somebody, there)})
+    there = someone.post("/en/consultations/brief/access/home", form)
+    word = someone.post(there, {"id": draft_of(someone, there)})
     with valmont.engine.begin() as connection:
         valmont.client.publish_consultation(connection, "brief", None, by="omar")
     valmont.wake()
-    somebody.until("/en/consultations/brief", "This consultation is closed.")
-    overview = somebody.client.get(word).headers["Location"]
-    assert "This consultation is closed." in somebody.get(overview, 404)
+    someone.until("/en/consultations/brief", "This consultation is closed.")
+    overview = someone.client.get(word).headers["Location"]
+    assert "This consultation is closed." in someone.get(overview, 404)
 
 
 def test_nobody_decides_about_their_own_answer(valmont: Town) -> None:
@@ -240,7 +240,7 @@ def test_nobody_decides_about_their_own_answer(valmont: Town) -> None:
     rhea.post(f"{review}/open", {"id": str(uuid4())}, 403)
 
 
-def test_what_came_of_a_decision_is_told_of_its_own_answer_and_as_it_is_now(valmont: Town) -> None:
+def test_what_came_of_a_decision_is_reported_of_its_own_answer_and_as_it_is_now(valmont: Town) -> None:
     one, other = (valmont.answer("residence", NEAR_BORDER, f"p-said-{n}") for n in "ab")
     rhea = valmont.browser("rhea")
     said = rhea.post(f"/en/reviews/{one}", {"reason": str(Reason.PERSON_REFUSED), "id": str(uuid4())})
@@ -252,12 +252,12 @@ def test_what_came_of_a_decision_is_told_of_its_own_answer_and_as_it_is_now(valm
     assert "review reopened" in page
 
 
-def test_who_looks_again_reads_what_was_known_and_that_the_answer_is_gone(valmont: Town, somebody: Browser) -> None:
-    word = confirmed(somebody, "residence", AWAY)
-    somebody.until(word, "Not accepted")
+def test_who_looks_again_reads_what_was_known_and_that_the_answer_is_gone(valmont: Town, someone: Browser) -> None:
+    word = confirmed(someone, "residence", AWAY)
+    someone.until(word, "Not accepted")
     check = word.rpartition("/")[2]
     rhea, review = valmont.browser("rhea"), f"/en/reviews/{check}"
-    somebody.post(f"{word}/contest", {"note": "It is the other street."})
+    someone.post(f"{word}/contest", {"note": "It is the other street."})
     page = rhea.until(review, "The participant contests this decision:")
     assert "the address is outside the area" in page
     assert "Distance to the border" in page

@@ -72,9 +72,9 @@ def test_what_an_accepted_answer_has_ended_is_not_taken_from_another_window(flee
         assert one.answer("budget", "residence", **HOME).word == "accepted"
         asked = other.to_confirm("budget", "proof", statement="I run a stall on the herb market.")
         assert one.answer("budget", "code", code=next(fleet.codes)).word == "accepted"
-        told = other.send(asked)
-        assert told.path == "/en/consultations/budget/access"
-        assert "You do not need to answer this question any more" in told.main
+        page = other.send(asked)
+        assert page.path == "/en/consultations/budget/access"
+        assert "You do not need to answer this question any more" in page.main
 
 
 def test_of_two_votes_that_are_sent_at_once_one_counts(fleet: Fleet, web: Alone) -> None:
@@ -245,11 +245,13 @@ def test_the_pages_of_the_office_may_do_their_work(fleet: Fleet, statement: str)
 
 
 def test_the_rights_of_the_office_are_those_that_its_pages_name() -> None:
-    """They stand in the pages' own text as well, where who reads them looks."""
-    told = set(re.findall(r"^    (GRANT .*;)$", (EXAMPLES / "platform/web/office.py").read_text("utf-8"), re.MULTILINE))
+    """They are in the pages' own text as well, where readers look."""
+    listed = set(
+        re.findall(r"^    (GRANT .*;)$", (EXAMPLES / "platform/web/office.py").read_text("utf-8"), re.MULTILINE)
+    )
     files = [EXAMPLES / "platform" / name for name in ("users.sql", "rights.sql")]
     given = [line for file in files for line in file.read_text("utf-8").splitlines()]
-    assert told == {line for line in given if line.endswith("TO office;")}
+    assert listed == {line for line in given if line.endswith("TO office;")}
 
 
 def test_a_password_stands_in_no_statement(fleet: Fleet) -> None:
@@ -261,7 +263,7 @@ def test_a_password_stands_in_no_statement(fleet: Fleet) -> None:
 
 
 def test_a_page_that_is_being_made_is_sent_to_its_end(fleet: Fleet, wheel_alone: Path) -> None:
-    """Nobody new is let in meanwhile. The page takes as long as somebody holds the table that it writes to."""
+    """Nobody new is let in meanwhile. The page takes as long as someone holds the table that it writes to."""
     with (
         contextlib.closing(Alone(wheel_alone, fleet.web)) as web,
         Visitor(web.address) as visitor,
@@ -289,13 +291,13 @@ def test_a_page_that_is_being_made_is_sent_to_its_end(fleet: Fleet, wheel_alone:
 
 
 def test_browsers_reach_it_by_https_through_a_proxy(fleet: Fleet, wheel_alone: Path) -> None:
-    told = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "valmont.example", "X-Forwarded-For": "192.0.2.7"}
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "valmont.example", "X-Forwarded-For": "192.0.2.7"}
     settings = {"HTTPS": "true", "PROXIES": "1", "ADDRESS": "https://valmont.example"}
     with contextlib.closing(Alone(wheel_alone, {**fleet.web, **settings})) as web:
         web.start()
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.get(f"{web.address}/en/sign-in", headers=told, timeout=30)
+            answer = session.get(f"{web.address}/en/sign-in", headers=headers, timeout=30)
             assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
             kept = answer.headers["Set-Cookie"]
             assert kept.startswith("__Host-valmont=")
@@ -309,7 +311,7 @@ def test_browsers_reach_it_by_https_through_a_proxy(fleet: Fleet, wheel_alone: P
                 sent = session.post(
                     f"{web.address}/en/sign-in",
                     data=fields,
-                    headers={**told, **cookie, "Referer": referer},
+                    headers={**headers, **cookie, "Referer": referer},
                     allow_redirects=False,
                     timeout=30,
                 )
@@ -317,21 +319,21 @@ def test_browsers_reach_it_by_https_through_a_proxy(fleet: Fleet, wheel_alone: P
 
 
 def test_a_proxy_that_nobody_named_is_not_believed(web: Alone) -> None:
-    told = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "elsewhere.example"}
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "elsewhere.example"}
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.get(f"{web.address}/", headers=told, allow_redirects=False, timeout=30)
+        answer = session.get(f"{web.address}/", headers=headers, allow_redirects=False, timeout=30)
         assert "elsewhere" not in answer.text + answer.headers["Location"]
 
 
-def test_what_is_missing_is_told_all_at_once(fleet: Fleet, wheel_alone: Path, tmp_path: Path) -> None:
+def test_what_is_missing_is_reported_all_at_once(fleet: Fleet, wheel_alone: Path, tmp_path: Path) -> None:
     with contextlib.closing(Alone(wheel_alone, {})) as web:
         ended = web.run("-m", "examples.platform.serve")
         assert (ended.returncode, ended.stdout) == (2, "")
         for name in ("DATABASE_URL", "OFFICE_DATABASE_URL", "JURAT_SEAL_KEY", "PLATFORM_SECRET"):
             assert f"valmont: {name} is not set: " in ended.stderr
     wrong = {**fleet.web, "PLATFORM_SECRET": "short", "HTTPS": "yes", "PORT": "http", "PROXIES": "-1"}
-    for settings, told in (
+    for settings, messages in (
         (wrong, ["PLATFORM_SECRET is too short", "HTTPS must be", "PORT is not a port", "PROXIES must be the number"]),
         ({**fleet.web, "ADDRESS": "x"}, ["ADDRESS is not an address"]),
         ({**fleet.web, "HTTPS": "true"}, ["ADDRESS is not set"]),
@@ -350,7 +352,7 @@ def test_what_is_missing_is_told_all_at_once(fleet: Fleet, wheel_alone: Path, tm
                 web._environment = lambda own=web._environment, more=settings: {**own(), **more}  # type: ignore[method-assign, misc]
             ended = web.run("-m", "examples.platform.serve")
         assert (ended.returncode, ended.stdout) == (2, "")
-        for words in told:
+        for words in messages:
             assert words in ended.stderr
         assert "Traceback" not in ended.stderr
         assert "p@ss" not in ended.stderr
@@ -370,7 +372,7 @@ def test_secrets_come_from_files(fleet: Fleet, wheel_alone: Path, tmp_path: Path
 
 def test_users_that_rights_do_not_name_are_told(fleet: Fleet, wheel_alone: Path) -> None:
     owner = {"OWNER_DATABASE_URL": fleet.url.render_as_string()}
-    for settings, told in (
+    for settings, messages in (
         ({**fleet.web, **owner, "DATABASE_URL": owner["OWNER_DATABASE_URL"]}, "the user `web`"),
         (fleet.web, "OWNER_DATABASE_URL is not set"),
         ({**fleet.web, "OWNER_DATABASE_URL": fleet.web["DATABASE_URL"]}, "could not be prepared"),
@@ -378,7 +380,7 @@ def test_users_that_rights_do_not_name_are_told(fleet: Fleet, wheel_alone: Path)
         with contextlib.closing(Alone(wheel_alone, settings)) as web:
             ended = web.run("-m", "examples.platform.prepare")
         assert ended.returncode in {1, 2}
-        assert told in ended.stderr
+        assert messages in ended.stderr
         assert "Traceback" not in ended.stderr
         assert "p@ss" not in ended.stderr
 

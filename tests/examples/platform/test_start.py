@@ -122,7 +122,7 @@ def test_it_listens_on_this_machine_alone() -> None:
         pass  # it would be taken if the platform listened on all addresses
 
 
-def test_a_taken_port_is_told_with_the_option() -> None:
+def test_a_taken_port_is_reported_with_the_option() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = refused("--port", str(port))
@@ -153,7 +153,7 @@ def test_a_kept_folder_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 def test_nobody_else_on_the_machine_reads_what_is_kept(tmp_path: Path) -> None:
-    """Also in a folder that everybody may enter, where an older release left the database as it came."""
+    """Also in a folder that everyone may enter, where an older release left the database as it came."""
     tmp_path.chmod(0o755)
     with contextlib.closing(sqlite3.connect(tmp_path / "valmont.db")) as older:
         older.execute("PRAGMA journal_mode=WAL")
@@ -175,7 +175,7 @@ def test_pages_come_by_no_other_name() -> None:
 
 
 def test_a_reviewer_opens_the_answer_on_the_command_line(terminal: Terminal) -> None:
-    """By the commands of the page, beside the running platform."""
+    """By the commands of the page, next to the running platform."""
     with started("--keep", str(terminal.folder / "valmont")) as platform, Visitor(platform.address) as visitor:
         visitor.sign_in("cleo")
         page = visitor.answer("budget", "residence", **BORDER)
@@ -210,7 +210,7 @@ def test_a_database_of_somebody_else_is_left_alone(sqlite_url: str, tmp_path: Pa
         connection.execute(
             text(
                 "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) "
-                "VALUES (1, 'd', '{}', 'somebody', '2026-01-01 00:00:00')"
+                "VALUES (1, 'd', '{}', 'someone', '2026-01-01 00:00:00')"
             )
         )
     ended = refused("--port", "0", "--database", sqlite_url, "--keep", str(tmp_path / "keys"))
@@ -223,7 +223,7 @@ def test_a_database_of_somebody_else_is_left_alone(sqlite_url: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--port", "http"], "use a number from 1 to 65535"),
         (["--database", "sqlite:///x.db"], "--database needs --keep"),
@@ -232,10 +232,10 @@ def test_a_database_of_somebody_else_is_left_alone(sqlite_url: str, tmp_path: Pa
         (["--port", "0", "--database", "postgresql://nobody@127.0.0.1:1/x", "--keep", "KEEP"], "does not answer"),
     ],
 )
-def test_what_can_not_be_used_is_told_in_a_sentence(options: list[str], told: str, tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_reported_in_a_sentence(options: list[str], message: str, tmp_path: Path) -> None:
     ended = refused(*[str(tmp_path / "kept") if each == "KEEP" else each for each in options])
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert told in ended.stderr
+    assert message in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

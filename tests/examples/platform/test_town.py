@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.stacks, pytest.mark.usefixtures("libraries")]
 
 
 def texts(value: Any) -> Iterator[dict[str, str]]:
-    """Every text that stands in two languages."""
+    """Every text in two languages."""
     if isinstance(value, dict):
         if set(value) == {"en", "fr"}:
             yield value
@@ -50,7 +50,7 @@ def test_it_is_made_once(sqlite_url: str) -> None:
             found = store.enter(connection, person.name, known, in_office=in_office)
             assert found is not None
             assert found.role == person.role
-            assert re.fullmatch("p-[0-9a-f]{32}", found.participant)  # what jurat gets names nobody
+            assert re.fullmatch("p-[0-9a-f]{32}", found.participant)  # what jurat gets names no one
     engine.dispose()
 
 

@@ -1,4 +1,4 @@
-"""Every text of the platform stands in French too."""
+"""Every text of the platform exists in French too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES = {"Valmont", "UTC", "jurat"}
 
 @pytest.fixture(scope="module")
 def marked() -> dict[Any, str]:
-    """Every text that is marked in code and templates, with the file it stands in."""
+    """Every text that is marked in code and templates, with its file."""
     from babel.messages.extract import extract_from_dir
     from babel.messages.frontend import parse_mapping_cfg
 

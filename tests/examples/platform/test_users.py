@@ -1,4 +1,4 @@
-"""The platform's users where nobody but an administrator of the server may make them, as Compose has it."""
+"""The platform's users if only an administrator of the server may make them, as Compose has it."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def test_the_name_of_what_was_taken_off_is_not_used_again(valmont: Town) -> None
     page = omar.get(there)
     assert "Its name cannot be used again" in page
     assert "Change it and publish it again" not in page
-    omar.post(NEW, {"mend": "sold"}, 404)
+    omar.post(NEW, {"change": "sold"}, 404)
     wrong = omar.post(f"{begin(omar)}/about", {**ABOUT, "name": "sold", "go": "criteria"})
     assert "A consultation with this name already exists." in omar.get(wrong)
 
@@ -130,7 +130,7 @@ def test_a_consultation_is_made_in_steps_that_keep_what_was_typed(valmont: Town)
     assert [tuple(row) for row in form_] == [("lives-in", 2), ("has-code", 3)]
 
 
-def test_a_withdrawn_consultation_is_closed_and_mended_or_removed(valmont: Town) -> None:
+def test_a_withdrawn_consultation_is_closed_and_changed_or_removed(valmont: Town) -> None:
     omar = valmont.browser("omar")
     there = publish(omar, write(omar, name="quay"))
     omar.until(there, "People who meet its criteria can take part now.")
@@ -143,10 +143,10 @@ def test_a_withdrawn_consultation_is_closed_and_mended_or_removed(valmont: Town)
     omar.until(there, "Nobody can take part any more.")
     assert revision(valmont, "quay") == 2
     omar.client.head(f"{there}/remove")
-    draft = begin(omar, mend="quay")
-    mended = omar.get(f"{draft}/about")
-    assert 'value="Des lampes au port"' in mended
-    assert "Trois grandes" in mended
+    draft = begin(omar, change="quay")
+    changed = omar.get(f"{draft}/about")
+    assert 'value="Des lampes au port"' in changed
+    assert "Trois grandes" in changed
     assert re.search(r'value="harbour" checked', omar.get(f"{draft}/questions"))
     assert "Its page will be permanently deleted." in omar.get(f"{there}/remove")
     with valmont.engine.begin() as connection:
@@ -161,7 +161,7 @@ def test_a_withdrawn_consultation_is_closed_and_mended_or_removed(valmont: Town)
         assert store.votes_in(connection, "quay") == 0
 
 
-def test_what_a_worker_refuses_is_told_and_can_be_mended(valmont: Town) -> None:
+def test_what_a_worker_refuses_is_reported_and_can_be_changed(valmont: Town) -> None:
     document = {
         "contact": {"en": "moon@valmont.example"},
         "questions": {
@@ -174,10 +174,10 @@ def test_what_a_worker_refuses_is_told_and_can_be_mended(valmont: Town) -> None:
         valmont.client.publish_consultation(connection, "late", document, by="omar")
     page = omar.until("/en/office/consultations/late", "could not be published")
     assert "rounds" in page
-    mended = omar.get(f"{begin(omar, mend='late')}/questions")
-    assert re.search(r'value="hill" checked', mended)
-    assert 'name="lives-in.1.title-fr" lang="fr" type="text" maxlength="200" value="Où ?"' in mended
-    omar.post("/en/office/new-consultation", {"mend": "nowhere"}, 404)
+    changed = omar.get(f"{begin(omar, change='late')}/questions")
+    assert re.search(r'value="hill" checked', changed)
+    assert 'name="lives-in.1.title-fr" lang="fr" type="text" maxlength="200" value="Où ?"' in changed
+    omar.post("/en/office/new-consultation", {"change": "nowhere"}, 404)
 
 
 def test_what_jurat_finds_wrong_stands_at_the_name(valmont: Town, monkeypatch: pytest.MonkeyPatch) -> None:

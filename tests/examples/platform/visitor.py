@@ -1,4 +1,4 @@
-"""Somebody at the platform without a browser: pages with one form each, filled and sent."""
+"""Someone at the platform without a browser: pages with one form each, filled and sent."""
 
 from __future__ import annotations
 

@@ -50,27 +50,27 @@ class _Reader(HTMLParser):
         self.alert = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         self.open.append(tag)
         match tag:
             case "html":
-                self.page.language = told.get("lang", "")
-            case "meta" if told.get("http-equiv") == "refresh":
-                self.page.refresh = int(told["content"])
+                self.page.language = attributes.get("lang", "")
+            case "meta" if attributes.get("http-equiv") == "refresh":
+                self.page.refresh = int(attributes["content"])
             case "form":
-                assert told["method"] == "post", "what is typed must not come into an address"
-                self.page.action = told["action"]
+                assert attributes["method"] == "post", "what is typed must not come into an address"
+                self.page.action = attributes["action"]
             case "input":
-                self.page.fields[told["name"]] = told.get("value", "")
-                if "required" in told:
-                    self.page.needed.add(told["name"])
+                self.page.fields[attributes["name"]] = attributes.get("value", "")
+                if "required" in attributes:
+                    self.page.needed.add(attributes["name"])
             case "section":
-                self.section = self.page.sections[told["id"]] = Section(told["data-state"])
-            case "a" if self.section and told["href"].startswith("/question/"):
+                self.section = self.page.sections[attributes["id"]] = Section(attributes["data-state"])
+            case "a" if self.section and attributes["href"].startswith("/question/"):
                 self.section.may_answer = True
             case "p":
-                self.page.access = told.get("data-access", self.page.access)
-                self.alert = told.get("role") == "alert"
+                self.page.access = attributes.get("data-access", self.page.access)
+                self.alert = attributes.get("role") == "alert"
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "section":
@@ -118,7 +118,7 @@ class Participant:
         """Type an answer and confirm it."""
         return self.send(self.to_confirm(question, **typed))
 
-    def told(self, question: str) -> Section:
+    def settled_section(self, question: str) -> Section:
         """What the overview says in the end; it loads itself again until then."""
         end = time.monotonic() + PATIENCE
         while (page := self.get()).sections[question].state == "pending":

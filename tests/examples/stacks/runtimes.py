@@ -3,7 +3,7 @@
     python -m tests.examples.stacks.runtimes
 
 installs what is missing: Debian's packages where this is Debian and we are root, and the locked packages of Node. What
-cannot be had is told; then the tests of that platform skip, or fail with CI=true.
+is missing is reported; then the tests of that platform skip, or fail with CI=true.
 """
 
 from __future__ import annotations

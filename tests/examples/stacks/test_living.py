@@ -211,13 +211,13 @@ load "./schema.rb"
 """
 
 
-def ruby(folder: Path, script: str, url: str, told: str) -> None:
+def ruby(folder: Path, script: str, url: str, advice: str) -> None:
     """Run a script that is connected to a database, after what the page tells to set."""
     place = make_url(url).set(drivername="postgresql", query={})
     environment = {"DATABASE_URL": place.render_as_string(hide_password=False), "LC_ALL": "C.UTF-8"}
     path = f"{postgresql_bindir()}{os.pathsep}{os.environ['PATH']}"  # a pg_dump that knows this server
     ran = subprocess.run(
-        ["ruby", "-e", CONNECTED % told + script],
+        ["ruby", "-e", CONNECTED % advice + script],
         cwd=folder,
         env={"PATH": path, "HOME": str(folder), **environment},
         capture_output=True,

@@ -41,9 +41,9 @@ def test_a_platform_works_with_the_schema_of_the_next_release(name: str, next_st
         granted.confirm("residence", **HOME)
         granted.confirm("profession", answer="accept")
         refused.confirm("residence", **magic("refuse"))
-        assert granted.told("residence").words == message_for("inside_zone", "en")
-        assert granted.told("profession").state == "accepted"
+        assert granted.settled_section("residence").words == message_for("inside_zone", "en")
+        assert granted.settled_section("profession").state == "accepted"
         assert granted.get().access == "granted"
-        assert refused.told("residence").may_answer, "a round is open"
+        assert refused.settled_section("residence").may_answer, "a round is open"
         refused.confirm("residence", **magic("accept"))
-        assert refused.told("residence").state == "accepted"
+        assert refused.settled_section("residence").state == "accepted"

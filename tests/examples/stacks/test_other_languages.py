@@ -33,25 +33,25 @@ import { createInterface } from 'node:readline'
 const from = (text) => sodium.from_base64(text, sodium.base64_variants.ORIGINAL)
 const to = (data) => sodium.to_base64(data, sodium.base64_variants.ORIGINAL)
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
-const told = JSON.parse((await lines.next()).value)
-const opened = told.boxes.map((box) => {
+const given = JSON.parse((await lines.next()).value)
+const opened = given.boxes.map((box) => {
   try { return sodium.to_string(sodium.crypto_box_seal_open(...box.map(from))) } catch { return null }
 })
-const sealed = told.answers.map((answer) => to(seal(answer)))
+const sealed = given.answers.map((answer) => to(seal(answer)))
 console.log(JSON.stringify({ opened, sealed, answer_key: answerKey, reply_key: to(reply.publicKey) }))
 console.log(JSON.stringify(open(from(JSON.parse((await lines.next()).value)))))
 process.exit()
 """
 
 PHP = """
-$told = json_decode(fgets(STDIN), true);
+$given = json_decode(fgets(STDIN), true);
 $opened = array_map(function (array $box): ?string {
     [$sealed, $public, $private] = array_map(base64_decode(...), $box);
     $pair = sodium_crypto_box_keypair_from_secretkey_and_publickey($private, $public);
     $plain = sodium_crypto_box_seal_open($sealed, $pair);
     return $plain === false ? null : $plain;
-}, $told['boxes']);
-$sealed = array_map(fn (array $answer): string => base64_encode($seal($answer)), $told['answers']);
+}, $given['boxes']);
+$sealed = array_map(fn (array $answer): string => base64_encode($seal($answer)), $given['answers']);
 $ours = base64_encode(sodium_crypto_box_publickey($reply));
 echo json_encode(['opened' => $opened, 'sealed' => $sealed, 'answer_key' => $answerKey, 'reply_key' => $ours]), "\\n";
 echo json_encode($open(base64_decode(json_decode(fgets(STDIN))))), "\\n";
@@ -59,13 +59,13 @@ echo json_encode($open(base64_decode(json_decode(fgets(STDIN))))), "\\n";
 
 RUBY = """
 $stdout.sync = true
-told = JSON.parse($stdin.gets)
-opened = told["boxes"].map do |sealed, _, key|
+given = JSON.parse($stdin.gets)
+opened = given["boxes"].map do |sealed, _, key|
   RbNaCl::Boxes::Sealed.from_private_key(key.unpack1("m0")).open(sealed.unpack1("m0")).force_encoding("UTF-8")
 rescue RbNaCl::CryptoError, RbNaCl::LengthError, ArgumentError
   nil
 end
-sealed = told["answers"].map { |answer| [seal.(answer)].pack("m0") }
+sealed = given["answers"].map { |answer| [seal.(answer)].pack("m0") }
 ours = [reply.public_key.to_bytes].pack("m0")
 puts JSON.generate({ opened: opened, sealed: sealed, answer_key: answer_key, reply_key: ours })
 puts JSON.generate(open.(JSON.parse($stdin.gets).unpack1("m0")))

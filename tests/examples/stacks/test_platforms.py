@@ -44,7 +44,7 @@ def people(platform: Platform) -> list[Participant]:
 
 
 def checks(stage: Stage, question: str = "residence") -> int:
-    """How many checks there are; as many as the platform has written down beside them."""
+    """How many checks there are; as many as the platform has written down for them."""
     ((made, kept),) = stage.sql(
         "SELECT (SELECT count(*) FROM jurat_checks WHERE question = %s), "
         "(SELECT count(*) FROM platform_answers WHERE question = %s)",
@@ -68,38 +68,40 @@ def test_every_answer_gets_its_word(platform: Platform, people: list[Participant
     page = slow.get()
     assert (page.sections["residence"].state, page.sections["residence"].may_answer) == ("pending", False)
     assert page.access == "pending"
-    told = accepted.told("residence")
-    assert (told.state, told.words, told.may_answer) == ("accepted", message_for("inside_zone", "en"), False)
-    told = refused.told("residence")
-    assert (told.state, told.words, told.may_answer) == ("refused", message_for("outside_zone", "en"), True)
-    told = undecided.told("residence")
-    assert (told.state, told.words, told.may_answer) == ("undetermined", NEAR_BORDER["en"], True)
-    assert french.told("residence").words == message_for("inside_zone", "fr")
+    section = accepted.settled_section("residence")
+    assert (section.state, section.words, section.may_answer) == ("accepted", message_for("inside_zone", "en"), False)
+    section = refused.settled_section("residence")
+    assert (section.state, section.words, section.may_answer) == ("refused", message_for("outside_zone", "en"), True)
+    section = undecided.settled_section("residence")
+    assert (section.state, section.words, section.may_answer) == ("undetermined", NEAR_BORDER["en"], True)
+    assert french.settled_section("residence").words == message_for("inside_zone", "fr")
     page = french.get()
     assert (page.language, page.title) == ("fr", "Budget participatif de Valmont")
     assert page.sections["profession"].words == message_for("state.open", "fr")
     assert message_for("access.incomplete", "fr") in unescape(page.text)
     assert "Écrivez à participation@valmont.example" in unescape(page.text)
-    assert slow.told("residence").state == "accepted"
-    told = reviewed.told("residence")
-    assert (told.state, told.may_answer) == ("review", False)
-    assert told.words == message_for("state.review", "en")
+    assert slow.settled_section("residence").state == "accepted"
+    section = reviewed.settled_section("residence")
+    assert (section.state, section.may_answer) == ("review", False)
+    assert section.words == message_for("state.review", "en")
     assert reviewed.get().refresh == 60
     accepted.confirm("profession", answer="accept")
-    assert accepted.told("profession").words == message_for("record_matches", "en")
+    assert accepted.settled_section("profession").words == message_for("record_matches", "en")
     page = accepted.get()
     assert (page.access, page.refresh) == ("granted", 0)
     assert "participation@valmont.example" in refused.get().text
 
 
-def test_everything_is_told_in_the_participants_language_and_the_consultations_own_words(platform: Platform) -> None:
+def test_everything_is_reported_in_the_participants_language_and_the_consultations_own_words(
+    platform: Platform,
+) -> None:
     french, german, spanish = (Participant(platform.address, tag) for tag in ("fr", "de-AT", "es"))
     for one in (french, german):
         one.confirm("residence", **magic("undetermined:near_border"))
     spanish.confirm("residence", **magic("review"))
-    assert french.told("residence").words == NEAR_BORDER["fr"]
-    assert german.told("residence").words == message_for("near_border", "de"), "the town has no German text"
-    assert spanish.told("residence").words == message_for("state.review", "es")
+    assert french.settled_section("residence").words == NEAR_BORDER["fr"]
+    assert german.settled_section("residence").words == message_for("near_border", "de"), "the town has no German text"
+    assert spanish.settled_section("residence").words == message_for("state.review", "es")
     text = unescape(spanish.get().text)
     assert message_for("access.pending", "es") in text
     assert "Write to participation@valmont.example" in text
@@ -110,19 +112,19 @@ def test_an_outage_costs_nothing_and_ends(people: list[Participant]) -> None:
     waits.confirm("residence", **magic("down:1"))
     gives_up.confirm("profession", answer="down")
     assert gives_up.get().sections["profession"].state == "pending"
-    assert waits.told("residence").state == "accepted"
-    told = gives_up.told("profession")
-    assert (told.state, told.words) == ("undetermined", message_for("source_unavailable", "en"))
-    assert told.may_answer, "its only round was given back"
+    assert waits.settled_section("residence").state == "accepted"
+    section = gives_up.settled_section("profession")
+    assert (section.state, section.words) == ("undetermined", message_for("source_unavailable", "en"))
+    assert section.may_answer, "its only round was given back"
     gives_up.confirm("profession", answer="accept")
-    assert gives_up.told("profession").state == "accepted"
+    assert gives_up.settled_section("profession").state == "accepted"
 
 
 def test_an_answer_that_is_confirmed_twice_is_one_check(stage: Stage, people: list[Participant]) -> None:
     before = checks(stage)
     page = people[0].to_confirm("residence", **magic("refuse"))
     assert people[0].send(page).url == people[0].send(page).url == "/"
-    assert people[0].told("residence").may_answer, "a round is open"
+    assert people[0].settled_section("residence").may_answer, "a round is open"
     people[0].send(page)
     assert people[0].get().sections["residence"].state == "refused"
     assert checks(stage) == before + 1
@@ -135,17 +137,17 @@ def test_an_answer_that_is_confirmed_in_two_tabs_at_once_is_one_check(stage: Sta
         came = list(threads.map(lambda pair: pair[0].send(pair[1]), pages))
     assert {(page.url, page.status) for page in came} == {("/", 200)}
     assert checks(stage) == before + len(people)
-    assert {one.told("residence").state for one in people} == {"accepted"}
+    assert {one.settled_section("residence").state for one in people} == {"accepted"}
 
 
 def test_a_further_answer_is_taken_where_a_round_is_open_and_no_more(stage: Stage, people: list[Participant]) -> None:
     one = people[0]
     late = one.to_confirm("residence", **HOME)
     one.confirm("residence", **magic("refuse"))
-    assert one.told("residence").may_answer
+    assert one.settled_section("residence").may_answer
     one.confirm("residence", **magic("refuse"))
-    told = one.told("residence")
-    assert (told.state, told.may_answer, one.get().access) == ("refused", False, "blocked")
+    section = one.settled_section("residence")
+    assert (section.state, section.may_answer, one.get().access) == ("refused", False, "blocked")
     before = checks(stage)
     assert one.send(late).sections["residence"].state == "refused"
     assert checks(stage) == before
@@ -175,7 +177,7 @@ def test_a_form_asks_for_what_the_question_needs(stage: Stage, people: list[Part
     page = people[0].confirm("residence", street=" ", postcode="99001")
     assert (page.status, "answer-postcode" in page.fields) == (422, True)
     assert page.alert
-    assert page.fields["answer-postcode"] == "99001", "nobody types everything twice"
+    assert page.fields["answer-postcode"] == "99001", "nothing is typed twice"
     long = people[0].confirm("residence", street="x" * 201, postcode="99001")
     assert long.status == 422
     assert checks(stage) == before
@@ -225,11 +227,11 @@ def test_a_database_that_is_away_is_no_error_of_the_participant(
     end = time.monotonic() + PATIENCE
     while one.send(page).status != 200:
         assert time.monotonic() < end, platform.log
-    assert one.told("residence").state == "accepted"
+    assert one.settled_section("residence").state == "accepted"
 
 
 def apologised(page: Page) -> bool:
-    """Whether a page says that it is nobody's fault, and nothing of what went wrong."""
+    """Whether a page says that it is not the participant's fault, and nothing of what went wrong."""
     assert page.status == 503
     for word in ("platform_answers", "jurat_", "127.0.0.1", "Traceback", "SQLSTATE", "Error", "Tanneurs"):
         assert word not in page.text
@@ -239,7 +241,7 @@ def apologised(page: Page) -> bool:
 def test_nothing_that_was_typed_is_in_an_address(people: list[Participant]) -> None:
     """Nor in a log, at which the platform's fixture looks in the end."""
     people[0].confirm("residence", **HOME)
-    people[0].told("residence")
+    people[0].settled_section("residence")
     assert len(people[0].heard) > 3
     for address in people[0].heard:
         assert re.fullmatch(r"/(question/residence(/[0-9a-f-]{36})?)?\?", address)

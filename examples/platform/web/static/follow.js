@@ -12,9 +12,9 @@ async function look() {
     if (answer.status >= 500) throw new Error("not just now");
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const told = page.getElementById("said");
-    wait = Number(told.dataset.follow);
-    if (told.innerHTML !== said.innerHTML) said.replaceChildren(...told.childNodes);
+    const news = page.getElementById("said");
+    wait = Number(news.dataset.follow);
+    if (news.innerHTML !== said.innerHTML) said.replaceChildren(...news.childNodes);
     const focused = next.contains(document.activeElement);
     if (!focused || !wait) next.replaceChildren(...page.getElementById("next").childNodes);
     if (focused && !wait) next.querySelector("a, input, button")?.focus(); // what had the focus is gone

@@ -2,7 +2,7 @@
 
     python -m tests.examples.platform.browser.chromium
 
-installs it where it is missing, this is Debian and we are root. What cannot be had is told; then the tests skip, or
+installs it where it is missing, this is Debian and we are root. What is missing is reported; then the tests skip, or
 fail with CI=true. JURAT_TEST_CHROMIUM names another Chromium.
 """
 

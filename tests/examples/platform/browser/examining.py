@@ -87,11 +87,11 @@ def nameless(page: Any) -> list[str]:
     session = page.context.new_cdp_session(page)
     nodes = [node for node in session.send("Accessibility.getFullAXTree")["nodes"] if not node.get("ignored")]
     session.detach()
-    told = [(_value(node, "role"), _value(node, "name").strip(), node) for node in nodes]
-    found = [f"a {role} has no name" for role, name, _ in told if role in NAMED and not name]
-    roles = [role for role, _, _ in told]
+    named = [(_value(node, "role"), _value(node, "name").strip(), node) for node in nodes]
+    found = [f"a {role} has no name" for role, name, _ in named if role in NAMED and not name]
+    roles = [role for role, _, _ in named]
     found += [f"{roles.count(role)} of {role}" for role in ("main", "banner", "contentinfo") if roles.count(role) != 1]
-    top = [name for role, name, node in told if role == "heading" and {"name": "level", "value": 1} in _levels(node)]
+    top = [name for role, name, node in named if role == "heading" and {"name": "level", "value": 1} in _levels(node)]
     found += [f"headings of the first level: {top}"] if len(top) != 1 else []
     title = page.title()
     found += [f"the title {title!r} does not begin with what the page is"] if title.startswith(("–", " ")) else []
@@ -102,7 +102,7 @@ def nameless(page: Any) -> list[str]:
 
 
 def misplaced(page: Any) -> list[str]:
-    """Where the Tab key goes otherwise than one reads, or nobody sees where it is."""
+    """Where the Tab key goes otherwise than one reads, or where it is not visible."""
     found = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
@@ -115,9 +115,9 @@ def misplaced(page: Any) -> list[str]:
         read = [stop for stop in stops if not stop["skips"]]
         for one, other in pairwise(read):
             above = other["bottom"] <= one["top"]
-            beside = abs(other["top"] - one["top"]) < 4 and other["left"] < one["left"]
-            if above or beside:
-                found.append(f"{width}: {other['is']} stands before {one['is']}, and Tab reaches it after")
+            left_of = abs(other["top"] - one["top"]) < 4 and other["left"] < one["left"]
+            if above or left_of:
+                found.append(f"{width}: {other['is']} is before {one['is']}, and Tab reaches it after")
     return found
 
 

@@ -101,7 +101,7 @@ def publish(walk: Walk) -> str:
 
 
 def craft(walk: Walk) -> str:
-    """Somebody about whose answer two persons decide; their name."""
+    """Someone about whose answer two persons decide; their name."""
     walk.page.context.clear_cookies()
     name = walk.sign_up()
     walk.answer("guild", "craft", {"statement": "I bind books."}, "review")
@@ -109,7 +109,7 @@ def craft(walk: Walk) -> str:
 
 
 def waiting(walk: Walk, *, contested: bool = False) -> str:
-    """Somebody whose answer waits for a reviewer; their name."""
+    """Someone whose answer waits for a reviewer; their name."""
     walk.page.context.clear_cookies()
     name = walk.sign_up()
     if contested:
@@ -119,7 +119,7 @@ def waiting(walk: Walk, *, contested: bool = False) -> str:
         walk.press()
         expect(walk.page).to_have_url(re.compile("/answers/"))
         end = time.monotonic() + 20  # a worker opens it again
-        while walk.told() != "review" and time.monotonic() < end:
+        while walk.shown_state() != "review" and time.monotonic() < end:
             walk.page.reload()
     else:
         walk.answer("budget", "residence", UNKNOWN, "review")
@@ -127,7 +127,7 @@ def waiting(walk: Walk, *, contested: bool = False) -> str:
 
 
 def to_review(walk: Walk, ground: Ground, *, contested: bool = False) -> str:
-    """The page on which a reviewer decides about somebody; whose answer it is."""
+    """The page on which a reviewer decides about someone; whose answer it is."""
     name = waiting(walk, contested=contested)
     check = ground.review_of(name)
     as_reviewer(walk)
@@ -188,7 +188,7 @@ def _being_withdrawn(walk: Walk, ground: Ground) -> None:
     _withdraw(walk, ground)
     ground.freeze()
     walk.press()
-    assert walk.told() == "pending"
+    assert walk.shown_state() == "pending"
 
 
 def _withdrawn(walk: Walk, ground: Ground) -> None:
@@ -300,7 +300,7 @@ def _decided(walk: Walk, ground: Ground) -> None:
 
 
 def _too_late(walk: Walk, ground: Ground) -> None:
-    """Somebody else was faster."""
+    """Someone else was faster."""
     name = to_review(walk, ground)
     ground.decide(name, Reason.PERSON_ACCEPTED)
     walk.page.reload()
@@ -336,7 +336,7 @@ def _sources(walk: Walk, ground: Ground) -> None:
 def _being_published(walk: Walk, ground: Ground) -> None:
     ground.freeze()
     send_in(walk)
-    assert walk.told() == "pending"
+    assert walk.shown_state() == "pending"
 
 
 def _being_added(walk: Walk, ground: Ground) -> None:
@@ -348,7 +348,7 @@ def _being_added(walk: Walk, ground: Ground) -> None:
 def _not_valid_yet(walk: Walk, ground: Ground) -> None:
     _being_added(walk, ground)
     walk.page.goto(walk.base + str(walk.page.locator(".on-screen a[href*='/requests/']").get_attribute("href")))
-    assert walk.told() == "pending"
+    assert walk.shown_state() == "pending"
 
 
 def _being_decided(walk: Walk, ground: Ground) -> None:
@@ -356,7 +356,7 @@ def _being_decided(walk: Walk, ground: Ground) -> None:
     ground.freeze()
     walk.press()
     expect(walk.page).to_have_url(re.compile("/said/"))
-    assert walk.told() == "pending"
+    assert walk.shown_state() == "pending"
 
 
 def _by_one(walk: Walk, ground: Ground) -> None:

@@ -1,4 +1,4 @@
-"""What stands behind the browser: `make platform` as it is, and the same in several processes, as Compose has it."""
+"""What is behind the browser: `make platform` as it is, and the same in several processes, as Compose has it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TAKEN = "taken"
 MORE: Mapping[str, Any] = {
     "sources": {
         "magic": {"type": "simulated", "timeout": "20s"},
-        "away": {"type": "simulated"},  # of its own, for after a few errors nobody asks it for a while
+        "away": {"type": "simulated"},  # of its own, because after a few errors it is not asked for a while
         "shut": {"type": "simulated"},  # a person has paused it
         "busy": {"type": "simulated"},  # it has asked to be left alone for a while
     },
@@ -89,8 +89,8 @@ MORE: Mapping[str, Any] = {
         TAKEN: {"questions": {"word": {"criterion": "says"}}},
     },
 }
-"""What tests add to the platform's own configuration: a source that does as it is told, a place that may be two, and a
-consultation about which two persons decide."""
+"""What tests add to the platform's own configuration: a source that does what the answer says, a place that may be
+two, and a consultation about which two persons decide."""
 
 
 class Ground:
@@ -112,7 +112,7 @@ class Ground:
         self.service.close()
 
     def code(self) -> str:
-        """The code of a letter that nobody has used."""
+        """The code of a letter that was not used."""
         return next(self._codes)
 
     def sql(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
@@ -164,9 +164,9 @@ class Ground:
         self._apply()
 
     def vote(self, consultation: str, *proposals: str) -> None:
-        """Somebody has voted, while that was open."""
+        """Someone has voted, while that was open."""
         with self.engine.begin() as connection:
-            store.keep_vote(connection, consultation, "p-somebody", set(proposals))
+            store.keep_vote(connection, consultation, "p-someone", set(proposals))
 
     def freeze(self) -> None:
         """From now on no worker does anything, and what is asked for waits."""

@@ -1,4 +1,4 @@
-"""What stands between the browser and the platform: headers, cookies, tokens, and what may not be in an address."""
+"""What is between the browser and the platform: headers, cookies, tokens, and what may not be in an address."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_behind_https_the_cookie_goes_nowhere_else(embedded: Fleet) -> None:
 
 
 def test_signing_in_begins_another_session(browse: Callable[..., Any], embedded: Fleet) -> None:
-    """What somebody slipped into the browser before is worth nothing after."""
+    """What someone slipped into the browser before is worth nothing after."""
     walk = Walk(browse(), embedded.web.address)
     walk.sign_up()
     walk.page.locator("header button").click()

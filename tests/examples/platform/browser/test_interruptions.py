@@ -37,7 +37,7 @@ def test_the_back_button_after_confirm_shows_what_stands(walk: Walk, embedded: F
     for _ in range(2):  # the page of Confirm, and the question before it
         walk.page.go_back()
         expect(walk.page).to_have_url(word)
-        assert walk.told() == "accepted"
+        assert walk.shown_state() == "accepted"
     assert embedded.ground.checks(walk.name) == ACCEPTED
 
 
@@ -81,7 +81,7 @@ def test_the_back_button_finds_a_question_again_that_was_sent_wrongly(walk: Walk
 def test_reloading_while_pending_asks_again_and_confirms_nothing(walk: Walk, embedded: Fleet) -> None:
     walk.type_answer("trial", "word", {"answer": "slow:3s"})
     walk.confirm()
-    assert walk.told() == "pending"
+    assert walk.shown_state() == "pending"
     assert walk.page.reload().status == 200
     walk.hears("accepted")
     assert walk.page.reload().status == 200
@@ -121,7 +121,7 @@ def test_a_second_window_gets_the_word_of_the_first(walk: Walk, embedded: Fleet)
     walk.hears("accepted")
     other.confirm()
     assert other.page.url == walk.page.url
-    assert other.told() == "accepted"
+    assert other.shown_state() == "accepted"
     assert other.page.locator(".notice").all_inner_texts() == [], "nothing else was typed"
     assert embedded.ground.checks(walk.name) == ACCEPTED
 
@@ -156,7 +156,7 @@ def test_a_lost_session_confirms_nothing_and_leads_back(walk: Walk, embedded: Fl
     walk.page.context.clear_cookies()
     walk.press()
     expect(walk.page.locator("main .button")).to_have_count(1)
-    assert walk.path == CONFIRM, "the page that says so stands at the same address"
+    assert walk.path == CONFIRM, "the page that says so has the same address"
     assert embedded.ground.checks(walk.name) == []
     walk.press()
     assert walk.path == "sign-in"
@@ -184,7 +184,7 @@ def test_who_is_not_signed_in_comes_back_to_the_page_they_asked_for(
     other.page.fill("#password", PASSWORD)
     other.press()
     expect(other.page).to_have_url(word)
-    assert other.told() == "accepted"
+    assert other.shown_state() == "accepted"
 
 
 def test_the_answer_of_somebody_else_is_not_there(walk: Walk, browse: Callable[..., Any], embedded: Fleet) -> None:

@@ -15,11 +15,11 @@ from tests.examples.platform.browser.walking import INSIDE, OUTSIDE, PASSWORD, T
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 FARTHEST = 60
-"""Presses of the Tab key after which somebody gives up."""
+"""Presses of the Tab key after which someone gives up."""
 
 
 class Fingers:
-    """Somebody who has no mouse."""
+    """Someone who has no mouse."""
 
     def __init__(self, page: Any) -> None:
         self.page = page
@@ -139,16 +139,16 @@ def test_high_contrast_still_tells_states_apart(browse: Callable[..., Any], embe
     walk = Walk(browse(forced_colors="active", color_scheme=scheme), embedded.web.address)
     page = walk.page
     assert page.evaluate("matchMedia('(forced-colors: active)').matches")
-    told = {}
+    shown = {}
     for answer, word in ((INSIDE, "accepted"), (OUTSIDE, "refused"), (UNKNOWN, "review")):
         walk.page.context.clear_cookies()
         walk.sign_up()
         walk.answer("budget", "residence", answer, word)
         state = page.locator("#said .state")
         mark = state.evaluate("each => getComputedStyle(each, '::before').content")
-        told[word] = (state.inner_text(), mark.split("/")[0])
+        shown[word] = (state.inner_text(), mark.split("/")[0])
         assert _border(page, "#said .word") >= 1
-    assert len({words for words, _ in told.values()}) == len({mark for _, mark in told.values()}) == 3, told
+    assert len({words for words, _ in shown.values()}) == len({mark for _, mark in shown.values()}) == 3, shown
     walk.go("consultations/budget/access/code")
     assert _border(page, "main .button") >= 1, "a button without its colour is a button by its border"
     walk.press()

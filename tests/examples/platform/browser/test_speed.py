@@ -1,4 +1,4 @@
-"""From Confirm to the word on the page: loosely, for machines are busy. `make bench-browser` has the figures."""
+"""From Confirm to the result on the page: loosely, because machines are busy. `make bench-browser` has the figures."""
 
 from __future__ import annotations
 

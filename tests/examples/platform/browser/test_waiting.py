@@ -1,4 +1,4 @@
-"""What somebody sees whose verdict takes its time: a slow source, workers that are down, a database that is away."""
+"""What a participant sees while a verdict takes its time: a slow source, and workers or a database that are down."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def stopped(fleet: Fleet) -> Callable[[], None]:
 
 
 def by_itself(page: Any) -> Callable[[], bool]:
-    """Whether this page is the one that was loaded, and not loaded anew since."""
+    """Whether this page is the one that was loaded, and not loaded again since."""
     page.evaluate("window.loadedOnce = true")
     return lambda: bool(page.evaluate("window.loadedOnce === true"))
 
@@ -55,7 +55,7 @@ def test_a_slow_verdict_is_on_its_way_until_it_is_there(walk: Walk, fleet: Fleet
     """With script the page says it by itself; without there is a button."""
     walk.type_answer("trial", "word", SLOW)
     walk.confirm()
-    assert walk.told() == "pending"
+    assert walk.shown_state() == "pending"
     expect(walk.page.locator("meta[http-equiv=refresh]")).to_have_count(0)
     expect(walk.page.locator("#next .button")).to_have_attribute("href", re.compile(f"^/en/{walk.path}$"))
     walk.hears("accepted")
@@ -68,7 +68,7 @@ def test_the_live_region_tells_the_word_and_the_focus_stays(browse: Callable[...
     walk.sign_up()
     walk.type_answer("trial", "word", SLOW)
     walk.confirm()
-    assert walk.told() == "pending"
+    assert walk.shown_state() == "pending"
     same = by_itself(page)
     region = page.get_by_role("status")
     expect(region).to_have_attribute("id", "said")
@@ -77,7 +77,7 @@ def test_the_live_region_tells_the_word_and_the_focus_stays(browse: Callable[...
     expect(page.locator(".word.accepted")).to_be_visible(timeout=PATIENCE_MS)
     assert page.evaluate("window.region === document.getElementById('said')"), "a region that is replaced says nothing"
     assert page.evaluate(FOCUSED) == "/en/", "who reads elsewhere is not taken away from there"
-    assert same(), "nothing was loaded anew"
+    assert same(), "nothing was loaded again"
     assert "accepted" in page.title().lower()
 
 
@@ -116,7 +116,7 @@ def test_a_window_in_the_background_asks_nothing_until_it_is_looked_at(
 
 
 def test_nobody_is_shown_an_error_while_the_workers_are_down(browse: Callable[..., Any], separate: Fleet) -> None:
-    """Confirmed while nobody works: pending meanwhile, and the word when they are back."""
+    """Confirmed while no worker runs: pending meanwhile, and the result when they are back."""
     bare, live = (Walk(browse(java_script_enabled=on), separate.web.address, scripted=on) for on in (False, True))
     for walk in (bare, live):
         walk.sign_up()
@@ -125,12 +125,12 @@ def test_nobody_is_shown_an_error_while_the_workers_are_down(browse: Callable[..
     try:
         for walk in (bare, live):
             walk.confirm()
-            assert walk.told() == "pending"
+            assert walk.shown_state() == "pending"
         same = by_itself(live.page)
         bare.press()
-        assert bare.told() == "pending"
+        assert bare.shown_state() == "pending"
         bare.go("consultations/trial/access")
-        assert bare.told() == "pending"
+        assert bare.shown_state() == "pending"
     finally:
         start()
     expect(live.page.locator(".word.accepted")).to_be_visible(timeout=PATIENCE_MS)
@@ -140,11 +140,11 @@ def test_nobody_is_shown_an_error_while_the_workers_are_down(browse: Callable[..
 
 
 def test_a_look_up_that_died_with_its_worker_is_done_again(walk_separate: Walk, separate: Fleet) -> None:
-    """Killed in the middle of a look-up: the lease runs out, another look-up follows, and the page never fails."""
+    """Killed in the middle of a lookup: the lease runs out, another lookup follows, and the page never fails."""
     walk = walk_separate
     walk.type_answer("trial", "word", {"answer": "slow:1500ms"})
     walk.confirm()
-    assert walk.told() == "pending"
+    assert walk.shown_state() == "pending"
     same = by_itself(walk.page)
     stopped(separate)()
     walk.hears("accepted", seconds=100)
@@ -160,7 +160,7 @@ def walk_separate(browse: Callable[..., Any], separate: Fleet) -> Walk:
 
 
 def test_the_page_outlives_the_whole_platform(browse: Callable[..., Any], tmp_path: Path) -> None:
-    """Engine and web server in one process, killed in the middle of a look-up, and started again as it was."""
+    """Engine and web server in one process, killed in the middle of a lookup, and started again as it was."""
     with Fleet.embedded(tmp_path, "--registry", "slow") as fleet:
         live, bare = (Walk(browse(java_script_enabled=on), fleet.web.address, scripted=on) for on in (True, False))
         for walk, physician in ((live, PHYSICIANS[0]), (bare, PHYSICIANS[1])):
@@ -168,7 +168,7 @@ def test_the_page_outlives_the_whole_platform(browse: Callable[..., Any], tmp_pa
             walk.type_answer("care", "profession", physician)
         for walk in (live, bare):
             walk.confirm()
-            assert walk.told() == "pending"
+            assert walk.shown_state() == "pending"
         same = by_itself(live.page)
         fleet.web.kill()
         live.page.wait_for_event("requestfailed")
@@ -191,9 +191,9 @@ def test_while_the_database_is_away_a_page_says_so_and_nothing_is_lost(
     walk.type_answer("budget", "residence", INSIDE)
     server.kill()
     try:
-        with walk.page.expect_response(re.compile("/confirm$")) as told:
+        with walk.page.expect_response(re.compile("/confirm$")) as response:
             walk.press()
-        assert told.value.status == 503
+        assert response.value.status == 503
         expect(walk.page.locator("main .button")).to_have_count(1)
         expect(walk.page.locator("html")).to_have_attribute("lang", language)
         examine(walk.page)

@@ -96,7 +96,7 @@ def test_a_person_reviews_and_the_participant_sees_the_decision(walk: Walk, flee
     expect(walk.page.locator(".state.review")).to_have_count(1)
     fleet.ground.decide(name, Reason.PERSON_ACCEPTED)
     walk.page.goto(word)
-    assert walk.told() == "accepted"
+    assert walk.shown_state() == "accepted"
     expect(walk.page.locator("#next .button")).to_have_attribute("href", re.compile("/access/code$"))
     assert fleet.ground.checks(name) == [("residence", "settled", "accepted")]
 

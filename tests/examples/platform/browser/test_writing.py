@@ -201,7 +201,7 @@ def test_a_withdrawn_consultation_invites_nobody(walk: Walk, browse: Callable[..
     cards = guest.page.locator(".card")
     expect(cards.filter(has_text=f"Title of {name}, en")).to_contain_text("closed")
     open_ones = [not cards.nth(n).locator(".closed").count() for n in range(cards.count())]
-    assert open_ones == sorted(open_ones, reverse=True), "those that are closed stand last"
+    assert open_ones == sorted(open_ones, reverse=True), "those that are closed come last"
     for path in ("access", "vote"):
         guest.go(f"consultations/{name}/{path}")
         assert guest.path == f"consultations/{name}/access"
@@ -266,7 +266,7 @@ def test_links_that_stand_alone_are_high_enough_for_a_finger(
 
 
 def _lower(walk: Walk) -> dict[str, float]:
-    """Links and buttons that are lower than 44 pixels, and stand in no sentence."""
+    """Links and buttons that are lower than 44 pixels, and are in no sentence."""
     return dict(
         walk.page.eval_on_selector_all(
             "a:not(.skip), button",

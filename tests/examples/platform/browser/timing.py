@@ -1,4 +1,4 @@
-"""How long it takes from Confirm to the word on the page, as the browser itself sees it."""
+"""How long it takes from Confirm to the result on the page, as the browser itself sees it."""
 
 from __future__ import annotations
 

@@ -86,22 +86,22 @@ class Walk:
         expect(self.page).to_have_url(re.compile(r"/answers/[0-9a-f-]{36}$"))
 
     def answer(self, consultation: str, question: str, answer: Mapping[str, str], word: str) -> None:
-        """From the question to the word on its answer."""
+        """From the question to the result of its answer."""
         self.type_answer(consultation, question, answer)
         self.confirm()
         self.hears(word)
 
     def hears(self, word: str, seconds: float = 20.0) -> None:
-        """The page says this word on the answer; who has no script looks again until it does."""
+        """The page shows this state of the answer; without a script it is loaded again until it does."""
         end = time.monotonic() + seconds
-        while self.told() == "pending" != word and time.monotonic() < end:
+        while self.shown_state() == "pending" != word and time.monotonic() < end:
             if self.scripted:
                 self.page.wait_for_timeout(50)
             else:
                 self.press()
-        assert self.told() == word, self.page.locator("main").inner_text()
+        assert self.shown_state() == word, self.page.locator("main").inner_text()
 
-    def told(self) -> str:
-        """The word that the page says."""
+    def shown_state(self) -> str:
+        """The state that the page shows."""
         classes = str(self.page.locator("#said .word").first.get_attribute("class"))
         return classes.removeprefix("word").strip()

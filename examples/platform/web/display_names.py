@@ -1,6 +1,6 @@
-"""What people call the criteria and the sources that this platform's configuration names (`jurat.yaml`).
+"""The names that people read for the criteria and sources that this platform's configuration names (`jurat.yaml`).
 
-Who configures another one gives it a name here; until then its own stands there.
+If you configure another one, give it a name here; until then its own name is shown.
 """
 
 from __future__ import annotations
