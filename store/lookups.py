@@ -1,4 +1,4 @@
-"""Reads what lookups need: lists of codes, address bases, rosters. If the database is away, that is an outage of the
+"""Reads what lookups need: lists of codes, address bases, rosters. A database that is away is an outage of the
 source.
 """
 
@@ -35,7 +35,7 @@ class StoredCodes:
 
 @dataclass(frozen=True, slots=True)
 class StoredDatasets:
-    """The address bases in the database. It may be away in the midst of a search, too."""
+    """The address bases in the database, which may become unavailable in the midst of a search."""
 
     queries: Queries
 
@@ -58,7 +58,7 @@ class StoredRosters:
 
 @contextmanager
 def outage() -> Iterator[None]:
-    """Raises Unavailable where the database is away meanwhile."""
+    """Raises Unavailable when the database is away within the block."""
     try:
         yield
     except SQLAlchemyError as error:

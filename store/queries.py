@@ -13,8 +13,8 @@ from sqlalchemy import Engine, text
 from jurat.columns import moment
 from jurat.database import reader
 from jurat.statements import rows_json
-from store.configurations.applied_config import says
-from store.configurations.config_versions import written
+from store.configurations.applied_config import same_document
+from store.configurations.config_versions import document_of
 from store.datasets.address_bases import OpenDataset, open_dataset
 from store.datasets.rosters import ActiveRoster, find_entries
 from store.dialects import StoreDialect, dialect_of
@@ -158,15 +158,15 @@ class Queries:
         Raises LookupError when there is no such version.
         """
         with self._engine.begin() as connection:
-            document = written(connection, version)
+            document = document_of(connection, version)
         if document is None:
             raise LookupError(f"no configuration has version {version}")
         return document
 
-    def says(self, version: int, document: str) -> bool:
+    def same_document(self, version: int, document: str) -> bool:
         """Whether the newest version says the same as this document, as a configuration's `to_json` writes it."""
         with self._engine.begin() as connection:
-            return says(connection, version, document)
+            return same_document(connection, version, document)
 
     def published(self) -> set[str]:
         """The names of the consultations in the configuration that the platform publishes itself."""
@@ -296,7 +296,8 @@ class Queries:
     def waiting(self) -> dict[str, tuple[int, datetime | None]]:
         """How many checks wait for each source (up to `figures.MOST_COUNTED`) and since when the first, counted now."""
         with self._engine.begin() as connection:
-            return {row["source"]: (row["waiting"], moment(row["oldest"])) for row in source_health.counted(connection)}
+            rows = source_health.waiting_counts(connection)
+        return {row["source"]: (row["waiting"], moment(row["oldest"])) for row in rows}
 
     def workers(self) -> list[WorkerRow]:
         """Workers that were seen in the last day, live or not."""

@@ -17,9 +17,9 @@ KEPT = 400 * 86_400.0
 
 
 def pause(connection: Connection, source: str, seconds: float, reason: str, by: str | None = None) -> bool:
-    """Stop a source for `seconds`; whether that changed anything: a longer pause that stands already is kept.
+    """Pause a source for `seconds`; whether that changed anything: a longer pause is kept.
 
-    While one stands it is prolonged, so that the history never counts a second twice.
+    A pause in force is prolonged, so that the history never counts a second twice.
     """
     dialect = dialect_of(connection)
     parameters = {"source": source, "seconds": seconds, "reason": reason, "by": by}
@@ -34,10 +34,14 @@ def pause(connection: Connection, source: str, seconds: float, reason: str, by: 
 
 def resume(connection: Connection, source: str) -> bool:
     """End the pause of a source now; whether there was one."""
-    dialect = dialect_of(connection)
-    if not connection.execute(text(_resume(dialect)), {"source": source}).rowcount:
+    now, parameters = dialect_of(connection).now(), {"source": source}
+    resume = f"""
+        UPDATE jurat_sources SET paused_until = NULL, pause_reason = NULL
+        WHERE name = :source AND paused_until > {now}"""
+    if not connection.execute(text(resume), parameters).rowcount:
         return False
-    connection.execute(text(_end(dialect)), {"source": source})
+    end = f"UPDATE jurat_pauses SET until = {now} WHERE source = :source AND until > {now}"
+    connection.execute(text(end), parameters)
     return True
 
 
@@ -46,7 +50,10 @@ def history(connection: Connection, sources: Iterable[str]) -> dict[str, list[Sp
     found: dict[str, list[Span]] = {source: [] for source in sources}
     if found:
         rows = rows_json([{"source": source} for source in sorted(found)])
-        for source, began, until in connection.execute(text(_history(dialect_of(connection))), {"rows": rows}):
+        sql = f"""
+            SELECT p.source, p.began_at, p.until FROM {dialect_of(connection).rowset("source text")}
+            JOIN jurat_pauses p ON p.source = r.source"""
+        for source, began, until in connection.execute(text(sql), {"rows": rows}):
             begin, end = moment(began), moment(until)
             if begin is not None and end is not None:
                 found[source].append((begin, end))
@@ -54,9 +61,8 @@ def history(connection: Connection, sources: Iterable[str]) -> dict[str, list[Sp
 
 
 def forget(connection: Connection) -> None:
-    """Delete what is older than `KEPT`."""
-    dialect = dialect_of(connection)
-    connection.execute(text(f"DELETE FROM jurat_pauses WHERE until < {dialect.now(str(-KEPT))}"))
+    """Delete pauses that ended more than `KEPT` seconds ago."""
+    connection.execute(text(f"DELETE FROM jurat_pauses WHERE until < {dialect_of(connection).now(str(-KEPT))}"))
 
 
 @lru_cache
@@ -80,22 +86,3 @@ def _begin(dialect: StoreDialect) -> str:
         INSERT INTO jurat_pauses (source, began_at, until, reason, by_whom)
         VALUES (:source, {dialect.now()}, :until, :reason, {dialect.parameter("by", "text")})
         ON CONFLICT (source, began_at) DO UPDATE SET until = excluded.until"""
-
-
-@lru_cache
-def _resume(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_sources SET paused_until = NULL, pause_reason = NULL
-        WHERE name = :source AND paused_until > {dialect.now()}"""
-
-
-@lru_cache
-def _end(dialect: StoreDialect) -> str:
-    return f"UPDATE jurat_pauses SET until = {dialect.now()} WHERE source = :source AND until > {dialect.now()}"
-
-
-@lru_cache
-def _history(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT p.source, p.began_at, p.until FROM {dialect.rowset("source text")}
-        JOIN jurat_pauses p ON p.source = r.source"""

@@ -14,7 +14,7 @@ from store.in_parts import in_parts
 from store.upkeep.pieces import change_checks, work_through
 
 ANY = "EXISTS (SELECT 1 FROM jurat_checks WHERE candidates_until <= {now})"
-"""SQL that is true where candidates are past their time."""
+"""SQL that is true while candidates are past their time."""
 
 _ERASE = "UPDATE jurat_checks SET candidates = NULL, candidates_until = NULL"
 

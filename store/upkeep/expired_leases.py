@@ -15,14 +15,14 @@ from store.upkeep.pieces import change_checks, work_through
 from tasks.crash_points import crash_point
 
 ANY = "EXISTS (SELECT 1 FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now})"
-"""SQL that is true where a lease is over."""
+"""SQL that is true while a lease is over."""
 
 _END = "UPDATE jurat_checks SET state = 'pending', lease_until = NULL, lost_leases = lost_leases + 1"
 
 
 def end_leases(engine: Engine) -> list[UUID]:
-    """Give back the checks whose leases are over; each counts one lost lease. They stay due since they were before,
-    and so go before what came later.
+    """Give back the checks whose leases are over; each counts one lost lease. They keep their due time, and so come
+    before later ones.
     """
     failures: list[Exception] = []
 

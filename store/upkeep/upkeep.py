@@ -1,4 +1,4 @@
-"""All jobs of upkeep: workers do them in turn."""
+"""Puts all jobs of upkeep together: workers do them in turn."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from store.verdicts.access import AccessRows
 
 
 class Upkeep:
-    """All jobs on one database. Each is safe to run in every worker at once. Without a `code_importer`, the codes that
-    a back office asks for are left to other workers.
+    """All jobs on one database. Each is safe to run in every worker at once. Without a `code_importer`, requests for
+    codes are left to other workers.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Upkeep:
         return end_overdue_reviews(self._engine, self._access)
 
     def do_requests(self) -> int:
-        """Do what platforms and people have asked for; how many requests were dealt with."""
+        """Carry out waiting requests; how many were dealt with."""
         return self._requests.apply_waiting()
 
     def add_up_access(self) -> int:
@@ -57,7 +57,7 @@ class Upkeep:
         return add_up_access(self._engine, self._access)
 
     def apply_publications(self) -> int:
-        """Put what platforms published into the configuration, or write down why not; how many were answered."""
+        """Put what platforms published into the configuration, or store why not; how many were answered."""
         return self._consultations.apply_waiting()
 
     def count_waiting(self) -> None:

@@ -17,11 +17,11 @@ from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
 
 UNSTORABLE = (DataError, ValueError, TypeError, RecursionError)
-"""What a value raises that the database, its driver or JSON cannot take."""
+"""The errors that a value raises which the database, its driver or JSON cannot take."""
 
 WORKER = "worker"
 REVIEWER = "reviewer"
-"""Who decided, as a verdict says it. Which person it was stands in the audit row: a verdict names nobody."""
+"""Who decided, as a verdict has it. Only the audit row names the person."""
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -32,23 +32,23 @@ def add_verdicts(dialect: StoreDialect, rows: Rows) -> list[Statement]:
 
 
 def open_reviews(dialect: StoreDialect, rows: Rows) -> list[Statement]:
-    """Put checks before a person, for `due` seconds at most. A review that a check had before is replaced."""
+    """Open reviews that are due in `due` seconds. A check's earlier review is replaced."""
     return _statement(_open_reviews(dialect), rows)
 
 
 def close_reviews(dialect: StoreDialect, checks: Iterable[UUID]) -> list[Statement]:
-    """Take checks away from the persons who review. Nobody needs the notes of who contested them from then on."""
+    """Close the reviews of checks, and erase the notes of those who contested them: no one needs them any more."""
     rows = [{"id": str(check)} for check in checks]
     return [*_statement(_close_reviews(dialect), rows), *_statement(_erase_notes(dialect), rows)]
 
 
 def add_attempts(dialect: StoreDialect, rows: Rows) -> list[Statement]:
-    """Write down look-ups that were made."""
+    """Add lookups that were made."""
     return _statement(_add_attempts(dialect), rows)
 
 
 def add_audit_row(connection: Connection, who: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
-    """Write down what a person did. Nothing in it may name a participant."""
+    """Record what a person or a worker did. Nothing in it may name a participant."""
     dialect = dialect_of(connection)
     document = dialect.parameter("detail", "jsonb")
     connection.execute(
@@ -102,7 +102,7 @@ def _close_reviews(dialect: StoreDialect) -> str:
 
 @lru_cache
 def _erase_notes(dialect: StoreDialect) -> str:
-    # Not of requests that wait: whoever deals with one holds it, and waits for the participant's row, which is ours.
+    # Not of waiting requests: a worker that deals with one has locked it, and waits for the participant's row, our own.
     return f"""
         UPDATE jurat_requests SET note = NULL, note_key = NULL
         WHERE note IS NOT NULL AND applied_at IS NOT NULL

@@ -6,27 +6,17 @@ from typing import Any
 
 from jurat.vocabulary import State
 from store.verdicts.records import WORKER
-from tasks.checks import (
-    Attempt,
-    CheckResult,
-    Decision,
-    GiveBack,
-    Later,
-    NextSource,
-    Review,
-    Settle,
-)
+from tasks.checks import Attempt, CheckResult, Decision, GiveBack, Later, NextSource, Review, Settle
 
 
 def movement_row(decision: Decision) -> dict[str, Any]:
-    """Where a decision sends the row: its state, in how many seconds it is due, at which cost, to which source, and
-    what the one before saw.
+    """How a decision changes the check's row: its state, in how many seconds it is due, which source is next, how many
+    failed lookups it adds, and the leaning of the source before.
     """
     match decision:
-        case Settle():
-            return {"state": State.SETTLED, "wait": None, "source": None, "failed": 0, "leaning": None}
-        case Review():
-            return {"state": State.REVIEW, "wait": None, "source": None, "failed": 0, "leaning": None}
+        case Settle() | Review():
+            state = State.SETTLED if isinstance(decision, Settle) else State.REVIEW
+            return {"state": state, "wait": None, "source": None, "failed": 0, "leaning": None}
         case Later(seconds=seconds):
             return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 1, "leaning": None}
         case NextSource(source=source, leaning=leaning):
@@ -75,5 +65,5 @@ def attempt_row(entry: CheckResult, attempt: Attempt) -> dict[str, Any]:
 
 
 def candidates_row(entry: CheckResult, sealed: bytes) -> dict[str, Any]:
-    """What is kept of an ambiguous answer, until the platform has asked for it."""
+    """The sealed candidates of an ambiguous answer, kept until the platform asks for them."""
     return {"id": str(entry.held.id), "fence": entry.held.fence, "candidates": sealed}

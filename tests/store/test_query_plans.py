@@ -344,7 +344,7 @@ def test_what_persons_asked_for_costs_a_submit_next_to_nothing(full: Desk) -> No
 def test_figures_are_counted_to_a_bound(full: Desk) -> None:
     with explained(full) as found:
         full.upkeep.count_waiting()
-        full.sources.note({"towns": SourceFigures(3, 1, 1, Reason.SOURCE_UNAVAILABLE)}, {})
+        full.sources.record({"towns": SourceFigures(3, 1, 1, Reason.SOURCE_UNAVAILABLE)}, {})
     assert full.one("SELECT waiting FROM jurat_sources WHERE name = 'towns'") == 10_000
     within(found, 12_000)
 

@@ -108,7 +108,7 @@ def test_a_version_is_whole_once_and_can_be_read_ever_after(desk: Desk) -> None:
     assert all(changed[version] < 1500 for version in published[1:-2]), "not with the texts of another consultation"
 
 
-def test_an_edition_before_a_newer_jurats_is_read_as_it_was(desk: Desk) -> None:
+def test_a_configuration_before_a_newer_jurats_is_read_as_it_was(desk: Desk) -> None:
     """Access adds up by the newest configuration that this version can read, whole or not."""
     publish(desk)
     desk.upkeep.apply_publications()
@@ -124,9 +124,9 @@ def test_an_edition_before_a_newer_jurats_is_read_as_it_was(desk: Desk) -> None:
     from store.verdicts.access import AccessRows
 
     with desk.engine.begin() as connection:
-        edition = AccessRows().newest(connection)
-    assert edition.version == version
-    assert ("summer", "work") in edition.questions
+        applied = AccessRows().newest(connection)
+    assert applied.version == version
+    assert ("summer", "work") in applied.questions
 
 
 # -- what a worker's rights do not reach

@@ -50,16 +50,16 @@ class Failing:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, state: str, *names: str) -> None:
         self.tried = 0
-        lay_in = config_versions.lay_in
+        add_version = config_versions.add_version
 
         def failing(connection: Connection, configuration: Any, only: Collection[str], *given: Any) -> int:
             if set(names) & set(only):
                 self.tried += 1
                 original = type("Said", (Exception,), {"sqlstate": state})()
                 raise (DataError if not state else InternalError)("INSERT", {}, original)
-            return lay_in(connection, configuration, only, *given)
+            return add_version(connection, configuration, only, *given)
 
-        monkeypatch.setattr(consultations, "lay_in", failing)
+        monkeypatch.setattr(consultations, "add_version", failing)
 
 
 # -- large ones
@@ -148,7 +148,7 @@ def test_one_that_the_database_does_not_take_is_refused_and_holds_up_no_other(
     failing = Failing(monkeypatch, state, "call-3")
     assert desk.upkeep.apply_publications() == 5
     assert states(desk, *names) == ["published", "published", "published", "refused", "published"]
-    assert "the database does not hold it" in (desk.client.publication("call-3").refused or "")
+    assert "the database cannot store it" in (desk.client.publication("call-3").refused or "")
     assert failing.tried <= 4, "in halves"
     assert desk.upkeep.apply_publications() == 0
 
@@ -190,7 +190,7 @@ def test_administrators_are_told_in_a_sentence(desk: Desk, monkeypatch: pytest.M
 
     monkeypatch.setattr("store.configurations.publisher.replace_questions", fails)
     before = desk.queries.config_version()
-    with pytest.raises(Unpublishable, match=r"does not hold this configuration \(54000\).*config withdraw NAME"):
+    with pytest.raises(Unpublishable, match=r"cannot store this configuration \(54000\).*config withdraw NAME"):
         desk.apply(OTHER)
     assert desk.queries.config_version() == before
 

@@ -42,8 +42,8 @@ class Expected:
     """What is confirmed of one participant, and what the contract says that it adds up to."""
 
     def __init__(self, desk: Desk) -> None:
-        self._rule = desk.book.rules["budget"]
-        self._terms = desk.book.terms["budget"]
+        self._rule = desk.terms.rules["budget"]
+        self._terms = desk.terms.questions["budget"]
         self.confirmed: dict[str, list[Confirmed]] = {name: [] for name in self._terms}
 
     def decided(self, question: str, decision: Decision) -> None:

@@ -40,7 +40,7 @@ class Place:
             found += [held.participant for held in lot or ()]
 
     def end(self, held: ClaimedCheck) -> None:
-        self.in_flight.looked_up([held])
+        self.in_flight.mark_looked_up([held])
         self.buffer.freed(held.source)
 
 

@@ -69,7 +69,7 @@ def test_what_cannot_be_written_for_now_keeps_its_lease_for_longer_than_the_othe
     apart, other = works.desk.claim()
     holdings = InFlight(3)
     holdings.add([apart, other])
-    holdings.looked_up([apart])
+    holdings.mark_looked_up([apart])
     holdings.put_apart([apart])
     renewer = Renewer(works.desk.claims, holdings, works.plans.longest)
     renewer._next = 0.0
@@ -134,7 +134,7 @@ def test_what_was_put_apart_takes_no_room_from_overdue_checks(works: Works) -> N
     works.desk.set_back("deadline_at", 1)
     in_flight, accepted = InFlight(0), list[ClaimedCheck]()
     in_flight.add(busy)
-    in_flight.looked_up(busy)
+    in_flight.mark_looked_up(busy)
     in_flight.put_apart(busy)
     keeper(works, in_flight, accepted)._end_overdue()
     assert len(accepted) == 100

@@ -77,7 +77,7 @@ def test_what_was_put_apart_does_not_keep_a_last_chance_waiting(works: Works) ->
     busy = works.desk.claim(free=1)
     in_flight = InFlight(8)
     in_flight.add(busy)
-    in_flight.looked_up(busy)
+    in_flight.mark_looked_up(busy)
     claimer = make(works, works.desk.claims, in_flight)
     for _ in range(3):
         claimer._wakes.wake()

@@ -65,7 +65,7 @@ def make_writer(works: Works, bells: Bells) -> Writer:
 
 def hand_on(writer: Writer, *entries: CheckResult) -> None:
     writer._in_flight.add(each.held for each in entries)
-    writer._in_flight.looked_up(each.held for each in entries)
+    writer._in_flight.mark_looked_up(each.held for each in entries)
     for each in entries:
         writer.hand_on(each)
 
@@ -151,7 +151,7 @@ def test_the_gate_hears_of_what_is_written_and_of_what_is_refused(works: Works, 
     held = works.desk.claim()
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
     entries = [entry(check, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed) for check in held]
-    writer._reporter._breaker.saw(entries)
+    writer._reporter._breaker.count_results(entries)
     works.desk.sql("UPDATE jurat_checks SET fence = fence + 1 WHERE participant = 'p-1'")
     hand_on(writer, *entries)
     assert writer._reporter._breaker.is_shut("towns")
@@ -276,14 +276,14 @@ def test_the_breaker_does_not_wait_for_a_row_that_somebody_holds(works: Works, w
     """The look-up of a probe has succeeded; that its participant's row is held is nothing to its source."""
     held = works.desk.held()
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
-    writer._reporter._breaker.saw([entry(held, UNAVAILABLE, attempt=failed)])
+    writer._reporter._breaker.count_results([entry(held, UNAVAILABLE, attempt=failed)])
     with held_row(works.desk, held.participant):
         hand_on(writer, entry(held, UNAVAILABLE, attempt=failed))
         assert step_until(writer, lambda: not writer._reporter._breaker._unwritten["towns"])
         assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1
     assert step_until(writer, lambda: works.settled)
     assert writer._reporter._breaker._unwritten["towns"] == 0
-    writer._reporter.tell()
+    writer._reporter.report()
     assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1, "counted once"
 
 
