@@ -201,7 +201,7 @@ def forget(connection: Connection) -> None:
 
 
 def _forget_former(connection: Connection, member: Member) -> None:
-    """Delete the rows of the same worker's runs that vanished: one that is killed again and again would fill the table."""
+    """Delete the rows of this worker's vanished runs: one that is killed again and again would fill it."""
     gone = f"seen_at < {dialect_of(connection).now(str(-LIVE))}"
     same = {"host": member.host, "name": member.name}
     connection.execute(text(f"DELETE FROM jurat_workers WHERE host = :host AND name = :name AND {gone}"), same)

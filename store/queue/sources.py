@@ -48,7 +48,7 @@ class Sources:
         return ended
 
     def since_throttled(self, source: str) -> float | None:
-        """Seconds since a source answered any worker that it was asked too often; None where it last failed otherwise."""
+        """Seconds since a source answered any worker that it was asked too often; None if it last failed otherwise."""
         with self._engine.begin() as connection:
             return source_health.since_throttled(connection, source)
 

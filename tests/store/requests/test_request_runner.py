@@ -18,7 +18,7 @@ from jurat.ids import uuid7
 from jurat.vocabulary import Reason
 from store.dialects import dialect_of
 from store.requests import request_runner as module
-from store.requests.request_rows import _ask, ask
+from store.requests.request_rows import ask
 from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
 from store.verdicts.access import AccessRows
 from tasks.checks import ClaimedCheck, Review
@@ -48,16 +48,14 @@ def about(participant: str) -> Request:
 
 
 def asked(desk: Desk, *requests: Request) -> None:
-    """Somebody's INSERT, each a while before the next."""
+    """Stores requests, each a while before the next."""
     dialect = dialect_of(desk.engine)
     with desk.engine.begin() as connection:
         for number, request in enumerate(requests):
             earlier = partial(dialect.now, str(number - len(requests)))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(dialect, "now", earlier)
-                _ask.cache_clear()
                 assert ask(connection, request)
-    _ask.cache_clear()
 
 
 def stands(desk: Desk, request: Request) -> tuple[bool, str | None]:
@@ -72,7 +70,7 @@ def other_kind(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]]
     """Let requests of the kind `restore` do something of the test's own."""
 
     def use(doing: Callable[..., Any]) -> None:
-        monkeypatch.setattr(module, "DOING", {**module.DOING, RequestKind.RESTORE: doing})
+        monkeypatch.setattr(module, "ACTIONS", {**module.ACTIONS, RequestKind.RESTORE: doing})
 
     return use
 

@@ -26,7 +26,7 @@ from worker.engine.wake_schedule import GRAIN, IDLE, WakeSchedule
 
 
 class Claims:
-    """Claims what a test laid ready, and remembers what was asked for. `held_back` are the sources that leases hold back."""
+    """Claims what a test laid ready, and records the demands. `held_back` are the sources that leases hold back."""
 
     def __init__(self) -> None:
         self.held_back: set[str] = set()
