@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.statements import rows_json
 from store.dialects import dialect_of
+from store.in_parts import in_parts
 
 BATCH = 500
 TURN_S = 1.0
@@ -35,6 +37,25 @@ def work_through(
         passed |= rest.keys() - set(changed)
         if len(found) < limit or time.monotonic() >= end:
             return done
+
+
+def change_all(
+    engine: Engine, where: str, order: str, change: str, changed: Callable[[], object] = lambda: None
+) -> tuple[list[UUID], list[Exception]]:
+    """Change the checks `where` a condition is true, in order of a column; returns those that were changed, and the
+    errors of the others. `changed` is called before each commit.
+    """
+    dialect, failures = dialect_of(engine), list[Exception]()
+
+    def change_some(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[UUID]:
+        done = in_parts(connection, [row[0] for row in rows], partial(change_checks, connection, change), failures)
+        changed()
+        return done
+
+    sql = f"""
+        SELECT id FROM jurat_checks WHERE {where.format(now=dialect.now())}
+        ORDER BY {order} LIMIT :limit {dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")}"""
+    return work_through(engine, sql, change_some), failures
 
 
 def change_checks(connection: Connection, change: str, checks: Sequence[Any]) -> list[UUID]:
