@@ -19,8 +19,7 @@ from adapters.zone_import.files import read_zones
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.margins import margins_of
-from tasks.rules.residence import RULES, decide_residence
-from tasks.rules.residence_evidence import Side
+from tasks.rules.residence import RULES, Side, decide_residence
 from tests.tasks.rules.valmont import (
     ANSWER,
     EAST_ZONE,
