@@ -3,15 +3,15 @@
 -- `jurat.tables` declares the same for SQLAlchemy, docs/reference/contract.md says what each column holds, and
 -- ../sqlite/tables.sql has the same tables and columns. What triggers refuse is in guards.sql.
 --
--- In the order of life: what is asked, the answers and what comes of them, what persons ask for, what is imported, who
--- does the work. The indexes of a table keep their order: among equal plans it decides.
+-- The order follows a check: the questions, the answers and their verdicts, requests of persons, imports, sources and
+-- workers. The order of a table's indexes must stay: among equal plans it decides.
 --
--- Two settings recur. Rows that move on (fillfactor 85) leave room in each page for their next version, and are tidied
--- up early: dead rows slow down the search for what is due. Tables of a few rows that change many times a
--- second (fillfactor 20) keep each row within its page.
+-- Two settings recur. Tables whose rows change their state (fillfactor 85) leave room in each page for the next version
+-- of a row, and are vacuumed early: dead rows slow down the search for what is due. Tables of a few rows that change
+-- many times a second (fillfactor 20) keep each row within its page.
 --
--- Columns that are only looked for, and never sorted for people, are compared byte by byte (COLLATE "C"). So all
--- fingerprints of one key lie side by side, for a fingerprint begins with the id of its key.
+-- Columns that are only searched, and never sorted for people, are compared byte by byte (COLLATE "C"). So the
+-- fingerprints of one key are next to each other, because a fingerprint begins with the id of its key.
 
 
 -- -------------------------------------------------------------------------------------------------------- The contract
@@ -23,10 +23,10 @@ CREATE TABLE jurat_contract (
 );
 
 
--- ------------------------------------------------------------------------------------------------------- What is asked
+-- ------------------------------------------------------------------------------------------------------- The questions
 
--- Every configuration that was applied. A version that a publication made, and that is no longer the newest, keeps of
--- it what that changed (`change`), and not the whole document again (`whole`).
+-- Every configuration that was applied. An older version that a publication made keeps only its `change`, and not the
+-- whole document again (`whole`).
 CREATE TABLE jurat_configs (
   version integer NOT NULL,
   digest text NOT NULL,
@@ -60,7 +60,7 @@ CREATE TABLE jurat_questions (
   PRIMARY KEY (consultation, question)
 );
 
--- The criteria of the applied configuration, among which a platform that publishes consultations chooses.
+-- The criteria of the applied configuration, from which a platform that publishes consultations may choose.
 CREATE TABLE jurat_criteria (
   name text NOT NULL,
   kind text NOT NULL,
@@ -72,7 +72,7 @@ CREATE TABLE jurat_criteria (
   PRIMARY KEY (name)
 );
 
--- Consultations that a platform published itself. A worker puts each into the configuration, or says why not.
+-- Consultations that a platform published itself. A worker puts each into the configuration, or stores why not.
 CREATE TABLE jurat_consultations (
   name text NOT NULL,
   document text, -- text, not JSON: the order of the questions is that of the form
@@ -87,7 +87,7 @@ CREATE TABLE jurat_consultations (
 );
 
 
--- -------------------------------------------------------------------------------------- Answers and what comes of them
+-- ------------------------------------------------------------------------------------------ Answers and their verdicts
 
 -- One confirmed answer on its way to a verdict: the queue itself. The platform inserts a row, only workers change it.
 CREATE TABLE jurat_checks (
@@ -124,14 +124,14 @@ CREATE INDEX jurat_checks_deadline ON jurat_checks (source, deadline_at) WHERE s
 -- What a worker claims next of a source.
 CREATE INDEX jurat_checks_due ON jurat_checks (source, priority, consultation, due_at)
 WHERE state = 'pending' AND lost_leases <> 2;
--- Checks that two workers vanished with are claimed apart, one at a time.
+-- Checks with which two workers vanished are claimed one at a time, each alone.
 CREATE INDEX jurat_checks_last_chance ON jurat_checks (source) WHERE state = 'pending' AND lost_leases = 2;
 -- Leases that ran out.
 CREATE INDEX jurat_checks_leased ON jurat_checks (lease_until, source) WHERE state = 'leased';
 -- Candidates whose time is over.
 CREATE INDEX jurat_checks_candidates ON jurat_checks (candidates_until) WHERE candidates_until IS NOT NULL;
 
--- What was decided. Rows are added and never changed; the highest revision of a check counts.
+-- The verdicts. Rows are added and never changed; the highest revision of a check counts.
 CREATE TABLE jurat_verdicts (
   check_id uuid NOT NULL,
   revision integer NOT NULL,
@@ -153,7 +153,7 @@ CREATE TABLE jurat_verdicts (
 -- Verdicts that may be deleted.
 CREATE INDEX jurat_verdicts_retained ON jurat_verdicts (retain_until) WHERE retain_until IS NOT NULL;
 
--- One row for each lookup that was made.
+-- The lookups, one row each.
 CREATE TABLE jurat_attempts (
   check_id uuid NOT NULL,
   fence bigint NOT NULL,
@@ -166,7 +166,7 @@ CREATE TABLE jurat_attempts (
   FOREIGN KEY (check_id) REFERENCES jurat_checks (id) ON DELETE CASCADE
 );
 
--- Checks that a person decides.
+-- Checks that a reviewer decides.
 CREATE TABLE jurat_reviews (
   check_id uuid NOT NULL,
   reason text NOT NULL,
@@ -179,10 +179,10 @@ CREATE TABLE jurat_reviews (
   FOREIGN KEY (check_id) REFERENCES jurat_checks (id) ON DELETE CASCADE
 );
 
--- Reviews that nobody decided in time.
+-- Reviews that no one decided in time.
 CREATE INDEX jurat_reviews_due ON jurat_reviews (due_at) WHERE decided_at IS NULL;
 
--- What the verdicts of one participant add up to. Made at the first submit; where there are no checks there is no row.
+-- What the verdicts of one participant add up to. A row is made at the first submit, and without checks there is none.
 CREATE TABLE jurat_access (
   consultation text NOT NULL,
   participant text NOT NULL,
@@ -199,11 +199,11 @@ CREATE TABLE jurat_access (
 
 -- Rows that are older than the last change of their consultation.
 CREATE INDEX jurat_access_added_up ON jurat_access (consultation, config_version);
--- Rows that time alone changes.
+-- Rows whose result time alone changes.
 CREATE INDEX jurat_access_changes ON jurat_access (changes_at) WHERE changes_at IS NOT NULL;
 
--- Whose number it is: one number, one participant of a consultation. Each check that was accepted by a number, or was
--- too late with it, has a row; one of them at the most holds it.
+-- The participant who holds a number: in one consultation, one participant for each number. Each check accepted with a
+-- number, or too late with it, has a row; at most one of them holds it.
 CREATE TABLE jurat_claims (
   consultation text NOT NULL,
   namespace text NOT NULL,
@@ -217,10 +217,10 @@ CREATE TABLE jurat_claims (
 );
 
 CREATE INDEX jurat_claims_check ON jurat_claims (check_id);
--- By the hash first, which begins with the id of its key: so the keys in use are found without reading all rows.
+-- By the hash first, which begins with the id of its key, so that the keys in use are found without reading all rows.
 CREATE UNIQUE INDEX jurat_claims_one_holder ON jurat_claims (fingerprint, namespace, consultation) WHERE holds;
 
--- Access codes, as keyed hashes alone.
+-- Access codes, only as keyed hashes.
 CREATE TABLE jurat_codes (
   list text NOT NULL,
   fingerprint text COLLATE "C" NOT NULL,
@@ -233,10 +233,10 @@ CREATE TABLE jurat_codes (
 );
 
 
--- ------------------------------------------------------------------------------------------------ What persons ask for
+-- ------------------------------------------------------------------------------------------------- Requests of persons
 
--- What persons ask for. A request is a row that a worker applies once; so a platform or a back office in any language
--- asks with one INSERT, and one piece of code decides what comes of it.
+-- Requests of persons. A request is a row that a worker carries out once: a platform or a back office in any language
+-- stores it with one INSERT, and the same code carries all of them out.
 CREATE TABLE jurat_requests (
   id uuid NOT NULL,
   kind text NOT NULL,
@@ -258,16 +258,16 @@ CREATE TABLE jurat_requests (
   PRIMARY KEY (id)
 );
 
--- What waits.
+-- Waiting requests.
 CREATE INDEX jurat_requests_waiting ON jurat_requests (asked_at) WHERE applied_at IS NULL;
--- What counts for a participant's access.
+-- Requests that count for a participant's access.
 CREATE INDEX jurat_requests_standing ON jurat_requests (consultation, participant)
 WHERE kind IN ('reopen', 'revoke', 'restore');
 CREATE INDEX jurat_requests_check ON jurat_requests (check_id) WHERE check_id IS NOT NULL;
--- An erasure finds what was asked about a participant without reading all that was ever asked.
+-- An erasure finds the requests about a participant without reading all requests.
 CREATE INDEX jurat_requests_participant ON jurat_requests (participant) WHERE participant IS NOT NULL;
 CREATE INDEX jurat_requests_target ON jurat_requests (target) WHERE target IS NOT NULL;
--- What waits that no erasure or transfer may hold up.
+-- Waiting requests that no erasure or transfer may hold up.
 CREATE INDEX jurat_requests_soon ON jurat_requests (asked_at)
 WHERE applied_at IS NULL AND kind NOT IN ('erase', 'transfer');
 
@@ -282,7 +282,7 @@ CREATE TABLE jurat_allowances (
 );
 
 
--- ---------------------------------------------------------------------------------------------------- What is imported
+-- ------------------------------------------------------------------------------------------------------------- Imports
 
 -- Imported zones, all versions. The one whose time came last is in force, the highest version of several.
 CREATE TABLE jurat_zones (
@@ -299,9 +299,9 @@ CREATE TABLE jurat_zones (
   PRIMARY KEY (name, version)
 );
 
--- Imported address bases and rosters, all versions. Rows stay, so that no id comes back. A version is a number
--- in each row of the tables below, and no table of its own: so an import needs no right to make tables, and one row
--- says which version counts. Rows of a version are only added and, once nobody reads it any more, deleted.
+-- Imported address bases and rosters, all versions. Rows stay, so that no id is used again. A version is a number in
+-- each row of the tables below, and no table of its own: an import needs no right to make tables, and one row here says
+-- which version counts. Rows of a version are only added and, once no one reads it any more, deleted.
 CREATE TABLE jurat_datasets (
   id integer NOT NULL,
   name text NOT NULL,
@@ -362,15 +362,15 @@ CREATE TABLE jurat_dataset_houses (
   PRIMARY KEY (dataset, street, number, repetition, line)
 );
 
--- Every word of a street name of a version, which is never taken for a misspelled one.
+-- Every word in the street names of a version: such a word does not count as misspelled.
 CREATE TABLE jurat_dataset_words (
   dataset integer NOT NULL,
   word text COLLATE "C" NOT NULL,
   PRIMARY KEY (dataset, word)
 );
 
--- The rows of each version of a roster, by the keyed hash of the number. The primary key follows the file, so
--- that an import appends and a version is deleted in lots; lookups go by the index.
+-- The rows of each version of a roster, by the keyed hash of the number. The primary key follows the file, so that an
+-- import appends and a version is deleted in batches; lookups use the index.
 CREATE TABLE jurat_roster_entries (
   dataset integer NOT NULL,
   line integer NOT NULL,
@@ -384,7 +384,7 @@ CREATE INDEX jurat_roster_entries_number ON jurat_roster_entries (dataset, numbe
 
 -- ------------------------------------------------------------------------------------------------- Sources and workers
 
--- How each source is doing. A few rows that change many times a second, each within its page.
+-- The state of each source. A few rows that change many times a second, each within its page.
 CREATE TABLE jurat_sources (
   name text NOT NULL,
   paused_until timestamptz,
@@ -408,7 +408,7 @@ CREATE TABLE jurat_sources (
   PRIMARY KEY (name)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
--- The pauses of sources. For their time the deadlines of checks that wait there do not run down.
+-- The pauses of sources, during which the deadlines of checks that wait there do not run.
 CREATE TABLE jurat_pauses (
   source text NOT NULL,
   began_at timestamptz NOT NULL,
@@ -418,7 +418,7 @@ CREATE TABLE jurat_pauses (
   PRIMARY KEY (source, began_at)
 );
 
--- The workers that run. Each says every 10 s that it is there, and takes its row away when it ends.
+-- The workers that run. Each updates its row every 10 s, and deletes it when it ends.
 CREATE TABLE jurat_workers (
   id uuid NOT NULL,
   host text NOT NULL,
@@ -438,8 +438,8 @@ CREATE TABLE jurat_workers (
   PRIMARY KEY (id)
 );
 
--- Keys that answers of a source wait for, and that no live worker has which serves it. A worker that has the key and
--- does not serve the source opens none of its answers. Deadlines of these answers stand still as long.
+-- Missing keys: answers of a source wait for them, and no live worker that serves the source has them. Meanwhile the
+-- deadlines of these answers do not run.
 CREATE TABLE jurat_missing_keys (
   answer_key text NOT NULL,
   since timestamptz NOT NULL,
@@ -448,7 +448,7 @@ CREATE TABLE jurat_missing_keys (
   PRIMARY KEY (source, answer_key, since)
 );
 
--- When each piece of upkeep last ran, so that one worker at a time does it.
+-- When each job of upkeep last ran, so that one worker at a time does it.
 CREATE TABLE jurat_upkeep (
   task text NOT NULL,
   ran_at timestamptz NOT NULL,
