@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -121,9 +121,14 @@ class Fleet:
         missing.
         """
         with self._engine.begin() as connection:
-            if not self._entered:
-                _forget_former(connection, member)
-            connection.execute(text(_report(dialect_of(connection))), {"row": json.dumps(_row(member))})
+            dialect = dialect_of(connection)
+            if (
+                not self._entered
+            ):  # this worker's vanished runs: one that is killed again and again would fill the table
+                sql = "DELETE FROM jurat_workers WHERE host = :host AND name = :name AND seen_at < "
+                same = {"host": member.host, "name": member.name}
+                connection.execute(text(sql + dialect.now(str(-LIVE))), same)
+            connection.execute(text(_report(dialect)), {"row": json.dumps({**asdict(member), "id": str(member.id)})})
             found = _at_heads(connection)
             if missing := Keyholders.read(connection).lack(found) if found else ():
                 _record_missing(connection, sorted(missing))
@@ -198,19 +203,6 @@ def forget(connection: Connection) -> None:
     dialect = dialect_of(connection)
     connection.execute(text(f"DELETE FROM jurat_workers WHERE seen_at < {dialect.now(str(-KEPT))}"))
     connection.execute(text(f"DELETE FROM jurat_missing_keys WHERE seen_at < {dialect.now(str(-SPANS_KEPT))}"))
-
-
-def _forget_former(connection: Connection, member: Member) -> None:
-    """Delete the rows of this worker's vanished runs: one that is killed again and again would fill it."""
-    gone = f"seen_at < {dialect_of(connection).now(str(-LIVE))}"
-    same = {"host": member.host, "name": member.name}
-    connection.execute(text(f"DELETE FROM jurat_workers WHERE host = :host AND name = :name AND {gone}"), same)
-
-
-def _row(member: Member) -> Mapping[str, Any]:
-    fields = ("host", "name", "version", "revision", "slots", "held", "sources", "config_version")
-    lists = ("unseal_keys", "hash_keys", "ready", "stopping")
-    return {"id": str(member.id), **{name: getattr(member, name) for name in (*fields, *lists)}}
 
 
 def _list(value: Any) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -11,7 +10,7 @@ from sqlalchemy import Connection, text
 from config.configuration import Configuration, Question
 from jurat.statements import rows_json
 from store.configurations.applied_config import AccessTerms, AppliedConfig
-from store.dialects import StoreDialect, dialect_of
+from store.dialects import dialect_of
 
 CHUNK = 4 << 20
 """About so many bytes of rows are written by one statement: a worker's statement may take 10 s."""
@@ -36,6 +35,12 @@ def replace_questions(
     rows that are older than that again.
     """
     dialect = dialect_of(connection)
+    names, of_all = (", ".join(column.split()[0] for column in columns.split(", ")) for columns in (_QUESTION, _SHARED))
+    values = ", ".join([f"r.{name}" for name in names.split(", ")] + [f"t.{name}" for name in of_all.split(", ")])
+    add = f"""
+        WITH t AS MATERIALIZED (SELECT r.* FROM {dialect.rowset(f"consultation text, {_SHARED}", "texts")})
+        INSERT INTO jurat_questions ({names}, {of_all}) SELECT {values}
+        FROM {dialect.rowset(_QUESTION)} JOIN t ON t.consultation = r.consultation WHERE true"""
     terms = AccessTerms.of(configuration)
     known = before.version == version - 1  # otherwise a newer jurat applied it, and nothing can be compared
     kept = {name: number for name, number in versions.items() if known and terms.alike(before.terms, name)}
@@ -47,7 +52,7 @@ def replace_questions(
             own = [{name: row[name] for name in _OWN} for row in rows]
             connection.execute(text("SELECT jurat_lay_in_questions(CAST(:rows AS jsonb))"), {"rows": rows_json(own)})
         else:
-            connection.execute(text(_add_questions(dialect)), {"rows": rows_json(rows), "texts": rows_json(texts)})
+            connection.execute(text(add), {"rows": rows_json(rows), "texts": rows_json(texts)})
 
 
 def _chunks(
@@ -103,22 +108,12 @@ def _row(question: Question, version: int) -> dict[str, Any]:
     }
 
 
-@lru_cache
-def _add_questions(dialect: StoreDialect) -> str:
-    own = (
-        "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
-        "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, fields jsonb, title jsonb, "
-        "config_version int"
-    )
-    shared = "consultation_title jsonb, contact jsonb, messages jsonb"
-    names, of_all = (", ".join(column.split()[0] for column in columns.split(", ")) for columns in (own, shared))
-    values = ", ".join([f"r.{name}" for name in names.split(", ")] + [f"t.{name}" for name in of_all.split(", ")])
-    texts = dialect.rowset(f"consultation text, {shared}", "texts")
-    return f"""
-        WITH t AS MATERIALIZED (SELECT r.* FROM {texts})
-        INSERT INTO jurat_questions ({names}, {of_all}) SELECT {values}
-        FROM {dialect.rowset(own)} JOIN t ON t.consultation = r.consultation WHERE true"""
-
+_QUESTION = (
+    "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
+    "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, fields jsonb, title jsonb, "
+    "config_version int"
+)
+_SHARED = "consultation_title jsonb, contact jsonb, messages jsonb"
 
 _OWN = ("consultation", "question", "deadline_s", "valid_s", "renew_s", "config_version")
 """What a worker sends of a question that it adds."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Self
 from uuid import UUID
 
@@ -91,8 +90,13 @@ class Standstills:
 def move_on(connection: Connection, seconds: Mapping[UUID, float]) -> None:
     """Move the deadlines of checks on, each by so many seconds."""
     if seconds:
+        dialect = dialect_of(connection)
         rows = rows_json([{"id": str(check), "seconds": round(more, 3)} for check, more in sorted(seconds.items())])
-        connection.execute(text(_move_on(dialect_of(connection))), {"rows": rows})
+        sql = f"""
+            UPDATE jurat_checks SET deadline_at = {dialect.later("deadline_at", "r.seconds")},
+              stood_s = stood_s + r.seconds
+            FROM {dialect.rowset("id uuid, seconds float8")} WHERE jurat_checks.id = r.id"""
+        connection.execute(text(sql), {"rows": rows})
 
 
 def find_passed(
@@ -204,10 +208,3 @@ def _passed_sqlite(keys: Keys) -> str:
         WHERE c.state = 'pending' AND c.source = :source {_readable_by(keys)}
           AND c.deadline_at <= strftime('%Y-%m-%d %H:%M:%f', :before, 'unixepoch')
         ORDER BY c.deadline_at LIMIT :limit"""
-
-
-@lru_cache
-def _move_on(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_checks SET deadline_at = {dialect.later("deadline_at", "r.seconds")}, stood_s = stood_s + r.seconds
-        FROM {dialect.rowset("id uuid, seconds float8")} WHERE jurat_checks.id = r.id"""

@@ -22,7 +22,7 @@ from jurat.vocabulary import Outcome, Reason, State, outcomes_of
 from store.dialects import dialect_of
 from store.requests.request_rows import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied
 from store.verdicts.access import AccessRows, Key
-from store.verdicts.numbers import hold_numbers, release_numbers
+from store.verdicts.numbers import hold_number, release_numbers
 from store.verdicts.records import REVIEWER, add_audit_row, add_verdicts, close_reviews, open_reviews
 
 _LONGEST_DOCUMENT = 200
@@ -116,7 +116,7 @@ def decide_check(
     }
     run(connection, *add_verdicts(dialect, [verdict]), *close_reviews(dialect, [check.id]))
     if outcome is Outcome.ACCEPTED:
-        hold_numbers(connection, check.id)
+        hold_number(connection, check.id)
     else:  # a refused participant does not keep the number from the person that it belongs to
         release_numbers(connection, [check.id])
     access.add_up(connection, {check.key})

@@ -112,11 +112,22 @@ def _keys(connection: Connection, participant: str, consultation: str | None) ->
 
 def _erase_from(connection: Connection, access: AccessRows, key: Key, request: UUID) -> int:
     """Erase a participant from a consultation; from how many checks. The access row must be ours."""
-    pseudonym = _pseudonym()
+    dialect, pseudonym = dialect_of(connection), _pseudonym()
     checks = lock_checks(connection, key)
     end_reviews(connection, access, {check: key for check, state in checks if state == State.REVIEW})
     parameters = {**parameters_of(key), "pseudonym": pseudonym}
-    connection.execute(text(_erase_checks(dialect_of(connection))), parameters)
+    unsettled = "state IN ('pending', 'leased')"
+    # A deadline before any pause began: deadlines that pass during a standstill of a source are read when that is over.
+    erase = f"""
+        UPDATE jurat_checks SET
+          participant = :pseudonym, answer = NULL, reply_key = NULL, candidates = NULL, candidates_until = NULL,
+          traceparent = NULL, lease_until = NULL,
+          state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,
+          due_at = CASE WHEN {unsettled} THEN {dialect.now()} ELSE due_at END,
+          deadline_at = CASE WHEN {unsettled} THEN {dialect.begin_of_time} ELSE deadline_at END,
+          stood_s = CASE WHEN {unsettled} THEN {ENDED} ELSE stood_s END
+        WHERE {OF_PARTICIPANT}"""
+    connection.execute(text(erase), parameters)
     connection.execute(text(f"UPDATE jurat_access SET participant = :pseudonym WHERE {OF_PARTICIPANT}"), parameters)
     ids = [check for check, _ in checks]
     rename_claims(connection, ids, pseudonym)
@@ -179,22 +190,6 @@ _TRACE = f"""
     SELECT CAST(:consultation AS text), count(*), count(CASE WHEN state <> 'settled' THEN 1 END),
            (SELECT a.access FROM jurat_access a WHERE {OF_PARTICIPANT})
     FROM jurat_checks WHERE {OF_PARTICIPANT}"""
-
-
-@lru_cache
-def _erase_checks(dialect: StoreDialect) -> str:
-    on_its_way = "state IN ('pending', 'leased')"
-    # Before any pause began: deadlines that pass during a standstill of a source are read only when that is over.
-    long_ago = dialect.begin_of_time
-    return f"""
-        UPDATE jurat_checks SET
-          participant = :pseudonym, answer = NULL, reply_key = NULL, candidates = NULL, candidates_until = NULL,
-          traceparent = NULL, lease_until = NULL,
-          state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,
-          due_at = CASE WHEN {on_its_way} THEN {dialect.now()} ELSE due_at END,
-          deadline_at = CASE WHEN {on_its_way} THEN {long_ago} ELSE deadline_at END,
-          stood_s = CASE WHEN {on_its_way} THEN {ENDED} ELSE stood_s END
-        WHERE {OF_PARTICIPANT}"""
 
 
 @lru_cache

@@ -149,9 +149,15 @@ def _refuse_unknown(connection: Connection, request: Request) -> None:
 
 def mark_applied(connection: Connection, request: UUID | str, refused: str | None = None) -> None:
     """Mark a waiting request as dealt with: done, or `refused` with a sentence; then no one needs its note."""
-    statement = _refuse if refused else _mark
-    parameters = {"id": str(request)} | ({"refused": refused} if refused else {})
-    connection.execute(text(statement(dialect_of(connection))), parameters)
+    dialect = dialect_of(connection)
+    if not refused:
+        connection.execute(text(_mark(dialect)), {"id": str(request)})
+        return
+    sql = f"""
+        UPDATE jurat_requests SET applied_at = {dialect.now()}, refused = :refused, note = NULL, note_key = NULL,
+          document = NULL
+        WHERE id = {dialect.uuid()} AND applied_at IS NULL"""
+    connection.execute(text(sql), {"id": str(request), "refused": refused})
 
 
 _KNOWN = "SELECT " + " OR ".join(
@@ -174,12 +180,4 @@ def _mark(dialect: StoreDialect) -> str:
           AND l.applied_at IS NOT NULL AND l.refused IS NULL"""
     return f"""
         UPDATE jurat_requests SET applied_at = {dialect.greatest(dialect.now(), f"({last})")}
-        WHERE id = {dialect.uuid()} AND applied_at IS NULL"""
-
-
-@lru_cache
-def _refuse(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_requests SET applied_at = {dialect.now()}, refused = :refused, note = NULL, note_key = NULL,
-          document = NULL
         WHERE id = {dialect.uuid()} AND applied_at IS NULL"""

@@ -7,7 +7,7 @@ they end as much later.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 
 from sqlalchemy import Connection, Engine, text
 
@@ -30,8 +30,14 @@ def detect_setback(connection: Connection) -> float:
     Only one worker gets the answer, once: what its transaction does not move is never moved.
     """
     dialect = dialect_of(connection)
-    ahead = connection.execute(text(_ahead(dialect))).scalar()
-    if ahead is None or ahead <= APART or not connection.execute(text(_turns(dialect))).rowcount:
+    now = dialect.now()
+    sql = f"SELECT {dialect.seconds_between('max(ran_at)', now)} FROM jurat_upkeep"
+    ahead = connection.execute(text(sql)).scalar()
+    # A worker that waited for this row lock finds no such row any more.
+    reset = f"""
+        UPDATE jurat_upkeep SET ran_at = CASE WHEN ran_at > {now} THEN {now} ELSE ran_at END, hold_until = NULL
+        WHERE ran_at > {dialect.now(str(APART))}"""
+    if ahead is None or ahead <= APART or not connection.execute(text(reset)).rowcount:
         return 0.0
     return float(ahead)
 
@@ -42,23 +48,38 @@ def move_times(connection: Connection, seconds: float) -> None:
     as long ago as before, so that deadlines move on by as much. Leases end as new ones do.
     """
     dialect = dialect_of(connection)
+    now, lease, lock = dialect.now(), dialect.now(str(LEASE)), dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")
     # Otherwise a worker that is gone would count as live, and its keys as present.
-    connection.execute(text(f"UPDATE jurat_workers SET seen_at = {dialect.now()} WHERE seen_at > {dialect.now()}"))
-    for statement in (_sources(dialect), _pauses(dialect), _missing_keys(dialect)):
-        connection.execute(text(statement), {"seconds": seconds})
-    leased = connection.execute(text(_leased_too_long(dialect))).scalars().all()
+    connection.execute(text(f"UPDATE jurat_workers SET seen_at = {now} WHERE seen_at > {now}"))
+    times = ("next_start_at", "probe_at", "paused_until", "last_success_at", "last_failure_at", "figures_at")
+    sources = ", ".join(_moved(dialect, column) for column in times)
+    pauses = f"{_moved(dialect, 'began_at', to_now=False)}, {_moved(dialect, 'until')}"
+    spans = ", ".join(_moved(dialect, column, to_now=False) for column in ("since", "seen_at"))
+    for sql in (
+        f"UPDATE jurat_sources SET {sources}",
+        f"UPDATE jurat_pauses SET {pauses} WHERE until > {now}",
+        f"UPDATE jurat_missing_keys SET {spans} WHERE seen_at > {now}",
+    ):
+        connection.execute(text(sql), {"seconds": seconds})
+    # A live worker renews its lease long before that; a dead one loses it as always.
+    too_long = f"SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until > {lease} {lock}"
+    leased = connection.execute(text(too_long)).scalars().all()
     failures: list[Exception] = []  # a lease that cannot be changed ends later
-    change = f"UPDATE jurat_checks SET lease_until = {dialect.now(str(LEASE))}"
+    change = f"UPDATE jurat_checks SET lease_until = {lease}"
     in_parts(connection, leased, partial(change_checks, connection, change), failures)
 
 
 def make_due(engine: Engine) -> bool:
     """Make due what would be due far in the future; whether there may be more of it."""
     failures: list[Exception] = []
-    change = f"UPDATE jurat_checks SET due_at = {dialect_of(engine).now()}"
+    dialect = dialect_of(engine)
+    find = f"""
+        SELECT id FROM jurat_checks WHERE state = 'pending' AND due_at > {dialect.now(str(APART))}
+        LIMIT :limit {dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")}"""
+    change = f"UPDATE jurat_checks SET due_at = {dialect.now()}"
     for _ in range(BATCHES):
         with engine.begin() as connection:
-            ahead = connection.execute(text(_ahead_of_time(dialect_of(engine))), {"limit": BATCH}).scalars().all()
+            ahead = connection.execute(text(find), {"limit": BATCH}).scalars().all()
             in_parts(connection, ahead, partial(change_checks, connection, change), failures)
         if len(ahead) < BATCH:
             break
@@ -75,50 +96,3 @@ def _moved(dialect: StoreDialect, column: str, *, to_now: bool = True) -> str:
     if to_now:
         moved = dialect.greatest(moved, dialect.now())
     return f"{column} = CASE WHEN {column} > {dialect.now()} THEN {moved} ELSE {column} END"
-
-
-@lru_cache
-def _ahead(dialect: StoreDialect) -> str:
-    return f"SELECT {dialect.seconds_between('max(ran_at)', dialect.now())} FROM jurat_upkeep"
-
-
-@lru_cache
-def _turns(dialect: StoreDialect) -> str:
-    # A worker that waited for this row lock finds no such row any more.
-    return f"""
-        UPDATE jurat_upkeep SET ran_at = CASE WHEN ran_at > {dialect.now()} THEN {dialect.now()} ELSE ran_at END,
-          hold_until = NULL
-        WHERE ran_at > {dialect.now(str(APART))}"""
-
-
-@lru_cache
-def _sources(dialect: StoreDialect) -> str:
-    moved = ("next_start_at", "probe_at", "paused_until", "last_success_at", "last_failure_at", "figures_at")
-    return f"UPDATE jurat_sources SET {', '.join(_moved(dialect, column) for column in moved)}"
-
-
-@lru_cache
-def _pauses(dialect: StoreDialect) -> str:
-    began = _moved(dialect, "began_at", to_now=False)
-    return f"UPDATE jurat_pauses SET {began}, {_moved(dialect, 'until')} WHERE until > {dialect.now()}"
-
-
-@lru_cache
-def _missing_keys(dialect: StoreDialect) -> str:
-    spans = ", ".join(_moved(dialect, column, to_now=False) for column in ("since", "seen_at"))
-    return f"UPDATE jurat_missing_keys SET {spans} WHERE seen_at > {dialect.now()}"
-
-
-@lru_cache
-def _leased_too_long(dialect: StoreDialect) -> str:
-    # A live worker renews its lease long before that; a dead one loses it as always.
-    lock = dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")
-    return f"SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until > {dialect.now(str(LEASE))} {lock}"
-
-
-@lru_cache
-def _ahead_of_time(dialect: StoreDialect) -> str:
-    lock = dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")
-    return f"""
-        SELECT id FROM jurat_checks WHERE state = 'pending' AND due_at > {dialect.now(str(APART))}
-        LIMIT :limit {lock}"""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from store.dialects import StoreDialect, dialect_of
+from store.dialects import dialect_of
 from store.in_parts import in_parts
 from store.requests.reviews import end_reviews
 from store.upkeep.pieces import work_through
@@ -37,15 +36,11 @@ def end_overdue_reviews(engine: Engine, access: AccessRows) -> int:
 
         return in_parts(connection, ours, end_some, failures)
 
-    ended = work_through(engine, _overdue(dialect_of(engine)), end)
+    sql = f"""
+        SELECT c.id, c.consultation, c.participant FROM jurat_reviews v
+        JOIN jurat_checks c ON c.id = v.check_id AND c.state = 'review'
+        WHERE v.decided_at IS NULL AND v.due_at <= {dialect_of(engine).now()} ORDER BY v.due_at LIMIT :limit"""
+    ended = work_through(engine, sql, end)
     if failures:
         raise failures[0]
     return len(ended)
-
-
-@lru_cache
-def _overdue(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT c.id, c.consultation, c.participant FROM jurat_reviews v
-        JOIN jurat_checks c ON c.id = v.check_id AND c.state = 'review'
-        WHERE v.decided_at IS NULL AND v.due_at <= {dialect.now()} ORDER BY v.due_at LIMIT :limit"""

@@ -64,7 +64,10 @@ class Turns:
             self._catch_up()
         with self._engine.begin() as connection:
             if not self._entered.issuperset(every):
-                connection.execute(text(_enter(self._dialect, periods)))
+                # As if each were a second late: its turn is now, and that is no outage.
+                rows = ", ".join(f"('{task}', {self._dialect.now(str(-each - 1))})" for task, each in periods)
+                sql = f"INSERT INTO jurat_upkeep (task, ran_at) VALUES {rows} ON CONFLICT DO NOTHING"
+                connection.execute(text(sql))
             due = connection.execute(text(_turns(self._dialect, periods)), {"outage": OUTAGE}).all()
         self._entered.update(every)
         return {task for task, spared, work in due if work and (not spared or task in ASKED_FOR)}
@@ -80,13 +83,6 @@ class Turns:
         if seconds or self._make_due:
             self._make_due = True  # also where this fails
             self._make_due = clocks.make_due(self._engine)
-
-
-@lru_cache
-def _enter(dialect: StoreDialect, periods: tuple[tuple[str, float], ...]) -> str:
-    # As if each were a second late: its turn is now, and that is no outage.
-    rows = ", ".join(f"('{task}', {dialect.now(str(-every - 1))})" for task, every in periods)
-    return f"INSERT INTO jurat_upkeep (task, ran_at) VALUES {rows} ON CONFLICT DO NOTHING"
 
 
 @lru_cache

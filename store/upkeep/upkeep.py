@@ -37,15 +37,12 @@ class Upkeep:
         self._consultations = Consultations(engine)
 
     def turns(self, every: Mapping[str, float]) -> set[str]:
-        """As `Turns.take`."""
         return self._turns.take(every)
 
     def end_leases(self) -> list[UUID]:
-        """As `expired_leases.end_leases`."""
         return end_leases(self._engine)
 
     def end_reviews(self) -> int:
-        """As `overdue_reviews.end_overdue_reviews`."""
         return end_overdue_reviews(self._engine, self._access)
 
     def do_requests(self) -> int:
@@ -53,7 +50,6 @@ class Upkeep:
         return self._requests.apply_waiting()
 
     def add_up_access(self) -> int:
-        """As `outdated_access.add_up_access`."""
         return add_up_access(self._engine, self._access)
 
     def apply_publications(self) -> int:
@@ -61,16 +57,14 @@ class Upkeep:
         return self._consultations.apply_waiting()
 
     def count_waiting(self) -> None:
-        """As `source_health.count_waiting`."""
         with self._engine.begin() as connection:
             source_health.count_waiting(connection)
 
     def erase_candidates(self) -> int:
-        """As `expired_candidates.erase_candidates`."""
         return erase_candidates(self._engine)
 
     def purge_pieces(self) -> Iterator[int]:
-        """As `Purge.pieces`. Rest between the steps."""
+        """As `Purge.pieces`: rest between the steps."""
         return self._purge.pieces()
 
     def purge(self) -> int:

@@ -66,31 +66,36 @@ def release_numbers(connection: Connection, checks: Collection[UUID]) -> None:
 
     Another check accepted with the same number takes it over: one of the same participant, otherwise the first.
     """
-    rows = rows_json([{"id": str(check)} for check in checks])
-    (released,) = run(connection, (_release(dialect_of(connection)), {"rows": rows}))
+    dialect = dialect_of(connection)
+    release = f"""
+        UPDATE jurat_claims SET holds = false
+        WHERE holds AND check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})
+        RETURNING consultation, namespace, fingerprint, participant"""
+    (released,) = run(connection, (release, {"rows": rows_json([{"id": str(check)} for check in checks])}))
     if not released:
         return
     columns = ("consultation", "namespace", "fingerprint", "participant")
     keys = [dict(zip(columns, row, strict=True)) for row in released]
-    (found,) = run(connection, (_accepted(dialect_of(connection)), {"rows": rows_json(keys)}))
-    following: dict[tuple[str, ...], str] = {}
+    (found,) = run(connection, (_accepted(dialect), {"rows": rows_json(keys)}))
+    following: dict[tuple[str, ...], UUID] = {}
     for row in found:
-        following.setdefault((row[0], row[1], row[2]), str(row[3]))
-    _hold(connection, [UUID(check) for check in following.values()])
+        following.setdefault((row[0], row[1], row[2]), UUID(str(row[3])))
+    for check in following.values():
+        hold_number(connection, check)
 
 
-def hold_numbers(connection: Connection, check: UUID) -> None:
-    """Let a check that a reviewer accepted hold its number, unless another check does."""
-    _hold(connection, [check])
-
-
-def _hold(connection: Connection, checks: Collection[UUID]) -> None:
-    for check in checks:
-        try:
-            with connection.begin_nested():
-                run(connection, (_take_over(dialect_of(connection)), {"rows": rows_json([{"id": str(check)}])}))
-        except IntegrityError:  # a worker has just written another claim
-            continue
+def hold_number(connection: Connection, check: UUID) -> None:
+    """Let a check that was accepted hold its number, unless another check does."""
+    same = "k.consultation = c.consultation AND k.namespace = c.namespace AND k.fingerprint = c.fingerprint"
+    sql = f"""
+        UPDATE jurat_claims AS c SET holds = true
+        WHERE c.check_id = {dialect_of(connection).uuid()}
+          AND NOT EXISTS (SELECT 1 FROM jurat_claims k WHERE k.holds AND {same})"""
+    try:
+        with connection.begin_nested():
+            run(connection, (sql, {"id": str(check)}))
+    except IntegrityError:  # a worker has just written another claim
+        return
 
 
 def _row(entry: CheckResult, claim: NumberClaim, fingerprint: str) -> _Row:
@@ -140,14 +145,6 @@ def _held_by(dialect: StoreDialect, comparison: str) -> str:
 
 
 @lru_cache
-def _release(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_claims SET holds = false
-        WHERE holds AND check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})
-        RETURNING consultation, namespace, fingerprint, participant"""
-
-
-@lru_cache
 def _accepted(dialect: StoreDialect) -> str:
     """The checks accepted with the numbers in `:rows`: of each number first the former holder's, then the oldest."""
     keys = dialect.rowset("consultation text, namespace text, fingerprint text, participant text")
@@ -156,12 +153,3 @@ def _accepted(dialect: StoreDialect) -> str:
         WHERE (SELECT v.outcome FROM jurat_verdicts v WHERE v.check_id = k.check_id ORDER BY v.revision DESC LIMIT 1)
           = 'accepted'
         ORDER BY k.participant <> r.participant, k.claimed_at, k.check_id"""
-
-
-@lru_cache
-def _take_over(dialect: StoreDialect) -> str:
-    others = "k.consultation = c.consultation AND k.namespace = c.namespace AND k.fingerprint = c.fingerprint"
-    return f"""
-        UPDATE jurat_claims AS c SET holds = true
-        WHERE c.check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})
-          AND NOT EXISTS (SELECT 1 FROM jurat_claims k WHERE k.holds AND {others})"""
