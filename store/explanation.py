@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -181,7 +180,13 @@ class Explanations:
 
         Raises LookupError when there is no such check.
         """
-        rows = self._all(_check(self._dialect), id=str(check))
+        sql = f"""
+            SELECT c.consultation, c.question, c.round, c.state, c.source, c.submitted_at, c.deadline_at, c.settled_at,
+                   a.access, a.questions, a.rounds_left, a.ended, c.answer_key
+            FROM jurat_checks c
+            LEFT JOIN jurat_access a ON a.consultation = c.consultation AND a.participant = c.participant
+            WHERE c.id = {self._dialect.uuid()}"""
+        rows = self._all(sql, id=str(check))
         if not rows:
             raise LookupError(f"there is no check {check}")
         row = rows[0]
@@ -259,9 +264,9 @@ class Explanations:
         position was looked at.
         """
         about = {"zone": zone, "version": str(version), "metres": metres, "limit": PAGE}
-        after = str(UUID(int=0))
+        sql, after = _near(self._dialect), str(UUID(int=0))
         while True:
-            rows = self._all(_near(self._dialect), **about, after=after)
+            rows = self._all(sql, **about, after=after)
             for row in rows:
                 margin = None if row[6] is None else float(row[6])
                 yield AffectedRow(*(UUID(str(row[0])), *row[1:5], float(row[5]), margin, moment(row[7])))
@@ -332,17 +337,6 @@ def _waits_for(key: str | None, serving: Sequence[WorkerRow]) -> WaitsFor | None
     return None if keyless or any(key in each.unseal_keys for each in serving) else WaitsFor.KEY_MISSING
 
 
-@lru_cache
-def _check(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT c.consultation, c.question, c.round, c.state, c.source, c.submitted_at, c.deadline_at, c.settled_at,
-               a.access, a.questions, a.rounds_left, a.ended, c.answer_key
-        FROM jurat_checks c
-        LEFT JOIN jurat_access a ON a.consultation = c.consultation AND a.participant = c.participant
-        WHERE c.id = {dialect.uuid()}"""
-
-
-@lru_cache
 def _near(dialect: StoreDialect) -> str:
     distance, margin, least = (
         f"CAST(v.evidence ->> '{name}' AS float8)" for name in ("distance_m", "margin_m", "least_margin_m")

@@ -52,7 +52,7 @@ class Plan:
         return demand_of(source, self.configuration.sources[source], free)
 
     def at_once(self, source: str) -> int | None:
-        """How many checks one look-up of a source may ask for; None is any number."""
+        """How many checks one lookup of a source may ask for; None is any number."""
         model = self.configuration.sources.get(source)
         if model is None or (model.together == 1 and of_many(self.sources[source])):
             return None

@@ -7,7 +7,6 @@ its next version, or stores why not. Applying a configuration from files keeps w
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -54,14 +53,6 @@ class Unpublishable(Exception):
 
 class NotPublished(Unpublishable):
     """The platform has published no consultation of that name."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Imported:
-    """The names of the zones in force and of the lists that have codes."""
-
-    zones: Collection[str]
-    lists: Collection[str]
 
 
 def with_published(connection: Connection, configuration: Configuration) -> Configuration:
@@ -175,13 +166,15 @@ class Consultations:
         self, connection: Connection, waiting: Sequence[WaitingPublication], last: _LastConfig, base: Configuration
     ) -> tuple[int | None, Mapping[str, str]]:
         """Put publications into the configuration; its version, and by name why one was refused."""
-        imported, room = _imported(connection), PublicationRoom.of(connection)
+        room = PublicationRoom.of(connection)
+        queries = (zones_in_force(self._dialect), CODE_LISTS)
+        zones, lists = ({row[0] for row in connection.execute(text(sql))} for sql in queries)
         refused: dict[str, str] = {}
         accepted: dict[str, Consultation | None] = {}
         for each in waiting:
             try:
                 room.check(each)
-                accepted[each.name] = self._examine(connection, each, base, imported)
+                accepted[each.name] = self._examine(connection, each, base, zones, lists)
                 room.take(each)
             except PublicationRefused as error:
                 refused[each.name] = str(error)
@@ -245,9 +238,16 @@ class Consultations:
         return [WaitingPublication(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
     def _examine(
-        self, connection: Connection, publication: WaitingPublication, base: Configuration, imported: _Imported
+        self,
+        connection: Connection,
+        publication: WaitingPublication,
+        base: Configuration,
+        zones: Collection[str],
+        lists: Collection[str],
     ) -> Consultation | None:
-        """The consultation as it goes into the configuration; None where it is withdrawn. Raises PublicationRefused."""
+        """The consultation as it goes into the configuration, which may use the imported `zones` and code `lists`; None
+        where it is withdrawn. Raises PublicationRefused.
+        """
         name, document = publication.name, publication.document
         if document is not None and not publication.applied and name in base.document.consultations:
             raise PublicationRefused(
@@ -256,7 +256,7 @@ class Consultations:
         consultation = None
         if document is not None:
             try:
-                consultation = publications.published(base.document, name, document, imported.zones, imported.lists)
+                consultation = publications.published(base.document, name, document, zones, lists)
             except InvalidConfiguration as error:
                 raise PublicationRefused(publications.sentence(error)) from None
             except Exception as error:
@@ -346,12 +346,6 @@ def _alike(one: Consultation | None, other: Consultation | None) -> bool:
 def _last(connection: Connection) -> _LastConfig:
     row = connection.execute(text(NEWEST[0])).first()
     return (row[0], row[1]) if row else None
-
-
-def _imported(connection: Connection) -> _Imported:
-    dialect = dialect_of(connection)
-    zones, lists = ({row[0] for row in connection.execute(text(sql))} for sql in (zones_in_force(dialect), CODE_LISTS))
-    return _Imported(zones, lists)
 
 
 def _there_are(names: Sequence[str]) -> str:

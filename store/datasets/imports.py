@@ -78,8 +78,7 @@ class Versions:
     ) -> DatasetRow:
         """Begin a new version, and remove what earlier imports of this name left behind.
 
-        Raises:
-            OtherKind: the name is that of something else.
+        Raises OtherKind.
         """
         values = {
             "name": name,
@@ -177,11 +176,7 @@ class Versions:
     def _put_in_force(
         self, connection: Connection, staged: DatasetRow, who: str, detail: Sequence[str], **counts: int
     ) -> DatasetRow:
-        """Put a staged version in force in place of the one before, and name `detail` of it in the audit.
-
-        Raises:
-            Overtaken: it is staged no more.
-        """
+        """Put a staged version in force in place of the one before, with `detail` in the audit. Raises Overtaken."""
         self._change(connection, staged.name, "active", "retired")
         activate = f"""
             UPDATE jurat_datasets SET state = 'active', imported_at = {self._dialect.now()}
@@ -218,11 +213,8 @@ class DatasetImport(Versions):
     """The administrators' writes of address bases."""
 
     def add(self, staged: DatasetRow, batch: AddressBatch) -> None:
-        """Add a batch to a staged version, in one transaction.
-
-        Raises:
-            Overtaken: it is staged no more.
-            StreetsMixed: two streets have one number.
+        """Add a batch to a staged version, in one transaction. Raises Overtaken, or StreetsMixed: two streets have one
+        number.
         """
         streets = rows_json([{name: getattr(street, name) for name in _STREET} for street in batch.streets.values()])
         with self._engine.begin() as connection:
@@ -241,11 +233,7 @@ class DatasetImport(Versions):
                 connection.execute(text(sql), {"dataset": staged.id, "rows": words})
 
     def switch(self, staged: DatasetRow, who: str) -> ActivatedBase:
-        """Put a staged version in force in place of the one before, and delete those that are not kept.
-
-        Raises:
-            Overtaken: it is staged no more.
-        """
+        """Put a staged version in force in place of the one before, and delete those not kept. Raises Overtaken."""
         self._analyze("jurat_dataset_streets", "jurat_dataset_houses", "jurat_dataset_words")
         sql = """
             SELECT count(*), min(west), min(south), max(east), max(north) FROM jurat_dataset_streets

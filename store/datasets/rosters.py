@@ -53,22 +53,15 @@ class RosterImport(Versions):
     """The administrators' writes of rosters."""
 
     def add(self, staged: DatasetRow, people: Iterable[RosterEntry]) -> int:
-        """Add people to a staged version, in one transaction; returns how many.
-
-        Raises:
-            Overtaken: it is staged no more.
-        """
+        """Add people to a staged version, in one transaction; returns how many. Raises Overtaken."""
         with self._engine.begin() as connection:
             count = _copy(connection, staged.id, people)
             self._count(connection, staged, people=count)
         return count
 
     def switch(self, staged: DatasetRow, who: str, left_out: int = 0) -> ActivatedRoster:
-        """Put a staged version in force in place of the one before, and delete those that are not kept. `left_out` rows
-        of its file are not in it.
-
-        Raises:
-            Overtaken: it is staged no more.
+        """Put a staged version in force in place of the one before, and delete those not kept. `left_out` rows of its
+        file are not in it. Raises Overtaken.
         """
         self._analyze("jurat_roster_entries")
         with reader(self._engine).begin() as connection:

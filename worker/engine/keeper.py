@@ -98,7 +98,7 @@ class Keeper(EngineThread):
         self._next_refresh = 0.0
         self._purge: Iterator[int] | None = None
         self._purge_again = 0.0
-        self._tasks: Mapping[str, Callable[[], object]] = {
+        self._jobs: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
             "requests": upkeep.do_requests,
             "consultations": self._apply_publications,
@@ -157,7 +157,7 @@ class Keeper(EngineThread):
 
     def _do(self, task: str) -> None:
         self.beat = time.monotonic()  # a database that hangs holds each of them for a while
-        self._tasks[task]()
+        self._jobs[task]()
 
     def _end_leases(self) -> None:
         if ended := self._upkeep.end_leases():

@@ -52,7 +52,10 @@ class LookupQueue:
                 later.append(check)
             else:
                 singles.append(check)
-        batches = [batch for source, checks in together.items() for batch in _in_batches(checks, scope.at_once[source])]
+        batches: list[ClaimBatch] = []
+        for source, checks in together.items():
+            most = scope.at_once[source] or len(checks)
+            batches += (checks[first : first + most] for first in range(0, len(checks), most))
         sharing = {
             (check.id, check.fence) for batch in batches if scope.at_once[batch[0].source] for check in batch[1:]
         }
@@ -95,8 +98,3 @@ class LookupQueue:
                 left += self.ready.get_nowait() or ()
             except Empty:
                 return left
-
-
-def _in_batches(checks: Sequence[ClaimedCheck], most: int | None) -> Sequence[ClaimBatch]:
-    """The checks in their order, at most `most` in each batch; all in one without it."""
-    return [checks] if most is None else [checks[first : first + most] for first in range(0, len(checks), most)]

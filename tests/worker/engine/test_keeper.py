@@ -149,7 +149,7 @@ def test_a_piece_of_upkeep_that_fails_takes_no_turn_from_the_others(works: Works
         done.append("leases")
         raise OSError("the disk")
 
-    each._tasks = {**{task: lambda task=task: done.append(task) for task in EVERY}, "leases": fail}  # type: ignore[misc]
+    each._jobs = {**{task: lambda task=task: done.append(task) for task in EVERY}, "leases": fail}  # type: ignore[misc]
     works.desk.claim(free=1)
     works.desk.set_back("lease_until", 1, "state = 'leased'")
     with pytest.raises(OSError, match="the disk"):
