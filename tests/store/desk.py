@@ -267,7 +267,7 @@ class Desk:
         seen: list[str] = []
 
         def see(_: Any, __: Any, statement: str, *___: Any) -> None:
-            # A connection that was kept for long forgets its plans when it is taken next: that is nobody's statement.
+            # A connection that was kept for long forgets its plans when it is taken next: that is no one's statement.
             if "BEGIN" not in statement and not statement.startswith("DISCARD"):
                 seen.append(statement)
 
@@ -277,7 +277,7 @@ class Desk:
     def clear(self) -> None:
         """Empty every table, on PostgreSQL alone. Only its owner can: the guards are down for one statement.
 
-        The worker starts anew as well.
+        The worker starts again as well.
         """
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.upkeep = Upkeep(self.engine)

@@ -304,12 +304,12 @@ def test_who_said_nothing_for_half_a_minute_is_gone_and_its_row_goes_after_a_day
 def test_a_worker_that_starts_again_takes_the_place_of_its_runs_that_were_killed(desk: Desk, right: Worker) -> None:
     right.report()
     moved(desk, LIVE + 1)
-    again, beside = Worker(desk, right.keys), Worker(desk, right.keys)
-    beside.member = replace(beside.member, name="another")
-    beside.report()
+    again, other = Worker(desk, right.keys), Worker(desk, right.keys)
+    other.member = replace(other.member, name="another")
+    other.report()
     moved(desk, LIVE + 1)
     again.report()
-    assert {row.id for row in rows(desk)} == {again.member.id, beside.member.id}
+    assert {row.id for row in rows(desk)} == {again.member.id, other.member.id}
 
 
 def test_who_serves_a_source(desk: Desk, right: Worker) -> None:
@@ -345,7 +345,7 @@ def serving(worker: Worker, *sources: str) -> Worker:
 def test_a_key_is_missing_where_the_worker_that_has_it_does_not_serve_the_source(
     desk: Desk, right: Worker, wrong: Worker
 ) -> None:
-    """The deadline of its answer stands still, as where nobody has the key. At the worker's own source it runs."""
+    """The deadline of its answer does not run, as when no one has the key. At the worker's own source it runs."""
     (check,), elsewhere = submit(desk, "p-1"), desk.submit("p-2", "profession")
     desk.sql("UPDATE jurat_checks SET answer_key = :key WHERE participant = 'p-2'", key=key_id(OLD[1]))
     serving(right, "rpps").report()
@@ -382,7 +382,7 @@ def test_where_no_worker_serves_the_source_the_key_of_any_live_one_is_there(
         assert Keyholders.read(connection).of("towns") == {key_id(OLD[1]), key_id(NEW[1])}
 
 
-# ------------------------------------------------------------------------------------------------ whoever has the key
+# ------------------------------------------------------------------------------------------------ workers with the key
 
 STEPS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["work", "crash", "upkeep", "tell"])), max_size=12)
 
@@ -403,7 +403,7 @@ def test_with_any_one_worker_that_has_the_key_every_answer_gets_the_verdict_that
         match step:
             case "work":
                 worker.do(worker.claim(2))
-            case "crash" if crashes < 2:  # after the third a check ends worker_lost, whoever has the key
+            case "crash" if crashes < 2:  # after the third a check ends worker_lost, with any key
                 crashes += bool(worker.claim(1))
                 desk.sql("UPDATE jurat_checks SET lease_until = NOW(-1) WHERE state = 'leased'")
                 desk.upkeep.end_leases()

@@ -372,7 +372,7 @@ def test_what_is_on_its_way_is_read_without_what_is_settled(full: Desk) -> None:
     with explained(full) as found:
         ways = full.queries.unsettled()
         full.queries.waiting_keys()
-        full.publisher.apply(full.configuration, "somebody")
+        full.publisher.apply(full.configuration, "someone")
     assert ways["budget", "residence", "towns"] >= 1
     within(found, 2000)
 
@@ -391,7 +391,7 @@ def test_what_is_done_does_not_stand_in_the_way_of_what_is_due(full: Desk) -> No
 
 
 def test_what_is_done_stands_in_the_way_of_a_claim_once_while_somebody_sees_it_still(postgresql: Desk) -> None:
-    """As a backup does for hours: no vacuum removes it then, and nobody who passes it may mark it as gone."""
+    """As a backup does for hours: no vacuum removes it then, and no one who passes it may mark it as gone."""
     desk = postgresql
     desk.submit_many(4000, "profession")
     vacuum(desk)

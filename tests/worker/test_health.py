@@ -102,7 +102,7 @@ def test_a_link_that_somebody_laid_is_not_followed(tmp_path: Path, caplog: pytes
     assert read(path) is None
 
 
-def test_a_folder_that_can_not_be_written_stops_no_worker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_cannot_be_written_stops_no_worker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     health = Health(tmp_path / "missing" / "jurat-worker-1.json")
     health.write(FACTS)
     health.write(FACTS)

@@ -20,7 +20,7 @@ class LookupThread(EngineThread):
     """One slot. It looks a whole batch up at once where the source can, and otherwise one check after the other."""
 
     def __init__(self, number: int, runner: CheckRunner, plans: Plans, lookups: LookupQueue, results: Results) -> None:
-        super().__init__(f"look-up-{number}")
+        super().__init__(f"lookup-{number}")
         self._runner = runner
         self._plans = plans
         self._lookups = lookups

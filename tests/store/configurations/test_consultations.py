@@ -165,10 +165,10 @@ def test_a_transaction_that_is_rolled_back_publishes_nothing(desk: Desk) -> None
 
 def test_a_refusal_leaves_the_transaction_usable(desk: Desk) -> None:
     with desk.engine.begin() as connection:
-        with pytest.raises(InvalidConsultation) as told:
+        with pytest.raises(InvalidConsultation) as raised:
             desk.client.publish_consultation(connection, "summer", {"questions": {"a": {"criterion": "x"}}}, by=WHO)
         assert desk.client.publish_consultation(connection, "autumn", SUMMER, by=WHO) == 1
-    error = told.value
+    error = raised.value
     assert error.place == "consultations.summer.questions.a.criterion"
     assert error.problem == "there is no criterion 'x'"
     assert error.hint == "there is has-code, is-physician, lives-in, near, own-code"

@@ -35,7 +35,7 @@ def desk(desk: Desk) -> Desk:
 
 
 def large(nth: int, asked: int = 50, size: int = 190_000) -> Mapping[str, Any]:
-    """A consultation of about `size` bytes of texts, which stand in the row of each of its questions."""
+    """A consultation of about `size` bytes of texts, which are in the row of each of its questions."""
     said = f"{nth} " + "x" * (size // (2 * len(Reason)) - 20)
     texts = {reason.value: {"en": said, "fr": said} for reason in Reason}
     return {"questions": {f"q{n}": {"criterion": "lives-in"} for n in range(asked)}, "messages": texts}
@@ -212,7 +212,7 @@ def test_a_platform_has_so_many_consultations_at_most(desk: Desk) -> None:
         publish(desk)
     publish(desk, "call-7")
     force(desk, "beyond", json.dumps(SUMMER))
-    assert "1,000 consultations already" in refused(desk, "beyond"), "who did not ask first is told by a worker"
+    assert "1,000 consultations already" in refused(desk, "beyond"), "a worker tells a platform that did not ask first"
     for name in ("beyond", "call-8"):
         publish(desk, name, None)
     desk.upkeep.apply_publications()

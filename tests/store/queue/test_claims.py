@@ -389,8 +389,8 @@ def test_renewing_nothing_is_fine(desk: Desk) -> None:
 
 
 def test_no_check_shows_its_answer_or_its_participant_when_printed(sqlite: Desk) -> None:
-    held = sqlite.held("somebody")
-    assert "somebody" not in repr(held)
+    held = sqlite.held("someone")
+    assert "someone" not in repr(held)
     assert repr(held.sealed) not in repr(held)
 
 

@@ -135,10 +135,10 @@ def test_a_new_day_has_its_quota_again(desk: Desk) -> None:
 def test_a_source_that_is_resumed_although_its_day_is_used_up_pauses_again(desk: Desk) -> None:
     desk.submit_many(9)
     assert len(desk.claim(free=9, daily=4)) == 4
-    assert desk.sources.resume("towns", "somebody")
+    assert desk.sources.resume("towns", "someone")
     assert desk.claim(free=9, daily=4) == []
     assert desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until IS NOT NULL") == 1
-    desk.sources.resume("towns", "somebody")
+    desk.sources.resume("towns", "someone")
     assert len(desk.claim(free=9, daily=6)) == 2
 
 
@@ -163,7 +163,7 @@ def test_a_person_s_trial_is_paid_as_a_look_up_is(desk: Desk) -> None:
     [
         "paused_until = NOW(60)",
         "opened_at = NOW(-60), probe_at = NOW(60)",
-        "opened_at = NOW(-60), probe_at = NOW(-1)",  # its one probe is another look-up
+        "opened_at = NOW(-60), probe_at = NOW(-1)",  # its one probe is another lookup
     ],
 )
 def test_a_source_that_is_stopped_may_be_tried_by_a_person_and_a_look_up_goes_no_further(

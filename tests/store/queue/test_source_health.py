@@ -155,7 +155,7 @@ def test_an_answer_that_came_before_a_failure_and_is_told_after_it_ends_no_run(d
 
 
 def test_the_times_of_a_source_are_those_at_which_it_was_seen(desk: Desk) -> None:
-    for ago in (30.0, 90.0):  # told in any order
+    for ago in (30.0, 90.0):  # reported in any order
         seen = SourceFigures(1, 1, 0, FAILED, answered_ago=ago, failed_ago=2 * ago)
         desk.sources.record({"towns": seen}, {})
     (row,) = (row for row in desk.queries.sources() if row.name == "towns")

@@ -196,7 +196,7 @@ def erased(desk: Desk) -> UUID:
     ],
     ids=["unknown", "pending", "accepted", "in review", "erased"],
 )
-def test_what_an_insert_asks_for_and_can_not_be_done_says_why_and_keeps_no_note(
+def test_what_an_insert_asks_for_and_cannot_be_done_says_why_and_keeps_no_note(
     desk: Desk, make: Any, sentence: str
 ) -> None:
     request = replace(written(make(desk)), document="files/a-paper.pdf")

@@ -44,7 +44,7 @@ def test_a_question_is_reopened_and_that_is_in_the_audit_without_the_participant
     assert (json.loads(detail) if isinstance(detail, str) else detail) == {"request": str(request.id)}
 
 
-def test_a_worker_does_what_waits_and_says_why_it_can_not(desk: Desk, requests: Requests) -> None:
+def test_a_worker_does_what_waits_and_says_why_it_cannot(desk: Desk, requests: Requests) -> None:
     refused(desk)
     done = wait(desk, asking(RequestKind.REOPEN, question="residence"))
     unknown = wait(desk, asking(RequestKind.REOPEN, "p-9", question="residence"))

@@ -44,7 +44,7 @@ LATER = "{0} = strftime('%Y-%m-%d %H:%M:%f', {0}, '3600 seconds')"
 
 @pytest.fixture
 def now() -> list[float]:
-    """Our own clock, which nobody puts back."""
+    """Our own clock, which no one puts back."""
     return [0.0]
 
 

@@ -132,7 +132,7 @@ def test_it_opens_again_for_new_claims_once_the_ledger_knows_of_every_failure(
     assert breaker.shut == {"towns": 100.0}
     assert not breaker.is_shut("towns")
     breaker.count_results([failed(), failed()])
-    assert not breaker.is_shut("towns"), "counted anew"
+    assert not breaker.is_shut("towns"), "counted again"
     now[0] = 200.0
     breaker.count_results([failed()])
     breaker.count_written([failed()] * 9)

@@ -40,7 +40,7 @@ class Claims:
 
 
 def make(works: Works, claims: Any, in_flight: InFlight, only: list[str] | None = None) -> Claimer:
-    """A claimer that was not started, with a queue to lookup threads that nobody takes from."""
+    """A claimer that was not started, with a queue to lookup threads that no one takes from."""
     breaker, wakes = LocalBreaker(works.plans.breaker), WakeSchedule()
     lookups = LookupQueue(in_flight, breaker)
     results = Results(lookups, breaker, works.engine.writer, wakes)
@@ -190,7 +190,7 @@ def test_a_source_that_has_more_than_its_share_is_backlogged_and_no_other_is(cla
     claimer.step()
     assert not claimer._wakes.backlogged
     claims_of(claimer).ready = held = works.desk.claim()
-    for _ in range(2):  # once it is at its share, nobody asks for more
+    for _ in range(2):  # once it is at its share, no one asks for more
         claimer._wakes.wake()
         claimer.step()
         assert claimer._wakes.backlogged == {"towns"}

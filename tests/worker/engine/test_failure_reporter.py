@@ -29,7 +29,7 @@ class Changes(NamedTuple):
 
 
 class Sources:
-    """Stands for the ledger: remembers what it was told, and fails while it is `away`."""
+    """Replaces the store: records what was reported, and fails while it is `away`."""
 
     def __init__(self) -> None:
         self.away = False

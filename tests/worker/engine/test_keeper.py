@@ -195,7 +195,7 @@ def test_a_keeper_that_is_told_to_end_purges_no_further(works: Works, monkeypatc
         each.stopping.set()
         return True
 
-    each.stopping.wait = rest  # type: ignore[method-assign,assignment] # it is told to in the first rest
+    each.stopping.wait = rest  # type: ignore[method-assign,assignment] # a test stops it in the first rest
     each.step()
     assert works.desk.one("SELECT count(*) FROM jurat_verdicts") == 4
     assert waited[0] > 0

@@ -129,7 +129,7 @@ def test_it_says_why_and_ends_the_process_once() -> None:
 
 
 FROZEN = 6.0
-"""Seconds: more than twice the timeout below, and than all that this takes where nobody stops it."""
+"""Seconds: more than twice the timeout below, and than all that this takes where no one stops it."""
 
 SCRIPT = """
 import os, sys, time

@@ -273,7 +273,7 @@ def test_what_stays_busy_counts_against_nothing_and_is_written_once_it_is_free(
 
 
 def test_the_breaker_does_not_wait_for_a_row_that_somebody_holds(works: Works, writer: Writer) -> None:
-    """The look-up of a probe has succeeded; that its participant's row is held is nothing to its source."""
+    """The lookup of a probe has succeeded; that its participant's row is held is nothing to its source."""
     held = works.desk.held()
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
     writer._reporter._breaker.count_results([entry(held, UNAVAILABLE, attempt=failed)])
