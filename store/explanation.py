@@ -230,9 +230,7 @@ class Explanations:
         return _json(rows[0][0]) if rows else {}
 
     def queue(self, consultation: str | None = None, *, overdue: bool = False) -> list[QueuedRow]:
-        """The checks that wait for a reviewer, of one consultation or of all: the most urgent first, and those that are
-        not needed now last.
-        """
+        """The checks that wait for a reviewer, of one or all consultations: urgent ones first, unneeded ones last."""
         now = self._dialect.now()
         sql = f"""
             SELECT check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words,

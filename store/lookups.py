@@ -1,6 +1,4 @@
-"""Reads what lookups need: lists of codes, address bases, rosters. A database that is away is an outage of the
-source.
-"""
+"""Reads lists of codes, address bases and rosters for lookups. A database that is away is an outage of the source."""
 
 from __future__ import annotations
 

@@ -25,9 +25,7 @@ from store.workers import SourceKey, WorkerRow, workers
 
 @dataclass(frozen=True, slots=True)
 class ZoneVersion:
-    """One version of a zone, without its geometry. It is in force from `in_force_from` until a later one is; `crs` is
-    the coordinate system of its file.
-    """
+    """One version of a zone without its geometry, in force from `in_force_from` on; `crs` is that of its file."""
 
     name: str
     version: int

@@ -44,9 +44,7 @@ SourceKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What a worker reports about itself. `sources` is None when it serves all; `revision` is the newest migration that
-    it knows. Keys are given by their ids only.
-    """
+    """A worker's report. `sources` is None when it serves all, `revision` its newest migration; keys are ids only."""
 
     id: UUID
     host: str
@@ -169,9 +167,7 @@ def _worker(row: dict[str, Any]) -> WorkerRow:
 
 
 def missing_spans(connection: Connection) -> dict[SourceKey, list[Span]]:
-    """When each key was missing at a source, in spans that do not overlap: answers sealed for it could not be looked
-    up.
-    """
+    """When each key was missing at a source, in spans that do not overlap: its answers could not be looked up."""
     rows = connection.execute(text("SELECT source, answer_key, since, seen_at FROM jurat_missing_keys ORDER BY since"))
     spans: dict[SourceKey, list[Span]] = {}
     for source, key, since, seen in rows:

@@ -90,9 +90,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class NextSource:
-    """The source gave no evidence; the criterion's next one is asked now. `pause` as in `Later`, `leaning` as in
-    `ClaimedCheck`.
-    """
+    """The source gave no evidence; the next one is asked now. `pause` as in `Later`, `leaning` as in `ClaimedCheck`."""
 
     source: str
     reason: Reason
@@ -111,9 +109,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """The lookup was not started, or its result cannot be written here: the check is due again in `seconds`, at no
-    cost.
-    """
+    """The lookup was not started, or its result cannot be written: the check is due again in `seconds`, at no cost."""
 
     seconds: float = 0.0
 

@@ -31,9 +31,7 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a worker needs to do checks. Sources that are `left_to_others` need keys that this worker lacks: their
-    checks are not claimed.
-    """
+    """What a worker needs to do checks. It lacks the keys of sources `left_to_others`, and claims nothing of them."""
 
     version: int
     configuration: Configuration

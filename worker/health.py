@@ -181,9 +181,7 @@ def workers(where: Path | None = None, now: Callable[[], float] = clock) -> list
 
 
 def read(path: Path, now: Callable[[], float] = clock) -> WorkerHealth | None:
-    """The worker whose file this is, None when it no longer runs or the file is not a worker's. A file that no process
-    has locked is removed.
-    """
+    """The worker of a file, None if it no longer runs or is none. A file that no process has locked is removed."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

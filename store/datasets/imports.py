@@ -123,9 +123,7 @@ class Versions:
         return count
 
     def sweep(self) -> None:
-        """Delete the rows of versions that are to be removed, in many short transactions. The next sweep completes an
-        interrupted one.
-        """
+        """Delete the rows of versions to be removed, in short transactions; the next sweep completes a broken one."""
         with reader(self._engine).begin() as connection:
             gone = connection.execute(text("SELECT id FROM jurat_datasets WHERE state = 'removing'")).scalars().all()
         for dataset in gone:
@@ -213,9 +211,7 @@ class DatasetImport(Versions):
     """The administrators' writes of address bases."""
 
     def add(self, staged: DatasetRow, batch: AddressBatch) -> None:
-        """Add a batch to a staged version, in one transaction. Raises Overtaken, or StreetsMixed: two streets have one
-        number.
-        """
+        """Add a batch to a staged version, in one transaction. Raises Overtaken, or StreetsMixed."""
         streets = rows_json([{name: getattr(street, name) for name in _STREET} for street in batch.streets.values()])
         with self._engine.begin() as connection:
             self._count(connection, staged, addresses=batch.rows, houses=len(batch.houses))

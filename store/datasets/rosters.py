@@ -60,9 +60,7 @@ class RosterImport(Versions):
         return count
 
     def switch(self, staged: DatasetRow, who: str, left_out: int = 0) -> ActivatedRoster:
-        """Put a staged version in force in place of the one before, and delete those not kept. `left_out` rows of its
-        file are not in it. Raises Overtaken.
-        """
+        """Put a staged version in force, as `DatasetImport.switch` does; its file has `left_out` more rows."""
         self._analyze("jurat_roster_entries")
         with reader(self._engine).begin() as connection:
             shared, sharing = connection.execute(text(_SHARED), {"id": staged.id}).one()

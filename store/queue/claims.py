@@ -51,9 +51,7 @@ class Claimed(NamedTuple):
 
 @dataclass(slots=True)
 class _Due:
-    """What is due at a source: how many checks of each queue (counted up to what could be taken) and since when its
-    first one, and whether one that has one chance left.
-    """
+    """What is due at a source: by queue the number (up to what could be taken) and since when, and any last chance."""
 
     at: datetime
     opened: bool

@@ -115,9 +115,7 @@ def count_waiting(connection: Connection) -> None:
 
 
 def waiting_counts(connection: Connection) -> list[dict[str, Any]]:
-    """How many checks wait for each source (`source`, `waiting`, up to `MOST_COUNTED`), and when the `oldest` was
-    due.
-    """
+    """How many checks wait for each source (`source`, `waiting`, up to `MOST_COUNTED`); when the `oldest` was due."""
     statement = text(_count(dialect_of(connection)))
     return [dict(row) for row in connection.execute(statement, {"most": MOST_COUNTED}).mappings()]
 

@@ -24,9 +24,7 @@ class Sources:
         self._often = preparing(engine)
 
     def pause(self, source: str, seconds: float, reason: str, by: str | None = None) -> bool:
-        """Pause a source for `seconds`, because it asks for that or a person (`by`) does; whether that changed
-        anything. A longer pause is kept.
-        """
+        """Pause a source for `seconds`, for itself or a person; whether that changed anything: a longer one is kept."""
         with self._engine.begin() as connection:
             changed = pauses.pause(connection, source, seconds, reason, by)
             if changed and by is not None:
@@ -63,17 +61,13 @@ class Sources:
             return quotas.pay_for_request(connection, demand, longest, unless_stopped=unless_stopped)
 
     def record(self, figures: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> BreakerChanges:
-        """Record a worker's figures of each source. Breakers open after a run of failures and close on a success;
-        returns which did.
-        """
+        """Record a worker's figures. Breakers open after a run of failures and close on a success; returns which."""
         if not figures:
             return BreakerChanges()
         with self._engine.begin() as connection:
             return source_health.record(connection, figures, breakers)
 
     def failing(self) -> Mapping[str, int]:
-        """The failures in a row, over all workers, of each source that failed last; at least as many as open its
-        breaker while that is open.
-        """
+        """The failures in a row of sources that failed last, over all workers; at least as many as open the breaker."""
         with begin(self._often, (_FAILING, {})) as (_, (rows,)):
             return dict(rows)

@@ -132,9 +132,7 @@ def insert_codes(
     expires: Any = None,
     request: Request | None = None,
 ) -> int:
-    """Add codes by their keyed hashes, which expire at `expires` (a value of the database) or with the request; how
-    many were new.
-    """
+    """Add codes by their keyed hashes, until `expires` (a database value) or as in the request; how many are new."""
     dialect = dialect_of(connection)
     rows = rows_json([{"list": code_list, "fingerprint": fingerprint} for fingerprint in fingerprints])
     parameters, until = {"expires": expires}, dialect.parameter("expires", "timestamptz")

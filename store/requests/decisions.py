@@ -77,9 +77,7 @@ def decide(connection: Connection, access: AccessRows, request: Request) -> str 
 def decide_check(
     connection: Connection, access: AccessRows, request: Request, evidence: Mapping[str, Any]
 ) -> int | None:
-    """Decide a check in review; returns the verdict's revision, None where it waits for a second person. `evidence`
-    must name no participant.
-    """
+    """Decide a check; returns the verdict's revision, None if it waits. `evidence` must name no participant."""
     if request.reason not in DECIDING:
         raise WrongReview(f"that reason is not for a person to say; expected one of {', '.join(DECIDING)}")
     reason = Reason(request.reason)

@@ -52,9 +52,7 @@ class WrongRequest(CannotBeDone):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One row. Its kind decides which fields it has; `note`, or the codes in its place, is sealed for the key
-    `note_key`.
-    """
+    """One row. Which fields it has depends on its kind; `note` (or the codes) is sealed for the key `note_key`."""
 
     id: UUID
     kind: RequestKind
@@ -111,9 +109,7 @@ def ask(connection: Connection, request: Request) -> bool:
 
 
 def refuse_own_name(connection: Connection, request: Request) -> None:
-    """Raise WrongRequest where a request is in the name of the participant that it is about, in any spelling. A contest
-    names no person.
-    """
+    """Raise WrongRequest if a request is in the name of its participant, in any spelling. A contest names no person."""
     if request.kind is RequestKind.CONTEST:
         return
     theirs = [request.participant, request.target]

@@ -18,9 +18,7 @@ _FILES = ("tables", "functions", "guards", "views")
 
 
 def scripts(dialect: str, migrations: Path) -> list[str]:
-    """The SQL files of an engine, in order. On PostgreSQL missing roles are made last, because upgrades of other
-    databases on the server wait for that.
-    """
+    """The SQL files of an engine, in order. Missing roles are made last: other upgrades on the server wait for that."""
     paths = (migrations / "sql" / dialect / f"{name}.sql" for name in _FILES)
     files = [path.read_text("utf-8") for path in paths if path.exists()]
     return [*files, f"{creating().strip()};\n"] if BY_NAME[dialect].has_users else files

@@ -19,9 +19,7 @@ _END = "UPDATE jurat_checks SET state = 'pending', lease_until = NULL, lost_leas
 
 
 def end_leases(engine: Engine) -> list[UUID]:
-    """Give back the checks whose leases are over; each counts one lost lease. They keep their due time, and so come
-    before later ones.
-    """
+    """Give back the checks whose leases are over, due as before; each counts one lost lease."""
     ended, failures = change_all(engine, _OVER, "lease_until", _END, partial(crash_point, "leases.ended"))
     crash_point("leases.committed")
     if failures and not ended:

@@ -52,9 +52,7 @@ class Purge:
         self._access = access
 
     def pieces(self) -> Iterator[int]:
-        """Delete what is not needed any more, in short transactions; yields how many checks each deleted. It ends when
-        all that is past its time was read once.
-        """
+        """Delete what is not needed any more, in short transactions; yields how many checks each of them deleted."""
         after: Place | None = None
         looked, failures = BATCH, list[Exception]()
         while True:

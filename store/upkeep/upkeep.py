@@ -22,9 +22,7 @@ from store.verdicts.access import AccessRows
 
 
 class Upkeep:
-    """All jobs on one database. Each is safe to run in every worker at once. Without a `code_importer`, requests for
-    codes are left to other workers.
-    """
+    """All jobs on one database, safe to run in every worker at once. Codes are added with a `code_importer` only."""
 
     def __init__(
         self, engine: Engine, code_importer: CodeImporter | None = None, clock: Callable[[], float] = time.monotonic

@@ -210,9 +210,7 @@ class VerdictWriter:
         return {(id_of(row[0]), row[1]) for row in moved}
 
     def _redeem(self, connection: Connection, entries: list[CheckResult]) -> list[CheckResult]:
-        """Redeem codes in one conditional statement; a check that comes too late is refused with the reason read
-        again.
-        """
+        """Redeem codes in one conditional statement; a check that is too late is refused with the reason read again."""
         wanted = {
             entry.held.id: entry.decision.redemption
             for entry in entries

@@ -126,18 +126,14 @@ def decide_without_look_up(held: ClaimedCheck, question: Question) -> Decision |
 
 
 def is_shut_out(since_throttled: float | None) -> bool:
-    """Whether a source that now refuses the connection has shut us out; it answered so many seconds ago that it was
-    asked too often, or never (None).
-    """
+    """Whether a source that refuses the connection has shut us out, so many seconds after it was asked too often."""
     return since_throttled is not None and since_throttled <= SHUT_OUT_AFTER
 
 
 def _with_residence(
     held: ClaimedCheck, question: Question, residence: Residence, seal: Callable[[Candidates], bytes | None]
 ) -> Decision:
-    """What becomes of a check by its address. If two sources see it on different sides, a third one would not make
-    either of them right, so none is asked.
-    """
+    """What becomes of a check by its address. Sources on different sides disagree: a third one would settle nothing."""
     finding = residence.finding
     side = _SIDES.get(finding.outcome, residence.leaning)
     if held.leaning and side and side != held.leaning:

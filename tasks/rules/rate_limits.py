@@ -26,9 +26,7 @@ BULK_SHARE = 8
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """After `failures` technical failures in a row a source counts as broken, and gets one lookup in `probe` seconds
-    until one succeeds.
-    """
+    """After `failures` in a row a source is broken, and gets one lookup in `probe` seconds until one succeeds."""
 
     failures: int = 5
     probe: float = 1.0
@@ -87,9 +85,7 @@ class Demand:
 
     @property
     def step(self) -> float:
-        """Seconds between two start times in the long run: `interval`, and more where the burst has no room for the
-        allowed lateness.
-        """
+        """Seconds between two starts in the long run: `interval`, or more if the burst has no room for the lateness."""
         if self.interval is None:
             raise ValueError("without a rate there is no interval")
         return self.interval + max(0.0, self.late - (self.burst - 1) * self.interval)

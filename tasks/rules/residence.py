@@ -331,9 +331,7 @@ def _leaning(meant: Sequence[_Candidate], zone: ZoneGeometry) -> Side | None:
 
 
 def _position(place: Place, zone: ZoneGeometry, margins: Mapping[Level, float], spread: float) -> _Position:
-    """Where a place is. The margin of a house with positions `spread` metres apart (a block with many doors) is at
-    least as large.
-    """
+    """Where a place is. A house whose positions are `spread` metres apart (a block) has at least that margin."""
     if place.level is Level.STREET:
         inside, distance = zone.locate_box(place.extent) if place.extent else (None, 0.0)
     else:
@@ -342,9 +340,7 @@ def _position(place: Place, zone: ZoneGeometry, margins: Mapping[Level, float], 
 
 
 def _spread(places: Sequence[Place]) -> float:
-    """Metres between the two positions of one house that are farthest apart, rounded up: it is in the evidence, and the
-    exact value could reveal the address.
-    """
+    """Metres between a house's two farthest positions, rounded up: in the evidence it must not reveal the address."""
     houses = [place for place in places if place.level is not Level.STREET]
     across = METRES_PER_DEGREE * math.cos(math.radians(houses[0].latitude)) if houses else 0.0
     widest = max(

@@ -67,9 +67,7 @@ class LocalBreaker:
                     self.shut[source] = math.inf
 
     def update_seen(self, failures: Mapping[str, int], asked: float) -> None:
-        """Take over the failures in a row that the database had at `asked`. Where there are more than before, earlier
-        claims did not know of them.
-        """
+        """Take over the database's failures in a row at `asked`. Claims before that did not know of new ones."""
         with self._lock:
             for source, count in failures.items():
                 if count >= self._breaker(source).doubt and count > self._known.get(source, 0):

@@ -138,9 +138,7 @@ def lone_demands(scope: ClaimScope, shut: Collection[str], turn: int) -> list[De
 
 
 def share(slots: int, sources: int) -> int:
-    """How many of a process's `slots` one of so many sources may have at once: something is kept for each other one, up
-    to half of them in all.
-    """
+    """How many of its `slots` a process gives one of so many sources at most: up to half are kept for the others."""
     if sources < 2:
         return slots
     return max(1, slots - min((sources - 1) * max(1, slots // (2 * sources)), slots // 2))
@@ -154,9 +152,7 @@ def _demands(
     shut: Collection[str],
     turn: int,
 ) -> list[Demand]:
-    """Each source is first in its turn, so that none is always last when slots are short. None gets all slots: one that
-    hangs would leave none to the others.
-    """
+    """Each source is first in its turn, and none gets all slots: one that hangs would leave none to the others."""
     names = list(scope.sources)
     first = turn % max(1, len(names))
     demands = []
@@ -168,9 +164,7 @@ def _demands(
 
 
 def _ahead(scope: ClaimScope, throughput: Mapping[str, float]) -> dict[str, int]:
-    """How many checks of each source are worth claiming beyond the slots. None of one whose quota holds it back: other
-    workers may have a slot for them.
-    """
+    """How many checks of each source to claim beyond the slots: none of one whose quota holds this process back."""
     ahead = {}
     for name, pace in throughput.items():
         demand, seconds = scope.sources.get(name), RESERVE

@@ -154,9 +154,7 @@ class InFlight:
                     self._open -= 1
 
     def put_apart(self, unwritten: Iterable[ClaimedCheck]) -> None:
-        """Put checks apart that are looked up but cannot be written for now: their leases are renewed, and nothing else
-        waits for them.
-        """
+        """Put looked-up checks apart that cannot be written for now: only their leases are renewed."""
         with self._lock:
             for held in unwritten:
                 holding = self._all.get((held.id, held.fence))

@@ -15,9 +15,7 @@ from worker.engine.in_flight import InFlight
 
 
 class LookupQueue:
-    """The way from the claimer and from upkeep to the lookup threads. Thread-safe. The engine starts `delay_queue`,
-    which is a thread of its own.
-    """
+    """The way from claimer and upkeep to the lookup threads; `delay_queue` is a thread of its own. Thread-safe."""
 
     def __init__(self, in_flight: InFlight, breaker: LocalBreaker) -> None:
         self.in_flight = in_flight

@@ -67,9 +67,7 @@ class SetAside:
         return kept is not None and kept.failed
 
     def keep(self, entries: Iterable[CheckResult], *, failed: bool) -> tuple[list[CheckResult], list[CheckResult]]:
-        """Keep these for another try. Returns those that are known to last only now, and those that are not kept
-        because there are too many.
-        """
+        """Keep these for another try. Returns those known to last only now, and those not kept because of `MOST`."""
         now = self._clock()
         rest, longest = (FAILED_REST, FAILED_LONGEST) if failed else (BUSY_REST, BUSY_LONGEST)
         longest += len(self._kept) / CALM

@@ -27,9 +27,7 @@ def in_short(error: Exception) -> Mapping[str, str]:
 
 
 class Outage:
-    """Logs for all threads of an engine that the database cannot be used: once a minute, so that an outage does not
-    fill the disk. Thread-safe.
-    """
+    """Logs outages of the database once a minute for all threads, so that they do not fill the disk. Thread-safe."""
 
     def __init__(self, explain: Explain = in_short) -> None:
         self._explain = explain

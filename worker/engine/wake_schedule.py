@@ -65,9 +65,7 @@ class WakeSchedule:
             self.wake()
 
     def write_ended(self) -> None:
-        """Leases have ended. That may make room for what the last claim had to leave, because of a source's concurrency
-        or the writer.
-        """
+        """Leases have ended: that makes room for what a source's concurrency, or the writer, held back."""
         self._writes += 1
         if self._held_back:
             self.wake()

@@ -43,9 +43,7 @@ class _Progress(Protocol):
 
 
 class Watchdog(EngineThread):
-    """Looks each second. `longest` is the most seconds that a source's lookup may take; `end` ends the process after
-    claiming was stopped.
-    """
+    """Looks each second. `longest` is a lookup's most seconds by source; `end` stops claiming, then the process."""
 
     def __init__(
         self,
