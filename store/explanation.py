@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -309,10 +309,9 @@ _HOUSES = """
     ORDER BY s.street"""
 """A street without a house in the box has a row as well: it shows how far the page goes."""
 
-_ATTEMPT = "source, started_at, duration_ms, result, reason"
-_VERDICT = "revision, outcome, reason, evidence, decided_by, config_version, source, data_date, decided_at"
-_REVIEW = "reason, evidence, opened_at, due_at, decided_at"
-_CONTEST = "asked_at, applied_at, refused, document"
+_ATTEMPT, _VERDICT, _REVIEW, _CONTEST = (
+    ", ".join(field.name for field in fields(row)) for row in (AttemptRow, VerdictRow, ReviewRow, ContestRow)
+)
 
 
 def _json(value: Any) -> Any:

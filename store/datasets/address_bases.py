@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -76,10 +76,7 @@ class DatasetRow:
         return cls(**values)
 
 
-COLUMNS = (
-    *("id", "name", "version", "state", "kind", "language", "digest", "data_date", "addresses", "houses", "streets"),
-    *("imported_by", "imported_at", "people", "left_out", "layout", "key_id"),
-)
+COLUMNS = tuple(field.name for field in fields(DatasetRow))
 
 _ACTIVE = f"""
     SELECT {", ".join(COLUMNS)} FROM jurat_datasets WHERE name = :name AND state = 'active' AND key_id IS NULL"""

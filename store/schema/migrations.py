@@ -166,9 +166,7 @@ def in_the_way(connection: Connection) -> str:
 
 
 def _step(connection: Connection, known: Sequence[str]) -> bool:
-    """Make a new database's schema, or run the next of the `known` migrations (on SQLite all), in a transaction of its
-    own; whether there was anything to do.
-    """
+    """Make a new schema, or run the next of the `known` migrations (on SQLite all); whether anything was to be done."""
     config = _config()
     config.attributes["connection"] = connection
     with connection.begin():

@@ -29,8 +29,17 @@ from store.held_rows import (
 )
 from store.verdicts.access import AccessRows, Key, history_statements, lock_statements
 from store.verdicts.numbers import claim_numbers
-from store.verdicts.records import UNSTORABLE, add_attempts, add_verdicts, open_reviews
-from store.verdicts.result_rows import attempt_row, candidates_row, movement_row, review_row, verdict_row
+from store.verdicts.records import (
+    UNSTORABLE,
+    add_attempts,
+    add_verdicts,
+    attempt_row,
+    candidates_row,
+    movement_row,
+    open_reviews,
+    review_row,
+    verdict_row,
+)
 from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Review, Settle
 from tasks.crash_points import crash_point
 
@@ -275,9 +284,7 @@ class _CheckStatus:
         return bool(self.same) and self.state == State.LEASED
 
     def is_lost(self, held: ClaimedCheck) -> bool:
-        """Whether our claim ended without a write of ours. A lease lost since is ours or a later claim's: then only a
-        trace shows that we had written before.
-        """
+        """Whether our claim ended without a write of ours: a lease was lost, and no trace shows an earlier write."""
         return self.lost_leases > held.lost_leases and not self.traced
 
     def as_written(self, entry: CheckResult) -> CheckResult:

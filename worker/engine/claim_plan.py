@@ -63,9 +63,7 @@ class ClaimPlan:
         return self._is_full(taken) or any(taken.get(demand.source, 0) == demand.free for demand in self.demands)
 
     def backlogged(self, taken: Mapping[str, int], before: Collection[str]) -> set[str]:
-        """The sources that had more due than was taken, where no write makes room for it. Where nothing was asked for,
-        what was known `before` still holds.
-        """
+        """The sources with more due than was taken, and no write makes room; as `before` if nothing was asked for."""
         full = self._is_full(taken)
         return {
             demand.source
@@ -74,9 +72,7 @@ class ClaimPlan:
         }
 
     def next_starts(self, held: Sequence[ClaimedCheck]) -> list[float]:
-        """In how many seconds further claims are worth it, because more start times of a source with a rate come within
-        reach. `held` is what the claim took.
-        """
+        """In how many seconds to claim again, because more start times come within reach. `held` was claimed now."""
         last: dict[str, float] = {}
         for check in held:
             last[check.source] = max(check.starts_in, last.get(check.source, 0.0))

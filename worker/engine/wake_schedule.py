@@ -58,9 +58,7 @@ class WakeSchedule:
             self._changed.notify()
 
     def slot_freed(self, freed: int) -> None:
-        """Lookups have ended, `freed` of them since the last claim. That wakes when there was more than could be taken,
-        but not for each single slot.
-        """
+        """`freed` lookups have ended since the last claim. Enough of them wake, if more was due than could be taken."""
         if self._more and freed >= self._worth:
             self.wake()
 
