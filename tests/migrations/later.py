@@ -38,8 +38,8 @@ _NOTES = {
     "an index": Change(
         ("CREATE INDEX jurat_pauses_until ON jurat_pauses (until)",),
         "tables.sql",
-        "-- When each piece of upkeep",
-        "CREATE INDEX jurat_pauses_until ON jurat_pauses (until);\n\n-- When each piece of upkeep",
+        "-- When each job of upkeep",
+        "CREATE INDEX jurat_pauses_until ON jurat_pauses (until);\n\n-- When each job of upkeep",
     ),
 }
 
