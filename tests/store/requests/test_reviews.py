@@ -119,7 +119,7 @@ def _settled(desk: Desk) -> UUID:
     ("make", "sentence"),
     [
         (lambda desk: NOBODY, f"there is no check {NOBODY}"),
-        (lambda desk: desk.submit().id, r"is not in review \(pending\): no person has to decide it, or nobody did"),
+        (lambda desk: desk.submit().id, r"is not in review \(pending\): no person has to decide it, or no one did"),
         (lambda desk: desk.held().id, r"is not in review \(leased\)"),
         (_settled, r"is decided already: refused, status_inactive \(revision 1\); open it again first"),
     ],

@@ -40,7 +40,7 @@ class Bells:
     def wake_in(self, seconds: float) -> None:
         self.times.append(seconds)
 
-    def written(self) -> None:
+    def write_ended(self) -> None:
         self.leases_ended += 1
 
 
@@ -137,7 +137,7 @@ def test_what_could_not_be_noted_is_noted_in_the_next_step(works: Works, writer:
     hand_on(writer, entry(held, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed))
     away = OperationalError("", {}, Exception("away"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(works.desk.sources, "note", Mock(side_effect=away))
+        patch.setattr(works.desk.sources, "record", Mock(side_effect=away))
         with pytest.raises(OperationalError):
             writer.step()
     assert (works.desk.row(held.id, "state"), len(writer._in_flight)) == ("pending", 0)
