@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes the database's users, each with least rights, and the roles that `bin/jurat db upgrade` gives its rights to.
 #
-# PostgreSQL's image runs it when it makes a new database, as the server's administrator. Who they are stands in the
-# secrets: the user and the password of each URL. Run it again after a change of passwords:
+# PostgreSQL's image runs it when it makes a new database, as the server's administrator. The URLs in the secrets name
+# the users and their passwords. Run it again after a change of passwords:
 #
 #   docker compose exec postgresql sh /docker-entrypoint-initdb.d/10-users.sh
 set -eu
@@ -11,7 +11,7 @@ secrets=${SECRETS:-/run/secrets}
 
 sql() { psql --quiet --no-psqlrc --no-password -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB"; }
 
-# No password comes into a log of the server, whatever it logs.
+# No password gets into the server's log, whatever it logs.
 begin="SET log_statement = 'none'; SET log_min_error_statement = 'panic'; SET log_min_duration_statement = -1;
 SET password_encryption = 'scram-sha-256'; SET client_min_messages = 'warning';"
 
@@ -32,12 +32,12 @@ for file in "$secrets"/*_database_url; do
     user=$(sed -n 's|^postgresql://\([a-z_][a-z0-9_]*\):\([A-Za-z0-9_-]\{1,\}\)@.*|\1|p' "$file")
     PASSWORD=$(sed -n 's|^postgresql://\([a-z_][a-z0-9_]*\):\([A-Za-z0-9_-]\{1,\}\)@.*|\2|p' "$file")
     if [ -z "$user" ] || [ -z "$PASSWORD" ]; then
-        echo "$file is to be postgresql://USER:PASSWORD@postgresql/$POSTGRES_DB, with small letters, digits and _ in USER," \
+        echo "$file must be postgresql://USER:PASSWORD@postgresql/$POSTGRES_DB, with small letters, digits and _ in USER," \
             "and letters, digits, - and _ in PASSWORD" >&2
         exit 1
     fi
     if [ "$user" = "$POSTGRES_USER" ]; then
-        echo "$file names the server's administrator, as whom nothing runs: choose another user" >&2
+        echo "$file names the server's administrator, but nothing may run as that user: choose another one" >&2
         exit 1
     fi
     export PASSWORD

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Prints the users of Valkey, for the file `valkey_users`: compose/valkey-users.sh WORKERS_PASSWORD PLATFORMS_PASSWORD
 #
-# A client without a user may only ask whether it is alive. Workers read bells and ring them. A platform rings, and can neither
-# read what others rang, nor send what workers would obey. It could take bells away, which costs a second.
+# A client without a user may only ping. Workers read bells and ring them. A platform rings, but can neither read the bells
+# of others nor send what workers would obey. It could delete bells, which delays checks by a second.
 set -eu
 
 digest() { printf %s "$1" | sha256sum | cut -d ' ' -f 1; }

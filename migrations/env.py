@@ -1,4 +1,4 @@
-"""Runs migrations, from `store.schema` alone: with its connection, or offline for a DBA (`db upgrade --sql`).
+"""Runs migrations, only from `store.schema`: with its connection, or offline for a DBA (`db upgrade --sql`).
 
 A new database gets the scripts of `migrations/sql/` and the newest revision, all in one transaction.
 """
@@ -12,7 +12,7 @@ from store.schema.baseline import run
 
 VERSION_TABLE = "jurat_alembic_version"
 
-# Functions are made with this path (SET search_path FROM CURRENT): temporary tables, which anybody may make, come last.
+# Functions are made with this path (SET search_path FROM CURRENT): temporary tables, which anyone may make, come last.
 PATH = "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);"
 
 attributes = context.config.attributes
@@ -26,7 +26,7 @@ if context.is_offline_mode():
         version_table=VERSION_TABLE,
         literal_binds=True,
         transactional_ddl=True,
-        dialect_opts={"paramstyle": "named"},  # else each percent sign is doubled for a driver that is not there
+        dialect_opts={"paramstyle": "named"},  # or each percent sign is doubled for a driver that is not there
         output_buffer=attributes["output"],
     )
 else:

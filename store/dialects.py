@@ -1,4 +1,4 @@
-"""What PostgreSQL and SQLite write differently in the service's statements, and what only one of them can do."""
+"""The SQL of the service that PostgreSQL and SQLite write differently, and what only one of them can do."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from jurat.dialects import PostgreSql, SqlDialect, Sqlite
 
 
 class StoreDialect(SqlDialect):
-    """A dialect with all that the service needs besides the contract."""
+    """A dialect with all that the service needs beyond the contract."""
 
     one_writer: bool
-    """A transaction that writes has the database to itself from its start: it locks no rows and waits for nobody."""
+    """A transaction that writes has the database to itself from its start: it locks no rows and waits for none."""
 
     has_lateral: bool
     """A statement can have a limit for each row of a set (LATERAL). Without it, each row takes its own statement."""
 
     has_jsonb: bool
-    """A JSON document is kept as a typed value, not as the text that was sent."""
+    """A JSON document is stored as a typed value, not as the text that was sent."""
 
     has_users: bool
     """The database knows users and their rights."""
@@ -42,14 +42,14 @@ class StoreDialect(SqlDialect):
     """SQL that has a common table expression evaluated once."""
 
     begin_of_time: str
-    """SQL for 1970, before any time of ours."""
+    """SQL for 1970, before any time that we store."""
 
     snapshot: str
     """SQL that lets all statements of a transaction see one moment; "" where they do anyway."""
 
     @abstractmethod
     def rounded_up(self, seconds: float) -> float:
-        """At least so many seconds, to which a time can be kept: SQLite's have milliseconds."""
+        """The least time in seconds, of at least `seconds`, that the engine can store: SQLite stores milliseconds."""
 
     @abstractmethod
     def row_lock(self, how: str) -> str:
@@ -57,60 +57,72 @@ class StoreDialect(SqlDialect):
 
     @abstractmethod
     def join_some(self, table: str, where: str, limit: int, order: str = "", *, left: bool = False) -> str:
-        """As `join_each`, with all columns and at most `limit` rows for each.
+        """As `join_each`, with all columns and at most `limit` rows for each row.
 
-        SQLite has no limit for each; it keeps the order of a CROSS JOIN.
+        SQLite has no limit for each row; it keeps the order of a CROSS JOIN.
         """
 
-    @abstractmethod
     def later(self, moment: str, seconds: str) -> str:
         """SQL for a time, `seconds` later."""
+        return self.choose(
+            postgresql=f"{moment} + make_interval(secs => {seconds})",
+            sqlite=f"strftime('%Y-%m-%d %H:%M:%f', {moment}, {seconds} || ' seconds')",
+        )
 
-    @abstractmethod
-    def earlier(self, moment: str, seconds: str) -> str:
-        """SQL for a time, `seconds` earlier."""
-
-    @abstractmethod
     def latest(self, moment: str, other: str) -> str:
         """SQL for the later of two times, of which the first may be null."""
+        return self.choose(postgresql=f"greatest({moment}, {other})", sqlite=f"max(coalesce({moment}, ''), {other})")
 
-    @abstractmethod
     def seconds_between(self, later: str, earlier: str) -> str:
         """SQL for the seconds from one time to another; `earlier` needs brackets where it is a sum."""
+        return self.choose(
+            postgresql=f"extract(epoch FROM {later} - {earlier})::float8",
+            sqlite=f"(julianday({later}) - julianday({earlier})) * 86400.0",
+        )
 
-    @abstractmethod
     def epoch(self, moment: str) -> str:
         """SQL for a time as seconds since 1970."""
+        return self.choose(
+            postgresql=f"extract(epoch FROM {moment})::float8",
+            sqlite=f"(julianday({moment}) - 2440587.5) * 86400.0",
+        )
 
-    @abstractmethod
     def readable(self, *moments: str) -> str:
         """SQL that is true where all of these times of a row can be read, and false where not. A platform's INSERT may
-        have put anything there, before the database looked at it.
+        have stored anything, before the database looked at it.
         """
+        bounds = "BETWEEN julianday('1900-01-01') AND julianday('9000-01-01')"
+        return " AND ".join(
+            self.choose(
+                postgresql=f"{moment} BETWEEN '1900-01-01Z' AND '9000-01-01Z'",
+                sqlite=f"coalesce(julianday({moment}) {bounds}, 0)",
+            )
+            for moment in moments
+        )
 
     def clock(self) -> str:
         """SQL for the database's clock as seconds since 1970."""
         return self.epoch(self.now())
 
-    @abstractmethod
     def least(self, *values: str) -> str:
         """SQL for the least of values that are not null."""
+        return f"{self.choose(postgresql='least', sqlite='min')}({', '.join(values)})"
 
-    @abstractmethod
     def greatest(self, *values: str) -> str:
         """SQL for the greatest of values that are not null."""
+        return f"{self.choose(postgresql='greatest', sqlite='max')}({', '.join(values)})"
 
-    @abstractmethod
     def as_text(self, moment: str) -> str:
-        """SQL for a time as text that comes back as it went."""
+        """SQL for a time as text that can be sent back unchanged."""
+        return self.choose(postgresql=f"{moment}::text", sqlite=moment)
 
-    @abstractmethod
     def octets(self, text: str) -> str:
         """SQL for the length of a text in bytes."""
+        return self.choose(postgresql=f"octet_length({text})", sqlite=f"length(CAST({text} AS blob))")
 
-    @abstractmethod
     def key(self, parameter: str) -> str:
         """SQL for the right side of `->>`: the key in a parameter, whatever characters it has."""
+        return self.choose(postgresql=self.parameter(parameter, "text"), sqlite=f"""('$."' || :{parameter} || '"')""")
 
 
 class StorePostgreSql(PostgreSql, StoreDialect):
@@ -140,39 +152,6 @@ class StorePostgreSql(PostgreSql, StoreDialect):
         rows = f"LATERAL (SELECT * FROM {table} WHERE {where}{ordered} LIMIT {limit}) {alias}"
         return f"{'LEFT' if left else 'INNER'} JOIN {rows} ON true"
 
-    def later(self, moment: str, seconds: str) -> str:
-        return f"{moment} + make_interval(secs => {seconds})"
-
-    def earlier(self, moment: str, seconds: str) -> str:
-        return f"{moment} - make_interval(secs => {seconds})"
-
-    def latest(self, moment: str, other: str) -> str:
-        return f"greatest({moment}, {other})"
-
-    def seconds_between(self, later: str, earlier: str) -> str:
-        return f"extract(epoch FROM {later} - {earlier})::float8"
-
-    def epoch(self, moment: str) -> str:
-        return f"extract(epoch FROM {moment})::float8"
-
-    def readable(self, *moments: str) -> str:
-        return " AND ".join(f"{moment} BETWEEN '1900-01-01Z' AND '9000-01-01Z'" for moment in moments)
-
-    def least(self, *values: str) -> str:
-        return f"least({', '.join(values)})"
-
-    def greatest(self, *values: str) -> str:
-        return f"greatest({', '.join(values)})"
-
-    def as_text(self, moment: str) -> str:
-        return f"{moment}::text"
-
-    def octets(self, text: str) -> str:
-        return f"octet_length({text})"
-
-    def key(self, parameter: str) -> str:
-        return self.parameter(parameter, "text")
-
 
 class StoreSqlite(Sqlite, StoreDialect):
     """SQLite."""
@@ -197,40 +176,6 @@ class StoreSqlite(Sqlite, StoreDialect):
 
     def join_some(self, table: str, where: str, limit: int, order: str = "", *, left: bool = False) -> str:
         return f"{'LEFT' if left else 'CROSS'} JOIN {table} ON {where}"
-
-    def later(self, moment: str, seconds: str) -> str:
-        return f"strftime('%Y-%m-%d %H:%M:%f', {moment}, {seconds} || ' seconds')"
-
-    def earlier(self, moment: str, seconds: str) -> str:
-        return f"strftime('%Y-%m-%d %H:%M:%f', {moment}, (-{seconds}) || ' seconds')"
-
-    def latest(self, moment: str, other: str) -> str:
-        return f"max(coalesce({moment}, ''), {other})"
-
-    def seconds_between(self, later: str, earlier: str) -> str:
-        return f"(julianday({later}) - julianday({earlier})) * 86400.0"
-
-    def epoch(self, moment: str) -> str:
-        return f"(julianday({moment}) - 2440587.5) * 86400.0"
-
-    def readable(self, *moments: str) -> str:
-        bounds = "BETWEEN julianday('1900-01-01') AND julianday('9000-01-01')"
-        return " AND ".join(f"coalesce(julianday({moment}) {bounds}, 0)" for moment in moments)
-
-    def least(self, *values: str) -> str:
-        return f"min({', '.join(values)})"
-
-    def greatest(self, *values: str) -> str:
-        return f"max({', '.join(values)})"
-
-    def as_text(self, moment: str) -> str:
-        return moment
-
-    def octets(self, text: str) -> str:
-        return f"length(CAST({text} AS blob))"
-
-    def key(self, parameter: str) -> str:
-        return f"""('$."' || :{parameter} || '"')"""
 
 
 POSTGRESQL, SQLITE = StorePostgreSql(), StoreSqlite()

@@ -1,13 +1,12 @@
-"""Explains what became of a check, and finds the verdicts that a moved border may concern. It names no participant."""
+"""Explains what became of a check, and finds the verdicts that a moved border may affect. It names no participant."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from jurat.messages import OwnTexts
 from jurat.seal import KEY_ID_LENGTH
 from jurat.vocabulary import QuestionState, State
 from store.dialects import StoreDialect, dialect_of
-from store.requests.decisions import Opinion, words
+from store.requests.decisions import Opinion, opinions
 from store.workers import WorkerRow, workers
 
 PAGE = 1000
@@ -29,7 +28,7 @@ PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """One look-up: `result` is `answered` or `failed`."""
+    """One lookup: `result` is `answered` or `failed`."""
 
     source: str
     started_at: datetime | None
@@ -55,7 +54,7 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """The last time that a check was before a person: why, with what evidence, until when, and when that ended."""
+    """A check's last review: why, with what evidence, until when, and when it ended."""
 
     reason: str
     evidence: Mapping[str, Any]
@@ -66,8 +65,8 @@ class ReviewRow:
 
 @dataclass(frozen=True, slots=True)
 class ContestRow:
-    """A participant contested the verdict. `refused` says why that could not be done, `applied_at` is None until a
-    worker has looked at it; `document` is the platform's own reference.
+    """A participant contested the verdict. `refused` says why that could not be done; `applied_at` is None until a
+    worker has dealt with it; `document` is the platform's own reference.
     """
 
     asked_at: datetime | None
@@ -78,8 +77,8 @@ class ContestRow:
 
 @dataclass(frozen=True, slots=True)
 class QueuedRow:
-    """A check that waits for a person, as `jurat_review_queue` has it. `words` are of a first of two persons; it is not
-    `needed` while another answer of the participant is accepted in its place.
+    """A check that waits for a reviewer, as in `jurat_review_queue`. `words` has the decision of a first of two
+    persons; the check is not `needed` while another answer of the participant is accepted in its place.
     """
 
     check_id: UUID
@@ -98,9 +97,9 @@ class QueuedRow:
 
 @dataclass(frozen=True, slots=True)
 class AccessEffect:
-    """What the participant's verdicts add up to now, and what this question counts as in that.
+    """What the participant's verdicts add up to now, and what this question counts as.
 
-    `ended_by` are the accepted questions in whose place it is not asked for any more.
+    `ended_by` are the accepted questions in whose place it is not needed any more.
     """
 
     access: str
@@ -110,18 +109,18 @@ class AccessEffect:
 
 
 class WaitsFor(StrEnum):
-    """Why a check is not looked up, where the workers are the reason."""
+    """Why the workers do not look a check up."""
 
     NO_WORKER = "no_worker"
     """No live worker serves its source."""
     KEY_MISSING = "key_missing"
-    """No live worker that serves its source has the key that opens its answer. Its deadline stands still meanwhile."""
+    """No live worker that serves its source has the key that opens its answer. Its deadline does not run meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Everything that is known of one check but the person and the answer. Attempts, verdicts, contests and words of
-    persons since it is in review, oldest first. `waits_for` is None where nothing of that keeps it waiting.
+    """All about one check except the participant and the answer. Attempts, verdicts, contests and `words` (decisions in
+    the current review) come oldest first. `waits_for` is None where the workers do not keep it waiting.
     """
 
     id: UUID
@@ -170,7 +169,7 @@ class NearbyHouse:
 
 
 class Explanations:
-    """Plain queries for whoever asks why. Nothing is written."""
+    """Plain queries that explain checks. Nothing is written."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = reader(engine)
@@ -181,16 +180,26 @@ class Explanations:
 
         Raises LookupError when there is no such check.
         """
-        rows = self._all(_check(self._dialect), id=str(check))
+        sql = f"""
+            SELECT c.consultation, c.question, c.round, c.state, c.source, c.submitted_at, c.deadline_at, c.settled_at,
+                   a.access, a.questions, a.rounds_left, a.ended, c.answer_key
+            FROM jurat_checks c
+            LEFT JOIN jurat_access a ON a.consultation = c.consultation AND a.participant = c.participant
+            WHERE c.id = {self._dialect.uuid()}"""
+        rows = self._all(sql, id=str(check))
         if not rows:
             raise LookupError(f"there is no check {check}")
         row = rows[0]
-        attempts = self._all(_attempts(self._dialect), id=str(check))
-        verdicts = self._all(_verdicts(self._dialect), id=str(check))
-        reviews = self._all(_review(self._dialect), id=str(check))
-        contests = self._all(_contests(self._dialect), id=str(check))
+        of_check, given = f"check_id = {self._dialect.uuid()}", {"id": str(check)}
+        attempts = self._all(f"SELECT {_ATTEMPT} FROM jurat_attempts WHERE {of_check} ORDER BY fence", **given)
+        verdicts = self._all(f"SELECT {_VERDICT} FROM jurat_verdicts WHERE {of_check} ORDER BY revision", **given)
+        reviews = self._all(f"SELECT {_REVIEW} FROM jurat_reviews WHERE {of_check}", **given)
+        contests = self._all(
+            f"SELECT {_CONTEST} FROM jurat_requests WHERE {of_check} AND kind = 'contest' ORDER BY asked_at, id",
+            **given,
+        )
         with self._engine.begin() as connection:
-            said = words(connection, check)
+            words = opinions(connection, check)
             serving = [each for each in workers(connection) if each.serves(row[4])]
         return Explained(
             id=check,
@@ -203,63 +212,59 @@ class Explanations:
             deadline_at=moment(row[6]),
             settled_at=moment(row[7]),
             attempts=tuple(AttemptRow(each[0], moment(each[1]), *each[2:]) for each in attempts),
-            verdicts=tuple(
-                VerdictRow(*(*each[:3], _document(each[3]), *each[4:8], moment(each[8]))) for each in verdicts
-            ),
+            verdicts=tuple(VerdictRow(*(*each[:3], _json(each[3]), *each[4:8], moment(each[8]))) for each in verdicts),
             review=next(
-                (ReviewRow(each[0], _document(each[1]), *(moment(time) for time in each[2:])) for each in reviews), None
+                (ReviewRow(each[0], _json(each[1]), *(moment(time) for time in each[2:])) for each in reviews), None
             ),
             contests=tuple(ContestRow(moment(each[0]), moment(each[1]), *each[2:]) for each in contests),
-            words=tuple(said),
-            access=None if row[8] is None else _effect(row[1], row[8], *(_document(each) for each in row[9:12])),
+            words=tuple(words),
+            access=None if row[8] is None else _effect(row[1], row[8], *(_json(each) for each in row[9:12])),
             answer_key=row[12],
             waits_for=_waits_for(row[12], serving) if row[3] == State.PENDING else None,
         )
 
     def own_texts(self, consultation: str) -> OwnTexts:
-        """The texts for participants that a consultation has of its own; none where it is no longer configured."""
-        rows = self._all(_OWN_TEXTS, consultation=consultation)
-        return _document(rows[0][0]) if rows else {}
+        """A consultation's own texts for participants; none where it is no longer configured."""
+        sql = "SELECT messages FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
+        rows = self._all(sql, consultation=consultation)
+        return _json(rows[0][0]) if rows else {}
 
     def queue(self, consultation: str | None = None, *, overdue: bool = False) -> list[QueuedRow]:
-        """The checks that wait for a person, of one consultation or of all; who must be decided first comes first, and
-        last what is not needed now.
-        """
+        """The checks that wait for a reviewer, of one or all consultations: urgent ones first, unneeded ones last."""
+        now = self._dialect.now()
+        sql = f"""
+            SELECT check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words,
+                   needed, due_at <= {now}
+            FROM jurat_review_queue
+            WHERE (CAST(:consultation AS text) IS NULL OR consultation = :consultation)
+              {f"AND due_at <= {now}" if overdue else ""}
+            ORDER BY needed DESC, due_at, check_id"""
         return [
             QueuedRow(
-                UUID(str(row[0])),
-                row[1],
-                row[2],
-                row[3],
-                _document(row[4]),
-                moment(row[5]),
-                moment(row[6]),
-                bool(row[7]),
-                row[8],
-                json.loads(row[9]) if isinstance(row[9], str) else row[9],
-                bool(row[10]),
-                bool(row[11]),
+                *(
+                    *(UUID(str(row[0])), *row[1:4], _json(row[4]), moment(row[5]), moment(row[6]), bool(row[7])),
+                    *(row[8], _json(row[9]), bool(row[10]), bool(row[11])),
+                )
             )
-            for row in self._all(_queue(self._dialect, overdue=overdue), consultation=consultation)
+            for row in self._all(sql, consultation=consultation)
         ]
 
     def near_border(self, zone: str, version: int, metres: float) -> Iterator[AffectedRow]:
-        """Verdicts about a version of a zone that a change within `metres` of its border may concern.
+        """Verdicts about a version of a zone that a change within `metres` of its border may affect, in order of the
+        checks' ids.
 
-        These are, by the evidence of each check's newest verdict, those with a recorded distance of at most `metres`,
-        on either side. Recorded distances are rounded down, so no address that is nearer is left out. Where several
-        houses might have been meant, the evidence has the distance of the likeliest alone: such a verdict is listed as
-        well where the smallest margin of them all is at most `metres` (the other houses of a decided verdict were
-        beyond their own), where its house was laid along a street, for older evidence has no smallest margin, and where
-        nothing was decided, so that another house may lie at the border. Verdicts without a distance are not listed:
-        those of a person, and those that were undetermined before any position was looked at.
-
-        Read in pages, by the check's id.
+        These are, by the evidence of each check's newest verdict, those with a recorded distance of at most `metres` on
+        either side. Recorded distances are rounded down, so that no nearer address is left out. Where several houses
+        may have been meant, the evidence has only the distance of the likeliest. Such a verdict is listed as well if
+        the smallest margin of all is at most `metres` (the other houses of a decided verdict were beyond their own), if
+        its house was interpolated (older evidence has no smallest margin), or if nothing was decided (another house may
+        lie at the border). Verdicts without a distance are not listed: a person's, and those undetermined before any
+        position was looked at.
         """
         about = {"zone": zone, "version": str(version), "metres": metres, "limit": PAGE}
-        after = str(UUID(int=0))
+        sql, after = _near(self._dialect), str(UUID(int=0))
         while True:
-            rows = self._all(_near(self._dialect), **about, after=after)
+            rows = self._all(sql, **about, after=after)
             for row in rows:
                 margin = None if row[6] is None else float(row[6])
                 yield AffectedRow(*(UUID(str(row[0])), *row[1:5], float(row[5]), margin, moment(row[7])))
@@ -272,10 +277,7 @@ class Explanations:
         return bool(self._all(_ACTIVE, name=name))
 
     def houses(self, dataset: str, box: Box) -> Iterator[NearbyHouse]:
-        """The houses of the address base in force that lie in a box; none where there is no such base.
-
-        Read in pages of streets.
-        """
+        """The houses of the address base in force that lie in a box; none where there is no such base."""
         active = self._all(_ACTIVE, name=dataset)
         west, south, east, north = box
         around = {"west": west, "south": south, "east": east, "north": north}
@@ -294,8 +296,6 @@ class Explanations:
             return connection.execute(text(sql), parameters).all()
 
 
-_OWN_TEXTS = "SELECT messages FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
-
 _ACTIVE = "SELECT id FROM jurat_datasets WHERE name = :name AND state = 'active' AND key_id IS NULL"
 
 _HOUSES = """
@@ -307,78 +307,33 @@ _HOUSES = """
     LEFT JOIN jurat_dataset_houses h ON h.dataset = :dataset AND h.street = s.street
       AND h.longitude BETWEEN :west AND :east AND h.latitude BETWEEN :south AND :north
     ORDER BY s.street"""
-"""A street without a house in the box has a row as well: it says how far the page goes."""
+"""A street without a house in the box has a row as well: it shows how far the page goes."""
+
+_ATTEMPT, _VERDICT, _REVIEW, _CONTEST = (
+    ", ".join(field.name for field in fields(row)) for row in (AttemptRow, VerdictRow, ReviewRow, ContestRow)
+)
 
 
-def _document(value: Any) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
-    return document
+def _json(value: Any) -> Any:
+    """A JSON column: text on SQLite, already parsed on PostgreSQL."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def _effect(
     question: str, access: str, questions: Mapping[str, Any], rounds_left: Mapping[str, Any], ended: Mapping[str, Any]
 ) -> AccessEffect:
     by = tuple(ended.get(question, ()))
-    stands = all(questions.get(name) == QuestionState.ACCEPTED for name in by)
-    return AccessEffect(access, questions.get(question), rounds_left.get(question), by if stands else ())
+    accepted = all(questions.get(name) == QuestionState.ACCEPTED for name in by)
+    return AccessEffect(access, questions.get(question), rounds_left.get(question), by if accepted else ())
 
 
 def _waits_for(key: str | None, serving: Sequence[WorkerRow]) -> WaitsFor | None:
     if not serving:
         return WaitsFor.NO_WORKER
-    nobodys = len(key or "") != KEY_ID_LENGTH
-    return None if nobodys or any(key in each.unseal_keys for each in serving) else WaitsFor.KEY_MISSING
+    keyless = len(key or "") != KEY_ID_LENGTH
+    return None if keyless or any(key in each.unseal_keys for each in serving) else WaitsFor.KEY_MISSING
 
 
-@lru_cache
-def _check(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT c.consultation, c.question, c.round, c.state, c.source, c.submitted_at, c.deadline_at, c.settled_at,
-               a.access, a.questions, a.rounds_left, a.ended, c.answer_key
-        FROM jurat_checks c
-        LEFT JOIN jurat_access a ON a.consultation = c.consultation AND a.participant = c.participant
-        WHERE c.id = {dialect.uuid()}"""
-
-
-@lru_cache
-def _attempts(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT source, started_at, duration_ms, result, reason FROM jurat_attempts
-        WHERE check_id = {dialect.uuid()} ORDER BY fence"""
-
-
-@lru_cache
-def _verdicts(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT revision, outcome, reason, evidence, decided_by, config_version, source, data_date, decided_at
-        FROM jurat_verdicts WHERE check_id = {dialect.uuid()} ORDER BY revision"""
-
-
-@lru_cache
-def _review(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT reason, evidence, opened_at, due_at, decided_at FROM jurat_reviews WHERE check_id = {dialect.uuid()}"""
-
-
-@lru_cache
-def _contests(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT asked_at, applied_at, refused, document FROM jurat_requests
-        WHERE check_id = {dialect.uuid()} AND kind = 'contest' ORDER BY asked_at, id"""
-
-
-@lru_cache
-def _queue(dialect: StoreDialect, *, overdue: bool) -> str:
-    return f"""
-        SELECT check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words,
-               needed, due_at <= {dialect.now()}
-        FROM jurat_review_queue
-        WHERE (CAST(:consultation AS text) IS NULL OR consultation = :consultation)
-          {f"AND due_at <= {dialect.now()}" if overdue else ""}
-        ORDER BY needed DESC, due_at, check_id"""
-
-
-@lru_cache
 def _near(dialect: StoreDialect) -> str:
     distance, margin, least = (
         f"CAST(v.evidence ->> '{name}' AS float8)" for name in ("distance_m", "margin_m", "least_margin_m")

@@ -19,34 +19,31 @@ from jurat.statements import rows_json
 from store.dialects import POSTGRESQL
 from tasks.checks import CheckResult
 
-Fenced = tuple[UUID, int]
-"""One claim of one check: a process may hold a check twice, once in a lookup that hangs."""
+Claim = tuple[UUID, int]
+"""The id and fence of a claimed check. A process may hold a check twice, once in a lookup that hangs."""
 
 _HELD = frozenset({"55P03", "40P01"})
-"""What PostgreSQL says of a row that somebody holds: lock_not_available, deadlock_detected."""
+"""PostgreSQL's codes for a row that another transaction holds: lock_not_available, deadlock_detected."""
 
 HARDLY_WAIT: Statement = ("SELECT set_config('lock_timeout', '100', true)", {})
 
 
 def is_held(error: Exception) -> bool:
-    """Whether a statement failed because somebody held a row for too long: the database itself is well."""
+    """Whether a statement failed because another transaction held a row for too long: the database itself is well."""
     return isinstance(error, DBAPIError) and state_of(error) in _HELD
 
 
-def taking_free(entries: Sequence[CheckResult]) -> list[Statement]:
-    """What takes the rows of those checks that nobody holds, and has whatever follows wait for hardly any time."""
-    rows = [{"id": str(check), "fence": fence} for check, fence in {fenced(entry): None for entry in entries}]
-    return [HARDLY_WAIT, (_TAKE_FREE, {"rows": rows_json(rows)})]
+def lock_free_statements(entries: Sequence[CheckResult]) -> list[Statement]:
+    """What locks the rows of those checks that no one holds, and has later statements hardly wait."""
+    return [HARDLY_WAIT, (_LOCK_FREE, {"rows": claim_rows(entries)})]
 
 
-def skipped(connection: Connection, entries: Sequence[CheckResult], free: Rows) -> set[Fenced]:
-    """The claims of `entries` that still are ours, and whose check's row somebody holds."""
+def held_by_others(connection: Connection, entries: Sequence[CheckResult], free: Rows) -> set[Claim]:
+    """The claims of `entries` that still are ours, but whose check's row another transaction holds."""
     ours = {(id_of(row[0]), row[1]) for row in free}
-    others = {fenced(entry) for entry in entries} - ours
-    if not others:
+    if not (others := [entry for entry in entries if claim_of(entry) not in ours]):
         return set()
-    rows = [{"id": str(check), "fence": fence} for check, fence in sorted(others)]
-    (found,) = run(connection, (_STILL_OURS, {"rows": rows_json(rows)}))
+    (found,) = run(connection, (_STILL_OURS, {"rows": claim_rows(others)}))
     return {(id_of(row[0]), row[1]) for row in found}
 
 
@@ -55,13 +52,19 @@ def id_of(value: Any) -> UUID:
     return value if isinstance(value, UUID) else UUID(value)
 
 
-def fenced(entry: CheckResult) -> Fenced:
-    """One claim of one check: a process may hold a check twice, once in a lookup that hangs."""
+def claim_of(entry: CheckResult) -> Claim:
+    """The claim that a result belongs to."""
     return entry.held.id, entry.held.fence
+
+
+def claim_rows(entries: Sequence[CheckResult]) -> str:
+    """The parameter of a `rowset` of claims, each once."""
+    claims = {claim_of(entry): None for entry in entries}
+    return rows_json([{"id": str(check), "fence": fence} for check, fence in claims])
 
 
 _STILL_OURS = f"""
     SELECT c.id, c.fence FROM {POSTGRESQL.rowset("id uuid, fence bigint")}
     JOIN jurat_checks c ON c.id = r.id AND c.fence = r.fence WHERE c.state = 'leased'"""
 
-_TAKE_FREE = f"{_STILL_OURS} FOR NO KEY UPDATE OF c SKIP LOCKED"
+_LOCK_FREE = f"{_STILL_OURS} FOR NO KEY UPDATE OF c SKIP LOCKED"

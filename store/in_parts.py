@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LEFT_OUT_S = 60.0
-"""Seconds for which a check is not claimed that the database did not let be leased."""
+"""Seconds for which a check is not claimed after the database refused its lease."""
 
 
 def in_halves(
@@ -32,9 +32,10 @@ def in_halves(
     do: Callable[[Sequence[Item]], Iterable[Result]],
     refused: Callable[[Item, Exception], object],
 ) -> list[Result]:
-    """What `do` gives for all of `items` at once, or else for each half. `refused` hears of each that fails alone.
+    """The results of `do` for all of `items` at once, or for each half where that fails. `refused` is called with each
+    item that fails alone.
 
-    Raises sqlalchemy's errors when the database is away.
+    Raises SQLAlchemy's errors when the database is away.
     """
     if not items:
         return []
@@ -52,8 +53,8 @@ def in_halves(
 
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
-    """A savepoint in which everything fails that the database refuses of the block: what a platform's own constraints
-    put off to the commit, as all foreign keys of Django's do, is checked at its end.
+    """A savepoint at whose end deferred constraints are checked as well: a platform's own constraints may wait for the
+    commit, as all of Django's foreign keys do.
     """
     with connection.begin_nested():
         yield
@@ -67,8 +68,8 @@ def in_parts(
     do: Callable[[Sequence[Item]], Iterable[Result]],
     failures: list[Exception],
 ) -> list[Result]:
-    """The same in one transaction, each part under a savepoint. Why an item is refused goes to `failures`; one whose
-    row somebody holds is left for another turn.
+    """As `in_halves`, in one transaction, each part under a savepoint. The error of a refused item goes to `failures`;
+    an item whose row another transaction holds is left for another turn.
     """
 
     def guarded(some: Sequence[Item]) -> list[Result]:
@@ -84,7 +85,7 @@ def in_parts(
 
 
 class LeftOut:
-    """Checks that the database does not let be leased: claims go on without them, and try them again later."""
+    """Checks whose lease the database refuses: claims go on without them, and try them again later."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
@@ -92,18 +93,18 @@ class LeftOut:
         self._until: dict[UUID, float] = {}
 
     def parameters(self) -> dict[str, str]:
-        """For a claim: none where nothing is left out."""
+        """The parameters of a claim: none where no check is left out."""
         if not self._until:
             return {}
         now = self._clock()
         self._until = {check: until for check, until in self._until.items() if until > now}
         return {"without": rows_json([{"id": str(check)} for check in self._until])} if self._until else {}
 
-    def around(self, claim: Callable[[], Result], chosen: Callable[[], Sequence[Statement]]) -> Result:
-        """What `claim` gives; where the database refuses it, without those that it refuses of what was `chosen`: the
-        very checks that it was about to lease, for there may be any number of others that are due.
+    def retry(self, claim: Callable[[], Result], chosen: Callable[[], Sequence[Statement]]) -> Result:
+        """The result of `claim`; where the database refuses it, of a second try without the checks that it refuses.
+        `chosen` finds the checks that the claim was about to lease, for any number of others may be due.
 
-        Raises what it raised where there is none, and sqlalchemy's errors when the database is away.
+        Raises the error of `claim` where no check is refused, and SQLAlchemy's errors when the database is away.
         """
         try:
             return claim()
@@ -113,18 +114,20 @@ class LeftOut:
         return claim()
 
     def _find(self, chosen: Sequence[Statement]) -> bool:
-        """Try to lease what is due, and take it all back; whether any is refused."""
+        """Try to lease the chosen checks, and roll it all back; whether any is refused."""
         refused: dict[UUID, Exception] = {}
         dialect = dialect_of(self._engine)
         with self._engine.connect() as connection, connection.begin() as transaction:
             found = [row[0] for rows in run(connection, *chosen) for row in rows]
-            if not dialect.one_writer:  # the claim has waited
+            if not dialect.one_writer:  # the claim has waited already
                 run(connection, HARDLY_WAIT)
+            sql = f"""
+                UPDATE jurat_checks SET state = 'leased', fence = fence + 1, lease_until = {dialect.now()}
+                WHERE id IN (SELECT r.id FROM {dialect.rowset("id uuid")})"""
 
             def lease(some: Sequence[Any]) -> list[None]:
                 with savepoint(connection):
-                    given = {"rows": rows_json([{"id": str(check)} for check in some])}
-                    connection.execute(text(_try(dialect)), given)
+                    connection.execute(text(sql), {"rows": rows_json([{"id": str(check)} for check in some])})
                 return []
 
             in_halves(found, lease, lambda check, error: refused.setdefault(UUID(str(check)), error))
@@ -144,9 +147,3 @@ class LeftOut:
 def without(dialect: StoreDialect, *, some: bool) -> str:
     """SQL for a condition on a check `c`: that it is not left out."""
     return f"AND c.id NOT IN (SELECT r.id FROM {dialect.rowset('id uuid', 'without')})" if some else ""
-
-
-def _try(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_checks SET state = 'leased', fence = fence + 1, lease_until = {dialect.now()}
-        WHERE id IN (SELECT r.id FROM {dialect.rowset("id uuid")})"""

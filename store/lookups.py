@@ -1,6 +1,4 @@
-"""Reads what lookups need: lists of codes, address bases, rosters. If the database is away, that is an outage of the
-source.
-"""
+"""Reads lists of codes, address bases and rosters for lookups. A database that is away is an outage of the source."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ class StoredCodes:
 
 @dataclass(frozen=True, slots=True)
 class StoredDatasets:
-    """The address bases in the database. It may be away in the midst of a search, too."""
+    """The address bases in the database, which may become unavailable in the midst of a search."""
 
     queries: Queries
 
@@ -58,7 +56,7 @@ class StoredRosters:
 
 @contextmanager
 def outage() -> Iterator[None]:
-    """Raises Unavailable where the database is away meanwhile."""
+    """Raises Unavailable when the database is away within the block."""
     try:
         yield
     except SQLAlchemyError as error:

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from jurat.columns import moment
+from jurat.columns import instant, moment
 from jurat.database import reader
 from jurat.statements import rows_json
-from store.configurations.applied_config import says
-from store.configurations.config_versions import written
+from store.configurations.applied_config import same_document
+from store.configurations.config_versions import document_of
 from store.datasets.address_bases import OpenDataset, open_dataset
 from store.datasets.rosters import ActiveRoster, find_entries
 from store.dialects import StoreDialect, dialect_of
@@ -25,10 +25,7 @@ from store.workers import SourceKey, WorkerRow, workers
 
 @dataclass(frozen=True, slots=True)
 class ZoneVersion:
-    """One version of a zone: what is known of it without its geometry.
-
-    It is in force from `in_force_from` until a later one is; `crs` is the coordinate system of the file it came from.
-    """
+    """One version of a zone without its geometry, in force from `in_force_from` on; `crs` is that of its file."""
 
     name: str
     version: int
@@ -49,7 +46,7 @@ class ZoneRow(ZoneVersion):
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
-    """An access code as the database knows it: by its keyed hash."""
+    """An access code, by its keyed hash."""
 
     fingerprint: str
     redeemed: bool
@@ -81,10 +78,10 @@ class AppliedRow:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """How one source stands. Its breaker is open since `opened_at`, None when it is closed; `failures` came in a row.
+    """The state of one source. Its breaker is open since `opened_at`, None when it is closed; `failures` came in a row.
 
-    `used` look-ups were taken on `day`, where it has a daily quota. `waiting` is counted up to
-    `figures.MOST_COUNTED`; what waits now is looked up in about `wait_s` seconds, None when nobody knows.
+    With a daily quota, `used` lookups were taken on `day`. `waiting` is counted up to `source_health.MOST_COUNTED`;
+    what waits now will be looked up in about `wait_s` seconds, None when that is unknown.
     """
 
     name: str
@@ -106,7 +103,7 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class PauseRow:
-    """A pause of a source: `until` is when it ended or ends, `by_whom` the person who set it."""
+    """A pause of a source: it ended or ends at `until`; `by_whom` is the person who set it."""
 
     began_at: datetime
     until: datetime
@@ -120,13 +117,13 @@ CODE_LISTS = """
       UNION ALL SELECT (SELECT min(k.list) FROM jurat_codes k WHERE k.list > found.list) FROM found
       WHERE found.list IS NOT NULL)
     SELECT list FROM found WHERE list IS NOT NULL"""
-"""SQL: the names of the lists that have codes. Goes from one to the next by the index, whatever they hold."""
+"""SQL for the names of the lists that have codes. It steps from one to the next by the index, whatever they hold."""
 
 _ZONE_COLUMNS = "name, version, title, digest, crs, in_force_from, imported_at, imported_by"
 
 
 def zones_in_force(dialect: StoreDialect) -> str:
-    """SQL: the names of the zones of which a version is in force."""
+    """SQL for the names of the zones that have a version in force."""
     return f"SELECT DISTINCT name FROM jurat_zones WHERE in_force_from <= {dialect.now()}"
 
 
@@ -142,15 +139,14 @@ class Queries:
         return self._all("SELECT max(version) FROM jurat_configs")[0][0]  # type: ignore[no-any-return]
 
     def newest(self) -> tuple[int | None, int, int]:
-        """What a worker compares to see that there is something new: the configuration's version, and for the zones
-        those in force: how many versions there are and the sum of their numbers. Both rise when one is imported or its
-        time has come.
+        """What a worker compares to see whether anything is new: the configuration's version, and of the zone versions
+        whose time has come the number and the sum. Both grow when a version is imported or its time comes.
         """
-        row = self._all(
-            f"""SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0)
-                FROM jurat_zones WHERE in_force_from <= {self._dialect.now()}"""
-        )[0]
-        return row[0], row[1], row[2]
+        sql = f"""
+            SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0)
+            FROM jurat_zones WHERE in_force_from <= {self._dialect.now()}"""
+        ((version, zones, total),) = self._all(sql)
+        return version, zones, total
 
     def config(self, version: int) -> str:
         """The document of a version, as JSON text.
@@ -158,34 +154,30 @@ class Queries:
         Raises LookupError when there is no such version.
         """
         with self._engine.begin() as connection:
-            document = written(connection, version)
+            document = document_of(connection, version)
         if document is None:
             raise LookupError(f"no configuration has version {version}")
         return document
 
-    def says(self, version: int, document: str) -> bool:
-        """Whether the newest version says the same as this document, as a configuration's `to_json` writes it."""
+    def same_document(self, version: int, document: str) -> bool:
+        """Whether the newest version has the same content as this document, as `Configuration.to_json` writes it."""
         with self._engine.begin() as connection:
-            return says(connection, version, document)
+            return same_document(connection, version, document)
 
     def published(self) -> set[str]:
         """The names of the consultations in the configuration that the platform publishes itself."""
-        rows = self._all("SELECT name FROM jurat_consultations WHERE applied_document IS NOT NULL")
-        return {row[0] for row in rows}
+        return {row[0] for row in self._all("SELECT name FROM jurat_consultations WHERE applied_document IS NOT NULL")}
 
     def applied(self, version: int) -> AppliedRow:
         """Who applied a version, and when.
 
         Raises LookupError when there is no such version.
         """
-        rows = self._all(
-            "SELECT version, digest, applied_by, applied_at FROM jurat_configs WHERE version = :version",
-            {"version": version},
-        )
-        applied_at = moment(rows[0][3]) if rows else None
-        if applied_at is None:
+        sql = "SELECT version, digest, applied_by, applied_at FROM jurat_configs WHERE version = :version"
+        rows = self._all(sql, {"version": version})
+        if not rows:
             raise LookupError(f"no configuration has version {version}")
-        return AppliedRow(rows[0][0], rows[0][1], rows[0][2], applied_at)
+        return AppliedRow(*(*rows[0][:3], instant(rows[0][3])))
 
     def zones(self, names: Iterable[str] | None = None) -> dict[str, ZoneRow]:
         """The version in force of each zone, or of those named, with its geometry."""
@@ -198,15 +190,13 @@ class Queries:
         return {row[0]: ZoneVersion(*_zone_values(row)) for row in rows}
 
     def zone(self, name: str, version: int) -> ZoneRow | None:
-        """One version of a zone, whether it is in force or not; None where there is none."""
-        rows = self._all(
-            f"SELECT {_ZONE_COLUMNS}, geometry FROM jurat_zones z WHERE name = :name AND version = :version",
-            {"name": name, "version": version},
-        )
+        """One version of a zone, whether it is in force or not; None if there is none."""
+        sql = f"SELECT {_ZONE_COLUMNS}, geometry FROM jurat_zones WHERE name = :name AND version = :version"
+        rows = self._all(sql, {"name": name, "version": version})
         return ZoneRow(*_zone_values(rows[0]), bytes(rows[0][8])) if rows else None
 
     def zone_history(self, name: str | None = None) -> list[ZoneVersion]:
-        """Every version of a zone, or of all zones, by name and version. Those to come are among them."""
+        """Every version of a zone, or of all zones, by name and version, including future ones."""
         sql = f"SELECT {_ZONE_COLUMNS} FROM jurat_zones z" + ("" if name is None else " WHERE name = :name")
         rows = self._all(f"{sql} ORDER BY name, version", {} if name is None else {"name": name})
         return [ZoneVersion(*_zone_values(row)) for row in rows]
@@ -240,17 +230,16 @@ class Queries:
         return self._keys(sql, length, list=code_list)
 
     def claim_keys(self, length: int) -> set[str]:
-        """The ids of the keys that numbers were hashed with which count for one participant each."""
+        """The ids of the keys that the numbers claimed by participants were hashed with."""
         return self._keys("SELECT min(fingerprint) FROM jurat_claims WHERE holds AND fingerprint > :after", length)
 
     def _keys(self, sql: str, length: int, **parameters: str) -> set[str]:
-        """Goes from one key to the next by the index, so that its cost does not grow with what was hashed."""
+        """Steps from one key to the next by the index, so that its cost does not grow with the number of hashes."""
         found: set[str] = set()
         after = ""
         while (fingerprint := self._all(sql, {"after": after, **parameters})[0][0]) is not None:
-            key_id = fingerprint[:length]
-            found.add(key_id)
-            after = key_id + "~"  # behind every fingerprint of this key
+            found.add(fingerprint[:length])
+            after = fingerprint[:length] + "~"  # behind every fingerprint of this key
         return found
 
     def code_list_names(self) -> list[str]:
@@ -258,45 +247,33 @@ class Queries:
         return [row[0] for row in self._all(CODE_LISTS)]
 
     def people_keys(self) -> set[str]:
-        """The ids of the keys that numbers of imported people in force were hashed with."""
-        return {
-            row[0]
-            for row in self._all(
-                "SELECT DISTINCT key_id FROM jurat_datasets WHERE key_id IS NOT NULL AND state = 'active'"
-            )
-        }
+        """The ids of the keys that the numbers of rosters in force were hashed with."""
+        sql = "SELECT DISTINCT key_id FROM jurat_datasets WHERE key_id IS NOT NULL AND state = 'active'"
+        return {row[0] for row in self._all(sql)}
 
     def address_base(self, name: str) -> AbstractContextManager[OpenDataset | None]:
-        """The version of an address base that is in force, to be searched while the block lasts; None without one."""
+        """The version of an address base that is in force, to be searched within the block; None without one."""
         return open_dataset(self._engine, name)
 
     def roster(self, dataset: str, numbers: Sequence[bytes] = ()) -> ActiveRoster | None:
-        """The version of a roster that is in force, with those who have one of `numbers`; None without one."""
+        """The version of a roster that is in force, with the people who have one of `numbers`; None without one."""
         return find_entries(self._engine, dataset, numbers)
 
     def sources(self) -> list[SourceRow]:
-        """How each source stands that a configuration ever had."""
-        times = {
-            "paused_until",
-            "last_success_at",
-            "last_failure_at",
-            "oldest_due_at",
-            "opened_at",
-            "probe_at",
-            "figures_at",
-        }
+        """The state of each source that a configuration ever had."""
         columns = [field.name for field in fields(SourceRow)]
-        rows = self._all(f"SELECT {', '.join(columns)} FROM jurat_sources ORDER BY name")
+        times = [name for name in columns if name.endswith(("_at", "_until"))]
         found = []
-        for row in rows:
+        for row in self._all(f"SELECT {', '.join(columns)} FROM jurat_sources ORDER BY name"):
             values: dict[str, Any] = dict(zip(columns, row, strict=True))
-            found.append(SourceRow(**values | {column: moment(values[column]) for column in times}))
+            found.append(SourceRow(**values | {name: moment(values[name]) for name in times}))
         return found
 
     def waiting(self) -> dict[str, tuple[int, datetime | None]]:
-        """How many checks wait for each source (up to `figures.MOST_COUNTED`) and since when the first, counted now."""
+        """How many checks wait for each source (up to `source_health.MOST_COUNTED`) and when the oldest was due."""
         with self._engine.begin() as connection:
-            return {row["source"]: (row["waiting"], moment(row["oldest"])) for row in source_health.counted(connection)}
+            rows = source_health.waiting_counts(connection)
+        return {row["source"]: (row["waiting"], moment(row["oldest"])) for row in rows}
 
     def workers(self) -> list[WorkerRow]:
         """Workers that were seen in the last day, live or not."""
@@ -305,15 +282,14 @@ class Queries:
 
     def pauses(self, source: str, limit: int = 20) -> list[PauseRow]:
         """The last pauses of a source, the newest first."""
-        rows = self._all(
-            "SELECT began_at, until, reason, by_whom FROM jurat_pauses WHERE source = :source "
-            "ORDER BY began_at DESC LIMIT :limit",
-            {"source": source, "limit": limit},
-        )
-        return [PauseRow(moment(row[0]), moment(row[1]), row[2], row[3]) for row in rows]  # type: ignore[arg-type]
+        sql = """
+            SELECT began_at, until, reason, by_whom FROM jurat_pauses
+            WHERE source = :source ORDER BY began_at DESC LIMIT :limit"""
+        rows = self._all(sql, {"source": source, "limit": limit})
+        return [PauseRow(instant(row[0]), instant(row[1]), row[2], row[3]) for row in rows]
 
     def unsettled(self) -> dict[tuple[str, str, str], int]:
-        """How many checks are on their way, by consultation, question and source."""
+        """How many checks are unsettled, by consultation, question and source."""
         columns = "consultation, question, source"
         rows = self._all(f"SELECT {columns}, count(*) FROM {unsettled(columns)} GROUP BY {columns}")
         return {(row[0], row[1], row[2]): row[3] for row in rows}
@@ -328,15 +304,14 @@ class Queries:
 
     def clock(self) -> datetime:
         """The database's time."""
-        value: datetime = moment(self._all(f"SELECT {self._dialect.now()}")[0][0])  # type: ignore[assignment]
-        return value
+        return instant(self._all(f"SELECT {self._dialect.now()}")[0][0])
 
     def ping(self) -> None:
         """One round trip. Raises sqlalchemy's OperationalError when the database is away."""
         self._all("SELECT 1")
 
     def _zones_in_force(self, columns: str, names: Iterable[str] | None) -> Sequence[Any]:
-        """Of each zone the version whose time came last, the newest of several."""
+        """The version of each zone whose time came last, and of several the newest."""
         sql = f"""SELECT {columns} FROM jurat_zones z
                   WHERE version = (SELECT w.version FROM jurat_zones w
                                    WHERE w.name = z.name AND in_force_from <= {self._dialect.now()}

@@ -1,4 +1,4 @@
-"""Runs one check: opens the answer, asks the source, decides. Whatever happens, a result for the store comes out."""
+"""Runs one check: opens the answer, asks the source, decides. Whatever happens, it returns a result for the store."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from traceback import walk_tb
 from typing import Any
 
 import structlog
@@ -39,15 +40,15 @@ from tasks.rules.decision import Candidates, decide, decide_without_look_up, wai
 log = structlog.get_logger("jurat.checks")
 
 KEY_RETRY = 5.0
-"""Seconds before a check is claimed again whose answer no key of ours is for. Claims leave those to other workers, so
-that hardly any comes so far."""
+"""Seconds before a check is claimed again whose answer no key of ours opens. Claims leave such checks to other workers,
+so this is rare."""
 
 FAILED_RETRY = 30.0
-"""Seconds before a check is tried again that our own code failed on."""
+"""Seconds before a check is tried again on which our own code failed."""
 
 
 class CheckRunner:
-    """Does checks under a plan. Thread-safe."""
+    """Runs checks under a plan. Thread-safe."""
 
     def __init__(
         self,
@@ -62,16 +63,16 @@ class CheckRunner:
         self._jitter = jitter
 
     def run(self, held: ClaimedCheck, plan: Plan) -> CheckResult:
-        """Look up one check and decide what becomes of it. Never raises but for what ends the process."""
+        """Look up one check and decide what becomes of it. Raises only what ends the process."""
         try:
             ready = self._prepare(held, plan)
             if isinstance(ready, CheckResult):
                 return ready
-            begun = self._clock()
+            began_at = self._clock()
             crash_point("look_up.begins")
             found = self._ask(ready, plan.sources[held.source])
             crash_point("look_up.ended")
-            return self._conclude(ready, found, begun, plan)
+            return self._conclude(ready, found, began_at, plan)
         except Exception as error:  # noqa: BLE001 - one bad check must not end the thread that serves all others
             return _broken(held, error, plan)
 
@@ -81,7 +82,7 @@ class CheckRunner:
         if source is None:
             return [self.run(held, plan) for held in lot]
         entries: list[CheckResult] = []
-        asked: list[_Ready] = []
+        queries: list[_Ready] = []
         for held in lot:
             try:
                 ready = self._prepare(held, plan)
@@ -90,22 +91,22 @@ class CheckRunner:
             if isinstance(ready, CheckResult):
                 entries.append(ready)
             else:
-                asked.append(ready)
-        begun = self._clock()
+                queries.append(ready)
+        began_at = self._clock()
         crash_point("look_up.begins")
         in_one_request = plan.at_once(lot[0].source) is not None
-        every = self._ask_many(asked, source, again=not in_one_request)
+        answers = self._ask_many(queries, source, again=not in_one_request)
         crash_point("look_up.ended")
         concluded: list[CheckResult] = []
-        for ready, found in zip(asked, every, strict=True):
+        for ready, found in zip(queries, answers, strict=True):
             try:
-                concluded.append(self._conclude(ready, found, begun, plan))
+                concluded.append(self._conclude(ready, found, began_at, plan))
             except Exception as error:  # noqa: BLE001 - as in `run`
                 concluded.append(_broken(ready.held, error, plan))
-        return entries + (_counted_once(concluded) if in_one_request else concluded)
+        return entries + (_count_once(concluded) if in_one_request else concluded)
 
     def _prepare(self, held: ClaimedCheck, plan: Plan) -> CheckResult | _Ready:
-        """What is to be asked for a check, or what becomes of it without a look-up."""
+        """The query for a check, or what becomes of it without a lookup."""
         question = plan.question(held.consultation, held.question)
         if question is None:
             return CheckResult(held, Settle(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING), plan.version)
@@ -125,29 +126,28 @@ class CheckRunner:
         timeout = plan.configuration.sources[held.source].timeout
         return _Ready(held, question, Query(answer, question.requirement, timeout))
 
-    def _conclude(self, ready: _Ready, found: Found | SourceError, begun: float, plan: Plan) -> CheckResult:
-        """What becomes of a check whose look-up began at `begun` and gave `found`."""
+    def _conclude(self, ready: _Ready, found: Found | SourceError, began_at: float, plan: Plan) -> CheckResult:
+        """What becomes of a check whose lookup returned `found`."""
         held, question = ready.held, ready.question
         if isinstance(found, SourceError):
             log.info("no answer", check_id=str(held.id), source=held.source, reason=found.reason, detail=found.detail)
-        zone = plan.zones.get(question.zone) if question.zone else None
         decision = decide(
             held,
             question,
             found,
             answer=ready.query.answer,
-            zone=zone,
+            zone=plan.zones.get(question.zone) if question.zone else None,
             jitter=self._jitter(),
             language=getattr(plan.configuration.sources[held.source], "language", "fr"),
-            seal=partial(_sealed, held),
+            seal=partial(_seal, held),
         )
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
         now = self._clock()
-        attempt = Attempt(ended, _reason(found, decision), now - begun, isinstance(found, Refused), now)
+        attempt = Attempt(ended, _reason(found, decision), now - began_at, isinstance(found, Refused), now)
         return CheckResult(held, decision, plan.version, attempt, question.retain_s)
 
     def _open(self, held: ClaimedCheck, schema: str) -> Mapping[str, Any]:
-        """The answer in clear. A row inserted by plain SQL may hold anything, so it is validated here as well."""
+        """The answer in clear. It is validated here as well, because plain SQL may insert anything."""
         if held.sealed is None:
             raise Unopenable("the row has no answer")
         answer: Mapping[str, Any] = json.loads(self._unseal.open(held.sealed, held.answer_key))
@@ -160,24 +160,26 @@ class CheckRunner:
             return _checked(source.look_up(ready.query))
         except SourceError as error:
             return error
-        except Exception as error:  # noqa: BLE001 - an adapter's bug is an answer that we could not read
+        except Exception as error:  # noqa: BLE001 - an adapter's bug counts as an answer that we could not read
             return _failed(ready.held, error)
 
-    def _ask_many(self, asked: Sequence[_Ready], source: SourceOfMany, *, again: bool) -> Sequence[Found | SourceError]:
-        """Ask for all at once; where that fails for a mistake of ours, one by one, if they may be asked for `again`."""
-        if not asked:
+    def _ask_many(
+        self, queries: Sequence[_Ready], source: SourceOfMany, *, again: bool
+    ) -> Sequence[Found | SourceError]:
+        """Ask for all at once; if that fails for a mistake of ours, one by one, if they may be asked `again`."""
+        if not queries:
             return []
         try:
-            found = source.look_up_many([ready.query for ready in asked])
-            if len(found) != len(asked):
+            found = source.look_up_many([ready.query for ready in queries])
+            if len(found) != len(queries):
                 raise TypeError
             return [each if isinstance(each, SourceError) else _checked(each) for each in found]
         except SourceError as error:
-            return [error] * len(asked)
+            return [error] * len(queries)
         except Exception as error:  # noqa: BLE001 - one of them may be what it failed on: the others get their answers
             if again:
-                return [self._ask(ready, source) for ready in asked]
-            return [_failed(asked[0].held, error)] * len(asked)
+                return [self._ask(ready, source) for ready in queries]
+            return [_failed(queries[0].held, error)] * len(queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +191,8 @@ class _Ready:
     query: Query
 
 
-def _sealed(held: ClaimedCheck, candidates: Candidates) -> bytes | None:
-    """The candidates for the platform's eyes alone; None where it gave no key, or none that can be used."""
+def _seal(held: ClaimedCheck, candidates: Candidates) -> bytes | None:
+    """The candidates, sealed for the platform; None if it gave no usable key."""
     if held.reply_key is None:
         return None
     try:
@@ -201,25 +203,25 @@ def _sealed(held: ClaimedCheck, candidates: Candidates) -> bytes | None:
 
 
 def _checked(found: Found) -> Found:
-    """Raises TypeError for what is nothing that a look-up may return."""
+    """What a lookup returned. Raises TypeError if it may not return that."""
     if not isinstance(found, Finding | Places | NeedsReview):
         raise TypeError
     return found
 
 
-_ASKED_NOBODY = frozenset({Reason.NUMBER_MALFORMED, Reason.ANSWER_UNREADABLE})
-"""Why a look-up ends that may not have asked anybody."""
+_NOT_ASKED = frozenset({Reason.NUMBER_MALFORMED, Reason.ANSWER_UNREADABLE})
+"""Reasons of lookups that may not have asked the source."""
 
 
-def _counted_once(entries: Sequence[CheckResult]) -> list[CheckResult]:
-    """What became of checks that shared one request. Where nobody was answered, one of the failures counts."""
+def _count_once(entries: Sequence[CheckResult]) -> list[CheckResult]:
+    """The results of checks that shared one request. If none was answered, only one of the failures counts."""
     failed = next((entry for entry in entries if entry.attempt and entry.attempt.ended is Ended.FAILED), None)
-    answered = any(
-        entry.attempt and entry.attempt.ended is Ended.ANSWERED and entry.attempt.reason not in _ASKED_NOBODY
-        for entry in entries
-    )
     if failed is None:
         return list(entries)
+    answered = any(
+        entry.attempt and entry.attempt.ended is Ended.ANSWERED and entry.attempt.reason not in _NOT_ASKED
+        for entry in entries
+    )
     return [
         entry
         if entry.attempt is None or (entry.attempt.ended is Ended.ANSWERED if answered else entry is failed)
@@ -229,36 +231,27 @@ def _counted_once(entries: Sequence[CheckResult]) -> list[CheckResult]:
 
 
 def _failed(held: ClaimedCheck, error: Exception) -> Unreadable:
-    """What an adapter's mistake is taken for. Its message may hold the answer: the log gets its class and place."""
-    log.error(
-        "adapter failed",
-        check_id=str(held.id),
-        source=held.source,
-        error=type(error).__name__,
-        at=_place(error),
-    )
-    return Unreadable(f"the adapter failed with {type(error).__name__}")
+    """Log an adapter's mistake, which counts as unreadable. Its message may hold the answer, and is not logged."""
+    kind = type(error).__name__
+    log.error("adapter failed", check_id=str(held.id), source=held.source, error=kind, at=_place(error))
+    return Unreadable(f"the adapter failed with {kind}")
 
 
 def _broken(held: ClaimedCheck, error: Exception, plan: Plan) -> CheckResult:
-    """What becomes of a check that our own code failed on."""
-    log.error(  # a traceback's message may hold the answer
-        "check failed", check_id=str(held.id), error=type(error).__name__, at=_place(error)
-    )
+    """What becomes of a check on which our own code failed."""
+    # Without the traceback, whose message may hold the answer.
+    log.error("check failed", check_id=str(held.id), error=type(error).__name__, at=_place(error))
     return CheckResult(held, Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE), plan.version)
 
 
 def _place(error: Exception) -> str:
-    """Where an exception was raised, without anything that it says."""
-    trace, place = error.__traceback__, ""
-    while trace is not None:
-        place = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place
+    """Where an exception was raised, without its message."""
+    frames = list(walk_tb(error.__traceback__))
+    return f"{frames[-1][0].f_code.co_qualname}:{frames[-1][1]}" if frames else ""
 
 
 def _reason(found: Found | SourceError, decision: Decision) -> Reason:
-    """The reason that the attempt's row names: the source's own word, not what was made of it."""
+    """The reason in the attempt's row: the source's own, not what was made of it."""
     match found:
         case SourceError() | Finding():
             return found.reason

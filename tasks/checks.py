@@ -14,22 +14,23 @@ from adapters.base import NumberClaim, Redemption
 from jurat.vocabulary import Outcome, Reason
 
 MOST_LOST_LEASES = 3
-"""A check whose workers vanished this often is not looked up again: it may be what kills them."""
+"""A check that lost its workers so often is not looked up again: it may be what kills them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedCheck:
     """A check that this worker holds under `fence`. Its answer is sealed.
 
-    `lookups` counts look-ups that failed, `lost_leases` workers that vanished with it. `seconds_left` is what remained
-    until its deadline when it was claimed. Once that is over, `reviewed` says that a person had it and let its review's
-    due date pass, and `last_reason` is that review's, else the last attempt's.
+    `lookups` counts failed lookups, `lost_leases` workers that vanished with it. `seconds_left` is the time to its
+    deadline when it was claimed. After the deadline, `reviewed` means that a review's due date has passed, and
+    `last_reason` is that review's, or else the last attempt's.
 
-    Its look-up may begin `starts_in` seconds after the claim has returned, and not more than `late` seconds after that;
-    then it is to be given back. `probe` says that its source counts as broken and is tried with this one check.
+    Its lookup may begin `starts_in` seconds after the claim has returned, and at most `late` seconds later; then it is
+    given back. `probe` means that its source counts as broken and is tried with this one check.
 
-    `leaning` is the side ("inside" or "outside") on which the source that was asked before saw the address, without
-    being sure enough to decide. `reply_key` is the platform's public key for candidates of an ambiguous address.
+    `leaning` is the side ("inside" or "outside") on which the source before saw the address, without being sure enough
+    to decide. `reply_key` is the platform's public key for candidates of an ambiguous address. `forsaken` means that
+    its answer has waited too long for a missing key.
     """
 
     id: UUID
@@ -65,8 +66,7 @@ class ClaimedCheck:
 @dataclass(frozen=True, slots=True)
 class Settle:
     """The check ends with this verdict. `candidates` are the addresses that may be meant, sealed for the platform.
-
-    `claim` is the number that it rests on; where that is another participant's already, `if_taken` is done instead.
+    `claim` is the number that it rests on; if another participant holds that already, `if_taken` is done instead.
     """
 
     outcome: Outcome
@@ -81,7 +81,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """The check waits `seconds` and is looked up again. `pause` stops its whole source for so many seconds."""
+    """The check waits `seconds` and is looked up again. `pause` pauses its whole source for so many seconds."""
 
     seconds: float
     reason: Reason
@@ -90,9 +90,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class NextSource:
-    """The source gave no evidence; the criterion's next one is asked, now. `pause` is as in `Later`, `leaning` as in
-    `ClaimedCheck`.
-    """
+    """The source gave no evidence; the next one is asked now. `pause` as in `Later`, `leaning` as in `ClaimedCheck`."""
 
     source: str
     reason: Reason
@@ -102,7 +100,7 @@ class NextSource:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A person decides, within `seconds`."""
+    """A reviewer decides, within `seconds`."""
 
     reason: Reason
     seconds: float
@@ -111,7 +109,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """The look-up was not started, or what came of it cannot be written here: due again in `seconds`, at no cost."""
+    """The lookup was not started, or its result cannot be written: the check is due again in `seconds`, at no cost."""
 
     seconds: float = 0.0
 
@@ -120,7 +118,7 @@ Decision = Settle | Later | NextSource | Review | GiveBack
 
 
 class Ended(StrEnum):
-    """How one look-up ended: the source answered, or gave no answer."""
+    """How one lookup ended: with an answer of the source, or without."""
 
     ANSWERED = "answered"
     FAILED = "failed"
@@ -128,10 +126,10 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One look-up that was made, `duration` seconds long; of many at once, as long as all of them took.
+    """One lookup that took `duration` seconds; of many at once, what all of them took.
 
-    `refused` says that the source refused the very connection. `ended_at` is a reading of this process's monotonic
-    clock; None means just now. Of the attempts that shared one request, one says how the source stands: the others are
+    `refused` means that the source refused the connection itself. `ended_at` is a reading of this process's monotonic
+    clock; None means now. Of attempts that shared one request, only one counts for the source's health: the others are
     not `counted`.
     """
 
@@ -145,10 +143,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What the ledger writes about one held check.
-
-    `retain` is how many seconds its verdict is to be kept, None for ever.
-    """
+    """The result of one held check, to be written. Its verdict is kept for `retain` seconds, None is for ever."""
 
     held: ClaimedCheck
     decision: Decision

@@ -1,7 +1,7 @@
 """Crash points, where tests end a process as a power cut would. Off unless `JURAT_CRASH` is set.
 
-`JURAT_CRASH=write.committed:3` ends the process when it passes `write.committed` the third time. Each point stands
-before or after a commit, a look-up or a bell; `POINTS` has all of them, and a test visits each.
+`JURAT_CRASH=write.committed:3` ends the process when it passes `write.committed` the third time. Each point is before
+or after a commit, a lookup or a bell; `POINTS` lists all of them, and a test visits each.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ _NAME, _LEFT = _armed()
 _lock = threading.Lock()
 
 
-def _end() -> None:
+def _count_down(name: str) -> None:
     global _LEFT  # noqa: PLW0603 - one countdown for the whole process is the point of it
+    if name != _NAME:
+        return
     with _lock:
         _LEFT -= 1
         if _LEFT == 0:
@@ -54,10 +56,5 @@ def _pass(_: str) -> None:
     """Nothing is armed."""
 
 
-def _at(name: str) -> None:
-    if name == _NAME:
-        _end()
-
-
-crash_point: Callable[[str], None] = _at if _NAME else _pass
+crash_point: Callable[[str], None] = _count_down if _NAME else _pass
 """Passes a crash point."""

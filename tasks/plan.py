@@ -1,7 +1,7 @@
 """The plan: an applied configuration with its sources built and its zones loaded.
 
-A plan never changes. A worker that takes a new configuration makes a new plan; look-ups under way end with the one they
-began with, and every verdict names its version.
+A plan never changes. A worker that takes a new configuration makes a new plan; lookups in progress end with the plan
+that they began with, and every verdict names its version.
 """
 
 from __future__ import annotations
@@ -18,23 +18,20 @@ from tasks.rules.rate_limits import Breaker, Demand
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Stands in for a source that cannot be made here, so that its checks wait instead of failing for good."""
+    """Replaces a source that cannot be made here, so that its checks wait instead of failing for good."""
 
     why: str
 
     def look_up(self, query: Query) -> Found:
-        """Says why there is no answer."""
         raise Unavailable(self.why)
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Closes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a worker needs to know to do a check. Sources that are `left_to_others` need keys that are not here: what
-    waits for them is not claimed.
-    """
+    """What a worker needs to do checks. It lacks the keys of sources `left_to_others`, and claims nothing of them."""
 
     version: int
     configuration: Configuration
@@ -45,22 +42,22 @@ class Plan:
     left_to_others: frozenset[str] = field(default=frozenset())
 
     def question(self, consultation: str, name: str) -> Question | None:
-        """The question as configured, None when there is none."""
+        """The question as configured, None if there is none."""
         return self.configuration.questions.get((consultation, name))
 
     def demand(self, source: str, free: int) -> Demand:
-        """What this worker can take of a source when it has `free` slots for it."""
+        """What this worker can take of a source with `free` slots for it."""
         return demand_of(source, self.configuration.sources[source], free)
 
     def at_once(self, source: str) -> int | None:
-        """How many checks one look-up of a source may ask for; None is any number."""
+        """How many checks one lookup of a source may ask for; None is any number."""
         model = self.configuration.sources.get(source)
         if model is None or (model.together == 1 and of_many(self.sources[source])):
             return None
         return model.together
 
     def close(self) -> None:
-        """Give back what the sources hold."""
+        """Close the sources."""
         for source in self.sources.values():
             source.close()
 

@@ -100,10 +100,5 @@ def open_service(settings: Settings) -> Service:
     """The service on the database that the settings name. Connects when it is first used."""
     database = open_engine(settings.database_url, pool_size=CONNECTIONS)
     keys = [key_from_text(key.get_secret_value(), "JURAT_HASH_KEYS") for key in settings.hash_keys]
-    return Service(
-        settings,
-        database,
-        Queries(database),
-        ConfigPublisher(database),
-        Fingerprints(keys) if keys else None,
-    )
+    fingerprints = Fingerprints(keys) if keys else None
+    return Service(settings, database, Queries(database), ConfigPublisher(database), fingerprints)

@@ -57,16 +57,16 @@ class Oddities:
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: Counter[Oddity] = Counter()
-        self._told: dict[Oddity, float] = {}
+        self._logged_at: dict[Oddity, float] = {}
 
     def note(self, oddity: Oddity) -> None:
-        """One more came, and was dropped."""
+        """Count one more message that was dropped."""
         now = self._clock()
         with self._lock:
             self._counts[oddity] += 1
-            if now - self._told.get(oddity, -SILENCE) < SILENCE:
+            if now - self._logged_at.get(oddity, -SILENCE) < SILENCE:
                 return
-            self._told[oddity] = now
+            self._logged_at[oddity] = now
             count = self._counts[oddity]
         log.warning(
             "message dropped", kind=oddity.value, dropped=count, advice="only jurat's bells belong on its queues"
@@ -164,15 +164,15 @@ class Connection(kombu.Connection):
 
 def _seldom(errback: Callable[..., Any]) -> Callable[..., None]:
     """Reports the first failure at once and later ones once a minute: they come every three seconds."""
-    told: list[float] = []
+    last: list[float] = []
 
-    def tell(*arguments: Any) -> None:
+    def report(*arguments: Any) -> None:
         now = time.monotonic()
-        if not told or now - told[-1] >= SILENCE:
-            told[:] = [now]
+        if not last or now - last[-1] >= SILENCE:
+            last[:] = [now]
             errback(*arguments)
 
-    return tell
+    return report
 
 
 class Broker(AMQP):

@@ -73,9 +73,9 @@ def _refuse_unfit(context: click.Context) -> None:
     explicit = context.get_parameter_source("pool") is click.core.ParameterSource.COMMANDLINE
     # Celery has replaced the name by a class, and prefork by the configured threads: only argv has what was typed.
     if explicit and any(pool in _UNFIT_POOLS for pool in _pools(sys.argv)):
-        refuse("jurat's look-ups run in threads: leave out -P, or use -P threads")
+        refuse("jurat's lookups run in threads: leave out -P, or use -P threads")
     if context.params.get("autoscale"):
-        refuse("--autoscale does not fit: look-up slots are fixed; set them with --concurrency, and start more workers")
+        refuse("--autoscale does not fit: lookup slots are fixed; set them with --concurrency, and start more workers")
 
 
 def _pools(words: list[str]) -> Iterator[str]:
@@ -90,7 +90,7 @@ def _pools(words: list[str]) -> Iterator[str]:
 
 @worker_shutting_down.connect
 def _stop_claiming(**_: Any) -> None:
-    for step in _running_steps():
+    for step in list(EngineStep.running):
         step.shut_down()
 
 
@@ -110,7 +110,3 @@ def held(state: Any) -> list[dict[str, Any]]:
 def dropped(_: Any) -> dict[str, int]:
     """How many messages this worker has dropped, of each kind: `celery -A worker.app inspect dropped`."""
     return oddities.counts()
-
-
-def _running_steps() -> list[EngineStep]:
-    return [step for step in EngineStep.running if step.engine is not None]

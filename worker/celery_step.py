@@ -32,11 +32,8 @@ _PREFIX = queue_of("")
 
 
 def queue(name: str) -> Queue:
-    """A queue of bells, which are not acknowledged: a lost one costs a second, and none comes back again and again.
-
-    It has a routing key of its own; without one, all would share the default.
-    """
-    return Queue(name, routing_key=name, no_ack=True)
+    """A queue of bells. They are not acknowledged: a lost one costs a second, and none comes back again and again."""
+    return Queue(name, routing_key=name, no_ack=True)  # without a key of its own, all queues would share the default
 
 
 class EngineStep(bootsteps.StartStopStep):
@@ -114,7 +111,7 @@ class EngineStep(bootsteps.StartStopStep):
 
 
 def _follow(worker: Any, plan: Plan, only: set[str] | None) -> None:
-    """Listen for the bells of newly configured sources as well; warn about sources that nobody configured."""
+    """Listen for the bells of newly configured sources as well; warn about sources that are not configured."""
     if only is not None:
         for name in sorted(only - set(plan.sources)):
             log.warning("no such source", queue=queue_of(name), advice="apply a configuration that has it, or fix -Q")

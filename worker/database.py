@@ -1,4 +1,4 @@
-"""Says in a sentence what is wrong with the shared database, when it is away or not what this program needs.
+"""Explains in a sentence what is wrong with the shared database, when it is away or not what this program needs.
 
 Commands end with that sentence; workers log it and wait.
 """
@@ -55,10 +55,10 @@ def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:
     """Why a worker cannot use the database, and what to do, for its log: the driver's first line, or what is wrong with
     the schema. Holds no secret. Never raises.
     """
-    said = first_line(getattr(error, "orig", None) or error)
-    known = said if said.startswith(NO_FILE) else _of_the_schema(engine, error)
+    line = first_line(getattr(error, "orig", None) or error)
+    known = line if line.startswith(NO_FILE) else _schema_problem(engine, error)
     why, _, advice = known.partition("; ")
-    return {"why": why or said, "advice": advice or advice_on(said), "look": "bin/jurat worker --check"}
+    return {"why": why or line, "advice": advice or advice_on(line), "look": "bin/jurat worker --check"}
 
 
 def look(service: Service) -> None:
@@ -69,27 +69,23 @@ def look(service: Service) -> None:
 
     from store.queries import Queries
 
-    said = []
+    problems = []
     try:
         with reader(service.database).begin() as connection:
             revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
         if revision != newest_revision():
-            from store.schema.migrations import (  # loads alembic, which checks do not need
-                ADVICE,
-                SchemaStatus,
-                schema_status,
-            )
+            from store.schema.migrations import ADVICE, SchemaStatus, schema_status  # loads alembic
 
             with reader(service.database).begin() as connection:
                 found = schema_status(connection)
-            said += [ADVICE[found]] if found not in (SchemaStatus.CURRENT, SchemaStatus.AHEAD) else []
-        said += filter(None, [too_old(service.database)])
+            problems += [ADVICE[found]] if found not in (SchemaStatus.CURRENT, SchemaStatus.AHEAD) else []
+        problems += filter(None, [too_old(service.database)])
         if Queries(service.database).config_version() is None:
-            said.append("no configuration was applied; run `bin/jurat config apply PATH`")
+            problems.append("no configuration was applied; run `bin/jurat config apply PATH`")
     except SQLAlchemyError:
         return
-    for sentence in said:
-        why, _, advice = sentence.partition("; ")
+    for problem in problems:
+        why, _, advice = problem.partition("; ")
         log.warning("not fully set up", why=why, advice=advice)
 
 
@@ -98,20 +94,21 @@ def too_old(engine: Engine) -> str | None:
 
     Raises SQLAlchemy's errors when it is away.
     """
-    if not getattr(engine.dialect, "server_version_info", None):
-        engine.connect().close()
     oldest = _OLDEST[engine.dialect.name]
-    if tuple(getattr(engine.dialect, "server_version_info", None) or ()) >= oldest:
+    if _version_of(engine) >= oldest:
         return None
     return f"{engine_version(engine)} is too old; update it to {'.'.join(map(str, oldest))} or later"
 
 
 def engine_version(engine: Engine) -> str:
-    """The name and version of the database's own program. Connects when nobody did before."""
+    """The name and version of the database's own program. Connects where needed."""
+    return f"{dialect_of(engine).title} {'.'.join(map(str, _version_of(engine)))}"
+
+
+def _version_of(engine: Engine) -> tuple[int, ...]:
     if not getattr(engine.dialect, "server_version_info", None):
         engine.connect().close()
-    info = getattr(engine.dialect, "server_version_info", None) or ()
-    return f"{dialect_of(engine).title} {'.'.join(map(str, info))}"
+    return tuple(getattr(engine.dialect, "server_version_info", None) or ())
 
 
 def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
@@ -120,8 +117,8 @@ def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
     """
     engine = service.database
     if old := too_old(engine):
-        said, _, advice = old.partition("; ")
-        yield True, said, advice
+        problem, _, advice = old.partition("; ")
+        yield True, problem, advice
     if dialect_of(engine).in_a_file:
         return
     with reader(engine).begin() as connection:
@@ -130,8 +127,8 @@ def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
         yield True, "it takes no writes", advice_on("read-only")
     query = make_url(service.settings.database_url).query
     if len(str(query.get("host", "")).split(",")) > 1 and "target_session_attrs" not in query:
-        said = "the first of several hosts that answers is taken, though it may take no writes"
-        yield False, said, "add ?target_session_attrs=read-write to JURAT_DATABASE_URL"
+        problem = "the first of several hosts that answers is taken, though it may take no writes"
+        yield False, problem, "add ?target_session_attrs=read-write to JURAT_DATABASE_URL"
 
 
 _ADVICE = {
@@ -151,14 +148,14 @@ _ADVICE = {
 """What to do about a database, by what it says."""
 
 
-def advice_on(said: str) -> str:
-    """What to do about a database that says `said`."""
-    found = (advice for words, advice in _ADVICE.items() if re.search(words, said, re.IGNORECASE))
+def advice_on(message: str) -> str:
+    """What to do about a database, by its message."""
+    found = (advice for pattern, advice in _ADVICE.items() if re.search(pattern, message, re.IGNORECASE))
     return next(found, "start it, or correct JURAT_DATABASE_URL")
 
 
 def first_line(orig: object) -> str:
-    """What a database driver said, on one line, without its hints."""
+    """A database driver's message on one line, without its hints."""
     lines = [line.strip(" -\t") for line in str(orig).splitlines()]
     kept = [
         line for line in lines if line and not line.startswith(("Is the server", "Multiple connection", "(Background"))
@@ -166,16 +163,13 @@ def first_line(orig: object) -> str:
     return kept[0].removeprefix("connection failed: ")[:300] if kept else type(orig).__name__
 
 
-def _of_the_schema(engine: Engine, error: Exception) -> str:
-    """What is wrong with the schema, where the error may come of that, and what to do; "" where nothing is known."""
+def _schema_problem(engine: Engine, error: Exception) -> str:
+    """What is wrong with the schema, if that may cause the error, and what to do; "" where that is unknown."""
     from sqlalchemy.exc import SQLAlchemyError
 
     if state_of(error) == "42501" or not (is_unfit(error) or "no such " in str(getattr(error, "orig", ""))):
         return ""
-    from store.schema.migrations import (  # loads alembic, which a worker that can work does without
-        ADVICE,
-        schema_status,
-    )
+    from store.schema.migrations import ADVICE, schema_status  # loads alembic, which a working worker does without
 
     try:
         with reader(engine).begin() as connection:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-OLDEST_BEAT = 15.0
+OLDEST_SIGN = 15.0
 """Seconds after which a worker that has not written counts as hanging."""
 
 OLDEST_THREAD = 60.0
@@ -61,7 +61,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class WorkerHealth:
     """One worker as its file describes it. `age` is in seconds since the file was written."""
 
     pid: int
@@ -80,7 +80,7 @@ class Beat:
     @property
     def trouble(self) -> str | None:
         """Why this worker is not alive, in a sentence; None when it is."""
-        if self.age > OLDEST_BEAT:
+        if self.age > OLDEST_SIGN:
             return f"worker {self.pid} hangs: its last sign of life is {self.age:.0f} s old"
         for name, age in self.facts.threads.items():
             if age + self.age > OLDEST_THREAD:
@@ -97,7 +97,7 @@ class Beat:
         if self.facts.strange:
             what = ", ".join(f"{count} for the key {key}" for key, count in self.facts.strange.items())
             return (
-                f"worker {self.pid} has not the keys of answers that wait: {what}, or more; "
+                f"worker {self.pid} lacks the keys of answers that wait: {what}, or more; "
                 "bring back the keys with these ids: add them to its JURAT_UNSEAL_KEYS"
             )
         return None
@@ -115,10 +115,10 @@ class Health:
         """Write that this worker is alive, and how it is. Call it each second."""
         if self._file is None:
             return
-        told = {"pid": os.getpid(), "clock": self._clock(), "time": time.time(), **asdict(facts)}
+        document = {"pid": os.getpid(), "clock": self._clock(), "time": time.time(), **asdict(facts)}
         try:
             # One write of one length: a reader finds the old text or the new one.
-            os.pwrite(self._file, json.dumps(told).encode().ljust(_SIZE), 0)
+            os.pwrite(self._file, json.dumps(document).encode().ljust(_SIZE), 0)
         except OSError as error:
             self._give_up(error)
 
@@ -174,16 +174,14 @@ def folder() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def workers(where: Path | None = None, now: Callable[[], float] = clock) -> list[Beat]:
+def workers(where: Path | None = None, now: Callable[[], float] = clock) -> list[WorkerHealth]:
     """The workers that run on this machine, as far as this user may see them. Files left behind are removed."""
-    beats = (read(path, now) for path in sorted((where or folder()).glob(f"{_PREFIX}*.json")))
-    return [beat for beat in beats if beat is not None]
+    found = (read(path, now) for path in sorted((where or folder()).glob(f"{_PREFIX}*.json")))
+    return [each for each in found if each is not None]
 
 
-def read(path: Path, now: Callable[[], float] = clock) -> Beat | None:
-    """The worker whose file this is, None when it no longer runs or the file is not a worker's. A file that no process
-    has locked is removed.
-    """
+def read(path: Path, now: Callable[[], float] = clock) -> WorkerHealth | None:
+    """The worker of a file, None if it no longer runs or is none. A file that no process has locked is removed."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -194,7 +192,7 @@ def read(path: Path, now: Callable[[], float] = clock) -> Beat | None:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            return _beat(file, now)
+            return _parse(file, now)
         # No process has locked it. Only one removes it; a worker that opened it before sees that and makes another.
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -205,20 +203,20 @@ def read(path: Path, now: Callable[[], float] = clock) -> Beat | None:
         os.close(file)
 
 
-def _beat(file: int, now: Callable[[], float]) -> Beat | None:
+def _parse(file: int, now: Callable[[], float]) -> WorkerHealth | None:
     for _ in range(_READS):
         try:
-            told = json.loads(os.pread(file, _SIZE, 0))
+            document = json.loads(os.pread(file, _SIZE, 0))
             facts = Facts(
-                told["slots"],
-                told["held"],
-                told["database"],
-                told["config_version"],
-                dict(told["threads"]),
-                dict(told.get("strange", {})),
-                *(str(told.get(name, "")) for name in ("name", "version", "installation")),
+                document["slots"],
+                document["held"],
+                document["database"],
+                document["config_version"],
+                dict(document["threads"]),
+                dict(document.get("strange", {})),
+                *(str(document.get(name, "")) for name in ("name", "version", "installation")),
             )
-            return Beat(told["pid"], max(0.0, now() - told["clock"]), facts)
+            return WorkerHealth(document["pid"], max(0.0, now() - document["clock"]), facts)
         except (ValueError, KeyError, TypeError):
             time.sleep(0.02)  # just made, and nothing written yet
     return None

@@ -60,11 +60,11 @@ def make_plan(
     sources: dict[str, Source] = {}
     problems: list[str] = []
     left: set[str] = set()
-    unheard = _unheard_of(configuration, queries, fingerprints)
+    lacking = _lacking_key(configuration, queries, fingerprints)
     for name, model in configuration.sources.items():
         try:
-            if unheard and getattr(model, "one_person", False):
-                raise LacksKeys(f"source {name} cannot be used: {unheard}")
+            if lacking and getattr(model, "one_person", False):
+                raise LacksKeys(f"source {name} cannot be used: {lacking}")
             another = partial(_pay, purse, demand_of(name, model, 1)) if purse else None
             sources[name] = build(name, model, replace(context, another=another))
         except SourceUnusable as error:
@@ -88,7 +88,7 @@ def make_plan(
     return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left))
 
 
-def _unheard_of(configuration: Configuration, queries: Queries, fingerprints: Fingerprints | None) -> str:
+def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: Fingerprints | None) -> str:
     """Why numbers cannot be matched to earlier uses: they were hashed with a key that is not here; "" if they can."""
     if fingerprints is None or not any(getattr(model, "one_person", False) for model in configuration.sources.values()):
         return ""

@@ -306,7 +306,7 @@ def _foresee(configuration: Configuration, queries: Queries, *, force: bool) -> 
     newest = queries.config_version()
     if newest is None:
         return 1, True
-    return (newest, False) if queries.says(newest, configuration.to_json()) else (newest + 1, True)
+    return (newest, False) if queries.same_document(newest, configuration.to_json()) else (newest + 1, True)
 
 
 def _document(problems: Sequence[Problem]) -> dict[str, Any]:

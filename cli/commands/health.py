@@ -63,7 +63,7 @@ def health(out: Output, *, ready: bool, everybody: bool) -> Exit:
     return Exit.REFUSED if problems else Exit.DONE
 
 
-def _facts(beat: files.Beat) -> dict[str, object]:
+def _facts(beat: files.WorkerHealth) -> dict[str, object]:
     facts = beat.facts
     return {
         "slots": facts.slots,

@@ -40,10 +40,10 @@ def access() -> None:
 def show(out: Output, consultation: str, participant: str) -> Exit:
     """Show a participant's access, each answer with its verdict, and what persons did about it. No answer is shown."""
     from cli.database import opened
-    from store.requests.participants import look
+    from store.requests.participants import read_participant
 
     with opened() as service:
-        found = look(service.database, (consultation, participant))
+        found = read_participant(service.database, (consultation, participant))
     if found is None:
         raise Failure(f"that participant has confirmed no answer in consultation {consultation:.80}", Exit.USAGE)
     out.show({"consultation": consultation, "participant": participant, **asdict(found)}, _lines(found))
@@ -157,13 +157,13 @@ def _about(out: Output, kind: str, done: str, who: str, **named: str) -> Exit:
     Raises CannotBeDone.
     """
     from cli.database import opened
-    from store.requests.participants import look
+    from store.requests.participants import read_participant
     from store.requests.request_runner import Requests
 
     request = _request(kind, who, **named)
     with opened() as service:
         Requests(service.database).do(request)
-        found = look(service.database, (named["consultation"], named.get("target", named["participant"])))
+        found = read_participant(service.database, (named["consultation"], named.get("target", named["participant"])))
     state = found.access if found else None
     out.show({"request": request.id, "access": state}, [f"{done}; access: {state}" if state else done])
     return Exit.DONE

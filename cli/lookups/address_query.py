@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from config.configuration import Question
     from store.queries import ZoneRow
     from tasks.plan import Plan
-    from tasks.rules.residence_evidence import Residence
+    from tasks.rules.residence import Residence
     from worker.bootstrap import Service
 
 

@@ -13,7 +13,7 @@ from jurat.vocabulary import Outcome
 if TYPE_CHECKING:
     from adapters.address.zones import ZoneGeometry
     from cli.lookups.address_query import Inquiry, Sighting
-    from tasks.rules.residence_evidence import Residence
+    from tasks.rules.residence import Residence
 
 RULES: Final[Mapping[str, tuple[str, str]]] = {
     "readable": ("what stands for the house number can be one", "what stands for the house number is none"),

@@ -1,7 +1,7 @@
 """The schema of the first release: where the numbered steps begin.
 
-Nothing runs this step. `migrations/sql/` is the schema as it is now: a new database is made by it, and marked with the
-newest revision. Only databases of an earlier release run steps, from the one after theirs on.
+Nothing runs this step. `migrations/sql/` is the current schema: it makes a new database, which is marked with the
+newest revision. Only databases of an earlier release run steps, beginning after their own.
 """
 
 from __future__ import annotations

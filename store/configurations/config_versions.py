@@ -1,8 +1,9 @@
-"""Makes the next version of the configuration where only consultations of platforms change. Gives one writer its turn.
+"""Adds a version of the configuration in which only consultations of platforms change. Lets one writer publish at a
+time.
 
-On PostgreSQL functions with the owner's rights do it: a worker sends those consultations, and the database copies all
-else from the version before. So who has a worker's password changes no source, no secret and no consultation of the
-administrators. SQLite knows no roles, and there the same is plain statements.
+On PostgreSQL, functions with the owner's rights do it: a worker sends those consultations, and the database copies all
+else from the version before. So no one with a worker's password can change a source, a secret or a consultation of the
+administrators. SQLite knows no roles, and plain statements do the same there.
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ from store.dialects import dialect_of
 
 
 def take_turn(connection: Connection, *, wait: bool) -> bool:
-    """Have no other publish anything until this transaction ends; false where somebody does and we do not wait.
+    """Keep others from publishing until this transaction ends; false where someone publishes now and we do not wait.
 
-    SQLite's BEGIN IMMEDIATE sees to that already.
+    SQLite's BEGIN IMMEDIATE does that already.
     """
     if dialect_of(connection).one_writer:
         return True
     return bool(connection.execute(text("SELECT jurat_take_turn(:wait)"), {"wait": wait}).scalar())
 
 
-def lay_in(connection: Connection, configuration: Configuration, only: Collection[str], after: int, who: str) -> int:
-    """Make the version after `after`, in which the consultations `only` are those of `configuration`, or are gone. It
-    has no question of theirs yet. Its number.
+def add_version(
+    connection: Connection, configuration: Configuration, only: Collection[str], after: int, who: str
+) -> int:
+    """Add the version after `after`, in which the consultations `only` are those of `configuration`, or are gone. Their
+    questions are not in it yet. Returns its number.
     """
     document = configuration.document.model_copy(
         update={"consultations": {n: p for n, p in configuration.document.consultations.items() if n in only}}
@@ -48,13 +51,13 @@ def lay_in(connection: Connection, configuration: Configuration, only: Collectio
         sql = "SELECT jurat_lay_in(:after, CAST(:parts AS jsonb))"
         made = connection.execute(text(sql), {"after": after, "parts": rows_json(parts)}).scalar()
         return int(made or 0)
-    return _lay_in(connection, configuration, parts, after, who)
+    _store_version(connection, configuration.to_json(), parts, after, who)
+    return after + 1
 
 
-def _lay_in(
-    connection: Connection, configuration: Configuration, parts: Collection[Mapping[str, Any]], after: int, who: str
-) -> int:
-    written = configuration.to_json()
+def _store_version(
+    connection: Connection, document: str, parts: Collection[Mapping[str, Any]], after: int, who: str
+) -> None:
     change = {
         "gone": [part["name"] for part in parts],
         "consultations": {part["name"]: part["part"] for part in parts if part["part"] is not None},
@@ -67,8 +70,8 @@ def _lay_in(
         ),
         {
             "version": after + 1,
-            "digest": digest_of(written),
-            "document": written,
+            "digest": digest_of(document),
+            "document": document,
             "who": who,
             "change": json.dumps(change, ensure_ascii=False, separators=(",", ":")),
         },
@@ -83,16 +86,14 @@ def _lay_in(
     names = rows_json([part["name"] for part in parts])
     sql = "DELETE FROM jurat_questions WHERE consultation IN (SELECT value FROM json_each(:names))"
     connection.execute(text(sql), {"names": names})
-    return after + 1
 
 
-def written(connection: Connection, version: int) -> str | None:
+def document_of(connection: Connection, version: int) -> str | None:
     """The document of a version as JSON text; None where there is no such version.
 
-    One that was made by a publication and is not the newest any more is put together: of the last whole one before it,
-    and of what each has changed since.
+    An older version that a publication made is put together from the last whole one before it and the changes since.
     """
-    rows = connection.execute(text(_WRITTEN), {"version": version}).all()
+    rows = connection.execute(text(_DOCUMENT), {"version": version}).all()
     if not rows or rows[-1][0] != version:
         return None
     whole, *changes = rows
@@ -109,11 +110,11 @@ def written(connection: Connection, version: int) -> str | None:
 
 
 def _path(name: str) -> str:
-    """The questions of a consultation, as `order` in a document names them."""
+    """The key of a consultation's questions in a document's `order`."""
     return f"consultations/{name}/questions"
 
 
-_WRITTEN = """
+_DOCUMENT = """
     SELECT version, CAST(document AS text), CAST(change AS text) FROM jurat_configs
     WHERE version <= :version
       AND version >= (SELECT max(version) FROM jurat_configs WHERE version <= :version AND whole)

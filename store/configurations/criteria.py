@@ -1,7 +1,7 @@
 """Finds accepted answers that were given under another criterion than their question has now.
 
-An acceptance counts for the question of its name. Who publishes that name anew with another criterion would have those
-count who were never asked about it.
+An acceptance counts for the question of its name. Publishing that name again with another criterion would count
+participants who were never asked about it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, Question
 from config.problems import InvalidConfiguration
-from store.configurations.config_versions import written
+from store.configurations.config_versions import document_of
 
 _ACCEPTED = """
     SELECT v.config_version FROM jurat_checks c
@@ -25,8 +25,8 @@ _ACCEPTED = """
 def of_another_criterion(connection: Connection, now: Configuration, wanted: Iterable[Question]) -> list[str]:
     """The questions in `wanted` that have accepted answers of another criterion, or of another zone or list.
 
-    One that is in `now` is compared with that, any other with the configuration that one of its answers was accepted
-    under; where nobody can read that any more, nothing is said.
+    A question in `now` is compared with that, any other with the configuration under which one of its answers was
+    accepted. Where that cannot be read any more, the question is not reported.
     """
     return [question.name for question in wanted if _differs(connection, now, question)]
 
@@ -34,22 +34,22 @@ def of_another_criterion(connection: Connection, now: Configuration, wanted: Ite
 def _differs(connection: Connection, now: Configuration, question: Question) -> bool:
     key = question.consultation, question.name
     former = now.questions.get(key)
-    if former is not None and _asks(former) == _asks(question):
+    if former is not None and _criterion_of(former) == _criterion_of(question):
         return False
     given = {"consultation": key[0], "question": key[1]}
     version = connection.execute(text(_ACCEPTED), given).scalar()
     if version is None:
         return False
     former = former or _question_of(connection, version, key)
-    return former is not None and _asks(former) != _asks(question)
+    return former is not None and _criterion_of(former) != _criterion_of(question)
 
 
-def _asks(question: Question) -> tuple[object, ...]:
+def _criterion_of(question: Question) -> tuple[object, ...]:
     return question.criterion, question.zone, dict(question.requirement)
 
 
 def _question_of(connection: Connection, version: int, key: tuple[str, str]) -> Question | None:
     try:
-        return Configuration.from_json(written(connection, version) or "").questions.get(key)
+        return Configuration.from_json(document_of(connection, version) or "").questions.get(key)
     except InvalidConfiguration:
         return None

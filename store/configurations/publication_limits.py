@@ -20,7 +20,7 @@ from store.dialects import dialect_of
 
 @dataclass(frozen=True, slots=True)
 class WaitingPublication:
-    """What a platform asked for last about one consultation, and nobody has answered."""
+    """A platform's last publication or withdrawal of one consultation, not answered yet."""
 
     name: str
     document: str | None
@@ -31,18 +31,18 @@ class WaitingPublication:
 
     @property
     def size(self) -> int:
-        """Bytes of its document."""
+        """The bytes of its document."""
         return len((self.document or "").encode())
 
 
 class PublicationRefused(Exception):
-    """What was published cannot be put into the configuration; says why."""
+    """A publication cannot be put into the configuration; says why."""
 
 
 class PublicationRoom:
-    """The bytes of each consultation that is published, by its name, and whether one more may be.
+    """The sizes in bytes of the published consultations by name, and whether one more may be published.
 
-    Who publishes is told so at once. But two may at the same moment, and SQLite takes any INSERT.
+    The client checks this as well. But two platforms may publish at the same moment, and SQLite takes any INSERT.
     """
 
     def __init__(self, sizes: dict[str, int]) -> None:
@@ -55,18 +55,18 @@ class PublicationRoom:
         sql = f"SELECT name, {length} FROM jurat_consultations WHERE applied_document IS NOT NULL"
         return cls({row[0]: row[1] for row in connection.execute(text(sql))})
 
-    def check(self, asked: WaitingPublication) -> None:
-        """Raises PublicationRefused. What gets no larger than it was goes in."""
-        before = self._sizes.get(asked.name)
-        if asked.document is None or (before is not None and asked.size <= before):
+    def check(self, publication: WaitingPublication) -> None:
+        """Raises PublicationRefused, but never for a consultation that does not grow."""
+        before = self._sizes.get(publication.name)
+        if publication.document is None or (before is not None and publication.size <= before):
             return
         if before is None and len(self._sizes) >= MOST_PUBLISHED:
             raise PublicationRefused(f"{TOO_MANY}; {WITHDRAW_ONE}")
-        if self._all - (before or 0) + asked.size > LARGEST_TOGETHER:
+        if self._all - (before or 0) + publication.size > LARGEST_TOGETHER:
             raise PublicationRefused(f"{TOO_LARGE_TOGETHER}; {SHORTEN_OR_WITHDRAW}")
 
-    def take(self, asked: WaitingPublication) -> None:
-        self._all -= self._sizes.pop(asked.name, 0)
-        if asked.document is not None:
-            self._sizes[asked.name] = asked.size
-            self._all += asked.size
+    def take(self, publication: WaitingPublication) -> None:
+        self._all -= self._sizes.pop(publication.name, 0)
+        if publication.document is not None:
+            self._sizes[publication.name] = publication.size
+            self._all += publication.size

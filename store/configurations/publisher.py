@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from config.configuration import Configuration, digest_of
 from jurat.database import is_too_much, state_of
 from jurat.statements import rows_json
-from store.configurations.applied_config import says
+from store.configurations.applied_config import same_document
 from store.configurations.config_versions import take_turn
 from store.configurations.consultations import Unpublishable, with_published
 from store.configurations.orphans import end_orphans, orphans_of, sentence_about
-from store.configurations.questions import replace_questions, since
-from store.dialects import StoreDialect, dialect_of
+from store.configurations.questions import replace_questions, terms_versions
+from store.dialects import dialect_of
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
 
@@ -28,12 +26,12 @@ class ConfigPublisher:
         self._dialect = dialect_of(engine)
 
     def apply(self, configuration: Configuration, who: str, *, force: bool = False) -> tuple[int, bool]:
-        """Store a configuration as the next version, with the consultations that platforms published beside it; its
-        number, and whether it differs from the one before.
+        """Store a configuration as the next version, with the consultations that platforms published; its number, and
+        whether it differs from the one before.
 
         With `force`, checks that lose their source or question end `configuration_missing`.
 
-        Raises Unpublishable with what stands in the way.
+        Raises Unpublishable with the obstacles.
         """
         try:
             return self._apply(configuration, who, force=force)
@@ -41,7 +39,7 @@ class ConfigPublisher:
             if not is_too_much(error):
                 raise
             raise Unpublishable(
-                f"the database does not hold this configuration ({state_of(error)}): it is too large, or took too "
+                f"the database cannot store this configuration ({state_of(error)}): it is too large, or took too "
                 "long; nothing was changed. Shorten its texts, or withdraw consultations of the platform that are "
                 "over: bin/jurat config withdraw NAME"
             ) from error
@@ -50,50 +48,39 @@ class ConfigPublisher:
         with self._engine.begin() as connection:
             take_turn(connection, wait=True)
             configuration = with_published(connection, configuration)
-            last = self._last(connection)
-            written = configuration.to_json()
-            if last and says(connection, last[0], written):
-                return last[0], False
+            last = connection.execute(text("SELECT max(version) FROM jurat_configs")).scalar()
+            document = configuration.to_json()
+            if last and same_document(connection, last, document):
+                return last, False
             orphans = orphans_of(connection, configuration)
             if orphans and not force:
                 raise Unpublishable(sentence_about(orphans))
-            before, began = AccessRows().newest(connection), since(connection)
-            version = self._store(connection, written, (last[0] if last else 0) + 1, who)
-            replace_questions(connection, configuration, version, before, began)
+            before, versions = AccessRows().newest(connection), terms_versions(connection)
+            version, digest = (last or 0) + 1, digest_of(document)
+            connection.execute(
+                text(
+                    "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) VALUES "
+                    f"(:version, :digest, {self._dialect.parameter('document', 'jsonb')}, :who, {self._dialect.now()})"
+                ),
+                {"version": version, "digest": digest, "document": document, "who": who},
+            )
+            replace_questions(connection, configuration, version, before, versions)
             self._publish_choices(connection, configuration, version)
             if orphans:
                 end_orphans(connection, orphans, AccessRows())
-            add_audit_row(connection, who, "config apply", f"version {version}", {"digest": digest_of(written)})
+            add_audit_row(connection, who, "config apply", f"version {version}", {"digest": digest})
         return version, True
 
     def whole(self, configuration: Configuration) -> Configuration:
         """What `apply` would store: the configuration with the consultations that platforms published.
 
-        Raises Unpublishable with what of it stands in their way.
+        Raises Unpublishable with the obstacles.
         """
         with self._engine.begin() as connection:
             return with_published(connection, configuration)
 
-    def _store(self, connection: Connection, written: str, version: int, who: str) -> int:
-        """Store a configuration as `Configuration.to_json` wrote it; its number."""
-        document = self._dialect.parameter("document", "jsonb")
-        connection.execute(
-            text(
-                "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) "
-                f"VALUES (:version, :digest, {document}, :who, {self._dialect.now()})"
-            ),
-            {"version": version, "digest": digest_of(written), "document": written, "who": who},
-        )
-        return version
-
-    def _last(self, connection: Connection) -> tuple[int, str] | None:
-        row = connection.execute(
-            text("SELECT version, digest FROM jurat_configs ORDER BY version DESC LIMIT 1")
-        ).first()
-        return (row[0], row[1]) if row else None
-
     def _publish_choices(self, connection: Connection, configuration: Configuration, version: int) -> None:
-        """Replace the criteria that a platform may choose from, and have a row for each source."""
+        """Replace the criteria that a platform may choose from, and make sure that each source has a row."""
         connection.execute(text("DELETE FROM jurat_criteria"))
         rows = [
             {
@@ -107,21 +94,13 @@ class ConfigPublisher:
             }
             for choice in configuration.choices
         ]
-        connection.execute(text(_add_criteria(self._dialect)), {"rows": rows_json(rows)})
-        names = rows_json([{"name": name} for name in configuration.sources])
-        connection.execute(text(_add_sources(self._dialect)), {"rows": names})
-
-
-@lru_cache
-def _add_criteria(dialect: StoreDialect) -> str:
-    columns = "name text, kind text, sources jsonb, open jsonb, answer_schema jsonb, fields jsonb, config_version int"
-    names = ", ".join(column.split()[0] for column in columns.split(", "))
-    values = ", ".join(f"r.{name}" for name in names.split(", "))
-    return f"INSERT INTO jurat_criteria ({names}) SELECT {values} FROM {dialect.rowset(columns)} WHERE true"
-
-
-@lru_cache
-def _add_sources(dialect: StoreDialect) -> str:
-    return f"""
-        INSERT INTO jurat_sources (name) SELECT r.name FROM {dialect.rowset("name text")} WHERE true
-        ON CONFLICT (name) DO NOTHING"""
+        columns = (
+            "name text, kind text, sources jsonb, open jsonb, answer_schema jsonb, fields jsonb, config_version int"
+        )
+        names = ", ".join(column.split()[0] for column in columns.split(", "))
+        sql = f"INSERT INTO jurat_criteria ({names}) SELECT {names} FROM {self._dialect.rowset(columns)} WHERE true"
+        connection.execute(text(sql), {"rows": rows_json(rows)})
+        sql = f"""
+            INSERT INTO jurat_sources (name) SELECT r.name FROM {self._dialect.rowset("name text")} WHERE true
+            ON CONFLICT (name) DO NOTHING"""
+        connection.execute(text(sql), {"rows": rows_json([{"name": name} for name in configuration.sources])})

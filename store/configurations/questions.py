@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -11,14 +10,14 @@ from sqlalchemy import Connection, text
 from config.configuration import Configuration, Question
 from jurat.statements import rows_json
 from store.configurations.applied_config import AccessTerms, AppliedConfig
-from store.dialects import StoreDialect, dialect_of
+from store.dialects import dialect_of
 
 CHUNK = 4 << 20
-"""So many bytes of rows, about, are written by one statement: one of a worker may take 10 s."""
+"""About so many bytes of rows are written by one statement: a worker's statement may take 10 s."""
 
 
-def since(connection: Connection) -> Mapping[str, int]:
-    """Each consultation with the version since which it adds up as it does."""
+def terms_versions(connection: Connection) -> Mapping[str, int]:
+    """The version of each consultation that last changed how it adds up."""
     sql = "SELECT consultation, max(config_version) FROM jurat_questions GROUP BY consultation"
     return {row[0]: row[1] for row in connection.execute(text(sql))}
 
@@ -28,33 +27,39 @@ def replace_questions(
     configuration: Configuration,
     version: int,
     before: AppliedConfig,
-    began: Mapping[str, int],
+    versions: Mapping[str, int],
     only: Collection[str] | None = None,
 ) -> None:
-    """Replace all questions, or add those of the consultations in `only`, which have none. Those of a consultation
-    that adds up as before keep the version in which that `began`: access rows that are older than it are added up
-    again by upkeep.
+    """Replace all questions, or add those of the consultations in `only`, which have none. The questions of a
+    consultation that adds up as before keep its version in `versions` (see `terms_versions`): upkeep adds up access
+    rows that are older than that again.
     """
     dialect = dialect_of(connection)
-    book = AccessTerms.of(configuration)
-    known = before.version == version - 1  # or a newer jurat applied it, and nothing can be compared
-    versions = {name: number for name, number in began.items() if known and book.alike(before.book, name)}
+    names, of_all = (", ".join(column.split()[0] for column in columns.split(", ")) for columns in (_QUESTION, _SHARED))
+    values = ", ".join([f"r.{name}" for name in names.split(", ")] + [f"t.{name}" for name in of_all.split(", ")])
+    add = f"""
+        WITH t AS MATERIALIZED (SELECT r.* FROM {dialect.rowset(f"consultation text, {_SHARED}", "texts")})
+        INSERT INTO jurat_questions ({names}, {of_all}) SELECT {values}
+        FROM {dialect.rowset(_QUESTION)} JOIN t ON t.consultation = r.consultation WHERE true"""
+    terms = AccessTerms.of(configuration)
+    known = before.version == version - 1  # otherwise a newer jurat applied it, and nothing can be compared
+    kept = {name: number for name, number in versions.items() if known and terms.alike(before.terms, name)}
     if only is None:
         connection.execute(text("DELETE FROM jurat_questions"))
-    for rows, texts in _chunks(configuration, only, versions, version):
+    for rows, texts in _chunks(configuration, only, kept, version):
         if only is not None and dialect.has_functions:
-            # The version that is there says all else of them.
+            # The database takes all else from the stored version.
             own = [{name: row[name] for name in _OWN} for row in rows]
             connection.execute(text("SELECT jurat_lay_in_questions(CAST(:rows AS jsonb))"), {"rows": rows_json(own)})
         else:
-            connection.execute(text(_add_questions(dialect)), {"rows": rows_json(rows), "texts": rows_json(texts)})
+            connection.execute(text(add), {"rows": rows_json(rows), "texts": rows_json(texts)})
 
 
 def _chunks(
     configuration: Configuration, only: Collection[str] | None, versions: Mapping[str, int], version: int
 ) -> Iterator[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
-    """The rows of the questions, and the texts of their consultations, which each row gets: in parts of which each
-    writes about `CHUNK` bytes. A parameter has those texts once: PostgreSQL takes none of more than 255 MiB.
+    """The rows of the questions and the texts of their consultations, in parts that each write about `CHUNK` bytes.
+    Each row gets the texts, but a parameter has them once: PostgreSQL takes none of more than 255 MiB.
     """
     rows: list[dict[str, Any]] = []
     texts: dict[str, dict[str, Any]] = {}
@@ -103,22 +108,12 @@ def _row(question: Question, version: int) -> dict[str, Any]:
     }
 
 
-@lru_cache
-def _add_questions(dialect: StoreDialect) -> str:
-    own = (
-        "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
-        "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, fields jsonb, title jsonb, "
-        "config_version int"
-    )
-    shared = "consultation_title jsonb, contact jsonb, messages jsonb"
-    names, of_all = (", ".join(column.split()[0] for column in columns.split(", ")) for columns in (own, shared))
-    values = ", ".join([f"r.{name}" for name in names.split(", ")] + [f"t.{name}" for name in of_all.split(", ")])
-    texts = dialect.rowset(f"consultation text, {shared}", "texts")
-    return f"""
-        WITH t AS MATERIALIZED (SELECT r.* FROM {texts})
-        INSERT INTO jurat_questions ({names}, {of_all}) SELECT {values}
-        FROM {dialect.rowset(own)} JOIN t ON t.consultation = r.consultation WHERE true"""
-
+_QUESTION = (
+    "consultation text, question text, position int, criterion text, source text, sources jsonb, rounds int, "
+    "valid_s float8, renew_s float8, deadline_s float8, answer_schema jsonb, fields jsonb, title jsonb, "
+    "config_version int"
+)
+_SHARED = "consultation_title jsonb, contact jsonb, messages jsonb"
 
 _OWN = ("consultation", "question", "deadline_s", "valid_s", "renew_s", "config_version")
-"""What a worker says of a question that it lays in."""
+"""What a worker sends of a question that it adds."""

@@ -1,7 +1,7 @@
 """Reads an address base. All statements of a lookup see the version that was in force when it began.
 
-A look-up is one transaction on one snapshot. So a version that is switched meanwhile, or deleted, changes nothing for
-it, and the next one sees the new version without asking anybody whether there is one.
+A lookup is one transaction on one snapshot. A version that is switched or deleted meanwhile changes nothing for it, and
+the next lookup sees the new version.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -25,23 +25,23 @@ from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
 
 MOST_STREETS = 200
-"""Streets of one name in one postcode: in France a postcode has 46 towns at most, each of which may have one."""
+"""Streets of one name in one postcode: in France a postcode has at most 46 towns, each of which may have one."""
 
 MOST_POSITIONS = 100
 """Positions of one house number."""
 
 LARGEST_AREA = 20_000
-"""Streets of one postcode or town; of a larger one none are compared, for the best might be left out."""
+"""Streets of one postcode or town. Those of a larger one are not compared, because the best might be left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """One version of an address base, or of a roster. `state` is `staged` while it is imported, `active`, or
-    `retired` when it was active before; `removing` and `removed` when its rows go and are gone.
+    """One version of an address base or a roster. `state` is `staged` while it is imported, `active`, `retired` when it
+    was active before, `removing` while its rows are deleted, and then `removed`.
 
-    `addresses` are the rows of a base's file, `houses` those with a number. A roster has `people` instead, of
-    whom `left_out` more could not be looked up; `layout` says what was done to them, `key_id` whose hashes their
-    numbers are. Both are None for an address base.
+    `addresses` are the rows of an address base's file, `houses` those with a number. A roster has `people` instead;
+    `left_out` further rows of its file could not be looked up. `layout` describes how they were read, `key_id` names
+    the key of their numbers' hashes; both are None for an address base.
     """
 
     id: int
@@ -76,10 +76,7 @@ class DatasetRow:
         return cls(**values)
 
 
-COLUMNS = (
-    *("id", "name", "version", "state", "kind", "language", "digest", "data_date", "addresses", "houses", "streets"),
-    *("imported_by", "imported_at", "people", "left_out", "layout", "key_id"),
-)
+COLUMNS = tuple(field.name for field in fields(DatasetRow))
 
 _ACTIVE = f"""
     SELECT {", ".join(COLUMNS)} FROM jurat_datasets WHERE name = :name AND state = 'active' AND key_id IS NULL"""
@@ -87,7 +84,7 @@ _ACTIVE = f"""
 
 @contextmanager
 def open_dataset(engine: Engine, name: str) -> Iterator[OpenDataset | None]:
-    """The version of an address base that is in force, None where there is none; it works until the block ends."""
+    """The version of an address base that is in force, to be searched within the block; None where there is none."""
     with preparing(bounded(reader(engine))).begin() as connection:
         snapshot = dialect_of(connection).snapshot
         before: list[Statement] = [(snapshot, {})] if snapshot else []
@@ -105,12 +102,12 @@ class OpenDataset:
 
     @property
     def id(self) -> int:
-        """Of the version; never given to another."""
+        """The version's id, never reused."""
         return self.row.id
 
     @property
     def language(self) -> str:
-        """The language that its street names were read in."""
+        """The language in which its street names were read."""
         return self.row.language
 
     @property
@@ -162,12 +159,12 @@ class OpenDataset:
             for position, each in enumerate(wanted)
         ]
         streets: list[dict[int, tuple[Street, list[House]]]] = [{} for _ in wanted]
-        for position, _, written, longitude, latitude, *columns in self._all(sql, rows=rows_json(rows)):
+        for position, _, number, longitude, latitude, *columns in self._all(sql, rows=rows_json(rows)):
             key = columns[0]
             if key not in streets[position]:
                 streets[position][key] = (self._street(columns), [])
-            if written is not None:
-                streets[position][key][1].append(House(written, longitude, latitude))
+            if number is not None:
+                streets[position][key][1].append(House(number, longitude, latitude))
         return [list(found.values()) for found in streets]
 
     def _street(self, row: Sequence[Any]) -> Street:
@@ -230,7 +227,7 @@ def _houses(dialect: StoreDialect) -> str:
 
 @lru_cache
 def _streets_of(column: str) -> str:
-    """`column` is one of an `Area`'s two words."""
+    """`column` is the first item of an `Area`."""
     return f"""
         SELECT {", ".join(_STREET)} FROM jurat_dataset_streets
         WHERE dataset = :dataset AND {column} = :value LIMIT {LARGEST_AREA + 1}"""

@@ -1,7 +1,7 @@
 """Imports rosters and looks people up in them.
 
-A row has the keyed hash of its number, and of the file's other columns those that the rules look at. It goes with its
-version, as an address base does (see `store.datasets.imports`).
+A row has the keyed hash of its number, and those other columns of the file that the rules read. It is removed with its
+version, as in an address base (see `store.datasets.imports`).
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, text
 
 from jurat.batches import run
 from jurat.database import bounded, preparing, reader
 from store.datasets.address_bases import DatasetRow
-from store.datasets.imports import Versions
+from store.datasets.imports import Versions, copying
 from store.dialects import StoreDialect, dialect_of
 
 ALIKE = 2
-"""So many of those who share a number are read: they are ambiguous, however many there are."""
+"""So many rows of one number are read at most: two are ambiguous already."""
 
 _NUMBER = 16
 """Bytes of the hash of a number."""
@@ -41,8 +41,8 @@ class RosterEntry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolled:
-    """The version that is in force now, how many numbers stand in several of its rows, and in how many."""
+class ActivatedRoster:
+    """The version that is in force now, how many numbers are in several of its rows, and in how many rows."""
 
     row: DatasetRow
     shared: int
@@ -53,23 +53,14 @@ class RosterImport(Versions):
     """The administrators' writes of rosters."""
 
     def add(self, staged: DatasetRow, people: Iterable[RosterEntry]) -> int:
-        """Add people to a staged version, in one transaction; how many there were.
-
-        Raises:
-            Overtaken: it is staged no more.
-        """
+        """Add people to a staged version, in one transaction; returns how many. Raises Overtaken."""
         with self._engine.begin() as connection:
             count = _copy(connection, staged.id, people)
             self._count(connection, staged, people=count)
         return count
 
-    def switch(self, staged: DatasetRow, who: str, left_out: int = 0) -> Enrolled:
-        """Put a staged version in force in place of the one before, and delete those that are not kept. `left_out` rows
-        of its file are not in it.
-
-        Raises:
-            Overtaken: it is staged no more.
-        """
+    def switch(self, staged: DatasetRow, who: str, left_out: int = 0) -> ActivatedRoster:
+        """Put a staged version in force, as `DatasetImport.switch` does; its file has `left_out` more rows."""
         self._analyze("jurat_roster_entries")
         with reader(self._engine).begin() as connection:
             shared, sharing = connection.execute(text(_SHARED), {"id": staged.id}).one()
@@ -78,7 +69,7 @@ class RosterImport(Versions):
             detail = ("version", "digest", "people", "left_out")
             active = self._put_in_force(connection, staged, who, detail, left_out=left_out)
         self.sweep()
-        return Enrolled(active, shared, sharing)
+        return ActivatedRoster(active, shared, sharing)
 
 
 _SHARED = """
@@ -90,24 +81,17 @@ _COLUMNS = "jurat_roster_entries (dataset, line, number, kept)"
 
 
 def _copy(connection: Connection, dataset: int, people: Iterable[RosterEntry]) -> int:
-    """By COPY on PostgreSQL, which stores while more is read, and row by row on SQLite, which is as quick there."""
+    """By COPY on PostgreSQL, which stores while more is read, and row by row on SQLite, which is as fast there."""
     if not dialect_of(connection).has_copy:
         rows = [(dataset, *person) for person in people]
         if rows:
             connection.exec_driver_sql(f"INSERT INTO {_COLUMNS} VALUES (?, ?, ?, ?)", rows)
         return len(rows)
-    raw: Any = connection.connection.dbapi_connection
-    psycopg: Any = connection.dialect.loaded_dbapi
     rest, count = iter(people), 0
-    try:
-        with raw.cursor() as cursor, cursor.copy(f"COPY {_COLUMNS} FROM STDIN") as copy:
-            while lines := [_line(dataset, *person) for person in islice(rest, _AT_ONCE)]:
-                copy.write("".join(lines))
-                count += len(lines)
-    except psycopg.Error as error:
-        # Raises what SQLAlchemy makes of it, as if it had run the statement (see `jurat.batches`).
-        connection.exec_driver_sql("", execution_options={"jurat_error": error})
-        raise
+    with copying(connection, _COLUMNS) as copy:
+        while lines := [_line(dataset, *person) for person in islice(rest, _AT_ONCE)]:
+            copy.write("".join(lines))
+            count += len(lines)
     return count
 
 
@@ -138,11 +122,11 @@ class ActiveRoster:
 
 
 def find_entries(engine: Engine, dataset: str, numbers: Sequence[bytes]) -> ActiveRoster | None:
-    """The version of a list that is in force, and who has one of `numbers`, in one statement; None without a list."""
-    positions = list(range(len(numbers)))
-    asked = {"name": dataset, "numbers": b"".join(numbers), "positions": json.dumps(positions)}
+    """The version of a roster that is in force, with the people who have one of `numbers`; None without a roster."""
+    positions = json.dumps(list(range(len(numbers))))
+    parameters = {"name": dataset, "numbers": b"".join(numbers), "positions": positions}
     with preparing(bounded(reader(engine))).begin() as connection:
-        (rows,) = run(connection, (_find(dialect_of(connection)), asked))
+        (rows,) = run(connection, (_find(dialect_of(connection)), parameters))
     people: dict[bytes, list[Mapping[str, str]]] = {}
     for *_, number, kept in rows:
         if number is not None:
@@ -155,7 +139,7 @@ def find_entries(engine: Engine, dataset: str, numbers: Sequence[bytes]) -> Acti
 
 @lru_cache
 def _find(dialect: StoreDialect) -> str:
-    """One row at least where there is a list: the numbers travel as one row of bytes, each of `_NUMBER`."""
+    """At least one row where there is a roster. The numbers are sent as one string of bytes, `_NUMBER` for each."""
     wanted = f"substr({{}}, 1 + {_NUMBER} * {{}}, {_NUMBER})"
     those = "q.dataset = g.id AND q.number = "
     if dialect.has_lateral:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
@@ -18,9 +17,8 @@ from store.verdicts.records import add_audit_row
 
 @dataclass(frozen=True, slots=True)
 class NewZone:
-    """A zone to import; `geometry` is WKB in WGS 84, `digest` its hash, `crs` the system that its file was in.
-
-    `outline` is what pages draw: the coordinates of a GeoJSON MultiPolygon, as JSON text.
+    """A zone to import; `geometry` is WKB in WGS 84, `digest` its hash, `crs` the coordinate system of its file.
+    `outline` is for drawing on pages: the coordinates of a GeoJSON MultiPolygon, as JSON text.
     """
 
     name: str
@@ -33,7 +31,7 @@ class NewZone:
 
 @dataclass(frozen=True, slots=True)
 class ZonesImported:
-    """What an import did, or would do: the version of each zone by its name, and the names of those that are new."""
+    """What an import did, or would do: the version of each zone by name, and the names of those with a new version."""
 
     versions: Mapping[str, int]
     new: Sequence[str]
@@ -49,8 +47,8 @@ def import_zones(
 ) -> ZonesImported:
     """Store zones, each as its next version, in force from a time on (None: at once).
 
-    A zone that will be the same then already keeps its version. No stored version ever changes: one that is still
-    to come is taken back by importing the former one from the same time on. With `dry_run` nothing is stored.
+    A zone that will be the same at that time keeps its version. No stored version ever changes: a future one is taken
+    back by importing the former one from the same time on. With `dry_run` nothing is stored.
     """
     versions: dict[str, int] = {}
     new: list[str] = []
@@ -58,14 +56,9 @@ def import_zones(
         take_turn(connection, wait=True)
         begins = Moment().process_bind_param(in_force_from, connection.dialect)
         for zone in zones:
-            then, newest = connection.execute(
-                text(_versions_then(dialect_of(engine))), {"name": zone.name, "begins": begins}
-            ).one()
-            known = connection.execute(
-                text("SELECT digest FROM jurat_zones WHERE name = :name AND version = :version"),
-                {"name": zone.name, "version": then or 0},
-            ).scalar()
-            if known == zone.digest:
+            sql, parameters = _versions_then(dialect_of(engine)), {"name": zone.name, "begins": begins}
+            then, digest, newest = connection.execute(text(sql), parameters).one()
+            if digest == zone.digest:
                 versions[zone.name] = then
                 continue
             versions[zone.name] = (newest or 0) + 1
@@ -76,14 +69,16 @@ def import_zones(
 
 
 def _store_zone(connection: Connection, zone: NewZone, version: int, begins: Any, who: str) -> None:
+    dialect = dialect_of(connection)
+    sql = f"""
+        INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at, in_force_from, crs,
+                                 outline)
+        VALUES (:name, :version, :title, :digest, :geometry, :who, {dialect.now()}, {_begins(dialect)}, :crs,
+                {dialect.parameter("outline", "jsonb")})
+        RETURNING in_force_from"""
     parameters = {**asdict(zone), "version": version, "begins": begins, "who": who}
-    (begun,) = connection.execute(text(_add_zone(dialect_of(connection))), parameters).one()
-    detail = {
-        "version": version,
-        "digest": zone.digest,
-        "crs": zone.crs,
-        "in_force_from": f"{moment(begun):%Y-%m-%dT%H:%M:%SZ}",
-    }
+    in_force_from = f"{moment(connection.execute(text(sql), parameters).scalar_one()):%Y-%m-%dT%H:%M:%SZ}"
+    detail = {"version": version, "digest": zone.digest, "crs": zone.crs, "in_force_from": in_force_from}
     add_audit_row(connection, who, "zones import", zone.name, detail)
 
 
@@ -92,20 +87,11 @@ def _begins(dialect: StoreDialect) -> str:
     return f"coalesce({dialect.parameter('begins', 'timestamptz')}, {dialect.now()})"
 
 
-@lru_cache
 def _versions_then(dialect: StoreDialect) -> str:
-    """The version of a zone that would be in force at `:begins`, and the newest of all."""
+    """SQL for the version of a zone that would be in force at `:begins`, its digest, and the newest version of all."""
     return f"""
-        SELECT (SELECT version FROM jurat_zones WHERE name = :name AND in_force_from <= {_begins(dialect)}
-                ORDER BY in_force_from DESC, version DESC LIMIT 1),
-               (SELECT max(version) FROM jurat_zones WHERE name = :name)"""
-
-
-@lru_cache
-def _add_zone(dialect: StoreDialect) -> str:
-    return f"""
-        INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at, in_force_from, crs,
-                                 outline)
-        VALUES (:name, :version, :title, :digest, :geometry, :who, {dialect.now()}, {_begins(dialect)}, :crs,
-                {dialect.parameter("outline", "jsonb")})
-        RETURNING in_force_from"""
+        SELECT z.version, z.digest, n.newest
+        FROM (SELECT max(version) AS newest FROM jurat_zones WHERE name = :name) n
+        LEFT JOIN jurat_zones z ON z.name = :name AND z.version = (
+          SELECT version FROM jurat_zones WHERE name = :name AND in_force_from <= {_begins(dialect)}
+          ORDER BY in_force_from DESC, version DESC LIMIT 1)"""

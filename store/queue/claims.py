@@ -1,4 +1,4 @@
-"""Claims due checks under a lease, and never more of a source than it may be asked. Keeps leases alive."""
+"""Claims due checks under a lease, within the rate limits of each source, and renews leases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from jurat.statements import rows_json
 from jurat.vocabulary import Reason
 from store import workers
 from store.dialects import dialect_of
-from store.held_rows import HARDLY_WAIT, is_held
+from store.held_rows import HARDLY_WAIT, id_of, is_held
 from store.in_parts import LeftOut, in_halves, in_parts
 from store.queue import deadlines, quotas
 from store.queue.leases import (
@@ -43,7 +43,7 @@ from tasks.rules.rate_limits import Demand, Queue, turns
 
 
 class Claimed(NamedTuple):
-    """What a claim took, and whether checks are due that have one chance left: `Claims.claim_alone` takes those."""
+    """The checks that a claim took, and whether others are due that have one chance left (see `Claims.claim_alone`)."""
 
     held: list[ClaimedCheck]
     last_chances: bool
@@ -51,9 +51,7 @@ class Claimed(NamedTuple):
 
 @dataclass(slots=True)
 class _Due:
-    """What is due at a source: how many checks of each queue (no more are counted than could be taken) and since when
-    its first, and whether one that has one chance left.
-    """
+    """What is due at a source: by queue the number (up to what could be taken) and since when, and any last chance."""
 
     at: datetime
     opened: bool
@@ -63,7 +61,7 @@ class _Due:
 
 
 class _Taken(NamedTuple):
-    """A row that was claimed; its look-up is to start `start` seconds after the database's clock was read."""
+    """A claimed row; its lookup is to start `start` seconds after the database's clock was read."""
 
     row: Any
     left: float
@@ -71,16 +69,16 @@ class _Taken(NamedTuple):
     late: float = math.inf
     probe: bool = False
 
-    def held(self, asked_ago: float = 0.0, read_ago: float = 0.0, *, forsaken: bool = False) -> ClaimedCheck:
-        """What a worker gets to see, where the clock was read between `asked_ago` and `read_ago` seconds before now.
+    def claimed(self, asked_ago: float = 0.0, read_ago: float = 0.0, *, forsaken: bool = False) -> ClaimedCheck:
+        """The check as a worker gets it; the database's clock was read between `asked_ago` and `read_ago` seconds ago.
 
-        Never early: its start counts as if the clock had been read at the last moment. Never late: its lateness ends as
-        if it had been read at the first.
+        Its start counts as if the clock had been read at the last moment, so that it is never early; its lateness as if
+        at the first, so that it is never late.
         """
         row = self.row
         starts_in = max(0.0, self.start - read_ago)
         return ClaimedCheck(
-            id=_id(row[0]),
+            id=id_of(row[0]),
             fence=row[1],
             consultation=row[2],
             participant=row[3],
@@ -103,17 +101,8 @@ class _Taken(NamedTuple):
         )
 
 
-def _id(value: Any) -> UUID:
-    return value if isinstance(value, UUID) else UUID(value)
-
-
-def _passed(row: Any) -> deadlines.Passed:
-    submitted, deadline = (datetime.fromtimestamp(seconds, UTC) for seconds in (row[16], row[17]))
-    return deadlines.Passed(_id(row[0]), row[5], submitted, deadline, row[18], row[7])
-
-
 class Claims:
-    """Claims and renewals. Commits durably: a fence is never given out twice, not even over a crash.
+    """Claims and renewals. They are committed durably: a fence is never given out twice, not even after a crash.
 
     Answers that are sealed for none of `keys` are left to other workers; None takes them all.
     """
@@ -128,66 +117,68 @@ class Claims:
         self._dice = dice
         self._left_out = LeftOut(engine)
         self._chosen: Callable[[], list[Statement]] = list
-        """Gives what finds the checks that the claim under way is about to lease."""
-        self.cut: set[str] = set()
-        """The sources of which the last claim would have taken more, were it not for what is under lease by now: each
-        write makes room for it."""
+        """Returns the statements that find the checks which the claim under way is about to lease."""
+        self.held_back: set[str] = set()
+        """The sources of which the last claim would have taken more, but for the checks under lease: each write makes
+        room."""
         self._served: dict[str, dict[str, str]] = {}
-        """Which consultation of each priority was served last at a source."""
+        """By source and priority, the consultation that was served last."""
         self._delay = 0.0
-        """Seconds from the database's clock to the end of a claim, as they were lately."""
+        """Seconds from reading the database's clock to the end of a claim, lately."""
         self._asked = self._read = 0.0
         """This process's clock just before and just after the database's was read for start times."""
 
     def claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
-        """Due checks of the sources in `demands` for at most `slots` look-ups, each under a new fence and a lease, in
-        the order in which they start.
+        """Claim due checks of the sources in `demands` for at most `slots` lookups, each under a new fence and a lease,
+        in the order in which they start.
 
-        Sources that are paused, closed, or have used up their day give none; one that counts as broken gives one for a
-        probe. The order of `demands` decides who is served first when slots are short; within a source, consultations
-        take turns.
+        A source that is paused, closed, or has used up its day gives none; one that counts as broken gives one for a
+        probe. When slots are short, sources are served in the order of `demands`; within a source, consultations take
+        turns.
         """
-        return self._left_out.around(lambda: self._claim(demands, slots), self._about_to_lease)
+        return self._left_out.retry(lambda: self._claim(demands, slots), self._about_to_lease)
 
     def _claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
         self._chosen = list
-        with begin(self._often, self._looking(demands, slots)) as (connection, (found,)):
+        with begin(self._often, self._due_statement(demands, slots)) as (connection, (found,)):
             due = self._due(demands, found)
             able = [demand for demand in demands if due.get(demand.source)]
-            self.cut.clear()
+            self.held_back.clear()
             taken = self._take(connection, able, due, slots) if able else []
         crash_point("claim.committed")
-        return Claimed(self._held(taken), any(found.last_chance for found in due.values()))
+        return Claimed(self._claimed(taken), any(found.last_chance for found in due.values()))
 
     def _about_to_lease(self) -> Sequence[Statement]:
         return self._chosen()
 
     def claim_alone(self, demands: Sequence[Demand]) -> ClaimedCheck | None:
-        """One due check that has lost all workers but its last, for a process that holds nothing else.
+        """Claim one due check that has lost all workers but its last, for a process that holds nothing else.
 
-        It may be what kills them, or it was only there when another did: alone, it cannot be taken for the other.
+        It may be what kills them, or a neighbour of the check that did: alone, it is not taken for the other.
         """
-        return self._left_out.around(lambda: self._claim_alone(demands), self._about_to_lease)
+        return self._left_out.retry(lambda: self._claim_alone(demands), self._about_to_lease)
 
     def _claim_alone(self, demands: Sequence[Demand]) -> ClaimedCheck | None:
         self._chosen = list
-        with begin(self._often, self._looking(demands, 1)) as (connection, (found,)):
+        with begin(self._often, self._due_statement(demands, 1)) as (connection, (found,)):
             due = self._due(demands, found)
             able = [demand for demand in demands if demand.source in due and due[demand.source].last_chance]
             taken = self._take(connection, able, due, 1, alone=True)
         crash_point("claim.committed")
-        return next(iter(self._held(taken)), None)
+        return next(iter(self._claimed(taken)), None)
 
     def claim_overdue(self, limit: int, hours: Mapping[str, Hours]) -> list[ClaimedCheck]:
-        """Checks whose deadline has passed, of any source, so that a paused or forgotten one does not hold them.
+        """Claim checks whose deadline has passed, of any source, so that none waits for a paused or removed one.
 
         Deadlines do not run down while a source is closed by its `hours` or paused, nor while no worker that serves it
-        has the key of the answer: those are moved on instead. What waited a day for its key is among them, forsaken.
+        has the key of the answer: those are moved on instead. Checks that waited a day for a key are claimed as
+        forsaken.
         """
         with self._engine.begin() as connection:
             holders = None if self._keys is None else workers.Keyholders.read(connection, self._keys)
-            over = deadlines.find(connection, hours, limit, holders)
-            forsaken = set(deadlines.forsaken(connection, limit - len(over), holders)) if holders is not None else set()
+            over = deadlines.find_passed(connection, hours, limit, holders)
+            rest = limit - len(over)
+            forsaken = set(deadlines.find_forsaken(connection, rest, holders)) if holders is not None else set()
             if not over and not forsaken:
                 return []
 
@@ -199,11 +190,11 @@ class Claims:
             leased = in_parts(connection, [*over, *(forsaken - set(over))], lease, failures)
         if failures and not leased:
             raise failures[0]
-        return [_Taken(row, row[10]).held(forsaken=_id(row[0]) in forsaken) for row in leased]
+        return [_Taken(row, row[10]).claimed(forsaken=id_of(row[0]) in forsaken) for row in leased]
 
     def renew(self, held: Iterable[ClaimedCheck], seconds: float = LEASE) -> set[UUID]:
-        """Prolong the leases of `held`; the ids that are still ours. One statement for all, unless the database refuses
-        it, or somebody holds what it needs: one check must not cost all others their leases.
+        """Prolong the leases of `held`; returns the ids that are still ours. It is one statement, unless the database
+        refuses it or another transaction holds a row: one check must not cost all others their leases.
         """
         before: list[Statement] = []
 
@@ -219,14 +210,13 @@ class Claims:
 
     def _renew(self, held: Sequence[ClaimedCheck], seconds: float, before: Sequence[Statement]) -> set[UUID]:
         rows = [{"id": str(check.id), "fence": check.fence} for check in held]
-        prolonging = (renew(self._dialect, seconds), {"rows": rows_json(rows)})
-        with begin(self._often, *before, prolonging) as (_, (*_, renewed)):
+        statement = (renew(self._dialect, seconds), {"rows": rows_json(rows)})
+        with begin(self._often, *before, statement) as (_, (*_, renewed)):
             crash_point("renewal.made")
         crash_point("renewal.committed")
-        return {_id(row[0]) for row in renewed}
+        return {id_of(row[0]) for row in renewed}
 
-    def _looking(self, demands: Sequence[Demand], slots: int) -> Statement:
-        """The statement that finds what is due."""
+    def _due_statement(self, demands: Sequence[Demand], slots: int) -> Statement:
         rows = [{"source": demand.source} for demand in demands if demand.free > 0]
         most = max((min(demand.free, slots * demand.batch) for demand in demands), default=0)
         left_out = self._left_out.parameters()
@@ -234,12 +224,12 @@ class Claims:
         return sql, {"rows": rows_json(rows), "most": most, **left_out}
 
     def _due(self, demands: Sequence[Demand], rows: Rows) -> dict[str, _Due]:
-        """What is due at each source that may be asked now, from what `_looking` found."""
+        """What is due at each source that may be asked now, by the result of `_due_statement`."""
         by_source = {demand.source: demand for demand in demands}
         found: dict[str, _Due] = {}
         for row in rows:
             at = datetime.fromtimestamp(row[5], UTC)
-            if quotas.closed(by_source[row[0]], at):
+            if quotas.is_closed(by_source[row[0]], at):
                 continue
             due = found.setdefault(row[0], _Due(at, bool(row[4])))
             if row[2] is None:
@@ -258,10 +248,10 @@ class Claims:
         *,
         alone: bool = False,
     ) -> list[_Taken]:
-        """Take what is due and may be taken, and pay for it. Nothing may follow in the transaction."""
+        """Lease what is due and may be taken, and pay for it. Nothing may follow in the transaction."""
         rooms = quotas.lock(connection, [d.source for d in demands if d.limited or due[d.source].opened])
         self._asked, self._read = next(((room.asked, room.read) for room in rooms.values()), (time.monotonic(),) * 2)
-        demands = [quotas.fitted(demand, rooms.get(demand.source)) for demand in demands]
+        demands = [quotas.fit(demand, rooms.get(demand.source)) for demand in demands]
         offers: dict[str, list[float]] = {}
         orders: dict[str, list[Queue]] = {}
         for demand in demands:
@@ -272,7 +262,7 @@ class Claims:
             if room and len(starts) < wanted:
                 unheld = replace(demand, concurrency=None), replace(room, leased=0)
                 if len(quotas.offers(*unheld, wanted, self._lead(demand))) > len(starts):
-                    self.cut.add(demand.source)
+                    self.held_back.add(demand.source)
             if alone:
                 order = [_ALONE] * min(1, len(starts))
             else:
@@ -284,7 +274,7 @@ class Claims:
         leased: dict[str, list[Any]] = {}
         for row in self._lease(connection, orders, due, alone=alone):
             leased.setdefault(row[5], []).append(row)
-        more = self._given_back(connection, leased, demands)
+        more = self._move_deadlines(connection, leased, demands)
         taken: list[_Taken] = []
         payments = []
         for demand in demands:
@@ -334,11 +324,16 @@ class Claims:
         sql = claim_sqlite(self._keys, alone=alone, some_left_out=some)
         return [row for found in run(connection, *((sql, {**each, **left_out}) for each in rows)) for row in found]
 
-    def _given_back(
+    def _move_deadlines(
         self, connection: Connection, leased: Mapping[str, Sequence[Any]], demands: Sequence[Demand]
     ) -> dict[Any, float]:
-        """Move those deadlines on that passed while the check's source stood still; by how many seconds, by row id."""
-        late = {row[0]: _passed(row) for rows in leased.values() for row in rows if row[10] <= 0 and not row[12]}
+        """Move on the deadlines that passed while the source took no work; returns by how many seconds, by row id."""
+        late = {
+            row[0]: deadlines.PassedDeadline.of(row[0], row[5], row[16], row[17], row[18], row[7])
+            for rows in leased.values()
+            for row in rows
+            if row[10] <= 0 and not row[12]
+        }
         if not late:
             return {}
         hours = {demand.source: demand.hours for demand in demands if demand.hours}
@@ -348,28 +343,28 @@ class Claims:
         return more
 
     def _lead(self, demand: Demand) -> float:
-        """How far the first start must lie ahead: where hardly any lateness is allowed, twice what claims took. No
-        more than a lease bears, so that a claim that stood for minutes does not make the next wait as long.
+        """How many seconds the first start must be ahead: where hardly any lateness is allowed, twice what claims took
+        lately. A third of a lease at most, so that one claim that took minutes does not delay the next as long.
         """
         if demand.interval is None or demand.late >= 3 * self._delay:
             return 0.0
         return min(2 * self._delay, LEASE / 3)
 
-    def _held(self, taken: Sequence[_Taken]) -> list[ClaimedCheck]:
+    def _claimed(self, taken: Sequence[_Taken]) -> list[ClaimedCheck]:
         """What a claim returns now."""
         if not taken:
             return []
         now = time.monotonic()
         self._delay = max(now - self._asked, 0.9 * self._delay)
-        return [each.held(now - self._asked, now - self._read) for each in taken]
+        return [each.claimed(now - self._asked, now - self._read) for each in taken]
 
 
 _ALONE = Queue("", "")
-"""Stands for the checks that have one chance left."""
+"""Takes the place of a queue for the checks that have one chance left."""
 
 
 def _in_turn(order: Sequence[Queue], leased: Sequence[Any]) -> Sequence[Any]:
-    """What was leased of a source, in the order in which it starts; the oldest of each queue first."""
+    """The leased rows of a source in the order in which they start; the oldest of each queue first."""
     if not order or order[0] is _ALONE:
         return leased
     by_queue: dict[Queue, deque[Any]] = {}

@@ -1,7 +1,7 @@
 """Moves deadlines on by the time in which their source took no work, and finds those that have passed.
 
-A deadline is a time in the row. When it has passed, the time for which its source stood still since the check was
-submitted is added to it, as far as that was not done before (`stood_s`).
+A deadline is a time in the row. When it has passed, the time for which its source took no work since the check was
+submitted is added to it; `stood_s` is how many of these seconds were added before.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -18,34 +18,41 @@ from config.hours import Hours
 from jurat.statements import rows_json
 from store import workers
 from store.dialects import POSTGRESQL, SQLITE, StoreDialect, dialect_of
+from store.held_rows import id_of
 from store.queue.pauses import history
 from store.queue.turns import Keys, sealed_for
-from tasks.rules.rate_limits import Span, stands_since, stood
+from tasks.rules.rate_limits import Span, standstill, standstill_since
 
 ENDED = 1e9
-"""Seconds in `stood_s` of a check whose deadline somebody ended: nothing is added to that."""
+"""Seconds in `stood_s` of a check whose deadline was ended on purpose: nothing is added to that."""
 
 LEFT_TO_OTHERS = 86_400.0
 """Seconds for which an answer that no worker can open waits for one that can."""
 
 BATCH = 500
-"""Checks whose deadlines are looked at in one turn, for each source."""
+"""Checks whose deadlines are read in one turn, for each source."""
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """A check whose deadline has passed. `stood` seconds were added to it already; `key` opens its answer."""
+class PassedDeadline:
+    """A check whose deadline has passed. `stood_s` seconds were added to it already; `key` opens its answer."""
 
     id: UUID
     source: str
     submitted_at: datetime
     deadline_at: datetime
-    stood: float
+    stood_s: float
     key: str | None = None
+
+    @classmethod
+    def of(cls, check: Any, source: str, submitted: float, deadline: float, stood_s: float, key: str | None) -> Self:
+        """From values of a row, whose times are seconds since 1970."""
+        submitted_at, deadline_at = (datetime.fromtimestamp(seconds, UTC) for seconds in (submitted, deadline))
+        return cls(id_of(check), source, submitted_at, deadline_at, stood_s, key)
 
 
 class Standstills:
-    """For how long each source has taken no work, and each key was missing there, up to the database's time `now`."""
+    """When each source took no work, and each key was missing there, up to the database's time `now`."""
 
     def __init__(
         self,
@@ -67,33 +74,38 @@ class Standstills:
         return cls(datetime.fromtimestamp(seconds, UTC), hours, history(connection, sources), spans)
 
     def since(self, source: str) -> datetime:
-        """Since when it has taken no work; now when it does. Deadlines that passed later are no concern yet."""
-        return stands_since(self._now, self._hours.get(source), self._pauses.get(source, []))
+        """Since when a source has taken no work; `now` when it does. Deadlines that passed later do not matter yet."""
+        return standstill_since(self._now, self._hours.get(source), self._pauses.get(source, []))
 
-    def due(self, check: Passed) -> float:
-        """How many seconds its deadline moves on; 0 when it stays passed even so."""
+    def due(self, check: PassedDeadline) -> float:
+        """By how many seconds its deadline is to be moved on; 0 when it has passed even so."""
         pauses = self._pauses.get(check.source, [])
         if missing := self._missing.get((check.source, check.key or "")):
-            pauses = workers.merged([*pauses, *missing])
-        still = stood(check.submitted_at, self._now, self._hours.get(check.source), pauses)
-        more = still - check.stood
+            pauses = workers.merge([*pauses, *missing])
+        seconds = standstill(check.submitted_at, self._now, self._hours.get(check.source), pauses)
+        more = seconds - check.stood_s
         return more if more > (self._now - check.deadline_at).total_seconds() else 0.0
 
 
 def move_on(connection: Connection, seconds: Mapping[UUID, float]) -> None:
-    """Move the deadlines of these checks on."""
+    """Move the deadlines of checks on, each by so many seconds."""
     if seconds:
+        dialect = dialect_of(connection)
         rows = rows_json([{"id": str(check), "seconds": round(more, 3)} for check, more in sorted(seconds.items())])
-        connection.execute(text(_move_on(dialect_of(connection))), {"rows": rows})
+        sql = f"""
+            UPDATE jurat_checks SET deadline_at = {dialect.later("deadline_at", "r.seconds")},
+              stood_s = stood_s + r.seconds
+            FROM {dialect.rowset("id uuid, seconds float8")} WHERE jurat_checks.id = r.id"""
+        connection.execute(text(sql), {"rows": rows})
 
 
-def find(
+def find_passed(
     connection: Connection, hours: Mapping[str, Hours], limit: int, holders: workers.Keyholders | None = None
 ) -> list[UUID]:
-    """Up to `limit` waiting checks whose deadlines have passed for good, the oldest first; their rows are ours.
+    """Find up to `limit` waiting checks whose deadlines have passed for good, the oldest first, and lock their rows.
 
-    Deadlines of others are moved on, each once for a standstill, when that is over. Those whose answers are sealed for
-    a key that `holders` lack at their source stand still: see `forsaken`.
+    Other deadlines are moved on, each once for a standstill, when that is over. Deadlines do not run while the answer
+    is sealed for a key that `holders` lack at its source: see `find_forsaken`.
     """
     dialect = dialect_of(connection)
     sources = [row[0] for row in connection.execute(text(_with_passed(dialect)))]
@@ -111,9 +123,9 @@ def find(
     return [check.id for check in over[:limit]]
 
 
-def forsaken(connection: Connection, limit: int, holders: workers.Keyholders) -> list[UUID]:
-    """Up to `limit` waiting checks whose answers have waited a day for a key that was missing as long at their source;
-    their rows are ours. `holders` have the keys that are there now.
+def find_forsaken(connection: Connection, limit: int, holders: workers.Keyholders) -> list[UUID]:
+    """Find up to `limit` waiting checks whose answers have waited a day for a key that was missing as long at their
+    source, and lock their rows. `holders` have the keys that are present now.
     """
     dialect = dialect_of(connection)
     ((seconds,),) = connection.execute(text(f"SELECT {dialect.clock()}"))
@@ -123,11 +135,16 @@ def forsaken(connection: Connection, limit: int, holders: workers.Keyholders) ->
     if not lost or limit < 1:
         return []
     rows = rows_json([{"source": source, "key": key} for source, key in lost])
-    found = connection.execute(text(_forsaken(dialect)), {"rows": rows, "limit": limit})
+    sql = f"""
+        SELECT c.id FROM {dialect.rowset("source text, key text")}
+        JOIN jurat_checks c ON c.source = r.source AND c.answer_key = r.key
+        WHERE c.state = 'pending' AND c.answer IS NOT NULL AND c.submitted_at <= {dialect.now(str(-LEFT_TO_OTHERS))}
+        LIMIT :limit {dialect.row_lock("FOR NO KEY UPDATE OF c SKIP LOCKED")}"""
+    found = connection.execute(text(sql), {"rows": rows, "limit": limit})
     return [UUID(str(row[0])) for row in found]
 
 
-def _passed(connection: Connection, before: Mapping[str, datetime], keys: Keys) -> Iterable[Passed]:
+def _passed(connection: Connection, before: Mapping[str, datetime], keys: Keys) -> Iterable[PassedDeadline]:
     dialect = dialect_of(connection)
     rows = [{"source": source, "before": time.timestamp()} for source, time in before.items()]
     if dialect.has_lateral:
@@ -138,21 +155,11 @@ def _passed(connection: Connection, before: Mapping[str, datetime], keys: Keys) 
             for each in rows
             for row in connection.execute(text(_passed_sqlite(keys)), {**each, "limit": BATCH}).all()
         ]
-    return [
-        Passed(
-            UUID(str(row[0])),
-            row[1],
-            datetime.fromtimestamp(row[2], UTC),
-            datetime.fromtimestamp(row[3], UTC),
-            row[4],
-            row[5],
-        )
-        for row in found
-    ]
+    return [PassedDeadline.of(*row) for row in found]
 
 
 def any_passed(dialect: StoreDialect) -> str:
-    """SQL that is true where a deadline has passed, or a key was missing for a day."""
+    """SQL that is true while a deadline has passed, or a key was missing for a day."""
     day = f"SELECT 1 FROM jurat_missing_keys WHERE since <= {dialect.now(str(-LEFT_TO_OTHERS))}"
     return f"(EXISTS ({_with_passed(dialect)}) OR EXISTS ({day} AND seen_at >= {dialect.now(str(-workers.LIVE))}))"
 
@@ -161,7 +168,7 @@ _LEAST = "(SELECT c.source FROM jurat_checks c WHERE c.state = 'pending'{after} 
 
 
 def _with_passed(dialect: StoreDialect) -> str:
-    """Every source at which a check waits, one step of an index each; of those the ones where a deadline has passed."""
+    """The sources at which a deadline has passed, of all at which a check waits: one step of an index each."""
     return f"""
         WITH RECURSIVE waited(source) AS (
           SELECT {_LEAST.format(after="")} UNION ALL
@@ -182,7 +189,7 @@ def _columns(dialect: StoreDialect) -> str:
 
 
 def _readable_by(keys: Keys) -> str:
-    """As `sealed_for`; but a deadline that somebody ended needs no key."""
+    """As `sealed_for`; but a deadline that was ended on purpose needs no key."""
     return f" AND (c.stood_s >= {ENDED} OR (true{sealed_for(keys)}))" if keys is not None else ""
 
 
@@ -195,26 +202,9 @@ def _passed_postgresql(keys: Keys) -> str:
           ORDER BY c.deadline_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED) p"""
 
 
-@lru_cache
-def _forsaken(dialect: StoreDialect) -> str:
-    lock = dialect.row_lock("FOR NO KEY UPDATE OF c SKIP LOCKED")
-    return f"""
-        SELECT c.id FROM {dialect.rowset("source text, key text")}
-        JOIN jurat_checks c ON c.source = r.source AND c.answer_key = r.key
-        WHERE c.state = 'pending' AND c.answer IS NOT NULL AND c.submitted_at <= {dialect.now(str(-LEFT_TO_OTHERS))}
-        LIMIT :limit {lock}"""
-
-
 def _passed_sqlite(keys: Keys) -> str:
     return f"""
         SELECT {_columns(SQLITE)} FROM jurat_checks c
         WHERE c.state = 'pending' AND c.source = :source {_readable_by(keys)}
           AND c.deadline_at <= strftime('%Y-%m-%d %H:%M:%f', :before, 'unixepoch')
         ORDER BY c.deadline_at LIMIT :limit"""
-
-
-@lru_cache
-def _move_on(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_checks SET deadline_at = {dialect.later("deadline_at", "r.seconds")}, stood_s = stood_s + r.seconds
-        FROM {dialect.rowset("id uuid, seconds float8")} WHERE jurat_checks.id = r.id"""

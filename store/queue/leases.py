@@ -7,21 +7,14 @@ from functools import lru_cache
 from store.dialects import POSTGRESQL, SQLITE, StoreDialect
 from store.in_parts import without
 from store.queue import quotas
-from store.queue.turns import (
-    SOME,
-    Keys,
-    lengths,
-    queues,
-    sealed_for,
-    waiting,
-)
+from store.queue.turns import SOME, Keys, lengths, queues, sealed_for, waiting
 
 LEASE = 15.0
 """Seconds that a worker holds a check without renewing."""
 
 
 def round_up(most: int) -> int:
-    """A limit that stands in a statement: at least `most`, and one of a few."""
+    """A limit to write into a statement: at least `most`, and one of a few, so that few statements are prepared."""
     limit = 16
     while limit < most:
         limit *= 4
@@ -30,7 +23,7 @@ def round_up(most: int) -> int:
 
 @lru_cache
 def due(dialect: StoreDialect, keys: Keys, *, some_left_out: bool) -> str:
-    """What is due at each source in `:rows` that may be asked: of each queue since when, and up to `:most` of it."""
+    """SQL for what is due at each source in `:rows` that may be asked: for each queue since when, and up to `:most`."""
     return f"""
         WITH RECURSIVE served AS (
           SELECT s.name AS source, s.opened_at IS NOT NULL OR s.failures > 0 AS opened
@@ -50,7 +43,7 @@ def due(dialect: StoreDialect, keys: Keys, *, some_left_out: bool) -> str:
 
 
 def _lease(dialect: StoreDialect, chosen: str) -> str:
-    # One row whose times nobody can read must not keep all others waiting. It gets the end of one without an answer.
+    # A row with unreadable times must not keep all others waiting. It ends like one without an answer.
     good = dialect.readable("due_at", "submitted_at", "deadline_at")
 
     def read(value: str, otherwise: str) -> str:
@@ -124,7 +117,7 @@ def claim_these(dialect: StoreDialect) -> str:
 
 @lru_cache
 def renew(dialect: StoreDialect, seconds: float) -> str:
-    """Prolongs the leases of the claims in `:rows` to `seconds` from now; gives the ids that are still held so."""
+    """Prolongs the leases of the claims in `:rows` to `seconds` from now; returns the ids that are still held."""
     rows = dialect.rowset("id uuid, fence bigint")
     lease = dialect.now(str(seconds))
     if dialect.one_writer:
@@ -132,8 +125,8 @@ def renew(dialect: StoreDialect, seconds: float) -> str:
             UPDATE jurat_checks SET lease_until = {lease} FROM {rows}
             WHERE jurat_checks.id = r.id AND jurat_checks.fence = r.fence AND jurat_checks.state = 'leased'
             RETURNING jurat_checks.id"""
-    # Rows that the writer is settling right now are left alone: two statements that change many rows, each in the order
-    # of its own plan, would wait for each other in a circle.
+    # Rows that the writer is settling now are skipped: two statements that change many rows, each in the order of its
+    # own plan, would wait for each other in a circle.
     ours = f"{rows} JOIN jurat_checks c ON c.id = r.id AND c.fence = r.fence WHERE c.state = 'leased'"
     return f"""
         WITH ours AS (SELECT c.id FROM {ours}),

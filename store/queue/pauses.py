@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 
 from sqlalchemy import Connection, text
 
 from jurat.columns import moment
 from jurat.statements import rows_json
-from store.dialects import StoreDialect, dialect_of
+from store.dialects import dialect_of
 from tasks.rules.rate_limits import Span
 
 KEPT = 400 * 86_400.0
@@ -17,27 +16,43 @@ KEPT = 400 * 86_400.0
 
 
 def pause(connection: Connection, source: str, seconds: float, reason: str, by: str | None = None) -> bool:
-    """Stop a source for `seconds`; whether that changed anything: a longer pause that stands already is kept.
+    """Pause a source for `seconds`; whether that changed anything: a longer pause is kept.
 
-    While one stands it is prolonged, so that the history never counts a second twice.
+    A pause in force is prolonged, so that the history never counts a second twice.
     """
     dialect = dialect_of(connection)
+    now, by_whom = dialect.now(), dialect.parameter("by", "text")
+    until = dialect.now(dialect.parameter("seconds", "float8"))
     parameters = {"source": source, "seconds": seconds, "reason": reason, "by": by}
-    row = connection.execute(text(_pause(dialect)), parameters).first()
+    stop = f"""
+        UPDATE jurat_sources SET paused_until = {until}, pause_reason = :reason
+        WHERE name = :source AND (paused_until IS NULL OR paused_until < {until}) RETURNING paused_until"""
+    row = connection.execute(text(stop), parameters).first()
     if row is None:
         return False
     parameters["until"] = row[0]
-    if not connection.execute(text(_prolong(dialect)), parameters).rowcount:
-        connection.execute(text(_begin(dialect)), parameters)
+    prolong = f"""
+        UPDATE jurat_pauses SET until = :until, reason = :reason, by_whom = {by_whom}
+        WHERE source = :source AND until > {now}"""
+    if not connection.execute(text(prolong), parameters).rowcount:
+        begin = f"""
+            INSERT INTO jurat_pauses (source, began_at, until, reason, by_whom)
+            VALUES (:source, {now}, :until, :reason, {by_whom})
+            ON CONFLICT (source, began_at) DO UPDATE SET until = excluded.until"""
+        connection.execute(text(begin), parameters)
     return True
 
 
 def resume(connection: Connection, source: str) -> bool:
     """End the pause of a source now; whether there was one."""
-    dialect = dialect_of(connection)
-    if not connection.execute(text(_resume(dialect)), {"source": source}).rowcount:
+    now, parameters = dialect_of(connection).now(), {"source": source}
+    resume = f"""
+        UPDATE jurat_sources SET paused_until = NULL, pause_reason = NULL
+        WHERE name = :source AND paused_until > {now}"""
+    if not connection.execute(text(resume), parameters).rowcount:
         return False
-    connection.execute(text(_end(dialect)), {"source": source})
+    end = f"UPDATE jurat_pauses SET until = {now} WHERE source = :source AND until > {now}"
+    connection.execute(text(end), parameters)
     return True
 
 
@@ -46,7 +61,10 @@ def history(connection: Connection, sources: Iterable[str]) -> dict[str, list[Sp
     found: dict[str, list[Span]] = {source: [] for source in sources}
     if found:
         rows = rows_json([{"source": source} for source in sorted(found)])
-        for source, began, until in connection.execute(text(_history(dialect_of(connection))), {"rows": rows}):
+        sql = f"""
+            SELECT p.source, p.began_at, p.until FROM {dialect_of(connection).rowset("source text")}
+            JOIN jurat_pauses p ON p.source = r.source"""
+        for source, began, until in connection.execute(text(sql), {"rows": rows}):
             begin, end = moment(began), moment(until)
             if begin is not None and end is not None:
                 found[source].append((begin, end))
@@ -54,48 +72,5 @@ def history(connection: Connection, sources: Iterable[str]) -> dict[str, list[Sp
 
 
 def forget(connection: Connection) -> None:
-    """Delete what is older than `KEPT`."""
-    dialect = dialect_of(connection)
-    connection.execute(text(f"DELETE FROM jurat_pauses WHERE until < {dialect.now(str(-KEPT))}"))
-
-
-@lru_cache
-def _pause(dialect: StoreDialect) -> str:
-    until = dialect.now(dialect.parameter("seconds", "float8"))
-    return f"""
-        UPDATE jurat_sources SET paused_until = {until}, pause_reason = :reason
-        WHERE name = :source AND (paused_until IS NULL OR paused_until < {until}) RETURNING paused_until"""
-
-
-@lru_cache
-def _prolong(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_pauses SET until = :until, reason = :reason, by_whom = {dialect.parameter("by", "text")}
-        WHERE source = :source AND until > {dialect.now()}"""
-
-
-@lru_cache
-def _begin(dialect: StoreDialect) -> str:
-    return f"""
-        INSERT INTO jurat_pauses (source, began_at, until, reason, by_whom)
-        VALUES (:source, {dialect.now()}, :until, :reason, {dialect.parameter("by", "text")})
-        ON CONFLICT (source, began_at) DO UPDATE SET until = excluded.until"""
-
-
-@lru_cache
-def _resume(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_sources SET paused_until = NULL, pause_reason = NULL
-        WHERE name = :source AND paused_until > {dialect.now()}"""
-
-
-@lru_cache
-def _end(dialect: StoreDialect) -> str:
-    return f"UPDATE jurat_pauses SET until = {dialect.now()} WHERE source = :source AND until > {dialect.now()}"
-
-
-@lru_cache
-def _history(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT p.source, p.began_at, p.until FROM {dialect.rowset("source text")}
-        JOIN jurat_pauses p ON p.source = r.source"""
+    """Delete pauses that ended more than `KEPT` seconds ago."""
+    connection.execute(text(f"DELETE FROM jurat_pauses WHERE until < {dialect_of(connection).now(str(-KEPT))}"))

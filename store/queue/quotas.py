@@ -1,4 +1,4 @@
-"""What all workers together may still ask of a source. Its row is locked while a claim reads and pays."""
+"""Counts what all workers together may still ask of a source. Its row is locked while a claim reads and pays."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from jurat.statements import rows_json
 from jurat.vocabulary import Reason
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.queue.pauses import pause
-from tasks.rules.rate_limits import AHEAD, Demand, allowing, next_start, price, starts
+from tasks.rules.rate_limits import AHEAD, Demand, next_start, price, raise_lateness, starts
 
 KEPT = 30.0
-"""Seconds of the lease of a check that was looked up and that cannot be written for now."""
+"""Seconds of the lease of a check that was looked up and cannot be written for now."""
 
 AT_WORK = 20.0
-"""A lease that lasts longer is such a one: its lookup has ended, and takes no room at its source any more. It lies
-between a lease (`store.queue.leases.LEASE`) and what is left of a kept one when it is renewed."""
+"""A lease that lasts longer is such a lease: its lookup has ended, and takes no room at its source any more. It is more
+than a lease (`store.queue.leases.LEASE`) and less than what is left of a kept one when it is renewed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How a source stands, read while its row is ours: look-ups under lease, seconds to its next paid start, what was
-    used on which day, its failures in a row, whether its breaker is open, and whether it may be asked at all, `at` that
-    time. `asked` and `read` are what `time.monotonic` said just before and just after that was read.
+    """The state of a source, read `at` a time while its row is locked: checks under lease, seconds to its next paid
+    start, what was used on which day, its failures in a row, whether its breaker is open, and whether it may be asked
+    at all. `asked` and `read` are readings of `time.monotonic` just before and just after.
     """
 
     leased: int
@@ -45,17 +45,17 @@ class Room:
     read: float
 
 
-def closed(demand: Demand, at: datetime) -> bool:
-    """Whether a source is closed, or will be before everything that a claim hands out has begun."""
+def is_closed(demand: Demand, at: datetime) -> bool:
+    """Whether a source is closed, or will be before all lookups of a claim have begun."""
     hours = demand.hours
     return hours is not None and not (hours.is_open(at) and hours.is_open(at + timedelta(seconds=AHEAD)))
 
 
 def lock(connection: Connection, sources: Iterable[str]) -> dict[str, Room]:
-    """Take the rows of these sources; what is left of each.
+    """Lock the rows of these sources, and read what is left of each.
 
-    On PostgreSQL a statement sees what was committed before it began. So the leases are counted in one that begins
-    after the rows are ours, or those of a claim that we waited for would be missed. It tells how long that was.
+    On PostgreSQL a statement sees what was committed before it began. So the leases are counted by one that begins
+    after the rows are locked, or those of a claim that we waited for would be missed. It also measures that wait.
     """
     dialect = dialect_of(connection)
     parameters = {"rows": rows_json([{"source": source} for source in sources])}
@@ -86,16 +86,16 @@ def lock(connection: Connection, sources: Iterable[str]) -> dict[str, Room]:
     }
 
 
-def fitted(demand: Demand, room: Room | None) -> Demand:
-    """The demand, with the lateness that it needs as its source's row was read."""
-    return demand if room is None or demand.interval is None else allowing(demand, room.read - room.asked)
+def fit(demand: Demand, room: Room | None) -> Demand:
+    """The demand with the lateness that it needs, by how long the reading of its source's row took."""
+    return demand if room is None or demand.interval is None else raise_lateness(demand, room.read - room.asked)
 
 
 def offers(demand: Demand, room: Room, most: int, lead: float) -> list[float]:
-    """In how many seconds the look-up of each check of the source that may be taken now is to start; at most `most`.
+    """In how many seconds the lookup of each check that may be taken now is to start; at most `most` checks.
 
-    `lead` is how long the first must be ahead at least. Which of the checks under lease share a look-up is not known,
-    so that each of them counts as one that is under way.
+    The first start is at least `lead` seconds ahead. It is unknown which checks under lease share a lookup, so each
+    counts as a lookup of its own.
     """
     if not room.ready:
         return []
@@ -114,7 +114,7 @@ def offers(demand: Demand, room: Room, most: int, lead: float) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """So many checks were taken of a source."""
+    """The payment for checks that were taken of a source."""
 
     demand: Demand
     room: Room
@@ -126,31 +126,36 @@ class Payment:
 
 def pay(connection: Connection, payments: Sequence[Payment]) -> None:
     """Write what was taken. A daily quota that is used up pauses its source until midnight."""
-    run(connection, *_bill(dialect_of(connection), payments))
+    run(connection, *_pay_statements(dialect_of(connection), payments))
     for payment in payments:
-        _stop_for_the_day(connection, payment)
+        demand, room = payment.demand, payment.room
+        if demand.daily is None or not room.ready:
+            continue
+        if _used(demand, room) + demand.look_ups(payment.taken) >= demand.daily:
+            rest = ((demand.hours or Hours()).next_midnight(room.at) - room.at).total_seconds()
+            pause(connection, demand.source, rest, Reason.SOURCE_THROTTLED)
 
 
 def pay_last(connection: Connection, payments: Sequence[Payment]) -> None:
-    """Pay, as the last that a transaction does: where nothing depends on it, it is committed on the same way."""
+    """Pay at the end of a transaction: where nothing depends on it, one round trip pays and commits."""
     if any(payment.demand.daily is not None for payment in payments):
         pay(connection, payments)
     else:
-        commit(connection, *_bill(dialect_of(connection), payments))
+        commit(connection, *_pay_statements(dialect_of(connection), payments))
 
 
 def pay_for_request(
     connection: Connection, demand: Demand, longest: float, *, unless_stopped: bool = False
 ) -> float | None:
-    """Pay for one look-up that no claim makes, or one more request of one; in how many seconds it may start.
+    """Pay for one lookup without a claim, or for one more request of a lookup; in how many seconds it may start.
 
-    None where that is more than `longest`, or no such source is known, or its day is used up; nothing is paid then.
-    With `unless_stopped` nor while the source is paused or closed, or its breaker is open.
+    Returns None, and pays nothing, if that is more than `longest`, if there is no such source, or if its day is used
+    up; with `unless_stopped` also while the source is paused or closed, or its breaker is open.
     """
     room = lock(connection, [demand.source]).get(demand.source)
     if room is None or (demand.daily is not None and _used(demand, room) >= demand.daily):
         return None
-    if unless_stopped and (room.opened or not room.ready or closed(demand, room.at)):
+    if unless_stopped and (room.opened or not room.ready or is_closed(demand, room.at)):
         return None
     wait = next_start(room.ahead, demand)
     if wait > longest:
@@ -159,7 +164,7 @@ def pay_for_request(
     return wait
 
 
-def _bill(dialect: StoreDialect, payments: Sequence[Payment]) -> list[Statement]:
+def _pay_statements(dialect: StoreDialect, payments: Sequence[Payment]) -> list[Statement]:
     rows = [_row(dialect, payment) for payment in payments if payment.taken]
     rows = [row for row in rows if any(row[name] is not None for name in ("seconds", "day", "probe"))]
     return [(_pay(dialect), {"rows": rows_json(rows)})] if rows else []
@@ -174,20 +179,13 @@ def _row(dialect: StoreDialect, payment: Payment) -> dict[str, object]:
         "lead": payment.lead,
         "taken": demand.look_ups(payment.taken),
         "day": None if demand.daily is None else (demand.hours or Hours()).day(room.at),
-        # From the last moment at which this one may begin: the source sees no two in an interval.
+        # Counted from the last moment at which this probe may begin: the source gets no two in an interval.
         "probe": payment.last + demand.late + demand.breaker.probe if room.opened else None,
     }
 
 
 def _used(demand: Demand, room: Room) -> int:
     return room.used if room.day == (demand.hours or Hours()).day(room.at) else 0
-
-
-def _stop_for_the_day(connection: Connection, payment: Payment) -> None:
-    demand, room = payment.demand, payment.room
-    if demand.daily is not None and room.ready and _used(demand, room) + demand.look_ups(payment.taken) >= demand.daily:
-        rest = ((demand.hours or Hours()).next_midnight(room.at) - room.at).total_seconds()
-        pause(connection, demand.source, rest, Reason.SOURCE_THROTTLED)
 
 
 _LOCK = f"""
@@ -197,7 +195,7 @@ _LOCK = f"""
 
 
 def available(dialect: StoreDialect) -> str:
-    """SQL: source `s` is not paused, and where its breaker is open its next probe is due."""
+    """SQL that is true while source `s` is not paused, and its next probe is due if its breaker is open."""
     return (
         f"(s.paused_until IS NULL OR s.paused_until <= {dialect.now()}) "
         f"AND (s.opened_at IS NULL OR s.probe_at IS NULL OR s.probe_at <= {dialect.now()})"

@@ -1,8 +1,8 @@
-"""Keeps what is known of each source: answers, failures, its breaker, and how much waits for it."""
+"""Keeps the health of each source: answers, failures, its breaker, and how much waits for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,10 +17,10 @@ from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.rate_limits import Breaker
 
 MOST_COUNTED = 10_000
-"""Waiting checks are counted up to so many for each source."""
+"""So many waiting checks are counted at most for each source."""
 
 GRAIN = 0.001
-"""Seconds to which SQLite keeps times: of two in the same one, an answer came after a failure."""
+"""Seconds to which SQLite stores times: within the same one, an answer counts as later than a failure."""
 
 PACE = 30.0
 """Seconds over which the pace of a source is averaged."""
@@ -28,10 +28,9 @@ PACE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SourceFigures:
-    """What a worker saw of one source since it last said so: look-ups that were answered, and that failed in a way that
-    speaks of the source; `trailing` are those that failed after the last one that was answered. `last_failure` may be
-    one that speaks of the request alone. The last answer came `answered_ago` seconds ago, the last failure
-    `failed_ago`.
+    """A worker's lookups at one source since its last report: those that were answered, and those that failed and show
+    trouble of the source; `trailing` failed after the last answer. `last_failure` may concern only one request. The
+    last answer came `answered_ago` seconds ago, the last failure `failed_ago`.
     """
 
     answered: int = 0
@@ -43,9 +42,9 @@ class SourceFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """Names of the sources whose breakers opened and closed; how many failures in a row each source has, over all
-    workers, as many as open its breaker where that is open.
+class BreakerChanges:
+    """The sources whose breakers opened and closed. `failures` are those in a row of each source, over all workers; at
+    least as many as open its breaker while that is open.
     """
 
     opened: tuple[str, ...] = ()
@@ -53,18 +52,23 @@ class Noted:
     failures: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
-def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Noted:
-    """Add what was seen to the rows of the sources; opens and closes their breakers, with an audit row each.
+def record(
+    connection: Connection, figures_by_source: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]
+) -> BreakerChanges:
+    """Add figures to the rows of the sources; open and close their breakers, with an audit row each.
 
-    An answer ends a run of failures that came before it, whenever it is told: what one worker was answered says nothing
-    of the failures that another one has seen since.
+    An answer ends a run of failures that came before it, whenever it is reported: an answer that one worker got says
+    nothing about failures that another one had later.
     """
     dialect = dialect_of(connection)
-    parameters = {"rows": rows_json([{"source": source} for source in seen])}
-    stand = {row[0]: (row[1], bool(row[2]), row[3]) for row in connection.execute(text(_stand(dialect)), parameters)}
+    select = f"""
+        SELECT name, failures, opened_at IS NOT NULL, {dialect.seconds_between(dialect.now(), "last_failure_at")}
+        FROM jurat_sources WHERE name IN (SELECT r.source FROM {dialect.rowset("source text")})
+        ORDER BY name {dialect.row_lock("FOR UPDATE")}"""
+    parameters = {"rows": rows_json([{"source": source} for source in figures_by_source])}
     rows, opened, closed, known = [], [], [], {}
-    for source, (before, was_open, failed_ago) in stand.items():
-        figures, breaker = seen[source], breakers.get(source, Breaker())
+    for source, before, was_open, failed_ago in connection.execute(text(select), parameters).all():
+        figures, breaker = figures_by_source[source], breakers.get(source, Breaker())
         answered = bool(figures.answered) and (failed_ago is None or figures.answered_ago <= failed_ago + GRAIN)
         run = figures.trailing if figures.answered else figures.failed
         failures = run if answered else before + run
@@ -92,52 +96,43 @@ def note(connection: Connection, seen: Mapping[str, SourceFigures], breakers: Ma
             }
         )
     if rows:
-        connection.execute(text(_note(dialect)), {"rows": rows_json(rows)})
-    return Noted(tuple(opened), tuple(closed), known)
+        connection.execute(text(_record(dialect)), {"rows": rows_json(rows)})
+    return BreakerChanges(tuple(opened), tuple(closed), known)
 
 
 def count_waiting(connection: Connection) -> None:
-    """Count what waits for each source, and reckon from the pace of late how long that will last.
+    """Count what waits for each source, and estimate from its recent pace how long that will last.
 
-    The pace is only taken while there was work all the time, or it would be that of the participants.
+    The pace is measured only while there was work all the time; otherwise it would be that of the participants.
     """
     dialect = dialect_of(connection)
     # Before any row is locked: claims of sources with limits wait for theirs.
-    found = counted(connection)
+    found = waiting_counts(connection)
     if not dialect.one_writer:
-        # In the order in which a claim takes them: no two can wait in a circle.
+        # In the order in which a claim locks them: no two can wait in a circle.
         connection.execute(text("SELECT name FROM jurat_sources ORDER BY name FOR UPDATE"))
-    connection.execute(text(_keep_counts(dialect)), {"rows": rows_json([dict(row) for row in found])})
+    connection.execute(text(_keep_counts(dialect)), {"rows": rows_json(found)})
 
 
-def counted(connection: Connection) -> Sequence[Mapping[str, Any]]:
-    """How many checks wait for each source (`source`, `waiting`, up to `MOST_COUNTED`), the `oldest` due since when."""
+def waiting_counts(connection: Connection) -> list[dict[str, Any]]:
+    """How many checks wait for each source (`source`, `waiting`, up to `MOST_COUNTED`); when the `oldest` was due."""
     statement = text(_count(dialect_of(connection)))
     return [dict(row) for row in connection.execute(statement, {"most": MOST_COUNTED}).mappings()]
 
 
 def since_throttled(connection: Connection, source: str) -> float | None:
-    """Seconds since a source said that it was asked too often; None where its last failure was another."""
+    """Seconds since a source answered that it was asked too often; None where its last failure was another."""
     dialect = dialect_of(connection)
     age = dialect.seconds_between(dialect.now(), "last_failure_at")
-    row = connection.execute(
+    seconds = connection.execute(
         text(f"SELECT {age} FROM jurat_sources WHERE name = :source AND last_failure = :throttled"),
         {"source": source, "throttled": Reason.SOURCE_THROTTLED},
-    ).first()
-    return None if row is None or row[0] is None else float(row[0])
+    ).scalar()
+    return None if seconds is None else float(seconds)
 
 
 @lru_cache
-def _stand(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT name, failures, opened_at IS NOT NULL, {dialect.seconds_between(dialect.now(), "last_failure_at")}
-        FROM jurat_sources
-        WHERE name IN (SELECT r.source FROM {dialect.rowset("source text")})
-        ORDER BY name {dialect.row_lock("FOR UPDATE")}"""
-
-
-@lru_cache
-def _note(dialect: StoreDialect) -> str:
+def _record(dialect: StoreDialect) -> str:
     rows = dialect.rowset(
         "source text, answered int, failed int, last_failure text, answered_ago float8, failed_ago float8, "
         "failures int, open boolean, probe float8",
@@ -185,7 +180,7 @@ def _count(dialect: StoreDialect) -> str:
 
 @lru_cache
 def _keep_counts(dialect: StoreDialect) -> str:
-    # Fresh work is answered soon; behind a backlog there is no use in asking four times a second.
+    # New work is answered soon; behind a backlog there is no use in polling four times a second.
     poll = dialect.greatest("250", "250 + p.waiting")
     elapsed = dialect.seconds_between(dialect.now(), "s.figures_at")
     rest = dialect.seconds_between("paused_until", dialect.now())

@@ -1,4 +1,4 @@
-"""Writes what workers and operators say of a source: pauses, payments, and how it answers."""
+"""Writes what workers and operators report about a source: pauses, payments, and how it answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from jurat.batches import begin
 from jurat.database import preparing
 from store.queue import pauses, quotas, source_health
-from store.queue.source_health import Noted, SourceFigures
+from store.queue.source_health import BreakerChanges, SourceFigures
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.rate_limits import Breaker, Demand
 
@@ -24,10 +24,7 @@ class Sources:
         self._often = preparing(engine)
 
     def pause(self, source: str, seconds: float, reason: str, by: str | None = None) -> bool:
-        """Stop a whole source for `seconds`: it asked for that, or a person (`by`) does; whether that changed anything.
-
-        A longer pause is kept.
-        """
+        """Pause a source for `seconds`, for itself or a person; whether that changed anything: a longer one is kept."""
         with self._engine.begin() as connection:
             changed = pauses.pause(connection, source, seconds, reason, by)
             if changed and by is not None:
@@ -35,7 +32,7 @@ class Sources:
         return changed
 
     def cut_off(self, source: str, seconds: float, reason: str) -> None:
-        """Stop a source that refuses us after it had asked for patience; that is in the audit for a person to see."""
+        """Pause a source that refuses us after it had asked for patience, with an audit row for a person to see."""
         with self._engine.begin() as connection:
             if pauses.pause(connection, source, seconds, reason):
                 add_audit_row(connection, WORKER, "source refuses us", source, {"seconds": seconds, "reason": reason})
@@ -49,32 +46,28 @@ class Sources:
         return ended
 
     def since_throttled(self, source: str) -> float | None:
-        """Seconds since a source told any worker that it was asked too often; None where it last failed otherwise."""
+        """Seconds since a source answered any worker that it was asked too often; None if it last failed otherwise."""
         with self._engine.begin() as connection:
             return source_health.since_throttled(connection, source)
 
     def pay_for_request(self, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
-        """Pay for a request that no claim has paid: of a person who tries a source, or a second one of a look-up; in
-        how many seconds it may be sent.
+        """Pay for a request that no claim has paid: of a person who tries a source, or a lookup's second one; in how
+        many seconds it may be sent.
 
-        None where that is more than `longest`, or its day is used up; nothing is paid then. With `unless_stopped` nor
-        while the source is paused or closed, or its breaker is open: a person may try it then, a look-up may not go on.
+        Returns None, and pays nothing, if that is more than `longest` or its day is used up; with `unless_stopped` also
+        while the source is paused or closed, or its breaker is open: a person may try it then, a lookup may not go on.
         """
         with self._engine.begin() as connection:
             return quotas.pay_for_request(connection, demand, longest, unless_stopped=unless_stopped)
 
-    def note(self, seen: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Noted:
-        """Keep what a worker saw of each source. Its breaker opens after a run of failures and closes on a success; the
-        names of those that did.
-        """
-        if not seen:
-            return Noted()
+    def record(self, figures: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> BreakerChanges:
+        """Record a worker's figures. Breakers open after a run of failures and close on a success; returns which."""
+        if not figures:
+            return BreakerChanges()
         with self._engine.begin() as connection:
-            return source_health.note(connection, seen, breakers)
+            return source_health.record(connection, figures, breakers)
 
     def failing(self) -> Mapping[str, int]:
-        """How many failures in a row each source has that failed last, over all workers; as many as open its breaker at
-        least where that is open.
-        """
+        """The failures in a row of sources that failed last, over all workers; at least as many as open the breaker."""
         with begin(self._often, (_FAILING, {})) as (_, (rows,)):
             return dict(rows)

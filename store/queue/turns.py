@@ -3,8 +3,9 @@
 A queue is a range of the index `jurat_checks_due`. Going from one to the next costs one step down that index, however
 many checks wait, so nothing here grows with a backlog.
 
-On PostgreSQL a queue begins with entries of checks that went since the last vacuum. Whoever comes to a queue passes
-them, so who looks at it again begins at its first check; and each step down reads a page, so that takes what it can.
+On PostgreSQL a queue begins with index entries of checks that went since the last vacuum. A statement that comes to a
+queue passes them, so a second look begins at the queue's first check (`since`). Each step down reads a page, so it
+counts what it can on the way.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ SOME = "(1 + CAST(:most AS int) / 8)"
 
 
 def waiting(alias: str = "c", *, alone: bool = False) -> str:
-    """SQL for a check that waits: one that may be looked up beside others, or with `alone` one that must not be.
+    """SQL that is true for a waiting check: one that may be looked up next to others, or with `alone` one that may not.
 
-    The indexes `jurat_checks_due` and `jurat_checks_last_chance` have the same words.
+    The indexes `jurat_checks_due` and `jurat_checks_last_chance` have the same conditions.
     """
     return f"{alias}.state = 'pending' AND {alias}.lost_leases {'=' if alone else '<>'} {LAST_CHANCE}"
 
@@ -33,29 +34,29 @@ def waiting(alias: str = "c", *, alone: bool = False) -> str:
 _KEY_ID = re.compile("[0-9a-f]{16}")
 
 Keys = Collection[str] | None
-"""The ids of the keys whose answers are wanted; None is all, whatever their keys."""
+"""The ids of the keys whose answers are wanted; None means all answers."""
 
 
 def sealed_for(keys: Keys, alias: str = "c") -> str:
-    """SQL for "and its answer is sealed for one of these keys"; "" for all. What has no answer, or names nothing that
-    could be a key, is anybody's.
+    """SQL for "and its answer is sealed for one of these keys"; "" for all. A check without an answer, or without a
+    possible key id, is for any worker.
 
     A worker leaves other answers to those that can open them. The ids are written into the statement: they are few,
-    stay the same while a process lives, and have no characters that mean anything.
+    never change while a process lives, and have only hexadecimal digits.
     """
     if keys is None:
         return ""
     known = ", ".join(f"'{key}'" for key in sorted(keys) if _KEY_ID.fullmatch(key)) or "''"
-    nobodys = f"{alias}.answer_key IS NULL OR {alias}.answer IS NULL OR length({alias}.answer_key) <> {KEY_ID_LENGTH}"
-    return f" AND ({alias}.answer_key IN ({known}) OR {nobodys})"
+    keyless = f"{alias}.answer_key IS NULL OR {alias}.answer IS NULL OR length({alias}.answer_key) <> {KEY_ID_LENGTH}"
+    return f" AND ({alias}.answer_key IN ({known}) OR {keyless})"
 
 
 def queues(dialect: StoreDialect, served: str, some: str = "1", keys: Keys = None) -> str:
     """SQL for the common table `queues` (source, priority, consultation): every queue of the sources in `served`, with
-    those checks alone whose answers are sealed for one of `keys`.
+    only those checks whose answers are sealed for one of `keys`.
 
-    To be used behind WITH RECURSIVE. Rows without a consultation are no queues. On PostgreSQL there are also `since`,
-    when the first check of a queue is due, and `due`, how many of its first `some` are.
+    For use behind WITH RECURSIVE. Rows without a consultation are no queues. On PostgreSQL there are also `since`, when
+    the first check of a queue is due, and `due`, how many of its first `some` are.
     """
     of_queue = waiting() + sealed_for(keys)
     if dialect.has_lateral:
@@ -80,33 +81,33 @@ def queues(dialect: StoreDialect, served: str, some: str = "1", keys: Keys = Non
             "ORDER BY c.priority, c.consultation LIMIT 1)"
         )
 
-    # SQLite seeks by the first column alone where two are compared as a pair, and passes over the rest row by row.
+    # SQLite seeks by the first column only when two are compared as a pair, and passes over the rest row by row.
     here, behind = "c.source = s.source", "c.source = q.source AND c.priority > q.priority"
-    beside = least(
+    following = least(
         "consultation", "c.source = q.source AND c.priority = q.priority AND c.consultation > q.consultation"
     )
     return f"""queues(source, priority, consultation) AS (
         SELECT s.source, {least("priority", here)}, {least("consultation", here)} FROM {served} s
         UNION ALL
-        SELECT q.source, CASE WHEN {beside} IS NULL THEN {least("priority", behind)} ELSE q.priority END,
-               coalesce({beside}, {least("consultation", behind)})
+        SELECT q.source, CASE WHEN {following} IS NULL THEN {least("priority", behind)} ELSE q.priority END,
+               coalesce({following}, {least("consultation", behind)})
         FROM queues q WHERE q.consultation IS NOT NULL)"""
 
 
 def lengths(dialect: StoreDialect, keys: Keys = None) -> str:
     """SQL for the common table `lengths` (source, priority, consultation, since, due), behind `queues` with `SOME`: how
-    many checks of each queue are due, as far as it matters to who takes `:most` of a source, a check of each
-    consultation in turn. The first is due `since`; SQLite, which keeps no entries of what went, does not tell.
+    many checks of each queue are due, as far as a claim needs it that takes `:most` of a source, a check of each
+    consultation in turn. The first is due `since`, which SQLite does not need and does not have.
 
-    So each queue is counted up to its even share, and further only where not all of them fill theirs. SQLite, whose
+    So each queue is counted up to its even share, and further only where not all queues fill theirs. SQLite, whose
     limits cannot differ from row to row, counts each up to `:most`.
     """
     most = dialect.parameter("most", "int")
     first = "c.due_at >= q.since AND" if dialect.has_lateral else ""
 
     def due(limit: str) -> str:
-        # In the order of the index. Without it PostgreSQL expects to meet a few rows that match wherever it looks, and
-        # reads the table from its begin.
+        # In the order of the index. Without it PostgreSQL expects to meet a few matching rows anywhere, and reads the
+        # table from its beginning.
         return f"""(SELECT count(*) FROM (
             SELECT 1 FROM jurat_checks c
             WHERE {waiting()}{sealed_for(keys)} AND c.source = q.source AND c.priority = q.priority
@@ -117,15 +118,15 @@ def lengths(dialect: StoreDialect, keys: Keys = None) -> str:
         return f"""lengths AS (
             SELECT q.source, q.priority, q.consultation, NULL AS since, {due(most)} AS due
             FROM queues q WHERE q.consultation IS NOT NULL)"""
-    beside = "PARTITION BY q.source, q.priority"
+    together = "PARTITION BY q.source, q.priority"
     return f"""shares AS (
           SELECT q.source, q.priority, q.consultation, q.since, q.due AS found,
-            greatest({SOME}, 1 + ({most} - 1) / count(*) OVER ({beside})) AS share
+            greatest({SOME}, 1 + ({most} - 1) / count(*) OVER ({together})) AS share
           FROM queues q),
         filled AS MATERIALIZED (
           SELECT q.*, CASE WHEN q.found < {SOME} OR q.share = {SOME} THEN q.found ELSE {due("q.share")} END AS due
           FROM shares q),
-        summed AS (SELECT q.*, sum(q.due) OVER ({beside}) AS all_due FROM filled q),
+        summed AS (SELECT q.*, sum(q.due) OVER ({together}) AS all_due FROM filled q),
         lengths AS (
           SELECT q.source, q.priority, q.consultation, q.since,
             CASE WHEN q.all_due >= {most} OR q.due < q.share THEN q.due ELSE {due(most)} END AS due
@@ -133,9 +134,9 @@ def lengths(dialect: StoreDialect, keys: Keys = None) -> str:
 
 
 def unsettled(columns: str) -> str:
-    """SQL for a table `u` of the `columns` of every check that is on its way.
+    """SQL for a table `u` of the `columns` of every unsettled check.
 
-    Read from the indexes of what waits, is leased or is in review, so that its cost does not grow with what is settled.
+    It reads the indexes of what waits, is leased or is in review, so that its cost does not grow with settled checks.
     """
     taken = ", ".join(f"c.{column}" for column in columns.split(", "))
     parts = [waiting(), waiting(alone=True), "c.state = 'leased'"]

@@ -13,11 +13,11 @@ from jurat.database import reader
 from store.dialects import dialect_of
 
 WATCHED = "1 day"
-"""So long it is told of."""
+"""For how long a limit that was reached is reported."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ReachedLimit:
     """A user, how many requests they may store in an hour, and when they last stored that many."""
 
     login: str
@@ -25,14 +25,12 @@ class Reached:
     at: datetime
 
 
-def reached(engine: Engine) -> Sequence[Reached]:
-    """Those of late, the last first. None on SQLite, which knows no users."""
+def reached_limits(engine: Engine) -> Sequence[ReachedLimit]:
+    """The limits reached lately, the last first. None on SQLite, which knows no users."""
     if not dialect_of(engine).has_users:
         return []
+    sql = f"""
+        SELECT login, per_hour, reached_at FROM jurat_allowances
+        WHERE reached_at > statement_timestamp() - interval '{WATCHED}' ORDER BY reached_at DESC, login"""
     with reader(engine).begin() as connection:
-        return [Reached(login, per_hour, instant(at)) for login, per_hour, at in connection.execute(text(_REACHED))]
-
-
-_REACHED = f"""
-    SELECT login, per_hour, reached_at FROM jurat_allowances
-    WHERE reached_at > statement_timestamp() - interval '{WATCHED}' ORDER BY reached_at DESC, login"""
+        return [ReachedLimit(login, per_hour, instant(at)) for login, per_hour, at in connection.execute(text(sql))]

@@ -1,6 +1,6 @@
-"""Adds codes to a list: at once for the command line, or by a request whose codes are sealed.
+"""Adds codes to a list: at once for the command line, or by a request with sealed codes.
 
-Only a worker can open those of a request, and only one that has the keys of codes can add them: see `CodeImporter`.
+Only a worker can open the codes of a request, and only one with the keys of codes can add them: see `CodeImporter`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
@@ -22,14 +21,14 @@ from jurat.codes import clean
 from jurat.columns import Moment
 from jurat.seal import Unopenable, Unseal
 from jurat.statements import rows_json
-from store.dialects import StoreDialect, dialect_of
+from store.dialects import dialect_of
 from store.requests.request_rows import CannotBeDone, Request
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
 from tasks.crash_points import crash_point
 
 LEFT_TO_OTHERS = 86_400.0
-"""Seconds for which codes that are sealed for a key which is not here are left to workers that may have it."""
+"""Seconds for which codes sealed for a key that this worker lacks are left to workers that may have it."""
 
 CODE = "12 letters and digits with a check character"
 FREE_CODE = "4 to 64 letters and digits"
@@ -54,30 +53,31 @@ class CodeImporter:
     fingerprints: Fingerprints
 
     def add(self, connection: Connection, access: AccessRows, request: Request) -> None:
-        """Add the codes of a request to its list, and erase them from it.
+        """Add the codes of a request to its list, and erase them from the request.
 
-        Raises CannotBeDone: nothing that is applied asks for the list, the codes do not open, or one of them is none.
-        It shows no code.
+        Raises CannotBeDone, which shows no code: no applied source reads the list, the codes do not open, or one of
+        them is no code.
         """
         code_list = request.code_list
         if not code_list or request.note is None or request.note_key is None:
             raise CannotBeDone("a request of kind codes needs code_list, note and note_key")
-        edition = access.newest(connection)
-        readers = readers_of(code_list, edition.sources, edition.questions.values())
+        applied = access.newest(connection)
+        readers = readers_of(code_list, applied.sources, applied.questions.values())
         if not readers:
             raise CannotBeDone(
                 f"no applied source or question has the list {code_list:.80}, and no source leaves its list open; "
                 "apply a configuration that does, then ask again"
             )
-        codes = _cleaned(self._opened(request), checked=any(readers.values()))
+        codes = _clean(self._open(request), checked=any(readers.values()))
         stored = [self.fingerprints.newest(code_list, code) for code in codes]
         added = insert_codes(connection, code_list, stored, request=request)
-        connection.execute(text(_erase(dialect_of(connection))), {"id": str(request.id)})
+        erase = f"UPDATE jurat_requests SET note = NULL, note_key = NULL WHERE id = {dialect_of(connection).uuid()}"
+        connection.execute(text(erase), {"id": str(request.id)})
         detail = {"codes": added, "request": str(request.id)}
         add_audit_row(connection, request.by_whom, "codes add", code_list, detail)
         crash_point("request.made")
 
-    def _opened(self, request: Request) -> Sequence[str]:
+    def _open(self, request: Request) -> Sequence[str]:
         wrong = CannotBeDone(
             f"what was sealed is no JSON list of 1 to {MOST_CODES:,} texts of at most {LONGEST_CODE} characters; "
             "nothing was added"
@@ -103,18 +103,18 @@ def readers_of(
 ) -> Mapping[str, bool]:
     """The sources that look codes up in a list, and whether they read them as jurat's own, with a check character.
 
-    Where neither a source nor a question names it, and with `open_ones`, those that leave their list open: a
-    consultation can be published with a list only once that has codes.
+    If neither a source nor a question names the list, and with `open_ones`, these are the sources that leave their list
+    open: a consultation can be published with a list only once that has codes.
     """
     codes = {name: source for name, source in sources.items() if isinstance(source, CodesSource)}
-    asked = {source for each in questions for source in each.sources if each.requirement.get("list") == code_list}
-    named = {name: source.checked for name, source in codes.items() if source.list == code_list or name in asked}
+    needed = {source for each in questions for source in each.sources if each.requirement.get("list") == code_list}
+    named = {name: source.checked for name, source in codes.items() if source.list == code_list or name in needed}
     if named or not open_ones:
         return named
     return {name: source.checked for name, source in codes.items() if source.list is None}
 
 
-def _cleaned(codes: Sequence[str], *, checked: bool) -> Sequence[str]:
+def _clean(codes: Sequence[str], *, checked: bool) -> Sequence[str]:
     cleaned = [clean(code, checked=checked) for code in codes]
     if wrong := [place for place, code in enumerate(cleaned, 1) if code is None]:
         raise CannotBeDone(
@@ -132,28 +132,16 @@ def insert_codes(
     expires: Any = None,
     request: Request | None = None,
 ) -> int:
-    """Add codes by their keyed hashes, until `expires` (a value of the database) or until the request says; how many
-    were new.
-    """
+    """Add codes by their keyed hashes, until `expires` (a database value) or as in the request; how many are new."""
+    dialect = dialect_of(connection)
     rows = rows_json([{"list": code_list, "fingerprint": fingerprint} for fingerprint in fingerprints])
-    given = {"expires": expires} if request is None else {"id": str(request.id)}
-    statement = _insert(dialect_of(connection), asked_for=request is not None)
-    return connection.execute(text(statement), {"rows": rows, **given}).rowcount
-
-
-@lru_cache
-def _insert(dialect: StoreDialect, *, asked_for: bool) -> str:
-    # That of a request goes from row to row, as the database has it.
-    expires = dialect.parameter("expires", "timestamptz")
-    if asked_for:
-        expires = f"(SELECT q.expires_at FROM jurat_requests q WHERE q.id = {dialect.uuid()})"
-    return f"""
+    parameters, until = {"expires": expires}, dialect.parameter("expires", "timestamptz")
+    if request is not None:  # copied from row to row, as the database has it
+        parameters = {"id": str(request.id)}
+        until = f"(SELECT q.expires_at FROM jurat_requests q WHERE q.id = {dialect.uuid()})"
+    sql = f"""
         INSERT INTO jurat_codes (list, fingerprint, created_at, expires_at)
-        SELECT r.list, r.fingerprint, {dialect.now()}, {expires}
+        SELECT r.list, r.fingerprint, {dialect.now()}, {until}
         FROM {dialect.rowset("list text, fingerprint text")} WHERE true
         ON CONFLICT (list, fingerprint) DO NOTHING"""
-
-
-@lru_cache
-def _erase(dialect: StoreDialect) -> str:
-    return f"UPDATE jurat_requests SET note = NULL, note_key = NULL WHERE id = {dialect.uuid()}"
+    return connection.execute(text(sql), {"rows": rows, **parameters}).rowcount

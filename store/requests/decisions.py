@@ -1,7 +1,7 @@
 """Puts checks before reviewers, and writes what they decide.
 
-Each function does one kind of request in the transaction of its caller. It waits for who holds the participant's access
-row, and then nobody else changes the check. A decision is the check's next verdict, by `reviewer`. Earlier verdicts
+Each function does one kind of request in the transaction of its caller. It waits for the lock on the participant's
+access row; then no one else changes the check. A decision is the check's next verdict, by `reviewer`. Earlier verdicts
 stay as they are.
 """
 
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -21,26 +20,26 @@ from jurat.batches import run
 from jurat.columns import moment
 from jurat.names import is_erased, is_printable, person, same_person
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
-from store.dialects import StoreDialect, dialect_of
+from store.dialects import dialect_of
 from store.requests.request_rows import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied
 from store.verdicts.access import AccessRows, Key
-from store.verdicts.numbers import hold_numbers, release_numbers
+from store.verdicts.numbers import hold_number, release_numbers
 from store.verdicts.records import REVIEWER, add_audit_row, add_verdicts, close_reviews, open_reviews
 
-SECOND_PERSON = "waiting for a second person: it takes effect once somebody else says the same"
+SECOND_PERSON = "waiting for a second person: it takes effect once someone else decides the same"
 
 
 class ReviewError(CannotBeDone):
-    """What a person wanted to do with a check cannot be done. Nothing was changed."""
+    """A reviewer's request cannot be done. Nothing was changed."""
 
 
 class WrongReview(ReviewError, WrongRequest):
-    """What a person wanted to do names no check that is there, or does not say enough."""
+    """A reviewer's request names no check that exists, or lacks something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a person said of a check since its review was opened, and that no verdict has come of yet."""
+    """A reviewer's decision about a check in its current review that has not become a verdict yet."""
 
     by_whom: str
     reason: str
@@ -57,8 +56,7 @@ class _Check:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     """The last revision."""
 
     revision: int
@@ -68,7 +66,7 @@ class _Verdict:
 
 
 def decide(connection: Connection, access: AccessRows, request: Request) -> str | None:
-    """A person's word about a check in review; what is to be said where it waits for a second one.
+    """Decide a check in review; returns what to reply where the decision waits for a second person.
 
     Raises ReviewError when the check is unknown or not in review, or the reason decides nothing.
     """
@@ -78,39 +76,45 @@ def decide(connection: Connection, access: AccessRows, request: Request) -> str 
 def decide_check(
     connection: Connection, access: AccessRows, request: Request, evidence: Mapping[str, Any]
 ) -> int | None:
-    """The same; the revision of the verdict, None where the word waits. `evidence` must name no participant."""
-    reason = _deciding(request.reason)
+    """Decide a check; returns the verdict's revision, None if it waits. `evidence` must name no participant."""
+    if request.reason not in DECIDING:
+        raise WrongReview(f"that reason is not for a person to say; expected one of {', '.join(DECIDING)}")
+    reason = Reason(request.reason)
     if not is_printable(request.by_whom):
         raise WrongReview("by_whom must be 1 to 200 printable characters: who says so")
     check = _take(connection, access, request)
     if check.state is not State.REVIEW:
         raise ReviewError(_why_not(connection, check, State.REVIEW))
-    edition = access.newest(connection)
-    configured = edition.questions.get((check.key[0], check.question))
+    applied = access.newest(connection)
+    configured = applied.questions.get((check.key[0], check.question))
     if configured and configured.four_eyes:
-        mark_applied(connection, request.id)  # now that nobody opens the review anew: the word counts from here on
-        if not _agreed(words(connection, check.id), request.by_whom, reason):
+        mark_applied(connection, request.id)  # it counts from now on, while no one can open the review again
+        if not _agrees(opinions(connection, check.id), request.by_whom, reason):
             add_audit_row(connection, request.by_whom, "review word", str(check.id), {"reason": reason})
             return None
         evidence = {**evidence, "persons": 2}
     (outcome,) = outcomes_of(reason)
-    fence, source = connection.execute(text(_decide(dialect_of(connection))), {"id": str(check.id)}).one()
+    dialect = dialect_of(connection)
+    # A fence of its own: no verdict of a worker can have the same, whenever it comes.
+    settle = f"""
+        UPDATE jurat_checks SET state = 'settled', fence = fence + 1, answer = NULL, settled_at = {dialect.now()}
+        WHERE id = {dialect.uuid()} AND state = 'review' RETURNING fence, source"""
+    fence, source = connection.execute(text(settle), {"id": str(check.id)}).one()
     verdict = {
         "check_id": str(check.id),
         "outcome": outcome,
         "reason": reason,
         "evidence": evidence,
         "decided_by": REVIEWER,
-        "config_version": edition.version,
+        "config_version": applied.version,
         "source": source,
         "fence": fence,
         "retain": configured.retain_s if configured else None,
     }
-    dialect = dialect_of(connection)
     run(connection, *add_verdicts(dialect, [verdict]), *close_reviews(dialect, [check.id]))
     if outcome is Outcome.ACCEPTED:
-        hold_numbers(connection, check.id)
-    else:  # whoever is refused after all does not keep the number from the person that it belongs to
+        hold_number(connection, check.id)
+    else:  # a refused participant does not keep the number from the person that it belongs to
         release_numbers(connection, [check.id])
     access.add_up(connection, {check.key})
     revision = _last(connection, check.id).revision
@@ -120,25 +124,28 @@ def decide_check(
 
 
 def open_again(connection: Connection, access: AccessRows, request: Request) -> None:
-    """Put a settled check before a person again. Its verdict stands until there is a decision, or for good when
-    nobody decides in time; meanwhile the question is in review. The answer was erased when it was settled.
+    """Open a settled check for review again. Its verdict holds until there is a decision, or for good when no one
+    decides in time; meanwhile the question is in review. The answer was erased when the check was settled.
 
     Raises ReviewError when the check is unknown or not settled, or its question is no longer configured.
     """
     check = _take(connection, access, request)
     if check.state is not State.SETTLED:
         raise ReviewError(_why_not(connection, check, State.SETTLED))
-    _put_before_person(connection, access, check, request, "review open", "reopened")
+    _open_review(connection, access, check, request, "review open", "reopened")
 
 
 def contest(connection: Connection, access: AccessRows, request: Request) -> None:
-    """A participant wants a person to look at a verdict, once: as `open_again`, with a note.
+    """Open a check for review because its participant contests the verdict, with a note; possible once.
 
-    Raises ReviewError as that does, and where the verdict cannot be contested.
+    Raises ReviewError as `open_again` does, and where the verdict cannot be contested.
     """
     check = _take(connection, access, request)
-    asked = {"id": str(check.id), "request": str(request.id)}
-    contested = connection.execute(text(_contested(dialect_of(connection))), asked).first()
+    dialect = dialect_of(connection)
+    before = f"""
+        SELECT id FROM jurat_requests WHERE check_id = {dialect.uuid()} AND kind = 'contest'
+          AND applied_at IS NOT NULL AND refused IS NULL AND id <> {dialect.uuid("request")}"""
+    contested = connection.execute(text(before), {"id": str(check.id), "request": str(request.id)}).first()
     last = _last(connection, check.id) if check.state is State.SETTLED else None
     outcome, decided_by = (last.outcome, last.decided_by) if last else (None, None)
     if problem := contests.problem_of(check.state, outcome, decided_by, contested, is_erased(check.key[1])):
@@ -147,35 +154,38 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
         raise ReviewError("document must be 1 to 200 printable characters")
     if request.note is None:
         raise WrongReview("a contest has a note, which says what is wrong with the verdict")
-    _put_before_person(connection, access, check, request, "contest", "contested")
+    _open_review(connection, access, check, request, "contest", "contested")
 
 
-def words(connection: Connection, check: UUID) -> list[Opinion]:
-    """What persons have said since the review of a check was opened, the oldest first; of each the last word."""
+def opinions(connection: Connection, check: UUID) -> list[Opinion]:
+    """The decisions about a check in its current review, the last one of each person, the oldest first."""
+    # Those that led to a verdict do not count again, if the check was opened again in the same millisecond.
+    sql = f"""
+        SELECT q.by_whom, q.reason, q.applied_at FROM jurat_requests q
+        JOIN jurat_reviews v ON v.check_id = q.check_id AND v.decided_at IS NULL
+        WHERE q.check_id = {dialect_of(connection).uuid()} AND q.kind = 'decide' AND q.refused IS NULL
+          AND q.applied_at >= v.opened_at
+          AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = q.check_id AND w.decided_by = '{REVIEWER}'
+                          AND w.decided_at >= q.applied_at)
+        ORDER BY q.applied_at, q.asked_at, q.id"""
     found: dict[str, Opinion] = {}
-    for row in connection.execute(text(_words(dialect_of(connection))), {"id": str(check)}):
+    for row in connection.execute(text(sql), {"id": str(check)}):
         found.pop(person(row[0]), None)
         found[person(row[0])] = Opinion(row[0], row[1], moment(row[2]))
     return list(found.values())
 
 
-def _agreed(said: Sequence[Opinion], by_whom: str, reason: Reason) -> bool:
-    return any(word.reason == reason and not same_person(word.by_whom, by_whom) for word in said)
-
-
-def _deciding(reason: str | None) -> Reason:
-    if reason not in DECIDING:
-        raise WrongReview(f"that reason is not for a person to say; expected one of {', '.join(DECIDING)}")
-    return Reason(reason)
+def _agrees(others: Sequence[Opinion], by_whom: str, reason: Reason) -> bool:
+    return any(each.reason == reason and not same_person(each.by_whom, by_whom) for each in others)
 
 
 def _take(connection: Connection, access: AccessRows, request: Request) -> _Check:
-    """The check that a request is about; the participant's access row is ours from then on."""
+    """The check that a request is about; locks the participant's access row."""
     check = request.check_id
     if check is None:
         raise WrongReview("the request names no check; give its check_id")
     found, key = _find(connection, check), None
-    while found.key != key:  # they may have been transferred or erased while we waited
+    while found.key != key:  # the participant may have been transferred or erased while we waited
         key = found.key
         access.wait_for(connection, {key})
         found = _find(connection, check)
@@ -183,27 +193,32 @@ def _take(connection: Connection, access: AccessRows, request: Request) -> _Chec
 
 
 def _find(connection: Connection, check: UUID) -> _Check:
-    row = connection.execute(text(_of(dialect_of(connection))), {"id": str(check)}).first()
+    columns = "consultation, participant, question, state"
+    sql = f"SELECT {columns} FROM jurat_checks WHERE id = {dialect_of(connection).uuid()}"
+    row = connection.execute(text(sql), {"id": str(check)}).first()
     if row is None:
         raise WrongReview(f"there is no check {check}")
     return _Check(check, (row[0], row[1]), row[2], State(row[3]))
 
 
-def _put_before_person(
+def _open_review(
     connection: Connection, access: AccessRows, check: _Check, request: Request, action: str, how: str
 ) -> None:
     dialect = dialect_of(connection)
-    edition = access.newest(connection)
-    if (configured := edition.questions.get((check.key[0], check.question))) is None:
-        asked = f"{check.key[0]}/{check.question}"
-        raise ReviewError(f"question {asked} is no longer configured; check {check.id} stays settled")
+    applied = access.newest(connection)
+    if (configured := applied.questions.get((check.key[0], check.question))) is None:
+        question = f"{check.key[0]}/{check.question}"
+        raise ReviewError(f"question {question} is no longer configured; check {check.id} stays settled")
     last = _last(connection, check.id)
-    connection.execute(text(_reopen(dialect)), {"id": str(check.id)})
+    reopen = f"""
+        UPDATE jurat_checks SET state = 'review', settled_at = NULL
+        WHERE id = {dialect.uuid()} AND state = 'settled'"""
+    connection.execute(text(reopen), {"id": str(check.id)})
     review = {
         "check_id": str(check.id),
         "reason": last.reason,
         "evidence": {how: last.revision},
-        "config_version": edition.version,
+        "config_version": applied.version,
         "due": configured.review_due_s,
     }
     run(connection, *open_reviews(dialect, [review]))
@@ -213,7 +228,10 @@ def _put_before_person(
 
 
 def _last(connection: Connection, check: UUID) -> _Verdict:
-    return _Verdict(*connection.execute(text(_last_verdict(dialect_of(connection))), {"id": str(check)}).one())
+    sql = f"""
+        SELECT revision, outcome, reason, decided_by FROM jurat_verdicts
+        WHERE check_id = {dialect_of(connection).uuid()} ORDER BY revision DESC LIMIT 1"""
+    return _Verdict(*connection.execute(text(sql), {"id": str(check)}).one())
 
 
 def _why_not(connection: Connection, check: _Check, wanted: State) -> str:
@@ -228,50 +246,4 @@ def _why_not(connection: Connection, check: _Check, wanted: State) -> str:
             return f"check {check.id} is in review already; decide it"
     if wanted is State.SETTLED:
         return f"check {check.id} is on its way ({check.state}); wait for its verdict"
-    return f"check {check.id} is not in review ({check.state}): no person has to decide it, or nobody did in time"
-
-
-@lru_cache
-def _of(dialect: StoreDialect) -> str:
-    return f"SELECT consultation, participant, question, state FROM jurat_checks WHERE id = {dialect.uuid()}"
-
-
-@lru_cache
-def _last_verdict(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT revision, outcome, reason, decided_by FROM jurat_verdicts WHERE check_id = {dialect.uuid()}
-        ORDER BY revision DESC LIMIT 1"""
-
-
-@lru_cache
-def _decide(dialect: StoreDialect) -> str:
-    # A fence of its own: no verdict of a worker can have the same, whenever it comes.
-    return f"""
-        UPDATE jurat_checks SET state = 'settled', fence = fence + 1, answer = NULL, settled_at = {dialect.now()}
-        WHERE id = {dialect.uuid()} AND state = 'review' RETURNING fence, source"""
-
-
-@lru_cache
-def _reopen(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_checks SET state = 'review', settled_at = NULL
-        WHERE id = {dialect.uuid()} AND state = 'settled'"""
-
-
-@lru_cache
-def _contested(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT id FROM jurat_requests WHERE check_id = {dialect.uuid()} AND kind = 'contest'
-          AND applied_at IS NOT NULL AND refused IS NULL AND id <> {dialect.uuid("request")}"""
-
-
-@lru_cache
-def _words(dialect: StoreDialect) -> str:
-    # Those that came to a verdict do not count again, where the check was opened anew in the same millisecond.
-    return f"""
-        SELECT q.by_whom, q.reason, q.applied_at FROM jurat_requests q
-        JOIN jurat_reviews v ON v.check_id = q.check_id AND v.decided_at IS NULL
-        WHERE q.check_id = {dialect.uuid()} AND q.kind = 'decide' AND q.refused IS NULL AND q.applied_at >= v.opened_at
-          AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = q.check_id AND w.decided_by = '{REVIEWER}'
-                          AND w.decided_at >= q.applied_at)
-        ORDER BY q.applied_at, q.asked_at, q.id"""
+    return f"check {check.id} is not in review ({check.state}): no person has to decide it, or no one did in time"

@@ -1,7 +1,7 @@
-"""Erases a participant, and forgets those of whom nothing is kept any more.
+"""Erases a participant, and deletes the rest about those of whom nothing is kept any more.
 
-A random word takes the participant's place, another one in each consultation, so that verdicts, counts and the hold on
-a number stay and name nobody. Answers, candidates, notes and what came with them go.
+A random pseudonym takes the participant's place, another one in each consultation, so that verdicts, counts and the
+hold on a number stay and name no one. Answers, candidates, notes and what came with them go.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
 from jurat.names import ERASED, is_erased
-from jurat.statements import rows_json
 from jurat.vocabulary import State
 from store.dialects import StoreDialect, dialect_of
 from store.queue.deadlines import ENDED
-from store.requests.participants import ids_json, lock_checks, rename_claims
+from store.requests.participants import OF_PARTICIPANT, ids_json, lock_checks, parameters_of, rename_claims
 from store.requests.request_rows import Request, WrongRequest, is_known, mark_applied
 from store.requests.reviews import end_reviews
-from store.verdicts.access import AccessRows, Key
+from store.verdicts.access import AccessRows, Key, key_rows
 from store.verdicts.records import add_audit_row
 
 KEPT = 30 * 86_400.0
-"""Seconds that a request of somebody of whom nothing else is there is kept after it was dealt with."""
+"""Seconds for which a request is kept after it was dealt with, if nothing else is left of its participant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What is there of a participant in one consultation."""
+    """What is stored about a participant in one consultation."""
 
     consultation: str
     checks: int
@@ -40,13 +39,13 @@ class Trace:
 
 
 def erase(connection: Connection, access: AccessRows, request: Request) -> None:
-    """Erase a participant from one consultation, or from all. Of whom nothing is there, nothing is left to do.
+    """Erase a participant from one consultation, or from all. If nothing is stored about them, nothing is left to do.
 
-    A check on its way loses its answer and ends undetermined: a worker that is looking it up still has the answer and
-    the id, so its lease ends and nothing that it writes is taken. Nobody gets a number back by being erased.
+    An unsettled check loses its answer and ends undetermined. A worker that is looking it up still has the answer and
+    the id, so its lease ends and its result is refused. No one gets a number back by being erased.
 
-    Raises WrongRequest where no participant is named, or a consultation that nothing is known of: the audit, which is
-    kept for good, names it.
+    Raises WrongRequest if no participant is named, or if the consultation is unknown: the audit, which is kept for
+    good, would name it.
     """
     if not request.participant:
         raise WrongRequest("a request of kind erase needs participant")
@@ -63,32 +62,42 @@ def erase(connection: Connection, access: AccessRows, request: Request) -> None:
 
 
 def traces(engine: Engine, participant: str, consultation: str | None = None) -> list[Trace]:
-    """What is there of a participant, consultation by consultation, be it only what was asked for about them."""
+    """What is stored about a participant, by consultation, even if there are only requests about them."""
     with reader(engine).begin() as connection:
         return [
             Trace(*row)
             for key in sorted(_keys(connection, participant, None))
             if consultation in (None, key[0])
-            for row in connection.execute(text(_TRACE), _named(key))
+            for row in connection.execute(text(_TRACE), parameters_of(key))
         ]
 
 
 def forget_erased(connection: Connection, keys: Collection[Key]) -> None:
-    """Delete the access rows of those in `keys` who were erased and of whom no check is left."""
-    if erased := [_named(key) for key in keys if is_erased(key[1])]:
-        connection.execute(text(_forget_access(dialect_of(connection))), {"rows": rows_json(erased)})
+    """Delete the access rows of those in `keys` who were erased and have no check left."""
+    if erased := [key for key in keys if is_erased(key[1])]:
+        sql = f"""
+            DELETE FROM jurat_access WHERE (consultation, participant) IN (
+              SELECT r.consultation, r.participant
+              FROM {dialect_of(connection).rowset("consultation text, participant text")}
+              WHERE NOT EXISTS (SELECT 1 FROM jurat_checks c
+                                WHERE c.consultation = r.consultation AND c.participant = r.participant))"""
+        connection.execute(text(sql), {"rows": key_rows(erased)})
 
 
 def forget_ended(connection: Connection, limit: int) -> bool:
-    """Delete up to `limit` access rows of consultations that are asked no more and of which no check is left, and up to
-    `limit` requests of participants of whom nothing is left, about checks that are gone, or that added codes. Whether
-    there may be more of them.
+    """Delete up to `limit` access rows of each consultation that is no longer configured and has no check left, and up
+    to `limit` requests that added codes, about checks that are gone, or of participants of whom nothing is left.
+    Returns whether there may be more of them.
 
-    A revocation in force stays: the consultation may be published again. Whoever is erased takes it with them.
+    A revocation in force stays, because the consultation may be published again; unless the participant is erased.
     """
     dialect = dialect_of(connection)
+    sql = f"""
+        DELETE FROM jurat_access WHERE consultation = :consultation AND participant IN (
+          SELECT participant FROM jurat_access WHERE consultation = :consultation
+          LIMIT :limit {dialect.row_lock("FOR UPDATE SKIP LOCKED")})"""
     gone = [
-        connection.execute(text(_forget_ended(dialect)), {"consultation": consultation, "limit": limit}).rowcount
+        connection.execute(text(sql), {"consultation": consultation, "limit": limit}).rowcount
         for (consultation,) in connection.execute(text(_ENDED)).all()
     ]
     gone.append(connection.execute(text(_forget_requests(dialect)), {"limit": limit}).rowcount)
@@ -103,15 +112,26 @@ def _keys(connection: Connection, participant: str, consultation: str | None) ->
 
 def _erase_from(connection: Connection, access: AccessRows, key: Key, request: UUID) -> int:
     """Erase a participant from a consultation; from how many checks. The access row must be ours."""
-    dialect, word = dialect_of(connection), _word()
+    dialect, pseudonym = dialect_of(connection), _pseudonym()
     checks = lock_checks(connection, key)
     end_reviews(connection, access, {check: key for check, state in checks if state == State.REVIEW})
-    named = {**_named(key), "word": word}
-    connection.execute(text(_erase_checks(dialect)), named)
-    connection.execute(text(f"UPDATE jurat_access SET participant = :word WHERE {_THEIRS}"), named)
+    parameters = {**parameters_of(key), "pseudonym": pseudonym}
+    unsettled = "state IN ('pending', 'leased')"
+    # A deadline before any pause began: deadlines that pass during a standstill of a source are read when that is over.
+    erase = f"""
+        UPDATE jurat_checks SET
+          participant = :pseudonym, answer = NULL, reply_key = NULL, candidates = NULL, candidates_until = NULL,
+          traceparent = NULL, lease_until = NULL,
+          state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,
+          due_at = CASE WHEN {unsettled} THEN {dialect.now()} ELSE due_at END,
+          deadline_at = CASE WHEN {unsettled} THEN {dialect.begin_of_time} ELSE deadline_at END,
+          stood_s = CASE WHEN {unsettled} THEN {ENDED} ELSE stood_s END
+        WHERE {OF_PARTICIPANT}"""
+    connection.execute(text(erase), parameters)
+    connection.execute(text(f"UPDATE jurat_access SET participant = :pseudonym WHERE {OF_PARTICIPANT}"), parameters)
     ids = [check for check, _ in checks]
-    connection.execute(text(rename_claims(dialect)), {"rows": ids_json(ids), "participant": word})
-    _erase_requests(connection, key[0], key[1], ids, request, word)
+    rename_claims(connection, ids, pseudonym)
+    _erase_requests(connection, key[0], key[1], ids, request, pseudonym)
     return len(checks)
 
 
@@ -121,12 +141,12 @@ def _erase_requests(
     participant: str,
     checks: Sequence[UUID],
     request: UUID,
-    word: str | None = None,
+    pseudonym: str | None = None,
 ) -> None:
-    """Erase a participant from what was asked for about them and their checks; what waits is not done any more."""
+    """Erase a participant from the requests about them and their checks; waiting ones are not done any more."""
     parameters = {
         "participant": participant,
-        "word": word or _word(),
+        "pseudonym": pseudonym or _pseudonym(),
         "rows": ids_json(checks),
         "id": str(request),
         **({} if consultation is None else {"consultation": consultation}),
@@ -135,19 +155,12 @@ def _erase_requests(
     connection.execute(text(statement), parameters)
 
 
-def _word() -> str:
+def _pseudonym() -> str:
     return f"{ERASED}{uuid4().hex}"
 
 
-def _named(key: Key) -> dict[str, str]:
-    return {"consultation": key[0], "participant": key[1]}
-
-
-_THEIRS = "consultation = :consultation AND participant = :participant"
-
-
 def _consultations(table: str) -> str:
-    """SQL for the consultations of a table, one step of an index for each."""
+    """SQL for the consultations of a table: one step down an index for each."""
     least = f"(SELECT t.consultation FROM {table} t {{after}} ORDER BY t.consultation LIMIT 1)"
     return f"""
         SELECT {least.format(after="")} UNION ALL
@@ -175,32 +188,16 @@ _ENDED = f"""{_ALL}
 
 _TRACE = f"""
     SELECT CAST(:consultation AS text), count(*), count(CASE WHEN state <> 'settled' THEN 1 END),
-           (SELECT a.access FROM jurat_access a WHERE {_THEIRS})
-    FROM jurat_checks WHERE {_THEIRS}"""
-
-
-@lru_cache
-def _erase_checks(dialect: StoreDialect) -> str:
-    on_its_way = "state IN ('pending', 'leased')"
-    # Before any pause began: deadlines that pass while a source stands still are looked at only when that is over.
-    long_ago = dialect.begin_of_time
-    return f"""
-        UPDATE jurat_checks SET
-          participant = :word, answer = NULL, reply_key = NULL, candidates = NULL, candidates_until = NULL,
-          traceparent = NULL, lease_until = NULL,
-          state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,
-          due_at = CASE WHEN {on_its_way} THEN {dialect.now()} ELSE due_at END,
-          deadline_at = CASE WHEN {on_its_way} THEN {long_ago} ELSE deadline_at END,
-          stood_s = CASE WHEN {on_its_way} THEN {ENDED} ELSE stood_s END
-        WHERE {_THEIRS}"""
+           (SELECT a.access FROM jurat_access a WHERE {OF_PARTICIPANT})
+    FROM jurat_checks WHERE {OF_PARTICIPANT}"""
 
 
 @lru_cache
 def _erase_requests_sql(dialect: StoreDialect, *, everywhere: bool) -> str:
-    # Whose access came to them by a transfer is the same person: both ids go. Who got theirs is another matter.
+    # A former owner of the access, before a transfer, is the same person: both ids go. A later owner is not affected.
     where = "consultation IS NULL" if everywhere else "consultation = :consultation"
     checks = f"SELECT r.id FROM {dialect.rowset('id uuid')}"
-    # Each by its own index: what else was asked, by then of whomever, may be millions of rows.
+    # Each by its own index: there may be millions of other requests.
     found = " UNION ".join(
         f"SELECT t.id FROM jurat_requests t WHERE t.{by}"
         for by in ("participant = :participant", "target = :participant", f"check_id IN ({checks})")
@@ -208,30 +205,13 @@ def _erase_requests_sql(dialect: StoreDialect, *, everywhere: bool) -> str:
     waits = f"applied_at IS NULL AND id <> {dialect.uuid()}"
     return f"""
         UPDATE jurat_requests SET
-          participant = CASE WHEN participant IS NULL THEN NULL ELSE :word END,
-          target = CASE target WHEN :participant THEN :word ELSE target END,
+          participant = CASE WHEN participant IS NULL THEN NULL ELSE :pseudonym END,
+          target = CASE target WHEN :participant THEN :pseudonym ELSE target END,
           note = NULL, note_key = NULL, document = NULL,
           refused = CASE WHEN {waits} THEN 'the participant was erased before it was done' ELSE refused END,
           applied_at = CASE WHEN {waits} THEN {dialect.now()} ELSE applied_at END
         WHERE id IN ({found}) AND (
           ({where} AND (participant = :participant OR target = :participant)) OR check_id IN ({checks}))"""
-
-
-@lru_cache
-def _forget_access(dialect: StoreDialect) -> str:
-    rows = dialect.rowset("consultation text, participant text")
-    return f"""
-        DELETE FROM jurat_access WHERE (consultation, participant) IN (
-          SELECT r.consultation, r.participant FROM {rows} WHERE NOT EXISTS (
-            SELECT 1 FROM jurat_checks c WHERE c.consultation = r.consultation AND c.participant = r.participant))"""
-
-
-@lru_cache
-def _forget_ended(dialect: StoreDialect) -> str:
-    lock = dialect.row_lock("FOR UPDATE SKIP LOCKED")
-    return f"""
-        DELETE FROM jurat_access WHERE consultation = :consultation AND participant IN (
-          SELECT participant FROM jurat_access WHERE consultation = :consultation LIMIT :limit {lock})"""
 
 
 @lru_cache
@@ -255,7 +235,7 @@ def _forget_requests(dialect: StoreDialect) -> str:
 
 
 def _is_in_force(request: str) -> str:
-    """SQL that is true for a revocation that nobody has ended, of whom is not erased."""
+    """SQL that is true for a revocation in force of a participant who is not erased."""
     order = "({0}.applied_at, {0}.asked_at, {0}.id)"
     return f"""{request}.kind = 'revoke' AND {request}.refused IS NULL AND {request}.participant NOT LIKE '{ERASED}%'
               AND NOT EXISTS (

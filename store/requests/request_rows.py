@@ -1,9 +1,9 @@
-"""The rows of `jurat_requests`. `store.requests.request_runner` carries them out."""
+"""Reads and writes the rows of `jurat_requests`. `store.requests.request_runner` carries them out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -17,7 +17,7 @@ from jurat.vocabulary import REFUSING, Reason
 from store.dialects import StoreDialect, dialect_of
 
 DECIDING = (Reason.PERSON_ACCEPTED, *sorted(REFUSING))
-"""What a person may say of a check. Accepting has one word: no source bore it out."""
+"""The reasons with which a person may decide a check. Accepting has only one."""
 
 NAMED = "by_whom names who asks, and not the participant by the id that may have to be erased"
 
@@ -42,20 +42,18 @@ class RequestKind(StrEnum):
 
 
 class CannotBeDone(Exception):
-    """What a person asked for cannot be done; says why. Nothing was changed."""
+    """A request cannot be done; says why. Nothing was changed."""
 
 
 class WrongRequest(CannotBeDone):
-    """The request itself is wrong, and would be at any time: nothing is there by a name or an id in it, it lacks
-    something, or it is in the name of the wrong person.
+    """The request itself is wrong, and would be at any time: a name or an id in it does not exist, it lacks something,
+    or it is in the name of the wrong person.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One row. Which fields it has depends on its kind; `note`, or the codes in its place, is sealed for the key
-    `note_key`.
-    """
+    """One row. Which fields it has depends on its kind; `note` (or the codes) is sealed for the key `note_key`."""
 
     id: UUID
     kind: RequestKind
@@ -72,63 +70,53 @@ class Request:
     code_list: str | None = None
 
 
-COLUMNS = (
-    "id, kind, by_whom, consultation, participant, question, check_id, reason, target, note, note_key, document, "
-    "code_list"
-)
-"""In the order of `Request`."""
+COLUMNS = ", ".join(field.name for field in fields(Request))
 
 
 def request_of(row: Sequence[Any]) -> Request:
     """The request in a row of `COLUMNS`.
 
-    Raises ValueError or TypeError where it holds what is none: SQLite keeps anything.
+    Raises ValueError or TypeError for any other content: SQLite stores anything.
     """
-    request, kind, by_whom, consultation, participant, question, check, reason, target, note, *more = row
-    note_key, document, code_list = more
-    for value in (by_whom, consultation, participant, question, reason, target, note_key, document, code_list):
-        if not isinstance(value, str | None):
-            raise TypeError("a request is of texts")
+    values = dict(zip(COLUMNS.split(", "), row, strict=True))
+    request, kind, check, note = (values.pop(name) for name in ("id", "kind", "check_id", "note"))
+    if not all(isinstance(value, str | None) for value in values.values()):
+        raise TypeError("a request is of texts")
     return Request(
-        UUID(str(request)),
-        RequestKind(kind),
-        by_whom,
-        consultation,
-        participant,
-        question,
-        None if check is None else UUID(str(check)),
-        reason,
-        target,
-        None if note is None else bytes(note),
-        note_key,
-        document,
-        code_list,
+        id=UUID(str(request)),
+        kind=RequestKind(kind),
+        check_id=None if check is None else UUID(str(check)),
+        note=None if note is None else bytes(note),
+        **values,
     )
 
 
 def ask(connection: Connection, request: Request) -> bool:
-    """Store a request; whether its id is new. A reviewer may write just those columns that it needs.
+    """Store a request; whether its id is new. It writes only the columns that it needs: a reviewer may write no others.
 
-    Raises WrongRequest where it is in the name of the participant: who asked is kept for good, and nobody erases it. Or
-    where it holds words that are not known here: an id among them would stay as well.
+    Raises WrongRequest where it is in the name of the participant: who asked is kept for good and never erased. Also
+    for a reason or names that are unknown here: they might contain a participant's id, which would be kept as well.
     """
     refuse_own_name(connection, request)
     _refuse_unknown(connection, request)
     row: dict[str, Any] = {name: value for name in COLUMNS.split(", ") if (value := getattr(request, name)) is not None}
     row |= {name: str(row[name]) for name in ("id", "kind", "check_id", "reason") if name in row}
-    return connection.execute(text(_ask(dialect_of(connection), tuple(row))), row).rowcount == 1
+    dialect = dialect_of(connection)
+    values = [dialect.uuid(name) if name in ("id", "check_id") else f":{name}" for name in row]
+    sql = f"""
+        INSERT INTO jurat_requests ({", ".join(row)}, asked_at) VALUES ({", ".join(values)}, {dialect.now()})
+        ON CONFLICT DO NOTHING"""
+    return connection.execute(text(sql), row).rowcount == 1
 
 
 def refuse_own_name(connection: Connection, request: Request) -> None:
-    """Raise CannotBeDone where a request is in the name of whom it is about, however that is written. Who contests is
-    named by nobody's id.
-    """
+    """Raise WrongRequest if a request is in the name of its participant, in any spelling. A contest names no person."""
     if request.kind is RequestKind.CONTEST:
         return
     theirs = [request.participant, request.target]
     if request.check_id is not None:
-        given = {"check": str(request.check_id)}
-        theirs += connection.execute(text(_whose(dialect_of(connection))), given).scalars().all()
+        sql = f"SELECT participant FROM jurat_checks WHERE id = {dialect_of(connection).uuid('check')}"
+        theirs += connection.execute(text(sql), {"check": str(request.check_id)}).scalars().all()
     if same_person(request.by_whom, *theirs):
         raise WrongRequest(NAMED)
 
@@ -150,38 +138,28 @@ def _refuse_unknown(connection: Connection, request: Request) -> None:
             "no consultation of that name is known; are participant and consultation swapped? "
             "`bin/jurat config show` lists what is configured"
         )
-    asked = {"consultation": request.consultation, "question": request.question}
-    if request.question is not None and not connection.execute(text(_ASKED), asked).scalar():
+    sql = "SELECT 1 FROM jurat_questions WHERE consultation = :consultation AND question = :question"
+    named = {"consultation": request.consultation, "question": request.question}
+    if request.question is not None and not connection.execute(text(sql), named).first():
         raise WrongRequest(f"consultation {request.consultation:.80} has no question {request.question:.80}")
 
 
 def mark_applied(connection: Connection, request: UUID | str, refused: str | None = None) -> None:
-    """Say that a waiting request is dealt with: done, or `refused` with a sentence; then nobody needs its note."""
-    statement = _refuse if refused else _mark
-    said = {"refused": refused} if refused else {}
-    connection.execute(text(statement(dialect_of(connection))), {"id": str(request), **said})
-
-
-@lru_cache
-def _ask(dialect: StoreDialect, names: tuple[str, ...]) -> str:
-    values = [dialect.uuid(name) if name in ("id", "check_id") else f":{name}" for name in names]
-    return f"""
-        INSERT INTO jurat_requests ({", ".join(names)}, asked_at) VALUES ({", ".join(values)}, {dialect.now()})
-        ON CONFLICT DO NOTHING"""
-
-
-@lru_cache
-def _whose(dialect: StoreDialect) -> str:
-    return f"SELECT participant FROM jurat_checks WHERE id = {dialect.uuid('check')}"
-
-
-_ASKED = """
-    SELECT EXISTS (SELECT 1 FROM jurat_questions WHERE consultation = :consultation AND question = :question)"""
+    """Mark a waiting request as dealt with: done, or `refused` with a sentence; then no one needs its note."""
+    dialect = dialect_of(connection)
+    if not refused:
+        connection.execute(text(_mark(dialect)), {"id": str(request)})
+        return
+    sql = f"""
+        UPDATE jurat_requests SET applied_at = {dialect.now()}, refused = :refused, note = NULL, note_key = NULL,
+          document = NULL
+        WHERE id = {dialect.uuid()} AND applied_at IS NULL"""
+    connection.execute(text(sql), {"id": str(request), "refused": refused})
 
 
 @lru_cache
 def _mark(dialect: StoreDialect) -> str:
-    # A revocation and its end count by the order of these times: they keep theirs where the clock went back since.
+    # Revocations and their ends count in the order of these times, which must hold where the clock went back since.
     behind = dialect.choose(
         postgresql="max(l.applied_at) + interval '1 ms'",
         sqlite="coalesce(strftime('%Y-%m-%d %H:%M:%f', max(l.applied_at), '+0.001 seconds'), '')",
@@ -193,12 +171,4 @@ def _mark(dialect: StoreDialect) -> str:
           AND l.applied_at IS NOT NULL AND l.refused IS NULL"""
     return f"""
         UPDATE jurat_requests SET applied_at = {dialect.greatest(dialect.now(), f"({last})")}
-        WHERE id = {dialect.uuid()} AND applied_at IS NULL"""
-
-
-@lru_cache
-def _refuse(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_requests SET applied_at = {dialect.now()}, refused = :refused, note = NULL, note_key = NULL,
-          document = NULL
         WHERE id = {dialect.uuid()} AND applied_at IS NULL"""

@@ -1,7 +1,7 @@
 """Carries out requests, each once: in a worker's upkeep, or at once for the command line.
 
-One piece of code decides what comes of a request, whoever asked for it and in which language. What each kind does
-stands in `DOING`; the functions there take `store.requests.request_rows`, and this module takes them.
+The same code carries a request out, from whichever client and language it came. `ACTIONS` has the function of each
+kind.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 
 from jurat.statements import prepared
 from store.dialects import StoreDialect, dialect_of
+from store.held_rows import is_held
 from store.requests.code_lists import LEFT_TO_OTHERS, CodeImporter
 from store.requests.decisions import contest, decide, open_again
 from store.requests.erasure import erase
@@ -37,7 +38,7 @@ from store.requests.request_rows import (
 from store.verdicts.access import AccessRows
 from tasks.crash_points import crash_point
 
-__all__ = ["DOING", "WAITING", "CannotBeDone", "Request", "RequestKind", "Requests"]
+__all__ = ["ACTIONS", "WAITING", "CannotBeDone", "Request", "RequestKind", "Requests"]
 
 WAITING = "EXISTS (SELECT 1 FROM jurat_requests WHERE applied_at IS NULL)"
 """SQL that is true while a request waits."""
@@ -46,43 +47,38 @@ BATCH = 500
 """Requests that one turn of upkeep deals with at most."""
 
 PAGE = 500
-"""Requests that are read at once, without what they ask for."""
+"""Requests that are read at once, without their content."""
 
 SHARE = 25
-"""So many requests about checks go first, then as many about participants, and so on."""
+"""So many requests about checks are done first, then as many about participants, and so on."""
 
 TURN_S = 2.0
-"""A turn begins no further request after this time."""
+"""Seconds after which a turn begins no further request."""
 
 PATIENCE_MS = 200
-"""So long a turn waits for a participant whose row somebody holds; half as long for each further one."""
+"""Milliseconds that a turn waits for a locked participant's row; half as long for each further one."""
 
 _LANES = (
     (RequestKind.CONTEST, RequestKind.DECIDE, RequestKind.OPEN),
     (RequestKind.REOPEN, RequestKind.REVOKE, RequestKind.RESTORE),
     (RequestKind.TRANSFER, RequestKind.ERASE),
 )
-"""What takes turns: a platform may ask for thousands of erasures at once."""
+"""The kinds that take turns: a platform may ask for thousands of erasures at once."""
 
 _BY_NO_CONFIGURATION = frozenset({RequestKind.TRANSFER, RequestKind.ERASE})
-"""Done whatever is configured."""
+"""The kinds that do not depend on the configuration."""
 
 _FIRST = str(UUID(int=0))
-
-_BUSY_STATES = frozenset({"55P03", "40P01"})
-"""What PostgreSQL says of a row that somebody holds: lock_not_available, deadlock_detected."""
 
 _UNREADABLE = "it holds what is no request, such as a check_id that is not the id of a check; fix it and ask again"
 _NEWER = "a newer version of jurat has applied the configuration: use its commands, or update this one"
 _UNSTORABLE = "it holds something that cannot be stored; fix it and ask again"
 
-Doing = Callable[[Connection, AccessRows, Request], str | None]
-"""Does what a request asks for, and writes its audit row. It returns what is to be said where it is not simply done.
+Action = Callable[[Connection, AccessRows, Request], str | None]
+"""Carries out a request, and writes its audit row. Returns a reply where the request is not simply done. Raises
+CannotBeDone; its savepoint then takes everything back."""
 
-Raises CannotBeDone, and has then changed nothing that its savepoint would not take back.
-"""
-
-DOING: Mapping[RequestKind, Doing] = {
+ACTIONS: Mapping[RequestKind, Action] = {
     RequestKind.CONTEST: contest,
     RequestKind.DECIDE: decide,
     RequestKind.OPEN: open_again,
@@ -92,7 +88,7 @@ DOING: Mapping[RequestKind, Doing] = {
     RequestKind.TRANSFER: transfer,
     RequestKind.ERASE: erase,
 }
-"""What each kind does. A kind that is not here is left to a newer worker, and codes to one that has the keys."""
+"""The action of each kind. A kind that is not listed is left to a newer worker, and codes to one that has the keys."""
 
 
 class Requests:
@@ -105,16 +101,15 @@ class Requests:
         self._access = AccessRows()
 
     def apply_waiting(self, limit: int = BATCH) -> int:
-        """Do what was asked for: each request in a transaction of its own, the oldest first; how many were dealt with.
+        """Carry out waiting requests, each in a transaction of its own, the oldest first; how many were dealt with.
 
-        What cannot be done is marked `refused` and never tried again. Those that another worker holds are skipped, and
-        so is what was asked later about the same check or participant. One whose participant somebody holds waits for
-        the next turn, and so does one that fails; the first such failure is raised once the others are dealt with.
-        While the last configuration cannot be read here, what depends on it is left to a newer worker.
+        What cannot be done is marked `refused` and never tried again. Requests that another worker holds are skipped,
+        and so are later ones about the same check or participant. A request whose participant's row is locked waits for
+        the next turn, and so does one that fails; the first such error is raised once the others are dealt with. While
+        the last configuration cannot be read here, requests that depend on it are left to a newer worker.
 
         A turn ends after `TURN_S`. The kinds of `_LANES` and codes take turns, so that neither a decision nor a
-        revocation waits behind thousands of erasures; but none overtakes what was asked before about the same
-        participant.
+        revocation waits behind thousands of erasures; but none overtakes an earlier one about the same participant.
         """
         done = 0
         failure: Exception | None = None
@@ -129,7 +124,7 @@ class Requests:
                     break
                 try:
                     dealt_with = self._apply_one(found, lane.patience)
-                except _Held:
+                except _RowHeld:
                     dealt_with, lane.patience = False, max(1, lane.patience // 2)
                 except _Failed as failed:
                     dealt_with, failure = False, failure or failed.why
@@ -144,7 +139,7 @@ class Requests:
         return done
 
     def _next(self, lane: _Lane) -> _Waiting | None:
-        """The next request of a lane before which nothing about the same waits; None where its end is reached."""
+        """The next request of a lane with no earlier one waiting about the same; None at the lane's end."""
         while True:
             while lane.page:
                 found = lane.page.popleft()
@@ -162,8 +157,8 @@ class Requests:
                 return None
 
     def do(self, request: Request) -> str | None:
-        """Ask and do it in one transaction; what is to be said where it is not simply done, such as that a second
-        person must agree. The same id is the same request, and done once.
+        """Store a request and carry it out in one transaction; returns a reply where it is not simply done, such as
+        that a second person must agree. The same id is the same request, and done once.
 
         Raises CannotBeDone; then nothing is stored.
         """
@@ -172,31 +167,31 @@ class Requests:
                 if not self._can_read_configuration(connection, request.kind):
                     raise CannotBeDone(_NEWER)
                 if not ask(connection, request):
-                    return self._again(connection, request)
-                return self._done(connection, request)
+                    return self._repeat(connection, request)
+                return self._carry_out(connection, request)
         except (DataError, ValueError):
             raise WrongRequest(_UNSTORABLE) from None
 
-    def _again(self, connection: Connection, request: Request) -> str | None:
-        row = connection.execute(text(_one(self._dialect)), {"id": str(request.id)}).one()
+    def _repeat(self, connection: Connection, request: Request) -> str | None:
+        sql = f"SELECT {COLUMNS}, applied_at, refused FROM jurat_requests WHERE id = {self._dialect.uuid()}"
+        row = connection.execute(text(sql), {"id": str(request.id)}).one()
         if request_of(row[:-2]) != request:
             raise WrongRequest(f"the id {request.id} belongs to another request; make a new one")
         applied_at, refused = row[-2:]
         if refused is not None:
             raise CannotBeDone(refused)
-        return None if applied_at is not None else self._done(connection, request)
+        return None if applied_at is not None else self._carry_out(connection, request)
 
-    def _done(self, connection: Connection, request: Request) -> str | None:
-        said = self._doing(request.kind)(connection, self._access, request)
+    def _carry_out(self, connection: Connection, request: Request) -> str | None:
+        importer = self._code_importer if request.kind is RequestKind.CODES else None
+        action = importer.add if importer is not None else ACTIONS[request.kind]
+        reply = action(connection, self._access, request)
         mark_applied(connection, request.id)
-        return said
-
-    def _doing(self, kind: RequestKind) -> Doing:
-        return self._code_importer.add if kind is RequestKind.CODES and self._code_importer is not None else DOING[kind]
+        return reply
 
     def _can_read_configuration(self, connection: Connection, kind: RequestKind) -> bool:
-        """Whether what a request of this kind comes to is known here: by an older configuration it could be refused for
-        good, while a fleet is updated, and be right.
+        """Whether requests of this kind can be carried out here: while a fleet is updated, an older worker could refuse
+        a right one for good, under an older configuration.
         """
         if kind in _BY_NO_CONFIGURATION:
             return True
@@ -204,10 +199,10 @@ class Requests:
         return self._access.newest(connection).version == (newest or 0)
 
     def _apply_one(self, found: _Waiting, patience: int) -> bool:
-        """Deal with a waiting request; whether it still waited, nobody else had it, and it is the next one about its
-        participants.
+        """Deal with a waiting request; false where it waits no more, another worker has it, or an earlier one about its
+        participants waits.
 
-        Raises _Held or _Failed where it has to wait.
+        Raises _RowHeld or _Failed where it has to wait.
         """
         try:
             with self._engine.begin() as connection:
@@ -219,7 +214,7 @@ class Requests:
                     return False
                 try:
                     request = request_of(row)
-                except (TypeError, ValueError):  # SQLite keeps anything
+                except (TypeError, ValueError):  # SQLite stores anything
                     mark_applied(connection, found.id, _UNREADABLE)
                     return True
                 if not self._can_read_configuration(connection, request.kind):
@@ -228,8 +223,8 @@ class Requests:
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise
-            if getattr(error.orig, "sqlstate", None) in _BUSY_STATES:
-                raise _Held from error
+            if is_held(error):
+                raise _RowHeld from error
             raise _Failed(error) from error
         except Exception as fault:  # one request must not keep all others waiting
             raise _Failed(fault) from fault
@@ -239,9 +234,9 @@ class Requests:
     def _apply(self, connection: Connection, request: Request) -> None:
         try:
             with connection.begin_nested():
-                if request.kind is not RequestKind.ERASE:  # in the name of the database's user, whom nobody chose
+                if request.kind is not RequestKind.ERASE:  # in the name of the database user, which no one chose
                     refuse_own_name(connection, request)
-                self._done(connection, request)
+                self._carry_out(connection, request)
         except CannotBeDone as why:
             mark_applied(connection, request.id, str(why))
 
@@ -259,9 +254,9 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Lane:
-    """One walk along the requests of some kinds, from the oldest on. `waits` is all that those still waiting that were
-    passed are about: what was asked later about the same waits as well. With `keys`, those alone that one of them
-    opens, or that nobody has dealt with for a day.
+    """One walk along the requests of some kinds, from the oldest on. `waits` is what the requests that were passed over
+    are about: later ones about the same wait as well. With `keys`, only requests that one of them opens, or that no one
+    has dealt with for a day.
     """
 
     kinds: tuple[RequestKind, ...]
@@ -277,12 +272,12 @@ def _about(check: Any, *participants: str | None) -> frozenset[tuple[str, str]]:
     return frozenset((*checks, *(("participant", name) for name in participants if name is not None)))
 
 
-class _Held(Exception):
-    """Somebody holds the participant's row."""
+class _RowHeld(Exception):
+    """Another transaction holds the participant's row."""
 
 
 class _Failed(Exception):
-    """Dealing with a request failed in a way that its person cannot fix."""
+    """Carrying out a request failed in a way that its author cannot fix."""
 
     def __init__(self, why: Exception) -> None:
         super().__init__("failed")
@@ -290,15 +285,10 @@ class _Failed(Exception):
 
 
 @lru_cache
-def _one(dialect: StoreDialect) -> str:
-    return f"SELECT {COLUMNS}, applied_at, refused FROM jurat_requests WHERE id = {dialect.uuid()}"
-
-
-@lru_cache
 def _take(dialect: StoreDialect) -> str:
     own, place = dialect.uuid(), dialect.parameter("place", "timestamptz")
     one, other = dialect.parameter("one", "text"), dialect.parameter("other", "text")
-    # Of another lane: in its own, each waits for what is before it.
+    # Of another lane: within its own, each waits for those before it.
     before = " OR ".join(f"e.{by} = {of}" for by in ("participant", "target") for of in (one, other))
     kinds = ", ".join(f"'{kind}'" for lane in _LANES for kind in lane)
     return f"""
@@ -310,7 +300,7 @@ def _take(dialect: StoreDialect) -> str:
 
 @lru_cache
 def _page(dialect: StoreDialect, kinds: tuple[RequestKind, ...], keys: tuple[str, ...] = ()) -> str:
-    # The place is text: it comes back as it went, to the last digit.
+    # The place is text, which can be sent back unchanged, to the last digit.
     place, at = dialect.choose(
         postgresql=("CAST(asked_at AS text)", "coalesce(CAST(nullif(:at, '') AS timestamptz), '-infinity')"),
         sqlite=("asked_at", ":at"),
@@ -318,7 +308,7 @@ def _page(dialect: StoreDialect, kinds: tuple[RequestKind, ...], keys: tuple[str
     left = dialect.now(str(-LEFT_TO_OTHERS))
     named = "note_key IS NULL OR note_key IN ({})".format(", ".join(f"'{key}'" for key in keys))
     ours = f" AND ({named} OR asked_at < {left})" if keys else ""
-    # By the index of what is soon done: what else waits may be a hundred thousand erasures.
+    # By the index of what is soon done: there may be a hundred thousand waiting erasures.
     soon = "" if _BY_NO_CONFIGURATION & set(kinds) else "AND kind NOT IN ('erase', 'transfer')"
     return f"""
         SELECT id, {place}, check_id, participant, target FROM jurat_requests

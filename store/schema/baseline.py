@@ -1,4 +1,4 @@
-"""Makes a new database from the SQL in `migrations/sql/`, the schema as it is now."""
+"""Makes a new database from the SQL in `migrations/sql/`, the current schema."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ _FILES = ("tables", "functions", "guards", "views")
 
 
 def scripts(dialect: str, migrations: Path) -> list[str]:
-    """Each file of an engine in the folder of `migrations`, in order.
-
-    On PostgreSQL missing roles are made last, because upgrades of other databases on the server wait for that.
-    """
+    """The SQL files of an engine, in order. Missing roles are made last: other upgrades on the server wait for that."""
     paths = (migrations / "sql" / dialect / f"{name}.sql" for name in _FILES)
     files = [path.read_text("utf-8") for path in paths if path.exists()]
     return [*files, f"{creating().strip()};\n"] if BY_NAME[dialect].has_users else files
@@ -36,7 +33,7 @@ def run(connection: Connection, scripts: list[str]) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Those of SQLite, whose driver takes one at a time. Triggers have semicolons within.
+    """The statements of a script for SQLite, whose driver takes one at a time. Triggers contain semicolons.
 
     Raises ValueError where the last one does not end.
     """

@@ -1,7 +1,7 @@
 """Grants rights on PostgreSQL to five roles: each may do what it needs and nothing else.
 
-`RIGHTS` and `CALLS` say it once. Every upgrade sets the rights as they stand here, docs/reference/roles.md is made from
-here, and a test tries each cell. A table without a row here fails that test.
+`RIGHTS` and `CALLS` are the only list. Every upgrade sets these rights, docs/reference/roles.md is generated from them,
+and a test tries each cell. A table that is not listed fails that test.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from store.dialects import dialect_of
 
 
 class Role(StrEnum):
-    """A role of PostgreSQL that nobody logs in with; a user who does is granted one."""
+    """A PostgreSQL role without login; users who log in are granted one."""
 
     PLATFORM = "jurat_platform"
     WORKER = "jurat_worker"
@@ -39,11 +39,11 @@ _SEEN = (
     "id, consultation, participant, question, round, priority, answer_key, state, source, due_at, fence, lease_until, "
     "lookups, lost_leases, submitted_at, deadline_at, settled_at, stood_s, leaning"
 )
-"""Of a check all but the answer, the candidates and what only the worker sends on."""
+"""All columns of a check except the answer, the candidates and those that only workers use."""
 
 _ERASED = "participant, answer, reply_key, candidates, candidates_until, traceparent, lease_until"
-"""What changes in a check as well where its participant is erased. The guards let an answer only go, and a participant
-become only the word for who was erased, or whom a waiting transfer names."""
+"""Columns of a check that erasing its participant changes as well. The guards allow an answer only to go, and a
+participant only to become a pseudonym or the target of a waiting transfer."""
 
 _ADDED_UP = "access, questions, rounds_left, config_version, updated_at, granted_until, changes_at, ended"
 _ADDS_UP = f"SELECT, INSERT, UPDATE ({_ADDED_UP})"
@@ -51,9 +51,9 @@ _ADDS_UP_AND_RENAMES = f"SELECT, INSERT, UPDATE (participant, {_ADDED_UP})"
 _DEALT_WITH = "participant, target, note, note_key, document, applied_at, refused"
 _REVIEWS = "SELECT, INSERT, UPDATE (reason, evidence, config_version, opened_at, due_at, decided_at)"
 _ANSWERS = "answered_revision, answered_at, refused"
-"""What came of a publication. Administrators withdraw one as well."""
+"""The result of a publication. Administrators withdraw publications as well."""
 _PAYS = "next_start_at, probe_at, day, used"
-"""What a look-up of a person costs a source as well."""
+"""What a person's lookup costs a source as well."""
 
 _READS = dict.fromkeys((Role.WORKER, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT")
 _DATASET = {Role.WORKER: "SELECT", Role.REVIEWER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"}
@@ -174,10 +174,10 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_zone_outlines": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_code_lists": dict.fromkeys((Role.ADMIN, Role.READER), "SELECT"),
 }
-"""What each role may do with each table and view, in the words of GRANT; nothing where it is not named."""
+"""What each role may do with each table and view, in the syntax of GRANT; nothing where it is not named."""
 
 OUR_OWN = ("jurat_take_turn", "jurat_lay_in", "jurat_lay_in_questions", "jurat_answer_consultations")
-"""What our own programs alone call, and no contract has: workers and administrators lay publications in by them."""
+"""Functions that only our own programs call, outside the contract: workers and administrators publish with them."""
 
 CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_submit": frozenset({Role.PLATFORM}),
@@ -209,7 +209,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_fix_times": frozenset(),
     "jurat_tell_results": frozenset(),
 }
-"""Who may call each function. Those for triggers and for other functions nobody calls."""
+"""The roles that may call each function. Functions for triggers and for other functions have none."""
 
 FOR_ALL = (
     "jurat_is_name",
@@ -233,30 +233,30 @@ ASKS: Mapping[str, str] = {
     "erase": "jurat_erase",
     "codes": "jurat_add_codes",
 }
-"""The function that asks for each kind of request. Who may call it may ask for that kind in any other way as well, and
-say that it is done; nobody else may. The database asks for this right whenever a request is stored."""
+"""The function for each kind of request. Only a role that may call it may store requests of that kind in any way, and
+mark them as done. The database checks this right whenever a request is stored."""
 
 ANALYZED = ("jurat_roster_entries", "jurat_dataset_streets", "jurat_dataset_houses", "jurat_dataset_words")
-"""What an import counts anew, for which PostgreSQL has a right of its own from version 17 on."""
+"""The tables that an import analyzes, for which PostgreSQL has a right of its own since version 17."""
 
 _MAINTAINS = 170_000
 _ONE_RIGHT = re.compile(r"([A-Z]+)(?: \(([^)]*)\))?")
 
 
 def rights_of(role: Role, table: str) -> Mapping[str, frozenset[str] | None]:
-    """The privileges of a role on a table or view, each with its columns; None stands for all of them."""
+    """The privileges of a role on a table or view, each with its columns; None means all columns."""
     found = _ONE_RIGHT.findall(RIGHTS[table].get(role, ""))
     return {privilege: frozenset(columns.split(", ")) if columns else None for privilege, columns in found}
 
 
 def asking_for(kind: str) -> frozenset[Role]:
-    """Who may ask for requests of a kind."""
+    """The roles that may store requests of a kind."""
     return CALLS[ASKS[kind]]
 
 
 @cache
 def creating() -> str:
-    """SQL that makes those roles that are not there yet, where the user may. They belong to the whole server."""
+    """SQL that makes missing roles, where the user may. Roles belong to the whole server."""
     return f"""
 DO $$
 DECLARE
@@ -279,7 +279,7 @@ END $$"""
 
 @cache
 def granting() -> str:
-    """SQL that gives each role that is there just its rights, and does nothing for who does not own the tables."""
+    """SQL that gives each existing role exactly its rights, and does nothing for users who do not own the tables."""
     return "\n".join(map(_granting, Role))
 
 
@@ -307,7 +307,7 @@ END $$;"""
 
 
 def missing(connection: Connection) -> list[Role]:
-    """The roles that a PostgreSQL server does not have; none on SQLite, which knows no roles."""
+    """The roles that a PostgreSQL server lacks; none on SQLite, which knows no roles."""
     if not dialect_of(connection).has_users:
         return []
     return [role for role in Role if not connection.scalar(text("SELECT to_regrole(:role)"), {"role": role})]
@@ -325,9 +325,8 @@ def advice(roles: Sequence[Role]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """Somebody beside the owner of our tables who may create in their schema, and what takes the right away.
-
-    `who` is a role, or PUBLIC, which is everybody.
+    """Someone other than the owner of our tables who may create objects in their schema, and the statement that takes
+    the right away. `who` is a role, or PUBLIC, which means everyone.
     """
 
     schema: str
@@ -336,8 +335,8 @@ class Creator:
 
 
 def creators(connection: Connection) -> list[Creator]:
-    """Who may create in the schema of our tables and should not: our functions run with the owner's rights, and look
-    there for what they call. Administrators of the server and roles that no other user has are left out.
+    """Those who may create objects in the schema of our tables and should not: our functions run with the owner's
+    rights, and look there for what they call. Administrators of the server and roles without other users are left out.
 
     None on SQLite, which knows no users.
     """
@@ -347,7 +346,7 @@ def creators(connection: Connection) -> list[Creator]:
 
 
 def unbound(connection: Connection) -> str | None:
-    """Why no right and no trigger of ours binds who is logged in, None where they do. SQLite knows no users."""
+    """Why our rights and triggers do not bind the current user; None where they do. SQLite knows no users."""
     if not dialect_of(connection).has_users:
         return None
     found: str | None = connection.scalar(text(_UNBOUND))
@@ -359,8 +358,8 @@ _UNBOUND = """
       WHEN pg_has_role(u.oid, c.relowner, 'USAGE') THEN quote_ident(u.rolname) || ' owns the tables' END
     FROM pg_class c, pg_roles u WHERE c.oid = 'jurat_checks'::regclass AND u.rolname = current_user"""
 
-# A member of the owner's role is the owner. Where nothing was ever granted, the schema's owner has the right by itself,
-# and of `public` that is whoever owns the database: such a right is kept by granting it again, so the owner changes.
+# A member of the owner's role counts as the owner. If nothing was ever granted, the schema's owner has the right by
+# itself; of `public` that is the database's owner. Such a right cannot be revoked, so the schema's owner has to change.
 _CREATORS = """
     SELECT quote_ident(n.nspname), coalesce(quote_ident(g.rolname), 'PUBLIC'),
       CASE WHEN a.grantee = n.nspowner

@@ -1,8 +1,8 @@
-"""Makes the schema of a database, brings it up to date, and says what state it is in.
+"""Makes the schema of a database, brings it up to date, and reports its state.
 
-A new database is made by `migrations/sql/`, which is the schema as it is now, and is marked with the newest revision. A
-database of an earlier release runs the numbered steps of `migrations/versions/` after its own. Tests hold both ways
-equal.
+A new database is made by `migrations/sql/`, the current schema, and is marked with the newest revision. A database of
+an earlier release runs the numbered steps of `migrations/versions/` after its own. Tests ensure that both ways give the
+same schema.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from jurat.database import state_of
 from jurat.errors import ConfigurationError
 from jurat.tables import CONTRACT_VERSION
 from store.dialects import BY_NAME, dialect_of
+from store.held_rows import is_held
 from store.schema.baseline import MIGRATIONS, scripts
 from store.schema.grants import granting
 
@@ -33,13 +33,10 @@ _VERSION_TABLE = "jurat_alembic_version"
 _LOCK = 0x6A75726174  # "jurat": two upgrades at once wait for each other
 
 _BOUNDS = "SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
-"""While a migration waits for a table's lock, everybody else waits behind it."""
-
-_IN_THE_WAY = frozenset({"55P03", "40P01"})
-"""What PostgreSQL says then: lock_not_available, deadlock_detected."""
+"""While a migration waits for a table's lock, all other users of the table wait behind it."""
 
 RESTS = (2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds between two tries, in which the others go on; the last again and again."""
+"""Seconds between two tries, in which others go on; the last value is repeated."""
 
 PATIENCE = 300.0
 """Seconds until an upgrade gives up."""
@@ -56,12 +53,12 @@ _HOLDERS = """
           WHEN 'relation' THEN l.relation IN (SELECT oid FROM pg_class WHERE relname LIKE 'jurat\\_%')
           WHEN 'advisory' THEN (CAST(l.classid AS bigint) << 32) + CAST(l.objid AS bigint) = :key END
     ORDER BY since"""
-"""Who has held a lock of ours for so long that a migration gave up on it. Of other users PostgreSQL may hide all but
-their names."""
+"""The sessions that have held a lock of ours for so long that a migration gave up on it. PostgreSQL may hide all about
+other users except their names."""
 
-_WRITTEN = re.compile(r"""(?sx) /\*.*?(?:\*/|$) | --[^\n]* | \$(\w*)\$.*?(?:\$\1\$|$)
-                          | '(?:[^'\\]|\\.|'')*(?:'|$) | \b\d[\w.]*""")
-"""What somebody wrote into a query: comments, texts and numbers."""
+_LITERALS = re.compile(r"""(?sx) /\*.*?(?:\*/|$) | --[^\n]* | \$(\w*)\$.*?(?:\$\1\$|$)
+                           | '(?:[^'\\]|\\.|'')*(?:'|$) | \b\d[\w.]*""")
+"""The comments, texts and numbers in a query, which may be personal data."""
 
 _QUERY_SHOWN = 120
 
@@ -69,11 +66,11 @@ _SCHEMAS = """
     SELECT quote_ident(current_schema()) AS first,
            (SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
             WHERE c.oid = to_regclass(:table)) AS ours"""
-"""The schema in which a new table would be made, and that of our tables, as the search path finds them."""
+"""The schema in which a new table would be made, and that of our tables, by the search path."""
 
 
 class SchemaStatus(StrEnum):
-    """How a database's schema stands to this code."""
+    """A database's schema, compared with this code."""
 
     CURRENT = "current"
     EMPTY = "empty"
@@ -101,11 +98,11 @@ ADVICE = {
 }
 
 _UNRELEASED = frozenset(f"{number:04}" for number in range(1, 29))
-"""The revisions of before the first release. Those since have a name behind their number."""
+"""The revisions before the first release. Later ones have a name behind their number."""
 
 
 class UpgradeBlocked(ConfigurationError):
-    """An upgrade gave up: somebody holds what a migration needs. What it did until then stays."""
+    """An upgrade gave up: another session holds a lock that a migration needs. Completed migrations stay."""
 
 
 def upgrade(
@@ -114,16 +111,16 @@ def upgrade(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Make the schema in a new database, or run all migrations that the database does not have yet. Then set the rights
-    of the roles that it has.
+    """Make the schema in a new database, or run all migrations that the database lacks. Then set the rights of the
+    roles that exist.
 
     Safe to run from several places at once, also behind PgBouncer in transaction mode: no lock outlives a transaction.
-    Tables that are there stay in their schema, and new ones come to them. Each migration is a transaction of its own
-    that waits 2 s for a lock, and is tried again for five minutes; `say` is told who stands in the way.
+    Existing tables stay in their schema, and new ones are made there. Each migration is a transaction of its own that
+    waits 2 s for a lock, and is tried again for five minutes; `say` gets a sentence about who holds the lock.
 
     Raises:
-        ConfigurationError: the search path names no schema that is there, or no migration leads from its revision.
-        Blocked: what it needs was locked all the time.
+        ConfigurationError: the search path names no existing schema, or no migration leads from its revision.
+        UpgradeBlocked: a lock that it needs was held all the time.
     """
     known = _revisions(MIGRATIONS)
     end, rests = clock() + PATIENCE, _rests()
@@ -133,7 +130,7 @@ def upgrade(
             try:
                 more = _step(connection, known)
             except DBAPIError as error:
-                if state_of(error) not in _IN_THE_WAY:
+                if not is_held(error):
                     raise
                 who, rest = in_the_way(connection), next(rests)
                 if clock() + rest > end:
@@ -151,7 +148,7 @@ def _rests() -> Iterator[float]:
 
 
 def in_the_way(connection: Connection) -> str:
-    """Which query of which user holds what a migration needs, without anything that was written into it."""
+    """The query and user that hold what a migration needs, in a sentence; without the query's literals."""
     with connection.begin():
         found = connection.execute(text(_HOLDERS), {"key": _LOCK}).all()
     if not found:
@@ -159,18 +156,17 @@ def in_the_way(connection: Connection) -> str:
     first = found[0]
     about = [f"application {first.application_name}"] * bool(first.application_name)
     about += [f"{first.state or 'in a transaction'} since {first.since}"] * bool(first.since)
-    beside = f" ({', '.join(about)})" if about else ""
-    told = f"process {first.pid} of the user {first.usename}{beside} holds a lock"
+    details = f" ({', '.join(about)})" if about else ""
+    holder = f"process {first.pid} of the user {first.usename}{details} holds a lock"
     if len(found) > 1:
-        told += f", and {len(found) - 1} more"
-    query = " ".join(_WRITTEN.sub("?", first.query or "").split())
-    return f"{told}; its last query is `{query[:_QUERY_SHOWN]}{'…' * (len(query) > _QUERY_SHOWN)}`" if query else told
+        holder += f", and {len(found) - 1} more"
+    query = " ".join(_LITERALS.sub("?", first.query or "").split())
+    shown = f"{query[:_QUERY_SHOWN]}{'…' * (len(query) > _QUERY_SHOWN)}"
+    return f"{holder}; its last query is `{shown}`" if query else holder
 
 
 def _step(connection: Connection, known: Sequence[str]) -> bool:
-    """Make what a new database gets, or run one of the `known` migrations more, on SQLite all, in a transaction of its
-    own; whether there was anything to do.
-    """
+    """Make a new schema, or run the next of the `known` migrations (on SQLite all); whether anything was to be done."""
     config = _config()
     config.attributes["connection"] = connection
     with connection.begin():
@@ -188,7 +184,7 @@ def _step(connection: Connection, known: Sequence[str]) -> bool:
             config.attributes["scripts"] = scripts(dialect.name, MIGRATIONS)
             command.stamp(config, "head")
         elif current in known:
-            # SQLite's one lock ends with its transaction: a second upgrade would get in between two migrations.
+            # SQLite's one lock ends with its transaction: a second upgrade could get in between two migrations.
             command.upgrade(config, "head" if dialect.one_writer else known[known.index(current) + 1])
         else:
             raise ConfigurationError(ADVICE[_beyond(connection, current)])
@@ -196,11 +192,11 @@ def _step(connection: Connection, known: Sequence[str]) -> bool:
 
 
 def _stay_in_schema(connection: Connection) -> None:
-    """Have what this transaction makes come into the schema of our tables, or into the first of the search path."""
+    """Have this transaction make tables in the schema of our tables, or else in the first of the search path."""
     where = connection.execute(text(_SCHEMAS), {"table": _VERSION_TABLE}).one()
     if where.first is None and where.ours is None:
         raise ConfigurationError(
-            "the search path of this user names no schema that is there, or none that it may use; an administrator of "
+            "the search path of this user names no schema that exists, or none that it may use; an administrator of "
             "the database runs CREATE SCHEMA, or fixes the search_path"
         )
     if where.ours is not None and where.ours != where.first:
@@ -208,7 +204,7 @@ def _stay_in_schema(connection: Connection) -> None:
 
 
 def upgrade_sql(dialect: str, since: str | None = None) -> str:
-    """The SQL for a database administrator who runs it by hand: that of a new database, or of all steps after `since`.
+    """The SQL for a database administrator to run by hand: for a new database, or for all steps after `since`.
 
     Raises ConfigurationError: there is no such revision.
     """
@@ -226,9 +222,7 @@ def upgrade_sql(dialect: str, since: str | None = None) -> str:
 
 
 def schema_status(connection: Connection) -> SchemaStatus:
-    """How the schema of this database stands to this code."""
-    if not inspect(connection).has_table(_VERSION_TABLE):
-        return SchemaStatus.EMPTY
+    """The schema of this database, compared with this code."""
     known, current = _revisions(MIGRATIONS), _current(connection)
     if current is None:
         return SchemaStatus.EMPTY
@@ -238,7 +232,7 @@ def schema_status(connection: Connection) -> SchemaStatus:
 
 
 def _beyond(connection: Connection, current: str) -> SchemaStatus:
-    """What a revision is that this code does not know."""
+    """The status of a revision that this code does not know."""
     if current in _UNRELEASED:
         return SchemaStatus.UNRELEASED
     try:
@@ -250,12 +244,12 @@ def _beyond(connection: Connection, current: str) -> SchemaStatus:
 
 @cache
 def _revisions(migrations: Path) -> Sequence[str]:
-    """Of all `migrations`, in their order. To find them each of their files is run, so it is done once."""
+    """The revisions in `migrations`, in order. Finding them runs each of their files, so it is done once."""
     return [revision.revision for revision in ScriptDirectory(str(migrations)).walk_revisions()][::-1]
 
 
 def _current(connection: Connection) -> str | None:
-    """The revision that the database has."""
+    """The database's revision; None without one."""
     return MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE}).get_current_revision()
 
 

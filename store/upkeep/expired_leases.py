@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache, partial
-from typing import Any
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from store.dialects import StoreDialect, dialect_of
-from store.in_parts import in_parts
-from store.upkeep.pieces import change_checks, work_through
+from store.upkeep.pieces import change_all
 from tasks.crash_points import crash_point
 
-ANY = "EXISTS (SELECT 1 FROM jurat_checks WHERE state = 'leased' AND lease_until <= {now})"
-"""SQL that is true where a lease is over."""
+_OVER = "state = 'leased' AND lease_until <= {now}"
+
+ANY = f"EXISTS (SELECT 1 FROM jurat_checks WHERE {_OVER})"
+"""SQL that is true while a lease is over."""
 
 _END = "UPDATE jurat_checks SET state = 'pending', lease_until = NULL, lost_leases = lost_leases + 1"
 
 
 def end_leases(engine: Engine) -> list[UUID]:
-    """Give back the checks whose leases are over; each counts one lost lease. They stay due since they were before,
-    and so go before what came later.
-    """
-    failures: list[Exception] = []
-
-    def end(connection: Connection, over: Sequence[Sequence[Any]]) -> list[UUID]:
-        checks = [row[0] for row in over]
-        ended = in_parts(connection, checks, partial(change_checks, connection, _END), failures)
-        crash_point("leases.ended")
-        return ended
-
-    ended = work_through(engine, _leases_over(dialect_of(engine)), end)
+    """Give back the checks whose leases are over, due as before; each counts one lost lease."""
+    ended, failures = change_all(engine, _OVER, "lease_until", _END, partial(crash_point, "leases.ended"))
     crash_point("leases.committed")
     if failures and not ended:
         raise failures[0]
     return ended
-
-
-@lru_cache
-def _leases_over(dialect: StoreDialect) -> str:
-    lock = dialect.row_lock("FOR NO KEY UPDATE SKIP LOCKED")
-    return f"""
-        SELECT id FROM jurat_checks WHERE state = 'leased' AND lease_until <= {dialect.now()}
-        ORDER BY lease_until LIMIT :limit {lock}"""

@@ -8,14 +8,14 @@ from store.upkeep.pieces import BATCH
 from store.verdicts.access import AccessRows
 
 BATCHES = 10
-"""So many batches of access rows are added up in one turn, each in a transaction of its own."""
+"""Batches of access rows that are added up in one turn, each in a transaction of its own."""
 
 
 def add_up_access(engine: Engine, access: AccessRows) -> int:
     """Add up again the access rows that are older than the last change of their consultation; how many.
 
-    `config apply` does not do it: a consultation may have more participants than one transaction should hold. One
-    whose row cannot be added up keeps nobody else's waiting; why not is raised once the others are done.
+    `config apply` does not do it: a consultation may have more participants than one transaction should hold. A row
+    that cannot be added up keeps no other waiting; its error is raised once the others are done.
     """
     count, failures = 0, list[Exception]()
     for _ in range(BATCHES):

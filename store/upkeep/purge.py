@@ -1,14 +1,14 @@
 """Deletes what is past its `retain_until`, participant by participant.
 
-What an access is granted by stays as long as the access does, however short `retain` is: without these answers, the
-next time that they are added up would take it away, and a number would be free although it still opens a door. So do
-the checks of whoever was revoked and holds a number, while the revocation is in force: else the same person would come
-back by another account. So the checks of a participant go together, once none of them is needed any more.
+Checks that grant access stay as long as the access does, however short `retain` is. Otherwise adding them up again
+would take it away, and a number would be free although it still opens a door. The checks of a revoked participant who
+holds a number stay while the revocation is in force, or the same person would come back with another account. So the
+checks of a participant go together, once none of them is needed any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
@@ -17,34 +17,33 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
 from jurat.names import ERASED, is_erased
-from jurat.statements import in_force, rows_json
+from jurat.statements import in_force
 from store import workers
 from store.dialects import StoreDialect, dialect_of
 from store.in_parts import in_parts
 from store.queue import pauses
 from store.requests.erasure import forget_ended, forget_erased
 from store.requests.participants import ids_json
-from store.verdicts.access import AccessRows, Key
+from store.verdicts.access import AccessRows, Key, key_rows
 from store.verdicts.numbers import release_numbers
 
 Place = tuple[Any, Any]
-"""Where a verdict stands in the order in which they are looked at: its `retain_until`, and its check."""
+"""A verdict's place in the order in which they are read: its `retain_until`, and its check."""
 
 BATCH = 100
-"""So many verdicts past their time are found at the most for one transaction; all checks of their participants go. On
-SQLite nobody else writes meanwhile.
-"""
+"""Verdicts past their time that one transaction finds at most; all checks of their participants go. On SQLite no one
+else writes meanwhile."""
 
 LOOKED = 5000
-"""So many verdicts past their time are looked at in one go, at the most: millions may be past it and belong to access
-that holds. Where most of them may go, it is as few as a piece has."""
+"""Verdicts past their time that one statement reads at most: millions may belong to access that is still granted. Where
+most of them may go, it reads only `BATCH`."""
 
 STILL = "UPDATE jurat_upkeep SET ran_at = {now} WHERE task = 'purge'"
 """The worker that purges keeps the turn. If it vanishes, another worker's turn comes after the period."""
 
 
 class Purge:
-    """Deletes verdicts with the checks they belong to, and what is left of participants of whom nothing is kept."""
+    """Deletes verdicts with their checks, and the rest about participants of whom nothing is kept."""
 
     def __init__(self, engine: Engine, access: AccessRows) -> None:
         self._engine = engine
@@ -53,10 +52,7 @@ class Purge:
         self._access = access
 
     def pieces(self) -> Iterator[int]:
-        """Delete what is not needed any more, a piece with each step; how many checks went with it.
-
-        Each is a short transaction. It ends when all that is past its time was looked at once.
-        """
+        """Delete what is not needed any more, in short transactions; yields how many checks each of them deleted."""
         after: Place | None = None
         looked, failures = BATCH, list[Exception]()
         while True:
@@ -67,7 +63,7 @@ class Purge:
             if keys:
                 with self._engine.begin() as connection:
                     connection.execute(text(STILL.format(now=self._dialect.now())))
-                    # One whose rows the database does not let go keeps nobody else's.
+                    # A participant whose rows the database refuses to delete keeps no other's.
                     gone = sum(in_parts(connection, sorted(keys), partial(self._purge, connection), failures))
             yield gone
             if after is None:
@@ -75,15 +71,15 @@ class Purge:
         more = True
         while more:
             with self._engine.begin() as connection:
-                more = any(in_parts(connection, [BATCH], partial(_forget_ended, connection), failures))
+                more = any(_try(connection, partial(forget_ended, connection, BATCH), failures))
                 for forget in (pauses.forget, workers.forget):
-                    in_parts(connection, [forget], partial(_call, connection), failures)
+                    _try(connection, partial(forget, connection), failures)
             yield 0
         if failures:
             raise failures[0]
 
     def _look(self, connection: Connection, after: Place | None, looked: int) -> tuple[Place | None, set[Key]]:
-        """Behind which verdict to go on (None: that was all), and of whom something is to go."""
+        """After which verdict to go on (None: that was all), and the participants of whom something is to go."""
         parameters: dict[str, Any] = {"limit": BATCH, "looked": looked}
         if after is not None:
             parameters |= {"at": after[0], "check": after[1]}
@@ -95,38 +91,34 @@ class Purge:
         return ((last[1], last[2]) if last[0] == looked else None), keys
 
     def _purge(self, connection: Connection, keys: Sequence[Key]) -> list[int]:
-        """Delete all that is to go of these participants; of how many checks. Those whose access row somebody holds are
-        left for another turn: they may be answering at this moment.
+        """Delete all that is to go of these participants; how many checks. Those whose access row another transaction
+        holds are left for another turn: they may be answering at this moment.
         """
         free = self._access.lock(connection, set(keys))
         if not free:
             return [0]
-        gone: Sequence[Any] = connection.execute(text(_over(self._dialect)), {"rows": _rows(free)}).all()
+        gone: Sequence[Any] = connection.execute(text(_over(self._dialect)), {"rows": key_rows(free)}).all()
         if not gone:
             return [0]
-        checks = [UUID(str(row[0])) for row in gone]
-        _delete_checks(connection, checks)
+        _delete_checks(connection, [UUID(str(row[0])) for row in gone])
         theirs = {(row[1], row[2]) for row in gone}
         forget_erased(connection, theirs)
-        self._begin_anew(connection, {key for key in theirs if not is_erased(key[1])})
+        self._reset(connection, {key for key in theirs if not is_erased(key[1])})
         return [len(gone)]
 
-    def _begin_anew(self, connection: Connection, keys: set[Key]) -> None:
-        """Forget what the answers had added up to. A revocation stands all the same."""
+    def _reset(self, connection: Connection, keys: set[Key]) -> None:
+        """Forget what the answers had added up to, but no revocation."""
         if keys:
-            rows = {"rows": _rows(keys)}
+            rows = {"rows": key_rows(keys)}
             connection.execute(text(_delete(self._dialect, "jurat_access", "true")), rows)
             more_rounds = f"kind = 'reopen' AND {in_force('jurat_requests')}"
             connection.execute(text(_delete(self._dialect, "jurat_requests", more_rounds)), rows)
             self._access.add_up(connection, keys)
 
 
-def _forget_ended(connection: Connection, limits: Sequence[int]) -> list[bool]:
-    return [forget_ended(connection, limit) for limit in limits]
-
-
-def _call(connection: Connection, forgets: Sequence[Callable[[Connection], object]]) -> list[object]:
-    return [forget(connection) for forget in forgets]
+def _try(connection: Connection, forget: Callable[[], object], failures: list[Exception]) -> list[object]:
+    """The result of `forget` under a savepoint; none where the database refuses it."""
+    return in_parts(connection, [forget], lambda forgets: [forget() for forget in forgets], failures)
 
 
 def _delete_checks(connection: Connection, checks: Sequence[UUID]) -> None:
@@ -136,19 +128,14 @@ def _delete_checks(connection: Connection, checks: Sequence[UUID]) -> None:
     release_numbers(connection, checks)
     for name in ("jurat_attempts", "jurat_reviews", "jurat_claims"):
         connection.execute(text(f"DELETE FROM {name} WHERE check_id IN {ids}"), rows)
-    # What was asked while we looked still waits, and is refused then.
+    # A request that came while we looked still waits, and will be refused.
     connection.execute(text(f"DELETE FROM jurat_requests WHERE applied_at IS NOT NULL AND check_id IN {ids}"), rows)
     connection.execute(text(f"DELETE FROM jurat_checks WHERE id IN {ids}"), rows)
 
 
-def _rows(keys: Collection[Key]) -> str:
-    return rows_json([{"consultation": key[0], "participant": key[1]} for key in sorted(keys)])
-
-
 _KEYS = "consultation text, participant text"
 
-_OF_CHECK = "c.id, c.consultation, c.participant, c.state"
-"""And no answer."""
+_OF_CHECK = "c.id, c.consultation, c.participant, c.state"  # and no answer
 
 
 @lru_cache
@@ -177,7 +164,7 @@ def _look(dialect: StoreDialect, *, onward: bool) -> str:
 
 @lru_cache
 def _over(dialect: StoreDialect) -> str:
-    """Which checks of the participants in `:rows` are to go: looked at again, now that their access rows are ours."""
+    """The checks of the participants in `:rows` that are to go: read again, now that their access rows are ours."""
     theirs = "c.consultation = r.consultation AND c.participant = r.participant"
     checks = dialect.join_each("jurat_checks c", theirs, _OF_CHECK)
     return f"""
@@ -186,9 +173,8 @@ def _over(dialect: StoreDialect) -> str:
 
 
 def _not_needed(dialect: StoreDialect) -> str:
-    """SQL that is true for a check `c` that may go: of who was erased by its own time, else with all of theirs.
-
-    With CASE, each part is looked up for one check after the other; as joins they could be read from end to end.
+    """SQL that is true for a check `c` that may go: an erased participant's after its own time, another one with all of
+    theirs. With CASE, each part is looked up for one check after the other; joins could be read from end to end.
     """
     theirs = "{0}.consultation = c.consultation AND {0}.participant = c.participant"
     return f"""
@@ -215,7 +201,7 @@ def _shut_out() -> str:
 
 
 def _past(dialect: StoreDialect, check: str) -> str:
-    """SQL that is true for a settled check whose verdicts are all past their time and that nobody asks about."""
+    """SQL that is true for a settled check whose verdicts are all past their time and that no request is about."""
     return f"""
         {check}.state = 'settled'
         AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = {check}.id

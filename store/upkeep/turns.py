@@ -19,11 +19,11 @@ from store.verdicts.access import ANY_OUTDATED
 log = structlog.get_logger("jurat.engine")
 
 LOOK_AT_CLOCK = 5.0
-"""Seconds between two looks whether the database's clock was put back."""
+"""Seconds between two checks whether the database's clock was put back."""
 
 OUTAGE = 10.0
-"""Upkeep that last ran longer ago than this many seconds means that the database was away: leases then get as long to
-be renewed before any is ended."""
+"""Upkeep that last ran more than so many seconds ago means that the database was away: then leases get as long to be
+renewed before any is ended."""
 
 WORK = {
     "leases": expired_leases.ANY,
@@ -33,11 +33,11 @@ WORK = {
     "consultations": ANY_WAITING,
     "candidates": expired_candidates.ANY,
 }
-"""Whether a job has work: looked for together with the turn, so that an idle worker costs the database one statement
-and not two. For `overdue` it is `any_passed`."""
+"""Whether a job has work: asked together with the turn, so that an idle worker costs the database one statement and not
+two. For `overdue` it is `any_passed`."""
 
 ASKED_FOR = frozenset({"requests", "consultations"})
-"""Work that somebody waits for, and that takes no lease from a worker who is only late."""
+"""Work that someone waits for, and that takes no lease from a worker that is only late."""
 
 
 class Turns:
@@ -52,11 +52,11 @@ class Turns:
         self._make_due = False
 
     def take(self, every: Mapping[str, float]) -> set[str]:
-        """Which tasks are this worker's to do now. Each is done at most once in `every` seconds over all workers; but
-        leases are ended whenever one is over.
+        """Take the tasks that this worker is to do now. Each is done at most once in `every` seconds over all workers;
+        leases are ended as soon as one is over.
 
-        None while leases are spared after an outage of the database, but what persons and platforms ask for; and none
-        of `WORK` that has no work.
+        While leases are spared after an outage of the database, only `ASKED_FOR` is done. Tasks of `WORK` that have no
+        work are left out.
         """
         periods = tuple(sorted(every.items()))
         if self._clock() >= self._look_at_clock:
@@ -64,17 +64,20 @@ class Turns:
             self._catch_up()
         with self._engine.begin() as connection:
             if not self._entered.issuperset(every):
-                connection.execute(text(_enter(self._dialect, periods)))
+                # As if each were a second late: its turn is now, and that is no outage.
+                rows = ", ".join(f"('{task}', {self._dialect.now(str(-each - 1))})" for task, each in periods)
+                sql = f"INSERT INTO jurat_upkeep (task, ran_at) VALUES {rows} ON CONFLICT DO NOTHING"
+                connection.execute(text(sql))
             due = connection.execute(text(_turns(self._dialect, periods)), {"outage": OUTAGE}).all()
         self._entered.update(every)
         return {task for task, spared, work in due if work and (not spared or task in ASKED_FOR)}
 
     def _catch_up(self) -> None:
-        """Where the database's clock was put back, have what was written before count as now."""
+        """If the database's clock was put back, have times written before count as now."""
         with self._engine.begin() as connection:
-            seconds = clocks.put_back(connection)
+            seconds = clocks.detect_setback(connection)
             if seconds:
-                clocks.move(connection, seconds)
+                clocks.move_times(connection, seconds)
         if seconds:
             log.warning("the database's clock was put back", seconds=round(seconds))
         if seconds or self._make_due:
@@ -83,22 +86,15 @@ class Turns:
 
 
 @lru_cache
-def _enter(dialect: StoreDialect, periods: tuple[tuple[str, float], ...]) -> str:
-    # As if each were a second late: its turn is now, and that is no outage.
-    rows = ", ".join(f"('{task}', {dialect.now(str(-every - 1))})" for task, every in periods)
-    return f"INSERT INTO jurat_upkeep (task, ran_at) VALUES {rows} ON CONFLICT DO NOTHING"
-
-
-@lru_cache
 def _turns(dialect: StoreDialect, periods: tuple[tuple[str, float], ...]) -> str:
     age = dialect.seconds_between(dialect.now(), "ran_at")
     hold = dialect.now(dialect.parameter("outage", "float8"))
-    # A lease that is over is seen by whichever worker looks next, however short ago another one did.
+    # A lease that is over is found by whichever worker looks next, however recently another one looked.
     period = _by_task({task: str(every) for task, every in periods})
     gate = f"{age} >= {period}"
     if "leases" in dict(periods):
         gate = f"({gate} OR (task = 'leases' AND {_work(dialect, 'leases')}))"
-    # What another worker takes at this moment is not ours; and nobody waits for anybody.
+    # What another worker takes at this moment is not ours, and no worker waits for another.
     lock = dialect.row_lock("ORDER BY task FOR UPDATE SKIP LOCKED")
     return f"""
         UPDATE jurat_upkeep SET

@@ -1,4 +1,4 @@
-"""All jobs of upkeep: workers do them in turn."""
+"""Puts all jobs of upkeep together: workers do them in turn."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from store.verdicts.access import AccessRows
 
 
 class Upkeep:
-    """All jobs on one database. Each is safe to run in every worker at once. Without a `code_importer`, the codes that
-    a back office asks for are left to other workers.
-    """
+    """All jobs on one database, safe to run in every worker at once. Codes are added with a `code_importer` only."""
 
     def __init__(
         self, engine: Engine, code_importer: CodeImporter | None = None, clock: Callable[[], float] = time.monotonic
@@ -37,40 +35,34 @@ class Upkeep:
         self._consultations = Consultations(engine)
 
     def turns(self, every: Mapping[str, float]) -> set[str]:
-        """As `Turns.take`."""
         return self._turns.take(every)
 
     def end_leases(self) -> list[UUID]:
-        """As `expired_leases.end_leases`."""
         return end_leases(self._engine)
 
     def end_reviews(self) -> int:
-        """As `overdue_reviews.end_overdue_reviews`."""
         return end_overdue_reviews(self._engine, self._access)
 
     def do_requests(self) -> int:
-        """Do what platforms and people have asked for; how many requests were dealt with."""
+        """Carry out waiting requests; how many were dealt with."""
         return self._requests.apply_waiting()
 
     def add_up_access(self) -> int:
-        """As `outdated_access.add_up_access`."""
         return add_up_access(self._engine, self._access)
 
     def apply_publications(self) -> int:
-        """Put what platforms published into the configuration, or write down why not; how many were answered."""
+        """Put what platforms published into the configuration, or store why not; how many were answered."""
         return self._consultations.apply_waiting()
 
     def count_waiting(self) -> None:
-        """As `source_health.count_waiting`."""
         with self._engine.begin() as connection:
             source_health.count_waiting(connection)
 
     def erase_candidates(self) -> int:
-        """As `expired_candidates.erase_candidates`."""
         return erase_candidates(self._engine)
 
     def purge_pieces(self) -> Iterator[int]:
-        """As `Purge.pieces`. Rest between the steps."""
+        """As `Purge.pieces`: rest between the steps."""
         return self._purge.pieces()
 
     def purge(self) -> int:

@@ -1,14 +1,13 @@
-"""Writes what a participant's answers add up to, in the transaction of whoever changes them.
+"""Writes what a participant's answers add up to, in the transaction that changes the answers.
 
-Always from the whole history and by the configuration that is applied, never from the row before nor by the plan of a
-worker, which may be older. Each row says by which version it was added up; where that is older than the last change of
-its consultation, upkeep does it again. It does as well where time alone has changed what the history adds up to:
-each row says when that will be.
+It always adds up the whole history under the applied configuration: the row before and a worker's plan may be older.
+Each row names the version that it was added up under. Upkeep adds it up again when its consultation has changed since,
+or when time alone changes the result (`changes_at`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,7 +21,7 @@ from jurat.batches import Rows, Statement, run
 from jurat.columns import Moment, instant, moment
 from jurat.statements import in_force, prepared, rows_json
 from jurat.vocabulary import Outcome, State, reason_from
-from store.configurations.applied_config import NEWEST, AccessTerms, Applied, AppliedConfig
+from store.configurations.applied_config import NEWEST, AccessTerms, AppliedConfig, ConfigReader
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.held_rows import HARDLY_WAIT, is_held
 from store.in_parts import savepoint
@@ -32,66 +31,66 @@ Key = tuple[str, str]
 
 
 class AccessRows:
-    """The rows of `jurat_access`, for the transactions of the ledger."""
+    """The rows of `jurat_access`. Every method runs in its caller's transaction."""
 
     def __init__(self) -> None:
-        self._applied = Applied()
+        self._configs = ConfigReader()
 
     def newest(self, connection: Connection) -> AppliedConfig:
-        """The configuration that rows are added up by now."""
-        return self._applied.newest(connection)
+        """The configuration that rows are added up under now."""
+        return self._configs.newest(connection)
 
     def lock(self, connection: Connection, keys: set[Key]) -> set[Key]:
-        """Take the rows, before anything else is read or changed; those of `keys` that are ours now.
+        """Lock the rows before anything else is read or changed; returns those of `keys` that are ours now.
 
-        Two transactions that settle two answers of one participant would each count only one of them. Rows that a
-        platform or another worker holds are skipped: one slow transaction of theirs must not stop a batch of ours.
+        Without the lock, two transactions that settle two answers of one participant would each count only one. Rows
+        that a platform or another worker has locked are skipped, so that a slow transaction stops no batch of ours.
         """
-        return self.locked(connection, keys, run(connection, *locking(dialect_of(connection), keys)))
+        return self.rows_taken(connection, keys, run(connection, *lock_statements(dialect_of(connection), keys)))
 
-    def locked(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> set[Key]:
-        """The same, where `locking` has just found so."""
+    def rows_taken(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> set[Key]:
+        """Those of `keys` that are ours, by the result of `lock_statements`."""
         if not found:
             return keys
-        locked = {(row[0], row[1]) for row in found[0]}
-        if len(locked) == len(keys):
-            return locked
-        (existing,) = run(connection, (_EXISTING, {"rows": _key_rows(keys)}))
-        return locked | (keys - {(row[0], row[1]) for row in existing})
+        taken = {(row[0], row[1]) for row in found[0]}
+        if len(taken) == len(keys):
+            return taken
+        (existing,) = run(connection, (_EXISTING, {"rows": key_rows(keys)}))
+        return taken | (keys - {(row[0], row[1]) for row in existing})
 
     def wait_for(self, connection: Connection, keys: set[Key]) -> None:
-        """Take the rows as `lock` does, but wait for who holds them: for what a person does."""
+        """Lock the rows as `lock` does, but wait for other transactions: for what a person does."""
         if keys and not dialect_of(connection).one_writer:
-            run(connection, (_WAITING_LOCK, {"rows": _key_rows(keys)}))
+            run(connection, (_WAITING_LOCK, {"rows": key_rows(keys)}))
 
     def lock_outdated(self, connection: Connection, limit: int) -> set[Key]:
-        """Take rows that were added up before their consultation last changed, or that time has changed since.
+        """Lock rows that were added up before their consultation last changed, or that time has changed since.
 
-        None where the last configuration cannot be read here: a newer worker does it.
+        Returns none when the last configuration cannot be read here: a newer worker does it.
         """
         newest = connection.execute(prepared("SELECT max(version) FROM jurat_configs")).scalar()
         if self.newest(connection).version != newest:
             return set()
         dialect, taken = dialect_of(connection), set[Key]()
-        for looking in (_passed(dialect), _outdated(dialect)):
+        for sql in (_passed(dialect), _outdated(dialect)):
             if len(taken) < limit:
-                found = {(row[0], row[1]) for row in connection.execute(prepared(looking), {"limit": limit})}
+                found = {(row[0], row[1]) for row in connection.execute(prepared(sql), {"limit": limit})}
                 taken |= set(sorted(found - taken)[: limit - len(taken)])
         return taken
 
     def add_up(self, connection: Connection, keys: set[Key]) -> None:
         """Write what all answers of these participants add up to. Their rows must be ours.
 
-        Of whom no check is there, nothing is made: a row that there is shows that they may begin. One that is granted
-        stays to its end: its checks were deleted before what an access rests on was kept. So it is where the
-        configuration no longer has the consultation, for then nothing says what the answers add up to.
+        A participant without checks gets no row; a row that exists shows that they may begin. Granted access stays to
+        its end, because its checks may have been deleted. The same holds when the configuration no longer has the
+        consultation: nothing then says what the answers add up to.
         """
-        found = run(connection, *read_history(dialect_of(connection), keys))
-        run(connection, *self.adding_up(connection, keys, found))
+        found = run(connection, *history_statements(dialect_of(connection), keys))
+        run(connection, *self.access_statements(connection, keys, found))
 
     def add_up_each(self, connection: Connection, keys: set[Key], failures: list[Exception]) -> int:
-        """The same, but for those of whom it fails: why goes to `failures`, but where somebody holds what it needs. How
-        many were added up.
+        """Do the same, but pass over those for which it fails; returns how many were added up. The errors go to
+        `failures`, except for rows that another transaction holds.
         """
         try:
             with savepoint(connection):
@@ -109,30 +108,32 @@ class AccessRows:
             return sum(self.add_up_each(connection, some, failures) for some in (set(half), keys - set(half)))
         return len(keys)
 
-    def adding_up(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> list[Statement]:
-        """What `add_up` writes, where `read_history` has just found so."""
+    def access_statements(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> list[Statement]:
+        """What `add_up` writes, by the result of `history_statements`."""
         if not keys:
             return []
-        newest, answered = found
-        edition, dialect = self._applied.edition(connection, newest), dialect_of(connection)
-        rows: list[dict[str, Any]] = []
+        newest, rows = found
+        applied, dialect = self._configs.read(connection, newest), dialect_of(connection)
+        histories = {key: _History() for key in sorted(keys)}
+        for row in rows:
+            histories[row[0], row[1]].read(row)
+        changed: list[dict[str, Any]] = []
         kept: list[dict[str, Any]] = []
-        for key, history in _histories(keys, answered).items():
-            added = history.added_up(edition.book, key[0])
-            row = _row(connection.dialect, key, added, edition.version)
-            configured = key[0] in edition.book.terms
-            (rows if history.revoked or (history.answers and configured) else kept).append(row)
-        written: list[Statement] = [(_add_up(dialect), {"rows": rows_json(rows)})] if rows else []
-        return [*written, (_keep(dialect), {"rows": rows_json(kept)})] if kept else written
+        for key, history in histories.items():
+            row = _row(connection.dialect, key, history.access(applied.terms, key[0]), applied.version)
+            configured = key[0] in applied.terms.questions
+            (changed if history.revoked or (history.answers and configured) else kept).append(row)
+        statements: list[Statement] = [(_add_up(dialect), {"rows": rows_json(changed)})] if changed else []
+        return [*statements, (_keep(dialect), {"rows": rows_json(kept)})] if kept else statements
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-"""When nothing was read, it does not matter when."""
+"""The time of a history without rows, which depends on no time."""
 
 
 @dataclass(slots=True)
 class _History:
-    """All that one participant's access adds up from, as it was read at `now`. `reopened` are times by question."""
+    """All that one participant's access adds up from, as read at `now`. `reopened` has times by question."""
 
     now: datetime = _NEVER
     answers: dict[str, list[Confirmed]] = field(default_factory=dict)
@@ -140,43 +141,36 @@ class _History:
     revoked: bool = False
 
     def read(self, row: Any) -> None:
-        """Take in a row of `_history`: an answer, or where it has no round what a person asked for."""
-        _, _, question, number, word, outcome, reason, at, clock = row[:9]
+        """Add a row of `_history`: an answer or, without a round, a request about the participant."""
+        _, _, question, number, state_or_kind, outcome, reason, at, clock = row[:9]
         self.now = instant(clock)
         if number is not None:
-            said = Outcome(outcome) if outcome else None, reason_from(reason) if reason else None, moment(at)
-            self.answers.setdefault(question, []).append(Confirmed(State(word), *said))
-        elif word == "reopen":
+            verdict = Outcome(outcome) if outcome else None, reason_from(reason) if reason else None, moment(at)
+            self.answers.setdefault(question, []).append(Confirmed(State(state_or_kind), *verdict))
+        elif state_or_kind == "reopen":
             self.reopened.setdefault(question, []).append(instant(at))
         else:
-            self.revoked = word == "revoke"
+            self.revoked = state_or_kind == "revoke"
 
-    def added_up(self, book: AccessTerms, consultation: str) -> AddedUp:
-        terms = book.terms.get(consultation, {})
-        stands = {
+    def access(self, terms: AccessTerms, consultation: str) -> AddedUp:
+        questions = terms.questions.get(consultation, {})
+        statuses = {
             name: question_status(
-                self.answers.get(name, ()), terms.get(name, _NOT_ASKED), self.now, self.reopened.get(name, ())
+                self.answers.get(name, ()), questions.get(name, _NOT_ASKED), self.now, self.reopened.get(name, ())
             )
-            for name in [*terms, *self.answers]
+            for name in [*questions, *self.answers]
         }
-        rule = book.rules.get(consultation, _NOTHING_GRANTS)
-        return add_up(rule, stands, self.now, revoked=self.revoked)
+        rule = terms.rules.get(consultation, _NOTHING_GRANTS)
+        return add_up(rule, statuses, self.now, revoked=self.revoked)
 
 
 _NOT_ASKED = Terms(0)
-"""Of a question that the configuration has lost."""
+"""The terms of a question that is no longer configured."""
 
 _NOTHING_GRANTS = AtLeast(1, ())
-"""The rule of a consultation that the configuration has lost, or that was never asked anything."""
+"""The rule of a consultation that is no longer configured, or has no questions."""
 
 _MOMENT = Moment()
-
-
-def _histories(keys: set[Key], found: Rows) -> Mapping[Key, _History]:
-    histories = {key: _History() for key in sorted(keys)}
-    for row in found:
-        histories[row[0], row[1]].read(row)
-    return histories
 
 
 def _row(dialect: Dialect, key: Key, added: AddedUp, version: int) -> dict[str, Any]:
@@ -193,33 +187,34 @@ def _row(dialect: Dialect, key: Key, added: AddedUp, version: int) -> dict[str, 
     }
 
 
-def locking(dialect: StoreDialect, keys: set[Key]) -> list[Statement]:
-    """What takes the rows of `keys` and skips those that somebody holds."""
-    return [(_LOCK, {"rows": _key_rows(keys)})] if keys and not dialect.one_writer else []
+def lock_statements(dialect: StoreDialect, keys: set[Key]) -> list[Statement]:
+    """What locks the rows of `keys` and skips those that another transaction holds."""
+    return [(_LOCK, {"rows": key_rows(keys)})] if keys and not dialect.one_writer else []
 
 
-def read_history(dialect: StoreDialect, keys: set[Key]) -> list[Statement]:
-    """What reads all that the answers of `keys` add up from."""
-    return [NEWEST, (_history(dialect), {"rows": _key_rows(keys)})] if keys else []
+def history_statements(dialect: StoreDialect, keys: set[Key]) -> list[Statement]:
+    """What reads all that the access of `keys` adds up from."""
+    return [NEWEST, (_history(dialect), {"rows": key_rows(keys)})] if keys else []
 
 
-def _key_rows(keys: Iterable[Key]) -> str:
+def key_rows(keys: Iterable[Key]) -> str:
+    """The parameter of a `rowset` of keys, in their order."""
     return rows_json([{"consultation": key[0], "participant": key[1]} for key in sorted(keys)])
 
 
 _KEYS = POSTGRESQL.rowset("consultation text, participant text")
 
 
-def _lock(how: str) -> str:
-    # Row by row and in the order of `:rows`, which is the same for all. PostgreSQL takes these to be a hundred, for
-    # which it would rather read a table of some thousand rows from end to end.
+def _lock_sql(how: str) -> str:
+    # Row by row and in the order of `:rows`, which is the same for all. PostgreSQL expects a hundred of these, and
+    # without LATERAL would rather read a table of some thousand rows from end to end.
     return f"""
         SELECT a.consultation, a.participant FROM {_KEYS} CROSS JOIN LATERAL (
           SELECT l.consultation, l.participant FROM jurat_access l
           WHERE l.consultation = r.consultation AND l.participant = r.participant FOR NO KEY UPDATE{how}) a"""
 
 
-_WAITING_LOCK, _LOCK = _lock(""), _lock(" SKIP LOCKED")
+_WAITING_LOCK, _LOCK = _lock_sql(""), _lock_sql(" SKIP LOCKED")
 
 _EXISTING = f"SELECT consultation, participant FROM {_KEYS} JOIN jurat_access a USING (consultation, participant)"
 
@@ -230,15 +225,15 @@ ANY_OUTDATED = f"""
       SELECT a.config_version FROM jurat_access a WHERE a.consultation = q.consultation
       ORDER BY a.config_version LIMIT 1) < q.version)
      OR EXISTS (SELECT 1 FROM jurat_access WHERE changes_at <= {{now}}))"""
-"""SQL that is true where a row is older than the last change of its consultation, or where time has changed one since.
-One step down an index for each consultation, and one more."""
+"""SQL that is true while a row is older than the last change of its consultation, or time has changed one since. It
+costs one step down an index for each consultation, and one more."""
 
 
 @lru_cache
 def _outdated(dialect: StoreDialect) -> str:
     older = "a.consultation = q.consultation AND a.config_version < q.version"
     if dialect.has_lateral:
-        # For each consultation by its index. Left to itself the planner takes many rows to be outdated, where none are.
+        # For each consultation by its index: the planner would expect many outdated rows where there are none.
         return f"""
             SELECT a.consultation, a.participant FROM {_CHANGED} CROSS JOIN LATERAL (
               SELECT a.consultation, a.participant FROM jurat_access a WHERE {older}

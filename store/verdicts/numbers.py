@@ -1,11 +1,11 @@
 """Claims a number for the first participant of a consultation who is accepted with it.
 
-A number that everybody can look up can be typed by anybody, so a record shows that its holder exists and not that the
-participant is that person. Of two who are accepted by the same number, the later one is therefore put before a person.
-Only the number's keyed hash is kept, in the transaction that writes the verdict.
+Anyone can type a number that everyone can look up: a record shows that its holder exists, and not that the participant
+is that person. So of two participants accepted with the same number, the later one goes to a reviewer. Only the
+number's keyed hash is kept, in the transaction that writes the verdict.
 
-Every check that rests on a number has a row, also one that came too late. One row at the most holds a number; when it
-gives way, the next that stands accepted takes its place.
+Every check that rests on a number has a row, even one that came too late. At most one row holds a number; when it is
+released, the next accepted one takes its place.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ _Row = dict[str, Any]
 
 
 def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> list[CheckResult]:
-    """Claim the numbers on which verdicts rest, each for its participant; whoever comes too late is to be reviewed.
+    """Claim the numbers on which verdicts rest, each for its participant; a check that comes too late is to be
+    reviewed.
 
-    Only for checks that are still ours, which stay locked from here on. To be called before they are moved: once a
-    check is settled, its answer is gone and nobody could review it.
+    Only for checks that are still ours, which stay locked from here on. Call it before they are moved: a settled check
+    has no answer that anyone could review.
     """
     claims = [
         (entry, entry.decision.claim)
@@ -42,14 +43,15 @@ def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> lis
     if not claims:
         return list(entries)
     dialect = dialect_of(connection)
-    late = _others(connection, [_row(entry, claim, old) for entry, claim in claims for old in claim.fingerprints[1:]])
+    older = [_row(entry, claim, old) for entry, claim in claims for old in claim.fingerprints[1:]]
+    late = _holders(connection, older, "<>")  # another participant holds the number, hashed with an older key
     rows = [_row(entry, claim, claim.fingerprints[0]) for entry, claim in claims]
     wanted = [row for row in rows if row["check_id"] not in late]
     (held,) = run(connection, (_claim(dialect, holds=True), {"rows": rows_json(wanted)}))
     holding = {str(row[0]) for row in held}
     if rest := [row for row in rows if row["check_id"] not in holding]:
-        # Whoever holds none must find that the participant does. A holder that gave way meanwhile is nobody's proof.
-        late |= {row["check_id"] for row in rest} - _own(connection, rest)
+        # Such a check is fine only if its own participant holds the number; a holder released meanwhile proves nothing.
+        late |= {row["check_id"] for row in rest} - _holders(connection, rest, "=")
         run(connection, (_claim(dialect, holds=False), {"rows": rows_json(rest)}))
     return [
         replace(entry, decision=entry.decision.if_taken)
@@ -60,35 +62,40 @@ def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> lis
 
 
 def release_numbers(connection: Connection, checks: Collection[UUID]) -> None:
-    """Let these checks hold no number any more: they are not accepted after all, or are to be deleted.
+    """Release the numbers of these checks: they are not accepted after all, or are to be deleted.
 
-    Who stands accepted by the same number takes it over: the same participant by another answer, else the first.
+    Another check accepted with the same number takes it over: one of the same participant, otherwise the first.
     """
-    rows = rows_json([{"id": str(check)} for check in checks])
-    (released,) = run(connection, (_release(dialect_of(connection)), {"rows": rows}))
+    dialect = dialect_of(connection)
+    release = f"""
+        UPDATE jurat_claims SET holds = false
+        WHERE holds AND check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})
+        RETURNING consultation, namespace, fingerprint, participant"""
+    (released,) = run(connection, (release, {"rows": rows_json([{"id": str(check)} for check in checks])}))
     if not released:
         return
     columns = ("consultation", "namespace", "fingerprint", "participant")
     keys = [dict(zip(columns, row, strict=True)) for row in released]
-    (found,) = run(connection, (_accepted(dialect_of(connection)), {"rows": rows_json(keys)}))
-    following: dict[tuple[str, ...], str] = {}
+    (found,) = run(connection, (_accepted(dialect), {"rows": rows_json(keys)}))
+    following: dict[tuple[str, ...], UUID] = {}
     for row in found:
-        following.setdefault((row[0], row[1], row[2]), str(row[3]))
-    _hold(connection, [UUID(check) for check in following.values()])
+        following.setdefault((row[0], row[1], row[2]), UUID(str(row[3])))
+    for check in following.values():
+        hold_number(connection, check)
 
 
-def hold_numbers(connection: Connection, check: UUID) -> None:
-    """Let a check that a person accepted hold its number, unless somebody does."""
-    _hold(connection, [check])
-
-
-def _hold(connection: Connection, checks: Collection[UUID]) -> None:
-    for check in checks:
-        try:
-            with connection.begin_nested():
-                run(connection, (_take_over(dialect_of(connection)), {"rows": rows_json([{"id": str(check)}])}))
-        except IntegrityError:  # a worker has just written somebody else's claim
-            continue
+def hold_number(connection: Connection, check: UUID) -> None:
+    """Let a check that was accepted hold its number, unless another check does."""
+    same = "k.consultation = c.consultation AND k.namespace = c.namespace AND k.fingerprint = c.fingerprint"
+    sql = f"""
+        UPDATE jurat_claims AS c SET holds = true
+        WHERE c.check_id = {dialect_of(connection).uuid()}
+          AND NOT EXISTS (SELECT 1 FROM jurat_claims k WHERE k.holds AND {same})"""
+    try:
+        with connection.begin_nested():
+            run(connection, (sql, {"id": str(check)}))
+    except IntegrityError:  # a worker has just written another claim
+        return
 
 
 def _row(entry: CheckResult, claim: NumberClaim, fingerprint: str) -> _Row:
@@ -102,17 +109,8 @@ def _row(entry: CheckResult, claim: NumberClaim, fingerprint: str) -> _Row:
     }
 
 
-def _others(connection: Connection, rows: Sequence[_Row]) -> set[str]:
-    """The checks whose number another participant holds."""
-    return _holders(connection, rows, "<>")
-
-
-def _own(connection: Connection, rows: Sequence[_Row]) -> set[str]:
-    """The checks whose number their own participant holds."""
-    return _holders(connection, rows, "=")
-
-
 def _holders(connection: Connection, rows: Sequence[_Row], comparison: str) -> set[str]:
+    """The checks whose number another participant ("<>") or their own ("=") holds."""
     if not rows:
         return set()
     (found,) = run(connection, (_held_by(dialect_of(connection), comparison), {"rows": rows_json(rows)}))
@@ -125,7 +123,7 @@ _KEY = "k.consultation = r.consultation AND k.namespace = r.namespace AND k.fing
 
 @lru_cache
 def _claim(dialect: StoreDialect, *, holds: bool) -> str:
-    # In one order, so that two writers with the same numbers wait for each other and never in a circle.
+    # In one order, so that two writers with the same numbers never wait for each other in a circle.
     return f"""
         INSERT INTO jurat_claims (consultation, namespace, fingerprint, check_id, participant, holds, claimed_at)
         SELECT r.consultation, r.namespace, r.fingerprint, r.check_id, r.participant, {str(holds).lower()},
@@ -147,28 +145,11 @@ def _held_by(dialect: StoreDialect, comparison: str) -> str:
 
 
 @lru_cache
-def _release(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_claims SET holds = false
-        WHERE holds AND check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})
-        RETURNING consultation, namespace, fingerprint, participant"""
-
-
-@lru_cache
 def _accepted(dialect: StoreDialect) -> str:
-    """Who stands accepted by the numbers in `:rows`: of each first their former holder, then the oldest."""
+    """The checks accepted with the numbers in `:rows`: of each number first the former holder's, then the oldest."""
     keys = dialect.rowset("consultation text, namespace text, fingerprint text, participant text")
     return f"""
         SELECT k.consultation, k.namespace, k.fingerprint, k.check_id FROM {keys} JOIN jurat_claims k ON {_KEY}
         WHERE (SELECT v.outcome FROM jurat_verdicts v WHERE v.check_id = k.check_id ORDER BY v.revision DESC LIMIT 1)
           = 'accepted'
         ORDER BY k.participant <> r.participant, k.claimed_at, k.check_id"""
-
-
-@lru_cache
-def _take_over(dialect: StoreDialect) -> str:
-    others = "k.consultation = c.consultation AND k.namespace = c.namespace AND k.fingerprint = c.fingerprint"
-    return f"""
-        UPDATE jurat_claims AS c SET holds = true
-        WHERE c.check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})
-          AND NOT EXISTS (SELECT 1 FROM jurat_claims k WHERE k.holds AND {others})"""

@@ -1,4 +1,4 @@
-"""Adds the rows that a decision leaves: verdicts, reviews, attempts, audit rows. Verdicts and audits never change."""
+"""Adds the rows of decisions: verdicts, reviews, attempts, audit rows. Verdicts and audit rows never change."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from sqlalchemy.exc import DataError
 from jurat.batches import Statement
 from jurat.ids import uuid7
 from jurat.statements import rows_json
+from jurat.vocabulary import State
 from store.dialects import StoreDialect, dialect_of
+from tasks.checks import Attempt, CheckResult, Decision, GiveBack, Later, NextSource, Review, Settle
 
 UNSTORABLE = (DataError, ValueError, TypeError, RecursionError)
-"""What a value raises that the database, its driver or JSON cannot take."""
+"""The errors that a value raises which the database, its driver or JSON cannot take."""
 
 WORKER = "worker"
 REVIEWER = "reviewer"
-"""Who decided, as a verdict says it. Which person it was stands in the audit row: a verdict names nobody."""
+"""Who decided, as a verdict has it. Only the audit row names the person."""
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -32,23 +34,23 @@ def add_verdicts(dialect: StoreDialect, rows: Rows) -> list[Statement]:
 
 
 def open_reviews(dialect: StoreDialect, rows: Rows) -> list[Statement]:
-    """Put checks before a person, for `due` seconds at most. A review that a check had before is replaced."""
+    """Open reviews that are due in `due` seconds. A check's earlier review is replaced."""
     return _statement(_open_reviews(dialect), rows)
 
 
 def close_reviews(dialect: StoreDialect, checks: Iterable[UUID]) -> list[Statement]:
-    """Take checks away from the persons who review. Nobody needs the notes of who contested them from then on."""
+    """Close the reviews of checks, and erase the notes of those who contested them: no one needs them any more."""
     rows = [{"id": str(check)} for check in checks]
     return [*_statement(_close_reviews(dialect), rows), *_statement(_erase_notes(dialect), rows)]
 
 
 def add_attempts(dialect: StoreDialect, rows: Rows) -> list[Statement]:
-    """Write down look-ups that were made."""
+    """Add lookups that were made."""
     return _statement(_add_attempts(dialect), rows)
 
 
 def add_audit_row(connection: Connection, who: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
-    """Write down what a person did. Nothing in it may name a participant."""
+    """Record what a person or a worker did. Nothing in it may name a participant."""
     dialect = dialect_of(connection)
     document = dialect.parameter("detail", "jsonb")
     connection.execute(
@@ -58,6 +60,66 @@ def add_audit_row(connection: Connection, who: str, action: str, subject: str, d
         ),
         {"id": str(uuid7()), "actor": who, "action": action, "subject": subject, "detail": json.dumps(detail)},
     )
+
+
+def movement_row(decision: Decision) -> dict[str, Any]:
+    """How a decision changes the check's row: its state, in how many seconds it is due, which source is next, how many
+    failed lookups it adds, and the leaning of the source before.
+    """
+    match decision:
+        case Settle() | Review():
+            state = State.SETTLED if isinstance(decision, Settle) else State.REVIEW
+            return {"state": state, "wait": None, "source": None, "failed": 0, "leaning": None}
+        case Later(seconds=seconds):
+            return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 1, "leaning": None}
+        case NextSource(source=source, leaning=leaning):
+            return {"state": State.PENDING, "wait": 0, "source": source, "failed": 0, "leaning": leaning}
+        case GiveBack(seconds=seconds):
+            return {"state": State.PENDING, "wait": round(seconds, 3), "source": None, "failed": 0, "leaning": None}
+
+
+def verdict_row(entry: CheckResult, verdict: Settle) -> dict[str, Any]:
+    """The row of `jurat_verdicts`."""
+    return {
+        "check_id": str(entry.held.id),
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "evidence": verdict.evidence,
+        "decided_by": WORKER,
+        "config_version": entry.config_version,
+        "source": entry.held.source,
+        "data_date": verdict.data_date,
+        "fence": entry.held.fence,
+        "retain": entry.retain,
+    }
+
+
+def review_row(entry: CheckResult, review: Review) -> dict[str, Any]:
+    """The row of `jurat_reviews`."""
+    return {
+        "check_id": str(entry.held.id),
+        "reason": review.reason,
+        "evidence": review.evidence,
+        "config_version": entry.config_version,
+        "due": review.seconds,
+    }
+
+
+def attempt_row(entry: CheckResult, attempt: Attempt) -> dict[str, Any]:
+    """The row of `jurat_attempts`."""
+    return {
+        "check_id": str(entry.held.id),
+        "fence": entry.held.fence,
+        "source": entry.held.source,
+        "duration": round(attempt.duration, 3),
+        "ended": attempt.ended,
+        "reason": attempt.reason,
+    }
+
+
+def candidates_row(entry: CheckResult, sealed: bytes) -> dict[str, Any]:
+    """The sealed candidates of an ambiguous answer, kept until the platform asks for them."""
+    return {"id": str(entry.held.id), "fence": entry.held.fence, "candidates": sealed}
 
 
 def _statement(sql: str, rows: Rows) -> list[Statement]:
@@ -102,7 +164,7 @@ def _close_reviews(dialect: StoreDialect) -> str:
 
 @lru_cache
 def _erase_notes(dialect: StoreDialect) -> str:
-    # Not of requests that wait: whoever deals with one holds it, and waits for the participant's row, which is ours.
+    # Not of waiting requests: a worker that deals with one has locked it, and waits for the participant's row, our own.
     return f"""
         UPDATE jurat_requests SET note = NULL, note_key = NULL
         WHERE note IS NOT NULL AND applied_at IS NOT NULL

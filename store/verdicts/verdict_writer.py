@@ -18,30 +18,40 @@ from jurat.database import is_away, preparing
 from jurat.statements import rows_json
 from jurat.vocabulary import Outcome, Reason, State
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of
-from store.held_rows import HARDLY_WAIT, fenced, id_of, is_held, skipped, taking_free
-from store.verdicts.access import AccessRows, Key, locking, read_history
-from store.verdicts.numbers import claim_numbers
-from store.verdicts.records import UNSTORABLE, add_attempts, add_verdicts, open_reviews
-from store.verdicts.result_rows import attempt_row, candidates_row, movement_row, review_row, verdict_row
-from tasks.checks import (
-    CheckResult,
-    ClaimedCheck,
-    Ended,
-    GiveBack,
-    Review,
-    Settle,
+from store.held_rows import (
+    HARDLY_WAIT,
+    claim_of,
+    claim_rows,
+    held_by_others,
+    id_of,
+    is_held,
+    lock_free_statements,
 )
+from store.verdicts.access import AccessRows, Key, history_statements, lock_statements
+from store.verdicts.numbers import claim_numbers
+from store.verdicts.records import (
+    UNSTORABLE,
+    add_attempts,
+    add_verdicts,
+    attempt_row,
+    candidates_row,
+    movement_row,
+    open_reviews,
+    review_row,
+    verdict_row,
+)
+from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Review, Settle
 from tasks.crash_points import crash_point
 
 CAREFUL_S = 60.0
-"""Seconds for which rows of checks are taken without waiting, after one of them was held for too long by somebody."""
+"""Seconds for which rows of checks are locked without waiting, after another transaction held one for too long."""
 
 
 @dataclass(slots=True)
 class WriteOutcome:
-    """What came of a batch: `done` was written, `stale` was refused because the fence is no longer ours, and `busy`
-    must be written again: somebody else holds the row of the check or of its participant's access, or a commit did not
-    go through. `failed` are those that the database refused to write, each alone, and what it raised.
+    """The result of a batch: `done` was written, and `stale` refused because the fence is no longer ours. `busy` must
+    be written again: another transaction holds the row of the check or of its participant's access, or a commit did not
+    go through. `failed` has those that the database refused, each alone, with the error.
     """
 
     done: list[CheckResult] = field(default_factory=list)
@@ -50,7 +60,7 @@ class WriteOutcome:
     failed: list[tuple[CheckResult, Exception]] = field(default_factory=list)
 
     def add(self, other: WriteOutcome) -> WriteOutcome:
-        """This and what came of the rest of the batch."""
+        """Add the outcome of the rest of the batch."""
         self.done += other.done
         self.stale += other.stale
         self.busy += other.busy
@@ -59,7 +69,7 @@ class WriteOutcome:
 
 
 class VerdictWriter:
-    """The writer's side of the ledger."""
+    """Writes verdicts, attempts and reviews, and moves their checks on."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = preparing(engine)
@@ -67,20 +77,16 @@ class VerdictWriter:
         self._access = AccessRows()
         self._clock = clock
         self._careful_until = -math.inf
-        """Until when nothing is waited for, since somebody held a row for long that nobody else has to hold."""
+        """Until when no row is waited for, because another transaction held one for too long."""
 
     def write(self, entries: Sequence[CheckResult]) -> WriteOutcome:
-        """Write `entries` in one transaction.
+        """Write `entries` in one transaction, without waiting: an entry whose rows another one holds is `busy`.
 
-        What the database refuses for any other reason than being away, such as a platform's own trigger or a value
-        that it cannot store (a NUL or half a surrogate pair from a source), would fail the whole batch for ever. So
-        the batch is halved until the bad check stands alone. With a value that cannot be stored it ends
-        `source_unreadable`; else it is `failed`, and nothing of it was written.
+        A platform's own trigger, or a value that cannot be stored (a NUL or half a surrogate pair from a source), would
+        fail the whole batch for ever. So a refused batch is halved until the bad check is alone. With a value that
+        cannot be stored it ends `source_unreadable`; otherwise it is `failed`, and nothing of it was written.
 
-        Waits for nobody: an entry whose rows somebody holds is `busy`.
-
-        Raises sqlalchemy's errors when the database is away; whether anything was written is then not known until
-        `read_again` has said so.
+        Raises SQLAlchemy's errors when the database is away; only `read_again` then tells whether anything was written.
         """
         try:
             return self._write(entries)
@@ -116,12 +122,12 @@ class VerdictWriter:
         return self._clock() < self._careful_until
 
     def read_again(self, entries: Sequence[CheckResult]) -> WriteOutcome:
-        """What has become of `entries` after a `write` of them that raised, so that its commit may have gone through.
+        """What became of `entries` after a `write` of them that raised: its commit may have gone through.
 
-        `done` stands, with the verdict that was written; `busy` is still leased to us and must be written; `stale` was
-        lost before it was written. Waits for a commit that is still under way.
+        `done` has the verdicts that were written; `busy` is still leased to us and must be written; `stale` was lost
+        before it was written. Waits for a commit that is still under way.
 
-        Raises sqlalchemy's errors when the database is away; it is not known then either.
+        Raises SQLAlchemy's errors when the database is away; then this is still unknown.
         """
         return self._read_in_halves(entries) if entries else WriteOutcome()
 
@@ -131,76 +137,76 @@ class VerdictWriter:
         except DBAPIError as error:
             if not is_held(error):
                 raise
-            if len(entries) == 1:  # no commit takes so long: the next write waits for who holds it, and is fenced
+            if len(entries) == 1:  # no commit takes so long; the next write waits for the row, and is fenced
                 return WriteOutcome(busy=list(entries))
             halves = entries[: len(entries) // 2], entries[len(entries) // 2 :]
             first, second = (self._read_in_halves(half, HARDLY_WAIT) for half in halves)  # each would wait as long
             return first.add(second)
 
     def _read_again(self, entries: Sequence[CheckResult], before: Sequence[Statement]) -> WriteOutcome:
-        rows = [{"id": str(check), "fence": fence} for check, fence in {fenced(entry): None for entry in entries}]
-        parameters = {"rows": rows_json(rows)}
+        parameters = {"rows": claim_rows(entries)}
         with self._engine.begin() as connection:
             run(connection, *before)
             if not self._dialect.one_writer:
-                # A commit that is still under way holds the rows, and has happened or failed once they are ours. What
-                # it wrote is seen by a statement that begins after that.
+                # A commit that is still under way holds the rows, and has happened or failed once they are ours. A
+                # statement that begins after that sees what it wrote.
                 run(connection, (_LOCK_CHECKS, parameters))
             (found,) = run(connection, (_read_again(self._dialect), parameters))
-        stands = {(id_of(row[0]), row[1]): _Stand(*row[2:]) for row in found}
-        written, seen = WriteOutcome(), set()
+        statuses = {(id_of(row[0]), row[1]): _CheckStatus(*row[2:]) for row in found}
+        outcome, done = WriteOutcome(), set()
         for entry in entries:
-            stand = stands.get(fenced(entry))  # None: settled by somebody, and purged since
-            if stand is not None and stand.ours:
-                written.busy.append(entry)
-            elif stand is None or stand.lost(entry.held) or fenced(entry) in seen:
-                written.stale.append(entry)
+            status = statuses.get(claim_of(entry))  # None: another worker settled it, and it was purged since
+            if status is not None and status.ours:
+                outcome.busy.append(entry)
+            elif status is None or status.is_lost(entry.held) or claim_of(entry) in done:
+                outcome.stale.append(entry)
             else:
-                written.done.append(stand.as_written(entry))
-                seen.add(fenced(entry))
-        return written
+                outcome.done.append(status.as_written(entry))
+                done.add(claim_of(entry))
+        return outcome
 
     def _write(self, entries: Sequence[CheckResult]) -> WriteOutcome:
         keys = {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
-        before = taking_free(entries) if self._careful and not self._dialect.one_writer else []
-        with begin(self._engine, *before, *locking(self._dialect, keys)) as (connection, found):
-            free = self._access.locked(connection, keys, found[len(before) :])
-            held = skipped(connection, entries, found[len(before) - 1]) if before else set()
-            written, last = self._make(connection, [entry for entry in entries if fenced(entry) not in held], free)
+        before = lock_free_statements(entries) if self._careful and not self._dialect.one_writer else []
+        with begin(self._engine, *before, *lock_statements(self._dialect, keys)) as (connection, found):
+            free = self._access.rows_taken(connection, keys, found[len(before) :])
+            held = held_by_others(connection, entries, found[len(before) - 1]) if before else set()
+            free_entries = [entry for entry in entries if claim_of(entry) not in held]
+            outcome, last = self._write_rows(connection, free_entries, free)
             crash_point("write.made")
             commit(connection, *last)
         crash_point("write.committed")
-        written.busy += [entry for entry in entries if fenced(entry) in held]
-        return written
+        outcome.busy += [entry for entry in entries if claim_of(entry) in held]
+        return outcome
 
-    def _make(
+    def _write_rows(
         self, connection: Connection, entries: Sequence[CheckResult], free: set[Key]
     ) -> tuple[WriteOutcome, list[Statement]]:
         """Write all but the last statements, which it returns. `free` are the access rows that are ours."""
-        written = WriteOutcome()
+        outcome = WriteOutcome()
         ready, seen = [], set()
         for entry in entries:
-            # A worker that is told to drop a look-up gives it back; its answer may come all the same, and too late.
-            if fenced(entry) in seen:
-                written.stale.append(entry)
+            # A worker that drops a lookup gives it back; the answer may still come, too late.
+            if claim_of(entry) in seen:
+                outcome.stale.append(entry)
                 continue
-            seen.add(fenced(entry))
+            seen.add(claim_of(entry))
             if isinstance(entry.decision, Settle | Review) and _key(entry) not in free:
-                written.busy.append(entry)
+                outcome.busy.append(entry)
             else:
                 ready.append(entry)
         ready = claim_numbers(connection, ready)
         ours = self._move(connection, ready)
         for entry in ready:
-            (written.done if fenced(entry) in ours else written.stale).append(entry)
-        written.done = self._redeem(connection, written.done)
-        added = self._added(written.done)
-        keys = {_key(entry) for entry in written.done if isinstance(entry.decision, Settle | Review)}
+            (outcome.done if claim_of(entry) in ours else outcome.stale).append(entry)
+        outcome.done = self._redeem(connection, outcome.done)
+        inserts = self._insert_statements(outcome.done)
+        keys = {_key(entry) for entry in outcome.done if isinstance(entry.decision, Settle | Review)}
         if not keys:
-            return written, added
-        # What the answers add up to is read behind what was added.
-        found = run(connection, *added, *read_history(self._dialect, keys))[len(added) :]
-        return written, self._access.adding_up(connection, keys, found)
+            return outcome, inserts
+        # The history is read after the inserts, so that it includes them.
+        found = run(connection, *inserts, *history_statements(self._dialect, keys))[len(inserts) :]
+        return outcome, self._access.access_statements(connection, keys, found)
 
     def _move(self, connection: Connection, entries: Sequence[CheckResult]) -> set[tuple[UUID, int]]:
         if not entries:
@@ -213,7 +219,7 @@ class VerdictWriter:
         return {(id_of(row[0]), row[1]) for row in moved}
 
     def _redeem(self, connection: Connection, entries: list[CheckResult]) -> list[CheckResult]:
-        """Use up codes in one conditional statement; who comes too late is refused with the reason read again."""
+        """Redeem codes in one conditional statement; a check that is too late is refused with the reason read again."""
         wanted = {
             entry.held.id: entry.decision.redemption
             for entry in entries
@@ -240,20 +246,20 @@ class VerdictWriter:
             for entry in entries
         ]
 
-    def _added(self, entries: Sequence[CheckResult]) -> list[Statement]:
-        settled = [verdict_row(entry, entry.decision) for entry in entries if isinstance(entry.decision, Settle)]
+    def _insert_statements(self, entries: Sequence[CheckResult]) -> list[Statement]:
+        verdicts = [verdict_row(entry, entry.decision) for entry in entries if isinstance(entry.decision, Settle)]
         reviews = [review_row(entry, entry.decision) for entry in entries if isinstance(entry.decision, Review)]
         attempts = [attempt_row(entry, entry.attempt) for entry in entries if entry.attempt]
         candidates = [
             (_keep_candidates(self._dialect), candidates_row(entry, entry.decision.candidates))
             for entry in entries
-            # What is too large is nothing to choose from: names that long came from no list of streets.
+            # Too large ones are no choice: names that long came from no list of streets.
             if isinstance(entry.decision, Settle)
             and entry.decision.candidates
             and len(entry.decision.candidates) <= LARGEST
         ]
         return [
-            *add_verdicts(self._dialect, settled),
+            *add_verdicts(self._dialect, verdicts),
             *open_reviews(self._dialect, reviews),
             *add_attempts(self._dialect, attempts),
             *candidates,
@@ -261,9 +267,9 @@ class VerdictWriter:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stand:
-    """How a check stands, of which we had a claim. `same`: nobody has claimed it since, nor a person decided it.
-    `traced`: an attempt or a verdict of our claim is there; the verdict says `outcome` and `reason`.
+class _CheckStatus:
+    """A check that we had claimed, as its row is now. `same`: no one has claimed or decided it since. `traced`: an
+    attempt or a verdict of our claim exists; the verdict has `outcome` and `reason`.
     """
 
     same: bool
@@ -277,21 +283,19 @@ class _Stand:
     def ours(self) -> bool:
         return bool(self.same) and self.state == State.LEASED
 
-    def lost(self, held: ClaimedCheck) -> bool:
-        """Whether our claim ended without a write of ours. Leases lost since are ours, or of a later claim: then only a
-        trace says that we had written before.
-        """
+    def is_lost(self, held: ClaimedCheck) -> bool:
+        """Whether our claim ended without a write of ours: a lease was lost, and no trace shows an earlier write."""
         return self.lost_leases > held.lost_leases and not self.traced
 
     def as_written(self, entry: CheckResult) -> CheckResult:
-        """It may be another thing than was to be written: a code was spent, a number taken, evidence not storable."""
+        """The entry with the decision in the row: a spent code, a taken number or unstorable evidence changes it."""
         if self.outcome is None or self.reason is None:
             taken = entry.decision.if_taken if isinstance(entry.decision, Settle) else None
             return replace(entry, decision=taken) if taken and self.state == State.REVIEW else entry
-        said = Outcome(self.outcome), Reason(self.reason)
-        if isinstance(entry.decision, Settle) and said == (entry.decision.outcome, entry.decision.reason):
+        verdict = Outcome(self.outcome), Reason(self.reason)
+        if isinstance(entry.decision, Settle) and verdict == (entry.decision.outcome, entry.decision.reason):
             return entry
-        return replace(entry, decision=Settle(*said))
+        return replace(entry, decision=Settle(*verdict))
 
 
 def _key(entry: CheckResult) -> Key:
@@ -318,7 +322,7 @@ def _move(dialect: StoreDialect) -> str:
 
 @lru_cache
 def _keep_candidates(dialect: StoreDialect) -> str:
-    # A statement for each: JSON carries no bytes, and few checks have any.
+    # One statement for each check: JSON carries no bytes, and few checks have any.
     fence, candidates = dialect.parameter("fence", "bigint"), dialect.parameter("candidates", "bytea")
     return f"""
         UPDATE jurat_checks SET candidates = {candidates}, candidates_until = {dialect.now(str(LIFETIME))}

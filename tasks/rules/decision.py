@@ -1,8 +1,7 @@
 """Decides what becomes of a check after a lookup. Pure: findings and the time go in, a decision comes out.
 
-Only positive evidence accepts or refuses. A source that gave no answer is asked again until the check's deadline, or
-the next source of the criterion is asked; after that the check is undetermined, or a person decides where the question
-says so.
+Only positive evidence accepts or refuses. A source without an answer is asked again until the check's deadline, or the
+criterion's next source is asked. After that the check is undetermined, or goes to a reviewer if the question says so.
 """
 
 from __future__ import annotations
@@ -29,23 +28,22 @@ from config.configuration import Question
 from config.levels import Level
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
-from tasks.rules.residence import decide_residence
-from tasks.rules.residence_evidence import Residence, Side
+from tasks.rules.residence import Residence, Side, decide_residence
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0
 CREDENTIALS_RETRY = 60.0
 ZONE_RETRY = 30.0
-"""Seconds. A failed look-up is repeated after 1, 2, 4 … 60 s, each shortened by up to half at random; one that our
-credentials failed after 60 s, because a person has to mend them; a zone is looked for after 30 s."""
+"""Seconds. A failed lookup is repeated after 1, 2, 4 … 60 s, each shortened by up to half at random; after 60 s if our
+credentials were refused, because a person has to fix them; after 30 s if the zone is missing."""
 
 LONGEST_PAUSE = 3600.0
-"""Seconds that a source's own Retry-After may stop it at most."""
+"""Seconds for which a source's own Retry-After may pause it at most."""
 
 SHUT_OUT_AFTER = 60.0
 SHUT_OUT_PAUSE = 1800.0
-"""Seconds. A source that refuses the connection so soon after it said that it was asked too often has shut us out: it
-is left alone for half an hour, for each further request would prolong that."""
+"""Seconds. A source that refuses the connection so soon after it answered that it was asked too often has shut us out:
+it is left alone for half an hour, because each further request would prolong that."""
 
 TROUBLE = frozenset(
     {
@@ -56,10 +54,10 @@ TROUBLE = frozenset(
         Reason.SOURCE_UNREADABLE,
     }
 )
-"""Why a look-up failed, where the source is to blame and not the one request: such failures open its breaker."""
+"""Reasons of failed lookups for which the source is to blame, not the request: such failures open its breaker."""
 
 _MISTYPED = COSTS_NO_ROUND - TECHNICAL | {Reason.ANSWER_UNREADABLE}
-"""What only the participant can mend, by another answer: no other source and no person is asked."""
+"""What only the participant can fix, by another answer: no other source and no reviewer is asked."""
 
 Candidates = Sequence[Mapping[str, str]]
 """Addresses that may be meant, as answers in clear."""
@@ -78,12 +76,12 @@ def decide(
     language: str = "fr",
     seal: Callable[[Candidates], bytes | None] = lambda _: None,
 ) -> Decision:
-    """What becomes of `held` after its look-up gave `found`.
+    """What becomes of `held` after its lookup returned `found`.
 
     `answer` is the participant's, for comparing an address with what the geocoder found; none of it reaches the
-    decision. `zone` is the question's zone, None when it has none or it is not imported. `jitter` is a random number
-    from 0 to 1 that spreads retries. `language` is that of the geocoder's names. `seal` closes the candidates of an
-    ambiguous address for the platform, None where it wants none.
+    decision. `zone` is the question's zone, None if it has none or it is not imported. `jitter` is a random number from
+    0 to 1 that spreads retries. `language` is that of the geocoder's names. `seal` seals the candidates of an ambiguous
+    address for the platform; it returns None if the platform wants none.
     """
     match found:
         case SourceError():
@@ -106,22 +104,21 @@ def wait_for_zone(held: ClaimedCheck) -> Later:
 
 
 def decide_without_look_up(held: ClaimedCheck, question: Question) -> Decision | None:
-    """What becomes of `held` where no look-up is made: it has no answer or none that anybody could open, its deadline
-    has passed, it lost too many workers, or its question no longer names its source. None when it is to be looked up.
+    """What becomes of `held` without a lookup: it has no answer, or none that anyone could open, its deadline has
+    passed, it lost too many workers, or its question no longer names its source. None if it is to be looked up.
     """
-    if held.sealed is None:  # its participant was erased: no person could decide it either
+    if held.sealed is None:  # its participant was erased: no reviewer could decide it either
         return Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
     if held.reviewed:
-        return Settle(
-            Outcome.UNDETERMINED, _technical(held.last_reason), {"review": "overdue", "before": held.last_reason}
-        )
+        evidence = {"review": "overdue", "before": held.last_reason}
+        return Settle(Outcome.UNDETERMINED, _technical(held.last_reason), evidence)
     if held.forsaken:
         return Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
     if held.lost_leases >= MOST_LOST_LEASES:
         return _give_up(question, Reason.WORKER_LOST, {"lost_leases": held.lost_leases})
     if held.overdue:
-        gone = held.source not in question.sources  # `config apply --force` took it away
-        reason = Reason.CONFIGURATION_MISSING if gone else _technical(held.last_reason)
+        removed = held.source not in question.sources  # by `config apply --force`
+        reason = Reason.CONFIGURATION_MISSING if removed else _technical(held.last_reason)
         return _give_up(question, reason, {"lookups_failed": held.lookups})
     if held.source not in question.sources:
         return NextSource(question.sources[0], Reason.CONFIGURATION_MISSING, leaning=held.leaning)
@@ -129,25 +126,20 @@ def decide_without_look_up(held: ClaimedCheck, question: Question) -> Decision |
 
 
 def is_shut_out(since_throttled: float | None) -> bool:
-    """Whether a source that now refuses the connection has shut us out; it said so many seconds ago that it was asked
-    too often, or never (None).
-    """
+    """Whether a source that refuses the connection has shut us out, so many seconds after it was asked too often."""
     return since_throttled is not None and since_throttled <= SHUT_OUT_AFTER
 
 
 def _with_residence(
     held: ClaimedCheck, question: Question, residence: Residence, seal: Callable[[Candidates], bytes | None]
 ) -> Decision:
-    """What becomes of a check for its address. A source that sees it on another side than the one before contradicts
-    it: a third one would not make either of them right, so none is asked.
-    """
+    """What becomes of a check by its address. Sources on different sides disagree: a third one would settle nothing."""
     finding = residence.finding
     side = _SIDES.get(finding.outcome, residence.leaning)
     if held.leaning and side and side != held.leaning:
         evidence = {**finding.evidence, "leaning": held.leaning}
-        return _without_evidence(
-            question, Finding(Outcome.UNDETERMINED, Reason.SOURCES_DISAGREE, evidence, finding.data_date)
-        )
+        disagreement = Finding(Outcome.UNDETERMINED, Reason.SOURCES_DISAGREE, evidence, finding.data_date)
+        return _without_evidence(question, disagreement)
     decision = _with_answer(held, question, finding, residence.leaning)
     if isinstance(decision, Settle) and residence.candidates:
         return replace(decision, candidates=seal(residence.candidates))
@@ -159,7 +151,7 @@ def _with_answer(held: ClaimedCheck, question: Question, finding: Finding, leani
         verdict = Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date, finding.redemption)
         if finding.claim is None or finding.outcome is not Outcome.ACCEPTED:
             return verdict
-        # Whose number it is, no source can say: a person looks at it, also where the question has none otherwise.
+        # No source can say whose number it is: a reviewer looks at it, even if the question has no review otherwise.
         taken = Review(Reason.NUMBER_TAKEN, question.review_due_s, finding.evidence)
         return replace(verdict, claim=finding.claim, if_taken=taken)
     if finding.reason not in _MISTYPED and (following := _following(held, question)):

@@ -10,33 +10,27 @@ from config.levels import Level
 DEFAULT_MARGIN_M: Mapping[Level, float] = MappingProxyType(
     {Level.HOUSENUMBER: 20.0, Level.INTERPOLATED: 150.0, Level.STREET: 150.0}
 )
-"""Metres from the border within which a position says nothing: the 95 % error of parcel points, and of points laid
-along a street (Cayo and Talbot 2003). A street has its margin for its whole extent. A level without a margin never
-decides: no margin makes the point of a postcode or a town say anything."""
-
+"""Metres from the border within which a position decides nothing: the 95 % error of parcel points, and of points
+interpolated along a street (Cayo and Talbot 2003). The margin of a street is around its whole extent. A level without a
+margin never decides: no margin would make the point of a postcode or a town decisive."""
 
 MARGIN_M: Mapping[str, Mapping[Level, float]] = MappingProxyType(
     {
         **dict.fromkeys(("addok", "address-file", "nominatim", "photon", "pelias"), DEFAULT_MARGIN_M),
-        "us-census": MappingProxyType({Level.INTERPOLATED: 150.0}),  # it knows no house, only where one should stand
+        "us-census": MappingProxyType({Level.INTERPOLATED: 150.0}),  # it knows no house, only where one should be
     }
 )
 """The margins of each type of source; one that is not listed has `DEFAULT_MARGIN_M`."""
 
-
 TOUCHING_M = 0.01
-"""Metres from the border below which a position lies on it, whatever its margin: no position is known better, and the
-last digits of a distance are the computer's.
-"""
-
+"""Metres from the border below which a position is on it, whatever its margin: no position is known more exactly, and
+the last digits of a distance are rounding errors."""
 
 SCORE_FLOOR: Mapping[str, float] = MappingProxyType({"addok": 0.5, "pelias": 0.8})
-"""The least score of a provider, by type of source; one that is not listed has no score worth asking for."""
-
+"""The least score of a provider, by type of source; one that is not listed has no useful score."""
 
 NEAR_TIE = 0.05
-"""Scores, or likenesses of names, that lie so close to the best one say nothing about which of the two is meant."""
-
+"""A score or a similarity of names that is so close to the best one does not show which of the two is meant."""
 
 METRES_PER_DEGREE = 111_320.0
 """Of latitude, within 1 %."""

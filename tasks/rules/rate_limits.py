@@ -1,7 +1,5 @@
-"""Rate limits of a source: how much may be taken, when lookups may start, whose turn it is, and how long it stood
-still.
-
-Pure: what the database's clock and rows say goes in. `store` reads and writes them.
+"""Decides the rate limits of a source: how much may be taken, when lookups may start, whose turn it is, and for how
+long it took no work. Pure: `store` reads and writes the database's clock and rows.
 """
 
 from __future__ import annotations
@@ -19,49 +17,46 @@ from config.limits import LEAST_LATE, TRAVEL
 from jurat.vocabulary import Priority
 
 AHEAD = 0.8
-"""Seconds: a claim hands out start times up to so far ahead, so that no thread waits for a quota. What comes anew waits
-as long behind a crowd: with its own turn and the claim that is less than a second.
-"""
+"""Seconds: a claim hands out start times up to so far ahead, so that no thread waits for a quota. A new check waits as
+long behind a crowd: with its own turn and the claim, less than a second."""
 
 BULK_SHARE = 8
-"""One look-up in so many is a bulk one where interactive ones wait as well."""
+"""One lookup in so many is a bulk one where interactive ones wait as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """After `failures` technical failures in a row a source counts as broken, and is asked for one look-up in `probe`
-    seconds until one succeeds.
-    """
+    """After `failures` in a row a source is broken, and gets one lookup in `probe` seconds until one succeeds."""
 
     failures: int = 5
     probe: float = 1.0
 
     @property
     def doubt(self) -> int:
-        """After so many failures in a row a source is in doubt: no more look-ups are under way than failures are left
-        until it counts as broken, so that a crowd of them does not fail together.
+        """After so many failures in a row a source is in doubt: at most as many lookups run as failures are left until
+        it counts as broken, so that a crowd of them does not fail together.
         """
         return math.ceil(self.failures / 2)
 
 
 LATE = 0.2
-"""Seconds that a look-up may start after its time, where its source's limits do not leave less."""
+"""Seconds that a lookup may start after its time, where its source's limits do not leave less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """How much of one source a worker can take now, and what holds for it over all workers. None is no limit.
+    """How much of one source a worker can take now, and the source's limits over all workers. None is no limit.
 
     Args:
         free: checks that this process can take of it.
-        concurrency: look-ups at once.
+        concurrency: lookups at once.
         interval: seconds between two paid starts in the long run.
         burst: how many may start at once.
-        late: seconds that a look-up may start after its time; past that it is to be given back. It is taken out of the
-            burst, and so is `TRAVEL` where there is room, so that the source never sees more than it allows.
-        daily: look-ups in a day of `hours`, or of UTC.
-        batch: checks that one look-up asks for, at the price of one.
-        raised: how much of `late` is more than what other claims of the source count on; see `allowing`.
+        late: seconds that a lookup may start after its time; a later one is given back. It is taken out of the burst,
+            and so is `TRAVEL` where there is room, so that the source never gets more than it allows.
+        daily: lookups in a day of `hours`, or of UTC.
+        batch: checks that one lookup asks for, at the price of one.
+        raised: by how much `late` exceeds what other claims of the source count on; see `raise_lateness`.
     """
 
     source: str
@@ -83,50 +78,46 @@ class Demand:
 
     @property
     def tolerance(self) -> float:
-        """Seconds that a start may lie before its time at an even pace: the burst, less what may come late."""
+        """Seconds that a start may be before its time at an even pace: the burst, less the lateness."""
         if self.interval is None:
             raise ValueError("without a rate any number may start at once")
         return max(0.0, (self.burst - 1) * self.interval - self.late - TRAVEL)
 
     @property
     def step(self) -> float:
-        """Seconds between two start times in the long run: `interval`, and more where the burst has no room for the
-        lateness that is allowed.
-        """
+        """Seconds between two starts in the long run: `interval`, or more if the burst has no room for the lateness."""
         if self.interval is None:
             raise ValueError("without a rate there is no interval")
         return self.interval + max(0.0, self.late - (self.burst - 1) * self.interval)
 
     def look_ups(self, checks: int) -> int:
-        """How many look-ups ask for so many checks, where each asks for as many as it may."""
+        """How many lookups ask for so many checks, where each asks for as many as it may."""
         return -(-checks // self.batch)
 
 
-def allowing(demand: Demand, unsure: float) -> Demand:
-    """The demand of a worker that knows the database's time to `unsure` seconds. Where these leave less than half of
-    the lateness, or than `LEAST_LATE`, it is raised for this claim.
+def raise_lateness(demand: Demand, unsure: float) -> Demand:
+    """The demand of a worker that knows the database's time to `unsure` seconds. Its lateness is raised for this claim
+    where these leave less than half of it, or less than `LEAST_LATE`.
     """
     late = unsure + min(demand.late, max(LEAST_LATE, demand.late / 2))
     return demand if late <= demand.late else replace(demand, late=late, raised=late - demand.late)
 
 
 def price(demand: Demand, taken: int) -> float:
-    """By how many seconds `taken` checks move their source's next paid start.
-
-    By `demand.step` for each look-up. Where the lateness is raised, the look-ups of other claims, which count on less,
-    keep so much more distance from these.
+    """By how many seconds `taken` checks move their source's next paid start: by `demand.step` for each lookup. Where
+    the lateness is raised, lookups of other claims, which count on less, keep so much more distance.
     """
     return demand.look_ups(taken) * demand.step + demand.raised if taken else 0.0
 
 
 def starts(ahead: float, demand: Demand, most: int, lead: float = 0.0) -> list[float]:
-    """In how many seconds the look-up of each of up to `most` checks of a source with a rate may start, within `AHEAD`:
+    """In how many seconds the lookup of each of up to `most` checks of a source with a rate may start, within `AHEAD`:
     none before `lead`, and where that is long, within half of `AHEAD` behind it.
 
-    `ahead` is how many seconds the source's next paid start lies ahead; what is taken moves it by its `price`. Checks
-    that follow each other share a look-up, `demand.batch` of them.
-    The generic cell rate algorithm (ITU-T I.371), whose tolerance is the burst less the lateness: in every window of W
-    seconds at most W / interval + burst start, if each starts at its time or up to `demand.late` later.
+    The source's next paid start is `ahead` seconds away; what is taken moves it by its `price`. `demand.batch` checks
+    in a row share a lookup. This is the generic cell rate algorithm (ITU-T I.371), whose tolerance is the burst less
+    the lateness: in every window of W seconds at most W / interval + burst start, if each starts at its time or up to
+    `demand.late` later.
     """
     paid = range(demand.look_ups(most))
     offered = (max(0.0, max(lead, ahead) + number * demand.step - demand.tolerance) for number in paid)
@@ -135,7 +126,7 @@ def starts(ahead: float, demand: Demand, most: int, lead: float = 0.0) -> list[f
 
 
 def next_start(ahead: float, demand: Demand) -> float:
-    """In how many seconds the next look-up of a source may start, however far that is; see `starts`."""
+    """In how many seconds the next lookup of a source may start, however far that is; see `starts`."""
     return 0.0 if demand.interval is None else max(0.0, max(0.0, ahead) - demand.tolerance)
 
 
@@ -147,11 +138,11 @@ class Queue(NamedTuple):
 
 
 def turns(waiting: Mapping[Queue, int], most: int, after: Mapping[str, str], dice: float) -> list[Queue]:
-    """Whose checks are taken, at most `most`, in the order in which they start.
+    """The queues from which at most `most` checks are taken, in the order in which they start.
 
-    Consultations take turns within a priority, whatever their backlogs, beginning behind the one in `after` (by
-    priority: who was served last). Bulk ones get one in `BULK_SHARE`; `dice`, evenly from 0 to 1, decides where that
-    one stands, so that they also get their share where each call takes a single check.
+    Consultations take turns within a priority, whatever their backlogs, beginning behind the one in `after` (which was
+    served last, by priority). Bulk queues get one check in `BULK_SHARE`; `dice`, evenly from 0 to 1, decides which one,
+    so that they also get their share where each call takes a single check.
     """
     bulk = {queue: due for queue, due in waiting.items() if queue.priority == Priority.BULK}
     others = {queue: due for queue, due in waiting.items() if queue not in bulk}
@@ -175,8 +166,8 @@ Span = tuple[datetime, datetime]
 """From the first moment to before the second."""
 
 
-def stood(begin: datetime, end: datetime, hours: Hours | None, pauses: Iterable[Span]) -> float:
-    """How many seconds from `begin` to `end` a source took no work: it was closed, or paused. Pauses do not overlap."""
+def standstill(begin: datetime, end: datetime, hours: Hours | None, pauses: Iterable[Span]) -> float:
+    """How many seconds from `begin` to `end` a source took no work: it was closed or paused. Pauses do not overlap."""
     if end <= begin:
         return 0.0
     seconds = hours.closed_seconds(begin, end) if hours else 0.0
@@ -187,18 +178,18 @@ def stood(begin: datetime, end: datetime, hours: Hours | None, pauses: Iterable[
     return seconds
 
 
-def stands_since(now: datetime, hours: Hours | None, pauses: Sequence[Span]) -> datetime:
+def standstill_since(now: datetime, hours: Hours | None, pauses: Sequence[Span]) -> datetime:
     """Since when a source has taken no work, to the millisecond; `now` when it does."""
 
-    def all_of(milliseconds: int) -> bool:
+    def took_none_for(milliseconds: int) -> bool:
         begin = now - timedelta(milliseconds=milliseconds)
-        return stood(begin, now, hours, pauses) >= milliseconds / 1000 - 0.0005
+        return standstill(begin, now, hours, pauses) >= milliseconds / 1000 - 0.0005
 
-    return now - timedelta(milliseconds=_last_true(all_of))
+    return now - timedelta(milliseconds=_last_true(took_none_for))
 
 
 def _last_true(holds: Callable[[int], bool], limit: int = 10 * 366 * 86_400_000) -> int:
-    """The greatest number up to which `holds`, which is false from some number on."""
+    """The greatest number up to which `holds` is true; it is false from some number on."""
     over = 1
     while over < limit and holds(over):
         over *= 2

@@ -1,16 +1,16 @@
 """The address rule: decides whether a geocoder's answer shows that a participant lives inside or outside a zone. Pure.
 
-A geocoder always answers something, and orders by a score that says how it sorts, not whether it is right. So only a
-house that carries the number, the postcode and the name that were asked for decides, or a street that lies on one side
-as a whole, and only beyond the margin by which positions may be wrong. Why each rule is as it is:
-docs/contributors/how-an-address-is-decided.md.
+A geocoder always answers something, and its score says how it sorts, not whether it is right. So only a house with the
+number, the postcode and the name that were asked for decides, or a street that is on one side as a whole, and only
+beyond the margin by which positions may be wrong. docs/contributors/how-an-address-is-decided.md explains each rule.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -23,14 +23,13 @@ from adapters.base import Finding, Place, Places
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.margins import DEFAULT_MARGIN_M, METRES_PER_DEGREE, NEAR_TIE, SCORE_FLOOR, TOUCHING_M, margins_of
-from tasks.rules.residence_evidence import Residence, Side, rounded
 
 OF_ONE_TOWN = frozenset({"address-file"})
-"""Types of source that may hold the addresses of one town alone: whether another town of the same postcode has such a
-street too they do not know, so they decide only where the answer names the town."""
+"""Types of source that may have the addresses of only one town. They do not know whether another town of the same
+postcode has such a street too, so they decide only where the answer names the town."""
 
 MOST_CANDIDATES = 10
-"""So many addresses of an ambiguous answer are offered for choice at most."""
+"""Addresses of an ambiguous answer that are offered for choice at most."""
 
 RULES = (
     "readable",
@@ -45,16 +44,48 @@ RULES = (
     "margin",
     "agreed",
 )
-"""The rules in their order, as `evidence["rules"]` has them. Where one does not hold, those behind it are not there."""
-
+"""The rules in their order, as in `evidence["rules"]`. Where one does not hold, later ones are missing."""
 
 _HOUSES = frozenset({Level.HOUSENUMBER, Level.INTERPOLATED})
 
 
+class Side(StrEnum):
+    """Where a position is, once its margin is taken into account."""
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+    BORDER = "border"
+
+
+@dataclass(frozen=True, slots=True)
+class Residence:
+    """What one geocoder's answer shows.
+
+    `leaning` is the side on which the address seems to be where that is not sure enough to decide. `candidates` are the
+    addresses that may be meant where several remain, best first, as answers in the form of the question.
+    """
+
+    finding: Finding
+    leaning: Side | None = None
+    candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.finding.outcome
+
+    @property
+    def reason(self) -> Reason:
+        return self.finding.reason
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        return self.finding.evidence
+
+
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A place, and what of it is as it was asked for. `code` is None where answer or place has no code of the town,
-    `city` says that nothing speaks against the town, `sure` that no other town can be meant.
+    """A place, and how it compares with the answer. `code` is None where answer or place has no code of the town,
+    `city` means that nothing contradicts the town, `sure` that no other town can be meant.
     """
 
     place: Place
@@ -77,7 +108,7 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where a place lies: `inside` is None where the border crosses it; `distance` is in metres, never negative."""
+    """Where a place is: `inside` is None where the border crosses it; `distance` is in metres, never negative."""
 
     inside: bool | None
     distance: float
@@ -91,7 +122,7 @@ class _Position:
 
     @property
     def clearance(self) -> float:
-        """Metres by which it lies beyond its margin; negative within it."""
+        """Metres by which it is beyond its margin; negative within it."""
         return self.distance - self.margin
 
 
@@ -103,11 +134,11 @@ def decide_residence(
     score_floor: float | None = None,
     language: str = "fr",
 ) -> Residence:
-    """Whether the address in `answer` lies in `zone`, by the candidates `places`.
+    """Whether the address in `answer` is in `zone`, by the candidates `places`.
 
-    `margin` overrides `MARGIN_M` level by level, in metres; `score_floor` overrides the provider's; `language` is that
-    of the source's names. The finding is accepted (`inside_zone`), refused (`outside_zone`) or undetermined with the
-    first rule that did not hold. Its evidence names neither the address nor its position.
+    `margin` overrides `MARGIN_M` by level, in metres; `score_floor` overrides the provider's; `language` is that of the
+    source's names. The finding is accepted (`inside_zone`), refused (`outside_zone`) or undetermined with the first
+    rule that did not hold. Its evidence names neither the address nor its position.
     """
     asked = read_answer(answer, language)
     case = _ResidenceCase(places, zone)
@@ -127,14 +158,14 @@ def decide_residence(
             return case.undetermined(reason)
 
     margins = margins_of(places.provider, margin)
-    # Who gave a number lives in a house, who gave none in a street: only such places can decide.
+    # An answer with a number means a house, one without means a street: only such places can decide.
     fitting = [each for each in meant if (each.house if asked.number else each.place.level is Level.STREET)]
     judged = sorted((each for each in fitting if each.place.level in margins), key=_likelihood, reverse=True)
     best = judged[0] if judged else max(meant, key=_likelihood)
     case.describe(best, candidates)
     likely = bool(judged) and best.name == max(each.name for each in meant)
     if asked.number is None:
-        # A number that is written but cannot be read is one that nobody can find.
+        # A number that was given but cannot be read cannot be found either.
         whole = likely and not asked.numbered and all(each.place.extent for each in judged)
         if not case.holds("whole_street", held=whole):
             return case.undetermined(Reason.STREET_LEVEL, _leaning(meant, zone))
@@ -147,7 +178,7 @@ def decide_residence(
 
 
 class _ResidenceCase:
-    """One question while it is decided: which rules held so far, and what the evidence says."""
+    """One decision in progress: which rules held so far, and the evidence."""
 
     def __init__(self, places: Places, zone: ZoneGeometry) -> None:
         self.zone = zone
@@ -164,26 +195,26 @@ class _ResidenceCase:
         }
 
     def holds(self, rule: str, *, held: bool) -> bool:
-        """Write down whether a rule held."""
+        """Record whether a rule held."""
         self._rules[rule] = held
         return held
 
     def describe(self, best: _Candidate, candidates: Sequence[_Candidate]) -> None:
-        """Write down what the best candidate is like."""
+        """Record the best candidate's level, score and name."""
+        score = best.place.score
         others = [each.place.score for each in candidates if each is not best and each.place.score is not None]
         self.evidence |= {
             "level": str(best.place.level),
-            # Two digits: the whole of a score would be as good as the address to somebody who asks for every address.
-            "score": rounded(best.place.score),
-            "next_score": rounded(max(others, default=None)),
-            "name_similarity": rounded(best.name),
+            # Two digits: someone who asks for every address could find this one by its whole score.
+            "score": None if score is None else round(score, 2),
+            "next_score": round(max(others), 2) if others else None,
+            "name_similarity": round(best.name, 2),
         }
 
     def decided(self, side: Side) -> Residence:
-        """The address lies on `side`."""
-        accepted = side is Side.INSIDE
-        outcome = Outcome.ACCEPTED if accepted else Outcome.REFUSED
-        reason = Reason.INSIDE_ZONE if accepted else Reason.OUTSIDE_ZONE
+        """The address is on `side`."""
+        inside = (Outcome.ACCEPTED, Reason.INSIDE_ZONE)
+        outcome, reason = inside if side is Side.INSIDE else (Outcome.REFUSED, Reason.OUTSIDE_ZONE)
         return Residence(Finding(outcome, reason, self.evidence, self._data_date))
 
     def undetermined(
@@ -201,17 +232,17 @@ def _by_position(
     others: Sequence[_Candidate],
     margins: Mapping[Level, float],
 ) -> Residence:
-    """What follows from where the places lie: those `judged`, the best first, can decide, the `others` cannot."""
+    """Decide by where the places are: those `judged`, the best first, can decide, the `others` cannot."""
     houses: dict[tuple[str | None, ...], list[Place]] = {}
     for each in judged:
         houses.setdefault(each.address, []).append(each.place)
     spread = {address: _spread(places) for address, places in houses.items()}
     positions = [_position(each.place, case.zone, margins, spread[each.address]) for each in judged]
     best = judged[0]
-    # One address may have several positions, of which the one nearest to the border is as good as any.
+    # One address may have several positions: the one nearest to the border counts.
     own = min(
-        (there for each, there in zip(judged, positions, strict=True) if each.address == best.address),
-        key=lambda there: there.clearance,
+        (position for each, position in zip(judged, positions, strict=True) if each.address == best.address),
+        key=lambda position: position.clearance,
     )
     rivals = [each for each in others if _is_rival(each, best) and _elsewhere(each.place, own, case.zone, margins)]
     least = min(each.margin for each in positions)
@@ -230,7 +261,7 @@ def _by_position(
 
 
 def _compared(asked: ParsedAddress, place: Place, places: Places, language: str) -> _Candidate:
-    """How `place` compares with what was asked for. A town that was not asked for is no difference."""
+    """How `place` compares with the answer. A town that the answer does not name is no difference."""
     code = asked.city_code == place.city_code.upper() if asked.city_code and place.city_code else None
     named = bool(asked.city and place.city) and same_city(asked.city, place.city or "", language)
     return _Candidate(
@@ -245,11 +276,11 @@ def _compared(asked: ParsedAddress, place: Place, places: Places, language: str)
 
 
 def _meant(candidates: Sequence[_Candidate], *, initial: bool) -> list[_Candidate]:
-    """The candidates that may be what was meant. A name that is written exactly so leaves no room for similar ones: not
-    where the postcode is another one either, for then it is the postcode that is wrong and not the name. With an
-    `initial` it leaves room for them in its own town: "A. Dumas" may be written in full.
+    """The candidates that may be meant. An exact name excludes similar ones, even with another postcode: then the
+    postcode is wrong and not the name. With an `initial` it does not exclude similar ones in its own town: "A. Dumas"
+    may be written in full.
 
-    Where some street of such a name has the postcode that was asked for, or the town's code, one without is not meant.
+    If some street of such a name has the postcode of the answer, or the town's code, one without it is not meant.
     """
     alike = [each for each in candidates if each.name >= THRESHOLD]
     by_postcode, by_code = any(each.postcode for each in alike), any(each.code for each in alike)
@@ -269,9 +300,8 @@ def _likelihood(candidate: _Candidate) -> tuple[float, float]:
 
 
 def _is_rival(other: _Candidate, best: _Candidate) -> bool:
-    """Whether `other` is another street than `best`, and no less likely to speak of.
-
-    The score of a street is no measure beside that of a house: there the names alone are compared.
+    """Whether `other` is another street than `best`, and not noticeably less likely. The scores of a street and a house
+    cannot be compared: there only the names are.
     """
     here, there = best.place, other.place
     if (here.street, here.postcode, here.city) == (there.street, there.postcode, there.city):
@@ -282,8 +312,8 @@ def _is_rival(other: _Candidate, best: _Candidate) -> bool:
 
 
 def _elsewhere(place: Place, own: _Position, zone: ZoneGeometry, margins: Mapping[Level, float]) -> bool:
-    """Whether some house of a street may lie on another side than the address that decides: unless all of it, or its
-    point where nobody knows how far it reaches, is clear of the border on the same side.
+    """Whether some house of a street may be on another side than the deciding address: unless the whole street, or its
+    point if its extent is unknown, is clear of the border on the same side.
     """
     inside, distance = zone.locate_box(place.extent) if place.extent else zone.locate(place.longitude, place.latitude)
     margin = margins.get(Level.STREET, DEFAULT_MARGIN_M[Level.STREET])
@@ -291,7 +321,7 @@ def _elsewhere(place: Place, own: _Position, zone: ZoneGeometry, margins: Mappin
 
 
 def _leaning(meant: Sequence[_Candidate], zone: ZoneGeometry) -> Side | None:
-    """The side on which each street that may be meant lies as a whole; None where not all are known to, or on one."""
+    """The side on which all streets that may be meant are as a whole; None where that is unknown, or sides differ."""
     boxes = [each.place.extent for each in meant if each.place.level is Level.STREET and each.sure]
     sides = {zone.locate_box(box)[0] if box else None for box in boxes}
     if len(boxes) < len(meant) or len(sides) != 1:
@@ -301,7 +331,7 @@ def _leaning(meant: Sequence[_Candidate], zone: ZoneGeometry) -> Side | None:
 
 
 def _position(place: Place, zone: ZoneGeometry, margins: Mapping[Level, float], spread: float) -> _Position:
-    """Where a place lies. What has positions `spread` metres apart (a block with many doors) may lie as far from it."""
+    """Where a place is. A house whose positions are `spread` metres apart (a block) has at least that margin."""
     if place.level is Level.STREET:
         inside, distance = zone.locate_box(place.extent) if place.extent else (None, 0.0)
     else:
@@ -310,9 +340,7 @@ def _position(place: Place, zone: ZoneGeometry, margins: Mapping[Level, float], 
 
 
 def _spread(places: Sequence[Place]) -> float:
-    """Metres between the two positions of one house that lie farthest apart, rounded up: it stands in the evidence, and
-    as it is it would be as good as the address.
-    """
+    """Metres between a house's two farthest positions, rounded up: in the evidence it must not reveal the address."""
     houses = [place for place in places if place.level is not Level.STREET]
     across = METRES_PER_DEGREE * math.cos(math.radians(houses[0].latitude)) if houses else 0.0
     widest = max(
@@ -332,7 +360,7 @@ def _side(*, inside: bool) -> Side:
 
 def _answers(asked: ParsedAddress, candidates: Sequence[_Candidate]) -> tuple[Mapping[str, str], ...]:
     """The addresses of `candidates` as the participant could have written them, each once, with the town's code where
-    nothing else tells the town. One alone is nothing to choose from, unless it tells the town that was not asked for.
+    nothing else identifies the town. A single one is no choice, unless it names a town that the answer does not.
     """
     answers: list[tuple[dict[str, str], str | None]] = []
     for each in sorted(candidates, key=_likelihood, reverse=True):
@@ -356,7 +384,7 @@ def _answers(asked: ParsedAddress, candidates: Sequence[_Candidate]) -> tuple[Ma
 
 
 def _coarse(position: _Position) -> int:
-    """Metres to the border, negative outside, rounded towards it: too coarse to find a house by."""
+    """Metres to the border, negative outside, rounded towards it: too coarse to identify a house."""
     step = _step(position.distance)
     return int((1 if position.inside else -1) * (position.distance // step) * step)
 

@@ -22,7 +22,7 @@ SETTINGS: Mapping[str, str] = {
     "JURAT_UNSEAL_KEYS": key_to_text(generate()[0]),
     "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
 }
-POOL = "look-ups run in threads"
+POOL = "lookups run in threads"
 REFUSED: Mapping[str, tuple[Mapping[str, str], tuple[str, ...], str]] = {
     "-P prefork": ({}, ("-P", "prefork"), POOL),
     "--pool=solo": ({}, ("--pool=solo",), POOL),

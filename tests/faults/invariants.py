@@ -138,8 +138,8 @@ def _codes(after: Snapshot) -> Iterator[str]:
         yield f"codes are spent by {spent} and accepted for {valid}"
 
 
-def wrong_access(after: Snapshot, book: AccessTerms, since: int) -> list[str]:
-    """Rows that say something else than their history adds up to under `book`, which holds since that version of the
+def wrong_access(after: Snapshot, terms: AccessTerms, since: int) -> list[str]:
+    """Rows that say something else than their history adds up to under `terms`, which holds since that version of the
     configuration. Rows that say that they are older wait for upkeep.
     """
     history: dict[Key, dict[str, list[Confirmed]]] = {}
@@ -147,16 +147,17 @@ def wrong_access(after: Snapshot, book: AccessTerms, since: int) -> list[str]:
         history.setdefault(each.key, {}).setdefault(each.question, []).append(after.confirmed(check))
     wrong = []
     for key, row in after.access.items():
-        expected = _added_up(book, key[0], history[key], row.version)
+        expected = _added_up(terms, key[0], history[key], row.version)
         if row.version >= since and row != expected:
             wrong.append(f"access of {key} is {row} and adds up to {expected}")
     return wrong
 
 
-def _added_up(book: AccessTerms, consultation: str, answers: Mapping[str, list[Confirmed]], version: int) -> AccessRow:
-    terms, now = book.terms.get(consultation, {}), datetime.now(UTC)  # no answer ends: it does not matter when
-    stands = {
-        name: question_status(answers.get(name, []), terms.get(name, Terms(0)), now) for name in [*terms, *answers]
+def _added_up(terms: AccessTerms, consultation: str, answers: Mapping[str, list[Confirmed]], version: int) -> AccessRow:
+    questions, now = terms.questions.get(consultation, {}), datetime.now(UTC)  # no answer ends: it does not matter when
+    statuses = {
+        name: question_status(answers.get(name, []), questions.get(name, Terms(0)), now)
+        for name in [*questions, *answers]
     }
-    added = add_up(book.rules.get(consultation) or AtLeast(len(stands), tuple(stands)), stands, now)
+    added = add_up(terms.rules.get(consultation) or AtLeast(len(statuses), tuple(statuses)), statuses, now)
     return AccessRow(added.access, added.states, added.rounds_left, version)

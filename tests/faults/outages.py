@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from jurat.vocabulary import Reason, State
-from store.queue.source_health import Noted, SourceFigures
+from store.queue.source_health import BreakerChanges, SourceFigures
 from tasks.rules.rate_limits import Breaker, Demand
 from tests.faults.machine import WORKERS, LedgerMachine
 from tests.faults.persons import SOURCES
@@ -22,7 +22,7 @@ class Outages(LedgerMachine):
         self.failures[source] = failed if answered else before + failed
         opens = source not in self.now.broken and self.failures[source] >= Breaker().failures
         figures = SourceFigures(int(answered), failed, failed, Reason.SOURCE_UNAVAILABLE)
-        assert self.desk.sources.note({source: figures}, {}) == Noted(opened=(source,) if opens else ())
+        assert self.desk.sources.record({source: figures}, {}) == BreakerChanges(opened=(source,) if opens else ())
         self._changed({})
         assert self.now.broken.keys() == self.before.broken.keys() | ({source} if opens else set())
 
@@ -31,8 +31,8 @@ class Outages(LedgerMachine):
         """The last look-up was answered."""
         self.failures[source] = 0
         closes = source in self.now.broken
-        noted = self.desk.sources.note({source: SourceFigures(2, 1)}, {})
-        assert noted == Noted(closed=(source,) if closes else ())
+        noted = self.desk.sources.record({source: SourceFigures(2, 1)}, {})
+        assert noted == BreakerChanges(closed=(source,) if closes else ())
         self._changed({})
         assert self.now.broken.keys() == self.before.broken.keys() - {source}
 

@@ -16,7 +16,7 @@ from jurat import Client, LimitReached, RequestState
 from jurat.database import open_engine
 from jurat.ids import uuid7
 from jurat.seal import key_to_text
-from store.requests.allowances import reached
+from store.requests.allowances import reached_limits
 from store.requests.request_rows import Request, RequestKind
 from store.requests.request_runner import Requests
 from store.schema.grants import Role
@@ -211,14 +211,14 @@ def test_a_platform_gives_itself_no_more(town: Town) -> None:
 def test_whoever_reached_the_limit_is_told_for_a_day(town: Town) -> None:
     town.may(2)
     town.erase("p-1")
-    assert reached(town.desk.engine) == []
+    assert reached_limits(town.desk.engine) == []
     town.erase("p-2")
     with pytest.raises(LimitReached):
         town.erase("p-3")
-    ((found),) = reached(town.desk.engine)
+    ((found),) = reached_limits(town.desk.engine)
     assert (found.login, found.per_hour) == (town.login, 2)
     town.desk.sql("UPDATE jurat_allowances SET reached_at = NOW(-90000)")
-    assert reached(town.desk.engine) == []
+    assert reached_limits(town.desk.engine) == []
 
 
 def test_doctor_and_the_health_of_sources_fail_while_it_is_told(

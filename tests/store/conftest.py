@@ -38,7 +38,7 @@ def sqlite(sqlite_url: str) -> Iterator[Desk]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def desk(request: pytest.FixtureRequest) -> Desk:
-    """A desk on each engine, with `DOCUMENT` applied and nobody at it."""
+    """A desk on each engine, with `DOCUMENT` applied and no one at it."""
     desk: Desk = request.getfixturevalue(request.param)
     return desk
 

@@ -29,7 +29,7 @@ from store.queue.claims import Claims
 from store.queue.sources import Sources
 from store.requests.code_lists import add_codes
 from store.upkeep.upkeep import Upkeep
-from store.verdicts.access import locking
+from store.verdicts.access import lock_statements
 from store.verdicts.verdict_writer import VerdictWriter, WriteOutcome
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, Review, Settle
 from tasks.plan import Plan
@@ -120,7 +120,7 @@ class Desk:
 
     def apply(self, document: Mapping[str, Any], *, force: bool = False) -> int:
         self.configuration = configuration(document)
-        self.book = AccessTerms.of(self.configuration)
+        self.terms = AccessTerms.of(self.configuration)
         return self.publisher.apply(self.configuration, ADMIN, force=force)[0]
 
     def plan(self) -> Plan:
@@ -189,12 +189,12 @@ class Desk:
         return self.verdict_writer.write(entries)
 
     def write_on(self, connection: Connection, *entries: CheckResult) -> WriteOutcome:
-        """In somebody's transaction, all but its end."""
+        """In another transaction, all but its end."""
         keys = {(entry.held.consultation, entry.held.participant) for entry in entries}
-        run(connection, *locking(dialect_of(connection), keys))
-        written, last = self.verdict_writer._make(connection, entries, keys)
+        run(connection, *lock_statements(dialect_of(connection), keys))
+        outcome, last = self.verdict_writer._write_rows(connection, entries, keys)
         run(connection, *last)
-        return written
+        return outcome
 
     def settle(self, held: ClaimedCheck, decision: Decision | None = None, **given: Any) -> WriteOutcome:
         return self.write(entry(held, decision, **given))
@@ -267,7 +267,7 @@ class Desk:
         seen: list[str] = []
 
         def see(_: Any, __: Any, statement: str, *___: Any) -> None:
-            # A connection that was kept for long forgets its plans when it is taken next: that is nobody's statement.
+            # A connection that was kept for long forgets its plans when it is taken next: that is no one's statement.
             if "BEGIN" not in statement and not statement.startswith("DISCARD"):
                 seen.append(statement)
 
@@ -277,7 +277,7 @@ class Desk:
     def clear(self) -> None:
         """Empty every table, on PostgreSQL alone. Only its owner can: the guards are down for one statement.
 
-        The worker starts anew as well.
+        The worker starts again as well.
         """
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.upkeep = Upkeep(self.engine)

@@ -16,12 +16,12 @@ MOVED = {
     "jurat_access": ("updated_at", "granted_until", "changes_at"),
     "jurat_requests": ("asked_at", "applied_at"),
 }
-"""Times that tell of the past, or stand beside it. Deadlines stay ahead: a check's own life is not what is tried."""
+"""Times in the past, or next to it. Deadlines stay in the future: a check's own life is not tested here."""
 
 
 @contextmanager
 def unguarded(connection: Connection) -> Iterator[None]:
-    """The triggers of `MOVED` are off meanwhile, as nobody but the owner of the tables could."""
+    """The triggers of `MOVED` are off meanwhile, as no one but the owner of the tables could."""
     if connection.dialect.name == "postgresql":
         listed = ", ".join(f"'{table}'::regclass" for table in MOVED)
         found = connection.execute(

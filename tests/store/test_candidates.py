@@ -1,4 +1,4 @@
-"""The candidates of an ambiguous address, from a worker's look-up to the platform that asked for them."""
+"""The candidates of an ambiguous address, from a worker's lookup to the platform that asked for them."""
 
 from __future__ import annotations
 

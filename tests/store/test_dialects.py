@@ -48,7 +48,7 @@ def test_times_are_moved_by_seconds(asked: Asked, seconds: str) -> None:
     now = dialect.now()
     for moved in (dialect.later(now, seconds), dialect.now(seconds)):
         assert float(asked.value(dialect.seconds_between(moved, now))) == pytest.approx(float(seconds), abs=0.005)
-    back = dialect.earlier(now, dialect.parameter("seconds", "float8"))
+    back = dialect.later(now, f"(-{dialect.parameter('seconds', 'float8')})")
     gone = asked.value(dialect.seconds_between(now, f"({back})"), seconds=float(seconds))
     assert float(gone) == pytest.approx(float(seconds), abs=0.005)
 

@@ -1,4 +1,4 @@
-"""What is told of a check afterwards, and which verdicts a moved border may concern. On both engines."""
+"""What is reported of a check afterwards, and which verdicts a moved border may affect. On both engines."""
 
 from __future__ import annotations
 

@@ -65,8 +65,8 @@ class Worker:
         plan = plan_of(self.desk)
         self.desk.write(*(self.running.run(each, plan) for each in held))
 
-    def tell(self) -> Mapping[str, int]:
-        return self.fleet.tell(self.member)
+    def report(self) -> Mapping[str, int]:
+        return self.fleet.report(self.member)
 
     def overdue(self) -> list[ClaimedCheck]:
         return self.claims.claim_overdue(100, {})
@@ -155,7 +155,7 @@ def test_a_deadline_that_passes_while_no_worker_has_the_key_ends_nothing(desk: D
     (check,) = submit(desk, "p-1")
     moved(desk, 2 * HOUR)
     assert wrong.overdue() == []
-    wrong.tell()
+    wrong.report()
     assert wrong.overdue() == []
     assert desk.row(check.id, "state, lookups, lost_leases") == ("pending", 0, 0)
 
@@ -165,11 +165,11 @@ def test_a_deadline_stands_still_while_the_key_is_missing(desk: Desk, right: Wor
     (check,) = submit(desk, "p-1")
     moved(desk, 10 * 60)
     for _ in range(10):
-        assert wrong.tell() == {key_id(OLD[1]): 1}
+        assert wrong.report() == {key_id(OLD[1]): 1}
         moved(desk, 5 * 60)
-    wrong.tell()
+    wrong.report()
     moved(desk, 10 * 60)
-    right.tell()
+    right.report()
     assert right.overdue() == []
     (held,) = right.claim()
     assert 39 * 60 < held.seconds_left < 41 * 60
@@ -183,7 +183,7 @@ def test_upkeep_of_a_worker_without_the_key_ends_what_passed_while_another_had_i
     """As it would have ended with the other: its source gave no answer in time."""
     (check,) = submit(desk, "p-1")
     moved(desk, 2 * HOUR)
-    right.tell()
+    right.report()
     wrong.do(wrong.overdue())
     assert desk.verdicts(check.id) == [("undetermined", "deadline_passed")]
 
@@ -191,16 +191,16 @@ def test_upkeep_of_a_worker_without_the_key_ends_what_passed_while_another_had_i
 def test_after_a_day_without_its_key_an_answer_ends_unreadable(desk: Desk, wrong: Worker) -> None:
     (check,), hours = submit(desk, "p-1"), 0.0
     while hours < 23:
-        wrong.tell()
+        wrong.report()
         moved(desk, 500)
         hours += 500 / HOUR
         assert wrong.overdue() == []
     (late,) = submit(desk, "p-2")
     while hours < LEFT_TO_OTHERS / HOUR + 0.3:
-        wrong.tell()
+        wrong.report()
         moved(desk, 500)
         hours += 500 / HOUR
-    wrong.tell()
+    wrong.report()
     assert "overdue" in desk.upkeep.turns({"overdue": 3.0})
     held = wrong.overdue()
     assert [(each.id, each.forsaken) for each in held] == [(check.id, True)]
@@ -218,7 +218,7 @@ def aged(desk: Desk, submitted: float, missing: float) -> None:
 
 def test_an_old_answer_waits_for_a_day_from_when_its_key_is_missing(desk: Desk, wrong: Worker) -> None:
     (check,) = submit(desk, "p-1")
-    wrong.tell()
+    wrong.report()
     aged(desk, LEFT_TO_OTHERS + HOUR, LEFT_TO_OTHERS - HOUR)
     assert wrong.overdue() == []
     aged(desk, LEFT_TO_OTHERS + HOUR, LEFT_TO_OTHERS + HOUR)
@@ -227,9 +227,9 @@ def test_an_old_answer_waits_for_a_day_from_when_its_key_is_missing(desk: Desk, 
 
 def test_an_answer_is_not_given_up_once_its_key_is_back(desk: Desk, right: Worker, wrong: Worker) -> None:
     (check,) = submit(desk, "p-1")
-    wrong.tell()
+    wrong.report()
     aged(desk, LEFT_TO_OTHERS + HOUR, LEFT_TO_OTHERS + HOUR)
-    right.tell()
+    right.report()
     assert (wrong.overdue(), right.overdue()) == ([], [])
     right.do(right.claim())
     assert desk.verdicts(check.id) == ACCEPTED
@@ -238,12 +238,12 @@ def test_an_answer_is_not_given_up_once_its_key_is_back(desk: Desk, right: Worke
 def test_a_key_that_comes_back_within_the_day_opens_the_answer(desk: Desk, right: Worker, wrong: Worker) -> None:
     (check,) = submit(desk, "p-1")
     for _ in range(160):
-        wrong.tell()
+        wrong.report()
         moved(desk, 500)
     assert LEFT_TO_OTHERS > 160 * 500
-    wrong.tell()
+    wrong.report()
     assert wrong.overdue() == []
-    right.tell()
+    right.report()
     assert right.overdue() == []
     right.do(right.claim())
     assert desk.verdicts(check.id) == ACCEPTED
@@ -272,10 +272,10 @@ def rows(desk: Desk) -> list[Any]:
 
 def test_a_worker_is_in_the_register_from_its_first_word_until_it_leaves(desk: Desk, right: Worker) -> None:
     right.member = replace(right.member, sources=("towns",), hash_keys=("ab",), config_version=3)
-    right.tell()
+    right.report()
     moved(desk, 5)
     right.member = replace(right.member, held=2, ready=False, stopping=True)
-    right.tell()
+    right.report()
     (row,) = rows(desk)
     assert {name: getattr(row, name) for name in Member.__slots__} == {
         name: getattr(right.member, name) for name in Member.__slots__
@@ -288,7 +288,7 @@ def test_a_worker_is_in_the_register_from_its_first_word_until_it_leaves(desk: D
 
 
 def test_who_said_nothing_for_half_a_minute_is_gone_and_its_row_goes_after_a_day(desk: Desk, right: Worker) -> None:
-    right.tell()
+    right.report()
     moved(desk, LIVE + 1)
     (row,) = rows(desk)
     assert not row.live
@@ -302,19 +302,19 @@ def test_who_said_nothing_for_half_a_minute_is_gone_and_its_row_goes_after_a_day
 
 
 def test_a_worker_that_starts_again_takes_the_place_of_its_runs_that_were_killed(desk: Desk, right: Worker) -> None:
-    right.tell()
+    right.report()
     moved(desk, LIVE + 1)
-    again, beside = Worker(desk, right.keys), Worker(desk, right.keys)
-    beside.member = replace(beside.member, name="another")
-    beside.tell()
+    again, other = Worker(desk, right.keys), Worker(desk, right.keys)
+    other.member = replace(other.member, name="another")
+    other.report()
     moved(desk, LIVE + 1)
-    again.tell()
-    assert {row.id for row in rows(desk)} == {again.member.id, beside.member.id}
+    again.report()
+    assert {row.id for row in rows(desk)} == {again.member.id, other.member.id}
 
 
 def test_who_serves_a_source(desk: Desk, right: Worker) -> None:
     right.member = replace(right.member, config_version=1)
-    right.tell()
+    right.report()
     (every,) = rows(desk)
     assert every.serves("towns")
     assert not replace(every, config_version=None).serves("towns"), "it cannot read the configuration"
@@ -325,13 +325,13 @@ def test_who_serves_a_source(desk: Desk, right: Worker) -> None:
 
 def test_a_key_is_missing_where_no_live_worker_has_it(desk: Desk, right: Worker, wrong: Worker) -> None:
     submit(desk, "p-1", "p-2")
-    right.tell()
-    assert wrong.tell() == {key_id(OLD[1]): 2}
+    right.report()
+    assert wrong.report() == {key_id(OLD[1]): 2}
     with desk.engine.begin() as connection:
         assert missing_since(connection) == {}
     right.fleet.leave(right.member.id)
-    wrong.tell()
-    wrong.tell()
+    wrong.report()
+    wrong.report()
     with desk.engine.begin() as connection:
         assert list(missing_since(connection)) == [("towns", key_id(OLD[1]))]
     assert desk.one("SELECT count(*) FROM jurat_missing_keys") == 1
@@ -345,17 +345,17 @@ def serving(worker: Worker, *sources: str) -> Worker:
 def test_a_key_is_missing_where_the_worker_that_has_it_does_not_serve_the_source(
     desk: Desk, right: Worker, wrong: Worker
 ) -> None:
-    """The deadline of its answer stands still, as where nobody has the key. At the worker's own source it runs."""
+    """The deadline of its answer does not run, as when no one has the key. At the worker's own source it runs."""
     (check,), elsewhere = submit(desk, "p-1"), desk.submit("p-2", "profession")
     desk.sql("UPDATE jurat_checks SET answer_key = :key WHERE participant = 'p-2'", key=key_id(OLD[1]))
-    serving(right, "rpps").tell()
-    assert wrong.tell() == {key_id(OLD[1]): 2}, "it serves both, and opens neither"
+    serving(right, "rpps").report()
+    assert wrong.report() == {key_id(OLD[1]): 2}, "it serves both, and opens neither"
     with desk.engine.begin() as connection:
         assert list(missing_since(connection)) == [("towns", key_id(OLD[1]))]
     for _ in range(20):
         moved(desk, 500)
-        right.tell()
-        wrong.tell()
+        right.report()
+        wrong.report()
     assert ids(wrong.overdue()) == {elsewhere.id}
     assert right.overdue() == []
     assert desk.row(check.id, "state, lookups") == ("pending", 0)
@@ -364,8 +364,8 @@ def test_a_key_is_missing_where_the_worker_that_has_it_does_not_serve_the_source
 def test_a_worker_does_not_lack_the_keys_of_sources_that_it_does_not_serve(desk: Desk, wrong: Worker) -> None:
     submit(desk, "p-1")
     right = serving(Worker(desk, [NEW[0]]), "towns")
-    right.tell()
-    assert serving(wrong, "rpps").tell() == {}
+    right.report()
+    assert serving(wrong, "rpps").report() == {}
     with desk.engine.begin() as connection:
         assert list(missing_since(connection)) == [("towns", key_id(OLD[1]))], "it is missing nevertheless"
 
@@ -375,14 +375,14 @@ def test_where_no_worker_serves_the_source_the_key_of_any_live_one_is_there(
 ) -> None:
     """Deadlines run there as before: what is missing is a worker, and no key."""
     submit(desk, "p-1")
-    serving(right, "rpps").tell()
-    serving(wrong, "rpps").tell()
+    serving(right, "rpps").report()
+    serving(wrong, "rpps").report()
     with desk.engine.begin() as connection:
         assert missing_since(connection) == {}
         assert Keyholders.read(connection).of("towns") == {key_id(OLD[1]), key_id(NEW[1])}
 
 
-# ------------------------------------------------------------------------------------------------ whoever has the key
+# ------------------------------------------------------------------------------------------------ workers with the key
 
 STEPS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["work", "crash", "upkeep", "tell"])), max_size=12)
 
@@ -403,12 +403,12 @@ def test_with_any_one_worker_that_has_the_key_every_answer_gets_the_verdict_that
         match step:
             case "work":
                 worker.do(worker.claim(2))
-            case "crash" if crashes < 2:  # after the third a check ends worker_lost, whoever has the key
+            case "crash" if crashes < 2:  # after the third a check ends worker_lost, with any key
                 crashes += bool(worker.claim(1))
                 desk.sql("UPDATE jurat_checks SET lease_until = NOW(-1) WHERE state = 'leased'")
                 desk.upkeep.end_leases()
             case "tell":
-                worker.tell()
+                worker.report()
             case _:
                 worker.do(worker.overdue())
     for _ in range(10):

@@ -344,7 +344,7 @@ def test_what_persons_asked_for_costs_a_submit_next_to_nothing(full: Desk) -> No
 def test_figures_are_counted_to_a_bound(full: Desk) -> None:
     with explained(full) as found:
         full.upkeep.count_waiting()
-        full.sources.note({"towns": SourceFigures(3, 1, 1, Reason.SOURCE_UNAVAILABLE)}, {})
+        full.sources.record({"towns": SourceFigures(3, 1, 1, Reason.SOURCE_UNAVAILABLE)}, {})
     assert full.one("SELECT waiting FROM jurat_sources WHERE name = 'towns'") == 10_000
     within(found, 12_000)
 
@@ -372,7 +372,7 @@ def test_what_is_on_its_way_is_read_without_what_is_settled(full: Desk) -> None:
     with explained(full) as found:
         ways = full.queries.unsettled()
         full.queries.waiting_keys()
-        full.publisher.apply(full.configuration, "somebody")
+        full.publisher.apply(full.configuration, "someone")
     assert ways["budget", "residence", "towns"] >= 1
     within(found, 2000)
 
@@ -391,7 +391,7 @@ def test_what_is_done_does_not_stand_in_the_way_of_what_is_due(full: Desk) -> No
 
 
 def test_what_is_done_stands_in_the_way_of_a_claim_once_while_somebody_sees_it_still(postgresql: Desk) -> None:
-    """As a backup does for hours: no vacuum removes it then, and nobody who passes it may mark it as gone."""
+    """As a backup does for hours: no vacuum removes it then, and no one who passes it may mark it as gone."""
     desk = postgresql
     desk.submit_many(4000, "profession")
     vacuum(desk)

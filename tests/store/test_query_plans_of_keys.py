@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def test_who_looks_for_keys_that_are_missing_reads_the_heads_of_the_queues_alone(full: Desk) -> None:
     member = Member(uuid4(), "here", "w", "0", "0", 4)
     with explained(full) as found:
-        strange = Fleet(full.engine).tell(member)
+        strange = Fleet(full.engine).report(member)
     (count,) = strange.values()
     assert 2 * HEADS <= count < 3 * HEADS, "those at the heads, and those that are held"
     within(found, 500)

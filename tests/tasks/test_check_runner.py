@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("plain_logs")
 
 
 class Adapter:
-    """A source that does what it is told, and remembers what it was asked."""
+    """A source that does what the test says, and records what it was asked."""
 
     def __init__(self, found: Found | BaseException) -> None:
         self.found = found

@@ -1,4 +1,4 @@
-"""A lot whose checks share one request: it is made once, and says once how its source stands."""
+"""A batch whose checks share one request: it is made once, and counts once for its source."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("plain_logs")
 
 
 class OneRequest(Adapter):
-    """Answers a whole lot as it is told."""
+    """Answers a whole batch as the test says."""
 
     def __init__(self, *found: Found | SourceError) -> None:
         super().__init__(MATCHES)

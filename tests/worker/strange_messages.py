@@ -1,4 +1,4 @@
-"""What somebody may write into a queue of Redis that is no bell, and bells that are written badly."""
+"""What someone may write into a queue of Redis that is no bell, and malformed bells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 PERSONAL = "Iris Valombre"
-"""Stands in most of them, and must come to stand in no log."""
+"""Is in most of them, and must be in no log."""
 
 _TEXT = base64.b64encode(json.dumps([[PERSONAL], {}, None]).encode()).decode()
 _PROPERTIES: Mapping[str, Any] = {

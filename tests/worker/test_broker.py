@@ -96,7 +96,7 @@ def test_an_item_that_is_no_message_is_dropped_counted_and_rung_for(
 ) -> None:
     before = oddities.counts()["unreadable"]
     reader.read(item)
-    if reader.messages:  # kombu could make a message of it, and has told what is wrong with it
+    if reader.messages:  # kombu could make a message of it, and has logged what is wrong with it
         assert reader.messages[0].errors
     else:
         assert oddities.counts()["unreadable"] == before + 1
@@ -136,17 +136,17 @@ def test_nothing_is_left_behind_that_could_come_again(reader: Reader) -> None:
     assert reader.unacknowledged() == 0
 
 
-def test_messages_that_are_no_bells_are_told_of_once_a_minute_for_each_kind() -> None:
+def test_messages_that_are_no_bells_are_logged_once_a_minute_for_each_kind() -> None:
     now = 1000.0
     noted = Oddities(lambda: now)
-    with capture_logs() as told:
+    with capture_logs() as lines:
         for _ in range(500):
             noted.note(Oddity.UNREADABLE)
             noted.note(Oddity.FOREIGN)
         now += SILENCE
         noted.note(Oddity.FOREIGN)
         noted.note(Oddity.FOREIGN)
-    assert [(line["kind"], line["dropped"]) for line in told] == [("unreadable", 1), ("foreign", 1), ("foreign", 501)]
+    assert [(line["kind"], line["dropped"]) for line in lines] == [("unreadable", 1), ("foreign", 1), ("foreign", 501)]
     assert noted.counts() == {"unreadable": 500, "foreign": 502}
 
 

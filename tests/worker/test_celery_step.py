@@ -1,4 +1,4 @@
-"""A real worker process that is told to end: its engine ends in order, whatever its broker does."""
+"""A real worker process that gets a signal to end: its engine ends in order, whatever its broker does."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ assert soon(lambda: works.steered.asked)
 step.shut_down()
 threading.Timer(0.3, works.steered.let_go).start()
 time.sleep(60)
-sys.exit("nobody has ended it")
+sys.exit("no one has ended it")
 """
 
 

@@ -73,7 +73,7 @@ def test_operators_can_ask_how_many_were_dropped() -> None:
     assert Panel.data["dropped"](None) == oddities.counts()
 
 
-@pytest.mark.parametrize("headers", [{}, {"task": "somebody.elses"}, {"task": ["jurat.ring"]}])
+@pytest.mark.parametrize("headers", [{}, {"task": "someone.elses"}, {"task": ["jurat.ring"]}])
 def test_a_message_that_is_no_bell_is_counted_and_rings(
     consumer: Any, rung: list[None], headers: dict[str, Any]
 ) -> None:
@@ -84,7 +84,7 @@ def test_a_message_that_is_no_bell_is_counted_and_rings(
     assert oddities.counts()["foreign"] == before + 1
 
 
-def test_what_can_not_be_decoded_is_counted_and_its_content_told_nowhere(
+def test_what_cannot_be_decoded_is_counted_and_its_content_told_nowhere(
     consumer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = oddities.counts()["unreadable"]

@@ -1,4 +1,4 @@
-"""No core file: with real processes, which are told to abort as the kernel would tell them."""
+"""No core file: with real processes, which abort as the kernel would make them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def limits(pid: int) -> list[str]:
 
 
 def left(folder: Path) -> list[str]:
-    """What stands in a folder in which processes were started, and what the kernel calls a core."""
+    """What is in a folder in which processes were started, and what the kernel calls a core."""
     return sorted(path.name for path in folder.rglob("*core*"))
 
 
@@ -82,9 +82,9 @@ def test_an_abort_leaves_no_core(tmp_path: Path) -> None:
 @LINUX
 def test_neither_limit_alone_is_what_keeps_it(tmp_path: Path) -> None:
     """A program that takes cores through a pipe looks at no limit, and a limit holds where there is no prctl."""
-    told = "from worker.cores import leave_none; leave_none(); import resource\n"
+    script = "from worker.cores import leave_none; leave_none(); import resource\n"
     said = subprocess.run(
-        [sys.executable, "-c", f"{told}print(resource.getrlimit(resource.RLIMIT_CORE)); {DUMPABLE}"],
+        [sys.executable, "-c", f"{script}print(resource.getrlimit(resource.RLIMIT_CORE)); {DUMPABLE}"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

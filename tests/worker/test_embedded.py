@@ -121,9 +121,9 @@ def test_a_database_without_tables_or_that_is_not_there_is_refused(tmp_path: Pat
     with pytest.raises(ConfigurationError, match="no jurat tables"), embedded(settings(f"sqlite:///{missing}")):
         pass
     nobody = "postgresql://u:secret@127.0.0.1:1/x"
-    with pytest.raises(ConfigurationError, match="does not answer") as told, embedded(settings(nobody)):
+    with pytest.raises(ConfigurationError, match="does not answer") as raised, embedded(settings(nobody)):
         pass
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(raised.value)
     assert threads() == []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.health import OLDEST_BEAT, OLDEST_THREAD, Beat, Facts, Health, clock, read, workers
+from worker.health import OLDEST_SIGN, OLDEST_THREAD, Facts, Health, WorkerHealth, clock, read, workers
 
 FACTS = Facts(slots=32, held=3, database=True, config_version=7, threads={"writer": 0.4})
 
@@ -69,7 +69,7 @@ def test_a_shorter_text_leaves_nothing_of_a_longer_one(tmp_path: Path) -> None:
 def test_a_worker_that_writes_no_more_hangs(tmp_path: Path) -> None:
     health = Health(tmp_path / "jurat-worker-1.json", clock=lambda: 1000.0)
     health.write(FACTS)
-    for now, hangs in ((1000.0 + OLDEST_BEAT - 0.1, False), (1000.0 + OLDEST_BEAT + 0.1, True)):
+    for now, hangs in ((1000.0 + OLDEST_SIGN - 0.1, False), (1000.0 + OLDEST_SIGN + 0.1, True)):
         beat = read(tmp_path / "jurat-worker-1.json", now=lambda now=now: now)  # type: ignore[misc]
         assert beat is not None
         assert (beat.trouble is not None) is hangs
@@ -78,13 +78,13 @@ def test_a_worker_that_writes_no_more_hangs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("age", "hangs"), [(OLDEST_THREAD - 1, False), (OLDEST_THREAD + 1, True)])
 def test_a_thread_that_moves_no_more_hangs(age: float, hangs: bool) -> None:
-    beat = Beat(1, 0.5, Facts(1, 0, database=True, config_version=1, threads={"writer": 0.1, "claimer": age}))
+    beat = WorkerHealth(1, 0.5, Facts(1, 0, database=True, config_version=1, threads={"writer": 0.1, "claimer": age}))
     assert ("claimer" in (beat.trouble or "")) is hangs
 
 
 def test_a_worker_without_database_or_configuration_is_alive_and_not_ready() -> None:
-    away = Beat(1, 0.5, Facts(1, 0, database=False, config_version=1))
-    empty = Beat(1, 0.5, Facts(1, 0, database=True))
+    away = WorkerHealth(1, 0.5, Facts(1, 0, database=False, config_version=1))
+    empty = WorkerHealth(1, 0.5, Facts(1, 0, database=True))
     for beat, word in ((away, "database"), (empty, "config apply")):
         assert beat.trouble is None
         assert not beat.ready
@@ -102,7 +102,7 @@ def test_a_link_that_somebody_laid_is_not_followed(tmp_path: Path, caplog: pytes
     assert read(path) is None
 
 
-def test_a_folder_that_can_not_be_written_stops_no_worker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_cannot_be_written_stops_no_worker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     health = Health(tmp_path / "missing" / "jurat-worker-1.json")
     health.write(FACTS)
     health.write(FACTS)

@@ -81,7 +81,7 @@ def test_a_plan_knows_its_questions_and_what_access_adds_up_by(sqlite: Desk) -> 
     assert set(plan.answer_schemas) == set(plan.configuration.questions)
 
 
-def test_a_source_that_can_not_be_made_here_is_named_and_its_checks_wait(sqlite: Desk) -> None:
+def test_a_source_that_cannot_be_made_here_is_named_and_its_checks_wait(sqlite: Desk) -> None:
     plan = plan_of(LIMITS, sqlite.queries)
     assert plan.problems
     assert all("JURAT_HASH_KEYS" in problem for problem in plan.problems)
@@ -104,7 +104,7 @@ def test_a_private_network_is_open_to_the_sources_of_a_plan_where_it_is_listed(s
 def test_a_test_environment_opens_this_machine_nowhere_but_where_it_is_listed(
     sqlite: Desk, geocoder: Answering
 ) -> None:
-    """Who writes configurations may not choose to reach what stands beside the worker."""
+    """A configuration may not choose to reach what is next to the worker."""
     document = {"environment": "test", "sources": {"geo": {"type": "addok", "url": geocoder.url}}}
     answer = Query({"number": "4", "street": "rue Pelanfer", "postcode": "99001"})
     for networks, asks in ((), False), (networks_of("10.0.0.0/8"), False), (networks_of("127.0.0.1"), True):
@@ -125,7 +125,7 @@ KEY = "b3BlbnMgYWxsIHRoYXQgcGFydGljaXBhbnRzIHNhaWQ="
 def test_a_source_is_sent_its_own_key_and_never_one_of_jurat(
     sqlite: Desk, geocoder: Answering, tmp_path: Path, kind: str
 ) -> None:
-    """Sent as a worker sends it, over HTTP: what is compared is what the source was told."""
+    """Sent as a worker sends it, over HTTP: what is compared is what the source received."""
     for name, text in (("own", "s3same"), ("copy", KEY), ("line", f"JURAT_UNSEAL_KEYS={KEY}")):
         (tmp_path / name).write_text(text, encoding="utf-8")
     environ = {"JURAT_UNSEAL_KEYS": KEY, "JURAT_SOURCE_SECRETS": str(tmp_path)}
@@ -161,9 +161,9 @@ def test_a_source_is_sent_its_own_key_and_never_one_of_jurat(
         assert (len(geocoder.asked) > before) is sent
         assert bool(plan.problems) is not sent
         plan.close()
-    told = json.dumps([geocoder.told, geocoder.asked])
-    assert "s3same" in told
-    assert not [own for own in (KEY, "of-the-database") if own in told]
+    received = json.dumps([geocoder.told, geocoder.asked])
+    assert "s3same" in received
+    assert not [own for own in (KEY, "of-the-database") if own in received]
 
 
 def test_codes_without_a_database_are_an_unavailable_source(sqlite: Desk) -> None:

@@ -127,7 +127,7 @@ def test_a_worker_makes_no_database_file(settings: Mapping[str, str]) -> None:
 
 @pytest.mark.faults
 def test_workers_follow_the_primary_to_another_host(server: PostgreSQL) -> None:
-    """The old primary lives on and takes no writes: where nobody tells, workers would wait there for ever."""
+    """The old primary lives on and takes no writes: where no one tells, workers would wait there for ever."""
     url = server.databases.create()
     name = str(make_url(url).database)
     engine = open_engine(url)

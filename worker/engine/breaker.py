@@ -36,8 +36,8 @@ class LocalBreaker:
         """When this source counts as broken."""
         return self._breaker(source)
 
-    def saw(self, entries: Iterable[CheckResult]) -> None:
-        """Lookups have ended."""
+    def count_results(self, entries: Iterable[CheckResult]) -> None:
+        """Count lookups that have ended."""
         for entry in entries:
             source = entry.held.source
             if entry.attempt is None or not entry.attempt.counted:
@@ -52,32 +52,30 @@ class LocalBreaker:
                     if self._failed[source] >= self._breaker(source).doubt or _asks_for_pause(entry):
                         self.shut[source] = math.inf
 
-    def written(self, entries: Iterable[CheckResult]) -> None:
-        """Results are written, or refused."""
+    def count_written(self, entries: Iterable[CheckResult]) -> None:
+        """Count results that were written, or refused."""
         for entry in entries:
             if entry.attempt is not None and in_trouble(entry.attempt):
                 with self._lock:
                     self._unwritten[entry.held.source] -= 1
 
-    def told(self, failures: Mapping[str, int]) -> None:
-        """The database reports how many failures in a row each source has, over all processes."""
+    def update(self, failures: Mapping[str, int]) -> None:
+        """Take over from the database how many failures in a row each source has, over all processes."""
         for source, count in failures.items():
             if count >= self._breaker(source).doubt:
                 with self._lock:
                     self.shut[source] = math.inf
 
-    def seen(self, failures: Mapping[str, int], asked: float) -> None:
-        """The database was asked at `asked` for the failures in a row of the sources that failed last. Where there are
-        more than before, the claims until then did not know of them.
-        """
+    def update_seen(self, failures: Mapping[str, int], asked: float) -> None:
+        """Take over the database's failures in a row at `asked`. Claims before that did not know of new ones."""
         with self._lock:
             for source, count in failures.items():
                 if count >= self._breaker(source).doubt and count > self._known.get(source, 0):
                     self.shut[source] = max(asked, self.shut.get(source, asked))
             self._known = failures
 
-    def noted(self) -> None:
-        """The database knows of all failures that were written: claims from now on take them into account."""
+    def mark_reported(self) -> None:
+        """The database now knows of all failures that were written: claims from now on take them into account."""
         if not self.shut:
             return
         with self._lock:

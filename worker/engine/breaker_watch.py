@@ -31,5 +31,5 @@ class BreakerWatch(EngineThread):
     def step(self) -> None:
         if self._delay_queue.waits(2 * LOOK_EVERY):
             asked = time.monotonic()
-            self._breaker.seen(self._sources.failing(), asked)
+            self._breaker.update_seen(self._sources.failing(), asked)
         self.stopping.wait(LOOK_EVERY)

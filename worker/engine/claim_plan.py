@@ -63,9 +63,7 @@ class ClaimPlan:
         return self._is_full(taken) or any(taken.get(demand.source, 0) == demand.free for demand in self.demands)
 
     def backlogged(self, taken: Mapping[str, int], before: Collection[str]) -> set[str]:
-        """The sources that had more due than was taken, where no write makes room for it. Where nothing was asked for,
-        what was known `before` still holds.
-        """
+        """The sources with more due than was taken, and no write makes room; as `before` if nothing was asked for."""
         full = self._is_full(taken)
         return {
             demand.source
@@ -74,9 +72,7 @@ class ClaimPlan:
         }
 
     def next_starts(self, held: Sequence[ClaimedCheck]) -> list[float]:
-        """In how many seconds further claims are worth it, because more start times of a source with a rate come within
-        reach. `held` is what the claim took.
-        """
+        """In how many seconds to claim again, because more start times come within reach. `held` was claimed now."""
         last: dict[str, float] = {}
         for check in held:
             last[check.source] = max(check.starts_in, last.get(check.source, 0.0))
@@ -138,9 +134,7 @@ def lone_demands(scope: ClaimScope, shut: Collection[str], turn: int) -> list[De
 
 
 def share(slots: int, sources: int) -> int:
-    """How many of a process's `slots` one of so many sources may have at once: something is kept for each other one, up
-    to half of them in all.
-    """
+    """How many of its `slots` a process gives one of so many sources at most: up to half are kept for the others."""
     if sources < 2:
         return slots
     return max(1, slots - min((sources - 1) * max(1, slots // (2 * sources)), slots // 2))
@@ -154,9 +148,7 @@ def _demands(
     shut: Collection[str],
     turn: int,
 ) -> list[Demand]:
-    """Each source is first in its turn, so that none is always last when slots are short. None gets all slots: one that
-    hangs would leave none to the others.
-    """
+    """Each source is first in its turn, and none gets all slots: one that hangs would leave none to the others."""
     names = list(scope.sources)
     first = turn % max(1, len(names))
     demands = []
@@ -168,9 +160,7 @@ def _demands(
 
 
 def _ahead(scope: ClaimScope, throughput: Mapping[str, float]) -> dict[str, int]:
-    """How many checks of each source are worth claiming beyond the slots. None of one whose quota holds it back: other
-    workers may have a slot for them.
-    """
+    """How many checks of each source to claim beyond the slots: none of one whose quota holds this process back."""
     ahead = {}
     for name, pace in throughput.items():
         demand, seconds = scope.sources.get(name), RESERVE

@@ -88,16 +88,16 @@ class Claimer(EngineThread):
             self._wakes.slot_freed(self._in_flight.freed())
             return
         self._next_turn(scope)
-        self._wakes.claiming(wanted.worth)
+        self._wakes.claim_begins(wanted.worth)
         asked = time.monotonic()
         held, last_chances = self._claims.claim(wanted.demands, wanted.free)
         answered = time.monotonic()
         if not held and self._missing_keys.counts:
-            self._wakes.found_nothing(asked, answered)
+            self._wakes.claim_found_nothing(asked, answered)
         taken = Counter(check.source for check in held)
-        self._wakes.claimed(
+        self._wakes.claim_ended(
             more=wanted.leaves_more(taken),
-            held_back=bool(self._claims.cut),
+            held_back=bool(self._claims.held_back),
             backlogged=wanted.backlogged(taken, self._wakes.backlogged),
         )
         self._lookups.add(scope, held, asked, answered, hanging)
@@ -117,7 +117,7 @@ class Claimer(EngineThread):
             demands = lone_demands(scope, self._shut(scope), self._turn)
             self._next_turn(scope)
             if held := self._claims.claim_alone(demands):
-                self._last_chances.took()
+                self._last_chances.mark_taken()
                 self._lookups.add(scope, [held], asked, time.monotonic())
                 return True
         self._last_chances.end(asked)

@@ -44,7 +44,7 @@ class _Tally:
             self.trailing += 1
 
     def add(self, later: _Tally) -> None:
-        """What was seen after this."""
+        """Add what was seen later."""
         self.trailing = later.trailing if later.answered else self.trailing + later.trailing
         self.answered += later.answered
         self.failed += later.failed
@@ -79,7 +79,7 @@ class FailureReporter:
         self._wakes = wakes
         self._clock = clock
         self._lock = threading.Lock()
-        self._telling = threading.Lock()
+        self._reporting = threading.Lock()
         self._tallies: dict[str, _Tally] = {}
         self._pauses: dict[str, tuple[float, Reason]] = {}
         self._refused: set[str] = set()
@@ -89,8 +89,8 @@ class FailureReporter:
         """Whether the claims of all workers depend on what is to be reported."""
 
     def count(self, entries: Sequence[CheckResult], given_up: Sequence[CheckResult] = ()) -> None:
-        """These were written, in this order; those that were `given_up` never will be."""
-        self._breaker.written((*entries, *given_up))
+        """Count entries that were written, in this order; those `given_up` never will be."""
+        self._breaker.count_written((*entries, *given_up))
         with self._lock:
             for entry in entries:
                 source, attempt, decision = entry.held.source, entry.attempt, entry.decision
@@ -105,7 +105,7 @@ class FailureReporter:
                         self.urgent = True
                 if entry.held.probe:
                     self.urgent = True
-                    # For the next one, should this one not close it; it counts from when this one began at the latest.
+                    # For the next probe, should this one not close the breaker; counted from the latest start of this.
                     self._wakes.wake_in(self._breaker.limits(source).probe + LATE)
                 if isinstance(decision, Later | NextSource) and decision.pause is not None:
                     before = self._pauses.get(source, (0.0, decision.reason))
@@ -120,12 +120,12 @@ class FailureReporter:
         if attempt.refused:
             self._refused.add(source)
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Report everything that was counted to the database.
 
         Raises SQLAlchemy's errors when it is away; nothing is forgotten then.
         """
-        with self._telling:
+        with self._reporting:
             with self._lock:
                 tallies, self._tallies = self._tallies, {}
                 pauses, self._pauses = self._pauses, {}
@@ -136,19 +136,19 @@ class FailureReporter:
                     self._sources.pause(source, seconds, reason)
                 for source in sorted(refused):
                     self._answer_refusal(source)  # before its last failure is another one
-                self._note(tallies)
+                self._record(tallies)
             except BaseException:
                 self._keep(tallies, pauses, refused)
                 raise
-            self._breaker.noted()
+            self._breaker.mark_reported()
 
-    def _note(self, tallies: Mapping[str, _Tally]) -> None:
+    def _record(self, tallies: Mapping[str, _Tally]) -> None:
         if not tallies:
             return
         now = self._clock()
         figures = {source: tally.figures(now) for source, tally in tallies.items()}
-        changes = self._sources.note(figures, {source: self._breaker.limits(source) for source in figures})
-        self._breaker.told(changes.failures)
+        changes = self._sources.record(figures, {source: self._breaker.limits(source) for source in figures})
+        self._breaker.update(changes.failures)
         recovered = {source for source, tally in tallies.items() if not tally.trailing} & self._failing
         for source, tally in tallies.items():
             (self._failing.add if tally.trailing else self._failing.discard)(source)

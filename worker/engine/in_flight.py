@@ -57,8 +57,8 @@ class InFlight:
         answered: float | None = None,
         sharing: Collection[tuple[UUID, int]] = (),
     ) -> None:
-        """Claimed by a statement sent at `asked` and answered at `answered` (now, by default): each takes a slot until
-        it is looked up, but for those `sharing` the slot of another one (by id and fence).
+        """Add checks that a statement sent at `asked` and answered at `answered` (now, by default) has claimed. Each
+        takes a slot until it is looked up, except those `sharing` the slot of another one (by id and fence).
         """
         now = self._clock()
         asked = now if asked is None else asked
@@ -71,8 +71,8 @@ class InFlight:
                 self._busy[held.source] += slots
                 self._open += 1
 
-    def renewed(self, kept: Iterable[ClaimedCheck], asked: float) -> None:
-        """Renewed by a statement that was sent at `asked`."""
+    def mark_renewed(self, kept: Iterable[ClaimedCheck], asked: float) -> None:
+        """Trust leases again that a statement sent at `asked` has renewed."""
         with self._lock:
             for held in kept:
                 if holding := self._all.get((held.id, held.fence)):
@@ -81,7 +81,7 @@ class InFlight:
     def start(
         self, lot: Iterable[ClaimedCheck], shut: Mapping[str, float] = MappingProxyType({})
     ) -> list[ClaimedCheck]:
-        """Lookups begin; returns the checks of `lot` that may be looked up.
+        """Begin lookups; returns the checks of `lot` that may be looked up.
 
         Left out are checks whose lease can no longer be trusted by our own clock: the database may have given it to
         another worker while this process was stopped. So are checks whose start was missed by too much, because a
@@ -100,8 +100,8 @@ class InFlight:
                 started.append(held)
         return started
 
-    def looked_up(self, lot: Iterable[ClaimedCheck]) -> int:
-        """Lookups have ended and their slots are free; how many slots became free since `room` was asked for."""
+    def mark_looked_up(self, lot: Iterable[ClaimedCheck]) -> int:
+        """Free the slots of lookups that have ended; how many slots became free since the last call of `room`."""
         with self._lock:
             for held in lot:
                 holding = self._all.get((held.id, held.fence))
@@ -114,8 +114,8 @@ class InFlight:
             return self._freed
 
     def room(self, longest: Callable[[str], float]) -> tuple[int, Mapping[str, int]]:
-        """How many slots are taken, and by which source. The second figure leaves out lookups that hang: the watchdog
-        allows a few of them, and their source is still to be asked.
+        """How many slots are taken, in all and by source. The figures by source leave out lookups that hang: the
+        watchdog allows a few of them, and their source is still to be asked.
         """
         now = self._clock()
         with self._lock:
@@ -128,7 +128,7 @@ class InFlight:
             return self._busy.total(), taken
 
     def busy(self) -> tuple[int, Mapping[str, int]]:
-        """How many slots are taken, and by which source."""
+        """How many slots are taken, in all and by source."""
         with self._lock:
             return self._busy.total(), dict(self._busy)
 
@@ -138,12 +138,12 @@ class InFlight:
             return dict(self._ended)
 
     def freed(self) -> int:
-        """Slots that became free since `room` was asked for."""
+        """Slots that became free since the last call of `room`."""
         with self._lock:
             return self._freed
 
     def release(self, written: Iterable[ClaimedCheck]) -> None:
-        """Written, or no longer ours."""
+        """Remove checks that are written, or no longer ours."""
         with self._lock:
             for held in written:
                 holding = self._all.pop((held.id, held.fence), None)
@@ -154,9 +154,7 @@ class InFlight:
                     self._open -= 1
 
     def put_apart(self, unwritten: Iterable[ClaimedCheck]) -> None:
-        """Looked up, but not to be written for now, whatever this process does: their leases are renewed, and nothing
-        else waits for them.
-        """
+        """Put looked-up checks apart that cannot be written for now: only their leases are renewed."""
         with self._lock:
             for held in unwritten:
                 holding = self._all.get((held.id, held.fence))
@@ -165,7 +163,7 @@ class InFlight:
                     self._apart += 1
 
     def apart(self) -> set[tuple[UUID, int]]:
-        """What was put apart, by id and fence."""
+        """The checks that were put apart, by id and fence."""
         with self._lock:
             return {key for key, holding in self._all.items() if holding.apart} if self._apart else set()
 
@@ -175,17 +173,17 @@ class InFlight:
             return self.slots - self._busy.total()
 
     def unwritten(self) -> int:
-        """Checks that are looked up and not yet written, but for those that were put apart."""
+        """How many checks are looked up and not yet written, without those put apart."""
         with self._lock:
             return len(self._all) - self._open - self._apart
 
     def under_way(self) -> int:
-        """All checks that are held, but for those that were put apart."""
+        """How many checks are held, without those put apart."""
         with self._lock:
             return len(self._all) - self._apart
 
     def running(self) -> Mapping[tuple[UUID, int], str]:
-        """The lookups that are under way, each in a slot of its own, by id and fence; of each its source."""
+        """The source of each lookup that is under way in a slot of its own, by id and fence."""
         with self._lock:
             return {
                 key: holding.held.source
@@ -199,7 +197,7 @@ class InFlight:
             return [holding.held for holding in self._all.values() if not holding.looked_up]
 
     def hold_only_apart(self, longest: Callable[[str], float]) -> bool:
-        """Whether nothing is held but what was put apart, and lookups that hang: another worker gets those."""
+        """Whether all held checks were put apart, or hang in their lookup: another worker gets those."""
         now = self._clock()
         with self._lock:
             return all(
@@ -209,7 +207,7 @@ class InFlight:
 
     def leases(self, longest: Callable[[str], float]) -> list[ClaimedCheck]:
         """The checks whose leases are to be renewed. One whose lookup takes far longer than `longest(source)` seconds
-        is left out: its thread hangs, and another worker shall have it.
+        is left out: its thread hangs, and another worker is to have it.
         """
         now = self._clock()
         with self._lock:

@@ -51,7 +51,7 @@ class Renewer(EngineThread):
         apart = self._in_flight.apart()
         kept = self._claims.renew(check for check in held if (check.id, check.fence) not in apart)
         kept |= self._claims.renew((check for check in held if (check.id, check.fence) in apart), seconds=KEPT)
-        self._in_flight.renewed((check for check in held if check.id in kept), asked)
+        self._in_flight.mark_renewed((check for check in held if check.id in kept), asked)
         for check in held:
             if check.id not in kept:
                 log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
@@ -98,7 +98,7 @@ class Keeper(EngineThread):
         self._next_refresh = 0.0
         self._purge: Iterator[int] | None = None
         self._purge_again = 0.0
-        self._tasks: Mapping[str, Callable[[], object]] = {
+        self._jobs: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
             "requests": upkeep.do_requests,
             "consultations": self._apply_publications,
@@ -119,7 +119,7 @@ class Keeper(EngineThread):
         turns = self._upkeep.turns(EVERY)
         try:
             with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
-                last_first.callback(self._reporter.tell)
+                last_first.callback(self._reporter.report)
                 for task in reversed(EVERY):
                     if task in turns:
                         last_first.callback(self._do, task)
@@ -149,15 +149,15 @@ class Keeper(EngineThread):
             except Exception as error:
                 # From the beginning once the database is back; whatever else it was, also a piece that took too long,
                 # at the next turn.
-                cut = getattr(error, "connection_invalidated", False) or not state_of(error)
-                self._purge = self._upkeep.purge_pieces() if is_away(error) and cut else None
+                disconnected = getattr(error, "connection_invalidated", False) or not state_of(error)
+                self._purge = self._upkeep.purge_pieces() if is_away(error) and disconnected else None
                 raise
             self._purge_again = time.monotonic() + PURGE_REST * (time.monotonic() - begun)
         self.stopping.wait(max(0.0, end - time.monotonic()))
 
     def _do(self, task: str) -> None:
         self.beat = time.monotonic()  # a database that hangs holds each of them for a while
-        self._tasks[task]()
+        self._jobs[task]()
 
     def _end_leases(self) -> None:
         if ended := self._upkeep.end_leases():
@@ -169,7 +169,7 @@ class Keeper(EngineThread):
             self._wakes.wake()
 
     def _end_overdue(self) -> None:
-        # They need no slot, but a thread each: none are taken while those of the last time still wait for one.
+        # They need no slot, but a thread each: none are claimed while the last ones still wait for one.
         room = OVERDUE_BATCH + self._in_flight.slots - self._in_flight.under_way()
         if room > 0 and self._plans.current() is not None:
             self._lookups.accept(self._claims.claim_overdue(room, self._plans.hours()))

@@ -39,7 +39,7 @@ class LastChances:
         """Whether another one may be claimed: the first always, the others while that has not taken long."""
         return self._begun is not None and (not self._taken or now - self._begun < ONE_BY_ONE)
 
-    def took(self) -> None:
+    def mark_taken(self) -> None:
         """One was claimed."""
         self._taken = True
 

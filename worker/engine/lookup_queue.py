@@ -15,9 +15,7 @@ from worker.engine.in_flight import InFlight
 
 
 class LookupQueue:
-    """The way from the claimer and from upkeep to the lookup threads. Thread-safe. The engine starts `delay_queue`,
-    which is a thread of its own.
-    """
+    """The way from claimer and upkeep to the lookup threads; `delay_queue` is a thread of its own. Thread-safe."""
 
     def __init__(self, in_flight: InFlight, breaker: LocalBreaker) -> None:
         self.in_flight = in_flight
@@ -52,7 +50,10 @@ class LookupQueue:
                 later.append(check)
             else:
                 singles.append(check)
-        batches = [batch for source, checks in together.items() for batch in _in_batches(checks, scope.at_once[source])]
+        batches: list[ClaimBatch] = []
+        for source, checks in together.items():
+            most = scope.at_once[source] or len(checks)
+            batches += (checks[first : first + most] for first in range(0, len(checks), most))
         sharing = {
             (check.id, check.fence) for batch in batches if scope.at_once[batch[0].source] for check in batch[1:]
         }
@@ -95,8 +96,3 @@ class LookupQueue:
                 left += self.ready.get_nowait() or ()
             except Empty:
                 return left
-
-
-def _in_batches(checks: Sequence[ClaimedCheck], most: int | None) -> Sequence[ClaimBatch]:
-    """The checks in their order, at most `most` in each batch; all in one without it."""
-    return [checks] if most is None else [checks[first : first + most] for first in range(0, len(checks), most)]

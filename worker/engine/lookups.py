@@ -20,7 +20,7 @@ class LookupThread(EngineThread):
     """One slot. It looks a whole batch up at once where the source can, and otherwise one check after the other."""
 
     def __init__(self, number: int, runner: CheckRunner, plans: Plans, lookups: LookupQueue, results: Results) -> None:
-        super().__init__(f"look-up-{number}")
+        super().__init__(f"lookup-{number}")
         self._runner = runner
         self._plans = plans
         self._lookups = lookups
@@ -33,14 +33,14 @@ class LookupThread(EngineThread):
             return
         plan = self._plan_for(batch)
         if plan is not None and self._plans.behind:
-            batch = self._left_to_others(batch, plan)
+            batch = self._delay_unknown(batch, plan)
         if not batch:
             return
         # Less than the whole batch where a new plan allows less at once than the one that it was claimed under.
         started = [] if plan is None else self._lookups.begin(batch[: plan.at_once(batch[0].source)])
         if len(started) < len(batch):
-            begun = {(held.id, held.fence) for held in started}
-            self._results.give_back([held for held in batch if (held.id, held.fence) not in begun])
+            claims = {(held.id, held.fence) for held in started}
+            self._results.give_back([held for held in batch if (held.id, held.fence) not in claims])
         if plan is None or not started:
             return
         if len(started) == 1:
@@ -51,7 +51,7 @@ class LookupThread(EngineThread):
     def _plan_for(self, batch: ClaimBatch) -> Plan | None:
         """The plan in force. Where it lacks a question, which may be newer than the plan, the newest plan."""
         plan = self._plans.current()
-        if plan is None or all(_asked(plan, held) for held in batch):
+        if plan is None or all(_is_known(plan, held) for held in batch):
             return plan
         try:
             return self._plans.fresh()
@@ -59,14 +59,14 @@ class LookupThread(EngineThread):
             self._results.give_back(batch)
             raise
 
-    def _left_to_others(self, batch: ClaimBatch, plan: Plan) -> ClaimBatch:
+    def _delay_unknown(self, batch: ClaimBatch, plan: Plan) -> ClaimBatch:
         """Delay the checks whose question only workers of a newer jurat know; returns the rest of the batch."""
-        unknown = [held for held in batch if not _asked(plan, held) and not held.overdue]
+        unknown = [held for held in batch if not _is_known(plan, held) and not held.overdue]
         later = Later(UNKNOWN_RETRY, Reason.CONFIGURATION_MISSING)
         if unknown:
             self._results.hand_on([CheckResult(held, later, plan.version) for held in unknown])
-        return [held for held in batch if _asked(plan, held) or held.overdue]
+        return [held for held in batch if _is_known(plan, held) or held.overdue]
 
 
-def _asked(plan: Plan, held: ClaimedCheck) -> bool:
+def _is_known(plan: Plan, held: ClaimedCheck) -> bool:
     return plan.question(held.consultation, held.question) is not None

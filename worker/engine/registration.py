@@ -38,8 +38,8 @@ class Registrar(EngineThread):
         self._plans = plans
         self._next = 0.0
         self._ending = False
-        self._told: Collection[str] = ()
-        self._told_of: Plan | None = None
+        self._logged_keys: Collection[str] = ()
+        self._reported_plan: Plan | None = None
         self._missing_keys = missing_keys
 
     def end(self) -> None:
@@ -49,8 +49,8 @@ class Registrar(EngineThread):
 
     def step(self) -> None:
         plan = self._plans.current()
-        if time.monotonic() >= self._next or plan is not self._told_of:
-            self._next, self._told_of = time.monotonic() + SEEN_EVERY, plan
+        if time.monotonic() >= self._next or plan is not self._reported_plan:
+            self._next, self._reported_plan = time.monotonic() + SEEN_EVERY, plan
             member = replace(
                 self._member,
                 held=len(self._in_flight),
@@ -59,13 +59,13 @@ class Registrar(EngineThread):
                 ready=plan is not None and not self._missing_keys.counts and not self._ending,
                 stopping=self._ending,
             )
-            self._tell_of(self._fleet.tell(member))
+            self._log_missing(self._fleet.report(member))
         if self.stopping.wait(1.0):
             self._fleet.leave(self._member.id)
 
-    def _tell_of(self, strange: Mapping[str, int]) -> None:
+    def _log_missing(self, strange: Mapping[str, int]) -> None:
         """Log once which keys are missing, and again when others are."""
-        if strange and set(strange) - set(self._told):
+        if strange and set(strange) - set(self._logged_keys):
             log.error(
                 "answers wait that no key of this worker opens",
                 keys=sorted(strange),
@@ -73,7 +73,7 @@ class Registrar(EngineThread):
                 advice="bring back the keys with these ids: add them to JURAT_UNSEAL_KEYS here; others are left alone",
             )
         self._missing_keys.counts = strange
-        self._told = set(strange)
+        self._logged_keys = set(strange)
 
 
 def _served(only: tuple[str, ...] | None, plan: Plan | None) -> tuple[str, ...] | None:

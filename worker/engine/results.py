@@ -22,8 +22,8 @@ class Results:
 
     def hand_on(self, results: Sequence[CheckResult]) -> None:
         """Lookups of one source have ended, or were not begun."""
-        self._breaker.saw(results)
-        freed = self._lookups.in_flight.looked_up(result.held for result in results)
+        self._breaker.count_results(results)
+        freed = self._lookups.in_flight.mark_looked_up(result.held for result in results)
         self._lookups.buffer.freed(results[0].held.source)
         for result in results:
             self._writer.hand_on(result)

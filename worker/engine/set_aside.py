@@ -11,9 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from jurat.vocabulary import Outcome, Reason
+from store.held_rows import Claim, claim_of
 from tasks.checks import CheckResult, Settle
 
 MOST = 5000
@@ -35,8 +35,6 @@ AT_ONCE = 8
 CALM = 200
 """Entries that are tried in a second at most: the longest pause grows with their number."""
 
-Key = tuple[UUID, int]
-
 
 @dataclass(slots=True)
 class _Kept:
@@ -53,7 +51,7 @@ class SetAside:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._kept: dict[Key, _Kept] = {}
+        self._kept: dict[Claim, _Kept] = {}
         self._next = 0.0
 
     def __len__(self) -> int:
@@ -65,19 +63,17 @@ class SetAside:
 
     def refused(self, entry: CheckResult) -> bool:
         """Whether the database has refused this one before."""
-        kept = self._kept.get(_key(entry))
+        kept = self._kept.get(claim_of(entry))
         return kept is not None and kept.failed
 
     def keep(self, entries: Iterable[CheckResult], *, failed: bool) -> tuple[list[CheckResult], list[CheckResult]]:
-        """Keep these for another try. Returns those that are known to last only now, and those that are not kept
-        because there are too many.
-        """
+        """Keep these for another try. Returns those known to last only now, and those not kept because of `MOST`."""
         now = self._clock()
         rest, longest = (FAILED_REST, FAILED_LONGEST) if failed else (BUSY_REST, BUSY_LONGEST)
         longest += len(self._kept) / CALM
         lasting, beyond = [], []
         for entry in entries:
-            key = _key(entry)
+            key = claim_of(entry)
             before = self._kept.get(key)
             if before is None and len(self._kept) >= MOST:
                 beyond.append(entry)
@@ -107,10 +103,10 @@ class SetAside:
         """In how many seconds something is due; `most` where that is longer, or nothing is kept."""
         return max(0.0, min(most, self._next - self._clock())) if self._kept else most
 
-    def drop(self, entries: Iterable[CheckResult]) -> set[Key]:
-        """They are written, or lost. Returns those that were known to last."""
+    def drop(self, entries: Iterable[CheckResult]) -> set[Claim]:
+        """Drop entries that are written, or lost; returns those that were known to last."""
         dropped = {}
-        for key in map(_key, entries):
+        for key in map(claim_of, entries):
             if kept := self._kept.pop(key, None):
                 dropped[key] = kept.lasting
         if dropped:
@@ -123,10 +119,6 @@ class SetAside:
 
     def _reckon(self) -> None:
         self._next = min((kept.at for kept in self._kept.values()), default=0.0)
-
-
-def _key(entry: CheckResult) -> Key:
-    return entry.held.id, entry.held.fence
 
 
 def _or_overdue(kept: _Kept, now: float) -> CheckResult:

@@ -14,7 +14,7 @@ from jurat.database import is_away, is_unfit, state_of
 
 log = structlog.get_logger("jurat.engine")
 
-_SAY_EVERY = 60.0
+_LOG_EVERY = 60.0
 _LONGEST_REST = 2.0
 
 Explain = Callable[[Exception], Mapping[str, str]]
@@ -22,29 +22,27 @@ Explain = Callable[[Exception], Mapping[str, str]]
 
 
 def in_short(error: Exception) -> Mapping[str, str]:
-    """The kind of an error, where nobody explains it better."""
+    """The class of an error, for engines without a better explanation."""
     return {"error": type(getattr(error, "orig", None) or error).__name__}
 
 
 class Outage:
-    """Logs for all threads of an engine that the database cannot be used: once a minute, so that an outage does not
-    fill the disk. Thread-safe.
-    """
+    """Logs outages of the database once a minute for all threads, so that they do not fill the disk. Thread-safe."""
 
     def __init__(self, explain: Explain = in_short) -> None:
         self._explain = explain
         self._lock = threading.Lock()
         self._without: set[str] = set()
         """The threads that cannot use it."""
-        self._said = float("-inf")
+        self._logged_at = float("-inf")
 
     def met_by(self, thread: str, error: Exception) -> None:
         """A thread could not use the database."""
         with self._lock:
             self._without.add(thread)
-            if time.monotonic() - self._said < _SAY_EVERY:
+            if time.monotonic() - self._logged_at < _LOG_EVERY:
                 return
-            self._said = time.monotonic()
+            self._logged_at = time.monotonic()
         log.warning("database away" if is_away(error) else "database unusable", thread=thread, **self._explain(error))
 
     def over_for(self, thread: str) -> None:
@@ -63,14 +61,14 @@ class EngineThread(ABC):
         self.name = name
         self.beat = time.monotonic()
         self.away = False
-        """Whether the database could not be used at the last step: it was away, or has not the tables that we need."""
+        """Whether the database could not be used at the last step: it was away, or lacks the tables that we need."""
         self.away_at = 0.0
-        """When that was found out last, as a reading of `time.monotonic`."""
+        """When that was last found, as a reading of `time.monotonic`."""
         self.outage = Outage()
         """Shared by all threads of an engine."""
         self.stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"jurat-{name}", daemon=True)
-        self._said: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
 
     @abstractmethod
     def step(self) -> None:
@@ -105,24 +103,24 @@ class EngineThread(ABC):
                     self.away, self.away_at = True, time.monotonic()
                     self.outage.met_by(self.name, error)
                 elif isinstance(error, DBAPIError):  # of a trigger or constraint, say: no fault of the code around it
-                    self._say("engine thread failed: the database refuses a statement", error=_name(error))
-                elif self._may_say(f"failed {type(error).__name__}"):
+                    self._warn("engine thread failed: the database refuses a statement", error=_name(error))
+                elif self._may_log(f"failed {type(error).__name__}"):
                     log.exception("engine thread failed", thread=self.name, error=type(error).__name__)
             else:
                 continue
             self.stopping.wait(rest)
             rest = min(_LONGEST_REST, rest * 2)
 
-    def _say(self, event: str, **facts: object) -> None:
-        """Log it once a minute at most, so that an outage does not fill the disk."""
-        if self._may_say(event):
+    def _warn(self, event: str, **facts: object) -> None:
+        """Log a warning once a minute at most, so that an outage does not fill the disk."""
+        if self._may_log(event):
             log.warning(event, thread=self.name, **facts)
 
-    def _may_say(self, event: str) -> bool:
+    def _may_log(self, event: str) -> bool:
         now = time.monotonic()
-        if now - self._said.get(event, float("-inf")) < _SAY_EVERY:
+        if now - self._logged.get(event, float("-inf")) < _LOG_EVERY:
             return False
-        self._said[event] = now
+        self._logged[event] = now
         return True
 
 

@@ -21,8 +21,8 @@ found nothing delays the next one by so many times as long as it took, and by `M
 class WakeSchedule:
     """Everyone who finds work, or makes room for it, wakes the claimer here. Thread-safe.
 
-    The claimer says what the last claim left behind (`claimed`); that decides whether slots that become free and leases
-    that end wake it.
+    The claimer reports what the last claim left behind (`claim_ended`); that decides whether it is woken by slots that
+    become free and leases that end.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,7 +30,7 @@ class WakeSchedule:
         self._changed = threading.Condition()
         self._idle_until = 0.0
         self._times: set[float] = set()
-        """When to look besides; at most `2 * IDLE / GRAIN` of them."""
+        """Further times to look at; at most `2 * IDLE / GRAIN` of them."""
         self._not_before = 0.0
         self._more = False
         """Whether slots that become free wake, `_worth` of them together."""
@@ -51,23 +51,19 @@ class WakeSchedule:
     def wake_in(self, seconds: float) -> None:
         """There may be work in so many seconds."""
         if seconds > 2 * IDLE:
-            return  # one of its looks will be near enough to that
+            return  # one of its regular looks will be near enough to that
         with self._changed:
             at = math.ceil((self._clock() + seconds) / GRAIN) * GRAIN if seconds > 0 else 0.0
             self._times.add(at)
             self._changed.notify()
 
     def slot_freed(self, freed: int) -> None:
-        """Lookups have ended, `freed` of them since the last claim. That wakes when there was more than could be taken,
-        but not for each single slot.
-        """
+        """`freed` lookups have ended since the last claim. Enough of them wake, if more was due than could be taken."""
         if self._more and freed >= self._worth:
             self.wake()
 
-    def written(self) -> None:
-        """Leases have ended. That may make room for what the last claim had to leave: a source's concurrency, or the
-        writer, held it back.
-        """
+    def write_ended(self) -> None:
+        """Leases have ended: that makes room for what a source's concurrency, or the writer, held back."""
         self._writes += 1
         if self._held_back:
             self.wake()
@@ -99,19 +95,19 @@ class WakeSchedule:
         """Nothing is claimed, because no slot is free: `worth` of them wake."""
         self._more, self._worth = True, worth
 
-    def claiming(self, worth: int) -> None:
-        """A claim begins. Nobody knows yet whether it leaves anything behind."""
+    def claim_begins(self, worth: int) -> None:
+        """A claim begins. It is unknown yet whether it leaves anything behind."""
         self._worth = worth
         self._held_back, self._writes_before = False, self._writes
 
-    def claimed(self, *, more: bool, held_back: bool, backlogged: Collection[str]) -> None:
+    def claim_ended(self, *, more: bool, held_back: bool, backlogged: Collection[str]) -> None:
         """A claim has ended: whether there may be more for free slots, and whether leases held it back."""
         self._held_back = held_back
         if held_back and self._writes != self._writes_before:
-            self.wake()  # a write came while nobody knew that there was more
+            self.wake()  # a write came before it was known that there was more
         self._more, self.backlogged = more, backlogged
 
-    def found_nothing(self, asked: float, answered: float) -> None:
+    def claim_found_nothing(self, asked: float, answered: float) -> None:
         """A claim read past answers that are not for us and found nothing: one that took long delays the next."""
         if answered - asked > SLOW:
             self._not_before = answered + min(MOST_SELDOM, SELDOM * (answered - asked))

@@ -43,9 +43,7 @@ class _Progress(Protocol):
 
 
 class Watchdog(EngineThread):
-    """Looks each second. `longest` is the most seconds that a source's lookup may take; `end` ends the process after
-    claiming was stopped.
-    """
+    """Looks each second. `longest` is a lookup's most seconds by source; `end` stops claiming, then the process."""
 
     def __init__(
         self,
@@ -90,10 +88,10 @@ class Watchdog(EngineThread):
         for thread in self._threads:
             still = self._since(self._beats, thread.name, thread.beat)
             if still > STANDSTILL:
-                return f"its {thread.name} has stood still for {still:.0f} s"
+                return f"its {thread.name} has not moved for {still:.0f} s"
         hanging = self._hanging()
         if hanging >= max(1, self._in_flight.slots // 4):
-            return f"{hanging} of {self._in_flight.slots} look-ups have run for twice their source's timeout"
+            return f"{hanging} of {self._in_flight.slots} lookups have run for twice their source's timeout"
         written = self._writer.handled
         since = [self._since(self._outages, each.name, each.away_at) for each in self._threads if each.away]
         if written != self._seen or not self._in_flight.under_way() or min(since, default=math.inf) <= FRESH:

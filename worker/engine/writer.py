@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 import structlog
 
 from jurat.database import state_of
+from store.held_rows import claim_of
 from store.queue.claims import Claims
 from store.queue.quotas import KEPT
 from store.verdicts.verdict_writer import VerdictWriter, WriteOutcome
-from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource, Settle
+from tasks.checks import CheckResult, Ended, GiveBack, Later, NextSource, Settle
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight
-from worker.engine.set_aside import Key, SetAside
+from worker.engine.set_aside import SetAside
 from worker.engine.threads import EngineThread
 from worker.engine.wake_schedule import WakeSchedule
 
@@ -92,7 +92,7 @@ class Writer(EngineThread):
                 self._waiting = entries
                 self._write_waiting()
         if self._reporter.urgent:
-            self._reporter.tell()
+            self._reporter.report()
         if self._ending and not self._waiting:
             self._end()
 
@@ -110,48 +110,48 @@ class Writer(EngineThread):
         if not self._waiting:
             return
         only_read = self._unknown
-        written = self._write()
+        outcome = self._write()
         self._waiting = [] if only_read else self._waiting[self._most :]
         if only_read:  # what is still ours is to be written next
-            self._waiting, written.busy = written.busy, []
-            self._doubt(written)
+            self._waiting, outcome.busy = outcome.busy, []
+            self._halve(outcome)
         else:
             self._most, self._failures = min(BATCH, 2 * self._most), []
-        self._follow_up(written)
-        for entry, error in written.failed:
-            self._say(
+        self._follow_up(outcome)
+        for entry, error in outcome.failed:
+            self._warn(
                 "check not written: the database refuses it; look for a trigger or constraint of the platform",
                 check_id=str(entry.held.id),
                 error=state_of(error) or type(getattr(error, "orig", None) or error).__name__,
-                checks=self._apart.failed() + len(written.failed),
+                checks=self._apart.failed() + len(outcome.failed),
             )
-        self._put_apart(written)
+        self._put_apart(outcome)
 
-    def _doubt(self, written: WriteOutcome) -> None:
+    def _halve(self, outcome: WriteOutcome) -> None:
         """A write failed although the database is there: halve the next one, until the entry that fails is alone."""
-        tried = {_key(entry) for entry in self._tried}
-        left = [entry for entry in self._waiting if _key(entry) in tried]
+        tried = {claim_of(entry) for entry in self._tried}
+        left = [entry for entry in self._waiting if claim_of(entry) in tried]
         if not self._failures or not left:
             self._most, self._failures = BATCH, []
             return
-        self._waiting = [*left, *(entry for entry in self._waiting if _key(entry) not in tried)]
+        self._waiting = [*left, *(entry for entry in self._waiting if claim_of(entry) not in tried)]
         self._most = len(left)
         if len(left) == 1 and (len(self._failures) >= ALONE or self._apart.refused(left[0])):
-            written.failed.append((left[0], self._failures[-1]))
+            outcome.failed.append((left[0], self._failures[-1]))
             self._waiting, self._most, self._failures = self._waiting[1:], BATCH, []
         elif len(self._failures) >= DOUBTED:
             self._most = max(1, len(left) // 2)
 
-    def _put_apart(self, written: WriteOutcome) -> None:
+    def _put_apart(self, outcome: WriteOutcome) -> None:
         """Keep for later what cannot be written now; where too much is kept, give it back for a while.
 
         Where that lasts, the lookup's result is counted now: no breaker waits for one participant's row.
         """
-        lasting, beyond = self._apart.keep(written.busy, failed=False)
-        more = self._apart.keep([entry for entry, _ in written.failed], failed=True)
+        lasting, beyond = self._apart.keep(outcome.busy, failed=False)
+        more = self._apart.keep([entry for entry, _ in outcome.failed], failed=True)
         lasting, beyond = [*lasting, *more[0]], [*beyond, *more[1]]
         if beyond:
-            self._say("checks given back: too many cannot be written", checks=len(beyond))
+            self._warn("checks given back: too many cannot be written", checks=len(beyond))
         for entry in beyond:
             if isinstance(entry.decision, GiveBack):  # nor can that be written: its lease ends
                 self._in_flight.release([entry.held])
@@ -162,11 +162,8 @@ class Writer(EngineThread):
             self._in_flight.put_apart(entry.held for entry in lasting)
             self._reporter.count(lasting)
             self.handled += len(lasting)
-            self._wakes.written()
-            self._keep_leases([entry.held for entry in lasting])  # last, for it may find the database away
-
-    def _keep_leases(self, held: Sequence[ClaimedCheck]) -> None:
-        self._claims.renew(held, seconds=KEPT)
+            self._wakes.write_ended()
+            self._claims.renew([entry.held for entry in lasting], seconds=KEPT)  # last: the database may be away
 
     def _write(self) -> WriteOutcome:
         """Write what is waiting; after a write that failed, only read again what it has left to write."""
@@ -174,14 +171,14 @@ class Writer(EngineThread):
             self._unknown = True
             self._tried = self._waiting[: self._most]
             try:
-                written = self._verdict_writer.write(self._tried)
+                outcome = self._verdict_writer.write(self._tried)
             except Exception as error:
                 self._failures.append(error)
                 raise
         else:
-            written = self._verdict_writer.read_again(self._waiting)
+            outcome = self._verdict_writer.read_again(self._waiting)
         self._unknown = False
-        return written
+        return outcome
 
     def _collect(self) -> bool:
         """Take what has finished; waits up to a second when there is nothing. Whether the end was announced."""
@@ -219,24 +216,23 @@ class Writer(EngineThread):
             and not any(entry.attempt and entry.attempt.ended is Ended.FAILED for entry in self._waiting)
         )
 
-    def _follow_up(self, written: WriteOutcome) -> None:
-        ended = written.done + written.stale
+    def _follow_up(self, outcome: WriteOutcome) -> None:
+        ended = outcome.done + outcome.stale
         self._in_flight.release(entry.held for entry in ended)
-        noted = self._apart.drop(ended)
+        counted = self._apart.drop(ended)
         self.handled += len(ended)
-        if written.done:
-            self._wakes.written()
-        self.refused += len(written.stale)
-        self.written += len(written.done)
-        for entry in written.stale:
+        if outcome.done:
+            self._wakes.write_ended()
+        self.refused += len(outcome.stale)
+        self.written += len(outcome.done)
+        for entry in outcome.stale:
             log.warning("write refused", check_id=str(entry.held.id), fence=entry.held.fence, why="lease lost")
         soonest, given_back = None, 0
-        for entry in written.done:
+        for entry in outcome.done:
             match entry.decision:
-                case Settle(outcome=outcome, reason=reason):
-                    log.info(
-                        "settled", check_id=str(entry.held.id), fence=entry.held.fence, outcome=outcome, reason=reason
-                    )
+                case Settle(outcome=verdict, reason=reason):
+                    facts = {"check_id": str(entry.held.id), "fence": entry.held.fence}
+                    log.info("settled", **facts, outcome=verdict, reason=reason)
                 case Later(seconds=seconds):
                     soonest = seconds if soonest is None else min(soonest, seconds)
                 case NextSource():
@@ -248,10 +244,6 @@ class Writer(EngineThread):
         if given_back and not self._ending:
             log.info("given back", checks=given_back)
         self._reporter.count(
-            [entry for entry in written.done if _key(entry) not in noted],
-            given_up=[entry for entry in written.stale if _key(entry) not in noted],
+            [entry for entry in outcome.done if claim_of(entry) not in counted],
+            given_up=[entry for entry in outcome.stale if claim_of(entry) not in counted],
         )
-
-
-def _key(entry: CheckResult) -> Key:
-    return entry.held.id, entry.held.fence

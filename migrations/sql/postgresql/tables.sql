@@ -23,7 +23,7 @@ CREATE TABLE jurat_contract (
 );
 
 
--- ------------------------------------------------------------------------------------------------------- What is asked
+-- ------------------------------------------------------------------------------------------------------- The questions
 
 -- Every configuration that was applied. A version that a publication made keeps only the changes (`change`) once there
 -- is a newer one, and not the whole document (`whole`).
@@ -60,7 +60,7 @@ CREATE TABLE jurat_questions (
   PRIMARY KEY (consultation, question)
 );
 
--- The criteria of the applied configuration, among which a platform that publishes consultations chooses.
+-- The criteria of the applied configuration, from which a platform that publishes consultations may choose.
 CREATE TABLE jurat_criteria (
   name text NOT NULL,
   kind text NOT NULL,
@@ -72,7 +72,7 @@ CREATE TABLE jurat_criteria (
   PRIMARY KEY (name)
 );
 
--- Consultations that a platform published itself. A worker puts each into the configuration, or says why not.
+-- Consultations that a platform published itself. A worker puts each into the configuration, or stores why not.
 CREATE TABLE jurat_consultations (
   name text NOT NULL,
   document text, -- text, not JSON: the order of the questions is that of the form
@@ -87,7 +87,7 @@ CREATE TABLE jurat_consultations (
 );
 
 
--- -------------------------------------------------------------------------------------- Answers and what comes of them
+-- ------------------------------------------------------------------------------------------ Answers and their verdicts
 
 -- One confirmed answer on its way to a verdict: the queue itself. The platform inserts a row; only workers change it.
 CREATE TABLE jurat_checks (
@@ -131,7 +131,7 @@ CREATE INDEX jurat_checks_leased ON jurat_checks (lease_until, source) WHERE sta
 -- Candidates whose time is over.
 CREATE INDEX jurat_checks_candidates ON jurat_checks (candidates_until) WHERE candidates_until IS NOT NULL;
 
--- What was decided. Rows are added and never changed; the highest revision of a check counts.
+-- The verdicts. Rows are added and never changed; the highest revision of a check counts.
 CREATE TABLE jurat_verdicts (
   check_id uuid NOT NULL,
   revision integer NOT NULL,
@@ -153,7 +153,7 @@ CREATE TABLE jurat_verdicts (
 -- Verdicts that may be deleted.
 CREATE INDEX jurat_verdicts_retained ON jurat_verdicts (retain_until) WHERE retain_until IS NOT NULL;
 
--- One row for each lookup that was made.
+-- The lookups, one row each.
 CREATE TABLE jurat_attempts (
   check_id uuid NOT NULL,
   fence bigint NOT NULL,
@@ -166,7 +166,7 @@ CREATE TABLE jurat_attempts (
   FOREIGN KEY (check_id) REFERENCES jurat_checks (id) ON DELETE CASCADE
 );
 
--- Checks that a person decides.
+-- Checks that a reviewer decides.
 CREATE TABLE jurat_reviews (
   check_id uuid NOT NULL,
   reason text NOT NULL,
@@ -199,7 +199,7 @@ CREATE TABLE jurat_access (
 
 -- Rows that are older than the last change of their consultation.
 CREATE INDEX jurat_access_added_up ON jurat_access (consultation, config_version);
--- Rows that time alone changes.
+-- Rows whose result time alone changes.
 CREATE INDEX jurat_access_changes ON jurat_access (changes_at) WHERE changes_at IS NOT NULL;
 
 -- Whose number it is: one number belongs to one participant of a consultation. Each check that was accepted by a
@@ -220,7 +220,7 @@ CREATE INDEX jurat_claims_check ON jurat_claims (check_id);
 -- The hash comes first and begins with the id of its key, so the keys in use are found without reading all rows.
 CREATE UNIQUE INDEX jurat_claims_one_holder ON jurat_claims (fingerprint, namespace, consultation) WHERE holds;
 
--- Access codes, as keyed hashes alone.
+-- Access codes, only as keyed hashes.
 CREATE TABLE jurat_codes (
   list text NOT NULL,
   fingerprint text COLLATE "C" NOT NULL,
@@ -233,7 +233,7 @@ CREATE TABLE jurat_codes (
 );
 
 
--- ------------------------------------------------------------------------------------------------ What persons ask for
+-- ------------------------------------------------------------------------------------------------- Requests of persons
 
 -- What persons ask for. A request is a row that a worker applies once. So a platform or a back office in any language
 -- asks with one INSERT, and one piece of code carries it out.
@@ -282,7 +282,7 @@ CREATE TABLE jurat_allowances (
 );
 
 
--- ---------------------------------------------------------------------------------------------------- What is imported
+-- ------------------------------------------------------------------------------------------------------------- Imports
 
 -- Imported zones, all versions. The one whose time came last is in force, or the highest of several.
 CREATE TABLE jurat_zones (
@@ -362,15 +362,15 @@ CREATE TABLE jurat_dataset_houses (
   PRIMARY KEY (dataset, street, number, repetition, line)
 );
 
--- Every word of a street name of a version, which is never taken for a misspelled one.
+-- Every word in the street names of a version: such a word does not count as misspelled.
 CREATE TABLE jurat_dataset_words (
   dataset integer NOT NULL,
   word text COLLATE "C" NOT NULL,
   PRIMARY KEY (dataset, word)
 );
 
--- The rows of each version of a roster, by the keyed hash of the number. The primary key follows the file, so
--- that an import appends and a version is deleted in lots; lookups go by the index.
+-- The rows of each version of a roster, by the keyed hash of the number. The primary key follows the file, so that an
+-- import appends and a version is deleted in batches; lookups use the index.
 CREATE TABLE jurat_roster_entries (
   dataset integer NOT NULL,
   line integer NOT NULL,

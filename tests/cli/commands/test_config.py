@@ -415,7 +415,7 @@ def test_what_the_database_does_not_hold_is_a_sentence(
     configured.write("jurat.yaml", CONFIGURATION.replace("rounds: 3", "rounds: 4"))
     ran = configured("config", "apply", "jurat.yaml", *words)
     assert ran.code == 1
-    assert "the database does not hold this configuration" in ran.err
+    assert "the database cannot store this configuration" in ran.err
     assert "INSERT" not in ran.err
     assert version(configured) == 1
 

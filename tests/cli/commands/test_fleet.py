@@ -194,7 +194,7 @@ def test_a_worker_without_the_key_is_named_everywhere_and_settles_nothing(town: 
 
     elsewhere = Member(uuid4(), "here", "aside@here", "0", "0028", 4, sources=("other",), unseal_keys=(missing,))
     engine = open_engine(town.environment["JURAT_DATABASE_URL"])
-    Fleet(engine).tell(elsewhere)
+    Fleet(engine).report(elsewhere)
     engine.dispose()
     (step,) = steps(town("doctor", "--json"), "keys of workers")
     assert step["found"].endswith("stand still; workers that have such a key do not serve magic")

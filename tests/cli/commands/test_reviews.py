@@ -250,7 +250,7 @@ def test_under_four_eyes_the_first_word_waits(shell: Shell) -> None:
     check = in_review(shell)
     first = shell("review", "decide", check, "person_accepted", "--as", "clerk-7")
     assert first.code == 4
-    assert "waiting for a second person: it takes effect once somebody else says the same" in first.out
+    assert "waiting for a second person: it takes effect once someone else decides the same" in first.out
     assert "clerk-7 said person_accepted" in shell("review", "show", check).out
     assert shell("review", "list").out.rstrip().endswith("1 word")
     again = shell("review", "decide", check, "person_accepted", "--as", "clerk-7", "--json")

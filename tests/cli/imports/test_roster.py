@@ -41,7 +41,7 @@ from tests.store.datasets.members import (
     model,
     states,
     stored,
-    told,
+    verdict_of,
 )
 
 
@@ -67,7 +67,7 @@ def test_a_new_version_counts_from_the_next_look_up_on_and_older_ones_are_erased
     for version, status in enumerate(("on", "off", "on", "off"), 1):
         done = enrolled(imports, tmp_path, f"9000010000;Valombre;Iris;{status};{version}")
         assert done.row.version == version
-        assert told(source.look_up(IRIS)) == (ACCEPTED if status == "on" else INACTIVE)
+        assert verdict_of(source.look_up(IRIS)) == (ACCEPTED if status == "on" else INACTIVE)
     assert states(engine) == {1: "removed", 2: "removed", 3: "retired", 4: "active"}
     assert len(stored(engine)) == 2
     assert imports.remove("members", "Ben") == 2
@@ -122,7 +122,7 @@ def test_look_ups_see_a_whole_version_while_versions_are_switched(
         while not done.is_set():
             try:
                 found = source.look_up_many([asked(str(number)) for number in numbers])
-                seen.append({told(each) for each in found})
+                seen.append({verdict_of(each) for each in found})
             except Exception as error:  # noqa: BLE001 - told to the test
                 errors.append(error)
                 return
@@ -181,7 +181,7 @@ def test_a_bad_row_at_the_end_changes_nothing(
     more = [f"{number};X;Y;on;Z" for number in range(1, 7)]
     with pytest.raises(RosterFileError, match=r"a\.csv:8: column Ref No: is empty"):
         enrolled(imports, tmp_path, *more, ";X;Y;on;Z")
-    assert told(adapter(engine).look_up(IRIS)) == ACCEPTED
+    assert verdict_of(adapter(engine).look_up(IRIS)) == ACCEPTED
     assert states(engine) == {1: "active", 2: "removed"}
     assert len(stored(engine)) == 2
 
@@ -200,8 +200,8 @@ def test_a_crashed_import_is_seen_by_nobody_and_the_next_one_removes_it(
     enrolled(imports, tmp_path, *ROWS)
     crash(imports, 1, 2, 3)
     assert [(row.state, row.people) for row in imports.versions()] == [("staged", 3), ("active", 2)]
-    assert told(adapter(engine).look_up(IRIS)) == ACCEPTED
-    assert told(adapter(engine).look_up(asked("1"))) == NOBODY
+    assert verdict_of(adapter(engine).look_up(IRIS)) == ACCEPTED
+    assert verdict_of(adapter(engine).look_up(asked("1"))) == NOBODY
     enrolled(imports, tmp_path, *ROWS, day=date(2026, 11, 2))
     assert states(engine) == {1: "retired", 2: "removed", 3: "active"}
     assert len(stored(engine)) == 4

@@ -1,4 +1,4 @@
-"""What a publication makes of the configuration, and what nobody makes of it who has the rights of a worker alone."""
+"""What a publication makes of the configuration, and what no one makes of it who has the rights of a worker alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def desk(desk: Desk) -> Desk:
 
 @pytest.fixture
 def waiting(postgresql: Desk) -> Desk:
-    """On PostgreSQL; the platform has published `summer`, and nobody has answered."""
+    """On PostgreSQL; the platform has published `summer`, and no one has answered."""
     postgresql.apply(CHOOSABLE)
     publish(postgresql)
     return postgresql
@@ -36,7 +36,7 @@ def waiting(postgresql: Desk) -> Desk:
 
 @pytest.fixture
 def thief(waiting: Desk) -> Iterator[psycopg.Connection[Any]]:
-    """Somebody who has a worker's password for the database, and nothing else."""
+    """Someone who has a worker's password for the database, and nothing else."""
     with Logins(waiting.url) as logins, logins.connection(Role.WORKER) as connection:
         yield connection
 
@@ -108,7 +108,7 @@ def test_a_version_is_whole_once_and_can_be_read_ever_after(desk: Desk) -> None:
     assert all(changed[version] < 1500 for version in published[1:-2]), "not with the texts of another consultation"
 
 
-def test_an_edition_before_a_newer_jurats_is_read_as_it_was(desk: Desk) -> None:
+def test_a_configuration_before_a_newer_jurats_is_read_as_it_was(desk: Desk) -> None:
     """Access adds up by the newest configuration that this version can read, whole or not."""
     publish(desk)
     desk.upkeep.apply_publications()
@@ -124,9 +124,9 @@ def test_an_edition_before_a_newer_jurats_is_read_as_it_was(desk: Desk) -> None:
     from store.verdicts.access import AccessRows
 
     with desk.engine.begin() as connection:
-        edition = AccessRows().newest(connection)
-    assert edition.version == version
-    assert ("summer", "work") in edition.questions
+        applied = AccessRows().newest(connection)
+    assert applied.version == version
+    assert ("summer", "work") in applied.questions
 
 
 # -- what a worker's rights do not reach
@@ -232,7 +232,7 @@ def test_rows_that_a_worker_lays_in_are_those_that_an_administrator_would_apply(
 
 @contextmanager
 def publisher(desk: Desk) -> Iterator[None]:
-    """Somebody is at it."""
+    """Someone is at it."""
     with desk.engine.begin() as connection:
         take_turn(connection, wait=True)
         yield

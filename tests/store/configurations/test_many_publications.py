@@ -35,7 +35,7 @@ def desk(desk: Desk) -> Desk:
 
 
 def large(nth: int, asked: int = 50, size: int = 190_000) -> Mapping[str, Any]:
-    """A consultation of about `size` bytes of texts, which stand in the row of each of its questions."""
+    """A consultation of about `size` bytes of texts, which are in the row of each of its questions."""
     said = f"{nth} " + "x" * (size // (2 * len(Reason)) - 20)
     texts = {reason.value: {"en": said, "fr": said} for reason in Reason}
     return {"questions": {f"q{n}": {"criterion": "lives-in"} for n in range(asked)}, "messages": texts}
@@ -50,16 +50,16 @@ class Failing:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, state: str, *names: str) -> None:
         self.tried = 0
-        lay_in = config_versions.lay_in
+        add_version = config_versions.add_version
 
         def failing(connection: Connection, configuration: Any, only: Collection[str], *given: Any) -> int:
             if set(names) & set(only):
                 self.tried += 1
                 original = type("Said", (Exception,), {"sqlstate": state})()
                 raise (DataError if not state else InternalError)("INSERT", {}, original)
-            return lay_in(connection, configuration, only, *given)
+            return add_version(connection, configuration, only, *given)
 
-        monkeypatch.setattr(consultations, "lay_in", failing)
+        monkeypatch.setattr(consultations, "add_version", failing)
 
 
 # -- large ones
@@ -148,7 +148,7 @@ def test_one_that_the_database_does_not_take_is_refused_and_holds_up_no_other(
     failing = Failing(monkeypatch, state, "call-3")
     assert desk.upkeep.apply_publications() == 5
     assert states(desk, *names) == ["published", "published", "published", "refused", "published"]
-    assert "the database does not hold it" in (desk.client.publication("call-3").refused or "")
+    assert "the database cannot store it" in (desk.client.publication("call-3").refused or "")
     assert failing.tried <= 4, "in halves"
     assert desk.upkeep.apply_publications() == 0
 
@@ -190,7 +190,7 @@ def test_administrators_are_told_in_a_sentence(desk: Desk, monkeypatch: pytest.M
 
     monkeypatch.setattr("store.configurations.publisher.replace_questions", fails)
     before = desk.queries.config_version()
-    with pytest.raises(Unpublishable, match=r"does not hold this configuration \(54000\).*config withdraw NAME"):
+    with pytest.raises(Unpublishable, match=r"cannot store this configuration \(54000\).*config withdraw NAME"):
         desk.apply(OTHER)
     assert desk.queries.config_version() == before
 
@@ -212,7 +212,7 @@ def test_a_platform_has_so_many_consultations_at_most(desk: Desk) -> None:
         publish(desk)
     publish(desk, "call-7")
     force(desk, "beyond", json.dumps(SUMMER))
-    assert "1,000 consultations already" in refused(desk, "beyond"), "who did not ask first is told by a worker"
+    assert "1,000 consultations already" in refused(desk, "beyond"), "a worker tells a platform that did not ask first"
     for name in ("beyond", "call-8"):
         publish(desk, name, None)
     desk.upkeep.apply_publications()

@@ -1,4 +1,4 @@
-"""Published consultations beside checks on their way, administrators, and other workers."""
+"""Published consultations next to unsettled checks, administrators, and other workers."""
 
 from __future__ import annotations
 
@@ -107,10 +107,10 @@ def test_what_a_published_one_uses_does_not_go_away(desk: Desk, criteria: Any, s
     desk.upkeep.apply_publications()
     version = desk.queries.config_version()
     left = {name: part for name, part in {**CHOOSABLE["criteria"], **criteria}.items() if part is not None}
-    with pytest.raises(Unpublishable) as told:
+    with pytest.raises(Unpublishable) as raised:
         desk.publisher.apply(configuration({**CHOOSABLE, "criteria": left, "consultations": {}}), ADMIN)
-    assert "the consultation 'summer', which the platform published" in str(told.value)
-    assert said in str(told.value)
+    assert "the consultation 'summer', which the platform published" in str(raised.value)
+    assert said in str(raised.value)
     assert desk.queries.config_version() == version
 
 

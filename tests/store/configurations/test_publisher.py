@@ -74,7 +74,7 @@ def test_texts_of_a_consultation_are_published_with_each_question(desk: Desk) ->
 
 
 def test_the_same_configuration_twice_is_no_new_version(desk: Desk) -> None:
-    assert desk.publisher.apply(configuration(), "somebody else") == (1, False)
+    assert desk.publisher.apply(configuration(), "someone else") == (1, False)
     assert desk.one("SELECT count(*) FROM jurat_audit") == 1
     changed = configuration(document(consultations__budget__title="The budget"))
     assert desk.publisher.apply(changed, ADMIN) == (2, True)

@@ -81,7 +81,7 @@ def adapter(engine: Engine, keys: Fingerprints = KEYS, now: datetime = NOW, **ch
     return RosterAdapter(model(**changes), StoredRosters(Queries(engine)), keys, lambda: now)
 
 
-def told(found: object) -> tuple[Outcome, Reason]:
+def verdict_of(found: object) -> tuple[Outcome, Reason]:
     assert isinstance(found, Finding)
     return found.outcome, found.reason
 

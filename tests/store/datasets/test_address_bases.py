@@ -101,11 +101,11 @@ def longitudes(places: Places) -> set[float]:
 
 
 def set_of(found: Places) -> tuple[set[object], frozenset[str]]:
-    told: set[object] = {
+    found_keys: set[object] = {
         (p.level, p.longitude, p.latitude, p.number, p.street, p.postcode, p.city, p.city_code, p.score, p.extent)
         for p in found.places
     }
-    return told, found.unknown_words
+    return found_keys, found.unknown_words
 
 
 def test_it_answers_as_the_same_file_does_in_memory(imports: DatasetImport, source: AddressDataset) -> None:
@@ -244,7 +244,7 @@ def test_look_ups_find_a_whole_version_while_versions_are_switched(
         while not done.is_set():
             try:
                 seen.append(frozenset(x for found in source.look_up_many(asked) for x in longitudes(found)))
-            except Exception as error:  # noqa: BLE001 - told to the test
+            except Exception as error:  # noqa: BLE001 - reported to the test
                 errors.append(error)
                 return
 

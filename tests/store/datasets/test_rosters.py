@@ -34,7 +34,7 @@ from tests.store.datasets.members import (
     error_of,
     model,
     stored,
-    told,
+    verdict_of,
 )
 
 
@@ -57,14 +57,14 @@ def test_people_are_looked_up_by_their_number(imports: RosterImport, engine: Eng
     enrolled(imports, tmp_path, *ROWS)
     source = adapter(engine)
     found = source.look_up(asked("9000-010-000"))
-    assert told(found) == ACCEPTED
+    assert verdict_of(found) == ACCEPTED
     assert isinstance(found, Finding)
     assert found.data_date == DAY
     assert found.evidence == {"version": 1, "dataset_version": 1, "records": 1, "name": "exact", "status": "active"}
-    assert told(source.look_up(MAELLE)) == INACTIVE
-    assert told(source.look_up(asked("9000010372"))) == (Outcome.UNDETERMINED, Reason.NAME_DIFFERS)
-    assert told(source.look_up(asked("1"))) == NOBODY
-    assert told(source.look_up(asked("no number"))) == (Outcome.UNDETERMINED, Reason.NUMBER_MALFORMED)
+    assert verdict_of(source.look_up(MAELLE)) == INACTIVE
+    assert verdict_of(source.look_up(asked("9000010372"))) == (Outcome.UNDETERMINED, Reason.NAME_DIFFERS)
+    assert verdict_of(source.look_up(asked("1"))) == NOBODY
+    assert verdict_of(source.look_up(asked("no number"))) == (Outcome.UNDETERMINED, Reason.NUMBER_MALFORMED)
     source.close()
 
 
@@ -91,8 +91,8 @@ def test_where_the_rules_ask_for_no_name_none_is_stored(imports: RosterImport, e
     enrolled(imports, tmp_path, *ROWS, **nameless)
     assert stored(engine) == [{}, {}]
     source = adapter(engine, **nameless)
-    assert told(source.look_up(IRIS)) == ACCEPTED
-    assert told(source.look_up(asked("1"))) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
+    assert verdict_of(source.look_up(IRIS)) == ACCEPTED
+    assert verdict_of(source.look_up(asked("1"))) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
 
 
 def test_absence_refuses_only_where_the_list_names_everybody(
@@ -100,17 +100,17 @@ def test_absence_refuses_only_where_the_list_names_everybody(
 ) -> None:
     record = {**model().record.model_dump(mode="json", by_alias=True), "absent": "refused"}
     enrolled(imports, tmp_path, *ROWS)
-    assert told(adapter(engine, record=record).look_up(asked("1"))) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
-    assert told(adapter(engine).look_up(asked("1"))) == NOBODY
+    assert verdict_of(adapter(engine, record=record).look_up(asked("1"))) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
+    assert verdict_of(adapter(engine).look_up(asked("1"))) == NOBODY
     enrolled(imports, tmp_path, *ROWS, ";Vigie;Lazare;on;Valmont", skip_malformed=True)
-    assert told(adapter(engine, record=record).look_up(asked("1"))) == NOBODY
+    assert verdict_of(adapter(engine, record=record).look_up(asked("1"))) == NOBODY
 
 
 def test_a_number_that_stands_twice_is_ambiguous(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
     done = enrolled(imports, tmp_path, *ROWS, ROWS[0], *["9000010745;X;Y;off;Z"] * 5)
     assert (done.shared, done.sharing, done.row.people) == (2, 7, 8)
     source = adapter(engine)
-    assert [told(source.look_up(query)) for query in (IRIS, MAELLE, asked("9000010745"))] == [
+    assert [verdict_of(source.look_up(query)) for query in (IRIS, MAELLE, asked("9000010745"))] == [
         AMBIGUOUS,
         INACTIVE,
         AMBIGUOUS,
@@ -136,7 +136,7 @@ def test_a_whole_claim_is_looked_up_in_one_statement(
     queries += [asked("x"), asked("7"), MAELLE, IRIS, IRIS]
     found = adapter(engine, Fingerprints([NEW, OLD])).look_up_many(queries)
     malformed = (Outcome.UNDETERMINED, Reason.NUMBER_MALFORMED)
-    assert [told(each) for each in found] == [ACCEPTED] * 50 + [malformed, NOBODY, INACTIVE, ACCEPTED, ACCEPTED]
+    assert [verdict_of(each) for each in found] == [ACCEPTED] * 50 + [malformed, NOBODY, INACTIVE, ACCEPTED, ACCEPTED]
     assert calls == [2 * 53]
 
 
@@ -169,7 +169,7 @@ def test_a_list_that_is_too_old_answers_nothing(
         assert "has data of 2026-11-01, which is older" in error.detail
         assert error_of(source, asked("1")).detail == error.detail
     else:
-        assert told(source.look_up(IRIS)) == ACCEPTED
+        assert verdict_of(source.look_up(IRIS)) == ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -191,9 +191,9 @@ def test_a_list_that_was_stored_in_another_way_answers_nothing(
 
 def test_a_malformed_number_is_told_also_where_there_is_no_list(engine: Engine) -> None:
     found = adapter(engine).look_up_many([asked("x"), IRIS])
-    assert told(found[0]) == (Outcome.UNDETERMINED, Reason.NUMBER_MALFORMED)
+    assert verdict_of(found[0]) == (Outcome.UNDETERMINED, Reason.NUMBER_MALFORMED)
     assert isinstance(found[1], Unavailable)
-    assert told(adapter(engine).look_up(asked(""))) == (Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
+    assert verdict_of(adapter(engine).look_up(asked(""))) == (Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
 
 
 def test_a_database_that_is_away_is_an_outage(postgresql_url: str) -> None:
@@ -213,11 +213,11 @@ def test_an_older_key_still_finds_until_the_list_is_imported_with_the_new_one(
 ) -> None:
     enrolled(imports, tmp_path, *ROWS)
     both = Fingerprints([NEW, OLD])
-    assert told(adapter(engine, both).look_up(IRIS)) == ACCEPTED
+    assert verdict_of(adapter(engine, both).look_up(IRIS)) == ACCEPTED
     done = enrolled(imports, tmp_path, *ROWS, keys=both)
     assert (done.row.version, done.row.key_id) == (2, both.key_ids[0])
-    assert told(adapter(engine, both).look_up(IRIS)) == ACCEPTED
-    assert told(adapter(engine, Fingerprints([NEW])).look_up(IRIS)) == ACCEPTED
+    assert verdict_of(adapter(engine, both).look_up(IRIS)) == ACCEPTED
+    assert verdict_of(adapter(engine, Fingerprints([NEW])).look_up(IRIS)) == ACCEPTED
 
 
 def test_a_key_that_is_not_here_is_no_proof_of_absence(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_day_s_quota_counts_requests(desk: Desk) -> None:
 def test_a_source_in_doubt_has_no_more_batches_under_way_than_failures_are_left(desk: Desk) -> None:
     limits: dict[str, Any] = {"interval": 0.001, "burst": 50, "late": 0.0, "breaker": Breaker(failures=6), "batch": 8}
     desk.submit_many(40)
-    desk.sources.note({"towns": SourceFigures(failed=4, trailing=4)}, {"towns": Breaker(failures=6)})
+    desk.sources.record({"towns": SourceFigures(failed=4, trailing=4)}, {"towns": Breaker(failures=6)})
     held = desk.claim(free=40, slots=5, **limits)
     assert len(held) == 16
     assert desk.claim(free=40, slots=5, **limits) == [], "they are under way"
@@ -72,7 +72,7 @@ def test_a_source_in_doubt_has_no_more_batches_under_way_than_failures_are_left(
 
 def test_a_broken_source_of_batches_is_probed_with_one_check(desk: Desk) -> None:
     desk.submit_many(20)
-    desk.sources.note({"towns": BROKEN}, {})
+    desk.sources.record({"towns": BROKEN}, {})
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1) WHERE name = 'towns'")
     (probe,) = desk.claim(free=40, slots=5, batch=8, breaker=Breaker(probe=60.0))
     assert probe.probe

@@ -193,19 +193,19 @@ def together(*calls: Callable[[], list[ClaimedCheck]]) -> list[ClaimedCheck]:
 def test_a_claim_says_where_a_write_would_make_room_for_more(desk: Desk) -> None:
     desk.submit_many(3)
     assert len(desk.claim(free=9, concurrency=2)) == 2
-    assert desk.claims.cut == {"towns"}, "of these two"
+    assert desk.claims.held_back == {"towns"}, "of these two"
     assert len(desk.claim(free=9, concurrency=3)) == 1
-    assert desk.claims.cut == set(), "there was no more"
+    assert desk.claims.held_back == set(), "there was no more"
     assert desk.claim(free=9, concurrency=3) == []
-    assert desk.claims.cut == set(), "nor was there then"
+    assert desk.claims.held_back == set(), "nor was there then"
     desk.submit_many(2, first=3)
     assert len(desk.claim(free=9, concurrency=4)) == 1
-    assert desk.claims.cut == {"towns"}
+    assert desk.claims.held_back == {"towns"}
     assert len(desk.claim(free=1, concurrency=5)) == 1
-    assert desk.claims.cut == set(), "the process has no slot for more"
+    assert desk.claims.held_back == set(), "the process has no slot for more"
     desk.submit_many(9, first=5)
     assert len(desk.claim(free=9, concurrency=9, interval=600.0, burst=2)) == 2
-    assert desk.claims.cut == set(), "more may not start yet"
+    assert desk.claims.held_back == set(), "more may not start yet"
 
 
 def test_two_claimers_at_once_never_exceed_the_concurrency(desk: Desk) -> None:
@@ -389,8 +389,8 @@ def test_renewing_nothing_is_fine(desk: Desk) -> None:
 
 
 def test_no_check_shows_its_answer_or_its_participant_when_printed(sqlite: Desk) -> None:
-    held = sqlite.held("somebody")
-    assert "somebody" not in repr(held)
+    held = sqlite.held("someone")
+    assert "someone" not in repr(held)
     assert repr(held.sealed) not in repr(held)
 
 

@@ -109,7 +109,7 @@ def test_a_pause_that_is_prolonged_or_ended_early_counts_for_as_long_as_it_laste
     desk.sources.pause("towns", 1.0, "x")
     desk.sources.pause("towns", 600.0, "x")
     desk.sql("UPDATE jurat_pauses SET began_at = NOW(-70)")
-    desk.sources.resume("towns", "somebody")
+    desk.sources.resume("towns", "someone")
     time.sleep(0.002)  # SQLite's times are in milliseconds, and in that one it is still paused
     assert desk.claims.claim_overdue(10, {}) == []
     assert 20 < left(desk) <= 30

@@ -1,4 +1,4 @@
-"""Times in a check that nobody can read: the database lets none in, and one that is there stops no other check."""
+"""Times in a check that no one can read: the database lets none in, and one that is there stops no other check."""
 
 from __future__ import annotations
 

@@ -135,10 +135,10 @@ def test_a_new_day_has_its_quota_again(desk: Desk) -> None:
 def test_a_source_that_is_resumed_although_its_day_is_used_up_pauses_again(desk: Desk) -> None:
     desk.submit_many(9)
     assert len(desk.claim(free=9, daily=4)) == 4
-    assert desk.sources.resume("towns", "somebody")
+    assert desk.sources.resume("towns", "someone")
     assert desk.claim(free=9, daily=4) == []
     assert desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until IS NOT NULL") == 1
-    desk.sources.resume("towns", "somebody")
+    desk.sources.resume("towns", "someone")
     assert len(desk.claim(free=9, daily=6)) == 2
 
 
@@ -163,7 +163,7 @@ def test_a_person_s_trial_is_paid_as_a_look_up_is(desk: Desk) -> None:
     [
         "paused_until = NOW(60)",
         "opened_at = NOW(-60), probe_at = NOW(60)",
-        "opened_at = NOW(-60), probe_at = NOW(-1)",  # its one probe is another look-up
+        "opened_at = NOW(-60), probe_at = NOW(-1)",  # its one probe is another lookup
     ],
 )
 def test_a_source_that_is_stopped_may_be_tried_by_a_person_and_a_look_up_goes_no_further(
@@ -189,18 +189,18 @@ def test_no_look_up_goes_further_once_its_source_is_closed(desk: Desk) -> None:
 def test_a_source_in_doubt_has_no_more_look_ups_under_way_than_failures_are_left_until_it_is_broken(desk: Desk) -> None:
     limits: dict[str, Any] = {"interval": 0.001, "burst": 50, "late": 0.0, "breaker": Breaker(failures=6)}
     desk.submit_many(40)
-    desk.sources.note({"towns": SourceFigures(failed=2, trailing=2)}, {"towns": Breaker(failures=6)})
+    desk.sources.record({"towns": SourceFigures(failed=2, trailing=2)}, {"towns": Breaker(failures=6)})
     few = desk.claim(free=9, **limits)
     assert len(few) == 9, "two of six are no doubt"
     give_back(desk, few)
-    desk.sources.note({"towns": SourceFigures(failed=2, trailing=2)}, {"towns": Breaker(failures=6)})
+    desk.sources.record({"towns": SourceFigures(failed=2, trailing=2)}, {"towns": Breaker(failures=6)})
     held = desk.claim(free=9, **limits)
     assert len(held) == 2
     assert not any(check.probe for check in held)
     assert desk.claim(free=9, **limits) == [], "they are under way"
     give_back(desk, held[:1])
     assert len(desk.claim(free=9, **limits)) == 1
-    desk.sources.note({"towns": SourceFigures(answered=1)}, {})
+    desk.sources.record({"towns": SourceFigures(answered=1)}, {})
     assert len(desk.claim(free=9, **limits)) == 9
 
 
@@ -208,7 +208,7 @@ def test_a_broken_source_gives_one_check_for_a_probe_and_the_next_when_that_is_o
     desk: Desk,
 ) -> None:
     desk.submit_many(5)
-    assert desk.sources.note({"towns": BROKEN}, {}).opened == ("towns",)
+    assert desk.sources.record({"towns": BROKEN}, {}).opened == ("towns",)
     assert desk.claim() == []
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1) WHERE name = 'towns'")
     (probe,) = desk.claim(breaker=Breaker(probe=60.0))
@@ -219,7 +219,7 @@ def test_a_broken_source_gives_one_check_for_a_probe_and_the_next_when_that_is_o
     (again,) = desk.claim(breaker=Breaker(probe=60.0))
     give_back(desk, [again])
     assert desk.claim(breaker=Breaker(probe=60.0)) == [], "its time has not come"
-    assert desk.sources.note({"towns": BACK}, {}).closed == ("towns",)
+    assert desk.sources.record({"towns": BACK}, {}).closed == ("towns",)
     held = desk.claim()
     assert len(held) == 5
     assert not any(check.probe for check in held)
@@ -227,7 +227,7 @@ def test_a_broken_source_gives_one_check_for_a_probe_and_the_next_when_that_is_o
 
 def test_the_next_probe_counts_from_the_last_moment_at_which_this_one_may_begin(desk: Desk) -> None:
     desk.submit_many(3)
-    desk.sources.note({"towns": BROKEN}, {})
+    desk.sources.record({"towns": BROKEN}, {})
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1), next_start_at = NOW(0.7)")
     (probe,) = desk.claim(interval=0.1, late=0.1, breaker=Breaker(probe=60.0))
     assert probe.probe
@@ -242,7 +242,7 @@ def test_many_workers_at_once_send_one_probe(postgresql: Desk) -> None:
 
     desk = postgresql
     desk.submit_many(50)
-    desk.sources.note({"towns": BROKEN}, {})
+    desk.sources.record({"towns": BROKEN}, {})
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1)")
     with ThreadPoolExecutor(6) as pool:
         taken = list(pool.map(lambda _: Claims(desk.engine).claim([Demand("towns", 9)], 9).held, range(18)))
@@ -252,7 +252,7 @@ def test_many_workers_at_once_send_one_probe(postgresql: Desk) -> None:
 def test_a_probe_pays_the_rate(desk: Desk) -> None:
     desk.submit_many(5)
     desk.claim(free=1, interval=60.0, late=0.0)
-    desk.sources.note({"towns": BROKEN}, {})
+    desk.sources.record({"towns": BROKEN}, {})
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1)")
     assert desk.claim(interval=60.0, late=0.0) == []
 
@@ -260,7 +260,7 @@ def test_a_probe_pays_the_rate(desk: Desk) -> None:
 def test_the_last_chance_of_a_check_may_be_a_probe(desk: Desk) -> None:
     desk.submit()
     desk.sql("UPDATE jurat_checks SET lost_leases = 2")
-    desk.sources.note({"towns": BROKEN}, {})
+    desk.sources.record({"towns": BROKEN}, {})
     demand = Demand("towns", 5)
     assert desk.claims.claim([demand], 5) == ([], False)
     desk.sql("UPDATE jurat_sources SET probe_at = NOW(-1)")

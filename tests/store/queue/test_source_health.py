@@ -8,7 +8,7 @@ import pytest
 
 from jurat.vocabulary import Priority, Reason
 from store.queue.pauses import KEPT
-from store.queue.source_health import Noted, SourceFigures
+from store.queue.source_health import BreakerChanges, SourceFigures
 from tasks.checks import GiveBack
 from tasks.rules.rate_limits import Breaker
 from tests.store.desk import Desk, entry
@@ -109,13 +109,13 @@ def test_pauses_of_long_ago_are_forgotten(desk: Desk) -> None:
 FAILED = Reason.SOURCE_UNAVAILABLE
 
 
-def fails(desk: Desk, *runs: tuple[int, int, int], breaker: Breaker | None = None) -> list[Noted]:
+def fails(desk: Desk, *runs: tuple[int, int, int], breaker: Breaker | None = None) -> list[BreakerChanges]:
     """What becomes of towns' breaker as workers tell what was answered, what failed, and what failed last."""
     breakers = {"towns": breaker} if breaker else {}
-    return [desk.sources.note({"towns": SourceFigures(*run, FAILED)}, breakers) for run in runs]
+    return [desk.sources.record({"towns": SourceFigures(*run, FAILED)}, breakers) for run in runs]
 
 
-OPENED, CLOSED, SAME = Noted(opened=("towns",)), Noted(closed=("towns",)), Noted()
+OPENED, CLOSED, SAME = BreakerChanges(opened=("towns",)), BreakerChanges(closed=("towns",)), BreakerChanges()
 
 
 def test_a_run_of_failures_opens_the_breaker_over_all_that_workers_tell(desk: Desk) -> None:
@@ -145,19 +145,19 @@ def test_an_answer_that_came_before_a_failure_and_is_told_after_it_ends_no_run(d
     """One worker tells of its answers once a second, another of failures at once."""
     fails(desk, (0, 2, 2))
     before = SourceFigures(answered=7, answered_ago=60.0)
-    assert desk.sources.note({"towns": before}, {}).failures == {"towns": 2}
+    assert desk.sources.record({"towns": before}, {}).failures == {"towns": 2}
     # Its own failures since then belong to the run as well; those before are over.
     mixed = SourceFigures(answered=7, failed=5, trailing=2, last_failure=FAILED, answered_ago=60.0, failed_ago=30.0)
-    assert desk.sources.note({"towns": mixed}, {}).failures == {"towns": 4}
+    assert desk.sources.record({"towns": mixed}, {}).failures == {"towns": 4}
     assert fails(desk, (0, 1, 1)) == [OPENED]
-    assert desk.sources.note({"towns": before}, {}) == SAME, "nor does it close the breaker"
-    assert desk.sources.note({"towns": SourceFigures(answered=1)}, {}) == CLOSED
+    assert desk.sources.record({"towns": before}, {}) == SAME, "nor does it close the breaker"
+    assert desk.sources.record({"towns": SourceFigures(answered=1)}, {}) == CLOSED
 
 
 def test_the_times_of_a_source_are_those_at_which_it_was_seen(desk: Desk) -> None:
-    for ago in (30.0, 90.0):  # told in any order
+    for ago in (30.0, 90.0):  # reported in any order
         seen = SourceFigures(1, 1, 0, FAILED, answered_ago=ago, failed_ago=2 * ago)
-        desk.sources.note({"towns": seen}, {})
+        desk.sources.record({"towns": seen}, {})
     (row,) = (row for row in desk.queries.sources() if row.name == "towns")
     assert row.last_success_at is not None
     assert row.last_failure_at is not None
@@ -166,7 +166,7 @@ def test_the_times_of_a_source_are_those_at_which_it_was_seen(desk: Desk) -> Non
 
 def test_the_last_failure_is_the_one_that_came_last_whoever_tells_later(desk: Desk) -> None:
     for reason, ago in ((Reason.SOURCE_THROTTLED, 30.0), (Reason.SOURCE_UNREADABLE, 90.0)):
-        desk.sources.note({"towns": SourceFigures(0, 1, 1, reason, failed_ago=ago)}, {})
+        desk.sources.record({"towns": SourceFigures(0, 1, 1, reason, failed_ago=ago)}, {})
     (row,) = (row for row in desk.queries.sources() if row.name == "towns")
     assert row.last_failure == Reason.SOURCE_THROTTLED
 
@@ -193,10 +193,10 @@ def test_the_first_probe_waits_for_as_long_as_is_configured(desk: Desk) -> None:
 
 
 def test_when_a_source_answered_and_failed_is_kept(desk: Desk) -> None:
-    desk.sources.note({}, {})
+    desk.sources.record({}, {})
     unreadable = SourceFigures(0, 2, 2, Reason.SOURCE_UNREADABLE)
-    desk.sources.note({"towns": SourceFigures(answered=3), "rpps": unreadable}, {})
-    desk.sources.note({"towns": SourceFigures(answered=1), "nobody": SourceFigures(answered=1)}, {})
+    desk.sources.record({"towns": SourceFigures(answered=3), "rpps": unreadable}, {})
+    desk.sources.record({"towns": SourceFigures(answered=1), "nobody": SourceFigures(answered=1)}, {})
     rows = {source.name: source for source in desk.queries.sources()}
     assert set(rows) == {"towns", "ban", "rpps", "spring"}
     assert rows["towns"].last_success_at is not None
@@ -206,7 +206,7 @@ def test_when_a_source_answered_and_failed_is_kept(desk: Desk) -> None:
 
 
 def test_a_failure_that_speaks_of_the_request_alone_has_its_time_as_well(desk: Desk) -> None:
-    desk.sources.note({"towns": SourceFigures(last_failure=Reason.SOURCE_REJECTED_REQUEST)}, {})
+    desk.sources.record({"towns": SourceFigures(last_failure=Reason.SOURCE_REJECTED_REQUEST)}, {})
     (row,) = (row for row in desk.queries.sources() if row.name == "towns")
     assert (row.last_failure, row.failures) == ("source_rejected_request", 0)
     assert row.last_failure_at is not None
@@ -241,10 +241,10 @@ def test_the_wait_is_reckoned_from_the_pace_of_late(desk: Desk) -> None:
     desk.submit_many(200)
     desk.set_back("due_at", 100)
     assert waits(desk) is None, "nobody knows the pace yet"
-    desk.sources.note({"towns": SourceFigures(95, 5)}, {})
+    desk.sources.record({"towns": SourceFigures(95, 5)}, {})
     desk.sql("UPDATE jurat_sources SET figures_at = NOW(-10)")
     assert waits(desk) == pytest.approx(20.0, rel=0.2), "100 in 10 s, and 200 wait"
-    desk.sources.note({"towns": SourceFigures(300)}, {})
+    desk.sources.record({"towns": SourceFigures(300)}, {})
     desk.sql("UPDATE jurat_sources SET figures_at = NOW(-10)")
     assert waits(desk) == pytest.approx(200 / (10 + 20 / 3), rel=0.2), "a third of the way to 30/s"
 
@@ -296,7 +296,7 @@ def test_upkeep_of_the_sources_and_claims_never_wait_for_each_other_in_a_circle(
         desk.write(*(entry(check, GiveBack()) for check in held))
 
     def note(_: int) -> None:
-        desk.sources.note({name: SourceFigures(1) for name in ("towns", "rpps", "ban")}, {})
+        desk.sources.record({name: SourceFigures(1) for name in ("towns", "rpps", "ban")}, {})
 
     with ThreadPoolExecutor(4) as pool:
         work = [

@@ -15,7 +15,7 @@ from jurat.ids import uuid7
 from jurat.seal import Seal
 from jurat.vocabulary import AccessState, Reason, State
 from store.explanation import Explanations
-from store.requests.decisions import SECOND_PERSON, words
+from store.requests.decisions import SECOND_PERSON, opinions
 from store.requests.request_rows import ask
 from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
 from store.requests.reviews import ReviewDecisions, ReviewError
@@ -196,7 +196,7 @@ def erased(desk: Desk) -> UUID:
     ],
     ids=["unknown", "pending", "accepted", "in review", "erased"],
 )
-def test_what_an_insert_asks_for_and_can_not_be_done_says_why_and_keeps_no_note(
+def test_what_an_insert_asks_for_and_cannot_be_done_says_why_and_keeps_no_note(
     desk: Desk, make: Any, sentence: str
 ) -> None:
     request = replace(written(make(desk)), document="files/a-paper.pdf")
@@ -309,7 +309,7 @@ def say(desk: Desk, check: UUID, by_whom: str, reason: Reason = Reason.PERSON_AC
 
 def said(desk: Desk, check: UUID) -> list[tuple[str, str]]:
     with desk.engine.begin() as connection:
-        return [(word.by_whom, word.reason) for word in words(connection, check)]
+        return [(word.by_whom, word.reason) for word in opinions(connection, check)]
 
 
 def test_a_decision_takes_effect_when_a_second_person_says_the_same(watched: Desk) -> None:

@@ -166,11 +166,11 @@ def test_an_answer_that_was_never_needed_names_the_accepted_check(desk: Desk) ->
     desk.submit("p-0", "profession")  # the client knows the schema from here on, and takes its short way
     code = desk.held("p-1", "code")
     desk.settle(code, ACCEPTED)
-    with pytest.raises(NotNeeded, match="takes no more answers: code was accepted in its place") as told:
+    with pytest.raises(NotNeeded, match="takes no more answers: code was accepted in its place") as raised:
         desk.submit("p-1", "profession")
-    assert isinstance(told.value, AlreadyConfirmed)
-    assert (told.value.check_id, told.value.accepted) == (code.id, ("code",))
-    assert "p-1" not in str(told.value)
+    assert isinstance(raised.value, AlreadyConfirmed)
+    assert (raised.value.check_id, raised.value.accepted) == (code.id, ("code",))
+    assert "p-1" not in str(raised.value)
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE participant = 'p-1'") == 1
     if desk.postgresql:
         assert by_sql(desk, "p-1", "profession") == str(code.id)
@@ -182,9 +182,9 @@ def test_a_further_answer_names_the_check_before(desk: Desk) -> None:
     assert desk.client.access("budget", "p-1").rounds_left["profession"] == 1
     desk.settle(desk.held("p-1", "code"), ACCEPTED)
     assert desk.client.access("budget", "p-1").rounds_left["profession"] == 0
-    with pytest.raises(NotNeeded) as told:
+    with pytest.raises(NotNeeded) as raised:
         desk.submit("p-1", "profession")
-    assert told.value.check_id == first.id
+    assert raised.value.check_id == first.id
     assert not desk.submit("p-1", "profession", id=first.id).created, "the same id is the same check"
     if desk.postgresql:
         assert by_sql(desk, "p-1", "profession") == str(first.id)
@@ -238,15 +238,15 @@ def test_without_the_accepted_check_nothing_is_refused(desk: Desk) -> None:
 
 
 def test_the_documented_insert_is_refused_as_well(desk: Desk) -> None:
-    """Nobody is looked up without need, and no code or number is used up for nothing."""
+    """No one is looked up without need, and no code or number is used up for nothing."""
     for question in ("residence", "code"):
         desk.settle(desk.held("p-1", question), ACCEPTED)
     place = "make_interval" if desk.postgresql else "' seconds')"
     documented = block(ROOT / "docs" / "reference" / "contract.md", "sql", place)
     row = {"id": str(uuid7()), "consultation": "budget", "participant": "p-1", "question": "profession", "round": 1}
-    with pytest.raises(DBAPIError) as told, desk.engine.begin() as connection:
+    with pytest.raises(DBAPIError) as raised, desk.engine.begin() as connection:
         connection.execute(text(documented), {**row, "answer": bytes(60), "answer_key": "0" * 16, "reply_key": None})
-    assert state_of(told.value) == "JU003" if desk.postgresql else "jurat: JU003: " in str(told.value.orig)
+    assert state_of(raised.value) == "JU003" if desk.postgresql else "jurat: JU003: " in str(raised.value.orig)
     found = desk.client.access("budget", "p-1")
     assert (found.state, found.questions["profession"]) == (AccessState.GRANTED, "open")
     assert desk.claim("rpps") == []

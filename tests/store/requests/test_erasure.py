@@ -76,7 +76,7 @@ def in_review(desk: Desk, participant: str = GONE) -> ClaimedCheck:
 
 
 def test_neither_the_id_nor_an_answer_nor_a_note_is_found_in_any_table(desk: Desk, requests: Requests) -> None:
-    """A canary in each place where something of a participant may stand."""
+    """A canary in each place where something of a participant may be."""
     desk.apply(TWO)
     trace = f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
     reply_key, candidates, note, document = os.urandom(32), os.urandom(80), os.urandom(90), os.urandom(8).hex()
@@ -151,9 +151,9 @@ def test_of_whom_nothing_is_there_nothing_is_left_either(desk: Desk, requests: R
 def test_swapped_arguments_never_reach_the_audit(desk: Desk, requests: Requests) -> None:
     desk.settle(desk.held(GONE))
     swapped = erasing("budget", GONE)
-    with pytest.raises(CannotBeDone, match="no consultation of that name is known") as told:
+    with pytest.raises(CannotBeDone, match="no consultation of that name is known") as raised:
         requests.do(swapped)
-    assert GONE not in str(told.value)
+    assert GONE not in str(raised.value)
     with desk.engine.begin() as connection, pytest.raises(CannotBeDone):
         ask(connection, swapped)
     assert desk.one("SELECT count(*) FROM jurat_requests") == 0

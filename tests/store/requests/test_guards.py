@@ -85,7 +85,7 @@ def test_nor_by_that_of_who_gave_the_answer(desk: Desk, requests: Requests, kind
 
 
 def test_who_erases_may_be_called_like_the_participant(desk: Desk) -> None:
-    """The name is that of the database's user, or `platform`: nobody chose it."""
+    """The name is that of the database's user, or `platform`: no one chose it."""
     name = desk.one("SELECT session_user::text") if desk.postgresql else "platform"
     desk.submit(name)
     with desk.engine.begin() as connection:
@@ -95,7 +95,7 @@ def test_who_erases_may_be_called_like_the_participant(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("time", ["infinity", "-infinity", "9999-01-01 00:00:00.000", "0044-03-15 00:00:00.000 BC"])
-def test_no_time_that_can_not_be_read_or_is_still_to_come(postgresql: Desk, time: str) -> None:
+def test_no_time_that_cannot_be_read_or_is_still_to_come(postgresql: Desk, time: str) -> None:
     desk = postgresql
     desk.submit("p-1")
     columns, row = "id, kind, consultation, participant, by_whom, asked_at", "'revoke', 'budget', 'p-1', 'me'"
@@ -173,7 +173,7 @@ MISPLACED = [
     {"kind": "transfer", "consultation": "budget", "participant": "p-1", "target": GONE, "by_whom": f" {GONE}"},
     {"kind": "open", "check_id": "CHECK", "by_whom": f"{GONE}\ufe0f"},
 ]
-"""An id where nobody looks for one: it would be there when its participant is erased."""
+"""An id where no one looks for one: it would be there when its participant is erased."""
 
 
 @pytest.mark.parametrize("row", MISPLACED, ids=str)
@@ -184,9 +184,9 @@ def test_no_id_is_stored_where_an_erasure_does_not_find_it(desk: Desk, row: dict
     if "check_id" in given:
         given["check_id"] = desk.id(held.id)
     insert = "INSERT INTO jurat_requests ({}, asked_at) VALUES ({}, NOW)"
-    with pytest.raises(IntegrityError, match="jurat: ") as told:
+    with pytest.raises(IntegrityError, match="jurat: ") as raised:
         desk.sql(insert.format(", ".join(given), ", ".join(f":{name}" for name in given)), **given)
-    assert GONE not in str(told.value.orig).splitlines()[0]
+    assert GONE not in str(raised.value.orig).splitlines()[0]
 
 
 def test_nor_does_a_worker_do_what_is_asked_in_the_name_of_who_may_have_to_be_erased(

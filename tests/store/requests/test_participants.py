@@ -44,7 +44,7 @@ def test_a_question_is_reopened_and_that_is_in_the_audit_without_the_participant
     assert (json.loads(detail) if isinstance(detail, str) else detail) == {"request": str(request.id)}
 
 
-def test_a_worker_does_what_waits_and_says_why_it_can_not(desk: Desk, requests: Requests) -> None:
+def test_a_worker_does_what_waits_and_says_why_it_cannot(desk: Desk, requests: Requests) -> None:
     refused(desk)
     done = wait(desk, asking(RequestKind.REOPEN, question="residence"))
     unknown = wait(desk, asking(RequestKind.REOPEN, "p-9", question="residence"))
@@ -70,8 +70,8 @@ SENSELESS = [
     (asking(RequestKind.TRANSFER), "a request of kind transfer needs target"),
     (asking(RequestKind.TRANSFER, target="p-1"), "both ids are the same"),
     (asking(RequestKind.TRANSFER, target="p\n2"), "must be 1 to 200 printable characters"),
-    (asking(RequestKind.TRANSFER, target="erased-1"), "who was erased cannot be given anything"),
-    (asking(RequestKind.TRANSFER, target="Erased-1"), "who was erased cannot be given anything"),
+    (asking(RequestKind.TRANSFER, target="erased-1"), "an erased participant cannot be given anything"),
+    (asking(RequestKind.TRANSFER, target="Erased-1"), "an erased participant cannot be given anything"),
     (asking(RequestKind.TRANSFER, "erased-1", target="p-2"), "nor has anything to give"),
     (asking(RequestKind.TRANSFER, "p-9", target="p-2"), "has nothing in consultation budget to transfer"),
     (asking(RequestKind.TRANSFER, consultation="vote", target="p-2"), "no consultation of that name is known"),

@@ -18,7 +18,7 @@ from jurat.ids import uuid7
 from jurat.vocabulary import Reason
 from store.dialects import dialect_of
 from store.requests import request_runner as module
-from store.requests.request_rows import _ask, ask
+from store.requests.request_rows import ask
 from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
 from store.verdicts.access import AccessRows
 from tasks.checks import ClaimedCheck, Review
@@ -48,19 +48,17 @@ def about(participant: str) -> Request:
 
 
 def asked(desk: Desk, *requests: Request) -> None:
-    """Somebody's INSERT, each a while before the next."""
+    """Stores requests, each a while before the next."""
     dialect = dialect_of(desk.engine)
     with desk.engine.begin() as connection:
         for number, request in enumerate(requests):
             earlier = partial(dialect.now, str(number - len(requests)))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(dialect, "now", earlier)
-                _ask.cache_clear()
                 assert ask(connection, request)
-    _ask.cache_clear()
 
 
-def stands(desk: Desk, request: Request) -> tuple[bool, str | None]:
+def status_of(desk: Desk, request: Request) -> tuple[bool, str | None]:
     """Whether it was dealt with, and why it was refused."""
     rows = desk.sql("SELECT applied_at, refused FROM jurat_requests WHERE id = :id", id=desk.id(request.id))
     ((applied_at, refused),) = rows
@@ -72,7 +70,7 @@ def other_kind(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]]
     """Let requests of the kind `restore` do something of the test's own."""
 
     def use(doing: Callable[..., Any]) -> None:
-        monkeypatch.setattr(module, "DOING", {**module.DOING, RequestKind.RESTORE: doing})
+        monkeypatch.setattr(module, "ACTIONS", {**module.ACTIONS, RequestKind.RESTORE: doing})
 
     return use
 
@@ -84,9 +82,9 @@ def test_what_was_asked_for_is_done_once(desk: Desk, requests: Requests) -> None
     held = in_review(desk)
     request = deciding(held.id)
     asked(desk, request)
-    assert stands(desk, request) == (False, None)
+    assert status_of(desk, request) == (False, None)
     assert requests.apply_waiting() == 1
-    assert stands(desk, request) == (True, None)
+    assert status_of(desk, request) == (True, None)
     assert desk.verdicts(held.id) == [("accepted", "person_accepted")]
     assert requests.apply_waiting() == 0
     assert len(desk.verdicts(held.id)) == 1
@@ -102,12 +100,12 @@ def test_upkeep_looks_for_requests_with_its_turn(desk: Desk) -> None:
     assert "requests" not in desk.upkeep.turns({"requests": 1.0})
 
 
-def test_what_can_not_be_done_says_why_and_keeps_no_other_waiting(desk: Desk, requests: Requests) -> None:
+def test_what_cannot_be_done_says_why_and_keeps_no_other_waiting(desk: Desk, requests: Requests) -> None:
     bad, good = deciding(NOBODY), deciding(in_review(desk).id)
     asked(desk, bad, good)
     assert requests.apply_waiting() == 2
-    assert stands(desk, bad) == (True, f"there is no check {NOBODY}")
-    assert stands(desk, good) == (True, None)
+    assert status_of(desk, bad) == (True, f"there is no check {NOBODY}")
+    assert status_of(desk, good) == (True, None)
     assert requests.apply_waiting() == 0, "it is not tried again"
 
 
@@ -122,7 +120,7 @@ def test_a_refused_request_leaves_nothing_behind(
     request = Request(uuid7(), RequestKind.RESTORE, CLERK, participant="p-1")
     asked(desk, request)
     assert requests.apply_waiting() == 1
-    assert stands(desk, request) == (True, "not like this")
+    assert status_of(desk, request) == (True, "not like this")
     assert desk.one("SELECT count(*) FROM jurat_requests WHERE participant LIKE 'erased-%'") == 0
 
 
@@ -132,7 +130,7 @@ def test_of_one_check_the_words_count_in_the_order_in_which_they_were_asked(desk
     asked(desk, first, second)
     assert requests.apply_waiting() == 2
     assert desk.verdicts(held.id) == [("refused", "person_refused")]
-    applied, refused = stands(desk, second)
+    applied, refused = status_of(desk, second)
     assert applied
     assert refused is not None
     assert "is decided already: refused, person_refused (revision 1); open it again first" in refused
@@ -143,7 +141,7 @@ def test_a_kind_that_this_version_does_not_know_is_left_to_a_newer_one(desk: Des
     with desk.engine.begin() as connection:
         assert ask(connection, replace(request, kind="invent"))  # type: ignore[arg-type]
     assert requests.apply_waiting() == 0
-    assert stands(desk, request) == (False, None)
+    assert status_of(desk, request) == (False, None)
 
 
 def test_one_that_fails_is_left_and_raised_once_the_others_are_done(
@@ -157,7 +155,7 @@ def test_one_that_fails_is_left_and_raised_once_the_others_are_done(
     asked(desk, faulty, good)
     with pytest.raises(ZeroDivisionError):
         requests.apply_waiting()
-    assert (stands(desk, faulty), stands(desk, good)) == ((False, None), (True, None))
+    assert (status_of(desk, faulty), status_of(desk, good)) == ((False, None), (True, None))
 
 
 def test_no_more_than_so_many_in_one_turn(desk: Desk, requests: Requests) -> None:
@@ -189,9 +187,9 @@ def test_a_request_about_a_participant_whom_a_platform_holds_waits_for_the_next_
     with desk.engine.begin() as platform:
         desk.submit_on(platform, "p-1", "code")
         assert requests.apply_waiting() == 1
-        assert (stands(desk, first), stands(desk, second)) == ((False, None), (True, None))
+        assert (status_of(desk, first), status_of(desk, second)) == ((False, None), (True, None))
     assert requests.apply_waiting() == 1
-    assert stands(desk, first) == (True, None)
+    assert status_of(desk, first) == (True, None)
 
 
 def test_what_was_asked_later_waits_while_another_worker_has_the_earlier(postgresql: Desk) -> None:
@@ -215,7 +213,7 @@ def test_many_held_participants_stop_nobody_elses_requests(postgresql: Desk) -> 
     with desk.engine.begin() as platform:
         platform.exec_driver_sql("SELECT 1 FROM jurat_access WHERE participant <> 'p-12' FOR UPDATE")
         assert requests.apply_waiting() == 1
-        assert stands(desk, free) == (True, None)
+        assert status_of(desk, free) == (True, None)
     assert sum(iter(requests.apply_waiting, 0)) == len(held)
 
 
@@ -237,7 +235,7 @@ def test_a_decision_does_not_wait_behind_many_erasures(desk: Desk, requests: Req
     many = [Request(uuid7(), RequestKind.ERASE, CLERK, participant=f"n-{number}") for number in range(5)]
     asked(desk, *many, decision)
     assert requests.apply_waiting(1) == 1
-    assert stands(desk, decision) == (True, None)
+    assert status_of(desk, decision) == (True, None)
     assert requests.apply_waiting() == len(many)
 
 
@@ -255,7 +253,7 @@ def test_a_turn_ends_in_time(desk: Desk, requests: Requests, monkeypatch: pytest
     assert requests.apply_waiting() == 0
 
 
-def test_a_check_id_that_can_not_be_read_is_refused(sqlite: Desk) -> None:
+def test_a_check_id_that_cannot_be_read_is_refused(sqlite: Desk) -> None:
     request = deciding(NOBODY)
     sqlite.sql("DROP TRIGGER jurat_requests_added")
     sqlite.sql(
@@ -265,13 +263,13 @@ def test_a_check_id_that_can_not_be_read_is_refused(sqlite: Desk) -> None:
     )
     assert Requests(sqlite.engine).apply_waiting() == 1
     sentence = "it holds what is no request, such as a check_id that is not the id of a check; fix it and ask again"
-    assert stands(sqlite, request) == (True, sentence)
+    assert status_of(sqlite, request) == (True, sentence)
 
 
 @pytest.mark.parametrize(
     ("own", "note", "by_whom"), [("z" * 36, None, "me"), (str(NOBODY), "text", "me"), (str(NOBODY), None, b"me")]
 )
-def test_one_that_can_not_be_read_is_refused_and_keeps_nothing_waiting(
+def test_one_that_cannot_be_read_is_refused_and_keeps_nothing_waiting(
     sqlite: Desk, own: str, note: str | None, by_whom: Any
 ) -> None:
     """As it was stored before SQLite looked at it: an erasure that was asked later waits behind it."""
@@ -298,11 +296,11 @@ def test_the_command_line_asks_and_does_at_once(desk: Desk, requests: Requests) 
     held = in_review(desk)
     request = deciding(held.id)
     assert requests.do(request) is None
-    assert stands(desk, request) == (True, None)
+    assert status_of(desk, request) == (True, None)
     assert desk.verdicts(held.id) == [("accepted", "person_accepted")]
 
 
-def test_what_can_not_be_done_at_once_is_not_stored(desk: Desk, requests: Requests) -> None:
+def test_what_cannot_be_done_at_once_is_not_stored(desk: Desk, requests: Requests) -> None:
     with pytest.raises(CannotBeDone, match=f"there is no check {NOBODY}"):
         requests.do(deciding(NOBODY))
     assert desk.one("SELECT count(*) FROM jurat_requests") == 0
@@ -324,7 +322,7 @@ def test_one_that_waits_is_done_by_who_asks_again(desk: Desk, requests: Requests
     request = deciding(held.id)
     asked(desk, request)
     assert requests.do(request) is None
-    assert stands(desk, request) == (True, None)
+    assert status_of(desk, request) == (True, None)
     assert requests.apply_waiting() == 0
 
 
@@ -336,7 +334,7 @@ def test_one_that_was_refused_says_so_again(desk: Desk, requests: Requests) -> N
         requests.do(request)
 
 
-def test_a_name_that_can_not_be_stored_is_a_sentence(desk: Desk, requests: Requests) -> None:
+def test_a_name_that_cannot_be_stored_is_a_sentence(desk: Desk, requests: Requests) -> None:
     held = in_review(desk)
     with pytest.raises(CannotBeDone, match="cannot be stored; fix it and ask again"):
         requests.do(deciding(held.id, by_whom="half \ud800"))

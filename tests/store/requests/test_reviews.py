@@ -1,4 +1,4 @@
-"""Persons who decide, on both engines: one verdict whoever else acts, and nothing earlier is changed."""
+"""Persons decide, on both engines: there is one verdict, whatever others do, and nothing earlier is changed."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_reason_that_is_no_persons_decides_nothing(desk: Desk, decisions: Revi
 @pytest.mark.parametrize(
     "evidence", [{"note": "\ud800"}, {"note": float("nan")}], ids=["half a character", "no number"]
 )
-def test_evidence_that_can_not_be_stored_changes_nothing(desk: Desk, decisions: ReviewDecisions, evidence: Any) -> None:
+def test_evidence_that_cannot_be_stored_changes_nothing(desk: Desk, decisions: ReviewDecisions, evidence: Any) -> None:
     held = in_review(desk)
     with pytest.raises(ReviewError, match="the evidence cannot be stored"):
         decisions.decide(held.id, Reason.PERSON_ACCEPTED, CLERK, evidence)
@@ -119,7 +119,7 @@ def _settled(desk: Desk) -> UUID:
     ("make", "sentence"),
     [
         (lambda desk: NOBODY, f"there is no check {NOBODY}"),
-        (lambda desk: desk.submit().id, r"is not in review \(pending\): no person has to decide it, or nobody did"),
+        (lambda desk: desk.submit().id, r"is not in review \(pending\): no person has to decide it, or no one did"),
         (lambda desk: desk.held().id, r"is not in review \(leased\)"),
         (_settled, r"is decided already: refused, status_inactive \(revision 1\); open it again first"),
     ],
@@ -212,7 +212,7 @@ def test_a_decision_after_reopening_is_the_next_revision(desk: Desk, decisions: 
     assert [row[0] for row in fences] == [held.fence, held.fence + 1]
     assert desk.access() == AccessState.GRANTED
     decisions.reopen(held.id, CLERK)
-    assert desk.access() == AccessState.GRANTED, "a verdict stands until there is another"
+    assert desk.access() == AccessState.GRANTED, "a verdict holds until there is another"
     assert decisions.decide(held.id, Reason.PERSON_REFUSED, CLERK) == 3
     assert desk.access() == AccessState.BLOCKED
 

@@ -130,14 +130,14 @@ def test_every_reason_that_a_person_may_say_is_taken_and_no_other(
         ({"by_whom": "two\nlines"}, "JU005", "by_whom must be 1 to 200 printable characters"),
     ],
 )
-def test_what_can_not_be_used_is_told(
+def test_what_cannot_be_used_is_told(
     postgresql: Desk, office: psycopg.Connection[Any], given: dict[str, Any], state: str, sentence: str
 ) -> None:
     values: dict[str, Any] = {"check": in_review(postgresql).id, "reason": "person_accepted", **given}
-    with pytest.raises(psycopg.Error, match=sentence) as told:
+    with pytest.raises(psycopg.Error, match=sentence) as raised:
         decide(office, values.pop("check"), values.pop("reason"), **values)
-    assert told.value.sqlstate == state
-    assert told.value.diag.message_hint
+    assert raised.value.sqlstate == state
+    assert raised.value.diag.message_hint
     assert postgresql.one("SELECT count(*) FROM jurat_requests") == 0
 
 
@@ -152,16 +152,16 @@ def test_what_can_not_be_used_is_told(
 def test_what_is_not_in_review_is_not_decided(
     postgresql: Desk, office: psycopg.Connection[Any], make: Callable[[Desk], UUID], sentence: str
 ) -> None:
-    with pytest.raises(psycopg.Error, match=sentence) as told:
+    with pytest.raises(psycopg.Error, match=sentence) as raised:
         decide(office, make(postgresql), "person_accepted")
-    assert told.value.sqlstate == "JU009"
+    assert raised.value.sqlstate == "JU009"
 
 
 def test_what_is_not_settled_is_not_opened(postgresql: Desk, office: psycopg.Connection[Any]) -> None:
     check = in_review(postgresql).id
-    with pytest.raises(psycopg.Error, match="has no verdict to look at again: it is review") as told:
+    with pytest.raises(psycopg.Error, match="has no verdict to look at again: it is review") as raised:
         office.execute(OPEN, (check, "clerk-7", None))
-    assert told.value.sqlstate == "JU009"
+    assert raised.value.sqlstate == "JU009"
 
 
 def test_the_same_id_is_the_same_word_and_no_other(postgresql: Desk, office: psycopg.Connection[Any]) -> None:
@@ -171,9 +171,9 @@ def test_the_same_id_is_the_same_word_and_no_other(postgresql: Desk, office: psy
     assert decide(office, held.id, "person_accepted", id=number) == number, "whatever became of it"
     for other in ({"reason": "person_refused"}, {"by_whom": "clerk-8"}):
         values = {"reason": "person_accepted", **other}
-        with pytest.raises(psycopg.Error, match="belongs to another request") as told:
+        with pytest.raises(psycopg.Error, match="belongs to another request") as raised:
             decide(office, held.id, values.pop("reason"), id=number, **values)
-        assert told.value.sqlstate == "JU004"
+        assert raised.value.sqlstate == "JU004"
     assert len(postgresql.verdicts(held.id)) == 1
 
 

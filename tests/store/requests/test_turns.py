@@ -1,4 +1,4 @@
-"""Whose request goes first: revocations do not wait behind erasures, nobody's order changes, and an older worker leaves
+"""Whose request goes first: revocations do not wait behind erasures, no one's order changes, and an older worker leaves
 alone what it cannot know.
 """
 
@@ -95,7 +95,7 @@ def by_a_newer_jurat(desk: Desk) -> None:
     desk.sql(changed, document=json.dumps(newer), version=version)
 
 
-def test_a_worker_that_can_not_read_the_last_configuration_refuses_nothing_for_good(desk: Desk) -> None:
+def test_a_worker_that_cannot_read_the_last_configuration_refuses_nothing_for_good(desk: Desk) -> None:
     desk.apply({**DOCUMENT, "consultations": {"other": {"questions": {"code": {"criterion": "has-code"}}}}})
     desk.apply(DOCUMENT)
     held = desk.held("p-1")

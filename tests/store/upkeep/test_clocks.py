@@ -44,7 +44,7 @@ LATER = "{0} = strftime('%Y-%m-%d %H:%M:%f', {0}, '3600 seconds')"
 
 @pytest.fixture
 def now() -> list[float]:
-    """Our own clock, which nobody puts back."""
+    """Our own clock, which no one puts back."""
     return [0.0]
 
 
@@ -149,11 +149,11 @@ def test_a_key_is_missing_for_as_long_as_it_was(desk: Desk, upkeep: Upkeep, now:
     stranger = Member(uuid4(), "h", "w", "1", "0028", 4, unseal_keys=("a" * 16,), ready=True)
     fleet = Fleet(desk.engine)
     desk.submit("p-1")
-    fleet.tell(stranger)
+    fleet.report(stranger)
     desk.sql("UPDATE jurat_missing_keys SET since = NOW(-60)")
     put_back(desk)
     due_again(upkeep, now)
-    fleet.tell(stranger)
+    fleet.report(stranger)
     began = "since BETWEEN NOW(-90) AND NOW(-50)"
     assert desk.one(f"SELECT count(*) FROM jurat_missing_keys WHERE {began} AND seen_at <= NOW") == 1
     assert desk.one("SELECT count(*) FROM jurat_missing_keys") == 1
@@ -199,7 +199,7 @@ def test_one_of_several_workers_moves_them(desk: Desk, now: list[float]) -> None
 
 
 def test_a_worker_that_is_gone_is_live_no_longer_than_ever(desk: Desk, upkeep: Upkeep, now: list[float]) -> None:
-    Fleet(desk.engine).tell(Member(uuid4(), "h", "w", "1", "0027", 4, unseal_keys=("a" * 16,), ready=True))
+    Fleet(desk.engine).report(Member(uuid4(), "h", "w", "1", "0027", 4, unseal_keys=("a" * 16,), ready=True))
     put_back(desk)
     due_again(upkeep, now)
     with desk.engine.begin() as connection:

@@ -231,7 +231,7 @@ def test_a_check_is_purged_when_its_newest_verdict_is_past_its_time(desk: Desk) 
     desk.settle(held, UNDETERMINED, retain=-1.0)
     desk.sql(
         "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source,"
-        " fence, decided_at, retain_until) VALUES (:id, 2, 'accepted', 'person_accepted', '{}', 'somebody', 1, 'towns',"
+        " fence, decided_at, retain_until) VALUES (:id, 2, 'accepted', 'person_accepted', '{}', 'someone', 1, 'towns',"
         " 1, NOW, NOW(60))",
         id=desk.id(held.id),
     )

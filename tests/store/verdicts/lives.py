@@ -1,4 +1,4 @@
-"""What a history adds up to, told once more: slow and obvious, from the rows of the database and the YAML's own words.
+"""What a history adds up to, computed once more: slowly and obviously, from the rows and the YAML itself.
 
 Nothing of `jurat.access` is used here.
 """
@@ -56,7 +56,7 @@ class Life:
 
 @dataclass(frozen=True)
 class Row:
-    """`ended` are the questions in whose place another is accepted. They stand once in the rules of these tests."""
+    """`ended` are the questions in whose place another is accepted. Each is once in the rules of these tests."""
 
     access: str
     questions: Mapping[str, str]
@@ -86,7 +86,7 @@ def read(desk: Desk, participant: str) -> Life:
 
 
 def stored(desk: Desk, participant: str) -> tuple[Row, datetime | None, datetime | None] | None:
-    """The row as it stands, until when it is granted, and when it changes next."""
+    """The row as it is, until when it is granted, and when it changes next."""
     rows = desk.sql(
         "SELECT access, questions, rounds_left, ended, granted_until, changes_at FROM jurat_access "
         "WHERE participant = :participant",
@@ -112,7 +112,7 @@ def renewal_of(asked: Mapping[str, Any]) -> timedelta:
 
 
 def question(life: Life, name: str, asked: Mapping[str, Any], now: datetime) -> tuple[str, int]:
-    """Where a question stands, and how many more answers it may get."""
+    """The state of a question, and how many more answers it may get."""
     answers = list(life.answers.get(name, ()))
     more = [at for kind, about, at in life.asked if kind == "reopen" and about == name]
     yes = [answer for answer in answers if answer.says_yes]
@@ -204,7 +204,7 @@ def no_matter(rule: Any, accepted: set[str]) -> frozenset[str]:
 
 
 def moments(life: Life, consultation: Mapping[str, Any]) -> Iterator[datetime]:
-    """All times after now at which an answer ends, or may be given anew."""
+    """All times after now at which an answer ends, or may be given again."""
     for name, asked in consultation["questions"].items():
         for answer in life.answers.get(name, ()):
             if answer.says_yes and (over := ends(answer, asked)):

@@ -25,7 +25,7 @@ from tests.store.passing import let_be_over, let_pass
 from tests.store.requests.asked import asking
 from tests.store.verdicts import lives
 
-# Ends stand half a day beside whole days: time passes in whole days, and so never to the very moment of an end.
+# Ends are half a day off whole days: time passes in whole days, and so never to the very moment of an end.
 QUESTIONS: Mapping[str, Any] = {
     "residence": {"criterion": "lives-in", "valid_for": "100.5d"},
     "profession": {"criterion": "is-physician", "rounds": 2, "valid_for": "20.5d", "renew": "5d"},
@@ -103,7 +103,7 @@ class Player:
         self.decisions = ReviewDecisions(desk.engine)
         self.requests = Requests(desk.engine)
         self.consultation = CONSULTATIONS[0]
-        # What an example before this one left under way is nobody's any more.
+        # What an example before this one left under way is no one's any more.
         desk.sql("UPDATE jurat_checks SET state = 'settled', answer = NULL WHERE state <> 'settled'")
         desk.sql("UPDATE jurat_reviews SET decided_at = NOW WHERE decided_at IS NULL")
         desk.apply(document(self.consultation))
@@ -126,20 +126,20 @@ class Player:
         if asked is None:
             return
         life = lives.read(self.desk, self.participant)
-        stands, left = lives.question(life, question, asked, life.now)
+        state, left = lives.question(life, question, asked, life.now)
         expected: set[type[Exception] | None] = {None}
         if lives.revoked(life):
             expected = {AccessRevoked}
-        elif left < 1 or stands in ("pending", "review"):
+        elif left < 1 or state in ("pending", "review"):
             expected = {AlreadyConfirmed}
         elif question in lives.row_at(life, self.consultation, life.now).ended:
             expected = {NotNeeded, None} if self.stale else {NotNeeded}
-        told: type[Exception] | None = None
+        raised: type[Exception] | None = None
         try:
             self.desk.submit(self.participant, question)
         except JuratError as error:
-            told = type(error)
-        assert told in expected
+            raised = type(error)
+        assert raised in expected
 
     def settle(self, question: str, decision: Decision) -> None:
         if held := self._held(question):
@@ -197,7 +197,7 @@ class Player:
             self.participant, self.former = self.former, self.participant
 
     def erase(self) -> None:
-        """What was on its way ends, and they may begin anew: their id is nobody's."""
+        """What was on its way ends, and they may begin again: no one has their id."""
         checks = self.checks()
         self.requests.do(asking(RequestKind.ERASE, self.participant))
         assert not self.checks()
@@ -236,7 +236,7 @@ class Player:
     def ask(self, kind: str, question: str | None = None, refused: str | None = None) -> None:
         if question is not None and question not in self.consultation["questions"]:
             return
-        if self.checks() or lives.stored(self.desk, self.participant):  # of whom nothing is known nothing is asked
+        if self.checks() or lives.stored(self.desk, self.participant):  # nothing is asked about an unknown participant
             ask(self.desk, self.participant, kind, question, refused)
 
     def configure(self, place: int) -> None:

@@ -42,8 +42,8 @@ class Expected:
     """What is confirmed of one participant, and what the contract says that it adds up to."""
 
     def __init__(self, desk: Desk) -> None:
-        self._rule = desk.book.rules["budget"]
-        self._terms = desk.book.terms["budget"]
+        self._rule = desk.terms.rules["budget"]
+        self._terms = desk.terms.questions["budget"]
         self.confirmed: dict[str, list[Confirmed]] = {name: [] for name in self._terms}
 
     def decided(self, question: str, decision: Decision) -> None:
@@ -61,9 +61,9 @@ class Expected:
         assert found.state is expected.access
 
     def added_up(self) -> AddedUp:
-        return add_up(self._rule, {name: self.stands(name) for name in self._terms}, NOW)
+        return add_up(self._rule, {name: self.status(name) for name in self._terms}, NOW)
 
-    def stands(self, question: str) -> QuestionStatus:
+    def status(self, question: str) -> QuestionStatus:
         return question_status(self.confirmed[question], self._terms[question], NOW)
 
 
@@ -83,7 +83,7 @@ def test_access_is_what_the_history_adds_up_to_after_every_submit_and_every_writ
             assert question in expected.added_up().ended
             continue
         except AlreadyConfirmed:
-            assert expected.stands(question).left == 0 or (expected.confirmed[question][-1].state is not State.SETTLED)
+            assert expected.status(question).left == 0 or (expected.confirmed[question][-1].state is not State.SETTLED)
             continue
         expected.confirmed[question].append(Confirmed(State.PENDING))
         expected.check(desk, participant)
@@ -192,7 +192,7 @@ def test_two_answers_settled_by_two_workers_at_once_grant_access_hundreds_of_tim
     assert settle_at_once(postgresql, times) == ["granted"] * times
 
 
-def test_a_row_that_can_not_be_added_up_keeps_nobody_elses_waiting(desk: Desk) -> None:
+def test_a_row_that_cannot_be_added_up_keeps_nobody_elses_waiting(desk: Desk) -> None:
     desk.submit_many(9)
     Requests(desk.engine).do(Request(uuid7(), RequestKind.REVOKE, "a clerk", consultation="budget", participant="p-4"))
     unreadable = "infinity" if desk.postgresql else "yesterday"

@@ -128,7 +128,7 @@ def test_who_was_accepted_twice_by_a_number_keeps_it_while_one_of_both_stands(de
     let_be_over(desk)
     assert desk.upkeep.purge() == 2
     desk.settle(physician(desk, "p-3"), accepted())
-    assert question_of(desk, "p-3") == "accepted", "nobody stands accepted by it any more"
+    assert question_of(desk, "p-3") == "accepted", "no one is accepted with it any more"
 
 
 def test_who_is_refused_and_accepted_again_holds_the_number_again(desk: Desk) -> None:
@@ -184,7 +184,7 @@ PROFESSION = DOCUMENT["consultations"]["budget"]["questions"]["profession"]
 
 
 def test_a_number_that_opened_a_door_is_held_while_the_door_is_open(desk: Desk) -> None:
-    """Nobody gets a second access by it, however short verdicts are kept."""
+    """No one gets a second access by it, however short verdicts are kept."""
     desk.apply({**DOCUMENT, "consultations": {"budget": {"questions": {"profession": PROFESSION}}}})
     desk.settle(physician(desk, "p-1"), accepted())
     assert desk.access("p-1") == "granted"
@@ -198,8 +198,8 @@ def test_what_was_reviewed_for_its_number_is_told_as_such_where_the_commit_was_i
     desk.settle(physician(desk, "p-1"), accepted())
     later = entry(physician(desk, "p-2"), accepted())
     desk.write(later)
-    (told,) = desk.verdict_writer.read_again([later]).done
-    assert told.decision == NUMBER_TAKEN
+    (again,) = desk.verdict_writer.read_again([later]).done
+    assert again.decision == NUMBER_TAKEN
 
 
 def test_two_writers_with_the_same_numbers_wait_for_each_other_and_one_of_each_is_accepted(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""A commit whose outcome is unknown is read again: only what does not stand and is still ours is repeated."""
+"""A commit whose outcome is unknown is read again: only what was not written and is still ours is repeated."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_reading_nothing_again_asks_nothing(desk: Desk) -> None:
 
 
 def test_what_a_neighbour_holds_is_ours_still_and_keeps_nobody_else(postgresql: Desk) -> None:
-    """A write failed, and meanwhile somebody holds one of its checks: the others are known all the same."""
+    """A write failed, and meanwhile another transaction holds one of its checks: the others are known all the same."""
     desk = postgresql
     desk.submit_many(2)
     written, held = (entry(held) for held in desk.claim())

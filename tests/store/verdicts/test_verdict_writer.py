@@ -222,7 +222,7 @@ def test_writing_the_same_twice_leaves_one_verdict(desk: Desk) -> None:
 
 
 def test_of_two_words_on_one_claim_in_a_batch_the_first_counts(desk: Desk) -> None:
-    """A worker that drops a look-up gives it back; its answer may come all the same."""
+    """A worker that drops a lookup gives it back; its answer may come all the same."""
     held = desk.held()
     written = desk.write(entry(held, GiveBack()), entry(held))
     assert (len(written.done), len(written.stale)) == (1, 1)
@@ -231,7 +231,7 @@ def test_of_two_words_on_one_claim_in_a_batch_the_first_counts(desk: Desk) -> No
 
 
 def test_an_older_claim_of_a_check_in_the_batch_of_its_newer_one_stays_stale(desk: Desk) -> None:
-    """A process holds a check twice when its first look-up hung and it claimed the check again."""
+    """A process holds a check twice when its first lookup hung and it claimed the check again."""
     older = desk.held()
     desk.set_back("lease_until", 20)
     desk.upkeep.end_leases()
@@ -241,7 +241,7 @@ def test_an_older_claim_of_a_check_in_the_batch_of_its_newer_one_stays_stale(des
     assert desk.verdicts(newer.id) == [("accepted", "record_matches")]
 
 
-def test_a_check_that_nobody_holds_can_not_be_settled(desk: Desk) -> None:
+def test_a_check_that_nobody_holds_cannot_be_settled(desk: Desk) -> None:
     held = desk.held()
     desk.settle(held, GiveBack())
     assert len(desk.settle(held).stale) == 1
@@ -348,7 +348,7 @@ UNSTORABLE = {
 @pytest.mark.parametrize(
     "make", [lambda e: Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES, e), lambda e: Review(Reason.NAME_DIFFERS, 60, e)]
 )
-def test_evidence_that_can_not_be_stored_fails_its_check_alone(
+def test_evidence_that_cannot_be_stored_fails_its_check_alone(
     desk: Desk, make: Callable[[Any], Decision], evidence: Any
 ) -> None:
     desk.submit_many(5)

@@ -382,7 +382,7 @@ def test_names_are_read_in_the_language_of_their_source() -> None:
         after(places(2.05), zone=TOWN, answer=ADDRESS, language="xx")
 
 
-# ------------------------------------------------------------------------------------------------ no look-up
+# ------------------------------------------------------------------------------------------------ no lookup
 
 
 @given(checks, questions)

@@ -17,12 +17,12 @@ from tasks.rules.rate_limits import (
     Breaker,
     Demand,
     Queue,
-    allowing,
     next_start,
     price,
-    stands_since,
+    raise_lateness,
+    standstill,
+    standstill_since,
     starts,
-    stood,
     turns,
 )
 
@@ -87,14 +87,14 @@ def test_the_next_start_is_the_first_that_a_claim_would_get(
 
 def test_a_worker_that_hardly_knows_the_time_gets_as_much_more_lateness_and_pays_for_it_once() -> None:
     tight = demand(0.1, burst=1, late=0.003)
-    unsure = allowing(tight, 0.05)
+    unsure = raise_lateness(tight, 0.05)
     assert unsure.late == pytest.approx(0.053)
     assert unsure.raised == pytest.approx(0.05)
     assert starts(0.0, unsure, 3) == pytest.approx([0.0, 0.153, 0.306])
     assert price(unsure, 3) == pytest.approx(3 * 0.153 + 0.05)
     assert price(unsure, 0) == 0.0
     roomy = demand(0.1, burst=5, late=0.2)
-    assert allowing(roomy, 0.05) is roomy
+    assert raise_lateness(roomy, 0.05) is roomy
     assert price(roomy, 3) == pytest.approx(0.3)
 
 
@@ -116,7 +116,7 @@ def runs(draw: st.DrawFn) -> tuple[Demand, list[float]]:
     begun: list[float] = []
     for pause, free in draw(st.lists(st.tuples(st.floats(0, 2.5), st.integers(0, 8)), min_size=2, max_size=25)):
         now, ahead = now + pause, max(0.0, ahead - pause)
-        claimed = allowing(wanted, draw(st.sampled_from([0.0, 0.0, 0.001, 0.05, 0.4])))
+        claimed = raise_lateness(wanted, draw(st.sampled_from([0.0, 0.0, 0.001, 0.05, 0.4])))
         # Of the last batch there may be fewer checks than it could hold, or than were offered a start.
         taken = starts(ahead, claimed, max(0, free * wanted.batch - draw(st.integers(0, wanted.batch - 1))))
         taken = taken[: draw(st.sampled_from([len(taken), len(taken), len(taken) // 2]))]
@@ -213,23 +213,23 @@ def at(hours: float) -> datetime:
 
 
 def test_closed_hours_and_pauses_are_counted_once_each_and_together() -> None:
-    assert stood(at(7), at(9), None, []) == 0
-    assert stood(at(7), at(9), OFFICE, []) == 3600
-    assert stood(at(7), at(9), None, [(at(6), at(7.5)), (at(8.5), at(20))]) == 3600
-    assert stood(at(7), at(9), OFFICE, [(at(7.5), at(8.25))]) == 3600 + 900
-    assert stood(at(9), at(7), OFFICE, [(at(7), at(9))]) == 0
+    assert standstill(at(7), at(9), None, []) == 0
+    assert standstill(at(7), at(9), OFFICE, []) == 3600
+    assert standstill(at(7), at(9), None, [(at(6), at(7.5)), (at(8.5), at(20))]) == 3600
+    assert standstill(at(7), at(9), OFFICE, [(at(7.5), at(8.25))]) == 3600 + 900
+    assert standstill(at(9), at(7), OFFICE, [(at(7), at(9))]) == 0
 
 
 def test_a_source_that_works_has_not_stood_still() -> None:
-    assert stands_since(at(9), OFFICE, []) == at(9)
-    assert stands_since(at(9), None, [(at(7), at(8))]) == at(9)
+    assert standstill_since(at(9), OFFICE, []) == at(9)
+    assert standstill_since(at(9), None, [(at(7), at(8))]) == at(9)
 
 
 def test_a_standstill_goes_back_over_closed_hours_and_pauses_that_join() -> None:
-    assert stands_since(at(31), OFFICE, []) == at(18)
-    assert stands_since(at(31), OFFICE, [(at(17), at(19))]) == at(17)
-    assert stands_since(at(31), OFFICE, [(at(16), at(17)), (at(17.5), at(18)), (at(30), at(33))]) == at(17.5)
-    assert stands_since(at(9), None, [(at(6), at(9.5))]) == at(6)
+    assert standstill_since(at(31), OFFICE, []) == at(18)
+    assert standstill_since(at(31), OFFICE, [(at(17), at(19))]) == at(17)
+    assert standstill_since(at(31), OFFICE, [(at(16), at(17)), (at(17.5), at(18)), (at(30), at(33))]) == at(17.5)
+    assert standstill_since(at(9), None, [(at(6), at(9.5))]) == at(6)
 
 
 SPANS = st.lists(st.integers(0, 4000), max_size=8, unique=True).map(
@@ -243,10 +243,12 @@ def test_standing_still_adds_up_and_began_where_it_did(
 ) -> None:
     first, last = at(min(begin, end) / 10), at(max(begin, end) / 10)
     middle = first + (last - first) / 2
-    whole = stood(first, last, hours, pauses)
-    assert whole == pytest.approx(stood(first, middle, hours, pauses) + stood(middle, last, hours, pauses), abs=1e-3)
+    whole = standstill(first, last, hours, pauses)
+    assert whole == pytest.approx(
+        standstill(first, middle, hours, pauses) + standstill(middle, last, hours, pauses), abs=1e-3
+    )
     assert 0 <= whole <= (last - first).total_seconds()
-    since = stands_since(last, hours, pauses)
-    assert stood(since, last, hours, pauses) == pytest.approx((last - since).total_seconds(), abs=1e-3)
+    since = standstill_since(last, hours, pauses)
+    assert standstill(since, last, hours, pauses) == pytest.approx((last - since).total_seconds(), abs=1e-3)
     before = since - timedelta(seconds=60)
-    assert stood(before, since, hours, pauses) < 59.9 or since == last
+    assert standstill(before, since, hours, pauses) < 59.9 or since == last

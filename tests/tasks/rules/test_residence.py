@@ -19,8 +19,7 @@ from adapters.zone_import.files import read_zones
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.margins import margins_of
-from tasks.rules.residence import RULES, decide_residence
-from tasks.rules.residence_evidence import Side
+from tasks.rules.residence import RULES, Side, decide_residence
 from tests.tasks.rules.valmont import (
     ANSWER,
     EAST_ZONE,
@@ -302,10 +301,10 @@ def test_a_name_with_an_initial_is_no_exact_one() -> None:
     assert decide(replace(own, postcode="99001"), full, answer=answer) == undetermined(Reason.POSTCODE_DIFFERS)
 
 
-@pytest.mark.parametrize(("metres", "told"), [(17.9, 15), (-17.9, -15), (149, 100), (-999, -950), (3999, 3500)])
-def test_the_distance_is_rounded_towards_the_border(metres: float, told: int) -> None:
+@pytest.mark.parametrize(("metres", "distance"), [(17.9, 15), (-17.9, -15), (149, 100), (-999, -950), (3999, 3500)])
+def test_the_distance_is_rounded_towards_the_border(metres: float, distance: int) -> None:
     place = replace(HOUSE, longitude=1.1 - metres * METRE)
-    assert decide_residence(ANSWER, Places("addok", [place]), WEST_ZONE).evidence["distance_m"] == told
+    assert decide_residence(ANSWER, Places("addok", [place]), WEST_ZONE).evidence["distance_m"] == distance
 
 
 @pytest.mark.parametrize("metres", [0.0, 1e-9, -1e-9, 0.004])

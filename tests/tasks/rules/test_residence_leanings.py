@@ -9,8 +9,7 @@ import pytest
 
 from adapters.base import Place
 from jurat.vocabulary import COSTS_NO_ROUND, Outcome, Reason
-from tasks.rules.residence import MOST_CANDIDATES, RULES
-from tasks.rules.residence_evidence import Side
+from tasks.rules.residence import MOST_CANDIDATES, RULES, Side
 from tests.tasks.rules.valmont import (
     ANSWER,
     ELSEWHERE,

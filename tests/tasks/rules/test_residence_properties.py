@@ -202,7 +202,7 @@ NO_NUMBER = frozenset({"", "-", "--", "/", "//", ".", "s n", "sn", "sans numero"
 @settings(max_examples=500)
 @given(WRITTEN, st.sampled_from(["rue du Moulin", "8 rue du Moulin"]))
 def test_a_house_decides_only_for_a_number_that_is_written_as_numbers_are(number: str, street: str) -> None:
-    """An oracle of its own: the digits stand there by themselves, with nothing around them that no number has."""
+    """An oracle of its own: the digits are there by themselves, with nothing around them that no number has."""
     answer = {**ANSWER, "number": number, "street": street}
     whole = replace(HOUSE, level=Level.STREET, number=None, extent=(LONGITUDE, LATITUDE, LONGITUDE, LATITUDE))
     for places in ([replace(HOUSE, number=each) for each in ("1", "2", "8", "8bis", "8b", "10", "1e3")], [whole]):

@@ -13,8 +13,7 @@ from adapters.address.zones import ZoneGeometry
 from adapters.base import Place, Places
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
-from tasks.rules.residence import decide_residence
-from tasks.rules.residence_evidence import Residence
+from tasks.rules.residence import Residence, decide_residence
 
 WEST = Polygon([(1.0, 44.0), (1.1, 44.0), (1.1, 44.1), (1.0, 44.1)])
 EAST = Polygon([(1.1, 44.0), (1.2, 44.0), (1.2, 44.1), (1.1, 44.1)])

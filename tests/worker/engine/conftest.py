@@ -21,7 +21,7 @@ def steered() -> Iterator[Steered]:
 
 @pytest.fixture
 def _seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Claimers that look by themselves once in a long time: what they do sooner, somebody woke them for."""
+    """Claimers that look by themselves once in a long time: what they do sooner, something woke them for."""
     monkeypatch.setattr(wake_schedule, "IDLE", SELDOM)
 
 

@@ -39,24 +39,24 @@ def breaker(now: list[float]) -> LocalBreaker:
 
 
 def test_half_as_many_failures_in_a_row_as_open_the_breaker_shut_a_source(breaker: LocalBreaker) -> None:
-    breaker.saw([failed(), failed(), answered(), failed(), failed(), failed(source="ban")])
+    breaker.count_results([failed(), failed(), answered(), failed(), failed(), failed(source="ban")])
     assert not breaker.is_shut("towns")
-    breaker.saw([failed()])
+    breaker.count_results([failed()])
     assert breaker.is_shut("towns")
     assert breaker.shut == {"towns": math.inf}
 
 
 def test_a_request_for_many_counts_once(breaker: LocalBreaker) -> None:
     shared = entry(held(), Later(1.0, Reason.SOURCE_UNAVAILABLE), attempt=replace(FAILED, counted=False))
-    breaker.saw([failed(), *[shared] * 19, failed(), *[shared] * 19])
+    breaker.count_results([failed(), *[shared] * 19, failed(), *[shared] * 19])
     assert not breaker.is_shut("towns")
-    breaker.saw([entry(held(), attempt=replace(attempt(), counted=False)), failed()])
+    breaker.count_results([entry(held(), attempt=replace(attempt(), counted=False)), failed()])
     assert breaker.is_shut("towns")
-    breaker.written([shared] * 38)
-    breaker.noted()
+    breaker.count_written([shared] * 38)
+    breaker.mark_reported()
     assert breaker.is_shut("towns"), "three failures are not written"
-    breaker.written([failed()] * 3)
-    breaker.noted()
+    breaker.count_written([failed()] * 3)
+    breaker.mark_reported()
     assert not breaker.is_shut("towns")
 
 
@@ -64,10 +64,10 @@ def test_a_request_for_many_counts_once(breaker: LocalBreaker) -> None:
     "reason", [Reason.SOURCE_REJECTED_REQUEST, Reason.SOURCE_BLOCKED, Reason.CONFIGURATION_MISSING]
 )
 def test_what_is_no_fault_of_the_source_neither_shuts_nor_clears_it(breaker: LocalBreaker, reason: Reason) -> None:
-    breaker.saw([failed(reason)] * 9)
+    breaker.count_results([failed(reason)] * 9)
     assert not breaker.shut
-    breaker.saw([failed(), failed(), failed(reason), entry(held(), GiveBack())])
-    breaker.saw([failed()])
+    breaker.count_results([failed(), failed(), failed(reason), entry(held(), GiveBack())])
+    breaker.count_results([failed()])
     assert breaker.is_shut("towns")
 
 
@@ -80,41 +80,41 @@ def test_a_source_that_asks_for_a_pause_is_shut_at_once(breaker: LocalBreaker) -
             ("ban", Later(60.0, Reason.SOURCE_THROTTLED)),
         )
     ]
-    breaker.saw(paused)
+    breaker.count_results(paused)
     assert [breaker.is_shut(source) for source in ("towns", "rpps", "ban")] == [True, True, False]
-    breaker.written(paused)
-    breaker.noted()
+    breaker.count_written(paused)
+    breaker.mark_reported()
     assert not breaker.is_shut("towns")
 
 
 def test_failures_that_the_ledger_knows_of_from_others_give_back_what_was_claimed_before(
     breaker: LocalBreaker, now: list[float]
 ) -> None:
-    breaker.told({"towns": 2, "ban": 3, "rpps": 9})
+    breaker.update({"towns": 2, "ban": 3, "rpps": 9})
     assert [breaker.is_shut(source) for source in ("towns", "ban", "rpps")] == [False, True, True]
-    breaker.noted()
+    breaker.mark_reported()
     assert breaker.shut == {"ban": 100.0, "rpps": 100.0}
     now[0] = 105.0
-    breaker.told({"ban": 0, "rpps": 10})
-    breaker.noted()
+    breaker.update({"ban": 0, "rpps": 10})
+    breaker.mark_reported()
     assert breaker.shut == {"ban": 100.0, "rpps": 105.0}
 
 
 def test_what_was_claimed_before_the_ledger_told_of_more_failures_is_given_back_and_nothing_later(
     breaker: LocalBreaker,
 ) -> None:
-    breaker.seen({"towns": 2}, asked=10.0)
+    breaker.update_seen({"towns": 2}, asked=10.0)
     assert breaker.shut == {}
-    breaker.seen({"towns": 3, "ban": 4}, asked=20.0)
+    breaker.update_seen({"towns": 3, "ban": 4}, asked=20.0)
     assert breaker.shut == {"towns": 20.0, "ban": 20.0}
     assert not breaker.is_shut("towns"), "new claims take it into account"
-    breaker.seen({"towns": 3, "ban": 5}, asked=30.0)
+    breaker.update_seen({"towns": 3, "ban": 5}, asked=30.0)
     assert breaker.shut == {"towns": 20.0, "ban": 30.0}, "towns had no more"
-    breaker.seen({}, asked=40.0)
-    breaker.seen({"towns": 3}, asked=50.0)
+    breaker.update_seen({}, asked=40.0)
+    breaker.update_seen({"towns": 3}, asked=50.0)
     assert breaker.shut == {"towns": 50.0, "ban": 30.0}, "a run of its own"
-    breaker.saw([failed()] * 3)
-    breaker.seen({"towns": 4}, asked=60.0)
+    breaker.count_results([failed()] * 3)
+    breaker.update_seen({"towns": 4}, asked=60.0)
     assert breaker.is_shut("towns"), "what this process saw is still to be noted"
 
 
@@ -122,19 +122,19 @@ def test_it_opens_again_for_new_claims_once_the_ledger_knows_of_every_failure(
     breaker: LocalBreaker, now: list[float]
 ) -> None:
     failures = [failed() for _ in range(4)]
-    breaker.saw(failures)
-    breaker.written(failures[:3])
-    breaker.noted()
+    breaker.count_results(failures)
+    breaker.count_written(failures[:3])
+    breaker.mark_reported()
     assert breaker.is_shut("towns"), "one is still to be written"
-    breaker.written(failures[3:])
+    breaker.count_written(failures[3:])
     assert breaker.is_shut("towns"), "and to be noted"
-    breaker.noted()
+    breaker.mark_reported()
     assert breaker.shut == {"towns": 100.0}
     assert not breaker.is_shut("towns")
-    breaker.saw([failed(), failed()])
-    assert not breaker.is_shut("towns"), "counted anew"
+    breaker.count_results([failed(), failed()])
+    assert not breaker.is_shut("towns"), "counted again"
     now[0] = 200.0
-    breaker.saw([failed()])
-    breaker.written([failed()] * 9)
-    breaker.noted()
+    breaker.count_results([failed()])
+    breaker.count_written([failed()] * 9)
+    breaker.mark_reported()
     assert breaker.shut == {"towns": 200.0}

@@ -15,7 +15,7 @@ from worker.engine.in_flight import InFlight
 
 
 class Place:
-    """A claim buffer with what is in flight, a queue that nobody takes from, and a clock that a test sets."""
+    """A claim buffer with what is in flight, a queue that no one takes from, and a clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -40,7 +40,7 @@ class Place:
             found += [held.participant for held in lot or ()]
 
     def end(self, held: ClaimedCheck) -> None:
-        self.in_flight.looked_up([held])
+        self.in_flight.mark_looked_up([held])
         self.buffer.freed(held.source)
 
 

@@ -26,10 +26,10 @@ from worker.engine.wake_schedule import GRAIN, IDLE, WakeSchedule
 
 
 class Claims:
-    """Claims what a test laid ready, and remembers what was asked for. `cut` are the sources that leases have cut."""
+    """Claims what a test laid ready, and records the demands. `held_back` are the sources that leases hold back."""
 
     def __init__(self) -> None:
-        self.cut: set[str] = set()
+        self.held_back: set[str] = set()
         self.ready: list[ClaimedCheck] = []
         self.asked: list[tuple[list[Demand], int]] = []
 
@@ -40,7 +40,7 @@ class Claims:
 
 
 def make(works: Works, claims: Any, in_flight: InFlight, only: list[str] | None = None) -> Claimer:
-    """A claimer that was not started, with a queue to lookup threads that nobody takes from."""
+    """A claimer that was not started, with a queue to lookup threads that no one takes from."""
     breaker, wakes = LocalBreaker(works.plans.breaker), WakeSchedule()
     lookups = LookupQueue(in_flight, breaker)
     results = Results(lookups, breaker, works.engine.writer, wakes)
@@ -88,7 +88,7 @@ def test_nothing_is_claimed_without_a_slot_and_a_freed_one_wakes(claimer: Claime
     claimer._wakes.wake()
     claimer.step()
     assert [slots for _, slots in claims_of(claimer).asked] == [2]
-    claimer._wakes.slot_freed(claimer._in_flight.looked_up([claimer._in_flight.all()[0]]))
+    claimer._wakes.slot_freed(claimer._in_flight.mark_looked_up([claimer._in_flight.all()[0]]))
     assert seconds_of_a_step(claimer) < SELDOM / 2
     assert [slots for _, slots in claims_of(claimer).asked] == [2, 1]
 
@@ -99,41 +99,39 @@ def test_nothing_is_claimed_while_much_is_unwritten(claimer: Claimer, works: Wor
     held = works.desk.claim(free=2 * UNWRITTEN + 1)
     claimer._in_flight.add(held)
     for check in held:
-        claimer._in_flight.looked_up([check])
+        claimer._in_flight.mark_looked_up([check])
     claimer.step()
     assert claims_of(claimer).asked == []
     claimer._in_flight.release(held)
-    claimer._wakes.written()
+    claimer._wakes.write_ended()
     assert seconds_of_a_step(claimer) < SELDOM / 2
     assert len(claims_of(claimer).asked) == 1
 
 
 @pytest.mark.usefixtures("_seldom")
-def test_a_write_makes_room_where_leases_have_cut_a_claim_and_is_none_of_its_business_elsewhere(
-    claimer: Claimer, works: Works
-) -> None:
+def test_a_write_makes_room_where_leases_held_a_claim_back_and_nowhere_else(claimer: Claimer, works: Works) -> None:
     works.desk.submit_many(1)
     claims_of(claimer).ready = works.desk.claim()
     claimer.step()
     at = claimer._wakes.wakes_at()
-    claimer._wakes.written()
+    claimer._wakes.write_ended()
     assert claimer._wakes.wakes_at() == at > 0.0, "there was no more"
-    claims_of(claimer).cut = {"towns"}
+    claims_of(claimer).held_back = {"towns"}
     claimer._wakes.wake()
     claimer.step()
     assert claimer._wakes.wakes_at() > 0.0
-    claimer._wakes.written()
+    claimer._wakes.write_ended()
     assert claimer._wakes.wakes_at() == 0.0
 
 
 @pytest.mark.usefixtures("_seldom")
-def test_a_write_that_comes_while_a_claim_is_cut_is_not_missed(claimer: Claimer) -> None:
+def test_a_write_that_comes_while_a_claim_is_held_back_is_not_missed(claimer: Claimer) -> None:
     claims = claims_of(claimer)
     claim = claims.claim
 
     def slow(demands: list[Demand], slots: int) -> Claimed:
-        claimer._wakes.written()
-        claims.cut = {"towns"}
+        claimer._wakes.write_ended()
+        claims.held_back = {"towns"}
         return claim(demands, slots)
 
     claims.claim = slow  # type: ignore[method-assign]
@@ -181,7 +179,7 @@ def test_a_source_at_its_share_is_claimed_again_as_its_look_ups_end(claimer: Cla
     held = works.desk.claim()
     claimer._in_flight.add(held)
     claimer.step()
-    claimer._wakes.slot_freed(claimer._in_flight.looked_up(held[:2]))
+    claimer._wakes.slot_freed(claimer._in_flight.mark_looked_up(held[:2]))
     assert seconds_of_a_step(claimer) < SELDOM / 2
     assert len(claims_of(claimer).asked) == 2
 
@@ -192,11 +190,11 @@ def test_a_source_that_has_more_than_its_share_is_backlogged_and_no_other_is(cla
     claimer.step()
     assert not claimer._wakes.backlogged
     claims_of(claimer).ready = held = works.desk.claim()
-    for _ in range(2):  # once it is at its share, nobody asks for more
+    for _ in range(2):  # once it is at its share, no one asks for more
         claimer._wakes.wake()
         claimer.step()
         assert claimer._wakes.backlogged == {"towns"}
-    claimer._in_flight.looked_up(held)
+    claimer._in_flight.mark_looked_up(held)
     claimer._wakes.wake()
     claimer.step()
     assert not claimer._wakes.backlogged

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from store.queue.claims import Claimed
-from tasks.checks import ClaimedCheck
 from tasks.rules.rate_limits import Demand
 from tests.store.desk import entry
 from tests.store.refusals import refusing
@@ -65,13 +64,13 @@ def test_what_was_refused_is_kept_although_a_renewal_finds_the_database_away(
     writer = make_writer(works, Bells())
     works.desk.submit_many(3)
     held = sorted(works.desk.claim(free=3), key=lambda check: check.participant)
-    keep = writer._keep_leases
+    renew = writer._claims.renew
 
-    def away(_: Sequence[ClaimedCheck]) -> NoReturn:
-        writer._keep_leases = keep  # type: ignore[method-assign]
+    def away(*_: object, **__: object) -> NoReturn:
+        writer._claims.renew = renew  # type: ignore[method-assign]
         raise OperationalError("SELECT 1", {}, Exception("cut"))
 
-    writer._keep_leases = away  # type: ignore[method-assign,assignment]
+    writer._claims.renew = away  # type: ignore[method-assign]
     with refusing(works.desk, "p-2"), held_row(works.desk, "p-1"):
         hand_on(writer, *map(entry, held))
         with pytest.raises(OperationalError):

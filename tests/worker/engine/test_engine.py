@@ -306,7 +306,7 @@ def test_a_look_up_that_hangs_does_not_keep_the_others_from_being_written(works:
     works.engine._lookups.accept([given_back])
     begun = time.monotonic()
     assert not works.stop(timeout=1.0)
-    assert time.monotonic() - begun < PATIENCE, "the look-up goes on for twice as long"
+    assert time.monotonic() - begun < PATIENCE, "the lookup goes on for twice as long"
     assert soon(lambda: works.desk.row(given_back.id, "state, lookups") == ("pending", 0))
     assert rows(works.desk, "state", "participant = 'p-1'") == [("leased",)]
 
@@ -315,7 +315,7 @@ def test_no_thread_is_left_behind(works: Works) -> None:
     before = set(threading.enumerate())
     works.start()
     names = {thread.name for thread in set(threading.enumerate()) - before}
-    assert names >= {"jurat-claimer", "jurat-writer", "jurat-keeper", "jurat-renewer", "jurat-look-up-3"}
+    assert names >= {"jurat-claimer", "jurat-writer", "jurat-keeper", "jurat-renewer", "jurat-lookup-3"}
     assert works.stop()
     assert soon(lambda: set(threading.enumerate()) <= before)
 

@@ -29,7 +29,7 @@ class Changes(NamedTuple):
 
 
 class Sources:
-    """Stands for the ledger: remembers what it was told, and fails while it is `away`."""
+    """Replaces the store: records what was reported, and fails while it is `away`."""
 
     def __init__(self) -> None:
         self.away = False
@@ -39,7 +39,7 @@ class Sources:
         self.changes = Changes()
         self.throttled: float | None = None
 
-    def note(self, figures: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Changes:
+    def record(self, figures: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Changes:
         if self.away:
             raise OperationalError("", {}, Exception("away"))
         self.figures.append(dict(figures))
@@ -121,13 +121,13 @@ def test_answers_are_told_each_second_and_trouble_at_once(reporter: FailureRepor
     assert not urgent(reporter)
     reporter.count([failed(Reason.SOURCE_UNREADABLE), failed()])
     assert urgent(reporter)
-    reporter.tell()
+    reporter.report()
     assert not urgent(reporter)
     assert sources.figures == [
         {"towns": SourceFigures(1, 2, 2, Reason.SOURCE_UNAVAILABLE), "ban": SourceFigures(1, 0, 0, None)}
     ]
     assert set(sources.breakers[0]) == {"towns", "ban"}
-    reporter.tell()
+    reporter.report()
     assert len(sources.figures) == 1, "there was nothing to tell"
 
 
@@ -137,14 +137,14 @@ def test_of_checks_that_shared_a_request_one_tells_how_the_source_stands(
     failure = failed(Reason.SOURCE_THROTTLED, pause=60.0)
     assert failure.attempt is not None
     reporter.count([failure, *[replace(failure, attempt=replace(failure.attempt, counted=False))] * 19])
-    reporter.tell()
+    reporter.report()
     assert sources.figures == [{"towns": SourceFigures(0, 1, 1, Reason.SOURCE_THROTTLED)}]
     assert sources.pauses == [("towns", 60.0, Reason.SOURCE_THROTTLED)]
 
 
 def test_only_failures_after_the_last_answer_are_trailing(reporter: FailureReporter, sources: Sources) -> None:
     reporter.count([failed(), failed(), answered(), failed()])
-    reporter.tell()
+    reporter.report()
     assert sources.figures == [{"towns": SourceFigures(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
 
 
@@ -156,10 +156,10 @@ def test_how_long_ago_a_source_answered_and_failed_is_told_by_when_the_look_ups_
     sources.away = True
     reporter.count([answer, failure])
     with pytest.raises(OperationalError):
-        reporter.tell()
+        reporter.report()
     reporter.count([answered("ban")])
     now[0], sources.away = 1010.0, False
-    reporter.tell()
+    reporter.report()
     towns, ban = sources.figures[0]["towns"], sources.figures[0]["ban"]
     assert (towns.answered_ago, towns.failed_ago) == (40.0, 30.0)
     assert (ban.answered_ago, ban.failed_ago) == (10.0, 0.0)
@@ -170,7 +170,7 @@ def test_a_request_that_was_no_good_is_a_last_failure_and_no_trouble(
 ) -> None:
     reporter.count([failed(Reason.SOURCE_REJECTED_REQUEST)])
     assert not urgent(reporter)
-    reporter.tell()
+    reporter.report()
     assert sources.figures == [{"towns": SourceFigures(0, 0, 0, Reason.SOURCE_REJECTED_REQUEST)}]
 
 
@@ -180,7 +180,7 @@ def test_a_success_of_a_source_that_failed_last_is_urgent_and_wakes_when_it_clos
     reporter.count([failed()])
     sources.changes = Changes(opened=("towns",))
     with capture_logs() as logs:
-        reporter.tell()
+        reporter.report()
     assert [(line["event"], line["log_level"], line["source"]) for line in logs] == [
         ("breaker opened", "error", "towns")
     ]
@@ -191,7 +191,7 @@ def test_a_success_of_a_source_that_failed_last_is_urgent_and_wakes_when_it_clos
     assert woken == []
     sources.changes = Changes(closed=("towns",))
     with capture_logs() as logs:
-        reporter.tell()
+        reporter.report()
     assert [line["event"] for line in logs] == ["breaker closed"]
     assert woken == [0.0]
     reporter.count([answered()])
@@ -202,12 +202,12 @@ def test_an_answer_after_failures_wakes_although_the_breaker_had_not_opened(
     reporter: FailureReporter, woken: Woken
 ) -> None:
     reporter.count([failed()])
-    reporter.tell()
+    reporter.report()
     reporter.count([answered()])
-    reporter.tell()
+    reporter.report()
     assert woken == [0.0]
     reporter.count([answered()])
-    reporter.tell()
+    reporter.report()
     assert woken == [0.0]
 
 
@@ -216,11 +216,11 @@ def test_what_all_workers_saw_fail_makes_this_one_give_back_what_it_claimed_befo
 ) -> None:
     reporter.count([failed()])
     sources.changes = Changes(failures={"towns": 2})
-    reporter.tell()
+    reporter.report()
     assert breaker.shut == {}
     reporter.count([failed()])
     sources.changes = Changes(failures={"towns": 5})
-    reporter.tell()
+    reporter.report()
     assert breaker.shut == {"towns": now[0]}
 
 
@@ -234,7 +234,7 @@ def test_a_probe_is_told_at_once_and_the_next_one_follows_in_its_interval(
 def test_each_source_is_paused_once_and_for_the_longest_time(reporter: FailureReporter, sources: Sources) -> None:
     reporter.count([failed(Reason.SOURCE_THROTTLED, 60.0 * n) for n in (1, 9, 4)])
     assert urgent(reporter)
-    reporter.tell()
+    reporter.report()
     assert sources.pauses == [("towns", 540.0, Reason.SOURCE_THROTTLED)]
 
 
@@ -243,11 +243,11 @@ def test_what_could_not_be_told_is_told_the_next_time(reporter: FailureReporter,
     reporter.count([answered(), failed(), failed(Reason.SOURCE_THROTTLED, 60.0)])
     for _ in range(2):
         with pytest.raises(OperationalError):
-            reporter.tell()
+            reporter.report()
         assert urgent(reporter)
     reporter.count([failed(Reason.SOURCE_UNREADABLE)])
     sources.away = False
-    reporter.tell()
+    reporter.report()
     assert sources.figures == [{"towns": SourceFigures(1, 3, 3, Reason.SOURCE_UNREADABLE)}]
     assert sources.pauses == [("towns", 60.0, Reason.SOURCE_THROTTLED)]
 
@@ -258,10 +258,10 @@ def test_an_answer_after_what_could_not_be_told_ends_the_run_of_failures(
     sources.away = True
     reporter.count([failed(), failed()])
     with pytest.raises(OperationalError):
-        reporter.tell()
+        reporter.report()
     reporter.count([answered(), failed()])
     sources.away = False
-    reporter.tell()
+    reporter.report()
     assert sources.figures == [{"towns": SourceFigures(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
 
 
@@ -269,22 +269,22 @@ def test_a_connection_refused_soon_after_too_many_requests_pauses_for_half_an_ho
     reporter: FailureReporter, sources: Sources, now: list[float]
 ) -> None:
     reporter.count([failed(Reason.SOURCE_THROTTLED)])
-    reporter.tell()
+    reporter.report()
     now[0] += SHUT_OUT_AFTER
     reporter.count([failed(refused=True)])
     with capture_logs() as logs:
-        reporter.tell()
+        reporter.report()
     assert sources.pauses == [("towns", SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)]
     assert [(line["log_level"], line["source"], line["seconds"]) for line in logs] == [("error", "towns", 1800.0)]
     reporter.count([failed(refused=True)])
-    reporter.tell()
+    reporter.report()
     assert len(sources.pauses) == 1, "once for each time that it said so"
 
 
 def test_what_another_worker_was_told_counts_as_well(reporter: FailureReporter, sources: Sources) -> None:
     sources.throttled = 59.0
     reporter.count([failed(refused=True)])
-    reporter.tell()
+    reporter.report()
     assert sources.pauses == [("towns", SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)]
 
 
@@ -294,11 +294,11 @@ def test_a_refused_connection_alone_pauses_nothing(
 ) -> None:
     sources.throttled = throttled
     reporter.count([failed(refused=True)])
-    reporter.tell()
+    reporter.report()
     assert sources.pauses == []
 
 
 def test_another_failure_after_too_many_requests_pauses_nothing(reporter: FailureReporter, sources: Sources) -> None:
     reporter.count([failed(Reason.SOURCE_THROTTLED), failed()])
-    reporter.tell()
+    reporter.report()
     assert sources.pauses == []

@@ -38,7 +38,7 @@ def test_no_look_up_begins_before_its_start(works: Works) -> None:
     works.steered.look_up = watching  # type: ignore[method-assign]
     works.start()
     assert works.settles(20)
-    assert begun[-1] - begun[0] >= 0.8, "nineteen intervals of 50 ms, but for a first look-up that was a little late"
+    assert begun[-1] - begun[0] >= 0.8, "nineteen intervals of 50 ms, except a first lookup that was a little late"
 
 
 def test_a_check_that_waits_for_its_start_takes_no_look_up_thread(works: Works) -> None:
@@ -211,9 +211,9 @@ def test_a_source_that_refuses_us_after_too_many_requests_is_left_alone_for_half
 
 def test_it_is_so_when_another_worker_was_told_of_too_many_requests(each_works: Works) -> None:
     each_works.configure(slots=4, only=["rpps"])
-    told = "UPDATE jurat_sources SET last_failure = 'source_throttled', last_failure_at = NOW(-30) WHERE name = :name"
-    each_works.desk.sql(told, name="rpps")
-    each_works.desk.sql(told.replace("-30", "-90"), name="towns")
+    sql = "UPDATE jurat_sources SET last_failure = 'source_throttled', last_failure_at = NOW(-30) WHERE name = :name"
+    each_works.desk.sql(sql, name="rpps")
+    each_works.desk.sql(sql.replace("-30", "-90"), name="towns")
     assert each_works.desk.sources.since_throttled("ban") is None
     assert (each_works.desk.sources.since_throttled("towns") or 0) >= 89.9
     each_works.fails_with(Refused("connection refused"))

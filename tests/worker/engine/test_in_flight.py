@@ -32,7 +32,7 @@ def test_a_claimed_check_takes_a_slot_until_it_is_looked_up_and_is_held_until_it
     in_flight.add([check, held(2)])
     assert (in_flight.free(), in_flight.unwritten(), len(in_flight)) == (1, 0, 2)
     in_flight.start([check])
-    assert in_flight.looked_up([check]) == 1
+    assert in_flight.mark_looked_up([check]) == 1
     assert (in_flight.free(), in_flight.unwritten(), len(in_flight)) == (2, 1, 2)
     in_flight.release([check])
     assert (in_flight.free(), in_flight.unwritten(), in_flight.all()) == (2, 0, [held(2)])
@@ -49,7 +49,7 @@ def test_checks_that_share_a_look_up_take_one_slot_and_are_all_held() -> None:
     now[0] += 11.0
     assert in_flight.running() == {(lot[0].id, 1): "towns"}
     assert in_flight.unfinished() == [*lot, alone]
-    assert in_flight.looked_up(lot) == 1
+    assert in_flight.mark_looked_up(lot) == 1
     assert (in_flight.free(), in_flight.unwritten(), in_flight.ended()) == (2, 3, {"towns": 3})
     in_flight.release(lot)
     assert (in_flight.free(), in_flight.unwritten(), len(in_flight)) == (2, 0, 1)
@@ -66,7 +66,7 @@ def test_doing_a_thing_twice_frees_no_slot_twice() -> None:
     in_flight = InFlight(2)
     in_flight.add([held(1), held(2)])
     for _ in range(2):
-        in_flight.looked_up([held(1)])
+        in_flight.mark_looked_up([held(1)])
         in_flight.release([held(1)])
     assert in_flight.free() == 1
 
@@ -77,7 +77,7 @@ def test_a_look_up_begins_only_while_its_lease_can_be_trusted_by_our_own_clock()
     in_flight.add([held(1), held(2)], asked=now[0])
     now[0] += TRUSTED - 0.1
     assert in_flight.start([held(1)])
-    in_flight.renewed([held(2)], asked=now[0])
+    in_flight.mark_renewed([held(2)], asked=now[0])
     now[0] += 0.2
     assert in_flight.start([held(2)]), "it was renewed"
     in_flight.add([held(3)], asked=now[0] - TRUSTED)
@@ -90,7 +90,7 @@ def test_a_renewed_lease_is_trusted_from_when_the_statement_was_sent() -> None:
     in_flight = InFlight(3, clock=lambda: now[0])
     in_flight.add([held(1), held(2), held(3)], asked=now[0])
     asked, now[0] = 105.0, 109.0
-    in_flight.renewed([held(1), held(2)], asked=asked)
+    in_flight.mark_renewed([held(1), held(2)], asked=asked)
     now[0] = asked + TRUSTED - 0.01
     assert in_flight.start([held(1), held(3)]) == [held(1)], "the third was not renewed"
     now[0] = asked + TRUSTED
@@ -125,7 +125,7 @@ def test_a_lot_begins_and_ends_together() -> None:
     in_flight.add(lot)
     assert in_flight.start(lot) == lot
     assert in_flight.room(lambda _: 9.0) == (4, {"towns": 4})
-    assert in_flight.looked_up(lot[:3]) == 3
+    assert in_flight.mark_looked_up(lot[:3]) == 3
     assert in_flight.freed() == 3
     assert in_flight.room(lambda _: 9.0) == (1, {"towns": 1})
     assert in_flight.freed() == 0
@@ -139,10 +139,10 @@ def test_a_check_that_is_claimed_again_while_its_first_look_up_hangs_takes_a_slo
     in_flight.add([again])
     assert in_flight.free() == 2
     in_flight.start([again])
-    in_flight.looked_up([hanging])
+    in_flight.mark_looked_up([hanging])
     in_flight.release([hanging])
     assert (in_flight.free(), in_flight.all()) == (3, [again])
-    in_flight.looked_up([again])
+    in_flight.mark_looked_up([again])
     in_flight.release([again])
     assert (in_flight.free(), len(in_flight)) == (4, 0)
 
@@ -155,7 +155,7 @@ def test_leases_are_renewed_but_for_look_ups_that_hang() -> None:
     in_flight.start([hanging])
     in_flight.start([unwritten])
     now[0] = 15.0
-    in_flight.looked_up([unwritten])
+    in_flight.mark_looked_up([unwritten])
     in_flight.start([under_way])
     now[0] = 15.0 + HANGING
     assert in_flight.leases(lambda _: 15.0) == [waiting, under_way, unwritten]
@@ -205,7 +205,7 @@ class Accounts(RuleBasedStateMachine):
 
     @rule(check=checks)
     def look_up(self, check: ClaimedCheck) -> None:
-        self.in_flight.looked_up([check])
+        self.in_flight.mark_looked_up([check])
         self.slots.discard((check.id, check.fence))
         self.sharing.discard((check.id, check.fence))
 

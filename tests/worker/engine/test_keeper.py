@@ -69,7 +69,7 @@ def test_what_cannot_be_written_for_now_keeps_its_lease_for_longer_than_the_othe
     apart, other = works.desk.claim()
     holdings = InFlight(3)
     holdings.add([apart, other])
-    holdings.looked_up([apart])
+    holdings.mark_looked_up([apart])
     holdings.put_apart([apart])
     renewer = Renewer(works.desk.claims, holdings, works.plans.longest)
     renewer._next = 0.0
@@ -134,7 +134,7 @@ def test_what_was_put_apart_takes_no_room_from_overdue_checks(works: Works) -> N
     works.desk.set_back("deadline_at", 1)
     in_flight, accepted = InFlight(0), list[ClaimedCheck]()
     in_flight.add(busy)
-    in_flight.looked_up(busy)
+    in_flight.mark_looked_up(busy)
     in_flight.put_apart(busy)
     keeper(works, in_flight, accepted)._end_overdue()
     assert len(accepted) == 100
@@ -149,7 +149,7 @@ def test_a_piece_of_upkeep_that_fails_takes_no_turn_from_the_others(works: Works
         done.append("leases")
         raise OSError("the disk")
 
-    each._tasks = {**{task: lambda task=task: done.append(task) for task in EVERY}, "leases": fail}  # type: ignore[misc]
+    each._jobs = {**{task: lambda task=task: done.append(task) for task in EVERY}, "leases": fail}  # type: ignore[misc]
     works.desk.claim(free=1)
     works.desk.set_back("lease_until", 1, "state = 'leased'")
     with pytest.raises(OSError, match="the disk"):
@@ -195,7 +195,7 @@ def test_a_keeper_that_is_told_to_end_purges_no_further(works: Works, monkeypatc
         each.stopping.set()
         return True
 
-    each.stopping.wait = rest  # type: ignore[method-assign,assignment] # it is told to in the first rest
+    each.stopping.wait = rest  # type: ignore[method-assign,assignment] # a test stops it in the first rest
     each.step()
     assert works.desk.one("SELECT count(*) FROM jurat_verdicts") == 4
     assert waited[0] > 0

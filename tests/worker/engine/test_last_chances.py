@@ -17,7 +17,7 @@ def test_one_follows_another_while_that_takes_little_time_and_the_first_waits_fo
     assert chances.begin(100.0)
     assert pending(chances)
     assert chances.may_take(100.0 + 60.0), "what was under way may have taken long"
-    chances.took()
+    chances.mark_taken()
     assert chances.may_take(100.0 + ONE_BY_ONE - 0.1)
     assert not chances.may_take(100.0 + ONE_BY_ONE)
 
@@ -25,7 +25,7 @@ def test_one_follows_another_while_that_takes_little_time_and_the_first_waits_fo
 def test_as_much_time_as_they_took_goes_to_all_others() -> None:
     chances = LastChances()
     assert chances.begin(100.0)
-    chances.took()
+    chances.mark_taken()
     chances.end(107.0)
     assert not pending(chances)
     assert not chances.begin(113.9)

@@ -1,4 +1,4 @@
-"""How much of a lot one look-up takes."""
+"""How much of a batch one lookup takes."""
 
 from __future__ import annotations
 

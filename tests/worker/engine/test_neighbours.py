@@ -1,4 +1,4 @@
-"""A whole engine beside a platform that behaves badly in the same database, and does not die."""
+"""A whole engine next to a platform that behaves badly in the same database, and does not die."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_a_piece_of_upkeep_that_always_fails_keeps_back_nothing_that_is_to_be_to
     with refusing(desk, "p-1", "jurat_checks"):
         works.start()
         assert works.settles(2)
-        told = "SELECT count(*) FROM jurat_sources WHERE last_success_at IS NOT NULL"
-        assert soon(lambda: desk.one(told))
+        sql = "SELECT count(*) FROM jurat_sources WHERE last_success_at IS NOT NULL"
+        assert soon(lambda: desk.one(sql))
         assert not works.engine._keeper.away, "the database is well"
 
 
@@ -77,7 +77,7 @@ def test_what_was_put_apart_does_not_keep_a_last_chance_waiting(works: Works) ->
     busy = works.desk.claim(free=1)
     in_flight = InFlight(8)
     in_flight.add(busy)
-    in_flight.looked_up(busy)
+    in_flight.mark_looked_up(busy)
     claimer = make(works, works.desk.claims, in_flight)
     for _ in range(3):
         claimer._wakes.wake()

@@ -52,7 +52,7 @@ def test_an_engine_outlives_its_database_and_settles_each_check_once(works: Work
     works.desk.submit_many(12, "profession")
     works.engine.wake()
     assert soon(lambda: works.steered.at_once == 4)
-    # However long this machine needs to start the server again, nobody else shall have them meanwhile.
+    # However long this machine needs to start the server again, no one else shall have them meanwhile.
     works.desk.sql("UPDATE jurat_checks SET lease_until = NOW(3600) WHERE state = 'leased'")
     with capture_logs() as logs:
         server.kill()

@@ -26,7 +26,7 @@ def publish(desk: Desk) -> None:
 
 
 def look_up(works: Works, lot: list[ClaimedCheck]) -> list[CheckResult]:
-    """What one look-up thread makes of a lot."""
+    """What one lookup thread makes of a batch."""
     in_flight, handed = InFlight(9), Handed()
     lookups = LookupQueue(in_flight, LocalBreaker(works.plans.breaker))
     in_flight.add(lot)

@@ -45,7 +45,7 @@ class Registered(Works):
         self.engine = Engine(stores, CheckRunner(unseal), self.plans, slots=4, member=self.member)
 
     def close(self) -> None:
-        """End it alone: others may run beside it."""
+        """End it alone: others may run next to it."""
         self.steered.let_go()
         self.stop()
         for registrar in self.engine._registrars:  # no engine waits for long for it
@@ -127,8 +127,8 @@ def test_a_worker_that_opens_nothing_claims_nothing_and_says_so_once(wrong: Regi
         checks = wrong.desk.submit_many(20)
         assert soon(lambda: wrong.row is not None and not wrong.row.ready and wrong.engine.plans.current() is not None)
         assert soon(lambda: any(entry["event"] == "answers wait that no key of this worker opens" for entry in logs))
-        told = wrong.row
-        assert soon(lambda: wrong.row is not None and told is not None and wrong.row.seen_at > told.seen_at)
+        before = wrong.row
+        assert soon(lambda: wrong.row is not None and before is not None and wrong.row.seen_at > before.seen_at)
         assert wrong.desk.one("SELECT max(fence) FROM jurat_checks") == 0
         right.start()
         assert right.settles(20)
@@ -139,7 +139,7 @@ def test_a_worker_that_opens_nothing_claims_nothing_and_says_so_once(wrong: Regi
 
 
 def test_a_worker_without_hash_keys_leaves_codes_to_others(postgresql: Desk, steered: Steered, often: None) -> None:
-    """It fails no look-up, which would open the breaker for all, and says what it serves."""
+    """It fails no lookup, which would open the breaker for all, and says what it serves."""
     without = Registered(postgresql, steered, PRIVATE_KEY, fingerprints=None)
     postgresql.add_codes()
     without.start()
@@ -148,16 +148,16 @@ def test_a_worker_without_hash_keys_leaves_codes_to_others(postgresql: Desk, ste
     assert postgresql.verdicts(other.id) == [("accepted", "record_matches")]
     assert soon(lambda: without.row is not None and without.row.sources == ("ban", "rpps", "towns"))
     assert postgresql.row(code.id, "state, fence, lookups") == ("pending", 0, 0)
-    beside = Registered(postgresql, steered, PRIVATE_KEY)
-    beside.start()
-    assert beside.settles(2)
+    second = Registered(postgresql, steered, PRIVATE_KEY)
+    second.start()
+    assert second.settles(2)
     assert postgresql.one("SELECT count(*) FROM jurat_attempts WHERE result = 'failed'") == 0
-    beside.close()
+    second.close()
     without.close()
 
 
-def test_a_register_that_can_not_be_written_holds_nobody_up(postgresql: Desk, steered: Steered, often: None) -> None:
-    """Somebody holds its table: checks get their verdicts, the worker is seen to live, and it ends in time."""
+def test_a_register_that_cannot_be_written_holds_nobody_up(postgresql: Desk, steered: Steered, often: None) -> None:
+    """Another session holds its table: checks get their verdicts, the worker is seen to live, and it ends in time."""
     works = Registered(postgresql, steered, PRIVATE_KEY)
     holding = open_engine(postgresql.url)
     with holding.begin() as holder:

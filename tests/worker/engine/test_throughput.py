@@ -13,7 +13,7 @@ def test_the_pace_follows_what_ends() -> None:
     def end(count: int) -> None:
         held = checks("towns", count)
         in_flight.add(held)
-        in_flight.looked_up(held)
+        in_flight.mark_looked_up(held)
         in_flight.release(held)
 
     end(50)

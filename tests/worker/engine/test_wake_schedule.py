@@ -65,11 +65,11 @@ def test_a_time_a_little_beyond_its_next_look_is_kept(hours: Hours) -> None:
 
 
 def test_slots_that_become_free_wake_only_when_there_was_more_and_enough_of_them(hours: Hours) -> None:
-    hours.wakes.claiming(worth=3)
-    hours.wakes.claimed(more=False, held_back=False, backlogged=())
+    hours.wakes.claim_begins(worth=3)
+    hours.wakes.claim_ended(more=False, held_back=False, backlogged=())
     hours.wakes.slot_freed(9)
     assert hours.wakes.wakes_at() > hours.now
-    hours.wakes.claimed(more=True, held_back=False, backlogged=())
+    hours.wakes.claim_ended(more=True, held_back=False, backlogged=())
     hours.wakes.slot_freed(2)
     assert hours.wakes.wakes_at() > hours.now
     hours.wakes.slot_freed(3)
@@ -88,19 +88,19 @@ def test_without_a_free_slot_so_many_wake_as_are_worth_a_claim(hours: Hours) -> 
 def test_a_write_wakes_where_leases_held_the_last_claim_back_also_one_that_came_during_it(
     hours: Hours, *, held_back: bool
 ) -> None:
-    hours.wakes.claiming(worth=1)
-    hours.wakes.written()
+    hours.wakes.claim_begins(worth=1)
+    hours.wakes.write_ended()
     assert hours.wakes.wakes_at() > hours.now, "nobody knows yet"
-    hours.wakes.claimed(more=False, held_back=held_back, backlogged=())
+    hours.wakes.claim_ended(more=False, held_back=held_back, backlogged=())
     assert (hours.wakes.wakes_at() == 0.0) == held_back
     hours.look()
-    hours.wakes.written()
+    hours.wakes.write_ended()
     assert (hours.wakes.wakes_at() == 0.0) == held_back
 
 
 def test_a_write_wakes_while_too_much_is_unwritten(hours: Hours) -> None:
     hours.wakes.wait_for_write()
-    hours.wakes.written()
+    hours.wakes.write_ended()
     assert hours.wakes.wakes_at() == 0.0
 
 
@@ -112,13 +112,13 @@ def test_a_claim_that_took_long_for_nothing_delays_the_next_and_no_wait_is_long(
 ) -> None:
     asked = hours.now
     hours.now += took
-    hours.wakes.found_nothing(asked, hours.now)
+    hours.wakes.claim_found_nothing(asked, hours.now)
     hours.wakes.wake()
     assert hours.look() == pytest.approx(rest)
     assert max(hours.waits, default=0.0) <= IDLE, "so that the thread shows that it is alive"
 
 
 def test_an_end_waits_for_nothing(hours: Hours) -> None:
-    hours.wakes.found_nothing(hours.now - 60.0, hours.now)
+    hours.wakes.claim_found_nothing(hours.now - 60.0, hours.now)
     hours.stopping.set()
     assert hours.look() == 0.0

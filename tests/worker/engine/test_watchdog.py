@@ -69,7 +69,7 @@ def test_a_worker_without_work_is_left_alone_for_ever() -> None:
 def test_a_thread_that_stands_still_is_named() -> None:
     kennel = Kennel()
     assert kennel.pass_time(STANDSTILL, beating=False) is None
-    assert kennel.pass_time(1, beating=False) == "its claimer has stood still for 61 s"
+    assert kennel.pass_time(1, beating=False) == "its claimer has not moved for 61 s"
 
 
 def test_look_ups_that_hang_are_counted_by_twice_their_source_s_timeout() -> None:
@@ -78,8 +78,8 @@ def test_look_ups_that_hang_are_counted_by_twice_their_source_s_timeout() -> Non
         kennel.in_flight.add([held(number)])
         kennel.in_flight.start([held(number)])
     assert kennel.pass_time(19.9) is None
-    assert kennel.pass_time(0.2) == "2 of 8 look-ups have run for twice their source's timeout"
-    kennel.in_flight.looked_up([held(0)])
+    assert kennel.pass_time(0.2) == "2 of 8 lookups have run for twice their source's timeout"
+    kennel.in_flight.mark_looked_up([held(0)])
     assert kennel.pass_time(0.1) is None, "fewer than a quarter of the slots"
 
 
@@ -96,7 +96,7 @@ def test_checks_that_are_held_and_not_written_are_a_standstill() -> None:
 def test_what_was_put_apart_is_no_standstill_however_long_it_lasts() -> None:
     kennel = Kennel()
     kennel.in_flight.add([held(1)])
-    kennel.in_flight.looked_up([held(1)])
+    kennel.in_flight.mark_looked_up([held(1)])
     kennel.in_flight.put_apart([held(1)])
     assert not any(kennel.pass_time(STANDSTILL) for _ in range(5))
 
@@ -112,7 +112,7 @@ def test_the_time_in_which_the_process_did_not_run_does_not_count() -> None:
         kennel.now += 3600
         assert kennel.dog.trouble() is None
     assert kennel.pass_time(8.5) is None
-    assert kennel.pass_time(1) == "2 of 8 look-ups have run for twice their source's timeout"
+    assert kennel.pass_time(1) == "2 of 8 lookups have run for twice their source's timeout"
 
 
 def test_it_says_why_and_ends_the_process_once() -> None:
@@ -124,12 +124,12 @@ def test_it_says_why_and_ends_the_process_once() -> None:
         assert kennel.dog.join(60)
     assert kennel.ended == [EXIT_CODE]
     assert [(line["event"], line["why"]) for line in logs] == [
-        ("worker ends itself", "its claimer has stood still for 61 s")
+        ("worker ends itself", "its claimer has not moved for 61 s")
     ]
 
 
 FROZEN = 6.0
-"""Seconds: more than twice the timeout below, and than all that this takes where nobody stops it."""
+"""Seconds: more than twice the timeout below, and than all that this takes where no one stops it."""
 
 SCRIPT = """
 import os, sys, time
@@ -148,7 +148,7 @@ dog.start()
 print("looking", flush=True)
 for _ in range(30):
     time.sleep(0.05)
-in_flight.looked_up([held(1)])
+in_flight.mark_looked_up([held(1)])
 in_flight.release([held(1)])
 looks = 0
 while looks < 3:

@@ -40,7 +40,7 @@ class Bells:
     def wake_in(self, seconds: float) -> None:
         self.times.append(seconds)
 
-    def written(self) -> None:
+    def write_ended(self) -> None:
         self.leases_ended += 1
 
 
@@ -65,7 +65,7 @@ def make_writer(works: Works, bells: Bells) -> Writer:
 
 def hand_on(writer: Writer, *entries: CheckResult) -> None:
     writer._in_flight.add(each.held for each in entries)
-    writer._in_flight.looked_up(each.held for each in entries)
+    writer._in_flight.mark_looked_up(each.held for each in entries)
     for each in entries:
         writer.hand_on(each)
 
@@ -137,7 +137,7 @@ def test_what_could_not_be_noted_is_noted_in_the_next_step(works: Works, writer:
     hand_on(writer, entry(held, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed))
     away = OperationalError("", {}, Exception("away"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(works.desk.sources, "note", Mock(side_effect=away))
+        patch.setattr(works.desk.sources, "record", Mock(side_effect=away))
         with pytest.raises(OperationalError):
             writer.step()
     assert (works.desk.row(held.id, "state"), len(writer._in_flight)) == ("pending", 0)
@@ -151,7 +151,7 @@ def test_the_gate_hears_of_what_is_written_and_of_what_is_refused(works: Works, 
     held = works.desk.claim()
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
     entries = [entry(check, Later(1, Reason.SOURCE_UNAVAILABLE), attempt=failed) for check in held]
-    writer._reporter._breaker.saw(entries)
+    writer._reporter._breaker.count_results(entries)
     works.desk.sql("UPDATE jurat_checks SET fence = fence + 1 WHERE participant = 'p-1'")
     hand_on(writer, *entries)
     assert writer._reporter._breaker.is_shut("towns")
@@ -273,17 +273,17 @@ def test_what_stays_busy_counts_against_nothing_and_is_written_once_it_is_free(
 
 
 def test_the_breaker_does_not_wait_for_a_row_that_somebody_holds(works: Works, writer: Writer) -> None:
-    """The look-up of a probe has succeeded; that its participant's row is held is nothing to its source."""
+    """The lookup of a probe has succeeded; that its participant's row is held is nothing to its source."""
     held = works.desk.held()
     failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
-    writer._reporter._breaker.saw([entry(held, UNAVAILABLE, attempt=failed)])
+    writer._reporter._breaker.count_results([entry(held, UNAVAILABLE, attempt=failed)])
     with held_row(works.desk, held.participant):
         hand_on(writer, entry(held, UNAVAILABLE, attempt=failed))
         assert step_until(writer, lambda: not writer._reporter._breaker._unwritten["towns"])
         assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1
     assert step_until(writer, lambda: works.settled)
     assert writer._reporter._breaker._unwritten["towns"] == 0
-    writer._reporter.tell()
+    writer._reporter.report()
     assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1, "counted once"
 
 

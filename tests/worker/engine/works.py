@@ -27,10 +27,10 @@ from worker.plan_builder import make_plan
 MATCHES = Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
 
 PATIENCE = 60.0
-"""Seconds for what a quick machine does at once: only what never comes is told from what comes late."""
+"""Seconds for what a quick machine does at once: it distinguishes what never comes from what comes late."""
 
 SELDOM = 10.0
-"""Seconds between two looks of a claimer that nobody wakes, where a test shows who does: several of them are more than
+"""Seconds between two looks of a claimer that no one wakes, where a test shows who does: several of them are more than
 its patience."""
 
 
@@ -45,7 +45,7 @@ def soon(condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
 
 
 class Steered:
-    """Stands for every source. Accepts, unless `found` says otherwise; `hold` makes look-ups wait for `let_go`."""
+    """Replaces every source. Accepts, unless `found` says otherwise; `hold` makes lookups wait for `let_go`."""
 
     def __init__(self) -> None:
         self.found: Found | Exception = MATCHES
@@ -102,7 +102,7 @@ class Works:
         self._started = False
 
     def configure(self, *, slots: int = 4, only: Collection[str] | None = None) -> None:
-        """Make the engine anew, before it is started."""
+        """Make the engine again, before it is started."""
         queries = Queries(self.desk.engine)
 
         def make(version: int, configuration: Configuration) -> Plan:
