@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from adapters.codes import CodeStore
     from adapters.fingerprints import Fingerprints
     from adapters.http_client.transport import Transport
-    from adapters.registry.roster_versions import RosterStore
+    from adapters.rosters import RosterStore
     from config.addresses import (
         AddokSource,
         AddressFileSource,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class SourceUnusable(Exception):
-    """A configured source cannot be made here: a missing secret, key or file. The message says what to do."""
+    """A configured source cannot be built here: a secret, key or file is missing. The message says what to do."""
 
 
 class LacksKeys(SourceUnusable):
@@ -44,11 +44,11 @@ class LacksKeys(SourceUnusable):
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """What a process offers its sources. `loopback_http` lets plain HTTP do to this machine (environment: test).
+    """What a process offers its sources. `loopback_http` allows plain HTTP to this machine (environment: test).
 
-    `name` is that of the source that is made. `private_networks` are those that the operator lets sources and proxies
-    be in, beside the public internet. `datasets` are the address bases in the database, `rosters` its rosters,
-    `another` pays for a request beyond those that a look-up has paid; None where a process has no such thing.
+    `name` is the name of the source that is built. Sources and proxies may be in `private_networks` as well as on the
+    public internet. `datasets` are the address bases in the database, `rosters` its rosters. `another` pays for a
+    further request of a lookup. Each is None where the process does not have it.
     """
 
     codes: CodeStore
@@ -63,10 +63,7 @@ class SourceContext:
 
 
 def build(name: str, model: SourceModel, context: SourceContext) -> Source:
-    """The source `name` as it is configured.
-
-    Raises SourceUnusable when something that it needs is not here.
-    """
+    """Build the source `name` as it is configured. Raises SourceUnusable when something that it needs is not here."""
     try:
         return CATALOGUE[model.type](model, replace(context, name=name))
     except SourceUnusable:
@@ -84,7 +81,7 @@ def _addok(model: AddokSource, context: SourceContext) -> Source:
 def _nominatim(model: NominatimSource, context: SourceContext) -> Source:
     from adapters.address.geocoders.nominatim import Nominatim
 
-    # The policy of the public server wants to know who asks.
+    # The policy of the public server asks clients to identify themselves.
     agent = f"jurat ({model.email})" if model.email else "jurat"
     transport = _transport(model, context, user_agent=agent)
     return Nominatim(model.url, transport, language=model.language, country=model.country, email=model.email)

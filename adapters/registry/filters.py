@@ -13,8 +13,8 @@ _SLICES = {"%Y": slice(0, 4), "%y": slice(2, 4), "%m": slice(5, 7), "%d": slice(
 _ISO_LENGTH = 10
 
 
-def filtered(placeholder: Placeholder, encode: Callable[[str], str]) -> Callable[[str], str]:
-    """What writes the value of `placeholder`: its filters in order, then `encode`.
+def add_filters(placeholder: Placeholder, encode: Callable[[str], str]) -> Callable[[str], str]:
+    """A function that applies the filters of `placeholder` to a value in order, then `encode`.
 
     It raises ValueError where a filter cannot be applied.
     """
@@ -23,7 +23,7 @@ def filtered(placeholder: Placeholder, encode: Callable[[str], str]) -> Callable
         return encode
 
     def write(value: str) -> str:
-        # An input that was not given is left empty, where it may be.
+        # An optional input that was not given stays empty.
         for step in steps if value else ():
             value = step(value)
         return encode(value)
@@ -40,21 +40,21 @@ def _step(each: Filter, date_format: str) -> Callable[[str], str]:
         case Filter.LOWER:
             return str.lower
         case Filter.DATE:
-            return _written(date_format)
+            return _date_writer(date_format)
         case Filter.XML:
             return str
 
 
 def _digits(value: str) -> str:
-    """The digits of a value, of whatever script, as ASCII ones."""
+    """The digits of a value, of any script, as ASCII digits."""
     found = "".join(str(unicodedata.decimal(character, "")) for character in value)
     if not found:
         raise ValueError("no digits")
     return found
 
 
-def _written(date_format: str) -> Callable[[str], str]:
-    """Writes a date that is given as YYYY-MM-DD; cutting it is several times faster than strptime and strftime."""
+def _date_writer(date_format: str) -> Callable[[str], str]:
+    """A function that formats a YYYY-MM-DD date. Slicing is several times faster than strptime and strftime."""
     literals, codes = _CODE.split(date_format), [_SLICES[code] for code in _CODE.findall(date_format)]
 
     def write(value: str) -> str:

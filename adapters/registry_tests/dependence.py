@@ -15,17 +15,17 @@ from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.mutations import Place, at, gone, places, replaced, value_at
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
-from config.registry.model.record import DateField
+from config.registry.model.record import NAMES, STATUS, DateField
+from config.registry.model.rules import NameRule, Rule, StatusRule, ValidAtRule
 from config.registry.model.source import Kept
 
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 _INSTEAD: Final[tuple[Any, ...]] = ("~", True, False, 0, 10**9)
-"""Values that are put where another stood, to see whether anything depends on it; with those that it is compared with.
-"""
+"""Values that replace another to see whether anything depends on it, next to those that it is compared with."""
 
 
 class Dependence:
-    """The answer of a source's last step, and which fields of its record rest on what stands where."""
+    """The answer of a source's last step, and which fields of its record depend on which of its keys."""
 
     def __init__(self, source: RegistrySource, reply: Reply) -> None:
         self._source = source
@@ -33,7 +33,7 @@ class Dependence:
         self._reply = reply
 
     def rests(self, name: str, levels: Levels, level: int, place: Place) -> bool:
-        """Whether the field `name` rests on what stands at `place` in the tree of that level."""
+        """Whether the field `name` depends on what is at `place` in the tree of that level."""
         tree = levels.trees[level]
         if all(value in _NOTHING for value in value_at(tree, place)):
             return False
@@ -44,21 +44,21 @@ class Dependence:
         return name in self._source.record.fields and not _is_nothing(self.value(name))
 
     def value(self, name: str) -> Any:
-        """What the field `name` finds in the record; Unreadable where its expression fails there."""
+        """What the field `name` finds in the record; `Unreadable` where its expression fails."""
         return self._value(self.expression(name), self._reply)
 
     def rests_on_any(self, name: str, levels: Levels) -> bool:
-        """Whether the field `name` rests on anything that stands in the answer, also where that is null."""
+        """Whether the field `name` depends on anything in the answer, also where that is null."""
         expression = self.expression(name)
         return any(self._leaves(expression, levels, level, tree) for level, tree in enumerate(levels.trees))
 
     def makes_up(
         self, name: str, levels: Levels, level: int, place: Place, changed: Any, accepts: Callable[[Reply], bool]
     ) -> bool:
-        """Whether the field `name` says something though what it says stood at `place`, as `changed` has no more.
+        """Whether the field `name` has a value though `changed` no longer has what was at `place`.
 
-        A field may find the same elsewhere. It is made up where a literal of the description has come in, or where it
-        is still accepted without anything that it rests on.
+        A field may find the same elsewhere. It is made up where a literal of the description has taken its place, or
+        where it is still accepted without anything that it depends on.
         """
         expression, tree = self.expression(name), levels.trees[level]
         come_in = _used_literals(expression, self._record(levels.with_tree(level, changed)))
@@ -85,12 +85,12 @@ class Dependence:
         return self._record(self._reply)
 
     def expression(self, name: str) -> str:
-        """What the field `name` asks of a record."""
+        """The expression of the field `name`."""
         field = self._source.record.fields[name]
         return field.value if isinstance(field, DateField) else field
 
     def _leaves(self, expression: str, levels: Levels, level: int, tree: Any) -> list[Place]:
-        """The places that an expression rests on, without those that hold others."""
+        """The places that an expression depends on, without those that hold others."""
         read = keys_read(self._source, len(self._source.steps) - 1)
         found = [place for place in places(tree, read) if self._depends(expression, levels, level, tree, place)]
         return [place for place in found if not any(other != place and other[: len(place)] == place for other in found)]
@@ -114,23 +114,23 @@ class Dependence:
 
     def _value(self, expression: str, reply: Reply) -> Any:
         try:
-            return Expression(expression).of(self._record(reply))
+            return Expression(expression).evaluate(self._record(reply))
         except Unreadable:
             return Unreadable
 
     def _record(self, reply: Reply) -> Any:
-        """The first record of an answer, as it stands there; None where there is none."""
+        """The first record of an answer as it is; None where there is none."""
         body = self._decoding.read(reply).body
         answer = {"status": reply.status, "headers": reply.headers, "body": body}
         try:
-            found = Expression(self._source.record.origin).of(answer)
+            found = Expression(self._source.record.origin).evaluate(answer)
         except Unreadable:
             return None
         return found[0] if isinstance(found, list) and found else found
 
 
 def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
-    """Whether a key of the answer of a step is one that its description looks at."""
+    """Whether a key of the answer of a step is one that its description reads."""
     step = source.steps[index]
     texts = [rule.when for rule in step.outcomes]
     texts += [kept.value if isinstance(kept, Kept) else kept for kept in step.set.values()]
@@ -148,8 +148,20 @@ def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
     return names.__contains__
 
 
+def fields_of(rule: Rule) -> list[str]:
+    """The fields of a record that a rule reads."""
+    match rule:
+        case NameRule():
+            return [NAMES]
+        case StatusRule():
+            return [STATUS]
+        case ValidAtRule(fields=fields):
+            return list(fields.values())
+    return [rule.field]
+
+
 def _names(expression: str) -> set[str] | None:
-    """The keys that an expression names; None where it looks at keys that it does not name."""
+    """The keys that an expression names; None where it reads keys that it does not name."""
     names: set[str] = set()
     for node in _nodes(expression):
         if node["type"] == "value_projection" or (
@@ -162,12 +174,12 @@ def _names(expression: str) -> set[str] | None:
 
 
 def _literals(expression: str) -> Iterator[Any]:
-    """The values that stand in an expression itself."""
+    """The literals of an expression."""
     return (node["value"] for node in _nodes(expression) if node["type"] == "literal")
 
 
 def _used_literals(expression: str, record: Any) -> set[int]:
-    """Which of the literals that an expression may give as they are, by their count, its value is made of."""
+    """Which literals of an expression its value is made of, by position among those that it may give unchanged."""
     root = jmespath.compile(expression).parsed
     before = _evaluated(root, record)
     used = set()
@@ -182,7 +194,7 @@ _GIVES_ARGUMENTS: Final = frozenset({"not_null", "to_string", "to_array", "to_nu
 
 
 def _given_literals(node: Mapping[str, Any], path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
-    """Where literals stand that may be the value, or a part of it; not those that something is compared with."""
+    """The paths of literals that may be the value or a part of it; not of those that something is compared with."""
     if node["type"] == "literal" and not _is_nothing(node["value"]):
         yield path
     if node["type"] in {"comparator", "not_expression"}:
@@ -204,13 +216,13 @@ def _with_literal(node: Mapping[str, Any], path: tuple[int, ...], value: Any) ->
 
 def _evaluated(node: Mapping[str, Any], record: Any) -> Any:
     try:
-        return Expression(node).of(record)
+        return Expression(node).evaluate(record)
     except Unreadable:
         return Unreadable
 
 
 def _is_nothing(value: Any) -> bool:
-    """Whether a value says nothing: null, empty, or made of such alone."""
+    """Whether a value is null, empty, or made of such values alone."""
     match value:
         case dict():
             return all(map(_is_nothing, value.values()))

@@ -19,7 +19,7 @@ from config.registry.trial_files import NoFile
 from jurat.vocabulary import Outcome
 
 ReadFile = Callable[[Path, str], bytes]
-"""The content of the file that is named at a place below the source. Raises NoFile."""
+"""Reads the file that is named at a place below the source. Raises NoFile."""
 
 _TYPES: Final[Mapping[str, str]] = {
     "json": "application/json",
@@ -31,9 +31,9 @@ _TYPES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One test and what it came to. `replies` are those of its steps.
+    """One test and its result. `replies` are those of its steps.
 
-    Where it failed, `said` says why and `place` where, below the source; `decided` is the option that decided instead.
+    Where it failed, `said` says why and `place` where, below the source; `decided` is the option that decided.
     """
 
     trial: Trial
@@ -78,13 +78,13 @@ def _tried(path: Path, trial: Trial, source: RegistrySource, offline_run: Offlin
         return Tried(trial, found, difference(trial, played), (*path, "expect"), replies, played.place)
     for name in trial.responses:
         if name not in played.asked:
-            said = f"the look-up ended before the step '{name}' was asked ({_why(played)}) — remove this response"
+            said = f"the lookup ended before the step '{name}' was asked ({_why(played)}) — remove this response"
             return Tried(trial, found, said, (*path, "responses", name), replies)
     return Tried(trial, found, "", path, replies)
 
 
 def difference(trial: Trial, played: Played) -> str:
-    """What is told of a test that came to something else."""
+    """The message for a test that came to another verdict than it expects."""
     expected = verdict_text(trial.outcome, trial.reason)
     hint = "fix the description, or the test where it is mistaken"
     return f"the test '{trial.name}' expects {expected} and gives {played}: {_why(played)} — {hint}"
@@ -98,11 +98,12 @@ def _why(played: Played) -> str:
 
 
 def _reply(response: Response, step: Step, place: Path, read_file: ReadFile) -> Reply:
-    body, kind = b"", _kind_of(step)
+    first = step.decoders[0]
+    body, kind = b"", str(first) if isinstance(first, str) else "csv"
     if response.content is not None:
         body, kind = json.dumps(response.content, ensure_ascii=False).encode(), "json"
     elif response.text is not None:
-        body = response.text.encode(_encoding_of(step), "replace")
+        body = response.text.encode(first.csv.encoding if isinstance(first, Csv) else "utf-8", "replace")
     elif response.file is not None:
         body = read_file(place, response.file)
         suffix = response.file.rpartition(".")[2].lower()
@@ -111,13 +112,3 @@ def _reply(response: Response, step: Step, place: Path, read_file: ReadFile) -> 
     if body:
         headers.setdefault("content-type", _TYPES[kind])
     return Reply(response.status, headers, body, retry_after(headers.get("retry-after"), time.time()))
-
-
-def _kind_of(step: Step) -> str:
-    first = step.decoders[0]
-    return first if isinstance(first, str) else "csv"
-
-
-def _encoding_of(step: Step) -> str:
-    first = step.decoders[0]
-    return first.csv.encoding if isinstance(first, Csv) else "utf-8"

@@ -42,7 +42,7 @@ _ERRORS: Final[tuple[tuple[str, Any], ...]] = (
         {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "transient"}]},
     ),
 )
-"""How APIs say that something went wrong."""
+"""Error bodies of common APIs."""
 
 _NO_SUCH_PATH: Final[tuple[tuple[str, Any], ...]] = (
     ("Spring", {"timestamp": "2026-01-05T10:00:00Z", "status": 404, "error": "Not Found", "path": "/x"}),
@@ -80,7 +80,7 @@ _NO_SUCH_PATH: Final[tuple[tuple[str, Any], ...]] = (
     ("JSON:API", {"errors": [{"status": "404", "code": "404", "title": "Not Found", "detail": "Not Found"}]}),
     ("a framework that repeats the status", {"status": "404", "httpStatus": 404, "message": "Resource not found"}),
 )
-"""What gateways and frameworks say of a path that they do not know: a registry that has moved, or is not deployed."""
+"""What gateways and frameworks answer for an unknown path, as where a registry has moved or is not deployed."""
 
 _STRANGE: Final[tuple[tuple[str, Any], ...]] = (
     ("{}", {}),
@@ -97,7 +97,7 @@ _STRANGE: Final[tuple[tuple[str, Any], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """A bad mood. `name` goes on where a sentence begins with "the registry"."""
+    """A bad mood. `name` continues a sentence that begins with "the registry"."""
 
     name: str
     answer: Answer
@@ -161,4 +161,4 @@ def _reply(
 
 
 MOODS: Final = (*_without_an_answer(), *_by_status(), *_with_200())
-"""Every mood, in the order in which they are told."""
+"""Every mood, in the order in which they are reported."""

@@ -12,13 +12,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 EACH: Final = "[]"
-"""Stands in a place for all entries of a list; "[0]" for the first one alone."""
+"""In a place: all entries of a list; "[0]" is the first one alone."""
 
 MOST_PLACES: Final = 150
-"""Places of one answer that are changed; those near the root come first."""
+"""How many places of one answer are changed; those near the root come first."""
 
 MOST_ENTRIES: Final = 6
-"""Entries of lists that are changed alone at one place; the first ones."""
+"""How many entries of a list are changed alone at one place; the first ones."""
 
 Place = tuple[str, ...]
 """Keys from the root on, such as ("people", EACH, "status")."""
@@ -43,12 +43,12 @@ class MutationKind(StrEnum):
 
 
 TAKEN_AWAY: Final = frozenset({MutationKind.GONE, MutationKind.NULL, MutationKind.RENAMED})
-"""Changes after which what stood there is not said any more."""
+"""Mutations after which the answer does not say any more what was there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """An answer in another shape. `place` is the key that was changed; () where it was the whole."""
+    """A changed answer. `place` is the key that was changed; () where it was the whole."""
 
     kind: MutationKind
     tree: Any = field(repr=False)
@@ -59,15 +59,12 @@ class Shape:
 
     @property
     def of_one(self) -> bool:
-        """Whether one entry of a list was changed, and those beside it were not."""
+        """Whether one entry of a list was changed, and the others were not."""
         return any(map(_ENTRY.fullmatch, self.place))
 
 
 def shapes(tree: Any, is_read: Callable[[str], bool]) -> Iterator[Shape]:
-    """`tree` in every other shape, as far as it concerns keys that the description reads.
-
-    In lists a key is changed in all entries, and in one of several alone.
-    """
+    """Every mutation of `tree` at keys that the description reads; in lists, of all entries and of one of several."""
     for place in places(tree, is_read):
         for here in (place, *entries(tree, place)):
             for kind, change in _CHANGES:
@@ -85,7 +82,7 @@ def shapes(tree: Any, is_read: Callable[[str], bool]) -> Iterator[Shape]:
 
 
 def places(tree: Any, is_read: Callable[[str], bool]) -> list[Place]:
-    """Where a key stands that is read, from the root on, each once for all entries of a list."""
+    """The places of keys that are read, from the root on, each once for all entries of a list."""
     found: dict[Place, None] = {}
     level: list[tuple[Place, Any]] = [((), tree)]
     while level and len(found) < MOST_PLACES:
@@ -102,7 +99,7 @@ def places(tree: Any, is_read: Callable[[str], bool]) -> list[Place]:
 
 
 def entries(tree: Any, place: Place) -> list[Place]:
-    """The places of single entries that `place` is made of; none where it is one."""
+    """The places of the single entries that `place` means; none where it is one."""
     found: list[tuple[Place, Any]] = [((), tree)]
     for key in place:
         below: list[tuple[Place, Any]] = []
@@ -117,7 +114,7 @@ def entries(tree: Any, place: Place) -> list[Place]:
 
 
 def at(tree: Any, place: Place, change: Callable[[dict[str, Any], str], dict[str, Any]]) -> Any:
-    """`tree` with `change` made to the map that holds the last key of `place`, in the entries of lists on the way."""
+    """`tree` with `change` applied to the map that has the last key of `place`, in the entries of lists on the way."""
     key, *below = place
     match tree:
         case list():
@@ -144,7 +141,7 @@ def value_at(tree: Any, place: Place) -> Iterator[Any]:
 
 
 def replaced(value: Any) -> Callable[[dict[str, Any], str], dict[str, Any]]:
-    """The change that puts `value` where something else was."""
+    """The change that replaces a value with `value`."""
     return lambda node, key: {**node, key: value}
 
 
@@ -159,7 +156,7 @@ def _is_meant(key: str, position: int) -> bool:
 
 
 def gone(node: dict[str, Any], key: str) -> dict[str, Any]:
-    """The change that takes a key away."""
+    """The change that removes a key."""
     return {name: value for name, value in node.items() if name != key}
 
 

@@ -87,7 +87,7 @@ class AddressRows:
         Raises:
             AddressFileError: with every problem, at the end.
         """
-        with self._problems.gathered():
+        with self._problems.collect():
             yield from self._addresses()
         if not (self._problems or self.rows > self.nameless):
             self._problems.end("holds no address")

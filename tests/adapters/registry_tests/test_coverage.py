@@ -19,7 +19,7 @@ def never_shown(field: str, value: Any, rule: dict[str, Any], **person: Any) -> 
 
 
 PASSES = {**DATED, "absent": "pass"}
-SHOW_IT = "add a test whose answer has {}it, so that it is seen what happens where its key is another"
+SHOW_IT = "add a test whose answer has {}it, to show what happens where its key has another name"
 
 
 @pytest.mark.parametrize("person", [{}, {"until": None}, {"until": ""}])

@@ -122,7 +122,7 @@ def test_a_step_that_is_asked_needs_a_response() -> None:
 def test_a_response_that_is_not_asked_for_is_too_many() -> None:
     found = tried({"input": {**INPUT, "number": "123"}, **GOOD, "expect": "undetermined/number_malformed"})
     assert found.said == (
-        "the look-up ended before the step 'lookup' was asked (inputs.number decided (not luhn after clean: [digits])) "
+        "the lookup ended before the step 'lookup' was asked (inputs.number decided (not luhn after clean: [digits])) "
         "— remove this response"
     )
     assert found.place == ("tests", 0, "responses", "lookup")

@@ -139,7 +139,7 @@ def test_an_outcome_that_takes_a_missing_key_for_nobody_is_found() -> None:
     ((place, said, hint),) = faults(steps__0__outcomes=outcomes)
     assert place == "steps.0.outcomes.3"
     assert said.startswith("this refuses when in the answer ")
-    assert hint == "ask for what the registry itself says in the body when nobody is there"
+    assert hint == "ask for what the registry itself says in the body when it has no such record"
 
 
 def test_a_list_that_is_empty_where_a_key_has_another_name_is_found() -> None:
@@ -155,7 +155,7 @@ def test_a_list_that_is_empty_where_a_key_has_another_name_is_found() -> None:
     assert fault.place == ("record", "absent")
     assert "professionals[].kind is gone" in fault.said
     assert fault.hint == (
-        "let from be null where the registry does not say that nobody is there, or write absent: undetermined"
+        "let from be null where the registry does not say that it has no such record, or write absent: undetermined"
     )
 
 
@@ -192,7 +192,7 @@ def test_what_any_gateway_says_with_404_refuses_nobody(said: str) -> None:
     ((place, what, hint),) = faults(steps__0__outcomes=[*WHOLE["steps"][0]["outcomes"], outcome])
     assert place == "steps.0.outcomes.3"
     assert what.startswith("this refuses when the registry answers HTTP 404 as ")
-    assert hint == "ask for what the registry itself says in the body when nobody is there"
+    assert hint == "ask for what the registry itself says in the body when it has no such record"
     outcome["when"] += " && body.register == 'professionals'"
     assert faults(steps__0__outcomes=[*WHOLE["steps"][0]["outcomes"], outcome]) == []
 
@@ -222,7 +222,7 @@ def test_a_licence_whose_last_day_has_another_key_is_not_open() -> None:
         key = place.rpartition(".")[2]
         assert said.startswith(f"this would still accept when in the answer professionals[].{key} ")
         assert hint.startswith(
-            "let the field say what stands for an open end, such as end == '' && '9999-12-31' || end"
+            "let the field give the value that means an open end, such as end == '' && '9999-12-31' || end"
         )
     # Also where the test that is accepted says nothing of it: then the one that is refused does.
     (fault,) = [each for each in dated("until", absent="pass", until=None) if "until" in each[0]]
@@ -264,7 +264,9 @@ def test_who_is_refused_is_not_accepted_where_a_key_is_gone() -> None:
     changes = {"rules": [*WHOLE["rules"], {**rule, "reason": "not_a_person"}], "tests": tests}
     ((place, said, hint),) = faults(record__fields__banned="bans[?kind == 'for life'] && 'yes' || 'no'", **changes)
     assert place == "record.fields.banned"
-    assert said.startswith("who is refused by this is accepted when in the answer professionals[].bans is gone")
+    assert said.startswith(
+        "a participant whom this refuses is accepted when in the answer professionals[].bans is gone"
+    )
     assert hint == "ask for what the registry says, such as suspended == `false`, not for what it leaves out"
 
 
@@ -308,7 +310,7 @@ def test_a_first_step_that_goes_on_whatever_is_answered_is_found() -> None:
     changes = {"steps": [banned, *WHOLE["steps"]], "tests": tests}
     ((place, said, hint),) = faults(**changes)
     assert place == "steps.0"
-    assert said.startswith("this step goes on, and somebody is accepted when the registry answers HTTP 200 with")
+    assert said.startswith("this step goes on, and a participant is accepted when the registry answers HTTP 200 with")
     assert hint == ("add an outcome that ends with every answer that is not as it should be, such as when: !(…)")
     banned["outcomes"] = [{"when": "!(body.total == `0`)", "then": "undetermined", "reason": "source_unreadable"}]
     assert faults(**changes) == []

@@ -17,35 +17,35 @@ from tests.adapters.registry_tests.test_examination import WHOLE, faults
             "record__from",
             "body.professional",
             "record.from",
-            "no record stands here in {}",
+            "there is no record here in {}",
             "did you mean 'body.professionals'?",
         ),
         (
             "record__from",
             "body",
             "record.from",
-            "what stands here in {} is no record, for no field finds anything in it",
+            "what is here in {} is no record, for no field finds anything in it",
             "did you mean 'body.professionals'?",
         ),
         (
             "record__fields__number",
             "nummer",
             "record.fields.number",
-            "nothing stands here in {}",
+            "there is nothing here in {}",
             "did you mean 'number'?",
         ),
         (
             "record__fields__professions",
             "profession.kode",
             "record.fields.professions",
-            "nothing stands here in {}",
+            "there is nothing here in {}",
             "did you mean 'code'?",
         ),
         (
             "record__fields__names",
             "names[].{family: surname, given: given}",
             "record.fields.names",
-            "no family name stands here in {}",
+            "there is no family name here in {}",
             "did you mean 'family'?",
         ),
         *(
@@ -53,7 +53,7 @@ from tests.adapters.registry_tests.test_examination import WHOLE, faults
                 "record__fields__names",
                 written,
                 "record.fields.names",
-                "what stands here in {} is no list of {{family, given}}",
+                "what is here in {} is no list of {{family, given}}",
                 hint,
             )
             for written, hint in (
@@ -67,7 +67,7 @@ from tests.adapters.registry_tests.test_examination import WHOLE, faults
             "record__fields__status",
             "state",
             "record.fields.status",
-            "nothing stands here in {}",
+            "there is nothing here in {}",
             "did you mean 'status'?",
         ),
         (
