@@ -18,14 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.address.base.columns import (
-    FIELDS,
-    AddressFileError,
-    Layout,
-    guessed,
-    positions,
-    read_header,
-)
+from adapters.address.base.columns import FIELDS, AddressFileError, Layout, guessed, positions, read_header
 from adapters.address.house_numbers import read_number, repetition
 from adapters.address.languages import fold
 from adapters.address.parsed_address import MAX_LETTERS, read_postcode

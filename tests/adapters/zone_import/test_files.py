@@ -193,8 +193,8 @@ def test_a_long_list_of_problems_is_cut_in_the_message_alone(tmp_path: Path) -> 
 def test_the_reader_gives_up_memory_files_time_and_network(asked: tuple[str, list[str]]) -> None:
     url, _ = asked
     script = (
-        "import os, resource as r, socket; from adapters.zone_import.reader import shut_in\n"
-        "before = os.path.realpath('/proc/self/ns/net'); shut_in()\n"
+        "import os, resource as r, socket; from adapters.zone_import.reader import restrict\n"
+        "before = os.path.realpath('/proc/self/ns/net'); restrict()\n"
         "print([r.getrlimit(limit)[1] for limit in (r.RLIMIT_AS, r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLIMIT_CORE)])\n"
         "try: bytearray(3 * 1024 ** 3)\n"
         "except MemoryError: print('too much')\n"
@@ -337,4 +337,4 @@ def test_the_real_zones_are_taken(shared: Path) -> None:
 def test_a_town_that_is_not_expected_is_told(tmp_path: Path) -> None:
     path = tmp_path / "zones.geojson"
     swapped = json.dumps(collection(feature(box(44.0, 1.0, 44.1, 1.1)))).encode()
-    assert "latitude seems to stand before longitude" in refused(path, swapped, expected=(0.5, 43.5, 1.5, 44.5))
+    assert "latitude seems to come before longitude" in refused(path, swapped, expected=(0.5, 43.5, 1.5, 44.5))
