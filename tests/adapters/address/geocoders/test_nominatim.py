@@ -216,7 +216,7 @@ def test_a_way_without_a_box_leaves_its_street_unknown(geocoder: Answering) -> N
         ((0, "address", "house_number"), 4, "[0].address.house_number is no text"),
         ((0, "address", "postcode"), 99001, "[0].address.postcode is no text"),
         ((0, "boundingbox"), "44", "[0].boundingbox is no list"),
-        ((0, "boundingbox"), ["1", "2", "3"], "[0].boundingbox has not four edges"),
+        ((0, "boundingbox"), ["1", "2", "3"], "[0].boundingbox does not have four edges"),
         ((0, "boundingbox"), ["2", "1", "3", "4"], "[0].boundingbox has its edges in another order"),
         ((0, "boundingbox"), ["1", "2", "3", "x"], "[0].boundingbox[3] is no number"),
         ((0, "type"), ["house"], "[0].type is no text"),

@@ -163,7 +163,7 @@ PROPERTIES = ("features", 0, "properties")
         ((*PROPERTIES, "housenumber"), 4, "features[0].properties.housenumber is no text"),
         ((*PROPERTIES, "type"), 4, "features[0].properties.type is no text"),
         ((*PROPERTIES, "postcode"), 99001, "features[0].properties.postcode is no text"),
-        ((*PROPERTIES, "extent"), [1, 2, 3], "features[0].properties.extent has not four edges"),
+        ((*PROPERTIES, "extent"), [1, 2, 3], "features[0].properties.extent does not have four edges"),
         ((*PROPERTIES, "extent"), [1, 2, 3, 4], "features[0].properties.extent has its edges in another order"),
     ],
 )
