@@ -111,7 +111,7 @@ def test_a_street_without_numbers_is_read(tmp_path: Path) -> None:
         (b"", "base.csv:1: has no column numero, rep, nom_voie, code_postal, nom_commune, lon, lat"),
         (b"id,numero\n1,2\n", "base.csv:1: has no column"),
         (HEADER.replace(";lon", ";longitude").encode(), "base.csv:1: has no column lon; BAN's format"),
-        (HEADER.encode(), "base.csv: holds no address"),
+        (HEADER.encode(), "base.csv: has no address in it"),
         (f"{HEADER}\n{GOOD}\n1;8;;Rue".encode(), "base.csv:3: column code_postal: the row ends before it"),
         (f"{HEADER}\n{GOOD.replace('Rue du Moulin', ' ')}".encode(), "base.csv:2: column nom_voie: is empty"),
         (f"{HEADER}\n{GOOD.replace('44.005', '44,005')}".encode(), "base.csv:2: column lon or lat: is no number"),

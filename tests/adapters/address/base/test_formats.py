@@ -81,12 +81,12 @@ def test_a_separator_of_its_own_may_be_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "separator", "said"),
     [
-        ({**OWN, "flat": "App"}, None, "nothing is called flat"),
+        ({**OWN, "flat": "App"}, None, "there is no field flat"),
         ({name: OWN[name] for name in OWN if name != "street"}, None, "needed for street"),
         ({name: OWN[name] for name in OWN if name != "postcode"}, None, "postcode or city_code"),
         ({name: OWN[name] for name in OWN if name != "city"}, None, "city or city_code"),
         (OWN, ";;", "one character"),
-        (OWN, '"', "no quote"),
+        (OWN, '"', "not a quote"),
     ],
 )
 def test_a_map_that_can_not_work_is_refused(columns: Mapping[str, str], separator: str | None, said: str) -> None:
