@@ -20,7 +20,7 @@ from types import MappingProxyType
 from urllib.parse import urlencode, urlsplit
 
 import certifi
-import requests
+from requests import PreparedRequest, RequestException
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from adapters.base import Blocked, Refused, RejectedRequest, SourceError, Unavailable
@@ -41,6 +41,9 @@ _PLAIN_CAUSES: tuple[tuple[tuple[type[Exception], ...], type[SourceError], str],
     ((ConnectionRefusedError,), Refused, "connection refused"),
     ((NoTunnel,), Unavailable, "the proxy gave no connection"),
 )
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
+Headers = Mapping[str, str]
+
 _ORIGINS = 64
 _SETTLED_URL = re.compile(
     r"(https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,4})?)"
@@ -101,8 +104,8 @@ class Transport:
         method: str,
         url: str,
         *,
-        params: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        headers: Mapping[str, str] = MappingProxyType({}),
+        params: Params = (),
+        headers: Headers = MappingProxyType({}),
         body: bytes | None = None,
         timeout: float,
     ) -> Reply:
@@ -134,15 +137,8 @@ class Transport:
         self._closed = True
         self._adapter.close()
 
-    def _prepare(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, str] | Sequence[tuple[str, str]],
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> requests.PreparedRequest:
-        request = requests.PreparedRequest()
+    def _prepare(self, method: str, url: str, params: Params, headers: Headers, body: bytes | None) -> PreparedRequest:
+        request = PreparedRequest()
         headers = {**self._headers, **headers}
         sendable = method in _METHODS and all(map(_NAME.fullmatch, headers))
         sendable = sendable and not any(map(_UNSENDABLE.search, headers.values()))
@@ -151,15 +147,13 @@ class Transport:
             request.prepare_method(method)
             request.prepare_headers(headers)
             request.prepare_body(body, None)
-        except (requests.RequestException, UnicodeError):
+        except (RequestException, UnicodeError):
             sendable = False
         if not sendable:
             raise RejectedRequest("the URL or a header of the request holds characters that HTTP does not allow")
         return request
 
-    def _prepare_url(
-        self, request: requests.PreparedRequest, url: str, params: Mapping[str, str] | Sequence[tuple[str, str]]
-    ) -> None:
+    def _prepare_url(self, request: PreparedRequest, url: str, params: Params) -> None:
         """Check the URL and set it in the request, with its query.
 
         requests parses and rebuilds URLs, which takes most of its time. Here it does so only for the first request to
@@ -192,7 +186,7 @@ class Transport:
         self._destinations.check_host(host)
 
     def _attempt(
-        self, request: requests.PreparedRequest, deadline: float, timeout: float, *, fresh_only: bool = False
+        self, request: PreparedRequest, deadline: float, timeout: float, *, fresh_only: bool = False
     ) -> Reply | SourceError:
         exchange = Exchange(
             self._destinations, deadline, self._connect_timeout, self._read_timeout, self._max_bytes, fresh_only
@@ -201,7 +195,7 @@ class Transport:
             response = self._adapter.send(request, timeout=exchange)
         except SourceError as error:
             return error
-        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+        except (RequestException, HTTPError, OSError, UnicodeError) as error:
             return _source_error(error, exchange, timeout)
         headers = dict(response.headers.lower_items())
         return Reply(

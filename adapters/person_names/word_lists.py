@@ -1,4 +1,4 @@
-"""Words of names that carry little or no meaning, as `fold` writes them."""
+"""Words of names that identify no one, or few, as `fold` writes them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ PARTICLES = frozenset({
     "los", "ni", "nic", "o", "op", "t", "te", "ten", "ter", "tot", "ui", "uit", "und", "ur", "van", "vande", "vanden",
     "vander", "ver", "vom", "von", "y", "z", "zu", "zum", "zur",
 })  # fmt: skip
-"""Words of a family name that come and go: de la Tour, van der Berg, al-Hassan. Where nothing else is given, they are
-the name: Le, An and Do are. A single letter at the end is an initial."""
+"""Words of a family name that may be omitted: de la Tour, van der Berg, al-Hassan. Without others, they are the name:
+Le, An and Do. A single letter at the end is an initial."""
 
 GIVEN_PARTICLES = frozenset({"da", "das", "de", "del", "della", "di", "do", "dos", "la", "las", "los"})
-"""The same in given names: María del Carmen, Maria da Conceição. Fewer, for Van, Le and Al are given names."""
+"""The same in given names: María del Carmen, Maria da Conceição; without Van, Le and Al, which are given names."""
 
 GENERATIONS: Mapping[str, str] = {
     "jr": "second", "jnr": "second", "junior": "second", "ii": "second", "2nd": "second", "filho": "second",
     "sr": "first", "snr": "first", "senior": "first", "iii": "third", "3rd": "third", "neto": "grandson",
     "iv": "fourth", "4th": "fourth", "sobrinho": "nephew",
 }  # fmt: skip
-"""What tells a father from a son of the same name: two that differ are two people."""
+"""Words that distinguish a father from a son with the same name: if they differ, these are two people."""
 
 TITLES = frozenset({
     "atty", "born", "cav", "dds", "dipl", "dit", "dite", "docent", "docteur", "doctor", "doktor", "dott", "dottssa",
@@ -34,23 +34,23 @@ TITLES = frozenset({
 """Titles, degrees, and words such as "née"."""
 
 SHORTENED: Mapping[str, str] = {"st": "saint", "ste": "sainte", "sta": "santa", "sto": "santo"}
-"""Parts of family names that one register writes short."""
+"""Parts of family names that some registries abbreviate."""
 
 SHORTENED_GIVEN: Mapping[str, str] = {"ma": "maria", "fco": "francisco", "fca": "francisca", "md": "mohammad"}
-"""The same beside another given name: Mª Carmen, Fco. Javier."""
+"""The same next to another given name: Mª Carmen, Fco. Javier."""
 
 FOREWORDS = frozenset({
     "abd", "abou", "abu", "ait", "mac", "mc", "ould", "saint", "sainte", "san", "santa", "santo", "sao", "st",
 })  # fmt: skip
-"""Beginnings of many family names, which are none of them: Saint is not Saint-Martin."""
+"""First words of many family names, which are no names by themselves: Saint is not Saint-Martin."""
 
-BESIDE = frozenset({
+BETWEEN_NAMES = frozenset({
     "aka", "alias", "born", "dit", "dite", "ep", "epouse", "formerly", "geb", "geborene", "ne", "nee", "veuve", "vve",
 })  # fmt: skip
-"""What stands between two family names of one person: Dupont née Martin."""
+"""Words between two family names of one person: Dupont née Martin."""
 
 SHARED_BY_MANY = frozenset({"jose", "maria", "marie", "mary", "mohamed", "mohammad", "mohammed", "muhammad"})
-"""Given to women and men beside another name: it says little where it is not the first."""
+"""Given to women and men in addition to another name: it identifies few where it is not the first."""
 
 COMMON = frozenset({
     "abdallah", "abdullah", "ahmad", "ahmed", "ahmet", "aisha", "akhtar", "akter", "alejandro", "aleksandr", "ali",
@@ -95,4 +95,4 @@ COMMON = frozenset({
     "white", "william", "williams", "wilson", "wong", "wu", "xu", "yadav", "yamamoto", "yan", "yang", "yi", "yildiz",
     "yilmaz", "ying", "yoon", "youssef", "zhang", "zhao", "zhou", "zhu",
 })  # fmt: skip
-"""Names that about one in a hundred bears in some country. Two who share only part of such a name are two people."""
+"""Names of about one person in a hundred in some country. Two who share only part of such a name are two people."""

@@ -90,12 +90,7 @@ class _Step:
         ]
 
     def outcome(
-        self,
-        answer: Mapping[str, Any],
-        reply: Reply,
-        origin: Origin,
-        evidence: dict[str, Any],
-        watch: LookupTrace | None,
+        self, answer: Mapping[str, Any], reply: Reply, origin: Origin, evidence: dict[str, Any], trace: LookupTrace
     ) -> Finding | None:
         """The finding of the first outcome that holds; None where none does.
 
@@ -103,8 +98,7 @@ class _Step:
         """
         for index, (when, rule, retry_after) in enumerate(self._outcomes):
             held = holds(when.evaluate(answer))
-            if watch is not None:
-                watch.on_outcome(self.name, index, rule, held=held)
+            trace.on_outcome(self.name, index, rule, held=held)
             if not held:
                 continue
             reason = rule.cause
@@ -164,7 +158,8 @@ class RegistryAdapter:
         for key, value in self._secrets.items():
             if _NO_HEADER.search(value):
                 raise ValueError(f"{key} holds a character that no request can carry, such as a line end")
-        self._clock, self._zone, self._watch = clock, parse_zone(model.record.timezone), watch
+        self._clock, self._zone = clock, parse_zone(model.record.timezone)
+        self._watch, self._trace = watch, watch or LookupTrace()
         self._inputs = {name: Cleaner(field, today=self._today) for name, field in model.inputs.items()}
         *before, last = model.steps
         self._steps = [_Step(step, model.inputs, ()) for step in before]
@@ -202,8 +197,8 @@ class RegistryAdapter:
 
     def _reject(self, malformed: Malformed, evidence: dict[str, Any]) -> Finding:
         """The finding for an input that cannot be right. Only the trace says which it was."""
-        if self._watch is not None and malformed.input:
-            self._watch.on_malformed(malformed.input, malformed.failed)
+        if malformed.input:
+            self._trace.on_malformed(malformed.input, malformed.failed)
         return Finding(Outcome.UNDETERMINED, malformed.reason, evidence)
 
     def _today(self) -> date:
@@ -221,13 +216,12 @@ class RegistryAdapter:
                 masked.show_request(step, message)
             reply = self._send(step, message, deadline)
             decoded = step.decoding.read(reply)
-            if self._watch is not None:
-                self._watch.on_reply(step.name, reply, decoded)
+            self._trace.on_reply(step.name, reply, decoded)
             answer = {"status": reply.status, "headers": reply.headers, "body": decoded.body}
             if masked is not None:
                 masked.hide(step, answer)
             evidence |= {"step": step.name, "http_status": reply.status}
-            finding = step.outcome(answer, reply, decoded.origin, evidence, self._watch)
+            finding = step.outcome(answer, reply, decoded.origin, evidence, self._trace)
             if finding is not None:
                 return finding
             _check_whole(reply, decoded)
@@ -240,19 +234,16 @@ class RegistryAdapter:
         self, records: Sequence[Any], query: Query, inputs: Mapping[str, str], evidence: dict[str, Any]
     ) -> Finding:
         """The finding from the records that have the number in `inputs`."""
-        watch = self._watch
         evidence["records"] = len(records)
-        if watch is not None:
-            watch.on_records(records)
+        self._trace.on_records(records)
         if not records:
             return Finding(Outcome(self._model.record.absent), Reason.RECORD_NOT_FOUND, evidence)
         if len(records) > 1:
             return Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD, evidence)
         record = self._reader.read(records[0])
-        if watch is not None:
-            watch.on_record(record)
+        self._trace.on_record(record)
         case = Case(record, inputs, query.requirement, evidence, self._today())
-        finding = self._rules.judge(case, None if watch is None else watch.on_rule)
+        finding = self._rules.judge(case, self._trace.on_rule)
         return finding if self._holder is None else self._holder.add_claim(finding, inputs)
 
     def _send(self, step: _Step, message: Message, deadline: float) -> Reply:

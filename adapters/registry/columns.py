@@ -20,8 +20,13 @@ def columns_of(record: RecordDescription) -> Columns:
 
     `a || b` and `not_null(a, b)` need one of the two, and none where one of them is a literal.
     """
-    texts = (field.value if isinstance(field, DateField) else field for field in record.fields.values())
+    texts = expressions_of(record).values()
     return tuple(dict.fromkeys(group for text in texts for group in _groups(jmespath.compile(text).parsed)))
+
+
+def expressions_of(record: RecordDescription) -> dict[str, str]:
+    """The expression of each field of a record."""
+    return {name: field.value if isinstance(field, DateField) else field for name, field in record.fields.items()}
 
 
 def _groups(node: Mapping[str, Any]) -> Columns:

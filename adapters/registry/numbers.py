@@ -6,6 +6,7 @@ import importlib
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -186,15 +187,16 @@ def _only(text: str, *, wanted: Callable[[str], bool]) -> str | None:
     return bare if bare.isascii() and wanted(bare) else None
 
 
+def parse_day(text: Any) -> date | None:
+    """A day of the calendar as YYYY-MM-DD; None for anything else."""
+    if isinstance(text, str) and _DAY.fullmatch(text):
+        with suppress(ValueError):
+            return date.fromisoformat(text)
+    return None
+
+
 def _day(text: str) -> str | None:
-    """A day of the calendar as YYYY-MM-DD, in ASCII digits."""
-    plain = _ascii_digits(text)
-    if not _DAY.fullmatch(plain):
-        return None
-    try:
-        return date.fromisoformat(plain).isoformat()
-    except ValueError:
-        return None
+    return None if (day := parse_day(_ascii_digits(text))) is None else day.isoformat()
 
 
 def _ascii_digits(text: str) -> str:

@@ -55,7 +55,7 @@ class RosterAdapter(SourceOfMany):
         self._reader = RecordReader(model.record)
         self._rules = Rules(model)
         self._holder = NumberHolder.of(model, name, fingerprints)
-        self._watch = watch
+        self._trace = watch or LookupTrace()
 
     def look_up_many(self, queries: Sequence[Query]) -> list[Found | SourceError]:
         """Look up many participants in one statement."""
@@ -104,17 +104,16 @@ class RosterAdapter(SourceOfMany):
         try:
             inputs = clean(query.answer, self._inputs)
         except Malformed as malformed:
-            if self._watch is not None and malformed.input:
-                self._watch.on_malformed(malformed.input, malformed.failed)
+            if malformed.input:
+                self._trace.on_malformed(malformed.input, malformed.failed)
             return Finding(Outcome.UNDETERMINED, malformed.reason, {"version": self._model.version})
         number = inputs[self._number]
         return _RosterQuery(query, inputs, self._fingerprints.digests(namespace(self._model.dataset_name), number))
 
     def _judge(self, asked: _RosterQuery, found: RosterVersion) -> Finding | SourceError:
-        people, watch = found.people.get(asked.numbers[found.key_id], ()), self._watch
-        if watch is not None:
-            watch.on_roster(found)
-            watch.on_records(people)
+        people = found.people.get(asked.numbers[found.key_id], ())
+        self._trace.on_roster(found)
+        self._trace.on_records(people)
         evidence = {"version": self._model.version, "dataset_version": found.version, "records": len(people)}
         if not people:
             # A participant may be in a row that was left out.
@@ -125,11 +124,9 @@ class RosterAdapter(SourceOfMany):
         row = {**people[0], self._model.file.number: asked.inputs[self._number]}
         try:
             record = self._reader.read(row)
-            if watch is not None:
-                watch.on_record(record)
+            self._trace.on_record(record)
             case = Case(record, asked.inputs, asked.query.requirement, evidence, self._today())
-            judged = self._rules.judge(case, None if watch is None else watch.on_rule)
-            finding = replace(judged, data_date=found.data_date)
+            finding = replace(self._rules.judge(case, self._trace.on_rule), data_date=found.data_date)
         except SourceError as error:
             return error
         return finding if self._holder is None else self._holder.add_claim(finding, asked.inputs)

@@ -15,7 +15,7 @@ from typing import Any
 from adapters.base import Finding, Unreadable
 from adapters.person_names.comparison import Band, Name, compare, is_withheld
 from adapters.registry.dates import DaySpan
-from adapters.registry.numbers import Cleaner, compact
+from adapters.registry.numbers import Cleaner, compact, parse_day
 from adapters.registry.record import Record, text_of
 from config.registry.model.inputs import Input, NumberFormat
 from config.registry.model.record import NAMES, NUMBER, STATUS
@@ -32,7 +32,6 @@ _NOT_PUBLIC: Failure = (Outcome.UNDETERMINED, Reason.RECORD_NOT_PUBLIC)
 _UNKNOWN: Failure = (Outcome.UNDETERMINED, Reason.STATUS_UNKNOWN)
 _MISSING: Failure = (Outcome.UNDETERMINED, Reason.REQUIREMENT_MISSING)
 
-_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEARS = re.compile("[0-9]{1,3}")
 _AHEAD = timedelta(days=366)
 """How far ahead a participant's date may be: a later one means something else, or no date."""
@@ -69,7 +68,7 @@ class Rules:
         self._numbers = {rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER}
         self._inputs = source.inputs
 
-    def judge(self, case: Case, on_rule: OnRule | None = None) -> Finding:
+    def judge(self, case: Case, on_rule: OnRule = lambda *_: None) -> Finding:
         """The finding of the first rule that does not hold, or that the record matches.
 
         Raises Unreadable where the record has no number to compare, or a date that cannot be.
@@ -77,8 +76,7 @@ class Rules:
         refusal: tuple[Failure, Rule] | None = None
         for index, (rule, check) in enumerate(self._checks):
             failure = check(case)
-            if on_rule is not None:
-                on_rule(index, rule, failure)
+            on_rule(index, rule, failure)
             if failure is None:
                 continue
             if failure[0] is not Outcome.REFUSED or self._may_refuse(case, rule):
@@ -178,7 +176,7 @@ def _same_day(rule: EqualsRule) -> _Check:
             return missing
         if any(span.first > case.today + ahead for span in spans):
             raise Unreadable("a date of the record is further in the future than any valid one")
-        typed = _day_of(case.inputs.get(name))
+        typed = parse_day(case.inputs.get(name))
         return None if typed is not None and any(typed in span for span in spans) else failure
 
     return check
@@ -263,7 +261,7 @@ def _valid_at(rule: ValidAtRule) -> _Check:
 
     def check(case: Case) -> Failure | None:
         demanded = None if requirement is None else case.requirement.get(requirement)
-        day = case.today if demanded is None else _day_of(demanded)
+        day = case.today if demanded is None else parse_day(demanded)
         if day is None or (demanded is None and missing):
             return _MISSING
         known = [bool(case.record.dates(field)) for field in looked_at]
@@ -332,16 +330,6 @@ def _has_age(birth: DaySpan, years: int, today: date) -> bool | None:
 def _age(birth: date, today: date) -> int:
     """Whole years. In other years, a birthday on the 29th of February counts from the 1st of March."""
     return today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
-
-
-def _day_of(value: Any) -> date | None:
-    """A day that a participant or a criterion gave, YYYY-MM-DD; None where it is not one."""
-    if isinstance(value, str) and _DAY.fullmatch(value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            return None
-    return None
 
 
 def _years_of(value: Any) -> int | None:

@@ -9,13 +9,14 @@ import jmespath
 
 from adapters.base import Unreadable
 from adapters.http_client.reply import Reply
+from adapters.registry.columns import expressions_of
 from adapters.registry.decoder import ReplyDecoder
 from adapters.registry.expressions import Expression
 from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.mutations import Place, at, gone, places, replaced, value_at
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
-from config.registry.model.record import NAMES, STATUS, DateField
+from config.registry.model.record import NAMES, STATUS
 from config.registry.model.rules import NameRule, Rule, StatusRule, ValidAtRule
 from config.registry.model.source import Kept
 
@@ -86,8 +87,7 @@ class Dependence:
 
     def expression(self, name: str) -> str:
         """The expression of the field `name`."""
-        field = self._source.record.fields[name]
-        return field.value if isinstance(field, DateField) else field
+        return expressions_of(self._source.record)[name]
 
     def _leaves(self, expression: str, levels: Levels, level: int, tree: Any) -> list[Place]:
         """The places that an expression depends on, without those that hold others."""
@@ -113,20 +113,14 @@ class Dependence:
             return False
 
     def _value(self, expression: str, reply: Reply) -> Any:
-        try:
-            return Expression(expression).evaluate(self._record(reply))
-        except Unreadable:
-            return Unreadable
+        return _evaluate(expression, self._record(reply))
 
     def _record(self, reply: Reply) -> Any:
         """The first record of an answer as it is; None where there is none."""
         body = self._decoding.read(reply).body
         answer = {"status": reply.status, "headers": reply.headers, "body": body}
-        try:
-            found = Expression(self._source.record.origin).evaluate(answer)
-        except Unreadable:
-            return None
-        return found[0] if isinstance(found, list) and found else found
+        found = _evaluate(self._source.record.origin, answer)
+        return None if found is Unreadable else found[0] if isinstance(found, list) and found else found
 
 
 def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
@@ -138,7 +132,7 @@ def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
     if index == len(source.steps) - 1:
         record = source.record
         texts.append(record.origin)
-        texts += [field.value if isinstance(field, DateField) else field for field in record.fields.values()]
+        texts += expressions_of(record).values()
     names: set[str] = set()
     for text in texts:
         found = _names(text)
@@ -181,10 +175,10 @@ def _literals(expression: str) -> Iterator[Any]:
 def _used_literals(expression: str, record: Any) -> set[int]:
     """Which literals of an expression its value is made of, by position among those that it may give unchanged."""
     root = jmespath.compile(expression).parsed
-    before = _evaluated(root, record)
+    before = _evaluate(root, record)
     used = set()
     for number, path in enumerate(_given_literals(root)):
-        if _evaluated(_with_literal(root, path, "~"), record) != before:
+        if _evaluate(_with_literal(root, path, "~"), record) != before:
             used.add(number)
     return used
 
@@ -214,9 +208,9 @@ def _with_literal(node: Mapping[str, Any], path: tuple[int, ...], value: Any) ->
     return {**node, "children": children}
 
 
-def _evaluated(node: Mapping[str, Any], record: Any) -> Any:
+def _evaluate(expression: str | Mapping[str, Any], document: Any) -> Any:
     try:
-        return Expression(node).evaluate(record)
+        return Expression(expression).evaluate(document)
     except Unreadable:
         return Unreadable
 

@@ -140,9 +140,14 @@ def value_at(tree: Any, place: Place) -> Iterator[Any]:
             yield from value_at(tree[key], tuple(below))
 
 
+def on_value(change: Callable[[Any], Any]) -> Callable[[dict[str, Any], str], dict[str, Any]]:
+    """The change of a map that changes the value of a key."""
+    return lambda node, key: {**node, key: change(node[key])}
+
+
 def replaced(value: Any) -> Callable[[dict[str, Any], str], dict[str, Any]]:
     """The change that replaces a value with `value`."""
-    return lambda node, key: {**node, key: value}
+    return on_value(lambda _: value)
 
 
 def dotted(place: Place) -> str:
@@ -164,42 +169,36 @@ def _renamed(node: dict[str, Any], key: str) -> dict[str, Any]:
     return {_other_name(name) if name == key else name: value for name, value in node.items()}
 
 
-def _nested(node: dict[str, Any], key: str) -> dict[str, Any]:
-    value = node[key]
+def _nest(value: Any) -> Any:
     match value:
         case dict():
-            other: Any = [value]
+            return [value]
         case list():
-            other = {"items": value}
-        case _:
-            other = {"value": value}
-    return {**node, key: other}
+            return {"items": value}
+    return {"value": value}
 
 
-def _retyped(node: dict[str, Any], key: str) -> dict[str, Any]:
-    value = node[key]
+def _retype(value: Any) -> Any:
     match value:
         case bool():
-            other: Any = "true" if value else "false"
+            return "true" if value else "false"
         case int() | float():
-            other = str(value)
+            return str(value)
         case str() if re.fullmatch("[1-9][0-9]{0,17}", value):
-            other = int(value)
+            return int(value)
         case str():
-            other = [value]
+            return [value]
         case [one]:
-            other = one
-        case _:
-            other = value
-    return {**node, key: other}
+            return one
+    return value
 
 
 _CHANGES: Final = (
     (MutationKind.GONE, gone),
     (MutationKind.NULL, replaced(None)),
     (MutationKind.RENAMED, _renamed),
-    (MutationKind.NESTED, _nested),
-    (MutationKind.RETYPED, _retyped),
+    (MutationKind.NESTED, on_value(_nest)),
+    (MutationKind.RETYPED, on_value(_retype)),
 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.person_names.comparison import Band, Name, compare, fold, is_withheld
-from adapters.person_names.word_lists import BESIDE
+from adapters.person_names.word_lists import BETWEEN_NAMES
 
 _TABLE = Path(__file__).parent / "name-variants.tsv"
 _NAMES = " / "
@@ -33,7 +33,7 @@ class Variant:
             is_withheld(name.family)
             or is_withheld(name.given)
             or "(" in name.family
-            or not BESIDE.isdisjoint(fold(name.family))
+            or not BETWEEN_NAMES.isdisjoint(fold(name.family))
             for name in names
         )
 
