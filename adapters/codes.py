@@ -71,11 +71,10 @@ class Codes(SourceOfMany):
         codes = [self._fingerprints(code_list, query) for query in queries]
         every = [fingerprint for code in codes for fingerprint in code]
         stored = self.store.find(code_list, every) if every else {}
-        rows = [next((stored[each] for each in code if each in stored), None) for code in codes]
         unknown: Finding | SourceError | None = None
         found: list[Found | SourceError] = []
-        for code, row in zip(codes, rows, strict=True):
-            if row is not None:
+        for code in codes:
+            if (row := next((stored[each] for each in code if each in stored), None)) is not None:
                 found.append(_finding(code_list, row))
             elif code:
                 unknown = unknown or self._unknown(code_list)

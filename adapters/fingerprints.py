@@ -40,7 +40,9 @@ class Fingerprints:
 
     def all(self, namespace: str, value: str) -> list[str]:
         """The fingerprints under which `value` may be stored, newest key first."""
-        return [f"{key_id}:{_hash(key, namespace, value)}" for key_id, key in self._keys.items()]
+        text = f"{namespace}\0{value}".encode()
+        hashes = {name: hashlib.blake2b(text, key=key, digest_size=32) for name, key in self._keys.items()}
+        return [f"{key_id}:{hashed.hexdigest()}" for key_id, hashed in hashes.items()]
 
     def digests(self, namespace: str, value: str) -> Mapping[str, bytes]:
         """The short fingerprints under which `value` may be stored, by key id: for lists that share one known key."""
@@ -55,11 +57,6 @@ class Fingerprints:
 def hash_key_id(key: bytes) -> str:
     """The id of a key: 8 hexadecimal digits of its hash under another purpose."""
     return hashlib.blake2b(key, person=b"jurat key id", digest_size=KEY_ID_LENGTH // 2).hexdigest()
-
-
-def _hash(key: bytes, namespace: str, value: str) -> str:
-    text = f"{namespace}\0{value}".encode()
-    return hashlib.blake2b(text, key=key, digest_size=32).hexdigest()
 
 
 def _digest(key: bytes, namespace: str) -> Callable[[str], bytes]:

@@ -66,17 +66,13 @@ class Border:
                 is_odd = not is_odd
         return is_odd
 
-    def locate(self, longitude: float, latitude: float) -> tuple[bool, float]:
-        """As `Zone.locate`."""
-        return self.holds(longitude, latitude), self.distance(longitude, latitude)
-
     def distance(self, longitude: float, latitude: float) -> float:
         """Metres from the point to the border."""
         x1, y1, dx, dy = self._near(longitude, latitude)[:4]
         return math.sqrt(_to_origin(x1, y1, dx, dy))
 
     def locate_box(self, box: Box) -> tuple[bool | None, float]:
-        """As `Zone.locate_box`."""
+        """As `ZoneGeometry.locate_box`."""
         west, south, east, north = box
         if east < west:
             east += 360
@@ -99,10 +95,9 @@ class Border:
     def _near(
         self, longitude: float, latitude: float, half_width: float = 0.0, half_height: float = 0.0
     ) -> tuple[Array, Array, Array, Array, float, float]:
-        """The edges that may be nearest to a box around the point, given by half its sides in degrees.
-
-        Returns the start of each, relative to the point, and the step to its end; then half the sides of the box. All
-        in metres, in the plane that touches the ellipsoid at the point.
+        """The edges that may be nearest to a box around the point, given by half its sides in degrees. Returns the
+        start of each, relative to the point, and the step to its end; then half the sides of the box. All in metres, in
+        the plane that touches the ellipsoid at the point.
         """
         x, y = self._unwrap(longitude), latitude
         across, along = metres_per_degree(y)
@@ -159,19 +154,15 @@ def _unite(geometry: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
     west, _, east, _ = geometry.bounds
     if (west, east) != (-180.0, 180.0) or any(part.bounds[2] - part.bounds[0] >= 180 for part in parts):
         return geometry
-    turned = [shapely.transform(part, _turn) if part.bounds[2] <= 0 else part for part in parts]
+    turn = np.array((360.0, 0.0))
+    turned = [shapely.transform(part, lambda points: points + turn) if part.bounds[2] <= 0 else part for part in parts]
     joined = shapely.union_all(turned)
     return joined if isinstance(joined, Polygon | MultiPolygon) else geometry
 
 
-def _turn(points: Array) -> Array:
-    return np.add(points, (360.0, 0.0))
-
-
 def _runs(geometry: Polygon | MultiPolygon) -> Array:
-    """The edges as x and y of their starts and ends, in degrees: (4, runs, RUN).
-
-    The last run is padded with edges from a vertex to itself, which are on the border and which no ray meets.
+    """The edges as x and y of their starts and ends, in degrees: (4, runs, RUN). The last run is padded with edges from
+    a vertex to itself, which are on the border and which no ray meets.
     """
     vertices, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(geometry)), return_index=True)
     starts = np.flatnonzero(ring[:-1] == ring[1:])

@@ -107,7 +107,8 @@ def plain(text: str) -> str:
     """
     if text.isascii():
         return text
-    digits = "".join(map(_ascii_digit, _MARK.sub("º", text.translate(_UNSEEN)).replace("\N{RING ABOVE}", "°")))
+    visible = _MARK.sub("º", text.translate(_UNSEEN)).replace("\N{RING ABOVE}", "°")
+    digits = "".join(str(unicodedata.decimal(each, each)) for each in visible)
     return _FRACTION.sub(_spell_out, _ORDINAL.sub(r"\1 ", _DOTTED_ORDINAL.sub("", digits)))
 
 
@@ -165,10 +166,6 @@ def remove_spoiled(street: str) -> str:
         if _is_numeral(run[0]) and (marked or _all_foreign(before) or _all_foreign(after)):
             sound[position] = " "
     return "".join(sound[1:-1])
-
-
-def _ascii_digit(character: str) -> str:
-    return str(unicodedata.decimal(character, character))
 
 
 def _spell_out(fraction: re.Match[str]) -> str:

@@ -154,10 +154,8 @@ def _restore_apostrophes(street: str, fields: Iterable[str]) -> str:
 
 
 def _parts(text: str, words: Language, dropped: list[str], known: Sequence[HouseNumber]) -> Iterator[str]:
-    """The parts of a field between commas, folded, without flats and the like.
-
-    Parts that are nothing else ("Résidence des Lilas") go to `dropped`, for they may be names of streets. `known` are
-    the house numbers that were read so far.
+    """The parts of a field between commas, folded, without flats and the like. Parts that are nothing else ("Résidence
+    des Lilas") go to `dropped`, for they may be names of streets. `known` are the house numbers that were read so far.
     """
     begins, inside = noise_patterns(words.code)
     between, door = flat_patterns(words.code)
@@ -201,9 +199,8 @@ def _before_noise(part: str, words: Language) -> HouseNumber | None:
 
 
 def _in_name(match: re.Match[str], words: Language, known: Sequence[HouseNumber]) -> bool:
-    """Whether a possible flat is a street's name and its number: "Via della Scala 8", "Calle Molino Bajo 8".
-
-    Where the number follows the street, a flat follows the number, or comes first.
+    """Whether a possible flat is a street's name and its number: "Via della Scala 8", "Calle Molino Bajo 8". Where the
+    number follows the street, a flat follows the number, or comes first.
     """
     before = match.string[: match.start()].split()
     unmistakable = not match[0][0].isalpha() or match[0].startswith(tuple(words.table["noise"]["alone"]))
@@ -217,9 +214,8 @@ def _in_name(match: re.Match[str], words: Language, known: Sequence[HouseNumber]
 
 
 def _pieces(text: str, noise: re.Pattern[str]) -> Iterator[str]:
-    """The pieces of `text`, folded, with an `ELIDED` after "d'", so that "Tour d'Auvergne" is no tower D.
-
-    A dash with spaces separates only noise from an address, and not the parts of "Quai de la Corse - Paoli".
+    """The pieces of `text`, folded, with an `ELIDED` after "d'", so that "Tour d'Auvergne" is no tower D. A dash with
+    spaces separates only noise from an address, and not the parts of "Quai de la Corse - Paoli".
     """
     for part in SEPARATORS.split(text):
         joined = ""
@@ -251,9 +247,8 @@ def _tail(tokens: list[str], words: Language) -> str:
 
 
 def _split_number(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:
-    """The house number before a street, or after it where the language has it there, and the street; else None.
-
-    `known` are the numbers that were read so far: after one, "4 septembre" is a name.
+    """The house number before a street, or after it where the language has it there, and the street; else None. `known`
+    are the numbers that were read so far: after one, "4 septembre" is a name.
     """
     if words.table["number_position"] == "before":
         return _split(part, words) if _leading_number(part, words, anything=not known) else None
@@ -297,7 +292,6 @@ def _skip_numbers(number: HouseNumber, rest: Sequence[str], words: Language) -> 
 
 def _split_behind(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:
     """The longest suffix that is a house number, and the name before it. In "Straße 12" the number may be the name.
-
     Joined numbers ("8-10", "8-80") are never a name.
     """
     if joined := number_patterns(words.code).behind.search(part):

@@ -146,7 +146,6 @@ def same_city(asked: str, found: str, code: str = "fr") -> bool:
 class _Word:
     """One word of a name. `alone` is its similarity to nothing: 1 for an article, less for a single letter that may be
     an article or an initial, 0 for all others. An article precedes another word: the last letter of "Voie D" is none.
-
     `leads` says that a word follows, `opens` that it is the first, `onto` that the kind of way after it is written onto
     it, `unknown` that no name of the source has it.
     """
@@ -224,15 +223,12 @@ def _joined(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> 
         return 0.0
     if not same and any(_is_short(word, words) for word in (*asked, *found)):
         opening = max(asked, found, key=len)[0]  # "Ruepla Fayette": a letter in place of the space
-        return _likeness(left, right, asked) if _is_kind(opening, words) and count_slips(left, right) == 1 else 0.0
+        is_kind = opening.opens and words.kinds(opening.text)
+        return _likeness(left, right, asked) if is_kind and count_slips(left, right) == 1 else 0.0
     one, (name, *kind) = min(asked, found, key=len)[0].text, max(asked, found, key=len)
     if name.onto and one.startswith(name.text) and count_slips(one.removeprefix(name.text), kind[0].text, most=1) > 1:
         return 0.0  # "Schillerst." is more likely the Schillerstraße than the Schillersteg with two slips
     return _likeness(left, right, asked)
-
-
-def _is_kind(word: _Word, words: Language) -> bool:
-    return word.opens and bool(words.kinds(word.text))
 
 
 def _is_short(word: _Word, words: Language) -> bool:

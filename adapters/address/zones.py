@@ -50,7 +50,7 @@ class ZoneGeometry:
         distance is measured in the plane that touches the ellipsoid at the point: within 10 km, and up to 70 degrees of
         latitude, its error is below 0.1 %.
         """
-        return self.border.locate(longitude, latitude)
+        return self.border.holds(longitude, latitude), self.border.distance(longitude, latitude)
 
     def locate_box(self, box: Box) -> tuple[bool | None, float]:
         """Whether the whole box (degrees, WGS 84) is inside (True) or outside (False), and its smallest distance to the

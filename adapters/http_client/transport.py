@@ -26,12 +26,10 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from adapters.base import Blocked, Refused, RejectedRequest, SourceError, Unavailable
 from adapters.http_client.connections import Exchange, NoTunnel, TimedAdapter
 from adapters.http_client.destinations import Destinations, HostNotFound, Resolver, system_resolver
-from adapters.http_client.reply import Reply, raise_for_trouble, retry_after
+from adapters.http_client.reply import Reply, retry_after
 from config.limits import ClientCertificate
 from config.networks import IPNetwork
 from config.regular_files import NoRegularFile, open_regular
-
-__all__ = ["Reply", "Transport", "raise_for_trouble"]
 
 # urllib3 writes whole URLs into its messages, and a URL here may hold a participant's address or number.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
@@ -154,10 +152,8 @@ class Transport:
         return request
 
     def _prepare_url(self, request: PreparedRequest, url: str, params: Params) -> None:
-        """Check the URL and set it in the request, with its query.
-
-        requests parses and rebuilds URLs, which takes most of its time. Here it does so only for the first request to
-        an origin, and for URLs that it may change.
+        """Check the URL and set it in the request, with its query. requests parses and rebuilds URLs, which takes most
+        of its time. Here it does so only for the first request to an origin, and for URLs that it may change.
         """
         settled = _SETTLED_URL.fullmatch(url)
         if settled and settled[1] in self._checked_origins:

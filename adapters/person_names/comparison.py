@@ -212,9 +212,8 @@ def _doubt_of_given(ours: _Parts, theirs: _Parts) -> _Doubt:
 
 
 def _is_telling(ours: _Parts, theirs: _Parts, of_given: _Doubt) -> bool:
-    """Whether a word or a whole part that both share is less common than García and María.
-
-    A given name that is only an initial, or not the first, needs a rare family name.
+    """Whether a word or a whole part that both share is less common than García and María. A given name that is only an
+    initial, or not the first, needs a rare family name.
     """
     if _agrees_uncommonly(_family_words(ours.family), _family_words(theirs.family)):
         return True

@@ -104,7 +104,8 @@ class Word(str):
             spellings.add(_CLUSTER.sub(lambda found: _CLUSTERS[found[0]], voiced))
         for letter in _WEAK:
             spellings |= {text.replace(letter, "h") for text in spellings if letter in text}
-        return frozenset(map(_classes, spellings))
+        classes = ((text, _AGAIN.sub("", text.translate(_CLASSES))) for text in spellings)
+        return frozenset(("a" if _VOWEL_FIRST.match(text) else "") + each for text, each in classes)
 
     @property
     def liquids(self) -> str:
@@ -115,10 +116,6 @@ class Word(str):
         """The word without an ending that differs for women and men."""
         stem = _ENDINGS.sub("", self)
         return self if stem == self else Word(stem)
-
-
-def _classes(text: str) -> str:
-    return ("a" if _VOWEL_FIRST.match(text) else "") + _AGAIN.sub("", text.translate(_CLASSES))
 
 
 def similar(left: Sequence[Word], right: Sequence[Word], *, given: bool, foreign: bool) -> bool:

@@ -23,8 +23,8 @@ from adapters.base import (
     Unreadable,
 )
 from adapters.fingerprints import Fingerprints
-from adapters.http_client.reply import LONGEST_WAIT_S
-from adapters.http_client.transport import Reply, Transport, raise_for_trouble
+from adapters.http_client.reply import LONGEST_WAIT_S, Reply, raise_for_trouble
+from adapters.http_client.transport import Transport
 from adapters.registry.columns import Columns, columns_of
 from adapters.registry.decoder import Decoded, Origin, ReplyDecoder
 from adapters.registry.expressions import Expression, holds

@@ -93,9 +93,8 @@ class DateReader:
         return _days(found)
 
     def _day(self, moment: datetime) -> DaySpan:
-        """The day of a moment in the registry's zone.
-
-        A moment at midnight, or a second before it, may be a mere date: then it may be the day as written, too.
+        """The day of a moment in the registry's zone. A moment at midnight, or a second before it, may be a mere date:
+        then it may be the day as written, too.
         """
         if moment.year == MAXYEAR:
             # The last year means "without end"; in another zone its last day may be in a year that does not exist.

@@ -150,10 +150,9 @@ def table(content: bytes, form: CsvTable, columns: Iterable[Collection[str]] = (
 
 
 def _text(content: bytes, encoding: str) -> str:
-    """The text of a table. Raises Unreadable where it is not in the encoding that is described.
-
-    A single-byte encoding can decode any bytes. But text in it that is also UTF-8 beyond ASCII, or has control
-    characters, does not occur in any language.
+    """The text of a table. Raises Unreadable where it is not in the encoding that is described. A single-byte encoding
+    can decode any bytes. But text in it that is also UTF-8 beyond ASCII, or has control characters, does not occur in
+    any language.
     """
     text = _decode(content, "utf-8-sig" if encoding == "utf-8" else encoding)
     is_single_byte = encoding != "utf-8" and not content.isascii()
@@ -247,9 +246,8 @@ def _xml(reply: Reply) -> dict[str, Any]:
 
 
 def _to_utf_8(reply: Reply) -> bytes:
-    """The document as UTF-8, where only its Content-Type says that it is in a single-byte encoding.
-
-    Servers send a charset by default, so a document that is UTF-8 or UTF-16 all the same is left as it is.
+    """The document as UTF-8, where only its Content-Type says that it is in a single-byte encoding. Servers send a
+    charset by default, so a document that is UTF-8 or UTF-16 all the same is left as it is.
     """
     found = _CHARSET.search(reply.headers.get("content-type", ""))
     if found is None or b"\0" in reply.body or _ENCODED.match(reply.body) or _decode(reply.body, "utf-8") is not None:

@@ -72,6 +72,8 @@ def _field(node: Node) -> Evaluate:
 
 
 def _chain(_: Node, *links: Evaluate) -> Evaluate:
+    if len(links) == 1:
+        return links[0]
     if len(links) == 2:
         first, second = links
         return lambda value: second(first(value))
@@ -120,10 +122,6 @@ def _flatten(_: Node, base: Evaluate) -> Evaluate:
         return [inner for element in listed for inner in (element if isinstance(element, list) else (element,))]
 
     return _on_list(base, flatten)
-
-
-def _pair(_: Node, value: Evaluate) -> Evaluate:
-    return value
 
 
 def _object(node: Node, *members: Evaluate) -> Evaluate:
@@ -182,7 +180,7 @@ _COMPILERS: Mapping[str, Callable[..., Evaluate]] = {
     "identity": _current,
     "index": _index,
     "index_expression": _chain,
-    "key_val_pair": _pair,
+    "key_val_pair": _chain,
     "literal": _literal,
     "multi_select_dict": _object,
     "multi_select_list": _array,

@@ -43,15 +43,10 @@ class Malformed(Exception):
         self.input = ""
 
 
-def utc_today() -> date:
-    """The date in UTC."""
-    return datetime.now(UTC).date()
-
-
 class Cleaner:
     """One input of a description, compiled. Dates are plausible up to a year after `today`. Thread-safe."""
 
-    def __init__(self, field: Input, *, today: Callable[[], date] = utc_today) -> None:
+    def __init__(self, field: Input, *, today: Callable[[], date] = lambda: datetime.now(UTC).date()) -> None:
         self._required = field.required
         self._max_length = field.max_length
         self._fault = Reason.NUMBER_MALFORMED if field.is_number else Reason.ANSWER_UNREADABLE
@@ -102,9 +97,8 @@ class Cleaner:
         before = "" if self._form_after is None else answer.get(self._form_after, "")
         whole = before + text.removeprefix(before)
         try:
-            formed = (
-                self._form(whole) if self._form_holds is None or holds(self._form_holds.evaluate(answer)) else whole
-            )
+            applies = self._form_holds is None or holds(self._form_holds.evaluate(answer))
+            formed = self._form(whole) if applies else whole
         except Unreadable:
             formed = None
         if formed is None:
@@ -158,9 +152,8 @@ def compact(form: NumberFormat, text: str) -> str | None:
 
 
 def _visible(text: str) -> str | None:
-    """The text without invisible characters (zero-width ones, controls) and without spaces around it.
-
-    Every kind of space becomes a plain one. None where it holds code points that no request can carry.
+    """The text without invisible characters (zero-width ones, controls) and without spaces around it. Every kind of
+    space becomes a plain one. None where it holds code points that no request can carry.
     """
     if text.isascii() and text.isprintable():
         return text.strip()
@@ -173,10 +166,6 @@ def _visible_character(character: str) -> str:
     if character.isspace():
         return " "
     return "" if unicodedata.category(character) in {"Cc", "Cf"} else character
-
-
-def _trim(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _only(text: str, *, wanted: Callable[[str], bool]) -> str | None:
@@ -201,7 +190,6 @@ def _day(text: str) -> str | None:
 
 def _ascii_digits(text: str) -> str:
     """The text with digits of any script as ASCII ones, and with compatibility forms of letters as plain letters.
-
     Number characters that are no digits ("①", "²", "½") are left as they are, so that they are not taken for digits.
     """
     if text.isascii():
@@ -217,7 +205,7 @@ def _ascii_digit(character: str) -> str:
 
 
 _STEPS: Mapping[CleaningStep, _Step] = {
-    CleaningStep.TRIM: _trim,
+    CleaningStep.TRIM: lambda text: " ".join(text.split()),
     CleaningStep.UPPER: str.upper,
     CleaningStep.LOWER: str.lower,
     CleaningStep.DIGITS: partial(_only, wanted=str.isdigit),
@@ -227,11 +215,7 @@ _STEPS: Mapping[CleaningStep, _Step] = {
 
 @cache
 def _compactors() -> Mapping[NumberFormat, _Step]:
-    own: dict[NumberFormat, _Step] = {
-        NumberFormat.US_NPI: _npi,
-        NumberFormat.FR_RPPS: _rpps,
-        NumberFormat.FR_SIREN: _siren,
-    }
+    own = {NumberFormat.US_NPI: _npi, NumberFormat.FR_RPPS: _rpps, NumberFormat.FR_SIREN: _siren}
     return {form: own.get(form) or partial(_stdnum, form) for form in NumberFormat}
 
 

@@ -95,11 +95,9 @@ class Rules:
         return case.number_matched and (case.name_matched or not self._has_names)
 
     def _may_refuse(self, case: Case, rule: Rule) -> bool:
-        """Whether `rule` may refuse for this record.
-
-        A record without a name may be a stranger's, by a mistyped number, or the participant's own in a changed format.
-        Some registries keep no more than that of those who are gone: then only its status counts, and only where check
-        digits show that the number is not mistyped.
+        """Whether `rule` may refuse for this record. A record without a name may be a stranger's, by a mistyped number,
+        or the participant's own in a changed format. Some registries keep no more than that of those who are gone: then
+        only its status counts, and only where check digits show that the number is not mistyped.
         """
         if self._is_theirs(case):
             return True
@@ -301,9 +299,8 @@ def _min_age(rule: MinAgeRule) -> _Check:
 
 
 def _combine(failure: Failure, *conditions: Iterable[bool | None]) -> Failure | None:
-    """Whether all conditions hold, each given by one or several dates as yes, no or not known.
-
-    A condition does not hold where all its dates say so, and is open where they contradict each other.
+    """Whether all conditions hold, each given by one or several dates as yes, no or not known. A condition does not
+    hold where all its dates say so, and is open where they contradict each other.
     """
     values = [set(condition) for condition in conditions]
     if {False} in values:

@@ -123,9 +123,8 @@ def _play_as_strangers(
 
 
 def _keeps_no_name(source: RegistrySource, as_strangers: Sequence[tuple[Tried, Tried, Played]]) -> bool:
-    """Whether a test shows that a record without a name is refused for its status, as `absent: pass` says.
-
-    Then a record whose name is gone is no mutation, but one more of those.
+    """Whether a test shows that a record without a name is refused for its status, as `absent: pass` says. Then a
+    record whose name is gone is no mutation, but one more of those.
     """
     if _nameless(source) is None:
         return False
@@ -268,9 +267,8 @@ class _Scene:
         return None
 
     def _find_made_up(self, shape: Shape, level: int) -> str | None:
-        """The first field that a rule reads and that is a default of the description, now that a key was taken away.
-
-        A key that a field does not need may be gone, and so may one of several that say the same.
+        """The first field that a rule reads and that is a default of the description, now that a key was taken away. A
+        key that a field does not need may be gone, and so may one of several that say the same.
         """
         if self._dependence is None or shape.of_one or not shape.place or shape.kind not in TAKEN_AWAY:
             return None

@@ -97,7 +97,8 @@ class Dependence:
 
     def _depends(self, expression: str, levels: Levels, level: int, tree: Any, place: Place) -> bool:
         before = self._value(expression, levels.with_tree(level, tree))
-        for instead in (*_INSTEAD, *_literals(expression)):
+        literals = (node["value"] for node in _nodes(expression) if node["type"] == "literal")
+        for instead in (*_INSTEAD, *literals):
             try:
                 after = self._value(expression, levels.with_tree(level, at(tree, place, replaced(instead))))
             except Unwritable:
@@ -165,11 +166,6 @@ def _names(expression: str) -> set[str] | None:
         if node["type"] == "field":
             names.add(node["value"])
     return names
-
-
-def _literals(expression: str) -> Iterator[Any]:
-    """The literals of an expression."""
-    return (node["value"] for node in _nodes(expression) if node["type"] == "literal")
 
 
 def _used_literals(expression: str, record: Any) -> set[int]:

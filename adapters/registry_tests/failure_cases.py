@@ -44,6 +44,7 @@ _ERRORS: Final[tuple[tuple[str, Any], ...]] = (
 )
 """Error bodies of common APIs."""
 
+_RFC_9110_404: Final = "https://tools.ietf.org/html/rfc9110#section-15.5.5"
 _NO_SUCH_PATH: Final[tuple[tuple[str, Any], ...]] = (
     ("Spring", {"timestamp": "2026-01-05T10:00:00Z", "status": 404, "error": "Not Found", "path": "/x"}),
     ("FastAPI and Django", {"detail": "Not Found"}),
@@ -54,24 +55,8 @@ _NO_SUCH_PATH: Final[tuple[tuple[str, Any], ...]] = (
     ("Express", {"error": "Not found"}),
     ("AWS and Laravel", {"message": "Not Found"}),
     ("a small framework", {"message": "Not found"}),
-    (
-        "ASP.NET",
-        {
-            "type": "https://tools.ietf.org/html/rfc9110#section-15.5.5",
-            "title": "Not Found",
-            "status": 404,
-            "traceId": "00-x-x-00",
-        },
-    ),
-    (
-        "WSO2",
-        {
-            "code": "404",
-            "type": "Status report",
-            "message": "Not Found",
-            "description": "The resource is not available.",
-        },
-    ),
+    ("ASP.NET", {"type": _RFC_9110_404, "title": "Not Found", "status": 404, "traceId": "00-x-x-00"}),
+    ("WSO2", {"code": "404", "type": "Status report", "message": "Not Found", "description": "It is not available."}),
     ("IBM API Connect", {"httpCode": "404", "httpMessage": "Not Found", "moreInformation": "No resources match"}),
     ("NestJS and Fastify", {"statusCode": 404, "error": "Not Found", "message": "Cannot GET /x"}),
     ("Dropwizard", {"code": 404, "message": "HTTP 404 Not Found"}),

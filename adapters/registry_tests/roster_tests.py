@@ -53,9 +53,8 @@ def _tried(path: Path, trial: Trial, source: RosterSource, read_file: ReadFile) 
 
 
 def _content(response: Response | None, layout: RosterFile, place: Path, read_file: ReadFile) -> bytes | None:
-    """The list as a file: rows in JSON are written in the format that the description says.
-
-    Raises NoFile where its file cannot be read, or has no such rows.
+    """The list as a file: rows in JSON are written in the format that the description says. Raises NoFile where its
+    file cannot be read, or has no such rows.
     """
     if response is None:
         return None

@@ -99,10 +99,9 @@ def _square_metres(shape: shapely.Geometry) -> float:
 
 
 def _farthest(shape: Shape, border: Border) -> float:
-    """The largest distance from a point of `shape` to the border; an upper bound.
-
-    Searches as polylabel does (https://github.com/mapbox/polylabel): a point of a box is farther away than its middle
-    by at most half its diagonal. Boxes that may hold the farthest point are quartered until the rest is small.
+    """The largest distance from a point of `shape` to the border; an upper bound. Searches as polylabel does
+    (https://github.com/mapbox/polylabel): a point of a box is farther away than its middle by at most half its
+    diagonal. Boxes that may hold the farthest point are quartered until the rest is small.
     """
     shapely.prepare(shape)
     west, south, east, north = shape.bounds

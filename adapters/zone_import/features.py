@@ -105,9 +105,8 @@ def _too_wide(feature: Feature, shape: Shape) -> bool:
 
 
 def _repair(feature: Feature, shape: Shape, system: System) -> Shape | None:
-    """The shape itself where it is valid, else repaired; None, and reported, where that would change it too much.
-
-    GEOS' method "structure" unites parts that overlap; its other method would make a hole there.
+    """The shape itself where it is valid, else repaired; None, and reported, where that would change it too much. GEOS'
+    method "structure" unites parts that overlap; its other method would make a hole there.
     """
     if shape.is_valid:
         return shape

@@ -94,14 +94,6 @@ class ZoneFileError(ValueError):
         self.problems = tuple(problems)
 
 
-def read_zones(
-    path: Path, expected: Box | None = None, *, name_property: str = "id", title_property: str = "name"
-) -> list[ZoneShape]:
-    """The zones of a file, without notes: see `read_zone_file`."""
-    found = read_zone_file(path, expected=expected, name_property=name_property, title_property=title_property)
-    return list(found.zones)
-
-
 def read_zone_file(
     path: Path,
     *,
@@ -140,9 +132,8 @@ def read_zone_file(
 
 
 def _copy(path: Path, folder: Path) -> str:
-    """Copy the file under a name of our own, and return its kind, by its first bytes.
-
-    Raises OSError, and FileProblem where it is too large, or one file of a Shapefile.
+    """Copy the file under a name of our own, and return its kind, by its first bytes. Raises OSError, and FileProblem
+    where it is too large, or one file of a Shapefile.
     """
     with open_regular(path) as source:  # opening a pipe would block
         first = source.read(_CHUNK)

@@ -151,9 +151,8 @@ def read_zipped_shapefile(path: Path, labels: Labels) -> Layer:
 
 
 def _forget_other_drivers(pyogrio: Any) -> None:
-    """Leave GDAL with this driver alone; otherwise it opens a file with any that can.
-
-    GDAL applies its list of drivers to skip when drivers are registered, which pyogrio did when it was loaded.
+    """Leave GDAL with this driver alone; otherwise it opens a file with any that can. GDAL applies its list of drivers
+    to skip when drivers are registered, which pyogrio did when it was loaded.
     """
     others = [name for name in pyogrio.list_drivers() if name != SHAPEFILE_DRIVER]
     pyogrio.set_gdal_config_options({"GDAL_SKIP": ",".join(others) + ","})

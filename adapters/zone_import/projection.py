@@ -194,9 +194,8 @@ def _split(ring: Points, parts: NDArray[np.int64]) -> Points:
 
 
 def _parts(ring: Points, to_degrees: Callable[[Points], Points]) -> NDArray[np.int64]:
-    """The number of parts that each edge must be cut into. Halves of a curve bend a quarter as much as the whole.
-
-    It depends only on the edge, so that two zones that share one cut it in the same places.
+    """The number of parts that each edge must be cut into. Halves of a curve bend a quarter as much as the whole. It
+    depends only on the edge, so that two zones that share one cut it in the same places.
     """
     starts, ends = ring[:-1], ring[1:]
     corners = to_degrees(ring)

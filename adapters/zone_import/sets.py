@@ -106,21 +106,15 @@ def _check_overlaps(features: Sequence[Feature], shapes: Shapes, system: System)
 
 
 def _misfits(shapes: Shapes) -> Iterator[tuple[int, int]]:
-    """Pairs of shapes whose boxes meet and of which at least one does not fit its neighbours, each pair once.
-
-    For a zone inside another, only the inner one does not fit.
+    """Pairs of shapes whose boxes meet and of which at least one does not fit its neighbours, each pair once. For a
+    zone inside another, only the inner one does not fit.
     """
-    misfits = set(np.flatnonzero(_has_edges(shapely.coverage_invalid_edges(shapes))).tolist())
+    misfits = set(np.flatnonzero(shapely.length(shapely.coverage_invalid_edges(shapes))).tolist())
     tree = shapely.STRtree(shapes)
     for one in sorted(misfits):
         for other in sorted(tree.query(shapes[one]).tolist()):
             if other > one or (other < one and other not in misfits):
                 yield min(one, other), max(one, other)
-
-
-def _has_edges(edges: Shapes) -> NDArray[np.bool_]:
-    there: NDArray[np.bool_] = shapely.length(edges) > 0
-    return there
 
 
 def _overlap(one: Shape, other: Shape) -> Shape | None:
@@ -140,9 +134,8 @@ def _are_equal(one: Shape, other: Shape) -> bool:
 
 
 def _note_gaps(features: Sequence[Feature], shapes: Shapes, system: System) -> None:
-    """Note narrow strips between a zone and its neighbour that belong to no zone.
-
-    To GEOS, borders that touch with vertices in different places are gaps too. So these are found as well, and removed.
+    """Note narrow strips between a zone and its neighbour that belong to no zone. To GEOS, borders that touch with
+    vertices in different places are gaps too. So these are found as well, and removed.
     """
     bounds = shapely.bounds(shapes)
     south, north = float(bounds[:, 1].min()), float(bounds[:, 3].max())
@@ -153,12 +146,12 @@ def _note_gaps(features: Sequence[Feature], shapes: Shapes, system: System) -> N
         scale = system.scale((low + high) / 2)
         flat = _scaled(shapes[there], scale)
         gaps = shapely.coverage_invalid_edges(flat, gap_width=SLIVER_M)
-        if not _has_edges(gaps).any():
+        if not shapely.length(gaps).any():
             continue
         gaps = shapely.difference(gaps, shapely.coverage_invalid_edges(flat, gap_width=TOUCHING_M))
         if len(limits) > 2:
             gaps = shapely.intersection(gaps, _scaled(shapely.box(-360, low, 360, high), scale))
-        for place in np.flatnonzero(_has_edges(gaps)).tolist():
+        for place in np.flatnonzero(shapely.length(gaps)).tolist():
             index = int(there[place])
             if index in noted:
                 continue

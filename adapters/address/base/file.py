@@ -21,8 +21,6 @@ from adapters.address.base.search import search
 from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
 from adapters.base import Places, Query, SourceOfMany, Unreadable
 
-__all__ = ["AddressFile", "AddressFileError"]
-
 MOST_ROWS = 2_000_000
 """A department has up to 1.1 million; all of France belongs in a dataset in the database."""
 
@@ -121,14 +119,6 @@ class _Memory:
 
 
 def _street(row: StreetRow) -> Street:
-    return Street(
-        key=row.street,
-        name=row.name,
-        canonical=row.canonical,
-        postcode=row.postcode,
-        city=row.city,
-        city_code=row.city_code,
-        longitude=row.longitude,
-        latitude=row.latitude,
-        extent=extent((row.west, row.south, row.east, row.north), row.numbers),
-    )
+    place = row.postcode, row.city, row.city_code
+    around = extent((row.west, row.south, row.east, row.north), row.numbers)
+    return Street(row.street, row.name, row.canonical, *place, row.longitude, row.latitude, around)

@@ -34,7 +34,6 @@ Names = Callable[[Area], Mapping[str, Sequence[Street]]]
 @dataclass(slots=True)
 class _Case:
     """One query in progress: `found` are streets with the similarity of their names and their houses of that number.
-
     `initial` says that the name has an initial, so that streets with just this name are not enough.
     """
 
@@ -161,24 +160,17 @@ def _areas(wanted: Wanted) -> Iterator[Area]:
 
 def _places(street: Street, alike: float, houses: Sequence[House]) -> Iterator[Place]:
     """Every position of the house; the street with its extent where it has no such house."""
-    for house in houses:
-        yield _place(street, alike, Level.HOUSENUMBER, house.longitude, house.latitude, house.written)
-    if not houses:
-        yield _place(street, alike, Level.STREET, street.longitude, street.latitude)
-
-
-def _place(
-    street: Street, alike: float, level: Level, longitude: float, latitude: float, number: str | None = None
-) -> Place:
-    return Place(
-        level=level,
-        longitude=longitude,
-        latitude=latitude,
-        number=number,
-        street=street.name,
-        postcode=street.postcode or None,
-        city=street.city or None,
-        city_code=street.city_code,
-        score=alike,
-        extent=street.extent if level is Level.STREET else None,
-    )
+    for house in houses or (None,):
+        at = house or street
+        yield Place(
+            level=Level.HOUSENUMBER if house else Level.STREET,
+            longitude=at.longitude,
+            latitude=at.latitude,
+            number=house.written if house else None,
+            street=street.name,
+            postcode=street.postcode or None,
+            city=street.city or None,
+            city_code=street.city_code,
+            score=alike,
+            extent=None if house else street.extent,
+        )

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from adapters.address.geocoders.payload import PayloadPart
 from adapters.base import Source
-from adapters.http_client.transport import Transport, raise_for_trouble
+from adapters.http_client.reply import raise_for_trouble
+from adapters.http_client.transport import Transport
 
 
 class Geocoder(Source):

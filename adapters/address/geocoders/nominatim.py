@@ -111,9 +111,8 @@ def _level(result: PayloadPart, rank: int, numbers: str | None, point: Box, box:
 
 
 def _is_around(box: Box | None, point: Box) -> bool:
-    """Whether `box` is a square of degrees with the point in its middle, which no building's outline is.
-
-    Then a house that is a way in OpenStreetMap is a number interpolated along a line.
+    """Whether `box` is a square of degrees with the point in its middle, which no building's outline is. Then a house
+    that is a way in OpenStreetMap is a number interpolated along a line.
     """
     if box is None:
         return True

@@ -17,7 +17,7 @@ import pytest
 import shapely
 
 from adapters.zone_import import files as zone_files
-from adapters.zone_import.files import ZoneFileError, read_zone_file, read_zones
+from adapters.zone_import.files import ZoneFileError, read_zone_file
 from adapters.zone_import.reader import MOST_MEMORY
 from tests.adapters.zone_import.documents import box, collection, feature, shapefile, square, write, zipped
 
@@ -40,7 +40,7 @@ def refused(path: Path, content: bytes | None = None, **options: Any) -> str:
 
 
 def test_the_invented_town_has_three_zones() -> None:
-    zones = read_zones(TOWN)
+    zones = read_zone_file(TOWN).zones
     assert [(zone.id, zone.title) for zone in zones] == [
         ("old-town", "Vieille Ville"),
         ("harbour", "Le Port"),
@@ -135,10 +135,10 @@ def test_names_that_gdal_would_follow_are_names_of_no_file(tmp_path: Path, asked
     url, paths = asked
     for name in (f"/vsicurl/{url}/zones.gpkg", f"{url}/zones.gpkg", "/vsizip/zones.zip/zones.shp"):
         with pytest.raises(ZoneFileError, match="cannot be read"):
-            read_zones(Path(name))
+            read_zone_file(Path(name))
     for path in (tmp_path / "none.geojson", tmp_path):
         with pytest.raises(ZoneFileError, match="cannot be read"):
-            read_zones(path)
+            read_zone_file(path)
     assert paths == []
 
 
@@ -182,7 +182,7 @@ def test_a_long_list_of_problems_is_cut_in_the_message_alone(tmp_path: Path) -> 
     path = tmp_path / "zones.geojson"
     path.write_text(json.dumps(collection(*[17] * 80)), encoding="utf-8")
     with pytest.raises(ZoneFileError) as caught:
-        read_zones(path)
+        read_zone_file(path)
     assert len(caught.value.problems) == 80
     assert len(str(caught.value).splitlines()) == 51
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.address.base.file import AddressFile, AddressFileError
+from adapters.address.base.columns import AddressFileError
+from adapters.address.base.file import AddressFile
 from adapters.base import Places, Query, Unreadable
 from config.levels import Level
 
