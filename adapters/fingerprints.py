@@ -41,8 +41,8 @@ class Fingerprints:
     def all(self, namespace: str, value: str) -> list[str]:
         """The fingerprints under which `value` may be stored, newest key first."""
         text = f"{namespace}\0{value}".encode()
-        hashes = {name: hashlib.blake2b(text, key=key, digest_size=32) for name, key in self._keys.items()}
-        return [f"{key_id}:{hashed.hexdigest()}" for key_id, hashed in hashes.items()]
+        hashes = ((key_id, hashlib.blake2b(text, key=key, digest_size=32)) for key_id, key in self._keys.items())
+        return [f"{key_id}:{hashed.hexdigest()}" for key_id, hashed in hashes]
 
     def digests(self, namespace: str, value: str) -> Mapping[str, bytes]:
         """The short fingerprints under which `value` may be stored, by key id: for lists that share one known key."""

@@ -14,10 +14,10 @@ from typing import Final
 
 from adapters.http_client.reply import Reply
 from adapters.registry_tests.dependence import Dependence, fields_of, keys_read
-from adapters.registry_tests.description_tests import Tried
+from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.failure_cases import MOODS
-from adapters.registry_tests.mutations import TAKEN_AWAY, MutationKind, Shape, shapes
+from adapters.registry_tests.mutations import TAKEN_AWAY, Mutation, MutationKind, mutations
 from adapters.registry_tests.offline_run import Answer, Fault, NoAnswer, OfflineRun, Path, Played
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
@@ -46,35 +46,35 @@ _OPEN_END: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Acted:
-    """One mood, or one mutation (`shaped`) of the answer of `test`, at one step, and its verdict.
+class MoodResult:
+    """One mood, or one mutation (`mutated`) of the answer of `test`, at one step, and its verdict.
 
-    Where that is wrong, `place` is the option to fix, below the source; `said` and `hint` say what is wrong with it.
+    Where that is wrong, `place` is the option to fix, below the source; `problem` and `hint` say what is wrong with it.
     """
 
     test: str
     step: str
     mood: str
     found: str
-    shaped: bool = False
+    mutated: bool = False
     place: Path | None = None
-    said: str = ""
+    problem: str = ""
     hint: str = ""
 
 
-def play_moods(source: RegistrySource, offline_run: OfflineRun, tried: Sequence[Tried]) -> Iterator[Acted]:
+def play_moods(source: RegistrySource, offline_run: OfflineRun, results: Sequence[TrialResult]) -> Iterator[MoodResult]:
     """Play every mood and every mutation at each step. Yields nothing where no test is accepted.
 
     For those who are refused, and for strangers, only what is wrong is reported.
     """
-    passed = [test for test in tried if test.passed]
+    passed = [test for test in results if test.passed]
     accepted = [test for test in passed if test.trial.outcome is Outcome.ACCEPTED]
     for number, test in enumerate(accepted):
         for scene in _scenes(source, offline_run, test, _Role.ACCEPTED):
             if number == 0:
                 yield from scene.moods()
             yield from scene.cuts()
-            yield from scene.shapes()
+            yield from scene.mutations()
     if not accepted:
         return
     as_strangers = list(_play_as_strangers(source, offline_run, passed))
@@ -88,8 +88,8 @@ def play_moods(source: RegistrySource, offline_run: OfflineRun, tried: Sequence[
     ]
     for test, role in others:
         for scene in _scenes(source, offline_run, test, role):
-            wrong = (acted for acted in scene.shapes() if acted.place is not None)
-            yield from (acted for acted in wrong if not (keeps_no_name and acted.place == _nameless(source)))
+            wrong = (result for result in scene.mutations() if result.place is not None)
+            yield from (result for result in wrong if not (keeps_no_name and result.place == _nameless(source)))
 
 
 class _Role(Enum):
@@ -103,15 +103,15 @@ class _Role(Enum):
     """Has another name than the record: may be neither."""
 
 
-def _scenes(source: RegistrySource, offline_run: OfflineRun, test: Tried, role: _Role) -> Iterator[_Scene]:
+def _scenes(source: RegistrySource, offline_run: OfflineRun, test: TrialResult, role: _Role) -> Iterator[_Scene]:
     for index, step in enumerate(source.steps):
         if step.name in test.replies:
             yield _Scene(source, offline_run, test, index, role)
 
 
 def _play_as_strangers(
-    source: RegistrySource, offline_run: OfflineRun, passed: Sequence[Tried]
-) -> Iterator[tuple[Tried, Tried, Played]]:
+    source: RegistrySource, offline_run: OfflineRun, passed: Sequence[TrialResult]
+) -> Iterator[tuple[TrialResult, TrialResult, Played]]:
     """Each test, the same with a stranger's name typed in, and what that comes to."""
     for test in passed:
         if (trial := _with_strangers_name(source, test.trial)) is not None:
@@ -122,7 +122,7 @@ def _play_as_strangers(
             yield test, replace(test, trial=trial), played
 
 
-def _keeps_no_name(source: RegistrySource, as_strangers: Sequence[tuple[Tried, Tried, Played]]) -> bool:
+def _keeps_no_name(source: RegistrySource, as_strangers: Sequence[tuple[TrialResult, TrialResult, Played]]) -> bool:
     """Whether a test shows that a record without a name is refused for its status, as `absent: pass` says. Then a
     record whose name is gone is no mutation, but one more of those.
     """
@@ -156,7 +156,9 @@ def _with_strangers_name(source: RegistrySource, trial: Trial) -> Trial | None:
 class _Scene:
     """One step of one test, to be given other answers."""
 
-    def __init__(self, source: RegistrySource, offline_run: OfflineRun, test: Tried, index: int, role: _Role) -> None:
+    def __init__(
+        self, source: RegistrySource, offline_run: OfflineRun, test: TrialResult, index: int, role: _Role
+    ) -> None:
         self._source = source
         self._offline_run = offline_run
         self._test = test
@@ -168,68 +170,72 @@ class _Scene:
         is_last = index == len(source.steps) - 1
         self._dependence = Dependence(source, self._reply) if is_last else None
 
-    def moods(self) -> Iterator[Acted]:
+    def moods(self) -> Iterator[MoodResult]:
         for mood in MOODS:
             yield self._act(f"the registry {mood.name}", mood.answer)
 
-    def cuts(self) -> Iterator[Acted]:
+    def cuts(self) -> Iterator[MoodResult]:
         """The right answer, cut off where no Content-Length shows it but its format could."""
         first = self._step.decoders[0]
         if isinstance(first, Csv) and not first.csv.final_line_end:
             return
         whole = self._reply.body
-        for said, length in (("in the middle", len(whole) // 2), ("near its end", len(whole.rstrip()) - 2)):
+        for problem, length in (("in the middle", len(whole) // 2), ("near its end", len(whole.rstrip()) - 2)):
             if 0 < length < len(whole):
                 cut = Reply(self._reply.status, self._reply.headers, whole[:length])
-                yield self._act(f"the answer breaks off {said}", cut)
+                yield self._act(f"the answer breaks off {problem}", cut)
 
-    def shapes(self) -> Iterator[Acted]:
+    def mutations(self) -> Iterator[MoodResult]:
         is_read = keys_read(self._source, self._index)
         for level, tree in enumerate(self._levels.trees):
             unchanged = self._levels.with_tree(level, tree).body
-            for shape in shapes(tree, is_read):
+            for mutation in mutations(tree, is_read):
                 try:
-                    reply = self._levels.with_tree(level, shape.tree)
+                    reply = self._levels.with_tree(level, mutation.tree)
                 except Unwritable:
                     continue
                 if reply.body != unchanged:  # XML writes a list of one as one
-                    yield self._act(f"in the answer {shape}", reply, shape, level)
+                    yield self._act(f"in the answer {mutation}", reply, mutation, level)
 
-    def _act(self, mood: str, answer: Answer, shape: Shape | None = None, level: int = 0) -> Acted:
+    def _act(self, mood: str, answer: Answer, mutation: Mutation | None = None, level: int = 0) -> MoodResult:
         try:
             played = self._play(answer)
         except NoAnswer as missing:
             found = f"goes on to {missing.step}"
-            return Acted(self._test.trial.name, self._step.name, mood, found, shape is not None)
-        acted = Acted(self._test.trial.name, self._step.name, mood, str(played), shape is not None)
+            return MoodResult(self._test.trial.name, self._step.name, mood, found, mutation is not None)
+        result = MoodResult(self._test.trial.name, self._step.name, mood, str(played), mutation is not None)
         match self._role, played.outcome:
             case (_, Outcome.UNDETERMINED) | (_Role.REFUSED, Outcome.REFUSED):
-                return acted
+                return result
             case _Role.ACCEPTED, Outcome.REFUSED:
                 place = self._refusing(played)
-                return self._wrong(acted, Fault(place, "this refuses", _refusal_hint(place, shape)))
+                return self._wrong(result, Fault(place, "this refuses", _refusal_hint(place, mutation)))
             case _Role.STRANGER, Outcome.REFUSED:
-                return self._wrong(acted, self._refused_stranger(played))
+                return self._wrong(result, self._refused_stranger(played))
             case _Role.STRANGER, _:
                 hint = "give names that the record holds, and null where it holds none"
-                return self._wrong(acted, Fault(("record", "fields", "names"), "this accepts a stranger", hint))
-        if shape is None or shape.kind in _WHOLE:
+                return self._wrong(result, Fault(("record", "fields", "names"), "this accepts a stranger", hint))
+        if mutation is None or mutation.kind in _WHOLE:
             hint = "add an outcome that ends with every answer that is not as it should be, such as when: !(…)"
             place = ("steps", self._index)
-            return self._wrong(acted, Fault(place, "this step goes on, and a participant is accepted", hint))
-        if (fault := self._accepts_without_key(shape, level)) is not None:
-            return self._wrong(acted, fault)
-        if self._role is _Role.REFUSED and not any(self._is_named_null(name, shape, level) for name in self._dates()):
+            return self._wrong(result, Fault(place, "this step goes on, and a participant is accepted", hint))
+        if (fault := self._accepts_without_key(mutation, level)) is not None:
+            return self._wrong(result, fault)
+        # Null may mean an open end; where the key is gone, no one was accepted.
+        null = frozenset({MutationKind.NULL})
+        if self._role is _Role.REFUSED and not any(
+            self._depends(each, mutation, level, null) for each in self._dates()
+        ):
             place = self._refusing(self._play(self._reply))
-            return self._wrong(acted, Fault(place, "a participant whom this refuses is accepted", _SAYS))
-        return acted
+            return self._wrong(result, Fault(place, "a participant whom this refuses is accepted", _SAYS))
+        return result
 
     def _play(self, answer: Answer) -> Played:
         return self._offline_run.play(self._test.trial, {**self._test.replies, self._step.name: answer})
 
-    def _wrong(self, acted: Acted, fault: Fault) -> Acted:
-        said = f"{fault.said} when {acted.mood} (test '{acted.test}', step '{acted.step}')"
-        return replace(acted, place=fault.place, said=said, hint=fault.hint)
+    def _wrong(self, result: MoodResult, fault: Fault) -> MoodResult:
+        problem = f"{fault.problem} when {result.mood} (test '{result.test}', step '{result.step}')"
+        return replace(result, place=fault.place, problem=problem, hint=fault.hint)
 
     def _refusing(self, played: Played) -> Path:
         """The line to fix: of a rule that refuses, the field that misled it."""
@@ -239,44 +245,48 @@ class _Scene:
         return played.place
 
     def _refused_stranger(self, played: Played) -> Fault:
-        said = "this refuses a stranger who typed the number by mistake"
+        problem = "this refuses a stranger who typed the number by mistake"
         nameless = _nameless(self._source)
         if nameless is not None and played.place[0] == "rules":
-            return Fault(nameless, said, _NAMELESS)
+            return Fault(nameless, problem, _NAMELESS)
         place = self._refusing(played)
-        return Fault(place, said, _refusal_hint(place, None))
+        return Fault(place, problem, _refusal_hint(place, None))
 
-    def _depends(self, name: str, shape: Shape, level: int, kinds: frozenset[MutationKind]) -> bool:
+    def _depends(self, name: str, mutation: Mutation, level: int, kinds: frozenset[MutationKind]) -> bool:
         """Whether a field that a rule reads depends on a key that was taken from all entries of the answer."""
-        if self._dependence is None or shape.of_one or shape.kind not in kinds or not shape.place:
+        if self._dependence is None or mutation.of_one or mutation.kind not in kinds or not mutation.place:
             return False
         if name == STATUS and not any(isinstance(rule, StatusRule) for rule in self._source.rules):
             return False
-        return self._dependence.rests(name, self._levels, level, shape.place)
+        return self._dependence.depends_on(name, self._levels, level, mutation.place)
 
-    def _accepts_without_key(self, shape: Shape, level: int) -> Fault | None:
+    def _accepts_without_key(self, mutation: Mutation, level: int) -> Fault | None:
         """The field that still accepts though a key that it depends on was taken away."""
-        if self._depends(STATUS, shape, level, TAKEN_AWAY):
+        if self._depends(STATUS, mutation, level, TAKEN_AWAY):
             return Fault(("record", "fields", STATUS), "this still gives a status that accepts", _SAYS)
         for name in self._dates():
-            if self._depends(name, shape, level, _MOVED):
+            if self._depends(name, mutation, level, _MOVED):
                 return Fault(("record", "fields", name), "this would still accept", _OPEN_END)
-        if self._role is _Role.ACCEPTED and (made_up := self._find_made_up(shape, level)):
+        if self._role is _Role.ACCEPTED and (made_up := self._find_made_up(mutation, level)):
             hint = _OPEN_END if made_up in self._dates() else _NULL
             return Fault(("record", "fields", made_up), "this still accepts", hint)
         return None
 
-    def _find_made_up(self, shape: Shape, level: int) -> str | None:
+    def _find_made_up(self, mutation: Mutation, level: int) -> str | None:
         """The first field that a rule reads and that is a default of the description, now that a key was taken away. A
         key that a field does not need may be gone, and so may one of several that say the same.
         """
-        if self._dependence is None or shape.of_one or not shape.place or shape.kind not in TAKEN_AWAY:
+        if self._dependence is None or mutation.of_one or not mutation.place or mutation.kind not in TAKEN_AWAY:
             return None
         dates = self._dates()
         for name in dict.fromkeys(name for rule in self._source.rules for name in fields_of(rule)):
-            if name not in self._source.record.fields or name == STATUS or (name in dates and shape.kind not in _MOVED):
+            if (
+                name not in self._source.record.fields
+                or name == STATUS
+                or (name in dates and mutation.kind not in _MOVED)
+            ):
                 continue
-            if self._dependence.makes_up(name, self._levels, level, shape.place, shape.tree, self._accepts):
+            if self._dependence.makes_up(name, self._levels, level, mutation.place, mutation.tree, self._accepts):
                 return name
         return None
 
@@ -290,21 +300,17 @@ class _Scene:
         rules = [rule for rule in self._source.rules if isinstance(rule, ValidAtRule)]
         return [name for rule in rules for name in rule.fields.values()]
 
-    def _is_named_null(self, name: str, shape: Shape, level: int) -> bool:
-        """Whether null means an open end: where the key is gone, no one was accepted for it."""
-        return self._depends(name, shape, level, frozenset({MutationKind.NULL}))
 
-
-def _refusal_hint(place: Path, shape: Shape | None) -> str:
+def _refusal_hint(place: Path, mutation: Mutation | None) -> str:
     match place:
-        case ("record", "fields", *_) if shape is not None and shape.of_one:
-            said = "let it be null where an entry of the list lacks it"
+        case ("record", "fields", *_) if mutation is not None and mutation.of_one:
+            hint = "let it be null where an entry of the list lacks it"
             return (
-                f"{said}, such as (!(list[?!(code)]) && list[].code) || `null`, so that nothing is refused for the rest"
+                f"{hint}, such as (!(list[?!(code)]) && list[].code) || `null`, so that nothing is refused for the rest"
             )
         case ("record", "fields", *_):
             return "let it be null where the registry does not say so, so that nothing is refused"
         case ("record", *_):
-            said = "let from be null where the registry does not say that it has no such record"
-            return f"{said}, or write absent: undetermined"
+            hint = "let from be null where the registry does not say that it has no such record"
+            return f"{hint}, or write absent: undetermined"
     return "ask for what the registry itself says in the body when it has no such record"

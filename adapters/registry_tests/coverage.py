@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from adapters.registry_tests.dependence import Dependence, fields_of
-from adapters.registry_tests.description_tests import Tried
+from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.encoder import Levels
 from adapters.registry_tests.offline_run import Fault, NoAnswer, OfflineRun, Path
 from config.registry import RegistrySource
@@ -21,7 +21,7 @@ from jurat.vocabulary import Outcome
 _SEEN = "to show what happens where its key has another name"
 
 
-def unshown(source: RegistrySource, offline_run: OfflineRun, tried: Sequence[Tried]) -> Iterator[Fault]:
+def find_untested(source: RegistrySource, offline_run: OfflineRun, results: Sequence[TrialResult]) -> Iterator[Fault]:
     """Fields that accept though no test shows them. Yields nothing where no test is accepted.
 
     A table needs no such test: it names its columns, and one without a needed column is unreadable.
@@ -30,7 +30,7 @@ def unshown(source: RegistrySource, offline_run: OfflineRun, tried: Sequence[Tri
     if first == "csv" or isinstance(first, Csv):
         return
     last = source.steps[-1].name
-    seen = [_TestAnswer(source, offline_run, test) for test in tried if test.passed and last in test.replies]
+    seen = [_TestAnswer(source, offline_run, test) for test in results if test.passed and last in test.replies]
     if not any(each.accepted for each in seen):
         return
     for index, rule in enumerate(source.rules):
@@ -38,20 +38,20 @@ def unshown(source: RegistrySource, offline_run: OfflineRun, tried: Sequence[Tri
         may_be_absent = isinstance(rule, EqualsRule | ValidAtRule) and rule.absent == "pass"
         for name in fields_of(rule) if not isinstance(rule, NameRule) else ():
             if not may_be_absent:
-                if any(each.makes_up(name) for each in telling) and not any(each.rests(name) for each in telling):
-                    said = f"no accepted test shows '{name}' as the registry says it, only what is filled in here"
-                    yield Fault(("record", "fields", name), said, f"add a test whose answer has it, {_SEEN}")
-            elif not any(each.says(name) for each in telling):
+                if any(each.makes_up(name) for each in telling) and not any(each.depends_on(name) for each in telling):
+                    problem = f"no accepted test shows '{name}' as the registry says it, only what is filled in here"
+                    yield Fault(("record", "fields", name), problem, f"add a test whose answer has it, {_SEEN}")
+            elif not any(each.has_value(name) for each in telling):
                 what = "a date in " if isinstance(rule, ValidAtRule) else ""
-                said = f"no accepted test shows {what}'{name}', and this passes whatever becomes of it"
+                problem = f"no accepted test shows {what}'{name}', and this passes whatever becomes of it"
                 hint = f"add a test whose answer has {what}it, {_SEEN}; or write absent: undetermined"
-                yield Fault(("rules", index, "absent"), said, hint)
+                yield Fault(("rules", index, "absent"), problem, hint)
 
 
 class _TestAnswer:
     """The answer of one test, and the fields that the registry gives in it."""
 
-    def __init__(self, source: RegistrySource, offline_run: OfflineRun, test: Tried) -> None:
+    def __init__(self, source: RegistrySource, offline_run: OfflineRun, test: TrialResult) -> None:
         last = source.steps[-1]
         self._levels = Levels(last, test.replies[last.name])
         self._dependence = Dependence(source, test.replies[last.name])
@@ -62,14 +62,14 @@ class _TestAnswer:
             with suppress(NoAnswer):
                 self.decided = offline_run.play(test.trial, test.replies).place
 
-    def says(self, name: str) -> bool:
+    def has_value(self, name: str) -> bool:
         """Whether the field has a value of the registry's own."""
-        return self._dependence.says(name) and self.rests(name)
+        return self._dependence.has_value(name) and self.depends_on(name)
 
     def makes_up(self, name: str) -> bool:
         """Whether the field has a value that depends on nothing in the answer."""
-        return self._dependence.says(name) and not self.rests(name)
+        return self._dependence.has_value(name) and not self.depends_on(name)
 
-    def rests(self, name: str) -> bool:
+    def depends_on(self, name: str) -> bool:
         """Whether the field depends on anything in the answer."""
-        return name in self._fields and self._dependence.rests_on_any(name, self._levels)
+        return name in self._fields and self._dependence.depends_on_any(name, self._levels)

@@ -13,7 +13,7 @@ from adapters.registry.columns import expressions_of
 from adapters.registry.decoder import ReplyDecoder
 from adapters.registry.expressions import Expression
 from adapters.registry_tests.encoder import Levels, Unwritable
-from adapters.registry_tests.mutations import Place, at, gone, places, replaced, value_at
+from adapters.registry_tests.mutations import Place, change_at, key_places, remove_key, replace_with, values_at
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
 from config.registry.model.record import NAMES, STATUS
@@ -33,14 +33,14 @@ class Dependence:
         self._decoding = ReplyDecoder(source.steps[-1])
         self._reply = reply
 
-    def rests(self, name: str, levels: Levels, level: int, place: Place) -> bool:
+    def depends_on(self, name: str, levels: Levels, level: int, place: Place) -> bool:
         """Whether the field `name` depends on what is at `place` in the tree of that level."""
         tree = levels.trees[level]
-        if all(value in _NOTHING for value in value_at(tree, place)):
+        if all(value in _NOTHING for value in values_at(tree, place)):
             return False
         return self._depends(self.expression(name), levels, level, tree, place)
 
-    def says(self, name: str) -> bool:
+    def has_value(self, name: str) -> bool:
         """Whether the field `name` has a value, wherever that comes from."""
         return name in self._source.record.fields and not _is_nothing(self.value(name))
 
@@ -48,7 +48,7 @@ class Dependence:
         """What the field `name` finds in the record; `Unreadable` where its expression fails."""
         return self._value(self.expression(name), self._reply)
 
-    def rests_on_any(self, name: str, levels: Levels) -> bool:
+    def depends_on_any(self, name: str, levels: Levels) -> bool:
         """Whether the field `name` depends on anything in the answer, also where that is null."""
         expression = self.expression(name)
         return any(self._leaves(expression, levels, level, tree) for level, tree in enumerate(levels.trees))
@@ -69,7 +69,7 @@ class Dependence:
             return False
         bare = changed
         for other in self._leaves(expression, levels, level, changed):
-            without = at(bare, other, gone)
+            without = change_at(bare, other, remove_key)
             if self._writes_record(levels, level, without):
                 bare = without
         reply = levels.with_tree(level, bare)
@@ -92,7 +92,7 @@ class Dependence:
     def _leaves(self, expression: str, levels: Levels, level: int, tree: Any) -> list[Place]:
         """The places that an expression depends on, without those that hold others."""
         read = keys_read(self._source, len(self._source.steps) - 1)
-        found = [place for place in places(tree, read) if self._depends(expression, levels, level, tree, place)]
+        found = [place for place in key_places(tree, read) if self._depends(expression, levels, level, tree, place)]
         return [place for place in found if not any(other != place and other[: len(place)] == place for other in found)]
 
     def _depends(self, expression: str, levels: Levels, level: int, tree: Any, place: Place) -> bool:
@@ -100,7 +100,7 @@ class Dependence:
         literals = (node["value"] for node in _nodes(expression) if node["type"] == "literal")
         for instead in (*_INSTEAD, *literals):
             try:
-                after = self._value(expression, levels.with_tree(level, at(tree, place, replaced(instead))))
+                after = self._value(expression, levels.with_tree(level, change_at(tree, place, replace_with(instead))))
             except Unwritable:
                 continue
             if after != before:

@@ -30,22 +30,22 @@ _TYPES: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TrialResult:
     """One test and its result. `replies` are those of its steps.
 
-    Where it failed, `said` says why and `place` where, below the source; `decided` is the option that decided.
+    Where it failed, `problem` says why and `place` where, below the source; `decided` is the option that decided.
     """
 
     trial: Trial
     found: str
-    said: str
+    problem: str
     place: Path
     replies: Mapping[str, Reply]
     decided: Path = ()
 
     @property
     def passed(self) -> bool:
-        return not self.said
+        return not self.problem
 
     @property
     def expected(self) -> str:
@@ -53,13 +53,15 @@ class Tried:
         return verdict_text(self.trial.outcome, self.trial.reason)
 
 
-def try_all(source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Iterator[Tried]:
+def run_trials(source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Iterator[TrialResult]:
     """Run the tests of `source`, in order."""
     for index, trial in enumerate(source.tests):
-        yield _tried(("tests", index), trial, source, offline_run, read_file)
+        yield _run_trial(("tests", index), trial, source, offline_run, read_file)
 
 
-def _tried(path: Path, trial: Trial, source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Tried:
+def _run_trial(
+    path: Path, trial: Trial, source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile
+) -> TrialResult:
     steps = {step.name: step for step in source.steps}
     replies: dict[str, Reply] = {}
     for name, response in trial.responses.items():
@@ -67,20 +69,20 @@ def _tried(path: Path, trial: Trial, source: RegistrySource, offline_run: Offlin
         try:
             replies[name] = _reply(response, steps[name], (*place, "file"), read_file)
         except NoFile as missing:
-            return Tried(trial, "", str(missing), (*place, "file"), replies)
+            return TrialResult(trial, "", str(missing), (*place, "file"), replies)
     try:
         played = offline_run.play(trial, replies)
     except NoAnswer as missing:
-        said = f"the step '{missing.step}' was asked, and the test has no response for it — add it to responses:"
-        return Tried(trial, "", said, (*path, "responses"), replies)
+        problem = f"the step '{missing.step}' was asked, and the test has no response for it — add it to responses:"
+        return TrialResult(trial, "", problem, (*path, "responses"), replies)
     found = str(played)
     if found != verdict_text(trial.outcome, trial.reason):
-        return Tried(trial, found, difference(trial, played), (*path, "expect"), replies, played.place)
+        return TrialResult(trial, found, difference(trial, played), (*path, "expect"), replies, played.place)
     for name in trial.responses:
         if name not in played.asked:
-            said = f"the lookup ended before the step '{name}' was asked ({_why(played)}) — remove this response"
-            return Tried(trial, found, said, (*path, "responses", name), replies)
-    return Tried(trial, found, "", path, replies)
+            problem = f"the lookup ended before the step '{name}' was asked ({_why(played)}) — remove this response"
+            return TrialResult(trial, found, problem, (*path, "responses", name), replies)
+    return TrialResult(trial, found, "", path, replies)
 
 
 def difference(trial: Trial, played: Played) -> str:

@@ -14,7 +14,7 @@ import jmespath
 
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import ReplyDecoder
-from adapters.registry_tests.mutations import Place, at, replaced
+from adapters.registry_tests.mutations import Place, change_at, replace_with
 from config.registry.model.answer_formats import Csv, CsvTable, Decoder, XmlIn
 from config.registry.model.source import Step
 
@@ -47,12 +47,12 @@ class Levels:
         """The answer with another tree at one level. Raises Unwritable where its format cannot hold it."""
         for depth in range(level, 0, -1):
             text = _xml(tree)
-            tree = at(self.trees[depth - 1], self._inner[depth - 1], replaced(text))
-        body = written(tree, self._decoders[0])
+            tree = change_at(self.trees[depth - 1], self._inner[depth - 1], replace_with(text))
+        body = encode(tree, self._decoders[0])
         return Reply(self._reply.status, self._reply.headers, body, self._reply.retry_after)
 
 
-def written(tree: Any, decoder: Decoder) -> bytes:
+def encode(tree: Any, decoder: Decoder) -> bytes:
     """`tree` as the body of an answer that `decoder` reads. Raises Unwritable where the format cannot hold it."""
     match decoder:
         case "xml":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from adapters.registry_tests.dependence import Dependence, fields_of
-from adapters.registry_tests.description_tests import Tried
+from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.offline_run import Fault
 from config.problems import printable
 from config.registry import RegistrySource
@@ -20,7 +20,7 @@ _MOST: Final = 60
 _NAME: Final = ("family", "given")
 
 
-def pointed(source: RegistrySource, test: Tried) -> Fault | None:
+def find_line(source: RegistrySource, test: TrialResult) -> Fault | None:
     """The line that finds nothing in the answer of a failed test that expects a record; None for other failures.
 
     Judges what the first record is made of, not what the rules make of it.
@@ -44,11 +44,11 @@ def pointed(source: RegistrySource, test: Tried) -> Fault | None:
             return _field(source, seen, ["number"], of_test) or _no_names(seen, of_test)
         case ("rules", int() as index):
             rule = source.rules[index]
-            if isinstance(rule, StatusRule) and seen.says("status"):
+            if isinstance(rule, StatusRule) and seen.has_value("status"):
                 unknown = test.found == f"{Outcome.UNDETERMINED}/{Reason.STATUS_UNKNOWN}"
-                said = f"the status in {of_test} is none of these words"
-                return Fault(("record", "status"), said, "add it to one of the meanings") if unknown else None
-            if isinstance(rule, NameRule) and seen.says("names") and test.found.endswith(Reason.RECORD_NOT_PUBLIC):
+                problem = f"the status in {of_test} is none of these words"
+                return Fault(("record", "status"), problem, "add it to one of the meanings") if unknown else None
+            if isinstance(rule, NameRule) and seen.has_value("names") and test.found.endswith(Reason.RECORD_NOT_PUBLIC):
                 keys = suggest("family", sorted(_keys(seen.record)))
                 return Fault(("record", "fields", "names"), f"there is no family name here in {of_test}", keys)
             return _field(source, seen, fields_of(rule), of_test)
@@ -56,21 +56,21 @@ def pointed(source: RegistrySource, test: Tried) -> Fault | None:
 
 
 def _field(source: RegistrySource, seen: Dependence, names: list[str], of_test: str) -> Fault | None:
-    silent = next((name for name in names if name in source.record.fields and not seen.says(name)), None)
+    silent = next((name for name in names if name in source.record.fields and not seen.has_value(name)), None)
     if silent is None or not isinstance(seen.record, dict):
         return None
     keys = sorted(_keys(seen.record))
-    if not any(map(seen.says, source.record.fields)):
-        said = f"what is here in {of_test} is no record, for no field finds anything in it"
+    if not any(map(seen.has_value, source.record.fields)):
+        problem = f"what is here in {of_test} is no record, for no field finds anything in it"
         choices = [".".join(("body", *found)) for found in _holders(seen.body)]
-        return Fault(("record", "from"), said, suggest(source.record.origin, set(choices) - {source.record.origin}))
+        return Fault(("record", "from"), problem, suggest(source.record.origin, set(choices) - {source.record.origin}))
     words = re.findall(r"[A-Za-z_]\w*", seen.expression(silent))
     word = next((each for each in words if each not in keys), silent)
     return Fault(("record", "fields", silent), f"there is nothing here in {of_test}", suggest(word, keys))
 
 
 def _no_names(seen: Dependence, of_test: str) -> Fault | None:
-    if not seen.says("names"):
+    if not seen.has_value("names"):
         return None
     found = seen.value("names")
     listed = found if isinstance(found, list) else [found]

@@ -31,7 +31,7 @@ class Fault(NamedTuple):
     """Something to fix before a description is published: a place below the source, what is wrong, and what to do."""
 
     place: Path
-    said: str
+    problem: str
     hint: str
 
 

@@ -12,7 +12,7 @@ from adapters.base import Finding, Query, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RosterAdapter, namespace
 from adapters.registry.roster_rows import RosterFileError, RosterRows
-from adapters.registry_tests.description_tests import ReadFile, Tried, difference
+from adapters.registry_tests.description_tests import ReadFile, TrialResult, difference
 from adapters.registry_tests.offline_run import DecisionTrace, Path, Played, verdict_text
 from adapters.rosters import RosterVersion
 from config.hours import parse_zone
@@ -25,31 +25,31 @@ _ROWS = ".json"
 _MADE_UP = Fingerprints([b"made up for tests, and kept nowhere"])
 
 
-def try_roster(source: RosterSource, read_file: ReadFile) -> Iterator[Tried]:
+def run_roster_trials(source: RosterSource, read_file: ReadFile) -> Iterator[TrialResult]:
     """Run the tests of `source`, in order."""
     for index, trial in enumerate(source.tests):
-        yield _tried(("tests", index), trial, source, read_file)
+        yield _run_trial(("tests", index), trial, source, read_file)
 
 
-def _tried(path: Path, trial: Trial, source: RosterSource, read_file: ReadFile) -> Tried:
-    response, at = trial.responses.get(FILE), (*path, "responses", FILE)
+def _run_trial(path: Path, trial: Trial, source: RosterSource, read_file: ReadFile) -> TrialResult:
+    response, here = trial.responses.get(FILE), (*path, "responses", FILE)
     try:
-        content = _content(response, source.file, (*at, "file"), read_file)
+        content = _content(response, source.file, (*here, "file"), read_file)
     except NoFile as missing:
-        return Tried(trial, "", str(missing), (*at, "file"), {})
+        return TrialResult(trial, "", str(missing), (*here, "file"), {})
     rosters = _TestRosters(source, content, trial.today or datetime.now(UTC).date())
     try:
         played = _play(source, trial, rosters)
     except RosterFileError as error:
-        said = f"its list cannot be read: {str(error).splitlines()[0]} — fix the list, or what file: says of it"
-        return Tried(trial, "", said, at, {})
+        problem = f"its list cannot be read: {str(error).splitlines()[0]} — fix the list, or what file: says of it"
+        return TrialResult(trial, "", problem, here, {})
     found = str(played)
     if rosters.asked and content is None:
-        said = f"the list was asked, and the test has none — add responses: {{ {FILE}: {{ text: … }} }}"
-        return Tried(trial, "", said, path, {})
+        problem = f"the list was asked, and the test has none — add responses: {{ {FILE}: {{ text: … }} }}"
+        return TrialResult(trial, "", problem, path, {})
     if found != verdict_text(trial.outcome, trial.reason):
-        return Tried(trial, found, difference(trial, played), (*path, "expect"), {})
-    return Tried(trial, found, "", path, {})
+        return TrialResult(trial, found, difference(trial, played), (*path, "expect"), {})
+    return TrialResult(trial, found, "", path, {})
 
 
 def _content(response: Response | None, layout: RosterFile, place: Path, read_file: ReadFile) -> bytes | None:
@@ -70,11 +70,11 @@ def _content(response: Response | None, layout: RosterFile, place: Path, read_fi
         if not are_rows(rows):
             raise NoFile(f"the file {response.file} has no rows — {HOW_ROWS}")
     if rows is not None:
-        return _written(rows, layout).encode(layout.encoding, "replace")
+        return _to_csv(rows, layout).encode(layout.encoding, "replace")
     return None if response.text is None else response.text.encode(layout.encoding, "replace")
 
 
-def _written(rows: Sequence[Mapping[str, str]], layout: RosterFile) -> str:
+def _to_csv(rows: Sequence[Mapping[str, str]], layout: RosterFile) -> str:
     made = io.StringIO(newline="")
     writer = csv.DictWriter(made, list(rows[0]), delimiter=layout.delimiter)
     writer.writeheader()

@@ -286,8 +286,8 @@ def test_the_gate_examines_a_description_of_batches_by_one_number() -> None:
     ]
     examination = examine(RegistrySource.model_validate(batching(tests=tests)), lambda _, __: b"")
     assert examination.faults == ()
-    assert all(tried.passed for tried in examination.tried)
-    assert len(examination.acted) > 100
+    assert all(tried.passed for tried in examination.results)
+    assert len(examination.moods) > 100
 
 
 NUMBERS = ["9000010000", "9000010372", "9000010745", "9000012964"]

@@ -21,7 +21,7 @@ from adapters.http_client.reply import Reply
 from adapters.registry import adapter_class
 from adapters.registry.batches import RegistryOfMany
 from adapters.registry.trace import LookupTrace
-from adapters.registry_tests.roster_tests import try_roster
+from adapters.registry_tests.roster_tests import run_roster_trials
 from config.registry import RegistrySource
 from tests.adapters.registry.described import NOON, Canned, description
 from tests.adapters.registry_tests.test_roster_tests import source as list_of
@@ -156,7 +156,7 @@ def test_nothing_that_is_made_of_a_list_of_people_shows_anybody(words: list[str]
     tests = [{**trial, "responses": {"file": {"json": rows}}} for trial in trials]
     with watched() as seen:
         described = list_of(*tests, inputs={"number": {"clean": ["trim"]}, "family_name": {}})
-        found = [(each.found, each.said) for each in try_roster(described, lambda _, name: name.encode())]
+        found = [(each.found, each.problem) for each in run_roster_trials(described, lambda _, name: name.encode())]
     assert [verdict for verdict, _ in found] == [
         "undetermined/status_unknown",
         "undetermined/record_not_public",
@@ -166,7 +166,10 @@ def test_nothing_that_is_made_of_a_list_of_people_shows_anybody(words: list[str]
     assert not [word for word in words if word in repr(found) + repr(described) + repr(described.tests)]
     built = {"roster_rows.Person", "roster._RosterQuery", "record.Record", "rules.Case"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
-    assert {"adapters.rosters.RosterVersion", "adapters.registry_tests.description_tests.Tried"} <= seen.reprs.keys()
+    assert {
+        "adapters.rosters.RosterVersion",
+        "adapters.registry_tests.description_tests.TrialResult",
+    } <= seen.reprs.keys()
 
 
 @settings(max_examples=6, deadline=None)

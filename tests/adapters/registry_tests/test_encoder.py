@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import ReplyDecoder
-from adapters.registry_tests.encoder import Levels, Unwritable, written
+from adapters.registry_tests.encoder import Levels, Unwritable, encode
 from config.registry.model.answer_formats import Csv, CsvTable
 from config.registry.model.source import Step
 
@@ -49,13 +49,13 @@ def read(body: bytes, decode: Any) -> Any:
 
 @given(JSON)
 def test_json_is_read_as_it_was_written(tree: Any) -> None:
-    assert read(written(tree, "json"), "json") == tree
+    assert read(encode(tree, "json"), "json") == tree
 
 
 @given(XML)
 def test_xml_is_read_as_it_was_written(tree: dict[str, Any]) -> None:
     try:
-        body = written(tree, "xml")
+        body = encode(tree, "xml")
     except Unwritable:
         assume(False)
     assert read(body, "xml") == _as_read(tree)
@@ -75,13 +75,13 @@ def _as_read(tree: Any) -> Any:
 @given(st.lists(st.fixed_dictionaries({"Number": TEXTS, "Name; first": TEXTS, 'A "b"': TEXTS}), min_size=1, max_size=4))
 def test_a_table_is_read_as_it_was_written(rows: list[dict[str, str]]) -> None:
     form = Csv(csv=CsvTable(delimiter=";"))
-    assert read(written(rows, form), {"csv": {"delimiter": ";"}}) == rows
-    assert read(written(rows, "csv"), "csv") == rows
+    assert read(encode(rows, form), {"csv": {"delimiter": ";"}}) == rows
+    assert read(encode(rows, "csv"), "csv") == rows
 
 
 def test_null_is_nil_in_xml_and_nothing_in_a_table() -> None:
-    assert read(written({"a": {"b": None, "c": "1"}}, "xml"), "xml") == {"a": {"b": None, "c": "1"}}
-    assert read(written([{"a": None, "b": True}], "csv"), "csv") == [{"a": "", "b": "true"}]
+    assert read(encode({"a": {"b": None, "c": "1"}}, "xml"), "xml") == {"a": {"b": None, "c": "1"}}
+    assert read(encode([{"a": None, "b": True}], "csv"), "csv") == [{"a": "", "b": "true"}]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_null_is_nil_in_xml_and_nothing_in_a_table() -> None:
 )
 def test_what_a_form_can_not_hold_is_not_written(tree: Any, decode: Any) -> None:
     with pytest.raises(Unwritable):
-        written(tree, decode)
+        encode(tree, decode)
 
 
 INNER = "<answer><data>&lt;people&gt;&lt;number&gt;7&lt;/number&gt;&lt;/people&gt;</data></answer>"

@@ -11,7 +11,7 @@ from tests.adapters.registry_tests.test_examination import WHOLE, faults
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "place", "said", "hint"),
+    ("path", "value", "place", "problem", "hint"),
     [
         (
             "record__from",
@@ -51,12 +51,12 @@ from tests.adapters.registry_tests.test_examination import WHOLE, faults
         *(
             (
                 "record__fields__names",
-                written,
+                expression,
                 "record.fields.names",
                 "what is here in {} is no list of {{family, given}}",
                 hint,
             )
-            for written, hint in (
+            for expression, hint in (
                 ("names[].family", 'write it like "[{family: KEY, given: KEY}]"'),
                 ("names[0].family", 'write it like "[{family: KEY, given: KEY}]"'),
                 ("names[].{famly: family, given: given}", "did you mean 'family'?"),
@@ -80,15 +80,15 @@ from tests.adapters.registry_tests.test_examination import WHOLE, faults
     ],
 )
 def test_an_expression_that_finds_nothing_is_told_once_at_its_line(
-    path: str, value: Any, place: str, said: str, hint: str
+    path: str, value: Any, place: str, problem: str, hint: str
 ) -> None:
     """And not at each test that fails for it."""
-    assert faults(**{path: value}) == [(place, said.format("the answer of the test 'a physician'"), hint)]
+    assert faults(**{path: value}) == [(place, problem.format("the answer of the test 'a physician'"), hint)]
 
 
 def test_a_test_that_fails_for_what_it_expects_is_told_there() -> None:
     tests = copy.deepcopy(WHOLE["tests"])
     tests[0]["input"]["given_name"] = "Ottilie"
-    ((place, said, _),) = [each for each in faults(tests=tests) if each[0].startswith("tests.0")]
+    ((place, problem, _),) = [each for each in faults(tests=tests) if each[0].startswith("tests.0")]
     assert place == "tests.0.expect"
-    assert said == "the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided"
+    assert problem == "the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided"
