@@ -68,7 +68,7 @@ class Simulated(Source):
         if plain == "review":
             return NeedsReview({"simulated": True})
         if outcome is not None:
-            return _decided(outcome, reason)
+            return _decide(outcome, reason)
         if seconds is not None:
             return self._slow(float(seconds) / (1000 if unit == "ms" else 1), query.timeout)
         if trouble is not None and (times is None or self._count(query.answer) <= int(times)):
@@ -95,7 +95,7 @@ def _magic(value: Any) -> re.Match[str] | None:
     return _WORD.fullmatch(value.strip()) if isinstance(value, str) else None
 
 
-def _decided(word: str, reason: str | None) -> Found:
+def _decide(word: str, reason: str | None) -> Found:
     outcome = Outcome.REFUSED if word == "refuse" else Outcome.UNDETERMINED
     default = Reason.STATUS_INACTIVE if word == "refuse" else Reason.RECORD_NOT_FOUND
     try:

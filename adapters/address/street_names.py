@@ -204,11 +204,11 @@ def _alike(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> f
         (word,) = asked or found
         return word.alone
     if len(asked) + len(found) > 2:
-        return _joined(asked, found, words)
+        return _join(asked, found, words)
     return _pair(asked[0], found[0], words)
 
 
-def _joined(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
+def _join(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
     """How similar words are whose space is missing, extra, in the wrong place, or a letter instead."""
     if len(asked) == len(found):
         return SLIP if "".join(word.text for word in asked) == "".join(word.text for word in found) else 0.0

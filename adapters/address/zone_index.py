@@ -18,7 +18,7 @@ class ZoneIndex:
         self._west, self._south, self._east, self._north = np.ascontiguousarray(bounds)
         self._middle = (self._west + self._east) / 2
 
-    def at(self, longitude: float, latitude: float) -> list[ZoneGeometry]:
+    def zones_at(self, longitude: float, latitude: float) -> list[ZoneGeometry]:
         """The zones that contain the point (degrees, WGS 84) or have it on their border."""
         turned = longitude + 360.0 * np.round((self._middle - longitude) / 360.0)
         boxed = (self._west <= turned) & (turned <= self._east) & (self._south <= latitude) & (latitude <= self._north)

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, unmarked
-from adapters.person_names.likeness import Word, rearranged, similar
+from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, strip_marks
+from adapters.person_names.likeness import Word, are_rearranged, are_similar
 from adapters.person_names.word_lists import (
     BETWEEN_NAMES,
     COMMON,
@@ -156,20 +156,20 @@ def _may_be_one(ours: _Parts, theirs: _Parts, of_family: _Doubt, of_given: _Doub
         of_family < _Doubt.TOO_MUCH
         or _is_unreadable(ours.family, theirs.family)
         or _is_part_of(ours.family.words, theirs.family.words)
-        or similar(family, their_family, given=False, foreign=foreign)
-        or (has_particles and similar(_glued(ours.family), _glued(theirs.family), given=False, foreign=foreign))
+        or are_similar(family, their_family, given=False, foreign=foreign)
+        or (has_particles and are_similar(_glue(ours.family), _glue(theirs.family), given=False, foreign=foreign))
     )
     if may_be_family and (
         of_given < _Doubt.TOO_MUCH
         or is_withheld(theirs.given.text)
         or _is_unreadable(ours.given, theirs.given)
-        or similar(given, their_given, given=True, foreign=foreign)
+        or are_similar(given, their_given, given=True, foreign=foreign)
     ):
         return True
-    return rearranged(family + given, their_family + their_given, foreign=foreign)
+    return are_rearranged(family + given, their_family + their_given, foreign=foreign)
 
 
-def _glued(part: _Part) -> tuple[Word, ...]:
+def _glue(part: _Part) -> tuple[Word, ...]:
     """All words with particles as one word: Ben Abdellah is also written Benabdallah."""
     return (Word("".join(part.words)),)
 
@@ -230,7 +230,7 @@ def _are_other_characters(ours: _Part, theirs: _Part) -> bool:
     """Whether both are in Chinese characters, and differ: 伟 and 薇 are both read "wei"."""
     if ours.text.isascii() or theirs.text.isascii() or not (is_chinese(ours.text) and is_chinese(theirs.text)):
         return False
-    left, right = (re.sub(r"[\W_]", "", unmarked(part.text)) for part in (ours, theirs))
+    left, right = (re.sub(r"[\W_]", "", strip_marks(part.text)) for part in (ours, theirs))
     return left != right
 
 
@@ -319,4 +319,4 @@ def _is_unreadable(ours: _Part, theirs: _Part) -> bool:
 
 
 def _is_foreign(part: _Part) -> bool:
-    return not part.text.isascii() and is_foreign(unmarked(part.text))
+    return not part.text.isascii() and is_foreign(strip_marks(part.text))

@@ -45,14 +45,14 @@ def fold(text: str) -> tuple[str, ...]:
     """
     plain = text[:LONGEST]
     if not plain.isascii():
-        plain = unmarked(plain)
+        plain = strip_marks(plain)
     ascii_only = plain.lower() if plain.isascii() else _transliterate(plain).lower()
     if "'" in ascii_only or "`" in ascii_only:
         ascii_only = _APOSTROPHES.sub("", ascii_only)
     return tuple((_ASCII_WORD.findall(ascii_only) or _ANY_WORD.findall(plain))[:_MOST_WORDS])
 
 
-def unmarked(text: str) -> str:
+def strip_marks(text: str) -> str:
     """The text without accents and case, each letter in its own script."""
     bare = _MARKS.sub("", unicodedata.normalize("NFKD", text[:LONGEST])[:LONGEST])
     return unicodedata.normalize("NFC", bare).casefold()

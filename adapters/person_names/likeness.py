@@ -118,7 +118,7 @@ class Word(str):
         return self if stem == self else Word(stem)
 
 
-def similar(left: Sequence[Word], right: Sequence[Word], *, given: bool, foreign: bool) -> bool:
+def are_similar(left: Sequence[Word], right: Sequence[Word], *, given: bool, foreign: bool) -> bool:
     """Whether two family names, or two `given` ones, may be one.
 
     `foreign` says that one of them is not in Latin letters, so that it may lack its vowels.
@@ -132,7 +132,7 @@ def similar(left: Sequence[Word], right: Sequence[Word], *, given: bool, foreign
         return True
     if len(left) == len(right) == 1:
         return not given and _alike(left[0], right[0], given=False, foreign=foreign)
-    if _alike(_joined(left), _joined(right), given=given, foreign=foreign):
+    if _alike(_join(left), _join(right), given=given, foreign=foreign):
         return True
     return _all_found(left, right, given=given, foreign=foreign)
 
@@ -143,7 +143,7 @@ def _are_initials(left: Sequence[Word], right: Sequence[Word]) -> bool:
     return len(few) == 1 and len(few[0]) == len(many) and few[0] == "".join(word[0] for word in many)
 
 
-def rearranged(left: Sequence[Word], right: Sequence[Word], *, foreign: bool) -> bool:
+def are_rearranged(left: Sequence[Word], right: Sequence[Word], *, foreign: bool) -> bool:
     """Whether two whole names have the same words, or one has all words of the other, in another order or with another
     border between family and given names. `left` and `right` are all their words, the family name first.
     """
@@ -153,7 +153,7 @@ def rearranged(left: Sequence[Word], right: Sequence[Word], *, foreign: bool) ->
     return min(len(left), len(right)) > 1 and _all_found(left, right, given=False, foreign=foreign)
 
 
-def _joined(words: Sequence[Word]) -> Word:
+def _join(words: Sequence[Word]) -> Word:
     return words[0] if len(words) == 1 else Word("".join(words))
 
 

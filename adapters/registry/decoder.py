@@ -78,7 +78,7 @@ class ReplyDecoder:
         if 200 <= reply.status < 300 and reply.status not in WHOLE:
             origin, problem = Origin.PART, f"the answer is not the whole one (HTTP {reply.status})"
         for expression in self._inner:
-            inner, trouble = _attempt(_embedded, _attempt(expression.evaluate, body)[0])
+            inner, trouble = _attempt(_parse_embedded, _attempt(expression.evaluate, body)[0])
             if trouble is not None:
                 origin, problem = Origin.PART, trouble
                 break
@@ -256,7 +256,7 @@ def _to_utf_8(reply: Reply) -> bytes:
     return reply.body if text is None else text.encode()
 
 
-def _embedded(text: Any) -> dict[str, Any]:
+def _parse_embedded(text: Any) -> dict[str, Any]:
     """The XML in a text of the answer, without its declaration, whose encoding no longer applies."""
     if not isinstance(text, str):
         raise Unreadable("the answer has no text with XML at the place that the description names")

@@ -84,10 +84,10 @@ def _check_overlaps(features: Sequence[Feature], shapes: Shapes, system: System)
         if common is None or _are_equal(shapes[left], shapes[right]):
             continue
         scale = system.scale((common.bounds[1] + common.bounds[3]) / 2)
-        overlap = _scaled(common, scale)
+        overlap = _scale(common, scale)
         if overlap.area < SMALLEST_M2:
             continue
-        feature, other, at = features[right], features[left], _at(common)
+        feature, other, at = features[right], features[left], _point_text(common)
         if not shapely.buffer(overlap, -SLIVER_M / 2).is_empty:
             overlaps += 1
             if overlaps > MOST_REPORTED:
@@ -144,13 +144,13 @@ def _note_gaps(features: Sequence[Feature], shapes: Shapes, system: System) -> N
     for low, high in pairwise(limits):
         there = np.flatnonzero((bounds[:, 1] <= high) & (bounds[:, 3] >= low))
         scale = system.scale((low + high) / 2)
-        flat = _scaled(shapes[there], scale)
+        flat = _scale(shapes[there], scale)
         gaps = shapely.coverage_invalid_edges(flat, gap_width=SLIVER_M)
         if not shapely.length(gaps).any():
             continue
         gaps = shapely.difference(gaps, shapely.coverage_invalid_edges(flat, gap_width=TOUCHING_M))
         if len(limits) > 2:
-            gaps = shapely.intersection(gaps, _scaled(shapely.box(-360, low, 360, high), scale))
+            gaps = shapely.intersection(gaps, _scale(shapely.box(-360, low, 360, high), scale))
         for place in np.flatnonzero(shapely.length(gaps)).tolist():
             index = int(there[place])
             if index in noted:
@@ -161,7 +161,7 @@ def _note_gaps(features: Sequence[Feature], shapes: Shapes, system: System) -> N
             noted.add(index)
             features[index].note(
                 f"leaves a gap of less than {SLIVER_M:g} m to a neighbour, along {gaps[place].length:,.0f} m near "
-                f"{_at(_scaled(gaps[place], (1 / scale[0], 1 / scale[1])))}; addresses in it are in neither zone"
+                f"{_point_text(_scale(gaps[place], (1 / scale[0], 1 / scale[1])))}; addresses in it are in neither zone"
             )
 
 
@@ -173,13 +173,13 @@ def _bands(south: float, north: float) -> list[float]:
     return [south, *between.tolist(), north]
 
 
-def _scaled(shapes: Any, scale: tuple[float, float]) -> Any:
+def _scale(shapes: Any, scale: tuple[float, float]) -> Any:
     """A shape, or an array of shapes, in metres."""
     factors = np.array(scale)
     return shapely.transform(shapes, lambda points: points * factors)
 
 
-def _at(place: shapely.Geometry) -> str:
+def _point_text(place: shapely.Geometry) -> str:
     """A point of a geometry, in the file's coordinates."""
     x, y = shapely.get_coordinates(shapely.point_on_surface(place))[0]
     return f"{x:.10g}, {y:.10g}"

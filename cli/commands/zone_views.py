@@ -224,7 +224,7 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     zones = {row.name: zone_of(row) for row in rows}
     said = [decision_data(zone, inquiry.residence(zone)) for zone in zones.values()]
     index = ZoneIndex(list(zones.values()))
-    holding = {each.name for place in inquiry.places.places for each in index.at(place.longitude, place.latitude)}
+    holding = {each.name for place in inquiry.places.places for each in index.zones_at(place.longitude, place.latitude)}
     first = next((zone for name, zone in zones.items() if name in holding), zones[rows[0].name])
     sightings = inquiry.sightings(first)
     document: dict[str, Any] = {"source": inquiry.source, "candidates": candidate_data(sightings)}

@@ -86,7 +86,7 @@ class _Memory:
         self.rows = rows.rows
         self.data_date: date | None = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
-    def named(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
+    def find_named(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
         found = []
         for each in wanted:
             streets = [*self._streets_named(("postcode", each.postcode), each.canonical)]
@@ -95,7 +95,7 @@ class _Memory:
             found.append(self._with_houses(list({street.key: street for street in streets}.values()), each))
         return found
 
-    def anywhere(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
+    def find_anywhere(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
         return [self._with_houses(self._by_name.get(each.canonical, [])[:ELSEWHERE], each) for each in wanted]
 
     def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> list[Sequence[House]]:

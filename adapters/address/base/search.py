@@ -58,7 +58,7 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
     cases = [_case(query, code) for query in queries]
     named = [case for case in cases if case.wanted.canonical and not case.asked.malformed]
     wanted = [case.wanted for case in named]
-    for case, matches in zip(named, base.named(wanted) if named else [], strict=True):
+    for case, matches in zip(named, base.find_named(wanted) if named else [], strict=True):
         _keep(case, matches, code)
     if missed := [case for case in named if not case.exact]:
         _search_similar(missed, base, code, names or base.streets)
@@ -112,7 +112,7 @@ def _search_similar(cases: Sequence[_Case], base: AddressBase, code: str, names:
         if case.wanted.number is not None
     ]
     houses = iter(base.houses(numbered) if numbered else [])
-    elsewhere = base.anywhere([case.wanted for case in cases])
+    elsewhere = base.find_anywhere([case.wanted for case in cases])
     for case, streets, others in zip(cases, near, elsewhere, strict=True):
         with_houses = [(street, next(houses) if case.wanted.number is not None else ()) for street in streets]
         _keep(case, with_houses, code)

@@ -68,11 +68,11 @@ class AddressBase(Protocol):
         """The date of its data."""
         ...
 
-    def named(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
+    def find_named(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
         """For each, the streets with exactly this name in the postcode or in the town of the city code."""
         ...
 
-    def anywhere(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
+    def find_anywhere(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
         """For each, at most `ELSEWHERE` streets with exactly this name in any postcode."""
         ...
 

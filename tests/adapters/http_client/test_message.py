@@ -436,7 +436,7 @@ def test_the_status_of_a_proxys_answer(content: bytes, status: int) -> None:
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 Connected", b"HTTP/1.0 200 Connected\r\nContent-Length: 0"])
-def test_a_tunnel_in_which_somebody_spoke_first_is_unreadable(head: bytes) -> None:
+def test_a_tunnel_in_which_someone_spoke_first_is_unreadable(head: bytes) -> None:
     assert read_status(arriving(head + b"\r\n\r\n")) == 200
     with pytest.raises(Unreadable):
         read_status(arriving(head + b"\r\n\r\n\x16\x03"))

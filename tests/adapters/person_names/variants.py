@@ -15,7 +15,7 @@ _NAMES = " / "
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A row: somebody's name as typed and as recorded, the band that the rule gives, and what differs."""
+    """A row: a name as typed and as recorded, the band that the rule gives, and what differs."""
 
     language: str
     typed: Name
@@ -27,7 +27,7 @@ class Variant:
         return f"{self.language}: {self.typed.family}, {self.typed.given} ({self.why})"
 
     def is_two_names(self) -> bool:
-        """Whether two whole names stand against each other, neither of them withheld or with a second family name."""
+        """Whether two whole names are compared, neither of them withheld or with a second family name."""
         names = (self.typed, *self.recorded)
         return len(names) == 2 and not any(
             is_withheld(name.family)

@@ -1,6 +1,6 @@
-"""Bad answers to try, whole: what a registry, a proxy or somebody in between may send, and what comes of it.
+"""Bad answers to try, whole: what a registry, a proxy or an attacker in between may send, and the verdict.
 
-What participants may type stands in test_hostile_answers, what connections may do in test_transport.
+What participants may type is in test_hostile_answers, what connections may do in test_transport.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ DOCTYPES = {
 @pytest.mark.parametrize("name", DOCTYPES)
 def test_a_document_type_is_refused_before_it_is_read(name: str, encoding: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)  # whoever opened it would wait for ever
+    os.mkfifo(pipe)  # opening it would block for ever
     document = DOCTYPES[name].replace("{file}", str(pipe))
     if encoding == "utf-7":
         document = "<?xml version='1.0' encoding='UTF-7'?>" + document.replace("<!DOCTYPE", "+ADwAIQ-DOCTYPE")

@@ -1,4 +1,4 @@
-"""A number that is checked with what stands before it, as the country does in a VAT number."""
+"""A number that is checked with another input before it, as the country in a VAT number."""
 
 from __future__ import annotations
 

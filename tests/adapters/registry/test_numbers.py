@@ -116,7 +116,7 @@ def test_spaces_are_as_good_as_nothing_where_nothing_need_be_given(kind: Input, 
 
 
 @pytest.mark.parametrize("typed", ["-", " . ", " " * 121, "\ud800"])
-def test_what_can_not_be_right_is_told_also_where_nothing_need_be_given(typed: str) -> None:
+def test_what_cannot_be_right_is_told_also_where_nothing_need_be_given(typed: str) -> None:
     with pytest.raises(Malformed):
         clean({"x": typed}, {"x": Cleaner(Input(required=False, clean=(CleaningStep.DIGITS,)))})
 
@@ -180,7 +180,7 @@ def test_a_number_has_its_form_only_where_that_holds(document: str, number: str,
     assert sent is None or HOLDER.clean_record_value(number) == sent
 
 
-def test_a_condition_that_can_not_be_asked_makes_the_number_malformed() -> None:
+def test_a_condition_that_cannot_be_asked_makes_the_number_malformed() -> None:
     holder = Cleaner(Input(format=NumberFormat.LUHN, format_when="starts_with(to_number(kind), 'x')"))
     with pytest.raises(Malformed) as caught:
         clean({"number": "9000010000"}, {"number": holder})

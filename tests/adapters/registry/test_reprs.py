@@ -1,4 +1,4 @@
-"""Whatever a look-up builds on its way, its repr holds nothing that was typed and nothing that was answered.
+"""The repr of anything that a lookup builds has nothing that was typed or answered.
 
 A repr gets into logs and crash reports by many ways: a traceback with locals, a debugger, an f-string with `!r`.
 """
@@ -32,7 +32,7 @@ BORN = date(1963, 7, 19)
 """A day that no code names."""
 
 CANARIES = st.text(st.sampled_from("QWZqwzÉé"), min_size=7, max_size=12)
-"""Words that stand in no repr by chance, some with letters beyond ASCII."""
+"""Words that are in no repr by chance, some with letters beyond ASCII."""
 
 
 class Seen:
@@ -113,7 +113,7 @@ def answered(decode: str, person: Mapping[str, str]) -> Reply:
 
 @settings(max_examples=6, deadline=None)
 @given(st.lists(CANARIES, min_size=6, max_size=6, unique=True), st.sampled_from(["json", "xml"]), st.booleans())
-def test_nothing_that_a_look_up_builds_shows_who_is_looked_up(words: list[str], decode: str, theirs: bool) -> None:
+def test_nothing_that_a_lookup_builds_shows_who_is_looked_up(words: list[str], decode: str, theirs: bool) -> None:
     number, family, given_name, other, status, profession = words
     person = {"number": number, "family": family, "given": given_name, "status": status, "profession": profession}
     person["born"] = BORN.isoformat()

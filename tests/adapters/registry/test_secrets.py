@@ -1,4 +1,4 @@
-"""A registry's key stands in the request and nowhere else: not in an error, a log, a repr, evidence or a rehearsal.
+"""A registry's key is in the request and nowhere else: not in an error, a log, a repr, evidence or an offline run.
 
 Row 24 of the table in `test_hostile_rows.py`.
 """
@@ -102,7 +102,7 @@ class Noting(LookupTrace):
 
 
 @pytest.mark.parametrize(("text", "key"), [("{secrets.key|digits}", "no digit"), ("{secrets.key}", " s3same")])
-def test_a_key_that_can_not_be_sent_is_told_by_its_name(text: str, key: str) -> None:
+def test_a_key_that_cannot_be_sent_is_told_by_its_name(text: str, key: str) -> None:
     whole = description(secrets={"key": {"env": "KEY"}})
     whole["steps"][0]["request"]["headers"] = {"X-Key": text}
     with pytest.raises(Credentials, match=r"^secrets\.key cannot be sent in its place") as caught:

@@ -62,7 +62,7 @@ def test_xml_is_read_as_it_was_written(tree: dict[str, Any]) -> None:
 
 
 def _as_read(tree: Any) -> Any:
-    """The tree as XML can say it: no empty text beside children, no attribute of text alone … as `#text`."""
+    """The tree as XML can hold it: no empty text next to children, no attribute of text alone … as `#text`."""
     match tree:
         case dict():
             kept = {key: _as_read(value) for key, value in tree.items() if (key, value) != ("#text", "")}
@@ -104,7 +104,7 @@ def test_null_is_nil_in_xml_and_nothing_in_a_table() -> None:
         (["a"], "csv"),
     ],
 )
-def test_what_a_form_can_not_hold_is_not_written(tree: Any, decode: Any) -> None:
+def test_what_a_form_cannot_hold_is_not_written(tree: Any, decode: Any) -> None:
     with pytest.raises(Unwritable):
         encode(tree, decode)
 
@@ -127,7 +127,7 @@ def test_xml_in_a_text_in_xml_can_be_changed_at_each_level() -> None:
     assert read(levels.with_tree(1, other).body, NESTED[:2])["answer"]["code"] == "1"
 
 
-def test_what_can_not_be_read_or_put_back_has_fewer_levels() -> None:
+def test_what_cannot_be_read_or_put_back_has_fewer_levels() -> None:
     assert Levels(step(), Reply(200, {}, b"<html>")).trees == []
     assert len(Levels(step(NESTED), Reply(200, {}, b"<e><b>no xml</b></e>")).trees) == 1
     by_index = ["xml", {"xml_in": "e.b[0]"}]

@@ -1,4 +1,4 @@
-"""An expression that finds nothing in the answers of tests is told at its own line."""
+"""An expression that finds nothing in the answers of tests is reported at its own line."""
 
 from __future__ import annotations
 

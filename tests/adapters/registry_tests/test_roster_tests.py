@@ -87,7 +87,7 @@ def test_a_file_is_read_as_an_imported_one_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("test", "place", "told"),
+    ("test", "place", "problem"),
     [
         (
             trial("9000010000", "Valombre", "refused/status_inactive"),
@@ -130,10 +130,10 @@ def test_a_file_is_read_as_an_imported_one_is() -> None:
         ),
     ],
 )
-def test_a_test_that_fails_says_where_and_why(test: dict[str, Any], place: str, told: str) -> None:
+def test_a_test_that_fails_says_where_and_why(test: dict[str, Any], place: str, problem: str) -> None:
     ((where, what),) = problems(*GOOD, test)
     assert where == place
-    assert told in what
+    assert problem in what
 
 
 @pytest.mark.parametrize("response", [{"json": ROWS}, {"file": "rows.json"}, {"file": "rows.json", "status": 200}])

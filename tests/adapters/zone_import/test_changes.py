@@ -59,7 +59,7 @@ def test_a_side_that_moved_is_told_in_metres() -> None:
 
 
 def test_a_bay_is_found_though_no_vertex_of_the_old_border_is_near() -> None:
-    # The old border runs straight where the new one goes 300 m in; its own vertices all stand still.
+    # The old border runs straight where the new one goes 300 m in; its own vertices do not move.
     mouth = [(2.006, 45.01), (2.005, 45.01 - 300 * NORTH), (2.004, 45.01)]
     bay = Polygon([(2.0, 45.0), (2.01, 45.0), (2.01, 45.01), *mouth, (2.0, 45.01)])
     change = between(SQUARE, bay)

@@ -1,4 +1,4 @@
-"""Features of zone files: what is taken, what is mended, and what each mistake is told."""
+"""Features of zone files: what is accepted, what is repaired, and how each mistake is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zone files as somebody uploads them: each kind by its first bytes, and none of their tricks."""
+"""Uploaded zone files: each kind is recognised by its first bytes, and no trick works."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_a_reader_that_dies_or_says_nonsense_is_a_sentence(
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(28, "No space left on device")])
-def test_an_answer_that_this_machine_can_not_hold_is_a_sentence(
+def test_an_answer_that_this_machine_cannot_hold_is_a_sentence(
     tmp_path: Path, reader: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(_: Any) -> None:
@@ -299,9 +299,7 @@ def test_what_the_reader_says_of_a_zone_is_not_believed_unseen(
     assert "its reader gave no usable answer" in refused(tmp_path / "zones.geojson", b"{}")
 
 
-def test_what_the_reader_says_can_not_reach_a_terminal_s_controls(
-    tmp_path: Path, reader: Callable[[str], None]
-) -> None:
+def test_what_the_reader_says_cannot_reach_a_terminal_s_controls(tmp_path: Path, reader: Callable[[str], None]) -> None:
     said = tmp_path / "said"
     said.write_text(json.dumps({"crs": "", "notes": [], "problems": ["a\x1b[2Jb\nc" + "d" * 1000]}), encoding="utf-8")
     reader(f"cat '{said}'")

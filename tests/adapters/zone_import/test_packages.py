@@ -150,7 +150,7 @@ def test_a_layer_that_runs_something_is_not_read(tmp_path: Path, layer: str) -> 
     assert "as something other than a plain table" in problem or "cannot be read as a GeoPackage" in problem
 
 
-def test_a_table_that_claims_to_be_a_view_s_neighbour_can_not_write_or_attach(tmp_path: Path) -> None:
+def test_a_table_that_claims_to_be_a_view_s_neighbour_cannot_write_or_attach(tmp_path: Path) -> None:
     path = package(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
         connection.set_authorizer(packages._allow_reading)

@@ -47,15 +47,15 @@ class AddressStore:
         assert name == "valmont"
         yield self if self._memory else None
 
-    def named(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
+    def find_named(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
         self.asked.append("named")
         assert self._memory is not None
-        return self._memory.named(wanted)
+        return self._memory.find_named(wanted)
 
-    def anywhere(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
+    def find_anywhere(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
         self.asked.append("anywhere")
         assert self._memory is not None
-        return self._memory.anywhere(wanted)
+        return self._memory.find_anywhere(wanted)
 
     def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> Sequence[Sequence[House]]:
         self.asked.append("houses")

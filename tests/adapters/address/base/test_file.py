@@ -157,7 +157,7 @@ def test_several_bad_rows_are_told_at_once(tmp_path: Path) -> None:
         lambda path: None,
     ],
 )
-def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
     path = tmp_path / "base.csv.gz"
     spoil(path)
     with pytest.raises(AddressFileError, match=r"base\.csv\.gz: "):
@@ -165,7 +165,7 @@ def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, spoil: Callable[[Pa
 
 
 @pytest.mark.slow
-def test_a_look_up_in_the_real_base_is_far_from_reading_all_of_it(shared: Path) -> None:
+def test_a_lookup_in_the_real_base_is_far_from_reading_all_of_it(shared: Path) -> None:
     source = AddressFile(shared / "data" / "ban-paris-1-10.csv.gz")
     started = time.thread_time()
     assert source.load() == 42_485

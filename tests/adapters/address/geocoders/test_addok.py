@@ -213,7 +213,7 @@ def found(*streets: str, postcode: str = "99001", number: str | None = "4") -> d
     }  # fmt: skip
 
 
-# "pelanfer" has two wrong letters of "polanter", and stands in no name unless a test says so.
+# "pelanfer" has two wrong letters of "polanter", and is in no name unless a test adds one.
 MISSPELLED = {**HOUSE, "street": "rue Pelanfer"}
 SECOND = {"q": "pelanfer", "type": "street", "limit": "50", "autocomplete": "0"}
 

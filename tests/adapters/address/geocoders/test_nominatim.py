@@ -92,7 +92,7 @@ def test_country_and_address_of_the_administrator_are_sent_where_they_are_config
 def test_it_never_has_the_name_of_a_library(geocoder: Answering) -> None:
     geocoder.bodies = [[]]
     ask(geocoder)
-    assert geocoder.told[0]["User-Agent"] == "jurat"
+    assert geocoder.headers_received[0]["User-Agent"] == "jurat"
 
 
 def test_a_house_keeps_what_the_rule_needs(geocoder: Answering) -> None:

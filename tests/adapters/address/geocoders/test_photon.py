@@ -72,7 +72,7 @@ def test_it_asks_for_the_parts_of_the_address_and_no_language(geocoder: Answerin
         "countrycode": "FR", "limit": "40", "dedupe": "0",
     }  # fmt: skip
     assert geocoder.asked == [("/base/structured", asked)]
-    assert "Accept-Language" not in geocoder.told[0]
+    assert "Accept-Language" not in geocoder.headers_received[0]
 
 
 def test_a_house_keeps_what_the_rule_needs(geocoder: Answering) -> None:

@@ -1,4 +1,4 @@
-"""The geocoder of the US Census Bureau: its conformance, its queries, and where in its answers the number stands."""
+"""The geocoder of the US Census Bureau: its conformance, its queries, and the place of the number in its answers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_it_asks_for_the_parts_of_the_address(geocoder: Answering) -> None:
 
 
 @pytest.mark.parametrize("missing", ["number", "street", "postcode"])
-def test_what_it_can_not_find_is_not_asked(geocoder: Answering, missing: str) -> None:
+def test_what_it_cannot_find_is_not_asked(geocoder: Answering, missing: str) -> None:
     assert ask(geocoder, {**MILL, missing: ""}).places == ()
     assert geocoder.asked == []
 
@@ -109,7 +109,7 @@ def test_the_number_is_what_stands_before_the_street(
         match(preDirection="", streetName="", suffixType=""),
     ],
 )
-def test_a_match_that_can_not_be_taken_apart_decides_nothing_and_spoils_no_other(
+def test_a_match_that_cannot_be_taken_apart_decides_nothing_and_spoils_no_other(
     geocoder: Answering, given: dict[str, Any]
 ) -> None:
     geocoder.bodies = [body(given, match())]
