@@ -88,7 +88,7 @@ def retry_after(header: str | None, now: float) -> float | None:
     """
     if header is None:
         return None
-    if re.fullmatch("[0-9]+", header.strip()):
+    if re.fullmatch("[0-9]+", header := header.strip()):
         return min(float(header), LONGEST_WAIT_S)
     try:
         moment = parsedate_to_datetime(header)
