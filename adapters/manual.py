@@ -12,5 +12,4 @@ class Manual(Source):
     """Sends every answer to review."""
 
     def look_up(self, query: Query) -> Found:
-        """Ask for a review. Never fails."""
         return NeedsReview()

@@ -32,8 +32,6 @@ from adapters.person_names.word_lists import (
     TITLES,
 )
 
-__all__ = ["LONGEST", "Band", "Name", "compare", "fold", "is_withheld"]
-
 
 class Band(IntEnum):
     """How similar two names are."""
@@ -148,7 +146,7 @@ def _band(ours: _Parts, theirs: _Parts) -> Band:
 
 def _may_be_one(ours: _Parts, theirs: _Parts, of_family: _Doubt, of_given: _Doubt) -> bool:
     """Whether a reviewer should look: each part may be the other's, or the words are the same in another order."""
-    foreign = any(map(_is_foreign, (*ours, *theirs)))
+    foreign = any(not part.text.isascii() and is_foreign(strip_marks(part.text)) for part in (*ours, *theirs))
     family, their_family = (tuple(map(Word, _family_words(each.family))) for each in (ours, theirs))
     given, their_given = (tuple(map(Word, _given_words(each.given))) for each in (ours, theirs))
     has_particles = len(family) < len(ours.family.words) or len(their_family) < len(theirs.family.words)
@@ -316,7 +314,3 @@ def _is_part_of(left: Sequence[str], right: Sequence[str]) -> bool:
 def _is_unreadable(ours: _Part, theirs: _Part) -> bool:
     """Whether only one is in Chinese characters, which Mandarin, Cantonese and Japanese read differently."""
     return bool(ours.words and theirs.words) and is_chinese(ours.text) != is_chinese(theirs.text)
-
-
-def _is_foreign(part: _Part) -> bool:
-    return not part.text.isascii() and is_foreign(strip_marks(part.text))

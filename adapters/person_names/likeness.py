@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 from adapters.edit_distance import count_slips
@@ -83,20 +83,27 @@ _AGAIN = re.compile(r"(.)(?=\1)")
 class Word(str):
     """A word of a name, in the letters of `fold`, and its sound, which is computed once."""
 
-    __slots__ = ("__dict__",)  # for the cached properties
+    __slots__ = ("_consonants", "_sound")  # faster than cached properties
+
+    _consonants: frozenset[str]
+    _sound: str
 
     def __repr__(self) -> str:
         return "Word(…)"
 
-    @cached_property
+    @property
     def sound(self) -> str:
         """Its rough sound, with vowels: "Youri", "Juri" and "Yuri" have one."""
-        sounds = _SOUND_PATTERN.sub(lambda found: _SOUNDS[found[0]], self)
-        return _AGAIN.sub("", sounds.translate(_LETTERS))
+        if not hasattr(self, "_sound"):
+            sounds = _SOUND_PATTERN.sub(lambda found: _SOUNDS[found[0]], self)
+            self._sound = _AGAIN.sub("", sounds.translate(_LETTERS))
+        return self._sound
 
-    @cached_property
+    @property
     def consonants(self) -> frozenset[str]:
         """Its consonants in classes, after "a" where it begins with a vowel. Several where letters are ambiguous."""
+        if hasattr(self, "_consonants"):
+            return self._consonants
         word = _FAITH.sub("din", _SERVANT.sub("abd", self))
         spellings = {_CLUSTER.sub(lambda found: _CLUSTERS[found[0]], word)}
         if _NASAL.search(word):
@@ -105,7 +112,8 @@ class Word(str):
         for letter in _WEAK:
             spellings |= {text.replace(letter, "h") for text in spellings if letter in text}
         classes = ((text, _AGAIN.sub("", text.translate(_CLASSES))) for text in spellings)
-        return frozenset(("a" if _VOWEL_FIRST.match(text) else "") + each for text, each in classes)
+        self._consonants = frozenset(("a" if _VOWEL_FIRST.match(text) else "") + each for text, each in classes)
+        return self._consonants
 
     @property
     def liquids(self) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.base import Unreadable
-from adapters.person_names.comparison import LONGEST, Name
+from adapters.person_names.comparison import Name
+from adapters.person_names.letters import LONGEST
 from adapters.registry.dates import DateReader, DaySpan
 from adapters.registry.expressions import Expression
 from config.hours import parse_zone

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.person_names.comparison import Band, Name, compare, fold, is_withheld
+from adapters.person_names.comparison import Band, Name, compare, is_withheld
+from adapters.person_names.letters import fold
 from adapters.person_names.word_lists import BETWEEN_NAMES
 
 _TABLE = Path(__file__).parent / "name-variants.tsv"
