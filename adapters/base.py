@@ -1,8 +1,8 @@
 """What every source is, and the two ways in which a lookup can end.
 
-"No" is a value and "no answer" is an error. A source that was asked and answered returns a `Finding`, `Places` or
-`NeedsReview`. A source that gave no answer raises a `SourceError`, whose class says what to do next. The split is
-boulder's (letsencrypt/boulder, va/va.go): a failed validation is a result with its records, an error is our trouble.
+"No" is a value and "no answer" is an error. A source that answered returns a `Finding`, `Places` or `NeedsReview`. A
+source that gave no answer raises a `SourceError`, whose class says what to do next. Boulder splits them in the same way
+(letsencrypt/boulder, va/va.go): a failed validation is a result with its records, an error is our problem.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Evidence = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What one look-up asks. `answer` is the participant's confirmed answer in clear: it must reach no log, error,
-    evidence or URL but the request of the source itself.
+    """What one lookup asks. `timeout` bounds the whole lookup in seconds.
 
-    `requirement` is what the criterion demands beyond the answer (`professions`, `min_age`), empty for addresses.
-    `timeout` bounds the whole look-up in seconds.
+    `answer` is the participant's confirmed answer in clear. Nothing but the request to the source may contain it: no
+    log, error, evidence or other URL. `requirement` is what the criterion demands beyond the answer (`professions`,
+    `min_age`), empty for addresses.
     """
 
     answer: Mapping[str, Any] = field(repr=False)
@@ -43,17 +43,17 @@ class Redemption:
 
 @dataclass(frozen=True, slots=True)
 class NumberClaim:
-    """A number that the verdict takes for one participant: another one's acceptance by it is not written.
+    """A number that the verdict claims for one participant: no one else is accepted with it.
 
-    `namespace` says what kind of number it is, `fingerprints` are the keyed hashes under which it may stand, that of
-    the newest key first.
+    `namespace` says what kind of number it is. `fingerprints` are the keyed hashes under which it may be stored, that
+    of the newest key first.
     """
 
     namespace: str
     fingerprints: Sequence[str]
 
 
-_CARRIED = frozenset((outcome, reason) for reason in Reason for outcome in outcomes_of(reason))
+_PERMITTED = frozenset((outcome, reason) for reason in Reason for outcome in outcomes_of(reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Finding:
     claim: NumberClaim | None = None
 
     def __post_init__(self) -> None:
-        if (self.outcome, self.reason) not in _CARRIED:
+        if (self.outcome, self.reason) not in _PERMITTED:
             raise ValueError(f"{self.reason} cannot be {self.outcome}")
 
 
@@ -81,12 +81,11 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One candidate of a geocoder, in its own words, with the point in WGS 84 degrees.
+    """One candidate of a geocoder as the source gives it, with the point in WGS 84 degrees.
 
-    `number` is the house number with its suffix as the source gives it ("8", "8bis"), `score` the source's own
-    measure from 0 to 1 where it has one. `extent` is the box around the whole street (west, south, east, north), for
-    places of level `street` where the source knows all of it. Nothing of this may be stored as evidence but level and
-    score.
+    `number` is the house number with its suffix ("8", "8bis"), `score` the source's own measure from 0 to 1 where it
+    has one. `extent` is the box around the whole street, for places of level `street` where the source knows all of it.
+    Only level and score may be stored as evidence.
     """
 
     level: Level
@@ -109,10 +108,9 @@ class Places:
     """A geocoder's candidates, best first (in the source's order); empty when it knows none.
 
     `provider` is the type of the source: the rule has a score floor and a margin for each. `attribution` is what the
-    data's licence wants to be named, `keepable` says that the provider's terms allow a point to be stored.
-    `unknown_words` are words of the street that was asked for (of its `matching.name_words`) of which the source has
-    said that no name of a street that it knows holds them: such a word may be a misspelled one, any other is taken for
-    a word of its own.
+    data's licence asks to be named, `keepable` says that the provider's terms allow a point to be stored.
+    `unknown_words` are words of the typed street that occur in no street name that the source knows. Only such a word
+    may be a misspelling.
     """
 
     provider: str
@@ -125,19 +123,19 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class NeedsReview:
-    """No source can decide this answer: a person looks at it (sources of type `manual`)."""
+    """No source can decide this answer, so a reviewer does (sources of type `manual`)."""
 
     evidence: Evidence = field(default_factory=dict)
 
 
 Found = Finding | Places | NeedsReview
-"""What a look-up returns when the source was asked and answered."""
+"""What a lookup returns when the source answered."""
 
 
 class SourceError(Exception):
-    """The source gave no answer. Subclasses say what to do; none of them ever refuses anybody.
+    """The source gave no answer. Subclasses say what to do; none of them ever refuses a participant.
 
-    `detail` is one sentence for the operator without personal data or secrets. It never holds a URL's query, a body or
+    `detail` is one sentence for the operator without personal data or secrets: it never holds a URL's query, a body or
     the message of another exception. `retry_after` is how many seconds the source itself asked us to wait.
     """
 
@@ -154,23 +152,23 @@ class Unavailable(SourceError):
 
 
 class Refused(Unavailable):
-    """The connection was refused: nothing listens there, or it is how the source shuts us out."""
+    """The connection was refused: nothing listens there, or the source shuts us out."""
 
 
 class Throttled(SourceError):
-    """We asked too often (429, or the source's own words for it). The whole source waits `retry_after` seconds."""
+    """We asked too often (429, or how the source says it). All lookups wait `retry_after` seconds."""
 
     reason = Reason.SOURCE_THROTTLED
 
 
 class InMaintenance(SourceError):
-    """The source says that it is closed for now. The whole source waits `retry_after` seconds."""
+    """The source says that it is closed for now. All lookups wait `retry_after` seconds."""
 
     reason = Reason.SOURCE_MAINTENANCE
 
 
 class Credentials(SourceError):
-    """The source refuses our key or password. An administrator must act; asked again from time to time until then."""
+    """The source refuses our key or password. An administrator must act; it is retried from time to time until then."""
 
     reason = Reason.SOURCE_CREDENTIALS
 
@@ -182,7 +180,7 @@ class RejectedRequest(SourceError):
 
 
 class Unreadable(SourceError):
-    """The answer is too large, malformed, or of another shape than documented. Asked again, in case it passes."""
+    """The answer is too large, malformed, or not as documented. It is retried, in case that passes."""
 
     reason = Reason.SOURCE_UNREADABLE
 
@@ -194,37 +192,42 @@ class Blocked(SourceError):
 
 
 Another = Callable[[float], float | None]
-"""Pays for one more request of a look-up that is under way; in how many seconds it may be sent.
+"""Pays for one more request of a lookup, and gives the seconds until it may be sent.
 
-None where the source's quota gives none within so many seconds; nothing is paid then.
+None, and nothing is paid, where the source's quota allows no request within the given seconds.
 """
 
 
 @runtime_checkable
 class Source(Protocol):
-    """One configured source, shared by all look-up threads of a process."""
+    """One configured source, shared by all lookup threads of a process."""
 
     def look_up(self, query: Query) -> Found:
         """Ask the source once, within `query.timeout` seconds as a whole. Thread-safe.
 
-        Raises:
-            SourceError: the source gave no answer; the class says what to do.
+        Raises SourceError when the source gives no answer; its class says what to do.
         """
         ...
 
     def close(self) -> None:
-        """Give back connections. Look-ups under way may fail with `Unavailable`."""
-        ...
+        """Release connections, if there are any. Lookups in progress may fail with `Unavailable`."""
+        return
 
 
 class SourceOfMany(Source, Protocol):
-    """A source that has the answers at hand, so that many look-ups cost little more than one."""
+    """A source for which many lookups cost little more than one."""
+
+    def look_up(self, query: Query) -> Found:
+        """Look up one."""
+        (found,) = self.look_up_many([query])
+        if isinstance(found, SourceError):
+            raise found
+        return found
 
     def look_up_many(self, queries: Sequence[Query]) -> Sequence[Found | SourceError]:
         """What `look_up` returns or raises for each of `queries`, in their order. Thread-safe.
 
-        Raises:
-            SourceError: the source gave no answer to any of them.
+        Raises SourceError when the source gives no answer to any of them.
         """
         ...
 

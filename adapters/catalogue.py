@@ -12,22 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters.base import Another, Source
+from adapters.manual import Manual
+from adapters.simulated import Simulated
 
 if TYPE_CHECKING:
     from adapters.address.base.database import AddressStore
     from adapters.codes import CodeStore
     from adapters.fingerprints import Fingerprints
     from adapters.http_client.transport import Transport
-    from adapters.registry.roster_versions import RosterStore
-    from config.addresses import (
-        AddokSource,
-        AddressFileSource,
-        GeocoderSource,
-        NominatimSource,
-        PeliasSource,
-        PhotonSource,
-        UsCensusSource,
-    )
+    from adapters.rosters import RosterStore
+    from config import addresses
     from config.networks import IPNetwork
     from config.registry import RegistrySource, RosterSource
     from config.secrets import SecretReference
@@ -35,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class SourceUnusable(Exception):
-    """A configured source cannot be made here: a missing secret, key or file. The message says what to do."""
+    """A configured source cannot be built here: a secret, key or file is missing. The message says what to do."""
 
 
 class LacksKeys(SourceUnusable):
@@ -44,11 +38,11 @@ class LacksKeys(SourceUnusable):
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """What a process offers its sources. `loopback_http` lets plain HTTP do to this machine (environment: test).
+    """What a process offers its sources. `loopback_http` allows plain HTTP to this machine (environment: test).
 
-    `name` is that of the source that is made. `private_networks` are those that the operator lets sources and proxies
-    be in, beside the public internet. `datasets` are the address bases in the database, `rosters` its rosters,
-    `another` pays for a request beyond those that a look-up has paid; None where a process has no such thing.
+    `name` is the name of the source that is built. Sources and proxies may be in `private_networks` as well as on the
+    public internet. `datasets` are the address bases in the database, `rosters` its rosters. `another` pays for a
+    further request of a lookup. Each is None where the process does not have it.
     """
 
     codes: CodeStore
@@ -63,10 +57,7 @@ class SourceContext:
 
 
 def build(name: str, model: SourceModel, context: SourceContext) -> Source:
-    """The source `name` as it is configured.
-
-    Raises SourceUnusable when something that it needs is not here.
-    """
+    """Build the source `name` as it is configured. Raises SourceUnusable when something that it needs is not here."""
     try:
         return CATALOGUE[model.type](model, replace(context, name=name))
     except SourceUnusable:
@@ -75,28 +66,27 @@ def build(name: str, model: SourceModel, context: SourceContext) -> Source:
         raise SourceUnusable(f"source {name} cannot be used: {error}") from error
 
 
-def _addok(model: AddokSource, context: SourceContext) -> Source:
+def _addok(model: addresses.AddokSource, context: SourceContext) -> Source:
     from adapters.address.geocoders.addok import Addok
 
     return Addok(model.url, _transport(model, context), language=model.language, another=context.another)
 
 
-def _nominatim(model: NominatimSource, context: SourceContext) -> Source:
+def _nominatim(model: addresses.NominatimSource, context: SourceContext) -> Source:
     from adapters.address.geocoders.nominatim import Nominatim
 
-    # The policy of the public server wants to know who asks.
-    agent = f"jurat ({model.email})" if model.email else "jurat"
-    transport = _transport(model, context, user_agent=agent)
+    # The policy of the public server asks clients to identify themselves.
+    transport = _transport(model, context, user_agent=f"jurat ({model.email})" if model.email else "jurat")
     return Nominatim(model.url, transport, language=model.language, country=model.country, email=model.email)
 
 
-def _photon(model: PhotonSource, context: SourceContext) -> Source:
+def _photon(model: addresses.PhotonSource, context: SourceContext) -> Source:
     from adapters.address.geocoders.photon import Photon
 
     return Photon(model.url, _transport(model, context), language=model.language, country=model.country)
 
 
-def _pelias(model: PeliasSource, context: SourceContext) -> Source:
+def _pelias(model: addresses.PeliasSource, context: SourceContext) -> Source:
     from adapters.address.geocoders.pelias import Pelias
 
     key = None if model.api_key is None else context.secret(model.api_key)
@@ -104,13 +94,13 @@ def _pelias(model: PeliasSource, context: SourceContext) -> Source:
     return Pelias(model.url, transport, language=model.language, country=model.country, api_key=key)
 
 
-def _us_census(model: UsCensusSource, context: SourceContext) -> Source:
+def _us_census(model: addresses.UsCensusSource, context: SourceContext) -> Source:
     from adapters.address.geocoders.us_census import UsCensus
 
     return UsCensus(model.url, _transport(model, context), language=model.language)
 
 
-def _transport(model: GeocoderSource, context: SourceContext, *, user_agent: str = "jurat") -> Transport:
+def _transport(model: addresses.GeocoderSource, context: SourceContext, *, user_agent: str = "jurat") -> Transport:
     from adapters.http_client.transport import Transport
 
     return Transport(
@@ -123,7 +113,7 @@ def _transport(model: GeocoderSource, context: SourceContext, *, user_agent: str
     )
 
 
-def _address_file(model: AddressFileSource, context: SourceContext) -> Source:
+def _address_file(model: addresses.AddressFileSource, context: SourceContext) -> Source:
     if model.path is not None:
         from adapters.address.base.file import AddressFile
 
@@ -174,18 +164,6 @@ def _codes(model: CodesSource, context: SourceContext) -> Source:
     return Codes(model.list, context.fingerprints, context.codes, checked=model.checked)
 
 
-def _manual(_: Any, __: SourceContext) -> Source:
-    from adapters.manual import Manual
-
-    return Manual()
-
-
-def _simulated(_: Any, __: SourceContext) -> Source:
-    from adapters.simulated import Simulated
-
-    return Simulated()
-
-
 CATALOGUE: Mapping[str, Callable[[Any, SourceContext], Source]] = {
     "addok": _addok,
     "nominatim": _nominatim,
@@ -196,6 +174,6 @@ CATALOGUE: Mapping[str, Callable[[Any, SourceContext], Source]] = {
     "registry": _registry,
     "roster": _roster,
     "codes": _codes,
-    "manual": _manual,
-    "simulated": _simulated,
+    "manual": lambda *_: Manual(),
+    "simulated": lambda *_: Simulated(),
 }

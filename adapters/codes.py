@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from adapters.base import Credentials, Finding, Found, Query, Redemption, SourceError, Unavailable
+from adapters.base import Credentials, Finding, Found, Query, Redemption, SourceError, SourceOfMany, Unavailable
 from adapters.fingerprints import Fingerprints
 from jurat.codes import clean
 from jurat.vocabulary import Outcome, Reason
@@ -14,21 +14,18 @@ from jurat.vocabulary import Outcome, Reason
 _MALFORMED = Finding(Outcome.UNDETERMINED, Reason.CODE_MALFORMED)
 
 
-class StoredCode(Protocol):
-    """What a list knows of one code."""
+@dataclass(frozen=True, slots=True)
+class StoredCode:
+    """An access code as the database knows it: by its keyed hash."""
 
-    @property
-    def fingerprint(self) -> str: ...
-    @property
-    def redeemed(self) -> bool: ...
-    @property
-    def revoked(self) -> bool: ...
-    @property
-    def expired(self) -> bool: ...
+    fingerprint: str
+    redeemed: bool
+    revoked: bool
+    expired: bool
 
 
 class CodeStore(Protocol):
-    """The lists of codes as the database keeps them. Both methods raise Unavailable when it does not answer."""
+    """The code lists in the database. Both methods raise Unavailable when it does not answer."""
 
     def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, StoredCode]:
         """Those codes of a list that have one of `fingerprints`, by their fingerprints."""
@@ -40,25 +37,22 @@ class CodeStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Codes:
-    """The codes of one list; without a `code_list`, of the list that each query names. `checked` says that they were
-    made here and have a check character.
+class Codes(SourceOfMany):
+    """The codes of one list; without a `code_list`, of the list that each query names.
+
+    `checked` says that they were generated here and have a check character.
     """
 
     code_list: str | None
     fingerprints: Fingerprints
-    book: CodeStore
+    store: CodeStore
     checked: bool = True
 
-    def look_up(self, query: Query) -> Found:
-        """Whether the typed code may be redeemed. Whether it still is free is settled when the verdict is written."""
-        (found,) = self.look_up_many([query])
-        if isinstance(found, SourceError):
-            raise found
-        return found
-
     def look_up_many(self, queries: Sequence[Query]) -> list[Found | SourceError]:
-        """The same for many in one statement for each list, and a few more where a code is not found."""
+        """Whether each typed code may be redeemed. That it is still free is checked when the verdict is written.
+
+        Takes one statement for each list, and a few more where a code is not found.
+        """
         by_list: dict[str, list[int]] = {}
         for place, query in enumerate(queries):
             by_list.setdefault(self._list_of(query), []).append(place)
@@ -76,12 +70,11 @@ class Codes:
     def _look_up_in(self, code_list: str, queries: Sequence[Query]) -> list[Found | SourceError]:
         codes = [self._fingerprints(code_list, query) for query in queries]
         every = [fingerprint for code in codes for fingerprint in code]
-        stored = self.book.find(code_list, every) if every else {}
-        rows = [next((stored[each] for each in code if each in stored), None) for code in codes]
+        stored = self.store.find(code_list, every) if every else {}
         unknown: Finding | SourceError | None = None
         found: list[Found | SourceError] = []
-        for code, row in zip(codes, rows, strict=True):
-            if row is not None:
+        for code in codes:
+            if (row := next((stored[each] for each in code if each in stored), None)) is not None:
                 found.append(_finding(code_list, row))
             elif code:
                 unknown = unknown or self._unknown(code_list)
@@ -91,10 +84,8 @@ class Codes:
         return found
 
     def _unknown(self, code_list: str) -> Finding | SourceError:
-        """What is said of a code that the list does not have. Where it has none at all, nobody can have got one yet,
-        and that proves nothing against whoever typed it.
-        """
-        key_ids = self.book.key_ids(code_list)
+        """The finding for a code that is not in the list. An empty list proves nothing: no code was handed out yet."""
+        key_ids = self.store.key_ids(code_list)
         if not key_ids:
             return Finding(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING, {"list": code_list})
         if key_ids - set(self.fingerprints.key_ids):
@@ -102,13 +93,10 @@ class Codes:
         return Finding(Outcome.REFUSED, Reason.CODE_UNKNOWN, {"list": code_list})
 
     def _fingerprints(self, code_list: str, query: Query) -> list[str]:
-        """Under which the typed code may be stored; none where it can be no code."""
+        """The fingerprints under which the typed code may be stored; none where it cannot be a code."""
         typed: Any = query.answer.get("code")
         code = clean(typed, checked=self.checked) if isinstance(typed, str) else None
         return self.fingerprints.all(code_list, code) if code else []
-
-    def close(self) -> None:
-        """Nothing to give back."""
 
 
 def _finding(code_list: str, stored: StoredCode) -> Finding:

@@ -1,7 +1,6 @@
-"""Reads the lines of an uploaded file: plain or gzip, of any size, in the stated encoding. Says what is wrong with
-them.
+"""Reads the lines of an uploaded file, plain or gzip, of any size, and collects what is wrong with them.
 
-Neither the file nor one of its rows takes much memory, whatever stands in it, and no row can do more than be a problem.
+Whatever the file contains, neither it nor one of its rows takes much memory.
 """
 
 from __future__ import annotations
@@ -17,11 +16,10 @@ LONGEST_ROW = 128 << 10
 """Bytes, over all lines of a row."""
 
 MOST_EXPANDED, EXPANDED_FROM = 100, 64 << 20
-"""How many times its size a gzip file may unpack to, once that is more than so many bytes. Tables of addresses and of
-people pack to a fourth or a tenth."""
+"""A gzip file may unpack to this many times its size, or to so many bytes. Tables pack to a fourth or a tenth."""
 
 MOST_WRONG, FEWEST_WRONG = 0.05, 100
-"""A file is not read on when more than this share of its rows is wrong, and more than so many."""
+"""Reading stops when more than this share of the rows, and more than so many of them, are wrong."""
 
 UTF_8 = "utf-8"
 _UTF_8_MARK = b"\xef\xbb\xbf"
@@ -29,7 +27,7 @@ _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class WrongFile(Exception):
-    """Nothing further can be read. `line` is where, 0 where that is not known."""
+    """The file cannot be read any further. `line` is where, 0 where that is not known."""
 
     def __init__(self, line: int, what: str) -> None:
         super().__init__(what)
@@ -37,12 +35,12 @@ class WrongFile(Exception):
 
 
 class Problems:
-    """What is wrong with the file `name`, of which the first `shown` rows are told one by one."""
+    """What is wrong with the file `name`. The first `shown` rows are reported one by one."""
 
     def __init__(self, name: str, shown: int) -> None:
         self._name = name
         self._shown = shown
-        self._told: list[str] = []
+        self._reported: list[str] = []
         self._end = ""
         self.count = 0
 
@@ -50,23 +48,20 @@ class Problems:
         return bool(self.count or self._end)
 
     def add(self, line: int, what: str, rows: int) -> None:
-        """One more row is wrong, the `rows`th.
-
-        Raises WrongFile when so many are that it is no use to go on.
-        """
+        """Add a wrong row; `rows` were read so far. Raises WrongFile when there are too many to go on."""
         self.count += 1
         if self.count <= self._shown:
-            self._told.append(f"{self._name}:{line}: {what}")
+            self._reported.append(f"{self._name}:{line}: {what}")
         if self.count > max(FEWEST_WRONG, rows * MOST_WRONG):
             raise WrongFile(line, f"read no further: more than {MOST_WRONG:.0%} of the rows are wrong")
 
     def end(self, what: str, line: int = 0) -> None:
-        """The file cannot be used as a whole."""
+        """Set why the file as a whole cannot be used."""
         self._end = f"{self._name}:{line}: {what}" if line else f"{self._name}: {what}"
 
     @contextmanager
-    def gathered(self) -> Iterator[None]:
-        """Keeps what ends the reading of the file."""
+    def collect(self) -> Iterator[None]:
+        """Catch the error that ends the reading of the file, and keep it."""
         try:
             yield
         except WrongFile as error:
@@ -77,25 +72,24 @@ class Problems:
             self.end("the gzip file is cut off or damaged")
 
     def __str__(self) -> str:
-        unshown = self.count - len(self._told)
-        more = [f"{self._name}: and {unshown:,} more problems"] if unshown else []
-        return "\n".join([*self._told, *more, *([self._end] if self._end else [])])
+        unshown = self.count - len(self._reported)
+        more = f"{self._name}: and {unshown:,} more problems" if unshown else ""
+        return "\n".join(filter(None, [*self._reported, more, self._end]))
 
 
 class Lines(Iterator[str]):
-    """The lines of a file as text, of which no row takes more than `LONGEST_ROW`.
+    """The lines of a file as text. No row may be longer than `LONGEST_ROW`.
 
-    `encoding` is UTF-8, with or without a byte order mark, or one of a byte a character whose first half is ASCII.
-    `number` is the line read last, `row` the line on which the row begins that is being read.
+    `encoding` is UTF-8, with or without a byte order mark, or a single-byte one whose first half is ASCII. `number` is
+    the last line read, `row` the line on which the current row begins.
     """
 
     def __init__(self, raw: BinaryIO, *, packed: bool, encoding: str = UTF_8) -> None:
         self._raw = raw
-        unpacked = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 18) if packed else raw
-        self._stream: BinaryIO = unpacked
+        self._stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 18) if packed else raw
         self._packed = packed
         self._encoding = encoding
-        # Whatever is UTF-8 can be read in such an encoding too, as other letters.
+        # UTF-8 can be decoded as a single-byte encoding too, and gives other letters.
         self._may_be_utf_8 = encoding != UTF_8
         self._accented = False
         self._length = self._total = self.number = 0
@@ -104,7 +98,8 @@ class Lines(Iterator[str]):
     def __next__(self) -> str:
         line = self._stream.readline(LONGEST_ROW - self._length + 1)
         if not line:
-            self._check_encoding()
+            if self._accented and self._may_be_utf_8:
+                raise WrongFile(0, f"is UTF-8, and not {self._encoding.upper()}: all its accented letters say so")
             raise StopIteration
         self.number += 1
         self._length += len(line)
@@ -112,21 +107,21 @@ class Lines(Iterator[str]):
         if self._length > LONGEST_ROW:
             raise WrongFile(self.row, f"the row is longer than {LONGEST_ROW >> 10} KiB; is a quote missing?")
         if self._packed and not self.number % 1024:
-            self._weigh()
+            self._check_expansion()
         if self.number == 1:
-            line = self._unmarked(line)
+            line = self._strip_mark(line)
         if b"\0" in line:
             raise WrongFile(self.number, "has a NUL character: it is damaged, or in an encoding of two bytes")
         if self._may_be_utf_8 and not line.isascii():
-            self._look(line)
+            self._test_utf_8(line)
         try:
             return line.decode(self._encoding)
         except UnicodeDecodeError as error:
             cure = "save the file as UTF-8" if self._encoding == UTF_8 else "state the encoding that it has"
-            said = f"byte {error.start + 1} is not {self._encoding.upper()}; {cure}"
-            raise WrongFile(self.number, said) from None
+            problem = f"byte {error.start + 1} is not {self._encoding.upper()}; {cure}"
+            raise WrongFile(self.number, problem) from None
 
-    def _unmarked(self, line: bytes) -> bytes:
+    def _strip_mark(self, line: bytes) -> bytes:
         """The first line without its byte order mark."""
         if line.startswith(_UTF_16_MARKS):
             raise WrongFile(1, "is UTF-16; save the file as UTF-8")
@@ -136,29 +131,24 @@ class Lines(Iterator[str]):
             raise WrongFile(1, f"is marked as UTF-8, and not {self._encoding.upper()}")
         return line[len(_UTF_8_MARK) :]
 
-    def _look(self, line: bytes) -> None:
-        """One line that is no UTF-8 settles that the file is none."""
+    def _test_utf_8(self, line: bytes) -> None:
+        """One line that is not UTF-8 proves that the file is not."""
         self._accented = True
         try:
             line.decode(UTF_8)
         except UnicodeDecodeError:
             self._may_be_utf_8 = False
 
-    def _check_encoding(self) -> None:
-        if self._accented and self._may_be_utf_8:
-            raise WrongFile(0, f"is UTF-8, and not {self._encoding.upper()}: all its accented letters say so")
-
-    def _weigh(self) -> None:
-        """A file that holds next to nothing and unpacks without end is no table."""
+    def _check_expansion(self) -> None:
         if self._total > EXPANDED_FROM and self._total > MOST_EXPANDED * self._raw.tell():
             raise WrongFile(self.number, f"the gzip file unpacks to more than {MOST_EXPANDED} times its size")
 
     def end_row(self) -> None:
-        """A row ends here; the next one may be as long."""
+        """Mark the end of a row; the next one may be as long."""
         self._length = 0
         self.row = self.number + 1
 
     def close(self) -> None:
-        """Give back what unpacks."""
+        """Release the decompressor."""
         if self._packed:
             self._stream.close()

@@ -1,8 +1,8 @@
-"""Keyed hashes, by which a code is found again without being kept.
+"""Makes keyed hashes, by which a code or number is found again without being stored.
 
-A code or number that leaks from a database in clear can be used; its unkeyed hash can be guessed. So only its keyed
-BLAKE2b (RFC 7693) is stored, under keys that the database never sees. Each names its key, so that a value hashed with
-a key that is not here is not taken for one that does not exist.
+A code that leaks from a database in clear can be used; an unkeyed hash can be guessed. So only its keyed BLAKE2b (RFC
+7693) is stored, under keys that the database never sees. Each hash names its key, so that a value hashed with a missing
+key is not mistaken for an unknown one.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 KEY_ID_LENGTH = 8
 DIGEST_LENGTH = 16
-"""Bytes of a short fingerprint. Among a hundred million values two have the same once in 10^22 times."""
+"""Bytes of a short fingerprint. Among a hundred million values, two collide with a probability of 10^-22."""
 
 
 class Fingerprints:
     """Makes fingerprints with the newest key, and finds those of older keys until they are rotated out.
 
-    Raises ValueError without any key: a plain hash would be no protection.
+    Raises ValueError without a key: a plain hash would not protect anything.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
@@ -40,13 +40,12 @@ class Fingerprints:
 
     def all(self, namespace: str, value: str) -> list[str]:
         """The fingerprints under which `value` may be stored, newest key first."""
-        return [f"{key_id}:{_hash(key, namespace, value)}" for key_id, key in self._keys.items()]
+        text = f"{namespace}\0{value}".encode()
+        hashes = ((key_id, hashlib.blake2b(text, key=key, digest_size=32)) for key_id, key in self._keys.items())
+        return [f"{key_id}:{hashed.hexdigest()}" for key_id, hashed in hashes]
 
     def digests(self, namespace: str, value: str) -> Mapping[str, bytes]:
-        """The short fingerprints under which `value` may be stored, by the ids of their keys.
-
-        For many values that share one key, of which it is known elsewhere which it is.
-        """
+        """The short fingerprints under which `value` may be stored, by key id: for lists that share one known key."""
         return {key_id: _digest(key, namespace)(value) for key_id, key in self._keys.items()}
 
     def newest_digest(self, namespace: str) -> tuple[str, Callable[[str], bytes]]:
@@ -60,16 +59,11 @@ def hash_key_id(key: bytes) -> str:
     return hashlib.blake2b(key, person=b"jurat key id", digest_size=KEY_ID_LENGTH // 2).hexdigest()
 
 
-def _hash(key: bytes, namespace: str, value: str) -> str:
-    text = f"{namespace}\0{value}".encode()
-    return hashlib.blake2b(text, key=key, digest_size=32).hexdigest()
-
-
 def _digest(key: bytes, namespace: str) -> Callable[[str], bytes]:
-    begun = hashlib.blake2b(f"{namespace}\0".encode(), key=key, person=b"jurat short", digest_size=DIGEST_LENGTH)
+    prefix = hashlib.blake2b(f"{namespace}\0".encode(), key=key, person=b"jurat short", digest_size=DIGEST_LENGTH)
 
     def digest(value: str) -> bytes:
-        hashed = begun.copy()
+        hashed = prefix.copy()
         hashed.update(value.encode())
         return hashed.digest()
 

@@ -7,12 +7,12 @@ The first text in the answer that is one of these words decides:
 | `accept`, or no magic word | accepted, `record_matches` |
 | `refuse`, `refuse:REASON` | refused, `status_inactive` or the reason given |
 | `undetermined`, `undetermined:REASON` | undetermined, `record_not_found` or the reason given |
-| `review` | a person is needed |
+| `review` | a reviewer is needed |
 | `slow:2s` | accepted after so many seconds (or `ms`), or no answer at the time-out |
-| `down`, `throttled`, `maintenance`, `unreadable` | no answer, for as long as it is asked |
+| `down`, `throttled`, `maintenance`, `unreadable` | no answer, every time |
 | `down:3` (any of the four) | no answer the first three times that this very answer is looked up, then accepted |
 
-A reason that may not carry the outcome is undetermined, `answer_unreadable`. Looked up is counted in each process.
+A reason that does not go with the outcome gives undetermined, `answer_unreadable`. Each process counts for itself.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from adapters.base import (
     InMaintenance,
     NeedsReview,
     Query,
+    Source,
     SourceError,
     Throttled,
     Unavailable,
@@ -50,7 +51,7 @@ _TROUBLE: Mapping[str, type[SourceError]] = {
 _MOST_REMEMBERED = 10_000
 
 
-class Simulated:
+class Simulated(Source):
     """Does as the answer says. `sleep` is a parameter for tests."""
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -59,11 +60,7 @@ class Simulated:
         self._lock = threading.Lock()
 
     def look_up(self, query: Query) -> Found:
-        """What the magic word in the answer stands for.
-
-        Raises:
-            SourceError: the word is one of trouble, or the wait is longer than the time-out.
-        """
+        """Do what the magic word says. Raises SourceError for one of trouble, or a wait beyond the time-out."""
         word = next(filter(None, map(_magic, query.answer.values())), None)
         if word is None:
             return _finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
@@ -71,15 +68,12 @@ class Simulated:
         if plain == "review":
             return NeedsReview({"simulated": True})
         if outcome is not None:
-            return _decided(outcome, reason)
+            return _decide(outcome, reason)
         if seconds is not None:
             return self._slow(float(seconds) / (1000 if unit == "ms" else 1), query.timeout)
         if trouble is not None and (times is None or self._count(query.answer) <= int(times)):
             raise _TROUBLE[trouble](f"simulated: {trouble}")
         return _finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
-
-    def close(self) -> None:
-        """Nothing to give back."""
 
     def _slow(self, seconds: float, timeout: float) -> Found:
         self._sleep(min(seconds, timeout))
@@ -101,7 +95,7 @@ def _magic(value: Any) -> re.Match[str] | None:
     return _WORD.fullmatch(value.strip()) if isinstance(value, str) else None
 
 
-def _decided(word: str, reason: str | None) -> Found:
+def _decide(word: str, reason: str | None) -> Found:
     outcome = Outcome.REFUSED if word == "refuse" else Outcome.UNDETERMINED
     default = Reason.STATUS_INACTIVE if word == "refuse" else Reason.RECORD_NOT_FOUND
     try:

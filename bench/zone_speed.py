@@ -88,7 +88,7 @@ def measure(count: int, vertices: int, asked: int, seed: int) -> tuple[list[Time
     points = [(2.0 + dice.random() * wide, 45.0 + dice.random() * wide) for _ in range(asked)]
     for zone in zones:
         zone.locate(2.0, 45.0)
-    held = [(point, owner) for point in points if (owner := next(iter(index.at(*point)), None))]
+    held = [(point, owner) for point in points if (owner := next(iter(index.zones_at(*point)), None))]
     own = dict(held)
     inside = list(own)
 
@@ -99,7 +99,7 @@ def measure(count: int, vertices: int, asked: int, seed: int) -> tuple[list[Time
         return own[longitude, latitude].locate_box((longitude, latitude, longitude + 0.001, latitude + 0.0005))
 
     results = [
-        timed(f"which of the {count:,} zones hold a point", index.at, points),
+        timed(f"which of the {count:,} zones hold a point", index.zones_at, points),
         timed("whether one zone holds a point", lambda x, y: own[x, y].border.holds(x, y), inside),
         timed("the same, and how far the border is", in_own, inside),
         timed("whether one zone holds a whole street (a box), and how far the border is", street, inside),

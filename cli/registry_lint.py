@@ -15,7 +15,7 @@ from config.registry import RegistrySource, RosterSource
 from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from adapters.registry_tests.conformance import Acted
+    from adapters.registry_tests.conformance import MoodResult
     from adapters.registry_tests.examination import Examination
     from config.lint import Report
     from config.problems import Problem
@@ -48,7 +48,7 @@ def gate(report: Report) -> list[Problem]:
     for name, source in report.document.sources.items():
         if isinstance(source, RegistrySource | RosterSource):
             for fault in examined(name, source, report.positions).faults:
-                complaint = Complaint(("sources", name, *fault.place), fault.said, fault.hint)
+                complaint = Complaint(("sources", name, *fault.place), fault.problem, fault.hint)
                 problems.add(complaint.placed(report.positions))
     return sorted(problems)
 
@@ -67,14 +67,14 @@ def examined(name: str, source: RegistrySource | RosterSource, positions: Positi
 
 def examination_steps(name: str, examination: Examination, *, every_mood: bool) -> Iterator[CheckupStep]:
     """The tests of a registry one by one, and its moods by step; each mood by itself where that is wanted."""
-    for test in examination.tried:
+    for test in examination.results:
         mark, found, advice = StepMark.OK, test.found, ""
         if not test.passed:
-            said, _, advice = test.said.partition(" — ")
+            said, _, advice = test.problem.partition(" — ")
             mark, found = StepMark.PROBLEM, f"{dotted(test.place)}: {said}"
         yield CheckupStep(f"{name}: {test.trial.name}", mark, found, advice)
-    by_step: dict[str, list[Acted]] = {}
-    for each in examination.acted:
+    by_step: dict[str, list[MoodResult]] = {}
+    for each in examination.moods:
         by_step.setdefault(each.step, []).append(each)
     for step, acted in by_step.items():
         if every_mood:
@@ -83,10 +83,10 @@ def examination_steps(name: str, examination: Examination, *, every_mood: bool) 
         yield CheckupStep(
             f"{name}: moods", StepMark.PROBLEM if wrong else StepMark.OK, f"at step {step}: {_told(acted)}"
         )
-    failed = {test.place for test in examination.tried if not test.passed}
+    failed = {test.place for test in examination.results if not test.passed}
     for fault in examination.faults:
         if fault.place not in failed:
-            yield CheckupStep(f"{name}: {dotted(fault.place)}", StepMark.PROBLEM, fault.said, fault.hint)
+            yield CheckupStep(f"{name}: {dotted(fault.place)}", StepMark.PROBLEM, fault.problem, fault.hint)
 
 
 def examination_data(name: str, examination: Examination) -> dict[str, Any]:
@@ -99,10 +99,10 @@ def examination_data(name: str, examination: Examination) -> dict[str, Any]:
                 "expected": test.expected,
                 "found": test.found or None,
                 "passed": test.passed,
-                "said": test.said or None,
+                "said": test.problem or None,
                 "place": dotted(test.place),
             }
-            for test in examination.tried
+            for test in examination.results
         ],
         "moods": [
             {
@@ -110,24 +110,24 @@ def examination_data(name: str, examination: Examination) -> dict[str, Any]:
                 "step": each.step,
                 "mood": each.mood,
                 "found": each.found,
-                "wrong": each.said or None,
+                "wrong": each.problem or None,
                 "place": None if each.place is None else dotted(each.place),
             }
-            for each in examination.acted
+            for each in examination.moods
         ],
         "faults": [
-            {"place": dotted(fault.place), "said": fault.said, "hint": fault.hint} for fault in examination.faults
+            {"place": dotted(fault.place), "said": fault.problem, "hint": fault.hint} for fault in examination.faults
         ],
     }
 
 
-def _mark(acted: Acted) -> StepMark:
+def _mark(acted: MoodResult) -> StepMark:
     return StepMark.OK if acted.place is None else StepMark.PROBLEM
 
 
-def _told(acted: Sequence[Acted]) -> str:
+def _told(acted: Sequence[MoodResult]) -> str:
     """How many moods and shapes there were, and what they came to. Some shapes say all that counts, and may accept."""
-    shaped = sum(each.shaped for each in acted)
+    shaped = sum(each.mutated for each in acted)
     counts = Counter(each.found for each in acted)
     left = counts.pop(str(Outcome.ACCEPTED), 0)
     kept = f", {count_text(left, 'shape')} with all that is asked for" if left else ""

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.base import Unavailable
+from adapters.codes import StoredCode
 from adapters.fingerprints import KEY_ID_LENGTH
+from adapters.rosters import RosterVersion
 from jurat.database import is_away
 from store.datasets.address_bases import OpenDataset
-from store.datasets.rosters import ActiveRoster
-from store.queries import CodeRow, Queries
+from store.queries import Queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class StoredCodes:
 
     queries: Queries
 
-    def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, CodeRow]:
+    def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, StoredCode]:
         with outage():
             return self.queries.codes(code_list, fingerprints)
 
@@ -49,7 +50,7 @@ class StoredRosters:
 
     queries: Queries
 
-    def roster(self, dataset: str, numbers: Sequence[bytes]) -> ActiveRoster | None:
+    def roster(self, dataset: str, numbers: Sequence[bytes]) -> RosterVersion | None:
         with outage():
             return self.queries.roster(dataset, numbers)
 

@@ -10,13 +10,15 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from adapters.codes import StoredCode
+from adapters.rosters import RosterVersion
 from jurat.columns import instant, moment
 from jurat.database import reader
 from jurat.statements import rows_json
 from store.configurations.applied_config import same_document
 from store.configurations.config_versions import document_of
 from store.datasets.address_bases import OpenDataset, open_dataset
-from store.datasets.rosters import ActiveRoster, find_entries
+from store.datasets.rosters import find_entries
 from store.dialects import StoreDialect, dialect_of
 from store.queue import source_health
 from store.queue.turns import unsettled
@@ -42,16 +44,6 @@ class ZoneRow(ZoneVersion):
     """One version of a zone with its `geometry`: WKB in WGS 84."""
 
     geometry: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CodeRow:
-    """An access code, by its keyed hash."""
-
-    fingerprint: str
-    redeemed: bool
-    revoked: bool
-    expired: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +193,7 @@ class Queries:
         rows = self._all(f"{sql} ORDER BY name, version", {} if name is None else {"name": name})
         return [ZoneVersion(*_zone_values(row)) for row in rows]
 
-    def codes(self, code_list: str, fingerprints: Sequence[str]) -> dict[str, CodeRow]:
+    def codes(self, code_list: str, fingerprints: Sequence[str]) -> dict[str, StoredCode]:
         """Those codes of a list that have one of `fingerprints`, by their fingerprints."""
         rows = self._all(
             f"""SELECT k.fingerprint, redeemed_by IS NOT NULL, revoked_at IS NOT NULL,
@@ -210,7 +202,7 @@ class Queries:
                 JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint""",
             {"list": code_list, "rows": rows_json([{"fingerprint": fingerprint} for fingerprint in fingerprints])},
         )
-        return {row[0]: CodeRow(row[0], bool(row[1]), bool(row[2]), bool(row[3])) for row in rows}
+        return {row[0]: StoredCode(row[0], bool(row[1]), bool(row[2]), bool(row[3])) for row in rows}
 
     def code_lists(self) -> dict[str, CodeListRow]:
         """How many codes each list has, by the list's name."""
@@ -255,7 +247,7 @@ class Queries:
         """The version of an address base that is in force, to be searched within the block; None without one."""
         return open_dataset(self._engine, name)
 
-    def roster(self, dataset: str, numbers: Sequence[bytes] = ()) -> ActiveRoster | None:
+    def roster(self, dataset: str, numbers: Sequence[bytes] = ()) -> RosterVersion | None:
         """The version of a roster that is in force, with the people who have one of `numbers`; None without one."""
         return find_entries(self._engine, dataset, numbers)
 

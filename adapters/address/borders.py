@@ -1,7 +1,7 @@
 """Computes whether a point or a box lies inside a border, and how far from it. Loads shapely and numpy.
 
-The edges stand in runs of `RUN`, each with its box. A question looks at the boxes, and then at those few runs that can
-matter. That takes 33 bytes a vertex, where a prepared polygon of GEOS takes a hundred.
+The edges are stored in runs of `RUN`, each with its box. A query compares with the boxes, and then with the few runs
+that can matter. That takes 33 bytes per vertex, where a prepared polygon of GEOS takes a hundred.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ WGS84_AXIS_M = 6_378_137.0
 WGS84_ECCENTRICITY_2 = 6.694_379_990_141e-3
 
 RUN = 64
-"""Edges in a run: as many runs as edges of a run, more or less, in a zone of some thousand vertices."""
+"""Edges in a run: a zone of some thousand vertices has about as many runs."""
 
 ROUNDING = 4e-16
-"""How far a difference of two products may be off, as a share of their sum (Shewchuk 1997, "Adaptive Precision
-Floating-Point Arithmetic", 3.33e-16). Below that its sign is computed exactly."""
+"""The rounding error of a difference of two products, as a share of their sum (Shewchuk 1997, "Adaptive Precision
+Floating-Point Arithmetic", 3.33e-16). A sign that it could change is computed exactly."""
 
 TOUCHING_M = 1e-6
-"""A box that is nearer to the border than that touches it: no coordinate is known so well."""
+"""A box that is nearer to the border touches it: coordinates are less exact than that."""
 
 Array = NDArray[np.float64]
 
@@ -35,10 +35,8 @@ Array = NDArray[np.float64]
 class Border:
     """A Polygon or MultiPolygon in WGS 84 degrees, longitude first. Thread-safe.
 
-    `bounds` is its box, west, south, east, north. Where a zone reaches over the antimeridian, `east` is above 180.
-
-    Raises:
-        ValueError: `wkb` is no such geometry; the message says in two words how.
+    `bounds` is its box, west, south, east, north. Where a zone crosses the antimeridian, `east` is above 180. Raises
+    ValueError where `wkb` is not such a geometry; the message completes the sentence "the geometry …".
     """
 
     def __init__(self, wkb: bytes) -> None:
@@ -53,11 +51,11 @@ class Border:
 
     def holds(self, longitude: float, latitude: float) -> bool:
         """Whether the point is inside or on the border, exactly, as the border is drawn in degrees."""
-        x, y = self._turned(longitude), latitude
+        x, y = self._unwrap(longitude), latitude
         near = np.flatnonzero((self._west <= x) & (self._east >= x) & (self._north >= y))
         edges = self._edges.take(near, axis=1).reshape(4, -1)
         met = np.flatnonzero((edges[0] - x) * (edges[2] - x) <= 0)
-        odd = False  # how often a ray to the north meets the border
+        is_odd = False  # the number of times that a ray to the north meets the border
         for x1, y1, x2, y2 in edges.take(met, axis=1).T.tolist():
             if y1 < y and y2 < y:
                 continue
@@ -65,12 +63,8 @@ class Border:
             if side == 0 and min(x1, x2) <= x <= max(x1, x2) and min(y1, y2) <= y <= max(y1, y2):
                 return True
             if (x1 <= x) != (x2 <= x) and (side < 0) == (x1 < x2):
-                odd = not odd
-        return odd
-
-    def locate(self, longitude: float, latitude: float) -> tuple[bool, float]:
-        """As `Zone.locate`."""
-        return self.holds(longitude, latitude), self.distance(longitude, latitude)
+                is_odd = not is_odd
+        return is_odd
 
     def distance(self, longitude: float, latitude: float) -> float:
         """Metres from the point to the border."""
@@ -78,13 +72,13 @@ class Border:
         return math.sqrt(_to_origin(x1, y1, dx, dy))
 
     def locate_box(self, box: Box) -> tuple[bool | None, float]:
-        """As `Zone.locate_box`."""
+        """As `ZoneGeometry.locate_box`."""
         west, south, east, north = box
         if east < west:
             east += 360
         x, y = (west + east) / 2, (south + north) / 2
         x1, y1, dx, dy, wide, high = self._near(x, y, (east - west) / 2, (north - south) / 2)
-        # Neither along the sides of the box nor along the edge is there a gap between the two.
+        # There is no gap between the two, neither along the sides of the box nor along the edge.
         meets = (
             (np.abs(x1 + dx / 2) <= np.abs(dx) / 2 + wide)
             & (np.abs(y1 + dy / 2) <= np.abs(dy) / 2 + high)
@@ -101,12 +95,11 @@ class Border:
     def _near(
         self, longitude: float, latitude: float, half_width: float = 0.0, half_height: float = 0.0
     ) -> tuple[Array, Array, Array, Array, float, float]:
-        """The edges among which is the one that is nearest to a box around the point; half its sides in degrees.
-
-        Where each starts, seen from the point, and its step to its end; then half the sides of the box. All in metres,
-        in the plane that touches the ellipsoid at the point.
+        """The edges that may be nearest to a box around the point, given by half its sides in degrees. Returns the
+        start of each, relative to the point, and the step to its end; then half the sides of the box. All in metres, in
+        the plane that touches the ellipsoid at the point.
         """
-        x, y = self._turned(longitude), latitude
+        x, y = self._unwrap(longitude), latitude
         across, along = metres_per_degree(y)
         if self._edges.shape[1] > 1:
             x1, y1, x2, y2 = self._near_runs(x, y, half_width, half_height, across, along)
@@ -127,13 +120,13 @@ class Border:
         near = np.flatnonzero(gap_x * gap_x + gap_y * gap_y <= farthest)
         return self._edges.take(near, axis=1).reshape(4, -1)
 
-    def _turned(self, longitude: float) -> float:
-        """The longitude, whole turns away, as it is nearest to the zone: the short way round, also over 180 degrees."""
+    def _unwrap(self, longitude: float) -> float:
+        """The longitude, turned by whole turns to be nearest to the zone, so that it may be over 180 degrees."""
         return longitude + 360.0 * round((self._middle - longitude) / 360.0)
 
 
 def metres_per_degree(latitude: float) -> tuple[float, float]:
-    """How long a degree of longitude and one of latitude are there, on the ellipsoid of WGS 84."""
+    """The lengths of a degree of longitude and of latitude at a latitude, on the ellipsoid of WGS 84."""
     sine = math.sin(math.radians(latitude))
     curvature = 1 - WGS84_ECCENTRICITY_2 * sine * sine
     across = WGS84_AXIS_M / math.sqrt(curvature) * math.cos(math.radians(latitude))
@@ -142,50 +135,45 @@ def metres_per_degree(latitude: float) -> tuple[float, float]:
 
 
 def polygon_of(wkb: bytes) -> Polygon | MultiPolygon:
-    """The geometry of a zone in degrees. What lies beyond the antimeridian is one piece with it, above 180 degrees.
+    """The geometry of a zone in degrees. Parts beyond the antimeridian are joined to it, above 180 degrees.
 
-    Raises:
-        ValueError: `wkb` is no polygon; the message says in two words how.
+    Raises ValueError where `wkb` is no polygon; see `Border`.
     """
     try:
         geometry = shapely.from_wkb(wkb)
         if not isinstance(geometry, Polygon | MultiPolygon) or geometry.is_empty:
             raise ValueError("is no polygon")
-        return _in_one_piece(geometry)
+        return _unite(geometry)
     except shapely.errors.GEOSException:
         raise ValueError("cannot be read") from None
 
 
-def _in_one_piece(geometry: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
-    """Without the cuts that a file makes along the antimeridian (RFC 7946, 3.1.9): they are no border."""
+def _unite(geometry: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
+    """The geometry without the cuts of a file along the antimeridian (RFC 7946, 3.1.9), which are no border."""
     parts = shapely.get_parts(geometry)
     west, _, east, _ = geometry.bounds
     if (west, east) != (-180.0, 180.0) or any(part.bounds[2] - part.bounds[0] >= 180 for part in parts):
         return geometry
-    turned = [shapely.transform(part, _round_once) if part.bounds[2] <= 0 else part for part in parts]
+    turn = np.array((360.0, 0.0))
+    turned = [shapely.transform(part, lambda points: points + turn) if part.bounds[2] <= 0 else part for part in parts]
     joined = shapely.union_all(turned)
     return joined if isinstance(joined, Polygon | MultiPolygon) else geometry
 
 
-def _round_once(points: Array) -> Array:
-    return np.add(points, (360.0, 0.0))
-
-
 def _runs(geometry: Polygon | MultiPolygon) -> Array:
-    """The edges as x and y of their starts and of their ends, in degrees: (4, runs, RUN).
-
-    The last run is filled up with edges from a vertex to itself. No ray meets them, and they lie on the border.
+    """The edges as x and y of their starts and ends, in degrees: (4, runs, RUN). The last run is padded with edges from
+    a vertex to itself, which are on the border and which no ray meets.
     """
     vertices, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(geometry)), return_index=True)
     starts = np.flatnonzero(ring[:-1] == ring[1:])
     filling = np.repeat(starts[-1:], -len(starts) % RUN)
     starts, ends = np.append(starts, filling), np.append(starts + 1, filling)
     edges = np.concatenate([vertices[starts].T, vertices[ends].T])
-    return np.ascontiguousarray(edges).reshape(4, -1, RUN)  # or each question would copy all of it
+    return np.ascontiguousarray(edges).reshape(4, -1, RUN)  # otherwise each query would copy all of it
 
 
 def _side(x1: float, y1: float, x2: float, y2: float, x: float, y: float) -> float:
-    """Above 0 where the point lies left of the edge, below 0 right of it, 0 on its line. The sign is exact."""
+    """Positive where the point is left of the edge, negative right of it, 0 on its line. The sign is exact."""
     one, other = (x2 - x1) * (y - y1), (y2 - y1) * (x - x1)
     if abs(one - other) > ROUNDING * (abs(one) + abs(other)):
         return one - other
@@ -195,7 +183,7 @@ def _side(x1: float, y1: float, x2: float, y2: float, x: float, y: float) -> flo
 
 
 def _to_origin(x1: Array, y1: Array, dx: Array, dy: Array) -> float:
-    """The square of the least distance of these edges to the origin."""
+    """The square of the smallest distance of these edges to the origin."""
     lengths = np.maximum(dx * dx + dy * dy, 1e-300)  # an edge without a length is its start
     share = np.clip(-(x1 * dx + y1 * dy) / lengths, 0, 1)
     foot_x, foot_y = x1 + share * dx, y1 + share * dy

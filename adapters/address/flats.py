@@ -9,14 +9,13 @@ from adapters.address.languages import Language, language
 
 CARE_OF = re.compile(r"(?:(?<=\d)|(?<=\d[a-z]))\s+(?=c\s?/\s?o\b)", re.IGNORECASE)
 
-
 CUT = "\n"
-"""Stands where a flat was taken out."""
+"""Marks the place where a flat was removed."""
 
 
 @lru_cache(maxsize=32)
 def noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What names a flat or a person, and what may follow it, in the language `code`."""
+    """Patterns for a part that begins with a flat or a person, and for flats inside a part."""
     table = language(code).table
     noise, marks = table["noise"], "|".join(table["number_marks"])
     number_behind = table["number_position"] == "after"
@@ -47,8 +46,8 @@ def noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 @lru_cache(maxsize=32)
 def flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A floor between two numbers, of which nobody knows which is its own ("8 étage 2"); and a letter behind a number
-    and a flat, for it is the flat's ("8 appt 3 B"), unless it may begin a street ("8 Apt 3 E Main St").
+    """Patterns for a floor between two numbers, either of which may be its own ("8 étage 2"), and for a letter after a
+    number and a flat ("8 appt 3 B"): it is the flat's, unless it may begin a street ("8 Apt 3 E Main St").
     """
     words = language(code)
     table = words.table
@@ -67,7 +66,7 @@ def flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 @lru_cache(maxsize=32)
 def bare_floor(code: str) -> re.Pattern[str]:
-    """Floor and door behind a number in its own field, where people leave the "º" away: "8 3B", "8 3 izq."."""
+    """A pattern for floor and door after a number in its own field, where people omit the "º": "8 3B", "8 3 izq."."""
     noise = language(code).table["noise"]
     floor = rf"\s+1?\d\s?(?:[a-h]|(?:{'|'.join(noise['behind'])})\.?)$" if noise["bare_floors"] else "(?!)"
     return re.compile(rf"^(\d{{1,4}}){floor}", re.IGNORECASE)

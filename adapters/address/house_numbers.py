@@ -1,7 +1,7 @@
 """Reads house numbers as people and address bases write them. Pure.
 
-What a number is made of is narrow on purpose: folding would make a 1 of "①", of "-1" and of "<b>1</b>". Whoever wrote
-that has given no house number, and nothing may be decided as if it were one.
+Few characters are allowed, on purpose: folding would make a 1 of "①", of "-1" and of "<b>1</b>". These are no house
+numbers, and must not be decided as if they were.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from adapters.address.languages import ELIDED, Language, fold, language
 SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
 SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./:\\·•'’]+)\s*(?=\d)", re.IGNORECASE)
 RANGE_SIGN = "\ua78f"
-"""Stands for a sign between two numbers that folding must not lose, twice for one that joins no range: "8.5", and "4/8"
-where that is flat 4 of house 8. It is a letter that looks like a dot (sinological dot)."""
+"""Replaces a sign between two numbers, which folding would lose; twice where it joins no range: "8.5", and "4/8" where
+that is flat 4 of house 8. It is a letter that looks like a dot (sinological dot)."""
 RANGE_WIDTH = 12
-"""The widest span read as one building with several numbers ("8-10"): beyond it the two ends may be far apart."""
+"""The widest range read as one building with several numbers ("8-10"): the ends of a wider one may be far apart."""
 
 _DASHES = "–—−‐‑-"
 _PUNCTUATION = frozenset(f"{_DASHES}/\\.,;:()'’‘`´\"“”«»°#&+|·•№℅\n\r\t")
@@ -42,7 +42,7 @@ KILOMETRE_POST = re.compile(
 _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
 _NOTHING = re.compile(rf"[/. {_DASHES}]*")
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
-"""Characters that show nothing. Those that turn the text around ("\\u202e") are none of them: 12 would look like 21."""
+"""Invisible characters, but not those that reverse text ("\\u202e"), which make 12 look like 21."""
 _MARK = re.compile("(?<=\\b[nN])\\.?\\s?[\N{SUPERSCRIPT ZERO}°º\N{RING ABOVE}]")
 _FRACTION = re.compile(r"(?<=\d)(\s?)([\u00bc-\u00be\u2150-\u215e\u2189])")
 _DOTTED_ORDINAL = re.compile(r"(?<=\w)\.(?=[º°ª])")
@@ -56,7 +56,7 @@ _ESCAPED = re.compile(r"&(?:#\w+|[a-z]+);", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HouseNumber:
-    """A house number: its value, its repetition in one spelling ("bis", "ter", "a" or ""), and where a range ends."""
+    """A house number: its value, its repetition in one spelling ("bis", "ter", "a" or ""), and the end of a range."""
 
     value: int
     repetition: str = ""
@@ -67,14 +67,14 @@ class HouseNumber:
 
 
 UNREADABLE = HouseNumber(0)
-"""A house number that was written and can be none, or more than one ("8-80"): no house has it."""
+"""Something written as a house number that is none, or more than one ("8-80"): no house has it."""
 
 
 def read_number(text: str, code: str = "fr") -> HouseNumber | None:
     """A house number as it is written by people and address bases: "8", "8 bis", "8B", "n° 8", "8-10". Else None."""
     text = plain(text)
     if not text.isascii() and any(_is_foreign(each) and _has_digit(each) for each in text):
-        return None  # folding would make 82 of "8²"
+        return None  # folding would turn "8²" into 82
     match = number_patterns(code).one.fullmatch(fold(with_signs(text, language(code))))
     if match is None:
         return None
@@ -86,13 +86,13 @@ def read_number(text: str, code: str = "fr") -> HouseNumber | None:
 
 
 def repetition(written: str, code: str = "fr") -> str:
-    """One spelling of what stands behind a number: "B" and "bis" are the same, and nobody can tell which was meant."""
+    """One spelling of the suffix of a number. "B" and "bis" are the same, for either may be meant by the other."""
     folded = fold(written)
     return str(language(code).table["repetitions"].get(folded, folded))
 
 
 def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool:
-    """Whether a source's house number is the one asked for. A range is answered by its first number or by itself."""
+    """Whether a source's house number is the one asked for. A range matches its first number and itself."""
     number = read_number(found or "", code)
     if number is None or number.repetition != asked.repetition:
         return False
@@ -100,29 +100,30 @@ def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool
 
 
 def plain(text: str) -> str:
-    """`text` with digits of any script as ASCII ones, "n⁰", "n°" and "n.º" as "nº", "3.ºB" as "3º B", a fraction behind
-    a digit as "1/2", and without what cannot be seen.
+    """`text` without invisible characters, with digits of any script as ASCII ones, "n⁰", "n°" and "n.º" as "nº",
+    "3.ºB" as "3º B", and a fraction after a digit as "1/2".
 
-    A fraction by itself stays as it is: no house is number "⅓", nor one of 1 to 3.
+    A fraction by itself stays as it is: no house has the number "⅓", nor the range 1 to 3.
     """
     if text.isascii():
         return text
-    digits = "".join(map(_ascii_digit, _MARK.sub("º", text.translate(_UNSEEN)).replace("\N{RING ABOVE}", "°")))
-    return _FRACTION.sub(_spelled_out, _ORDINAL.sub(r"\1 ", _DOTTED_ORDINAL.sub("", digits)))
+    visible = _MARK.sub("º", text.translate(_UNSEEN)).replace("\N{RING ABOVE}", "°")
+    digits = "".join(str(unicodedata.decimal(each, each)) for each in visible)
+    return _FRACTION.sub(_spell_out, _ORDINAL.sub(r"\1 ", _DOTTED_ORDINAL.sub("", digits)))
 
 
-def says_none(text: str, code: str = "fr") -> bool:
-    """Whether the field of the number says that the house has none: it is empty, a dash, or "s/n"."""
+def means_none(text: str, code: str = "fr") -> bool:
+    """Whether the field says that the house has no number: it is empty, a dash, or "s/n"."""
     if any(map(_is_foreign, text)):
         return False
     return _NOTHING.fullmatch(text) is not None or fold(text) in language(code).table["no_number"]
 
 
 def holds_no_number(text: str, code: str = "fr") -> bool:
-    """Whether the field of the number (`plain`) holds what no house number is made of, such as "-1", "²" or "<b>8</b>".
+    """Whether the field of the number (`plain`) has parts that no house number has, such as "-1", "²" or "<b>8</b>".
 
-    So do a number in brackets behind something else, "Lilas (8)", a suffix apart, "8 (bis)", for it may be a flat's,
-    a zero apart, "0,8", and the number of a road, "N-340".
+    Also for a number in brackets after something else, "Lilas (8)", a separate suffix, "8 (bis)", which may be a
+    flat's, a separate zero, "0,8", and the number of a road, "N-340".
     """
     if any(map(_is_foreign, text)) or _SIGNED.search(text) or _ESCAPED.search(text) or _is_struck_out(text):
         return True
@@ -137,25 +138,24 @@ def holds_no_number(text: str, code: str = "fr") -> bool:
 
 
 def is_misjoined(text: str) -> bool:
-    """Whether digits in `text` (`plain`) are joined by what joins no house numbers, or are too many for one.
+    """Whether digits in `text` (`plain`) are joined by a sign that joins no house numbers, or are too many for one.
 
-    A dot, a colon and a blank join none: "8.5", "8:9", "1 234". A fraction is one: "12 1/2".
+    A dot, a colon and a space join none: "8.5", "8:9", "1 234". A fraction is valid: "12 1/2".
     """
     return _MISJOINED.search(text) is not None
 
 
-def stands_as_written(number: HouseNumber, fields: str) -> bool:
-    """Whether the digits of a number stand in `fields` (`plain`) by themselves: not only behind a sign after a word,
-    as the floor in "8 étage -1", or behind a dot, as in "appt 3.12".
+def occurs_alone(number: HouseNumber, fields: str) -> bool:
+    """Whether the digits of a number occur in `fields` (`plain`) other than after a sign behind a word, as the floor in
+    "8 étage -1", or after a dot, as in "appt 3.12".
     """
     digits = re.findall(r"\d+", _SIGNED_OR_FRACTION.sub(" ", fields))
     return number == UNREADABLE or number.value in set(map(int, digits))
 
 
-def without_spoiled(street: str) -> str:
-    """`street` (`plain`) without the digits that are no house number, as `holds_no_number` says.
-
-    What is read from it besides its number stays: the digits may be a flat's, or of a name.
+def remove_spoiled(street: str) -> str:
+    """`street` (`plain`) without digits that are no house number by `holds_no_number`: they may be a flat's, or part of
+    a name.
     """
     text = _SIGNED_OR_PARTED.sub(" ", street)
     runs = [" ", *("".join(run) for _, run in groupby(text, _is_numeral)), " "]
@@ -168,17 +168,13 @@ def without_spoiled(street: str) -> str:
     return "".join(sound[1:-1])
 
 
-def _ascii_digit(character: str) -> str:
-    return str(unicodedata.decimal(character, character))
-
-
-def _spelled_out(fraction: re.Match[str]) -> str:
+def _spell_out(fraction: re.Match[str]) -> str:
     return f" {unicodedata.normalize('NFKD', fraction[2]).replace(_FRACTION_SLASH, '/')}"
 
 
 @lru_cache(maxsize=4096)
 def _is_foreign(character: str) -> bool:
-    """Whether no house number, nor what people write around one, has such a character."""
+    """Whether the character occurs neither in house numbers nor in what people write around them."""
     if character in _PUNCTUATION:
         return False
     if character in {RANGE_SIGN, ELIDED}:
@@ -188,12 +184,12 @@ def _is_foreign(character: str) -> bool:
 
 
 def _all_foreign(text: str) -> bool:
-    """Whether nothing but signs that no house number has stands between two: "8 ~ 10"."""
+    """Whether all of `text`, between two numbers, is signs that no house number has: "8 ~ 10"."""
     return bool(text.strip()) and all(map(_is_foreign, text.replace(" ", "")))
 
 
 def _is_suffix(word: str, code: str) -> bool:
-    """Whether a word (folded) may be a number's suffix, and not only a flat, floor or staircase ("EG", "A3")."""
+    """Whether a word (folded) can be a number's suffix, and not only a flat, floor or staircase ("EG", "A3")."""
     repetitions = language(code).table["repetitions"]
     return word.isalpha() and (len(word) == 1 or word in repetitions or word in repetitions.values())
 
@@ -212,14 +208,14 @@ def _has_digit(character: str) -> bool:
 
 
 def with_signs(text: str, words: Language) -> str:
-    """`text` with `RANGE_SIGN` for what stands between two numbers."""
+    """`text` with `RANGE_SIGN` for signs between two numbers."""
     ranges = words.table["range_signs"]
     return SIGN.sub(lambda match: f"{match[1]} {RANGE_SIGN * (1 if set(match[2]) <= set(ranges) else 2)} ", text)
 
 
 @dataclass(frozen=True, slots=True)
 class NumberPatterns:
-    """A house number; `several` numbers; numbers that a sign or a word joins, `behind` a name."""
+    """Patterns for one house number, for `several`, and for numbers joined by a sign or a word `behind` a name."""
 
     one: re.Pattern[str]
     several: re.Pattern[str]
@@ -228,7 +224,7 @@ class NumberPatterns:
 
 @lru_cache(maxsize=32)
 def number_patterns(code: str) -> NumberPatterns:
-    """Those of a language."""
+    """The patterns of a language."""
     table = language(code).table
     marks, ranges = "|".join(table["number_marks"]), "|".join(table["range_words"])
     known = "|".join(sorted({*table["repetitions"], *table["repetitions"].values()}, key=len, reverse=True))

@@ -12,38 +12,24 @@ from pathlib import Path
 from typing import Any
 
 TABLES = Path(__file__).parent / "names"
-
-
 LETTERS = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l"})
-
-
 WORD = re.compile(r"[^\W_]+")
-
-
 POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
-
-
 ELISION = re.compile(r"(?<!\w)([^\W\d_])['’]\s?(?=\w)")
-
-
 ELIDED = "\ua78c"
-"""Stands for an apostrophe that folding must not lose, for it tells "d'Amont" from "D. Amont". It is a letter that
-looks like one (saltillo)."""
-
-
+"""Replaces an apostrophe, which folding would lose, to distinguish "d'Amont" from "D. Amont". It is a letter that looks
+like one (saltillo)."""
 VOWELS = tuple("aeiouy")
-
-
 ROMAN = re.compile(r"(?=[ivxlc]{2,})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 
 
 @dataclass(frozen=True)
 class Language:
-    """The words of one language, folded (see `fold`): `senses` from each written word to what it may stand for.
+    """The words of one language, folded (see `fold`): `senses` maps each written word to its possible meanings.
 
     `endings` are the kinds of way that are written onto a name ("Lindenstr."), from each spelling to the kind.
-    `spellings` are letters and phrases with a second spelling ("ue" for "ü"), from the second to the first. What the
-    keys of `table` mean stands in docs/contributors/how-an-address-is-decided.md.
+    `spellings` map the second spelling of letters and phrases to the first ("ue" to "ü").
+    docs/contributors/how-an-address-is-decided.md explains the keys of `table`.
     """
 
     code: str
@@ -54,35 +40,35 @@ class Language:
     spellings: Mapping[str, str]
     table: Mapping[str, Any]
     ordinal: re.Pattern[str]
-    ended: re.Pattern[str] | None
-    respelled: re.Pattern[str] | None
+    kind_ending: re.Pattern[str] | None
+    respelling: re.Pattern[str] | None
 
     def meanings(self, word: str) -> frozenset[str]:
-        """What `word` may stand for, itself included, an ordinal as its number."""
+        """The possible meanings of `word`, itself included, an ordinal as its number."""
         ordinal = self.ordinal.fullmatch(word)
         return self.senses.get(word, frozenset()) | {ordinal[1] if ordinal else word}
 
     def kinds(self, word: str) -> frozenset[str]:
-        """The kinds of way (avenue, place) that `word` may mean, or ends with; empty when it is no such word."""
-        return self.senses.get(word, frozenset(self.parted(word)[-1:])) & self.types
+        """The kinds of way (avenue, place) that `word` may mean or ends with; empty when there are none."""
+        return self.senses.get(word, frozenset(self.split_kind(word)[-1:])) & self.types
 
-    def parted(self, word: str) -> list[str]:
-        """`word` without the kind of way that is written onto it, and that kind: "lindenstr" is "linden", "strasse"."""
-        match = self.ended.fullmatch(word) if self.ended and word not in self.senses else None
+    def split_kind(self, word: str) -> list[str]:
+        """`word` without the kind of way written onto it, and that kind: "lindenstr" gives "linden", "strasse"."""
+        match = self.kind_ending.fullmatch(word) if self.kind_ending and word not in self.senses else None
         return [match[1], self.endings[match[2]]] if match else [word]
 
-    def respell(self, folded: str) -> str:
-        """`folded` in the first spelling of what has several: "mueller" as "muller", "rond point" as "rondpoint"."""
-        return self.respelled.sub(lambda match: self.spellings[match[0]], folded) if self.respelled else folded
+    def unify_spelling(self, folded: str) -> str:
+        """`folded` in the first of several spellings: "mueller" as "muller", "rond point" as "rondpoint"."""
+        return self.respelling.sub(lambda match: self.spellings[match[0]], folded) if self.respelling else folded
 
-    def uncontracted(self, folded: str) -> str:
-        """`folded` with abbreviations of two pieces written out: "v le" (from "V.le") as "viale"."""
+    def expand_contractions(self, folded: str) -> str:
+        """`folded` with contractions of two words written out: "v le" (from "V.le") as "viale"."""
         for written, word in self.table["contractions"].items():
             folded = re.sub(rf"\b{written}\b", word, folded)
         return folded
 
-    def two_forms(self, left: str, right: str) -> bool:
-        """Whether one word is the feminine form of the other, or another inflection that makes it a name of its own."""
+    def are_inflections(self, left: str, right: str) -> bool:
+        """Whether one word is the feminine of the other, or another inflection that is a name of its own."""
         return any(
             other == one.removesuffix(plain) + ending
             for plain, endings in self.table["feminine"].items()
@@ -94,7 +80,7 @@ class Language:
 
 @lru_cache(maxsize=32)
 def language(code: str) -> Language:
-    """The tables of `names/<code>.json`. Raises ValueError for a language that has none."""
+    """Read the tables of `names/<code>.json`. Raises ValueError for a language that has none."""
     path = TABLES / f"{code}.json"
     if not re.fullmatch(r"[a-z]{2}", code) or not path.is_file():
         known = ", ".join(sorted(file.stem for file in TABLES.glob("*.json")))
@@ -123,8 +109,8 @@ def language(code: str) -> Language:
         spellings={**phrases, **table["letters"]},
         table=table,
         ordinal=re.compile(rf"(\d+)(?:{_either(table['city']['ordinals'])})"),
-        ended=re.compile(rf"([a-z]{{2,}}?)({_either(endings)})") if endings else None,
-        respelled=re.compile("|".join(patterns)) if patterns else None,
+        kind_ending=re.compile(rf"([a-z]{{2,}}?)({_either(endings)})") if endings else None,
+        respelling=re.compile("|".join(patterns)) if patterns else None,
     )
 
 
@@ -134,7 +120,7 @@ def _either(words: Iterable[str]) -> str:
 
 
 def fold(text: str) -> str:
-    """Lower case without accents: letters and digits as words with one space between them; "King's" is one word."""
+    """The words of a text in lower case without accents, with one space between them; "King's" is one word."""
     decomposed = unicodedata.normalize("NFKD", text.translate(LETTERS).casefold())
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(WORD.findall(POSSESSIVE.sub("s", plain)))

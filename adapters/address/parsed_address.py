@@ -20,32 +20,32 @@ from adapters.address.house_numbers import (
     HouseNumber,
     holds_no_number,
     is_misjoined,
+    means_none,
     number_patterns,
+    occurs_alone,
     plain,
     read_number,
-    says_none,
-    stands_as_written,
+    remove_spoiled,
     with_signs,
-    without_spoiled,
 )
 from adapters.address.languages import ELIDED, ELISION, Language, fold, language
 
 MAX_LETTERS = 300
-"""No field of an address is longer; what is, is read as far as this."""
+"""Longer fields are cut here; no field of an address is so long."""
 
 DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
 
 _JOINT = re.compile(r"(?<=\w)\s*[-–—/]+\s*(?=(\d[^,;\n\r\t()|]*))")
-"""A sign that joins two numbers, or parts a floor from a number: "8 - 3e étage"."""
+"""A sign that joins two numbers, or separates a floor from a number: "8 - 3e étage"."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ParsedAddress:
-    """The address that was asked for; "" for what the answer does not say. It is personal: its repr shows nothing.
+    """An address as typed, with "" for missing parts. It is personal data: its repr shows nothing.
 
-    `city_code` is the official code of the town, which a platform may fill in (in France INSEE's). `contradictory`
-    says that the answer holds two different house numbers, so that nobody knows which is meant, `numbered` that a house
-    number was written, even one that cannot be read. `malformed`: what stands for the number is none.
+    `city_code` is the official code of the town, which a platform may fill in (in France INSEE's). `contradictory`:
+    the answer has two different house numbers. `numbered`: it has a house number, even an unreadable one. `malformed`:
+    what it has in place of a number is none.
     """
 
     number: HouseNumber | None
@@ -59,25 +59,25 @@ class ParsedAddress:
 
 
 def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
-    """Reads `number`, `street`, `postcode`, `city` and `city_code` of an answer; nothing in them is an error."""
+    """Parse `number`, `street`, `postcode`, `city` and `city_code` of an answer. Never raises."""
     words = language(code)
     postcode = read_postcode(_text(answer, "postcode"))
     city = _text(answer, "city")
     written = plain(_text(answer, "number"))
     given = (
-        "" if says_none(written, code) else written,
-        _without_town(plain(_unescaped(_text(answer, "street"))), postcode, city),
+        "" if means_none(written, code) else written,
+        _remove_town(plain(_unescape(_text(answer, "street"))), postcode, city),
     )
     fields = (KILOMETRE_POST.sub(" ", given[0]), KILOMETRE_POST.sub(" ", given[1]))
     numbers, streets, malformed = _read(fields, words)
     malformed = malformed or (not numbers and (bool(given[0]) or fields != given))
     malformed = malformed or holds_no_number(fields[0], code)
     malformed = malformed or (UNREADABLE in numbers and any(map(is_misjoined, fields)))
-    malformed = malformed or not all(stands_as_written(number, " ".join(fields)) for number in numbers)
-    sound = without_spoiled(fields[1])
+    malformed = malformed or not all(occurs_alone(number, " ".join(fields)) for number in numbers)
+    sound = remove_spoiled(fields[1])
     return ParsedAddress(
         number=numbers[0] if numbers else None,
-        street=_written(_best(streets, words), fields),
+        street=_restore_apostrophes(_best(streets, words), fields),
         postcode=postcode,
         city=city,
         city_code=re.sub(r"\s", "", _text(answer, "city_code")).upper(),
@@ -88,9 +88,7 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
 
 
 def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], list[str], bool]:
-    """The numbers and the streets in the fields of the number and of the street, and whether a word stands alone for
-    the number.
-    """
+    """The numbers and streets in the two fields, and whether the field of the number has only a word in it."""
     numbers: list[HouseNumber] = []
     streets: list[str] = []
     dropped: list[str] = []
@@ -104,27 +102,27 @@ def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], 
             if number is not None:
                 numbers.append(number)
                 continue
-            apart = _apart(part, words, numbers)
+            apart = _split_number(part, words, numbers)
             name = apart[1] if apart else part
-            beside = position == 0 and bool(fields[1]) and not _names_kind(name.split(), words)
-            if beside and numbers and words.ordinal.fullmatch(part.split()[0]):
+            is_extra = position == 0 and bool(fields[1]) and not _names_kind(name.split(), words)
+            if is_extra and numbers and words.ordinal.fullmatch(part.split()[0]):
                 dropped.append(part)  # "8, 2ème gauche"
-            elif beside and (apart or part.strip("0")[:1].isdigit()):
-                # "8 quinquies" beside a street: nobody knows what that is
+            elif is_extra and (apart or part.strip("0")[:1].isdigit()):
+                # "8 quinquies" next to a street cannot be interpreted
                 numbers.append(_before_noise(part, words) or UNREADABLE)
             elif apart is None:
                 streets.append(part)
-                malformed = malformed or beside
+                malformed = malformed or is_extra
             else:
                 numbers.append(apart[0])
                 streets.append(apart[1])
-        if position == 0:  # a name beside a number may be that of a house, "Les Lilas, 8"; alone it is no number
+        if position == 0:  # a name next to a number may be a house's, "Les Lilas, 8"; alone it is no number
             malformed = malformed and not numbers
     return numbers, streets or dropped, malformed
 
 
 def read_postcode(text: str) -> str:
-    """A postcode in one spelling: without blanks, the country ("D-99002") and a delivery route ("99002-1234")."""
+    """A postcode in one spelling: without spaces, country ("D-99002") and delivery route ("99002-1234")."""
     compact = re.sub(r"\s", "", text).upper()
     return re.sub(r"^[A-Z]{1,2}-(?=\d)|(?<=^\d{5})-\d{4}$", "", compact)
 
@@ -136,8 +134,8 @@ def _text(answer: Mapping[str, Any], name: str) -> str:
     return value.strip()[:MAX_LETTERS] if isinstance(value, str) else ""
 
 
-def _unescaped(street: str) -> str:
-    """`street` with the letters and apostrophes that were escaped for a page: "l&#39;Église"."""
+def _unescape(street: str) -> str:
+    """`street` with letters and apostrophes that were escaped for HTML: "l&#39;Église"."""
 
     def letter(match: re.Match[str]) -> str:
         character = html.unescape(match[0])
@@ -146,8 +144,8 @@ def _unescaped(street: str) -> str:
     return re.sub(r"&#?\w+;", letter, street)
 
 
-def _written(street: str, fields: Iterable[str]) -> str:
-    """`street` as it was read from `fields`, with their apostrophes, for these tell "d'Amont" from "D. Amont"."""
+def _restore_apostrophes(street: str, fields: Iterable[str]) -> str:
+    """`street` with the apostrophes of `fields`, which distinguish "d'Amont" from "D. Amont"."""
     street = street.replace(f"{RANGE_SIGN}{RANGE_SIGN} ", "").replace(f"{RANGE_SIGN} ", "")
     folded = fold(ELISION.sub(rf"\1{ELIDED} ", " ".join(fields)))
     for letter, word in set(re.findall(rf"\b(\w){ELIDED} (\w+)", folded)):
@@ -156,10 +154,8 @@ def _written(street: str, fields: Iterable[str]) -> str:
 
 
 def _parts(text: str, words: Language, dropped: list[str], known: Sequence[HouseNumber]) -> Iterator[str]:
-    """The parts of a field between commas, folded, without what leads to a flat.
-
-    Parts that are nothing else ("Résidence des Lilas") go to `dropped`: some streets are called so. `known` are the
-    house numbers that were read until now.
+    """The parts of a field between commas, folded, without flats and the like. Parts that are nothing else ("Résidence
+    des Lilas") go to `dropped`, for they may be names of streets. `known` are the house numbers that were read so far.
     """
     begins, inside = noise_patterns(words.code)
     between, door = flat_patterns(words.code)
@@ -178,7 +174,7 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
             rest = rest[marked.end() :]  # "n° 8 rue du Moulin", but not "N 7 route de Lyon"
         if begins.match(rest):
             tail = _tail(rest.split(), words)
-            if tail[0].isdigit() or (tail != rest and _apart(tail, words, ()) is not None):
+            if tail[0].isdigit() or (tail != rest and _split_number(tail, words, ()) is not None):
                 yield tail
             else:
                 dropped.append(tail)
@@ -187,7 +183,7 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
 
 
 def _before_noise(part: str, words: Language) -> HouseNumber | None:
-    """The number in "8 chez Corvec": what stands before words that begin no street."""
+    """The number in "8 chez Corvec": before words that begin no street."""
     begins, _ = noise_patterns(words.code)
     tokens = part.split()
     for length in range(min(4, len(tokens) - 1), 0, -1):
@@ -203,9 +199,8 @@ def _before_noise(part: str, words: Language) -> HouseNumber | None:
 
 
 def _in_name(match: re.Match[str], words: Language, known: Sequence[HouseNumber]) -> bool:
-    """Whether what looks like a flat is a street's name and its number: "Via della Scala 8", "Calle Molino Bajo 8".
-
-    Where the number stands behind the street, a flat stands behind the number, or at the beginning.
+    """Whether a possible flat is a street's name and its number: "Via della Scala 8", "Calle Molino Bajo 8". Where the
+    number follows the street, a flat follows the number, or comes first.
     """
     before = match.string[: match.start()].split()
     unmistakable = not match[0][0].isalpha() or match[0].startswith(tuple(words.table["noise"]["alone"]))
@@ -219,9 +214,8 @@ def _in_name(match: re.Match[str], words: Language, known: Sequence[HouseNumber]
 
 
 def _pieces(text: str, noise: re.Pattern[str]) -> Iterator[str]:
-    """The pieces of `text`, folded. A dash with blanks parts only noise from an address: "Quai de la Corse - Paoli".
-
-    In a piece, "d'" has an `ELIDED`, so that "Tour d'Auvergne" is no tower D.
+    """The pieces of `text`, folded, with an `ELIDED` after "d'", so that "Tour d'Auvergne" is no tower D. A dash with
+    spaces separates only noise from an address, and not the parts of "Quai de la Corse - Paoli".
     """
     for part in SEPARATORS.split(text):
         joined = ""
@@ -236,7 +230,7 @@ def _pieces(text: str, noise: re.Pattern[str]) -> Iterator[str]:
 
 
 def _tail(tokens: list[str], words: Language) -> str:
-    """What begins with a house number or a kind of way: "famille Corvec 8 rue du Moulin" without the family; or all."""
+    """The tokens from a number or a kind of way on: "famille Corvec 8 rue du Moulin" without the family; or all."""
     kinds = [
         position
         for position, token in enumerate(tokens)
@@ -248,14 +242,13 @@ def _tail(tokens: list[str], words: Language) -> str:
             if tokens[start][0].isdigit():
                 return " ".join(tokens[start:])
     if name_leads:
-        return " ".join(tokens)  # nobody can tell where the name begins that stands before the kind
+        return " ".join(tokens)  # where the name before the kind begins is not known
     return " ".join(tokens[kinds[0] :] if kinds else tokens)
 
 
-def _apart(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:
-    """The house number before a street, or behind it where the language has it there, and the street; else None.
-
-    `known` are the numbers that were read already: with one at hand, "4 septembre" is a name.
+def _split_number(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:
+    """The house number before a street, or after it where the language has it there, and the street; else None. `known`
+    are the numbers that were read so far: after one, "4 septembre" is a name.
     """
     if words.table["number_position"] == "before":
         return _split(part, words) if _leading_number(part, words, anything=not known) else None
@@ -267,7 +260,7 @@ def _apart(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[Ho
 
 
 def _leading_number(part: str, words: Language, *, anything: bool) -> bool:
-    """Whether `part` begins with a house number before a street. `anything`: also before a name without kind of way."""
+    """Whether `part` begins with a house number before a street; with `anything`, before any name."""
     tokens = [token for token in part.split() if token[0] != RANGE_SIGN]
     if not tokens[0][0].isdigit() or len(tokens) < 2:
         return False
@@ -277,7 +270,7 @@ def _leading_number(part: str, words: Language, *, anything: bool) -> bool:
 
 
 def _split(part: str, words: Language) -> tuple[HouseNumber, str]:
-    """The longest beginning that is a house number, and the rest."""
+    """The longest prefix that is a house number, and the rest."""
     tokens = part.split()
     for length in range(min(5, len(tokens) - 1), 0, -1):
         number = read_number(" ".join(tokens[:length]), words.code)
@@ -285,12 +278,12 @@ def _split(part: str, words: Language) -> tuple[HouseNumber, str]:
         # "8 q rue" has a repetition, "8 q du Port" a quay, "8 E Main St" a street in the east
         way_begins = last in words.table["directions"] or (last in words.senses and not words.kinds(tokens[length]))
         if number is not None and not (length > 1 and way_begins):
-            return _alone(number, tokens[length:], words)
-    return _alone(UNREADABLE, tokens[1:], words)
+            return _skip_numbers(number, tokens[length:], words)
+    return _skip_numbers(UNREADABLE, tokens[1:], words)
 
 
-def _alone(number: HouseNumber, rest: Sequence[str], words: Language) -> tuple[HouseNumber, str]:
-    """`number` and what stands behind it, unless that goes on with further numbers: "8-80 rue", "8 et 9 rue"."""
+def _skip_numbers(number: HouseNumber, rest: Sequence[str], words: Language) -> tuple[HouseNumber, str]:
+    """`number` and the rest; UNREADABLE where the rest begins with further numbers: "8-80 rue", "8 et 9 rue"."""
     joints = {RANGE_SIGN, RANGE_SIGN * 2, *words.table["range_words"]}
     while len(rest) > 1 and rest[0] in joints and rest[1][0].isdigit():
         number, rest = UNREADABLE, rest[2:]
@@ -298,9 +291,8 @@ def _alone(number: HouseNumber, rest: Sequence[str], words: Language) -> tuple[H
 
 
 def _split_behind(part: str, words: Language, known: Sequence[HouseNumber]) -> tuple[HouseNumber, str] | None:
-    """The longest end that is a house number, and the name before it. In "Straße 12" the number may be the name.
-
-    Numbers that are joined ("8-10", "8-80") are no name, and only a number where they are one.
+    """The longest suffix that is a house number, and the name before it. In "Straße 12" the number may be the name.
+    Joined numbers ("8-10", "8-80") are never a name.
     """
     if joined := number_patterns(words.code).behind.search(part):
         tokens, numbers = part[: joined.start()].split(), read_number(joined["numbers"], words.code) or UNREADABLE
@@ -319,12 +311,12 @@ def _split_behind(part: str, words: Language, known: Sequence[HouseNumber]) -> t
 
 
 def _begins_or_leads(name: Sequence[str], words: Language) -> bool:
-    """Whether `name` goes on with the number behind it ("Plaza de 1812"), or has one before it."""
+    """Whether the number after `name` belongs to it ("Plaza de 1812"), or another one precedes it."""
     return name[0][0].isdigit() or name[-1] in words.particles
 
 
-def _without_town(street: str, postcode: str, city: str) -> str:
-    """A whole address in the field of the street, without its end."""
+def _remove_town(street: str, postcode: str, city: str) -> str:
+    """The field of the street without postcode and town, where it has a whole address."""
     if postcode:
         spaced = r"\s?".join(map(re.escape, postcode))
         street = re.sub(rf"[\s,]+{spaced}\b.*$", "", street, flags=re.DOTALL | re.IGNORECASE)
@@ -334,13 +326,13 @@ def _without_town(street: str, postcode: str, city: str) -> str:
 
 
 def _best(streets: list[str], words: Language) -> str:
-    """The part that names a kind of way; all of them when none does."""
+    """The part with a kind of way; all of them when none has one."""
     named = [street for street in streets if _names_kind(street.split(), words)]
     return named[0] if len(named) == 1 else " ".join(dict.fromkeys(named or streets))
 
 
 def _names_kind(tokens: Sequence[str], words: Language) -> bool:
-    """Whether a kind of way stands where the language has it: "Rue …", "… Street", "… Street North"."""
+    """Whether a kind of way is where the language has it: "Rue …", "… Street", "… Street North"."""
     while len(tokens) > 1 and tokens[-1] in words.table["directions"]:
         tokens = tokens[:-1]
     ends = {"first": tokens[:1], "last": tokens[-1:], "either": [*tokens[:1], *tokens[-1:]]}

@@ -1,75 +1,69 @@
 """Compares street names, and the names of towns. Pure. The words of each language are in `names/`.
 
 Names are compared word by word, not letter by letter over the whole: "rue Amélie Corvec" and "rue Amédée Corvec" differ
-in two of sixteen letters, but they are two streets. A name is as alike as its least alike word: a `THRESHOLD` of 0.75
-allows one wrong letter in a word of four or more. Two are believed in a word of six or more (`CONFIRMED`), and only
-where the source says that no name it knows holds the word. Kinds of way (rue, avenue), numbers and Roman numerals must
-be equal.
+in two of sixteen letters, but they are two streets. A name is as similar as its least similar word: a `THRESHOLD` of
+0.75 allows one wrong letter in a word of four or more. Two are allowed in a word of six or more (`CONFIRMED`), and only
+where the source knows no name with the word. Kinds of way (rue, avenue), numbers and Roman numerals must be equal.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import pairwise
-from typing import Any
 
 from adapters.address.languages import ELIDED, ELISION, ROMAN, VOWELS, Language, fold, language
+from adapters.edit_distance import count_slips
 
 THRESHOLD = 0.75
-"""Names at least this much alike may be one street, misspelled.
-
-Measured: docs/contributors/how-an-address-is-decided.md.
-"""
+"""Names at least this similar may be one street, misspelled (docs/contributors/how-an-address-is-decided.md)."""
 
 CONFIRMED = 0.66
-"""A word with two slips is a misspelled one if it is at least this much alike (two wrong letters of six) and stands in
-no name that the source knows. A real word is never taken for a misspelled one."""
+"""A word with two slips is a misspelling if it is at least this similar (two wrong letters of six) and is in no name
+that the source knows. A known word is never taken for a misspelling."""
 
 SLIP = 0.8
-"""How alike a particle or a kind of way is with one letter wrong: words too short for the share of their letters."""
+"""The similarity of a particle or a kind of way with one wrong letter: too short for the share of its letters."""
 
 INITIAL = 0.85
-"""How alike "J." and "Jean" are, and a single letter and nothing: "Rue A. Dumas", "Rue Dumas"."""
+"""The similarity of "J." and "Jean", and of a single letter and nothing: "Rue A. Dumas", "Rue Dumas"."""
 
 
 def expand(street: str, code: str = "fr") -> str:
-    """`street` folded, the kind of way spelled right, abbreviations written out where they can mean but one thing."""
+    """`street` folded, with the kind of way spelled correctly and unambiguous abbreviations written out."""
     words = language(code)
     expanded = []
-    texts = words.uncontracted(fold(street)).split()
+    texts = words.expand_contractions(fold(street)).split()
     kind_at = _kind_at(texts, words)
     for position, word in enumerate(texts):
-        senses = words.senses.get(word, frozenset({"".join(words.parted(word))}))
+        senses = words.senses.get(word, frozenset({"".join(words.split_kind(word))}))
         kinds = senses & words.types if position == kind_at else senses - words.types
         candidates = kinds or senses
         if position == kind_at == 0 and word not in words.senses:
-            candidates = frozenset(kind for kind in words.types if _slips(word, kind, most=1) <= 1) or candidates
+            candidates = frozenset(kind for kind in words.types if count_slips(word, kind, most=1) <= 1) or candidates
         expanded.append(next(iter(candidates)) if len(candidates) == 1 and not word.isdigit() else word)
     return " ".join(expanded)
 
 
 def _kind_at(texts: Sequence[str], words: Language) -> int:
-    """Where the kind of way stands: first in "Rue …", last in "… Street"; -1 where it stands nowhere."""
+    """The position of the kind of way: first in "Rue …", last in "… Street"; -1 where there is none."""
     if words.table["kind_position"] == "first":
         return 0
     return max((position for position, text in enumerate(texts) if position and words.kinds(text)), default=-1)
 
 
 def canonical(street: str, code: str = "fr") -> str:
-    """One spelling for all names that `similarity` calls the same for their abbreviations, number words and particles.
+    """One spelling for all names that differ only in abbreviations, number words and particles (see `similarity`).
 
     A single letter is dropped where it can be an elided article ("d'Amont", also without the apostrophe), and kept
-    where it is rather an initial ("A. Dumas").
+    where it is more likely an initial ("A. Dumas").
     """
     words = language(code)
-    spelled = words.respell(expand(street, code))
-    parted = [part for word in spelled.split() for part in words.parted(word)]
+    spelled = words.unify_spelling(expand(street, code))
+    split_kind = [part for word in spelled.split() for part in words.split_kind(word)]
     kept = [
         _as_digits(word, words)
-        for word, following in pairwise([*parted, ""])
+        for word, following in pairwise([*split_kind, ""])
         if word not in words.particles or (len(word) == 1 and not _elides(word, following))
     ]
     return " ".join(kept) or spelled
@@ -88,16 +82,14 @@ def _elides(letter: str, following: str) -> bool:
 def name_words(name: str, code: str = "fr") -> frozenset[str]:
     """The words of a name as they are compared: in their first spelling, "lindenstr" as "linden" and "strasse".
 
-    What a source knows of words is stored, asked for and told in this form (`Places.unknown_words`).
+    Sources store and look up words in this form (`Places.unknown_words`).
     """
     words = language(code)
-    return frozenset(part for word in words.respell(fold(name)).split() for part in words.parted(word))
+    return frozenset(part for word in words.unify_spelling(fold(name)).split() for part in words.split_kind(word))
 
 
 def has_initial(name: str, code: str = "fr") -> bool:
-    """Whether a single letter in `name` may stand for a word ("A. Dumas"): then another street may be meant than the
-    one that is called just so.
-    """
+    """Whether `name` has an initial ("A. Dumas"), and so may mean another street than the one with just this name."""
     words = language(code)
     return any(
         len(word.text) == 1 and word.leads and not word.opens and (word.letter or word.text not in words.senses)
@@ -107,13 +99,11 @@ def has_initial(name: str, code: str = "fr") -> bool:
 
 
 def similarity(asked: str, found: str, code: str = "fr", unknown: frozenset[str] = frozenset()) -> float:
-    """How alike two street names are, from 0 to 1: the likeness of the least alike of their words.
+    """How similar two street names are, from 0 to 1: the similarity of their least similar words.
 
-    Accents, case, abbreviations, particles, number words and split or joined words make no difference or little. A word
-    that only one of the names has makes 0.
-
-    `unknown` are words of `asked` (of its `name_words`) that stand in no name that the source knows. Two slips in a
-    word are believed from `CONFIRMED` on where it is one of them, and never in any other.
+    Accents, case, abbreviations, particles, number words and split or joined words make little or no difference. A word
+    that only one of the names has gives 0. `unknown` are words of `asked` (of its `name_words`) that are in no name
+    that the source knows: only these may have two slips, from `CONFIRMED` on.
     """
     words = language(code)
     asked_words, found_words = _words(asked, words, unknown), _words(found, words)
@@ -127,11 +117,10 @@ def similarity(asked: str, found: str, code: str = "fr", unknown: frozenset[str]
 
 
 def doubtful_words(asked: str, found: str, code: str = "fr") -> frozenset[str]:
-    """The words of `asked` (of its `name_words`) that a source is to be asked for before anybody knows whether the
-    names are alike: they are if none of these stands in a name that the source knows.
+    """The words of `asked` (of its `name_words`) that decide: the names are similar if the source knows none of them.
 
-    Empty where the names are alike without that, or cannot become alike. These are words with two slips, at least
-    `CONFIRMED` alike.
+    These are words with two slips that are at least `CONFIRMED` similar. Empty where the names are similar in any case,
+    or in none.
     """
     doubtful = name_words(asked, code)
     if similarity(asked, found, code) >= THRESHOLD or similarity(asked, found, code, doubtful) < THRESHOLD:
@@ -155,11 +144,10 @@ def same_city(asked: str, found: str, code: str = "fr") -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """One word of a name. `alone` says how alike it is to nothing: 1 for an article, less for a single letter that may
-    be one or an initial, 0 for all others. An article stands before another word: the last letter of "Voie D" is none.
-
-    `leads` says that a word follows, `opens` that it is the first, `onto` that the kind of way that follows is written
-    onto it, `unknown` that no name of the source holds it.
+    """One word of a name. `alone` is its similarity to nothing: 1 for an article, less for a single letter that may be
+    an article or an initial, 0 for all others. An article precedes another word: the last letter of "Voie D" is none.
+    `leads` says that a word follows, `opens` that it is the first, `onto` that the kind of way after it is written onto
+    it, `unknown` that no name of the source has it.
     """
 
     text: str
@@ -179,8 +167,8 @@ class _Word:
 
 
 def _words(name: str, words: Language, unknown: frozenset[str] = frozenset()) -> list[_Word]:
-    folded = words.respell(fold(ELISION.sub(rf"\1{ELIDED} ", name)))
-    compounds = map(words.parted, folded.split())
+    folded = words.unify_spelling(fold(ELISION.sub(rf"\1{ELIDED} ", name)))
+    compounds = map(words.split_kind, folded.split())
     parts = [(part, place + 1 < len(whole)) for whole in compounds for place, part in enumerate(whole)]
     found = []
     for position, (written, onto) in enumerate(parts):
@@ -194,7 +182,7 @@ def _words(name: str, words: Language, unknown: frozenset[str] = frozenset()) ->
 
 
 def _align(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
-    """The best way to lay the words of both names beside each other, in order; its least alike pair."""
+    """The similarity of the least similar pair in the best alignment of the words of both names, in order."""
     rows, columns = len(asked), len(found)
     best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
     best[0][0] = 1.0
@@ -211,43 +199,40 @@ def _align(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> f
 
 
 def _alike(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
-    """How alike two words are; or one word and two that a space may have split; or one that stands alone."""
+    """How similar two words are; or one word and two that a space may have split; or a word and nothing."""
     if not asked or not found:
         (word,) = asked or found
         return word.alone
     if len(asked) + len(found) > 2:
-        return _joined(asked, found, words)
+        return _join(asked, found, words)
     return _pair(asked[0], found[0], words)
 
 
-def _joined(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
-    """How alike words are whose blank is missing, too many, at the wrong place, or a letter instead."""
+def _join(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> float:
+    """How similar words are whose space is missing, extra, in the wrong place, or a letter instead."""
     if len(asked) == len(found):
         return SLIP if "".join(word.text for word in asked) == "".join(word.text for word in found) else 0.0
     blank = "" if max(asked, found, key=len)[0].onto else " "
     left, right = (blank.join(word.text for word in side) for side in (asked, found))
     if abs(len(left) - len(right)) > (1 - CONFIRMED) * max(len(left), len(right)):
-        return 0.0  # as most pairs are: so many letters are missing that no rule would call them alike
+        return 0.0  # most pairs end here: too many letters are missing
     same = left.replace(" ", "") == right.replace(" ", "")
     if same and any(side[0].article and len(side[0].text) == 1 and len(side) == 2 for side in (asked, found)):
-        return 1.0  # "leglise" for "l'église": a forgotten apostrophe is no slip
-    if any(_exact_only(word.text) for word in (*asked, *found)):
+        return 1.0  # "leglise" for "l'église": a missing apostrophe is no slip
+    if any(_allows_no_slip(word.text) for word in (*asked, *found)):
         return 0.0
     if not same and any(_is_short(word, words) for word in (*asked, *found)):
-        opening = max(asked, found, key=len)[0]  # "Ruepla Fayette": a letter where the blank was
-        return _likeness(left, right, asked) if _is_kind(opening, words) and _slips(left, right) == 1 else 0.0
+        opening = max(asked, found, key=len)[0]  # "Ruepla Fayette": a letter in place of the space
+        is_kind = opening.opens and words.kinds(opening.text)
+        return _likeness(left, right, asked) if is_kind and count_slips(left, right) == 1 else 0.0
     one, (name, *kind) = min(asked, found, key=len)[0].text, max(asked, found, key=len)
-    if name.onto and one.startswith(name.text) and _slips(one.removeprefix(name.text), kind[0].text, most=1) > 1:
-        return 0.0  # "Schillerst." is rather the Schillerstraße than the Schillersteg with two slips
+    if name.onto and one.startswith(name.text) and count_slips(one.removeprefix(name.text), kind[0].text, most=1) > 1:
+        return 0.0  # "Schillerst." is more likely the Schillerstraße than the Schillersteg with two slips
     return _likeness(left, right, asked)
 
 
-def _is_kind(word: _Word, words: Language) -> bool:
-    return word.opens and bool(words.kinds(word.text))
-
-
 def _is_short(word: _Word, words: Language) -> bool:
-    """Whether a word is no part of another one that a slip has cut off: "N Orchard St", "Am Schwarzenberg"."""
+    """Whether a short word is one of its own, not cut off another by a slip: "N Orchard St", "Am Schwarzenberg"."""
     known = (len(word.text) <= 3 and word.text in words.senses) or word.text in words.table["directions"]
     return (known or len(word.text) == 1) and not word.article
 
@@ -258,25 +243,25 @@ def _pair(asked: _Word, found: _Word, words: Language) -> float:
     if left_senses & right_senses or (asked.article and found.article):
         return 1.0
     if found.article:
-        return SLIP if len(left) + len(right) > 2 and _slips(left, right) == 1 else 0.0
+        return SLIP if len(left) + len(right) > 2 and count_slips(left, right) == 1 else 0.0
     left_kinds, right_kinds = words.kinds(left), words.kinds(right)
     if left_kinds and right_kinds:
         return 0.0  # both are words of their own, one letter apart or not: cour and cours, pont and port
     kind_opens = asked.opens and found.opens and bool(right_kinds)
     if kind_opens and len(right) <= 4:
-        return SLIP if any(_slips(left, kind) == 1 for kind in right_kinds) else 0.0
-    if words.two_forms(left, right) and not (kind_opens and words.table["kind_position"] == "first"):
-        return 0.0  # Martin and Martine, saint and sainte: two names, seldom a slip
+        return SLIP if any(count_slips(left, kind) == 1 for kind in right_kinds) else 0.0
+    if words.are_inflections(left, right) and not (kind_opens and words.table["kind_position"] == "first"):
+        return 0.0  # Martin and Martine, saint and sainte: two names, rarely a slip
     if len(left) == 1:
         initial = asked.leads and found.leads and not (asked.opens or asked.article)
         return INITIAL if initial and right.startswith(left) else 0.0
-    pairs = [(a, b) for a in left_senses for b in right_senses if not (_exact_only(a) or _exact_only(b))]
+    pairs = [(a, b) for a in left_senses for b in right_senses if not (_allows_no_slip(a) or _allows_no_slip(b))]
     return max((_likeness(a, b, (asked,)) for a, b in pairs), default=0.0)
 
 
 def _likeness(left: str, right: str, asked: Sequence[_Word]) -> float:
-    """The share of letters that are the same, as far as `similarity` believes it of the words `asked`."""
-    slips = _slips(left, right)
+    """The share of letters that are the same, as far as `similarity` allows it for the words `asked`."""
+    slips = count_slips(left, right)
     share = 1 - slips / max(len(left), len(right))
     if slips < 2:
         return share
@@ -285,17 +270,6 @@ def _likeness(left: str, right: str, asked: Sequence[_Word]) -> float:
     return max(share, THRESHOLD) if share >= CONFIRMED else share
 
 
-def _slips(left: str, right: str, most: int | None = None) -> int:
-    """Letters that are other, missing, too many or swapped with a neighbour; above `most`, only that it is more."""
-    return int(_osa().distance(left, right, score_cutoff=most))
-
-
-@cache
-def _osa() -> Any:
-    """Optimal string alignment, loaded when the first two names differ."""
-    return importlib.import_module("rapidfuzz.distance.OSA")
-
-
-def _exact_only(word: str) -> bool:
-    """Whether one letter more or less makes it another word for certain: numbers, also Roman ones."""
+def _allows_no_slip(word: str) -> bool:
+    """Whether one letter more or less always makes it another word: numbers, also Roman ones."""
     return any(character.isdigit() for character in word) or ROMAN.fullmatch(word) is not None

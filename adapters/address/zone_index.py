@@ -1,4 +1,4 @@
-"""Finds which of many zones hold a point. Loads numpy."""
+"""Finds which of many zones contain a point. Loads numpy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from adapters.address.zones import ZoneGeometry
 
 
 class ZoneIndex:
-    """Many zones, to be asked which of them hold a point. Thread-safe."""
+    """Finds which of many zones contain a point. Thread-safe."""
 
     def __init__(self, zones: Sequence[ZoneGeometry]) -> None:
         self._zones = tuple(zones)
@@ -18,8 +18,8 @@ class ZoneIndex:
         self._west, self._south, self._east, self._north = np.ascontiguousarray(bounds)
         self._middle = (self._west + self._east) / 2
 
-    def at(self, longitude: float, latitude: float) -> list[ZoneGeometry]:
-        """The zones that hold the point (degrees, WGS 84), those on whose border it lies included."""
+    def zones_at(self, longitude: float, latitude: float) -> list[ZoneGeometry]:
+        """The zones that contain the point (degrees, WGS 84) or have it on their border."""
         turned = longitude + 360.0 * np.round((self._middle - longitude) / 360.0)
         boxed = (self._west <= turned) & (turned <= self._east) & (self._south <= latitude) & (latitude <= self._north)
         near = (self._zones[at] for at in boxed.nonzero()[0])

@@ -15,22 +15,19 @@ if TYPE_CHECKING:
     from adapters.address.borders import Border
 
 KEPT_ZONES = 1024
-"""Zones that a process keeps ready; a zone of 10,000 vertices takes about 0.4 MB."""
+"""Zones that a process caches; a zone of 10,000 vertices takes about 0.4 MB."""
 
 
 def digest_of(wkb: bytes) -> str:
-    """The name of a geometry: the SHA-256 of its WKB, in hexadecimal."""
+    """The SHA-256 of a geometry's WKB, in hexadecimal."""
     return hashlib.sha256(wkb).hexdigest()
 
 
 class ZoneGeometry:
     """One version of a zone. Between two vertices its border is straight in degrees (RFC 7946, 3.1.1).
 
-    `wkb` is a Polygon or MultiPolygon in WGS 84 degrees, longitude first; `digest` names it (`digest_of`). Where its
-    border is at hand already, from a zone of the same digest, it is given as `border`. Thread-safe.
-
-    Raises:
-        ValueError: `wkb` is no such geometry.
+    `wkb` is a Polygon or MultiPolygon in WGS 84 degrees, longitude first, with its `digest` (`digest_of`). `border` is
+    that of another zone with the same digest, if there is one. Thread-safe. Raises ValueError for any other `wkb`.
     """
 
     def __init__(
@@ -49,27 +46,24 @@ class ZoneGeometry:
     def locate(self, longitude: float, latitude: float) -> tuple[bool, float]:
         """Whether the point (degrees, WGS 84) is inside, and its distance to the border in metres, never negative.
 
-        A point on the border counts as inside at distance 0. Inside is decided in degrees, as the zone was drawn. The
+        A point on the border is inside, at distance 0. Inside is decided in degrees, as the zone was drawn. The
         distance is measured in the plane that touches the ellipsoid at the point: within 10 km, and up to 70 degrees of
-        latitude, it errs by less than 0.1 %. Farther away, and nearer to the poles, it errs by more.
+        latitude, its error is below 0.1 %.
         """
-        return self.border.locate(longitude, latitude)
+        return self.border.holds(longitude, latitude), self.border.distance(longitude, latitude)
 
     def locate_box(self, box: Box) -> tuple[bool | None, float]:
-        """Whether the whole box (degrees, WGS 84) is inside (True) or outside (False), and its least distance to the
-        border in metres. None, at distance 0, where the border crosses or touches it.
+        """Whether the whole box (degrees, WGS 84) is inside (True) or outside (False), and its smallest distance to the
+        border in metres; None, at distance 0, where the border crosses or touches it.
 
-        As with `locate`, inside is decided in degrees, and the distance is measured in the plane that touches the
-        ellipsoid at the middle of the box. A box whose west is greater than its east reaches over the antimeridian.
+        As `locate`, with the plane that touches the ellipsoid at the middle of the box. A box whose west is greater
+        than its east crosses the antimeridian.
         """
         return self.border.locate_box(box)
 
 
 class ZoneCache:
-    """The zones that this process has ready, by digest, the least recently used given up first. Thread-safe.
-
-    Names and versions that have the same geometry share one border.
-    """
+    """A cache of zones; the least recently used are dropped first. Zones with one geometry share it. Thread-safe."""
 
     def __init__(self, kept: int = KEPT_ZONES) -> None:
         self._kept = kept
@@ -78,10 +72,7 @@ class ZoneCache:
         self._lock = threading.Lock()
 
     def get(self, name: str, version: int, digest: str, load: Callable[[], bytes]) -> ZoneGeometry:
-        """The zone; `load` is called for its WKB only when its border is not ready yet.
-
-        Raises what `load` and `ZoneGeometry` raise.
-        """
+        """The zone; `load` gives its WKB when its border is not cached. Raises what `load` and `ZoneGeometry` raise."""
         key = (name, version, digest)
         with self._lock:
             zone = self._ready.get(key)

@@ -1,10 +1,10 @@
 """Kept HTTP connections. Every wait ends at the deadline of the lookup that uses them.
 
 A socket's time-out bounds one wait, so a server that sends a byte now and then holds a thread for ever. Here each wait
-is given what is left of the whole exchange: TLS, the answer of a proxy, head, body. `TimedAdapter` is a transport
-adapter of requests. It leaves it to urllib3 to open, secure, check and keep connections, and writes and reads the
-messages itself (`message`): what requests, urllib3 and http.client do beyond that for each request (cookies,
-redirects, retries, an e-mail parser for the head) takes several times as long as the exchange.
+gets the time left for the whole exchange: TLS, the answer of a proxy, head, body. `TimedAdapter` is a transport adapter
+of requests. urllib3 opens, secures, checks and keeps connections; `message` encodes and parses. All else that requests,
+urllib3 and http.client do for each request (cookies, redirects, retries, an e-mail parser for the head) would take
+several times as long as the exchange.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from urllib3.poolmanager import PoolManager
 
 from adapters.base import SourceError
 from adapters.http_client.destinations import Destinations
-from adapters.http_client.message import Response, read_answer, read_status, written
+from adapters.http_client.message import Response, encode_request, read_answer, read_status
 
 _HOSTS = 8
 """How many hosts one source may keep connections to; most have one."""
 
 _AT_ONCE = 16 << 10
-"""Bytes taken from the socket at once: a whole TLS record, so that none stays behind in OpenSSL."""
+"""Bytes read from the socket at once: a whole TLS record, so that none is left in OpenSSL."""
 
 _TICKS = 64
-"""Waits are rounded up to a 64th of a second, so that the same time-out is not set anew for each wait."""
+"""Waits are rounded up to a 64th of a second, so that the time-out is not set again for each wait."""
 
 
 class NoTunnel(OSError):
@@ -47,10 +47,10 @@ class NoTunnel(OSError):
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer: how much time and how many bytes it may take, and what is known of its connection.
+    """One request and its answer: its limits, and the state of its connection.
 
-    `destinations` are where it may go; `deadline` is a reading of `time.monotonic`; `connect_timeout` and
-    `read_timeout` bound one wait, in seconds; `max_bytes` bounds the body, packed and unpacked.
+    `deadline` is a reading of `time.monotonic`; `connect_timeout` and `read_timeout` bound one wait, in seconds;
+    `max_bytes` bounds the body, packed and unpacked.
     """
 
     destinations: Destinations
@@ -72,12 +72,12 @@ class Exchange:
 
 class _TimedConnection(HTTPConnection):
     exchange: Exchange
-    """The one under way; a connection serves one thread at a time."""
+    """The current one; a connection serves one thread at a time."""
 
     _tunnel_headers: Mapping[str, str]
 
     def ask(self, request: bytes) -> Response:
-        """Send a request as a whole, over a new connection where none is kept, and read its answer."""
+        """Send a request, over a new connection where none is kept, and read its answer."""
         if self.sock is None:
             self.connect()
         self._send(request)
@@ -116,7 +116,7 @@ class _TimedConnection(HTTPConnection):
                     sock.setsockopt(*option)
                 sock.settimeout(exchange.left(exchange.connect_timeout))
                 sock.connect(address)
-                # What a TLS handshake on top may take: ssl counts it over the handshake as a whole.
+                # The time-out of the TLS handshake that may follow: ssl applies it to the handshake as a whole.
                 sock.settimeout(exchange.left(exchange.connect_timeout))
                 return sock
             except OSError as error:
@@ -146,7 +146,7 @@ class _Pool(HTTPConnectionPool):
     ConnectionCls = _TimedConnection
 
     def carry_out(self, exchange: Exchange, request: bytes) -> Response:
-        """Send `request` over a kept connection, or over a new one where there is none or a fresh one is asked for.
+        """Send `request` over a kept connection, or a new one where there is none or `fresh_only` is set.
 
         Raises what the connection raises; it is kept only after a whole answer.
         """
@@ -174,7 +174,7 @@ class _TLSPool(_Pool, HTTPSConnectionPool):
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """How requests reach one origin: `prefix` stands before each path, `fields` are headers that each request has."""
+    """How requests reach one origin: `prefix` goes before each path, `fields` are headers of each request."""
 
     pool: _Pool
     prefix: str
@@ -184,8 +184,8 @@ class _Route:
 class TimedAdapter(HTTPAdapter):
     """A transport adapter of requests over the connections above; its time-out is an `Exchange`.
 
-    Certificates are checked with `tls` and nothing else: no `verify=False`, no bundle read again for each connection.
-    A request is sent once: no retries. `connections` are kept for each host. All go through `proxy` where it is given.
+    Only `tls` checks certificates: there is no `verify=False`, and no bundle is read for each connection. A request is
+    sent once, without retries. `connections` are kept for each host. All go through `proxy` where it is given.
     """
 
     def __init__(self, *, connections: int, tls: ssl.SSLContext, proxy: str | None = None) -> None:
@@ -194,7 +194,7 @@ class TimedAdapter(HTTPAdapter):
         self._routes: dict[str, _Route] = {}
         super().__init__(pool_connections=_HOSTS, pool_maxsize=connections, max_retries=0, pool_block=False)
         if proxy is not None:
-            # requests would make it at the first request, where two threads race.
+            # requests would create it at the first request, where two threads may race.
             _use_timed_pools(self.proxy_manager_for(proxy, ssl_context=tls))
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002 - the signature of requests
@@ -210,13 +210,10 @@ class TimedAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send `request` once and read the answer as a whole, within the `Exchange` that is given as `timeout`.
+        """Send `request` once and read the whole answer, within the `Exchange` that is given as `timeout`.
 
-        The other options of requests are settled by how this adapter was made.
-
-        Raises:
-            SourceError: as `adapters.http_client.message` says of what came back.
-            OSError, urllib3.exceptions.HTTPError: there was no connection, or it ended.
+        The other options of requests are ignored. Raises SourceError as `message` does, and OSError and
+        urllib3.exceptions.HTTPError where there was no connection, or it ended.
         """
         url = request.url or ""
         after_origin = url.index("/", len("https://"))
@@ -225,7 +222,8 @@ class TimedAdapter(HTTPAdapter):
         fields = CaseInsensitiveDict(route.fields)
         fields.update(request.headers)
         body: Any = request.body
-        answer = route.pool.carry_out(timeout, written(request.method or "", route.prefix + target, fields, body))
+        message = encode_request(request.method or "", route.prefix + target, fields, body)
+        answer = route.pool.carry_out(timeout, message)
         response = requests.Response()
         response.status_code = answer.status
         response.headers = CaseInsensitiveDict(answer.headers)
@@ -242,10 +240,10 @@ class TimedAdapter(HTTPAdapter):
         fields = {"Host": parts.netloc.removesuffix(f":{default}")}
         route = _Route(pool, "", fields)
         if pool.proxy is not None and parts.scheme == "http":
-            # No tunnel: the proxy is asked for the whole URL.
+            # Without a tunnel, the proxy gets the whole URL.
             route = _Route(pool, origin, {**fields, **pool.proxy_headers})
         if len(self._routes) >= _HOSTS:
-            # The pool manager forgets one as well.
+            # The pool manager drops one as well.
             self._routes = {}
         self._routes[origin] = route
         return route

@@ -1,8 +1,7 @@
-"""Decides where a source's requests may go. A name is resolved once, each address is judged, and no other is connected
-to.
+"""Decides where a source's requests may go: resolves a name once, and checks each address before connecting to it.
 
-What was judged is what is connected to, so that a name that changes its address in between (DNS rebinding) gains
-nothing. The ranges are those of `config.networks`, and what requests-hardened knows beyond them.
+Connections go only to the checked addresses, so a name that changes its address in between (DNS rebinding) gains
+nothing. The ranges are those of `config.networks` and of requests-hardened.
 """
 
 from __future__ import annotations
@@ -34,23 +33,22 @@ class HostNotFound(OSError):
 
 
 def system_resolver(host: str, port: int) -> Sequence[SocketAddress]:
-    """As this machine resolves names: its hosts file, its DNS."""
+    """Resolve a name as this machine does, by its hosts file and its DNS."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [(family, address) for family, _, _, _, address in found]
 
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Public addresses, and those in `private`, which the operator lists; this machine's own are among the private."""
+    """Allows public addresses, and those in `private`, which the operator lists. This machine's own are private."""
 
     private: tuple[IPNetwork, ...] = ()
     resolver: Resolver = system_resolver
 
     def check_host(self, host: str) -> None:
-        """Judge a host as it stands in a URL, also where a proxy will resolve it. A name passes.
+        """Check a host as it is in a URL, also where a proxy will resolve it. A name passes.
 
-        Raises:
-            Blocked: it is an address where no request may go, or hides one.
+        Raises Blocked where it is, or disguises, an address that is not allowed.
         """
         ip = literal(host)
         if ip is not None:
@@ -59,14 +57,13 @@ class Destinations:
             raise Blocked(f"{host} is an address in disguise; write the name of the host, or the address in full")
 
     def addresses(self, host: str, port: int, *, within: float, role: str = "") -> Sequence[SocketAddress]:
-        """The addresses of `host` that may be connected to, best first; `within` is in seconds.
+        """The allowed addresses of `host`, best first, found `within` seconds.
 
-        The system's resolver has no time-out of its own, so a name is looked up in a thread of its own, which is left
-        behind when it is late. Happens once for each connection, not for each request. `role` goes before the host in
-        an error ("the proxy ").
+        The system's resolver has no time-out, so it runs in a thread of its own, which is abandoned when it is late.
+        That happens once per connection, not per request. `role` goes before the host in an error ("the proxy ").
 
         Raises:
-            Blocked: none of them may be; the message says what to do, and names the host and its address alone.
+            Blocked: none is allowed; the message names only the host and its address, and says what to do.
             HostNotFound: the name has no address.
             TimeoutError: the resolver did not answer in time.
         """
@@ -75,7 +72,7 @@ class Destinations:
             self._check(ip, role + host)
             return [(socket.AF_INET if ip.version == 4 else socket.AF_INET6, (str(ip), port))]
         allowed, objection = list[SocketAddress](), None
-        for address in self._resolved(host, port, within):
+        for address in self._resolve(host, port, within):
             ip = ipaddress.ip_address(address[1][0])
             if (scope := self._objection(ip)) is None:
                 allowed.append(address)
@@ -87,7 +84,7 @@ class Destinations:
             raise HostNotFound
         raise Blocked(objection)
 
-    def _resolved(self, host: str, port: int, within: float) -> Sequence[SocketAddress]:
+    def _resolve(self, host: str, port: int, within: float) -> Sequence[SocketAddress]:
         answers: queue.SimpleQueue[Sequence[SocketAddress] | OSError] = queue.SimpleQueue()
 
         def resolve() -> None:
@@ -111,7 +108,7 @@ class Destinations:
             raise Blocked(_sentence(host, ip, scope))
 
     def _objection(self, ip: IPAddress) -> Scope | None:
-        """Why `ip` may not be connected to. Where it leads on to another address, that one is judged as well."""
+        """Why `ip` is not allowed; an address that it embeds is checked as well."""
         inner = embedded(ip)
         if inner is not None and (objection := self._objection(inner)) is not None:
             return objection

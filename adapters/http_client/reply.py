@@ -14,20 +14,19 @@ from typing import Any
 from adapters.base import Credentials, RejectedRequest, Throttled, Unavailable, Unreadable
 
 LONGEST_WAIT_S = 3600.0
-"""A source that asks for a longer pause than this is asked again after this one."""
+"""The longest pause that a source can ask for."""
 
 WHOLE = frozenset({200, 201, 203})
-"""Statuses of an answer that is all there is: not put off (202), without a body (204, 205) or a part of it (206)."""
+"""Statuses of a whole answer: not deferred (202), without a body (204, 205) or a part (206)."""
 
 _DEEPEST_JSON = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a source answered. `headers` have lower-case names; `body` is decoded (gzip). Neither stands in its repr.
+    """What a source answered. `headers` have lower-case names; `body` is decoded (gzip). Neither is in its repr.
 
-    `retry_after` is how many seconds the source asked us to wait, from its Retry-After header (RFC 9110, 10.2.3):
-    None where that is missing, negative, past or garbage, and never more than `LONGEST_WAIT_S`.
+    `retry_after` is how many seconds the source asked us to wait (see the function `retry_after`).
     """
 
     status: int
@@ -36,11 +35,10 @@ class Reply:
     retry_after: float | None = None
 
     def json(self) -> Any:
-        """The body as JSON, read strictly (RFC 8259).
+        """The body as JSON, parsed strictly (RFC 8259).
 
-        Raises:
-            Unreadable: the body is empty or not UTF-8, not JSON, repeats a key, holds NaN or a number that no float or
-                integer of ours can hold, or is nested deeper than 64 levels.
+        Raises Unreadable where it is empty, not UTF-8, not JSON, repeats a key, has NaN or a number that Python cannot
+        represent, or is nested deeper than 64 levels.
         """
         if not self.body.strip():
             raise Unreadable("the answer is empty")
@@ -48,7 +46,7 @@ class Reply:
         try:
             tree = _STRICT.decode(self.body.decode("utf-8-sig"))
         except (ValueError, RecursionError):
-            # Raised below: here it would carry the parser's exception along, which holds the whole body.
+            # Raised below: here its context would be the parser's exception, which holds the whole body.
             strict = False
         if not strict:
             raise Unreadable("the answer is not JSON, or not strictly")
@@ -58,7 +56,7 @@ class Reply:
 
 
 def raise_for_trouble(reply: Reply) -> None:
-    """Raise what a status means, other than those of a whole answer, where the source's contract says nothing special.
+    """Raise the error that a status means by HTTP, unless it is one of a whole answer.
 
     Raises:
         Credentials: 401, 403 and 407.
@@ -75,22 +73,22 @@ def raise_for_trouble(reply: Reply) -> None:
     if status in {401, 403, 407}:
         raise Credentials(f"the source refused our credentials (HTTP {status})")
     if status == 429:
-        raise Throttled("the source says that it was asked too often (HTTP 429)", retry_after=wait)
+        raise Throttled("the source says that we asked too often (HTTP 429)", retry_after=wait)
     if status == 408 or status >= 500:
         raise Unavailable(f"the source is in trouble (HTTP {status})", retry_after=wait)
     if status >= 400:
-        raise RejectedRequest(f"the source calls our request wrong (HTTP {status})")
+        raise RejectedRequest(f"the source rejected our request (HTTP {status})")
     raise Unreadable(f"the source answered HTTP {status}; redirects are not followed")
 
 
 def retry_after(header: str | None, now: float) -> float | None:
-    """The seconds that a Retry-After header asks for, from its number or its date; `now` is the time since the epoch.
+    """The seconds that a Retry-After header asks for (RFC 9110, 10.2.3); `now` is in seconds since the epoch.
 
-    None where it is missing, negative, past or garbage; at most `LONGEST_WAIT_S`.
+    None where it is missing, negative, past or malformed; at most `LONGEST_WAIT_S`.
     """
     if header is None:
         return None
-    if re.fullmatch("[0-9]+", header.strip()):
+    if re.fullmatch("[0-9]+", header := header.strip()):
         return min(float(header), LONGEST_WAIT_S)
     try:
         moment = parsedate_to_datetime(header)
@@ -111,7 +109,7 @@ def _depth(tree: Any) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key is repeated")
     return members
 
 

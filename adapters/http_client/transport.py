@@ -1,8 +1,8 @@
 """One HTTP exchange with a source: bounded in time and size, sent once, never redirected.
 
-Every adapter that asks over HTTP sends through a `Transport`. It keeps connections, reads no settings from the
-environment (no proxy variables, no `.netrc`), always checks certificates, and says with one of the errors of
-`adapters.base` why there was no answer. What the answer means is the adapter's part.
+Every adapter that uses HTTP sends through a `Transport`. It keeps connections, reads no settings from the environment
+(no proxy variables, no `.netrc`), always checks certificates, and raises an error of `adapters.base` where there is no
+answer. The adapter interprets the answer.
 """
 
 from __future__ import annotations
@@ -20,18 +20,16 @@ from types import MappingProxyType
 from urllib.parse import urlencode, urlsplit
 
 import certifi
-import requests
+from requests import PreparedRequest, RequestException
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from adapters.base import Blocked, Refused, RejectedRequest, SourceError, Unavailable
 from adapters.http_client.connections import Exchange, NoTunnel, TimedAdapter
 from adapters.http_client.destinations import Destinations, HostNotFound, Resolver, system_resolver
-from adapters.http_client.reply import Reply, raise_for_trouble, retry_after
+from adapters.http_client.reply import Reply, retry_after
 from config.limits import ClientCertificate
 from config.networks import IPNetwork
 from config.regular_files import NoRegularFile, open_regular
-
-__all__ = ["Reply", "Transport", "raise_for_trouble"]
 
 # urllib3 writes whole URLs into its messages, and a URL here may hold a participant's address or number.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
@@ -41,32 +39,33 @@ _PLAIN_CAUSES: tuple[tuple[tuple[type[Exception], ...], type[SourceError], str],
     ((ConnectionRefusedError,), Refused, "connection refused"),
     ((NoTunnel,), Unavailable, "the proxy gave no connection"),
 )
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
+Headers = Mapping[str, str]
+
 _ORIGINS = 64
 _SETTLED_URL = re.compile(
     r"(https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,4})?)"
     r"(?!\S*/\.)/[A-Za-z0-9._~!$&'()*+,;=:@/-]*(\?[A-Za-z0-9._~!$&'()*+,;=:@/?-]+)?"
 )
-"""A URL that requests leaves as it is: its origin, and its query."""
+"""A URL that requests does not change: its origin, and its query."""
 _METHODS = frozenset({"GET", "POST"})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]|^\s|\s$")
 _UNTRUSTED = {10: "has expired", 9: "is not valid yet", 62: "names another host", 64: "names another host"}
-"""OpenSSL's verification codes that tell an administrator what to mend; the others mean an unknown signer."""
+"""OpenSSL's verification codes that an administrator can act on; the others mean an unknown signer."""
 
 
 class Transport:
     """Sends requests to one source over kept connections. Thread-safe.
 
-    `connections` is how many are kept for each host: at least as many as threads that send at once, since one too many
-    is closed after each answer. None is opened before it is needed. `max_bytes` bounds the decoded body. `ca_file`
-    holds the certificates that may sign the source's own, instead of the public ones, `client_certificate` says where
-    ours is, for a source that asks for it. `proxy` is an `http://host:port`.
-    `private_networks` are the private addresses that may be connected to, a proxy's and this very machine's included;
-    public ones always may. `loopback_http` lets plain HTTP do where this machine is among them, for demonstrations and
-    tests. `resolver` looks up names. `connect_timeout` and `read_timeout` bound single waits, in seconds.
+    `connections` are kept for each host: at least as many as threads that send at once, since one too many is closed
+    after each answer. `max_bytes` bounds the decoded body. `ca_file` has the certificates that may sign the source's
+    own, instead of the public ones, `client_certificate` is for a source that asks for ours. `proxy` is an
+    `http://host:port`. `private_networks` are the private addresses that may be connected to, including a proxy's and
+    this machine's; public ones always may. `loopback_http` allows plain HTTP to this machine if it is among them, for
+    demonstrations and tests. `connect_timeout` and `read_timeout` bound single waits, in seconds.
 
-    Raises:
-        ValueError: the proxy or a file is not usable; the message says why.
+    Raises ValueError where the proxy or a file is not usable; the message says why.
     """
 
     def __init__(
@@ -103,31 +102,30 @@ class Transport:
         method: str,
         url: str,
         *,
-        params: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        headers: Mapping[str, str] = MappingProxyType({}),
+        params: Params = (),
+        headers: Headers = MappingProxyType({}),
         body: bytes | None = None,
         timeout: float,
     ) -> Reply:
-        """Send one request, a GET or a POST, and read its answer, within `timeout` seconds as a whole.
+        """Send one GET or POST, and read its answer, within `timeout` seconds as a whole.
 
-        `params` become the query, encoded. A redirect is not followed but returned. A kept connection that the source
-        had closed meanwhile is replaced once, if no byte of an answer had come.
+        `params` become the query, encoded. A redirect is returned, not followed. A kept connection that the source has
+        closed is replaced once, if no byte of an answer had come.
 
         Raises:
-            Blocked: the URL is not https, or holds a user and password; or its host has no address that may be
-                connected to.
+            Blocked: the URL is not https, or has a user and password, or its host has no address that is allowed.
             RejectedRequest: the URL or a header cannot be sent as HTTP, or the method is another.
             Unavailable: no connection, no trusted certificate, or no whole answer in time.
-            Unreadable: the answer is too large, or no HTTP.
+            Unreadable: the answer is too large, or not HTTP.
         """
         if self._closed:
             raise Unavailable("this source was closed; a new configuration has replaced it")
-        request = self._prepared(method, url, params, headers, body)
+        request = self._prepare(method, url, params, headers, body)
         deadline = time.monotonic() + timeout
         outcome = self._attempt(request, deadline, timeout)
         if isinstance(outcome, _Stale):
             outcome = self._attempt(request, deadline, timeout, fresh_only=True)
-        # Raised here and not where it was found out: there, it would carry an exception along that holds the URL.
+        # Raised outside the `except`, whose exception would be its context and holds the URL.
         if isinstance(outcome, SourceError):
             raise outcome
         return outcome
@@ -137,15 +135,8 @@ class Transport:
         self._closed = True
         self._adapter.close()
 
-    def _prepared(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, str] | Sequence[tuple[str, str]],
-        headers: Mapping[str, str],
-        body: bytes | None,
-    ) -> requests.PreparedRequest:
-        request = requests.PreparedRequest()
+    def _prepare(self, method: str, url: str, params: Params, headers: Headers, body: bytes | None) -> PreparedRequest:
+        request = PreparedRequest()
         headers = {**self._headers, **headers}
         sendable = method in _METHODS and all(map(_NAME.fullmatch, headers))
         sendable = sendable and not any(map(_UNSENDABLE.search, headers.values()))
@@ -154,19 +145,15 @@ class Transport:
             request.prepare_method(method)
             request.prepare_headers(headers)
             request.prepare_body(body, None)
-        except (requests.RequestException, UnicodeError):
+        except (RequestException, UnicodeError):
             sendable = False
         if not sendable:
             raise RejectedRequest("the URL or a header of the request holds characters that HTTP does not allow")
         return request
 
-    def _prepare_url(
-        self, request: requests.PreparedRequest, url: str, params: Mapping[str, str] | Sequence[tuple[str, str]]
-    ) -> None:
-        """Check the URL and give it to the request with its query.
-
-        requests takes URLs apart and puts them together again, which takes most of its time. It does so here for the
-        first request to an origin, and wherever something in the URL needs to be mended.
+    def _prepare_url(self, request: PreparedRequest, url: str, params: Params) -> None:
+        """Check the URL and set it in the request, with its query. requests parses and rebuilds URLs, which takes most
+        of its time. Here it does so only for the first request to an origin, and for URLs that it may change.
         """
         settled = _SETTLED_URL.fullmatch(url)
         if settled and settled[1] in self._checked_origins:
@@ -175,7 +162,7 @@ class Transport:
             return
         self._check_url(url)
         request.prepare_url(url, params if isinstance(params, Mapping) else list(params))
-        # What it was mended to: digits of other scripts have become a host's plain ones.
+        # requests may have changed the host, as by replacing digits of other scripts.
         self._check_url(request.url or "")
         if settled and len(self._checked_origins) < _ORIGINS:
             self._checked_origins.add(settled[1])
@@ -195,7 +182,7 @@ class Transport:
         self._destinations.check_host(host)
 
     def _attempt(
-        self, request: requests.PreparedRequest, deadline: float, timeout: float, *, fresh_only: bool = False
+        self, request: PreparedRequest, deadline: float, timeout: float, *, fresh_only: bool = False
     ) -> Reply | SourceError:
         exchange = Exchange(
             self._destinations, deadline, self._connect_timeout, self._read_timeout, self._max_bytes, fresh_only
@@ -204,8 +191,8 @@ class Transport:
             response = self._adapter.send(request, timeout=exchange)
         except SourceError as error:
             return error
-        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
-            return _trouble(error, exchange, timeout)
+        except (RequestException, HTTPError, OSError, UnicodeError) as error:
+            return _source_error(error, exchange, timeout)
         headers = dict(response.headers.lower_items())
         return Reply(
             response.status_code, headers, response.content, retry_after(headers.get("retry-after"), time.time())
@@ -216,8 +203,8 @@ class _Stale(Unavailable):
     """The source had closed a kept connection before it saw the request."""
 
 
-def _trouble(error: BaseException, exchange: Exchange, timeout: float) -> SourceError:
-    """The error of ours for one of requests, urllib3, http.client, ssl or the system: by its class, never its text."""
+def _source_error(error: BaseException, exchange: Exchange, timeout: float) -> SourceError:
+    """Our error for one of requests, urllib3, http.client, ssl or the system: by its class, never its text."""
     causes = list(_causes(error))
 
     def found(*classes: type[BaseException]) -> bool:
@@ -227,25 +214,25 @@ def _trouble(error: BaseException, exchange: Exchange, timeout: float) -> Source
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Unavailable(f"its certificate {_UNTRUSTED.get(cause.verify_code, 'has an unknown signer')}")
     if found(TimeoutError):
-        return _late(exchange, timeout, connecting=found(NewConnectionError))
+        return _timeout_error(exchange, timeout, connecting=found(NewConnectionError))
     for classes, kind, detail in _PLAIN_CAUSES:
         if found(*classes):
             return kind(detail)
     if found(ConnectionError, ssl.SSLError):
-        return _closed(exchange, in_tls=found(ssl.SSLError))
+        return _closed_error(exchange, in_tls=found(ssl.SSLError))
     return Unavailable("no connection")
 
 
-def _late(exchange: Exchange, timeout: float, *, connecting: bool) -> SourceError:
+def _timeout_error(exchange: Exchange, timeout: float, *, connecting: bool) -> SourceError:
     if timeout <= 0:
-        return Unavailable("no time was left to ask")
+        return Unavailable("no time was left to send the request")
     if connecting and exchange.connect_timeout < timeout:
         return Unavailable(f"no connection within {exchange.connect_timeout:g} s")
     waited = timeout if time.monotonic() >= exchange.deadline else min(timeout, exchange.read_timeout)
     return Unavailable(f"no answer within {waited:.3g} s")
 
 
-def _closed(exchange: Exchange, *, in_tls: bool) -> SourceError:
+def _closed_error(exchange: Exchange, *, in_tls: bool) -> SourceError:
     if exchange.received:
         return Unavailable("the connection was closed before the end of the answer")
     if not exchange.connected:
@@ -256,7 +243,7 @@ def _closed(exchange: Exchange, *, in_tls: bool) -> SourceError:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """`error` and every exception that it wraps, however the library at hand wraps them."""
+    """`error` and every exception that it wraps, in whatever way."""
     waiting, seen = [error], set[int]()
     while waiting:
         one = waiting.pop()
@@ -277,25 +264,26 @@ def _is_loopback(host: str) -> bool:
 
 def _tls_context(ca_file: str | None, client: ClientCertificate | None) -> ssl.SSLContext:
     if client is None:
-        return _public_tls_context() if ca_file is None else _trusting(ca_file)
-    context = _trusting(ca_file or certifi.where())
+        return _public_tls_context() if ca_file is None else _tls_context_for(ca_file)
+    context = _tls_context_for(ca_file or certifi.where())
     for file in (client.certificate, client.key):
         _require_file("client_certificate", file)
     try:
         if Path(client.key).stat().st_mode & stat.S_IROTH:
             raise ValueError(f"client_certificate: any user can read the key {client.key}; run `chmod o= {client.key}`")
-        # Without a password OpenSSL would ask the terminal for that of an encrypted key.
+        # Without a password OpenSSL would ask at the terminal for that of an encrypted key.
         context.load_cert_chain(client.certificate, client.key, password="")
     except FileNotFoundError:
         raise ValueError(f"client_certificate: there is no file {client.certificate} or {client.key}") from None
     except OSError:
-        said = f"{client.certificate} and {client.key} are no certificate and its unencrypted key as PEM, readable here"
-        raise ValueError(f"client_certificate: {said}") from None
+        files = f"{client.certificate} and {client.key}"
+        problem = f"{files} are not a certificate and its unencrypted key as PEM, readable here"
+        raise ValueError(f"client_certificate: {problem}") from None
     return context
 
 
 def _require_file(option: str, path: str) -> None:
-    """What is no file OpenSSL would wait for, for ever. One that is not there it names itself."""
+    """Refuse a pipe or the like, for which OpenSSL would wait for ever. OpenSSL reports a missing file itself."""
     try:
         open_regular(Path(path)).close()
     except NoRegularFile as error:
@@ -304,7 +292,7 @@ def _require_file(option: str, path: str) -> None:
         return
 
 
-def _trusting(ca_file: str) -> ssl.SSLContext:
+def _tls_context_for(ca_file: str) -> ssl.SSLContext:
     _require_file("ca_file", ca_file)
     try:
         return ssl.create_default_context(cafile=ca_file)
@@ -316,5 +304,5 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
 
 @functools.cache
 def _public_tls_context() -> ssl.SSLContext:
-    """One for all transports: it takes megabytes and tens of milliseconds to load."""
+    """The context that all transports share: it takes megabytes and tens of milliseconds to load."""
     return ssl.create_default_context(cafile=certifi.where())

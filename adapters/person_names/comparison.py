@@ -1,11 +1,11 @@
 """Compares the name that a participant typed with the names in a record.
 
-No score: ratios of whole strings put "Petit Claude" and "Marie-Claude Petit" at 100, and "Le Goff" and "Legoff" at 78.
-Family and given names are compared apart, by rules that a person would give, and the answer is one of four bands. Only
-`exact` and `compatible` may confirm a record, and only one whose number matched; a name is never a key.
+Not by a score: ratios of whole strings rate "Petit Claude" and "Marie-Claude Petit" at 100, "Le Goff" and "Legoff" at
+78. Family and given names are compared separately, by explicit rules, and the result is one of four bands. Only `exact`
+and `compatible` may confirm a record, and only one whose number matched; a name is never a key.
 
-What may be another person's name weighs as doubt, and doubts of both parts add up: García is compatible with García
-López where the given names are the same, not where these too are the same in part only.
+Each sign of another person's name counts as doubt, and the doubts of both parts add up: García is compatible with
+García López where the given names are the same, but not where they are only partly the same.
 docs/contributors/how-names-are-compared.md has examples.
 """
 
@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, unmarked
-from adapters.person_names.likeness import Word, rearranged, similar
+from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, strip_marks
+from adapters.person_names.likeness import Word, are_rearranged, are_similar
 from adapters.person_names.word_lists import (
-    BESIDE,
+    BETWEEN_NAMES,
     COMMON,
     FOREWORDS,
     GENERATIONS,
@@ -32,11 +32,9 @@ from adapters.person_names.word_lists import (
     TITLES,
 )
 
-__all__ = ["LONGEST", "Band", "Name", "compare", "fold", "is_withheld"]
-
 
 class Band(IntEnum):
-    """How alike two names are, from strangers to the same."""
+    """How similar two names are."""
 
     DIFFERENT = 0
     CLOSE = 1
@@ -46,14 +44,14 @@ class Band(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name of a person in two parts. An empty part is one that nobody gave."""
+    """A person's name in two parts. An empty part was not given."""
 
     family: str = field(repr=False)
     given: str = field(default="", repr=False)
 
 
 class _Doubt(IntEnum):
-    """How much speaks against two family names, or two given ones, being one. A name may have doubts of 2 in all."""
+    """How much speaks against two family names, or two given ones, being one. A whole name may have doubts of 2."""
 
     NONE = 0
     """The same letters."""
@@ -75,8 +73,6 @@ class _Part(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """A whole name."""
-
     family: _Part
     given: _Part
 
@@ -93,17 +89,17 @@ _WITHHELD_WORD = re.compile("x{3,}|fnu|lnu|nmn|unknown|inconnue?|withheld|redact
 
 
 def is_withheld(text: str) -> bool:
-    """Whether a registry shows a mark instead of a name: "[NON-DIFFUSIBLE]", "---", "D*****", "FNU", nothing."""
+    """Whether a registry has a mark instead of a name: "[NON-DIFFUSIBLE]", "---", "D*****", "FNU", nothing."""
     text = text[:LONGEST].strip()
     return (_WITHHELD_WORD if text.isalpha() else _WITHHELD).fullmatch(text) is not None
 
 
 def compare(typed: Name, recorded: Iterable[Name]) -> Band | None:
-    """The best band of `typed` among a record's names; None where the record gives none, or withholds them all.
+    """The best band of `typed` among a record's names; None where the record has none, or withholds them all.
 
     Family and given name in the wrong order are at most close, and so is a record without a given name where one was
-    typed. Where none was typed, the family name alone is compared, and it is half of a name where the record has a
-    given name, or a mark in its place: at most close.
+    typed. Where none was typed, only the family name is compared: at most close where the record has a given name, or
+    a mark in its place.
     """
     ours = _Parts(_part(typed.family), _part(typed.given))
     best: Band | None = None
@@ -124,12 +120,12 @@ def _part(text: str) -> _Part:
 
 
 def _family_names(recorded: _Part) -> Iterator[_Part]:
-    """The family name, and both names where a register has two in one field: "DUPONT (MARTIN)", "Dupont née Martin"."""
+    """The family name, and both names where a field has two: "DUPONT (MARTIN)", "Dupont née Martin"."""
     yield recorded
     if "(" in recorded.text:
         yield from filter(lambda part: part.words, map(_part, re.split("[()]", recorded.text)))
-    elif not BESIDE.isdisjoint(recorded.words[1:-1]):
-        middle = next(at for at, word in enumerate(recorded.words) if at and word in BESIDE)
+    elif not BETWEEN_NAMES.isdisjoint(recorded.words[1:-1]):
+        middle = next(at for at, word in enumerate(recorded.words) if at and word in BETWEEN_NAMES)
         yield from (_part(" ".join(words)) for words in (recorded.words[:middle], recorded.words[middle + 1 :]))
 
 
@@ -142,41 +138,37 @@ def _band(ours: _Parts, theirs: _Parts) -> Band:
         if of_family is _Doubt.NONE and (of_given is _Doubt.NONE or alone):
             return Band.EXACT
         if alone and sorted(ours.family.words) == sorted(theirs.family.words):
-            return Band.EXACT  # a whole name, in whichever order a register writes it
+            return Band.EXACT  # a whole name, in any order
         if _is_telling(ours, theirs, of_given):
             return Band.EXACT if of_family is _Doubt.NONE and of_given is _Doubt.LITTLE else Band.COMPATIBLE
     return Band.CLOSE if _may_be_one(ours, theirs, of_family, of_given) else Band.DIFFERENT
 
 
 def _may_be_one(ours: _Parts, theirs: _Parts, of_family: _Doubt, of_given: _Doubt) -> bool:
-    """Whether a person should look: each part may be the other's, or the words are the same in another order."""
-    foreign = any(map(_is_foreign, (*ours, *theirs)))
-    family, their_family = _heard(_family_words(ours.family)), _heard(_family_words(theirs.family))
-    given, their_given = _heard(_given_words(ours.given)), _heard(_given_words(theirs.given))
+    """Whether a reviewer should look: each part may be the other's, or the words are the same in another order."""
+    foreign = any(not part.text.isascii() and is_foreign(strip_marks(part.text)) for part in (*ours, *theirs))
+    family, their_family = (tuple(map(Word, _family_words(each.family))) for each in (ours, theirs))
+    given, their_given = (tuple(map(Word, _given_words(each.given))) for each in (ours, theirs))
     has_particles = len(family) < len(ours.family.words) or len(their_family) < len(theirs.family.words)
     may_be_family = (
         of_family < _Doubt.TOO_MUCH
         or _is_unreadable(ours.family, theirs.family)
         or _is_part_of(ours.family.words, theirs.family.words)
-        or similar(family, their_family, given=False, foreign=foreign)
-        or (has_particles and similar(_glued(ours.family), _glued(theirs.family), given=False, foreign=foreign))
+        or are_similar(family, their_family, given=False, foreign=foreign)
+        or (has_particles and are_similar(_glue(ours.family), _glue(theirs.family), given=False, foreign=foreign))
     )
     if may_be_family and (
         of_given < _Doubt.TOO_MUCH
         or is_withheld(theirs.given.text)
         or _is_unreadable(ours.given, theirs.given)
-        or similar(given, their_given, given=True, foreign=foreign)
+        or are_similar(given, their_given, given=True, foreign=foreign)
     ):
         return True
-    return rearranged(family + given, their_family + their_given, foreign=foreign)
+    return are_rearranged(family + given, their_family + their_given, foreign=foreign)
 
 
-def _heard(words: Sequence[str]) -> tuple[Word, ...]:
-    return tuple(map(Word, words))
-
-
-def _glued(part: _Part) -> tuple[Word, ...]:
-    """The whole with its particles as one word: Ben Abdellah is also written Benabdallah."""
+def _glue(part: _Part) -> tuple[Word, ...]:
+    """All words with particles as one word: Ben Abdellah is also written Benabdallah."""
     return (Word("".join(part.words)),)
 
 
@@ -194,7 +186,7 @@ def _doubt_of_family(ours: _Part, theirs: _Part) -> _Doubt:
 def _doubt_of_given(ours: _Parts, theirs: _Parts) -> _Doubt:
     left, right = ours.given, theirs.given
     if not left.text.strip():
-        return _Doubt.LITTLE  # not asked for, so that the family name alone is compared
+        return _Doubt.LITTLE  # not asked for, so only the family name is compared
     if not left.words or not right.words or _are_other_characters(left, right):
         return _Doubt.TOO_MUCH
     if left.words == right.words or "".join(left.words) == "".join(right.words):
@@ -218,9 +210,8 @@ def _doubt_of_given(ours: _Parts, theirs: _Parts) -> _Doubt:
 
 
 def _is_telling(ours: _Parts, theirs: _Parts, of_given: _Doubt) -> bool:
-    """Whether something in which both agree is less common than García and María are: a word, or a whole part.
-
-    A given name that is only an initial, or not the first, needs a family name that few bear.
+    """Whether a word or a whole part that both share is less common than García and María. A given name that is only an
+    initial, or not the first, needs a rare family name.
     """
     if _agrees_uncommonly(_family_words(ours.family), _family_words(theirs.family)):
         return True
@@ -234,15 +225,15 @@ def _agrees_uncommonly(left: Sequence[str], right: Sequence[str]) -> bool:
 
 
 def _are_other_characters(ours: _Part, theirs: _Part) -> bool:
-    """Whether both are in Chinese characters, and not the same: 伟 and 薇 are both read "wei"."""
+    """Whether both are in Chinese characters, and differ: 伟 and 薇 are both read "wei"."""
     if ours.text.isascii() or theirs.text.isascii() or not (is_chinese(ours.text) and is_chinese(theirs.text)):
         return False
-    left, right = (re.sub(r"[\W_]", "", unmarked(part.text)) for part in (ours, theirs))
+    left, right = (re.sub(r"[\W_]", "", strip_marks(part.text)) for part in (ours, theirs))
     return left != right
 
 
 def _family_words(part: _Part) -> tuple[str, ...]:
-    """The words without particles and the like; all of them where there is nothing else."""
+    """The words without particles, titles and generations; all of them where there are no others."""
     words = part.words
     if len(words) > 1 and not _OUTSIDE_FAMILY.isdisjoint(words):
         last = len(words) - 1 if len(words[-1]) == 1 else None
@@ -251,23 +242,18 @@ def _family_words(part: _Part) -> tuple[str, ...]:
 
 
 def _given_words(part: _Part) -> tuple[str, ...]:
-    """The words without titles and the like, and without particles between them; all where there is nothing else."""
+    """The words without titles, generations, and particles between them; all of them where there are no others."""
     words = part.words
     if len(words) > 1 and not _OUTSIDE_GIVEN.isdisjoint(words):
-        ends = 0, len(words) - 1
-        words = (
-            tuple(
-                word
-                for at, word in enumerate(words)
-                if word not in _OUTSIDE_GIVEN or (at in ends and word in GIVEN_PARTICLES)
-            )
-            or words
-        )
+        first, *middle, last = words
+        kept = [word for word in middle if word not in _OUTSIDE_GIVEN]
+        ends = [[word] if word not in _OUTSIDE_GIVEN or word in GIVEN_PARTICLES else [] for word in (first, last)]
+        words = (*ends[0], *kept, *ends[1]) or words
     return tuple(SHORTENED_GIVEN.get(word, word) for word in words) if len(words) > 1 else words
 
 
 def _is_contained(few: Sequence[str], many: Sequence[str]) -> bool:
-    """Whether each word of one family name stands in the other, or its initial does, and one of them is a name."""
+    """Whether the other family name has each word of one, or its initial, and at least one is a name by itself."""
     rest, initials, named = list(many), [], False
     for word in few:
         if word in rest:
@@ -284,7 +270,7 @@ def _is_contained(few: Sequence[str], many: Sequence[str]) -> bool:
 
 
 def _places(few: Sequence[str], many: Sequence[str]) -> list[int]:
-    """Where the words of one given name, or their initials, stand in the other, in order; empty where one does not."""
+    """The positions of the words of one given name, or their initials, in the other; empty if one is missing."""
     places, start = [], 0
     for word in few:
         place = next((at for at in range(start, len(many)) if word == many[at] or _is_initial(word, many[at])), None)
@@ -300,7 +286,7 @@ def _is_initial(word: str, other: str) -> bool:
 
 
 def _is_torn(places: Sequence[int], words: Sequence[str], text: str) -> bool:
-    """Whether a part of a hyphenated name was found, and a part was not: Jean is not Jean-Pierre."""
+    """Whether only a part of a hyphenated name was found: Jean is not Jean-Pierre."""
     if not _HYPHEN.search(text):
         return False
     found = {words[place] for place in places}
@@ -308,12 +294,12 @@ def _is_torn(places: Sequence[int], words: Sequence[str], text: str) -> bool:
 
 
 def _is_syllabic(words: Sequence[str]) -> bool:
-    """Whether a name is of single syllables, as Chinese, Korean and Vietnamese ones are: Kim Min Jun is no Kim Min."""
+    """Whether all words have one syllable, as in Chinese, Korean and Vietnamese names: Kim Min Jun is not Kim Min."""
     return all(len(word) > 1 and _SYLLABLE.fullmatch(word) for word in words)
 
 
 def _may_be_of_one_generation(ours: _Parts, theirs: _Parts) -> bool:
-    """Whether nothing tells them apart as father and son are: Jr, III, Filho."""
+    """Whether the names may be of one person by their generations: Jr, III, Filho."""
     left, right = (
         {GENERATIONS[word] for part in parts for word in part.words if word in GENERATIONS} for parts in (ours, theirs)
     )
@@ -321,14 +307,10 @@ def _may_be_of_one_generation(ours: _Parts, theirs: _Parts) -> bool:
 
 
 def _is_part_of(left: Sequence[str], right: Sequence[str]) -> bool:
-    """Whether one has all words of the other, particles too: Das and Das Gupta."""
+    """Whether one has all words of the other, including particles: Das and Das Gupta."""
     return bool(left and right) and (set(left) <= set(right) or set(right) <= set(left))
 
 
 def _is_unreadable(ours: _Part, theirs: _Part) -> bool:
-    """Whether one alone is in Chinese characters: read in Mandarin, Cantonese or Japanese, they are other names."""
+    """Whether only one is in Chinese characters, which Mandarin, Cantonese and Japanese read differently."""
     return bool(ours.words and theirs.words) and is_chinese(ours.text) != is_chinese(theirs.text)
-
-
-def _is_foreign(part: _Part) -> bool:
-    return not part.text.isascii() and is_foreign(unmarked(part.text))

@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 LONGEST = 200
-"""Characters of a name, folded or not, that are looked at: beyond, it is no name."""
+"""The longest name, in characters, folded or not; the rest is ignored."""
 
 _MOST_WORDS = 32
 
@@ -15,7 +15,7 @@ _ASCII_WORD = re.compile("[a-z0-9]+")
 _ANY_WORD = re.compile(r"[^\W_]+")
 _APOSTROPHES = re.compile("['`]")
 _MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u064b-\u065f\u0670]")
-"""Accents, and the vowels that Hebrew and Arabic may leave out. In other scripts a mark is a letter: が is no か."""
+"""Accents, and the vowels that Hebrew and Arabic may omit. In other scripts a mark makes another letter: が, か."""
 
 _HAN = re.compile("[\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _NOT_LATIN = re.compile(
@@ -29,49 +29,49 @@ _GREEK_PAIRS = (
     (re.compile("(?<=[αεη])υ"), "v"),
     (re.compile("γγ"), "ng"),
 )
-"""Where two Greek letters are not the sum of their own: the transliteration goes letter by letter (ELOT 743)."""
+"""Pairs of Greek letters that the transliteration, letter by letter, would get wrong (ELOT 743)."""
 _ARABIC_ARTICLE = re.compile(r"\bال(?=\w{3})")
-_DOUBTFUL = str.maketrans({"ة": "ه", "ى": "ا", "ו": "w"})
-"""Letters that are transliterated by one of their sounds: the Arabic endings, and the Hebrew v, o and u."""
+_AMBIGUOUS = str.maketrans({"ة": "ه", "ى": "ا", "ו": "w"})
+"""Letters with several sounds, transliterated by one: the Arabic endings, and the Hebrew v, o and u."""
 _SILENT = re.compile(".\u0e4c")
-"""Thai letters that are written and not said."""
+"""Thai letters that are written but not spoken."""
 
 
 def fold(text: str) -> tuple[str, ...]:
     """The words of a name in plain lower-case ASCII: "D'Été-Ødegård" gives ("dete", "odegard").
 
-    Marks are dropped before case is folded (else İ leaves a dot behind), other scripts are transliterated. Letters that
-    nobody can transliterate stand for themselves.
+    Marks are dropped before case is folded (otherwise İ leaves a dot), other scripts are transliterated. Letters that
+    cannot be transliterated are kept.
     """
     plain = text[:LONGEST]
     if not plain.isascii():
-        plain = unmarked(plain)
-    ascii_only = plain.lower() if plain.isascii() else _transliterated(plain).lower()
+        plain = strip_marks(plain)
+    ascii_only = plain.lower() if plain.isascii() else _transliterate(plain).lower()
     if "'" in ascii_only or "`" in ascii_only:
         ascii_only = _APOSTROPHES.sub("", ascii_only)
     return tuple((_ASCII_WORD.findall(ascii_only) or _ANY_WORD.findall(plain))[:_MOST_WORDS])
 
 
-def unmarked(text: str) -> str:
-    """Without accents and case, each letter still in its own script."""
+def strip_marks(text: str) -> str:
+    """The text without accents and case, each letter in its own script."""
     bare = _MARKS.sub("", unicodedata.normalize("NFKD", text[:LONGEST])[:LONGEST])
     return unicodedata.normalize("NFC", bare).casefold()
 
 
 def is_chinese(text: str) -> bool:
-    """Whether there are Chinese characters, which have many readings, and most readings many characters."""
+    """Whether the text has Chinese characters, which have many readings, and most readings many characters."""
     return _HAN.search(text) is not None
 
 
 def is_foreign(text: str) -> bool:
-    """Whether there are letters that are not Latin."""
+    """Whether the text has letters that are not Latin."""
     return _NOT_LATIN.search(text) is not None
 
 
-def _transliterated(text: str) -> str:
-    """Other scripts in ASCII letters. The tables are loaded when the first name needs them."""
+def _transliterate(text: str) -> str:
+    """A text of any script in ASCII letters. The tables are loaded when the first name needs them."""
     if _GREEK.search(text):
         for letters, sound in _GREEK_PAIRS:
             text = letters.sub(sound, text)
-    text = _SILENT.sub("", _ARABIC_ARTICLE.sub("al ", text)).translate(_DOUBTFUL)
+    text = _SILENT.sub("", _ARABIC_ARTICLE.sub("al ", text)).translate(_AMBIGUOUS)
     return str(importlib.import_module("anyascii").anyascii(text))[: 2 * LONGEST]

@@ -1,4 +1,4 @@
-"""The source of type `registry`: carries out its description."""
+"""The source of type `registry`: looks a participant up as a description says."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from adapters.base import (
     Unreadable,
 )
 from adapters.fingerprints import Fingerprints
-from adapters.http_client.reply import LONGEST_WAIT_S
-from adapters.http_client.transport import Reply, Transport, raise_for_trouble
+from adapters.http_client.reply import LONGEST_WAIT_S, Reply, raise_for_trouble
+from adapters.http_client.transport import Transport
 from adapters.registry.columns import Columns, columns_of
 from adapters.registry.decoder import Decoded, Origin, ReplyDecoder
 from adapters.registry.expressions import Expression, holds
@@ -54,7 +54,7 @@ _LONGEST_KEPT = 8000
 
 
 class Sender(Protocol):
-    """What asks the registry: a `Transport`, or what a test answers in its place."""
+    """Sends requests to the registry: a `Transport`, or a test in its place."""
 
     def send(
         self,
@@ -69,17 +69,15 @@ class Sender(Protocol):
         """As `Transport.send`."""
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release connections."""
 
 
 def utc_now() -> datetime:
-    """The time, in UTC."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 class _Step:
-    """One step, compiled."""
-
     def __init__(self, step: Step, inputs: Mapping[str, Input], columns: Columns) -> None:
         self.name = step.name
         self.request = RequestTemplate(step, inputs)
@@ -92,60 +90,53 @@ class _Step:
         ]
 
     def outcome(
-        self, answer: Mapping[str, Any], reply: Reply, word: Origin, evidence: dict[str, Any], watch: LookupTrace | None
+        self, answer: Mapping[str, Any], reply: Reply, origin: Origin, evidence: dict[str, Any], trace: LookupTrace
     ) -> Finding | None:
-        """What the first outcome that holds makes of the answer; None where none does.
+        """The finding of the first outcome that holds; None where none does.
 
-        Raises:
-            SourceError: that outcome says that the registry gave no answer, or it has another shape than described.
+        Raises SourceError where that outcome means that the registry gave no answer, or not as described.
         """
         for index, (when, rule, retry_after) in enumerate(self._outcomes):
-            held = holds(when.of(answer))
-            if watch is not None:
-                watch.tried(self.name, index, rule, held=held)
+            held = holds(when.evaluate(answer))
+            trace.on_outcome(self.name, index, rule, held=held)
             if not held:
                 continue
             reason = rule.cause
             if reason in _ERRORS:
-                said = f"its description takes this answer (HTTP {reply.status}) for {reason}"
-                raise _ERRORS[reason](said, retry_after=_wait(retry_after, answer, reply))
-            if word is Origin.FOREIGN or (rule.then is Then.REFUSED and word is not Origin.WHOLE):
-                # A page of a proxy that happens to have the right status is no word of the registry.
+                detail = f"its description takes this answer (HTTP {reply.status}) for {reason}"
+                raise _ERRORS[reason](detail, retry_after=_wait(retry_after, answer, reply))
+            if origin is Origin.FOREIGN or (rule.then is Then.REFUSED and origin is not Origin.WHOLE):
+                # The page of a proxy may happen to have the right status.
                 raise Unreadable(f"the answer (HTTP {reply.status}) is not the registry's own, or not all of it")
             return Finding(Outcome(rule.then), reason, evidence | {"outcome": index})
         return None
 
     def secrets_in(self, answer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Each text of the answer that is secret, with its name: also where an outcome ends the step before `keep`."""
+        """Each secret text of the answer with its name, also where an outcome ends the step before `keep`."""
         for name in self.secrets:
             try:
-                found = list(_texts_in(self._set[name].of(answer)))
+                found = list(_texts_in(self._set[name].evaluate(answer)))
             except Unreadable:
                 continue
             yield from ((text, name) for text in found)
 
     def keep(self, answer: Mapping[str, Any]) -> dict[str, str]:
-        """The values of the answer that later steps use.
-
-        Raises:
-            Unreadable: one of them is not there.
-        """
-        kept = {name: _kept(expression.of(answer)) for name, expression in self._set.items()}
+        """The values of the answer that later steps use. Raises Unreadable where one is missing."""
+        kept = {name: _value_text(expression.evaluate(answer)) for name, expression in self._set.items()}
         if not all(kept.values()):
             raise Unreadable("a value that a later step needs is empty in the answer")
         return kept
 
 
 class RegistryAdapter:
-    """Looks a participant up in a registry that answers JSON, XML or CSV over HTTPS.
+    """Looks participants up in a registry that answers JSON, XML or CSV over HTTPS.
 
-    `secret` resolves the description's references once, here, and raises what the operator should see where one leads
-    nowhere. `loopback_http` and `private_networks` are as in `Transport`; `transport` takes the place of the one that
-    is made from the description. `clock` tells the time, with its zone; `watch` is told of each step. `fingerprints`
-    hash numbers that count for one participant each, of the source `name`; without them no number is claimed.
+    `secret` resolves the description's references once, and raises an error for the operator where it cannot.
+    `loopback_http` and `private_networks` are those of `Transport`; `transport` replaces the one that the description
+    gives. `clock` returns the time with its zone; `watch` receives each step. `fingerprints` hash the numbers that the
+    source `name` claims; without them it claims none.
 
-    Raises:
-        ValueError: a secret cannot be sent, or the proxy or a certificate's file is not usable.
+    Raises ValueError where a secret cannot be sent, or the proxy or a certificate's file is not usable.
     """
 
     def __init__(
@@ -167,7 +158,8 @@ class RegistryAdapter:
         for key, value in self._secrets.items():
             if _NO_HEADER.search(value):
                 raise ValueError(f"{key} holds a character that no request can carry, such as a line end")
-        self._clock, self._zone, self._watch = clock, parse_zone(model.record.timezone), watch
+        self._clock, self._zone = clock, parse_zone(model.record.timezone)
+        self._watch, self._trace = watch, watch or LookupTrace()
         self._inputs = {name: Cleaner(field, today=self._today) for name, field in model.inputs.items()}
         *before, last = model.steps
         self._steps = [_Step(step, model.inputs, ()) for step in before]
@@ -185,10 +177,9 @@ class RegistryAdapter:
         )
 
     def look_up(self, query: Query) -> Found:
-        """Ask each step in turn; what the last answers holds the record.
+        """Send each step in turn; the answer to the last holds the record.
 
-        Raises:
-            SourceError: the registry gave no answer, or one that says nothing; the class says what to do.
+        Raises SourceError where the registry gives no usable answer; its class says what to do.
         """
         evidence: dict[str, Any] = {"version": self._model.version}
         try:
@@ -198,67 +189,62 @@ class RegistryAdapter:
                 return answer
             return self._judge(self._reader.find(answer), query, inputs, evidence)
         except Malformed as malformed:
-            return self._malformed(malformed, evidence)
+            return self._reject(malformed, evidence)
 
     def close(self) -> None:
-        """Give back connections."""
+        """Release connections."""
         self._transport.close()
 
-    def _malformed(self, malformed: Malformed, evidence: dict[str, Any]) -> Finding:
-        """What an input that cannot be right comes to. Which it was, a watcher alone is told."""
-        if self._watch is not None and malformed.input:
-            self._watch.malformed(malformed.input, malformed.failed)
+    def _reject(self, malformed: Malformed, evidence: dict[str, Any]) -> Finding:
+        """The finding for an input that cannot be right. Only the trace says which it was."""
+        if malformed.input:
+            self._trace.on_malformed(malformed.input, malformed.failed)
         return Finding(Outcome.UNDETERMINED, malformed.reason, evidence)
 
     def _today(self) -> date:
-        """The registry's own day."""
         return self._clock().astimezone(self._zone).date()
 
     def _ask(self, inputs: Mapping[str, str], timeout: float, evidence: dict[str, Any]) -> Mapping[str, Any] | Finding:
-        """What the last step answered, or what an outcome made of an answer."""
+        """The answer to the last step, or the finding of an outcome before it."""
         deadline = time.monotonic() + timeout
         values = {**inputs, **self._secrets}
         answer: Mapping[str, Any] = {}
-        masked = None if self._watch is None else _Masked(self._watch, values, self._secrets)
+        masked = None if self._watch is None else _MaskedTrace(self._watch, values, self._secrets)
         for step in self._steps:
             message = step.request.fill_in(values)
             if masked is not None:
-                masked.asking(step, message)
+                masked.show_request(step, message)
             reply = self._send(step, message, deadline)
             decoded = step.decoding.read(reply)
-            if self._watch is not None:
-                self._watch.answered(step.name, reply, decoded)
+            self._trace.on_reply(step.name, reply, decoded)
             answer = {"status": reply.status, "headers": reply.headers, "body": decoded.body}
             if masked is not None:
                 masked.hide(step, answer)
             evidence |= {"step": step.name, "http_status": reply.status}
-            finding = step.outcome(answer, reply, decoded.word, evidence, self._watch)
+            finding = step.outcome(answer, reply, decoded.origin, evidence, self._trace)
             if finding is not None:
                 return finding
             _check_whole(reply, decoded)
             values |= (kept := step.keep(answer))
             if masked is not None and kept:
-                masked.keep(step, kept)
+                masked.show_values(step, kept)
         return answer
 
     def _judge(
         self, records: Sequence[Any], query: Query, inputs: Mapping[str, str], evidence: dict[str, Any]
     ) -> Finding:
-        """What the records that were found by the number in `inputs` say about the participant."""
-        watch = self._watch
+        """The finding from the records that have the number in `inputs`."""
         evidence["records"] = len(records)
-        if watch is not None:
-            watch.found(records)
+        self._trace.on_records(records)
         if not records:
             return Finding(Outcome(self._model.record.absent), Reason.RECORD_NOT_FOUND, evidence)
         if len(records) > 1:
             return Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD, evidence)
         record = self._reader.read(records[0])
-        if watch is not None:
-            watch.read(record)
+        self._trace.on_record(record)
         case = Case(record, inputs, query.requirement, evidence, self._today())
-        finding = self._rules.judge(case, None if watch is None else watch.ruled)
-        return finding if self._holder is None else self._holder.held(finding, inputs)
+        finding = self._rules.judge(case, self._trace.on_rule)
+        return finding if self._holder is None else self._holder.add_claim(finding, inputs)
 
     def _send(self, step: _Step, message: Message, deadline: float) -> Reply:
         if not is_listed(step.request.host, self._model.hosts):
@@ -273,35 +259,35 @@ class RegistryAdapter:
         )
 
 
-class _Masked:
-    """The values of one look-up as a watcher is told them: each secret as its name."""
+class _MaskedTrace:
+    """Reports the values of one lookup, with each secret replaced by its name."""
 
     def __init__(self, watch: LookupTrace, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
         self._watch = watch
         self._values = {**values, **{name: mask(name) for name in secrets}}
         for name, secret in secrets.items():
-            watch.hidden(secret, name)
+            watch.on_secret(secret, name)
 
-    def asking(self, step: _Step, message: Message) -> None:
+    def show_request(self, step: _Step, message: Message) -> None:
         try:
-            shown = step.request.fill_in(self._values)
+            masked = step.request.fill_in(self._values)
         except (Malformed, SourceError):
-            # A filter that takes digits or dates alone does not take a mask.
-            shown = Message(message.method, f"https://{step.request.host}/…", (), {}, None)
-        self._watch.asking(step.name, shown)
+            # A filter that accepts only digits or dates rejects a mask.
+            masked = Message(message.method, f"https://{step.request.host}/…", (), {}, None)
+        self._watch.on_request(step.name, masked)
 
     def hide(self, step: _Step, answer: Mapping[str, Any]) -> None:
         for text, name in step.secrets_in(answer):
-            self._watch.hidden(text, name)
+            self._watch.on_secret(text, name)
 
-    def keep(self, step: _Step, kept: Mapping[str, str]) -> None:
-        shown = {name: mask(name) if name in step.secrets else value for name, value in kept.items()}
-        self._values |= shown
-        self._watch.kept(step.name, shown)
+    def show_values(self, step: _Step, kept: Mapping[str, str]) -> None:
+        masked = {name: mask(name) if name in step.secrets else value for name, value in kept.items()}
+        self._values |= masked
+        self._watch.on_values(step.name, masked)
 
 
-def _kept(value: Any) -> str:
-    """A value that later steps use, as text. It goes back as it came: no letter of it is composed anew."""
+def _value_text(value: Any) -> str:
+    """A value that later steps use, as text. It is sent back as it came, without Unicode normalisation."""
     text = value.strip() if isinstance(value, str) else text_of(value)
     if len(text) > _LONGEST_KEPT:
         raise Unreadable(f"a value that a later step needs has more than {_LONGEST_KEPT} characters")
@@ -309,7 +295,7 @@ def _kept(value: Any) -> str:
 
 
 def _texts_in(tree: Any) -> Iterator[str]:
-    """Every text and number in a part of an answer."""
+    """Every text and number in a part of an answer, as text."""
     match tree:
         case dict() | list():
             for child in tree.values() if isinstance(tree, dict) else tree:
@@ -321,9 +307,9 @@ def _texts_in(tree: Any) -> Iterator[str]:
 
 
 def _check_whole(reply: Reply, decoded: Decoded) -> None:
-    """Raise what an answer means that no outcome speaks of, unless it is a whole one with a status of 2xx."""
+    """Raise a SourceError unless the answer, to which no outcome applies, is a whole one with a status of 2xx."""
     raise_for_trouble(reply)
-    if decoded.word is not Origin.WHOLE:
+    if decoded.origin is not Origin.WHOLE:
         raise Unreadable(decoded.trouble)
 
 
@@ -331,7 +317,7 @@ def _wait(expression: Expression | None, answer: Mapping[str, Any], reply: Reply
     if expression is None:
         return reply.retry_after
     try:
-        seconds = float(text_of(expression.of(answer)))
+        seconds = float(text_of(expression.evaluate(answer)))
     except (Unreadable, ValueError):
         return reply.retry_after
     return min(seconds, LONGEST_WAIT_S) if seconds >= 0 else reply.retry_after

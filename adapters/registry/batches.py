@@ -1,9 +1,8 @@
 """Asks a registry about many participants in one request.
 
-Each participant gets the records that have the number that was typed, and nobody is judged by another one's. Records
-with a number that nobody has asked for may be somebody's all the same, whose number the registry writes otherwise, or
-say that it looked for something else: then nobody who has no record of their own was told anything. Such an answer is
-no answer for them, and for the others it is as good as any: one odd number does not stand in the way of a whole batch.
+Each participant is judged only by records that have the number that was typed. A record with a number that was not
+asked for may be a participant's whose number the registry writes in another way, or show that the registry looked for
+something else. So such an answer is no answer for those who have no record of their own; for the others it is valid.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from adapters.base import Finding, Found, Query, SourceError, Unavailable, Unreadable
+from adapters.base import Finding, Found, Query, SourceError, SourceOfMany, Unavailable, Unreadable
 from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.numbers import Malformed, clean
 from config.registry import RegistrySource
@@ -22,13 +21,13 @@ from config.registry.model.rules import EqualsRule
 
 
 def adapter_class(model: RegistrySource) -> type[RegistryAdapter]:
-    """What asks the registry that `model` describes."""
+    """The class whose adapters ask the registry that `model` describes."""
     return RegistryAdapter if model.batch is None else RegistryOfMany
 
 
 @dataclass(frozen=True, slots=True)
 class _BatchMember:
-    """A query whose answer is cleaned; `number` is what its records are found by."""
+    """A query with cleaned inputs; its records are found by `number`."""
 
     query: Query
     inputs: Mapping[str, str] = field(repr=False)
@@ -37,28 +36,24 @@ class _BatchMember:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What was answered about `asked` numbers: the records of each number, and those that have none of them."""
+    """The answer about `count` numbers: the records of each number, and those that have none of them."""
 
-    asked: int
-    theirs: Mapping[str, Sequence[Any]] = field(repr=False)
-    strange: Sequence[Any] = field(repr=False)
+    count: int
+    by_number: Mapping[str, Sequence[Any]] = field(repr=False)
+    others: Sequence[Any] = field(repr=False)
 
-    def about(self, number: str) -> Sequence[Any]:
-        """The records of one number.
-
-        Raises:
-            Unreadable: one that may be among them has another number.
-        """
-        found = self.theirs.get(number, ())
-        if found or not self.strange:
+    def records_of(self, number: str) -> Sequence[Any]:
+        """The records of one number. Raises Unreadable where a record with another number may be among them."""
+        found = self.by_number.get(number, ())
+        if found or not self.others:
             return found
-        if self.asked > 1:
-            raise Unreadable("the answer has records with numbers that nobody has asked for")
-        return self.strange
+        if self.count > 1:
+            raise Unreadable("the answer has records with numbers that were not asked for")
+        return self.others
 
 
-class RegistryOfMany(RegistryAdapter):
-    """A registry whose description has a `batch`. `most` queries are answered by one request; see `RegistryAdapter`."""
+class RegistryOfMany(RegistryAdapter, SourceOfMany):
+    """A registry whose description has a `batch`: one request answers `most` queries. See `RegistryAdapter`."""
 
     def __init__(self, model: RegistrySource, **options: Any) -> None:
         if model.batch is None:
@@ -69,76 +64,73 @@ class RegistryOfMany(RegistryAdapter):
         self._key = next(rule.input for rule in model.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER)
 
     def look_up(self, query: Query) -> Found:
-        """As one of many that is alone."""
-        (found,) = self.look_up_many([query])
-        if isinstance(found, SourceError):
-            raise found
-        return found
+        """Look up one, as a batch of its own."""
+        return SourceOfMany.look_up(self, query)
 
     def look_up_many(self, queries: Sequence[Query]) -> Sequence[Found | SourceError]:
-        """Ask once for all of `queries`, at most `most`: what became of each, in their order."""
-        cleaned = [self._cleaned(query) for query in queries]
-        asked = [each for each in cleaned if isinstance(each, _BatchMember)]
-        found = iter(self._found(asked) if asked else ())
+        """Ask once for all of `queries`, at most `most`: the result of each, in their order."""
+        cleaned = [self._clean(query) for query in queries]
+        members = [each for each in cleaned if isinstance(each, _BatchMember)]
+        found = iter(self._find(members) if members else ())
         return [next(found) if isinstance(each, _BatchMember) else each for each in cleaned]
 
-    def _cleaned(self, query: Query) -> _BatchMember | Finding:
+    def _clean(self, query: Query) -> _BatchMember | Finding:
         try:
             inputs = clean(query.answer, self._inputs)
         except Malformed as malformed:
-            return self._malformed(malformed, {"version": self._model.version})
+            return self._reject(malformed, {"version": self._model.version})
         return _BatchMember(query, inputs, inputs[self._key])
 
-    def _found(self, asked: Sequence[_BatchMember]) -> Iterator[Found | SourceError]:
-        numbers = list(dict.fromkeys(each.number for each in asked))
+    def _find(self, members: Sequence[_BatchMember]) -> Iterator[Found | SourceError]:
+        numbers = list(dict.fromkeys(each.number for each in members))
         evidence: dict[str, Any] = {"version": self._model.version, "batch": len(numbers)}
         answer: Finding | _Answer | SourceError
         try:
-            answer = self._answered(numbers, min(each.query.timeout for each in asked), evidence)
+            answer = self._ask_all(numbers, min(each.query.timeout for each in members), evidence)
         except SourceError as error:
             answer = error
-        for each in asked:
+        for each in members:
             match answer:
                 case _Answer():
-                    yield self._judged(each, answer, dict(evidence))
+                    yield self._judge_member(each, answer, dict(evidence))
                 case Finding():
                     yield replace(answer, evidence=dict(answer.evidence))
                 case SourceError():
                     yield answer
 
-    def _answered(self, numbers: Sequence[str], timeout: float, evidence: dict[str, Any]) -> _Answer | Finding:
+    def _ask_all(self, numbers: Sequence[str], timeout: float, evidence: dict[str, Any]) -> _Answer | Finding:
         if len(numbers) > self.most:
-            raise Unavailable("more was to be asked at once than one request may hold")
+            raise Unavailable("more numbers were to be asked for than one request may hold")
         try:
             answer = self._ask({self._key: self._join.join(numbers)}, timeout, evidence)
         except Malformed:
             answer = None
         if answer is None:
-            raise Unreadable("the numbers cannot stand in the request together")
+            raise Unreadable("the numbers cannot be sent in one request")
         if isinstance(answer, Finding):
             return answer
-        theirs: dict[str, list[Any]] = defaultdict(list)
-        strange = []
+        by_number: dict[str, list[Any]] = defaultdict(list)
+        others = []
         wanted = set(numbers)
         for record in self._reader.find(answer):
-            held = wanted & self._numbers(record)
-            for number in held:
-                theirs[number].append(record)
-            if not held:
-                strange.append(record)
-        return _Answer(len(numbers), theirs, strange)
+            matching = wanted & self._numbers(record)
+            for number in matching:
+                by_number[number].append(record)
+            if not matching:
+                others.append(record)
+        return _Answer(len(numbers), by_number, others)
 
     def _numbers(self, record: Mapping[str, Any]) -> set[str | None]:
-        """The numbers of a record, as those that were typed are cleaned; none where they cannot be read."""
+        """The numbers of a record, cleaned as typed ones are; none where they cannot be read."""
         try:
-            return set(map(self._inputs[self._key].text, self._reader.numbers(record)))
+            return set(map(self._inputs[self._key].clean_record_value, self._reader.numbers(record)))
         except Unreadable:
             return set()
 
-    def _judged(self, asked: _BatchMember, answer: _Answer, evidence: dict[str, Any]) -> Found | SourceError:
+    def _judge_member(self, member: _BatchMember, answer: _Answer, evidence: dict[str, Any]) -> Found | SourceError:
         try:
-            return self._judge(answer.about(asked.number), asked.query, asked.inputs, evidence)
+            return self._judge(answer.records_of(member.number), member.query, member.inputs, evidence)
         except SourceError as error:
             return error
-        except Exception as error:  # noqa: BLE001 - what it failed on may be one record, and says nothing of the others
+        except Exception as error:  # noqa: BLE001 - one record may be at fault, and must not fail the others
             return Unreadable(f"the adapter failed with {type(error).__name__}")

@@ -10,18 +10,23 @@ import jmespath
 from config.registry.model.record import DateField, RecordDescription
 
 Columns = tuple[frozenset[str], ...]
-"""Groups of names: of each group a table has at least one."""
+"""Groups of names: a table has at least one of each group."""
 
 _ALTERNATIVES: Final = "not_null"
 
 
 def columns_of(record: RecordDescription) -> Columns:
-    """What a table must have so that the fields of `record` can be read in it.
+    """The columns that a table must have so that the fields of `record` can be read in it.
 
-    `a || b` and `not_null(a, b)` need one of both, and nothing where a literal is among them.
+    `a || b` and `not_null(a, b)` need one of the two, and none where one of them is a literal.
     """
-    texts = (field.value if isinstance(field, DateField) else field for field in record.fields.values())
+    texts = expressions_of(record).values()
     return tuple(dict.fromkeys(group for text in texts for group in _groups(jmespath.compile(text).parsed)))
+
+
+def expressions_of(record: RecordDescription) -> dict[str, str]:
+    """The expression of each field of a record."""
+    return {name: field.value if isinstance(field, DateField) else field for name, field in record.fields.items()}
 
 
 def _groups(node: Mapping[str, Any]) -> Columns:
@@ -33,16 +38,10 @@ def _groups(node: Mapping[str, Any]) -> Columns:
             return _one_of(children)
         case "function_expression" if node["value"] == _ALTERNATIVES:
             return _one_of(children)
-        case "multi_select_dict" | "multi_select_list" | "key_val_pair" | "and_expression" | "not_expression":
-            return _each(children)
-        case "comparator" | "function_expression":
-            return _each(children)
         case "subexpression" | "pipe" | "index_expression" | "projection" | "filter_projection" | "flatten":
             return _groups(children[0])
-    return ()
-
-
-def _each(children: Sequence[Mapping[str, Any]]) -> Columns:
+        case "value_projection" | "expref":
+            return ()
     return tuple(group for child in children for group in _groups(child))
 
 

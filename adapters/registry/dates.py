@@ -1,7 +1,7 @@
 """Reads dates as registries write them, into the days that they may mean.
 
-A birth date without its day, or a licence that ends "in 2027", is known to lie among some days. What such a date says
-of another day is therefore yes, no, or not known.
+A birth date without its day, or a licence that ends "in 2027", may be any of several days. So comparing such a date
+with a day gives yes, no, or not known.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from datetime import MAXYEAR, UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from adapters.base import Unreadable
-from config.registry.model import record as written
+from config.registry.model import record as forms
 
 _EARLIEST: Final = date(1900, 1, 1)
-"""Databases write this day and earlier ones (0001-01-01, 1753-01-01, 1899-12-30) where they have no date at all."""
+"""Databases write this day and earlier ones (0001-01-01, 1753-01-01, 1899-12-30) where they have no date."""
 
 _BOUND: Final = 4_300_000_000
-"""Fewer milliseconds are within fifty days of 1970, and more seconds after 2106: one taken for the other, or no date.
-"""
+"""Fewer milliseconds (50 days after 1970) or more seconds (after 2106) are the wrong unit, or no date."""
 
 _WITHOUT_END: Final = datetime(9999, 12, 30, tzinfo=UTC)
-"""From here on a moment means the last day there is, in whichever zone."""
+"""From here on a moment means the last day there is, in any zone."""
 
 _MIDNIGHTS: Final = frozenset({(0, 0, 0), (23, 59, 59)})
 _PIVOT: Final = 69
@@ -40,7 +39,7 @@ _ISO = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DaySpan:
-    """The days that a date may be, both ends included: one day, a month or a year."""
+    """The days that a date may be, both ends included: a day, a month or a year."""
 
     first: date = field(repr=False)
     last: date = field(repr=False)
@@ -50,17 +49,17 @@ class DaySpan:
 
 
 class DateReader:
-    """Dates of one form. `zone` says to which day a moment belongs."""
+    """Reads dates of one form. `zone` says to which day a moment belongs."""
 
     def __init__(self, form: str, zone: tzinfo) -> None:
         self._zone = zone
         self._read: Callable[[str], DaySpan | None]
         match form:
-            case written.EPOCH_S:
+            case forms.EPOCH_S:
                 self._read = lambda text: self._moment(text, 1)
-            case written.EPOCH_MS:
+            case forms.EPOCH_MS:
                 self._read = lambda text: self._moment(text, 1000)
-            case written.ISO:
+            case forms.ISO:
                 self._read = self._iso
             case _:
                 pattern = _pattern(form)
@@ -69,8 +68,7 @@ class DateReader:
     def read(self, text: str) -> DaySpan:
         """The days that `text` may be.
 
-        Raises:
-            Unreadable: it is no date of this form, or one that stands for none (in or before 1900-01-01).
+        Raises Unreadable where it is not a date of this form, or means none (1900-01-01 and earlier).
         """
         try:
             span = self._read(text)
@@ -95,20 +93,19 @@ class DateReader:
         return _days(found)
 
     def _day(self, moment: datetime) -> DaySpan:
-        """The day on which a moment is where the registry is.
-
-        At midnight, or a second before it, the moment may be no more than a day in dress: then it is that day, too.
+        """The day of a moment in the registry's zone. A moment at midnight, or a second before it, may be a mere date:
+        then it may be the day as written, too.
         """
         if moment.year == MAXYEAR:
-            # The last year stands for "without end"; in another zone its last day may be in a year that there is not.
+            # The last year means "without end"; in another zone its last day may be in a year that does not exist.
             return DaySpan(moment.date(), moment.date())
-        written, here = moment.date(), moment.astimezone(self._zone).date()
-        is_dressed = (moment.hour, moment.minute, moment.second) in _MIDNIGHTS
-        return DaySpan(min(written, here), max(written, here)) if is_dressed else DaySpan(here, here)
+        as_written, here = moment.date(), moment.astimezone(self._zone).date()
+        is_midnight = (moment.hour, moment.minute, moment.second) in _MIDNIGHTS
+        return DaySpan(min(as_written, here), max(as_written, here)) if is_midnight else DaySpan(here, here)
 
 
 def _pattern(form: str) -> re.Pattern[str]:
-    """The form as a pattern. A day or month may go without its zero where something stands around it."""
+    """The form as a pattern. A day or month may lack its leading zero where it touches no other number."""
     pattern = ""
     tokens = _TOKEN.findall(form)
     for index, (code, literal) in enumerate(tokens):
@@ -119,13 +116,13 @@ def _pattern(form: str) -> re.Pattern[str]:
 
 
 def _days(found: re.Match[str] | None) -> DaySpan | None:
-    """The days that the parts of a date leave open. Raises ValueError where there is no such day."""
+    """The days that the parts of a date allow. Raises ValueError where there is no such day."""
     if found is None:
         return None
     parts = found.groupdict()
     year = int(parts.get("Y") or parts["y"])
     if not parts.get("Y"):
-        # As POSIX reads two digits: 69 and more are of the last century.
+        # POSIX: two digits from 69 on are of the last century.
         year += 1900 if year >= _PIVOT else 2000
     if not parts.get("m"):
         return DaySpan(date(year, 1, 1), date(year, 12, 31))

@@ -1,12 +1,12 @@
 """Decodes JSON, XML or a table into plain data, and says how much of it the registry itself answered.
 
-XML becomes a tree that JMESPath can be asked of. Namespaces and comments are dropped and the root's name is kept; an
-element with text alone is that text, one child is its value and several of a name are a list; attributes are `@name`,
-and text beside them or beside children is `#text`. An empty element is "", one that is `xsi:nil` is null; other
-attributes of that namespace say nothing about anybody and are dropped, too.
+XML becomes a tree for JMESPath. Namespaces and comments are dropped and the root's name is kept; an element with text
+alone is that text, one child is its value and several of a name are a list. Attributes are `@name`, and text next to
+attributes or children is `#text`. An empty element is "", one that is `xsi:nil` is null; other attributes of that
+namespace are dropped, too.
 
-A document type is refused where it begins, in every encoding: lxml (6.1) opens a file for an external parameter entity
-even where it is told to resolve no entities.
+A document type is refused in every encoding: lxml (6.1) opens a file for an external parameter entity even where
+entities are not to be resolved.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ _NO_TABLE = re.compile(r"\s*[<{\[]")
 _ENCODED = re.compile(rb"\s*<\?xml\b[^>]*\bencoding\b")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?(iso-8859-1|iso-8859-15|windows-1252)\"?\s*(?:;|$)", re.IGNORECASE)
 _CONTROLS = re.compile("[\x80-\x9f]")
-"""What no text has: the control characters of ISO 8859, in place of what Windows has there."""
+"""The control characters of ISO 8859, which no text has; Windows has letters and signs in their place."""
 
 
 class Origin(Enum):
-    """Whose word an answer is."""
+    """Whether an answer is the registry's own."""
 
     WHOLE = auto()
-    """The registry's own, and read to the end."""
+    """The registry's own, read to the end."""
     PART = auto()
-    """The registry's own as far as it could be read; what it holds further inside could not."""
+    """The registry's own, but a document inside it could not be read."""
     NOTHING = auto()
     """An empty answer."""
     FOREIGN = auto()
-    """Of another form than described, like the page of a proxy."""
+    """In another format than described, like the page of a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,12 @@ class Decoded:
     """An answer as plain data; `body` is None where nothing could be read. `trouble` says what was wrong with it."""
 
     body: Any = field(repr=False)
-    word: Origin
+    origin: Origin
     trouble: str = ""
 
 
 class ReplyDecoder:
-    """How the answers of one step are read, compiled. Thread-safe.
-
-    `columns` are what a table must have to be the one that is described: of each group one.
-    """
+    """Decodes the answers of one step. A table must have one column of each group in `columns`. Thread-safe."""
 
     def __init__(self, step: Step, columns: Iterable[Collection[str]] = ()) -> None:
         first, *inner = step.decoders
@@ -73,29 +70,28 @@ class ReplyDecoder:
         self._lists = tuple(tuple(path.split(".")) for path in step.as_list)
 
     def read(self, reply: Reply) -> Decoded:
-        """The body of `reply`, as far as it can be read. Never raises: an outcome may tell what the status means."""
-        body, trouble = _tried(self._first, reply)
+        """The body of `reply`, as far as it can be read. Never raises: an outcome may need the status alone."""
+        body, trouble = _attempt(self._first, reply)
         if trouble is not None:
             return Decoded(None, Origin.FOREIGN if reply.body.strip() else Origin.NOTHING, trouble)
-        word, said = Origin.WHOLE, ""
+        origin, problem = Origin.WHOLE, ""
         if 200 <= reply.status < 300 and reply.status not in WHOLE:
-            word, said = Origin.PART, f"the answer is not the whole one (HTTP {reply.status})"
+            origin, problem = Origin.PART, f"the answer is not the whole one (HTTP {reply.status})"
         for expression in self._inner:
-            inner, trouble = _tried(_embedded, _found(expression, body))
+            inner, trouble = _attempt(_parse_embedded, _attempt(expression.evaluate, body)[0])
             if trouble is not None:
-                word, said = Origin.PART, trouble
+                origin, problem = Origin.PART, trouble
                 break
             body = inner
         for path in self._lists:
             _make_list(body, path)
-        return Decoded(body, word, said)
+        return Decoded(body, origin, problem)
 
 
 def xml_tree(content: bytes) -> dict[str, Any]:
     """An XML document as a plain tree.
 
-    Raises:
-        Unreadable: it is no well-formed XML, has a document type, or is nested too deep.
+    Raises Unreadable where it is not well-formed, has a document type, or is nested too deep.
     """
     builder = _Builder()
     target: Any = builder  # lxml asks less of a target than its stubs do
@@ -115,11 +111,11 @@ def xml_tree(content: bytes) -> dict[str, Any]:
     except _Forbidden as forbidden:
         trouble = str(forbidden)
     except (etree.LxmlError, ValueError, LookupError, AssertionError):
-        # Raised below: here it would carry the parser's exception along, which may hold some of the answer.
+        # Raised below: here its context would be the parser's exception, which may hold some of the answer.
         pass
     else:
-        # Behind an error that it takes for a small one, such as a prefix without a namespace, libxml2 (2.14) does not
-        # tell of what follows, be it a second root.
+        # After an error that libxml2 (2.14) recovers from, such as a prefix without a namespace, it reports no further
+        # ones, not even a second root.
         if not any(error.level >= etree.ErrorLevels.ERROR for error in parser.error_log):
             return builder.root
     raise Unreadable(trouble)
@@ -128,12 +124,11 @@ def xml_tree(content: bytes) -> dict[str, Any]:
 def table(content: bytes, form: CsvTable, columns: Iterable[Collection[str]] = ()) -> list[dict[str, str]]:
     """A CSV document as a list of maps, by its first line.
 
-    A page would be a table of one column, so a table has at least two, and each line as many; a sentence with a comma
-    would be one without lines, so it has one of each group of `columns`. Where it breaks off it could break off within
-    a value, so its last line has an end.
+    A page could pass for a table of one column, so a table needs two, and as many values in each line; a sentence with
+    a comma could pass for a table without lines, so it needs one of each group of `columns`. A table that is cut off
+    could end within a value, so its last line needs an end.
 
-    Raises:
-        Unreadable: it is no such table, or not in the encoding that is described.
+    Raises Unreadable where it is not such a table, or not in the encoding that is described.
     """
     rows: list[list[str]] = []
     text = _text(content, form.encoding)
@@ -155,23 +150,19 @@ def table(content: bytes, form: CsvTable, columns: Iterable[Collection[str]] = (
 
 
 def _text(content: bytes, encoding: str) -> str:
-    """The text of a table in the encoding that is described.
-
-    Any bytes can be read in an encoding of one byte for each character. What is UTF-8 beyond ASCII is no such text but
-    by a chance that no language gives, and neither is one with control characters.
-
-    Raises:
-        Unreadable: it is in another encoding.
+    """The text of a table. Raises Unreadable where it is not in the encoding that is described. A single-byte encoding
+    can decode any bytes. But text in it that is also UTF-8 beyond ASCII, or has control characters, does not occur in
+    any language.
     """
-    text = _decoded(content, "utf-8-sig" if encoding == "utf-8" else encoding)
-    of_one_byte = encoding != "utf-8" and not content.isascii()
-    if text is None or (of_one_byte and (_CONTROLS.search(text) or _decoded(content, "utf-8") is not None)):
+    text = _decode(content, "utf-8-sig" if encoding == "utf-8" else encoding)
+    is_single_byte = encoding != "utf-8" and not content.isascii()
+    if text is None or (is_single_byte and (_CONTROLS.search(text) or _decode(content, "utf-8") is not None)):
         raise Unreadable(f"the table is not in the encoding that is described ({encoding})")
     return text
 
 
-def _decoded(content: bytes, encoding: str) -> str | None:
-    """`content` as text; None where it is none. No exception leaves, which would hold the whole answer."""
+def _decode(content: bytes, encoding: str) -> str | None:
+    """`content` as text; None where it is not. No exception escapes, which would hold the whole answer."""
     try:
         return content.decode(encoding)
     except ValueError:
@@ -183,7 +174,7 @@ class _Forbidden(Exception):
 
 
 class _Builder:
-    """Builds the tree while lxml reads, so that what is too deep or forbidden ends it early."""
+    """Builds the tree while lxml reads, and stops early at what is too deep or forbidden."""
 
     def __init__(self) -> None:
         self.root: dict[str, Any] = {}
@@ -203,7 +194,7 @@ class _Builder:
             elif (key := "@" + _local(name)) in held:
                 raise _Forbidden("an element of the answer has two attributes of one name")
             else:
-                # Where it resolves no entities, libxml2 leaves an ampersand in an attribute as it was escaped.
+                # Without resolving entities, libxml2 leaves an ampersand in an attribute escaped.
                 held[key] = value.replace("&#38;", "&")
         self._open.append((_local(tag), held, [], nil))
 
@@ -248,38 +239,32 @@ def _first(decoder: object, columns: Sequence[Collection[str]]) -> Callable[[Rep
 def _xml(reply: Reply) -> dict[str, Any]:
     if not reply.body.strip():
         raise Unreadable("the answer is empty")
-    tree = xml_tree(_labelled(reply))
+    tree = xml_tree(_to_utf_8(reply))
     if any(name.lower() == "html" for name in tree):
         raise Unreadable("the answer is a page for people (HTML)")
     return tree
 
 
-def _labelled(reply: Reply) -> bytes:
-    """The document as UTF-8, where nothing but its Content-Type says that it is in an encoding of one byte each.
-
-    A label alone is not believed: servers give one by default. What is UTF-8, or UTF-16, stays that.
+def _to_utf_8(reply: Reply) -> bytes:
+    """The document as UTF-8, where only its Content-Type says that it is in a single-byte encoding. Servers send a
+    charset by default, so a document that is UTF-8 or UTF-16 all the same is left as it is.
     """
     found = _CHARSET.search(reply.headers.get("content-type", ""))
-    if found is None or b"\0" in reply.body or _ENCODED.match(reply.body) or _decoded(reply.body, "utf-8") is not None:
+    if found is None or b"\0" in reply.body or _ENCODED.match(reply.body) or _decode(reply.body, "utf-8") is not None:
         return reply.body
-    text = _decoded(reply.body, found[1])
+    text = _decode(reply.body, found[1])
     return reply.body if text is None else text.encode()
 
 
-def _embedded(text: Any) -> dict[str, Any]:
-    """The XML in a text of the answer. Its declaration speaks of bytes that it no longer stands in."""
+def _parse_embedded(text: Any) -> dict[str, Any]:
+    """The XML in a text of the answer, without its declaration, whose encoding no longer applies."""
     if not isinstance(text, str):
-        raise Unreadable("the answer holds no XML in a text where it is described to stand")
+        raise Unreadable("the answer has no text with XML at the place that the description names")
     return xml_tree(_DECLARATION.sub("", text, count=1).strip().encode("utf-8", "replace"))
 
 
-def _found(expression: Expression, body: Any) -> Any:
-    found, trouble = _tried(expression.of, body)
-    return None if trouble is not None else found
-
-
-def _tried(read: Callable[[Any], Any], source: Any) -> tuple[Any, str | None]:
-    """What `read` makes of `source`, or what is wrong with it."""
+def _attempt(read: Callable[[Any], Any], source: Any) -> tuple[Any, str | None]:
+    """The result of `read`, or what is wrong with `source`."""
     try:
         return read(source), None
     except Unreadable as unreadable:
@@ -287,7 +272,7 @@ def _tried(read: Callable[[Any], Any], source: Any) -> tuple[Any, str | None]:
 
 
 def _make_list(tree: Any, path: Sequence[str]) -> None:
-    """Make the elements at `path` a list, also where there is one. Where there is none, nothing is made up."""
+    """Make the elements at `path` a list, also where there is only one. Where there is none, add nothing."""
     *above, last = path
     nodes = [tree]
     for name in above:

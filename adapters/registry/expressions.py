@@ -1,7 +1,7 @@
 """Compiles JMESPath expressions once, each into nested closures.
 
-jmespath itself walks its tree anew for every document, which was the dearest part of reading an answer. What it gives
-is given here too, for each kind of node; the rare kinds are left to it (https://jmespath.org/specification.html).
+jmespath itself walks its tree for every document, which was the slowest part of reading an answer. The results are the
+same; rare kinds of node are left to jmespath (https://jmespath.org/specification.html).
 """
 
 from __future__ import annotations
@@ -23,36 +23,31 @@ _ORDER = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": opera
 
 
 class Expression:
-    """A compiled expression. Thread-safe."""
+    """A compiled expression, from its text or from jmespath's tree of it. Thread-safe."""
 
     def __init__(self, text: str | Node) -> None:
-        """`text`, or the tree that jmespath makes of one."""
-        self._evaluate = _compiled(jmespath.compile(text).parsed if isinstance(text, str) else text)
+        self._evaluate = _compile(jmespath.compile(text).parsed if isinstance(text, str) else text)
 
-    def of(self, document: Any) -> Any:
-        """What the expression gives.
-
-        Raises:
-            Unreadable: it cannot be applied, as when a function meets another type than described.
-        """
+    def evaluate(self, document: Any) -> Any:
+        """The value of the expression. Raises Unreadable where a function meets another type than described."""
         try:
             return self._evaluate(document)
         except Exception:  # noqa: BLE001 - jmespath lets bare TypeErrors and RecursionErrors out
             trouble = Unreadable("the answer has another shape than described")
-        # Not raised above: there it would carry the other exception along, which may hold the answer.
+        # Raised outside the `except`, whose exception would be its context and may hold the answer.
         raise trouble
 
 
 def holds(value: Any) -> bool:
-    """JMESPath's own truth: false, null and what is empty are false; 0 is true."""
+    """JMESPath's truth: false, null and empty values are false; 0 is true."""
     return value is not None and value is not False and value not in ("", [], {})
 
 
-def _compiled(node: Node) -> Evaluate:
+def _compile(node: Node) -> Evaluate:
     compile_node = _COMPILERS.get(node["type"])
     if compile_node is None:
         return lambda value: _INTERPRETER.visit(node, value)
-    return compile_node(node, *map(_compiled, node["children"]))
+    return compile_node(node, *map(_compile, node["children"]))
 
 
 def _current(_: Node) -> Evaluate:
@@ -77,6 +72,8 @@ def _field(node: Node) -> Evaluate:
 
 
 def _chain(_: Node, *links: Evaluate) -> Evaluate:
+    if len(links) == 1:
+        return links[0]
     if len(links) == 2:
         first, second = links
         return lambda value: second(first(value))
@@ -101,44 +98,30 @@ def _index(node: Node) -> Evaluate:
     return index
 
 
-def _projection(_: Node, base: Evaluate, each: Evaluate) -> Evaluate:
-    def projection(value: Any) -> Any:
+def _on_list(base: Evaluate, change: Callable[[list[Any]], list[Any]]) -> Evaluate:
+    def evaluate(value: Any) -> Any:
         listed = base(value)
-        if not isinstance(listed, list):
-            return None
-        return [found for element in listed if (found := each(element)) is not None]
+        return change(listed) if isinstance(listed, list) else None
 
-    return projection
+    return evaluate
+
+
+def _projection(_: Node, base: Evaluate, each: Evaluate) -> Evaluate:
+    return _on_list(base, lambda listed: [found for element in listed if (found := each(element)) is not None])
 
 
 def _filter(_: Node, base: Evaluate, each: Evaluate, condition: Evaluate) -> Evaluate:
-    def filtered(value: Any) -> Any:
-        listed = base(value)
-        if not isinstance(listed, list):
-            return None
+    def filter_elements(listed: list[Any]) -> list[Any]:
         return [found for element in listed if holds(condition(element)) and (found := each(element)) is not None]
 
-    return filtered
+    return _on_list(base, filter_elements)
 
 
 def _flatten(_: Node, base: Evaluate) -> Evaluate:
-    def flatten(value: Any) -> Any:
-        listed = base(value)
-        if not isinstance(listed, list):
-            return None
-        merged: list[Any] = []
-        for element in listed:
-            if isinstance(element, list):
-                merged += element
-            else:
-                merged.append(element)
-        return merged
+    def flatten(listed: list[Any]) -> list[Any]:
+        return [inner for element in listed for inner in (element if isinstance(element, list) else (element,))]
 
-    return flatten
-
-
-def _pair(_: Node, value: Evaluate) -> Evaluate:
-    return value
+    return _on_list(base, flatten)
 
 
 def _object(node: Node, *members: Evaluate) -> Evaluate:
@@ -159,7 +142,7 @@ def _or(_: Node, left: Evaluate, right: Evaluate) -> Evaluate:
 
 
 def _not(_: Node, negated: Evaluate) -> Evaluate:
-    # jmespath's own, which takes numbers for true and calls nothing but these and what is empty false.
+    # As jmespath does it: numbers are true, though 0 equals False.
     return lambda value: False if (found := negated(value)) == 0 and found is not False else not found
 
 
@@ -197,7 +180,7 @@ _COMPILERS: Mapping[str, Callable[..., Evaluate]] = {
     "identity": _current,
     "index": _index,
     "index_expression": _chain,
-    "key_val_pair": _pair,
+    "key_val_pair": _chain,
     "literal": _literal,
     "multi_select_dict": _object,
     "multi_select_list": _array,
@@ -207,4 +190,4 @@ _COMPILERS: Mapping[str, Callable[..., Evaluate]] = {
     "projection": _projection,
     "subexpression": _chain,
 }
-"""How each kind of node is compiled, out of its compiled children. What is not here is interpreted."""
+"""Compiles each kind of node from its compiled children. Other kinds are interpreted."""

@@ -1,4 +1,4 @@
-"""Claims a number for the participant who was accepted with it, so that nobody else is."""
+"""Claims a number for the participant who was accepted with it, so that no one else is."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from jurat.vocabulary import Outcome
 
 @dataclass(frozen=True, slots=True)
 class NumberHolder:
-    """Claims the number by which a record was found. `namespace` says what kind of number it is: two sources with the
-    same one look up the same people.
-    """
+    """Claims the number by which a record was found. Two sources with the same `namespace` look up the same people."""
 
     input: str
     namespace: str
@@ -25,14 +23,14 @@ class NumberHolder:
 
     @staticmethod
     def of(source: RecordSource, name: str, fingerprints: Fingerprints) -> NumberHolder | None:
-        """What claims the numbers of the source `name`; None where several participants may have one."""
+        """The holder for the numbers of the source `name`; None where several participants may have one."""
         inputs = [rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER]
         if not source.one_person or not inputs:
             return None
         return NumberHolder(inputs[0], source.number_kind or name, fingerprints)
 
-    def held(self, finding: Finding, inputs: Mapping[str, str]) -> Finding:
-        """The finding, with the number that it rests on where it accepts."""
+    def add_claim(self, finding: Finding, inputs: Mapping[str, str]) -> Finding:
+        """The finding, with a claim of its number where it accepts."""
         if finding.outcome is not Outcome.ACCEPTED:
             return finding
         number = inputs[self.input]

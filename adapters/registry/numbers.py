@@ -6,6 +6,7 @@ import importlib
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -30,9 +31,9 @@ _Step = Callable[[str], str | None]
 
 
 class Malformed(Exception):
-    """An input cannot be what it should be. `reason` is `number_malformed` or `answer_unreadable`.
+    """The input named `input` cannot be right. `reason` is `number_malformed` or `answer_unreadable`.
 
-    `failed` is what it did not pass, as the description has it, and `input` its name: never what was typed.
+    `failed` is the check that it failed, as the description has it. Neither holds what was typed.
     """
 
     def __init__(self, reason: Reason, failed: str = "") -> None:
@@ -42,15 +43,10 @@ class Malformed(Exception):
         self.input = ""
 
 
-def utc_today() -> date:
-    """The date in UTC."""
-    return datetime.now(UTC).date()
-
-
 class Cleaner:
-    """One input of a description, compiled. `today` says what a plausible date is measured by. Thread-safe."""
+    """One input of a description, compiled. Dates are plausible up to a year after `today`. Thread-safe."""
 
-    def __init__(self, field: Input, *, today: Callable[[], date] = utc_today) -> None:
+    def __init__(self, field: Input, *, today: Callable[[], date] = lambda: datetime.now(UTC).date()) -> None:
         self._required = field.required
         self._max_length = field.max_length
         self._fault = Reason.NUMBER_MALFORMED if field.is_number else Reason.ANSWER_UNREADABLE
@@ -65,13 +61,11 @@ class Cleaner:
         self._form_holds = None if field.format_when is None else Expression(field.format_when)
         self._form_after = field.format_after
 
-    def typed(self, value: Any) -> str | None:
-        """What a participant typed, cleaned: of a choice, the key. None where it was not given and need not be.
+    def clean(self, value: Any) -> str | None:
+        """What a participant typed, cleaned; of a choice, the key. None where an optional input was not given.
 
-        Spaces, and what nobody sees, are as good as nothing where nothing need be given.
-
-        Raises:
-            Malformed: it is missing, too long, of another type, or cannot be what it should be.
+        Spaces and invisible characters alone count as not given. Raises Malformed where it is missing, too long, of
+        another type, or cannot be right.
         """
         if value is None or value == "":
             if self._required:
@@ -80,7 +74,7 @@ class Cleaner:
         short = isinstance(value, str) and len(value) <= self._max_length
         if short and not self._required and _visible(value) == "":
             return None
-        text = self._plain(value) if short else None
+        text = self._apply_steps(value) if short else None
         if not short:
             raise Malformed(self._fault, f"no text of at most {self._max_length} characters")
         if text is None:
@@ -91,11 +85,10 @@ class Cleaner:
             raise Malformed(self._fault, "no day from 1900 on to a year ahead")
         return text
 
-    def sent(self, text: str, answer: Mapping[str, str]) -> str:
-        """What `typed` gave, as it is sent and compared; `answer` is what it gave for all inputs.
+    def format(self, text: str, answer: Mapping[str, str]) -> str:
+        """A cleaned input as it is sent and compared; `answer` has all cleaned inputs.
 
-        Raises:
-            Malformed: it has not the form that it must have beside those.
+        Raises Malformed where it does not have the format that it needs given the other inputs.
         """
         if self._values is not None:
             return self._values[text]
@@ -104,24 +97,25 @@ class Cleaner:
         before = "" if self._form_after is None else answer.get(self._form_after, "")
         whole = before + text.removeprefix(before)
         try:
-            formed = self._form(whole) if self._form_holds is None or holds(self._form_holds.of(answer)) else whole
+            applies = self._form_holds is None or holds(self._form_holds.evaluate(answer))
+            formed = self._form(whole) if applies else whole
         except Unreadable:
             formed = None
         if formed is None:
             raise Malformed(self._fault, f"not {self._format}" + (f" after {self._cleaning}" if self._cleaning else ""))
         return formed.removeprefix(before)
 
-    def text(self, value: str) -> str | None:
-        """A record's own `value`, cleaned the same way; None when it cannot be right.
+    def clean_record_value(self, value: str) -> str | None:
+        """A record's `value`, cleaned in the same way; None when it cannot be right.
 
-        Where the form depends on what else was typed, a value that does not have it stays as it is.
+        Where the format depends on other inputs, a value without it stays as it is.
         """
-        text = self._plain(value)
+        text = self._apply_steps(value)
         if text is None or self._form is None or self._form_after is not None:
             return text
         return self._form(text) or (text if self._form_holds is not None else None)
 
-    def _plain(self, value: str) -> str | None:
+    def _apply_steps(self, value: str) -> str | None:
         text: str | None = _visible(value)
         for step in self._steps:
             if text is None:
@@ -131,26 +125,25 @@ class Cleaner:
 
 
 def clean(answer: Mapping[str, Any], inputs: Mapping[str, Cleaner]) -> dict[str, str]:
-    """The answer as it is sent and compared, without inputs that are not required and were not given.
+    """The answer as it is sent and compared, without optional inputs that were not given.
 
-    Raises:
-        Malformed: an input cannot be what it should be.
+    Raises Malformed where an input cannot be right.
     """
-    name, typed, sent = "", dict[str, str](), dict[str, str]()
+    name, cleaned, formatted = "", dict[str, str](), dict[str, str]()
     try:
         for name, field in inputs.items():
-            if (text := field.typed(answer.get(name))) is not None:
-                typed[name] = text
-        for name, text in typed.items():
-            sent[name] = inputs[name].sent(text, typed)
+            if (text := field.clean(answer.get(name))) is not None:
+                cleaned[name] = text
+        for name, text in cleaned.items():
+            formatted[name] = inputs[name].format(text, cleaned)
     except Malformed as malformed:
         malformed.input = name
         raise
-    return sent
+    return formatted
 
 
 def compact(form: NumberFormat, text: str) -> str | None:
-    """The number as its registry writes it, without separators; None when its form or check digit is wrong."""
+    """The number as its registry writes it, without separators; None when its format or check digit is wrong."""
     plain = _ascii_digits(text)
     if not plain.isascii() or _SIGN.match(plain):
         return None
@@ -159,50 +152,45 @@ def compact(form: NumberFormat, text: str) -> str | None:
 
 
 def _visible(text: str) -> str | None:
-    """The text without characters that nobody sees (zero-width ones, controls), and without spaces around it.
-
-    Every kind of space is a space. None where it holds what is no character: no request could carry that.
+    """The text without invisible characters (zero-width ones, controls) and without spaces around it. Every kind of
+    space becomes a plain one. None where it holds code points that no request can carry.
     """
     if text.isascii() and text.isprintable():
         return text.strip()
     if _NO_CHARACTER.search(text):
         return None
-    return unicodedata.normalize("NFC", "".join(map(_seen, text))).strip()
+    return unicodedata.normalize("NFC", "".join(map(_visible_character, text))).strip()
 
 
-def _seen(character: str) -> str:
+def _visible_character(character: str) -> str:
     if character.isspace():
         return " "
     return "" if unicodedata.category(character) in {"Cc", "Cf"} else character
 
 
-def _trim(text: str) -> str:
-    return " ".join(text.split())
-
-
 def _only(text: str, *, wanted: Callable[[str], bool]) -> str | None:
-    """The text without separators and with plain digits, None where something else is left."""
+    """The text without separators and with ASCII digits; None where anything but `wanted` is left."""
     if _SIGN.match(text):
         return None
     bare = text if text.isascii() and wanted(text) else _SEPARATORS.sub("", _ascii_digits(text))
     return bare if bare.isascii() and wanted(bare) else None
 
 
+def parse_day(text: Any) -> date | None:
+    """A day of the calendar as YYYY-MM-DD; None for anything else."""
+    if isinstance(text, str) and _DAY.fullmatch(text):
+        with suppress(ValueError):
+            return date.fromisoformat(text)
+    return None
+
+
 def _day(text: str) -> str | None:
-    """A day of the calendar as YYYY-MM-DD, in ASCII digits."""
-    plain = _ascii_digits(text)
-    if not _DAY.fullmatch(plain):
-        return None
-    try:
-        return date.fromisoformat(plain).isoformat()
-    except ValueError:
-        return None
+    return None if (day := parse_day(_ascii_digits(text))) is None else day.isoformat()
 
 
 def _ascii_digits(text: str) -> str:
-    """The text with digits of any script as ASCII ones, and without mere forms of letters, such as full-width ones.
-
-    What has a number in it and is no digit ("①", "²", "½") stays as it is, so that it is none.
+    """The text with digits of any script as ASCII ones, and with compatibility forms of letters as plain letters.
+    Number characters that are no digits ("①", "²", "½") are left as they are, so that they are not taken for digits.
     """
     if text.isascii():
         return text
@@ -217,7 +205,7 @@ def _ascii_digit(character: str) -> str:
 
 
 _STEPS: Mapping[CleaningStep, _Step] = {
-    CleaningStep.TRIM: _trim,
+    CleaningStep.TRIM: lambda text: " ".join(text.split()),
     CleaningStep.UPPER: str.upper,
     CleaningStep.LOWER: str.lower,
     CleaningStep.DIGITS: partial(_only, wanted=str.isdigit),
@@ -227,23 +215,19 @@ _STEPS: Mapping[CleaningStep, _Step] = {
 
 @cache
 def _compactors() -> Mapping[NumberFormat, _Step]:
-    own: dict[NumberFormat, _Step] = {
-        NumberFormat.US_NPI: _npi,
-        NumberFormat.FR_RPPS: _rpps,
-        NumberFormat.FR_SIREN: _siren,
-    }
+    own = {NumberFormat.US_NPI: _npi, NumberFormat.FR_RPPS: _rpps, NumberFormat.FR_SIREN: _siren}
     return {form: own.get(form) or partial(_stdnum, form) for form in NumberFormat}
 
 
 @cache
-def _loaded(module: str) -> Any:
-    """A module of python-stdnum, loaded when the first number of its form is checked."""
+def _load_stdnum(module: str) -> Any:
+    """A module of python-stdnum, loaded when the first number of its format is checked."""
     return importlib.import_module(f"stdnum.{module}")
 
 
 def _stdnum(form: NumberFormat, text: str) -> str | None:
     try:
-        return str(_loaded(form).validate(_SPACE.sub("", text)))
+        return str(_load_stdnum(form).validate(_SPACE.sub("", text)))
     except ValueError:  # stdnum.exceptions.ValidationError is one
         return None
 
@@ -251,17 +235,17 @@ def _stdnum(form: NumberFormat, text: str) -> str | None:
 def _npi(text: str) -> str | None:
     """US National Provider Identifier: ten digits, Luhn with the prefix 80840 (45 CFR 162.406)."""
     number = _SEPARATORS.sub("", text)
-    return number if _NPI.fullmatch(number) and _loaded("luhn").is_valid("80840" + number) else None
+    return number if _NPI.fullmatch(number) and _load_stdnum("luhn").is_valid("80840" + number) else None
 
 
 def _rpps(text: str) -> str | None:
-    """French RPPS: eleven digits. An IDNPS is an RPPS with an 8 before it. Not all pass Luhn, so that is not asked."""
+    """French RPPS: eleven digits. An IDNPS is an RPPS with an 8 before it. Luhn is not checked: not all pass it."""
     found = _RPPS.fullmatch(_SEPARATORS.sub("", text))
     return found[1] if found else None
 
 
 def _siren(text: str) -> str | None:
-    """French SIREN: nine digits. A SIRET, of an establishment, is a SIREN with five more."""
+    """French SIREN: nine digits. The SIRET of an establishment is a SIREN with five more."""
     number = _SEPARATORS.sub("", text)
     valid = _stdnum(NumberFormat.FR_SIRET if len(number) == 14 else NumberFormat.FR_SIREN, number)
     return valid[:9] if valid else None

@@ -1,4 +1,4 @@
-"""Finds the record in an answer and reads it as text. Anything that is not as described is `Unreadable`."""
+"""Finds the record in an answer and reads it as text. Anything that is not as described raises `Unreadable`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.base import Unreadable
-from adapters.person_names.comparison import LONGEST, Name
+from adapters.person_names.comparison import Name
+from adapters.person_names.letters import LONGEST
 from adapters.registry.dates import DateReader, DaySpan
 from adapters.registry.expressions import Expression
 from config.hours import parse_zone
@@ -29,11 +30,11 @@ class Record:
     days: Mapping[str, tuple[DaySpan, ...]] = field(default_factory=dict, repr=False)
 
     def values(self, field: str) -> tuple[str, ...]:
-        """The values of a field that is no date; empty where the record has none."""
+        """The values of a text field; empty where the record has none."""
         return self.fields.get(field, ())
 
     def dates(self, field: str) -> tuple[DaySpan, ...]:
-        """The values of a field that is a date; empty where the record has none."""
+        """The values of a date field; empty where the record has none."""
         return self.days.get(field, ())
 
 
@@ -55,43 +56,34 @@ class RecordReader:
                 self._texts.append((name, Expression(value)))
 
     def find(self, answer: Mapping[str, Any]) -> Sequence[Any]:
-        """The records in an answer, still as JSON.
-
-        Raises:
-            Unreadable: there is no list of records and no record either.
-        """
-        found = self._origin.of(answer)
+        """The records in an answer, as JSON. Raises Unreadable where it has neither a list of records nor a record."""
+        found = self._origin.evaluate(answer)
         records = found if isinstance(found, list) else [found]
         if not all(isinstance(record, dict) for record in records):
-            raise Unreadable("the answer has no record where it is described to stand")
+            raise Unreadable("the answer has no record at the place that the description names")
         return records
 
     def numbers(self, record: Mapping[str, Any]) -> tuple[str, ...]:
-        """The numbers of a record whose other fields are of no interest yet; empty where it has none.
-
-        Raises:
-            Unreadable: what stands there is no text, number or list of them.
-        """
-        return next((_texts(expression.of(record)) for name, expression in self._texts if name == NUMBER), ())
+        """The numbers of a record, without its other fields; empty where it has none. Raises Unreadable."""
+        return next((_texts(expression.evaluate(record)) for name, expression in self._texts if name == NUMBER), ())
 
     def read(self, record: Mapping[str, Any]) -> Record:
         """The fields of a record.
 
-        Raises:
-            Unreadable: a field is no text, number or list of them, a date is not written as described, or names are no
-                list of {family, given}, each of one person.
+        Raises Unreadable where a field is no text, number or list of them, a date is not written as described, or the
+        names are no list of {family, given}, each of one person.
         """
         return Record(
-            {name: _texts(expression.of(record)) for name, expression in self._texts},
-            () if self._names is None else _names(self._names.of(record), lists_families=self._lists_families),
-            {name: tuple(map(dates.read, _texts(each.of(record)))) for name, each, dates in self._dates},
+            {name: _texts(expression.evaluate(record)) for name, expression in self._texts},
+            () if self._names is None else _names(self._names.evaluate(record), lists_families=self._lists_families),
+            {name: tuple(map(dates.read, _texts(each.evaluate(record)))) for name, each, dates in self._dates},
         )
 
 
 def text_of(value: Any) -> str:
-    """A JSON scalar as text: numbers without a needless fraction, true and false as JSON has them.
+    """A JSON scalar as text: numbers without a needless fraction, true and false as in JSON.
 
-    Registries change between 1 and "1" without notice, so everything is compared as text.
+    Everything is compared as text, for registries change between 1 and "1" without notice.
     """
     match value:
         case str():
@@ -128,7 +120,7 @@ def _names(value: Any, *, lists_families: bool) -> tuple[Name, ...]:
             raise Unreadable("the names of the record are no list of {family, given}")
         family, given = _texts(part["family"]), _texts(part.get("given"))
         if len(family) > 1 and not lists_families:
-            # Joined, they could make one name of two people: of each the part that was typed.
+            # Joined, they could match a typed name that has a part of each of two people.
             raise Unreadable("a name of the record has a list of family names, which may be of several people")
         name = Name(" ".join(family), " ".join(given))
         if max(len(name.family), len(name.given)) > LONGEST:

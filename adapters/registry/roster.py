@@ -1,7 +1,7 @@
-"""The source of type `roster`: looks a person up in an imported roster, by the keyed hash of the number.
+"""The source of type `roster`: looks a participant up in an imported roster, by the keyed hash of the number.
 
-That the number is the one typed is known by the hash, so the number itself is stored nowhere. What follows is what is
-done with any registry's record.
+The hash shows that the number is the one typed, so the number itself is stored nowhere. The row that is found is judged
+as any registry's record is.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
-from adapters.base import Credentials, Finding, Found, Query, SourceError, Unavailable
+from adapters.base import Credentials, Finding, Found, Query, SourceError, SourceOfMany, Unavailable
 from adapters.fingerprints import Fingerprints
 from adapters.registry.adapter import utc_now
 from adapters.registry.holder import NumberHolder
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from adapters.registry.record import RecordReader
-from adapters.registry.roster_versions import RosterStore, RosterVersion
 from adapters.registry.rules import Case, Rules
 from adapters.registry.trace import LookupTrace
+from adapters.rosters import RosterStore, RosterVersion
 from config.hours import parse_zone
 from config.registry.roster import RosterSource
 from jurat.vocabulary import Outcome, Reason
@@ -26,18 +26,15 @@ from jurat.vocabulary import Outcome, Reason
 
 @dataclass(frozen=True, slots=True)
 class _RosterQuery:
-    """What one look-up asks. `numbers` are the hashes of the number, by the key that each is made with."""
+    """What one lookup asks. `numbers` are the hashes of the number, by the id of their key."""
 
     query: Query = field(repr=False)
     inputs: Mapping[str, str] = field(repr=False)
     numbers: Mapping[str, bytes] = field(repr=False)
 
 
-class RosterAdapter:
-    """Looks a participant up in a roster. `clock` tells how old its data are, `watch` is told of each step.
-
-    Numbers that count for one participant each are those of the source `name`.
-    """
+class RosterAdapter(SourceOfMany):
+    """Looks participants up in a roster; `clock` gives the age of its data. It claims numbers of the source `name`."""
 
     def __init__(
         self,
@@ -58,36 +55,25 @@ class RosterAdapter:
         self._reader = RecordReader(model.record)
         self._rules = Rules(model)
         self._holder = NumberHolder.of(model, name, fingerprints)
-        self._watch = watch
-
-    def look_up(self, query: Query) -> Found:
-        """What the list says of one participant.
-
-        Raises:
-            SourceError: there is no such list, or not as its source describes it; the database does not answer.
-        """
-        (found,) = self.look_up_many([query])
-        if isinstance(found, SourceError):
-            raise found
-        return found
+        self._trace = watch or LookupTrace()
 
     def look_up_many(self, queries: Sequence[Query]) -> list[Found | SourceError]:
-        """The same for many in one statement."""
-        asked = [self._asked(query) for query in queries]
-        numbers = {number for each in asked if isinstance(each, _RosterQuery) for number in each.numbers.values()}
+        """Look up many participants in one statement."""
+        prepared = [self._prepare(query) for query in queries]
+        numbers = {number for each in prepared if isinstance(each, _RosterQuery) for number in each.numbers.values()}
         if not numbers:
-            return [each for each in asked if isinstance(each, Finding)]
+            return [each for each in prepared if isinstance(each, Finding)]
         try:
             found = self.in_force(sorted(numbers))
         except SourceError as error:
-            return [each if isinstance(each, Finding) else error for each in asked]
-        return [each if isinstance(each, Finding) else self._judged(each, found) for each in asked]
+            return [each if isinstance(each, Finding) else error for each in prepared]
+        return [each if isinstance(each, Finding) else self._judge(each, found) for each in prepared]
 
     def in_force(self, numbers: Sequence[bytes] = ()) -> RosterVersion:
-        """The list as it is now, with those who have one of `numbers`.
+        """The version that is in force, with those who have one of `numbers`.
 
         Raises:
-            Unavailable: there is none, it is older than its source allows, or was not stored as its source has it now.
+            Unavailable: there is none, it is older than its source allows, or its layout is not that of its source.
             Credentials: its numbers were hashed with a key that is not here.
         """
         name = self._model.dataset_name
@@ -111,31 +97,26 @@ class RosterAdapter:
             )
         return found
 
-    def close(self) -> None:
-        """Nothing to give back."""
-
     def _today(self) -> date:
-        """The list's own day."""
         return self._clock().astimezone(self._zone).date()
 
-    def _asked(self, query: Query) -> _RosterQuery | Finding:
+    def _prepare(self, query: Query) -> _RosterQuery | Finding:
         try:
             inputs = clean(query.answer, self._inputs)
         except Malformed as malformed:
-            if self._watch is not None and malformed.input:
-                self._watch.malformed(malformed.input, malformed.failed)
+            if malformed.input:
+                self._trace.on_malformed(malformed.input, malformed.failed)
             return Finding(Outcome.UNDETERMINED, malformed.reason, {"version": self._model.version})
         number = inputs[self._number]
         return _RosterQuery(query, inputs, self._fingerprints.digests(namespace(self._model.dataset_name), number))
 
-    def _judged(self, asked: _RosterQuery, found: RosterVersion) -> Finding | SourceError:
-        people, watch = found.people.get(asked.numbers[found.key_id], ()), self._watch
-        if watch is not None:
-            watch.in_force(found)
-            watch.found(people)
+    def _judge(self, asked: _RosterQuery, found: RosterVersion) -> Finding | SourceError:
+        people = found.people.get(asked.numbers[found.key_id], ())
+        self._trace.on_roster(found)
+        self._trace.on_records(people)
         evidence = {"version": self._model.version, "dataset_version": found.version, "records": len(people)}
         if not people:
-            # Who stands in a row that was left out is not in the list, and may be in it all the same.
+            # A participant may be in a row that was left out.
             absent = Outcome.UNDETERMINED if found.left_out else Outcome(self._model.record.absent)
             return Finding(absent, Reason.RECORD_NOT_FOUND, evidence, found.data_date)
         if len(people) > 1:
@@ -143,16 +124,14 @@ class RosterAdapter:
         row = {**people[0], self._model.file.number: asked.inputs[self._number]}
         try:
             record = self._reader.read(row)
-            if watch is not None:
-                watch.read(record)
+            self._trace.on_record(record)
             case = Case(record, asked.inputs, asked.query.requirement, evidence, self._today())
-            judged = self._rules.judge(case, None if watch is None else watch.ruled)
-            finding = replace(judged, data_date=found.data_date)
+            finding = replace(self._rules.judge(case, self._trace.on_rule), data_date=found.data_date)
         except SourceError as error:
             return error
-        return finding if self._holder is None else self._holder.held(finding, asked.inputs)
+        return finding if self._holder is None else self._holder.add_claim(finding, asked.inputs)
 
 
 def namespace(dataset: str) -> str:
-    """What keeps the hashes of a list apart from those of all others, and from those of codes."""
+    """The namespace of a roster's hashes, which keeps them apart from those of other rosters and of codes."""
     return f"roster:{dataset}"

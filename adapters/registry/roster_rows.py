@@ -1,7 +1,7 @@
 """Reads the rows of a roster's file: the number as it is looked up, and the columns that are kept.
 
-A file may have millions of rows. It is read once from the beginning to the end, and everything that is wrong is told
-with line and column; no value is ever told, for each may be somebody's.
+A file may have millions of rows. It is read once, and every problem is reported with line and column, never with a
+value, for values are personal data.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from config.suggestions import did_you_mean
 
 SHOWN_PROBLEMS = 10
 LONGEST_VALUE = 1000
-"""Characters of one column; a record with longer ones is not read."""
+"""Characters of one column."""
 
 MOST_LINES = 2_000_000_000
 _DELIMITERS = ",;\t|"
@@ -42,15 +42,15 @@ class Person(NamedTuple):
 
 
 class _WrongRow(Exception):
-    """What is wrong with a row, and in which column where it is one."""
+    """A row is wrong; the message says in which column."""
 
 
 class RosterRows:
-    """The people in `raw`, to be gone through once. `name` is what the file is called in messages.
+    """The people in `raw`, to be iterated over once. `name` is the file's name in messages.
 
-    With `skip_malformed`, a row is left out and counted whose number is empty or cannot be right (`left_out`, and
-    `left_out_at` has the first lines); it is a mistake without. `rows` counts what was read, `columns` are those of the
-    first line.
+    With `skip_malformed`, a row whose number is empty or cannot be right is left out and counted (`left_out`, and
+    `left_out_at` has the first lines); otherwise it is a problem. `rows` counts the rows read, `columns` are those of
+    the first line.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class RosterRows:
     ) -> None:
         self._lines = Lines(raw, packed=packed, encoding=layout.encoding)
         self._layout = layout
-        self._clean = Cleaner(number).text
+        self._clean = Cleaner(number).clean_record_value
         self._longest_number = number.max_length
         self._skip = skip_malformed
         self._problems = Problems(name, SHOWN_PROBLEMS)
@@ -74,15 +74,11 @@ class RosterRows:
         self.left_out_at: list[int] = []
 
     def __iter__(self) -> Iterator[Person]:
-        """The people before the first problem. What follows is looked through for further ones.
-
-        Raises:
-            RosterFileError: with every problem, at the end.
-        """
-        with self._problems.gathered(), closing(self._lines):
+        """The people before the first problem; the rest is only checked. Raises RosterFileError with all problems."""
+        with self._problems.collect(), closing(self._lines):
             yield from self._people()
         if not (self._problems or self.rows > self.left_out):
-            self._problems.end("holds nobody")
+            self._problems.end("has no person in it")
         if self._problems:
             raise RosterFileError(str(self._problems))
 
@@ -115,18 +111,18 @@ class RosterRows:
             raise WrongFile(lines.row, _csv_problem(str(error))) from None
 
     def _positions(self, header: Sequence[str]) -> list[int]:
-        """Where in a row the number stands, and what is kept."""
+        """The positions in a row of the number and of the columns that are kept."""
         wanted = [self._layout.number, *self._layout.keep]
         if missing := [name for name in wanted if name not in header]:
-            raise WrongFile(1, self._what_is_there(header, missing))
+            raise WrongFile(1, self._header_problem(header, missing))
         if twice := [name for name in wanted if header.count(name) > 1]:
             raise WrongFile(1, f"has the column {', '.join(twice)} more than once; rename the others")
         return [header.index(name) for name in wanted]
 
-    def _what_is_there(self, header: Sequence[str], missing: Sequence[str]) -> str:
+    def _header_problem(self, header: Sequence[str], missing: Sequence[str]) -> str:
         wanted = [self._layout.number, *self._layout.keep]
         if len(missing) == len(wanted):
-            # Perhaps the first line is already somebody: nothing of it is shown.
+            # The first line may already be a person: nothing of it is shown.
             joined = self._layout.delimiter.join(header)
             for other in _DELIMITERS:
                 if set(wanted) <= {name.strip(' "') for name in joined.split(other)}:
@@ -138,13 +134,13 @@ class RosterRows:
         return f"has no column {', '.join(missing)}; {f'{hint} There' if hint else 'there'} are {there}"
 
     def _person(self, line: int, cells: Sequence[str]) -> Person | None:
-        """Raises _WrongRow. None for one that is left out."""
+        """The person in a row; None where it is left out. Raises _WrongRow."""
         number = self._clean(cells[0])
         if number is None or len(number) > self._longest_number:
             if not self._skip:
                 raise _WrongRow(
                     f"column {self._layout.number}: "
-                    + ("is not such a number as its source asks for" if cells[0].strip() else "is empty")
+                    + ("is not a number that its source accepts" if cells[0].strip() else "is empty")
                 )
             self.left_out += 1
             if len(self.left_out_at) < SHOWN_PROBLEMS:
@@ -169,9 +165,9 @@ class RosterRows:
         return text
 
 
-def _csv_problem(said: str) -> str:
-    if "end of data" in said:
+def _csv_problem(error: str) -> str:
+    if "end of data" in error:
         return "a quote that is opened here is never closed"
-    if "new-line character" in said:
+    if "new-line character" in error:
         return "its lines end with carriage returns alone; save it with the line ends of Unix or Windows"
-    return f"is no CSV: {said}"
+    return f"is not CSV: {error}"

@@ -1,7 +1,7 @@
 """Applies the rules of a description to a record, in order.
 
-A refusal waits until the number, and the name where the record gives one, have matched. The description is checked for
-that order, and this holds it once more: here it cannot be got wrong by a document from elsewhere.
+A refusal waits until the number, and the name where the record gives one, have matched. Lint checks a description for
+that order; it is enforced here as well, for descriptions that were never linted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from adapters.base import Finding, Unreadable
 from adapters.person_names.comparison import Band, Name, compare, is_withheld
 from adapters.registry.dates import DaySpan
-from adapters.registry.numbers import Cleaner, compact
+from adapters.registry.numbers import Cleaner, compact, parse_day
 from adapters.registry.record import Record, text_of
 from config.registry.model.inputs import Input, NumberFormat
 from config.registry.model.record import NAMES, NUMBER, STATUS
@@ -24,7 +24,7 @@ from config.registry.model.source import RecordSource
 from jurat.vocabulary import Outcome, Reason
 
 Failure = tuple[Outcome, Reason]
-"""What a rule that does not hold makes of the record."""
+"""The verdict of a rule that does not hold."""
 
 _DIFFERS: Failure = (Outcome.UNDETERMINED, Reason.RECORD_DIFFERS)
 _AMBIGUOUS: Failure = (Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD)
@@ -32,18 +32,17 @@ _NOT_PUBLIC: Failure = (Outcome.UNDETERMINED, Reason.RECORD_NOT_PUBLIC)
 _UNKNOWN: Failure = (Outcome.UNDETERMINED, Reason.STATUS_UNKNOWN)
 _MISSING: Failure = (Outcome.UNDETERMINED, Reason.REQUIREMENT_MISSING)
 
-_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YEARS = re.compile("[0-9]{1,3}")
 _AHEAD = timedelta(days=366)
-"""How far from today a participant's date may be: what lies beyond stands for another thing, or for none."""
+"""How far ahead a participant's date may be: a later one means something else, or no date."""
 
 _BANDS = tuple(band.name.lower() for band in Band)
-"""The words of the bands, as evidence has them."""
+"""The names of the bands in evidence."""
 
 
 @dataclass(slots=True)
 class Case:
-    """One record, and what it is held against. `inputs` are the cleaned answer, `today` is the registry's own day."""
+    """One record, and what it is compared with. `inputs` are the cleaned answer, `today` is the registry's own day."""
 
     record: Record = field(repr=False)
     inputs: Mapping[str, str] = field(repr=False)
@@ -56,30 +55,28 @@ class Case:
 
 
 _Check = Callable[[Case], Failure | None]
-Told = Callable[[int, Rule, Failure | None], None]
-"""Hears of each rule, by its place in the description, and what it makes of the record where it does not hold."""
+OnRule = Callable[[int, Rule, Failure | None], None]
+"""Receives each rule that was applied, with its index in the description, and its verdict where it does not hold."""
 
 
 class Rules:
     """The rules of one source, compiled. Thread-safe."""
 
     def __init__(self, source: RecordSource) -> None:
-        self._checks = tuple((rule, _compiled(rule, source)) for rule in source.rules)
+        self._checks = tuple((rule, _compile(rule, source)) for rule in source.rules)
         self._has_names = NAMES in source.record.fields
         self._numbers = {rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER}
         self._inputs = source.inputs
 
-    def judge(self, case: Case, told: Told | None = None) -> Finding:
-        """The finding of the first rule that does not hold, or that the record matches. `told` hears of each rule.
+    def judge(self, case: Case, on_rule: OnRule = lambda *_: None) -> Finding:
+        """The finding of the first rule that does not hold, or that the record matches.
 
-        Raises:
-            Unreadable: the record has no number to compare, or tells of a birth that has not been.
+        Raises Unreadable where the record has no number to compare, or a date that cannot be.
         """
         refusal: tuple[Failure, Rule] | None = None
         for index, (rule, check) in enumerate(self._checks):
             failure = check(case)
-            if told is not None:
-                told(index, rule, failure)
+            on_rule(index, rule, failure)
             if failure is None:
                 continue
             if failure[0] is not Outcome.REFUSED or self._may_refuse(case, rule):
@@ -94,24 +91,22 @@ class Rules:
         return Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES, case.evidence)
 
     def _is_theirs(self, case: Case) -> bool:
-        """Whether the record is known to be the participant's own: by number, and by name where registries give one."""
+        """Whether the record is the participant's own: by number, and by name where the registry gives names."""
         return case.number_matched and (case.name_matched or not self._has_names)
 
     def _may_refuse(self, case: Case, rule: Rule) -> bool:
-        """Whether `rule` may refuse for this record.
-
-        One without a name may be a stranger's, by a mistyped number, or a changed shape of the participant's own. It is
-        the whole that some registries leave of who is gone: its status counts, and nothing else does, where check
-        digits show that the number is no slip.
+        """Whether `rule` may refuse for this record. A record without a name may be a stranger's, by a mistyped number,
+        or the participant's own in a changed format. Some registries keep no more than that of those who are gone: then
+        only its status counts, and only where check digits show that the number is not mistyped.
         """
         if self._is_theirs(case):
             return True
         gone = case.number_matched and case.unnamed and isinstance(rule, StatusRule)
-        return gone and all(_is_no_slip(self._inputs[name], case.inputs[name]) for name in self._numbers)
+        return gone and all(_has_check_digits(self._inputs[name], case.inputs[name]) for name in self._numbers)
 
 
-def _is_no_slip(field: Input, number: str) -> bool:
-    """Whether a number that was cleaned as `field` has check digits that fit. An RPPS has them where Luhn holds."""
+def _has_check_digits(field: Input, number: str) -> bool:
+    """Whether a number that was cleaned as `field` has valid check digits. An RPPS has them where Luhn holds."""
     if field.format is None or field.format_when is not None:
         return False
     return field.format is not NumberFormat.FR_RPPS or compact(NumberFormat.LUHN, number) is not None
@@ -123,7 +118,7 @@ def _finding(case: Case, failure: Failure, rule: Rule | None = None) -> Finding:
     return Finding(*failure, case.evidence)
 
 
-def _compiled(rule: Rule, source: RecordSource) -> _Check:
+def _compile(rule: Rule, source: RecordSource) -> _Check:
     match rule:
         case EqualsRule() if rule.field in source.record.dates:
             return _same_day(rule)
@@ -154,14 +149,14 @@ def _equals(rule: EqualsRule, compared: Input) -> _Check:
             return missing
         if len(values) > 1 and is_number:
             return _AMBIGUOUS
-        typed, held = case.inputs.get(name), [cleaner.text(value) for value in values]
+        typed, held = case.inputs.get(name), [cleaner.clean_record_value(value) for value in values]
         if typed is not None and typed in held:
             case.number_matched = case.number_matched or is_number
             return None
         if is_number:
             return failure
         if None in held or any(map(is_withheld, values)):
-            # Not what a participant could type: a mark that withholds it, or written in another way.
+            # No participant could type it: the value is withheld, or written in another way.
             return _NOT_PUBLIC
         return _UNKNOWN if choices and not choices.issuperset(held) else failure
 
@@ -178,8 +173,8 @@ def _same_day(rule: EqualsRule) -> _Check:
         if not spans:
             return missing
         if any(span.first > case.today + ahead for span in spans):
-            raise Unreadable("a date of the record is further in the future than any that is typed")
-        typed = _day_of(case.inputs.get(name))
+            raise Unreadable("a date of the record is further in the future than any valid one")
+        typed = parse_day(case.inputs.get(name))
         return None if typed is not None and any(typed in span for span in spans) else failure
 
     return check
@@ -200,13 +195,13 @@ def _one_of(rule: OneOfRule) -> _Check:
             if demanded is None:
                 return missing
             codes = map(text_of, demanded if isinstance(demanded, list | tuple) else [demanded])
-            # Every value begins with an empty one.
+            # Every value begins with the empty text.
             wanted = tuple(code for code in codes if code)
             if not wanted:
                 return _MISSING
         values = case.record.values(field)
         if not values:
-            # Nothing said is no evidence: the registry may withhold it, or have moved it.
+            # Absence is no evidence: the registry may withhold the value, or have moved it.
             return _NOT_PUBLIC
         if any(is_among(value, wanted) for value in values):
             return None
@@ -264,18 +259,18 @@ def _valid_at(rule: ValidAtRule) -> _Check:
 
     def check(case: Case) -> Failure | None:
         demanded = None if requirement is None else case.requirement.get(requirement)
-        day = case.today if demanded is None else _day_of(demanded)
+        day = case.today if demanded is None else parse_day(demanded)
         if day is None or (demanded is None and missing):
             return _MISSING
         known = [bool(case.record.dates(field)) for field in looked_at]
         if not all(known) and (not may_be_open or (len(known) > 1 and not any(known))):
-            # Nothing said is no evidence; neither is it an open end where the record should have two and has none.
+            # Absence is no evidence, and no open end where the record should have two dates and has none.
             return _NOT_PUBLIC
         begins = case.record.dates(begin) if begin is not None else ()
         ends = case.record.dates(until) if until is not None else ()
         if begins and ends and min(each.first for each in begins) > max(each.last for each in ends):
             return _AMBIGUOUS
-        return _decided(failure, (_begun(span, day) for span in begins), (_lasts(span, day) for span in ends))
+        return _combine(failure, (_has_begun(span, day) for span in begins), (_lasts(span, day) for span in ends))
 
     return check
 
@@ -298,30 +293,29 @@ def _min_age(rule: MinAgeRule) -> _Check:
             return _NOT_PUBLIC
         if any(birth.first > case.today for birth in births):
             raise Unreadable("a birth date of the record is in the future")
-        return _decided(failure, (_has_age(birth, years, case.today) for birth in births))
+        return _combine(failure, (_has_age(birth, years, case.today) for birth in births))
 
     return check
 
 
-def _decided(failure: Failure, *conditions: Iterable[bool | None]) -> Failure | None:
-    """Whether all conditions hold, each told by one or several dates as yes, no or not known.
-
-    A condition does not hold where all its dates say so, and is open where they contradict each other.
+def _combine(failure: Failure, *conditions: Iterable[bool | None]) -> Failure | None:
+    """Whether all conditions hold, each given by one or several dates as yes, no or not known. A condition does not
+    hold where all its dates say so, and is open where they contradict each other.
     """
-    told = [set(condition) for condition in conditions]
-    if {False} in told:
+    values = [set(condition) for condition in conditions]
+    if {False} in values:
         return failure
-    if any(None in each for each in told):
+    if any(None in each for each in values):
         return _NOT_PUBLIC
-    return _AMBIGUOUS if any(len(each) > 1 for each in told) else None
+    return _AMBIGUOUS if any(len(each) > 1 for each in values) else None
 
 
-def _begun(span: DaySpan, day: date) -> bool | None:
+def _has_begun(span: DaySpan, day: date) -> bool | None:
     return True if day >= span.last else False if day < span.first else None
 
 
 def _lasts(span: DaySpan, day: date) -> bool | None:
-    """Whether what ends on a day of `span` is still valid on `day`: it is to the end of its last day."""
+    """Whether what ends on a day of `span` is still valid on `day`; it is valid to the end of its last day."""
     return True if day <= span.first else False if day > span.last else None
 
 
@@ -331,18 +325,8 @@ def _has_age(birth: DaySpan, years: int, today: date) -> bool | None:
 
 
 def _age(birth: date, today: date) -> int:
-    """Whole years. Who was born on the 29th of February is a year older on the 1st of March where there is none."""
+    """Whole years. In other years, a birthday on the 29th of February counts from the 1st of March."""
     return today.year - birth.year - ((today.month, today.day) < (birth.month, birth.day))
-
-
-def _day_of(value: Any) -> date | None:
-    """A day that a participant or a criterion gave, YYYY-MM-DD; None where it is none."""
-    if isinstance(value, str) and _DAY.fullmatch(value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            return None
-    return None
 
 
 def _years_of(value: Any) -> int | None:

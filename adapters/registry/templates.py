@@ -5,28 +5,29 @@ from __future__ import annotations
 import base64
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from adapters.base import Credentials, SourceError, Unreadable
-from adapters.registry.filters import filtered
 from adapters.registry.numbers import Malformed
-from adapters.registry.xml_bodies import escaped, flat_pieces
+from adapters.registry.xml_bodies import flat_pieces, xml_escaper
 from config.registry.model.answer_formats import Decoder
 from config.registry.model.hosts import listing_of
 from config.registry.model.inputs import Input
 from config.registry.model.request import BasicAuth, BearerAuth, HeaderAuth, QueryAuth, RequestDescription
 from config.registry.model.source import Step
-from config.registry.model.templates import SECRETS, Placeholder, pieces, placeholders
+from config.registry.model.templates import SECRETS, Filter, Placeholder, pieces, placeholders
 from jurat.vocabulary import Reason
 
 Values = Mapping[str, str]
 """Inputs, values set by earlier steps, and secrets under `secrets.NAME`."""
 
 Encode = Callable[[str], str]
-"""Writes a value for its place. Raises ValueError where it cannot stand there."""
+"""Encodes a value for its place. Raises ValueError where it cannot be sent there."""
 
 _JSON_TYPE = "application/json"
 _FORM_TYPE = "application/x-www-form-urlencoded"
@@ -34,6 +35,9 @@ _XML_TYPE = "text/xml; charset=utf-8"
 _NO_HEADER = re.compile(r"[^\x20-\x7e\xa0-\xff]|^\s|\s$")
 _NO_CHARACTER = re.compile("[\ud800-\udfff]")
 _CLIMBS = re.compile(r"/\.{1,2}(/|$)")
+_DATE_CODE = re.compile("%[Yymd]")
+_DATE_PARTS = {"%Y": slice(0, 4), "%y": slice(2, 4), "%m": slice(5, 7), "%d": slice(8, 10)}
+_ISO_LENGTH = 10
 _WHOLE_HOST = re.compile(r"[a-z]+://[^/?#]*[/?#]", re.IGNORECASE)
 
 
@@ -42,7 +46,7 @@ class _Missing(Exception):
 
 
 class _Unfit(Exception):
-    """The value of the placeholder `name` cannot stand in its place."""
+    """The value of the placeholder `name` cannot be sent in its place."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -50,18 +54,20 @@ class _Unfit(Exception):
 
 
 class Template:
-    """One text with placeholders, compiled. `missing` is what stands where an input was not given."""
+    """One text with placeholders, compiled. `missing` replaces inputs that were not given."""
 
-    def __init__(self, written: Iterable[tuple[str, Placeholder | None, Encode]], missing: str | None = None) -> None:
-        *between, (self._end, _, _) = written
+    def __init__(self, parts: Iterable[tuple[str, Placeholder | None, Encode]], missing: str | None = None) -> None:
+        *between, (self._end, _, _) = parts
         self._pieces = tuple(
-            (literal, found.name, filtered(found, encode)) for literal, found, encode in between if found is not None
+            (literal, found.name, _add_filters(found, encode))
+            for literal, found, encode in between
+            if found is not None
         )
         self._missing = missing
 
     @classmethod
     def of(cls, text: str, encode: Encode) -> Template:
-        """The template `text`, all of whose values are written by `encode`."""
+        """The template `text`, with `encode` for all values."""
         return cls((literal, found, encode) for literal, found in pieces(text))
 
     @property
@@ -75,12 +81,7 @@ class Template:
         return self._pieces[0][0] if self._pieces else self._end
 
     def expand(self, values: Values) -> str:
-        """The text with each placeholder replaced by its encoded value.
-
-        Raises:
-            _Missing: there is no value, and nothing to take its place.
-            _Unfit: a value cannot stand there.
-        """
+        """The text with each placeholder replaced by its encoded value. Raises _Missing and _Unfit."""
         if not self._pieces:
             return self._end
         expanded = []
@@ -95,7 +96,7 @@ class Template:
                 trouble = _Unfit(name)
             else:
                 continue
-            # Not raised above: there it would carry the other exception along, which may hold the value.
+            # Raised outside the `except`, whose exception would be its context and may hold the value.
             raise trouble
         expanded.append(self._end)
         return "".join(expanded)
@@ -103,7 +104,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is to be sent, in the form that `Transport.send` takes. Keys and what was typed stand in no repr of it."""
+    """A request in the form that `Transport.send` takes. Its repr shows no keys and nothing that was typed."""
 
     method: str
     url: str = field(repr=False)
@@ -113,10 +114,10 @@ class Message:
 
 
 class RequestTemplate:
-    """The request of one step, compiled: whatever is the same for everybody is made once.
+    """The request of one step, compiled: what is the same for everyone is built once.
 
-    `inputs` are the description's. `host` is the one that it goes to, as `hosts` must list it: "" where no host can be
-    told from the description.
+    `inputs` are the description's. `host` is where the request goes, as `hosts` must list it; "" where that depends on
+    an input.
     """
 
     def __init__(self, step: Step, inputs: Mapping[str, Input]) -> None:
@@ -124,17 +125,18 @@ class RequestTemplate:
         self._method = request.method
         self._inputs = inputs
         self._url = Template.of(request.url, _path_segment)
-        self.host = _host(self._url)
+        is_one_host = self._url.constant is not None or _WHOLE_HOST.match(self._url.beginning)
+        self.host = listing_of(self._url.beginning) if is_one_host else ""
         self._in_path = [found.name for found in placeholders(request.url)]
         self._body, content_type = _body(request)
-        given = {"Accept": _accepted(step.decoders[0])} | ({"Content-Type": content_type} if content_type else {})
-        query, headers = dict(request.query), _overridden(given, request.headers)
+        defaults = {"Accept": _accept(step.decoders[0])} | ({"Content-Type": content_type} if content_type else {})
+        query, headers = dict(request.query), _override(defaults, request.headers)
         self._basic: tuple[Template, Template] | None = None
         match request.auth:
             case HeaderAuth(name=name, value=value):
-                headers = _overridden(headers, {name: value})
+                headers = _override(headers, {name: value})
             case BearerAuth(token=token):
-                headers = _overridden(headers, {"Authorization": f"Bearer {token}"})
+                headers = _override(headers, {"Authorization": f"Bearer {token}"})
             case QueryAuth(name=name, value=value):
                 query[name] = value
             case BasicAuth(user=user, password=password):
@@ -148,8 +150,8 @@ class RequestTemplate:
         """The request for `values`. Parts whose value was not given are left out.
 
         Raises:
-            Malformed: an input cannot stand where it belongs: '..' in a path, an emoji in a header.
-            Credentials: a secret cannot, or a filter does not take it.
+            Malformed: an input cannot be sent in its place, as '..' in a path or an emoji in a header.
+            Credentials: a secret cannot, or a filter rejects it.
             Unreadable: a value that an earlier step kept cannot.
         """
         try:
@@ -163,13 +165,13 @@ class RequestTemplate:
             body = None if self._body is None else self._body(values).encode()
             return Message(self._method, url, tuple(_present(self._query, values)), headers, body)
         except _Unfit as unfit:
-            trouble = self._trouble(unfit.name)
+            trouble = self._error_for(unfit.name)
         raise trouble
 
-    def _trouble(self, name: str) -> Malformed | SourceError:
+    def _error_for(self, name: str) -> Malformed | SourceError:
         field = self._inputs.get(name)
         if name.startswith(SECRETS):
-            return Credentials(f"{name} cannot be sent where it stands, or the filter behind it does not take it")
+            return Credentials(f"{name} cannot be sent in its place, or its filter rejects it")
         if field is None:
             return Unreadable("a value that an earlier step gave cannot be sent")
         is_number = field.is_number or name in self._in_path
@@ -177,22 +179,22 @@ class RequestTemplate:
 
 
 def _body(request: RequestDescription) -> tuple[Callable[[Values], str] | None, str]:
-    """What writes the body, and its media type."""
+    """A function that writes the body, and its media type."""
     if request.body is not None:
-        tree = _compiled(request.body)
-        return lambda values: json.dumps(_filled(tree, values), ensure_ascii=False, separators=(",", ":")), _JSON_TYPE
+        tree = _compile(request.body)
+        return lambda values: json.dumps(_fill(tree, values), ensure_ascii=False, separators=(",", ":")), _JSON_TYPE
     if request.form is not None:
         fields = tuple((name, Template.of(text, _plain)) for name, text in request.form.items())
         return lambda values: urlencode(tuple(_present(fields, values))), _FORM_TYPE
     if request.xml is not None:
-        written = (
-            (literal, found, escaped(depth)) for literal, found, depth in flat_pieces(request.xml, request.parts)
-        )
-        return Template(written, missing="").expand, _XML_TYPE
+        flat = flat_pieces(request.xml, request.parts)
+        return Template(
+            ((each, found, xml_escaper(depth)) for each, found, depth in flat), missing=""
+        ).expand, _XML_TYPE
     return None, ""
 
 
-def _accepted(decoder: Decoder) -> str:
+def _accept(decoder: Decoder) -> str:
     match decoder:
         case "json":
             return _JSON_TYPE
@@ -201,16 +203,10 @@ def _accepted(decoder: Decoder) -> str:
     return "text/csv, text/plain;q=0.9, */*;q=0.1"
 
 
-def _overridden(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
-    """Both, where `more` wins; names of headers do not tell capitals."""
+def _override(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Both, where `more` wins. Names of headers are compared without case."""
     names = {name.lower() for name in more}
     return {name: value for name, value in headers.items() if name.lower() not in names} | dict(more)
-
-
-def _host(url: Template) -> str:
-    """The host of every URL that the template can give."""
-    whole = url.constant is not None or _WHOLE_HOST.match(url.beginning)
-    return listing_of(url.beginning) if whole else ""
 
 
 def _plain(value: str) -> str:
@@ -233,35 +229,82 @@ def _header(value: str) -> str:
 
 def _present(templates: Iterable[tuple[str, Template]], values: Values) -> Iterator[tuple[str, str]]:
     for name, template in templates:
-        try:
+        with suppress(_Missing):
             yield name, template.expand(values)
-        except _Missing:
-            continue
 
 
-def _compiled(tree: Any) -> Any:
+def _compile(tree: Any) -> Any:
     match tree:
         case str():
             return Template.of(tree, _plain)
         case dict():
-            return {key: _compiled(value) for key, value in tree.items()}
+            return {key: _compile(value) for key, value in tree.items()}
         case list():
-            return [_compiled(value) for value in tree]
+            return [_compile(value) for value in tree]
     return tree
 
 
-def _filled(tree: Any, values: Values) -> Any:
+def _fill(tree: Any, values: Values) -> Any:
     match tree:
         case Template():
             return tree.expand(values)
         case dict():
             filled = {}
             for key, value in tree.items():
-                try:
-                    filled[key] = _filled(value, values)
-                except _Missing:
-                    continue
+                with suppress(_Missing):
+                    filled[key] = _fill(value, values)
             return filled
         case list():
-            return [_filled(value, values) for value in tree]
+            return [_fill(value, values) for value in tree]
     return tree
+
+
+def _add_filters(placeholder: Placeholder, encode: Encode) -> Encode:
+    """A function that applies the filters of `placeholder` to a value in order, then `encode`. It raises ValueError
+    where a filter cannot be applied.
+    """
+    steps = [_step(each, placeholder.date_format) for each in placeholder.filters if each is not Filter.XML]
+    if not steps:
+        return encode
+
+    def write(value: str) -> str:
+        # An optional input that was not given stays empty.
+        for step in steps if value else ():
+            value = step(value)
+        return encode(value)
+
+    return write
+
+
+def _step(each: Filter, date_format: str) -> Encode:
+    match each:
+        case Filter.DIGITS:
+            return _digits
+        case Filter.UPPER:
+            return str.upper
+        case Filter.LOWER:
+            return str.lower
+        case Filter.DATE:
+            return _date_writer(date_format)
+        case Filter.XML:
+            return str
+
+
+def _digits(value: str) -> str:
+    """The digits of a value, of any script, as ASCII digits."""
+    found = "".join(str(unicodedata.decimal(character, "")) for character in value)
+    if not found:
+        raise ValueError("no digits")
+    return found
+
+
+def _date_writer(date_format: str) -> Encode:
+    """A function that formats a YYYY-MM-DD date. Slicing is several times faster than strptime and strftime."""
+    literals, codes = _DATE_CODE.split(date_format), [_DATE_PARTS[code] for code in _DATE_CODE.findall(date_format)]
+
+    def write(value: str) -> str:
+        if len(value) != _ISO_LENGTH:
+            raise ValueError("no date")
+        return literals[0] + "".join(value[part] + literal for part, literal in zip(codes, literals[1:], strict=True))
+
+    return write

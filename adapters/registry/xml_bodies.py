@@ -1,7 +1,7 @@
 """Builds XML bodies, with documents inside documents as text. Every value is escaped once for each level.
 
-Escaping goes character by character, so that what is written in a description can be escaped before any value is known:
-the nested documents become one flat list of literals and placeholders, made once.
+The literals of a description are escaped before any value is known: the nested documents become one flat list of
+literals and placeholders, built once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from config.registry.model.templates import Placeholder, pieces
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
 _SPACES = {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
-"""In values: as they are, a line end would be another one in a text, and each of them a space in an attribute."""
+"""In values only. Unescaped, XML would normalise line ends in a text, and turn each of these into a space in an
+attribute."""
 
 _MARKUP = re.compile("[&<>\"'\r\n\t]")
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -22,9 +23,9 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def flat_pieces(text: str, parts: Mapping[str, str], depth: int = 0) -> Iterator[tuple[str, Placeholder | None, int]]:
-    """The literal pieces of a document, each with the placeholder behind it and how often its value is escaped.
+    """The literals of a document, each with the placeholder after it and how often its value is escaped.
 
-    A document from `parts` stands in the place of its placeholder.
+    A document from `parts` replaces its placeholder.
     """
     before, table = "", _table(_ESCAPES, depth)
     for literal, placeholder in pieces(text.strip()):
@@ -41,19 +42,19 @@ def flat_pieces(text: str, parts: Mapping[str, str], depth: int = 0) -> Iterator
 
 
 @cache
-def escaped(times: int) -> Callable[[str], str]:
-    """What writes a value as text of XML, so often escaped; in attributes too.
+def xml_escaper(times: int) -> Callable[[str], str]:
+    """A function that escapes a value so many times, for text and attributes of XML.
 
     It raises ValueError for characters that XML cannot hold.
     """
     table = _table(_ESCAPES | _SPACES, times)
 
-    def write(value: str) -> str:
+    def escape(value: str) -> str:
         if not (value.isascii() and value.isprintable()) and _NO_XML.search(value):
             raise ValueError("no text of XML")
         return value.translate(table) if _MARKUP.search(value) else value
 
-    return write
+    return escape
 
 
 def _table(escapes: Mapping[str, str], times: int) -> dict[int, str]:

@@ -1,8 +1,8 @@
-"""Plays every failure case and every changed shape of an answer against a description.
+"""Plays every failure case and every mutation of an answer against a description.
 
-None of that may accept or refuse anybody. Shapes are played three times: as who is accepted by the right answer, as who
-is refused by it, and as a stranger who typed the same number. What is taken for a registry's word all the same is told
-with the option that takes it for one, so that it can be mended before the description is published.
+None of them may accept or refuse anyone. Mutations are played three times: for a participant whom the right answer
+accepts, for one whom it refuses, and for a stranger who typed the same number. Where one is taken for a verdict all the
+same, the option to fix is reported.
 """
 
 from __future__ import annotations
@@ -13,26 +13,25 @@ from enum import Enum, auto
 from typing import Final
 
 from adapters.http_client.reply import Reply
-from adapters.registry_tests.dependence import Dependence, keys_read
-from adapters.registry_tests.description_tests import Tried
+from adapters.registry_tests.dependence import Dependence, fields_of, keys_read
+from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.failure_cases import MOODS
-from adapters.registry_tests.mutations import TAKEN_AWAY, MutationKind, Shape, shapes
-from adapters.registry_tests.offline_run import Answer, NoAnswer, OfflineRun, Path, Played
+from adapters.registry_tests.mutations import TAKEN_AWAY, Mutation, MutationKind, mutations
+from adapters.registry_tests.offline_run import Answer, Fault, NoAnswer, OfflineRun, Path, Played
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
-from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
-from config.registry.model.source import Step
+from config.registry.model.record import STATUS
+from config.registry.model.rules import NameRule, StatusRule, ValidAtRule
 from config.registry.model.trials import Trial
 from jurat.vocabulary import Outcome
 
-_STATUS: Final = "status"
 _WHOLE: Final = frozenset({MutationKind.ALL_NULL, MutationKind.ALL_RENAMED})
 _MOVED: Final = frozenset({MutationKind.GONE, MutationKind.RENAMED})
-"""Changes after which a date is not said. That it is null may say that there is no end."""
+"""Mutations that remove a date. Null may mean that there is no end."""
 
 _STRANGERS_NAMES: Final = ("Xenquilth", "Ozymbry")
-"""Of nobody. They have no word in common with any record's."""
+"""Names of no one: they share no word with any record's."""
 
 _SAYS: Final = "ask for what the registry says, such as suspended == `false`, not for what it leaves out"
 _NULL: Final = "let it be null where the registry does not say so"
@@ -41,101 +40,97 @@ _NAMELESS: Final = (
     "test of such a record, refused for its status"
 )
 _OPEN_END: Final = (
-    "let the field say what stands for an open end, such as end == '' && '9999-12-31' || end, and be null where "
+    "let the field give the value that means an open end, such as end == '' && '9999-12-31' || end, and be null where "
     "nothing is said; or write absent: undetermined"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Acted:
-    """One mood, or one other `shaped` form of the answer of `test`, at one step, and what it came to.
+class MoodResult:
+    """One mood, or one mutation (`mutated`) of the answer of `test`, at one step, and its verdict.
 
-    Where that is wrong, `place` is the option to fix, below the source, and `said` and `hint` what is wrong with it.
+    Where that is wrong, `place` is the option to fix, below the source; `problem` and `hint` say what is wrong with it.
     """
 
     test: str
     step: str
     mood: str
     found: str
-    shaped: bool = False
+    mutated: bool = False
     place: Path | None = None
-    said: str = ""
+    problem: str = ""
     hint: str = ""
 
 
-def play_moods(source: RegistrySource, offline_run: OfflineRun, tried: Sequence[Tried]) -> Iterator[Acted]:
-    """Every mood and every other shape, at each step, beginning with what the tests that are accepted are answered.
+def play_moods(source: RegistrySource, offline_run: OfflineRun, results: Sequence[TrialResult]) -> Iterator[MoodResult]:
+    """Play every mood and every mutation at each step. Yields nothing where no test is accepted.
 
-    Nothing where no test is accepted, as it should be: then nothing gets as far. Of who is refused, and of strangers,
-    only what is wrong is told: they are as numerous, and come to what they came to before.
+    For those who are refused, and for strangers, only what is wrong is reported.
     """
-    passed = [test for test in tried if test.passed]
+    passed = [test for test in results if test.passed]
     accepted = [test for test in passed if test.trial.outcome is Outcome.ACCEPTED]
     for number, test in enumerate(accepted):
         for scene in _scenes(source, offline_run, test, _Role.ACCEPTED):
             if number == 0:
                 yield from scene.moods()
             yield from scene.cuts()
-            yield from scene.shapes()
+            yield from scene.mutations()
     if not accepted:
         return
-    keeps_no_name = _keeps_no_name(source, offline_run, passed)
+    as_strangers = list(_play_as_strangers(source, offline_run, passed))
+    keeps_no_name = _keeps_no_name(source, as_strangers)
     others = [(test, _Role.REFUSED) for test in passed if test.trial.outcome is Outcome.REFUSED]
-    others += [(test, _Role.STRANGER) for test in _strangers(source, offline_run, passed)]
+    others += [
+        (stranger, _Role.STRANGER)
+        for test, stranger, played in as_strangers
+        # The name matters here: no one else has the number.
+        if test.trial.outcome is not Outcome.UNDETERMINED and played.outcome is Outcome.UNDETERMINED
+    ]
     for test, role in others:
         for scene in _scenes(source, offline_run, test, role):
-            wrong = (acted for acted in scene.shapes() if acted.place is not None)
-            yield from (acted for acted in wrong if not (keeps_no_name and acted.place == _nameless(source)))
+            wrong = (result for result in scene.mutations() if result.place is not None)
+            yield from (result for result in wrong if not (keeps_no_name and result.place == _nameless(source)))
 
 
 class _Role(Enum):
-    """Who is looked up, and so what no other shape of the answer may come to."""
+    """The participant who is looked up, and so the verdict that no mutation may come to."""
 
     ACCEPTED = auto()
     """May not be refused."""
     REFUSED = auto()
     """May not be accepted."""
     STRANGER = auto()
-    """Of another name than the record's: may not be either."""
+    """Has another name than the record: may be neither."""
 
 
-def _scenes(source: RegistrySource, offline_run: OfflineRun, test: Tried, role: _Role) -> Iterator[_Scene]:
+def _scenes(source: RegistrySource, offline_run: OfflineRun, test: TrialResult, role: _Role) -> Iterator[_Scene]:
     for index, step in enumerate(source.steps):
         if step.name in test.replies:
             yield _Scene(source, offline_run, test, index, role)
 
 
-def _strangers(source: RegistrySource, offline_run: OfflineRun, passed: Sequence[Tried]) -> Iterator[Tried]:
-    """The tests with the name of nobody typed in, as far as the name matters: not where nobody has the number."""
+def _play_as_strangers(
+    source: RegistrySource, offline_run: OfflineRun, passed: Sequence[TrialResult]
+) -> Iterator[tuple[TrialResult, TrialResult, Played]]:
+    """Each test, the same with a stranger's name typed in, and what that comes to."""
     for test in passed:
-        trial = _of_a_stranger(source, test.trial)
-        if trial is None or test.trial.outcome is Outcome.UNDETERMINED:
-            continue
-        try:
-            played = offline_run.play(trial, test.replies)
-        except NoAnswer:
-            continue
-        if played.outcome is Outcome.UNDETERMINED:
-            yield replace(test, trial=trial)
+        if (trial := _with_strangers_name(source, test.trial)) is not None:
+            try:
+                played = offline_run.play(trial, test.replies)
+            except NoAnswer:
+                continue
+            yield test, replace(test, trial=trial), played
 
 
-def _keeps_no_name(source: RegistrySource, offline_run: OfflineRun, passed: Sequence[Tried]) -> bool:
-    """Whether a test shows that a record without a name is refused for its status, as `absent: pass` says.
-
-    Then a record whose name is gone is no other shape, but one more of those.
+def _keeps_no_name(source: RegistrySource, as_strangers: Sequence[tuple[TrialResult, TrialResult, Played]]) -> bool:
+    """Whether a test shows that a record without a name is refused for its status, as `absent: pass` says. Then a
+    record whose name is gone is no mutation, but one more of those.
     """
     if _nameless(source) is None:
         return False
-    for test in passed:
-        trial = _of_a_stranger(source, test.trial)
-        if trial is None or test.trial.outcome is not Outcome.REFUSED:
-            continue
-        try:
-            place = offline_run.play(trial, test.replies).place
-        except NoAnswer:
-            continue
-        match place:
-            case ("rules", int() as index) if isinstance(source.rules[index], StatusRule):
+    for test, _, played in as_strangers:
+        match test.trial.outcome, played.place:
+            case Outcome.REFUSED, ("rules", int() as index) if isinstance(source.rules[index], StatusRule):
                 return True
     return False
 
@@ -148,7 +143,7 @@ def _nameless(source: RegistrySource) -> Path | None:
     return None
 
 
-def _of_a_stranger(source: RegistrySource, trial: Trial) -> Trial | None:
+def _with_strangers_name(source: RegistrySource, trial: Trial) -> Trial | None:
     typed = dict(trial.input)
     for rule in source.rules:
         if isinstance(rule, NameRule):
@@ -159,135 +154,139 @@ def _of_a_stranger(source: RegistrySource, trial: Trial) -> Trial | None:
 
 
 class _Scene:
-    """One step of one test, to be answered otherwise."""
+    """One step of one test, to be given other answers."""
 
-    def __init__(self, source: RegistrySource, offline_run: OfflineRun, test: Tried, index: int, role: _Role) -> None:
+    def __init__(
+        self, source: RegistrySource, offline_run: OfflineRun, test: TrialResult, index: int, role: _Role
+    ) -> None:
         self._source = source
-        self._rehearsal = offline_run
+        self._offline_run = offline_run
         self._test = test
         self._index = index
-        self._step: Step = source.steps[index]
+        self._step = source.steps[index]
         self._role = role
         self._reply = test.replies[self._step.name]
         self._levels = Levels(self._step, self._reply)
         is_last = index == len(source.steps) - 1
-        self._resting = Dependence(source, self._reply) if is_last else None
+        self._dependence = Dependence(source, self._reply) if is_last else None
 
-    def moods(self) -> Iterator[Acted]:
+    def moods(self) -> Iterator[MoodResult]:
         for mood in MOODS:
             yield self._act(f"the registry {mood.name}", mood.answer)
 
-    def cuts(self) -> Iterator[Acted]:
-        """The right answer, broken off in a way that no length told, where its form could tell."""
+    def cuts(self) -> Iterator[MoodResult]:
+        """The right answer, cut off where no Content-Length shows it but its format could."""
         first = self._step.decoders[0]
         if isinstance(first, Csv) and not first.csv.final_line_end:
             return
         whole = self._reply.body
-        for said, length in (("in the middle", len(whole) // 2), ("near its end", len(whole.rstrip()) - 2)):
+        for problem, length in (("in the middle", len(whole) // 2), ("near its end", len(whole.rstrip()) - 2)):
             if 0 < length < len(whole):
                 cut = Reply(self._reply.status, self._reply.headers, whole[:length])
-                yield self._act(f"the answer breaks off {said}", cut)
+                yield self._act(f"the answer breaks off {problem}", cut)
 
-    def shapes(self) -> Iterator[Acted]:
+    def mutations(self) -> Iterator[MoodResult]:
         is_read = keys_read(self._source, self._index)
         for level, tree in enumerate(self._levels.trees):
             unchanged = self._levels.with_tree(level, tree).body
-            for shape in shapes(tree, is_read):
+            for mutation in mutations(tree, is_read):
                 try:
-                    reply = self._levels.with_tree(level, shape.tree)
+                    reply = self._levels.with_tree(level, mutation.tree)
                 except Unwritable:
                     continue
-                if reply.body != unchanged:  # XML does not tell a list of one from one
-                    yield self._act(f"in the answer {shape}", reply, shape, level)
+                if reply.body != unchanged:  # XML writes a list of one as one
+                    yield self._act(f"in the answer {mutation}", reply, mutation, level)
 
-    def _act(self, mood: str, answer: Answer, shape: Shape | None = None, level: int = 0) -> Acted:
+    def _act(self, mood: str, answer: Answer, mutation: Mutation | None = None, level: int = 0) -> MoodResult:
         try:
             played = self._play(answer)
         except NoAnswer as missing:
             found = f"goes on to {missing.step}"
-            return Acted(self._test.trial.name, self._step.name, mood, found, shape is not None)
-        acted = Acted(self._test.trial.name, self._step.name, mood, str(played), shape is not None)
+            return MoodResult(self._test.trial.name, self._step.name, mood, found, mutation is not None)
+        result = MoodResult(self._test.trial.name, self._step.name, mood, str(played), mutation is not None)
         match self._role, played.outcome:
             case (_, Outcome.UNDETERMINED) | (_Role.REFUSED, Outcome.REFUSED):
-                return acted
+                return result
             case _Role.ACCEPTED, Outcome.REFUSED:
                 place = self._refusing(played)
-                return self._wrong(acted, place, "this refuses", _refusal_hint(place, shape))
+                return self._wrong(result, Fault(place, "this refuses", _refusal_hint(place, mutation)))
             case _Role.STRANGER, Outcome.REFUSED:
-                return self._wrong(acted, *self._refused_stranger(played))
+                return self._wrong(result, self._refused_stranger(played))
             case _Role.STRANGER, _:
                 hint = "give names that the record holds, and null where it holds none"
-                return self._wrong(acted, ("record", "fields", "names"), "this accepts a stranger", hint)
-        if shape is None or shape.kind in _WHOLE:
+                return self._wrong(result, Fault(("record", "fields", "names"), "this accepts a stranger", hint))
+        if mutation is None or mutation.kind in _WHOLE:
             hint = "add an outcome that ends with every answer that is not as it should be, such as when: !(…)"
-            return self._wrong(acted, ("steps", self._index), "this step goes on, and somebody is accepted", hint)
-        if (field := self._read_from_nothing(shape, level)) is not None:
-            return self._wrong(acted, *field)
-        if self._role is _Role.REFUSED and not any(self._is_named_null(name, shape, level) for name in self._dates()):
+            place = ("steps", self._index)
+            return self._wrong(result, Fault(place, "this step goes on, and a participant is accepted", hint))
+        if (fault := self._accepts_without_key(mutation, level)) is not None:
+            return self._wrong(result, fault)
+        # Null may mean an open end; where the key is gone, no one was accepted.
+        null = frozenset({MutationKind.NULL})
+        if self._role is _Role.REFUSED and not any(
+            self._depends(each, mutation, level, null) for each in self._dates()
+        ):
             place = self._refusing(self._play(self._reply))
-            return self._wrong(acted, place, "who is refused by this is accepted", _SAYS)
-        return acted
+            return self._wrong(result, Fault(place, "a participant whom this refuses is accepted", _SAYS))
+        return result
 
     def _play(self, answer: Answer) -> Played:
-        return self._rehearsal.play(self._test.trial, {**self._test.replies, self._step.name: answer})
+        return self._offline_run.play(self._test.trial, {**self._test.replies, self._step.name: answer})
 
-    def _wrong(self, acted: Acted, place: Path, said: str, hint: str) -> Acted:
-        where = f"{said} when {acted.mood} (test '{acted.test}', step '{acted.step}')"
-        return replace(acted, place=place, said=where, hint=hint)
+    def _wrong(self, result: MoodResult, fault: Fault) -> MoodResult:
+        problem = f"{fault.problem} when {result.mood} (test '{result.test}', step '{result.step}')"
+        return replace(result, place=fault.place, problem=problem, hint=fault.hint)
 
     def _refusing(self, played: Played) -> Path:
-        """The line to fix: of a rule that refuses, the field that it was misled by."""
+        """The line to fix: of a rule that refuses, the field that misled it."""
         match played.place:
             case ("rules", int() as index):
-                match self._source.rules[index]:
-                    case StatusRule():
-                        return ("record", "fields", _STATUS)
-                    case EqualsRule(field=name) | OneOfRule(field=name) | MinAgeRule(field=name):
-                        return ("record", "fields", name)
-                    case ValidAtRule(fields=fields):
-                        return ("record", "fields", next(iter(fields.values())))
+                return ("record", "fields", fields_of(self._source.rules[index])[0])
         return played.place
 
-    def _refused_stranger(self, played: Played) -> tuple[Path, str, str]:
-        said = "this refuses a stranger who typed the number by mistake"
+    def _refused_stranger(self, played: Played) -> Fault:
+        problem = "this refuses a stranger who typed the number by mistake"
         nameless = _nameless(self._source)
         if nameless is not None and played.place[0] == "rules":
-            return nameless, said, _NAMELESS
+            return Fault(nameless, problem, _NAMELESS)
         place = self._refusing(played)
-        return place, said, _refusal_hint(place, None)
+        return Fault(place, problem, _refusal_hint(place, None))
 
-    def _rests(self, name: str, shape: Shape, level: int, kinds: frozenset[MutationKind]) -> bool:
-        """Whether a field that a rule looks at rests on what this shape took away from all entries of the answer."""
-        if self._resting is None or shape.of_one or shape.kind not in kinds or not shape.place:
+    def _depends(self, name: str, mutation: Mutation, level: int, kinds: frozenset[MutationKind]) -> bool:
+        """Whether a field that a rule reads depends on a key that was taken from all entries of the answer."""
+        if self._dependence is None or mutation.of_one or mutation.kind not in kinds or not mutation.place:
             return False
-        if name == _STATUS and not any(isinstance(rule, StatusRule) for rule in self._source.rules):
+        if name == STATUS and not any(isinstance(rule, StatusRule) for rule in self._source.rules):
             return False
-        return self._resting.rests(name, self._levels, level, shape.place)
+        return self._dependence.depends_on(name, self._levels, level, mutation.place)
 
-    def _read_from_nothing(self, shape: Shape, level: int) -> tuple[Path, str, str] | None:
-        """The field that still accepts though a key that it rests on was taken away, and what is wrong with it."""
-        if self._rests(_STATUS, shape, level, TAKEN_AWAY):
-            return ("record", "fields", _STATUS), "this still gives a status that accepts", _SAYS
+    def _accepts_without_key(self, mutation: Mutation, level: int) -> Fault | None:
+        """The field that still accepts though a key that it depends on was taken away."""
+        if self._depends(STATUS, mutation, level, TAKEN_AWAY):
+            return Fault(("record", "fields", STATUS), "this still gives a status that accepts", _SAYS)
         for name in self._dates():
-            if self._rests(name, shape, level, _MOVED):
-                return ("record", "fields", name), "this would still accept", _OPEN_END
-        if self._role is _Role.ACCEPTED and (made_up := self._made_up(shape, level)):
+            if self._depends(name, mutation, level, _MOVED):
+                return Fault(("record", "fields", name), "this would still accept", _OPEN_END)
+        if self._role is _Role.ACCEPTED and (made_up := self._find_made_up(mutation, level)):
             hint = _OPEN_END if made_up in self._dates() else _NULL
-            return ("record", "fields", made_up), "this still accepts", hint
+            return Fault(("record", "fields", made_up), "this still accepts", hint)
         return None
 
-    def _made_up(self, shape: Shape, level: int) -> str | None:
-        """The first field that a rule looks at and that is a default of the description, now that a key was taken away.
-
-        A key that a field does not need may be gone, and one of several that say the same as well.
+    def _find_made_up(self, mutation: Mutation, level: int) -> str | None:
+        """The first field that a rule reads and that is a default of the description, now that a key was taken away. A
+        key that a field does not need may be gone, and so may one of several that say the same.
         """
-        if self._resting is None or shape.of_one or not shape.place or shape.kind not in TAKEN_AWAY:
+        if self._dependence is None or mutation.of_one or not mutation.place or mutation.kind not in TAKEN_AWAY:
             return None
         dates = self._dates()
-        for name in _fields_of(self._source):
-            if name == _STATUS or (name in dates and shape.kind not in _MOVED):
+        for name in dict.fromkeys(name for rule in self._source.rules for name in fields_of(rule)):
+            if (
+                name not in self._source.record.fields
+                or name == STATUS
+                or (name in dates and mutation.kind not in _MOVED)
+            ):
                 continue
-            if self._resting.makes_up(name, self._levels, level, shape.place, shape.tree, self._accepts):
+            if self._dependence.makes_up(name, self._levels, level, mutation.place, mutation.tree, self._accepts):
                 return name
         return None
 
@@ -301,37 +300,17 @@ class _Scene:
         rules = [rule for rule in self._source.rules if isinstance(rule, ValidAtRule)]
         return [name for rule in rules for name in rule.fields.values()]
 
-    def _is_named_null(self, name: str, shape: Shape, level: int) -> bool:
-        """Whether null stands for an open end: where the key is gone, nobody was accepted for it."""
-        return self._rests(name, shape, level, frozenset({MutationKind.NULL}))
 
-
-def _fields_of(source: RegistrySource) -> list[str]:
-    """The fields that the rules look at, each once, in order."""
-    found: dict[str, None] = {}
-    for rule in source.rules:
-        match rule:
-            case NameRule():
-                found["names"] = None
-            case StatusRule():
-                found[_STATUS] = None
-            case ValidAtRule(fields=fields):
-                found |= dict.fromkeys(fields.values())
-            case EqualsRule(field=name) | OneOfRule(field=name) | MinAgeRule(field=name):
-                found[name] = None
-    return [name for name in found if name in source.record.fields]
-
-
-def _refusal_hint(place: Path, shape: Shape | None) -> str:
+def _refusal_hint(place: Path, mutation: Mutation | None) -> str:
     match place:
-        case ("record", "fields", *_) if shape is not None and shape.of_one:
-            said = "let it be null where an entry of the list lacks it"
+        case ("record", "fields", *_) if mutation is not None and mutation.of_one:
+            hint = "let it be null where an entry of the list lacks it"
             return (
-                f"{said}, such as (!(list[?!(code)]) && list[].code) || `null`, so that nothing is refused for the rest"
+                f"{hint}, such as (!(list[?!(code)]) && list[].code) || `null`, so that nothing is refused for the rest"
             )
         case ("record", "fields", *_):
             return "let it be null where the registry does not say so, so that nothing is refused"
         case ("record", *_):
-            said = "let from be null where the registry does not say that nobody is there"
-            return f"{said}, or write absent: undetermined"
-    return "ask for what the registry itself says in the body when nobody is there"
+            hint = "let from be null where the registry does not say that it has no such record"
+            return f"{hint}, or write absent: undetermined"
+    return "ask for what the registry itself says in the body when it has no such record"

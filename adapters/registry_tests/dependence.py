@@ -9,56 +9,57 @@ import jmespath
 
 from adapters.base import Unreadable
 from adapters.http_client.reply import Reply
+from adapters.registry.columns import expressions_of
 from adapters.registry.decoder import ReplyDecoder
 from adapters.registry.expressions import Expression
 from adapters.registry_tests.encoder import Levels, Unwritable
-from adapters.registry_tests.mutations import Place, at, gone, places, replaced, value_at
+from adapters.registry_tests.mutations import Place, change_at, key_places, remove_key, replace_with, values_at
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
-from config.registry.model.record import DateField
+from config.registry.model.record import NAMES, STATUS
+from config.registry.model.rules import NameRule, Rule, StatusRule, ValidAtRule
 from config.registry.model.source import Kept
 
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 _INSTEAD: Final[tuple[Any, ...]] = ("~", True, False, 0, 10**9)
-"""Values that are put where another stood, to see whether anything depends on it; with those that it is compared with.
-"""
+"""Values that replace another to see whether anything depends on it, next to those that it is compared with."""
 
 
 class Dependence:
-    """The answer of a source's last step, and which fields of its record rest on what stands where."""
+    """The answer of a source's last step, and which fields of its record depend on which of its keys."""
 
     def __init__(self, source: RegistrySource, reply: Reply) -> None:
         self._source = source
         self._decoding = ReplyDecoder(source.steps[-1])
         self._reply = reply
 
-    def rests(self, name: str, levels: Levels, level: int, place: Place) -> bool:
-        """Whether the field `name` rests on what stands at `place` in the tree of that level."""
+    def depends_on(self, name: str, levels: Levels, level: int, place: Place) -> bool:
+        """Whether the field `name` depends on what is at `place` in the tree of that level."""
         tree = levels.trees[level]
-        if all(value in _NOTHING for value in value_at(tree, place)):
+        if all(value in _NOTHING for value in values_at(tree, place)):
             return False
         return self._depends(self.expression(name), levels, level, tree, place)
 
-    def says(self, name: str) -> bool:
+    def has_value(self, name: str) -> bool:
         """Whether the field `name` has a value, wherever that comes from."""
         return name in self._source.record.fields and not _is_nothing(self.value(name))
 
     def value(self, name: str) -> Any:
-        """What the field `name` finds in the record; Unreadable where its expression fails there."""
+        """What the field `name` finds in the record; `Unreadable` where its expression fails."""
         return self._value(self.expression(name), self._reply)
 
-    def rests_on_any(self, name: str, levels: Levels) -> bool:
-        """Whether the field `name` rests on anything that stands in the answer, also where that is null."""
+    def depends_on_any(self, name: str, levels: Levels) -> bool:
+        """Whether the field `name` depends on anything in the answer, also where that is null."""
         expression = self.expression(name)
         return any(self._leaves(expression, levels, level, tree) for level, tree in enumerate(levels.trees))
 
     def makes_up(
         self, name: str, levels: Levels, level: int, place: Place, changed: Any, accepts: Callable[[Reply], bool]
     ) -> bool:
-        """Whether the field `name` says something though what it says stood at `place`, as `changed` has no more.
+        """Whether the field `name` has a value though `changed` no longer has what was at `place`.
 
-        A field may find the same elsewhere. It is made up where a literal of the description has come in, or where it
-        is still accepted without anything that it rests on.
+        A field may find the same elsewhere. It is made up where a literal of the description has taken its place, or
+        where it is still accepted without anything that it depends on.
         """
         expression, tree = self.expression(name), levels.trees[level]
         come_in = _used_literals(expression, self._record(levels.with_tree(level, changed)))
@@ -68,7 +69,7 @@ class Dependence:
             return False
         bare = changed
         for other in self._leaves(expression, levels, level, changed):
-            without = at(bare, other, gone)
+            without = change_at(bare, other, remove_key)
             if self._writes_record(levels, level, without):
                 bare = without
         reply = levels.with_tree(level, bare)
@@ -85,21 +86,21 @@ class Dependence:
         return self._record(self._reply)
 
     def expression(self, name: str) -> str:
-        """What the field `name` asks of a record."""
-        field = self._source.record.fields[name]
-        return field.value if isinstance(field, DateField) else field
+        """The expression of the field `name`."""
+        return expressions_of(self._source.record)[name]
 
     def _leaves(self, expression: str, levels: Levels, level: int, tree: Any) -> list[Place]:
-        """The places that an expression rests on, without those that hold others."""
+        """The places that an expression depends on, without those that hold others."""
         read = keys_read(self._source, len(self._source.steps) - 1)
-        found = [place for place in places(tree, read) if self._depends(expression, levels, level, tree, place)]
+        found = [place for place in key_places(tree, read) if self._depends(expression, levels, level, tree, place)]
         return [place for place in found if not any(other != place and other[: len(place)] == place for other in found)]
 
     def _depends(self, expression: str, levels: Levels, level: int, tree: Any, place: Place) -> bool:
         before = self._value(expression, levels.with_tree(level, tree))
-        for instead in (*_INSTEAD, *_literals(expression)):
+        literals = (node["value"] for node in _nodes(expression) if node["type"] == "literal")
+        for instead in (*_INSTEAD, *literals):
             try:
-                after = self._value(expression, levels.with_tree(level, at(tree, place, replaced(instead))))
+                after = self._value(expression, levels.with_tree(level, change_at(tree, place, replace_with(instead))))
             except Unwritable:
                 continue
             if after != before:
@@ -113,24 +114,18 @@ class Dependence:
             return False
 
     def _value(self, expression: str, reply: Reply) -> Any:
-        try:
-            return Expression(expression).of(self._record(reply))
-        except Unreadable:
-            return Unreadable
+        return _evaluate(expression, self._record(reply))
 
     def _record(self, reply: Reply) -> Any:
-        """The first record of an answer, as it stands there; None where there is none."""
+        """The first record of an answer as it is; None where there is none."""
         body = self._decoding.read(reply).body
         answer = {"status": reply.status, "headers": reply.headers, "body": body}
-        try:
-            found = Expression(self._source.record.origin).of(answer)
-        except Unreadable:
-            return None
-        return found[0] if isinstance(found, list) and found else found
+        found = _evaluate(self._source.record.origin, answer)
+        return None if found is Unreadable else found[0] if isinstance(found, list) and found else found
 
 
 def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
-    """Whether a key of the answer of a step is one that its description looks at."""
+    """Whether a key of the answer of a step is one that its description reads."""
     step = source.steps[index]
     texts = [rule.when for rule in step.outcomes]
     texts += [kept.value if isinstance(kept, Kept) else kept for kept in step.set.values()]
@@ -138,7 +133,7 @@ def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
     if index == len(source.steps) - 1:
         record = source.record
         texts.append(record.origin)
-        texts += [field.value if isinstance(field, DateField) else field for field in record.fields.values()]
+        texts += expressions_of(record).values()
     names: set[str] = set()
     for text in texts:
         found = _names(text)
@@ -148,8 +143,20 @@ def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
     return names.__contains__
 
 
+def fields_of(rule: Rule) -> list[str]:
+    """The fields of a record that a rule reads."""
+    match rule:
+        case NameRule():
+            return [NAMES]
+        case StatusRule():
+            return [STATUS]
+        case ValidAtRule(fields=fields):
+            return list(fields.values())
+    return [rule.field]
+
+
 def _names(expression: str) -> set[str] | None:
-    """The keys that an expression names; None where it looks at keys that it does not name."""
+    """The keys that an expression names; None where it reads keys that it does not name."""
     names: set[str] = set()
     for node in _nodes(expression):
         if node["type"] == "value_projection" or (
@@ -161,18 +168,13 @@ def _names(expression: str) -> set[str] | None:
     return names
 
 
-def _literals(expression: str) -> Iterator[Any]:
-    """The values that stand in an expression itself."""
-    return (node["value"] for node in _nodes(expression) if node["type"] == "literal")
-
-
 def _used_literals(expression: str, record: Any) -> set[int]:
-    """Which of the literals that an expression may give as they are, by their count, its value is made of."""
+    """Which literals of an expression its value is made of, by position among those that it may give unchanged."""
     root = jmespath.compile(expression).parsed
-    before = _evaluated(root, record)
+    before = _evaluate(root, record)
     used = set()
     for number, path in enumerate(_given_literals(root)):
-        if _evaluated(_with_literal(root, path, "~"), record) != before:
+        if _evaluate(_with_literal(root, path, "~"), record) != before:
             used.add(number)
     return used
 
@@ -182,7 +184,7 @@ _GIVES_ARGUMENTS: Final = frozenset({"not_null", "to_string", "to_array", "to_nu
 
 
 def _given_literals(node: Mapping[str, Any], path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
-    """Where literals stand that may be the value, or a part of it; not those that something is compared with."""
+    """The paths of literals that may be the value or a part of it; not of those that something is compared with."""
     if node["type"] == "literal" and not _is_nothing(node["value"]):
         yield path
     if node["type"] in {"comparator", "not_expression"}:
@@ -202,15 +204,15 @@ def _with_literal(node: Mapping[str, Any], path: tuple[int, ...], value: Any) ->
     return {**node, "children": children}
 
 
-def _evaluated(node: Mapping[str, Any], record: Any) -> Any:
+def _evaluate(expression: str | Mapping[str, Any], document: Any) -> Any:
     try:
-        return Expression(node).of(record)
+        return Expression(expression).evaluate(document)
     except Unreadable:
         return Unreadable
 
 
 def _is_nothing(value: Any) -> bool:
-    """Whether a value says nothing: null, empty, or made of such alone."""
+    """Whether a value is null, empty, or made of such values alone."""
     match value:
         case dict():
             return all(map(_is_nothing, value.values()))

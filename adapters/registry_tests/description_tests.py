@@ -19,7 +19,7 @@ from config.registry.trial_files import NoFile
 from jurat.vocabulary import Outcome
 
 ReadFile = Callable[[Path, str], bytes]
-"""The content of the file that is named at a place below the source. Raises NoFile."""
+"""Reads the file that is named at a place below the source. Raises NoFile."""
 
 _TYPES: Final[Mapping[str, str]] = {
     "json": "application/json",
@@ -30,22 +30,22 @@ _TYPES: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """One test and what it came to. `replies` are those of its steps.
+class TrialResult:
+    """One test and its result. `replies` are those of its steps.
 
-    Where it failed, `said` says why and `place` where, below the source; `decided` is the option that decided instead.
+    Where it failed, `problem` says why and `place` where, below the source; `decided` is the option that decided.
     """
 
     trial: Trial
     found: str
-    said: str
+    problem: str
     place: Path
     replies: Mapping[str, Reply]
     decided: Path = ()
 
     @property
     def passed(self) -> bool:
-        return not self.said
+        return not self.problem
 
     @property
     def expected(self) -> str:
@@ -53,13 +53,15 @@ class Tried:
         return verdict_text(self.trial.outcome, self.trial.reason)
 
 
-def try_all(source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Iterator[Tried]:
+def run_trials(source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Iterator[TrialResult]:
     """Run the tests of `source`, in order."""
     for index, trial in enumerate(source.tests):
-        yield _tried(("tests", index), trial, source, offline_run, read_file)
+        yield _run_trial(("tests", index), trial, source, offline_run, read_file)
 
 
-def _tried(path: Path, trial: Trial, source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Tried:
+def _run_trial(
+    path: Path, trial: Trial, source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile
+) -> TrialResult:
     steps = {step.name: step for step in source.steps}
     replies: dict[str, Reply] = {}
     for name, response in trial.responses.items():
@@ -67,24 +69,24 @@ def _tried(path: Path, trial: Trial, source: RegistrySource, offline_run: Offlin
         try:
             replies[name] = _reply(response, steps[name], (*place, "file"), read_file)
         except NoFile as missing:
-            return Tried(trial, "", str(missing), (*place, "file"), replies)
+            return TrialResult(trial, "", str(missing), (*place, "file"), replies)
     try:
         played = offline_run.play(trial, replies)
     except NoAnswer as missing:
-        said = f"the step '{missing.step}' was asked, and the test has no response for it — add it to responses:"
-        return Tried(trial, "", said, (*path, "responses"), replies)
+        problem = f"the step '{missing.step}' was asked, and the test has no response for it — add it to responses:"
+        return TrialResult(trial, "", problem, (*path, "responses"), replies)
     found = str(played)
     if found != verdict_text(trial.outcome, trial.reason):
-        return Tried(trial, found, difference(trial, played), (*path, "expect"), replies, played.place)
+        return TrialResult(trial, found, difference(trial, played), (*path, "expect"), replies, played.place)
     for name in trial.responses:
         if name not in played.asked:
-            said = f"the look-up ended before the step '{name}' was asked ({_why(played)}) — remove this response"
-            return Tried(trial, found, said, (*path, "responses", name), replies)
-    return Tried(trial, found, "", path, replies)
+            problem = f"the lookup ended before the step '{name}' was asked ({_why(played)}) — remove this response"
+            return TrialResult(trial, found, problem, (*path, "responses", name), replies)
+    return TrialResult(trial, found, "", path, replies)
 
 
 def difference(trial: Trial, played: Played) -> str:
-    """What is told of a test that came to something else."""
+    """The message for a test that came to another verdict than it expects."""
     expected = verdict_text(trial.outcome, trial.reason)
     hint = "fix the description, or the test where it is mistaken"
     return f"the test '{trial.name}' expects {expected} and gives {played}: {_why(played)} — {hint}"
@@ -98,11 +100,12 @@ def _why(played: Played) -> str:
 
 
 def _reply(response: Response, step: Step, place: Path, read_file: ReadFile) -> Reply:
-    body, kind = b"", _kind_of(step)
+    first = step.decoders[0]
+    body, kind = b"", str(first) if isinstance(first, str) else "csv"
     if response.content is not None:
         body, kind = json.dumps(response.content, ensure_ascii=False).encode(), "json"
     elif response.text is not None:
-        body = response.text.encode(_encoding_of(step), "replace")
+        body = response.text.encode(first.csv.encoding if isinstance(first, Csv) else "utf-8", "replace")
     elif response.file is not None:
         body = read_file(place, response.file)
         suffix = response.file.rpartition(".")[2].lower()
@@ -111,13 +114,3 @@ def _reply(response: Response, step: Step, place: Path, read_file: ReadFile) -> 
     if body:
         headers.setdefault("content-type", _TYPES[kind])
     return Reply(response.status, headers, body, retry_after(headers.get("retry-after"), time.time()))
-
-
-def _kind_of(step: Step) -> str:
-    first = step.decoders[0]
-    return first if isinstance(first, str) else "csv"
-
-
-def _encoding_of(step: Step) -> str:
-    first = step.decoders[0]
-    return first.csv.encoding if isinstance(first, Csv) else "utf-8"

@@ -14,7 +14,7 @@ import jmespath
 
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import ReplyDecoder
-from adapters.registry_tests.mutations import Place, at, replaced
+from adapters.registry_tests.mutations import Place, change_at, replace_with
 from config.registry.model.answer_formats import Csv, CsvTable, Decoder, XmlIn
 from config.registry.model.source import Step
 
@@ -23,11 +23,11 @@ _NIL: Final = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="t
 
 
 class Unwritable(Exception):
-    """A tree that an answer of this form cannot hold, such as a list in a table."""
+    """An answer of this format cannot hold the tree, as a table cannot hold a list."""
 
 
 class Levels:
-    """An answer of `step` as its trees: that of the whole, and that of each document inside the one before."""
+    """An answer of `step` as trees: that of the whole, and that of each document inside the one before."""
 
     def __init__(self, step: Step, reply: Reply) -> None:
         self._decoders = step.decoders
@@ -44,24 +44,16 @@ class Levels:
             self.trees.append(found.body)
 
     def with_tree(self, level: int, tree: Any) -> Reply:
-        """The answer with another tree at one level.
-
-        Raises:
-            Unwritable: an answer of this form cannot hold it.
-        """
+        """The answer with another tree at one level. Raises Unwritable where its format cannot hold it."""
         for depth in range(level, 0, -1):
             text = _xml(tree)
-            tree = at(self.trees[depth - 1], self._inner[depth - 1], replaced(text))
-        body = written(tree, self._decoders[0])
+            tree = change_at(self.trees[depth - 1], self._inner[depth - 1], replace_with(text))
+        body = encode(tree, self._decoders[0])
         return Reply(self._reply.status, self._reply.headers, body, self._reply.retry_after)
 
 
-def written(tree: Any, decoder: Decoder) -> bytes:
-    """`tree` as the body of an answer that `decoder` reads.
-
-    Raises:
-        Unwritable: the form cannot hold it.
-    """
+def encode(tree: Any, decoder: Decoder) -> bytes:
+    """`tree` as the body of an answer that `decoder` reads. Raises Unwritable where the format cannot hold it."""
     match decoder:
         case "xml":
             return _xml(tree).encode()

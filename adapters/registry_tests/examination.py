@@ -4,58 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from adapters.registry_tests.conformance import Acted, play_moods
-from adapters.registry_tests.coverage import unshown
-from adapters.registry_tests.description_tests import ReadFile, Tried, try_all
-from adapters.registry_tests.failure_places import pointed
-from adapters.registry_tests.offline_run import OfflineRun, Path
-from adapters.registry_tests.roster_tests import try_roster
+from adapters.registry_tests.conformance import MoodResult, play_moods
+from adapters.registry_tests.coverage import find_untested
+from adapters.registry_tests.description_tests import ReadFile, TrialResult, run_trials
+from adapters.registry_tests.failure_places import find_line
+from adapters.registry_tests.offline_run import Fault, OfflineRun, Path
+from adapters.registry_tests.roster_tests import run_roster_trials
 from config.registry import RegistrySource
 from config.registry.model.rules import NameRule, Then
 from config.registry.model.source import RecordSource
 from config.registry.roster import RosterSource
 from jurat.vocabulary import Outcome
 
-_SEE: Final = "see docs/administrators/add-a-registry.md"
-
-
-@dataclass(frozen=True, slots=True)
-class FailedExamination:
-    """Something to fix before the description is published, at a place below the source."""
-
-    place: Path
-    said: str
-    hint: str
-
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What became of the tests and moods of one description; without `faults` it may be published."""
+    """The results of one description's tests and moods; without `faults` it may be published."""
 
-    tried: tuple[Tried, ...]
-    acted: tuple[Acted, ...]
-    faults: tuple[FailedExamination, ...]
+    results: tuple[TrialResult, ...]
+    moods: tuple[MoodResult, ...]
+    faults: tuple[Fault, ...]
 
 
 def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
     """Run the tests of `source`, then play it in every bad mood. Nothing is sent, and no secret is read."""
     offline_run = OfflineRun(source)
-    tried = tuple(try_all(source, offline_run, read_file))
-    acted = tuple(play_moods(source, offline_run, tried))
-    hidden = (FailedExamination(*each) for each in unshown(source, offline_run, tried))
-    return Examination(tried, acted, (*_missing(source), *_red(tried, source), *hidden, *_taken_for_a_word(acted)))
+    results = tuple(run_trials(source, offline_run, read_file))
+    moods = tuple(play_moods(source, offline_run, results))
+    untested = find_untested(source, offline_run, results)
+    return Examination(results, moods, (*_missing(source), *_failed(results, source), *untested, *_misread(moods)))
 
 
 def examine_roster(source: RosterSource, read_file: ReadFile) -> Examination:
-    """Run the tests of a roster. It is asked in the database alone, and has no moods."""
-    tried = tuple(try_roster(source, read_file))
-    return Examination(tried, (), (*_missing(source), *_red(tried)))
+    """Run the tests of a roster. A lookup in the database has no moods."""
+    results = tuple(run_roster_trials(source, read_file))
+    return Examination(results, (), (*_missing(source), *_failed(results)))
 
 
 def refuses(source: RecordSource) -> bool:
-    """Whether anything in the description could refuse somebody."""
+    """Whether anything in the description can refuse a participant."""
     steps = source.steps if isinstance(source, RegistrySource) else ()
     return (
         source.record.absent == "refused"
@@ -64,39 +52,41 @@ def refuses(source: RecordSource) -> bool:
     )
 
 
-def _missing(source: RecordSource) -> Iterator[FailedExamination]:
-    """A description that refuses nobody needs no test that is refused."""
+def _missing(source: RecordSource) -> Iterator[Fault]:
+    """A description that refuses no one needs no test that is refused."""
     expected = {trial.outcome for trial in source.tests}
     missing = [outcome for outcome in Outcome if outcome not in expected]
     if not refuses(source) and Outcome.REFUSED in missing:
         missing.remove(Outcome.REFUSED)
     if missing:
         listed = " nor ".join(missing)
-        hint = f"add one to tests: for each, with what the registry answers then; {_SEE}"
-        yield FailedExamination(("tests",), f"no test expects {listed}, and without it nothing is published", hint)
+        hint = (
+            "add one to tests: for each, with what the registry answers then; see docs/administrators/add-a-registry.md"
+        )
+        yield Fault(("tests",), f"no test expects {listed}, and without it nothing is published", hint)
 
 
-def _red(tried: Sequence[Tried], source: RegistrySource | None = None) -> Iterator[FailedExamination]:
-    """A fault for each test that failed; one for all that fail for an expression that gives nothing."""
-    told: set[Path] = set()
-    for test in tried:
+def _failed(results: Sequence[TrialResult], source: RegistrySource | None = None) -> Iterator[Fault]:
+    """A fault for each test that failed; one for all that fail because of the same expression that finds nothing."""
+    reported: set[Path] = set()
+    for test in results:
         if test.passed:
             continue
-        line = None if source is None else pointed(source, test)
+        line = None if source is None else find_line(source, test)
         if line is None:
-            said, _, hint = test.said.partition(" — ")
-            yield FailedExamination(test.place, said, hint)
-        elif line[0] not in told:
-            told.add(line[0])
-            yield FailedExamination(*line)
+            problem, _, hint = test.problem.partition(" — ")
+            yield Fault(test.place, problem, hint)
+        elif line.place not in reported:
+            reported.add(line.place)
+            yield line
 
 
-def _taken_for_a_word(acted: Sequence[Acted]) -> Iterator[FailedExamination]:
-    """One fault for each option that takes a mood for the registry's word, with the first mood that shows it."""
-    groups: dict[tuple[Path, str], list[Acted]] = {}
-    for each in acted:
+def _misread(moods: Sequence[MoodResult]) -> Iterator[Fault]:
+    """One fault for each option that takes a mood for a verdict, with the first mood that shows it."""
+    groups: dict[tuple[Path, str], list[MoodResult]] = {}
+    for each in moods:
         if each.place is not None:
             groups.setdefault((each.place, each.hint), []).append(each)
     for (place, hint), (first, *others) in groups.items():
         more = f", and in {len(others)} more" if others else ""
-        yield FailedExamination(place, f"{first.said}{more}", hint)
+        yield Fault(place, f"{first.problem}{more}", hint)

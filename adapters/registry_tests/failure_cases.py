@@ -42,8 +42,9 @@ _ERRORS: Final[tuple[tuple[str, Any], ...]] = (
         {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "transient"}]},
     ),
 )
-"""How APIs say that something went wrong."""
+"""Error bodies of common APIs."""
 
+_RFC_9110_404: Final = "https://tools.ietf.org/html/rfc9110#section-15.5.5"
 _NO_SUCH_PATH: Final[tuple[tuple[str, Any], ...]] = (
     ("Spring", {"timestamp": "2026-01-05T10:00:00Z", "status": 404, "error": "Not Found", "path": "/x"}),
     ("FastAPI and Django", {"detail": "Not Found"}),
@@ -54,24 +55,8 @@ _NO_SUCH_PATH: Final[tuple[tuple[str, Any], ...]] = (
     ("Express", {"error": "Not found"}),
     ("AWS and Laravel", {"message": "Not Found"}),
     ("a small framework", {"message": "Not found"}),
-    (
-        "ASP.NET",
-        {
-            "type": "https://tools.ietf.org/html/rfc9110#section-15.5.5",
-            "title": "Not Found",
-            "status": 404,
-            "traceId": "00-x-x-00",
-        },
-    ),
-    (
-        "WSO2",
-        {
-            "code": "404",
-            "type": "Status report",
-            "message": "Not Found",
-            "description": "The resource is not available.",
-        },
-    ),
+    ("ASP.NET", {"type": _RFC_9110_404, "title": "Not Found", "status": 404, "traceId": "00-x-x-00"}),
+    ("WSO2", {"code": "404", "type": "Status report", "message": "Not Found", "description": "It is not available."}),
     ("IBM API Connect", {"httpCode": "404", "httpMessage": "Not Found", "moreInformation": "No resources match"}),
     ("NestJS and Fastify", {"statusCode": 404, "error": "Not Found", "message": "Cannot GET /x"}),
     ("Dropwizard", {"code": 404, "message": "HTTP 404 Not Found"}),
@@ -80,7 +65,7 @@ _NO_SUCH_PATH: Final[tuple[tuple[str, Any], ...]] = (
     ("JSON:API", {"errors": [{"status": "404", "code": "404", "title": "Not Found", "detail": "Not Found"}]}),
     ("a framework that repeats the status", {"status": "404", "httpStatus": 404, "message": "Resource not found"}),
 )
-"""What gateways and frameworks say of a path that they do not know: a registry that has moved, or is not deployed."""
+"""What gateways and frameworks answer for an unknown path, as where a registry has moved or is not deployed."""
 
 _STRANGE: Final[tuple[tuple[str, Any], ...]] = (
     ("{}", {}),
@@ -97,7 +82,7 @@ _STRANGE: Final[tuple[tuple[str, Any], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """A bad mood. `name` goes on where a sentence begins with "the registry"."""
+    """A bad mood. `name` continues a sentence that begins with "the registry"."""
 
     name: str
     answer: Answer
@@ -122,17 +107,17 @@ def _by_status() -> Iterator[Mood]:
         yield Mood(f"answers HTTP {status} with Retry-After: 60", waiting)
     for status in (200, 401, 403, 404, 410, 429, 500, 502, 503, 504):
         yield Mood(f"answers HTTP {status} with a page of HTML", _reply(status, _PAGE, "text/html"))
-        for said, content in _ERRORS:
-            yield Mood(f"answers HTTP {status} with {said}", _json(status, content))
+        for problem, content in _ERRORS:
+            yield Mood(f"answers HTTP {status} with {problem}", _json(status, content))
     for status in (200, 500):
         yield Mood(f"answers HTTP {status} with a SOAP Fault", _reply(status, _FAULT, "text/xml"))
         yield Mood(f"answers HTTP {status} with a SOAP 1.2 Fault", _reply(status, _FAULT_12, "text/xml"))
-    for said, content in _NO_SUCH_PATH:
-        yield Mood(f"answers HTTP 404 as {said} does for a path that it does not know", _json(404, content))
+    for problem, content in _NO_SUCH_PATH:
+        yield Mood(f"answers HTTP 404 as {problem} does for a path that it does not know", _json(404, content))
 
 
 def _with_200() -> Iterator[Mood]:
-    for said, text, kind in (
+    for problem, text, kind in (
         ("a page of HTML 5", _SLOPPY_PAGE, "text/html"),
         ("a page to log in", _LOGIN_PAGE, "text/html"),
         ("no body", "", ""),
@@ -144,9 +129,9 @@ def _with_200() -> Iterator[Mood]:
         ("some other table", _FOREIGN_TABLE, "text/csv"),
         ("the head of some other table", "code;label;valid\r\n", "text/csv"),
     ):
-        yield Mood(f"answers HTTP 200 with {said}", _reply(200, text, kind))
-    for said, content in _STRANGE:
-        yield Mood(f"answers HTTP 200 with {said}", _json(200, content))
+        yield Mood(f"answers HTTP 200 with {problem}", _reply(200, text, kind))
+    for problem, content in _STRANGE:
+        yield Mood(f"answers HTTP 200 with {problem}", _json(200, content))
 
 
 def _json(status: int, content: Any) -> Reply:
@@ -161,4 +146,4 @@ def _reply(
 
 
 MOODS: Final = (*_without_an_answer(), *_by_status(), *_with_200())
-"""Every mood, in the order in which they are told."""
+"""Every mood, in the order in which they are reported."""

@@ -12,13 +12,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 EACH: Final = "[]"
-"""Stands in a place for all entries of a list; "[0]" for the first one alone."""
+"""In a place: all entries of a list; "[0]" is the first one alone."""
 
 MOST_PLACES: Final = 150
-"""Places of one answer that are changed; those near the root come first."""
+"""How many places of one answer are changed; those near the root come first."""
 
 MOST_ENTRIES: Final = 6
-"""Entries of lists that are changed alone at one place; the first ones."""
+"""How many entries of a list are changed alone at one place; the first ones."""
 
 Place = tuple[str, ...]
 """Keys from the root on, such as ("people", EACH, "status")."""
@@ -43,12 +43,12 @@ class MutationKind(StrEnum):
 
 
 TAKEN_AWAY: Final = frozenset({MutationKind.GONE, MutationKind.NULL, MutationKind.RENAMED})
-"""Changes after which what stood there is not said any more."""
+"""Mutations after which the answer does not say any more what was there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """An answer in another shape. `place` is the key that was changed; () where it was the whole."""
+class Mutation:
+    """A changed answer. `place` is the key that was changed; () where it was the whole."""
 
     kind: MutationKind
     tree: Any = field(repr=False)
@@ -59,33 +59,30 @@ class Shape:
 
     @property
     def of_one(self) -> bool:
-        """Whether one entry of a list was changed, and those beside it were not."""
+        """Whether one entry of a list was changed, and the others were not."""
         return any(map(_ENTRY.fullmatch, self.place))
 
 
-def shapes(tree: Any, is_read: Callable[[str], bool]) -> Iterator[Shape]:
-    """`tree` in every other shape, as far as it concerns keys that the description reads.
-
-    In lists a key is changed in all entries, and in one of several alone.
-    """
-    for place in places(tree, is_read):
-        for here in (place, *entries(tree, place)):
+def mutations(tree: Any, is_read: Callable[[str], bool]) -> Iterator[Mutation]:
+    """Every mutation of `tree` at keys that the description reads; in lists, of all entries and of one of several."""
+    for place in key_places(tree, is_read):
+        for here in (place, *entry_places(tree, place)):
             for kind, change in _CHANGES:
-                changed = at(tree, here, change)
+                changed = change_at(tree, here, change)
                 if changed != tree:
-                    yield Shape(kind, changed, here)
-    yield Shape(MutationKind.WRAPPED, {"data": tree})
-    yield Shape(MutationKind.ALL_NULL, _leaves(tree, lambda _: None))
+                    yield Mutation(kind, changed, here)
+    yield Mutation(MutationKind.WRAPPED, {"data": tree})
+    yield Mutation(MutationKind.ALL_NULL, _leaves(tree, lambda _: None))
     for style in (_camel, _snake, str.upper):
         restyled = _keys(tree, style)
         if restyled != tree:
-            yield Shape(MutationKind.RESTYLED, restyled)
+            yield Mutation(MutationKind.RESTYLED, restyled)
     if isinstance(tree, dict) and tree:
-        yield Shape(MutationKind.ALL_RENAMED, {_other_name(key): value for key, value in tree.items()})
+        yield Mutation(MutationKind.ALL_RENAMED, {_other_name(key): value for key, value in tree.items()})
 
 
-def places(tree: Any, is_read: Callable[[str], bool]) -> list[Place]:
-    """Where a key stands that is read, from the root on, each once for all entries of a list."""
+def key_places(tree: Any, is_read: Callable[[str], bool]) -> list[Place]:
+    """The places of keys that are read, from the root on, each once for all entries of a list."""
     found: dict[Place, None] = {}
     level: list[tuple[Place, Any]] = [((), tree)]
     while level and len(found) < MOST_PLACES:
@@ -101,8 +98,8 @@ def places(tree: Any, is_read: Callable[[str], bool]) -> list[Place]:
     return list(found)[:MOST_PLACES]
 
 
-def entries(tree: Any, place: Place) -> list[Place]:
-    """The places of single entries that `place` is made of; none where it is one."""
+def entry_places(tree: Any, place: Place) -> list[Place]:
+    """The places of the single entries that `place` means; none where it is one."""
     found: list[tuple[Place, Any]] = [((), tree)]
     for key in place:
         below: list[tuple[Place, Any]] = []
@@ -116,19 +113,19 @@ def entries(tree: Any, place: Place) -> list[Place]:
     return [each for each, _ in found[:MOST_ENTRIES]] if len(found) > 1 else []
 
 
-def at(tree: Any, place: Place, change: Callable[[dict[str, Any], str], dict[str, Any]]) -> Any:
-    """`tree` with `change` made to the map that holds the last key of `place`, in the entries of lists on the way."""
+def change_at(tree: Any, place: Place, change: Callable[[dict[str, Any], str], dict[str, Any]]) -> Any:
+    """`tree` with `change` applied to the map that has the last key of `place`, in the entries of lists on the way."""
     key, *below = place
     match tree:
         case list():
             rest = tuple(below)
-            return [at(one, rest, change) if _is_meant(key, index) else one for index, one in enumerate(tree)]
+            return [change_at(one, rest, change) if _is_meant(key, index) else one for index, one in enumerate(tree)]
         case dict() if key in tree:
-            return {**tree, key: at(tree[key], tuple(below), change)} if below else change(tree, key)
+            return {**tree, key: change_at(tree[key], tuple(below), change)} if below else change(tree, key)
     return tree
 
 
-def value_at(tree: Any, place: Place) -> Iterator[Any]:
+def values_at(tree: Any, place: Place) -> Iterator[Any]:
     """The values at a place: one, or one of each entry of the lists on the way."""
     if not place:
         yield tree
@@ -138,14 +135,19 @@ def value_at(tree: Any, place: Place) -> Iterator[Any]:
         case list():
             for position, child in enumerate(tree):
                 if _is_meant(key, position):
-                    yield from value_at(child, tuple(below))
+                    yield from values_at(child, tuple(below))
         case dict() if key in tree:
-            yield from value_at(tree[key], tuple(below))
+            yield from values_at(tree[key], tuple(below))
 
 
-def replaced(value: Any) -> Callable[[dict[str, Any], str], dict[str, Any]]:
-    """The change that puts `value` where something else was."""
-    return lambda node, key: {**node, key: value}
+def on_value(change: Callable[[Any], Any]) -> Callable[[dict[str, Any], str], dict[str, Any]]:
+    """The change of a map that changes the value of a key."""
+    return lambda node, key: {**node, key: change(node[key])}
+
+
+def replace_with(value: Any) -> Callable[[dict[str, Any], str], dict[str, Any]]:
+    """The change that replaces a value with `value`."""
+    return on_value(lambda _: value)
 
 
 def dotted(place: Place) -> str:
@@ -158,51 +160,45 @@ def _is_meant(key: str, position: int) -> bool:
     return key in (EACH, f"[{position}]")
 
 
-def gone(node: dict[str, Any], key: str) -> dict[str, Any]:
-    """The change that takes a key away."""
+def remove_key(node: dict[str, Any], key: str) -> dict[str, Any]:
+    """The change that removes a key."""
     return {name: value for name, value in node.items() if name != key}
 
 
-def _renamed(node: dict[str, Any], key: str) -> dict[str, Any]:
+def _rename_key(node: dict[str, Any], key: str) -> dict[str, Any]:
     return {_other_name(name) if name == key else name: value for name, value in node.items()}
 
 
-def _nested(node: dict[str, Any], key: str) -> dict[str, Any]:
-    value = node[key]
+def _nest(value: Any) -> Any:
     match value:
         case dict():
-            other: Any = [value]
+            return [value]
         case list():
-            other = {"items": value}
-        case _:
-            other = {"value": value}
-    return {**node, key: other}
+            return {"items": value}
+    return {"value": value}
 
 
-def _retyped(node: dict[str, Any], key: str) -> dict[str, Any]:
-    value = node[key]
+def _retype(value: Any) -> Any:
     match value:
         case bool():
-            other: Any = "true" if value else "false"
+            return "true" if value else "false"
         case int() | float():
-            other = str(value)
+            return str(value)
         case str() if re.fullmatch("[1-9][0-9]{0,17}", value):
-            other = int(value)
+            return int(value)
         case str():
-            other = [value]
+            return [value]
         case [one]:
-            other = one
-        case _:
-            other = value
-    return {**node, key: other}
+            return one
+    return value
 
 
 _CHANGES: Final = (
-    (MutationKind.GONE, gone),
-    (MutationKind.NULL, replaced(None)),
-    (MutationKind.RENAMED, _renamed),
-    (MutationKind.NESTED, _nested),
-    (MutationKind.RETYPED, _retyped),
+    (MutationKind.GONE, remove_key),
+    (MutationKind.NULL, replace_with(None)),
+    (MutationKind.RENAMED, _rename_key),
+    (MutationKind.NESTED, on_value(_nest)),
+    (MutationKind.RETYPED, on_value(_retype)),
 )
 
 
@@ -223,8 +219,8 @@ def _leaves(tree: Any, change: Callable[[Any], Any]) -> Any:
     match tree:
         case {**members} if members:
             return {key: _leaves(value, change) for key, value in members.items()}
-        case [*entries] if entries:
-            return [_leaves(value, change) for value in entries]
+        case [*entry_places] if entry_places:
+            return [_leaves(value, change) for value in entry_places]
     return change(tree)
 
 

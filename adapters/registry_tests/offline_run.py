@@ -1,12 +1,11 @@
-"""Runs a description without a network: the registry's answers are given, and the adapter does the rest."""
+"""Runs a description without a network: a test gives the registry's answers, and the adapter does the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from types import MappingProxyType
-from typing import Any
+from datetime import UTC, datetime, time
+from typing import Any, NamedTuple
 
 from adapters.base import Finding, Query, SourceError, Unreadable
 from adapters.http_client.reply import Reply
@@ -25,14 +24,19 @@ Path = tuple[str | int, ...]
 Answer = Reply | SourceError
 """What a registry answers, or why there is no answer."""
 
-_MADE_UP = "made-up"
-"""What stands for every secret: a rehearsal reads none."""
-
 _TIMEOUT_S = 60.0
 
 
+class Fault(NamedTuple):
+    """Something to fix before a description is published: a place below the source, what is wrong, and what to do."""
+
+    place: Path
+    problem: str
+    hint: str
+
+
 class NoAnswer(Exception):
-    """A step was asked for which nothing is given. `step` is its name."""
+    """The test gives no answer for a step that was asked. `step` is its name."""
 
     def __init__(self, step: str) -> None:
         super().__init__(step)
@@ -41,7 +45,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """How a look-up ended. `place` is the option that decided; `asked` are the steps that were sent."""
+    """How a lookup ended. `place` is the option that decided; `asked` are the steps that were sent."""
 
     outcome: Outcome
     reason: Reason
@@ -59,28 +63,20 @@ def verdict_text(outcome: Outcome, reason: Reason) -> str:
 
 
 class OfflineRun:
-    """One description, compiled once and played as often as is wanted. Not thread-safe."""
+    """One description, compiled once and played any number of times. Not thread-safe. It reads no secrets."""
 
     def __init__(self, source: RegistrySource) -> None:
-        self._registry = _Registry([step.name for step in source.steps], source.max_bytes)
-        self._notes = _Notes({step.name: index for index, step in enumerate(source.steps)})
+        self._registry = _CannedRegistry([step.name for step in source.steps], source.max_bytes)
+        self._notes = DecisionTrace({step.name: index for index, step in enumerate(source.steps)})
         self._zone = parse_zone(source.record.timezone)
         self._now = datetime.now(UTC)
         self._adapter = adapter_class(source)(
-            source,
-            secret=lambda _: _MADE_UP,
-            transport=self._registry,
-            clock=lambda: self._now,
-            watch=self._notes,
+            source, secret=lambda _: "made-up", transport=self._registry, clock=lambda: self._now, watch=self._notes
         )
 
     def play(self, trial: Trial, answers: Mapping[str, Answer]) -> Played:
-        """What the look-up of `trial` comes to when each step is answered so; on the trial's day.
-
-        Raises:
-            NoAnswer: a step was asked for which there is none.
-        """
-        self._now = self._noon(trial.today) if trial.today else datetime.now(UTC)
+        """Look `trial` up on its day, with these answers. Raises NoAnswer where a step that is asked has none."""
+        self._now = datetime.combine(trial.today, time(12), self._zone) if trial.today else datetime.now(UTC)
         self._registry.answers, self._registry.asked = answers, []
         self._notes.clear()
         query = Query(trial.input, requirement=trial.require, timeout=_TIMEOUT_S)
@@ -97,12 +93,9 @@ class OfflineRun:
         place = self._notes.place_of((found.outcome, found.reason), self._registry.asked)
         return Played(found.outcome, found.reason, place, tuple(self._registry.asked))
 
-    def _noon(self, day: date) -> datetime:
-        return datetime.combine(day, time(12), self._zone)
 
-
-class _Registry:
-    """Stands for the registry: answers the steps in their order."""
+class _CannedRegistry:
+    """Takes the registry's place: answers the steps in their order."""
 
     def __init__(self, steps: Sequence[str], max_bytes: int) -> None:
         self._steps = steps
@@ -110,16 +103,7 @@ class _Registry:
         self.answers: Mapping[str, Answer] = {}
         self.asked: list[str] = []
 
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        headers: Mapping[str, str] = MappingProxyType({}),
-        body: bytes | None = None,
-        timeout: float,
-    ) -> Reply:
+    def send(self, *_: Any, **__: Any) -> Reply:
         step = self._steps[len(self.asked)]
         self.asked.append(step)
         match self.answers.get(step):
@@ -135,30 +119,31 @@ class _Registry:
         """Nothing to give back."""
 
 
-class _Notes(LookupTrace):
-    """Remembers where a look-up was decided."""
+class DecisionTrace(LookupTrace):
+    """Remembers where a lookup was decided. `steps` are their positions in the description; a roster has none."""
 
     def __init__(self, steps: Mapping[str, int]) -> None:
         self._steps = steps
         self.clear()
 
     def clear(self) -> None:
+        """Forget the last lookup."""
         self.unfit: tuple[str, str] | None = None
         self._held: Path | None = None
         self._records: int | None = None
         self._failures: list[tuple[int, Failure]] = []
 
-    def malformed(self, name: str, failed: str) -> None:
+    def on_malformed(self, name: str, failed: str) -> None:
         self.unfit = name, failed
 
-    def tried(self, step: str, index: int, rule: OutcomeRule, *, held: bool) -> None:
+    def on_outcome(self, step: str, index: int, rule: OutcomeRule, *, held: bool) -> None:
         if held:
             self._held = ("steps", self._steps[step], "outcomes", index)
 
-    def found(self, records: Sequence[Any]) -> None:
+    def on_records(self, records: Sequence[Any]) -> None:
         self._records = len(records)
 
-    def ruled(self, index: int, rule: Rule, failure: Failure | None) -> None:
+    def on_rule(self, index: int, rule: Rule, failure: Failure | None) -> None:
         if failure is not None:
             self._failures.append((index, failure))
 
@@ -172,7 +157,8 @@ class _Notes(LookupTrace):
             return ("steps", self._steps[asked[-1]])
         if self._records != 1:
             return ("record", "from" if self._records else "absent")
-        for index, failure in self._failures:
-            if failure == verdict:
-                return ("rules", index)
-        return ("rules",) if verdict is not None else ("record", "fields")
+        return self.rule_of(verdict) if verdict is not None else ("record", "fields")
+
+    def rule_of(self, verdict: Failure) -> Path:
+        """The rule whose failure is the verdict, or all of them."""
+        return next((("rules", index) for index, failure in self._failures if failure == verdict), ("rules",))

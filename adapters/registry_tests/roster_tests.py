@@ -1,4 +1,4 @@
-"""Runs the tests of a roster. Each brings a small list, which is read and looked up like an imported one."""
+"""Runs the tests of a roster. Each brings a small list, which is read and looked up as an imported one is."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 
 from adapters.base import Finding, Query, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RosterAdapter, namespace
 from adapters.registry.roster_rows import RosterFileError, RosterRows
-from adapters.registry.rules import Failure
-from adapters.registry.trace import LookupTrace
-from adapters.registry_tests.description_tests import ReadFile, Tried, difference
-from adapters.registry_tests.offline_run import Path, Played, verdict_text
+from adapters.registry_tests.description_tests import ReadFile, TrialResult, difference
+from adapters.registry_tests.offline_run import DecisionTrace, Path, Played, verdict_text
+from adapters.rosters import RosterVersion
 from config.hours import parse_zone
-from config.registry.model.rules import Rule
 from config.registry.model.trials import Response, Trial
 from config.registry.roster import FILE, HOW_ROWS, RosterFile, RosterSource, are_rows
 from config.registry.trial_files import NoFile
@@ -28,38 +25,36 @@ _ROWS = ".json"
 _MADE_UP = Fingerprints([b"made up for tests, and kept nowhere"])
 
 
-def try_roster(source: RosterSource, read_file: ReadFile) -> Iterator[Tried]:
+def run_roster_trials(source: RosterSource, read_file: ReadFile) -> Iterator[TrialResult]:
     """Run the tests of `source`, in order."""
     for index, trial in enumerate(source.tests):
-        yield _tried(("tests", index), trial, source, read_file)
+        yield _run_trial(("tests", index), trial, source, read_file)
 
 
-def _tried(path: Path, trial: Trial, source: RosterSource, read_file: ReadFile) -> Tried:
-    response, at = trial.responses.get(FILE), (*path, "responses", FILE)
+def _run_trial(path: Path, trial: Trial, source: RosterSource, read_file: ReadFile) -> TrialResult:
+    response, here = trial.responses.get(FILE), (*path, "responses", FILE)
     try:
-        content = _content(response, source.file, (*at, "file"), read_file)
+        content = _content(response, source.file, (*here, "file"), read_file)
     except NoFile as missing:
-        return Tried(trial, "", str(missing), (*at, "file"), {})
-    rosters = _TriedRoster(source, content, trial.today or datetime.now(UTC).date())
+        return TrialResult(trial, "", str(missing), (*here, "file"), {})
+    rosters = _TestRosters(source, content, trial.today or datetime.now(UTC).date())
     try:
         played = _play(source, trial, rosters)
     except RosterFileError as error:
-        said = f"its list cannot be read: {str(error).splitlines()[0]} — fix the list, or what file: says of it"
-        return Tried(trial, "", said, at, {})
+        problem = f"its list cannot be read: {str(error).splitlines()[0]} — fix the list, or what file: says of it"
+        return TrialResult(trial, "", problem, here, {})
     found = str(played)
     if rosters.asked and content is None:
-        said = f"the list was asked, and the test has none — add responses: {{ {FILE}: {{ text: … }} }}"
-        return Tried(trial, "", said, path, {})
+        problem = f"the list was asked, and the test has none — add responses: {{ {FILE}: {{ text: … }} }}"
+        return TrialResult(trial, "", problem, path, {})
     if found != verdict_text(trial.outcome, trial.reason):
-        return Tried(trial, found, difference(trial, played), (*path, "expect"), {})
-    return Tried(trial, found, "", path, {})
+        return TrialResult(trial, found, difference(trial, played), (*path, "expect"), {})
+    return TrialResult(trial, found, "", path, {})
 
 
 def _content(response: Response | None, layout: RosterFile, place: Path, read_file: ReadFile) -> bytes | None:
-    """The list as a file: rows in JSON are written as the description says, so that they fit whatever it says.
-
-    Raises:
-        NoFile: its file cannot be read, or has no such rows.
+    """The list as a file: rows in JSON are written in the format that the description says. Raises NoFile where its
+    file cannot be read, or has no such rows.
     """
     if response is None:
         return None
@@ -75,11 +70,11 @@ def _content(response: Response | None, layout: RosterFile, place: Path, read_fi
         if not are_rows(rows):
             raise NoFile(f"the file {response.file} has no rows — {HOW_ROWS}")
     if rows is not None:
-        return _written(rows, layout).encode(layout.encoding, "replace")
+        return _to_csv(rows, layout).encode(layout.encoding, "replace")
     return None if response.text is None else response.text.encode(layout.encoding, "replace")
 
 
-def _written(rows: Sequence[Mapping[str, str]], layout: RosterFile) -> str:
+def _to_csv(rows: Sequence[Mapping[str, str]], layout: RosterFile) -> str:
     made = io.StringIO(newline="")
     writer = csv.DictWriter(made, list(rows[0]), delimiter=layout.delimiter)
     writer.writeheader()
@@ -87,10 +82,10 @@ def _written(rows: Sequence[Mapping[str, str]], layout: RosterFile) -> str:
     return made.getvalue()
 
 
-def _play(source: RosterSource, trial: Trial, rosters: _TriedRoster) -> Played:
-    """What the look-up of `trial` comes to on its day."""
+def _play(source: RosterSource, trial: Trial, rosters: _TestRosters) -> Played:
+    """Look `trial` up on its day."""
     now = datetime.combine(rosters.data_date, time(12), parse_zone(source.record.timezone))
-    notes = _RosterNotes()
+    notes = DecisionTrace({})
     adapter = RosterAdapter(source, rosters, _MADE_UP, lambda: now, notes)
     asked: tuple[str, ...] = (FILE,)
     try:
@@ -102,45 +97,14 @@ def _play(source: RosterSource, trial: Trial, rosters: _TriedRoster) -> Played:
     if notes.unfit is not None:
         name, failed = notes.unfit
         return Played(found.outcome, found.reason, ("inputs", name), (), failed)
-    place: Path = ("rules",)
+    place = notes.rule_of((found.outcome, found.reason))
     if found.evidence.get("records") != 1:
         place = ("record", "absent") if found.evidence.get("records") == 0 else ("file", "number")
-    else:
-        verdict = (found.outcome, found.reason)
-        place = next((("rules", index) for index, failure in notes.failures if failure == verdict), place)
     return Played(found.outcome, found.reason, place, asked)
 
 
-class _RosterNotes(LookupTrace):
-    """Remembers where a look-up was decided."""
-
-    def __init__(self) -> None:
-        self.unfit: tuple[str, str] | None = None
-        self.failures: list[tuple[int, Failure]] = []
-
-    def malformed(self, name: str, failed: str) -> None:
-        self.unfit = name, failed
-
-    def ruled(self, index: int, rule: Rule, failure: Failure | None) -> None:
-        if failure is not None:
-            self.failures.append((index, failure))
-
-
-@dataclass(slots=True)
-class _List:
-    """A list in force."""
-
-    layout: str
-    key_id: str
-    data_date: date
-    people: Mapping[bytes, Sequence[Mapping[str, str]]] = field(repr=False)
-    count: int
-    version: int = 1
-    left_out: int = 0
-
-
-class _TriedRoster:
-    """Has the one list that a test brings along; reads it when it is asked."""
+class _TestRosters:
+    """Has the one list that a test brings, and reads it when it is asked."""
 
     def __init__(self, source: RosterSource, content: bytes | None, data_date: date) -> None:
         self._source = source
@@ -148,7 +112,7 @@ class _TriedRoster:
         self.data_date = data_date
         self.asked = False
 
-    def roster(self, dataset: str, numbers: Sequence[bytes]) -> _List:
+    def roster(self, dataset: str, numbers: Sequence[bytes]) -> RosterVersion:
         """The whole list. Raises RosterFileError, and Unavailable where the test has none."""
         self.asked = True
         if self._content is None:
@@ -158,4 +122,4 @@ class _TriedRoster:
         people: dict[bytes, list[Mapping[str, str]]] = {}
         for _, number, kept in RosterRows(io.BytesIO(self._content), "list", layout, self._source.number_input):
             people.setdefault(hashed(number), []).append(dict(zip(layout.keep, kept, strict=True)))
-        return _List(self._source.layout, key_id, self.data_date, people, len(people))
+        return RosterVersion(1, self._source.layout, key_id, self.data_date, 0, len(people), people)

@@ -18,7 +18,7 @@ from adapters.zone_import.projection import Box, system_of
 from adapters.zone_import.sets import check_set
 
 FILES = {"geojson": "upload.json", "geopackage": "upload.gpkg", "zip": "upload.zip"}
-"""The kinds of files, and the names under which they lie in a folder. Nobody's own name reaches a library."""
+"""The kinds of files, and their names in the folder. No name that an uploader chose reaches a library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ZoneFileRequest:
 
 @dataclass(slots=True)
 class Found:
-    """What was read. `zones` have a name, a title and a shape in WGS 84; there are none where there are problems."""
+    """The content of a file: `zones` with a name, a title and a shape in WGS 84, or none where it has problems."""
 
     crs: str = ""
     problems: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Found:
 
 
 def examine(folder: Path, request: ZoneFileRequest) -> Found:
-    """Read and check the file of the request's kind in the folder. What is wrong is in the result, never raised."""
+    """Read and check the file of the request's kind in the folder. Problems are in the result, never raised."""
     found = Found()
     try:
         layer = _read(folder / FILES[request.kind], request)
@@ -77,8 +77,8 @@ def examine(folder: Path, request: ZoneFileRequest) -> Found:
     return found
 
 
-def say(found: Found, out: IO[str]) -> None:
-    """Write what was found: one line of JSON about the file, and one for each zone."""
+def write(found: Found, out: IO[str]) -> None:
+    """Write the result: one line of JSON about the file, and one for each zone."""
     head = {"crs": found.crs, "problems": found.problems, "notes": found.notes, "zones": len(found.zones)}
     out.write(json.dumps(head) + "\n")
     for name, title, shape in found.zones:

@@ -12,30 +12,34 @@ from adapters.zone_import.layers import Feature, Shape
 from adapters.zone_import.projection import Box, OutOfReach, System
 
 MOST_CHANGED = 0.01
-"""The share of its area that mending may change. Beyond it nobody knows which shape was meant."""
+"""The share of its area by which a repair may change a shape. Beyond it, the shape that was meant is unknown."""
 
+_METRES = (
+    "looks like metres of a map projection, and the file says degrees: export it in WGS 84 (EPSG:4326), or name its "
+    "coordinate system with --crs"
+)
 _POSITION = re.compile(r"(?P<what>.*)\[(?P<x>\S+) (?P<y>\S+)\]")
 
 
 def check_shape(feature: Feature, system: System) -> None:
-    """Check the shape where the file has it. What is wrong is told, and what can be mended is mended and told."""
+    """Check the shape in the file's coordinates. Problems are reported; a repair is noted."""
     shape = feature.shape
     feature.shape = None
-    if isinstance(shape, MultiPolygon):  # a part may be EMPTY, which says nothing and has no ring
+    if isinstance(shape, MultiPolygon):  # a part may be EMPTY, and has no ring
         shape = MultiPolygon([part for part in shape.geoms if not part.is_empty])
     if shape is None or not _in_range(feature, shape, system):
         return
     if system.degrees and _too_wide(feature, shape):
         return
-    mended = _mended(feature, shape, system)
-    if mended is not None and mended.area == 0:
+    valid = _repair(feature, shape, system)
+    if valid is not None and valid.area == 0:
         feature.wrong("has no area")
-    elif mended is not None:
-        feature.shape = mended
+    elif valid is not None:
+        feature.shape = valid
 
 
 def in_degrees(feature: Feature, system: System, expected: Box | None = None) -> Shape | None:
-    """The checked shape in WGS 84, None where there is none; `expected` is where it should lie."""
+    """The checked shape in WGS 84; None where there is none. It should lie in `expected`."""
     if feature.shape is None:
         return None
     try:
@@ -46,13 +50,13 @@ def in_degrees(feature: Feature, system: System, expected: Box | None = None) ->
     if _too_wide(feature, moved):
         return None
     if not moved.is_valid:  # two parts of a border so close that a tenth of a millimetre joins them
-        mended = _mended(feature, moved, System(system.name, degrees=True))
-        if mended is None:
+        repaired = _repair(feature, moved, System(system.name, degrees=True))
+        if repaired is None:
             return None
-        moved = mended
+        moved = repaired
     if system.area is not None and not moved.intersects(shapely.box(*system.area)):
         feature.wrong(
-            f"lies far outside of where {system.name} is used: is that its coordinate system, and does x come first?"
+            f"lies far outside the area of {system.name}: is that its coordinate system, and does x come first?"
         )
     elif expected is not None and not moved.intersects(shapely.box(*expected)):
         feature.wrong(f"lies outside the expected area; {_why_outside(moved, expected)}")
@@ -62,12 +66,12 @@ def in_degrees(feature: Feature, system: System, expected: Box | None = None) ->
 def _why_outside(shape: Shape, expected: Box) -> str:
     swapped = shapely.transform(shape, lambda points: points[:, ::-1])
     if swapped.intersects(shapely.box(*expected)):
-        return "latitude seems to stand before longitude"
+        return "latitude seems to come before longitude"
     return "is it the right file?"
 
 
 def _in_range(feature: Feature, shape: Shape, system: System) -> bool:
-    """Whether all positions are numbers that the system can hold. The first that is not is told, of each kind."""
+    """Whether all positions are numbers that the system can have. Reports the first of each kind that is not."""
     points = shapely.get_coordinates(shape)
     across, along = np.abs(points[:, 0]), np.abs(points[:, 1])
     finite = np.isfinite(points).all(axis=1)
@@ -78,13 +82,7 @@ def _in_range(feature: Feature, shape: Shape, system: System) -> bool:
         beyond = finite & ((across > 180) | (along > 90)) & ~swapped & ~metres
         kinds += [
             (swapped, "the latitude is over 90°: longitude comes first, latitude second"),
-            (
-                metres,
-                (
-                    "looks like metres of a map projection, and the file says degrees: export it in WGS 84 "
-                    "(EPSG:4326), or name its coordinate system with --crs"
-                ),
-            ),
+            (metres, _METRES),
             (beyond, "is outside of ±180° longitude and ±90° latitude"),
         ]
     elif finite.all() and len(points) and (across <= 180).all() and (along <= 90).all():
@@ -106,10 +104,9 @@ def _too_wide(feature: Feature, shape: Shape) -> bool:
     return False
 
 
-def _mended(feature: Feature, shape: Shape, system: System) -> Shape | None:
-    """The shape itself where it is valid, else mended; None, and told, where that would make another shape of it.
-
-    GEOS' method "structure" unites what overlaps; its other one would make a hole there.
+def _repair(feature: Feature, shape: Shape, system: System) -> Shape | None:
+    """The shape itself where it is valid, else repaired; None, and reported, where that would change it too much. GEOS'
+    method "structure" unites parts that overlap; its other method would make a hole there.
     """
     if shape.is_valid:
         return shape
@@ -120,31 +117,30 @@ def _mended(feature: Feature, shape: Shape, system: System) -> Shape | None:
         nearest = np.hypot(*(shapely.get_coordinates(shape) - (float(found["x"]), float(found["y"]))).T)
         place = _place(shape, int(np.argmin(nearest)), about="near ")
         what += f" at {float(found['x']):.10g}, {float(found['y']):.10g}"
-    mended = shapely.make_valid(shape, method="structure", keep_collapsed=False)
+    repaired = shapely.make_valid(shape, method="structure", keep_collapsed=False)
     across, along = system.scale(float(np.mean(shape.bounds[1::2])))
-    before, after = (abs(each.area) * across * along for each in (shape, mended))
+    before, after = (abs(each.area) * across * along for each in (shape, repaired))
     areas = f"its area would change from {_area(before)} to {_area(after)}"
     changed = abs(after - before) > MOST_CHANGED * max(before, after)
-    if not isinstance(mended, Polygon | MultiPolygon) or not mended.is_valid or after == 0 or changed:
+    if not isinstance(repaired, Polygon | MultiPolygon) or not repaired.is_valid or after == 0 or changed:
         feature.wrong(
             f"its border is not simple: {what}; repaired, {areas}: fix it in the program that it was drawn with", place
         )
         return None
     feature.note(
-        f"its border is not simple: {what}; it was mended, its area is {_area(after)} and was {_area(before)}", place
+        f"its border is not simple: {what}; it was repaired, its area is {_area(after)} and was {_area(before)}", place
     )
-    return mended
+    return repaired
 
 
 def _area(square_metres: float) -> str:
-    """An area for people."""
     if square_metres >= 1e6:
         return f"{square_metres / 1e6:,.4f} km²"
     return f"{square_metres:,.1f} m²"
 
 
 def _place(shape: Shape, vertex: int, about: str = "") -> str:
-    """`, part 0, ring 0, vertex 3` for the vertex of this number among all."""
+    """`, part 0, ring 0, vertex 3` for a vertex by its index among all."""
     for number, part in enumerate(shapely.get_parts(shape)):
         counts = shapely.get_num_coordinates(shapely.get_rings(part))
         for ring, count in enumerate(counts.tolist()):

@@ -1,8 +1,7 @@
 """Reads zones from uploaded files: GeoJSON, GeoPackage, zipped Shapefile. Reports all problems at once.
 
-Nothing of a file is parsed in this process. It finds out the kind from the first bytes, copies the file into an empty
-folder under a name of our own, has `adapters.zone_import.reader` read it there, and looks at everything that comes
-back again.
+This process parses nothing of a file. It determines the format from the first bytes, copies the file into an empty
+folder under a name of our own, runs `adapters.zone_import.reader` there, and checks everything that comes back.
 """
 
 from __future__ import annotations
@@ -20,17 +19,11 @@ from typing import IO, Any
 
 import shapely
 from shapely import MultiPolygon, Polygon
+from shapely.errors import GEOSException
 
 from adapters.address.zones import digest_of
 from adapters.zone_import.examination import FILES, ZoneFileRequest
-from adapters.zone_import.layers import (
-    LARGEST_FILE,
-    LONGEST_TITLE,
-    MOST_FEATURES,
-    MOST_VERTICES,
-    ZONE_ID,
-    FileProblem,
-)
+from adapters.zone_import.layers import LARGEST_FILE, LONGEST_TITLE, MOST_FEATURES, MOST_VERTICES, ZONE_ID, FileProblem
 from adapters.zone_import.projection import Box
 from adapters.zone_import.reader import MOST_MEMORY, MOST_SECONDS, MOST_WRITTEN, TOO_MUCH
 from config.regular_files import open_regular
@@ -40,18 +33,19 @@ SHOWN_PROBLEMS = 50
 _LONGEST_SENTENCE = 600
 _MOST_SENTENCES = 100_000
 _SHAPEFILE = b"\x00\x00\x27\x0a"
-"""How .shp and .shx begin."""
+"""The first bytes of .shp and .shx."""
 
 _SHAPEFILE_HAS = (".shp", ".shx", ".dbf", ".prj")
 _OF_SHAPEFILES = frozenset({*_SHAPEFILE_HAS, ".cpg"})
 
+_UNUSABLE = (LookupError, TypeError, ValueError, StopIteration, GEOSException, MemoryError, RecursionError, OSError)
 _CHUNK = 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
 
 _ENVIRONMENT = {
     "PYTHONPATH": str(_ROOT),
     "PYTHONUTF8": "1",
-    "OPENBLAS_NUM_THREADS": "1",  # each of its threads wants memory
+    "OPENBLAS_NUM_THREADS": "1",  # each of its threads needs memory
     "PROJ_NETWORK": "OFF",
     "GDAL_DRIVER_PATH": "disable",
     "GDAL_HTTP_TIMEOUT": "1",
@@ -59,7 +53,7 @@ _ENVIRONMENT = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",
     "CPL_VSIL_CURL_USE_HEAD": "NO",
 }
-"""All that the reader's environment holds. The last ones matter only should GDAL come to a URL, which it should not."""
+"""The reader's whole environment. The last entries matter only if GDAL meets a URL, which it should not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,7 @@ class ZoneShape:
 
     @property
     def outline(self) -> str:
-        """What pages draw of it: the coordinates of a GeoJSON MultiPolygon, as JSON text."""
+        """The outline that pages draw: the coordinates of a GeoJSON MultiPolygon, as JSON text."""
         from adapters.zone_import.outlines import outline_of  # noqa: PLC0415 - its libraries are large, and few need it
 
         return json.dumps(outline_of(self.wkb), separators=(",", ":"))
@@ -82,7 +76,7 @@ class ZoneShape:
 
 @dataclass(frozen=True, slots=True)
 class ZoneFile:
-    """What a file holds: its zones, the coordinate system that it was in, and what an importer should look at."""
+    """The content of a file: its zones, its coordinate system, and notes for the importer."""
 
     zones: Sequence[ZoneShape]
     crs: str
@@ -90,7 +84,7 @@ class ZoneFile:
 
 
 class ZoneFileError(ValueError):
-    """A file whose zones cannot be taken; none of them are. `problems` has one line each, with feature and vertex."""
+    """A file was refused as a whole. `problems` has one line each, with feature and vertex."""
 
     def __init__(self, path: Path, problems: Sequence[str]) -> None:
         shown = [f"{path.name}: {problem}" for problem in problems[:SHOWN_PROBLEMS]]
@@ -98,15 +92,6 @@ class ZoneFileError(ValueError):
             shown.append(f"{path.name}: and {len(problems) - SHOWN_PROBLEMS} more problems")
         super().__init__("\n".join(shown))
         self.problems = tuple(problems)
-
-
-def read_zones(
-    path: Path, expected: Box | None = None, *, name_property: str = "id", title_property: str = "name"
-) -> list[ZoneShape]:
-    """The zones of a file alone, for who has no use for notes: see `read_zone_file`."""
-    return list(
-        read_zone_file(path, expected=expected, name_property=name_property, title_property=title_property).zones
-    )
 
 
 def read_zone_file(
@@ -119,26 +104,24 @@ def read_zone_file(
     expected: Box | None = None,
     overlapping: bool = False,
 ) -> ZoneFile:
-    """The zones of a file: one a feature, Polygon or MultiPolygon.
+    """The zones of a file: each feature is one, a Polygon or MultiPolygon.
 
-    `name_property` and `title_property` are the properties that hold a zone's name and, perhaps, its title for people.
-    `layer` names one of several in a GeoPackage. `crs` is the coordinate system of a file that names none. `expected`
-    is where the zones should lie; it tells latitude before longitude from a far country. `overlapping` says that zones
-    may overlap.
+    `name_property` and `title_property` are the properties with a zone's name and, optionally, its title for people.
+    `layer` names one of several in a GeoPackage. `crs` is the coordinate system of a file that names none. The zones
+    should lie in `expected`, by which swapped axes are recognised. `overlapping` says that zones may overlap.
 
-    Raises:
-        ZoneFileError: with everything that is wrong, where it is, and what to do.
+    Raises ZoneFileError with everything that is wrong, where it is, and what to do.
     """
     try:
-        # What its reader leaves behind and nobody can remove is no reason to refuse a file.
+        # Files of the reader that cannot be removed are no reason to refuse the zones.
         with (
             tempfile.TemporaryDirectory(prefix="jurat-zones-", ignore_cleanup_errors=True) as name,
-            tempfile.TemporaryFile() as said,
+            tempfile.TemporaryFile() as output,
         ):
             kind = _copy(path, Path(name))
             request = ZoneFileRequest(kind, name_property, title_property, layer, crs, expected, overlapping)
-            _have_read(Path(name), request, said)
-            found, problems = _answer(said)
+            _run_reader(Path(name), request, output)
+            found, problems = _parse(output)
     except OSError as error:
         raise ZoneFileError(path, [f"cannot be read: {error.strerror or 'no such file'}"]) from None
     except ValueError as error:
@@ -149,18 +132,17 @@ def read_zone_file(
 
 
 def _copy(path: Path, folder: Path) -> str:
-    """Copy the file under a name of our own; its kind by its first bytes, whatever it is called.
-
-    Raises OSError, and FileProblem where it is too large, or one file of several.
+    """Copy the file under a name of our own, and return its kind, by its first bytes. Raises OSError, and FileProblem
+    where it is too large, or one file of a Shapefile.
     """
-    with open_regular(path) as source:  # a pipe would be waited for
+    with open_regular(path) as source:  # opening a pipe would block
         first = source.read(_CHUNK)
         if first.startswith(b"SQLite format 3\0"):
             kind = "geopackage"
         else:
             kind = "zip" if first.startswith(b"PK") else "geojson"
         if kind == "geojson" and (path.suffix.lower() in _OF_SHAPEFILES or first.startswith(_SHAPEFILE)):
-            raise FileProblem(_lone(path.suffix.lower()))
+            raise FileProblem(_lone_file_problem(path.suffix.lower()))
         copied = 0
         with (folder / FILES[kind]).open("xb") as copy:
             while first:
@@ -174,96 +156,84 @@ def _copy(path: Path, folder: Path) -> str:
     return kind
 
 
-def _lone(suffix: str) -> str:
+def _lone_file_problem(suffix: str) -> str:
     *others, last = (each for each in _SHAPEFILE_HAS if each != suffix)
     it = "it with its" if suffix in _OF_SHAPEFILES else "its"
     return f"is one file of a Shapefile; zip {it} {', '.join(others)} and {last}, and import the zip"
 
 
-def _have_read(folder: Path, request: ZoneFileRequest, said: IO[bytes]) -> None:
-    """Have the file read, and what its reader says written to `said`.
-
-    Raises OSError, and FileProblem with what went wrong with the reader itself.
-    """
+def _run_reader(folder: Path, request: ZoneFileRequest, output: IO[bytes]) -> None:
+    """Run the reader with its output in a file. Raises OSError, and FileProblem where the reader itself fails."""
     command = [sys.executable, "-P", "-s", "-B", "-m", "adapters.zone_import.reader"]
-    with tempfile.TemporaryFile() as failed:
+    with tempfile.TemporaryFile() as errors:
         try:
-            ended = subprocess.run(  # noqa: S603 - our own module, by this interpreter
+            code = subprocess.run(  # noqa: S603 - our own module, by this interpreter
                 command,
                 input=json.dumps(asdict(request)).encode(),
-                stdout=said,
-                stderr=failed,
+                stdout=output,
+                stderr=errors,
                 cwd=folder,
                 env={**_ENVIRONMENT, "HOME": str(folder), "TMPDIR": str(folder)},
                 timeout=MOST_SECONDS,
                 check=False,
             ).returncode
         except subprocess.TimeoutExpired:
-            ended = -signal.SIGXCPU
-        if ended in {-signal.SIGXCPU, -signal.SIGKILL}:
+            code = -signal.SIGXCPU
+        if code in {-signal.SIGXCPU, -signal.SIGKILL}:
             raise FileProblem(f"took more than {MOST_SECONDS} s to read; simplify the borders or split the file")
-        if ended in {TOO_MUCH, -signal.SIGABRT, -signal.SIGXFSZ}:
+        if code in {TOO_MUCH, -signal.SIGABRT, -signal.SIGXFSZ}:
             most = MOST_MEMORY // 1024 // 1024
             raise FileProblem(f"took more than {most} MB to read; simplify the borders or split the file")
-        if ended:
-            failure = _failure(failed, ended)
-            raise FileProblem(f"cannot be read: its reader failed ({failure}); export it again as GeoJSON")
+        if code:
+            kind = _error_kind(errors, code)
+            raise FileProblem(f"cannot be read: its reader failed ({kind}); export it again as GeoJSON")
 
 
-def _failure(failed: IO[bytes], ended: int) -> str:
-    """The kind of the error that ended the reader. Its text may hold what stands in the file, and is not told."""
-    if ended < 0:
-        return signal.Signals(-ended).name
-    failed.seek(max(0, failed.seek(0, os.SEEK_END) - 4096))
-    lines = failed.read().decode("utf-8", "replace").strip().splitlines()
+def _error_kind(errors: IO[bytes], code: int) -> str:
+    """The class of the error that ended the reader, without its text, which may hold some of the file."""
+    if code < 0:
+        return signal.Signals(-code).name
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4096))
+    lines = errors.read().decode("utf-8", "replace").strip().splitlines()
     kind = lines[-1].partition(":")[0] if lines else ""
-    return kind[:60] if kind.replace(".", "").isidentifier() else f"exit code {ended}"
+    return kind[:60] if kind.replace(".", "").isidentifier() else f"exit code {code}"
 
 
-def _answer(said: IO[bytes]) -> tuple[ZoneFile, list[str]]:
-    """What the reader said: what the file holds, and its problems. Raises FileProblem where that is no answer."""
+def _parse(output: IO[bytes]) -> tuple[ZoneFile, list[str]]:
+    """The file's content and problems, by the reader's output. Raises FileProblem where that is not usable."""
     try:
-        lines = _lines(said)
+        lines = _lines(output)
         head = next(lines)
         problems, notes = _sentences(head["problems"]), _sentences(head["notes"])
         system = _sentences([head["crs"]])[0]
         return ZoneFile([] if problems else _zones(lines), system, notes), problems
-    except (
-        LookupError,
-        TypeError,
-        ValueError,
-        StopIteration,
-        shapely.errors.GEOSException,
-        MemoryError,
-        RecursionError,
-        OSError,
-    ):
+    except _UNUSABLE:
         raise FileProblem(
             "cannot be read: its reader gave no usable answer; export the file again as GeoJSON"
         ) from None
 
 
-def _lines(said: IO[bytes]) -> Iterator[Any]:
-    """What the reader said, line by line. Raises ValueError where it said too much, or something else than JSON."""
-    if said.seek(0, os.SEEK_END) > MOST_WRITTEN:
+def _lines(output: IO[bytes]) -> Iterator[Any]:
+    """The reader's output, line by line. Raises ValueError where there is too much, or it is not JSON."""
+    if output.seek(0, os.SEEK_END) > MOST_WRITTEN:
         raise ValueError("too much")
-    said.seek(0)
-    for line in said:
+    output.seek(0)
+    for line in output:
         yield json.loads(line)
 
 
 def _sentences(texts: Any) -> list[str]:
-    """What the reader wants to be told to people, cut to what people read and a terminal can show."""
+    """Problems or notes from the reader, cut to a readable length, with printable characters only."""
     if not isinstance(texts, list) or len(texts) > _MOST_SENTENCES or not all(isinstance(text, str) for text in texts):
         raise TypeError("no list of sentences")
     return ["".join(sign if sign.isprintable() else "?" for sign in text[:_LONGEST_SENTENCE]) for text in texts]
 
 
-def _zones(said: Iterator[Any]) -> list[ZoneShape]:
-    """The zones that the reader gave. Raises ValueError for what it should not have given."""
+def _zones(lines: Iterator[Any]) -> list[ZoneShape]:
+    """The zones from the reader. Raises ValueError for those that it should not have let pass."""
     zones: dict[str, ZoneShape] = {}
     vertices = 0
-    for line in said:
+    for line in lines:
         name, title, wkb = str(line["name"]), str(line["title"]), bytes.fromhex(line["wkb"])
         shape = shapely.from_wkb(wkb)
         if not isinstance(shape, Polygon | MultiPolygon) or shape.is_empty or shape.has_z or not shape.is_valid:

@@ -1,6 +1,6 @@
 """Reads features from GeoJSON (RFC 7946, https://www.rfc-editor.org/rfc/rfc7946) with json and shapely alone.
 
-GDAL would take a VRT document under this name as well, and follow what it names: files of this machine, and URLs.
+GDAL would also accept a VRT document, and open the local files and URLs that it names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from adapters.zone_import.layers import (
     Labels,
     Layer,
     Shape,
-    labelled,
+    label_feature,
     too_many,
 )
 
@@ -28,11 +28,8 @@ from adapters.zone_import.layers import (
 def read_geojson(path: Path, labels: Labels) -> Layer:
     """The features of a FeatureCollection, or the one of a Feature.
 
-    Without a member "crs" it is in WGS 84. The member, which GeoJSON had before RFC 7946 and many programmes still
-    write, is believed.
-
-    Raises:
-        FileProblem: it is no GeoJSON, or has no features, or too many.
+    Many programs still write the member "crs", which GeoJSON had before RFC 7946. Without it, the file is in WGS 84.
+    Raises FileProblem where it is no GeoJSON, or has no features, or too many.
     """
     document = _document(path.read_bytes())
     if not isinstance(document, dict) or document.get("type") not in ("FeatureCollection", "Feature"):
@@ -48,7 +45,7 @@ def read_geojson(path: Path, labels: Labels) -> Layer:
 
 def _document(raw: bytes) -> Any:
     try:
-        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_once)
+        return json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_unique)
     except UnicodeDecodeError as error:
         raise FileProblem(f"is not UTF-8 (byte {error.start}); GeoJSON is") from None
     except json.JSONDecodeError as error:
@@ -59,17 +56,17 @@ def _document(raw: bytes) -> Any:
         raise FileProblem(f"is not JSON: {str(error)[:100]}") from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:40]!r} stands twice in one object")
+        raise ValueError(f"the key {twice[:40]!r} is twice in one object")
     return members
 
 
 def _crs(member: Any) -> str:
-    """What a "crs" member names, "" without one."""
+    """The name in a "crs" member, "" without one."""
     if member is None:
         return ""
     properties = member.get("properties") if isinstance(member, dict) else None
@@ -88,7 +85,7 @@ def _feature(index: int, raw: Any, labels: Labels) -> Feature:
         feature = Feature(index, name if isinstance(name, str) else "")
         feature.wrong('is no Feature: it must be an object with "type": "Feature"')
         return feature
-    feature = labelled(index, properties, labels, members.get("id"))
+    feature = label_feature(index, properties, labels, members.get("id"))
     feature.shape = _shape(feature, members.get("geometry"))
     return feature
 
@@ -117,19 +114,19 @@ def _shape(feature: Feature, raw: Any) -> Shape | None:
 
 
 def _ring(feature: Feature, ring: Any, where: str) -> Iterator[tuple[float, float]]:
-    """The positions of a ring. Each kind of trouble is told once a ring, at its first vertex."""
+    """The positions of a ring. Each kind of problem is reported once per ring, at its first vertex."""
     if not isinstance(ring, list) or len(ring) < 4:
         feature.wrong("a ring needs at least four positions, the last equal to the first", where)
         return
-    told: set[str] = set()
+    reported: set[str] = set()
     for index, position in enumerate(ring):
         problem = _position_problem(position)
         if problem is None:
             yield float(position[0]), float(position[1])
-        elif problem not in told:
-            told.add(problem)
+        elif problem not in reported:
+            reported.add(problem)
             feature.wrong(problem, f"{where}, vertex {index}")
-    if not told and ring[0][:2] != ring[-1][:2]:
+    if not reported and ring[0][:2] != ring[-1][:2]:
         feature.wrong(
             "the ring is not closed: its last position must equal its first", f"{where}, vertex {len(ring) - 1}"
         )
@@ -139,7 +136,7 @@ def _position_problem(position: Any) -> str | None:
     if not isinstance(position, list) or not 2 <= len(position) <= 4:
         return "is no position: it must be a list of longitude and latitude"
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in position):
-        return "holds something that is no number"
+        return "holds something that is not a number"
     try:
         finite = math.isfinite(float(position[0])) and math.isfinite(float(position[1]))
     except OverflowError:

@@ -1,6 +1,4 @@
-"""The unchecked content of a file of zones: features with a name, a title and a shape. Limits how much of it there may
-be.
-"""
+"""The unchecked content of a file of zones (features with a name, a title and a shape), and its limits."""
 
 from __future__ import annotations
 
@@ -20,13 +18,13 @@ LONGEST_TITLE = 200
 WGS84 = "EPSG:4326"
 
 ZONE_ID = re.compile(NAME_PATTERN)
-"""What a configuration can name, to be matched in full."""
+"""A name that a configuration can use, to be matched in full."""
 
 Shape = Polygon | MultiPolygon
 
 
 class FileProblem(ValueError):
-    """The file as a whole cannot be taken; the message says why and what to do, without the file's name."""
+    """The file as a whole is refused; the message says why and what to do, without the file's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +55,24 @@ class Feature:
         return f"feature {self.index}" + (f" ({self.name[:64]!r})" if self.name else "")
 
     def wrong(self, problem: str, place: str = "") -> None:
-        """Remember what is wrong, at a place such as `, ring 0, vertex 3`."""
+        """Add a problem, at a place such as `, ring 0, vertex 3`."""
         self.problems.append(f"{self.where}{place}: {problem}")
 
     def note(self, note: str, place: str = "") -> None:
-        """Remember what the importer should know."""
+        """Add a note for the importer."""
         self.notes.append(f"{self.where}{place}: {note}")
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """The features of a file, and their coordinate system: a name such as EPSG:2154, WKT, or "" where none is said."""
+    """The features of a file, and their coordinate system: a name such as EPSG:2154, WKT, or "" where it names none."""
 
     features: Sequence[Feature]
     crs: str
 
 
-def labelled(index: int, properties: Mapping[str, Any], labels: Labels, feature_id: Any = None) -> Feature:
-    """A feature with the name and title that its properties hold. GeoJSON's own id stands in for the property `id`."""
+def label_feature(index: int, properties: Mapping[str, Any], labels: Labels, feature_id: Any = None) -> Feature:
+    """A feature with the name and title from its properties. GeoJSON's own id can replace the property `id`."""
     raw = properties.get(labels.name, feature_id if labels.name == "id" else None)
     if isinstance(raw, float) and raw.is_integer():
         raw = int(raw)  # what a column of whole numbers with gaps becomes
@@ -96,12 +94,12 @@ def labelled(index: int, properties: Mapping[str, Any], labels: Labels, feature_
 
 
 def too_many(features: int) -> FileProblem:
-    """The file has more features than are taken."""
+    """The error for a file with more features than are accepted."""
     return FileProblem(f"has {features:,} features; at most {MOST_FEATURES:,} are taken")
 
 
 def _instead(properties: Mapping[str, Any], name: str) -> str:
-    """Which properties there are, where the one that was asked for is not among them."""
+    """The properties that exist, where `name` is not among them."""
     if name in properties or not properties:
         return ""
     there = ", ".join(str(key)[:40] for key in list(properties)[:8])

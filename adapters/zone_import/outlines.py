@@ -15,23 +15,23 @@ POINTS = 200
 """Points of an outline, over all rings; the last of each is its first again."""
 
 RINGS = 32
-"""Borders and holes of an outline at most. Of more, which a page could not show anyway, the largest are kept."""
+"""How many borders and holes an outline has at most; the largest are kept. A page could not show more."""
 
 DECIMALS = 6
-"""Of a coordinate in degrees: a tenth of a metre."""
+"""Decimals of a coordinate in degrees: a tenth of a metre."""
 
 _GRID = 10.0**-DECIMALS
 _FINEST = 1 / 4000
-"""Of the diagonal: what a line may be off in the first round. Each round allows half as much again."""
+"""The share of the diagonal by which a line may be off in the first round. Each round allows half as much again."""
 
 Outline = list[list[list[list[float]]]]
 
 
 def outline_of(wkb: bytes) -> Outline:
-    """The `coordinates` of a GeoJSON MultiPolygon (RFC 7946) that looks like the zone, with parts and holes; no ring
-    crosses another. A zone beyond the antimeridian goes on above 180 degrees. Never empty.
+    """The `coordinates` of a GeoJSON MultiPolygon (RFC 7946) that looks like the zone, with parts and holes.
 
-    Raises ValueError where `wkb` is no Polygon or MultiPolygon.
+    No ring crosses another. A zone beyond the antimeridian goes on above 180 degrees. Never empty. Raises ValueError
+    where `wkb` is no Polygon or MultiPolygon.
     """
     whole = polygon_of(wkb)
     west, south, east, north = whole.bounds
@@ -40,7 +40,7 @@ def outline_of(wkb: bytes) -> Outline:
     while shapely.get_num_coordinates(few) > POINTS and allowed < east - west + north - south:
         few = few.simplify(allowed, preserve_topology=True)
         allowed *= 1.5
-    # Rounded coordinates, and valid all the same; a zone that is smaller than they are exact becomes a small box.
+    # Rounds the coordinates and keeps the shape valid. A zone smaller than the grid becomes a small box.
     few = shapely.set_precision(few, _GRID)
     if few.is_empty:
         few = box(west - _GRID, south - _GRID, east + _GRID, north + _GRID)
@@ -48,11 +48,11 @@ def outline_of(wkb: bytes) -> Outline:
 
 
 def _largest(whole: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
-    """Without the smallest rings, where there are too many."""
+    """The zone without its smallest rings, where there are too many."""
     rings = [(Polygon(ring).area, place, ring) for place, each in enumerate(_polygons(whole)) for ring in _rings(each)]
     if len(rings) <= RINGS:
         return whole
-    # A hole is smaller than what it is a hole of, and so comes behind it.
+    # A hole is smaller than the border around it, and so comes after it.
     kept: dict[int, list[LinearRing]] = {}
     for _, place, ring in sorted(rings, key=lambda each: -each[0])[:RINGS]:
         kept.setdefault(place, []).append(ring)

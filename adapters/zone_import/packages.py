@@ -1,9 +1,9 @@
 """Reads features from GeoPackage (https://www.geopackage.org/spec131/) and zipped Shapefile
 (https://www.esri.com/content/dam/esrisites/sitecore-archive/Files/Pdfs/library/whitepapers/pdfs/shapefile.pdf).
 
-A GeoPackage is a database, whose views, triggers and virtual tables may name other files. So SQLite alone reads it,
-for reading only, and its plain tables only. A Shapefile is read by GDAL, which has forgotten every other driver by
-then, from files that were unpacked here under names of our own.
+A GeoPackage is a database whose views, triggers and virtual tables may name other files. So only SQLite reads it,
+read-only, and only plain tables. GDAL reads a Shapefile, with no other driver loaded, from files that were unpacked
+here under names of our own.
 """
 
 from __future__ import annotations
@@ -20,20 +20,12 @@ from typing import Any
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from adapters.zone_import.layers import (
-    MOST_FEATURES,
-    Feature,
-    FileProblem,
-    Labels,
-    Layer,
-    labelled,
-    too_many,
-)
+from adapters.zone_import.layers import MOST_FEATURES, Feature, FileProblem, Labels, Layer, label_feature, too_many
 
 MOST_ENTRIES = 50
 LARGEST_UNPACKED = 200 * 1024 * 1024
 LARGEST_RATIO = 200
-"""How many times larger a file in a zip may be than it is packed. Tables with much blank reach 100, bombs 1,000."""
+"""How many times larger than packed a file in a zip may be. Tables with many blanks reach 100, bombs 1,000."""
 
 SHAPEFILE_DRIVER = "ESRI Shapefile"
 
@@ -49,22 +41,21 @@ _CHUNK = 1024 * 1024
 def read_geopackage(path: Path, labels: Labels, layer: str | None = None) -> Layer:
     """The features of one table of polygons; `layer` names it where there are several.
 
-    Raises:
-        FileProblem: it is no GeoPackage, or the layer is not clear, or has no features, or too many.
+    Raises FileProblem where it is no GeoPackage, or the layer is ambiguous, or has no features, or too many.
     """
     try:
         with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as package:
             package.execute("PRAGMA trusted_schema = OFF")
             package.execute("PRAGMA cell_size_check = ON")
-            package.set_authorizer(_only_reading)
+            package.set_authorizer(_allow_reading)
             package.row_factory = sqlite3.Row
             return _layer(package, labels, layer)
     except sqlite3.DatabaseError as error:
         raise FileProblem(f"cannot be read as a GeoPackage: {str(error)[:100]}") from None
 
 
-def _only_reading(action: int, *_: str | None) -> int:
-    """SQLite asks for each step of a statement. Functions, attached files and changes are no part of ours."""
+def _allow_reading(action: int, *_: str | None) -> int:
+    """SQLite calls this for each step of a statement. Functions, attached files and changes are denied."""
     allowed = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
     return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
 
@@ -84,26 +75,23 @@ def _layer(package: sqlite3.Connection, labels: Labels, layer: str | None) -> La
         raise FileProblem(f"has the layers {there}; name the one to take with --layer")
     stored = package.execute("SELECT type, sql FROM sqlite_schema WHERE name = ?", (layer,)).fetchone()
     if stored is None or stored["type"] != "table" or not str(stored["sql"]).upper().startswith("CREATE TABLE"):
-        raise FileProblem(f"has the layer {layer[:40]!r} as something else than a plain table: export it again")
+        raise FileProblem(f"has the layer {layer[:40]!r} as something other than a plain table: export it again")
     column, system = found[layer]
-    everything = f"SELECT * FROM {_quoted(layer)} LIMIT {MOST_FEATURES + 1}"  # noqa: S608 - quoted
+    quoted = layer.replace('"', '""')
+    everything = f'SELECT * FROM "{quoted}" LIMIT {MOST_FEATURES + 1}'  # noqa: S608 - quoted
     rows = package.execute(everything).fetchall()
     if len(rows) > MOST_FEATURES:
         raise too_many(len(rows))
     features = []
     for index, row in enumerate(rows):
-        properties = {name: row[name] for name in row.keys() if name != column}  # noqa: SIM118 - a Row is no mapping
-        blob = row[column] if column in row.keys() else None  # noqa: SIM118 - as above
+        properties = dict(zip(row.keys(), row, strict=True))
+        blob = properties.pop(column, None)
         features.append(_feature(index, properties, labels, _wkb_of(blob)))
-    return Layer(_some(features), _crs_of(package, system))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return _layer_of(features, _crs_of(package, system))
 
 
 def _wkb_of(blob: Any) -> bytes | None:
-    """The WKB behind the header of a GeoPackage's geometry (2.1.3): GP, version, flags, reference system, envelope."""
+    """The WKB after the header of a GeoPackage's geometry (2.1.3): GP, version, flags, reference system, envelope."""
     if not isinstance(blob, bytes) or len(blob) < 8 or blob[:2] != b"GP":
         return None
     return blob[8 + _ENVELOPE_BYTES.get((blob[3] >> 1) & 7, len(blob)) :]
@@ -126,10 +114,9 @@ def _crs_of(package: sqlite3.Connection, system: Any) -> str:
 
 
 def read_zipped_shapefile(path: Path, labels: Labels) -> Layer:
-    """The features of the one Shapefile in a zip, which may lie in a folder there. Unpacks it beside the zip.
+    """The features of the one Shapefile in a zip, which may be in a folder there. Unpacks it next to the zip.
 
-    Raises:
-        FileProblem: the zip holds something else, or what no zone file needs, or pyogrio is missing.
+    Raises FileProblem where the zip holds anything that a Shapefile does not need, or pyogrio is missing.
     """
     stem = path.with_name("unpacked")
     _unpack(path, stem)
@@ -160,17 +147,16 @@ def read_zipped_shapefile(path: Path, labels: Labels) -> Layer:
         for index, wkb in enumerate(shapes)
     ]
     system = stem.with_suffix(_SYSTEM)
-    return Layer(_some(features), system.read_text("utf-8", "replace").strip() if system.exists() else "")
+    return _layer_of(features, system.read_text("utf-8", "replace").strip() if system.exists() else "")
 
 
 def _forget_other_drivers(pyogrio: Any) -> None:
-    """Leave GDAL with the one driver. It would open a file with whichever says that it can.
-
-    GDAL goes through its list of what to skip whenever drivers are registered, which pyogrio did when it was loaded.
+    """Leave GDAL with this driver alone; otherwise it opens a file with any that can. GDAL applies its list of drivers
+    to skip when drivers are registered, which pyogrio did when it was loaded.
     """
     others = [name for name in pyogrio.list_drivers() if name != SHAPEFILE_DRIVER]
     pyogrio.set_gdal_config_options({"GDAL_SKIP": ",".join(others) + ","})
-    pyogrio.core._register_drivers()  # noqa: SLF001 - there is no public way, and what it did is looked at
+    pyogrio.core._register_drivers()  # noqa: SLF001 - there is no public way, and the result is checked
     if left := set(pyogrio.list_drivers()) - {SHAPEFILE_DRIVER}:
         raise FileProblem(f"is not read, for GDAL here would not give up {', '.join(sorted(left))[:100]}")
 
@@ -179,7 +165,7 @@ def _unpack(path: Path, stem: Path) -> None:
     """Unpack the parts of the Shapefile to `stem` with their endings."""
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = _parts_of(_checked(archive.infolist()))
+            entries = _parts_of(_check_entries(archive.infolist()))
             for ending, entry in entries.items():
                 with archive.open(entry) as packed, stem.with_suffix(ending).open("xb") as unpacked:
                     while chunk := packed.read(_CHUNK):
@@ -190,9 +176,8 @@ def _unpack(path: Path, stem: Path) -> None:
         raise FileProblem("cannot be unpacked: the zip is damaged; zip the Shapefile again") from None
 
 
-def _checked(entries: Iterable[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """The entries of a zip, none of which is a trick. Raises FileProblem with the one that is."""
-    files = list(entries)
+def _check_entries(files: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    """The entries of a zip. Raises FileProblem with the one that could do harm."""
     if len(files) > MOST_ENTRIES:
         raise FileProblem(f"holds {len(files)} files; a zipped Shapefile has at most {MOST_ENTRIES}")
     if sum(entry.file_size for entry in files) > LARGEST_UNPACKED:
@@ -218,7 +203,7 @@ def _checked(entries: Iterable[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
 
 
 def _parts_of(files: Iterable[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]:
-    """The parts of the one Shapefile among the files, by ending. Its parts stand in one folder, under one name."""
+    """The parts of the one Shapefile among the files, by ending. They are in one folder, under one name."""
     there: dict[tuple[str, str], zipfile.ZipInfo] = {}
     for entry in files:
         path = PurePosixPath(entry.filename.replace("\\", "/"))
@@ -242,18 +227,18 @@ def _parts_of(files: Iterable[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]
 
 
 def _plain(value: Any) -> Any:
-    """A value of numpy's as Python's own."""
+    """A numpy value as a Python one."""
     return value.item() if hasattr(value, "item") else value
 
 
 def _feature(index: int, properties: Mapping[str, Any], labels: Labels, wkb: bytes | None) -> Feature:
-    feature = labelled(index, properties, labels)
+    feature = label_feature(index, properties, labels)
     if wkb is None:
         feature.wrong("has no geometry; a zone is a Polygon or a MultiPolygon")
         return feature
     try:
         shape = shapely.force_2d(shapely.from_wkb(wkb))
-    except NotImplementedError:  # CurvePolygon, MultiSurface and the like, which GEOS reads and shapely does not
+    except NotImplementedError:  # CurvePolygon, MultiSurface and others, which GEOS reads and shapely does not
         feature.wrong("its geometry has curves; export it with straight segments, as a Polygon or a MultiPolygon")
         return feature
     except (shapely.errors.GEOSException, TypeError) as error:
@@ -269,7 +254,7 @@ def _feature(index: int, properties: Mapping[str, Any], labels: Labels, wkb: byt
     return feature
 
 
-def _some(features: list[Feature]) -> list[Feature]:
+def _layer_of(features: list[Feature], crs: str) -> Layer:
     if not features:
         raise FileProblem("has no features")
-    return features
+    return Layer(features, crs)

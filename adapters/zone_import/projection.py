@@ -1,10 +1,10 @@
 """Transforms coordinates to WGS 84, so that what was inside stays inside.
 
 A border is straight between two vertices: in the plane of the map that it was drawn on, and after the import in
-degrees. The same two vertices are joined by different lines there: over 45 km they lie 46 m apart in France's Lambert
-93. So edges get more vertices first, until both lines are within `CLOSE_M`.
+degrees. These are different lines: in France's Lambert 93 they are up to 46 m apart over 45 km. So edges get more
+vertices first, until both lines are within `CLOSE_M`.
 
-pyproj (https://pyproj4.github.io/pyproj/stable/) comes with the extra [zones]. WGS 84 itself needs none.
+pyproj (https://pyproj4.github.io/pyproj/stable/) comes with the extra [zones]. WGS 84 itself does not need it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from shapely import MultiPolygon, Polygon
 from adapters.zone_import.layers import MOST_VERTICES, WGS84, FileProblem, Shape
 
 CLOSE_M = 0.05
-"""How far a border may lie from where the file has it, in metres."""
+"""How far a border may move from where the file has it, in metres."""
 
 DEGREE_M = 111_320.0
-"""Metres in a degree of latitude, near enough for widths and areas that people read."""
+"""Metres in a degree of latitude, exact enough for the widths and areas that people read."""
 
 Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]
@@ -35,7 +35,7 @@ Box = tuple[float, float, float, float]
 
 _NAME = re.compile(r"(?:urn:ogc:def:crs:)?(?P<authority>[A-Za-z]{2,10})(?::[\d.]*)?:(?P<code>[A-Za-z0-9_]{1,30})")
 _NAMES_A_FILE = re.compile(r"\b(?:EXTENSION|PARAMETERFILE)\s*[\[(]|PROJ-based", re.IGNORECASE)
-"""The ways in which WKT hands PROJ a string of its own or a grid, either of which may be a path on this machine."""
+"""The parts of WKT that give PROJ a string or a grid, either of which may be a path on this machine."""
 
 _WGS84_NAMES = {WGS84, "OGC:CRS84"}
 _SAMPLES = (0.25, 0.5, 0.75)
@@ -43,14 +43,14 @@ _ROUNDS = 5
 
 
 class OutOfReach(ValueError):
-    """A shape has no place in WGS 84, or none with as few vertices as are taken; the message says which."""
+    """A shape has no place in WGS 84, or needs too many vertices there; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A coordinate system: its name, whether it counts in degrees, and how many metres its unit is otherwise.
+    """A coordinate system: its name, and whether its unit is the degree or otherwise how many metres it is.
 
-    `area` is where it is meant to be used, where that is known. `notes` is what an importer should know about it.
+    `area` is where it is meant to be used, if known. `notes` are for the importer.
     """
 
     name: str
@@ -61,17 +61,13 @@ class System:
     to_degrees: Callable[[Points], Points] | None = None
 
     def scale(self, latitude: float) -> tuple[float, float]:
-        """Metres in one unit across and along, at a latitude where the unit is the degree."""
+        """Metres in one unit of x and of y. Where the unit is the degree, they depend on the latitude."""
         if not self.degrees:
             return self.unit_m, self.unit_m
         return DEGREE_M * max(math.cos(math.radians(latitude)), 1e-6), DEGREE_M
 
     def to_wgs84(self, shape: Shape) -> Shape:
-        """The shape in degrees, longitude first, with its border within `CLOSE_M` of where it was.
-
-        Raises:
-            OutOfReach: it cannot be transformed.
-        """
+        """The shape in degrees, longitude first, its border moved by at most `CLOSE_M`. Raises OutOfReach."""
         if self.to_degrees is None:
             return shape
         parts = []
@@ -81,27 +77,26 @@ class System:
         return parts[0] if isinstance(shape, Polygon) else MultiPolygon(parts)
 
 
-def system_of(crs: str, said: str | None = None) -> System:
-    """The coordinate system that a file names (a name such as EPSG:2154, or WKT), or `said` where it names none.
+def system_of(crs: str, given: str | None = None) -> System:
+    """The coordinate system that a file names (a name such as EPSG:2154, or WKT), or `given` where it names none.
 
-    Raises:
-        FileProblem: it is unknown, cannot be used for zones, differs from `said`, or needs pyproj.
+    Raises FileProblem where it is unknown, cannot be used for zones, differs from `given`, or needs pyproj.
     """
-    if said is not None and name_of(said) is None:
-        raise FileProblem(f"cannot be read in {said[:60]!r}: a coordinate system is named as in EPSG:2154")
-    if not crs and said is None:
+    if given is not None and name_of(given) is None:
+        raise FileProblem(f"cannot be read in {given[:60]!r}: a coordinate system is named as in EPSG:2154")
+    if not crs and given is None:
         raise FileProblem(
-            "does not say its coordinate system: a Shapefile has it in a .prj beside it, a GeoPackage in its layer. "
-            "Ask whoever made the file, and name it with --crs, such as --crs EPSG:2154"
+            "does not say its coordinate system: a Shapefile has it in its .prj, a GeoPackage in its layer. "
+            "Ask the author of the file, and name it with --crs, such as --crs EPSG:2154"
         )
-    found = _system(crs or str(said))
-    if crs and said is not None and _system(said).name != found.name:
-        raise FileProblem(f"is in {found.name} and not in {name_of(said)}: leave --crs out, or mend the file")
+    found = _system(crs or str(given))
+    if crs and given is not None and _system(given).name != found.name:
+        raise FileProblem(f"is in {found.name} and not in {name_of(given)}: leave --crs out, or fix the file")
     return found
 
 
 def name_of(crs: str) -> str | None:
-    """The short form of a name, `EPSG:2154` for `urn:ogc:def:crs:EPSG::2154`; None for what is no name."""
+    """The short form of a name, `EPSG:2154` for `urn:ogc:def:crs:EPSG::2154`; None where it is not a name."""
     found = _NAME.fullmatch(crs.strip())
     return f"{found['authority'].upper()}:{found['code'].upper()}" if found else None
 
@@ -136,7 +131,7 @@ def _system(crs: str) -> System:
 
 
 def _of(crs: Any, pyproj: Any) -> System:
-    """What pyproj knows of a system. Raises FileProblem where it has no use for zones, or no way to WGS 84."""
+    """A system by pyproj. Raises FileProblem where it is not for maps, or has no transformation to WGS 84."""
     authority = crs.to_authority()
     name = ":".join(authority) if authority else crs.name[:60]
     if name in _WGS84_NAMES:
@@ -155,17 +150,14 @@ def _of(crs: Any, pyproj: Any) -> System:
 
 
 def _way(crs: Any, name: str, pyproj: Any) -> tuple[Any, tuple[str, ...]]:
-    """The transformer to WGS 84, and what an importer should know of it.
-
-    Without a ballpark guess: where no way is known that keeps positions within some metres, none is taken.
-    """
+    """The transformer to WGS 84, and notes for the importer. Ballpark transformations are not used."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about grids that are missing, which is told here
+            warnings.simplefilter("ignore")  # about missing grids, which are reported below
             ways = pyproj.transformer.TransformerGroup(crs, "OGC:CRS84", always_xy=True, allow_ballpark=False)
             best = ways.transformers[0]
             transformer = pyproj.Transformer.from_crs(crs, "OGC:CRS84", always_xy=True, allow_ballpark=False)
-    except (pyproj.exceptions.ProjError, IndexError):  # the latter where there is none, or none that can be used
+    except (pyproj.exceptions.ProjError, IndexError):  # the latter where there is no usable transformer
         raise FileProblem(
             f"is in {name}, from which no exact way to WGS 84 is known here (a grid for it may not be installed): "
             "export it in WGS 84 (EPSG:4326)"
@@ -181,7 +173,7 @@ def _way(crs: Any, name: str, pyproj: Any) -> tuple[Any, tuple[str, ...]]:
 
 
 def _ring(ring: Points, to_degrees: Callable[[Points], Points]) -> Points:
-    """A ring in degrees, to a tenth of a millimetre: another release of PROJ gives the same zone."""
+    """A ring in degrees, rounded to a tenth of a millimetre, so that another release of PROJ gives the same zone."""
     for _ in range(_ROUNDS):
         parts = _parts(ring, to_degrees)
         if len(parts) == parts.sum():
@@ -194,7 +186,7 @@ def _ring(ring: Points, to_degrees: Callable[[Points], Points]) -> Points:
 
 
 def _split(ring: Points, parts: NDArray[np.int64]) -> Points:
-    """The ring with each edge in so many equal parts."""
+    """The ring with each edge cut into so many equal parts."""
     edge = np.repeat(np.arange(len(parts)), parts)
     step = np.arange(len(edge)) - np.repeat(np.cumsum(parts) - parts, parts)
     share = (step / parts[edge])[:, None]
@@ -202,9 +194,8 @@ def _split(ring: Points, parts: NDArray[np.int64]) -> Points:
 
 
 def _parts(ring: Points, to_degrees: Callable[[Points], Points]) -> NDArray[np.int64]:
-    """Into how many parts each edge must be cut. Halves of a curve bend a quarter as much as the whole.
-
-    It depends on the edge alone, so that two zones that share one cut it in the same places.
+    """The number of parts that each edge must be cut into. Halves of a curve bend a quarter as much as the whole. It
+    depends only on the edge, so that two zones that share one cut it in the same places.
     """
     starts, ends = ring[:-1], ring[1:]
     corners = to_degrees(ring)
@@ -219,7 +210,7 @@ def _parts(ring: Points, to_degrees: Callable[[Points], Points]) -> NDArray[np.i
             gap = (to_degrees(starts + (ends - starts) * share) - corners[:-1]) * scale
             across = np.abs(straight[:, 0] * gap[:, 1] - straight[:, 1] * gap[:, 0])
             bend = np.maximum(bend, np.divide(across, length, out=np.zeros_like(across), where=length > 0))
-    # What leaves the map or crosses the antimeridian is told later, as that.
+    # Edges that leave the map or cross the antimeridian are reported later, as such.
     bend[~np.isfinite(bend) | (np.abs(corners[1:, 0] - corners[:-1, 0]) > 180)] = 0
     wanted = np.ceil(np.sqrt(bend / (0.8 * CLOSE_M)))
     return np.where(bend > CLOSE_M, np.minimum(wanted, MOST_VERTICES), 1).astype(np.int64)

@@ -1,9 +1,9 @@
 """Reads an uploaded file of zones in a process of its own: `python -m adapters.zone_import.reader`.
 
-Whoever made the file may want more than to be read. So this process has little: limits on memory, time and what it may
-write, an empty folder, an environment that names nothing, and no network on a Linux that lets it leave it. It takes a
-`ZoneFileRequest` as JSON on standard input, reads the file of that kind in its folder, and says on standard output what
-`zone_examination.say` writes. The process that started it believes none of it unseen.
+The file may be hostile. So this process has little: limits on memory, time and output, an empty folder, an environment
+that names nothing, and no network on a Linux that lets it leave it. It takes a `ZoneFileRequest` as JSON on standard
+input, reads the file of that kind in its folder, and writes the result of `examination.write` to standard output. The
+process that started it checks all of that again.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from pathlib import Path
 MOST_MEMORY = 2 * 1024**3
 MOST_SECONDS = 60
 MOST_WRITTEN = 256 * 1024 * 1024
-"""Bytes of one file that the process writes: a part of a Shapefile that is unpacked, or what it says."""
+"""Bytes of one file that the process writes: an unpacked part of a Shapefile, or its output."""
 
 TOO_MUCH = 3
-"""How the process ends where its memory or a file's size was not enough."""
+"""The exit code where its memory or a file's size was not enough."""
 
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
-"""CLONE_NEWUSER and CLONE_NEWNET, for unshare(2). Whoever has no rights may leave the network in a user namespace."""
+"""CLONE_NEWUSER and CLONE_NEWNET, for unshare(2). An unprivileged user may leave the network in a user namespace."""
 
 
 def main() -> int:
-    """Do what the request on standard input asks for; the exit code."""
-    shut_in()
+    """Carry out the request on standard input. Returns the exit code."""
+    restrict()
     try:
-        # numpy starts threads, and a process with threads cannot shut itself in.
-        from adapters.zone_import.examination import ZoneFileRequest, examine, say  # noqa: PLC0415
+        # numpy starts threads, and a process with threads cannot restrict itself.
+        from adapters.zone_import.examination import ZoneFileRequest, examine, write  # noqa: PLC0415
 
         members = json.loads(sys.stdin.read())
-        say(examine(Path(), ZoneFileRequest(**members)), sys.stdout)
+        write(examine(Path(), ZoneFileRequest(**members)), sys.stdout)
         sys.stdout.flush()
     except (MemoryError, OSError):
         return TOO_MUCH
     return 0
 
 
-def shut_in() -> None:
-    """Give up what reading a file does not need."""
+def restrict() -> None:
+    """Give up all that reading a file does not need."""
     if sys.platform == "linux":
-        # Many systems do not let everybody do so; the other limits hold alone. `os.unshare` came with Python 3.12.
+        # Many systems do not allow this; then only the other limits hold. `os.unshare` came with Python 3.12.
         ctypes.CDLL(None).unshare(_NEW_USER | _NEW_NETWORK)
     for limit, most in (
         (resource.RLIMIT_AS, MOST_MEMORY),

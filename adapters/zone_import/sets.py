@@ -16,29 +16,29 @@ from adapters.zone_import.layers import Feature, Shape
 from adapters.zone_import.projection import System
 
 SLIVER_M = 2.0
-"""Overlaps that are nowhere wider, and gaps up to this width, come from drawing the same border twice."""
+"""Overlaps and gaps that are nowhere wider come from drawing the same border twice."""
 
 SMALLEST_M2 = 1e-3
 TOUCHING_M = 1e-3
-"""Smaller overlaps and narrower gaps are what rounding leaves where a border ends on another."""
+"""Smaller overlaps and narrower gaps come from rounding where a border ends on another."""
 
-MOST_TOLD = 50
-"""Overlaps, slivers and gaps that are told, of each kind."""
+MOST_REPORTED = 50
+"""How many overlaps, slivers and gaps are reported, of each kind."""
 
 _BAND = 0.04
-"""How high a band of latitudes is on a Mercator map of radius 1. In it a degree of longitude is as long, within 2 %."""
+"""The height of a band of latitudes on a Mercator map of radius 1. In it, the length of a degree varies by 2 %."""
 
 Shapes = NDArray[np.object_]
 
 
 def check_set(features: Sequence[Feature], system: System, *, overlapping: bool = False) -> None:
-    """Check names, and the checked shapes in the file's coordinates. Each feature is told what is wrong with it.
+    """Check names, and the checked shapes in the file's coordinates. Each feature gets its own problems and notes.
 
-    Zones of one set divide a town: a point belongs to one of them. Where they are meant to overlap, `overlapping` says
-    so, and neither overlaps nor gaps are looked for. GEOS' coverage validator finds which shapes do not fit together,
-    so that only these are laid upon each other: a set that fits costs next to nothing.
+    Zones of one set divide a town: a point belongs to one of them. Where `overlapping` says that they may overlap,
+    overlaps and gaps are not checked. GEOS' coverage validator finds the shapes that do not fit together, so only these
+    are intersected: a set that fits costs next to nothing.
     """
-    _check_twice(features)
+    _check_duplicates(features)
     shaped = [feature for feature in features if feature.shape is not None]
     if overlapping or len(shaped) < 2:
         return
@@ -48,7 +48,7 @@ def check_set(features: Sequence[Feature], system: System, *, overlapping: bool 
 
 
 def seem_swapped(zones: Sequence[Shape], known: Sequence[Shape]) -> bool:
-    """Whether zones lie apart from those that are known, and would lie among them with their axes swapped."""
+    """Whether zones lie apart from the known ones, and would lie among them with their axes swapped."""
     if not zones or not known:
         return False
     there = shapely.box(*shapely.total_bounds(list(known)))
@@ -57,7 +57,7 @@ def seem_swapped(zones: Sequence[Shape], known: Sequence[Shape]) -> bool:
     return not here.intersects(there) and shapely.box(south, west, north, east).intersects(there)
 
 
-def _check_twice(features: Sequence[Feature]) -> None:
+def _check_duplicates(features: Sequence[Feature]) -> None:
     first_use: dict[str, str] = {}
     for feature in features:
         if not feature.name:
@@ -72,45 +72,44 @@ def _check_twice(features: Sequence[Feature]) -> None:
 
 
 def _digest(shape: Shape) -> str:
-    """The same for two shapes that differ only in where their rings begin and which way they go."""
+    """A digest that does not depend on where the rings of a shape begin or which way they go."""
     return hashlib.sha256(shapely.to_wkb(shapely.normalize(shape))).hexdigest()
 
 
 def _check_overlaps(features: Sequence[Feature], shapes: Shapes, system: System) -> None:
-    """Tell overlaps, and note slivers. Only overlaps that are told are counted towards where it ends."""
+    """Report overlaps, and note slivers."""
     overlaps = slivers = 0
     for left, right in _misfits(shapes):
         common = _overlap(shapes[left], shapes[right])
-        if common is None or _stands_twice(shapes[left], shapes[right]):
+        if common is None or _are_equal(shapes[left], shapes[right]):
             continue
         scale = system.scale((common.bounds[1] + common.bounds[3]) / 2)
-        overlap = _scaled(common, scale)
+        overlap = _scale(common, scale)
         if overlap.area < SMALLEST_M2:
             continue
-        feature, other, at = features[right], features[left], _at(common)
+        feature, other, at = features[right], features[left], _point_text(common)
         if not shapely.buffer(overlap, -SLIVER_M / 2).is_empty:
             overlaps += 1
-            if overlaps > MOST_TOLD:
-                feature.wrong("more overlaps follow, which are not told: fix these first")
+            if overlaps > MOST_REPORTED:
+                feature.wrong("there are more overlaps: fix these first")
                 return
             feature.wrong(
-                f"overlaps {other.where} by {overlap.area:,.0f} m² near {at}: mend the border that they share, or use "
+                f"overlaps {other.where} by {overlap.area:,.0f} m² near {at}: fix the border that they share, or use "
                 "--overlapping where zones are meant to overlap"
             )
         else:
             slivers += 1
-            if slivers <= MOST_TOLD:
+            if slivers <= MOST_REPORTED:
                 feature.note(f"overlaps {other.where} by a sliver of {overlap.area:,.1f} m² near {at}")
-            elif slivers == MOST_TOLD + 1:
-                feature.note("more slivers follow, which are not told")
+            elif slivers == MOST_REPORTED + 1:
+                feature.note("there are more slivers")
 
 
 def _misfits(shapes: Shapes) -> Iterator[tuple[int, int]]:
-    """Pairs of shapes whose boxes meet and of which one does not fit to all its neighbours, each pair once.
-
-    One is enough: of a zone within another only the inner one's border runs where it should not.
+    """Pairs of shapes whose boxes meet and of which at least one does not fit its neighbours, each pair once. For a
+    zone inside another, only the inner one does not fit.
     """
-    misfits = set(np.flatnonzero(_has_edges(shapely.coverage_invalid_edges(shapes))).tolist())
+    misfits = set(np.flatnonzero(shapely.length(shapely.coverage_invalid_edges(shapes))).tolist())
     tree = shapely.STRtree(shapes)
     for one in sorted(misfits):
         for other in sorted(tree.query(shapes[one]).tolist()):
@@ -118,13 +117,8 @@ def _misfits(shapes: Shapes) -> Iterator[tuple[int, int]]:
                 yield min(one, other), max(one, other)
 
 
-def _has_edges(edges: Shapes) -> NDArray[np.bool_]:
-    there: NDArray[np.bool_] = shapely.length(edges) > 0
-    return there
-
-
 def _overlap(one: Shape, other: Shape) -> Shape | None:
-    """Where both are, None where they meet in lines and points alone."""
+    """The area that both have; None where they meet only in lines and points."""
     near = [max(a, b) for a, b in zip(one.bounds[:2], other.bounds[:2], strict=True)]
     near += [min(a, b) for a, b in zip(one.bounds[2:], other.bounds[2:], strict=True)]
     if near[0] >= near[2] or near[1] >= near[3]:
@@ -134,16 +128,14 @@ def _overlap(one: Shape, other: Shape) -> Shape | None:
     return shapely.MultiPolygon(areas.tolist()) if len(areas) else None
 
 
-def _stands_twice(one: Shape, other: Shape) -> bool:
-    """Whether `_check_twice` has told both as the same."""
+def _are_equal(one: Shape, other: Shape) -> bool:
+    """Whether `_check_duplicates` has reported both as the same."""
     return one.bounds == other.bounds and _digest(one) == _digest(other)
 
 
 def _note_gaps(features: Sequence[Feature], shapes: Shapes, system: System) -> None:
-    """Note where a zone and its neighbour leave a narrow strip between them, to which no zone belongs.
-
-    Borders that touch, with vertices in different places, are no better a fit to GEOS than a gap. So what touches is
-    looked for as well, and taken away.
+    """Note narrow strips between a zone and its neighbour that belong to no zone. To GEOS, borders that touch with
+    vertices in different places are gaps too. So these are found as well, and removed.
     """
     bounds = shapely.bounds(shapes)
     south, north = float(bounds[:, 1].min()), float(bounds[:, 3].max())
@@ -152,42 +144,42 @@ def _note_gaps(features: Sequence[Feature], shapes: Shapes, system: System) -> N
     for low, high in pairwise(limits):
         there = np.flatnonzero((bounds[:, 1] <= high) & (bounds[:, 3] >= low))
         scale = system.scale((low + high) / 2)
-        flat = _scaled(shapes[there], scale)
+        flat = _scale(shapes[there], scale)
         gaps = shapely.coverage_invalid_edges(flat, gap_width=SLIVER_M)
-        if not _has_edges(gaps).any():
+        if not shapely.length(gaps).any():
             continue
         gaps = shapely.difference(gaps, shapely.coverage_invalid_edges(flat, gap_width=TOUCHING_M))
         if len(limits) > 2:
-            gaps = shapely.intersection(gaps, _scaled(shapely.box(-360, low, 360, high), scale))
-        for place in np.flatnonzero(_has_edges(gaps)).tolist():
+            gaps = shapely.intersection(gaps, _scale(shapely.box(-360, low, 360, high), scale))
+        for place in np.flatnonzero(shapely.length(gaps)).tolist():
             index = int(there[place])
             if index in noted:
                 continue
-            if len(noted) == MOST_TOLD:
-                features[index].note("more gaps follow, which are not told")
+            if len(noted) == MOST_REPORTED:
+                features[index].note("there are more gaps")
                 return
             noted.add(index)
             features[index].note(
                 f"leaves a gap of less than {SLIVER_M:g} m to a neighbour, along {gaps[place].length:,.0f} m near "
-                f"{_at(_scaled(gaps[place], (1 / scale[0], 1 / scale[1])))}; who lives in it is in neither zone"
+                f"{_point_text(_scale(gaps[place], (1 / scale[0], 1 / scale[1])))}; addresses in it are in neither zone"
             )
 
 
 def _bands(south: float, north: float) -> list[float]:
-    """Latitudes between which one scale will do, from south to north; a town needs no other than its own two."""
+    """Latitudes between which one scale is exact enough, from south to north. A town is one band."""
     low, high = (math.asinh(math.tan(math.radians(min(max(degrees, -89), 89)))) for degrees in (south, north))
     count = max(1, math.ceil((high - low) / _BAND))
     between = np.degrees(np.arctan(np.sinh(np.linspace(low, high, count + 1)[1:-1])))
     return [south, *between.tolist(), north]
 
 
-def _scaled(shapes: Any, scale: tuple[float, float]) -> Any:
-    """A shape, or an array of shapes, with its units in metres."""
+def _scale(shapes: Any, scale: tuple[float, float]) -> Any:
+    """A shape, or an array of shapes, in metres."""
     factors = np.array(scale)
     return shapely.transform(shapes, lambda points: points * factors)
 
 
-def _at(place: shapely.Geometry) -> str:
-    """A point of it, in the file's coordinates."""
+def _point_text(place: shapely.Geometry) -> str:
+    """A point of a geometry, in the file's coordinates."""
     x, y = shapely.get_coordinates(shapely.point_on_surface(place))[0]
     return f"{x:.10g}, {y:.10g}"

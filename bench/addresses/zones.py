@@ -12,7 +12,7 @@ from shapely import MultiPoint, Polygon
 
 from adapters.address.zones import digest_of
 from adapters.base import Box
-from adapters.zone_import.files import read_zones
+from adapters.zone_import.files import read_zone_file
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Shape:
 
 def read(path: Path) -> list[Shape]:
     """The zones of a GeoJSON file. Raises `ZoneFileError` with all that is wrong with it."""
-    return [Shape(zone.id, zone.title, zone.wkb) for zone in read_zones(path)]
+    return [Shape(zone.id, zone.title, zone.wkb) for zone in read_zone_file(path).zones]
 
 
 def cut(box: Box, count: int, seed: int) -> list[Shape]:

@@ -79,14 +79,14 @@ def _with_right(found: Iterable[Any]) -> list[dict[str, Any]]:
 
 def _examined(shipped: Shipped) -> dict[str, Any]:
     examination = examine(shipped.source, shipped.files.read)
-    outcomes = Counter(test.trial.outcome for test in examination.tried)
+    outcomes = Counter(test.trial.outcome for test in examination.results)
     return {
         "preset": shipped.name,
-        "tests": len(examination.tried),
+        "tests": len(examination.results),
         **{outcome.value: outcomes[outcome] for outcome in Outcome},
-        "failed": sum(not test.passed for test in examination.tried),
-        "acted": len(examination.acted),
-        "faults": [fault.said for fault in examination.faults],
+        "failed": sum(not test.passed for test in examination.results),
+        "acted": len(examination.moods),
+        "faults": [fault.problem for fault in examination.faults],
     }
 
 

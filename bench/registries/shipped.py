@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from adapters.base import Finding, Query, SourceError
 from adapters.http_client.reply import Reply
 from adapters.registry.adapter import RegistryAdapter, Sender
-from adapters.registry_tests.description_tests import Tried, try_all
+from adapters.registry_tests.description_tests import TrialResult, run_trials
 from adapters.registry_tests.offline_run import OfflineRun
 from config.hours import parse_zone
 from config.networks import LOOPBACK
@@ -55,9 +55,9 @@ class Shipped:
         """The title in English."""
         return (self.source.title or {}).get("en", self.name)
 
-    def accepted(self) -> Tried:
+    def accepted(self) -> TrialResult:
         """The first of its tests that is accepted, with what the registry answers there."""
-        for tried in try_all(self.source, OfflineRun(self.source), self.files.read):
+        for tried in run_trials(self.source, OfflineRun(self.source), self.files.read):
             if tried.passed and tried.trial.outcome is Outcome.ACCEPTED:
                 return tried
         raise LookupError(f"{self.name}: no test is accepted")

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from adapters.zone_import.files import read_zones
+from adapters.zone_import.files import read_zone_file
 from cli.command import Command
 from cli.output import Exit, Output
 from config.lint import lint
@@ -142,7 +142,7 @@ def _prepare(service: Service, folder: Path, sources: Sources) -> list[str]:
     migrations.upgrade(service.database)
     zones = [
         NewZone(zone.id, zone.title, zone.digest, zone.wkb, outline=zone.outline)
-        for zone in read_zones(scenario.TOWN / "zones.geojson")
+        for zone in read_zone_file(scenario.TOWN / "zones.geojson").zones
     ]
     import_zones(service.database, zones, "demo")
     codes = [generate() for _ in range(3)]

@@ -224,7 +224,7 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     zones = {row.name: zone_of(row) for row in rows}
     said = [decision_data(zone, inquiry.residence(zone)) for zone in zones.values()]
     index = ZoneIndex(list(zones.values()))
-    holding = {each.name for place in inquiry.places.places for each in index.at(place.longitude, place.latitude)}
+    holding = {each.name for place in inquiry.places.places for each in index.zones_at(place.longitude, place.latitude)}
     first = next((zone for name, zone in zones.items() if name in holding), zones[rows[0].name])
     sightings = inquiry.sightings(first)
     document: dict[str, Any] = {"source": inquiry.source, "candidates": candidate_data(sightings)}
@@ -268,7 +268,7 @@ def diff(
     out: Output, zone: str, *, before: int | None, after: int | None, dataset: str | None, target: Path | None
 ) -> Exit:
     """Say what changed between two versions of a zone: its area, its border, and which addresses move."""
-    from adapters.zone_import.changes import compare, touched
+    from adapters.zone_import.changes import changed_area, compare
     from cli.database import opened
     from cli.lookups import known_addresses
     from cli.lookups.address_query import two_versions, zone_of
@@ -277,7 +277,7 @@ def diff(
         old, new = two_versions(service, zone, before, after)
         zones = (zone_of(old), zone_of(new))
         change = compare(old.geometry, new.geometry)
-        moved = known_addresses.moved(service, *zones, touched(old.geometry, new.geometry), dataset, target)
+        moved = known_addresses.moved(service, *zones, changed_area(old.geometry, new.geometry), dataset, target)
     document = {
         "zone": zone,
         "from": old.version,

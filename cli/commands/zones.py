@@ -142,7 +142,7 @@ def import_(
         if expected is None and _seem_swapped(read.zones, service.queries):
             hint = "fix the file, or give --expect with where they do lie"
             raise ZoneFileError(
-                file, [f"latitude seems to stand before longitude, by the zones that are imported already: {hint}"]
+                file, [f"latitude seems to come before longitude, by the zones that are imported already: {hint}"]
             )
         new = [NewZone(zone.id, zone.title, zone.digest, zone.wkb, read.crs, zone.outline) for zone in read.zones]
         done = import_zones(service.database, new, who, begins, dry_run=dry_run)

@@ -190,8 +190,9 @@ def configuration_steps(service: Service) -> tuple[list[CheckupStep], Plan | Non
 
 def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
     """Whether a source can work here, as far as that can be told without asking anybody else."""
+    from adapters.address.base.columns import AddressFileError
     from adapters.address.base.database import AddressDataset
-    from adapters.address.base.file import AddressFile, AddressFileError
+    from adapters.address.base.file import AddressFile
     from adapters.codes import Codes
     from adapters.fingerprints import KEY_ID_LENGTH
     from adapters.registry.roster import RosterAdapter

@@ -25,10 +25,10 @@ from adapters.registry.dates import DaySpan
 from adapters.registry.decoder import Decoded
 from adapters.registry.record import Record
 from adapters.registry.roster import RosterAdapter
-from adapters.registry.roster_versions import RosterVersion
 from adapters.registry.rules import Failure as Unheld
 from adapters.registry.templates import Message
 from adapters.registry.trace import LookupTrace, mask
+from adapters.rosters import RosterVersion
 from cli.output import Exit, Failure, count_text
 from config.networks import IPNetwork
 from config.registry import RecordSource, RegistrySource, RosterSource, demands_of, misfit
@@ -66,14 +66,14 @@ class RecordedLookup(LookupTrace):
         self._record: dict[str, Any] | None = None
         self._rules: list[dict[str, Any]] = []
 
-    def hidden(self, secret: str, name: str) -> None:
+    def on_secret(self, secret: str, name: str) -> None:
         for form in _forms(secret):
             self._hidden.setdefault(form, mask(name))
 
-    def malformed(self, name: str, failed: str) -> None:
+    def on_malformed(self, name: str, failed: str) -> None:
         self._malformed = {"input": name, "failed": failed}
 
-    def asking(self, step: str, message: Message) -> None:
+    def on_request(self, step: str, message: Message) -> None:
         sent = None if message.body is None else message.body.decode("utf-8", "replace")
         request = {
             "method": message.method,
@@ -84,7 +84,7 @@ class RecordedLookup(LookupTrace):
         }
         self._steps.append({"step": step, "request": request, "answer": None, "outcomes": [], "set": {}})
 
-    def answered(self, step: str, reply: Reply, decoded: Decoded) -> None:
+    def on_reply(self, step: str, reply: Reply, decoded: Decoded) -> None:
         headers = {name: "…" if name in _SESSIONS else value for name, value in reply.headers.items()}
         self._steps[-1]["answer"] = {
             "status": reply.status,
@@ -94,27 +94,27 @@ class RecordedLookup(LookupTrace):
             "body": decoded.body,
         }
 
-    def tried(self, step: str, index: int, rule: OutcomeRule, *, held: bool) -> None:
+    def on_outcome(self, step: str, index: int, rule: OutcomeRule, *, held: bool) -> None:
         then = f"{rule.then} {rule.cause}"
         self._steps[-1]["outcomes"].append({"index": index, "when": rule.when, "held": held, "then": then})
 
-    def kept(self, step: str, values: Mapping[str, str]) -> None:
+    def on_values(self, step: str, values: Mapping[str, str]) -> None:
         self._steps[-1]["set"] = dict(values)
 
-    def in_force(self, found: RosterVersion) -> None:
+    def on_roster(self, found: RosterVersion) -> None:
         parts = ("version", "data_date", "count", "left_out")
         self._list = {part: getattr(found, part) for part in parts}
 
-    def found(self, records: Sequence[Any]) -> None:
+    def on_records(self, records: Sequence[Any]) -> None:
         self._records = len(records)
 
-    def read(self, record: Record) -> None:
+    def on_record(self, record: Record) -> None:
         texts = {name: list(values) for name, values in record.fields.items()}
         dates = {name: list(map(_days, spans)) for name, spans in record.days.items()}
         names = [asdict(name) for name in record.names]
         self._record = {**texts, **dates, "names": names}
 
-    def ruled(self, index: int, rule: Rule, failure: Unheld | None) -> None:
+    def on_rule(self, index: int, rule: Rule, failure: Unheld | None) -> None:
         gives = None if failure is None else "/".join(failure)
         self._rules.append({"index": index, "check": rule.check, "held": failure is None, "gives": gives})
 

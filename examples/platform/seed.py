@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from adapters.zone_import.files import read_zones
+from adapters.zone_import.files import read_zone_file
 from config.lint import lint
 from config.settings import SettingsError, read_settings
 from jurat.codes import clean, generate
@@ -41,7 +41,7 @@ def seed(service: Service, registry: str, folder: Path, ca_file: Path | None = N
     migrations.upgrade(service.database)
     zones = [
         NewZone(zone.id, zone.title, zone.digest, zone.wkb, outline=zone.outline)
-        for zone in read_zones(TOWN / "zones.geojson")
+        for zone in read_zone_file(TOWN / "zones.geojson").zones
     ]
     import_zones(service.database, zones, "seed")
     written = folder / "jurat.yaml"

@@ -115,11 +115,11 @@ class OpenDataset:
         """The day of its data."""
         return self.row.data_date
 
-    def named(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
+    def find_named(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
         with_codes = any(each.city_code for each in wanted)
         return self._matches(_named(self._dialect, with_codes), wanted)
 
-    def anywhere(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
+    def find_anywhere(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
         return self._matches(_anywhere(self._dialect), wanted)
 
     def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> list[list[House]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from itertools import islice
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, text
 
+from adapters.rosters import RosterVersion
 from jurat.batches import run
 from jurat.database import bounded, preparing, reader
 from store.datasets.address_bases import DatasetRow
@@ -108,20 +109,7 @@ _AT_ONCE = 200
 # -- looking up
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveRoster:
-    """An `adapters.registry.roster.RosterVersion`. `count` is how many people it has."""
-
-    version: int
-    layout: str
-    key_id: str
-    data_date: date
-    left_out: int
-    count: int
-    people: Mapping[bytes, Sequence[Mapping[str, str]]] = field(repr=False)
-
-
-def find_entries(engine: Engine, dataset: str, numbers: Sequence[bytes]) -> ActiveRoster | None:
+def find_entries(engine: Engine, dataset: str, numbers: Sequence[bytes]) -> RosterVersion | None:
     """The version of a roster that is in force, with the people who have one of `numbers`; None without a roster."""
     positions = json.dumps(list(range(len(numbers))))
     parameters = {"name": dataset, "numbers": b"".join(numbers), "positions": positions}
@@ -134,7 +122,7 @@ def find_entries(engine: Engine, dataset: str, numbers: Sequence[bytes]) -> Acti
     if not rows:
         return None
     version, layout, key_id, data_date, left_out, count, *_ = rows[0]
-    return ActiveRoster(version, layout, key_id, date.fromisoformat(data_date), left_out, count, people)
+    return RosterVersion(version, layout, key_id, date.fromisoformat(data_date), left_out, count, people)
 
 
 @lru_cache

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from adapters.zone_import.files import read_zones
+from adapters.zone_import.files import read_zone_file
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
@@ -67,7 +67,7 @@ class Town:
         self.service = open_service(Settings.model_validate(settings))
         self.client = Client(database_url, None if broker_url == "none" else broker_url, key_to_text(public))
         self.document = self._document()
-        zones = read_zones(ROOT / "examples" / "town" / "zones.geojson")
+        zones = read_zone_file(ROOT / "examples" / "town" / "zones.geojson").zones
         import_zones(
             self.service.database,
             [NewZone(zone.id, zone.title, zone.digest, zone.wkb, outline=zone.outline) for zone in zones],

@@ -12,7 +12,7 @@ A new adapter over HTTP passes it with one line in its tests:
         )
 
 `url` is the service of `examples.sources.Sources` in the mood under test (`http://127.0.0.1:PORT/moods/down/geocoder`).
-An adapter whose own contract has another error for a mood says so in `expect`, with the reason beside it.
+An adapter whose own contract has another error for a mood says so in `expect`, with the reason in a comment.
 The fixture `sources` comes from the conftest of this folder.
 """
 
@@ -35,11 +35,11 @@ from examples.sources import Mood, Sources
 from jurat.vocabulary import Outcome
 
 TIMEOUT_S = 0.5
-"""Of a look-up whose answer never comes."""
+"""The time-out of a lookup whose answer never comes."""
 
 PATIENCE_S = 30.0
-"""Of a look-up whose answer comes at once on a quick machine; in less than this time the others end, too: whoever
-waited for all that comes would wait for a minute."""
+"""The time-out of a lookup whose answer comes at once on a fast machine. The others end sooner, too; reading all that
+comes would take a minute."""
 
 NO_ANSWER = frozenset({Mood.TIME_OUT, Mood.SLOW_HEADERS, Mood.DRIP})
 

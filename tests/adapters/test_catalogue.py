@@ -125,7 +125,7 @@ def test_nominatim_is_told_who_asks(given: dict[str, str], agent: str) -> None:
         )
         source.look_up(Query({"street": "rue des Tanneurs", "postcode": "99001"}))
         source.close()
-        assert geocoder.told[0]["User-Agent"] == agent
+        assert geocoder.headers_received[0]["User-Agent"] == agent
 
 
 def test_a_geocoder_gets_its_key_its_language_and_its_country() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,24 +18,20 @@ from jurat.vocabulary import Outcome, Reason
 FINGERPRINTS = Fingerprints([bytes(32), bytes(range(32))])
 
 
-@dataclass(frozen=True)
-class Stored:
-    fingerprint: str
-    redeemed: bool = False
-    revoked: bool = False
-    expired: bool = False
+def stored(fingerprint: str, *, redeemed: bool = False, revoked: bool = False, expired: bool = False) -> StoredCode:
+    return StoredCode(fingerprint, redeemed=redeemed, revoked=revoked, expired=expired)
 
 
 class Lists:
     """Lists of codes in memory, which count how often they are looked into."""
 
     def __init__(self) -> None:
-        self.codes: dict[str, dict[str, Stored]] = {"spring": {}}
+        self.codes: dict[str, dict[str, StoredCode]] = {"spring": {}}
         self.finds = 0
 
     def add(self, code: str, key: int = 0, **given: bool) -> str:
         fingerprint = FINGERPRINTS.all("spring", code)[key]
-        self.codes["spring"][fingerprint] = Stored(fingerprint, **given)
+        self.codes["spring"][fingerprint] = stored(fingerprint, **given)
         return fingerprint
 
     def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, StoredCode]:
@@ -189,7 +185,7 @@ def test_each_question_has_its_own_list_where_the_source_has_none() -> None:
     lists, code = Lists(), generate()
     fingerprint = lists.add(cleaned(code))
     other = FINGERPRINTS.newest("autumn", cleaned(generate()))
-    lists.codes["autumn"] = {other: Stored(other)}
+    lists.codes["autumn"] = {other: stored(other)}
     source = Codes(None, FINGERPRINTS, lists)
     found = source.look_up_many([Query({"code": code}, {"list": name}) for name in ("autumn", "spring", "autumn")])
     unknown = Finding(Outcome.REFUSED, Reason.CODE_UNKNOWN, {"list": "autumn"})
@@ -211,7 +207,7 @@ def test_a_typing_error_is_found_before_anything_is_looked_up(typed: Any) -> Non
 def test_a_list_hashed_with_another_key_refuses_nobody() -> None:
     lists, code = Lists(), generate()
     foreign = Fingerprints([bytes(31) + b"x"]).newest("spring", cleaned(code))
-    lists.codes["spring"][foreign] = Stored(foreign)
+    lists.codes["spring"][foreign] = stored(foreign)
     with pytest.raises(Credentials, match="JURAT_HASH_KEYS"):
         look_up(lists, code)
 
@@ -242,7 +238,7 @@ def test_of_many_only_those_that_are_not_found_want_for_a_key() -> None:
     lists, code, nobodys = Lists(), generate(), generate()
     lists.add(cleaned(code))
     foreign = Fingerprints([bytes(31) + b"x"]).newest("spring", cleaned(nobodys))
-    lists.codes["spring"][foreign] = Stored(foreign)
+    lists.codes["spring"][foreign] = stored(foreign)
     valid, missing = Codes("spring", FINGERPRINTS, lists).look_up_many([Query({"code": c}) for c in (code, nobodys)])
     assert isinstance(valid, Finding)
     assert isinstance(missing, Credentials)

@@ -29,7 +29,7 @@ def test_only_equal_values_of_one_namespace_are_equal(namespace: str, value: str
 
 
 @given(texts)
-def test_without_the_key_a_value_can_not_be_recognised(value: str) -> None:
+def test_without_the_key_a_value_cannot_be_recognised(value: str) -> None:
     known = Fingerprints([NEW]).newest("spring", value)
     assert known != Fingerprints([OLD]).newest("spring", value)
     assert known != hashlib.blake2b(f"spring\0{value}".encode(), digest_size=32).hexdigest()

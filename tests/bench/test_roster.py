@@ -36,7 +36,7 @@ def test_the_larger_import_into_postgresql_memory_and_lookups_are_promised() -> 
 def test_everybody_has_a_number_of_their_own_with_its_check_digit() -> None:
     people = [Person.of(index) for index in range(2_000)]
     assert len({person.number for person in people}) == len(people)
-    clean = Cleaner(Input(format=NumberFormat.LUHN)).text
+    clean = Cleaner(Input(format=NumberFormat.LUHN)).clean_record_value
     assert all(clean(person.number) == person.number for person in people)
 
 

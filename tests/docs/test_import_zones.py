@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.zone_import import features, layers, outlines, projection, reader, sets
-from adapters.zone_import.files import read_zones
+from adapters.zone_import.files import read_zone_file
 from jurat.database import open_engine
 from store.datasets.zones import NewZone, import_zones
 from tests.docs.pages import ROOT, block, blocks
@@ -27,7 +27,9 @@ def test_zones_are_imported_refused_and_dated_as_shown(terminal: Terminal) -> No
 
 def test_a_page_draws_them(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     engine = open_engine(database_url)
-    zones = [NewZone(each.id, each.title, each.digest, each.wkb, outline=each.outline) for each in read_zones(TOWN)]
+    zones = [
+        NewZone(each.id, each.title, each.digest, each.wkb, outline=each.outline) for each in read_zone_file(TOWN).zones
+    ]
     import_zones(engine, zones, "an administrator")
     names: dict[str, Any] = {"database_url": database_url}
     exec(compile(block(PAGE, "python"), PAGE.name, "exec"), names)

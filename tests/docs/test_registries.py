@@ -38,7 +38,7 @@ def test_a_configuration_could_be_published(snippet: Block, tmp_path: Path) -> N
         examined = (
             examine(source, files.read) if isinstance(source, RegistrySource) else examine_roster(source, files.read)
         )
-        assert [fault.said for fault in examined.faults] == []
+        assert [fault.problem for fault in examined.faults] == []
 
 
 def test_every_preset_stands_in_the_table_with_its_limits() -> None:

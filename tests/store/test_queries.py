@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from adapters.codes import StoredCode
 from config.configuration import Configuration
 from jurat.database import open_engine
 from jurat.vocabulary import Reason
 from store.datasets.zones import NewZone, import_zones
-from store.queries import CodeRow, Queries
+from store.queries import Queries
 from store.requests.code_lists import add_codes
 from tasks.checks import Review
 from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration
@@ -78,7 +79,7 @@ def test_every_version_of_a_zone_can_be_read(desk: Desk) -> None:
 
 def test_a_code_is_found_by_the_fingerprint_of_any_key_in_its_own_list(desk: Desk) -> None:
     add_codes(desk.engine, "spring", ["a" * 64], ADMIN)
-    free = CodeRow("a" * 64, redeemed=False, revoked=False, expired=False)
+    free = StoredCode("a" * 64, redeemed=False, revoked=False, expired=False)
     assert desk.queries.codes("spring", ["f" * 64, "a" * 64]) == {"a" * 64: free}
     assert desk.queries.codes("spring", ["f" * 64]) == {}
     assert desk.queries.codes("autumn", ["a" * 64]) == {}

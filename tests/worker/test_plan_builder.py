@@ -161,7 +161,7 @@ def test_a_source_is_sent_its_own_key_and_never_one_of_jurat(
         assert (len(geocoder.asked) > before) is sent
         assert bool(plan.problems) is not sent
         plan.close()
-    received = json.dumps([geocoder.told, geocoder.asked])
+    received = json.dumps([geocoder.headers_received, geocoder.asked])
     assert "s3same" in received
     assert not [own for own in (KEY, "of-the-database") if own in received]
 

@@ -1,7 +1,7 @@
-"""Gathers the addresses of a file into batches of bounded size: streets, houses and the words of their names.
+"""Collects the addresses of a file into batches of bounded size: streets, houses and the words of their names.
 
-A street's number is a hash of what it is, so that nobody needs to remember all streets of a country to put the next
-house into its own. A street that comes up in several batches is put together where they are stored.
+A street's number is a hash of its name and town, so that the streets of a country need not be kept in memory to find
+that of the next house. A street that is in several batches is merged where they are stored.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from adapters.address.languages import fold
 from adapters.address.street_names import canonical, name_words
 
 BATCH = 20_000
-"""Rows."""
+"""Rows of a batch."""
 
-WORDS_REMEMBERED = 100_000
-"""So many words are not given a second time."""
+WORDS_CACHED = 100_000
+"""How many words are remembered, so as not to be returned again."""
 
 
 class StreetsMixed(Exception):
-    """Two streets got the same number. It happens once in a million imports of a whole country."""
+    """Two streets got the same number, as in one of a million imports of a whole country."""
 
 
 @dataclass(slots=True)
 class StreetRow:
-    """What is known of a street so far; the box goes around all its positions, `numbers` has its `number_bit`s."""
+    """A street as known so far, with the box around all its positions; `numbers` has its `number_bit`s."""
 
     street: int
     postcode: str
@@ -46,8 +46,8 @@ class StreetRow:
     north: float
     numbers: int = 0
 
-    def take(self, address: Address) -> None:
-        """Count one more address of this street."""
+    def add(self, address: Address) -> None:
+        """Add an address of this street."""
         self.west, self.east = min(self.west, address.longitude), max(self.east, address.longitude)
         self.south, self.north = min(self.south, address.latitude), max(self.north, address.latitude)
         if address.number is not None:
@@ -68,9 +68,7 @@ class HouseRow(NamedTuple):
 
 @dataclass(slots=True)
 class AddressBatch:
-    """What `rows` rows of a file say. `words` are those of `matching.name_words`, and were in no batch before as far as
-    that is remembered.
-    """
+    """The streets and houses of `rows` rows, and new `words` of their names (`street_names.name_words`)."""
 
     rows: int = 0
     streets: dict[int, StreetRow] = field(default_factory=dict)
@@ -81,8 +79,7 @@ class AddressBatch:
 def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = BATCH) -> Iterator[AddressBatch]:
     """The addresses in batches of `size` rows, the last one smaller. `code` is the language of the street names.
 
-    Raises:
-        StreetsMixed: two streets have one number; with another `salt` they will not.
+    Raises StreetsMixed where two streets have one number; with another `salt` they will not.
     """
     batch, seen = AddressBatch(), set[str]()
     of_place: dict[tuple[str, str, str, str | None], StreetRow] = {}
@@ -95,47 +92,39 @@ def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = 
             new = name_words(address.street, code) - seen
             batch.words |= new
             seen |= new
-        street.take(address)
+        street.add(address)
         if address.number is not None:
-            batch.houses.append(
-                HouseRow(
-                    street.street,
-                    address.number,
-                    address.repetition,
-                    address.line,
-                    address.written,
-                    address.longitude,
-                    address.latitude,
-                )
-            )
+            number, suffix, written = address.number, address.repetition, address.written
+            x, y = address.longitude, address.latitude
+            batch.houses.append(HouseRow(street.street, number, suffix, address.line, written, x, y))
         if batch.rows == size:
             yield batch
             batch = AddressBatch()
             of_place.clear()
-            if len(seen) > WORDS_REMEMBERED:
+            if len(seen) > WORDS_CACHED:
                 seen.clear()
     if batch.rows:
         yield batch
 
 
 def _street(batch: AddressBatch, address: Address, code: str, salt: int) -> StreetRow:
-    """The street of this address in the batch; names that differ in case and accents alone are the same."""
+    """The street of this address in the batch; names that differ only in case and accents are the same."""
     town = address.city_code or fold(address.city)
     number = street_number(salt, address.postcode, fold(address.street), town)
-    called = _canonical(address.street, code)
+    name = _canonical(address.street, code)
     street = batch.streets.get(number)
     if street is None:
         x, y = address.longitude, address.latitude
         street = batch.streets[number] = StreetRow(
-            number, address.postcode, called, address.street, address.city, address.city_code, x, y, x, y, x, y
+            number, address.postcode, name, address.street, address.city, address.city_code, x, y, x, y, x, y
         )
-    elif (street.postcode, street.canonical, street.city_code) != (address.postcode, called, address.city_code):
+    elif (street.postcode, street.canonical, street.city_code) != (address.postcode, name, address.city_code):
         raise StreetsMixed("two streets got the same number; import the file again, and they get others")
     return street
 
 
 def street_number(salt: int, postcode: str, name: str, town: str) -> int:
-    """63 bits. The first twelve are those of the postcode, so that what belongs together lies together in an index."""
+    """63 bits. The first twelve are of the postcode, so that an index has the streets of an area together."""
     key = salt.to_bytes(8, "big")
     near = int.from_bytes(blake2b((postcode or town).encode(), digest_size=2, key=key).digest(), "big") >> 4
     own = blake2b(f"{postcode}\0{name}\0{town}".encode(), digest_size=7, key=key).digest()

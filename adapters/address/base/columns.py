@@ -1,4 +1,4 @@
-"""Says which column of an address file holds what: in BAN's format, in OpenAddresses', and in a town's own.
+"""Defines the columns of address files: in BAN's format, in OpenAddresses', and in a town's own.
 
 BAN: https://adresse.data.gouv.fr/donnees-nationales. OpenAddresses: https://github.com/openaddresses/openaddresses, its
 CSV and its GeoJSON with one feature a line. All positions are degrees in WGS 84.
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "longitude", "latitude")
-"""What is read of a row, in our words."""
+"""The fields that are read of a row."""
 
 SEPARATORS = ";,\t|"
 
@@ -22,12 +22,11 @@ class AddressFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One format. `columns` maps our words to the file's columns, of which those in `optional` may be missing and those
+    """One format. `columns` maps `FIELDS` to the file's columns, of which those in `optional` may be missing and those
     in `blank` empty. `separators` are tried in turn.
 
-    `loose` says that it is no complete address base: a number that cannot be read is no mistake, but a house that can
-    not be found, and nobody knows whether a street's houses are all there. `no_number` is how it writes, beside 0 and
-    nothing, that there is none.
+    A `loose` format is no complete address base: an unreadable number is no mistake but a house that is not found, and
+    a street may have more houses. `no_number` are its values, besides 0 and "", for a place without a number.
     """
 
     kind: str
@@ -41,7 +40,7 @@ class Layout:
 
 
 BAL_NO_NUMBER = frozenset({"99999"})
-"""How French towns write in their Base Adresse Locale that a place has no number; no house has this one."""
+"""The number that French towns give in their Base Adresse Locale to a place without one; no house has it."""
 
 BAN = Layout(
     "ban",
@@ -72,30 +71,29 @@ OPENADDRESSES = Layout(
     },
     ",",
     optional=frozenset({"postcode", "city"}),
-    # A row without a postcode decides nothing, but it shows that there is a street of this name.
+    # A row without a postcode decides nothing, but shows that there is a street with this name.
     blank=frozenset({"number", "street", "postcode", "city"}),
     loose=True,
 )
 
-
 LOOSE = frozenset({OPENADDRESSES.kind})
-"""The kinds of those that are `loose`."""
+"""The kinds of the `loose` formats."""
 
 
 def own_layout(columns: Mapping[str, str], separator: str | None = None) -> Layout:
-    """The layout of a town's own CSV, by the names of its columns. A decimal comma is read as a point there.
+    """The layout of a town's own CSV, by the names of its columns; it may have decimal commas.
 
     Raises ValueError with what is wrong with `columns` or `separator`.
     """
-    if strange := sorted(set(columns) - set(FIELDS)):
-        raise ValueError(f"nothing is called {', '.join(strange)}; known are {', '.join(FIELDS)}")
+    if unknown := sorted(set(columns) - set(FIELDS)):
+        raise ValueError(f"there is no field {', '.join(unknown)}; the fields are {', '.join(FIELDS)}")
     if missing := [name for name in ("number", "street", "longitude", "latitude") if name not in columns]:
         raise ValueError(f"a column is needed for {', '.join(missing)}")
-    for word in ("postcode", "city"):  # the code of the town does for both
+    for word in ("postcode", "city"):  # the code of the town can replace both
         if not columns.keys() & {word, "city_code"}:
-            raise ValueError(f"a column is needed for {word} or city_code: without either no address can decide")
+            raise ValueError(f"a column is needed for {word} or city_code: without either no address can be decided")
     if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
-        raise ValueError("a separator is one character, and no quote")
+        raise ValueError("a separator is one character, and not a quote")
     ordered = {name: columns[name] for name in FIELDS if name in columns}
     blank = {"number", "repetition", "city"} | ({"city_code"} if "postcode" in columns else set())
     return Layout(
@@ -108,8 +106,8 @@ def own_layout(columns: Mapping[str, str], separator: str | None = None) -> Layo
     )
 
 
-def guessed(first_line: str) -> Layout | None:
-    """The known format that a file with this first line has, None where it is none of them."""
+def guess_layout(first_line: str) -> Layout | None:
+    """The known format of a file with this first line; None where it has another."""
     if first_line.lstrip().startswith("{"):
         return OPENADDRESSES
     for layout in (BAN, OPENADDRESSES):
@@ -121,7 +119,7 @@ def guessed(first_line: str) -> Layout | None:
 
 
 def read_header(first_line: str, layout: Layout) -> tuple[str, list[str]]:
-    """The separator of a CSV file and the names of its columns: the one with which most of those wanted are there."""
+    """The separator of a CSV file, with which it has the most of the wanted columns, and the names of its columns."""
 
     def split(separator: str) -> list[str]:
         return [name.strip() for name in next(csv.reader([first_line], delimiter=separator), [])]
@@ -132,9 +130,9 @@ def read_header(first_line: str, layout: Layout) -> tuple[str, list[str]]:
 
 
 def positions(header: Sequence[str], layout: Layout) -> list[int | None]:
-    """Where in a row each of `FIELDS` stands, None for those that the file does not have.
+    """The position of each of `FIELDS` in a row, None for those that the file does not have.
 
-    Raises AddressFileError that says what the header lacks, or has twice.
+    Raises AddressFileError where the header lacks a column, or has one twice.
     """
     folded = [name.casefold() for name in header]
     wanted = [layout.columns.get(field) for field in FIELDS]
@@ -147,10 +145,8 @@ def positions(header: Sequence[str], layout: Layout) -> list[int | None]:
         raise AddressFileError(f"has no column {', '.join(missing)}; {_advice(layout)}")
     if twice := [column for column in wanted if column is not None and folded.count(column.casefold()) > 1]:
         raise AddressFileError(f"has the column {', '.join(twice)} more than once; rename the other")
-    return [
-        None if column is None or column.casefold() not in folded else folded.index(column.casefold())
-        for column in wanted
-    ]
+    indices = {name: index for index, name in enumerate(folded)}
+    return [None if column is None else indices.get(column.casefold()) for column in wanted]
 
 
 def _advice(layout: Layout) -> str:

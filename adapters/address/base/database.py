@@ -1,6 +1,6 @@
-"""Looks an address up in a base that is stored in the database, of any size.
+"""Looks an address up in an address base in the database, of any size.
 
-Every look-up sees the base as it is at one moment. A new version that is switched to counts from the next look-up on.
+Every lookup sees one version of the base. A new version applies from the next lookup on.
 """
 
 from __future__ import annotations
@@ -14,57 +14,48 @@ from typing import Protocol
 
 from adapters.address.base.search import search
 from adapters.address.base.streets import AddressBase, Area, Street
-from adapters.base import Places, Query, Unavailable
+from adapters.base import Places, Query, SourceOfMany, Unavailable
 
-STREETS_REMEMBERED = 50_000
-"""So many streets of the areas that were searched last stay in memory, half a kilobyte each."""
+STREETS_CACHED = 50_000
+"""How many streets of the areas that were searched last stay in memory, half a kilobyte each."""
 
 
 class OpenBase(AddressBase, Protocol):
-    """The version of a base that is in force, as of one moment. `id` is never given to another version."""
+    """The version of a base that is in force at one moment. No other version ever has its `id`."""
 
     @property
     def id(self) -> int: ...
     @property
     def language(self) -> str:
-        """The language that its street names were read in."""
+        """The language of its street names."""
         ...
 
 
 class AddressStore(Protocol):
-    """The address bases that the database has."""
+    """The address bases in the database."""
 
     def open(self, name: str) -> AbstractContextManager[OpenBase | None]:
-        """The version of a base that is in force, None where there is none. Its methods work until it is closed again.
+        """The version of a base that is in force, None where there is none. Its methods work until it is closed.
 
         Raises Unavailable, as its methods do, when the database does not answer.
         """
         ...
 
 
-class AddressDataset:
+class AddressDataset(SourceOfMany):
     """A source of type `address-file` with a `dataset`. `language` is that of the street names."""
 
     def __init__(self, name: str, datasets: AddressStore, language: str = "fr") -> None:
         self._name = name
         self._datasets = datasets
         self._language = language
-        self._remembered = _Remembered()
+        self._cache = _StreetCache()
 
     def look_up(self, query: Query) -> Places:
-        """What `street_search.search` finds.
-
-        Raises:
-            Unavailable: the database does not answer, or it has no such base.
-        """
         return self.look_up_many([query])[0]
 
     def look_up_many(self, queries: Sequence[Query]) -> list[Places]:
-        """The same for many, with few statements more than for one.
-
-        Raises:
-            Unavailable: the database does not answer, or it has no such base.
-        """
+        """As `search`. Raises Unavailable where the database does not answer, or has no such base."""
         with self._datasets.open(self._name) as base:
             if base is None:
                 raise Unavailable(
@@ -76,14 +67,11 @@ class AddressDataset:
                     f"the dataset {self._name} was imported with --language {base.language}, and its source has "
                     f"`language: {self._language}`; they must be the same"
                 )
-            return search(queries, base, self._language, partial(self._remembered.streets, base))
-
-    def close(self) -> None:
-        """Nothing to give back."""
+            return search(queries, base, self._language, partial(self._cache.streets, base))
 
 
-class _Remembered:
-    """The streets of the areas that were searched last: nearly all questions of a consultation are about a few."""
+class _StreetCache:
+    """The streets of the areas that were searched last: nearly all queries of a consultation are about a few."""
 
     def __init__(self) -> None:
         self._areas: OrderedDict[tuple[int, Area], Mapping[str, Sequence[Street]]] = OrderedDict()
@@ -101,12 +89,12 @@ class _Remembered:
             if key not in self._areas:
                 self._areas[key] = streets
                 self._size += _weight(streets)
-            while self._size > STREETS_REMEMBERED and len(self._areas) > 1:
+            while self._size > STREETS_CACHED and len(self._areas) > 1:
                 _, oldest = self._areas.popitem(last=False)
                 self._size -= _weight(oldest)
         return streets
 
 
 def _weight(streets: Mapping[str, Sequence[Street]]) -> int:
-    """An area without streets is remembered too, and somebody may ask for any number of them."""
+    """An area without streets counts as well, for there may be any number of queries for such areas."""
     return 1 + sum(map(len, streets.values()))

@@ -1,9 +1,8 @@
 """Looks an address up in a local file in BAN's CSV format (https://adresse.data.gouv.fr/donnees-nationales), plain or
 gzip.
 
-One row is one house. Fields are separated by semicolons; `columns.BAN` names the columns that count, others
-may be there. The file is read once, at the first look-up or by `load`, and held in memory; a larger one, or one of
-another format, belongs into the database (`datasets.py`).
+The file is read once, at the first lookup or by `load`, and kept in memory. A larger one, or one in another format, is
+imported into the database (`database.py`).
 """
 
 from __future__ import annotations
@@ -20,19 +19,14 @@ from adapters.address.base.columns import BAN, AddressFileError
 from adapters.address.base.rows import AddressRows
 from adapters.address.base.search import search
 from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
-from adapters.base import Places, Query, Unreadable
-
-__all__ = ["AddressFile", "AddressFileError"]
+from adapters.base import Places, Query, SourceOfMany, Unreadable
 
 MOST_ROWS = 2_000_000
 """A department has up to 1.1 million; all of France belongs in a dataset in the database."""
 
 
-class AddressFile:
-    """A source of type `address-file` with a `path`. It asks nobody: it is as quick as memory and never down.
-
-    `language` is that of the street names.
-    """
+class AddressFile(SourceOfMany):
+    """A source of type `address-file` with a `path`. `language` is that of the street names."""
 
     def __init__(self, path: Path, language: str = "fr") -> None:
         self._path = path
@@ -41,43 +35,27 @@ class AddressFile:
         self._lock = threading.Lock()
 
     def load(self) -> int:
-        """Reads the file, unless that was done, and returns how many addresses it has.
-
-        Raises:
-            AddressFileError: with every problem, at most twenty.
-        """
-        return self._loaded().rows
+        """Read the file, unless that was done, and return the number of addresses. Raises AddressFileError."""
+        return self._load().rows
 
     def look_up(self, query: Query) -> Places:
-        """What `street_search.search` finds.
-
-        Raises:
-            Unreadable: the file cannot be used.
-        """
         return self.look_up_many([query])[0]
 
     def look_up_many(self, queries: Sequence[Query]) -> list[Places]:
-        """The same for many.
-
-        Raises:
-            Unreadable: the file cannot be used.
-        """
+        """As `search`. Raises Unreadable where the file cannot be used."""
         try:
-            base = self._loaded()
+            base = self._load()
         except AddressFileError as error:
             raise Unreadable(str(error).splitlines()[0]) from None
         return search(queries, base, self._language)
 
-    def close(self) -> None:
-        """Nothing to give back."""
-
-    def _loaded(self) -> _Memory:
+    def _load(self) -> _Memory:
         with self._lock:
             if self._base is None:
                 try:
                     self._base = _Memory(self._path, self._language)
                 except AddressFileError as error:
-                    self._base = error  # a large broken file is not read again for each look-up
+                    self._base = error  # so that a large broken file is not read for each lookup
                 except StreetsMixed as error:
                     self._base = AddressFileError(f"{self._path.name}: {error}")
             if isinstance(self._base, AddressFileError):
@@ -86,10 +64,7 @@ class AddressFile:
 
 
 class _Memory:
-    """The whole file: an `AddressBase` in memory.
-
-    Raises AddressFileError with all problems at once.
-    """
+    """An `AddressBase` in memory. Raises AddressFileError with all problems of the file."""
 
     def __init__(self, path: Path, language: str) -> None:
         rows = AddressRows(path, BAN, language, most=MOST_ROWS)
@@ -97,7 +72,7 @@ class _Memory:
         self._by_name: dict[str, list[Street]] = defaultdict(list)
         self._houses: dict[tuple[int, int, str], list[House]] = defaultdict(list)
         self._words: set[str] = set()
-        for batch in batches(rows, language, size=MOST_ROWS + 1):  # one batch, for it stays in memory anyway
+        for batch in batches(rows, language, size=MOST_ROWS + 1):  # one batch, for all of it stays in memory anyway
             for row in batch.streets.values():
                 street = _street(row)
                 self._areas["postcode", street.postcode][street.canonical].append(street)
@@ -111,17 +86,16 @@ class _Memory:
         self.rows = rows.rows
         self.data_date: date | None = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
 
-    def named(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
+    def find_named(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
         found = []
         for each in wanted:
-            streets = {street.key: street for street in self._called(("postcode", each.postcode), each.canonical)}
+            streets = [*self._streets_named(("postcode", each.postcode), each.canonical)]
             if each.city_code:
-                others = self._called(("city_code", each.city_code), each.canonical)
-                streets |= {street.key: street for street in others}
-            found.append(self._with_houses(list(streets.values()), each))
+                streets += self._streets_named(("city_code", each.city_code), each.canonical)
+            found.append(self._with_houses(list({street.key: street for street in streets}.values()), each))
         return found
 
-    def anywhere(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
+    def find_anywhere(self, wanted: Sequence[Wanted]) -> list[list[Match]]:
         return [self._with_houses(self._by_name.get(each.canonical, [])[:ELSEWHERE], each) for each in wanted]
 
     def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> list[Sequence[House]]:
@@ -133,7 +107,7 @@ class _Memory:
     def known_words(self, words: AbstractSet[str]) -> AbstractSet[str]:
         return words & self._words
 
-    def _called(self, area: Area, canonical: str) -> Sequence[Street]:
+    def _streets_named(self, area: Area, canonical: str) -> Sequence[Street]:
         return self._areas.get(area, {}).get(canonical, ())
 
     def _with_houses(self, streets: Sequence[Street], wanted: Wanted) -> list[Match]:
@@ -145,14 +119,6 @@ class _Memory:
 
 
 def _street(row: StreetRow) -> Street:
-    return Street(
-        key=row.street,
-        name=row.name,
-        canonical=row.canonical,
-        postcode=row.postcode,
-        city=row.city,
-        city_code=row.city_code,
-        longitude=row.longitude,
-        latitude=row.latitude,
-        extent=extent((row.west, row.south, row.east, row.north), row.numbers),
-    )
+    place = row.postcode, row.city, row.city_code
+    around = extent((row.west, row.south, row.east, row.north), row.numbers)
+    return Street(row.street, row.name, row.canonical, *place, row.longitude, row.latitude, around)

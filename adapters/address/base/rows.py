@@ -1,7 +1,7 @@
 """Reads the addresses of a file row by row, in little memory. A bad row is a problem to report, and nothing worse.
 
-A file may have 26 million rows (all of France). It is read once from the beginning to the end, plain or gzip, and
-everything that is wrong is told with line and column, as far as `SHOWN_PROBLEMS`.
+A file may have 26 million rows (all of France). It is read once, plain or gzip, and up to `SHOWN_PROBLEMS` problems are
+reported with line and column.
 """
 
 from __future__ import annotations
@@ -18,14 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.address.base.columns import (
-    FIELDS,
-    AddressFileError,
-    Layout,
-    guessed,
-    positions,
-    read_header,
-)
+from adapters.address.base.columns import FIELDS, AddressFileError, Layout, guess_layout, positions, read_header
 from adapters.address.house_numbers import read_number, repetition
 from adapters.address.languages import fold
 from adapters.address.parsed_address import MAX_LETTERS, read_postcode
@@ -38,7 +31,7 @@ MOST_ROWS = 200_000_000
 LONGEST_CODE = 16
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-"""Control characters, and halves of a character, which JSON can name and no database keeps."""
+"""Control characters, and surrogates, which JSON can have and no database stores."""
 
 
 class Address(NamedTuple):
@@ -57,7 +50,7 @@ class Address(NamedTuple):
 
 
 class _WrongField(Exception):
-    """What is wrong with one field; `field` is one of ours, or "position" for both coordinates."""
+    """A field is wrong; `field` is one of `FIELDS`, or "position" for both coordinates."""
 
     def __init__(self, field: str, what: str) -> None:
         super().__init__(what)
@@ -65,11 +58,10 @@ class _WrongField(Exception):
 
 
 class AddressRows:
-    """The addresses of the file at `path`, to be gone through once. `code` is the language of its numbers.
+    """The addresses of the file at `path`, to be iterated over once. `code` is the language of its numbers.
 
-    `rows` counts what was read, `unplaced` the rows without a postcode and city code, `unnumbered` those whose number
-    cannot be read, `nameless` those without a street, which are passed over; the last three only where the format
-    allows it.
+    `rows` counts the rows read, `unplaced` those without a postcode and city code, `unnumbered` those with an
+    unreadable number, `nameless` those without a street, which are skipped; the last three where the format allows it.
     """
 
     def __init__(self, path: Path, layout: Layout, code: str = "fr", most: int = MOST_ROWS) -> None:
@@ -82,15 +74,11 @@ class AddressRows:
         self.rows = self.unplaced = self.unnumbered = self.nameless = 0
 
     def __iter__(self) -> Iterator[Address]:
-        """The addresses before the first problem. What follows is looked through for further ones.
-
-        Raises:
-            AddressFileError: with every problem, at the end.
-        """
-        with self._problems.gathered():
+        """The addresses before the first problem; the rest is only checked. Raises AddressFileError at the end."""
+        with self._problems.collect():
             yield from self._addresses()
         if not (self._problems or self.rows > self.nameless):
-            self._problems.end("holds no address")
+            self._problems.end("has no address in it")
         if self._problems:
             raise AddressFileError(str(self._problems))
 
@@ -124,7 +112,10 @@ class AddressRows:
         """For each row its last line and the texts of `FIELDS`, or what is wrong with it as a whole."""
         first = next(lines, "")
         if first.lstrip().startswith("{") and self._layout.kind == "openaddresses":
-            yield from self._features(chain([first], lines), lines)
+            for text in chain([first], lines):
+                lines.end_row()
+                if text.strip():
+                    yield lines.number, _feature(text)
             return
         try:
             separator, header = read_header(first, self._layout)
@@ -153,27 +144,20 @@ class AddressRows:
             cut = next(field for field, index in zip(FIELDS, where, strict=True) if index and index >= len(row))
             return _WrongField(cut, "the row ends before it")
 
-    def _features(self, texts: Iterator[str], lines: Lines) -> Iterator[tuple[int, Sequence[str] | _WrongField]]:
-        """The rows of GeoJSON with one feature a line."""
-        for text in texts:
-            lines.end_row()
-            if text.strip():
-                yield lines.number, _feature(text)
-
     # -- from texts to an address
 
     def _address(self, line: int, texts: Sequence[str]) -> Address | None:
-        """Raises _WrongField. None for a row that says nothing about any street."""
+        """The address of a row; None where it has no street. Raises _WrongField."""
         number, rep, longitude, latitude = texts[0], texts[1], texts[6], texts[7]
         place = texts[2:6]
-        if place != self._place[0]:  # the rows of one street mostly stand together
-            self._place = (place, self._cleaned(*place))
+        if place != self._place[0]:  # the rows of a street usually follow each other
+            self._place = (place, self._clean_place(*place))
         street, postcode, city, city_code = self._place[1]
         x, y = self._degrees(longitude, "longitude"), self._degrees(latitude, "latitude")
         if not (abs(x) <= 180 and abs(y) <= 90):
             raise _WrongField("position", "is no longitude within ±180 and latitude within ±90 degrees")
         if x == 0 == y:
-            raise _WrongField("position", "is 0, 0, which lies in the sea: it was left empty")
+            raise _WrongField("position", "is 0, 0, which is in the sea: it was left empty")
         if not street:
             self.nameless += 1
             return None
@@ -182,7 +166,7 @@ class AddressRows:
         value, suffix, written = self._number(number, rep)
         return Address(line, value, suffix, written, street, postcode, city, city_code, x, y)
 
-    def _cleaned(self, street: str, postcode: str, city: str, city_code: str) -> tuple[str, str, str, str | None]:
+    def _clean_place(self, street: str, postcode: str, city: str, city_code: str) -> tuple[str, str, str, str | None]:
         name = self._clean("street", street, MAX_LETTERS)
         folded = fold(name)
         if name and not folded:
@@ -220,7 +204,7 @@ class AddressRows:
         return degrees
 
     def _number(self, number: str, rep: str) -> tuple[int | None, str, str]:
-        """The value of a house number, its repetition, and both as they are written."""
+        """The value of a house number, its repetition, and both as written."""
         digits = number.strip()
         if not digits.strip("0") or digits in self._layout.no_number:
             return None, "", ""
@@ -236,7 +220,7 @@ class AddressRows:
 
 @lru_cache(maxsize=1 << 14)
 def _read_number(number: str, rep: str, code: str) -> tuple[int, str, str] | None:
-    """None for what is none. Address bases have repetitions that no language has a word for."""
+    """As `_number`; None where it is not a number. Address bases have repetitions that no language's table has."""
     written = " ".join(f"{number}{rep}".split())
     if CONTROL.search(written):
         return None
@@ -252,32 +236,29 @@ def _feature(text: str) -> Sequence[str] | _WrongField:
         feature = json.loads(text)
         longitude, latitude = feature["geometry"]["coordinates"][:2]
         properties = feature["properties"]
-        told = {field: properties.get(field) for field in ("number", "street", "postcode", "city")}
+        found = {field: properties.get(field) for field in ("number", "street", "postcode", "city")}
         if not isinstance(feature["geometry"]["coordinates"], list) or feature["geometry"].get("type") != "Point":
             return _WrongField("geometry", "is no Point")
     except RecursionError:
         return _WrongField("geometry", "is nested too deeply")
     except (ValueError, TypeError, KeyError, AttributeError):
         return _WrongField("geometry", "this line is no GeoJSON feature with a Point; one feature a line is expected")
-    for field, value in told.items():
+    for field, value in found.items():
         if not isinstance(value, str | int | None) or isinstance(value, bool):
             return _WrongField(field, "is no text")
     if any(not isinstance(value, int | float) or isinstance(value, bool) for value in (longitude, latitude)):
         return _WrongField("position", "is no number of degrees")
-    texts = {field: "" if value is None else str(value) for field, value in told.items()}
+    texts = {field: "" if value is None else str(value) for field, value in found.items()}
     return [texts.get(field, "") for field in FIELDS[:6]] + [_digits(longitude), _digits(latitude)]
 
 
 def _digits(number: float) -> str:
-    """A number as text; one of too many digits for Python to write is out of every range."""
+    """A number as text; one with too many digits for Python to convert is out of range anyway."""
     return str(number) if abs(number) < 1e9 else "inf"
 
 
 def layout_of(path: Path) -> Layout:
-    """The format of a file, by its first line.
-
-    Raises AddressFileError where it has none that is known.
-    """
+    """The format of a file, by its first line. Raises AddressFileError where it is unknown."""
     first = ""
     try:
         with open_regular(path) as raw, closing(Lines(raw, packed=path.suffix == ".gz")) as lines:
@@ -286,9 +267,9 @@ def layout_of(path: Path) -> Layout:
         raise AddressFileError(f"{path.name}:{error.line}: {error}") from None
     except (OSError, EOFError, zlib.error):
         raise AddressFileError(f"{path.name}: cannot be read, or is no gzip file") from None
-    layout = guessed(first)
+    layout = guess_layout(first)
     if layout is None:
         raise AddressFileError(
-            f"{path.name}:1: is neither BAN's format nor that of OpenAddresses; say with --columns which column is what"
+            f"{path.name}:1: is neither in BAN's format nor in that of OpenAddresses; name its columns with --columns"
         )
     return layout

@@ -1,7 +1,7 @@
 """Searches an address base: by the exact name first, then by similar names in the same postcode or town.
 
-The exact step answers nearly all questions, and all those of a batch at once. The fuzzy one is bounded: it compares
-with the streets of one postcode or town alone, letter by letter, and looks closer at the best `CANDIDATES` of them.
+The exact search answers nearly all queries, and a batch of them at once. The fuzzy one is bounded: it compares letters
+with the streets of one postcode or town, and then examines the best `CANDIDATES` of them.
 """
 
 from __future__ import annotations
@@ -23,19 +23,18 @@ PROVIDER = "address-file"
 CANDIDATES = 20
 CUTOFF = 0.58
 INITIAL_CUTOFF = 0.5
-"""The share of letters that two names have in common at least where their words are alike; less where one of them may
-stand for a whole word."""
+"""The smallest share of letters that names with similar words have in common; less where one letter may be an initial.
+"""
 LONG_WORD = 8
-"""Letters of a word that may be told to be unknown."""
+"""Letters that a word must have to be reported as unknown."""
 
 Names = Callable[[Area], Mapping[str, Sequence[Street]]]
 
 
 @dataclass(slots=True)
 class _Case:
-    """One question on its way: `found` are streets with how alike their names are and their houses of that number.
-
-    `initial` says that the name has a letter that may stand for a word, so that streets of just this name do not do.
+    """One query in progress: `found` are streets with the similarity of their names and their houses of that number.
+    `initial` says that the name has an initial, so that streets with just this name are not enough.
     """
 
     asked: ParsedAddress = field(repr=False)
@@ -52,18 +51,17 @@ class _Case:
 def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names: Names | None = None) -> list[Places]:
     """For each query the houses, else the streets, whose names may be meant; the score is how alike the names are.
 
-    A street of just this name in the postcode or town that was asked for leaves no room for similar ones. Where there
-    is none, similar ones are returned, best first, and then those of just this name elsewhere: the postcode may be
-    wrong and not the name. The words that no street has are told as well. `code` is the language of the base; `names`
-    stands in for `base.streets` where somebody remembers them.
+    Where the postcode or town has a street with exactly this name, similar ones are not returned. Otherwise similar
+    ones are, best first, and then those with this name elsewhere, for the postcode may be wrong. The words that no
+    street has are returned, too. `code` is the language of the base; `names` may be a cache of `base.streets`.
     """
     cases = [_case(query, code) for query in queries]
     named = [case for case in cases if case.wanted.canonical and not case.asked.malformed]
     wanted = [case.wanted for case in named]
-    for case, matches in zip(named, base.named(wanted) if named else [], strict=True):
+    for case, matches in zip(named, base.find_named(wanted) if named else [], strict=True):
         _keep(case, matches, code)
     if missed := [case for case in named if not case.exact]:
-        _look_closer(missed, base, code, names or base.streets)
+        _search_similar(missed, base, code, names or base.streets)
     return [
         Places(
             PROVIDER,
@@ -90,7 +88,7 @@ def _case(query: Query, code: str) -> _Case:
 
 
 def _keep(case: _Case, matches: Sequence[tuple[Street, Sequence[House]]], code: str) -> None:
-    """Add streets that are alike enough. One canonical name may stand for two that are not: "Voie D" and "Voie L"."""
+    """Add streets that are similar enough. One canonical name may cover two that are not: "Voie D" and "Voie L"."""
     there = {street.key for street, _, _ in case.found}
     for street, houses in matches:
         alike = similarity(case.asked.street, street.name, code, case.unknown)
@@ -98,8 +96,8 @@ def _keep(case: _Case, matches: Sequence[tuple[Street, Sequence[House]]], code: 
             case.found.append((street, alike, houses))
 
 
-def _look_closer(cases: Sequence[_Case], base: AddressBase, code: str, names: Names) -> None:
-    """For questions whose street has no exact match: what is known of its words, similar names, the name elsewhere."""
+def _search_similar(cases: Sequence[_Case], base: AddressBase, code: str, names: Names) -> None:
+    """For streets without an exact match: find their unknown words, similar names, and the same name elsewhere."""
     words = [_words(case.asked.street, code) for case in cases]
     every = frozenset[str]().union(*words)
     known = base.known_words(every) if every else frozenset[str]()
@@ -114,7 +112,7 @@ def _look_closer(cases: Sequence[_Case], base: AddressBase, code: str, names: Na
         if case.wanted.number is not None
     ]
     houses = iter(base.houses(numbered) if numbered else [])
-    elsewhere = base.anywhere([case.wanted for case in cases])
+    elsewhere = base.find_anywhere([case.wanted for case in cases])
     for case, streets, others in zip(cases, near, elsewhere, strict=True):
         with_houses = [(street, next(houses) if case.wanted.number is not None else ()) for street in streets]
         _keep(case, with_houses, code)
@@ -123,8 +121,8 @@ def _look_closer(cases: Sequence[_Case], base: AddressBase, code: str, names: Na
 
 
 def _words(street: str, code: str) -> frozenset[str]:
-    """The words of a name that can be misspelled ones; an abbreviation or an article is none, nor is a short word: the
-    base of a town knows few words, and "Brücken" may be one that stands in no name of it.
+    """The words of a name that may be misspellings: no abbreviations and articles, and no short words, for the base of
+    a town knows few words, and may have no name with "Brücken".
     """
     words = language(code)
     return frozenset(
@@ -135,7 +133,7 @@ def _words(street: str, code: str) -> frozenset[str]:
 
 
 def _similar(case: _Case, code: str, names: Names) -> list[Street]:
-    """The streets of the postcode and of the town whose names are alike enough; letters first, for that is quick."""
+    """The streets of the postcode and of the town with similar names; letters are compared first, which is fast."""
     found: dict[int, Street] = {}
     for area in _areas(case.wanted):
         streets = names(area)
@@ -161,25 +159,18 @@ def _areas(wanted: Wanted) -> Iterator[Area]:
 
 
 def _places(street: Street, alike: float, houses: Sequence[House]) -> Iterator[Place]:
-    """Every position of the house; the street with its extent where it has none of this number."""
-    for house in houses:
-        yield _place(street, alike, Level.HOUSENUMBER, house.longitude, house.latitude, house.written)
-    if not houses:
-        yield _place(street, alike, Level.STREET, street.longitude, street.latitude)
-
-
-def _place(
-    street: Street, alike: float, level: Level, longitude: float, latitude: float, number: str | None = None
-) -> Place:
-    return Place(
-        level=level,
-        longitude=longitude,
-        latitude=latitude,
-        number=number,
-        street=street.name,
-        postcode=street.postcode or None,
-        city=street.city or None,
-        city_code=street.city_code,
-        score=alike,
-        extent=street.extent if level is Level.STREET else None,
-    )
+    """Every position of the house; the street with its extent where it has no such house."""
+    for house in houses or (None,):
+        at = house or street
+        yield Place(
+            level=Level.HOUSENUMBER if house else Level.STREET,
+            longitude=at.longitude,
+            latitude=at.latitude,
+            number=house.written if house else None,
+            street=street.name,
+            postcode=street.postcode or None,
+            city=street.city or None,
+            city_code=street.city_code,
+            score=alike,
+            extent=None if house else street.extent,
+        )

@@ -18,9 +18,8 @@ Area = tuple[Literal["postcode", "city_code"], str]
 class Street:
     """One street of one town and postcode, with one of its points in WGS 84 degrees.
 
-    `key` tells it from the others of its base, `canonical` is the spelling that it is looked up by (see
-    `matching.canonical`). `extent` is the box around all its houses, None where nobody knows whether these are all, or
-    too few are known to say where it ends.
+    `key` identifies it in its base; it is looked up by `canonical` (see `street_names.canonical`). `extent` is the box
+    around all its houses, None where more may exist, or too few are known to say where it ends.
     """
 
     key: int
@@ -45,9 +44,9 @@ class House:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Wanted:
-    """A house that somebody asks for, by the canonical spelling of its street; `number` is None where none was given.
+    """A house to look up, by the canonical spelling of its street; number and city code are None where not given.
 
-    `city_code` is None where none was given, and then is nobody's. It is personal: its repr shows nothing.
+    It is personal data: its repr shows nothing.
     """
 
     postcode: str
@@ -58,23 +57,23 @@ class Wanted:
 
 
 Match = tuple[Street, Sequence[House]]
-"""A street and every position that it has of the house number that was asked for."""
+"""A street and every position of the house number that was asked for."""
 
 
 class AddressBase(Protocol):
-    """What the search asks of a base. Each method answers for all that it is asked at once."""
+    """An address base as the search needs it. Each method takes a batch."""
 
     @property
     def data_date(self) -> date | None:
-        """The day of its data."""
+        """The date of its data."""
         ...
 
-    def named(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
-        """For each, the streets of just this name in the postcode or in the town of the city code."""
+    def find_named(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
+        """For each, the streets with exactly this name in the postcode or in the town of the city code."""
         ...
 
-    def anywhere(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
-        """For each, some streets of just this name in any postcode: at most `ELSEWHERE`."""
+    def find_anywhere(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
+        """For each, at most `ELSEWHERE` streets with exactly this name in any postcode."""
         ...
 
     def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> Sequence[Sequence[House]]:
@@ -86,20 +85,20 @@ class AddressBase(Protocol):
         ...
 
     def known_words(self, words: AbstractSet[str]) -> AbstractSet[str]:
-        """Those of `words` (of the form of `matching.name_words`) that stand in the name of some street."""
+        """Those of `words` (as `street_names.name_words` gives them) that are in the name of any street."""
         ...
 
 
 ELSEWHERE = 20
-"""Streets of a name in other postcodes that are told: one is enough to see that the postcode may be wrong."""
+"""Streets with a name in other postcodes that are reported: one is enough to show that the postcode may be wrong."""
 
 FEWEST_NUMBERS = 5
-"""A street with fewer different house numbers has no extent: nobody knows how far it goes on."""
+"""A street with fewer different house numbers has no extent: its end is not known."""
 
 
 def number_bit(number: int) -> int:
-    """One bit for a house number. Those of a street, put together with "or" in any order, count at most its different
-    numbers, and nearly always five where there are so many. They fit 31 bits, as databases have them.
+    """One of 31 bits for a house number. The bits of a street, combined with "or", are at most as many as its different
+    numbers, and nearly always five where it has five.
     """
     return 1 << number % 31
 

@@ -1,10 +1,9 @@
 """The French national geocoder (Géoplateforme, https://data.geopf.fr/geocodage) and any addok server.
 
 Contract: GET {url}/search, https://geoservices.ign.fr/documentation/services/services-geoplateforme/geocodage and
-https://addok.readthedocs.io. The national service allows 50 calls a second from one address and answers 429 with
-Retry-After beyond that; its data are those of the Base Adresse Nationale (Licence Ouverte 2.0), whose date it does not
-tell. It says 400 for what it cannot parse, 413 for a query that is too long, and 404 in HTML for a wrong `url`: none
-of these is a "not found", which is an empty list.
+https://addok.readthedocs.io. The national service allows 50 calls a second from one address, and answers 429 with
+Retry-After beyond that. Its data are those of the Base Adresse Nationale (Licence Ouverte 2.0), without their date.
+"Not found" is an empty list; 400 (cannot be parsed), 413 (too long) and 404 in HTML (a wrong `url`) are not.
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from adapters.address.geocoders.client import Geocoder
 from adapters.address.geocoders.payload import PayloadPart, position
 from adapters.address.house_numbers import same_number
 from adapters.address.languages import fold
 from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
 from adapters.address.street_names import THRESHOLD, doubtful_words, expand, name_words, similarity
 from adapters.base import Another, Place, Places, Query, Unreadable
-from adapters.http_client.transport import Transport, raise_for_trouble
+from adapters.http_client.transport import Transport
 from config.levels import Level
 
 LEVELS = {
@@ -28,27 +28,29 @@ LEVELS = {
     "municipality": Level.MUNICIPALITY,
 }
 CANDIDATES = 50
-"""As many as it gives: a common word stands in many names."""
+"""The most that it gives: a common word occurs in many names."""
 SHORTEST_QUERY = 3
 LONGEST_TEXT = 190
-"""Letters of number and street; the geocoder takes 200, with the postcode."""
+"""Letters of number and street; the geocoder accepts 200, with the postcode."""
 LONGEST_WAIT = 1.0
-"""Seconds that a look-up waits for its second request at most; a thread is kept meanwhile."""
+"""Seconds that a lookup waits for its second request at most; it keeps a thread meanwhile."""
 LEAST_TIME = 0.5
-"""Seconds that are to be left for it."""
+"""Seconds that must be left for the second request."""
 NATIONAL = "BAN"
-"""The attribution where an answer names none, as those of the national service."""
+"""The attribution where an answer names none, as those of the national service do."""
 OPEN = frozenset({"BAN", "BANO"})
-"""Attributions whose licences (Licence Ouverte, ODbL) let a point be kept."""
+"""Attributions whose licences (Licence Ouverte, ODbL) allow a point to be stored."""
 
 
-class Addok:
-    """A source of type `addok`. `url` is the base, without `/search`; the source owns `transport` and closes it.
+class Addok(Geocoder):
+    """A source of type `addok`.
 
-    `language` is that of the streets' names. Where the one word that does not fit has two wrong letters, a look-up asks
-    a second time, if `another` pays for it: a search for that word alone finds the streets that are really called so.
-    Where there are none, the word is a misspelled one (`Places.unknown_words`).
+    Where the one word that does not match has two wrong letters, a lookup sends a second request, if `another` pays for
+    it: a search for that word alone finds the streets that have it in their names. Where there are none, it is a
+    misspelling (`Places.unknown_words`).
     """
+
+    path = "/search"
 
     def __init__(
         self,
@@ -59,46 +61,34 @@ class Addok:
         another: Another | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._url = url.rstrip("/") + "/search"
-        self._transport = transport
-        self._language = language
+        super().__init__(url, transport, language=language)
         self._another = another
         self._sleep = sleep
 
     def look_up(self, query: Query) -> Places:
-        """The candidates for the answer's address, best first. An answer without a street is not asked for,
-        nor one whose house number is none.
-
-        Raises:
-            SourceError: as `transport` says; `Unreadable` for an answer of another shape than documented.
-        """
         deadline = time.monotonic() + query.timeout
         asked = read_answer(query.answer, self._language)
         words = expand(asked.street, self._language)
-        # "8bis" in one word: parted, the geocoder reads it as a number only before a way that it knows.
+        # "8bis" in one word: in two, the geocoder reads it as a number only before a street that it knows.
         number = str(asked.number or "").replace(" ", "")
-        # Postcode and town are no filter: a street of this name elsewhere tells that they are wrong and not the name.
+        # Postcode and town are no filter: a street of this name elsewhere shows that they are wrong, not the name.
         text = f"{f'{number} {words}'.strip()[:LONGEST_TEXT]} {asked.postcode[:8]}".strip()
         if not words or asked.malformed or len(text) < SHORTEST_QUERY:
             return Places("addok", ())
         places, attribution = self._search({"q": text}, deadline)
         word = doubtful_word(asked, places, self._language)
         unknown = frozenset[str]()
-        if word and self._unheard(word, places) and self._may_ask_again(deadline):
+        if word and self._is_unknown(word, places) and self._pay_again(deadline):
             named, _ = self._search({"q": word, "type": "street"}, deadline)
-            unknown = frozenset({word}) if self._unheard(word, named) else unknown
+            unknown = frozenset({word}) if self._is_unknown(word, named) else unknown
         return Places("addok", places, attribution=attribution, keepable=attribution in OPEN, unknown_words=unknown)
 
-    def close(self) -> None:
-        """Give back connections."""
-        self._transport.close()
-
-    def _unheard(self, word: str, places: Iterable[Place]) -> bool:
+    def _is_unknown(self, word: str, places: Iterable[Place]) -> bool:
         """Whether no street of `places` has this word in its name."""
         return not any(word in name_words(place.street or "", self._language) for place in places)
 
-    def _may_ask_again(self, deadline: float) -> bool:
-        """Whether the quota gives another request soon; waits until it may be sent."""
+    def _pay_again(self, deadline: float) -> bool:
+        """Whether the quota allows another request soon; waits until it may be sent."""
         wait = self._another and self._another(min(LONGEST_WAIT, deadline - time.monotonic() - LEAST_TIME))
         if wait is None:
             return False
@@ -106,21 +96,19 @@ class Addok:
         return True
 
     def _search(self, params: Mapping[str, str], deadline: float) -> tuple[tuple[Place, ...], str]:
-        """The candidates, and what the data's licence wants to be named."""
+        """The candidates, and their attribution."""
         sent = {**params, "limit": str(CANDIDATES), "autocomplete": "0"}
-        reply = self._transport.send("GET", self._url, params=sent, timeout=deadline - time.monotonic())
-        raise_for_trouble(reply)
-        answer = PayloadPart(reply.json())
+        answer = self._get(sent, deadline - time.monotonic())
         places = tuple(_place(feature) for feature in answer.member("features").items(CANDIDATES))
         named = answer.member("attribution").value
         return places, NATIONAL if named is None else named if isinstance(named, str) else ""
 
 
 def doubtful_word(asked: ParsedAddress, places: Sequence[Place], code: str) -> str | None:
-    """The one word (folded) of which the source must know nothing, so that a house of `places` may be the one meant.
+    """The one word (folded) that must be unknown to the source so that a house of `places` may be the one meant.
 
-    None where that would change nothing: a street here is alike without it, no house has the number, or there are
-    several such words. Nor a part of a word ("linden" of "lindenstrasse"), which no search finds in other words.
+    None where that would change nothing: a street here is similar in any case, no house has the number, or there are
+    several such words. None also for a part of a word ("linden" of "lindenstrasse"), which no search finds.
     """
     here = [place for place in places if place.street and _agrees(asked, place)]
     if any(similarity(asked.street, place.street or "", code) >= THRESHOLD for place in here):

@@ -2,29 +2,30 @@
 
 Contract: GET {url}/search, https://nominatim.org/release-docs/latest/api/Search/ and .../api/Output/. The public server
 (https://nominatim.openstreetmap.org) has a policy, https://operations.osmfoundation.org/policies/nominatim/: at most
-one request a second over all users of an application, its own User-Agent, no bulk, attribution. Whoever breaks it gets
-403 or 429. A query that takes too long ends with 503. Errors are JSON, or plain text with 400 for a wrong parameter.
+one request a second over all users of an application, its own User-Agent, no bulk, attribution. Other use gets 403 or
+429. A query that takes too long ends with 503. Errors are JSON, or plain text with 400 for a wrong parameter.
 
-It is strict where addok is lax: a misspelled street is not found. But it answers a house whose postcode is another one
-and, without a town, a house in another town. It has no score (`importance` is fame), and no date of its data in an
-answer. What is found carries its rank: a house has 30 and a house number, which a shop without one has not.
+It is strict where addok is lax: it does not find a misspelled street. But it gives a house with another postcode and,
+without a town, a house in another town. It has no score (`importance` is fame), and its answers have no date. A house
+has the rank 30 and a house number; a shop without a number has only the rank.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, whole_streets
+from adapters.address.geocoders.client import Geocoder
+from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, merge_streets
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import expand, same_city
 from adapters.base import Box, Place, Places, Query
-from adapters.http_client.transport import Transport, raise_for_trouble
+from adapters.http_client.transport import Transport
 from config.levels import Level
 
 CANDIDATES = 40
-"""As many as it gives at most: one street is many ways."""
+"""The most that it gives: one street is many ways."""
 WAYS = ("road", "pedestrian", "footway", "path", "square", "place")
-"""Where an address has its street, by the kind of way; `place` is one by whose name its houses go."""
+"""The keys of an address that may have its street; `place` is one after which its houses are named."""
 TOWNS = ("city", "town", "village", "municipality")
 RANK_HOUSE = 30
 RANKS_OF_WAYS = range(26, 28)
@@ -34,12 +35,10 @@ SAME_DEGREES = 2e-7
 """Positions have seven digits."""
 
 
-class Nominatim:
-    """A source of type `nominatim`. `url` is the base, without `/search`; the source owns `transport` and closes it.
+class Nominatim(Geocoder):
+    """A source of type `nominatim`. `country` is a code of two letters, `email` a contact for the administrators."""
 
-    `language` is that of the streets' names, `country` two letters to search within, `email` whom the server's
-    administrators may write to.
-    """
+    path = "/search"
 
     def __init__(
         self,
@@ -50,9 +49,7 @@ class Nominatim:
         country: str | None = None,
         email: str | None = None,
     ) -> None:
-        self._url = url.rstrip("/") + "/search"
-        self._transport = transport
-        self._language = language
+        super().__init__(url, transport, language=language)
         self._always = {
             "format": "jsonv2",
             "addressdetails": "1",
@@ -64,32 +61,20 @@ class Nominatim:
         }
 
     def look_up(self, query: Query) -> Places:
-        """The candidates for the answer's address, best first. An answer without a street is not asked for,
-        nor one whose house number is none.
-
-        Raises:
-            SourceError: as `transport` says; `Unreadable` for an answer of another shape than documented.
-        """
         asked = read_answer(query.answer, self._language)
         street = expand(asked.street, self._language)
         if not street or asked.malformed:
             return Places("nominatim", ())
         parts = {"street": f"{asked.number or ''} {street}".strip(), "city": asked.city, "postalcode": asked.postcode}
         params = {name: text for name, text in parts.items() if text} | self._always
-        reply = self._transport.send("GET", self._url, params=params, timeout=query.timeout)
-        raise_for_trouble(reply)
-        results = PayloadPart(reply.json()).items(CANDIDATES)
+        results = self._get(params, query.timeout).items(CANDIDATES)
         places = [place for result in results for place in _places(result, asked, self._language)]
-        whole = whole_streets(places, cut=len(results) == CANDIDATES)
-        return Places("nominatim", whole, attribution=OPENSTREETMAP, keepable=True)
-
-    def close(self) -> None:
-        """Give back connections."""
-        self._transport.close()
+        merged = merge_streets(places, cut=len(results) == CANDIDATES)
+        return Places("nominatim", merged, attribution=OPENSTREETMAP, keepable=True)
 
 
 def _places(result: PayloadPart, asked: ParsedAddress, code: str) -> Iterator[Place]:
-    """What one result is: one place, or several where one building has several numbers ("8;10")."""
+    """One place, or several where one building has several numbers ("8;10")."""
     rank = int(result.member("place_rank").number(0, RANK_HOUSE))
     longitude, latitude = result.member("lon").degrees(180), result.member("lat").degrees(90)
     box = result.member("boundingbox").box(south=0, north=1, west=2, east=3)
@@ -98,7 +83,7 @@ def _places(result: PayloadPart, asked: ParsedAddress, code: str) -> Iterator[Pl
     level = _level(result, rank, numbers, (longitude, latitude, longitude, latitude), box)
     names = [name for key in WAYS if (name := address.text(key))]
     towns = [name for key in TOWNS if (name := address.text(key))]
-    # A village in a commune has the names of both, and people write the one or the other.
+    # A village in a commune has the names of both, and people write either.
     towns.sort(key=lambda name: not same_city(asked.city, name, code))
     for number in (numbers or "").split(";"):
         yield Place(
@@ -116,8 +101,8 @@ def _places(result: PayloadPart, asked: ParsedAddress, code: str) -> Iterator[Pl
 def _level(result: PayloadPart, rank: int, numbers: str | None, point: Box, box: Box | None) -> Level:
     kind = result.text("category"), result.text("type")
     if numbers is not None:
-        laid = kind == ("place", "house") and result.text("osm_type") == "way" and _is_made(box, point)
-        return Level.INTERPOLATED if laid else Level.HOUSENUMBER
+        is_line = kind == ("place", "house") and result.text("osm_type") == "way" and _is_around(box, point)
+        return Level.INTERPOLATED if is_line else Level.HOUSENUMBER
     if kind[1] in {"postcode", "postal_code"}:
         return Level.POSTCODE
     if rank in RANKS_OF_WAYS:
@@ -125,10 +110,9 @@ def _level(result: PayloadPart, rank: int, numbers: str | None, point: Box, box:
     return Level.MUNICIPALITY if rank <= RANK_TOWN else Level.LOCALITY
 
 
-def _is_made(box: Box | None, point: Box) -> bool:
-    """Whether `box` was made around the point: a square of degrees with the point in its middle, as no building has it.
-
-    Then a house that is a way in OpenStreetMap is no building's outline, but a number laid along a line.
+def _is_around(box: Box | None, point: Box) -> bool:
+    """Whether `box` is a square of degrees with the point in its middle, which no building's outline is. Then a house
+    that is a way in OpenStreetMap is a number interpolated along a line.
     """
     if box is None:
         return True

@@ -1,6 +1,6 @@
-"""Reads the answers of geocoders strictly. An error names the place in the answer, and never a value.
+"""Reads the answers of geocoders strictly. GeoJSON: RFC 7946.
 
-A value is an address or a position, so none may stand in an error. GeoJSON: RFC 7946.
+An error names the place in the answer, never a value, for values are addresses and positions.
 """
 
 from __future__ import annotations
@@ -14,42 +14,30 @@ from adapters.base import Box, Place, Unreadable
 from config.levels import Level
 
 OPENSTREETMAP = "© OpenStreetMap contributors, ODbL 1.0"
-"""What the licence of OpenStreetMap's data wants to be named: https://www.openstreetmap.org/copyright."""
+"""The attribution that the licence of OpenStreetMap's data requires: https://www.openstreetmap.org/copyright."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PayloadPart:
-    """One part of an answer, and where it stands, such as `features[0].properties`."""
+    """One part of an answer, and where it is, such as `features[0].properties`. All methods may raise Unreadable."""
 
     value: Any
     where: str = ""
 
     def member(self, name: str) -> PayloadPart:
-        """A member of this object; its value is None where there is none.
-
-        Raises:
-            Unreadable: this is no object.
-        """
+        """A member of this object; its value is None where there is none."""
         if not isinstance(self.value, dict):
             raise Unreadable(f"{self.where or 'the answer'} is no object")
         return PayloadPart(self.value.get(name), f"{self.where}.{name}" if self.where else name)
 
     def items(self, most: int | None = None) -> list[PayloadPart]:
-        """The entries of this list, at most the first `most`.
-
-        Raises:
-            Unreadable: this is no list.
-        """
+        """The entries of this list, at most the first `most`."""
         if not isinstance(self.value, list):
             raise Unreadable(f"{self.where or 'the answer'} is no list")
         return [PayloadPart(value, f"{self.where}[{index}]") for index, value in enumerate(self.value[:most])]
 
     def text(self, name: str) -> str | None:
-        """A text in this object; None where there is none, or an empty one.
-
-        Raises:
-            Unreadable: it is something else.
-        """
+        """A text in this object; None where there is none, or an empty one."""
         part = self.member(name)
         value = part.value
         if value is None or isinstance(value, str):
@@ -57,22 +45,14 @@ class PayloadPart:
         raise Unreadable(f"{part.where} is no text")
 
     def number(self, low: float, high: float) -> float:
-        """This number.
-
-        Raises:
-            Unreadable: it is none, or not from `low` to `high`.
-        """
+        """This number, from `low` to `high`."""
         value = self.value
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise Unreadable(f"{self.where} is no number from {low:g} to {high:g}")
         return float(value)
 
     def degrees(self, most: float) -> float:
-        """This number of degrees, at most `most` to either side; also where it is written as a text.
-
-        Raises:
-            Unreadable: it is none.
-        """
+        """This number of degrees, at most `most` to either side; a text of one is accepted, too."""
         if not isinstance(self.value, str):
             return self.number(-most, most)
         try:
@@ -82,16 +62,12 @@ class PayloadPart:
         return PayloadPart(value, self.where).number(-most, most)
 
     def box(self, *, west: int, south: int, east: int, north: int) -> Box | None:
-        """The box in this list of four edges, each given by its place in the list; None where there is no list.
-
-        Raises:
-            Unreadable: it is none.
-        """
+        """The box in this list of four edges, each given by its index; None where there is no list."""
         if self.value is None:
             return None
         edges = self.items()
         if len(edges) != 4:
-            raise Unreadable(f"{self.where} has not four edges")
+            raise Unreadable(f"{self.where} does not have four edges")
         box = edges[west].degrees(180), edges[south].degrees(90), edges[east].degrees(180), edges[north].degrees(90)
         if box[0] > box[2] or box[1] > box[3]:
             raise Unreadable(f"{self.where} has its edges in another order")
@@ -99,11 +75,7 @@ class PayloadPart:
 
 
 def position(feature: PayloadPart) -> tuple[float, float]:
-    """Longitude and latitude of a GeoJSON feature whose geometry is a Point.
-
-    Raises:
-        Unreadable: it is none.
-    """
+    """Longitude and latitude of a GeoJSON feature. Raises Unreadable where its geometry is not a Point."""
     geometry = feature.member("geometry")
     coordinates = geometry.member("coordinates")
     if geometry.text("type") != "Point" or not isinstance(coordinates.value, list):
@@ -114,12 +86,12 @@ def position(feature: PayloadPart) -> tuple[float, float]:
     return axes[0].number(-180, 180), axes[1].number(-90, 90)
 
 
-def whole_streets(places: Sequence[Place], *, cut: bool) -> tuple[Place, ...]:
+def merge_streets(places: Sequence[Place], *, cut: bool) -> tuple[Place, ...]:
     """`places`, each street with the box around all of its parts.
 
-    OpenStreetMap has a street as several ways, each with a box of its own. Those of one name in one town are one street
-    here, whatever their postcodes, so that a box is rather too large than too small. Where a part has no box, or the
-    list may have been `cut` off before its end, nobody knows the whole: the extent is None.
+    OpenStreetMap has a street as several ways, each with its own box. Ways with one name in one town are one street
+    here, whatever their postcodes, so a box is too large rather than too small. Where a part has no box, or the list
+    may have been `cut` off, the extent is None.
     """
     parts: dict[tuple[str, str], list[Box | None]] = {}
     for place in places:

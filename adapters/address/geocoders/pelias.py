@@ -3,19 +3,20 @@
 Contract: GET {url}/v1/search/structured, https://github.com/pelias/documentation (structured-geocoding.md,
 result_quality.md, http-status-codes.md). Errors are GeoJSON, too: 400, 404, 408 and 502 from its index. geocode.earth
 (https://geocode.earth/docs/intro/rate_limits) answers 429 for more than its plan allows in a second, and 403 for a
-wrong key or a month that is used up. Its key goes into the query; no error or log of ours holds a query.
+wrong key or an exhausted month. Its key is in the query; no error or log of ours holds a query.
 
-`layer` says what was found, `match_type` whether an address was interpolated, `confidence` is a score from 0 to 1 by
-which results may not be in order. There is no extent of a street, and no date of the data.
+`layer` says what was found, `match_type` whether an address was interpolated. `confidence` is a score from 0 to 1;
+results need not be in its order. There is no extent of a street, and no date of the data.
 """
 
 from __future__ import annotations
 
+from adapters.address.geocoders.client import Geocoder
 from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, position
 from adapters.address.parsed_address import read_answer
 from adapters.address.street_names import expand
 from adapters.base import Place, Places, Query, Unavailable
-from adapters.http_client.transport import Transport, raise_for_trouble
+from adapters.http_client.transport import Transport
 from config.levels import Level
 
 LEVELS = {
@@ -28,16 +29,15 @@ LEVELS = {
     "region": Level.MUNICIPALITY,
     "country": Level.MUNICIPALITY,
 }
-"""By layer; the many others are localities."""
+"""By layer; the others are localities."""
 CANDIDATES = 20
 ATTRIBUTION = f"{OPENSTREETMAP}; OpenAddresses; Who's On First"
 
 
-class Pelias:
-    """A source of type `pelias`. `url` is the base, without `/v1`; the source owns `transport` and closes it.
+class Pelias(Geocoder):
+    """A source of type `pelias`. `country` is a code of two letters, `api_key` the key in clear."""
 
-    `language` is that of the streets' names, `country` two letters to search within, `api_key` the key in clear.
-    """
+    path = "/v1/search/structured"
 
     def __init__(
         self,
@@ -48,20 +48,11 @@ class Pelias:
         country: str | None = None,
         api_key: str | None = None,
     ) -> None:
-        self._url = url.rstrip("/") + "/v1/search/structured"
-        self._transport = transport
-        self._language = language
+        super().__init__(url, transport, language=language)
         self._country = country or ""
         self._key = {"api_key": api_key} if api_key else {}
 
     def look_up(self, query: Query) -> Places:
-        """The candidates for the answer's address, best first. An answer without a street is not asked for,
-        nor one whose house number is none.
-
-        Raises:
-            SourceError: as `transport` says; `Unavailable` also where an answer with the status 200 names an
-                error, `Unreadable` for one of another shape than documented.
-        """
         asked = read_answer(query.answer, self._language)
         street = expand(asked.street, self._language)
         if not street or asked.malformed:
@@ -73,18 +64,12 @@ class Pelias:
             "country": self._country,
         }
         params = {name: text for name, text in parts.items() if text} | {"size": str(CANDIDATES)} | self._key
-        reply = self._transport.send("GET", self._url, params=params, timeout=query.timeout)
-        raise_for_trouble(reply)
-        answer = PayloadPart(reply.json())
+        answer = self._get(params, query.timeout)
         about = answer.member("geocoding")
         if about.value is not None and about.member("errors").value:
             raise Unavailable("the geocoder's answer names an error of its own")
         places = tuple(_place(feature) for feature in answer.member("features").items(CANDIDATES))
         return Places("pelias", places, attribution=ATTRIBUTION, keepable=True)
-
-    def close(self) -> None:
-        """Give back connections."""
-        self._transport.close()
 
 
 def _place(feature: PayloadPart) -> Place:

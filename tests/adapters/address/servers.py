@@ -26,7 +26,7 @@ class Answering(ThreadingHTTPServer):
         self.closing = threading.Event()
         self.asked: list[tuple[str, dict[str, str]]] = []
         """Path and query of each request."""
-        self.told: list[dict[str, str]] = []
+        self.headers_received: list[dict[str, str]] = []
         """Headers of each request."""
 
     @property
@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = parse_qs(parts.query, keep_blank_values=True)
         assert all(len(values) == 1 for values in query.values())
         self.server.asked.append((parts.path, {name: values[0] for name, values in query.items()}))
-        self.server.told.append(dict(self.headers))
+        self.server.headers_received.append(dict(self.headers))
         if len(self.server.asked) > self.server.silent_after:
             self.server.closing.wait(60)
             return

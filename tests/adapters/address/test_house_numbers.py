@@ -1,4 +1,4 @@
-"""House numbers in the forms of five languages: with floors, ordinal signs and kilometre posts beside them."""
+"""House numbers in the forms of five languages: with floors, ordinal signs and kilometre posts next to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STREETS = {"fr": "rue du Moulin", "en": "Mill Street", "de": "Mühlstraße", "es
 
 
 def read(code: str, number: str, street: str | None = None) -> ParsedAddress:
-    """What is read of `number` beside a street of the language, or beside `street`."""
+    """The number that is read from `number` next to `street`, or to a street of the language."""
     return read_answer({"number": number, "street": STREETS[code] if street is None else street}, code)
 
 

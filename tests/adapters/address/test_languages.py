@@ -109,7 +109,7 @@ def test_all_words_are_folded_and_in_their_first_spelling(code: str) -> None:
     noise = {name: words for name, words in table["noise"].items() if name != "signs"}
     assert [*unfolded, *(text for text in texts_in(list(noise.values())) if text != fold(text))] == []
     names = [text for part in OF_A_NAME for text in texts_in(table[part])]
-    assert [text for text in names if words.respell(text) != text or " " in text] == []
+    assert [text for text in names if words.unify_spelling(text) != text or " " in text] == []
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -1,4 +1,4 @@
-"""What an answer says: number and street, whatever stands around them."""
+"""The number and street of an answer, whatever is around them."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_the_code_of_the_town_is_read_where_a_platform_gives_it(written: str | N
         ("-", "rue X", False),
     ],
 )
-def test_a_number_that_can_not_be_read_is_still_a_number(number: str, street: str, numbered: bool) -> None:
+def test_a_number_that_cannot_be_read_is_still_a_number(number: str, street: str, numbered: bool) -> None:
     assert read_answer({"number": number, "street": street}).numbered is numbered
 
 
@@ -164,7 +164,7 @@ NO_NUMBERS = (
     # what joins no house numbers, more digits than one has, and what was escaped for a page
     "8.5", "8.10", "8:9", "8:10", "8..10", "8 . 10", "8'10", "8\\10", "8·10", "1 234", "8 4", "8 2 3", "8 123456",
     "888888", "123456 A", "8° 5", "&#49;", "8 &amp; 10",
-    # a fraction that no digit stands before
+    # a fraction without a digit before it
     "⅓", "⅕", "⅗", "⅐", "⅑", "¼", "n° ⅓", "bis ⅓", "⅟",
 )  # fmt: skip
 

@@ -126,7 +126,7 @@ def test_two_letters_are_two_names_whatever_else_is_said(one: str, other: str) -
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "told"),
+    ("name", "code", "has"),
     [
         ("rue A. Dumont", "fr", True),
         ("rue d amont", "fr", True),
@@ -139,8 +139,8 @@ def test_two_letters_are_two_names_whatever_else_is_said(one: str, other: str) -
         ("rue Dumont", "fr", False),
     ],
 )
-def test_a_letter_that_may_stand_for_a_word_is_seen(name: str, code: str, *, told: bool) -> None:
-    assert has_initial(name, code) is told
+def test_an_initial_is_recognised(name: str, code: str, *, has: bool) -> None:
+    assert has_initial(name, code) is has
 
 
 TWO_SLIPS = [

@@ -261,12 +261,12 @@ def test_an_index_finds_the_zones_that_hold_a_point() -> None:
     west = Polygon([(179.0, -18.0), (180.0, -18.0), (180.0, -16.0), (179.0, -16.0)])
     shapes = {"square": SQUARE, "ring": RING, "islands": MultiPolygon([west, east])}
     index = ZoneIndex([ZoneGeometry(name, 1, shapely.to_wkb(shape)) for name, shape in shapes.items()])
-    assert [found.name for found in index.at(2.05, 45.05)] == ["square"]
-    assert [found.name for found in index.at(2.01, 45.01)] == ["square", "ring"]
-    assert [found.name for found in index.at(-179.5, -17.0)] == ["islands"]
-    assert [found.name for found in index.at(179.5, -17.0)] == ["islands"]
-    assert index.at(10.0, 45.0) == []
-    assert ZoneIndex([]).at(2.05, 45.05) == []
+    assert [found.name for found in index.zones_at(2.05, 45.05)] == ["square"]
+    assert [found.name for found in index.zones_at(2.01, 45.01)] == ["square", "ring"]
+    assert [found.name for found in index.zones_at(-179.5, -17.0)] == ["islands"]
+    assert [found.name for found in index.zones_at(179.5, -17.0)] == ["islands"]
+    assert index.zones_at(10.0, 45.0) == []
+    assert ZoneIndex([]).zones_at(2.05, 45.05) == []
 
 
 # ------------------------------------------------------------------------------------------------ boxes
@@ -287,7 +287,7 @@ def test_a_box_is_inside_outside_or_crossed_as_its_points_are(shape: shapely.Geo
     sides = {here.border.holds(x, y) for x, y in sample}
     if inside is None:
         assert distance == 0
-        assert here.border.locate((west + east) / 2, (south + north) / 2)[1] <= diagonal(box) / 2 + 0.1
+        assert here.border.distance((west + east) / 2, (south + north) / 2) <= diagonal(box) / 2 + 0.1
     else:
         assert sides == {inside}
         assert distance > 0

@@ -88,7 +88,7 @@ def test_an_encrypted_key_is_refused_and_its_password_asked_of_nobody(ours: Clie
     encrypt = ["openssl", "pkcs8", "-topk8", "-passout", "pass:hidden", "-in", ours.key, "-out", f"{ours.key}2"]
     subprocess.run(encrypt, check=True, capture_output=True)
     Path(f"{ours.key}2").chmod(0o600)
-    with pytest.raises(ValueError, match="are no certificate and its unencrypted key as PEM"):
+    with pytest.raises(ValueError, match="are not a certificate and its unencrypted key as PEM"):
         Transport(client_certificate=ours.model_copy(update={"key": f"{ours.key}2"}))
 
 
@@ -96,5 +96,5 @@ def test_a_key_of_another_certificate_is_refused(ours: ClientCertificate, tmp_pa
     (tmp_path / "other").mkdir()
     certificate_for(tmp_path / "other", "DNS:other.example", "-days", "2")
     (tmp_path / "other" / "key").chmod(0o600)
-    with pytest.raises(ValueError, match="are no certificate and its unencrypted key as PEM"):
+    with pytest.raises(ValueError, match="are not a certificate and its unencrypted key as PEM"):
         Transport(client_certificate=ours.model_copy(update={"key": str(tmp_path / "other" / "key")}))

@@ -201,7 +201,7 @@ def test_a_method_other_than_get_and_post_is_rejected(method: str, transport: Tr
 
 
 @pytest.mark.parametrize("name", ["X Name", "X-Name:", "X\r\nY", "", "É"])
-def test_a_name_of_a_header_that_http_can_not_hold_is_rejected(name: str, transport: Transport) -> None:
+def test_a_name_of_a_header_that_http_cannot_hold_is_rejected(name: str, transport: Transport) -> None:
     with pytest.raises(RejectedRequest):
         transport.send("GET", "http://127.0.0.1:9/", headers={name: "x"}, timeout=PATIENCE)
 

@@ -1,7 +1,7 @@
 """Which addresses a source's requests may go to.
 
-No test reaches farther than this machine. So 127.0.0.1 stands for what is public: it is listed. What is not listed is
-refused as any private address is, and pytest-socket would tell if anything connected there all the same.
+No test connects beyond this machine. So 127.0.0.1 takes the place of a public address: it is listed. Other addresses
+are refused as any private one is, and pytest-socket would fail a test that connected there all the same.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Unavailable, Unreadable
-from adapters.http_client.message import MAX_HEAD_BYTES, Receive, Response, read_answer, read_status, written
+from adapters.http_client.message import MAX_HEAD_BYTES, Receive, Response, encode_request, read_answer, read_status
 
 CAP = 5_000
 PIECE = 16 << 10
@@ -436,14 +436,14 @@ def test_the_status_of_a_proxys_answer(content: bytes, status: int) -> None:
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 Connected", b"HTTP/1.0 200 Connected\r\nContent-Length: 0"])
-def test_a_tunnel_in_which_somebody_spoke_first_is_unreadable(head: bytes) -> None:
+def test_a_tunnel_in_which_someone_spoke_first_is_unreadable(head: bytes) -> None:
     assert read_status(arriving(head + b"\r\n\r\n")) == 200
     with pytest.raises(Unreadable):
         read_status(arriving(head + b"\r\n\r\n\x16\x03"))
 
 
 def test_a_request_is_written_as_a_whole() -> None:
-    request = written("POST", "/a?b=c", {"Host": "valmont.example", "X-Name": "é"}, b"{}")
+    request = encode_request("POST", "/a?b=c", {"Host": "valmont.example", "X-Name": "é"}, b"{}")
     assert request == b"POST /a?b=c HTTP/1.1\r\nHost: valmont.example\r\nX-Name: \xe9\r\n\r\n{}"
     with pytest.raises(UnicodeEncodeError):
-        written("GET", "/", {"X-Name": "Ł"})
+        encode_request("GET", "/", {"X-Name": "Ł"})

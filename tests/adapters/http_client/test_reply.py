@@ -82,6 +82,7 @@ def http_date(seconds: float) -> str:
         ("0", 0),
         ("7", 7),
         (" 7 ", 7),
+        ("7\x1f", 7),
         ("99999999", LONGEST_WAIT_S),
         ("9" * 4000, LONGEST_WAIT_S),
         ("-5", None),

@@ -21,7 +21,7 @@ from examples.sources import Mood, Sources
 from tests.adapters.conftest import Listen, Script, read_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-SECRET = "Valombre"  # stands for what a participant typed
+SECRET = "Valombre"  # in place of what a participant typed
 PATIENCE = 60.0
 """Seconds for what a quick machine does at once, and for what may not be waited for."""
 
@@ -136,7 +136,7 @@ def test_a_malformed_url_is_rejected_before_sending(url: str, transport: Transpo
 
 
 @pytest.mark.parametrize("value", ["A\r\nX-Evil: 1", "A\nb", "\N{PILE OF POO}", "Ł", " leading", "nul\x00"])
-def test_a_header_that_http_can_not_hold_is_rejected_before_sending(
+def test_a_header_that_http_cannot_hold_is_rejected_before_sending(
     value: str, transport: Transport, sources: Sources
 ) -> None:
     before = sources.requests.total()

@@ -1,4 +1,4 @@
-"""An invented town's census: a login, then a look-up with XML in a text in XML in a text."""
+"""An invented town's census: a login, then a lookup with XML in a text in XML in a text."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ BOMB = f"<!DOCTYPE a [{''.join(_ENTITIES)}]>"
 """A document type whose entity h is of 64 GB."""
 
 
+_LOGIN = """
+<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><login>
+<user>{secrets.user}</user><password>{secrets.password}</password></login></soap:Body></soap:Envelope>"""
+_LOOKUP = """
+<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><ask>
+<token>{token}</token><question>{question|xml}</question></ask></soap:Body></soap:Envelope>"""
+_QUESTION = "<resident><document>{number}</document><born>{birth_date|date:%Y%m%d}</born></resident>"
+
+
 def description(**changes: Any) -> dict[str, Any]:
     """The description as plain data; `changes` replace its parts."""
-    login = """
-        <soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><login>
-        <user>{secrets.user}</user><password>{secrets.password}</password></login></soap:Body></soap:Envelope>"""
-    asked = """
-        <soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><ask>
-        <token>{token}</token><question>{question|xml}</question></ask></soap:Body></soap:Envelope>"""
-    question = "<resident><document>{number}</document><born>{birth_date|date:%Y%m%d}</born></resident>"
+    born = {"check": "equals", "field": "birth_date", "input": "birth_date"}
     return {
         "type": "registry",
         "hosts": [HOST],
@@ -40,32 +43,7 @@ def description(**changes: Any) -> dict[str, Any]:
             "given_name": {},
             "birth_date": {"type": "date"},
         },
-        "steps": [
-            {
-                "name": "login",
-                "request": {"method": "POST", "url": f"https://{HOST}/services", "xml": login.strip()},
-                "decode": "xml",
-                "outcomes": [
-                    {"when": "body.Envelope.Body.Fault", "then": "undetermined", "reason": "source_credentials"}
-                ],
-                "set": {"token": {"value": "body.Envelope.Body.loginResponse.loginReturn", "secret": True}},
-            },
-            {
-                "name": "lookup",
-                "request": {
-                    "method": "POST",
-                    "url": f"https://{HOST}/services",
-                    "xml": asked.strip(),
-                    "parts": {"question": question},
-                },
-                "decode": ["xml", {"xml_in": ANSWER}, {"xml_in": "answer.data"}],
-                "as_list": ["residents.resident"],
-                "outcomes": [
-                    {"when": "body.Envelope.Body.Fault", "then": "retry"},
-                    {"when": "body.residents.code == '37'", "then": "refused", "reason": "record_not_found"},
-                ],
-            },
-        ],
+        "steps": [_login_step(), _lookup_step()],
         "record": {
             "from": "body.residents.resident",
             "fields": {
@@ -79,16 +57,34 @@ def description(**changes: Any) -> dict[str, Any]:
         "rules": [
             {"check": "equals", "field": "number", "input": "number"},
             {"check": "name", "family": "family_name", "given": "given_name"},
-            {
-                "check": "equals",
-                "field": "birth_date",
-                "input": "birth_date",
-                "else": "refused",
-                "reason": "birth_date_differs",
-            },
+            {**born, "else": "refused", "reason": "birth_date_differs"},
             {"check": "min_age", "field": "birth_date", "requirement": "min_age", "optional": True},
         ],
         **changes,
+    }
+
+
+def _login_step() -> dict[str, Any]:
+    return {
+        "name": "login",
+        "request": {"method": "POST", "url": f"https://{HOST}/services", "xml": _LOGIN.strip()},
+        "decode": "xml",
+        "outcomes": [{"when": "body.Envelope.Body.Fault", "then": "undetermined", "reason": "source_credentials"}],
+        "set": {"token": {"value": "body.Envelope.Body.loginResponse.loginReturn", "secret": True}},
+    }
+
+
+def _lookup_step() -> dict[str, Any]:
+    parts = {"question": _QUESTION}
+    return {
+        "name": "lookup",
+        "request": {"method": "POST", "url": f"https://{HOST}/services", "xml": _LOOKUP.strip(), "parts": parts},
+        "decode": ["xml", {"xml_in": ANSWER}, {"xml_in": "answer.data"}],
+        "as_list": ["residents.resident"],
+        "outcomes": [
+            {"when": "body.Envelope.Body.Fault", "then": "retry"},
+            {"when": "body.residents.code == '37'", "then": "refused", "reason": "record_not_found"},
+        ],
     }
 
 

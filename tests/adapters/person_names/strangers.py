@@ -15,7 +15,8 @@ from itertools import accumulate, combinations
 from pathlib import Path
 from typing import Any
 
-from adapters.person_names.comparison import Band, Name, compare, fold
+from adapters.person_names.comparison import Band, Name, compare
+from adapters.person_names.letters import fold
 
 CULTURES: Mapping[str, Mapping[str, Any]] = tomllib.loads(
     (Path(__file__).parent / "cultures.toml").read_text(encoding="utf-8")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.person_names.comparison import LONGEST, Band, Name, compare, fold, is_withheld
+from adapters.person_names.comparison import Band, Name, compare, is_withheld
+from adapters.person_names.letters import LONGEST, fold
 
 EXACT, COMPATIBLE, CLOSE, DIFFERENT = Band.EXACT, Band.COMPATIBLE, Band.CLOSE, Band.DIFFERENT
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.person_names.letters import fold
-from adapters.person_names.likeness import _GROUPS, Word, rearranged, similar
+from adapters.person_names.likeness import _GROUPS, Word, are_rearranged, are_similar
 
 
 def words(text: str) -> tuple[Word, ...]:
@@ -13,8 +13,8 @@ def words(text: str) -> tuple[Word, ...]:
 
 
 def alike(left: str, right: str, *, given: bool = False, foreign: bool = False) -> bool:
-    found = similar(words(left), words(right), given=given, foreign=foreign)
-    assert found is similar(words(right), words(left), given=given, foreign=foreign)
+    found = are_similar(words(left), words(right), given=given, foreign=foreign)
+    assert found is are_similar(words(right), words(left), given=given, foreign=foreign)
     return found
 
 
@@ -90,11 +90,11 @@ def test_vowels_may_be_missing_where_letters_are_foreign() -> None:
 
 
 def test_words_may_stand_in_another_order() -> None:
-    assert rearranged(words("wang xiaoming"), words("xiao ming wang"), foreign=False)
-    assert rearranged(words("lopez ines garcia"), words("garcia lopez ines"), foreign=False)
-    assert rearranged(words("wangxiaoming"), words("wang xiaoming"), foreign=False)
-    assert not rearranged(words("valombre iris"), words("valombre tugdual"), foreign=False)
-    assert not rearranged(words("iris"), words("iris valombre"), foreign=False)
+    assert are_rearranged(words("wang xiaoming"), words("xiao ming wang"), foreign=False)
+    assert are_rearranged(words("lopez ines garcia"), words("garcia lopez ines"), foreign=False)
+    assert are_rearranged(words("wangxiaoming"), words("wang xiaoming"), foreign=False)
+    assert not are_rearranged(words("valombre iris"), words("valombre tugdual"), foreign=False)
+    assert not are_rearranged(words("iris"), words("iris valombre"), foreign=False)
 
 
 lists = st.lists(st.text("abdehijklmnoprstuvwxyz", min_size=1, max_size=8).map(Word), max_size=5)
@@ -104,7 +104,9 @@ lists = st.lists(st.text("abdehijklmnoprstuvwxyz", min_size=1, max_size=8).map(W
 def test_likeness_does_not_depend_on_who_is_asked(
     left: list[Word], right: list[Word], given_: bool, foreign: bool
 ) -> None:
-    assert similar(left, right, given=given_, foreign=foreign) is similar(right, left, given=given_, foreign=foreign)
+    assert are_similar(left, right, given=given_, foreign=foreign) is are_similar(
+        right, left, given=given_, foreign=foreign
+    )
 
 
 @pytest.mark.parametrize("path", sorted(_GROUPS.iterdir()), ids=lambda path: str(path.name))

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from adapters.person_names.comparison import Name, fold
+from adapters.person_names.comparison import Name
+from adapters.person_names.letters import fold
 from tests.adapters.person_names.strangers import (
     CULTURES,
     PEOPLE,

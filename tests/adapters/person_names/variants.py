@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.person_names.comparison import Band, Name, compare, fold, is_withheld
-from adapters.person_names.word_lists import BESIDE
+from adapters.person_names.comparison import Band, Name, compare, is_withheld
+from adapters.person_names.letters import fold
+from adapters.person_names.word_lists import BETWEEN_NAMES
 
 _TABLE = Path(__file__).parent / "name-variants.tsv"
 _NAMES = " / "
@@ -15,7 +16,7 @@ _NAMES = " / "
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A row: somebody's name as typed and as recorded, the band that the rule gives, and what differs."""
+    """A row: a name as typed and as recorded, the band that the rule gives, and what differs."""
 
     language: str
     typed: Name
@@ -27,13 +28,13 @@ class Variant:
         return f"{self.language}: {self.typed.family}, {self.typed.given} ({self.why})"
 
     def is_two_names(self) -> bool:
-        """Whether two whole names stand against each other, neither of them withheld or with a second family name."""
+        """Whether two whole names are compared, neither of them withheld or with a second family name."""
         names = (self.typed, *self.recorded)
         return len(names) == 2 and not any(
             is_withheld(name.family)
             or is_withheld(name.given)
             or "(" in name.family
-            or not BESIDE.isdisjoint(fold(name.family))
+            or not BETWEEN_NAMES.isdisjoint(fold(name.family))
             for name in names
         )
 

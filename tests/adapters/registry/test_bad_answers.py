@@ -1,6 +1,6 @@
-"""Bad answers to try, whole: what a registry, a proxy or somebody in between may send, and what comes of it.
+"""Bad answers to try, whole: what a registry, a proxy or an attacker in between may send, and the verdict.
 
-What participants may type stands in test_hostile_answers, what connections may do in test_transport.
+What participants may type is in test_hostile_answers, what connections may do in test_transport.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ UNREADABLE_JSON = {
 
 
 def unreadable(ask: Any) -> None:
-    """`ask` ends as unreadable, at once, and takes no memory that is not given back."""
+    """`ask` ends as unreadable, in seconds also on a busy machine, and keeps no memory."""
     before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     with pytest.raises(Unreadable) as caught:
         ask()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
     assert caught.value.__context__ is None
     assert "VALLDAURA" not in str(caught.value)

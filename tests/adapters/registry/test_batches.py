@@ -119,7 +119,7 @@ def test_each_number_is_sent_once_joined_as_the_description_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_part", "told"),
+    ("request_part", "sent_text"),
     [
         (
             {"query": {"identifier": "https://ids.example|{number}"}},
@@ -134,17 +134,17 @@ def test_each_number_is_sent_once_joined_as_the_description_says() -> None:
         ),
     ],
 )
-def test_the_joined_numbers_are_encoded_for_the_place_where_they_stand(request_part: dict[str, Any], told: str) -> None:
+def test_the_joined_numbers_are_encoded_for_their_place(request_part: dict[str, Any], sent_text: str) -> None:
     described = batching()
     described["steps"][0]["request"] |= request_part
     source, canned = of_batch(described, records())
     source.look_up_many([IRIS, MAELLE])
     (sent,) = canned.sent
     query = "&".join(f"{name}={value}" for name, value in sent["params"])
-    assert told in f"{sent['url']}?{query} {(sent['body'] or b'').decode()}"
+    assert sent_text in f"{sent['url']}?{query} {(sent['body'] or b'').decode()}"
 
 
-def test_nobody_is_asked_about_numbers_that_can_not_be_right() -> None:
+def test_nobody_is_asked_about_numbers_that_cannot_be_right() -> None:
     source, canned = of_batch(batching())
     malformed = asked("9000010001", "Valombre", "Iris")
     assert (
@@ -202,7 +202,7 @@ def test_who_is_alone_is_judged_by_the_rules_also_where_the_number_is_another() 
     ambiguous = (Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD)
     assert verdicts(ask(records(other), IRIS)) == [differs]
     assert verdicts(ask(records(other, other), IRIS)) == [ambiguous]
-    assert verdicts(ask(records(person(), other), IRIS)) == [ACCEPTED], "as it would be beside others"
+    assert verdicts(ask(records(person(), other), IRIS)) == [ACCEPTED], "as it would be among others"
     assert verdicts(ask(records(person(), person()), IRIS)) == [ambiguous]
     assert verdicts(ask(records(person(number=None)), IRIS)) == [Unreadable]
 
@@ -223,7 +223,7 @@ def test_two_records_of_one_number_are_ambiguous_for_those_who_typed_it_alone() 
     ]
 
 
-def test_a_record_that_can_not_be_read_fails_its_own_look_up_alone() -> None:
+def test_a_record_that_cannot_be_read_fails_its_own_look_up_alone() -> None:
     assert verdicts(ask(records(person(status={"code": 1}), OF_MAELLE), IRIS, MAELLE)) == [Unreadable, ACCEPTED]
 
 
@@ -286,8 +286,8 @@ def test_the_gate_examines_a_description_of_batches_by_one_number() -> None:
     ]
     examination = examine(RegistrySource.model_validate(batching(tests=tests)), lambda _, __: b"")
     assert examination.faults == ()
-    assert all(tried.passed for tried in examination.tried)
-    assert len(examination.acted) > 100
+    assert all(tried.passed for tried in examination.results)
+    assert len(examination.moods) > 100
 
 
 NUMBERS = ["9000010000", "9000010372", "9000010745", "9000012964"]

@@ -127,7 +127,7 @@ def test_a_filter_writes_a_value_as_the_registry_wants_it(text: str, sent: str) 
         ({"url": "https://census.example/{it}"}, "\ud800"),
     ],
 )
-def test_what_can_not_stand_in_its_place_is_told_of_whoever_gave_it(request_: dict[str, Any], name: str) -> None:
+def test_what_cannot_stand_in_its_place_is_told_of_whoever_gave_it(request_: dict[str, Any], name: str) -> None:
     typed = Reason.NUMBER_MALFORMED if "url" in request_ else Reason.ANSWER_UNREADABLE
     with pytest.raises(Malformed) as malformed:
         filled(request_, {"it": name}, it={})

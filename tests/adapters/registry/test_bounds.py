@@ -40,7 +40,7 @@ from tests.adapters.registry.described import (
 ROOT = Path(__file__).resolve().parents[3]
 TIMEOUT = 0.5
 LATE = 1.0
-"""Seconds that a look-up may take beyond its time-out."""
+"""Seconds that a lookup may take beyond its time-out."""
 
 CAP = 256 << 10
 MOST_MEMORY = 16 * CAP
@@ -107,7 +107,7 @@ def ask(described):
         source.close()
 
 good, *hostile = json.load(sys.stdin)
-ask(good)  # loads what any look-up needs
+ask(good)  # loads what any lookup needs
 before = most_memory()
 print(*{ask(each) for each in hostile for _ in range(20)}, most_memory() - before)
 """
@@ -119,9 +119,9 @@ print(*{ask(each) for each in hostile for _ in range(20)}, most_memory() - befor
 def test_answers_that_are_too_large_take_no_memory(sources: Sources) -> None:
     """In a process of its own, whose memory holds nothing of the server's."""
     moods = [Mood.OK, Mood.GZIP_BOMB, Mood.ENDLESS, Mood.OVERSIZED]
-    told = json.dumps([at(sources.url(mood, "registry"), max_bytes=f"{CAP}B") for mood in moods])
+    urls = json.dumps([at(sources.url(mood, "registry"), max_bytes=f"{CAP}B") for mood in moods])
     ran = subprocess.run(
-        [sys.executable, "-c", ASKING], input=told, text=True, capture_output=True, check=False, cwd=ROOT
+        [sys.executable, "-c", ASKING], input=urls, text=True, capture_output=True, check=False, cwd=ROOT
     )
     assert ran.returncode == 0, ran.stderr
     *kinds, grown = ran.stdout.split()

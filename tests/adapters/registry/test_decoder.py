@@ -77,7 +77,7 @@ DOCTYPES = {
 @pytest.mark.parametrize("name", DOCTYPES)
 def test_a_document_type_is_refused_before_it_is_read(name: str, encoding: str, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)  # whoever opened it would wait for ever
+    os.mkfifo(pipe)  # opening it would block for ever
     document = DOCTYPES[name].replace("{file}", str(pipe))
     if encoding == "utf-7":
         document = "<?xml version='1.0' encoding='UTF-7'?>" + document.replace("<!DOCTYPE", "+ADwAIQ-DOCTYPE")
@@ -139,7 +139,7 @@ def test_sixty_four_levels_are_read() -> None:
 def test_no_bytes_make_a_reader_fail_otherwise(content: bytes) -> None:
     for decode in ("json", "xml", "csv", ["xml", {"xml_in": "a.b"}]):
         decoded = decoding(decode).read(reply(content))
-        assert decoded.word is Origin.WHOLE or decoded.trouble
+        assert decoded.origin is Origin.WHOLE or decoded.trouble
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_no_bytes_make_a_reader_fail_otherwise(content: bytes) -> None:
 )
 def test_whose_word_an_answer_is(decode: str, body: bytes, word: Origin) -> None:
     decoded = decoding(decode).read(reply(body))
-    assert decoded.word is word
+    assert decoded.origin is word
     assert (decoded.body is None) is (word is not Origin.WHOLE)
     assert bool(decoded.trouble) is (word is not Origin.WHOLE)
 
@@ -191,7 +191,7 @@ INNER = ["xml", {"xml_in": "a.b"}, {"xml_in": "c.d"}]
 )
 def test_xml_in_a_text_is_read_as_far_as_it_goes(body: str, word: Origin, tree: Any) -> None:
     decoded = decoding(INNER).read(reply(body.encode()))
-    assert decoded.word is word
+    assert decoded.origin is word
     assert tree is None or decoded.body == tree
     assert bool(decoded.trouble) is (word is Origin.PART)
 
@@ -309,6 +309,6 @@ def test_a_content_type_says_the_encoding_where_nothing_else_does(label: str, do
 
 
 def test_a_part_of_an_answer_is_not_the_whole() -> None:
-    assert decoding("json").read(Reply(206, {}, b"[]")).word is Origin.PART
-    assert decoding("json").read(Reply(206, {}, b"")).word is Origin.NOTHING
-    assert decoding("json").read(Reply(404, {}, b"[]")).word is Origin.WHOLE
+    assert decoding("json").read(Reply(206, {}, b"[]")).origin is Origin.PART
+    assert decoding("json").read(Reply(206, {}, b"")).origin is Origin.NOTHING
+    assert decoding("json").read(Reply(404, {}, b"[]")).origin is Origin.WHOLE

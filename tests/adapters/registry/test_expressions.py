@@ -47,7 +47,7 @@ def test_each_kind_of_node_gives_what_jmespath_gives(text: str) -> None:
     ours, theirs = Expression(text), jmespath.compile(text)
     for a, b in product(VALUES, VALUES):
         document = {"a": a, "b": b}
-        assert given_by(ours.of, document) == given_by(theirs.search, document), document
+        assert given_by(ours.evaluate, document) == given_by(theirs.search, document), document
 
 
 @given(
@@ -68,7 +68,7 @@ def test_nodes_within_nodes_give_what_jmespath_gives(text: str, document: Any) -
         theirs = jmespath.compile(text)
     except jmespath.exceptions.JMESPathError:
         return
-    assert given_by(Expression(text).of, document) == given_by(theirs.search, document)
+    assert given_by(Expression(text).evaluate, document) == given_by(theirs.search, document)
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -78,6 +78,6 @@ def test_what_holds_is_what_jmespath_takes_for_true(value: Any) -> None:
 
 def test_what_goes_wrong_carries_nothing_of_the_answer_along() -> None:
     with pytest.raises(Unreadable) as caught:
-        Expression("length(name)").of({"name": 4711})
+        Expression("length(name)").evaluate({"name": 4711})
     assert "4711" not in str(caught.value)
     assert (caught.value.__context__, caught.value.__cause__) == (None, None)

@@ -1,4 +1,4 @@
-"""A number that is checked with what stands before it, as the country does in a VAT number."""
+"""A number that is checked with another input before it, as the country in a VAT number."""
 
 from __future__ import annotations
 
@@ -45,4 +45,4 @@ def test_what_does_not_belong_together_is_malformed(country: str, typed: str) ->
 
 
 def test_a_record_has_its_number_without() -> None:
-    assert CLEANERS["number"].text("48 999 000 102") == "48999000102"
+    assert CLEANERS["number"].clean_record_value("48 999 000 102") == "48999000102"

@@ -60,7 +60,7 @@ def test_sources_of_one_kind_of_number_share_what_is_claimed() -> None:
         model = RegistrySource.model_validate(description(number_kind="valmont-register"))
         holder = NumberHolder.of(model, name, FINGERPRINTS)
         assert holder is not None
-        found = holder.held(Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES), {"number": "9000010000"})
+        found = holder.add_claim(Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES), {"number": "9000010000"})
         assert found.claim is not None
         claims.add((found.claim.namespace, *found.claim.fingerprints))
     assert len(claims) == 1

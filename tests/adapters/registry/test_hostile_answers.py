@@ -69,7 +69,7 @@ def asking(root: str, **request: Any) -> RegistryAdapter:
 
 
 def texts_in(kind: str, body: bytes) -> tuple[list[str | None], str | None]:
-    """The places of a body where the word should stand, and the secret."""
+    """The places of a body for the word and the secret."""
     match kind:
         case "form":
             fields = parse_qsl(body.decode(), strict_parsing=True, keep_blank_values=True)

@@ -39,7 +39,7 @@ ROWS: dict[int, tuple[str, dict[str, list[str]]]] = {
     }),
     5: ("a number that climbs out of a path: ../../admin, %2e%2e, ?x=1, a/b", {
         TYPED: ["test_the_path_has_as_many_segments_as_were_described", "test_a_number_that_is_none_asks_nobody"],
-        f"{HERE}/test_templates.py": ["test_a_value_can_not_climb_a_path"],
+        f"{HERE}/test_templates.py": ["test_a_value_cannot_climb_a_path"],
     }),
     6: ("a line end or an emoji in a header", {
         TYPED: ["test_a_header_is_one_line_of_what_http_can_carry_or_is_not_sent"],
@@ -113,7 +113,7 @@ ROWS: dict[int, tuple[str, dict[str, list[str]]]] = {
     23: ("a description with a bomb of aliases, a Python object, a key twice, a literal secret, an unknown input", {
         f"{CONFIG}/test_hostile_yaml.py": ["test_it_is_told_at_its_place_with_what_to_do",
                                            "test_a_no_is_the_text_that_it_looks_like"],
-        "tests/config/test_yaml_reader.py": ["test_what_can_not_be_read_is_one_sentence_at_its_place"],
+        "tests/config/test_yaml_reader.py": ["test_what_cannot_be_read_is_one_sentence_at_its_place"],
     }),
     24: ("a secret in an exception, a repr, a log, evidence, a rehearsal", {
         SECRETS: ["test_an_error_and_the_log_hold_no_key", "test_evidence_the_description_and_the_query_hold_no_key",
@@ -130,7 +130,7 @@ ROWS: dict[int, tuple[str, dict[str, list[str]]]] = {
     }),
     27: ("a worker that is killed between the call and the verdict", {
         "tests/acceptance/test_lost_workers.py": [
-            "test_a_worker_that_is_killed_in_the_middle_of_look_ups_leaves_one_verdict_to_each_check"],
+            "test_a_worker_that_is_killed_in_the_middle_of_lookups_leaves_one_verdict_to_each_check"],
         "tests/acceptance/test_crash_points.py": ["test_a_crash_at_any_point_leaves_one_verdict_to_each_check"],
     }),
     28: ("an expiry today, at the border of a time zone, in another order of day and month", {

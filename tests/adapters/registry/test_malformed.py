@@ -1,4 +1,4 @@
-"""Which input cannot be right, and what it did not pass, is told without what was typed."""
+"""An input that cannot be right, and the check that it failed, are reported without what was typed."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_a_record_without_a_name_refuses_for_its_status_alone() -> None:
     # Where a rule before the status speaks against it, the record is perhaps a stranger's.
     late = [EQUALS, GONE[1], RULES[3], RULES[2]]
     assert verdict(records(person(names=[], status="suspended")), physicians, rules=late) == NOT_PUBLIC
-    # An RPPS may be without a check digit: then no slip can be told. With its name the record is theirs all the same.
+    # An RPPS may have no check digit: then a slip cannot be recognised. With its name the record is theirs anyway.
     inputs = {**description()["inputs"], "number": {"clean": ["digits"], "format": "fr.rpps"}}
     for number, found in (("10000000009", inactive), ("10000000005", NOT_PUBLIC)):
         query = asked(number, "Valombre", "Iris")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.registry.numbers import Cleaner, Malformed, clean, compact, utc_today
+from adapters.registry.numbers import Cleaner, Malformed, clean, compact
 from config.registry.model.inputs import CleaningStep, Input, NumberFormat
 from jurat.vocabulary import Reason
 
@@ -116,7 +116,7 @@ def test_spaces_are_as_good_as_nothing_where_nothing_need_be_given(kind: Input, 
 
 
 @pytest.mark.parametrize("typed", ["-", " . ", " " * 121, "\ud800"])
-def test_what_can_not_be_right_is_told_also_where_nothing_need_be_given(typed: str) -> None:
+def test_what_cannot_be_right_is_told_also_where_nothing_need_be_given(typed: str) -> None:
     with pytest.raises(Malformed):
         clean({"x": typed}, {"x": Cleaner(Input(required=False, clean=(CleaningStep.DIGITS,)))})
 
@@ -128,7 +128,7 @@ def test_what_is_not_declared_is_not_sent() -> None:
 @given(st.text(st.characters(max_codepoint=0x7F), max_size=20), st.lists(st.sampled_from(CleaningStep), max_size=3))
 def test_plain_text_is_cleaned_as_text_with_something_strange_is(typed: str, steps: list[CleaningStep]) -> None:
     cleaner = Cleaner(Input(clean=tuple(steps)))
-    assert cleaner.text(typed) == cleaner.text(typed + "\u200b")
+    assert cleaner.clean_record_value(typed) == cleaner.clean_record_value(typed + "\u200b")
 
 
 DOCUMENT = Cleaner(Input(values={"dni": "01", "passport": "02"}))
@@ -153,7 +153,7 @@ def sent_or_why(answer: Mapping[str, Any], inputs: Mapping[str, Cleaner]) -> str
 
 def test_of_a_choice_the_registrys_own_word_is_sent_and_compared() -> None:
     assert clean({"document_type": " dni "}, {"document_type": DOCUMENT}) == {"document_type": "01"}
-    assert DOCUMENT.text(" 01 ") == "01"
+    assert DOCUMENT.clean_record_value(" 01 ") == "01"
 
 
 @pytest.mark.parametrize("typed", ["01", "DNI", "nie", "dni passport", "", None, 1, ["dni"], "\ud800"])
@@ -177,10 +177,10 @@ def test_a_number_has_its_form_only_where_that_holds(document: str, number: str,
     answer = {"document_type": document, "number": number}
     found = sent_or_why(answer, {"document_type": DOCUMENT, "number": HOLDER})
     assert found == (Reason.NUMBER_MALFORMED if sent is None else sent)
-    assert sent is None or HOLDER.text(number) == sent
+    assert sent is None or HOLDER.clean_record_value(number) == sent
 
 
-def test_a_condition_that_can_not_be_asked_makes_the_number_malformed() -> None:
+def test_a_condition_that_cannot_be_asked_makes_the_number_malformed() -> None:
     holder = Cleaner(Input(format=NumberFormat.LUHN, format_when="starts_with(to_number(kind), 'x')"))
     with pytest.raises(Malformed) as caught:
         clean({"number": "9000010000"}, {"number": holder})
@@ -216,19 +216,18 @@ def test_a_date_is_a_plausible_day_of_the_calendar(typed: Any, sent: str | None)
 
 
 def test_a_date_is_measured_by_the_clock() -> None:
-    assert abs(utc_today() - datetime.now(UTC).date()) <= timedelta(days=1)
-    born = (utc_today() + timedelta(days=300)).isoformat()
+    born = (datetime.now(UTC).date() + timedelta(days=300)).isoformat()
     assert clean({"born": born}, {"born": Cleaner(Input(type="date"))}) == {"born": born}
     late = Cleaner(Input(type="date"), today=lambda: date(1980, 1, 1))
-    assert late.text("1990-01-01") == "1990-01-01"
+    assert late.clean_record_value("1990-01-01") == "1990-01-01"
     with pytest.raises(Malformed):
-        late.typed("1990-01-01")
+        late.clean("1990-01-01")
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_no_text_is_sent_with_what_no_request_can_carry(typed: str) -> None:
     for kind in (Input(), Input(clean=(CleaningStep.TRIM, CleaningStep.UPPER)), Input(clean=(CleaningStep.ALNUM,))):
-        text = Cleaner(kind).text(typed)
+        text = Cleaner(kind).clean_record_value(typed)
         if text is not None:
             assert text.encode()
             assert text == text.strip()
@@ -241,5 +240,5 @@ def test_a_long_text_is_cleaned_in_no_time(typed: str, steps: tuple[CleaningStep
     cleaner = Cleaner(Input(max_length=1000, clean=steps))
     began = time.process_time()
     for _ in range(10):
-        cleaner.text(typed)
+        cleaner.clean_record_value(typed)
     assert time.process_time() - began < 0.5

@@ -1,7 +1,7 @@
 """Hostile places that a registry's description, its name server or its answer may send a request to.
 
-Rows 1, 2, 3, 4, 9 and 26 of the table in `test_hostile_rows.py`. As in `test_destinations.py`, 127.0.0.1 stands for
-what is public.
+Rows 1, 2, 3, 4, 9 and 26 of the table in `test_hostile_rows.py`. As in `test_destinations.py`, 127.0.0.1 takes the
+place of a public address.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def over(transport: Transport, port: int) -> RegistryAdapter:
 
 
 def test_a_name_that_turns_private_is_no_way_in(certificate: Path, listen: Listen) -> None:
-    """127.0.0.2 is this machine, too: whoever connected there would be noticed by the name that it asks for."""
+    """127.0.0.2 is this machine, too: a connection there would be noticed by the name that it asks for."""
     names = Names(["127.0.0.1"], ["127.0.0.2"])
     port = listen(over_tls(certificate, answering("Connection: close")))
     source = over(Transport(ca_file=str(certificate), private_networks=HERE, resolver=names), port)

@@ -19,9 +19,9 @@ from examples.sources import Mood
 def test_it_could_be_published(name: str) -> None:
     shipped = Shipped.of(name)
     examination = examine(shipped.source, shipped.files.read)
-    assert [test.said for test in examination.tried if not test.passed] == []
-    assert [(fault.place, fault.said) for fault in examination.faults] == []
-    assert len(examination.acted) > 100
+    assert [test.problem for test in examination.results if not test.passed] == []
+    assert [(fault.place, fault.problem) for fault in examination.faults] == []
+    assert len(examination.moods) > 100
 
 
 @pytest.mark.slow

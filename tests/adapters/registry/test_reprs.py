@@ -1,4 +1,4 @@
-"""Whatever a look-up builds on its way, its repr holds nothing that was typed and nothing that was answered.
+"""The repr of anything that a lookup builds has nothing that was typed or answered.
 
 A repr gets into logs and crash reports by many ways: a traceback with locals, a debugger, an f-string with `!r`.
 """
@@ -21,7 +21,7 @@ from adapters.http_client.reply import Reply
 from adapters.registry import adapter_class
 from adapters.registry.batches import RegistryOfMany
 from adapters.registry.trace import LookupTrace
-from adapters.registry_tests.roster_tests import try_roster
+from adapters.registry_tests.roster_tests import run_roster_trials
 from config.registry import RegistrySource
 from tests.adapters.registry.described import NOON, Canned, description
 from tests.adapters.registry_tests.test_roster_tests import source as list_of
@@ -32,7 +32,7 @@ BORN = date(1963, 7, 19)
 """A day that no code names."""
 
 CANARIES = st.text(st.sampled_from("QWZqwzÉé"), min_size=7, max_size=12)
-"""Words that stand in no repr by chance, some with letters beyond ASCII."""
+"""Words that are in no repr by chance, some with letters beyond ASCII."""
 
 
 class Seen:
@@ -113,7 +113,7 @@ def answered(decode: str, person: Mapping[str, str]) -> Reply:
 
 @settings(max_examples=6, deadline=None)
 @given(st.lists(CANARIES, min_size=6, max_size=6, unique=True), st.sampled_from(["json", "xml"]), st.booleans())
-def test_nothing_that_a_look_up_builds_shows_who_is_looked_up(words: list[str], decode: str, theirs: bool) -> None:
+def test_nothing_that_a_lookup_builds_shows_who_is_looked_up(words: list[str], decode: str, theirs: bool) -> None:
     number, family, given_name, other, status, profession = words
     person = {"number": number, "family": family, "given": given_name, "status": status, "profession": profession}
     person["born"] = BORN.isoformat()
@@ -156,7 +156,7 @@ def test_nothing_that_is_made_of_a_list_of_people_shows_anybody(words: list[str]
     tests = [{**trial, "responses": {"file": {"json": rows}}} for trial in trials]
     with watched() as seen:
         described = list_of(*tests, inputs={"number": {"clean": ["trim"]}, "family_name": {}})
-        found = [(each.found, each.said) for each in try_roster(described, lambda _, name: name.encode())]
+        found = [(each.found, each.problem) for each in run_roster_trials(described, lambda _, name: name.encode())]
     assert [verdict for verdict, _ in found] == [
         "undetermined/status_unknown",
         "undetermined/record_not_public",
@@ -166,8 +166,10 @@ def test_nothing_that_is_made_of_a_list_of_people_shows_anybody(words: list[str]
     assert not [word for word in words if word in repr(found) + repr(described) + repr(described.tests)]
     built = {"roster_rows.Person", "roster._RosterQuery", "record.Record", "rules.Case"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
-    tried = {"roster_tests._List", "description_tests.Tried"}
-    assert {f"adapters.registry_tests.{name}" for name in tried} <= seen.reprs.keys()
+    assert {
+        "adapters.rosters.RosterVersion",
+        "adapters.registry_tests.description_tests.TrialResult",
+    } <= seen.reprs.keys()
 
 
 @settings(max_examples=6, deadline=None)

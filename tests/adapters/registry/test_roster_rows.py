@@ -116,8 +116,8 @@ def test_names_of_every_script_are_kept_as_they_are() -> None:
     [
         ("", {}, "a.csv:1: its first line must name the columns, and names none of Ref No, Surname, Status"),
         ("\n", {}, "a.csv:1: its first line must name the columns, and names none of Ref No, Surname, Status"),
-        (HEADER, {}, "a.csv: holds nobody"),
-        (f"{HEADER}\n;;;;\n", {}, "a.csv: holds nobody"),
+        (HEADER, {}, "a.csv: has no person in it"),
+        (f"{HEADER}\n;;;;\n", {}, "a.csv: has no person in it"),
         (TWO, {"delimiter": ","}, "a.csv:1: its delimiter is not ',' but ';'; write it in its source"),
         (TWO.replace(";", "\t"), {}, r"a.csv:1: its delimiter is not ';' but '\t'; write it in its source"),
         (IRIS, {}, "a.csv:1: its first line must name the columns, and names none of Ref No, Surname, Status"),
@@ -129,8 +129,8 @@ def test_names_of_every_script_are_kept_as_they_are() -> None:
         (f"{HEADER}\n1;X;Y;;on;more\n", {}, "a.csv:2: has 6 columns, and the first line 5; is a quote missing?"),
         (f"{HEADER}\n;X;Y;;on\n", {}, "a.csv:2: column Ref No: is empty"),
         (f"{HEADER}\n \u00a0;X;Y;;on\n", {}, "a.csv:2: column Ref No: is empty"),
-        (f"{HEADER}\n9,00001E+09;X;Y;;on\n", {}, "a.csv:2: column Ref No: is not such a number as its source asks for"),
-        (f"{HEADER}\n{'9' * 21};X;Y;;on\n", {}, "a.csv:2: column Ref No: is not such a number as its source asks for"),
+        (f"{HEADER}\n9,00001E+09;X;Y;;on\n", {}, "a.csv:2: column Ref No: is not a number that its source accepts"),
+        (f"{HEADER}\n{'9' * 21};X;Y;;on\n", {}, "a.csv:2: column Ref No: is not a number that its source accepts"),
         (f"{HEADER}\n1;{'x' * 1001};Y;;on\n", {}, "a.csv:2: column Surname: is longer than 1,000 characters"),
         (f"{HEADER}\n1;\x1b[2J;Y;;on\n", {}, "a.csv:2: column Surname: has a control character"),
         (f"{HEADER}\n1;X\x00;Y;;on\n", {}, "a.csv:2: has a NUL character"),
@@ -146,7 +146,7 @@ def test_names_of_every_script_are_kept_as_they_are() -> None:
             "a.csv:2: column Surname: has a control character; is it really iso-8859-1?",
         ),
         (f'{TWO}3;"X;Y;;on\n4;X;Y;;on\n', {}, "a.csv:4: a quote that is opened here is never closed"),
-        (f'{TWO}3;"X" Y;Z;;on\n', {}, "a.csv:4: is no CSV"),
+        (f'{TWO}3;"X" Y;Z;;on\n', {}, "a.csv:4: is not CSV"),
         (f'{TWO}3;"' + "\n" * 200_000, {}, "a.csv:4: the row is longer than 128 KiB; is a quote missing?"),
         (f"{TWO}3;{'x' * 200_000}", {}, "a.csv:4: the row is longer than 128 KiB"),
         (f"{HEADER}\r{IRIS}\r", {}, "a.csv:1: its lines end with carriage returns alone"),
@@ -188,7 +188,7 @@ def test_rows_without_a_number_may_be_left_out_and_are_counted() -> None:
     read = rows(f"{HEADER}\n1;X;Y;;on\n" + ";X;Y;;on\n" * 12 + "none;X;Y;;on\n14;X;Y;;on\n", skip=True)
     assert [person.number for person in read] == ["1", "14"]
     assert (read.rows, read.left_out, read.left_out_at) == (15, 13, list(range(3, 13)))
-    assert problems(f"{HEADER}\n;X;Y;;on\n", skip=True) == ["a.csv: holds nobody"]
+    assert problems(f"{HEADER}\n;X;Y;;on\n", skip=True) == ["a.csv: has no person in it"]
 
 
 def test_what_is_kept_can_be_read_as_a_record() -> None:

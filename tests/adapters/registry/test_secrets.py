@@ -1,4 +1,4 @@
-"""A registry's key stands in the request and nowhere else: not in an error, a log, a repr, evidence or a rehearsal.
+"""A registry's key is in the request and nowhere else: not in an error, a log, a repr, evidence or an offline run.
 
 Row 24 of the table in `test_hostile_rows.py`.
 """
@@ -88,24 +88,24 @@ def test_evidence_the_description_and_the_query_hold_no_key(
 
 
 class Noting(LookupTrace):
-    """Writes down the request as it is shown to who watches."""
+    """Keeps the requests as they are reported."""
 
     def __init__(self) -> None:
         self.shown: list[str] = []
         self.secrets: list[str] = []
 
-    def hidden(self, secret: str, name: str) -> None:
+    def on_secret(self, secret: str, name: str) -> None:
         self.secrets.append(secret)
 
-    def asking(self, step: str, message: Message) -> None:
+    def on_request(self, step: str, message: Message) -> None:
         self.shown.append(str(astuple(message)))
 
 
 @pytest.mark.parametrize(("text", "key"), [("{secrets.key|digits}", "no digit"), ("{secrets.key}", " s3same")])
-def test_a_key_that_can_not_be_sent_is_told_by_its_name(text: str, key: str) -> None:
+def test_a_key_that_cannot_be_sent_is_told_by_its_name(text: str, key: str) -> None:
     whole = description(secrets={"key": {"env": "KEY"}})
     whole["steps"][0]["request"]["headers"] = {"X-Key": text}
-    with pytest.raises(Credentials, match=r"^secrets\.key cannot be sent where it stands") as caught:
+    with pytest.raises(Credentials, match=r"^secrets\.key cannot be sent in its place") as caught:
         judged(whole, IRIS, records(person()), secrets={"KEY": key}, watch=LookupTrace())
     assert key not in "".join(shown_by(caught.value))
 

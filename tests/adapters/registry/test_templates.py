@@ -64,7 +64,7 @@ def test_a_value_in_a_path_is_one_segment_whatever_it_holds(typed: str, listen: 
 
 
 @pytest.mark.parametrize("typed", [".", ".."])
-def test_a_value_can_not_climb_a_path(typed: str, listen: Listen) -> None:
+def test_a_value_cannot_climb_a_path(typed: str, listen: Listen) -> None:
     registry = Registry(listen, {}, 404)
     inputs = {**description()["inputs"], "number": {"max_length": 40}}
     found = registry.ask(

@@ -37,7 +37,7 @@ def look_up(
     require: dict[str, Any] | None = None,
     **held: Any,
 ) -> tuple[Outcome, Reason]:
-    """The verdict of the register's rules and one more about a person of whom it holds these dates."""
+    """The verdict of the registry's rules, and of one more, on a record with these dates."""
     record = description()["record"]
     fields = {name: {"value": name, "date": form} for name in ("begin", "end", "born")}
     described = description(

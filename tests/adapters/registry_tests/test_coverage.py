@@ -19,19 +19,19 @@ def never_shown(field: str, value: Any, rule: dict[str, Any], **person: Any) -> 
 
 
 PASSES = {**DATED, "absent": "pass"}
-SHOW_IT = "add a test whose answer has {}it, so that it is seen what happens where its key is another"
+SHOW_IT = "add a test whose answer has {}it, to show what happens where its key has another name"
 
 
 @pytest.mark.parametrize("person", [{}, {"until": None}, {"until": ""}])
 def test_an_end_that_no_test_shows_may_have_another_key_and_nobody_would_see_it(person: dict[str, Any]) -> None:
     """The registry gives it another name, and an ended licence passes."""
-    ((place, said, hint),) = [
+    ((place, problem, hint),) = [
         each
         for each in never_shown("until", {"value": "until", "date": "iso"}, PASSES, since="2001-01-01", **person)
         if each[0].endswith("absent")
     ]
     assert place == "rules.4.absent"
-    assert said == "no accepted test shows a date in 'until', and this passes whatever becomes of it"
+    assert problem == "no accepted test shows a date in 'until', and this passes whatever becomes of it"
     assert hint == f"{SHOW_IT.format('a date in ')}; or write absent: undetermined"
 
 
@@ -74,16 +74,16 @@ MADE_UP = [
 def test_what_the_description_fills_in_where_no_test_shows_it_is_found(
     field: str, value: Any, rule: dict[str, Any]
 ) -> None:
-    found = {place: (said, hint) for place, said, hint in never_shown(field, value, rule)}
-    said, hint = found[f"record.fields.{field}"]
-    assert said == f"no accepted test shows '{field}' as the registry says it, only what is filled in here"
+    found = {place: (problem, hint) for place, problem, hint in never_shown(field, value, rule)}
+    problem, hint = found[f"record.fields.{field}"]
+    assert problem == f"no accepted test shows '{field}' as the registry says it, only what is filled in here"
     assert hint == SHOW_IT.format("")
 
 
 def test_what_only_some_answers_repeat_is_shown_by_one_test() -> None:
     rule = {"check": "equals", "field": "town", "input": "family_name", "absent": "pass"}
-    ((place, said, _),) = never_shown("town", "town", rule)
-    assert (place, said) == (
+    ((place, problem, _),) = never_shown("town", "town", rule)
+    assert (place, problem) == (
         "rules.4.absent",
         "no accepted test shows 'town', and this passes whatever becomes of it",
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.registry_tests.description_tests import Tried, try_all
+from adapters.registry_tests.description_tests import TrialResult, run_trials
 from adapters.registry_tests.offline_run import OfflineRun
 from config.registry import RegistrySource
 from config.registry.trial_files import NoFile
@@ -18,7 +18,7 @@ INPUT = {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"
 BORN = {"born": {"value": "born", "date": "%Y-%m-%d"}}
 
 
-def tried(test: dict[str, Any], files: dict[str, bytes] | None = None, **changes: Any) -> Tried:
+def run(test: dict[str, Any], files: dict[str, bytes] | None = None, **changes: Any) -> TrialResult:
     """What becomes of one test of the description."""
     described = description(**changes, tests=[{"name": "one", "input": INPUT, "expect": "accepted", **test}])
     source = RegistrySource.model_validate(described)
@@ -29,8 +29,8 @@ def tried(test: dict[str, Any], files: dict[str, bytes] | None = None, **changes
             raise NoFile(f"the file {name} cannot be read: No such file or directory — look for it")
         return (files or {})[name]
 
-    (found,) = try_all(source, OfflineRun(source), read_file)
-    assert found.passed == (found.said == "")
+    (found,) = run_trials(source, OfflineRun(source), read_file)
+    assert found.passed == (found.problem == "")
     return found
 
 
@@ -42,20 +42,20 @@ GOOD = answered(json=records(person()))
 
 
 def test_a_test_that_gives_what_it_expects_passes() -> None:
-    found = tried(GOOD)
-    assert (found.passed, found.found, found.expected, found.said) == (True, "accepted", "accepted", "")
+    found = run(GOOD)
+    assert (found.passed, found.found, found.expected, found.problem) == (True, "accepted", "accepted", "")
     assert found.replies["lookup"].headers["content-type"] == "application/json"
 
 
 def test_the_expectation_names_outcome_and_reason() -> None:
     inactive = answered(json=records(person(status="suspended")))
-    assert tried({**inactive, "expect": "refused/status_inactive"}).passed
-    assert tried({**answered(status=503), "expect": "undetermined/source_unavailable"}).passed
-    assert tried({"input": {**INPUT, "number": "123"}, "expect": "undetermined/number_malformed"}).passed
+    assert run({**inactive, "expect": "refused/status_inactive"}).passed
+    assert run({**answered(status=503), "expect": "undetermined/source_unavailable"}).passed
+    assert run({"input": {**INPUT, "number": "123"}, "expect": "undetermined/number_malformed"}).passed
 
 
 @pytest.mark.parametrize(
-    ("test", "said"),
+    ("test", "problem"),
     [
         (
             answered(json=records(person(status="suspended"))),
@@ -107,30 +107,30 @@ def test_the_expectation_names_outcome_and_reason() -> None:
         ),
     ],
 )
-def test_a_red_test_says_what_decided(test: dict[str, Any], said: str) -> None:
-    found = tried(test)
-    assert found.said == f"the test 'one' {said} — fix the description, or the test where it is mistaken"
+def test_a_red_test_says_what_decided(test: dict[str, Any], problem: str) -> None:
+    found = run(test)
+    assert found.problem == f"the test 'one' {problem} — fix the description, or the test where it is mistaken"
     assert found.place == ("tests", 0, "expect")
 
 
 def test_a_step_that_is_asked_needs_a_response() -> None:
-    found = tried({})
-    assert found.said == ("the step 'lookup' was asked, and the test has no response for it — add it to responses:")
+    found = run({})
+    assert found.problem == ("the step 'lookup' was asked, and the test has no response for it — add it to responses:")
     assert found.place == ("tests", 0, "responses")
 
 
 def test_a_response_that_is_not_asked_for_is_too_many() -> None:
-    found = tried({"input": {**INPUT, "number": "123"}, **GOOD, "expect": "undetermined/number_malformed"})
-    assert found.said == (
-        "the look-up ended before the step 'lookup' was asked (inputs.number decided (not luhn after clean: [digits])) "
+    found = run({"input": {**INPUT, "number": "123"}, **GOOD, "expect": "undetermined/number_malformed"})
+    assert found.problem == (
+        "the lookup ended before the step 'lookup' was asked (inputs.number decided (not luhn after clean: [digits])) "
         "— remove this response"
     )
     assert found.place == ("tests", 0, "responses", "lookup")
 
 
 def test_a_file_that_is_not_there_is_told_where_it_is_named() -> None:
-    found = tried(answered(file="no.json"))
-    assert found.said.startswith("the file no.json cannot be read: No such file or directory — ")
+    found = run(answered(file="no.json"))
+    assert found.problem.startswith("the file no.json cannot be read: No such file or directory — ")
     assert found.place == ("tests", 0, "responses", "lookup", "file")
 
 
@@ -138,19 +138,19 @@ def test_a_file_that_is_not_there_is_told_where_it_is_named() -> None:
     ("name", "kind"), [("one.json", "application/json"), ("one.html", "text/html"), ("one", "application/json")]
 )
 def test_a_file_is_an_answer_of_the_kind_that_its_name_tells(name: str, kind: str) -> None:
-    found = tried(answered(file=name), {name: b'{"count": 1, "professionals": []}'})
+    found = run(answered(file=name), {name: b'{"count": 1, "professionals": []}'})
     assert found.replies["lookup"].headers["content-type"].startswith(kind)
     assert found.found == "undetermined/record_not_found"
 
 
 def test_headers_are_given_as_the_registry_gives_them() -> None:
-    found = tried(answered(status=429, headers={"Retry-After": "120", "Content-Type": "text/plain"}, text="wait"))
+    found = run(answered(status=429, headers={"Retry-After": "120", "Content-Type": "text/plain"}, text="wait"))
     reply = found.replies["lookup"]
     assert (reply.retry_after, reply.headers["content-type"]) == (120.0, "text/plain")
 
 
 def test_an_answer_that_is_larger_than_max_bytes_is_unreadable_as_it_would_be() -> None:
-    found = tried({**answered(text=" " * 2000), "expect": "undetermined/source_unreadable"}, max_bytes="1KiB")
+    found = run({**answered(text=" " * 2000), "expect": "undetermined/source_unreadable"}, max_bytes="1KiB")
     assert found.passed
 
 
@@ -163,16 +163,16 @@ def test_a_test_is_judged_on_its_own_day_in_the_registrys_zone() -> None:
     rules = [*description()["rules"][:3], {"check": "min_age", "field": "born", "years": 18, "reason": "too_young"}]
     rules[-1] |= {"else": "refused"}
     grown = {**answered(json=records(person(born="2008-11-26"))), "today": "2026-11-26"}
-    assert tried(grown, record=record, rules=rules).passed
+    assert run(grown, record=record, rules=rules).passed
     day_before = {**grown, "today": "2026-11-25", "expect": "refused/too_young"}
-    assert tried(day_before, record=record, rules=rules).passed
+    assert run(day_before, record=record, rules=rules).passed
 
 
 def test_secrets_are_made_up_and_no_file_or_variable_is_read(tmp_path: Path) -> None:
     request = copy.deepcopy(description()["steps"][0])
     request["request"]["auth"] = {"type": "bearer", "token": "{secrets.key}"}
     secrets = {"key": {"file": str(tmp_path / "not-there")}}
-    assert tried(GOOD, steps=[request], secrets=secrets).passed
+    assert run(GOOD, steps=[request], secrets=secrets).passed
 
 
 def test_two_steps_are_answered_each_by_its_own() -> None:
@@ -185,7 +185,7 @@ def test_two_steps_are_answered_each_by_its_own() -> None:
     lookup["request"]["headers"] = {"X-Token": "{token}"}
     steps = [login, lookup]
     both = {"responses": {"login": {"json": {"token": "t"}}, **GOOD["responses"]}}
-    assert tried(both, steps=steps).passed
-    found = tried({"responses": {"login": {"json": {}}}}, steps=steps)
-    assert "steps[0] decided (a value in the answer is no text" in found.said
-    assert "the step 'lookup' was asked" in tried({"responses": {"login": {"json": {"token": "t"}}}}, steps=steps).said
+    assert run(both, steps=steps).passed
+    found = run({"responses": {"login": {"json": {}}}}, steps=steps)
+    assert "steps[0] decided (a value in the answer is no text" in found.problem
+    assert "the step 'lookup' was asked" in run({"responses": {"login": {"json": {"token": "t"}}}}, steps=steps).problem

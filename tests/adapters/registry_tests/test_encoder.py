@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import ReplyDecoder
-from adapters.registry_tests.encoder import Levels, Unwritable, written
+from adapters.registry_tests.encoder import Levels, Unwritable, encode
 from config.registry.model.answer_formats import Csv, CsvTable
 from config.registry.model.source import Step
 
@@ -49,20 +49,20 @@ def read(body: bytes, decode: Any) -> Any:
 
 @given(JSON)
 def test_json_is_read_as_it_was_written(tree: Any) -> None:
-    assert read(written(tree, "json"), "json") == tree
+    assert read(encode(tree, "json"), "json") == tree
 
 
 @given(XML)
 def test_xml_is_read_as_it_was_written(tree: dict[str, Any]) -> None:
     try:
-        body = written(tree, "xml")
+        body = encode(tree, "xml")
     except Unwritable:
         assume(False)
     assert read(body, "xml") == _as_read(tree)
 
 
 def _as_read(tree: Any) -> Any:
-    """The tree as XML can say it: no empty text beside children, no attribute of text alone … as `#text`."""
+    """The tree as XML can hold it: no empty text next to children, no attribute of text alone … as `#text`."""
     match tree:
         case dict():
             kept = {key: _as_read(value) for key, value in tree.items() if (key, value) != ("#text", "")}
@@ -75,13 +75,13 @@ def _as_read(tree: Any) -> Any:
 @given(st.lists(st.fixed_dictionaries({"Number": TEXTS, "Name; first": TEXTS, 'A "b"': TEXTS}), min_size=1, max_size=4))
 def test_a_table_is_read_as_it_was_written(rows: list[dict[str, str]]) -> None:
     form = Csv(csv=CsvTable(delimiter=";"))
-    assert read(written(rows, form), {"csv": {"delimiter": ";"}}) == rows
-    assert read(written(rows, "csv"), "csv") == rows
+    assert read(encode(rows, form), {"csv": {"delimiter": ";"}}) == rows
+    assert read(encode(rows, "csv"), "csv") == rows
 
 
 def test_null_is_nil_in_xml_and_nothing_in_a_table() -> None:
-    assert read(written({"a": {"b": None, "c": "1"}}, "xml"), "xml") == {"a": {"b": None, "c": "1"}}
-    assert read(written([{"a": None, "b": True}], "csv"), "csv") == [{"a": "", "b": "true"}]
+    assert read(encode({"a": {"b": None, "c": "1"}}, "xml"), "xml") == {"a": {"b": None, "c": "1"}}
+    assert read(encode([{"a": None, "b": True}], "csv"), "csv") == [{"a": "", "b": "true"}]
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_null_is_nil_in_xml_and_nothing_in_a_table() -> None:
         (["a"], "csv"),
     ],
 )
-def test_what_a_form_can_not_hold_is_not_written(tree: Any, decode: Any) -> None:
+def test_what_a_form_cannot_hold_is_not_written(tree: Any, decode: Any) -> None:
     with pytest.raises(Unwritable):
-        written(tree, decode)
+        encode(tree, decode)
 
 
 INNER = "<answer><data>&lt;people&gt;&lt;number&gt;7&lt;/number&gt;&lt;/people&gt;</data></answer>"
@@ -127,7 +127,7 @@ def test_xml_in_a_text_in_xml_can_be_changed_at_each_level() -> None:
     assert read(levels.with_tree(1, other).body, NESTED[:2])["answer"]["code"] == "1"
 
 
-def test_what_can_not_be_read_or_put_back_has_fewer_levels() -> None:
+def test_what_cannot_be_read_or_put_back_has_fewer_levels() -> None:
     assert Levels(step(), Reply(200, {}, b"<html>")).trees == []
     assert len(Levels(step(NESTED), Reply(200, {}, b"<e><b>no xml</b></e>")).trees) == 1
     by_index = ["xml", {"xml_in": "e.b[0]"}]

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import examples.sources
-from adapters.registry_tests.conformance import Acted
+from adapters.registry_tests.conformance import MoodResult
 from adapters.registry_tests.examination import Examination, examine, refuses
 from adapters.registry_tests.failure_cases import MOODS
 from config.registry import RegistrySource
@@ -39,28 +39,28 @@ def examined(**changes: Any) -> Examination:
 
 
 def faults(**changes: Any) -> list[tuple[str, str, str]]:
-    return [(".".join(map(str, fault.place)), fault.said, fault.hint) for fault in examined(**changes).faults]
+    return [(".".join(map(str, fault.place)), fault.problem, fault.hint) for fault in examined(**changes).faults]
 
 
 def test_an_honest_description_passes_every_mood_and_every_other_shape() -> None:
     examination = examined()
     assert examination.faults == ()
-    assert [test.passed for test in examination.tried] == [True] * 4
-    played = [each.mood for each in examination.acted]
+    assert [test.passed for test in examination.results] == [True] * 4
+    played = [each.mood for each in examination.moods]
     assert {f"the registry {mood.name}" for mood in MOODS} < set(played)
-    assert {each.found for each in examination.acted if not each.shaped}.isdisjoint({"accepted"})
-    assert not any(each.found.startswith("refused") for each in examination.acted)
+    assert {each.found for each in examination.moods if not each.mutated}.isdisjoint({"accepted"})
+    assert not any(each.found.startswith("refused") for each in examination.moods)
     # Each shape is another than the right answer, and says less: all that still accept say number, name and status.
-    still = {each.mood for each in examination.acted if each.found == "accepted"}
+    still = {each.mood for each in examination.moods if each.found == "accepted"}
     assert "in the answer count is gone" in still
     assert "in the answer professionals[].status is gone" not in still
 
 
 def test_without_tests_nothing_is_published() -> None:
-    said = "no test expects accepted nor refused nor undetermined, and without it nothing is published"
+    problem = "no test expects accepted nor refused nor undetermined, and without it nothing is published"
     hint = "add one to tests: for each, with what the registry answers then; see docs/administrators/add-a-registry.md"
-    assert faults(tests=[]) == [("tests", said, hint)]
-    assert examined(tests=[]).acted == ()
+    assert faults(tests=[]) == [("tests", problem, hint)]
+    assert examined(tests=[]).moods == ()
     (fault,) = faults(tests=[test for test in WHOLE["tests"] if test["expect"] != "refused/status_inactive"][:1])
     assert fault[1] == "no test expects refused nor undetermined, and without it nothing is published"
 
@@ -85,20 +85,20 @@ def test_a_description_that_refuses_nobody_needs_no_test_that_is_refused() -> No
 def test_a_red_test_is_a_fault_at_its_own_place_and_its_moods_are_not_played() -> None:
     tests = copy.deepcopy(WHOLE["tests"])
     tests[0]["input"]["given_name"] = "Ottilie"
-    ((place, said, hint),) = faults(tests=tests)
+    ((place, problem, hint),) = faults(tests=tests)
     assert place == "tests.0.expect"
-    assert said == ("the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided")
+    assert problem == ("the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided")
     assert hint == "fix the description, or the test where it is mistaken"
-    assert examined(tests=tests).acted == ()
+    assert examined(tests=tests).moods == ()
 
 
 # ------------------------------------------------------------------------------------------- what is taken for a word
 
 
 def test_a_status_that_is_good_where_nothing_is_said_is_found() -> None:
-    ((place, said, hint),) = faults(record__fields__status="status == 'suspended' && 'suspended' || 'active'")
+    ((place, problem, hint),) = faults(record__fields__status="status == 'suspended' && 'suspended' || 'active'")
     assert place == "record.fields.status"
-    assert said == (
+    assert problem == (
         "this still gives a status that accepts when in the answer professionals[].status is gone (test "
         "'a physician', step 'lookup'), and in 7 more"
     )
@@ -115,20 +115,20 @@ def test_a_flag_is_asked_for_what_it_says() -> None:
     words = {"record__status": {"active": ["active"], "inactive": ["struck off"]}, "tests": tests}
     found = faults(record__fields__status="struck_off && 'struck off' || 'active'", **words)
     assert {place for place, _, _ in found} == {"record.fields.status"}
-    assert any("this still gives a status that accepts" in said for _, said, _ in found)
+    assert any("this still gives a status that accepts" in problem for _, problem, _ in found)
 
 
 def test_a_status_that_is_bad_where_nothing_is_said_is_found() -> None:
-    ((place, said, hint),) = faults(record__fields__status="status == 'active' && 'active' || 'suspended'")
+    ((place, problem, hint),) = faults(record__fields__status="status == 'active' && 'active' || 'suspended'")
     assert place == "record.fields.status"
-    assert said.startswith("this refuses when in the answer ")
+    assert problem.startswith("this refuses when in the answer ")
     assert hint == "let it be null where the registry does not say so, so that nothing is refused"
 
 
 def test_a_field_that_is_made_up_where_nothing_is_said_is_found() -> None:
-    ((place, said, _),) = faults(record__fields__professions="profession.code || '00'")
+    ((place, problem, _),) = faults(record__fields__professions="profession.code || '00'")
     assert place == "record.fields.professions"
-    assert "this refuses when in the answer professionals[].profession is gone" in said
+    assert "this refuses when in the answer professionals[].profession is gone" in problem
 
 
 def test_an_outcome_that_takes_a_missing_key_for_nobody_is_found() -> None:
@@ -136,10 +136,10 @@ def test_an_outcome_that_takes_a_missing_key_for_nobody_is_found() -> None:
         *WHOLE["steps"][0]["outcomes"],
         {"when": "body.count && !(body.professionals[0].number)", "then": "refused", "reason": "record_not_found"},
     ]
-    ((place, said, hint),) = faults(steps__0__outcomes=outcomes)
+    ((place, problem, hint),) = faults(steps__0__outcomes=outcomes)
     assert place == "steps.0.outcomes.3"
-    assert said.startswith("this refuses when in the answer ")
-    assert hint == "ask for what the registry itself says in the body when nobody is there"
+    assert problem.startswith("this refuses when in the answer ")
+    assert hint == "ask for what the registry itself says in the body when it has no such record"
 
 
 def test_a_list_that_is_empty_where_a_key_has_another_name_is_found() -> None:
@@ -153,9 +153,9 @@ def test_a_list_that_is_empty_where_a_key_has_another_name_is_found() -> None:
     hasty = source.model_copy(update={"record": source.record.model_copy(update={"absent": "refused"})})
     (fault,) = examine(hasty, no_file).faults
     assert fault.place == ("record", "absent")
-    assert "professionals[].kind is gone" in fault.said
+    assert "professionals[].kind is gone" in fault.problem
     assert fault.hint == (
-        "let from be null where the registry does not say that nobody is there, or write absent: undetermined"
+        "let from be null where the registry does not say that it has no such record, or write absent: undetermined"
     )
 
 
@@ -165,16 +165,16 @@ def test_what_frameworks_say_of_an_unknown_path_is_no_word_of_the_registry() -> 
         *WHOLE["steps"][0]["outcomes"],
     ]
     tests = copy.deepcopy(WHOLE["tests"])
-    ((place, said, _),) = faults(steps__0__outcomes=outcomes, tests=tests)
+    ((place, problem, _),) = faults(steps__0__outcomes=outcomes, tests=tests)
     assert place == "steps.0.outcomes.0"
-    assert said == (
+    assert problem == (
         "this refuses when the registry answers HTTP 404 as FastAPI and Django does for a path that it does not know "
         "(test 'a physician', step 'lookup'), and in 1 more"
     )
 
 
 @pytest.mark.parametrize(
-    "said",
+    "problem",
     [
         "body.message == 'Not Found'",
         "body.message == 'Not found'",
@@ -187,12 +187,12 @@ def test_what_frameworks_say_of_an_unknown_path_is_no_word_of_the_registry() -> 
         "body.error.status == 'NOT_FOUND'",
     ],
 )
-def test_what_any_gateway_says_with_404_refuses_nobody(said: str) -> None:
-    outcome = {"when": f"status == `404` && {said}", "then": "refused", "reason": "record_not_found"}
+def test_what_any_gateway_says_with_404_refuses_nobody(problem: str) -> None:
+    outcome = {"when": f"status == `404` && {problem}", "then": "refused", "reason": "record_not_found"}
     ((place, what, hint),) = faults(steps__0__outcomes=[*WHOLE["steps"][0]["outcomes"], outcome])
     assert place == "steps.0.outcomes.3"
     assert what.startswith("this refuses when the registry answers HTTP 404 as ")
-    assert hint == "ask for what the registry itself says in the body when nobody is there"
+    assert hint == "ask for what the registry itself says in the body when it has no such record"
     outcome["when"] += " && body.register == 'professionals'"
     assert faults(steps__0__outcomes=[*WHOLE["steps"][0]["outcomes"], outcome]) == []
 
@@ -218,11 +218,11 @@ def dated(last: str, *, absent: str, **more: Any) -> list[tuple[str, str, str]]:
 def test_a_licence_whose_last_day_has_another_key_is_not_open() -> None:
     found = dated("until", absent="pass")
     assert [place for place, _, _ in found] == ["record.fields.since", "record.fields.until"]
-    for place, said, hint in found:
+    for place, problem, hint in found:
         key = place.rpartition(".")[2]
-        assert said.startswith(f"this would still accept when in the answer professionals[].{key} ")
+        assert problem.startswith(f"this would still accept when in the answer professionals[].{key} ")
         assert hint.startswith(
-            "let the field say what stands for an open end, such as end == '' && '9999-12-31' || end"
+            "let the field give the value that means an open end, such as end == '' && '9999-12-31' || end"
         )
     # Also where the test that is accepted says nothing of it: then the one that is refused does.
     (fault,) = [each for each in dated("until", absent="pass", until=None) if "until" in each[0]]
@@ -243,9 +243,9 @@ def test_a_refusal_for_the_rest_of_a_list_is_found() -> None:
     for test in tests[:2]:
         (person,) = test["responses"]["lookup"]["json"]["professionals"]
         person["profession"] = [{"code": "21"}, {"code": "10"}]
-    ((place, said, hint),) = faults(record__fields__professions="profession[].code", tests=tests)
+    ((place, problem, hint),) = faults(record__fields__professions="profession[].code", tests=tests)
     assert place == "record.fields.professions"
-    assert said.startswith("this refuses when in the answer professionals[0].profession[1].code is gone ")
+    assert problem.startswith("this refuses when in the answer professionals[0].profession[1].code is gone ")
     assert hint == (
         "let it be null where an entry of the list lacks it, such as (!(list[?!(code)]) && list[].code) || `null`, "
         "so that nothing is refused for the rest"
@@ -262,17 +262,19 @@ def test_who_is_refused_is_not_accepted_where_a_key_is_gone() -> None:
     tests[-1]["responses"]["lookup"]["json"]["professionals"][0]["bans"] = [{"kind": "for life"}]
     rule = {"check": "one_of", "field": "banned", "requirement": "banned", "optional": True, "else": "refused"}
     changes = {"rules": [*WHOLE["rules"], {**rule, "reason": "not_a_person"}], "tests": tests}
-    ((place, said, hint),) = faults(record__fields__banned="bans[?kind == 'for life'] && 'yes' || 'no'", **changes)
+    ((place, problem, hint),) = faults(record__fields__banned="bans[?kind == 'for life'] && 'yes' || 'no'", **changes)
     assert place == "record.fields.banned"
-    assert said.startswith("who is refused by this is accepted when in the answer professionals[].bans is gone")
+    assert problem.startswith(
+        "a participant whom this refuses is accepted when in the answer professionals[].bans is gone"
+    )
     assert hint == "ask for what the registry says, such as suspended == `false`, not for what it leaves out"
 
 
 def test_a_stranger_who_mistyped_the_number_is_not_refused_where_the_name_is_gone() -> None:
     nameless = [WHOLE["rules"][0], {**WHOLE["rules"][1], "absent": "pass"}, *WHOLE["rules"][2:]]
-    ((place, said, hint),) = faults(rules=nameless)
+    ((place, problem, hint),) = faults(rules=nameless)
     assert place == "rules.1.absent"
-    assert said.startswith(
+    assert problem.startswith(
         "this refuses a stranger who typed the number by mistake when in the answer professionals[].names is gone "
         "(test 'a suspended one', step 'lookup')"
     )
@@ -306,9 +308,11 @@ def test_a_first_step_that_goes_on_whatever_is_answered_is_found() -> None:
     for test in tests:
         test["responses"]["banned"] = {"json": {"total": 0}}
     changes = {"steps": [banned, *WHOLE["steps"]], "tests": tests}
-    ((place, said, hint),) = faults(**changes)
+    ((place, problem, hint),) = faults(**changes)
     assert place == "steps.0"
-    assert said.startswith("this step goes on, and somebody is accepted when the registry answers HTTP 200 with")
+    assert problem.startswith(
+        "this step goes on, and a participant is accepted when the registry answers HTTP 200 with"
+    )
     assert hint == ("add an outcome that ends with every answer that is not as it should be, such as when: !(…)")
     banned["outcomes"] = [{"when": "!(body.total == `0`)", "then": "undetermined", "reason": "source_unreadable"}]
     assert faults(**changes) == []
@@ -347,9 +351,9 @@ def in_xml(**changes: Any) -> list[tuple[str, str, str]]:
 
 def test_xml_is_played_in_every_shape() -> None:
     assert in_xml() == []
-    ((place, said, _),) = in_xml(record__fields__status="status == 'active' && 'active' || 'suspended'")
+    ((place, problem, _),) = in_xml(record__fields__status="status == 'active' && 'active' || 'suspended'")
     assert place == "record.fields.status"
-    assert "people.person.status is gone" in said
+    assert "people.person.status is gone" in problem
 
 
 TABLE = "Number;Family;Given;State;Profession\r\n9000010000;Valombre;Iris;active;10\r\n"
@@ -379,9 +383,9 @@ def in_csv(**changes: Any) -> list[tuple[str, str, str]]:
 
 def test_a_table_is_played_in_every_shape() -> None:
     assert in_csv() == []
-    ((place, said, _),) = in_csv(record__fields__status="State == 'suspended' && 'suspended' || 'active'")
+    ((place, problem, _),) = in_csv(record__fields__status="State == 'suspended' && 'suspended' || 'active'")
     assert place == "record.fields.status"
-    assert "[].State is gone" in said
+    assert "[].State is gone" in problem
 
 
 def test_a_table_whose_last_column_refuses_is_published() -> None:
@@ -396,8 +400,8 @@ def test_a_table_whose_last_column_refuses_is_published() -> None:
         "expect": "undetermined/record_not_found",
     }
     assert in_csv(tests=tests) == []
-    ((place, said, _),) = in_csv(tests=_unended(tests))
-    assert (place, said.partition(": ")[0]) == (
+    ((place, problem, _),) = in_csv(tests=_unended(tests))
+    assert (place, problem.partition(": ")[0]) == (
         "tests.0.expect",
         "the test 'a physician' expects accepted and gives undetermined/source_unreadable",
     )
@@ -414,14 +418,14 @@ def _unended(tests: list[Any]) -> list[Any]:
 def test_what_looks_at_keys_without_naming_them_is_played_with_all_keys() -> None:
     """`values(@)` and `*` name nothing: each key counts."""
     fields = {**WHOLE["record"]["fields"], "professions": "values(not_null(profession, `{}`))"}
-    shapes = {each.mood for each in examined(record__fields=fields).acted if each.shaped}
-    assert "in the answer professionals[].names[].family is null" in shapes
-    usual = {each.mood for each in examined().acted if each.shaped}
-    assert "in the answer professionals[].profession.code is gone" in usual & shapes
+    mutations = {each.mood for each in examined(record__fields=fields).moods if each.mutated}
+    assert "in the answer professionals[].names[].family is null" in mutations
+    usual = {each.mood for each in examined().moods if each.mutated}
+    assert "in the answer professionals[].profession.code is gone" in usual & mutations
 
 
 def test_each_mood_says_what_it_came_to() -> None:
-    by_mood: dict[str, Acted] = {each.mood: each for each in examined().acted}
+    by_mood: dict[str, MoodResult] = {each.mood: each for each in examined().moods}
     for mood, found in {
         "the registry refuses the connection": "undetermined/source_unavailable",
         "the registry answers HTTP 429 without a body": "undetermined/source_throttled",

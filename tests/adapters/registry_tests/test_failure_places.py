@@ -1,4 +1,4 @@
-"""An expression that finds nothing in the answers of tests is told at its own line."""
+"""An expression that finds nothing in the answers of tests is reported at its own line."""
 
 from __future__ import annotations
 
@@ -11,52 +11,52 @@ from tests.adapters.registry_tests.test_examination import WHOLE, faults
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "place", "said", "hint"),
+    ("path", "value", "place", "problem", "hint"),
     [
         (
             "record__from",
             "body.professional",
             "record.from",
-            "no record stands here in {}",
+            "there is no record here in {}",
             "did you mean 'body.professionals'?",
         ),
         (
             "record__from",
             "body",
             "record.from",
-            "what stands here in {} is no record, for no field finds anything in it",
+            "what is here in {} is no record, for no field finds anything in it",
             "did you mean 'body.professionals'?",
         ),
         (
             "record__fields__number",
             "nummer",
             "record.fields.number",
-            "nothing stands here in {}",
+            "there is nothing here in {}",
             "did you mean 'number'?",
         ),
         (
             "record__fields__professions",
             "profession.kode",
             "record.fields.professions",
-            "nothing stands here in {}",
+            "there is nothing here in {}",
             "did you mean 'code'?",
         ),
         (
             "record__fields__names",
             "names[].{family: surname, given: given}",
             "record.fields.names",
-            "no family name stands here in {}",
+            "there is no family name here in {}",
             "did you mean 'family'?",
         ),
         *(
             (
                 "record__fields__names",
-                written,
+                expression,
                 "record.fields.names",
-                "what stands here in {} is no list of {{family, given}}",
+                "what is here in {} is no list of {{family, given}}",
                 hint,
             )
-            for written, hint in (
+            for expression, hint in (
                 ("names[].family", 'write it like "[{family: KEY, given: KEY}]"'),
                 ("names[0].family", 'write it like "[{family: KEY, given: KEY}]"'),
                 ("names[].{famly: family, given: given}", "did you mean 'family'?"),
@@ -67,7 +67,7 @@ from tests.adapters.registry_tests.test_examination import WHOLE, faults
             "record__fields__status",
             "state",
             "record.fields.status",
-            "nothing stands here in {}",
+            "there is nothing here in {}",
             "did you mean 'status'?",
         ),
         (
@@ -80,15 +80,15 @@ from tests.adapters.registry_tests.test_examination import WHOLE, faults
     ],
 )
 def test_an_expression_that_finds_nothing_is_told_once_at_its_line(
-    path: str, value: Any, place: str, said: str, hint: str
+    path: str, value: Any, place: str, problem: str, hint: str
 ) -> None:
     """And not at each test that fails for it."""
-    assert faults(**{path: value}) == [(place, said.format("the answer of the test 'a physician'"), hint)]
+    assert faults(**{path: value}) == [(place, problem.format("the answer of the test 'a physician'"), hint)]
 
 
 def test_a_test_that_fails_for_what_it_expects_is_told_there() -> None:
     tests = copy.deepcopy(WHOLE["tests"])
     tests[0]["input"]["given_name"] = "Ottilie"
-    ((place, said, _),) = [each for each in faults(tests=tests) if each[0].startswith("tests.0")]
+    ((place, problem, _),) = [each for each in faults(tests=tests) if each[0].startswith("tests.0")]
     assert place == "tests.0.expect"
-    assert said == "the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided"
+    assert problem == "the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided"

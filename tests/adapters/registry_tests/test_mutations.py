@@ -13,13 +13,13 @@ from adapters.registry_tests.mutations import (
     MOST_ENTRIES,
     MOST_PLACES,
     MutationKind,
-    at,
+    change_at,
     dotted,
-    entries,
-    places,
-    replaced,
-    shapes,
-    value_at,
+    entry_places,
+    key_places,
+    mutations,
+    replace_with,
+    values_at,
 )
 
 TREE: dict[str, Any] = {
@@ -42,12 +42,16 @@ def everything(_: str) -> bool:
 
 def changed(kind: MutationKind, place: str) -> Any:
     """The tree with that change at that place."""
-    (tree,) = [shape.tree for shape in shapes(TREE, everything) if (shape.kind, dotted(shape.place)) == (kind, place)]
+    (tree,) = [
+        mutation.tree
+        for mutation in mutations(TREE, everything)
+        if (mutation.kind, dotted(mutation.place)) == (kind, place)
+    ]
     return tree
 
 
 def test_a_key_of_every_entry_is_one_place() -> None:
-    assert [dotted(place) for place in places(TREE, everything)] == [
+    assert [dotted(place) for place in key_places(TREE, everything)] == [
         "count",
         "people",
         "people[].number",
@@ -55,16 +59,16 @@ def test_a_key_of_every_entry_is_one_place() -> None:
         "people[].active",
         "people[].names[].family_name",
     ]
-    assert places(TREE, {"active"}.__contains__) == [("people", EACH, "active")]
-    assert list(value_at(TREE, ("people", EACH, "active"))) == [True, False]
-    assert list(value_at(TREE, ("people", EACH, "no"))) == []
-    assert list(value_at(TREE, ())) == [TREE]
+    assert key_places(TREE, {"active"}.__contains__) == [("people", EACH, "active")]
+    assert list(values_at(TREE, ("people", EACH, "active"))) == [True, False]
+    assert list(values_at(TREE, ("people", EACH, "no"))) == []
+    assert list(values_at(TREE, ())) == [TREE]
 
 
 def test_the_places_near_the_root_come_first_and_there_is_an_end() -> None:
     wide = {f"k{index}": {"below": index} for index in range(MOST_PLACES + 20)}
-    assert len(places(wide, everything)) == MOST_PLACES
-    assert all(len(place) == 1 for place in places(wide, everything))
+    assert len(key_places(wide, everything)) == MOST_PLACES
+    assert all(len(place) == 1 for place in key_places(wide, everything))
 
 
 def test_a_key_is_gone_null_renamed_nested_or_of_another_kind() -> None:
@@ -88,47 +92,47 @@ def test_a_key_is_gone_null_renamed_nested_or_of_another_kind() -> None:
 
 def test_one_entry_of_a_list_is_changed_alone() -> None:
     assert changed(MutationKind.GONE, "people[1].active")["people"] == [TREE["people"][0], {"number": "8", "names": []}]
-    assert entries(TREE, ("count",)) == []
-    assert [dotted(place) for place in entries(TREE, ("people", EACH, "number"))] == [
+    assert entry_places(TREE, ("count",)) == []
+    assert [dotted(place) for place in entry_places(TREE, ("people", EACH, "number"))] == [
         "people[0].number",
         "people[1].number",
     ]
-    assert entries(TREE, ("people", EACH, "names", EACH, "family_name")) == []  # there is one
-    assert list(value_at(TREE, ("people", "[1]", "active"))) == [False]
+    assert entry_places(TREE, ("people", EACH, "names", EACH, "family_name")) == []  # there is one
+    assert list(values_at(TREE, ("people", "[1]", "active"))) == [False]
     many = {"people": [{"number": str(number)} for number in range(MOST_ENTRIES + 5)]}
-    assert len(entries(many, ("people", EACH, "number"))) == MOST_ENTRIES
-    single = [shape for shape in shapes(TREE, everything) if shape.of_one]
-    assert {shape.place[1] for shape in single} == {"[0]", "[1]"}
+    assert len(entry_places(many, ("people", EACH, "number"))) == MOST_ENTRIES
+    single = [mutation for mutation in mutations(TREE, everything) if mutation.of_one]
+    assert {mutation.place[1] for mutation in single} == {"[0]", "[1]"}
 
 
 def test_the_whole_is_wrapped_renamed_emptied_and_spelled_otherwise() -> None:
     assert changed(MutationKind.WRAPPED, "") == {"data": TREE}
     assert set(changed(MutationKind.ALL_RENAMED, "")) == {"count2", "people2"}
     assert changed(MutationKind.ALL_NULL, "")["people"][1] == {"number": None, "names": None, "active": None}
-    restyled = [shape.tree for shape in shapes(TREE, everything) if shape.kind is MutationKind.RESTYLED]
+    restyled = [mutation.tree for mutation in mutations(TREE, everything) if mutation.kind is MutationKind.RESTYLED]
     assert [list(tree) for tree in restyled] == [["count", "people"], ["COUNT", "PEOPLE"]]
     assert restyled[0]["people"][0]["names"] == [{"familyName": "Vasque"}]
 
 
 def test_a_shape_reads_as_the_end_of_a_sentence() -> None:
-    said = {str(shape) for shape in shapes(TREE, everything)}
-    assert {"people[].number is gone", "all values are null", "everything is one level deeper"} <= said
+    problem = {str(mutation) for mutation in mutations(TREE, everything)}
+    assert {"people[].number is gone", "all values are null", "everything is one level deeper"} <= problem
 
 
 @given(TREES)
 def test_a_shape_is_another_tree_and_the_first_one_stays_as_it_is(tree: Any) -> None:
     before = copy.deepcopy(tree)
-    for shape in shapes(tree, everything):
-        if shape.kind is not MutationKind.ALL_NULL:
-            assert shape.tree != before
-        all_entries = tuple(EACH if key[:1] == "[" else key for key in shape.place)
-        assert shape.place == () or all_entries in places(tree, everything)
+    for mutation in mutations(tree, everything):
+        if mutation.kind is not MutationKind.ALL_NULL:
+            assert mutation.tree != before
+        all_entries = tuple(EACH if key[:1] == "[" else key for key in mutation.place)
+        assert mutation.place == () or all_entries in key_places(tree, everything)
     assert tree == before
 
 
 @given(TREES)
 def test_what_is_put_at_a_place_is_found_there(tree: Any) -> None:
-    for place in places(tree, everything):
-        values = list(value_at(at(tree, place, replaced("~")), place))
+    for place in key_places(tree, everything):
+        values = list(values_at(change_at(tree, place, replace_with("~")), place))
         assert values
         assert set(values) == {"~"}

@@ -27,7 +27,7 @@ def trial(number: str, family: str, expect: str, **changes: Any) -> dict[str, An
 
 
 def source(*tests: dict[str, Any], **changes: Any) -> RosterSource:
-    written = {
+    described = {
         "type": "roster",
         "dataset": "members",
         "max_age": "60d",
@@ -44,7 +44,7 @@ def source(*tests: dict[str, Any], **changes: Any) -> RosterSource:
         ],
         "tests": list(tests),
     }
-    return RosterSource.model_validate({**written, **changes})
+    return RosterSource.model_validate({**described, **changes})
 
 
 GOOD = (
@@ -67,27 +67,27 @@ def examined(*tests: dict[str, Any], **changes: Any) -> Examination:
     return examine_roster(source(*tests, **changes), read)
 
 
-def said(*tests: dict[str, Any], **changes: Any) -> list[tuple[str, str]]:
-    return [(".".join(map(str, fault.place)), fault.said) for fault in examined(*tests, **changes).faults]
+def problems(*tests: dict[str, Any], **changes: Any) -> list[tuple[str, str]]:
+    return [(".".join(map(str, fault.place)), fault.problem) for fault in examined(*tests, **changes).faults]
 
 
 def test_good_tests_are_passed_and_leave_nothing_to_mend() -> None:
     found = examined(*GOOD)
-    assert [tried.found for tried in found.tried] == [test["expect"] for test in GOOD]
-    assert all(tried.passed for tried in found.tried)
-    assert (found.acted, found.faults) == ((), ())
+    assert [results.found for results in found.results] == [test["expect"] for test in GOOD]
+    assert all(results.passed for results in found.results)
+    assert (found.moods, found.faults) == ((), ())
 
 
 def test_a_file_is_read_as_an_imported_one_is() -> None:
     from_file = [{**test, "responses": {"file": {"file": "list.csv"}}} for test in GOOD[:3]]
-    assert said(*from_file) == []
+    assert problems(*from_file) == []
     latin = {"encoding": "windows-1252", "delimiter": ";", "number": "Ref No", "keep": ["Surname", "Status"]}
     named = "Ref No;Surname;Status\n1;Müller;on\n"
-    assert said(*GOOD, trial("1", "Muller", "accepted", responses={"file": {"text": named}}), file=latin) == []
+    assert problems(*GOOD, trial("1", "Muller", "accepted", responses={"file": {"text": named}}), file=latin) == []
 
 
 @pytest.mark.parametrize(
-    ("test", "place", "told"),
+    ("test", "place", "problem"),
     [
         (
             trial("9000010000", "Valombre", "refused/status_inactive"),
@@ -130,10 +130,10 @@ def test_a_file_is_read_as_an_imported_one_is() -> None:
         ),
     ],
 )
-def test_a_test_that_fails_says_where_and_why(test: dict[str, Any], place: str, told: str) -> None:
-    ((where, what),) = said(*GOOD, test)
+def test_a_test_that_fails_says_where_and_why(test: dict[str, Any], place: str, problem: str) -> None:
+    ((where, what),) = problems(*GOOD, test)
     assert where == place
-    assert told in what
+    assert problem in what
 
 
 @pytest.mark.parametrize("response", [{"json": ROWS}, {"file": "rows.json"}, {"file": "rows.json", "status": 200}])
@@ -142,7 +142,7 @@ def test_rows_are_written_as_the_list_is(response: dict[str, Any], delimiter: st
     layout = {"encoding": encoding, "delimiter": delimiter, "number": "Ref No", "keep": ["Surname", "Status"]}
     rows = [{**test, "responses": {"file": response}} for test in GOOD[:3]]
     unlike = trial("3", "Müller-Lyer, Ö;", "accepted", responses={"file": response})
-    assert said(*rows, unlike, file=layout) == []
+    assert problems(*rows, unlike, file=layout) == []
 
 
 def test_the_day_of_a_test_is_the_day_of_its_list() -> None:
@@ -158,11 +158,11 @@ def test_the_day_of_a_test_is_the_day_of_its_list() -> None:
         trial("1", "X", "refused/not_valid_at_date", today="2031-01-01", responses=until),
         trial("2", "X", "undetermined/record_not_found", responses=until),
     ]
-    assert said(*tests, rules=rules, record=record) == []
+    assert problems(*tests, rules=rules, record=record) == []
 
 
 def test_without_a_test_of_each_outcome_nothing_is_published() -> None:
-    assert said() == [
+    assert problems() == [
         ("tests", "no test expects accepted nor refused nor undetermined, and without it nothing is published")
     ]
     harmless = [
@@ -171,4 +171,4 @@ def test_without_a_test_of_each_outcome_nothing_is_published() -> None:
     ]
     record = {"fields": {"names": "{family: Surname}"}}
     file = {"encoding": "utf-8", "delimiter": ";", "number": "Ref No", "keep": ["Surname"]}
-    assert said(GOOD[0], GOOD[2], rules=harmless, record=record, file=file) == []
+    assert problems(GOOD[0], GOOD[2], rules=harmless, record=record, file=file) == []

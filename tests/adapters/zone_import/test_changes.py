@@ -14,7 +14,7 @@ from shapely import MultiPolygon, Polygon
 
 from adapters.address.borders import Border
 from adapters.zone_import import changes
-from adapters.zone_import.changes import TOLERANCE, TOLERANCE_M, ZoneChange, compare, touched
+from adapters.zone_import.changes import TOLERANCE, TOLERANCE_M, ZoneChange, changed_area, compare
 
 NORTH = 1 / 111_132.0
 """A metre to the north at 45 degrees, in degrees."""
@@ -43,7 +43,7 @@ def test_nothing_changed() -> None:
     change = between(SQUARE, SQUARE)
     assert (change.shift, change.reach, change.gained, change.lost) == (0.0, 0.0, 0.0, 0.0)
     assert change.area_before == change.area_after == pytest.approx(788 * 1111, rel=0.01)
-    assert touched(shapely.to_wkb(SQUARE), shapely.to_wkb(SQUARE)) is None
+    assert changed_area(shapely.to_wkb(SQUARE), shapely.to_wkb(SQUARE)) is None
 
 
 def test_a_side_that_moved_is_told_in_metres() -> None:
@@ -53,13 +53,13 @@ def test_a_side_that_moved_is_told_in_metres() -> None:
     assert is_told(change.reach, 50)
     assert change.gained == pytest.approx(50 * 788, rel=0.01)
     assert change.lost == 0
-    box = touched(shapely.to_wkb(SQUARE), shapely.to_wkb(wider))
+    box = changed_area(shapely.to_wkb(SQUARE), shapely.to_wkb(wider))
     assert box is not None
     assert box == pytest.approx((2.0, 45.01, 2.01, 45.01 + 50 * NORTH))
 
 
 def test_a_bay_is_found_though_no_vertex_of_the_old_border_is_near() -> None:
-    # The old border runs straight where the new one goes 300 m in; its own vertices all stand still.
+    # The old border runs straight where the new one goes 300 m in; its own vertices do not move.
     mouth = [(2.006, 45.01), (2.005, 45.01 - 300 * NORTH), (2.004, 45.01)]
     bay = Polygon([(2.0, 45.0), (2.01, 45.0), (2.01, 45.01), *mouth, (2.0, 45.01)])
     change = between(SQUARE, bay)
@@ -139,7 +139,7 @@ def test_who_is_farther_from_the_old_border_than_the_reach_stays_on_his_side(
     reach = between(before, after).reach
     old, new = Border(shapely.to_wkb(before)), Border(shapely.to_wkb(after))
     for x, y in np.random.default_rng(seed).uniform((1.993, 44.993), (2.007, 45.007), (300, 2)):
-        inside, distance = old.locate(x, y)
+        inside, distance = old.holds(x, y), old.distance(x, y)
         if new.holds(x, y) is not inside:
             assert distance <= reach
 

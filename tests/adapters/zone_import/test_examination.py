@@ -1,4 +1,4 @@
-"""Features of zone files: what is taken, what is mended, and what each mistake is told."""
+"""Features of zone files: what is accepted, what is repaired, and how each mistake is reported."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_crs_that_is_wgs84_is_taken(tmp_path: Path, name: str) -> None:
         (b'{"type": ', "line 1, column 10: is not JSON"),
         (b'{\n "type": "Feature"\n "id": 1}', "line 3, column 2: is not JSON"),
         (b"\xff\xfe{}", "is not UTF-8 (byte 0)"),
-        (b'{"type": "Feature", "type": "Feature"}', "the key 'type' stands twice"),
+        (b'{"type": "Feature", "type": "Feature"}', "the key 'type' is twice"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a": ' + b"9" * 5000 + b"}", "is not JSON"),
         ([], "is no GeoJSON FeatureCollection"),
@@ -99,8 +99,8 @@ def test_a_file_that_is_no_geojson_of_zones_is_refused(tmp_path: Path, document:
         (feature(RING[:3]), "ring 0: a ring needs at least four positions"),
         (feature([]) | {"geometry": {"type": "Polygon", "coordinates": [[]]}}, "ring 0: a ring needs at least four"),
         (feature(RING[:4]), "ring 0, vertex 3: the ring is not closed"),
-        (feature(moved(2, [1.1, "44.1"])), "ring 0, vertex 2: holds something that is no number"),
-        (feature(moved(2, [1.1, None])), "ring 0, vertex 2: holds something that is no number"),
+        (feature(moved(2, [1.1, "44.1"])), "ring 0, vertex 2: holds something that is not a number"),
+        (feature(moved(2, [1.1, None])), "ring 0, vertex 2: holds something that is not a number"),
         (feature(moved(2, [1.1])), "ring 0, vertex 2: is no position"),
         (feature(moved(2, 1.1)), "ring 0, vertex 2: is no position"),
         (feature(moved(2, [float("nan"), 44.1])), "ring 0, vertex 2: holds NaN"),
@@ -164,13 +164,13 @@ def test_a_border_that_crosses_itself_a_little_is_mended_and_told(tmp_path: Path
     assert shape.area == pytest.approx(0.01, rel=0.01)
     (note,) = found.notes
     assert "feature 0 ('meadow'), ring 0, near vertex" in note
-    assert "it was mended, its area is" in note
+    assert "it was repaired, its area is" in note
 
 
 def test_latitude_before_longitude_is_seen_where_the_area_is_known(tmp_path: Path) -> None:
     swapped = feature([[lat, lon] for lon, lat in RING])
     (problem,) = problems(tmp_path, collection(swapped), expected=(0.0, 43.0, 2.0, 45.0))
-    assert "latitude seems to stand before longitude" in problem
+    assert "latitude seems to come before longitude" in problem
     (problem,) = problems(tmp_path, collection(feature()), expected=(50.0, 10.0, 51.0, 11.0))
     assert "is it the right file?" in problem
 
@@ -205,7 +205,7 @@ def test_metres_are_taken_where_their_coordinate_system_is_said(tmp_path: Path) 
         (
             collection(feature(box(6_500_000, 600_000, 6_501_000, 601_000))),
             "EPSG:2154",
-            "lies far outside of where EPSG:2154 is used",
+            "lies far outside the area of EPSG:2154",
         ),
     ],
 )

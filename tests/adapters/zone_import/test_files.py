@@ -1,4 +1,4 @@
-"""Zone files as somebody uploads them: each kind by its first bytes, and none of their tricks."""
+"""Uploaded zone files: each kind is recognised by its first bytes, and no trick works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 import shapely
 
 from adapters.zone_import import files as zone_files
-from adapters.zone_import.files import ZoneFileError, read_zone_file, read_zones
+from adapters.zone_import.files import ZoneFileError, read_zone_file
 from adapters.zone_import.reader import MOST_MEMORY
 from tests.adapters.zone_import.documents import box, collection, feature, shapefile, square, write, zipped
 
@@ -40,7 +40,7 @@ def refused(path: Path, content: bytes | None = None, **options: Any) -> str:
 
 
 def test_the_invented_town_has_three_zones() -> None:
-    zones = read_zones(TOWN)
+    zones = read_zone_file(TOWN).zones
     assert [(zone.id, zone.title) for zone in zones] == [
         ("old-town", "Vieille Ville"),
         ("harbour", "Le Port"),
@@ -135,10 +135,10 @@ def test_names_that_gdal_would_follow_are_names_of_no_file(tmp_path: Path, asked
     url, paths = asked
     for name in (f"/vsicurl/{url}/zones.gpkg", f"{url}/zones.gpkg", "/vsizip/zones.zip/zones.shp"):
         with pytest.raises(ZoneFileError, match="cannot be read"):
-            read_zones(Path(name))
+            read_zone_file(Path(name))
     for path in (tmp_path / "none.geojson", tmp_path):
         with pytest.raises(ZoneFileError, match="cannot be read"):
-            read_zones(path)
+            read_zone_file(path)
     assert paths == []
 
 
@@ -182,7 +182,7 @@ def test_a_long_list_of_problems_is_cut_in_the_message_alone(tmp_path: Path) -> 
     path = tmp_path / "zones.geojson"
     path.write_text(json.dumps(collection(*[17] * 80)), encoding="utf-8")
     with pytest.raises(ZoneFileError) as caught:
-        read_zones(path)
+        read_zone_file(path)
     assert len(caught.value.problems) == 80
     assert len(str(caught.value).splitlines()) == 51
 
@@ -193,8 +193,8 @@ def test_a_long_list_of_problems_is_cut_in_the_message_alone(tmp_path: Path) -> 
 def test_the_reader_gives_up_memory_files_time_and_network(asked: tuple[str, list[str]]) -> None:
     url, _ = asked
     script = (
-        "import os, resource as r, socket; from adapters.zone_import.reader import shut_in\n"
-        "before = os.path.realpath('/proc/self/ns/net'); shut_in()\n"
+        "import os, resource as r, socket; from adapters.zone_import.reader import restrict\n"
+        "before = os.path.realpath('/proc/self/ns/net'); restrict()\n"
         "print([r.getrlimit(limit)[1] for limit in (r.RLIMIT_AS, r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLIMIT_CORE)])\n"
         "try: bytearray(3 * 1024 ** 3)\n"
         "except MemoryError: print('too much')\n"
@@ -252,7 +252,7 @@ def test_a_reader_that_dies_or_says_nonsense_is_a_sentence(
 
 
 @pytest.mark.parametrize("error", [MemoryError(), OSError(28, "No space left on device")])
-def test_an_answer_that_this_machine_can_not_hold_is_a_sentence(
+def test_an_answer_that_this_machine_cannot_hold_is_a_sentence(
     tmp_path: Path, reader: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(_: Any) -> None:
@@ -299,9 +299,7 @@ def test_what_the_reader_says_of_a_zone_is_not_believed_unseen(
     assert "its reader gave no usable answer" in refused(tmp_path / "zones.geojson", b"{}")
 
 
-def test_what_the_reader_says_can_not_reach_a_terminal_s_controls(
-    tmp_path: Path, reader: Callable[[str], None]
-) -> None:
+def test_what_the_reader_says_cannot_reach_a_terminal_s_controls(tmp_path: Path, reader: Callable[[str], None]) -> None:
     said = tmp_path / "said"
     said.write_text(json.dumps({"crs": "", "notes": [], "problems": ["a\x1b[2Jb\nc" + "d" * 1000]}), encoding="utf-8")
     reader(f"cat '{said}'")
@@ -337,4 +335,4 @@ def test_the_real_zones_are_taken(shared: Path) -> None:
 def test_a_town_that_is_not_expected_is_told(tmp_path: Path) -> None:
     path = tmp_path / "zones.geojson"
     swapped = json.dumps(collection(feature(box(44.0, 1.0, 44.1, 1.1)))).encode()
-    assert "latitude seems to stand before longitude" in refused(path, swapped, expected=(0.5, 43.5, 1.5, 44.5))
+    assert "latitude seems to come before longitude" in refused(path, swapped, expected=(0.5, 43.5, 1.5, 44.5))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from adapters.zone_import.files import read_zones
+from adapters.zone_import.files import read_zone_file
 from adapters.zone_import.outlines import POINTS, RINGS, Outline, outline_of
 from tests.conftest import ROOT
 
@@ -97,7 +97,7 @@ def test_an_outline_is_never_empty_nor_long_nor_crosses_itself(
 
 
 def test_the_zones_of_the_example() -> None:
-    for zone in read_zones(ROOT / "examples" / "town" / "zones.geojson"):
+    for zone in read_zone_file(ROOT / "examples" / "town" / "zones.geojson").zones:
         assert off(outline_of(zone.wkb), shapely.from_wkb(zone.wkb)) < 1e-4
 
 

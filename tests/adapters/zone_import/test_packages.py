@@ -17,7 +17,7 @@ from shapely import Polygon
 from adapters.zone_import import packages
 from adapters.zone_import.examination import FILES, Found, ZoneFileRequest, examine
 from adapters.zone_import.layers import FileProblem
-from adapters.zone_import.packages import _checked, _parts_of
+from adapters.zone_import.packages import _check_entries, _parts_of
 from tests.adapters.zone_import.documents import square, write, zipped
 
 TWO = {"mill": square(), "quay": square(1000)}
@@ -147,13 +147,13 @@ def test_a_layer_that_runs_something_is_not_read(tmp_path: Path, layer: str) -> 
         "UPDATE gpkg_geometry_columns SET table_name = 'trick'",
     )
     (problem,) = found_in(tmp_path).problems
-    assert "as something else than a plain table" in problem or "cannot be read as a GeoPackage" in problem
+    assert "as something other than a plain table" in problem or "cannot be read as a GeoPackage" in problem
 
 
-def test_a_table_that_claims_to_be_a_view_s_neighbour_can_not_write_or_attach(tmp_path: Path) -> None:
+def test_a_table_that_claims_to_be_a_view_s_neighbour_cannot_write_or_attach(tmp_path: Path) -> None:
     path = package(tmp_path)
     with closing(sqlite3.connect(path)) as connection:
-        connection.set_authorizer(packages._only_reading)
+        connection.set_authorizer(packages._allow_reading)
         for statement in ("DELETE FROM upload", f"ATTACH '{path}' AS other", "SELECT hex(geom) FROM upload"):
             with pytest.raises(sqlite3.DatabaseError, match=r"not authorized|prohibited"):
                 connection.execute(statement).fetchall()
@@ -169,7 +169,7 @@ def checked(folder: Path, content: bytes) -> list[str]:
     path = folder / "some.zip"
     path.write_bytes(content)
     with zipfile.ZipFile(path) as archive:
-        return sorted(_parts_of(_checked(archive.infolist())))
+        return sorted(_parts_of(_check_entries(archive.infolist())))
 
 
 def test_a_zip_may_have_folders_other_files_and_endings_in_capitals(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Zones of one set against each other: they neither overlap nor leave gaps, or it is told."""
+"""Zones of one set against each other: overlaps and gaps are reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METRE = 1 / 111_320 / 0.7193
 """Degrees of longitude in a metre, at 44° north."""
 
 
-def beside(folder: Path, shift: float, **options: Any) -> Found:
+def neighbours(folder: Path, shift: float, **options: Any) -> Found:
     """Two squares of about 800 m, the second so many metres too far to the east."""
     west = 1.01 + shift * METRE
     both = (feature(box(1.0, 44.0, 1.01, 44.01), id="a"), feature(box(west, 44.0, west + 0.01, 44.01), id="b"))
@@ -27,32 +27,32 @@ def beside(folder: Path, shift: float, **options: Any) -> Found:
 
 
 def test_zones_that_share_their_border_are_taken_without_a_word(tmp_path: Path) -> None:
-    found = beside(tmp_path, 0)
+    found = neighbours(tmp_path, 0)
     assert (found.problems, found.notes, len(found.zones)) == ([], [], 2)
-    assert beside(tmp_path, 300).notes == [], "a park between two quarters is no gap"
+    assert neighbours(tmp_path, 300).notes == [], "a park between two quarters is no gap"
 
 
 def test_an_overlap_is_an_error_that_names_both_and_the_place(tmp_path: Path) -> None:
-    (problem,) = beside(tmp_path, -100).problems
+    (problem,) = neighbours(tmp_path, -100).problems
     assert problem.startswith("feature 1 ('b'): overlaps feature 0 ('a') by 111,")
     assert " m² near 1.00" in problem
     assert "--overlapping" in problem
-    found = beside(tmp_path, -100, overlapping=True)
+    found = neighbours(tmp_path, -100, overlapping=True)
     assert (found.problems, found.notes, len(found.zones)) == ([], [], 2)
 
 
 def test_a_sliver_is_a_note(tmp_path: Path) -> None:
-    found = beside(tmp_path, -0.8)
+    found = neighbours(tmp_path, -0.8)
     assert len(found.zones) == 2
     (note,) = found.notes
     assert "feature 1 ('b'): overlaps feature 0 ('a') by a sliver" in note
 
 
 def test_a_narrow_gap_is_a_note(tmp_path: Path) -> None:
-    found = beside(tmp_path, 0.8)
+    found = neighbours(tmp_path, 0.8)
     assert len(found.zones) == 2
     assert "leaves a gap of less than 2 m to a neighbour, along 1,11" in found.notes[0]
-    assert "who lives in it is in neither zone" in found.notes[0]
+    assert "addresses in it are in neither zone" in found.notes[0]
 
 
 @pytest.mark.parametrize("latitude", [-80.0, 0.0, 44.0, 80.0, 85.0])
@@ -60,7 +60,7 @@ def test_a_narrow_gap_is_a_note(tmp_path: Path) -> None:
 def test_two_metres_are_two_metres_at_every_latitude(tmp_path: Path, latitude: float, far: list[Any]) -> None:
     metre = 1 / DEGREE_M / math.cos(math.radians(latitude + 0.005))
 
-    def told(shift: float) -> tuple[bool, int]:
+    def report(shift: float) -> tuple[bool, int]:
         west = 1.01 + shift * metre
         both = (
             feature(box(1.0, latitude, 1.01, latitude + 0.01), id="a"),
@@ -69,7 +69,7 @@ def test_two_metres_are_two_metres_at_every_latitude(tmp_path: Path, latitude: f
         found = examined(tmp_path, collection(*both, *far))
         return bool(found.problems), len(found.notes)
 
-    assert [told(shift) for shift in (-2.1, -1.9, 1.9, 2.1)] == [(True, 0), (False, 1), (False, 2), (False, 0)]
+    assert [report(shift) for shift in (-2.1, -1.9, 1.9, 2.1)] == [(True, 0), (False, 1), (False, 2), (False, 0)]
 
 
 def test_a_zone_within_another_is_an_overlap_and_one_in_its_hole_is_none(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_zone_made_of_two_others_overlaps_both(tmp_path: Path) -> None:
     ]
 
 
-def test_the_same_shape_from_another_vertex_on_stands_twice(tmp_path: Path) -> None:
+def test_the_same_shape_from_another_vertex_on_is_a_duplicate(tmp_path: Path) -> None:
     ring = box(1.0, 44.0, 1.1, 44.1)
     turned = [*ring[2:-1], *ring[:3]][::-1]
     (problem,) = examined(tmp_path, collection(feature(ring, id="a"), feature(turned, id="b"))).problems
@@ -156,7 +156,7 @@ def test_many_slivers_are_noted_and_hide_no_overlap(tmp_path: Path) -> None:
     found = in_metres(tmp_path, *strips)
     assert (found.problems, len(found.zones)) == ([], 60)
     assert len([note for note in found.notes if "by a sliver" in note]) == 50
-    assert "feature 51 ('z51'): more slivers follow, which are not told" in found.notes
+    assert "feature 51 ('z51'): there are more slivers" in found.notes
     (problem,) = in_metres(tmp_path, *strips, shapely.box(0, 5_990, 800, 6_100)).problems
     assert "feature 60 ('z60'): overlaps feature 59 ('z59')" in problem
 
@@ -164,7 +164,7 @@ def test_many_slivers_are_noted_and_hide_no_overlap(tmp_path: Path) -> None:
 def test_many_gaps_are_not_all_noted(tmp_path: Path) -> None:
     found = in_metres(tmp_path, *(shapely.box(0, 100 * n, 800, 100 * n + 99) for n in range(60)))
     assert len(found.notes) == 51
-    assert "more gaps follow, which are not told" in found.notes[-1]
+    assert "there are more gaps" in found.notes[-1]
 
 
 def test_a_border_that_ends_on_another_is_neither_gap_nor_overlap(tmp_path: Path) -> None:

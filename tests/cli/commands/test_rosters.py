@@ -153,7 +153,7 @@ def test_every_problem_is_told_and_nothing_is_imported(shell: Shell, *, dry_run:
     assert ran.err.splitlines() == [
         "jurat: a.csv:4: column Ref No: is empty",
         "jurat: a.csv:5: has 2 columns, and the first line 5; is a quote missing?",
-        "jurat: a.csv:6: column Ref No: is not such a number as its source asks for",
+        "jurat: a.csv:6: column Ref No: is not a number that its source accepts",
         "jurat: nothing was imported",
     ]
     assert listed(shell) == []

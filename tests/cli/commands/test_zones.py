@@ -161,7 +161,7 @@ def test_swapped_axes_are_seen_by_the_zones_that_are_there(file: Shell) -> None:
     file.write("other.geojson", json.dumps(collection(("old-town", swapped))))
     ran = file("zones", "import", "other.geojson")
     assert ran.code == 2
-    assert "latitude seems to stand before longitude, by the zones that are imported already" in ran.err
+    assert "latitude seems to come before longitude, by the zones that are imported already" in ran.err
     assert file("zones", "import", "other.geojson", "--expect", "47,1,49,3").code == 0, "who says so may"
 
 

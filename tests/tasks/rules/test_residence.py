@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from adapters.address.base.file import AddressFile
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Place, Places, Query
-from adapters.zone_import.files import read_zones
+from adapters.zone_import.files import read_zone_file
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.margins import margins_of
@@ -383,7 +383,7 @@ def test_the_evidence_is_json_without_the_answer(answer: dict[str, str], places:
 def ask() -> Callable[..., tuple[str, str]]:
     """Asks the invented town's own address base."""
     base = AddressFile(TOWN / "addresses.csv")
-    zones = {shape.id: ZoneGeometry(shape.id, 1, shape.wkb) for shape in read_zones(TOWN / "zones.geojson")}
+    zones = {shape.id: ZoneGeometry(shape.id, 1, shape.wkb) for shape in read_zone_file(TOWN / "zones.geojson").zones}
 
     def ask(zone: str, number: str, street: str, postcode: str, city: str = "") -> tuple[str, str]:
         answer = {"number": number, "street": street, "postcode": postcode, "city": city}

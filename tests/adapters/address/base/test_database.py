@@ -32,7 +32,7 @@ class AddressStore:
     """One base in memory, of which it counts what it is asked."""
 
     def __init__(self, path: Path | None, language: str = "fr") -> None:
-        self._memory = AddressFile(path)._loaded() if path else None
+        self._memory = AddressFile(path)._load() if path else None
         self.language = language
         self.id = 1
         self.asked: list[str] = []
@@ -47,15 +47,15 @@ class AddressStore:
         assert name == "valmont"
         yield self if self._memory else None
 
-    def named(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
+    def find_named(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
         self.asked.append("named")
         assert self._memory is not None
-        return self._memory.named(wanted)
+        return self._memory.find_named(wanted)
 
-    def anywhere(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
+    def find_anywhere(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
         self.asked.append("anywhere")
         assert self._memory is not None
-        return self._memory.anywhere(wanted)
+        return self._memory.find_anywhere(wanted)
 
     def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> Sequence[Sequence[House]]:
         self.asked.append("houses")
@@ -123,7 +123,7 @@ def test_misspelled_ones_cost_a_few_more_however_many(shelf: AddressStore) -> No
 def test_areas_are_remembered_for_one_version_and_within_bounds(
     shelf: AddressStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "STREETS_REMEMBERED", 3)
+    monkeypatch.setattr(database, "STREETS_CACHED", 3)
     source = AddressDataset("valmont", shelf)
     for postcode in ("10001", "10002", "10003", "10001", "10004", "10001", "10002"):
         source.look_up(query("4", "rue des Taneurs", postcode))

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.address.base.file import AddressFile, AddressFileError
+from adapters.address.base.columns import AddressFileError
+from adapters.address.base.file import AddressFile
 from adapters.base import Places, Query, Unreadable
 from config.levels import Level
 
@@ -111,7 +112,7 @@ def test_a_street_without_numbers_is_read(tmp_path: Path) -> None:
         (b"", "base.csv:1: has no column numero, rep, nom_voie, code_postal, nom_commune, lon, lat"),
         (b"id,numero\n1,2\n", "base.csv:1: has no column"),
         (HEADER.replace(";lon", ";longitude").encode(), "base.csv:1: has no column lon; BAN's format"),
-        (HEADER.encode(), "base.csv: holds no address"),
+        (HEADER.encode(), "base.csv: has no address in it"),
         (f"{HEADER}\n{GOOD}\n1;8;;Rue".encode(), "base.csv:3: column code_postal: the row ends before it"),
         (f"{HEADER}\n{GOOD.replace('Rue du Moulin', ' ')}".encode(), "base.csv:2: column nom_voie: is empty"),
         (f"{HEADER}\n{GOOD.replace('44.005', '44,005')}".encode(), "base.csv:2: column lon or lat: is no number"),
@@ -156,7 +157,7 @@ def test_several_bad_rows_are_told_at_once(tmp_path: Path) -> None:
         lambda path: None,
     ],
 )
-def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
     path = tmp_path / "base.csv.gz"
     spoil(path)
     with pytest.raises(AddressFileError, match=r"base\.csv\.gz: "):
@@ -164,7 +165,7 @@ def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, spoil: Callable[[Pa
 
 
 @pytest.mark.slow
-def test_a_look_up_in_the_real_base_is_far_from_reading_all_of_it(shared: Path) -> None:
+def test_a_lookup_in_the_real_base_is_far_from_reading_all_of_it(shared: Path) -> None:
     source = AddressFile(shared / "data" / "ban-paris-1-10.csv.gz")
     started = time.thread_time()
     assert source.load() == 42_485

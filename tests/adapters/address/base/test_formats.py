@@ -38,9 +38,9 @@ def problems(path: Path, content: bytes | str, layout: Layout = BAN) -> list[str
 
 
 def feature(longitude: Any = -37.98, latitude: Any = 44.005, **properties: Any) -> str:
-    told = {"number": "8 bis", "street": "Rue du Moulin", "city": "Valmont", "postcode": "99002", **properties}
+    found = {"number": "8 bis", "street": "Rue du Moulin", "city": "Valmont", "postcode": "99002", **properties}
     point = {"type": "Point", "coordinates": [longitude, latitude]}
-    return json.dumps({"type": "Feature", "properties": told, "geometry": point})
+    return json.dumps({"type": "Feature", "properties": found, "geometry": point})
 
 
 HOUSE = Address(2, 8, "bis", "8bis", "Rue du Moulin", "99002", "Valmont", "99901", -37.98, 44.005)
@@ -81,15 +81,15 @@ def test_a_separator_of_its_own_may_be_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "separator", "said"),
     [
-        ({**OWN, "flat": "App"}, None, "nothing is called flat"),
+        ({**OWN, "flat": "App"}, None, "there is no field flat"),
         ({name: OWN[name] for name in OWN if name != "street"}, None, "needed for street"),
         ({name: OWN[name] for name in OWN if name != "postcode"}, None, "postcode or city_code"),
         ({name: OWN[name] for name in OWN if name != "city"}, None, "city or city_code"),
         (OWN, ";;", "one character"),
-        (OWN, '"', "no quote"),
+        (OWN, '"', "not a quote"),
     ],
 )
-def test_a_map_that_can_not_work_is_refused(columns: Mapping[str, str], separator: str | None, said: str) -> None:
+def test_a_map_that_cannot_work_is_refused(columns: Mapping[str, str], separator: str | None, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         own_layout(columns, separator)
 
@@ -110,7 +110,7 @@ def test_known_formats_are_known_by_their_first_line(tmp_path: Path, content: st
 
 
 @pytest.mark.parametrize("content", [b"", b"No;Voie\n", b"\xff\xfe", b"x" * 300_000])
-def test_what_is_no_known_format_is_told(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_known_format_is_found(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(AddressFileError, match=r"^a\.csv:1: "):
         layout_of(tmp_path / "a.csv")
@@ -179,13 +179,13 @@ def test_a_hostile_csv_is_a_problem_with_its_place(tmp_path: Path, content: str,
 
 
 @pytest.mark.parametrize(("encoding", "line"), [("latin-1", 2), ("cp1252", 2)])
-def test_another_encoding_is_told_with_line_and_byte(tmp_path: Path, encoding: str, line: int) -> None:
+def test_another_encoding_is_found_with_line_and_byte(tmp_path: Path, encoding: str, line: int) -> None:
     (problem,) = problems(tmp_path / "a.csv", ban(nom_voie="Rue de l'Église").encode(encoding))
     assert problem.startswith(f"a.csv:{line}: byte ")
     assert "is not UTF-8" in problem
 
 
-def test_one_that_says_that_it_is_utf_16_is_told_so(tmp_path: Path) -> None:
+def test_one_that_says_that_it_is_utf_16_is_found_so(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path / "a.csv", ban(nom_voie="Rue du Moulin").encode("utf-16"))
     assert problem == "a.csv:1: is UTF-16; save the file as UTF-8"
 
@@ -213,12 +213,12 @@ def test_a_hostile_feature_is_a_problem_with_its_line(tmp_path: Path, content: s
     assert said in problems(tmp_path / "a.geojson", first + content, OPENADDRESSES)[-1]
 
 
-def test_all_problems_are_counted_and_the_first_twenty_told(tmp_path: Path) -> None:
+def test_all_problems_are_counted_and_the_first_twenty_found(tmp_path: Path) -> None:
     rows = [BAN_ROW.replace("44.005", "x")] * 30
-    told = problems(tmp_path / "a.csv", "\n".join([BAN_HEADER, *rows]))
-    assert len(told) == 21
-    assert told[0] == "a.csv:2: column lon or lat: is no number of degrees"
-    assert told[-1] == "a.csv: and 10 more problems"
+    found = problems(tmp_path / "a.csv", "\n".join([BAN_HEADER, *rows]))
+    assert len(found) == 21
+    assert found[0] == "a.csv:2: column lon or lat: is no number of degrees"
+    assert found[-1] == "a.csv: and 10 more problems"
 
 
 def test_a_file_that_is_wrong_throughout_is_not_read_to_its_end(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_after_a_problem_no_further_address_is_given(tmp_path: Path) -> None:
         next(reader)
 
 
-def test_a_file_that_changes_while_it_is_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_read_is_found(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"{BAN_HEADER}\n{BAN_ROW}\n")
     reader = iter(AddressRows(path, BAN))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.address.geocoders.payload import PayloadPart, whole_streets
+from adapters.address.geocoders.payload import PayloadPart, merge_streets
 from adapters.base import Box, Place, Unreadable
 from config.levels import Level
 
@@ -63,7 +63,7 @@ BOXES = st.tuples(st.floats(-9, 0), st.floats(-9, 0), st.floats(0, 9), st.floats
 @given(st.lists(BOXES, min_size=1, max_size=5))
 def test_the_whole_street_lies_around_each_of_its_parts(boxes: list[Box]) -> None:
     parts = [street("Rue du Port", "Valmont", box) for box in boxes]
-    whole = {place.extent for place in whole_streets(parts, cut=False)}
+    whole = {place.extent for place in merge_streets(parts, cut=False)}
     (extent,) = whole
     assert extent is not None
     for box in boxes:
@@ -75,9 +75,9 @@ def test_the_whole_street_lies_around_each_of_its_parts(boxes: list[Box]) -> Non
 
 def test_names_are_one_street_whatever_their_accents_and_case() -> None:
     parts = [street("Rue de l'Étale", "Valmont", (0, 0, 1, 1)), street("RUE DE L ETALE", "VALMONT", (2, 2, 3, 3))]
-    assert {place.extent for place in whole_streets(parts, cut=False)} == {(0, 0, 3, 3)}
+    assert {place.extent for place in merge_streets(parts, cut=False)} == {(0, 0, 3, 3)}
 
 
 def test_houses_have_no_extent_of_a_street() -> None:
     house = Place(Level.HOUSENUMBER, 0, 0, street="Rue du Port", city="Valmont")
-    assert whole_streets([house, street("Rue du Port", "Valmont", (0, 0, 1, 1))], cut=False)[0] == house
+    assert merge_streets([house, street("Rue du Port", "Valmont", (0, 0, 1, 1))], cut=False)[0] == house

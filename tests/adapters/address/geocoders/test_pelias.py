@@ -78,18 +78,6 @@ def test_a_server_of_ones_own_gets_no_key(geocoder: Answering) -> None:
     assert "api_key" not in geocoder.query
 
 
-@pytest.mark.parametrize("written", ["", " ", "?!"])
-def test_what_names_no_street_is_not_asked(geocoder: Answering, written: str) -> None:
-    assert ask(geocoder, {"street": written}).places == ()
-    assert geocoder.asked == []
-
-
-@pytest.mark.parametrize("number", ["-4", "①", "<b>4</b>", "🙂"])
-def test_for_what_is_no_house_number_nobody_is_asked(geocoder: Answering, number: str) -> None:
-    assert ask(geocoder, {**HOUSE, "number": number}).places == ()
-    assert geocoder.asked == []
-
-
 def test_a_house_keeps_what_the_rule_needs(geocoder: Answering) -> None:
     geocoder.bodies = [body(feature(confidence=0.95))]
     places = ask(geocoder)

@@ -1,0 +1,34 @@
+"""The version of a roster that is in force, as a lookup sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RosterVersion:
+    """The version of a roster that is in force, and those of its people that were asked for.
+
+    `layout` and `key_id` say how the numbers were cleaned and hashed. `left_out` is how many rows of the file have no
+    number and are not in the roster, `count` how many people it has. `people` are their kept columns, by the hash of
+    the number; two of several that share one.
+    """
+
+    version: int
+    layout: str
+    key_id: str
+    data_date: date
+    left_out: int
+    count: int
+    people: Mapping[bytes, Sequence[Mapping[str, str]]] = field(repr=False)
+
+
+class RosterStore(Protocol):
+    """The rosters in the database."""
+
+    def roster(self, dataset: str, numbers: Sequence[bytes]) -> RosterVersion | None:
+        """The version in force with those who have one of `numbers`; None where there is none. Raises Unavailable."""
+        ...

@@ -1,0 +1,82 @@
+"""What all geocoders have in common: what they do not send, and that an error is never "not found"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from adapters.address.geocoders.addok import Addok
+from adapters.address.geocoders.client import Geocoder
+from adapters.address.geocoders.nominatim import Nominatim
+from adapters.address.geocoders.pelias import Pelias
+from adapters.address.geocoders.photon import Photon
+from adapters.address.geocoders.us_census import UsCensus
+from adapters.base import Credentials, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
+from adapters.http_client.transport import Transport
+from config.networks import LOOPBACK
+from tests.adapters.address.servers import Answering
+
+HOUSE = {"number": "4", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
+
+every_geocoder = pytest.mark.parametrize("kind", [Addok, Nominatim, Pelias, Photon, UsCensus])
+
+
+def ask(kind: type[Geocoder], geocoder: Answering, **answer: str) -> Places:
+    source = kind(geocoder.url + "/", Transport(loopback_http=True, private_networks=LOOPBACK))
+    try:
+        found = source.look_up(Query({**HOUSE, **answer}))
+    finally:
+        source.close()
+    assert isinstance(found, Places)
+    return found
+
+
+@every_geocoder
+@pytest.mark.parametrize("street", ["", "  ", "?!"])
+def test_without_a_street_nothing_is_sent(geocoder: Answering, kind: type[Geocoder], street: str) -> None:
+    assert ask(kind, geocoder, street=street).places == ()
+    assert geocoder.asked == []
+
+
+@every_geocoder
+@pytest.mark.parametrize("number", ["-4", "①", "<b>4</b>", "🙂"])
+def test_with_a_malformed_house_number_nothing_is_sent(geocoder: Answering, kind: type[Geocoder], number: str) -> None:
+    assert ask(kind, geocoder, number=number).places == ()
+    assert geocoder.asked == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body", "error"),
+    [
+        (Addok, 400, {"code": 400, "message": "Failed parsing query", "detail": ["q: required"]}, RejectedRequest),
+        (Addok, 413, {"title": "Query too long, 319 chars, limit is 200"}, RejectedRequest),
+        (Addok, 404, b"<html><h1>Not Found</h1></html>", RejectedRequest),
+        (Addok, 404, {"title": "404 Not Found"}, RejectedRequest),
+        (Addok, 500, {"code": 500, "message": "An unexpected error has occurred"}, Unavailable),
+        (Addok, 200, b"<html>maintenance</html>", Unreadable),
+        (Nominatim, 200, {"error": "Unable to geocode"}, Unreadable),
+        (Nominatim, 400, {"error": {"code": 400, "message": "Nothing to search for."}}, RejectedRequest),
+        (Nominatim, 400, b"ERROR 400: Parameter 'format' must be one of: html, json", RejectedRequest),
+        (Nominatim, 403, b"<html>Access blocked</html>", Credentials),
+        (Nominatim, 429, b"Bandwidth limit exceeded", Throttled),
+        (Nominatim, 503, b"Query took too long to process.", Unavailable),
+        (Photon, 400, {"message": "language eo is not supported, use one of: default, en, de, fr"}, RejectedRequest),
+        (Photon, 404, b"<html>404 Not found</html>", RejectedRequest),  # an older server without a structured search
+        (Photon, 429, b"", Throttled),
+        (Photon, 500, b"", Unavailable),
+        (UsCensus, 200, {"errors": ["Benchmark not found"], "status": "400"}, Unavailable),
+        (UsCensus, 200, {"status": "Layer query encountered an error: java.lang.RuntimeException"}, Unavailable),
+        (UsCensus, 200, {"errors": ["…"], "result": {"addressMatches": []}}, Unavailable),
+        (UsCensus, 200, b"<html>Maintenance</html>", Unreadable),
+        (UsCensus, 200, {}, Unreadable),
+        (UsCensus, 400, {"errors": ["Address cannot be empty and must be short"], "status": "400"}, RejectedRequest),
+        (UsCensus, 500, b"", Unavailable),
+    ],
+)
+def test_documented_errors_are_never_an_address_that_was_not_found(
+    geocoder: Answering, kind: type[Geocoder], status: int, body: Any, error: type[Exception]
+) -> None:
+    geocoder.status, geocoder.bodies = status, [body]
+    with pytest.raises(error):
+        ask(kind, geocoder)
