@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from config.durations import duration_default
 from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, SourceKind, Timeout, Url
+from config.problems import value_error
 from config.secrets import SecretReference
 
 StreetLanguage = Literal["fr", "de", "en", "es", "it"]
@@ -27,7 +27,7 @@ WRITTEN_PATTERN: Final = r"^[^<>\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 def _check_country(code: str) -> str:
     if len(code) == 2 and code.isascii() and code.isalpha() and code.isupper():
         return code
-    raise PydanticCustomError("country", "a country is two capital letters, such as FR")
+    raise value_error("a country is two capital letters, such as FR")
 
 
 Country = Annotated[str, AfterValidator(_check_country), Field(json_schema_extra={"pattern": COUNTRY_PATTERN})]
@@ -122,9 +122,9 @@ class AddressFileSource(AddressSource):
     @model_validator(mode="after")
     def _name_one_base(self) -> Self:
         if self.path is None and self.dataset_name is None:
-            raise PydanticCustomError("base", "names no addresses — add path: FILE, or dataset: NAME")
+            raise value_error("names no addresses — add path: FILE, or dataset: NAME")
         if self.path is not None and self.dataset_name is not None:
-            raise PydanticCustomError("base", "has both a path and a dataset — remove one of them")
+            raise value_error("has both a path and a dataset — remove one of them")
         return self
 
 

@@ -22,13 +22,12 @@ from pydantic import (
     StrictBool,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
 
 from config.durations import Distance, Duration, between, duration_default, parse_duration
 from config.languages import problem_of
 from config.levels import Level
 from config.limits import Name
-from config.problems import printable
+from config.problems import printable, value_error
 from config.sources import SourceModel
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, Terms, parse_rule
@@ -73,7 +72,7 @@ def _parse_access(value: Any) -> Rule:
     try:
         return parse_rule(value)
     except ValueError:
-        raise PydanticCustomError("access_rule", "{message}", {"message": _what_is_wrong(value)}) from None
+        raise value_error(_what_is_wrong(value)) from None
 
 
 def _what_is_wrong(rule: Any) -> str:
@@ -110,13 +109,13 @@ def rule_as_json(rule: Rule) -> Any:
 def _check_language(tag: str) -> str:
     if re.fullmatch(_LANGUAGE_PATTERN, tag):
         return tag
-    raise PydanticCustomError("language", "a text's language is a tag such as en, fr or pt-BR")
+    raise value_error("a text's language is a tag such as en, fr or pt-BR")
 
 
 @lru_cache(maxsize=1024)  # the same few tags stand at each of hundreds of thousands of texts
 def _check_known_language(tag: str) -> str:
     if problem := problem_of(_check_language(tag)):
-        raise PydanticCustomError("language", "{message}", {"message": problem})
+        raise value_error(problem)
     return tag
 
 
@@ -125,7 +124,7 @@ def _check_message_key(key: str) -> str:
         return key
     said = f"there is no reason '{printable(key)}'"
     hint = did_you_mean(key, KEYS) or "docs/reference/reasons.md has them all"
-    raise PydanticCustomError("message_key", "{message}", {"message": f"{said} — {hint}"})
+    raise value_error(f"{said} — {hint}")
 
 
 def _check_demand(value: Any) -> Any:
@@ -135,11 +134,11 @@ def _check_demand(value: Any) -> Any:
         case [_, *_] if all(isinstance(part, str) for part in value):
             return tuple(value)
         case [*parts] if any(isinstance(part, int | float) for part in parts):
-            raise PydanticCustomError("demand", "the codes in this list must be texts — put each in quotes")
+            raise value_error("the codes in this list must be texts — put each in quotes")
         case []:
             said = 'is an empty list, which nobody matches — write ["…"], or remove the line'
-            raise PydanticCustomError("demand", "{message}", {"message": said})
-    raise PydanticCustomError("demand", 'must be a whole number, a text or a list of texts — write 18, or ["…"]')
+            raise value_error(said)
+    raise value_error('must be a whole number, a text or a list of texts — write 18, or ["…"]')
 
 
 _LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"

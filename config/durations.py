@@ -13,7 +13,9 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
+
+from config.problems import value_error
 
 _NUMBER = r"[0-9]{1,15}(\.[0-9]{1,3})?"
 
@@ -41,21 +43,21 @@ class _Measure:
         if not isinstance(text, str):
             bare = isinstance(text, int | float) and not isinstance(text, bool)
             shown = text if bare else "this value"
-            raise _error(
+            raise value_error(
                 f"a {self.noun} needs a number with its unit {known}, such as {self.example}; {shown} has none"
             )
         parts = re.fullmatch(rf"\s*({_NUMBER})\s*([^\W\d_]{{1,20}})\s*", text)
         if parts and (unit := parts[3]) not in self.units:
             meant = self.mistaken.get(unit, self.mistaken.get(unit.lower()))
             hint = f"did you mean '{meant}'?" if meant else f"use one of {known}"
-            raise _error(f"'{unit}' is not a unit of a {self.noun} — {hint}")
+            raise value_error(f"'{unit}' is not a unit of a {self.noun} — {hint}")
         if not parts or not re.fullmatch(self.pattern, text):
-            raise _error(f"a {self.noun} is a number with its unit {known} without spaces, such as {self.example}")
+            raise value_error(f"a {self.noun} is a number with its unit {known} without spaces, such as {self.example}")
         steps = Decimal(parts[1]) * self.units[parts[3]]
         if steps != int(steps):
-            raise _error(f"this {self.noun} is finer than 1{next(iter(self.units))}")
+            raise value_error(f"this {self.noun} is finer than 1{next(iter(self.units))}")
         if steps > self.limit:
-            raise _error(f"this {self.noun} is too large")
+            raise value_error(f"this {self.noun} is too large")
         return int(steps)
 
     def text(self, steps: int) -> str:
@@ -64,11 +66,6 @@ class _Measure:
         unit = whole[-1] if whole else next(iter(self.units))
         number = Decimal(steps) / self.units[unit]
         return f"{number:f}{unit}"
-
-
-def _error(message: str) -> PydanticCustomError:
-    # The sentence is passed as a value: as a template, braces in what the administrator wrote would be filled in.
-    return PydanticCustomError("quantity", "{message}", {"message": message})
 
 
 def _mistaken(**units: str) -> dict[str, str]:
@@ -154,8 +151,7 @@ def between(lower: str, upper: str) -> AfterValidator:
 
     def check(seconds: float) -> float:
         if not least <= seconds <= most:
-            shown = {"lower": lower, "upper": upper, "given": duration_text(seconds)}
-            raise PydanticCustomError("duration_bounds", "must be from {lower} to {upper}; this is {given}", shown)
+            raise value_error(f"must be from {lower} to {upper}; this is {duration_text(seconds)}")
         return seconds
 
     return AfterValidator(check)
@@ -167,8 +163,7 @@ def at_most(largest: str) -> AfterValidator:
 
     def check(size: int) -> int:
         if size > most:
-            shown = {"most": largest, "given": _SIZE.text(size)}
-            raise PydanticCustomError("size_bound", "must be at most {most}; this is {given}", shown)
+            raise value_error(f"must be at most {largest}; this is {_SIZE.text(size)}")
         return size
 
     return AfterValidator(check)
@@ -189,13 +184,11 @@ class Rate:
         """The rate that a text such as "600/5min" stands for. Raises ValueError with a sentence."""
         parts = re.fullmatch(_RATE_PATTERN, text) if isinstance(text, str) else None
         if parts is None:
-            raise PydanticCustomError(
-                "rate", "a rate is a whole number of requests and a period, for example 40/s, 600/5min or 1000/d"
-            )
+            raise value_error("a rate is a whole number of requests and a period, for example 40/s, 600/5min or 1000/d")
         period = parts[0].partition("/")[2]
         period_s = parse_duration(period if period[0].isdigit() else f"1{period}")
         if not period_s:
-            raise PydanticCustomError("rate", "the period of a rate is longer than nothing, for example 40/s")
+            raise value_error("the period of a rate is longer than nothing, for example 40/s")
         return cls(int(parts[0].partition("/")[0]), period_s)
 
     def __str__(self) -> str:

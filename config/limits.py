@@ -10,11 +10,11 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from config.durations import Duration, Rate, between, duration_default
 from config.hours import ONCE_PATTERN, WEEKLY_PATTERN, Hours, parse_closing, parse_opening, parse_zone
 from config.networks import check_host
+from config.problems import value_error
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
@@ -22,8 +22,8 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 def _check_name(name: str) -> str:
     if re.fullmatch(NAME_PATTERN, name):
         return name
-    raise PydanticCustomError(
-        "name", "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
+    raise value_error(
+        "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
     )
 
 
@@ -35,11 +35,11 @@ def _check_url(url: str) -> str:
     except ValueError:
         parts, good = urlsplit(""), False
     if not good or re.search(r"[\s\x00-\x1f\\{}]", url):
-        raise PydanticCustomError("url", f"this is no web address — {example}")
+        raise value_error(f"this is no web address — {example}")
     if parts.username is not None or parts.password is not None:
-        raise PydanticCustomError("url", "a name or password in an address would be shown — use a secret")
+        raise value_error("a name or password in an address would be shown — use a secret")
     if parts.query or parts.fragment:
-        raise PydanticCustomError("url", f"a base address has nothing after ? or # — {example}")
+        raise value_error(f"a base address has nothing after ? or # — {example}")
     check_host(parts.hostname or "")
     return url.rstrip("/")
 
@@ -54,7 +54,7 @@ Url = Annotated[str, AfterValidator(_check_url), Field(json_schema_extra={"patte
 def _check_proxy(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.path:
-        raise PydanticCustomError("url", "a proxy is reached over plain http — write it like http://proxy.example:3128")
+        raise value_error("a proxy is reached over plain http — write it like http://proxy.example:3128")
     return url
 
 
@@ -86,7 +86,7 @@ def _read_by(parse: Callable[[str], object]) -> AfterValidator:
         try:
             parse(text)
         except ValueError as error:
-            raise PydanticCustomError("hours", "{message}", {"message": str(error)}) from None
+            raise value_error(str(error)) from None
         return text
 
     return AfterValidator(check)
@@ -126,14 +126,14 @@ class OpeningHours(_Limit):
             self.parsed  # noqa: B018 - it is kept
         except ValueError:
             said = "nothing of the week is left open — take something out of closed, or remove the source"
-            raise PydanticCustomError("hours", "{message}", {"message": said}) from None
+            raise value_error(said) from None
         return self
 
 
 def _check_no_pem(value: Any) -> Any:
     if isinstance(value, str) and "-----BEGIN" in value:
         said = "a certificate or key does not stand in the configuration — write the name of its file"
-        raise PydanticCustomError("literal_secret", "{said}", {"said": said})
+        raise value_error(said)
     return value
 
 

@@ -19,9 +19,7 @@ from ipaddress import (
     ip_network,
 )
 
-from pydantic_core import PydanticCustomError
-
-from config.problems import printable
+from config.problems import printable, value_error
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
@@ -118,7 +116,7 @@ def misleading(host: str) -> str | None:
 def check_host(host: str) -> str:
     """`host` unchanged. Raises PydanticCustomError where it is `misleading`."""
     if wrong := misleading(host):
-        raise PydanticCustomError("host", "{wrong}", {"wrong": wrong})
+        raise value_error(wrong)
     return host
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pydantic_core import PydanticCustomError
+
 Path = tuple[str | int, ...]
 """Keys and list indexes from the top of the document, such as ("sources", "ban", "timeout")."""
 
@@ -97,6 +99,11 @@ class InvalidConfiguration(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+def value_error(message: str) -> PydanticCustomError:
+    """What a validator raises. The message is a value and no template: what an administrator wrote may hold braces."""
+    return PydanticCustomError("invalid", "{message}", {"message": message})
 
 
 def dotted(path: Path) -> str:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from config.own_values import KEYS, URLS, own_value_in
-from config.problems import printable
+from config.problems import printable, value_error
 from config.regular_files import read_regular
 
 FOLDER: Final = "JURAT_SOURCE_SECRETS"
@@ -64,16 +63,15 @@ class SecretReference(BaseModel):
     def _refuse_literals(cls, value: Any) -> Any:
         if isinstance(value, cls | Mapping):
             return value
-        raise PydanticCustomError(
-            "literal_secret",
+        raise value_error(
             "a secret does not stand in the configuration — write { env: JURAT_SOURCE_NAME } or { file: NAME } and put "
-            "it there",
+            "it there"
         )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.env is None) == (self.file is None):
-            raise PydanticCustomError("secret_reference", "write either { env: JURAT_SOURCE_NAME } or { file: NAME }")
+            raise value_error("write either { env: JURAT_SOURCE_NAME } or { file: NAME }")
         return self
 
     def __str__(self) -> str:

@@ -11,16 +11,15 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeGuard
 
 import jmespath
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from config.durations import Duration, between
 from config.limits import Name
-from config.problems import printable
-from config.registry.lint.description import Path, Problem, verdict_problems
+from config.problems import Path, printable, value_error
+from config.registry.lint.description import verdict_problems
 from config.registry.lint.trials import trial_problems
 from config.registry.model.answer_formats import Delimiter
 from config.registry.model.inputs import Input
-from config.registry.model.parts import Part, misplaced
+from config.registry.model.parts import Fault, Part, misplaced
 from config.registry.model.record import NUMBER, FieldValue, RecordDescription
 from config.registry.model.rules import EqualsRule, Rule
 from config.registry.model.source import RecordSource
@@ -50,7 +49,7 @@ def _check_column(name: str) -> str:
     if 0 < len(name) <= LONGEST_COLUMN and name.isprintable():
         return name
     said = f"a column is named as in the first line of the file, with at most {LONGEST_COLUMN} characters"
-    raise PydanticCustomError("column", "{message}", {"message": said})
+    raise value_error(said)
 
 
 Column = Annotated[
@@ -163,7 +162,7 @@ def _quoted(column: str) -> str:
     return json.dumps(column.strip(), ensure_ascii=False)
 
 
-def _check_number(source: RosterSource) -> Iterator[Problem]:
+def _check_number(source: RosterSource) -> Iterator[Fault]:
     if source.record.fields.get(NUMBER) != _quoted(source.file.number):
         said = f"is the column '{printable(source.file.number)}', of which the hash alone is stored"
         yield ("record", "fields", NUMBER), f"{said} — remove this line"
@@ -181,7 +180,7 @@ def _check_number(source: RosterSource) -> Iterator[Problem]:
             yield ("inputs", first, option), f"{said} — remove it"
 
 
-def _check_columns(source: RosterSource) -> Iterator[Problem]:
+def _check_columns(source: RosterSource) -> Iterator[Fault]:
     """Every column that is used is kept, and every one that is kept is used."""
     keep = source.file.keep
     used: set[str] = set()
@@ -209,7 +208,7 @@ def _check_columns(source: RosterSource) -> Iterator[Problem]:
             yield at, "no field of the record uses this column, so it need not be stored — remove it"
 
 
-def _check_tests(source: RosterSource) -> Iterator[Problem]:
+def _check_tests(source: RosterSource) -> Iterator[Fault]:
     yield from trial_problems(source, [FILE])
     for index, test in enumerate(source.tests):
         response = test.responses.get(FILE)

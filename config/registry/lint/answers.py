@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import jmespath
 
+from config.problems import Path
 from config.registry.model.answer_formats import XmlIn
+from config.registry.model.expressions import Node, walk
+from config.registry.model.parts import Fault
 from config.registry.model.rules import OutcomeRule, Then
 from config.registry.model.source import RegistryDescription, Step
 from jurat.vocabulary import Reason
-
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
 
 _BODIES: Mapping[str, tuple[Any, ...]] = {
     "json": (None, {}, [], "", {"error": "x"}, {"apiVersion": "2", "payload": {"items": []}}),
@@ -54,7 +54,7 @@ _ASKED_AGAIN: Final[Mapping[Reason, Then]] = {
 """Reasons for which a look-up is made again, whatever `then` says, and what says so."""
 
 
-def answer_problems(path: Path, step: Step) -> Iterator[Problem]:
+def answer_problems(path: Path, step: Step) -> Iterator[Fault]:
     """What is wrong with how a step at `path` reads answers, and with its outcomes."""
     yield from _decoding_problems(path, step)
     for index, outcome in enumerate(step.outcomes):
@@ -67,7 +67,7 @@ def answer_problems(path: Path, step: Step) -> Iterator[Problem]:
             yield (*path, "outcomes", index, "retry_after"), "only retry and maintenance wait — remove it"
 
 
-def absence_problems(source: RegistryDescription) -> Iterator[Problem]:
+def absence_problems(source: RegistryDescription) -> Iterator[Fault]:
     """Why an empty list of records would be no proof that nobody is there."""
     origin = source.record.origin
     if source.record.absent != "refused":
@@ -88,11 +88,11 @@ def _is_empty_elsewhere(read_as: str, origin: str) -> bool:
 @lru_cache(_KEPT)
 def _is_hasty(read_as: str, expression: str) -> bool:
     """Whether an expression holds for answers that say nothing about anybody; gateways write status and headers."""
-    fields = {node["value"] for node in _nodes(expression) if node["type"] == "field"}
+    fields = {node["value"] for node in walk(expression) if node["type"] == "field"}
     return "body" not in fields or any(_gives(expression, answer) for answer in _foreign(read_as, expression))
 
 
-def _reason_problems(path: Path, outcome: OutcomeRule) -> Iterator[Problem]:
+def _reason_problems(path: Path, outcome: OutcomeRule) -> Iterator[Fault]:
     """A technical reason says by itself whether the registry is asked again."""
     if outcome.then is Then.RETRY and outcome.reason is Reason.SOURCE_REJECTED_REQUEST:
         said = "a request that the registry calls wrong is not sent again"
@@ -101,7 +101,7 @@ def _reason_problems(path: Path, outcome: OutcomeRule) -> Iterator[Problem]:
         yield path, f"for {outcome.cause} the registry is asked again — write then: {then}, or another reason"
 
 
-def _decoding_problems(path: Path, step: Step) -> Iterator[Problem]:
+def _decoding_problems(path: Path, step: Step) -> Iterator[Fault]:
     first, *inner = step.decoders
     if isinstance(first, XmlIn):
         yield (*path, "decode"), "xml_in looks into what was read before it — begin with xml: [xml, { xml_in: … }]"
@@ -142,7 +142,7 @@ def _foreign(read_as: str, expression: str) -> Iterator[dict[str, Any]]:
 
 def _headers(expression: str, literals: Sequence[Any]) -> Iterator[dict[str, str]]:
     """The headers that an expression names, without any, and with all that it could look for in them."""
-    named = {names[1] for names in _chains(jmespath.compile(expression).parsed, "headers")}
+    named = {names[1] for names in _chains(expression, "headers")}
     texts = [each if isinstance(each, str) else json.dumps(each) for each in literals]
     said = (None, *dict.fromkeys((*texts, *_IN_HEADERS)))
     for values in itertools.islice(itertools.product(said, repeat=len(named)), _MOST_HEADERS):
@@ -154,7 +154,7 @@ def _stumps(expression: str, *, to_the_end: bool = False) -> Iterator[Any]:
 
     Its last element may be what the registry says on purpose, so that is left out unless `to_the_end`.
     """
-    for chain in _chains(jmespath.compile(expression).parsed):
+    for chain in _chains(expression):
         names = chain[1:] if to_the_end else chain[1:-1]
         for stump in (*_STUMPS, [{"error": "x"}]) if to_the_end else _STUMPS:
             body: Any = stump
@@ -163,20 +163,17 @@ def _stumps(expression: str, *, to_the_end: bool = False) -> Iterator[Any]:
             yield body
 
 
-def _chains(tree: Mapping[str, Any], root: str = "body") -> set[tuple[str, ...]]:
+def _chains(expression: str, root: str = "body") -> set[tuple[str, ...]]:
     """The ways into the body in an expression: of `body.a[0].b`, body.a, body.a.[] and body.a.[].b. Or into `root`."""
     found: set[tuple[str, ...]] = set()
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
+    for node in walk(expression):
         names = list(_names(node))
         if names[:1] == [root]:
             found |= {tuple(names[:length]) for length in range(2, len(names) + 1)}
-        waiting.extend(child for child in node["children"] if isinstance(child, dict))
     return found
 
 
-def _names(node: Mapping[str, Any]) -> Iterator[str]:
+def _names(node: Node) -> Iterator[str]:
     """The names that an expression begins with, and _ELEMENT for each place in a list."""
     match node["type"]:
         case "field":
@@ -194,17 +191,9 @@ def _names(node: Mapping[str, Any]) -> Iterator[str]:
 
 def _literals(expression: str) -> Iterator[Any]:
     """The values that stand in an expression itself, those in lists one by one."""
-    for node in _nodes(expression):
+    for node in walk(expression):
         if node["type"] == "literal":
             yield from node["value"] if isinstance(node["value"], list) else [node["value"]]
-
-
-def _nodes(expression: str) -> Iterator[Mapping[str, Any]]:
-    waiting: list[Mapping[str, Any]] = [jmespath.compile(expression).parsed]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += [child for child in node["children"] if isinstance(child, dict)]
 
 
 def _gives(expression: str, answer: dict[str, Any]) -> bool:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from config.problems import Path
 from config.registry.model.inputs import CleaningStep
+from config.registry.model.parts import Fault
 from config.registry.model.rules import EqualsRule, Then
 from config.registry.model.source import RegistryDescription, Step
 from config.registry.model.templates import Filter, placeholders
 from jurat.vocabulary import Reason
 
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
 
-
-def batch_problems(source: RegistryDescription) -> Iterator[Problem]:
+def batch_problems(source: RegistryDescription) -> Iterator[Fault]:
     """What does not go together with `batch`."""
     if source.batch is None:
         return
@@ -36,7 +35,7 @@ def batch_problems(source: RegistryDescription) -> Iterator[Problem]:
         yield from (problem for number in numbers for problem in _number_problems(source, number))
 
 
-def _outcome_problems(step: Step) -> Iterator[Problem]:
+def _outcome_problems(step: Step) -> Iterator[Fault]:
     for index, outcome in enumerate(step.outcomes):
         path: Path = ("steps", 0, "outcomes", index)
         if outcome.then is Then.REFUSED:
@@ -47,7 +46,7 @@ def _outcome_problems(step: Step) -> Iterator[Problem]:
             yield (*path, "reason"), f"{said} — remove this outcome, or batch:"
 
 
-def _number_problems(source: RegistryDescription, number: str) -> Iterator[Problem]:
+def _number_problems(source: RegistryDescription, number: str) -> Iterator[Fault]:
     """Whether `number`, and nothing else of a participant, stands in the request."""
     field = source.inputs[number]
     is_bare = bool({CleaningStep.DIGITS, CleaningStep.ALNUM} & set(field.clean))

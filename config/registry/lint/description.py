@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config.problems import printable
+from config.problems import Path, printable
 from config.registry.lint.answers import absence_problems, answer_problems
 from config.registry.lint.batches import batch_problems
 from config.registry.lint.requests import input_problems, request_problems
 from config.registry.lint.rules import rule_problems
 from config.registry.lint.trials import trial_problems
 from config.registry.model.expressions import root_keys
+from config.registry.model.parts import Fault
 from config.registry.model.record import NAMES, NUMBER, STATUS
 from config.registry.model.rules import EqualsRule, NameRule
 from config.registry.model.source import Kept, RecordSource, RegistryDescription, Step
 from config.registry.model.templates import SECRETS, placeholders
 
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
-
 _ANSWER = ("status", "headers", "body")
 
 
-def problems_of(source: RegistryDescription) -> Iterator[Problem]:
+def problems_of(source: RegistryDescription) -> Iterator[Fault]:
     """Everything that does not fit together, with its place below the source."""
     yield from _check_steps(source)
     yield from _unrooted(("record", "from"), source.record.origin)
@@ -33,7 +31,7 @@ def problems_of(source: RegistryDescription) -> Iterator[Problem]:
     yield from trial_problems(source, [step.name for step in source.steps])
 
 
-def verdict_problems(source: RecordSource) -> Iterator[Problem]:
+def verdict_problems(source: RecordSource) -> Iterator[Fault]:
     """What does not fit together in what is asked of the participant, and in how a record is read and judged."""
     yield from input_problems(source)
     yield from _check_record(source)
@@ -50,7 +48,7 @@ def check_order(source: RecordSource) -> list[str]:
     return [said for _, said in _order_problems(source)]
 
 
-def _order_problems(source: RecordSource) -> Iterator[Problem]:
+def _order_problems(source: RecordSource) -> Iterator[Fault]:
     number_matched, name_matched = False, NAMES not in source.record.fields
     for index, rule in enumerate(source.rules):
         match rule:
@@ -71,7 +69,7 @@ def _order_problems(source: RecordSource) -> Iterator[Problem]:
         yield ("rules",), "no rule compares the name that the record gives — add { check: name, family: …, given: … }"
 
 
-def _check_given(source: RegistryDescription) -> Iterator[Problem]:
+def _check_given(source: RegistryDescription) -> Iterator[Fault]:
     """Where a family name alone is compared, a given name that is asked for would be looked at by nobody."""
     used = {rule.input for rule in source.rules if isinstance(rule, EqualsRule)}
     used |= {rule.family for rule in source.rules if isinstance(rule, NameRule)}
@@ -85,7 +83,7 @@ def _check_given(source: RegistryDescription) -> Iterator[Problem]:
             yield ("rules", index), f"{said} — add given: {idle[0]}, or do not ask for it"
 
 
-def _check_steps(source: RegistryDescription) -> Iterator[Problem]:
+def _check_steps(source: RegistryDescription) -> Iterator[Fault]:
     known = {*source.inputs, *(SECRETS + name for name in source.secrets)}
     always = {name for name, field in source.inputs.items() if field.required}
     names: set[str] = set()
@@ -104,7 +102,7 @@ def _check_steps(source: RegistryDescription) -> Iterator[Problem]:
         always |= set(step.set)
 
 
-def _check_roots(path: Path, step: Step) -> Iterator[Problem]:
+def _check_roots(path: Path, step: Step) -> Iterator[Fault]:
     for index, rule in enumerate(step.outcomes):
         yield from _unrooted((*path, "outcomes", index, "when"), rule.when)
         if rule.retry_after is not None:
@@ -116,7 +114,7 @@ def _check_roots(path: Path, step: Step) -> Iterator[Problem]:
             yield from _unrooted((*path, "set", name), kept)
 
 
-def _unrooted(path: Path, expression: str) -> Iterator[Problem]:
+def _unrooted(path: Path, expression: str) -> Iterator[Fault]:
     """What is asked of an answer as if its body were the whole would be null for everybody."""
     for key in dict.fromkeys(root_keys(expression)):
         if key not in _ANSWER:
@@ -124,7 +122,7 @@ def _unrooted(path: Path, expression: str) -> Iterator[Problem]:
             yield path, f"'{printable(key)}' is none of {', '.join(_ANSWER)} — write {meant}"
 
 
-def _check_record(source: RecordSource) -> Iterator[Problem]:
+def _check_record(source: RecordSource) -> Iterator[Fault]:
     record = source.record
     if NUMBER not in record.fields:
         yield ("record", "fields"), "the number of the record is compared with the one typed — add number: EXPRESSION"

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import jmespath
 
+from config.registry.model.expressions import Node, children_of
+from config.registry.model.parts import Fault
 from config.registry.model.record import DateField
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
 from config.registry.model.source import RegistryDescription
-
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
-Node = Mapping[str, Any]
 
 _FROM: Final = ("record", "from")
 _ONE_OF_MANY: Final = frozenset({"max_by", "min_by"})
 _FILTER: Final = "filter_projection"
 
 
-def origin_problems(source: RegistryDescription) -> Iterator[Problem]:
+def origin_problems(source: RegistryDescription) -> Iterator[Fault]:
     """What in `from` would choose between records. Which of several is meant, a person decides (ambiguous_record)."""
     tree = jmespath.compile(source.record.origin).parsed
     nodes = list(_outside_filters(tree))
@@ -65,14 +63,13 @@ def _looked_at(source: RegistryDescription) -> dict[str, str]:
 def _outside_filters(node: Node) -> Iterator[Node]:
     """All nodes but those of conditions: an index there chooses nothing."""
     yield node
-    children = [child for child in node["children"] if isinstance(child, dict)]
-    for child in children[:2] if node["type"] == _FILTER else children:
+    for child in children_of(node)[:2] if node["type"] == _FILTER else children_of(node):
         yield from _outside_filters(child)
 
 
 def _beginnings(node: Node, above: set[str]) -> set[str]:
     """The keys that an expression looks at in what it is asked of, or behind those in `above`."""
-    children = [child for child in node["children"] if isinstance(child, dict)]
+    children = children_of(node)
     match node["type"]:
         case "field":
             return {node["value"]}

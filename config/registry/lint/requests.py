@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
-
-import jmespath
 
 from config.networks import literal
-from config.problems import printable
+from config.problems import Path, printable
+from config.registry.model.expressions import walk
 from config.registry.model.hosts import host_of, is_listed, listing_of
 from config.registry.model.inputs import Input
-from config.registry.model.request import Place, RequestDescription
+from config.registry.model.parts import Fault
+from config.registry.model.request import RequestDescription
 from config.registry.model.rules import EqualsRule
 from config.registry.model.secrecy import texts_in
 from config.registry.model.source import Kept, RecordSource, RegistryDescription
 from config.registry.model.templates import SECRETS, Filter, Placeholder, pieces, placeholders
 from config.suggestions import did_you_mean, suggest
 
-Problem = tuple[Place, str]
-
 
 def request_problems(
-    path: Place,
+    path: Path,
     request: RequestDescription,
     source: RegistryDescription,
     known: Collection[str],
     always: Collection[str],
-) -> Iterator[Problem]:
+) -> Iterator[Fault]:
     """What is wrong with a request at `path`; `known` may be referred to, and `always` has a value for everybody."""
     host = listing_of(next(pieces(request.url))[0])
     if not is_listed(host, source.hosts):
@@ -59,7 +56,7 @@ def request_problems(
                 yield (*path, *place), f"{said} — write required: true"
 
 
-def sending_problems(source: RegistryDescription) -> Iterator[Problem]:
+def sending_problems(source: RegistryDescription) -> Iterator[Fault]:
     """A number that no request sends: the registry would be asked for the same for everybody."""
     compared = [rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == "number"]
     compared = [name for name in compared if name in source.inputs]
@@ -70,7 +67,7 @@ def sending_problems(source: RegistryDescription) -> Iterator[Problem]:
         yield ("steps",), f"{said}; doubled braces are literal"
 
 
-def input_problems(source: RecordSource) -> Iterator[Problem]:
+def input_problems(source: RecordSource) -> Iterator[Fault]:
     """What is wrong with the conditions of the inputs' formats, and with an input that is taken for a number."""
     for index, rule in enumerate(source.rules):
         if not isinstance(rule, EqualsRule) or rule.field != "number" or rule.input not in source.inputs:
@@ -86,11 +83,7 @@ def input_problems(source: RecordSource) -> Iterator[Problem]:
             yield ("inputs", name, "format_after"), f"there is no other input '{before}' — {hint}"
         elif before is not None and not source.inputs[before].required:
             yield ("inputs", name, "format_after"), f"'{before}' may be missing — write required: true"
-        for other in _fields_of(field.format_when):
-            if other not in source.inputs:
-                hint = did_you_mean(other, source.inputs) or "declare it"
-                yield ("inputs", name, "format_when"), f"there is no input '{printable(other)}' — {hint}"
-        for said in _never_typed(field.format_when, source.inputs):
+        for said in _condition_faults(field.format_when, source.inputs) if field.format_when is not None else ():
             yield ("inputs", name, "format_when"), said
 
 
@@ -122,14 +115,12 @@ def _fault_of(placeholder: Placeholder, source: RegistryDescription, known: Coll
     return ""
 
 
-def _fields_of(expression: str | None) -> Iterator[str]:
-    """The names in an expression. Inputs are texts without parts, so that each must be an input."""
-    yield from (node["value"] for node in _nodes_of(expression) if node["type"] == "field")
-
-
-def _never_typed(expression: str | None, inputs: Mapping[str, Input]) -> Iterator[str]:
-    """What an expression compares an input with that it never is, so that a format would silently not be asked for."""
-    for node in _nodes_of(expression):
+def _condition_faults(expression: str, inputs: Mapping[str, Input]) -> Iterator[str]:
+    """What a condition names that is no input, and what it compares an input with that it never is."""
+    for node in walk(expression):
+        if node["type"] == "field" and node["value"] not in inputs:
+            hint = did_you_mean(node["value"], inputs) or "declare it"
+            yield f"there is no input '{printable(node['value'])}' — {hint}"
         compared = {child["type"]: child["value"] for child in node["children"] if "value" in child}
         if len(node["children"]) != 2 or compared.keys() != {"field", "literal"} or compared["field"] not in inputs:
             continue
@@ -144,11 +135,3 @@ def _never_typed(expression: str | None, inputs: Mapping[str, Input]) -> Iterato
                 meant = [key for key, sent in choices.items() if sent == value]
                 hint = f"write '{printable(meant[0])}', which is typed" if meant else suggest(value, choices)
                 yield f"'{printable(value)}' is no choice of '{name}' — {hint}"
-
-
-def _nodes_of(expression: str | None) -> Iterator[dict[str, Any]]:
-    waiting = [] if expression is None else [jmespath.compile(expression).parsed]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(child for child in node["children"] if isinstance(child, dict))

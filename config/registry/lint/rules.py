@@ -8,18 +8,16 @@ from config.problems import printable
 from config.registry.lint.origin import origin_problems
 from config.registry.model.answer_formats import Csv
 from config.registry.model.demands import demanding, demands_of
-from config.registry.model.name_expressions import gives_given
+from config.registry.model.expressions import gives_given
+from config.registry.model.parts import Fault
 from config.registry.model.record import NAMES
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
 from config.registry.model.source import RecordSource, RegistryDescription
 from config.suggestions import did_you_mean
 from jurat.vocabulary import Reason
 
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
 
-
-def rule_problems(source: RecordSource) -> Iterator[Problem]:
+def rule_problems(source: RecordSource) -> Iterator[Fault]:
     """What does not fit together in the rules, whatever their order."""
     if isinstance(source, RegistryDescription):
         yield from origin_problems(source)
@@ -34,7 +32,7 @@ def rule_problems(source: RecordSource) -> Iterator[Problem]:
             yield ("rules", index, "requirement"), f"{said} — give one of them another name"
 
 
-def doubt_of(source: RecordSource) -> tuple[Path, str] | None:
+def doubt_of(source: RecordSource) -> Fault | None:
     """What may be meant, but decides on less than a registry could: a record that has no names."""
     if NAMES in source.record.fields:
         return None
@@ -42,7 +40,7 @@ def doubt_of(source: RecordSource) -> tuple[Path, str] | None:
     return ("record", "fields"), f"{said} — add names: EXPRESSION and check: name where the registry gives names"
 
 
-def _check_rule(rule: Rule, source: RecordSource) -> Iterator[Problem]:
+def _check_rule(rule: Rule, source: RecordSource) -> Iterator[Fault]:
     fields, meanings = source.record.fields, source.record.status
     match rule:
         case NameRule():
@@ -70,7 +68,7 @@ def _check_rule(rule: Rule, source: RecordSource) -> Iterator[Problem]:
         yield ("optional",), "nothing is demanded of the criterion here, so nothing is optional — remove it"
 
 
-def _check_number(rule: EqualsRule, source: RecordSource) -> Iterator[Problem]:
+def _check_number(rule: EqualsRule, source: RecordSource) -> Iterator[Fault]:
     if rule.absent == "pass":
         yield ("absent",), "a record without a number is nobody's — remove absent: pass"
     if rule.input in _named(source):
@@ -80,7 +78,7 @@ def _check_number(rule: EqualsRule, source: RecordSource) -> Iterator[Problem]:
         yield from _check_same_kind(rule, source)
 
 
-def _check_words(rule: OneOfRule) -> Iterator[Problem]:
+def _check_words(rule: OneOfRule) -> Iterator[Fault]:
     """A word that nobody has listed is new, and refuses nobody."""
     if rule.field == "status":
         yield ("field",), "a status has words of its own, by the record's map — write check: status, is: MEANING"
@@ -95,7 +93,7 @@ def _check_words(rule: OneOfRule) -> Iterator[Problem]:
         yield ("refuses",), f"'{printable(twice[0])}' stands among the values, too — keep it in one of the lists"
 
 
-def _check_name(rule: NameRule, source: RecordSource) -> Iterator[Problem]:
+def _check_name(rule: NameRule, source: RecordSource) -> Iterator[Fault]:
     names = source.record.fields.get(NAMES)
     if names is None:
         yield (), "the record gives no names to compare — add fields: { names: EXPRESSION }"
@@ -115,7 +113,7 @@ def _check_name(rule: NameRule, source: RecordSource) -> Iterator[Problem]:
             yield from _check_input(option, name, source)
 
 
-def _check_nameless(source: RecordSource) -> Iterator[Problem]:
+def _check_nameless(source: RecordSource) -> Iterator[Fault]:
     """Where there is no name, check digits alone tell a number from a mistyped one."""
     for rule in source.rules:
         if isinstance(rule, EqualsRule) and rule.field == "number" and rule.input in source.inputs:
@@ -125,7 +123,7 @@ def _check_nameless(source: RecordSource) -> Iterator[Problem]:
                 yield ("absent",), f"{said} — give it a format with check digits, always, or remove absent: pass"
 
 
-def _check_dates(rule: ValidAtRule | MinAgeRule, source: RecordSource) -> Iterator[Problem]:
+def _check_dates(rule: ValidAtRule | MinAgeRule, source: RecordSource) -> Iterator[Fault]:
     fields = source.record.fields
     for option, name in rule.fields.items():
         if name not in fields:
@@ -147,7 +145,7 @@ def _named(source: RecordSource) -> set[str | None]:
     return {name for rule in source.rules if isinstance(rule, NameRule) for name in (rule.family, rule.given)}
 
 
-def _check_same_kind(rule: EqualsRule, source: RecordSource) -> Iterator[Problem]:
+def _check_same_kind(rule: EqualsRule, source: RecordSource) -> Iterator[Fault]:
     """A day is compared with a day: 1966-05-28 is no text that a registry would write by chance."""
     given, is_date = source.inputs.get(rule.input), rule.field in source.record.dates
     if given is None:
@@ -161,7 +159,7 @@ def _check_same_kind(rule: EqualsRule, source: RecordSource) -> Iterator[Problem
         yield ("field",), f"{said} — write {rule.field}: {{ value: EXPRESSION, date: FORMAT }} in the record"
 
 
-def _check_input(key: str, name: str, source: RecordSource) -> Iterator[Problem]:
+def _check_input(key: str, name: str, source: RecordSource) -> Iterator[Fault]:
     if name not in source.inputs:
         yield (key,), _unknown("input", name, source.inputs)
     elif not source.inputs[name].required:
@@ -172,7 +170,7 @@ def _unknown(what: str, name: str, known: Collection[str]) -> str:
     return f"there is no {what} '{name}' — {did_you_mean(name, known) or 'declare it'}"
 
 
-def _open_end_problems(source: RegistryDescription) -> Iterator[Problem]:
+def _open_end_problems(source: RegistryDescription) -> Iterator[Fault]:
     """Of one date alone, a key that moved looks like an open end. A table says which columns it has."""
     first = source.steps[-1].decoders[0]
     if first == "csv" or isinstance(first, Csv):

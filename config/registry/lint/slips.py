@@ -13,13 +13,12 @@ from typing import Final
 from urllib.parse import unquote
 
 from config.problems import printable
-from config.registry.model.request import Place, RequestDescription
+from config.registry.model.parts import Fault
+from config.registry.model.request import RequestDescription
 from config.registry.model.rules import EqualsRule
 from config.registry.model.secrecy import texts_in
 from config.registry.model.source import RegistryDescription
 from config.registry.model.templates import Placeholder, pieces, placeholders
-
-Problem = tuple[Place, str]
 
 _DOCUMENTS: Final = frozenset({"xml", "parts"})
 _BEFORE: Final = "$"
@@ -54,7 +53,7 @@ _OTHERS: Final = (
 """How other languages write a placeholder; in one that this one takes for text."""
 
 
-def slip_problems(source: RegistryDescription) -> Iterator[Problem]:
+def slip_problems(source: RegistryDescription) -> Iterator[Fault]:
     """What requests send beside or instead of what was typed, each at its place below the source."""
     sent = set[str]()
     for step in source.steps:

@@ -6,8 +6,8 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
-from pydantic_core import PydanticCustomError
 
+from config.problems import value_error
 from config.registry.model.expressions import Expression
 from config.registry.model.parts import Part
 
@@ -18,7 +18,7 @@ def _check_elements(path: str) -> str:
     if _ELEMENTS.fullmatch(path):
         return path
     said = "is no way to an element — join names by dots, without their namespaces: Envelope.Body.person"
-    raise PydanticCustomError("elements", "{message}", {"message": said})
+    raise value_error(said)
 
 
 ElementPath = Annotated[str, AfterValidator(_check_elements), Field(max_length=500)]
@@ -40,7 +40,7 @@ _DELIMITERS = (",", ";", "|", "\t")
 def _check_delimiter(text: str) -> str:
     if text in _DELIMITERS:
         return text
-    raise PydanticCustomError("delimiter", 'is no delimiter of a table — write ",", ";", "|" or "\\t", a tab')
+    raise value_error('is no delimiter of a table — write ",", ";", "|" or "\\t", a tab')
 
 
 Delimiter = Annotated[str, AfterValidator(_check_delimiter), Field(json_schema_extra={"enum": list(_DELIMITERS)})]

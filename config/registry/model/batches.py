@@ -6,8 +6,8 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
+from config.problems import value_error
 from config.registry.model.parts import Part
 
 _IN_NO_NUMBER = re.compile(r"[^0-9A-Za-z.+-]")
@@ -16,9 +16,9 @@ _IN_NO_NUMBER = re.compile(r"[^0-9A-Za-z.+-]")
 
 def _check_join(join: str) -> str:
     if not (join.isascii() and join.isprintable()):
-        raise PydanticCustomError("join", "must be letters, digits and signs that every request can carry, such as ','")
+        raise value_error("must be letters, digits and signs that every request can carry, such as ','")
     if not _IN_NO_NUMBER.search(join):
-        raise PydanticCustomError("join", "a number could hold this itself — write a sign that none has, such as ','")
+        raise value_error("a number could hold this itself — write a sign that none has, such as ','")
     return join
 
 

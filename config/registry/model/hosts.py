@@ -9,9 +9,9 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
 from config.networks import check_host, literal
+from config.problems import value_error
 
 _LISTED = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([1-9][0-9]{0,4}))?")
 _HTTPS = 443
@@ -47,16 +47,16 @@ def _is_loopback(host: str) -> bool:
 
 def _check_listed(listed: str) -> str:
     if not re.search(r"[\[\]%]", listed) and isinstance(ip := literal(listed), IPv6Address):
-        raise _error(f"an IPv6 address stands in brackets — write '[{ip}]'")
+        raise value_error(f"an IPv6 address stands in brackets — write '[{ip}]'")
     if "*" in listed:
-        raise _error("a host is listed by its whole name, without * — list each, like registry.example")
+        raise value_error("a host is listed by its whole name, without * — list each, like registry.example")
     found = _LISTED.fullmatch(listed)
     host, port = (found[1], int(found[2] or _HTTPS)) if found else (listed, 0)
     ip = literal(host)
     if not 0 < port <= _HIGHEST or not (_is_name(host) if ip is None or ip.version == 4 else "%" not in host):
-        raise _error("write the bare name of a host, lower-case, like registry.example or registry.example:8443")
+        raise value_error("write the bare name of a host, lower-case, like registry.example or registry.example:8443")
     if found and found[2] and port == _HTTPS:
-        raise _error("a host is listed for 443 without its port — leave the port out")
+        raise value_error("a host is listed for 443 without its port — leave the port out")
     check_host(host)
     return listed.replace(host, f"[{ip}]") if isinstance(ip, IPv6Address) else listed
 
@@ -68,10 +68,6 @@ def _is_name(host: str) -> bool:
     except UnicodeError:
         return False
     return bool(host) and host == plain.lower() and not re.search(r"[\s/@?#{}%\[\]]", host)
-
-
-def _error(said: str) -> PydanticCustomError:
-    return PydanticCustomError("host", "{said}", {"said": said})
 
 
 Host = Annotated[str, Field(max_length=260), AfterValidator(_check_listed)]

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from config.problems import value_error
 from config.registry.model.expressions import Expression
-from config.registry.model.parts import Part, PartName, Titles, Word, misplaced
+from config.registry.model.parts import Fault, Part, PartName, Titles, Word, misplaced
 
 
 class NumberFormat(StrEnum):
@@ -60,7 +60,7 @@ _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 def _check_typed(text: str) -> str:
     if any(unicodedata.category(one) in _UNSEEN or (one.isspace() and one != " ") for one in text):
-        raise PydanticCustomError("choice", "has a character that nobody sees or types — write it in plain letters")
+        raise value_error("has a character that nobody sees or types — write it in plain letters")
     return text
 
 
@@ -105,9 +105,7 @@ class Input(Part):
         given = {"values": self.values, "clean": self.clean, "format": self.format}
         if self.type == "text":
             given = {} if self.values is None else {name: given[name] for name in ("clean", "format")}
-        found: list[tuple[tuple[str | int, ...], str]] = [
-            ((name,), f"{kind} has no {name} — remove it") for name, value in given.items() if value
-        ]
+        found: list[Fault] = [((name,), f"{kind} has no {name} — remove it") for name, value in given.items() if value]
         if self.format_when is not None and self.format is None:
             found.append((("format_when",), "there is no format that could hold — add format:"))
         if self.format_after is not None and self.format is None:

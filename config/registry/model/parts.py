@@ -7,9 +7,9 @@ from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
-from config.problems import printable
+from config.problems import Path, printable, value_error
 from config.registry.model.templates import NAME_PATTERN
 from config.suggestions import did_you_mean
 from jurat.vocabulary import Reason
@@ -66,7 +66,7 @@ def check_reason(value: Any, allowed: Collection[Reason]) -> Any:
     near = did_you_mean(value, allowed) if isinstance(value, str) else ""
     said = f"there is no reason '{printable(value)}'" if isinstance(value, str) else "must be a reason"
     message = f"{said} — {near or write_one_of(allowed)}"
-    raise PydanticCustomError("reason", "{message}", {"message": message})
+    raise value_error(message)
 
 
 def write_one_of(reasons: Collection[Reason]) -> str:
@@ -80,7 +80,7 @@ PartName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 def _check_word(text: str) -> str:
     if text != text.strip():
-        raise PydanticCustomError("word", "a word has no spaces around it — remove them")
+        raise value_error("a word has no spaces around it — remove them")
     return unicodedata.normalize("NFC", text)
 
 
@@ -96,18 +96,17 @@ Titles = Annotated[
 """A text by language."""
 
 
+Fault = tuple[Path, str]
+"""Where in a description something is wrong; what it is and, behind ` — `, what to do."""
+
+
 class Part(BaseModel):
     """A part of the description: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-def misplaced(title: str, problems: list[tuple[tuple[str | int, ...], str]]) -> ValidationError:
-    """An error for each problem at its place below the model that is being validated."""
-    return ValidationError.from_exception_data(
-        title,
-        [
-            InitErrorDetails(type=PydanticCustomError("registry", "{message}", {"message": said}), loc=path, input=None)
-            for path, said in problems
-        ],
-    )
+def misplaced(title: str, faults: list[Fault]) -> ValidationError:
+    """An error for each fault, at its place below the model that is being validated."""
+    errors = [InitErrorDetails(type=value_error(said), loc=path, input=None) for path, said in faults]
+    return ValidationError.from_exception_data(title, errors)

@@ -6,9 +6,9 @@ import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
-from pydantic_core import PydanticCustomError
 
 from config.limits import TimeZone
+from config.problems import value_error
 from config.registry.model.expressions import Expression
 from config.registry.model.parts import Part, PartName, Word
 
@@ -30,19 +30,15 @@ def _check_date_format(form: str) -> str:
         return form
     codes = _CODE.findall(form)
     if unknown := [code for code in codes if code not in _DATE_CODES]:
-        raise _error(f"'%{unknown[0]}' is no part of a date here — write %Y, %y, %m, %d, %H, %M and %S alone")
+        raise value_error(f"'%{unknown[0]}' is no part of a date here — write %Y, %y, %m, %d, %H, %M and %S alone")
     if len(codes) != len(set(codes)) or {"Y", "y"} <= set(codes):
-        raise _error("a part of the date stands twice — keep one of them")
+        raise value_error("a part of the date stands twice — keep one of them")
     if not {"Y", "y"} & set(codes):
         hint = "write it like %d/%m/%Y, or epoch_s, epoch_ms or iso"
-        raise _error(f"a date needs its year — {hint}")
+        raise value_error(f"a date needs its year — {hint}")
     if "d" in codes and "m" not in codes:
-        raise _error("a day says nothing without its month — add %m")
+        raise value_error("a day says nothing without its month — add %m")
     return form
-
-
-def _error(message: str) -> PydanticCustomError:
-    return PydanticCustomError("date_format", "{message}", {"message": message})
 
 
 DateFormat = Annotated[

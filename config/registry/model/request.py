@@ -8,14 +8,12 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from config.registry.model.parts import Part, PartName, misplaced
+from config.problems import Path, value_error
+from config.registry.model.parts import Fault, Part, PartName, misplaced
 from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, texts_in, with_holes
 from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, pieces, placeholders
 from config.registry.model.xml_templates import XmlFault, literal_length, texts_in_xml
-
-Place = tuple[str | int, ...]
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';]+)", re.IGNORECASE)
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
@@ -24,9 +22,9 @@ _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection
 def _check_header_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}", name):
         said = "this is no name of a header — write letters, digits and '-', such as X-Api-Key"
-        raise PydanticCustomError("header", "{said}", {"said": said})
+        raise value_error(said)
     if name.lower() in _FRAMING:
-        raise PydanticCustomError("header", "this header is set by jurat itself — remove it")
+        raise value_error("this header is set by jurat itself — remove it")
     return name
 
 
@@ -34,17 +32,13 @@ def _check_header_text(text: str) -> str:
     literal = "".join(text + ("x" if found else "") for text, found in pieces(text))
     if literal != literal.strip() or re.search(r"[^\x20-\x7e\xa0-\xff]", literal):
         said = "a header carries Latin letters and signs (ISO 8859-1), without spaces around them"
-        raise PydanticCustomError("header", "{said} — leave the others out", {"said": said})
+        raise value_error(f"{said} — leave the others out")
     return text
 
 
 def _check_secret(text: str) -> str:
     if not any(found.name.startswith(SECRETS) for found in placeholders(text)):
-        raise PydanticCustomError(
-            "literal_secret",
-            "a secret does not stand in the configuration — write {placeholder}",
-            {"placeholder": "{secrets.NAME}"},
-        )
+        raise value_error("a secret does not stand in the configuration — write {secrets.NAME}")
     return text
 
 
@@ -57,17 +51,17 @@ def _check_request_url(url: str) -> str:
         split, good = urlsplit(""), False
     if doubled := re.search(r"\{\{ *([a-z][a-z0-9_]*) *\}\}", url) if " " in url else None:
         said = f"'{doubled[0]}' is no placeholder, for doubled braces are literal — write {{{doubled[1]}}}"
-        raise PydanticCustomError("url", "{said}", {"said": said})
+        raise value_error(said)
     if not good or re.search(r"[\s\\]", url):
-        raise PydanticCustomError("url", "this is no web address — write it like https://registry.example/path")
+        raise value_error("this is no web address — write it like https://registry.example/path")
     if "{" in url[: len(split.scheme) + 3 + len(split.netloc)]:
-        raise PydanticCustomError("url", "a placeholder may stand in the path, not before it")
+        raise value_error("a placeholder may stand in the path, not before it")
     if split.username is not None or split.password is not None:
-        raise PydanticCustomError("url", "a name or password in an address would be shown — use auth:")
+        raise value_error("a name or password in an address would be shown — use auth:")
     if split.query or split.fragment or url.endswith(("?", "#")):
-        raise PydanticCustomError("url", "an address ends with its path — write what is behind ? under query:")
+        raise value_error("an address ends with its path — write what is behind ? under query:")
     if re.search(r"/\.{1,2}(/|$)", split.path):
-        raise PydanticCustomError("url", "'.' and '..' have no place in a path")
+        raise value_error("'.' and '..' have no place in a path")
     return url
 
 
@@ -135,7 +129,7 @@ class RequestDescription(Part):
     xml: XmlTemplate | None = None
     parts: dict[PartName, XmlTemplate] = Field(default_factory=dict)
 
-    def templates(self) -> Iterator[tuple[Place, Any]]:
+    def templates(self) -> Iterator[tuple[Path, Any]]:
         """Every text, or JSON tree of texts, that may hold placeholders, with its place in the request."""
         yield ("url",), self.url
         for name, texts in (("query", self.query), ("headers", self.headers), ("form", self.form or {})):
@@ -146,7 +140,7 @@ class RequestDescription(Part):
             yield ("json",), self.body
         yield from self.documents()
 
-    def documents(self) -> Iterator[tuple[Place, str]]:
+    def documents(self) -> Iterator[Fault]:
         """The XML texts with their places, innermost first."""
         yield from ((("parts", name), text) for name, text in self.parts.items())
         if self.xml is not None:
@@ -158,12 +152,12 @@ class RequestDescription(Part):
             raise misplaced("Request", found)
         return self
 
-    def _literal_secrets(self) -> Iterator[tuple[Place, str]]:
-        told = set[Place]()
+    def _literal_secrets(self) -> Iterator[Fault]:
+        told = set[Path]()
         for part in ("query", "headers", "form", "json"):
             values = self.body if part == "json" else getattr(self, part)
             for keys, text in texts_in(values or {}):
-                place: Place = (part,) if part == "json" else (part, *keys)
+                place: Path = (part,) if part == "json" else (part, *keys)
                 if place not in told and (said := _key_in(keys, with_holes(text))):
                     told.add(place)
                     yield place, said
@@ -177,7 +171,7 @@ class RequestDescription(Part):
             ):
                 yield place, _LITERAL_KEY
 
-    def _headers(self) -> Iterator[tuple[Place, str]]:
+    def _headers(self) -> Iterator[Fault]:
         seen: set[str] = set()
         for name, text in self.headers.items():
             if name.lower() in seen:
@@ -187,7 +181,7 @@ class RequestDescription(Part):
             if charset and charset[1].lower() != "utf-8":
                 yield ("headers", name), "a body is sent as UTF-8 — write charset=utf-8, or leave it out"
 
-    def _bodies(self) -> Iterator[tuple[Place, str]]:
+    def _bodies(self) -> Iterator[Fault]:
         given = [name for name, body in zip(_BODIES, (self.body, self.form, self.xml), strict=True) if body is not None]
         if given and self.method == "GET":
             yield (given[0],), "a GET has no body — write method: POST"
@@ -195,7 +189,7 @@ class RequestDescription(Part):
         if self.parts and self.xml is None:
             yield ("parts",), "parts stand in an XML body, and there is none — add xml:"
 
-    def _documents(self) -> Iterator[tuple[Place, str]]:
+    def _documents(self) -> Iterator[Fault]:
         for place, text in self.templates():
             if place[0] not in {"xml", "parts"} and Filter.XML in _filters(text):
                 yield place, "this is no XML, and the value would arrive with its escapes — leave |xml out"
@@ -215,12 +209,12 @@ class RequestDescription(Part):
             if name not in used:
                 yield ("parts", name), f"nothing uses this part — write {{{name}}} where it belongs, or remove it"
 
-    def _lengths(self) -> dict[Place, int]:
+    def _lengths(self) -> dict[Path, int]:
         """How long each document is with all parts in it; without those that would hold themselves.
 
         In whatever order they are written: where a configuration is stored, maps have none.
         """
-        lengths: dict[Place, int] = {}
+        lengths: dict[Path, int] = {}
         waiting = dict(self.documents())
         while waiting:
             ready = {}

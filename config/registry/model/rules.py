@@ -7,8 +7,8 @@ from enum import Enum, StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
+from config.problems import value_error
 from config.registry.model.expressions import Expression
 from config.registry.model.parts import (
     ANSWER_REASONS,
@@ -160,7 +160,7 @@ class OneOfRule(_Rule):
     @model_validator(mode="after")
     def _one_list(self) -> Self:
         if (self.values is None) == (self.requirement is None):
-            raise PydanticCustomError("one_of", "needs either values: [...] or requirement: NAME — write one of them")
+            raise value_error("needs either values: [...] or requirement: NAME — write one of them")
         return self
 
 
@@ -201,7 +201,7 @@ class ValidAtRule(_Rule):
     @model_validator(mode="after")
     def _some_date(self) -> Self:
         if not self.fields:
-            raise PydanticCustomError("valid_at", "looks at no date — add from: FIELD, until: FIELD or both")
+            raise value_error("looks at no date — add from: FIELD, until: FIELD or both")
         return self
 
 
@@ -226,7 +226,7 @@ class MinAgeRule(_Rule):
     @model_validator(mode="after")
     def _one_age(self) -> Self:
         if (self.years is None) == (self.requirement is None):
-            raise PydanticCustomError("min_age", "needs either years: N or requirement: NAME — write one of them")
+            raise value_error("needs either years: N or requirement: NAME — write one of them")
         return self
 
 

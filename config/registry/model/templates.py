@@ -13,9 +13,8 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
-from config.problems import printable
+from config.problems import printable, value_error
 from config.suggestions import suggest
 
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]{0,62}$"
@@ -66,15 +65,15 @@ def pieces(text: str) -> Iterator[tuple[str, Placeholder | None]]:
             literal += token[0][0]
         elif token[1] is None:
             if (meant := _NEARLY.match(text, token.start())) and (name := _name_in(meant[1])):
-                raise _error(f"'{printable(meant[0])}' is no placeholder — write {{{name}}}, without anything else")
+                raise value_error(
+                    f"'{printable(meant[0])}' is no placeholder — write {{{name}}}, without anything else"
+                )
             if opened := _UNCLOSED.match(text, token.start()):
-                raise _error(f"'{opened[0]}' is not closed — write {opened[0]}}}")
+                raise value_error(f"'{opened[0]}' is not closed — write {opened[0]}}}")
             if meant:
                 said = f"'{printable(meant[0])}' is no placeholder — write the name of an input in braces"
-                raise _error(f"{said}, such as {{number}}, and a brace that is meant as such twice")
-            raise PydanticCustomError(
-                "template", "a brace stands for itself where it is written twice — a placeholder is a name in braces"
-            )
+                raise value_error(f"{said}, such as {{number}}, and a brace that is meant as such twice")
+            raise value_error("a brace stands for itself where it is written twice — a placeholder is a name in braces")
         else:
             yield literal, _placeholder(token[1], token[2])
             literal = ""
@@ -108,10 +107,10 @@ def _placeholder(name: str, written: str) -> Placeholder:
     for one in written.split("|")[1:]:
         word, colon, argument = one.partition(":")
         if word not in set(Filter) or (colon and word != Filter.DATE):
-            raise _error(f"there is no filter '{one}' — {suggest(word, Filter)}")
+            raise value_error(f"there is no filter '{one}' — {suggest(word, Filter)}")
         if word == Filter.DATE:
             if Filter.DATE in filters or not _DATE.fullmatch(argument):
-                raise _error(f"'{one}' writes no date — use %Y, %y, %m and %d once, such as date:%d/%m/%Y")
+                raise value_error(f"'{one}' writes no date — use %Y, %y, %m and %d once, such as date:%d/%m/%Y")
             date_format = argument
         filters.append(Filter(word))
     return Placeholder(name, tuple(filters), date_format)
@@ -119,7 +118,7 @@ def _placeholder(name: str, written: str) -> Placeholder:
 
 def _check_template(text: str) -> str:
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
-        raise _error("has a control character — remove it")
+        raise value_error("has a control character — remove it")
     list(pieces(text))
     return text
 
@@ -134,7 +133,7 @@ def _check_tree(tree: Any) -> Any:
     while waiting:
         node, depth = waiting.pop()
         if depth > _DEEPEST_JSON:
-            raise PydanticCustomError("json_body", f"is nested deeper than {_DEEPEST_JSON} levels — write it flatter")
+            raise value_error(f"is nested deeper than {_DEEPEST_JSON} levels — write it flatter")
         match node:
             case str():
                 _check_template(node)
@@ -143,11 +142,6 @@ def _check_tree(tree: Any) -> Any:
             case list():
                 waiting.extend((child, depth + 1) for child in node)
     return tree
-
-
-def _error(message: str) -> PydanticCustomError:
-    # The message is a value and no template: an administrator's own text may hold braces.
-    return PydanticCustomError("template", "{message}", {"message": message})
 
 
 Template = Annotated[str, Field(max_length=_LONGEST), AfterValidator(_check_template)]

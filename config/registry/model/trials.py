@@ -11,10 +11,9 @@ from datetime import date
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from config.limits import FileName
-from config.problems import printable
+from config.problems import printable, value_error
 from config.registry.model.parts import (
     ANSWER_REASONS,
     ERROR_REASONS,
@@ -48,11 +47,11 @@ def _expectations() -> str:
 def _check_expectation(text: str) -> str:
     outcome, _, reason = text.partition("/")
     if outcome not in set(Outcome):
-        raise PydanticCustomError("expect", "begin with accepted, refused or undetermined")
+        raise value_error("begin with accepted, refused or undetermined")
     if outcome == Outcome.ACCEPTED and not reason:
         return text
     if not reason:
-        raise PydanticCustomError("expect", "write the reason behind it, such as refused/status_inactive")
+        raise value_error("write the reason behind it, such as refused/status_inactive")
     allowed = _EXPECTED[Outcome(outcome)]
     if reason in allowed:
         return text
@@ -62,7 +61,7 @@ def _check_expectation(text: str) -> str:
     else:
         hint = did_you_mean(reason, allowed) or write_one_of(allowed)
     said = f"nothing is {outcome} for '{printable(reason)}' here — {hint}"
-    raise PydanticCustomError("expect", "{message}", {"message": said})
+    raise value_error(said)
 
 
 def _check_day(value: Any) -> Any:
@@ -70,7 +69,7 @@ def _check_day(value: Any) -> Any:
     if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         found = re.fullmatch(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})", value)
         day = f"{found[3]}-{found[2]:0>2}-{found[1]:0>2}" if found and int(found[2]) <= 12 else "2026-12-31"
-        raise PydanticCustomError("day", "is no day — write the day as {day}", {"day": day})
+        raise value_error(f"is no day — write the day as {day}")
     return value
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.registry import RegistrySource, doubt_of
-from config.registry.model.name_expressions import gives_given, lists_families
+from config.registry.model.expressions import gives_given, lists_families
 from tests.config.registry.model.test_source import EQUALS, ONE_OF, STATUS, VALID, complaints
 
 FAMILY = {"check": "name", "family": "family_name", "compatible": "undetermined"}
