@@ -136,8 +136,7 @@ def _check_demand(value: Any) -> Any:
         case [*parts] if any(isinstance(part, int | float) for part in parts):
             raise value_error("the codes in this list must be texts — put each in quotes")
         case []:
-            said = 'is an empty list, which nobody matches — write ["…"], or remove the line'
-            raise value_error(said)
+            raise value_error('is an empty list, which nobody matches — write ["…"], or remove the line')
     raise value_error('must be a whole number, a text or a list of texts — write 18, or ["…"]')
 
 

@@ -132,8 +132,7 @@ class OpeningHours(_Limit):
 
 def _check_no_pem(value: Any) -> Any:
     if isinstance(value, str) and "-----BEGIN" in value:
-        said = "a certificate or key does not stand in the configuration — write the name of its file"
-        raise value_error(said)
+        raise value_error("a certificate or key does not belong in the configuration — write the name of its file")
     return value
 
 

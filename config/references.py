@@ -303,7 +303,7 @@ def _check_requirement(path: Path, criterion: Criterion, sources: Mapping[str, S
 
 def _check_codes(path: Path, source: str, doubts: Iterable[Doubt]) -> Iterator[Complaint]:
     for doubt in doubts:
-        severity = Severity.ERROR if doubt.refuses_everybody else Severity.WARNING
+        severity = Severity.ERROR if doubt.refuses_everyone else Severity.WARNING
         yield Complaint((*path, doubt.index), f"{doubt.said} (source '{source}')", doubt.hint, severity)
 
 

@@ -64,7 +64,7 @@ class SecretReference(BaseModel):
         if isinstance(value, cls | Mapping):
             return value
         raise value_error(
-            "a secret does not stand in the configuration — write { env: JURAT_SOURCE_NAME } or { file: NAME } and put "
+            "a secret does not belong in the configuration — write { env: JURAT_SOURCE_NAME } or { file: NAME } and put "
             "it there"
         )
 

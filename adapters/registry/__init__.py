@@ -2,6 +2,5 @@
 
 from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.batches import adapter_class
-from config.registry import check_order
 
-__all__ = ["RegistryAdapter", "adapter_class", "check_order"]
+__all__ = ["RegistryAdapter", "adapter_class"]

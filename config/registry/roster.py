@@ -48,8 +48,7 @@ LONGEST_COLUMN: Final = 200
 def _check_column(name: str) -> str:
     if 0 < len(name) <= LONGEST_COLUMN and name.isprintable():
         return name
-    said = f"a column is named as in the first line of the file, with at most {LONGEST_COLUMN} characters"
-    raise value_error(said)
+    raise value_error(f"a column is named as in the first line of the file, with at most {LONGEST_COLUMN} characters")
 
 
 Column = Annotated[

@@ -12,9 +12,7 @@ from pydantic import ValidationError
 from config.secrets import FOLDER, ForbiddenSecretError, SecretError, SecretReference, check_place, resolve
 from config.settings import PREFIX, Settings
 
-LITERAL = (
-    "a secret does not stand in the configuration — write { env: JURAT_SOURCE_NAME } or { file: NAME } and put it there"
-)
+LITERAL = "a secret does not belong in the configuration — write { env: JURAT_SOURCE_NAME } or { file: NAME } and put it there"
 EITHER = "write either { env: JURAT_SOURCE_NAME } or { file: NAME }"
 
 

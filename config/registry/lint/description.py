@@ -15,13 +15,13 @@ from config.registry.model.parts import Fault
 from config.registry.model.record import NAMES, NUMBER, STATUS
 from config.registry.model.rules import EqualsRule, NameRule
 from config.registry.model.source import Kept, RecordSource, RegistryDescription, Step
-from config.registry.model.templates import SECRETS, placeholders
+from config.registry.model.templates import SECRETS
 
 _ANSWER = ("status", "headers", "body")
 
 
 def problems_of(source: RegistryDescription) -> Iterator[Fault]:
-    """Everything that does not fit together, with its place below the source."""
+    """Everything that does not fit together, with its path below the source."""
     yield from _check_steps(source)
     yield from _unrooted(("record", "from"), source.record.origin)
     yield from absence_problems(source)
@@ -32,37 +32,32 @@ def problems_of(source: RegistryDescription) -> Iterator[Fault]:
 
 
 def verdict_problems(source: RecordSource) -> Iterator[Fault]:
-    """What does not fit together in what is asked of the participant, and in how a record is read and judged."""
+    """What does not fit together in the participant's inputs, the record and the rules."""
     yield from input_problems(source)
     yield from _check_record(source)
     yield from rule_problems(source)
-    yield from _order_problems(source)
+    yield from order_problems(source)
 
 
-def check_order(source: RecordSource) -> list[str]:
-    """Why the rules of `source` could refuse somebody for a stranger's record; empty when they cannot.
+def order_problems(source: RecordSource) -> Iterator[Fault]:
+    """Why the rules could refuse someone for a stranger's record.
 
-    A record refuses only after its number, and its name where the record gives one, matched: a mistyped number leads to
-    a stranger, whose status is no reason. A source that was validated has no such problem.
+    A record refuses only after its number matched, and its name if it has one: a mistyped number leads to a stranger,
+    whose status is no reason.
     """
-    return [said for _, said in _order_problems(source)]
-
-
-def _order_problems(source: RecordSource) -> Iterator[Fault]:
     number_matched, name_matched = False, NAMES not in source.record.fields
     for index, rule in enumerate(source.rules):
         match rule:
             case EqualsRule(field="number"):
                 number_matched = True
                 if rule.refuses:
-                    said = "a record with another number refuses nobody — write else: undetermined"
-                    yield ("rules", index, "else"), said
+                    yield ("rules", index, "else"), "another number cannot refuse — write else: undetermined"
             case NameRule():
                 name_matched = True
             case _ if rule.refuses and not (number_matched and name_matched):
                 missing = "its number" if not number_matched else "its name"
-                said = f"this rule could refuse for a stranger's record, for {missing} is not compared before it"
-                yield ("rules", index), f"{said} — move it behind the rules equals (number) and name"
+                said = f"this rule could refuse for a stranger's record, as {missing} is not compared before it"
+                yield ("rules", index), f"{said} — move it after the rules equals (number) and name"
     if not number_matched:
         yield ("rules",), "no rule compares the number — add { check: equals, field: number, input: … }"
     if not name_matched:
@@ -70,16 +65,16 @@ def _order_problems(source: RecordSource) -> Iterator[Fault]:
 
 
 def _check_given(source: RegistryDescription) -> Iterator[Fault]:
-    """Where a family name alone is compared, a given name that is asked for would be looked at by nobody."""
+    """Finds a given name that participants are asked for, and that no rule compares."""
     used = {rule.input for rule in source.rules if isinstance(rule, EqualsRule)}
     used |= {rule.family for rule in source.rules if isinstance(rule, NameRule)}
     for step in source.steps:
-        used |= {found.name for _, text in step.request.templates() for found in placeholders(text)}
+        used |= step.request.placeholder_names()
     texts = [name for name, field in source.inputs.items() if field.type == "text" and field.values is None]
     idle = [name for name in texts if name not in used and not source.inputs[name].is_number]
     for index, rule in enumerate(source.rules):
         if isinstance(rule, NameRule) and rule.given is None and idle and rule.family in source.inputs:
-            said = f"'{idle[0]}' is asked for, and nothing compares it"
+            said = f"participants are asked for '{idle[0]}', and nothing compares it"
             yield ("rules", index), f"{said} — add given: {idle[0]}, or do not ask for it"
 
 
@@ -115,7 +110,7 @@ def _check_roots(path: Path, step: Step) -> Iterator[Fault]:
 
 
 def _unrooted(path: Path, expression: str) -> Iterator[Fault]:
-    """What is asked of an answer as if its body were the whole would be null for everybody."""
+    """Finds expressions that read a part of the body without `body.`: they are always null."""
     for key in dict.fromkeys(root_keys(expression)):
         if key not in _ANSWER:
             meant = key.lower() if key.lower() in _ANSWER else f"body.{printable(key)}"
@@ -125,12 +120,12 @@ def _unrooted(path: Path, expression: str) -> Iterator[Fault]:
 def _check_record(source: RecordSource) -> Iterator[Fault]:
     record = source.record
     if NUMBER not in record.fields:
-        yield ("record", "fields"), "the number of the record is compared with the one typed — add number: EXPRESSION"
+        yield ("record", "fields"), "the record's number is needed, to be compared — add number: EXPRESSION"
     if record.status and STATUS not in record.fields:
-        yield ("record", "status"), "no field has this status — add fields: { status: EXPRESSION }"
+        yield ("record", "status"), "no field holds the status — add fields: { status: EXPRESSION }"
     words = [word for listed in record.status.values() for word in listed]
     if len(words) != len(set(words)):
-        yield ("record", "status"), "a word of the registry stands twice, and means one thing — keep it in one place"
+        yield ("record", "status"), "a word of the registry is listed twice — keep it where it belongs"
     for name in (NUMBER, NAMES, STATUS):
         if name in record.dates:
             yield ("record", "fields", name, "date"), f"'{name}' is no date — write {name}: EXPRESSION"

@@ -1,4 +1,4 @@
-"""Checks where the records are. An expression that picks one of several would hide that there are several."""
+"""Checks where the records are. An expression that picks one of several would hide the others."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _FILTER: Final = "filter_projection"
 
 
 def origin_problems(source: RegistryDescription) -> Iterator[Fault]:
-    """What in `from` would choose between records. Which of several is meant, a person decides (ambiguous_record)."""
+    """What in `from` would choose between records. A person decides which of several is meant (ambiguous_record)."""
     tree = jmespath.compile(source.record.origin).parsed
     nodes = list(_outside_filters(tree))
     if any(node["type"] in {"index", "slice"} or _picks(node) for node in nodes):
-        said = "this takes one of several records, and nobody would see that there are others"
+        said = "this takes one of several records, and hides that there are others"
         yield _FROM, f"{said} — let it give all of them: body.people or body[].people[] in place of body[0].people[0]"
     above = {node["value"] for node in nodes if node["type"] == "field"}
     looked_at = _looked_at(source)
     for node in nodes:
         if node["type"] == _FILTER:
             for name in sorted(_beginnings(node["children"][2], above) & looked_at.keys()):
-                said = f"this leaves out records by '{name}', which the rule of '{looked_at[name]}' looks at"
+                said = f"this filters records by '{name}', which the rule of '{looked_at[name]}' reads"
                 hint = "remove [?…], so that several are ambiguous_record, or filter by another key"
-                yield _FROM, f"{said}, so that two could pass for one — {hint}"
+                yield _FROM, f"{said}, so that two could look like one — {hint}"
 
 
 def _picks(node: Node) -> bool:
@@ -40,7 +40,7 @@ def _picks(node: Node) -> bool:
 
 
 def _looked_at(source: RegistryDescription) -> dict[str, str]:
-    """The keys of a record that rules look at, each with its field. Whether it has a number at all may be asked."""
+    """The keys of a record that rules read, each with its field, without the number: filters may ask for one."""
     names: set[str] = set()
     for rule in source.rules:
         match rule:
@@ -68,7 +68,7 @@ def _outside_filters(node: Node) -> Iterator[Node]:
 
 
 def _beginnings(node: Node, above: set[str]) -> set[str]:
-    """The keys that an expression looks at in what it is asked of, or behind those in `above`."""
+    """The keys that an expression reads from its input, or below those in `above`."""
     children = children_of(node)
     match node["type"]:
         case "field":

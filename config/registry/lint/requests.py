@@ -10,6 +10,7 @@ from config.registry.model.expressions import walk
 from config.registry.model.hosts import host_of, is_listed, listing_of
 from config.registry.model.inputs import Input
 from config.registry.model.parts import Fault
+from config.registry.model.record import NUMBER
 from config.registry.model.request import RequestDescription
 from config.registry.model.rules import EqualsRule
 from config.registry.model.secrecy import texts_in
@@ -25,10 +26,10 @@ def request_problems(
     known: Collection[str],
     always: Collection[str],
 ) -> Iterator[Fault]:
-    """What is wrong with a request at `path`; `known` may be referred to, and `always` has a value for everybody."""
+    """What is wrong with a request at `path`. It may refer to `known`; of these, `always` are never missing."""
     host = listing_of(next(pieces(request.url))[0])
     if not is_listed(host, source.hosts):
-        # A host that is listed for another port is not meant by mistake.
+        # A host that is listed with another port is no typing mistake.
         others = [other for other in source.hosts if host_of(other) != host_of(host) and not _is_number(other)]
         hint = "" if _is_number(host) else did_you_mean(host, others)
         hint = hint or "add it there"
@@ -44,38 +45,36 @@ def request_problems(
                 yield (*path, *place), said
             elif place == ("url",) and placeholder.name in secret:
                 hint = "use auth:" if placeholder.name.startswith(SECRETS) else "send it under headers:"
-                yield (*path, *place), f"a secret in the path would be seen by every proxy and log — {hint}"
+                yield (*path, *place), f"every proxy and log would see a secret in the path — {hint}"
             elif place == ("url",) and placeholder.name not in always:
                 said = f"'{placeholder.name}' may be missing, and a path needs it"
                 yield (*path, *place), f"{said} — write required: true"
-        # In XML, what was not given is left empty. Elsewhere the whole text is left out.
+        # In XML, a missing input is left empty. Elsewhere the whole text is left out.
         for _, text in texts_in(tree) if place[0] not in {"url", "xml", "parts"} else ():
             found = {placeholder.name for placeholder in placeholders(text)}
             for name in sorted(found & source.inputs.keys() - always) if found & secret else ():
-                said = f"'{name}' may be missing, and the secret beside it would be left out too"
+                said = f"'{name}' may be missing, and then the secret next to it would be left out too"
                 yield (*path, *place), f"{said} — write required: true"
 
 
 def sending_problems(source: RegistryDescription) -> Iterator[Fault]:
-    """A number that no request sends: the registry would be asked for the same for everybody."""
-    compared = [rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == "number"]
-    compared = [name for name in compared if name in source.inputs]
-    sent = {found.name for step in source.steps for _, text in step.request.templates() for found in placeholders(text)}
+    """A number that no request sends: the registry would get the same request for everyone."""
+    compared = [name for name in source.number_inputs if name in source.inputs]
+    sent = set[str]().union(*(step.request.placeholder_names() for step in source.steps))
     if compared and sent.isdisjoint(compared):
-        name = compared[0]
-        said = f"no request sends the input '{name}' — write {{{name}}} where the registry wants it"
+        said = f"no request sends the input '{compared[0]}' — write {{{compared[0]}}} where the registry wants it"
         yield ("steps",), f"{said}; doubled braces are literal"
 
 
 def input_problems(source: RecordSource) -> Iterator[Fault]:
-    """What is wrong with the conditions of the inputs' formats, and with an input that is taken for a number."""
+    """What is wrong with the conditions of formats, and with an input that is compared with the number."""
     for index, rule in enumerate(source.rules):
-        if not isinstance(rule, EqualsRule) or rule.field != "number" or rule.input not in source.inputs:
+        if not isinstance(rule, EqualsRule) or rule.field != NUMBER or rule.input not in source.inputs:
             continue
         compared = source.inputs[rule.input]
         if compared.values is not None or compared.type == "date":
             said = f"'{rule.input}' is {'a choice' if compared.values else 'a date'}, which many people share"
-            yield ("rules", index, "input"), f"{said} — compare the number with an input that holds one"
+            yield ("rules", index, "input"), f"{said} — compare the number with an input that holds a number"
     for name, field in source.inputs.items():
         before = field.format_after
         if before == name or (before is not None and before not in source.inputs):
@@ -88,12 +87,12 @@ def input_problems(source: RecordSource) -> Iterator[Fault]:
 
 
 def _is_number(listed: str) -> bool:
-    """Whether a host is an IP address: two that look alike are two."""
+    """Whether a host is an IP address: a similar one is no typing mistake."""
     return literal(host_of(listed).strip("[]")) is not None
 
 
 def _secrets_of(source: RegistryDescription) -> set[str]:
-    """What no path may hold, as placeholders have it."""
+    """The names of placeholders that no path may hold."""
     kept = ((name, value) for step in source.steps for name, value in step.set.items())
     brought = (name for name, value in kept if isinstance(value, Kept) and value.secret)
     return {*(SECRETS + name for name in source.secrets), *brought}
@@ -111,7 +110,7 @@ def _fault_of(placeholder: Placeholder, source: RegistryDescription, known: Coll
         return f"{said} — declare it under inputs:, or let an earlier step set: {{ {name}: … }}"
     is_date = name in source.inputs and source.inputs[name].type == "date"
     if Filter.DATE in placeholder.filters and not is_date:
-        return f"'{name}' is no date — write type: date at its input, or leave the filter out"
+        return f"'{name}' is no date — write type: date at its input, or remove the filter"
     return ""
 
 
@@ -130,7 +129,7 @@ def _condition_faults(expression: str, inputs: Mapping[str, Input]) -> Iterator[
         choices = inputs[name].values
         for value in literal if isinstance(literal, list) else [literal]:
             if value is not None and not isinstance(value, str):
-                yield f"'{name}' is typed as text, and this is none — write it in quotes, like {name} == '1'"
+                yield f"'{name}' is typed as text, and this is no text — write it in quotes, like {name} == '1'"
             elif value is not None and choices is not None and value not in choices:
                 meant = [key for key, sent in choices.items() if sent == value]
                 hint = f"write '{printable(meant[0])}', which is typed" if meant else suggest(value, choices)

@@ -20,9 +20,9 @@ _PRESET_ANSWER = re.compile(r"[a-z0-9-]+(/[A-Za-z0-9_-]+)*/[A-Za-z0-9_-]+(\.[A-Z
 
 
 def trial_problems(source: RecordSource, steps: Sequence[str]) -> Iterator[Fault]:
-    """Everything in the tests that does not fit the description, with its place below the source.
+    """Everything in the tests that does not fit the description, with its path below the source.
 
-    `steps` are what may be answered in them.
+    They may answer `steps`.
     """
     demands = demands_of(source)
     names: set[str] = set()
@@ -52,7 +52,7 @@ def _check_input(path: Path, trial: Trial, source: RecordSource) -> Iterator[Fau
             yield (*path, name), _unknown("input", name, source.inputs)
     missing = [name for name, field in source.inputs.items() if field.required and name not in trial.input]
     if missing:
-        said = f"the form asks for {', '.join(missing)}, which nobody could leave out"
+        said = f"the form requires {', '.join(missing)}"
         yield path, f"{said} — add {'it' if len(missing) == 1 else 'them'}"
 
 

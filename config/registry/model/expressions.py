@@ -1,7 +1,7 @@
 """JMESPath expressions in a description, and mistakes in them that would go unnoticed.
 
-JMESPath (https://jmespath.org/specification.html) answers null for what is missing, which is what a registry that
-changes its shape needs. Some mistakes also answer null, silently and always; they are refused here, with what to write.
+JMESPath (https://jmespath.org/specification.html) gives null for what is missing, which suits a registry that changes
+its format. Some mistakes also give null, silently and always. They are refused here, with what to write.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Node = Mapping[str, Any]
 _NULL_BREAKS: Final = {"contains": 1, "ends_with": 1, "starts_with": 1, "join": 2, "length": 1, "keys": 1, "values": 1,
                        "max": 1, "min": 1, "sum": 1, "avg": 1, "sort": 1, "reverse": 1, "abs": 1, "ceil": 1, "floor": 1,
                        "map": 2, "max_by": 1, "min_by": 1, "sort_by": 1}  # fmt: skip
-"""Functions that fail on null, and which of their arguments is the one that may be missing."""
+"""Functions that fail on null, and which of their arguments may be missing."""
 
 _MAY_BE_MISSING: Final = frozenset(
     {"field", "subexpression", "index_expression", "projection", "value_projection", "filter_projection"}
@@ -39,14 +39,14 @@ _COMPARED_KEY: Final = re.compile(r"""[=!]=\s*"([\w -]*)"(?!\s*[.\[])""")
 _NARROWS: Final = frozenset(
     {"subexpression", "index_expression", "pipe", "projection", "value_projection", "filter_projection"}
 )
-"""Of these, only the first child is asked of the whole."""
+"""Nodes of which only the first child applies to the whole input."""
 
 _MOST_COPIES: Final = 100
-"""How often a result may hold what was asked. The largest that a preset has is 20, for names."""
+"""How many times a result may hold its input. The largest of a preset is 20, for names."""
 
 
 def check_expression(text: str) -> str:
-    """`text`, if it is an expression that can be relied on. Raises PydanticCustomError with what to write instead."""
+    """`text`, if it is a reliable expression. Raises PydanticCustomError with what to write instead."""
     if len(text) > LONGEST:
         raise value_error(f"an expression has at most {LONGEST} characters — shorten it")
     try:
@@ -74,11 +74,11 @@ def check_expression(text: str) -> str:
 Expression = Annotated[
     str, AfterValidator(check_expression), Field(json_schema_extra={"maxLength": LONGEST, "examples": ["body.results"]})
 ]
-"""A JMESPath expression that compiles and falls into none of the known traps."""
+"""A JMESPath expression that compiles and contains no known trap."""
 
 
 def root_keys(text: str) -> Iterator[str]:
-    """The keys that an expression asks of the whole that it is applied to, and not of a part of it."""
+    """The keys that an expression reads from its whole input, rather than from a part of it."""
     waiting: list[Node] = [jmespath.compile(text).parsed]
     while waiting:
         node = waiting.pop()
@@ -139,10 +139,10 @@ def _check_node(node: Node) -> None:
 
 
 def _copies(node: Node) -> int:
-    """How many times what a node is asked of its result may hold, at most.
+    """How many times the result of a node may hold its input, at most.
 
-    `[@, @]` holds it twice, and so does `[[], []]`; behind one another they multiply. A text in JSON has its quotes
-    and backslashes doubled.
+    `[@, @]` holds it twice, and so does `[[], []]`; one after the other they multiply. Text as JSON may double in
+    length, for its quotes and backslashes are escaped.
     """
     children = children_of(node)
     copies = [_copies(child) for child in children]

@@ -19,7 +19,7 @@ _HIGHEST = 65535
 
 
 def listing_of(url: str) -> str:
-    """What `hosts` must list for a request to `url`, its port too where that is not 443; "" where it names no host."""
+    """What `hosts` must list for a request to `url`: its host, with its port unless that is 443; "" without a host."""
     split = urlsplit(url)
     host = split.hostname or ""
     ip = literal(host)
@@ -29,7 +29,7 @@ def listing_of(url: str) -> str:
 
 
 def is_listed(listing: str, hosts: Collection[str]) -> bool:
-    """Whether `hosts` list it. This very machine may be listed without a port, for all of its ports."""
+    """Whether `hosts` lists it. A loopback host may be listed without a port, for all of its ports."""
     host = host_of(listing)
     return listing in hosts or (_is_loopback(host) and host in hosts)
 
@@ -47,7 +47,7 @@ def _is_loopback(host: str) -> bool:
 
 def _check_listed(listed: str) -> str:
     if not re.search(r"[\[\]%]", listed) and isinstance(ip := literal(listed), IPv6Address):
-        raise value_error(f"an IPv6 address stands in brackets — write '[{ip}]'")
+        raise value_error(f"an IPv6 address is written in brackets — write '[{ip}]'")
     if "*" in listed:
         raise value_error("a host is listed by its whole name, without * — list each, like registry.example")
     found = _LISTED.fullmatch(listed)
@@ -62,7 +62,7 @@ def _check_listed(listed: str) -> str:
 
 
 def _is_name(host: str) -> bool:
-    """Whether it is a name, or an IPv4 address, as it stands in an address."""
+    """Whether it is a name or an IPv4 address as a URL has it."""
     try:
         plain = host.encode("idna").decode()
     except UnicodeError:
@@ -71,4 +71,4 @@ def _is_name(host: str) -> bool:
 
 
 Host = Annotated[str, Field(max_length=260), AfterValidator(_check_listed)]
-"""A host, with its port where that is not 443."""
+"""A host, with its port unless that is 443."""

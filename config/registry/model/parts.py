@@ -1,4 +1,4 @@
-"""The building blocks of a description's models."""
+"""What the models of a description share: names, words, reasons, and errors with a place."""
 
 from __future__ import annotations
 
@@ -57,16 +57,15 @@ REFUSALS = frozenset(
 
 
 def check_reason(value: Any, allowed: Collection[Reason]) -> Any:
-    """`value`, if it is a reason of the closed list; whether it is one of those `allowed` here, others say.
+    """`value`, if it is any known reason; the caller checks whether it is one of those `allowed` here.
 
-    Raises PydanticCustomError with the nearest of those allowed here, or all of them.
+    Raises PydanticCustomError with the nearest allowed reason, or all of them.
     """
     if isinstance(value, str) and value in set(Reason):
         return value
     near = did_you_mean(value, allowed) if isinstance(value, str) else ""
     said = f"there is no reason '{printable(value)}'" if isinstance(value, str) else "must be a reason"
-    message = f"{said} — {near or write_one_of(allowed)}"
-    raise value_error(message)
+    raise value_error(f"{said} — {near or write_one_of(allowed)}")
 
 
 def write_one_of(reasons: Collection[Reason]) -> str:
@@ -75,7 +74,7 @@ def write_one_of(reasons: Collection[Reason]) -> str:
 
 
 PartName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-"""The name of an input, a field, a step, a secret: what a placeholder may refer to."""
+"""The name of an input, a field, a step or a secret: what a placeholder may refer to."""
 
 
 def _check_word(text: str) -> str:
@@ -85,7 +84,7 @@ def _check_word(text: str) -> str:
 
 
 Word = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_word)]
-"""A word or code that a record's own are compared with, composed (NFC) as those are."""
+"""A word or code that a record's values are compared with, composed (NFC) as those are."""
 
 Titles = Annotated[
     dict[

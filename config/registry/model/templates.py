@@ -1,7 +1,7 @@
 """Texts with placeholders, `{name}`, `{secrets.name}` and `{name|filter}`, from which requests are built.
 
-There is no expression in them: what stands between the braces is a name and filters from a closed list, and nothing
-else. A brace that is meant as such is written twice.
+They hold no expressions: between braces there is a name, with filters from a closed list. A literal brace is written
+twice.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _LONGEST_XML = 20_000
 
 
 class Filter(StrEnum):
-    """What may stand behind a name: `{number|digits}`.
+    """What may follow a name: `{number|digits}`.
 
-    `digits`: only its digits. `upper`, `lower`. `date:%d/%m/%Y`: a date input, written with %Y, %y, %m and %d. `xml`:
-    escaped, as every value in an XML body is without being asked.
+    `digits` keeps only digits; `upper` and `lower` change the case. `date:%d/%m/%Y` formats a date input with %Y, %y,
+    %m and %d. `xml` escapes, as is done anyway for every value in an XML body.
     """
 
     DIGITS = "digits"
@@ -44,7 +44,7 @@ class Filter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A name in braces and what is done to its value, in order; `date_format` is what stands behind `date:`."""
+    """A name in braces and what is done to its value, in order; `date_format` is what follows `date:`."""
 
     name: str
     filters: tuple[Filter, ...] = ()
@@ -52,10 +52,9 @@ class Placeholder:
 
 
 def pieces(text: str) -> Iterator[tuple[str, Placeholder | None]]:
-    """The literal pieces of a template, each with the placeholder behind it (None at the end).
+    """The literal pieces of a template, each with the placeholder after it (None at the end).
 
-    Raises:
-        PydanticCustomError: a brace stands alone, or what it holds is no name with filters.
+    Raises PydanticCustomError for a single brace, or for braces that hold no name with filters.
     """
     literal, end = "", 0
     for token in _TOKEN.finditer(text):
@@ -65,15 +64,13 @@ def pieces(text: str) -> Iterator[tuple[str, Placeholder | None]]:
             literal += token[0][0]
         elif token[1] is None:
             if (meant := _NEARLY.match(text, token.start())) and (name := _name_in(meant[1])):
-                raise value_error(
-                    f"'{printable(meant[0])}' is no placeholder — write {{{name}}}, without anything else"
-                )
+                raise value_error(f"'{printable(meant[0])}' is no placeholder — write {{{name}}} and nothing else")
             if opened := _UNCLOSED.match(text, token.start()):
                 raise value_error(f"'{opened[0]}' is not closed — write {opened[0]}}}")
             if meant:
                 said = f"'{printable(meant[0])}' is no placeholder — write the name of an input in braces"
-                raise value_error(f"{said}, such as {{number}}, and a brace that is meant as such twice")
-            raise value_error("a brace stands for itself where it is written twice — a placeholder is a name in braces")
+                raise value_error(f"{said}, such as {{number}}, and a literal brace twice")
+            raise value_error("a literal brace is written twice — a placeholder is a name in braces")
         else:
             yield literal, _placeholder(token[1], token[2])
             literal = ""
@@ -94,7 +91,7 @@ def placeholders(value: Any) -> Iterator[Placeholder]:
 
 
 def _name_in(written: str) -> str:
-    """What somebody meant who wrote this between braces: a name with its filters; "" where it cannot be told."""
+    """The name and filters that were probably meant between braces; "" if that cannot be guessed."""
     name, *filters = (part.strip() for part in written.strip(" $%#").split("|"))
     name = re.sub(r"^inputs?\.", "", name, flags=re.IGNORECASE)
     beginning = SECRETS if name.lower().startswith(SECRETS) else ""
@@ -133,7 +130,7 @@ def _check_tree(tree: Any) -> Any:
     while waiting:
         node, depth = waiting.pop()
         if depth > _DEEPEST_JSON:
-            raise value_error(f"is nested deeper than {_DEEPEST_JSON} levels — write it flatter")
+            raise value_error(f"is nested more than {_DEEPEST_JSON} levels deep — make it flatter")
         match node:
             case str():
                 _check_template(node)
@@ -148,7 +145,7 @@ Template = Annotated[str, Field(max_length=_LONGEST), AfterValidator(_check_temp
 """One line of text with placeholders."""
 
 JsonTemplate = Annotated[dict[str, Any], AfterValidator(_check_tree)]
-"""A JSON object whose texts are templates. A text that is one placeholder and nothing else becomes its value."""
+"""A JSON object whose texts are templates. A text that is a single placeholder becomes its value."""
 
 XmlTemplate = Annotated[str, Field(max_length=_LONGEST_XML), AfterValidator(_check_xml_template)]
 """An XML document with placeholders; `xml` checks that it is one."""
