@@ -1,7 +1,7 @@
 """Quantities with units, as the configuration writes them: durations, rates, distances and sizes.
 
-A bare number is refused, because nobody can see whether `timeout: 30` is seconds or minutes. Each type turns the text
-into a plain number (or a `Rate`), and turns back into the shortest such text when a model is written as JSON.
+A bare number is refused, as `timeout: 30` could be seconds or minutes. Each type parses the text into a plain number
+(or a `Rate`), and writes it as the shortest such text when a model becomes JSON.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ _NUMBER = r"[0-9]{1,15}(\.[0-9]{1,3})?"
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """One kind of quantity. `units` has each unit's size in steps, smallest first; `base` is the size of the unit
-    that the resulting number counts. Quantities are whole steps, so that text and number convert exactly.
+    """One kind of quantity: whole steps, so that text and number convert exactly.
+
+    `units` has each unit's size in steps, smallest first; `base` is the size of the unit of the resulting number.
     """
 
     noun: str
@@ -38,7 +39,7 @@ class _Measure:
         return f"^{_NUMBER}({'|'.join(self.units)})$"
 
     def steps(self, text: object) -> int:
-        """The whole steps that `text` stands for. Raises PydanticCustomError with what to write instead."""
+        """The whole steps that `text` means. Raises PydanticCustomError with what to write instead."""
         known = f"({', '.join(self.units)})"
         if not isinstance(text, str):
             bare = isinstance(text, int | float) and not isinstance(text, bool)
@@ -69,7 +70,7 @@ class _Measure:
 
 
 def _mistaken(**units: str) -> dict[str, str]:
-    """What people write for a unit, and the unit they mean."""
+    """What people write for a unit, and the unit that they mean."""
     return {word: unit for unit, words in units.items() for word in words.split()}
 
 
@@ -136,7 +137,7 @@ ByteSize = Annotated[
 
 
 def parse_duration(text: str) -> float:
-    """The seconds that a text such as "8s" stands for. Raises ValueError with a sentence."""
+    """The seconds of a text such as "8s". Raises ValueError with a sentence."""
     return _DURATION.steps(text) / _DURATION.base
 
 
@@ -146,7 +147,7 @@ def duration_text(seconds: float) -> str:
 
 
 def between(lower: str, upper: str) -> AfterValidator:
-    """What keeps a `Duration` within two others, both included: an annotation beside it."""
+    """An annotation that keeps a `Duration` within two others, both included."""
     least, most = parse_duration(lower), parse_duration(upper)
 
     def check(seconds: float) -> float:
@@ -158,7 +159,7 @@ def between(lower: str, upper: str) -> AfterValidator:
 
 
 def at_most(largest: str) -> AfterValidator:
-    """What keeps a `ByteSize` from being larger: an annotation beside it."""
+    """An annotation that limits a `ByteSize`."""
     most = _SIZE.steps(largest)
 
     def check(size: int) -> int:
@@ -181,14 +182,14 @@ class Rate:
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """The rate that a text such as "600/5min" stands for. Raises ValueError with a sentence."""
+        """The rate of a text such as "600/5min". Raises ValueError with a sentence."""
         parts = re.fullmatch(_RATE_PATTERN, text) if isinstance(text, str) else None
         if parts is None:
             raise value_error("a rate is a whole number of requests and a period, for example 40/s, 600/5min or 1000/d")
         period = parts[0].partition("/")[2]
         period_s = parse_duration(period if period[0].isdigit() else f"1{period}")
         if not period_s:
-            raise value_error("the period of a rate is longer than nothing, for example 40/s")
+            raise value_error("the period of a rate cannot be zero; write for example 40/s")
         return cls(int(parts[0].partition("/")[0]), period_s)
 
     def __str__(self) -> str:
@@ -208,5 +209,5 @@ class Rate:
 
 
 def duration_default(text: str) -> Any:
-    """The default of a `Duration` field, which editors are shown as it is written: `timeout: Timeout = …("8s")`."""
+    """The default of a `Duration` field, as the text that editors show."""
     return Field(default=parse_duration(text), json_schema_extra={"default": text})

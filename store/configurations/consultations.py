@@ -76,13 +76,13 @@ def with_published(connection: Connection, configuration: Configuration) -> Conf
             wrong.append(f"the platform has published a consultation '{name}' too; rename this one")
             continue
         try:
-            kept[name] = publications.published(document, name, stored, None, None)
+            kept[name] = publications.read_consultation(document, name, stored, None, None)
         except InvalidConfiguration as error:
-            said = publications.sentence(error)
+            said = publications.summarize(error)
             wrong.append(f"the consultation '{name}', which the platform published, would not fit any more: {said}")
     if wrong:
         raise Unpublishable("; ".join(wrong) + ". Keep what it uses, or have the platform withdraw it first")
-    return Configuration.of(publications.laid_over(document, kept)) if kept else configuration
+    return Configuration.of(publications.merge_consultations(document, kept)) if kept else configuration
 
 
 class Consultations:
@@ -255,11 +255,11 @@ class Consultations:
         consultation = None
         if asked.document is not None:
             try:
-                consultation = publications.published(
+                consultation = publications.read_consultation(
                     base.document, asked.name, asked.document, imported.zones, imported.lists
                 )
             except InvalidConfiguration as error:
-                raise PublicationRefused(publications.sentence(error)) from None
+                raise PublicationRefused(publications.summarize(error)) from None
             except Exception as error:
                 # One that our own code fails on must not keep all others from being published.
                 log.exception("publication unreadable", consultation=asked.name, error=type(error).__name__)
@@ -295,7 +295,7 @@ class Consultations:
         version = last[0] if last else None
         if changed:
             laid = {name: part for name, part in accepted.items() if part is not None}
-            configuration = base.republished(laid, before)
+            configuration = base.republish(laid, before)
             people = {each.by for each in done}
             who = people.pop() if len(people) == 1 else WORKER
             edition = AppliedConfig(version or 0, AccessTerms.of(base), base.questions, base.sources)

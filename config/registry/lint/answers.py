@@ -35,6 +35,7 @@ _STATUSES = (200, 301, 302, 400, 401, 403, 404, 408, 410, 429, 500, 502, 503, 50
 """A bare 404 is among them: a gateway also says so when the registry has moved."""
 
 _STUMPS: tuple[Any, ...] = ("", None, {}, {"error": "x"})
+_EMPTY: tuple[Any, ...] = ("", [], {})
 _ELEMENT = "[]"
 _PLACE_OF_BODY = "body."
 
@@ -89,7 +90,8 @@ def _is_empty_elsewhere(read_as: str, origin: str) -> bool:
 def _is_hasty(read_as: str, expression: str) -> bool:
     """Whether an expression holds for answers that say nothing about anyone; gateways write status and headers."""
     fields = {node["value"] for node in walk(expression) if node["type"] == "field"}
-    return "body" not in fields or any(_gives(expression, answer) for answer in _foreign(read_as, expression))
+    found = (_found(expression, answer) for answer in _foreign(read_as, expression))
+    return "body" not in fields or any(each is not None and each is not False and each not in _EMPTY for each in found)
 
 
 def _reason_problems(path: Path, outcome: OutcomeRule) -> Iterator[Fault]:
@@ -194,11 +196,6 @@ def _literals(expression: str) -> Iterator[Any]:
     for node in walk(expression):
         if node["type"] == "literal":
             yield from node["value"] if isinstance(node["value"], list) else [node["value"]]
-
-
-def _gives(expression: str, answer: dict[str, Any]) -> bool:
-    found = _found(expression, answer)
-    return found is not None and found is not False and found not in ("", [], {})
 
 
 def _found(expression: str, answer: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from config.problems import printable
 from config.registry.model.rules import OneOfRule
@@ -39,6 +39,7 @@ def code_doubts(source: RecordSource, name: str, codes: Sequence[str]) -> Iterat
 
 def _by_rule(rule: OneOfRule, codes: Sequence[str], known: tuple[str, ...]) -> Iterator[Doubt]:
     strange = [not _is_known(rule, code, known) for code in codes]
+    longer = [[each for each in known if each.startswith(code) and each != code] for code in codes]
     for index, code in enumerate(codes):
         shown = printable(code)
         if strange[index]:
@@ -48,7 +49,7 @@ def _by_rule(rule: OneOfRule, codes: Sequence[str], known: tuple[str, ...]) -> I
         elif code != code.upper() and all(each == each.upper() for each in known):
             said = f"'{shown}' has small letters, and no known code has any"
             yield Doubt(index, f"{said}: another spelling is another code", f"write '{printable(code.upper())}'")
-        elif len(meant := [each for each in known if _goes_on(rule, each, code)]) > 1:
+        elif rule.match == "prefix" and len(meant := longer[index]) > 1:
             listed = ", ".join([*meant[:_SHOWN], *("…" for _ in meant[_SHOWN : _SHOWN + 1])])
             said = f"'{shown}' is the beginning of {len(meant)} known codes ({listed})"
             yield Doubt(index, f"{said}, and all of them pass", "write each that you mean")
@@ -60,24 +61,16 @@ def _known(source: RecordSource, rule: OneOfRule, listed: tuple[str, ...]) -> tu
         code
         for trial in source.tests
         if trial.outcome is Outcome.ACCEPTED
-        for code in _texts(trial.require.get(rule.requirement or ""))
-        if not _is_known(rule, code, listed)
+        for code in trial.require.get(rule.requirement or "") or ()
+        if isinstance(code, str) and not _is_known(rule, code, listed)
     )
     return (*listed, *dict.fromkeys(shown))
-
-
-def _texts(value: Any) -> Sequence[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
 
 
 def _is_known(rule: OneOfRule, code: str, known: tuple[str, ...]) -> bool:
     if rule.match == "exact":
         return code in known
     return code.startswith(known) or any(each.startswith(code) for each in known)
-
-
-def _goes_on(rule: OneOfRule, known: str, code: str) -> bool:
-    return rule.match == "prefix" and known != code and known.startswith(code)
 
 
 def _near(rule: OneOfRule, code: str, known: tuple[str, ...]) -> str:

@@ -22,7 +22,8 @@ def origin_problems(source: RegistryDescription) -> Iterator[Fault]:
     """What in `from` would choose between records. A person decides which of several is meant (ambiguous_record)."""
     tree = jmespath.compile(source.record.origin).parsed
     nodes = list(_outside_filters(tree))
-    if any(node["type"] in {"index", "slice"} or _picks(node) for node in nodes):
+    picks = (node["type"] == "function_expression" and node["value"] in _ONE_OF_MANY for node in nodes)
+    if any(picks) or any(node["type"] in {"index", "slice"} for node in nodes):
         said = "this takes one of several records, and hides that there are others"
         yield _FROM, f"{said} — let it give all of them: body.people or body[].people[] in place of body[0].people[0]"
     above = {node["value"] for node in nodes if node["type"] == "field"}
@@ -33,10 +34,6 @@ def origin_problems(source: RegistryDescription) -> Iterator[Fault]:
                 said = f"this filters records by '{name}', which the rule of '{looked_at[name]}' reads"
                 hint = "remove [?…], so that several are ambiguous_record, or filter by another key"
                 yield _FROM, f"{said}, so that two could look like one — {hint}"
-
-
-def _picks(node: Node) -> bool:
-    return node["type"] == "function_expression" and node["value"] in _ONE_OF_MANY
 
 
 def _looked_at(source: RegistryDescription) -> dict[str, str]:

@@ -71,7 +71,8 @@ def _check_rule(rule: Rule, source: RecordSource) -> Iterator[Fault]:
 def _check_number(rule: EqualsRule, source: RecordSource) -> Iterator[Fault]:
     if rule.absent == "pass":
         yield ("absent",), "a record without a number could be anyone's — remove absent: pass"
-    if rule.input in _named(source):
+    names = [(each.family, each.given) for each in source.rules if isinstance(each, NameRule)]
+    if any(rule.input in each for each in names):
         said = f"'{rule.input}' is a name, and a name is no number"
         yield ("input",), f"{said} — compare the number with an input that holds a number"
     else:
@@ -137,11 +138,6 @@ def _check_dates(rule: ValidAtRule | MinAgeRule, source: RecordSource) -> Iterat
 
 def _has_short_year(form: str) -> bool:
     return "%y" in form
-
-
-def _named(source: RecordSource) -> set[str | None]:
-    """The inputs that are names."""
-    return {name for rule in source.rules if isinstance(rule, NameRule) for name in (rule.family, rule.given)}
 
 
 def _check_same_kind(rule: EqualsRule, source: RecordSource) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -65,14 +66,10 @@ def _check_typed(text: str) -> str:
     return text
 
 
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
 _Choice = Annotated[Word, Field(max_length=80), AfterValidator(_check_typed)]
 """What a participant picks, in the form that a cleaned answer has."""
 
-_Meant = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_composed)]
+_Meant = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(partial(unicodedata.normalize, "NFC"))]
 """What a choice stands for, composed as a record's values are."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
@@ -53,13 +53,9 @@ class DateField(Part):
     date: DateFormat
 
 
-def _kind(value: Any) -> str:
-    return "dated" if isinstance(value, dict | DateField) else "text"
-
-
 FieldValue = Annotated[
     Annotated[Expression, Tag("text")] | Annotated[DateField, Tag("dated")],
-    Discriminator(_kind),
+    Discriminator(lambda value: "dated" if isinstance(value, dict | DateField) else "text"),
 ]
 """The expression that gives a field its value, for a date with its format."""
 
@@ -81,5 +77,4 @@ class RecordDescription(Part):
 
     @property
     def dates(self) -> dict[str, str]:
-        """The format of each field that is a date."""
         return {name: field.date for name, field in self.fields.items() if isinstance(field, DateField)}

@@ -139,7 +139,6 @@ class RequestDescription(Part):
         yield from self.documents()
 
     def placeholder_names(self) -> set[str]:
-        """The names of all placeholders in it."""
         return {found.name for _, tree in self.templates() for found in placeholders(tree)}
 
     def documents(self) -> Iterator[tuple[Path, str]]:
@@ -193,7 +192,7 @@ class RequestDescription(Part):
 
     def _documents(self) -> Iterator[Fault]:
         for place, text in self.templates():
-            if place[0] not in {"xml", "parts"} and Filter.XML in _filters(text):
+            if place[0] not in {"xml", "parts"} and any(Filter.XML in each.filters for each in placeholders(text)):
                 yield place, "this is no XML, and the value would arrive with its escapes — remove |xml"
         lengths = self._lengths()
         used: set[str] = set()
@@ -245,7 +244,3 @@ def _key_in(keys: Keys, text: str) -> str:
     if HOLE in text:
         return _PART_OF_KEY if holds_part(keys, text) else ""
     return _LITERAL_KEY if is_secret(keys, text) else ""
-
-
-def _filters(tree: Any) -> set[Filter]:
-    return {one for _, text in texts_in(tree) for _, found in pieces(text) if found for one in found.filters}

@@ -64,7 +64,6 @@ class OutcomeRule(Part):
 
     @property
     def cause(self) -> Reason:
-        """The reason, or the default one."""
         return self.reason or (
             Reason.SOURCE_MAINTENANCE if self.then is Then.MAINTENANCE else Reason.SOURCE_UNAVAILABLE
         )
@@ -219,7 +218,6 @@ class MinAgeRule(_Rule):
 
     @property
     def fields(self) -> dict[str, str]:
-        """The field of the record that it reads, by the option that names it."""
         return {"field": self.field}
 
     @model_validator(mode="after")

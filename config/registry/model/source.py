@@ -49,11 +49,10 @@ class Kept(Part):
     secret: bool = False
 
 
-def _kind(value: Any) -> str:
-    return "map" if isinstance(value, dict | Kept) else "text"
-
-
-SetValue = Annotated[Annotated[Expression, Tag("text")] | Annotated[Kept, Tag("map")], Discriminator(_kind)]
+SetValue = Annotated[
+    Annotated[Expression, Tag("text")] | Annotated[Kept, Tag("map")],
+    Discriminator(lambda value: "map" if isinstance(value, dict | Kept) else "text"),
+]
 
 
 class Step(Part):
@@ -72,7 +71,6 @@ class Step(Part):
 
     @property
     def decoders(self) -> tuple[Decoder, ...]:
-        """The ways to read the answer, in order."""
         return self.decode if isinstance(self.decode, tuple) else (self.decode,)
 
 

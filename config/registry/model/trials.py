@@ -14,15 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from config.limits import FileName
 from config.problems import printable, value_error
-from config.registry.model.parts import (
-    ANSWER_REASONS,
-    ERROR_REASONS,
-    REFUSALS,
-    Part,
-    PartName,
-    misplaced,
-    write_one_of,
-)
+from config.registry.model.parts import ANSWER_REASONS, ERROR_REASONS, REFUSALS, Part, PartName, misplaced, write_one_of
 from config.suggestions import did_you_mean
 from jurat.vocabulary import Outcome, Reason, outcomes_of
 
@@ -110,10 +102,8 @@ class Trial(Part):
 
     @property
     def outcome(self) -> Outcome:
-        """The expected outcome."""
         return Outcome(self.expect.partition("/")[0])
 
     @property
     def reason(self) -> Reason:
-        """The expected reason."""
         return Reason(self.expect.partition("/")[2] or Reason.RECORD_MATCHES)

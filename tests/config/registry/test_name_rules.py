@@ -32,10 +32,8 @@ def test_a_whole_name_is_compared_whole() -> None:
 def test_a_given_name_that_the_form_asks_for_is_compared() -> None:
     ((place, said),) = complaints(described(FAMILY, WHOLE, "given_name"))
     assert place == "rules.1"
-    assert (
-        said
-        == "participants are asked for 'given_name', and nothing compares it — add given: given_name, or do not ask for it"
-    )
+    wrong, hint = "participants are asked for 'given_name', and nothing compares it", "add given: given_name"
+    assert said == f"{wrong} — {hint}, or do not ask for it"
     # What is sent, or compared by another rule, is asked for with reason.
     step = VALID["steps"][0]
     request = {**step["request"], "query": {"number": "{number}", "postcode": "{postcode}"}}

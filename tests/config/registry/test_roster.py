@@ -123,13 +123,16 @@ IN_BOTH = "write the same in both, or import it under two names"
         ((("max_age: 60d", "max_age: 90d"),), ""),
         (
             (("utf-8", "windows-1252"),),
-            "27:5: error: sources.others.file: 'members' reads this dataset in another way, and it is imported once",
+            (
+                "27:5: error: sources.others.file: 'members' reads this dataset in another way, "
+                "and it is imported only once"
+            ),
         ),
         (
             (("clean: [digits]", "clean: [alnum]"),),
             (
                 "32:5: error: sources.others.inputs: 'members' cleans the number of this dataset in another way, "
-                "and it is imported once"
+                "and it is imported only once"
             ),
         ),
     ],

@@ -151,7 +151,7 @@ R = "steps.0.request"
         ("rules", [STATUS, EQUALS, NAME], "rules.0", "its number is not compared before it"),
         ("rules", [EQUALS, ONE_OF, NAME], "rules.1", "stranger's record"),
         ("rules", [EQUALS], "rules", "no rule compares the name"),
-        ("rules", [{**EQUALS, "else": "refused", "reason": "not_a_person"}, NAME], "rules.0.else", "another number cannot refuse"),
+        ("rules", [{**EQUALS, "else": "refused", "reason": "not_a_person"}, NAME], "rules.0.else", "cannot refuse"),
         ("rules", [{**EQUALS, "reason": "name_diffs"}, NAME], "rules.0.equals.reason", "'name_differs'"),
         ("rules", [{**EQUALS, "reason": "status_inactive"}, NAME], "rules.0.equals.reason", "cannot be undetermined"),
         ("rules", [{**EQUALS, "field": "nummer"}, NAME], "rules.0.field", "did you mean 'number'?"),
