@@ -1,19 +1,18 @@
-"""What all commands share: options, help, and types of parameters."""
+"""What all commands share: help, options, and types of parameters."""
 
 from __future__ import annotations
 
 import getpass
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import click
 
 from cli.output import MEANINGS, Exit, Output
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 WIDTH = 100
 _LONGEST_NAME = 200
@@ -25,24 +24,25 @@ ENVIRONMENT = {
     "JURAT_SEAL_KEY": "the public key that answers are sealed with",
     "JURAT_UNSEAL_KEYS": "the private keys that open them, newest first; workers alone need them",
     "JURAT_HASH_KEYS": "the keys that access codes and numbers are hashed with, newest first",
-    "JURAT_PRIVATE_NETWORKS": "the private networks and addresses that sources and proxies may be at, such as "
+    "JURAT_PRIVATE_NETWORKS": "the private networks and addresses where sources and proxies may be, such as "
     "10.20.0.0/16, 192.168.4.7",
     "JURAT_REMOTE_CONTROL": "whether workers obey `celery inspect` and `celery control`: true or false (default false)",
-    "JURAT_SOURCE_SECRETS": "the folder with the secrets of sources, which `{ file: NAME }` reads, and no other",
-    "JURAT_LOG": "how logs are written: json or text (default text)",
+    "JURAT_SOURCE_SECRETS": "the only folder from which `{ file: NAME }` reads the secrets of sources",
+    "JURAT_LOG": "the format of logs: json or text (default text)",
 }
-"""The settings. Each also comes as NAME_FILE, the path of a file that holds it."""
+"""The settings. Each can also be given as NAME_FILE, the path of a file that holds it."""
+
+ENVIRONMENT_TITLE = "Environment (each also as NAME_FILE, the path of a file that holds it)"
 
 _DEPENDENCIES = frozenset({"JURAT_DATABASE_URL", "JURAT_BROKER_URL"})
 
 
 class ConfiguredName(click.ParamType[str]):
-    """A name of something that a configuration names as well: a list of codes, a dataset."""
+    """A name that a configuration can have, too: of a code list, of a dataset."""
 
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuses what no configuration could name."""
         import re
 
         from config.limits import NAME_PATTERN
@@ -52,11 +52,42 @@ class ConfiguredName(click.ParamType[str]):
         return str(value)
 
 
+class FutureMoment(click.ParamType[datetime]):
+    """A day, which begins in UTC, or a time with its offset; in UTC and not past.
+
+    With `whole_day`, a day means its end. `past` says what is wrong with a moment that has passed.
+    """
+
+    name = "date"
+
+    def __init__(self, past: str, *, whole_day: bool = False) -> None:
+        self._past = past
+        self._whole_day = whole_day
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            if len(value) == len("2027-06-30"):
+                moment = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
+                moment += timedelta(days=self._whole_day)
+            else:
+                moment = datetime.fromisoformat(value)
+        except (ValueError, OverflowError):
+            self.fail("a day such as 2027-06-30 or a time such as 2027-06-30T18:00+02:00 is expected", param, ctx)
+        if moment.tzinfo is None:
+            self.fail("a time needs its offset, such as 2027-06-30T18:00+02:00, or Z for UTC", param, ctx)
+        if moment <= datetime.now(UTC):
+            self.fail(self._past, param, ctx)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            self.fail("it is after the last day that exists in UTC, 9999-12-31", param, ctx)
+
+
 class Command(click.Command):
     """A command with `--json` and `--verbose`.
 
-    `examples` are whole command lines; `environment` names the settings that it reads. `codes` says what its exit codes
-    mean: those that are its own, beside wrong usage, and a dependency that is down where it reads of one.
+    `examples` are whole command lines; `environment` names the settings that it reads. `codes` says what its own exit
+    codes mean; wrong usage and, if it reads the address of one, a dependency that is down are added.
     """
 
     def __init__(
@@ -78,12 +109,11 @@ class Command(click.Command):
         self.params += [_flag("--json", "json", "Print one JSON document."), _flag("--verbose", "verbose", _VERBOSE)]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Examples, settings, exit codes and what stands in `epilog`."""
         if self.examples:
             with formatter.section("Examples"):
                 formatter.write("".join(f"  {line}\n" for example in self.examples for line in example.splitlines()))
         if self.environment:
-            with formatter.section("Environment (each also as NAME_FILE, the path of a file that holds it)"):
+            with formatter.section(ENVIRONMENT_TITLE):
                 formatter.write_dl([(name, ENVIRONMENT[name]) for name in self.environment])
         with formatter.section("Exit codes"):
             always = [Exit.FAULT, Exit.INTERRUPTED]
@@ -103,8 +133,7 @@ class Group(click.Group):
         super().__init__(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which they were written, which is the order of use."""
-        return list(self.commands)
+        return list(self.commands)  # in the order of the code, which is the order of use
 
 
 _VERBOSE = "Show a traceback when something fails."
@@ -119,12 +148,11 @@ def _flag(option: str, field: str, text: str) -> click.Option:
 
 
 class NameParam(click.ParamType[str]):
-    """A word of the contract: a consultation, participant or question."""
+    """A name of the contract: of a consultation, participant or question."""
 
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Refuses what no database could hold."""
         if not 0 < len(value) <= _LONGEST_NAME or not value.isprintable():
             self.fail(f"1 to {_LONGEST_NAME} printable characters are expected", param, ctx)
         return str(value)
@@ -136,43 +164,34 @@ class CheckIdParam(click.ParamType[UUID]):
     name = "id"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
-        """A UUID in any of its usual forms."""
         try:
             return value if isinstance(value, UUID) else UUID(value)
         except ValueError:
             self.fail("a UUID is expected, as `jurat submit` prints it", param, ctx)
 
 
-def as_option(function: F) -> F:
-    """`--as NAME`: who does it, for the audit row."""
-    option = click.option(
-        "--as",
-        "who",
-        metavar="NAME",
-        type=NameParam(),
-        default=whoami,
-        show_default="user@host",
-        help="Who does this, as the audit row names it.",
-    )
-    return option(function)
-
-
-def locale_option(function: F) -> F:
-    """`--locale TAG`: the language of what a participant would read."""
-    option = click.option(
-        "--locale",
-        metavar="TAG",
-        default="en",
-        show_default=True,
-        help="Language of the message that may be shown to the participant, such as fr.",
-    )
-    return option(function)
-
-
 def whoami() -> str:
-    """The user and host that this process runs as. A container's user may have a number alone."""
+    """The user and host of this process. A container's user may have only a number."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
+
+
+as_option = click.option(
+    "--as",
+    "who",
+    metavar="NAME",
+    type=NameParam(),
+    default=whoami,
+    show_default="user@host",
+    help="Who does this, for the audit.",
+)
+locale_option = click.option(
+    "--locale",
+    metavar="TAG",
+    default="en",
+    show_default=True,
+    help="Language of the message for the participant, such as fr.",
+)

@@ -9,16 +9,13 @@ import click
 from cli.output import Exit, Failure
 
 
-def agreed(warning: str, question: str) -> bool:
-    """Whether the person at the terminal says yes.
-
-    Raises Failure where nobody is there.
-    """
+def confirm(warning: str, question: str) -> bool:
+    """Whether the person at the terminal says yes. Raises Failure without a terminal."""
     if not at_terminal():
-        raise Failure(f"{warning} Nobody is here to ask: say --yes", Exit.USAGE)
+        raise Failure(f"{warning} There is no terminal to ask at; add --yes", Exit.USAGE)
     return click.confirm(f"{warning} {question}", err=True)
 
 
 def at_terminal() -> bool:
-    """Whether somebody can be asked."""
+    """Whether standard input is a terminal."""
     return sys.stdin.isatty()

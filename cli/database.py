@@ -1,10 +1,10 @@
-"""Opens the shared database for a command, which ends with a sentence where it cannot be used."""
+"""Opens the shared database for a command, which ends with a sentence if it cannot be used."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from cli.output import Exit, Failure
@@ -16,20 +16,19 @@ from jurat.statements import require_tables, statements_on
 from worker.database import give_up_on, missing_file
 
 if TYPE_CHECKING:
+    from config.configuration import Configuration
+    from jurat.seal import Unseal
     from worker.bootstrap import Service
 
 
 @contextmanager
-def opened() -> Iterator[Service]:
+def open_database() -> Iterator[Service]:
     """The service on a database whose schema this program can work with.
 
-    Raises Failure: there is no database file, or the schema is missing, behind or foreign. SettingsError, and
-    SQLAlchemy's errors when the database is away.
+    Raises Failure: there is no database file, or its schema is missing, behind or foreign. SettingsError, and
+    SQLAlchemy's errors if the database is down.
     """
-    from store.schema.migrations import (  # loads alembic, and the next shapely: checks need neither
-        ADVICE,
-        schema_status,
-    )
+    from store.schema.migrations import ADVICE, schema_status  # loads alembic, which checks do without
     from worker.bootstrap import open_service
     from worker.logs import set_up
 
@@ -48,11 +47,36 @@ def opened() -> Iterator[Service]:
         service.close()
 
 
-@contextmanager
-def client(settings: Settings) -> Iterator[Client]:
-    """The platform's own client on these settings. Like a platform, it works with any schema of its contract version.
+def applied_configuration(service: Service) -> Configuration | None:
+    """The newest configuration that was applied; None before the first."""
+    from config.configuration import Configuration
 
-    Raises Failure where there is no database file, SchemaMissing where it has no such tables.
+    version = service.queries.config_version()
+    return None if version is None else Configuration.from_json(service.queries.config(version))
+
+
+def require_configuration(service: Service) -> Configuration:
+    """The newest configuration that was applied. Raises Failure if there is none."""
+    configuration = applied_configuration(service)
+    if configuration is None:
+        raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.USAGE)
+    return configuration
+
+
+def require_unseal(settings: Settings) -> Unseal:
+    """Opens sealed answers. Raises Failure without keys."""
+    from jurat.seal import Unseal, key_from_text
+
+    if not settings.unseal_keys:
+        raise Failure("JURAT_UNSEAL_KEYS is not set: the answer cannot be opened here", Exit.USAGE)
+    return Unseal([key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in settings.unseal_keys])
+
+
+@contextmanager
+def open_client(settings: Settings) -> Iterator[Client]:
+    """The platform's own client. Like a platform, it works with any schema of its contract version.
+
+    Raises Failure if there is no database file, SchemaMissing if it lacks the tables.
     """
     require_file(settings)
     engine = open_engine(settings.database_url)
@@ -62,14 +86,11 @@ def client(settings: Settings) -> Iterator[Client]:
     finally:
         engine.dispose()
     broker = None if settings.broker_url in (None, NO_BROKER, "memory://") else settings.broker_url
-    made = Client(settings.database_url, broker, settings.seal_key)
-    try:
-        yield made
-    finally:
-        made.close()
+    with closing(Client(settings.database_url, broker, settings.seal_key)) as client:
+        yield client
 
 
 def require_file(settings: Settings) -> None:
-    """Raise Failure where a SQLite database is no file yet: connecting would leave an empty one behind."""
+    """Raise Failure if a SQLite database is no file yet: connecting would leave an empty one behind."""
     if missing := missing_file(settings):
         raise Failure(missing, Exit.DEPENDENCY)

@@ -1,4 +1,4 @@
-"""The command line: lists the commands, and turns an error into a sentence and an exit code."""
+"""The command line: lists the commands, and turns errors into a sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -11,70 +11,56 @@ from typing import Final
 
 import click
 
-from cli.command import ENVIRONMENT, WIDTH, Group
+from cli.command import ENVIRONMENT, ENVIRONMENT_TITLE, WIDTH, Group
 from cli.output import MEANINGS, Exit, Failure, Output
 from worker.installation import VERSION
 
 PROGRAM: Final = "jurat"
 
 _COMPLETE: Final = "_JURAT_COMPLETE"
+_HARMLESS: Final = ("42", "53", "58", "25")
 
 SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "Run": {
-        "demo": "See the whole way of a check in one process, with nothing to install.",
+        "demo": "Run the whole life of a check in one process, with nothing to install.",
         "worker": "Run a worker: it looks up answers and writes verdicts.",
         "health": "Say whether the workers on this machine are alive.",
         "fleet": "List the workers of the database, on all machines.",
     },
     "Check answers": {
         "submit": "Submit one confirmed answer.",
-        "status": "Show where checks stand, or a participant's access.",
+        "status": "Show the state of checks, or a participant's access.",
         "wait": "Wait for a check's verdict.",
-        "explain": "Show why a check ended as it did, rule by rule.",
+        "explain": "Show why a check was decided so, rule by rule.",
     },
     "Decide": {
-        "review": "List what waits for a person, look at it, and decide it.",
-        "access": "Show a participant's access, revoke, restore or transfer it.",
+        "review": "List, show and decide checks that wait for a person.",
+        "access": "Show, revoke, restore or transfer a participant's access.",
         "reopen": "Allow a participant one more answer to a question.",
         "erase": "Erase a participant.",
     },
     "Administer": {
         "config": "Check, compare, publish and show the configuration.",
-        "sources": "List, test and try sources, and begin new ones.",
-        "zones": "Import zones, list them, and look at them.",
+        "sources": "List, test and try sources, and start new ones.",
+        "zones": "Import, list, draw and compare zones.",
         "datasets": "Import, list and remove address bases and rosters.",
         "codes": "Generate, import and list access codes.",
     },
     "Set up": {
-        "db": "Bring the database's schema up to date, and say how it stands.",
+        "db": "Bring the database's schema up to date, and show its state.",
         "keys": "Generate keys.",
-        "doctor": "Say what is set, from where, and what is wrong.",
+        "doctor": "Show what is set, from where, and what is wrong.",
     },
 }
-"""Every command with its line in the help, for which no command is loaded."""
+"""Every command with its line in the help, so that the help loads no command."""
 
-_TARGETS: Final[Mapping[str, str]] = {
-    name: f"cli.commands.{module}:{name}"
-    for module, names in {
-        "demo": ("demo",),
-        "worker": ("worker",),
-        "health": ("health",),
-        "fleet": ("fleet",),
-        "checks": ("submit", "status", "wait"),
-        "explain": ("explain",),
-        "reviews": ("review",),
-        "participants": ("access", "reopen", "erase"),
-        "config": ("config",),
-        "sources": ("sources",),
-        "zones": ("zones",),
-        "datasets": ("datasets",),
-        "codes": ("codes",),
-        "db": ("db",),
-        "keys": ("keys",),
-        "doctor": ("doctor",),
-    }.items()
-    for name in names
+_COMMANDS: Final = tuple(name for section in SECTIONS.values() for name in section)
+_MODULES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("submit", "status", "wait"), "checks"),
+    **dict.fromkeys(("access", "reopen", "erase"), "participants"),
+    "review": "reviews",
 }
+"""The modules in `cli.commands` that are not named as their command."""
 
 _COMPLETION = f"""\b
 Shell completion (bin/ must be on your PATH), for bash, zsh and fish:
@@ -87,31 +73,27 @@ class Root(Group):
     """The commands of `SECTIONS`, loaded when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order of the help."""
-        return [name for section in SECTIONS.values() for name in section]
+        return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command itself."""
-        return load(cmd_name) if cmd_name in _TARGETS else None
+        return load(cmd_name) if cmd_name in _COMMANDS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Click looks for what was meant among the commands that it holds, which are none."""
+        """Adds the hint "Did you mean", for Click knows no commands that are not loaded."""
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as error:
-            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=_TARGETS, ctx=ctx) from None
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=_COMMANDS, ctx=ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One section for each kind of work."""
         for title, commands in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl(list(commands.items()))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Settings, exit codes, completion."""
-        with formatter.section("Environment (each also as NAME_FILE, the path of a file that holds it)"):
+        with formatter.section(ENVIRONMENT_TITLE):
             formatter.write_dl(list(ENVIRONMENT.items()))
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code.value), meaning) for code, meaning in MEANINGS.items()])
@@ -120,8 +102,7 @@ class Root(Group):
 
 def load(name: str) -> click.Command:
     """The command of this name, imported."""
-    module, _, attribute = _TARGETS[name].partition(":")
-    command: click.Command = getattr(importlib.import_module(module), attribute)
+    command: click.Command = getattr(importlib.import_module(f"cli.commands.{_MODULES.get(name, name)}"), name)
     return command
 
 
@@ -136,12 +117,12 @@ def load(name: str) -> click.Command:
 def root() -> None:
     """Check the answers of participants against slow outside sources, and keep the verdicts in a shared database.
 
-    Data goes to standard output, talk to standard error. Every command has --json and --help.
+    Data goes to standard output, messages to standard error. Every command has --json and --help.
     """
 
 
 def run(args: Sequence[str]) -> int:
-    """Run one command line; its exit code. Never raises, and shows a traceback only with `--verbose`."""
+    """Run one command line, and return its exit code. Never raises; shows a traceback only with `--verbose`."""
     if instruction := os.environ.get(_COMPLETE):
         from click.shell_completion import shell_complete
 
@@ -155,7 +136,7 @@ def run(args: Sequence[str]) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except BrokenPipeError:
-        # Whoever read our output has seen enough; nothing more can be written there, at the interpreter's end neither.
+        # The reader of our output is gone. Nothing more can be written there, not even when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
     except (click.Abort, KeyboardInterrupt, EOFError):
@@ -175,7 +156,7 @@ def run(args: Sequence[str]) -> int:
 
 
 def explain(error: Exception) -> tuple[list[str], Exit]:
-    """What went wrong, in a sentence or several, and the exit code that says so."""
+    """What went wrong, in one or more sentences, and the exit code."""
     match error:
         case Failure(code=code):
             return str(error).splitlines(), code
@@ -184,7 +165,9 @@ def explain(error: Exception) -> tuple[list[str], Exit]:
             return [f"{error.format_message().rstrip('. ')}; see `{path} --help`"], Exit.USAGE
         case click.ClickException():
             return [error.format_message()], Exit.USAGE
-    return _of_jurat(error) or _of_the_system(error) or _fault(error)
+    place = next(_places(error), "")
+    fault = f"this is a fault in jurat: {type(error).__name__}{place}; add --verbose and report it"
+    return _of_jurat(error) or _of_the_system(error) or ([fault], Exit.FAULT)
 
 
 def _of_jurat(error: Exception) -> tuple[list[str], Exit] | None:
@@ -197,22 +180,18 @@ def _of_jurat(error: Exception) -> tuple[list[str], Exit] | None:
 
     match error:
         case WrongRequest() | NotPublished():
-            return [str(error)], Exit.USAGE
+            code = Exit.USAGE
         case Unpublishable() | CannotBeDone():
-            return [str(error)], Exit.REFUSED
-        case ZoneFileError():
-            return str(error).splitlines(), Exit.USAGE
+            code = Exit.REFUSED
         case SchemaMissing():
-            return [str(error)], Exit.DEPENDENCY
+            code = Exit.DEPENDENCY
         case WaitTimeout():
-            return [str(error)], Exit.PENDING
-        case JuratError():
-            return [str(error)], Exit.USAGE
-        case SettingsError(problems=problems):
-            return list(problems), Exit.USAGE
-        case InvalidConfiguration(problems=problems):
-            return [str(problem) for problem in problems], Exit.USAGE
-    return None
+            code = Exit.PENDING
+        case JuratError() | ZoneFileError() | SettingsError() | InvalidConfiguration():
+            code = Exit.USAGE
+        case _:
+            return None
+    return str(error).splitlines(), code
 
 
 def _of_the_system(error: Exception) -> tuple[list[str], Exit] | None:
@@ -229,24 +208,16 @@ def _of_the_system(error: Exception) -> tuple[list[str], Exit] | None:
         case OperationalError() | InterfaceError():
             return [f"the database cannot be used: {first_line(error.orig)}"], Exit.DEPENDENCY
         case NoConnection():
-            return ["the database gives no further connection; try again later"], Exit.DEPENDENCY
+            return ["the database accepts no further connection; try again later"], Exit.DEPENDENCY
         case DBAPIError(orig=orig):
-            state = getattr(orig, "sqlstate", None) or type(orig).__name__
-            said = first_line(orig) if _harmless(orig) else "add --verbose for the details"
-            return [f"the database refused a statement ({state}): {said}"], Exit.DEPENDENCY
+            state = getattr(orig, "sqlstate", None)
+            # Messages about a missing privilege, table or disk hold no data, nor do those of what is no database.
+            harmless = state is None or str(state)[:2] in _HARMLESS
+            said = first_line(orig) if harmless else "add --verbose for the details"
+            return [f"the database refused a statement ({state or type(orig).__name__}): {said}"], Exit.DEPENDENCY
         case OSError(strerror=str(reason), filename=name) if name is not None:
             return [f"{os.fsdecode(name)}: {reason}"], Exit.USAGE
     return None
-
-
-def _fault(error: Exception) -> tuple[list[str], Exit]:
-    place = next(_places(error), "")
-    return [f"this is a fault in jurat: {type(error).__name__}{place}; add --verbose and report it"], Exit.FAULT
-
-
-def _harmless(orig: object) -> bool:
-    """Whether what the database said names no value: it lacks a privilege, a table or a disk, or is no database."""
-    return getattr(orig, "sqlstate", None) is None or str(getattr(orig, "sqlstate", ""))[:2] in ("42", "53", "58", "25")
 
 
 def _places(error: Exception) -> Iterator[str]:

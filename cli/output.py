@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 
@@ -28,10 +31,10 @@ class Exit(IntEnum):
 
 MEANINGS = {
     Exit.DONE: "done, or accepted",
-    Exit.REFUSED: "refused, or something that was looked at is wrong",
-    Exit.USAGE: "wrong usage, settings or configuration, or nothing is there by a name that was given",
+    Exit.REFUSED: "refused, or something that was checked is wrong",
+    Exit.USAGE: "wrong usage, settings or configuration, or a name that does not exist",
     Exit.DEPENDENCY: "the database or the broker is down, or is not what this program needs",
-    Exit.PENDING: "still pending at the time-out",
+    Exit.PENDING: "still pending at the timeout",
     Exit.UNDETERMINED: "undetermined, or a person decides",
     Exit.FAULT: "a fault in jurat itself",
     Exit.INTERRUPTED: "interrupted from the keyboard",
@@ -48,7 +51,7 @@ ACCESS_CODES = {
 
 
 class Failure(Exception):
-    """Ends a command with a sentence for the operator. The sentence holds no secret and nobody's data."""
+    """Ends a command with a sentence for the operator, without secrets and personal data."""
 
     def __init__(self, sentence: str, code: Exit) -> None:
         super().__init__(sentence)
@@ -57,7 +60,7 @@ class Failure(Exception):
 
 @dataclass
 class Output:
-    """Where a command's words go. `json`: one JSON document instead of text; `verbose`: errors with a traceback."""
+    """A command's output. `json`: one JSON document instead of text; `verbose`: errors with a traceback."""
 
     json: bool = False
     verbose: bool = False
@@ -72,21 +75,35 @@ class Output:
             click.echo(line)
 
     def say(self, sentence: str) -> None:
-        """Talk on standard error."""
         click.echo(sentence, err=True)
 
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """The lines of a table with aligned columns, its head in capitals; no lines without rows.
-
-    Nothing is cut or wrapped, so that a program can read it as well.
-    """
+    """The lines of a table with aligned columns, nothing cut or wrapped; no lines without rows."""
     texts = [[_cell(value) for value in row] for row in rows]
     if not texts:
         return []
     texts.insert(0, [name.upper() for name in head])
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in texts]
+
+
+@contextmanager
+def new_file(path: Path, mode: int) -> Iterator[TextIO]:
+    """A new file, open for writing, with these rights; removed if what follows fails.
+
+    Raises Failure if it exists.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        raise Failure(f"{path}: exists and is not overwritten; choose another file", Exit.USAGE) from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            yield stream
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def time_text(moment: datetime | None) -> str:

@@ -19,14 +19,14 @@ from cli.output import MEANINGS
 
 _HEAD = """# Commands
 
-Made from the commands' own help by `python -m cli.reference`; a test holds it up to date.
+Generated from the commands' help by `python -m cli.reference`; a test keeps it up to date.
 
-Data goes to standard output, talk to standard error. Every command has `--help`, and `--json` for one JSON document
+Data goes to standard output, messages to standard error. Every command has `--help`, and `--json` for one JSON document
 instead of text. An error is a sentence on standard error and an exit code; `--verbose` adds a traceback.
 """
 
 WIDTH = 120
-"""Columns of a page, beyond which no line goes that can be broken."""
+"""Columns of a page, for all lines that can be broken."""
 
 _CODE = re.compile(r"`[^`\n]+`")
 _UNBROKEN = "\x00"
@@ -63,7 +63,7 @@ def reference() -> str:
 
 
 def wrapped(line: str) -> str:
-    """A paragraph or an entry of a list, broken at the width of a page. Code spans stay whole, and so do tables."""
+    """A paragraph or a list entry, broken at the width of a page. Code spans and tables stay whole."""
     if len(line) <= WIDTH or "\n" in line or line.startswith(("|", "#", "<")):
         return line
     whole = _CODE.sub(lambda found: found[0].replace(" ", _UNBROKEN), line)

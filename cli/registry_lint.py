@@ -21,42 +21,40 @@ if TYPE_CHECKING:
     from config.problems import Problem
 
 
-MOST_TOLD: Final = 100
-"""Problems that are printed; who has more fixes these first."""
+MOST_PROBLEMS: Final = 100
+"""Problems that are printed, at most."""
 
 
-def told(problems: Sequence[Problem]) -> Iterator[str]:
-    """The problems as lines, errors before warnings where not all are told, and how many are left out."""
+def problem_lines(problems: Sequence[Problem]) -> Iterator[str]:
+    """The problems as lines, by place. If there are too many, errors go first, and the rest is counted."""
     shown = problems
-    if len(problems) > MOST_TOLD:
-        shown = sorted(sorted(problems, key=lambda problem: problem.severity != Severity.ERROR)[:MOST_TOLD])
+    if len(problems) > MOST_PROBLEMS:
+        shown = sorted(sorted(problems, key=lambda problem: problem.severity != Severity.ERROR)[:MOST_PROBLEMS])
     yield from map(str, shown)
     if left := len(problems) - len(shown):
         yield f"… and {left:,} more: fix these first, and run it again"
 
 
-def linted(paths: Iterable[Path], zones: Collection[str] | None = None) -> Report:
-    """Lint of files as it is on this machine, with its secrets and files."""
+def lint_here(paths: Iterable[Path], zones: Collection[str] | None = None) -> Report:
+    """Lint files with the secrets and files of this machine."""
     from config.lint import lint
 
     return lint(paths, zones=zones, environ=os.environ)
 
 
-def gate(report: Report) -> list[Problem]:
-    """What the tests and the moods of all registries in a configuration have to say, each at its place."""
+def registry_problems(report: Report) -> list[Problem]:
+    """What is wrong with the tests and moods of all registries in a configuration, each at its place."""
     problems: set[Problem] = set()
     for name, source in report.document.sources.items():
         if isinstance(source, RegistrySource | RosterSource):
-            for fault in examined(name, source, report.positions).faults:
+            for fault in examine_source(name, source, report.positions).faults:
                 complaint = Complaint(("sources", name, *fault.place), fault.problem, fault.hint)
                 problems.add(complaint.placed(report.positions))
     return sorted(problems)
 
 
-def examined(name: str, source: RegistrySource | RosterSource, positions: Positions | None = None) -> Examination:
-    """What became of the tests and moods of one registry, or of the tests of a roster. `positions` say in which
-    files its parts stand.
-    """
+def examine_source(name: str, source: RegistrySource | RosterSource, positions: Positions | None = None) -> Examination:
+    """Run the tests and moods of a registry, or the tests of a roster. `positions` are those of its parts in files."""
     from adapters.registry_tests.examination import examine, examine_roster
     from config.registry.trial_files import TrialFiles
 
@@ -66,7 +64,7 @@ def examined(name: str, source: RegistrySource | RosterSource, positions: Positi
 
 
 def examination_steps(name: str, examination: Examination, *, every_mood: bool) -> Iterator[CheckupStep]:
-    """The tests of a registry one by one, and its moods by step; each mood by itself where that is wanted."""
+    """The tests of a registry one by one, and its moods by step; with `every_mood`, also each mood."""
     for test in examination.results:
         mark, found, advice = StepMark.OK, test.found, ""
         if not test.passed:
@@ -77,12 +75,12 @@ def examination_steps(name: str, examination: Examination, *, every_mood: bool) 
     for each in examination.moods:
         by_step.setdefault(each.step, []).append(each)
     for step, acted in by_step.items():
+        marks = [StepMark.OK if each.place is None else StepMark.PROBLEM for each in acted]
         if every_mood:
-            yield from (CheckupStep(f"{name}: {step}", _mark(each), f"{each.mood}: {each.found}") for each in acted)
-        wrong = any(each.place is not None for each in acted)
-        yield CheckupStep(
-            f"{name}: moods", StepMark.PROBLEM if wrong else StepMark.OK, f"at step {step}: {_told(acted)}"
-        )
+            for mark, each in zip(marks, acted, strict=True):
+                yield CheckupStep(f"{name}: {step}", mark, f"{each.mood}: {each.found}")
+        mark = StepMark.PROBLEM if StepMark.PROBLEM in marks else StepMark.OK
+        yield CheckupStep(f"{name}: moods", mark, f"at step {step}: {_moods_text(acted)}")
     failed = {test.place for test in examination.results if not test.passed}
     for fault in examination.faults:
         if fault.place not in failed:
@@ -121,15 +119,11 @@ def examination_data(name: str, examination: Examination) -> dict[str, Any]:
     }
 
 
-def _mark(acted: MoodResult) -> StepMark:
-    return StepMark.OK if acted.place is None else StepMark.PROBLEM
-
-
-def _told(acted: Sequence[MoodResult]) -> str:
-    """How many moods and shapes there were, and what they came to. Some shapes say all that counts, and may accept."""
+def _moods_text(acted: Sequence[MoodResult]) -> str:
+    """How many moods and shapes there were, and their verdicts. Shapes that keep all that counts may accept."""
     shaped = sum(each.mutated for each in acted)
     counts = Counter(each.found for each in acted)
     left = counts.pop(str(Outcome.ACCEPTED), 0)
-    kept = f", {count_text(left, 'shape')} with all that is asked for" if left else ""
+    kept = f", {count_text(left, 'shape')} with all that is required" if left else ""
     found = ", ".join(f"{count} {verdict.removeprefix('undetermined/')}" for verdict, count in counts.most_common())
     return f"{count_text(len(acted) - shaped, 'mood')}, {count_text(shaped, 'other shape')}: {found}{kept}"

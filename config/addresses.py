@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from config.durations import duration_default
 from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, SourceKind, Timeout, Url
+from config.problems import value_error
 from config.secrets import SecretReference
 
 StreetLanguage = Literal["fr", "de", "en", "es", "it"]
@@ -21,13 +21,13 @@ CITY_CODE_PATTERN: Final = r"^[0-9A-Za-z-]{1,12}$"
 """The official codes of towns: 99901 and 2A004 in France, eight digits in Germany."""
 
 WRITTEN_PATTERN: Final = r"^[^<>\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
-"""What may stand in an address: no markup and nothing that no keyboard types. Whether it is one, a source knows."""
+"""What an address may contain: no markup and no control characters."""
 
 
 def _check_country(code: str) -> str:
     if len(code) == 2 and code.isascii() and code.isalpha() and code.isupper():
         return code
-    raise PydanticCustomError("country", "a country is two capital letters, such as FR")
+    raise value_error("a country is two capital letters, such as FR")
 
 
 Country = Annotated[str, AfterValidator(_check_country), Field(json_schema_extra={"pattern": COUNTRY_PATTERN})]
@@ -43,7 +43,7 @@ class AddressSource(LimitedSource):
 
 
 class GeocoderSource(AddressSource):
-    """What all geocoders share: `url` is the base of their addresses, `proxy` and `ca_file` are the way there."""
+    """What all geocoders share: `url` is the base address, reached through `proxy` and trusted by `ca_file`."""
 
     url: Url
     concurrency: Concurrency | None = 16
@@ -53,9 +53,9 @@ class GeocoderSource(AddressSource):
 
 
 class AddokSource(GeocoderSource):
-    """A geocoder that speaks addok's contract: the French national one (Géoplateforme), or one's own.
+    """A geocoder with addok's interface: the French national one (Géoplateforme), or your own.
 
-    `url` is the address before `/search`. Where a word has two wrong letters, a look-up sends a second request.
+    `url` is the address before `/search`. If a word has two wrong letters, a lookup sends a second request.
     See https://github.com/addok/addok and https://geoservices.ign.fr/documentation/services/services-geoplateforme/geocodage
     """
 
@@ -63,7 +63,7 @@ class AddokSource(GeocoderSource):
 
 
 class NominatimSource(GeocoderSource):
-    """Nominatim, the geocoder of OpenStreetMap: the public server, or one's own. `url` is the address before `/search`.
+    """Nominatim, the geocoder of OpenStreetMap: the public server, or your own. `url` is the address before `/search`.
 
     The public server allows one request a second and one at a time: https://operations.osmfoundation.org/policies/nominatim/
     """
@@ -76,7 +76,7 @@ class NominatimSource(GeocoderSource):
 
 
 class PhotonSource(GeocoderSource):
-    """Photon, komoot's geocoder of OpenStreetMap's data: the public server, or one's own, from version 1.0 on.
+    """Photon, komoot's geocoder of OpenStreetMap's data: the public server, or your own, from version 1.0 on.
 
     `url` is the address before `/structured`. See https://github.com/komoot/photon
     """
@@ -88,7 +88,7 @@ class PhotonSource(GeocoderSource):
 
 
 class PeliasSource(GeocoderSource):
-    """Pelias: geocode.earth with its `api_key` (https://api.geocode.earth), or one's own server without one.
+    """Pelias: geocode.earth with its `api_key` (https://api.geocode.earth), or your own server without one.
 
     `url` is the address before `/v1`. See https://github.com/pelias/documentation and https://geocode.earth/docs
     """
@@ -110,8 +110,8 @@ class UsCensusSource(GeocoderSource):
 
 
 class AddressFileSource(AddressSource):
-    """An address base of one's own: a file that each worker reads (`path`), in the CSV format of the Base Adresse
-    Nationale, or one that `datasets import-addresses` keeps in the database (`dataset`).
+    """Your own address base: a file that each worker reads (`path`), in the CSV format of the Base Adresse Nationale,
+    or one that `datasets import-addresses` keeps in the database (`dataset`).
     """
 
     type: Literal["address-file"]
@@ -122,9 +122,9 @@ class AddressFileSource(AddressSource):
     @model_validator(mode="after")
     def _name_one_base(self) -> Self:
         if self.path is None and self.dataset_name is None:
-            raise PydanticCustomError("base", "names no addresses — add path: FILE, or dataset: NAME")
+            raise value_error("names no addresses — add path: FILE, or dataset: NAME")
         if self.path is not None and self.dataset_name is not None:
-            raise PydanticCustomError("base", "has both a path and a dataset — remove one of them")
+            raise value_error("has both a path and a dataset — remove one of them")
         return self
 
 
@@ -134,9 +134,9 @@ def _text(en: str, fr: str, longest: int, **more: Any) -> dict[str, Any]:
 
 
 def address_properties() -> tuple[Mapping[str, Any], list[str]]:
-    """The fields of an address, in the order of the form, and those that are needed.
+    """The fields of an address, in the order of the form, and the required ones.
 
-    All sources of addresses take the same, so that one criterion may ask several. `city_code` is for platforms whose
+    They are the same for all address sources, so that one criterion can ask several. `city_code` is for platforms whose
     participants choose their town from a list.
     """
     properties = {

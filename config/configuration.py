@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from config.document import Consultation, Criterion, Document, Environment, Parameter, rule_as_json
+from config.document import Consultation, Criterion, Document, Environment, Parameter
 from config.limits import SourceKind
 from config.problems import Complaint, InvalidConfiguration, Positions, Severity
 from config.references import KnownNames, check_fit, check_names
@@ -27,9 +27,9 @@ class Question:
     """One question of a consultation with everything that its criterion says.
 
     `sources` are asked in order; all are of `kind`. `deadline_s`, `review_due_s` and `retain_s` are seconds (None: kept
-    until purged), `margins` metres by level. `review`: a person decides what no source could; `four_eyes`: two
-    persons must say the same. `terms` say how often it may be answered, and for how long that holds. `position` counts
-    the questions of a consultation from 0. Texts are by language; `und` is a text whose language nobody gave.
+    until purged), `margins` metres by level. `review`: a person decides what no source could; `four_eyes`: two people
+    must decide the same. `terms` say how often it may be answered, and how long an answer holds. `position` counts the
+    questions of a consultation from 0. Texts are by language; `und` is a text without a language.
     """
 
     consultation: str
@@ -61,7 +61,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A criterion as who writes a consultation may choose it: its sources, what it leaves `open`, and what it asks."""
+    """A criterion that a consultation may choose: its sources, what it leaves `open`, and what it asks."""
 
     name: str
     kind: SourceKind
@@ -71,13 +71,12 @@ class Choice:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """As `Question.fields`."""
         return tuple(self.answer_schema.get("properties", ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A valid configuration, resolved. Made by `of` or `from_json`; secrets in it are references.
+    """A valid configuration, resolved, from `of` or `from_json`. Its secrets are references.
 
     `questions` are by (consultation, question) in the order of the form; `access` has each consultation's rule.
     """
@@ -92,8 +91,7 @@ class Configuration:
     def of(cls, document: Document) -> Self:
         """The configuration that `document` describes.
 
-        Raises:
-            InvalidConfiguration: something in it refers to what is not there, or does not fit together.
+        Raises InvalidConfiguration if it refers to something that does not exist, or does not fit together.
         """
         complaints = [*check_names(document, KnownNames.of(document)), *check_fit(document)]
         _refuse(complaint for complaint in complaints if complaint.severity is Severity.ERROR)
@@ -111,11 +109,11 @@ class Configuration:
             access=MappingProxyType({name: part.access_rule for name, part in document.consultations.items()}),
         )
 
-    def republished(self, ours: Mapping[str, Consultation], gone: Collection[str]) -> Self:
-        """The configuration without the consultations `gone`, and then with `ours`: as `of` makes it, in the time that
-        those take alone. All others are valid already, and do not depend on them.
+    def republish(self, ours: Mapping[str, Consultation], gone: Collection[str]) -> Self:
+        """The configuration without the consultations `gone`, and then with `ours`.
 
-        Raises InvalidConfiguration, about `ours`.
+        It is the same as from `of`, but checks only `ours`: the others are valid and do not depend on them. Raises
+        InvalidConfiguration.
         """
         others = {name: part for name, part in self.document.consultations.items() if name not in {*gone, *ours}}
         own = self.of(self.document.model_copy(update={"consultations": dict(ours)}))
@@ -130,11 +128,7 @@ class Configuration:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The configuration that `to_json` wrote.
-
-        Raises:
-            InvalidConfiguration: the text is no configuration (of this version of jurat).
-        """
+        """The configuration that `to_json` wrote. Raises InvalidConfiguration if this version cannot read it."""
         try:
             data = json.loads(text)
             order = data.pop(_ORDER)
@@ -153,7 +147,7 @@ class Configuration:
     def to_json(self) -> str:
         """The document as canonical JSON, with defaults written out and keys sorted.
 
-        Where the order of a map counts, `order` has it, for a database's JSON type may not keep it.
+        `order` has the order of maps if it counts, as a database's JSON type may lose it.
         """
         data = self.document.model_dump(mode="json", by_alias=True)
         order = {
@@ -172,7 +166,6 @@ class Configuration:
 
     @property
     def choices(self) -> list[Choice]:
-        """The criteria, in their order."""
         found = []
         for name, criterion in self.document.criteria.items():
             source = _deciding(self.document, criterion)
@@ -181,18 +174,13 @@ class Configuration:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON, in hexadecimal: equal for configurations that say the same."""
+        """SHA-256 of the canonical JSON, in hexadecimal: the same for equal configurations."""
         return digest_of(self.to_json())
 
-    @property
-    def access_json(self) -> Mapping[str, str]:
-        """Each consultation's access rule as JSON, as `jurat.access.parse_rule` reads it."""
-        return {name: json.dumps(rule_as_json(rule), separators=(",", ":")) for name, rule in self.access.items()}
 
-
-def digest_of(written: str) -> str:
-    """The digest of the configuration that `to_json` wrote so."""
-    return hashlib.sha256(written.encode()).hexdigest()
+def digest_of(canonical: str) -> str:
+    """The digest of a configuration as `to_json` writes it."""
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _resolved(document: Document, consultation: str, name: str, position: int) -> Question:
@@ -226,7 +214,7 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
 
 
 def _deciding(document: Document, criterion: Criterion) -> SourceModel:
-    """The source whose form is asked for: the first that is not simulated."""
+    """The source whose form participants fill in: the first that is not simulated."""
     sources = [document.sources[source] for source in criterion.source]
     return next((source for source in sources if source.kind is not SourceKind.SIMULATED), sources[0])
 

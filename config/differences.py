@@ -1,7 +1,4 @@
-"""Compares two configurations option by option, with presets filled in.
-
-Secrets are references in both, so nothing in it is secret.
-"""
+"""Compares two configurations option by option, with presets filled in. Both hold only references to secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from config.document import Document
 from config.problems import Path, dotted
 
 _IN_ORDER: Final = frozenset({"questions", "inputs", "values"})
-"""Maps whose order counts: a form asks in it."""
+"""Maps whose order counts: it is that of the form."""
 
 
 class Change(StrEnum):
@@ -30,7 +27,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One option that is not the same. `old` and `new` are as they are written, without defaults."""
+    """One option that differs. `old` and `new` are as they are written, without defaults."""
 
     path: Path
     change: Change
@@ -48,13 +45,9 @@ class Difference:
 
 
 def differences(old: Document, new: Document) -> list[Difference]:
-    """What `new` changes against `old`, section by section in the order in which it stands there."""
-    return list(_differences((), _written(old), _written(new)))
-
-
-def _written(document: Document) -> dict[str, Any]:
-    written: dict[str, Any] = document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return written
+    """What `new` changes in `old`, in the order of `new`."""
+    before, after = (each.model_dump(mode="json", by_alias=True, exclude_defaults=True) for each in (old, new))
+    return list(_differences((), before, after))
 
 
 def _differences(path: Path, old: Any, new: Any) -> Iterator[Difference]:
@@ -73,7 +66,7 @@ def _differences(path: Path, old: Any, new: Any) -> Iterator[Difference]:
 
 def _in_map(path: Path, key: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
     if len(path) == 1 and isinstance(old.get(key, {}), dict) and isinstance(new.get(key, {}), dict):
-        # A section is no option of its own: what is in it is told one by one.
+        # A section is no option: its entries are reported one by one.
         yield from _differences(path, old.get(key, {}), new.get(key, {}))
     elif key not in old:
         yield Difference(path, Change.ADDED, new=new[key])
@@ -84,7 +77,7 @@ def _in_map(path: Path, key: str, old: dict[str, Any], new: dict[str, Any]) -> I
 
 
 def _in_list(path: Path, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Difference]:
-    """Entries that stand in both are the same wherever they stand; others are compared where as many were replaced."""
+    """Entries in both are the same, wherever they are; others are compared in pairs where some replace others."""
     before, after = ([json.dumps(entry, sort_keys=True) for entry in entries] for entries in (old, new))
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":

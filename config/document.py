@@ -1,7 +1,6 @@
 """The configuration as administrators write it: environment, sources, criteria, consultations.
 
-These models hold the shape alone. What names refer to is checked by `config.references`, where files and lines are by
-`config.lint`.
+These models define only the shape. `config.references` checks names, and `config.lint` adds files and lines.
 """
 
 from __future__ import annotations
@@ -22,20 +21,19 @@ from pydantic import (
     StrictBool,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
 
 from config.durations import Distance, Duration, between, duration_default, parse_duration
 from config.languages import problem_of
 from config.levels import Level
 from config.limits import Name
-from config.problems import printable
+from config.problems import printable, value_error
 from config.sources import SourceModel
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, Terms, parse_rule
 from jurat.messages import KEYS, NO_LANGUAGE
 
 RENEW: Final = parse_duration("30d")
-"""So long before its end an accepted answer may be given anew, where the question does not say."""
+"""The default time before its end from which an accepted answer may be renewed."""
 
 
 class Environment(StrEnum):
@@ -73,16 +71,16 @@ def _parse_access(value: Any) -> Rule:
     try:
         return parse_rule(value)
     except ValueError:
-        raise PydanticCustomError("access_rule", "{message}", {"message": _what_is_wrong(value)}) from None
+        raise value_error(_what_is_wrong(value)) from None
 
 
 def _what_is_wrong(rule: Any) -> str:
-    """The first part of an access rule that is none, and what to write."""
+    """The first wrong part of an access rule, and what to write."""
     match rule:
         case {**parts}:
             for key in parts:
                 if key not in _RULE_WORDS:
-                    return f"'{printable(str(key))}' is no word of an access rule — {suggest(str(key), _RULE_WORDS)}"
+                    return f"an access rule has no '{printable(str(key))}' — {suggest(str(key), _RULE_WORDS)}"
             rules = next((part for key, part in parts.items() if key != "at_least"), None)
             if isinstance(rules, list) and any(not isinstance(part, str | dict) for part in rules):
                 return "the rules in an access rule are names of questions, or maps — see config/sample"
@@ -110,13 +108,13 @@ def rule_as_json(rule: Rule) -> Any:
 def _check_language(tag: str) -> str:
     if re.fullmatch(_LANGUAGE_PATTERN, tag):
         return tag
-    raise PydanticCustomError("language", "a text's language is a tag such as en, fr or pt-BR")
+    raise value_error("a text's language is a tag such as en, fr or pt-BR")
 
 
-@lru_cache(maxsize=1024)  # the same few tags stand at each of hundreds of thousands of texts
+@lru_cache(maxsize=1024)  # hundreds of thousands of texts have the same few tags
 def _check_known_language(tag: str) -> str:
     if problem := problem_of(_check_language(tag)):
-        raise PydanticCustomError("language", "{message}", {"message": problem})
+        raise value_error(problem)
     return tag
 
 
@@ -125,7 +123,7 @@ def _check_message_key(key: str) -> str:
         return key
     said = f"there is no reason '{printable(key)}'"
     hint = did_you_mean(key, KEYS) or "docs/reference/reasons.md has them all"
-    raise PydanticCustomError("message_key", "{message}", {"message": f"{said} — {hint}"})
+    raise value_error(f"{said} — {hint}")
 
 
 def _check_demand(value: Any) -> Any:
@@ -135,22 +133,17 @@ def _check_demand(value: Any) -> Any:
         case [_, *_] if all(isinstance(part, str) for part in value):
             return tuple(value)
         case [*parts] if any(isinstance(part, int | float) for part in parts):
-            raise PydanticCustomError("demand", "the codes in this list must be texts — put each in quotes")
+            raise value_error("the codes in this list must be texts — put each in quotes")
         case []:
-            said = 'is an empty list, which nobody matches — write ["…"], or remove the line'
-            raise PydanticCustomError("demand", "{message}", {"message": said})
-    raise PydanticCustomError("demand", 'must be a whole number, a text or a list of texts — write 18, or ["…"]')
+            raise value_error('is an empty list, which no one matches — write ["…"], or remove the line')
+    raise value_error('must be a whole number, a text or a list of texts — write 18, or ["…"]')
 
 
 _LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
+_TEXTS_SCHEMA: Final = {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}
 Language = Annotated[str, AfterValidator(_check_language)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
-Texts = Annotated[
-    dict[Language, Text],
-    BeforeValidator(_as_texts),
-    Field(min_length=1),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}),
-]
+Texts = Annotated[dict[Language, Text], BeforeValidator(_as_texts), Field(min_length=1), WithJsonSchema(_TEXTS_SCHEMA)]
 """A text in several languages, `{ en: …, fr: … }`, or a plain one."""
 
 _KnownLanguage = Annotated[str, AfterValidator(_check_known_language)]
@@ -158,17 +151,9 @@ _MessageKey = Annotated[str, AfterValidator(_check_message_key)]
 _OwnTexts = Annotated[dict[_KnownLanguage, Text], BeforeValidator(_as_texts), Field(min_length=1)]
 Messages = Annotated[
     dict[_MessageKey, _OwnTexts],
-    WithJsonSchema(
-        {
-            "type": "object",
-            "propertyNames": {"enum": list(KEYS)},
-            "additionalProperties": {
-                "anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]
-            },
-        }
-    ),
+    WithJsonSchema({"type": "object", "propertyNames": {"enum": list(KEYS)}, "additionalProperties": _TEXTS_SCHEMA}),
 ]
-"""Texts of a consultation, which participants read instead of those of jurat: by reason, then by language."""
+"""A consultation's own texts for participants, by reason, then by language. They replace jurat's."""
 
 Names = Annotated[
     tuple[Name, ...],
@@ -214,9 +199,9 @@ ACCESS_RULE_SCHEMA: Final[Mapping[str, Any]] = {
 
 
 class Criterion(_DocumentPart):
-    """A rule that an answer must meet: where it is looked up, in this order, and what is demanded.
+    """A rule that an answer must meet: the sources that look it up, in order, and what is demanded.
 
-    `margin` is the least distance to a zone's border, in metres, at which a point of a level decides.
+    `margin` is the least distance to a zone's border, in metres, at which a point of each level decides.
     """
 
     source: Names
@@ -227,11 +212,11 @@ class Criterion(_DocumentPart):
 
 
 class QuestionModel(_DocumentPart):
-    """One line of a consultation's access form.
+    """One question of a consultation.
 
-    `deadline` bounds a check from its submit, in seconds. `rounds` is how many answers may be given.
+    `deadline` limits the time of a check from its submission, in seconds. `rounds` is how many answers may be given.
     `on_undetermined: review` lets a person decide what no source could. An accepted answer holds for `valid_for`
-    seconds (None: for good); from `renew` seconds before that end on it may be answered anew.
+    seconds (None: for good) and can be renewed from `renew` seconds before its end.
     """
 
     criterion: Name
@@ -245,19 +230,18 @@ class QuestionModel(_DocumentPart):
 
     @property
     def terms(self) -> Terms:
-        """The rounds, and for how long an accepted answer holds; it may be renewed for 30 days unless `renew` says."""
+        """The rounds, and how long an accepted answer holds and can be renewed (by default 30 days)."""
         if self.valid_for is None:
             return Terms(self.rounds)
         return Terms(self.rounds, self.valid_for, min(RENEW, self.valid_for) if self.renew is None else self.renew)
 
 
 class Consultation(_DocumentPart):
-    """A consultation that only some may take part in, and the questions that they answer, in order.
+    """A consultation with restricted access, and the questions that participants answer, in order.
 
-    `retain` is how long verdicts are kept, in seconds (None: until somebody purges them); `review_due` how long a
-    review may take; `four_eyes`: a decision takes effect when two persons said the same; `contact` whom a participant
-    may ask, `messages` what they are told instead of jurat's own texts. Access needs every question, where no rule is
-    given.
+    `retain` is how long verdicts are kept, in seconds (None: until they are purged); `review_due` is how long a review
+    may take; `four_eyes`: a decision takes effect when two people decide the same. `contact` says who helps
+    participants, `messages` replace jurat's own texts. Without an `access` rule, access requires every question.
     """
 
     title: Texts | None = None
@@ -271,7 +255,7 @@ class Consultation(_DocumentPart):
 
     @property
     def access_rule(self) -> Rule:
-        """The rule that decides over access; without one, all questions."""
+        """The rule that decides about access; by default all questions."""
         rule: Rule | None = self.access
         return rule if rule is not None else AtLeast(len(self.questions), tuple(self.questions))
 

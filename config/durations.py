@@ -1,7 +1,7 @@
 """Quantities with units, as the configuration writes them: durations, rates, distances and sizes.
 
-A bare number is refused, because nobody can see whether `timeout: 30` is seconds or minutes. Each type turns the text
-into a plain number (or a `Rate`), and turns back into the shortest such text when a model is written as JSON.
+A bare number is refused, as `timeout: 30` could be seconds or minutes. Each type parses the text into a plain number
+(or a `Rate`), and writes it as the shortest such text when a model becomes JSON.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
+
+from config.problems import value_error
 
 _NUMBER = r"[0-9]{1,15}(\.[0-9]{1,3})?"
 
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """One kind of quantity. `units` has each unit's size in steps, smallest first; `base` is the size of the unit
-    that the resulting number counts. Quantities are whole steps, so that text and number convert exactly.
+    """One kind of quantity: whole steps, so that text and number convert exactly.
+
+    `units` has each unit's size in steps, smallest first; `base` is the size of the unit of the resulting number.
     """
 
     noun: str
@@ -36,26 +39,26 @@ class _Measure:
         return f"^{_NUMBER}({'|'.join(self.units)})$"
 
     def steps(self, text: object) -> int:
-        """The whole steps that `text` stands for. Raises PydanticCustomError with what to write instead."""
+        """The whole steps that `text` means. Raises PydanticCustomError with what to write instead."""
         known = f"({', '.join(self.units)})"
         if not isinstance(text, str):
             bare = isinstance(text, int | float) and not isinstance(text, bool)
             shown = text if bare else "this value"
-            raise _error(
+            raise value_error(
                 f"a {self.noun} needs a number with its unit {known}, such as {self.example}; {shown} has none"
             )
         parts = re.fullmatch(rf"\s*({_NUMBER})\s*([^\W\d_]{{1,20}})\s*", text)
         if parts and (unit := parts[3]) not in self.units:
             meant = self.mistaken.get(unit, self.mistaken.get(unit.lower()))
             hint = f"did you mean '{meant}'?" if meant else f"use one of {known}"
-            raise _error(f"'{unit}' is not a unit of a {self.noun} — {hint}")
+            raise value_error(f"'{unit}' is not a unit of a {self.noun} — {hint}")
         if not parts or not re.fullmatch(self.pattern, text):
-            raise _error(f"a {self.noun} is a number with its unit {known} without spaces, such as {self.example}")
+            raise value_error(f"a {self.noun} is a number with its unit {known} without spaces, such as {self.example}")
         steps = Decimal(parts[1]) * self.units[parts[3]]
         if steps != int(steps):
-            raise _error(f"this {self.noun} is finer than 1{next(iter(self.units))}")
+            raise value_error(f"this {self.noun} is finer than 1{next(iter(self.units))}")
         if steps > self.limit:
-            raise _error(f"this {self.noun} is too large")
+            raise value_error(f"this {self.noun} is too large")
         return int(steps)
 
     def text(self, steps: int) -> str:
@@ -66,13 +69,8 @@ class _Measure:
         return f"{number:f}{unit}"
 
 
-def _error(message: str) -> PydanticCustomError:
-    # The sentence is passed as a value: as a template, braces in what the administrator wrote would be filled in.
-    return PydanticCustomError("quantity", "{message}", {"message": message})
-
-
 def _mistaken(**units: str) -> dict[str, str]:
-    """What people write for a unit, and the unit they mean."""
+    """What people write for a unit, and the unit that they mean."""
     return {word: unit for unit, words in units.items() for word in words.split()}
 
 
@@ -139,7 +137,7 @@ ByteSize = Annotated[
 
 
 def parse_duration(text: str) -> float:
-    """The seconds that a text such as "8s" stands for. Raises ValueError with a sentence."""
+    """The seconds of a text such as "8s". Raises ValueError with a sentence."""
     return _DURATION.steps(text) / _DURATION.base
 
 
@@ -149,26 +147,24 @@ def duration_text(seconds: float) -> str:
 
 
 def between(lower: str, upper: str) -> AfterValidator:
-    """What keeps a `Duration` within two others, both included: an annotation beside it."""
+    """An annotation that keeps a `Duration` within two others, both included."""
     least, most = parse_duration(lower), parse_duration(upper)
 
     def check(seconds: float) -> float:
         if not least <= seconds <= most:
-            shown = {"lower": lower, "upper": upper, "given": duration_text(seconds)}
-            raise PydanticCustomError("duration_bounds", "must be from {lower} to {upper}; this is {given}", shown)
+            raise value_error(f"must be from {lower} to {upper}; this is {duration_text(seconds)}")
         return seconds
 
     return AfterValidator(check)
 
 
 def at_most(largest: str) -> AfterValidator:
-    """What keeps a `ByteSize` from being larger: an annotation beside it."""
+    """An annotation that limits a `ByteSize`."""
     most = _SIZE.steps(largest)
 
     def check(size: int) -> int:
         if size > most:
-            shown = {"most": largest, "given": _SIZE.text(size)}
-            raise PydanticCustomError("size_bound", "must be at most {most}; this is {given}", shown)
+            raise value_error(f"must be at most {largest}; this is {_SIZE.text(size)}")
         return size
 
     return AfterValidator(check)
@@ -186,16 +182,14 @@ class Rate:
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """The rate that a text such as "600/5min" stands for. Raises ValueError with a sentence."""
+        """The rate of a text such as "600/5min". Raises ValueError with a sentence."""
         parts = re.fullmatch(_RATE_PATTERN, text) if isinstance(text, str) else None
         if parts is None:
-            raise PydanticCustomError(
-                "rate", "a rate is a whole number of requests and a period, for example 40/s, 600/5min or 1000/d"
-            )
+            raise value_error("a rate is a whole number of requests and a period, for example 40/s, 600/5min or 1000/d")
         period = parts[0].partition("/")[2]
         period_s = parse_duration(period if period[0].isdigit() else f"1{period}")
         if not period_s:
-            raise PydanticCustomError("rate", "the period of a rate is longer than nothing, for example 40/s")
+            raise value_error("the period of a rate cannot be zero; write for example 40/s")
         return cls(int(parts[0].partition("/")[0]), period_s)
 
     def __str__(self) -> str:
@@ -215,5 +209,5 @@ class Rate:
 
 
 def duration_default(text: str) -> Any:
-    """The default of a `Duration` field, which editors are shown as it is written: `timeout: Timeout = …("8s")`."""
+    """The default of a `Duration` field, as the text that editors show."""
     return Field(default=parse_duration(text), json_schema_extra={"default": text})

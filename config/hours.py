@@ -1,8 +1,7 @@
 """Opening hours of a source in its local time, and closings such as maintenance.
 
-A source is open at a moment when the local time at that moment lies in an opening and in no closing. An hour that a
-change of clocks repeats counts both times, one that it skips counts for nothing. The zones are those of the IANA
-database (https://www.iana.org/time-zones), by their names in it.
+A source is open when the local time is in an opening and in no closing. An hour that a change of clocks repeats counts
+twice, one that it skips does not count. Zones have the names of the IANA database (https://www.iana.org/time-zones).
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _WEEKLY_EXAMPLE = "mon-fri 08:00-18:00"
 _ONCE_EXAMPLE = '"2026-12-24 22:00 - 2026-12-25 06:00"'
 
 Minutes = tuple[int, int]
-"""From the first to before the second, in minutes since Monday 00:00; past the week's end it goes on with Monday."""
+"""From the first to before the second, in minutes since Monday 00:00; after the week's end, Monday follows."""
 
 Once = tuple[datetime, datetime]
 """From the first to before the second local time, both without a zone."""
@@ -40,12 +39,10 @@ Once = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The hours of one source; without arguments it is always open and its days are those of UTC.
+    """The hours of one source; by default it is always open and its days are those of UTC.
 
-    `week` has the minutes since Monday 00:00 at which it opens and closes in turn, the first opening it. `closings` are
-    local times. All moments are datetimes with a zone, and what is returned is in UTC.
-
-    Raises ValueError for a week that is never open.
+    `week` has the minutes since Monday 00:00 at which it opens and closes in turn, first opening. `closings` are local
+    times. All moments are datetimes with a zone; results are in UTC. Raises ValueError for a week that is never open.
     """
 
     zone: tzinfo = UTC
@@ -58,9 +55,9 @@ class Hours:
 
     @classmethod
     def parse(cls, timezone: str, openings: Iterable[str], closings: Iterable[str]) -> Self:
-        """The hours that texts describe; no opening is always open, and closings win.
+        """The hours from texts. Without openings it is always open, and closings win.
 
-        Raises ValueError with a sentence for what is no zone, opening or closing, or where nothing is left open.
+        Raises ValueError with a sentence: a text is no zone, opening or closing, or nothing is left open.
         """
         opened, closed = [span for text in openings for span in parse_opening(text)], []
         once = []
@@ -72,7 +69,6 @@ class Hours:
         return cls(parse_zone(timezone), _merged(opened or [(0, _WEEK)], closed), tuple(sorted(once)))
 
     def is_open(self, moment: datetime) -> bool:
-        """Whether the source may be asked at `moment`."""
         local = self._local(moment)
         minute = _minute_of_week(local)
         return bool(bisect_right(self.week, minute) % 2) and self._closing_at(local) is None
@@ -100,7 +96,7 @@ class Hours:
         return closed
 
     def next_midnight(self, moment: datetime) -> datetime:
-        """When the day at `moment` ends, by the local time: where midnight is skipped, when the next day begins."""
+        """When the local day at `moment` ends; if clocks skip midnight, when the next day begins."""
         tomorrow = self._local(moment).date() + timedelta(days=1)
         return datetime.combine(tomorrow, time(), self.zone).astimezone(UTC)
 
@@ -115,12 +111,12 @@ class Hours:
         return next((span for span in self.closings if span[0] <= local < span[1]), None)
 
     def _changes_after(self, moment: datetime) -> datetime:
-        """The next moment at which it may open or close: until then, open or closed stays as it is at `moment`."""
+        """The next moment at which it may open or close; until then, nothing changes."""
         local = self._local(moment)
         later = moment + (min(self._edges_after(local)) - local)
         if self._offset(later) == self._offset(moment):
             return later
-        # The clock is changed on the way, so the edge is not where the clock of before would show it.
+        # The clocks change before the edge, so it is not where the old clock would show it.
         before, after = int(moment.timestamp()), int(later.timestamp()) + 1
         while after - before > 1:
             middle = (before + after) // 2
@@ -152,8 +148,9 @@ def parse_zone(name: str) -> tzinfo:
 
 
 def parse_opening(text: str) -> list[Minutes]:
-    """The minutes of the week that a text such as "mon-fri 08:00-18:00" names; an end that is not later than its begin
-    is on the next day. Raises ValueError with a sentence.
+    """The minutes of the week in a text such as "mon-fri 08:00-18:00"; an end before its begin is on the next day.
+
+    Raises ValueError with a sentence.
     """
     if not re.fullmatch(WEEKLY_PATTERN, text):
         raise ValueError(f"an opening is days and times, such as {_WEEKLY_EXAMPLE} — days are {', '.join(DAYS)}")
@@ -170,8 +167,9 @@ def parse_opening(text: str) -> list[Minutes]:
 
 
 def parse_closing(text: str) -> list[Minutes] | Once:
-    """What a text names on which a source is closed: each week as in `parse_opening`, or once, such as
-    "2026-12-24 22:00 - 2026-12-25 06:00". Raises ValueError with a sentence.
+    """A weekly closing as in `parse_opening`, or a single one such as "2026-12-24 22:00 - 2026-12-25 06:00".
+
+    Raises ValueError with a sentence.
     """
     if re.fullmatch(WEEKLY_PATTERN, text):
         return parse_opening(text)

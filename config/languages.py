@@ -15,18 +15,18 @@ _LANGUAGES: Final = """
 """ISO 639-1."""
 
 _KNOWN: Final = frozenset(_LANGUAGES.split())
-"""Looked into once for each text, and platforms publish hundreds of thousands of them."""
+"""A set, as platforms publish hundreds of thousands of texts."""
 
 _TAKEN_FOR_LANGUAGES: Final[Mapping[str, str]] = {
     "at": "de", "cn": "zh", "cz": "cs", "dk": "da", "gb": "en", "gr": "el", "jp": "ja", "us": "en",
 }  # fmt: skip
-"""Codes of countries that people write for the language spoken there."""
+"""Codes of countries that people write instead of the language."""
 
 
 def problem_of(tag: str) -> str | None:
-    """What is wrong with a well-formed tag such as `fr` or `pt-BR`, with a hint; None where nothing is.
+    """What is wrong with a well-formed tag such as `fr` or `pt-BR`, with a hint; None if nothing is.
 
-    A code of three letters is taken as it is: there are thousands.
+    Codes of three letters are not checked: there are thousands.
     """
     code = tag.partition("-")[0]
     if len(code) > 2 or code in _KNOWN:

@@ -1,4 +1,4 @@
-"""What the models of all sources share: names, addresses, files and limits."""
+"""What the models of all sources share: names, URLs, files and limits."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from config.durations import Duration, Rate, between, duration_default
 from config.hours import ONCE_PATTERN, WEEKLY_PATTERN, Hours, parse_closing, parse_opening, parse_zone
 from config.networks import check_host
+from config.problems import value_error
 from jurat.publications import NAME, NAMED
 
 NAME_PATTERN: Final = f"^{NAME.pattern}$"
@@ -26,7 +26,7 @@ DEEPEST: Final = 40
 def _check_name(name: str) -> str:
     if NAME.fullmatch(name):
         return name
-    raise PydanticCustomError("name", NAMED)
+    raise value_error(NAMED)
 
 
 def _check_url(url: str) -> str:
@@ -37,11 +37,11 @@ def _check_url(url: str) -> str:
     except ValueError:
         parts, good = urlsplit(""), False
     if not good or re.search(r"[\s\x00-\x1f\\{}]", url):
-        raise PydanticCustomError("url", f"this is no web address — {example}")
+        raise value_error(f"this is no web address — {example}")
     if parts.username is not None or parts.password is not None:
-        raise PydanticCustomError("url", "a name or password in an address would be shown — use a secret")
+        raise value_error("a name or password in an address would be shown — use a secret")
     if parts.query or parts.fragment:
-        raise PydanticCustomError("url", f"a base address has nothing after ? or # — {example}")
+        raise value_error(f"a base address has nothing after ? or # — {example}")
     check_host(parts.hostname or "")
     return url.rstrip("/")
 
@@ -56,21 +56,21 @@ Url = Annotated[str, AfterValidator(_check_url), Field(json_schema_extra={"patte
 def _check_proxy(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.path:
-        raise PydanticCustomError("url", "a proxy is reached over plain http — write it like http://proxy.example:3128")
+        raise value_error("a proxy is reached over plain http — write it like http://proxy.example:3128")
     return url
 
 
 ProxyUrl = Annotated[Url, AfterValidator(_check_proxy), Field(json_schema_extra={"pattern": "^http://[^/]+/?$"})]
-"""A forward proxy. Requests to https go through it by CONNECT, so that it sees the host and nothing else."""
+"""A forward proxy. Requests to https use CONNECT, so that it sees only the host."""
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[^\x00\r\n]{1,1024}$")]
-"""The path of a file; a relative one counts from the folder where the worker runs."""
+"""The path of a file, relative to the folder where the worker runs."""
 
 Timeout = Annotated[Duration, between("100ms", "60s")]
-"""How long one whole look-up may take."""
+"""How long one whole lookup may take."""
 
 Concurrency = Annotated[int, Field(ge=1, le=1024, strict=True)]
-"""How many look-ups may be under way at once, over all workers."""
+"""How many lookups may run at once, over all workers."""
 
 
 class SourceKind(StrEnum):
@@ -88,7 +88,7 @@ def _read_by(parse: Callable[[str], object]) -> AfterValidator:
         try:
             parse(text)
         except ValueError as error:
-            raise PydanticCustomError("hours", "{message}", {"message": str(error)}) from None
+            raise value_error(str(error)) from None
         return text
 
     return AfterValidator(check)
@@ -111,7 +111,7 @@ class _Limit(BaseModel):
 
 
 class OpeningHours(_Limit):
-    """When a source may be asked, by the local time of `timezone`. Without `open` always; `closed` wins."""
+    """When a source may be asked, in the local time of `timezone`; by default always. `closed` wins over `open`."""
 
     timezone: TimeZone
     open: Annotated[tuple[Opening, ...], Field(max_length=50)] = ()
@@ -119,23 +119,21 @@ class OpeningHours(_Limit):
 
     @cached_property
     def parsed(self) -> Hours:
-        """The hours to reckon with."""
         return Hours.parse(self.timezone, self.open, self.closed)
 
     @model_validator(mode="after")
     def _leave_something_open(self) -> Self:
         try:
-            self.parsed  # noqa: B018 - it is kept
+            self.parsed  # noqa: B018 - it is cached
         except ValueError:
-            said = "nothing of the week is left open — take something out of closed, or remove the source"
-            raise PydanticCustomError("hours", "{message}", {"message": said}) from None
+            said = "the source would never be open — remove something from closed, or remove the source"
+            raise value_error(said) from None
         return self
 
 
 def _check_no_pem(value: Any) -> Any:
     if isinstance(value, str) and "-----BEGIN" in value:
-        said = "a certificate or key does not stand in the configuration — write the name of its file"
-        raise PydanticCustomError("literal_secret", "{said}", {"said": said})
+        raise value_error("a certificate or key does not belong in the configuration — write the name of its file")
     return value
 
 
@@ -143,8 +141,8 @@ _PemFile = Annotated[FileName, BeforeValidator(_check_no_pem)]
 
 
 class ClientCertificate(_Limit):
-    """The certificate that a source knows us by, with those of its signers behind it, and its key: two PEM files on the
-    worker's machine. The key is not encrypted, and no other user of the machine may read it.
+    """The certificate that identifies us to a source, followed by those of its signers, and its key: two PEM files on
+    the worker's machine. The key is not encrypted, and no other user of the machine may be able to read it.
     """
 
     certificate: _PemFile
@@ -152,8 +150,8 @@ class ClientCertificate(_Limit):
 
 
 class BreakerLimits(_Limit):
-    """When a source counts as broken: after so many technical failures in a row. It is asked for one look-up in each
-    `probe` seconds then, until one succeeds.
+    """When a source counts as broken: after so many technical failures in a row. Then it gets one lookup every `probe`
+    seconds until one succeeds.
     """
 
     failures: Annotated[int, Field(ge=1, le=1000, strict=True)] = 5
@@ -161,30 +159,29 @@ class BreakerLimits(_Limit):
 
 
 BURST_SECONDS: Final = 0.25
-"""Unless told otherwise, a source with a rate may get this long's worth of requests at once, and one more."""
+"""By default, a source with a rate may get the requests of this time at once, and one more."""
 
 TRAVEL: Final = 0.025
-"""Seconds by which requests may differ in how long they are under way from their start to the source: taken out of the
-burst as far as it has room for that."""
+"""Seconds by which the travel times of requests may differ: taken from the burst if it has room."""
 
 LEAST_LATE: Final = 0.003
-"""Seconds that a thread needs at least to begin a look-up at its time."""
+"""Seconds of delay that a thread needs at least to begin a lookup."""
 
 _LATE: Final = (0.02, 0.2)
-"""Seconds that a look-up may start after its time: what a busy machine needs, and as much as is any use."""
+"""Seconds that a lookup may start late: what a busy machine needs, and the most that is useful."""
 
 _LATE_SHARE: Final = 0.015
-"""Where the burst has no room for that, at most this share of the time between two starts goes to it, or as much as a
-thread needs at least: look-ups that come too late are given back, and would else have been kept further apart.
+"""If the burst has no room for that, it takes at most this share of the time between two starts, or what a thread needs
+at least: lookups that come too late are given back, and otherwise starts would be kept further apart.
 """
 
 
 class LimitedSource(_Limit):
     """What all sources share: how much they may be asked.
 
-    `rate` (in requests), `burst` (of them at once), `concurrency` (in look-ups), `daily` (requests in a day of
-    `hours.timezone`, else of UTC), `hours` and `breaker` hold over all workers together; where they are not given, only
-    the workers' look-up slots limit. `timeout` bounds one look-up whole, in seconds.
+    `rate` (in requests), `burst` (of them at once), `concurrency` (in lookups), `daily` (requests in a day of
+    `hours.timezone`, else of UTC), `hours` and `breaker` apply to all workers together; without them, only the workers'
+    slots limit lookups. `timeout` limits one whole lookup, in seconds.
     """
 
     kind: ClassVar[SourceKind]
@@ -199,46 +196,44 @@ class LimitedSource(_Limit):
 
     @property
     def requests(self) -> int:
-        """How many requests one look-up may send. Each is paid from the rate."""
+        """How many requests one lookup may send. Each counts for the rate."""
         return 1
 
     @property
     def together(self) -> int:
-        """How many checks one look-up may ask for, at the price of one."""
+        """How many checks one lookup may ask for, at the price of one."""
         return 1
 
     @property
     def interval(self) -> float | None:
-        """Seconds between the starts of two look-ups that the rate allows in the long run; None without a rate."""
+        """Seconds between the starts of two lookups that the rate allows in the long run; None without a rate."""
         return None if self.rate is None else self.requests * self.rate.period_s / self.rate.count
 
     @property
     def usual_burst(self) -> int:
-        """How many requests may come at once unless `burst` tells: what the rate gives in `BURST_SECONDS`, one more,
-        and never fewer than one look-up sends.
-        """
+        """The default `burst`: the requests of `BURST_SECONDS` and one more, but no fewer than one lookup sends."""
         more = 0 if self.rate is None else int(BURST_SECONDS * self.rate.count / self.rate.period_s)
         return max(self.requests, 1 + more)
 
     @property
-    def look_ups_at_once(self) -> int:
-        """How many look-ups may start at once, at least one."""
+    def lookups_at_once(self) -> int:
+        """How many lookups may start at once, at least one."""
         return max(1, (self.burst or self.usual_burst) // self.requests)
 
     @property
     def late(self) -> float:
-        """Seconds that a look-up may start after its time: as many as the burst has room for, within bounds."""
+        """Seconds that a lookup may start late: as many as the burst has room for, within limits."""
         least, most = _LATE
         if self.interval is None:
             return most
         least = min(least, max(LEAST_LATE, _LATE_SHARE * self.interval))
-        return min(most, max(least, (self.look_ups_at_once - 1) * self.interval - TRAVEL))
+        return min(most, max(least, (self.lookups_at_once - 1) * self.interval - TRAVEL))
 
     @property
     def used(self) -> float:
-        """The share of the rate that can be used: less than 1 where the burst has no room for starts that are late, so
-        that they are kept further apart.
+        """The usable share of the rate: less than 1 if the burst has no room for late starts, which are then kept
+        further apart.
         """
         if self.interval is None:
             return 1.0
-        return self.interval / max(self.interval, self.late - (self.look_ups_at_once - 2) * self.interval)
+        return self.interval / max(self.interval, self.late - (self.lookups_at_once - 2) * self.interval)

@@ -26,9 +26,9 @@ from config.yaml_reader import ReadingError, WrittenConfig, read
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What lint found, by place. `configuration` is there when nothing is an error.
+    """The problems, by place. `configuration` is None if there is an error.
 
-    `document` has what is well formed, also where something else is not; `positions` say where its parts stand.
+    `document` has the well-formed parts, `positions` their places.
     """
 
     problems: tuple[Problem, ...]
@@ -52,14 +52,18 @@ def lint(
     base_dir: FilePath | None = None,
     preset_folder: FilePath = presets.FOLDER,
 ) -> Report:
-    """Check the configuration that stands in `paths` (files, or folders of them).
+    """Check the configuration in `paths` (files, or folders of them).
 
-    `zones` are the names of the imported zones; None leaves that unchecked. With `environ`, secrets and files that the
-    configuration refers to are looked for on this machine, relative paths from `base_dir` (the current folder).
+    `zones` are the names of the imported zones; None leaves them unchecked. With `environ`, the secrets and files that
+    the configuration refers to are looked for on this machine, relative to `base_dir` (default: the current folder).
     """
     try:
         written = read(paths)
-        data, complaints = _with_presets(written.data, preset_folder)
+        data: dict[str, Any] = written.data
+        complaints: list[Complaint] = []
+        if isinstance(data.get("sources"), dict):
+            sources, complaints = presets.expand(data["sources"], preset_folder)
+            data = {**data, "sources": sources}
     except ReadingError as error:
         return Report(tuple(sorted(error.problems)), None)
     positions = replace(written.positions, brought=_brought(written))
@@ -80,24 +84,17 @@ def lint(
 
 
 def _brought(written: WrittenConfig) -> dict[Path, Position]:
-    """The sources that are presets, each with the place of that word."""
+    """The sources with a preset, and the place of its name."""
     sources, keys = written.data.get("sources"), written.positions.keys
     paths: list[Path] = [("sources", name) for name in sources] if isinstance(sources, dict) else []
     return {path: keys[*path, "preset"] for path in paths if (*path, "preset") in keys}
 
 
-def _with_presets(data: dict[str, Any], folder: FilePath) -> tuple[dict[str, Any], list[Complaint]]:
-    if not isinstance(data.get("sources"), dict):
-        return data, []
-    sources, complaints = presets.expand(data["sources"], folder)
-    return {**data, "sources": sources}, complaints
-
-
 def _validate(data: dict[str, Any], texts: Mapping[Path, str]) -> tuple[Document, Document, list[Complaint]]:
     """The document twice, and what is wrong with its shape.
 
-    The first lacks only the misshapen values, so that the names in it can be checked; the second lacks every entry with
-    such a value, so that nothing is said to be missing that was only left out.
+    The first lacks only the malformed values, so that its names can be checked; the second lacks every entry with such
+    a value, so that nothing is reported as missing that was only left out.
     """
     try:
         whole = Document.model_validate(data)
@@ -130,7 +127,7 @@ def _known(data: Mapping[str, Any], zones: Collection[str] | None) -> KnownNames
     def names_in(part: Any, *, absent: Collection[str] | None = ()) -> Collection[str] | None:
         return tuple(part) if isinstance(part, dict) else absent if part is None else None
 
-    # A section that is not there may be one that is called otherwise.
+    # A missing section may be there under a wrong name.
     absent = None if data.keys() - set(SECTIONS) else ()
     consultations = data.get("consultations")
     questions = {
@@ -143,8 +140,8 @@ def _known(data: Mapping[str, Any], zones: Collection[str] | None) -> KnownNames
 
 
 def _unsendable(document: Document, environ: Mapping[str, str] | None, base_dir: FilePath) -> Iterator[Complaint]:
-    """Secrets that no source may be sent: errors. With `environ`, those that are not on this machine: warnings, for
-    the workers may run on another.
+    """Secrets that no source may get: errors. With `environ`, also those that are missing here: warnings, as workers
+    may run elsewhere.
     """
     for name, source in document.sources.items():
         for path, reference in secrets_of(source):
@@ -158,8 +155,8 @@ def _unsendable(document: Document, environ: Mapping[str, str] | None, base_dir:
 
 
 def _unreachable(document: Document, base_dir: FilePath) -> Iterator[Complaint]:
-    """Files that are not on this machine. A warning: the workers may run on another."""
+    """Files that are missing here: warnings, as workers may run elsewhere."""
     for name, source in document.sources.items():
         if isinstance(source, AddressFileSource) and source.path and not (base_dir / source.path).is_file():
-            said, hint = "there is no such file here", "a relative path counts from the folder where the worker runs"
+            said, hint = "there is no such file here", "a path is relative to the folder where the worker runs"
             yield Complaint(("sources", name, "path"), said, hint, Severity.WARNING)

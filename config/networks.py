@@ -1,7 +1,7 @@
 """Classifies IP addresses as public, private or unassigned, to decide where a source may be.
 
-What is private is refused unless the operator lists it (`JURAT_PRIVATE_NETWORKS`), so that no description of a source
-reaches what stands behind the firewall. The registries of IANA say what each range is for:
+Private addresses are refused unless the operator lists them (`JURAT_PRIVATE_NETWORKS`), so that no description of a
+source reaches what is behind the firewall. IANA's registries say what each range is for:
 https://www.iana.org/assignments/iana-ipv4-special-registry and https://www.iana.org/assignments/iana-ipv6-special-registry
 """
 
@@ -10,25 +10,16 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from enum import StrEnum
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from pydantic_core import PydanticCustomError
-
-from config.problems import printable
+from config.problems import printable, value_error
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 
 
 class Scope(StrEnum):
-    """Who may be at an address. `nobody` is at those that only mislead: link-local, multicast, reserved, metadata."""
+    """Who may use an address. `nobody` is for those that no source has: link-local, multicast, reserved, metadata."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -41,10 +32,10 @@ def _networks(*texts: str) -> tuple[IPNetwork, ...]:
 
 
 _NAT64 = _networks("64:ff9b::/96", "64:ff9b:1::/48")
-"""Ways from IPv6 to the IPv4 address in their last 32 bits (RFC 6052, RFC 8215)."""
+"""IPv6 addresses that lead to the IPv4 address in their last 32 bits (RFC 6052, RFC 8215)."""
 
 LOOPBACK = _networks("127.0.0.0/8", "::1/128")
-"""This very machine."""
+"""This machine."""
 _PRIVATE = (
     *_networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"),
     *_networks("100.64.0.0/10"),  # shared with the provider (RFC 6598); clusters use it inside
@@ -59,18 +50,18 @@ _METADATA = _networks(
     "fd00:ec2::254",  # AWS
     "fd20:ce::254",  # Google Cloud
 )
-"""Where clouds answer the machines in them, keys included; most of them at 169.254.169.254, which is link-local."""
+"""Where clouds give their machines metadata and keys; most use 169.254.169.254, which is link-local."""
 
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _TUNNELS = _networks("2002::/16", "2001::/32", "192.88.99.0/24")
-"""6to4 and Teredo, which end at whatever IPv4 address they hold; both are given up (RFC 7526, RFC 8190)."""
+"""6to4 and Teredo, which end at the IPv4 address that they hold; both are obsolete (RFC 7526, RFC 8190)."""
 
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
 """A host that resolvers read as an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker)."""
 
 
 def scope_of(ip: IPAddress) -> Scope:
-    """Who may be at `ip`. An IPv4 address inside an IPv6 one counts as itself where IPv6 is only its spelling."""
+    """Who may use `ip`. An IPv4-mapped IPv6 address counts as the IPv4 address."""
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         return scope_of(ip.ipv4_mapped)
     if _within(ip, LOOPBACK):
@@ -86,7 +77,7 @@ def scope_of(ip: IPAddress) -> Scope:
 
 
 def embedded(ip: IPAddress) -> IPv4Address | None:
-    """The IPv4 address that a connection to `ip` ends at, where it is another."""
+    """The IPv4 address that a connection to `ip` ends at, if it is another."""
     if isinstance(ip, IPv4Address):
         return None
     if ip.ipv4_mapped is not None:
@@ -95,14 +86,14 @@ def embedded(ip: IPAddress) -> IPv4Address | None:
 
 
 def literal(host: str) -> IPAddress | None:
-    """The address that `host` is, written in full, with or without brackets; None for a name."""
+    """The IP address in `host`, with or without brackets; None for a name."""
     with suppress(ValueError):
         return ip_address(host.removeprefix("[").removesuffix("]"))
     return None
 
 
 def misleading(host: str) -> str | None:
-    """What is wrong with a host that hides an address, or is one that nobody has; None for any other."""
+    """What is wrong with a host that hides an address, or that no source has; None if nothing is."""
     plain = host
     with suppress(UnicodeError):
         plain = host.encode("idna").decode()  # full-width digits become digits
@@ -116,16 +107,16 @@ def misleading(host: str) -> str | None:
 
 
 def check_host(host: str) -> str:
-    """`host` unchanged. Raises PydanticCustomError where it is `misleading`."""
+    """`host` unchanged. Raises PydanticCustomError if it is `misleading`."""
     if wrong := misleading(host):
-        raise PydanticCustomError("host", "{wrong}", {"wrong": wrong})
+        raise value_error(wrong)
     return host
 
 
 def networks_of(text: str) -> tuple[IPNetwork, ...]:
-    """The private networks in a list with commas or spaces between; an address is a network of one.
+    """The private networks in a list separated by commas or spaces; an address is a network of one.
 
-    Raises ValueError with what is wrong with which entry.
+    Raises ValueError with the number of a wrong entry, and what is wrong.
     """
     entries = filter(None, re.split(r"[\s,]+", text))
     return tuple(_network(entry, index) for index, entry in enumerate(entries, 1))
@@ -139,7 +130,7 @@ def _network(entry: str, index: int) -> IPNetwork:
         raise ValueError(said) from None
     inside = any(_within(network[0], (known,)) and _within(network[-1], (known,)) for known in _PRIVATE + LOOPBACK)
     if not inside or (network.num_addresses == 1 and scope_of(network[0]) is Scope.NOBODY):
-        raise ValueError(f"has no private network in entry {index}; public ones need none, others cannot be opened")
+        raise ValueError(f"has no private network in entry {index}; public ones need no entry, others are not allowed")
     return network
 
 

@@ -1,6 +1,6 @@
-"""Finds jurat's own keys and passwords in a text, however they are spelled.
+"""Finds jurat's own keys and passwords in a text, in any encoding.
 
-No source may be sent one. Where it stands does not matter: a copy, a link or a line in another file is the same key.
+No source may get one, wherever it comes from: a copy, a link or a line in another file is the same key.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ URLS: Final = ("JURAT_DATABASE_URL", "JURAT_BROKER_URL")
 
 _LARGEST_FILE: Final = 64 << 10
 _DEEPEST: Final = 3
-"""How many spellings may lie in each other: base64 of the hexadecimal of a text."""
+"""How many encodings may be nested, such as base64 of the hexadecimal of a text."""
 
 _SHORT: Final = 8
-"""Bytes of a password below which it is looked for as a word of its own: by chance it may be a part of any other."""
+"""Bytes below which a password must be a whole word: by chance it may be a part of any other."""
 
 _TINY: Final = 4
-"""Bytes below which it has to be the whole text."""
+"""Bytes below which it must be the whole text."""
 
 _URL_PASSWORD = re.compile(r"//[^:/@]*:(.*)@", re.DOTALL)
 _PASSWORD_NAME = re.compile(r"pass(?!file)|pwd|secret|token", re.IGNORECASE)
@@ -45,13 +45,13 @@ _HEX_MARKS = re.compile(rb"(?<=[0-9A-Fa-f]{2})[\s:-]+(?=[0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class OwnValue:
-    """A key or a password of jurat itself. `name` says which, as a message may have it."""
+    """A key or a password of jurat itself. `name` describes it in messages."""
 
     name: str
     value: bytes = field(repr=False)
 
     def is_in(self, text: bytes) -> bool:
-        """Whether it stands in `text` as it is."""
+        """Whether `text` contains it unencoded."""
         if len(self.value) >= _SHORT:
             return self.value in text
         if len(self.value) < _TINY:
@@ -60,11 +60,10 @@ class OwnValue:
 
 
 def own_value_in(text: str, environ: Mapping[str, str], base_dir: Path) -> str | None:
-    """The name of the key or password of jurat that `text` holds; None where it holds none.
+    """The name of the key or password of jurat that `text` contains; None if it contains none.
 
-    It counts plain, in base64, in hexadecimal and as URLs have it, alone or as a part of the text. `environ` says which
-    there are: settings and their files, and what the PostgreSQL client reads by itself. Relative paths count from
-    `base_dir`.
+    It counts plain, in base64, in hexadecimal and URL-encoded, alone or as a part of the text. `environ` has the
+    settings and their files, and what the PostgreSQL client reads by itself. Paths are relative to `base_dir`.
     """
     own = tuple(own_values(environ, base_dir))
     for view in _views(text.encode(), _DEEPEST):
@@ -75,7 +74,7 @@ def own_value_in(text: str, environ: Mapping[str, str], base_dir: Path) -> str |
 
 
 def own_values(environ: Mapping[str, str], base_dir: Path) -> Iterator[OwnValue]:
-    """All keys and passwords of jurat that `environ` leads to. What cannot be read is left out."""
+    """All keys and passwords of jurat that `environ` refers to. What cannot be read is left out."""
     for setting in KEYS:
         for text in _texts(setting, environ, base_dir):
             for key in filter(None, re.split(r"[\s,]+", text)):
@@ -159,7 +158,7 @@ def _content(path: Path) -> Iterator[str]:
 
 
 def _views(text: bytes, deepest: int) -> Iterator[bytes]:
-    """`text` in every way in which it may be read."""
+    """`text` in every way in which it can be decoded."""
     seen: set[bytes] = set()
     level = [text]
     for depth in range(deepest + 1):
@@ -184,14 +183,14 @@ def _read_otherwise(text: bytes) -> Iterator[bytes]:
             digits = run[skipped:]
             yield binascii.unhexlify(digits[: len(digits) // 2 * 2])
     for run in _BASE64_RUN.findall(text):
-        # Something may be glued before it: then it begins at another of four characters.
+        # Something may directly precede it: then it begins at another of four characters.
         for skipped in range(4):
             if raw := _decoded(run[skipped:]):
                 yield raw
 
 
 def _decoded(written: bytes) -> bytes:
-    """The bytes that stand in base64, of either alphabet, with or without padding; none where none do."""
+    """The bytes of base64, of either alphabet, with or without padding; empty if it is none."""
     plain = written.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
     plain = plain[: len(plain) - (len(plain) % 4 == 1)]
     try:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pydantic_core import PydanticCustomError
+
 Path = tuple[str | int, ...]
 """Keys and list indexes from the top of the document, such as ("sources", "ban", "timeout")."""
 
 
 class Severity(StrEnum):
-    """An error keeps a configuration from being published; a warning does not."""
+    """An error prevents publishing a configuration; a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -32,10 +34,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """Where each key and each value of a document stands.
+    """The place of each key and each value of a document.
 
-    `texts` has the spelling of values that YAML reads as something else than text (`01`, `1e5`, `true`, dates).
-    `brought` has maps whose content is not all written there, each with the line that brings the rest: `preset: …`.
+    `texts` has the spelling of values that YAML does not read as text (`01`, `1e5`, `true`, dates). `brought` has the
+    maps with a preset, each with the place of its name: the rest of their content comes from there.
     """
 
     keys: Mapping[Path, Position]
@@ -44,11 +46,11 @@ class Positions:
     brought: Mapping[Path, Position] = field(default_factory=dict)
 
     def of_key(self, path: Path) -> Position:
-        """The place of the last key in `path`; of the nearest part above it that is written in a file."""
+        """The place of the last key in `path`, or of the nearest part above it that is in a file."""
         return self.keys.get(path) or self.values.get(path) or self._above(path)
 
     def of_value(self, path: Path) -> Position:
-        """The place of the value at `path`; of the nearest part above it that is written in a file."""
+        """The place of the value at `path`, or of the nearest part above it that is in a file."""
         return self.values.get(path) or self._above(path)
 
     def _above(self, path: Path) -> Position:
@@ -57,7 +59,7 @@ class Positions:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What a check of a document has to say, by path; `at_key` where the key is wrong rather than its value."""
+    """What is wrong at a path of a document; `at_key` if it is the key rather than its value."""
 
     path: Path
     message: str
@@ -66,7 +68,6 @@ class Complaint:
     at_key: bool = False
 
     def placed(self, positions: Positions) -> Problem:
-        """This complaint with the file, line and column that it is about."""
         place = positions.of_key(self.path) if self.at_key else positions.of_value(self.path)
         return Problem(place.file, place.line, place.column, dotted(self.path), self.message, self.hint, self.severity)
 
@@ -86,21 +87,26 @@ class Problem:
     def __str__(self) -> str:
         said = f"{self.path}: {self.message}" if self.path else self.message
         hint = f" — {self.hint}" if self.hint else ""
-        # Names that an administrator wrote are quoted in messages, whatever they hold: a problem stays one line.
+        # Messages quote what an administrator wrote, whatever it contains: a problem stays one line.
         shown = "".join(character if character.isprintable() else "?" for character in said + hint)
         return f"{self.file}:{self.line}:{self.column}: {self.severity}: {shown}"
 
 
 class InvalidConfiguration(Exception):
-    """A configuration that cannot be used, with everything that is wrong with it."""
+    """A configuration that cannot be used, with all its problems."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
 
+def value_error(message: str) -> PydanticCustomError:
+    """The error of a validator. The message is no template: what an administrator wrote may contain braces."""
+    return PydanticCustomError("invalid", "{message}", {"message": message})
+
+
 def dotted(path: Path) -> str:
-    """A path as people write it, `sources.ban.steps[0]`, with nothing in it that a terminal would obey."""
+    """A path as people write it, `sources.ban.steps[0]`, without control characters."""
     written = "".join(f"[{part}]" if isinstance(part, int) else f".{printable(part)}" for part in path)
     return written.removeprefix(".")
 

@@ -1,7 +1,7 @@
 """Reads consultations that a platform published, and merges them into the administrators' configuration.
 
-A platform chooses among the criteria and fills what they leave open. So only its own part of the document is looked at,
-by the models and checks that the administrators' files go through, and nothing else can be changed by it.
+A platform chooses among the criteria and fills what they leave open. Its part of the document passes the same models
+and checks as the administrators' files, and it can change nothing else.
 """
 
 from __future__ import annotations
@@ -24,15 +24,13 @@ _SECTION: Final = "consultations"
 _MOST_SAID: Final = 5
 
 
-def published(
+def read_consultation(
     document: Document, name: str, text: str, zones: Collection[str] | None, lists: Collection[str] | None
 ) -> Consultation:
-    """The consultation that a platform published as the JSON `text`, where it fits into `document`.
+    """The consultation that a platform published as the JSON `text`, if it fits into `document`.
 
-    `zones` and `lists` are what is imported; None leaves that unchecked.
-
-    Raises:
-        InvalidConfiguration: it does not; has everything that is wrong with it.
+    `zones` and `lists` are the imported ones; None leaves them unchecked. Raises InvalidConfiguration with everything
+    that is wrong.
     """
     data = {_SECTION: {name: _read(name, text)}}
     try:
@@ -40,31 +38,28 @@ def published(
     except ValidationError as error:
         raise _invalid(complaints_of(error, data)) from None
     whole = document.model_copy(update={_SECTION: own.consultations})
-    known = KnownNames(tuple(document.sources), tuple(document.criteria), _questions(own), zones)
+    questions = {each: tuple(part.questions) for each, part in own.consultations.items()}
+    known = KnownNames(tuple(document.sources), tuple(document.criteria), questions, zones)
     complaints = [*check_names(whole, known), *check_fit(whole), *_check_lists(own, lists)]
-    ours = [
-        complaint
-        for complaint in complaints
-        if complaint.path[:1] == (_SECTION,) and complaint.severity is Severity.ERROR
-    ]
-    if ours:
-        raise _invalid(ours)
+    errors = [each for each in complaints if each.path[:1] == (_SECTION,) and each.severity is Severity.ERROR]
+    if errors:
+        raise _invalid(errors)
     return own.consultations[name]
 
 
-def laid_over(document: Document, ours: Mapping[str, Consultation]) -> Document:
-    """The document with the consultations of the platform, which come after those of the administrators."""
-    return document.model_copy(update={_SECTION: {**without(document, ours).consultations, **ours}})
+def merge_consultations(document: Document, ours: Mapping[str, Consultation]) -> Document:
+    """The document with the platform's consultations after those of the administrators."""
+    return document.model_copy(update={_SECTION: {**remove_consultations(document, ours).consultations, **ours}})
 
 
-def without(document: Document, names: Collection[str]) -> Document:
+def remove_consultations(document: Document, names: Collection[str]) -> Document:
     """The document without these consultations."""
     left = {name: part for name, part in document.consultations.items() if name not in names}
     return document.model_copy(update={_SECTION: left})
 
 
-def sentence(error: InvalidConfiguration) -> str:
-    """What is wrong in one line: each place with what to do, a few of them."""
+def summarize(error: InvalidConfiguration) -> str:
+    """The first few problems in one line, each with its place and what to do."""
     said = [
         (f"{problem.path}: " if problem.path else "") + problem.message + (f" — {problem.hint}" if problem.hint else "")
         for problem in error.problems
@@ -77,10 +72,10 @@ def sentence(error: InvalidConfiguration) -> str:
 def _read(name: str, text: str) -> dict[str, Any]:
     path: Path = (_SECTION, name)
     try:
-        data = json.loads(text, object_pairs_hook=_once)
+        data = json.loads(text, object_pairs_hook=_check_unique)
         _check_storable(data, path, 0)
-    except _Twice as error:
-        raise _invalid([Complaint(path, f"'{error}' stands twice in one map", "keep one")]) from None
+    except _DuplicateKey as error:
+        raise _invalid([Complaint(path, f"'{error}' appears twice in one map", "keep one")]) from None
     except RecursionError:
         raise _invalid([_too_deep(path)]) from None
     except ValueError:
@@ -90,15 +85,15 @@ def _read(name: str, text: str) -> dict[str, Any]:
     return data
 
 
-class _Twice(Exception):
+class _DuplicateKey(Exception):
     """A key that a map has twice."""
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _check_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _Twice(key)
+            raise _DuplicateKey(key)
         found[key] = value
     return found
 
@@ -108,7 +103,7 @@ def _check_storable(value: Any, path: Path, depth: int) -> None:
         raise _invalid([_too_deep(path[:2])])
     match value:
         case str() if not is_storable(value):
-            raise _invalid([Complaint(path, "this text holds a NUL or half a character", "remove it")])
+            raise _invalid([Complaint(path, "this text contains a NUL or half a character", "remove it")])
         case float() if value - value != 0:
             raise _invalid([Complaint(path, "this is no number")])
         case dict():
@@ -124,12 +119,8 @@ def _too_deep(path: Path) -> Complaint:
     return Complaint(path, f"maps and lists are nested more than {DEEPEST} deep", "check the brackets")
 
 
-def _questions(document: Document) -> dict[str, Collection[str]]:
-    return {name: tuple(part.questions) for name, part in document.consultations.items()}
-
-
 def _check_lists(document: Document, lists: Collection[str] | None) -> Iterator[Complaint]:
-    """A platform names a list that has codes: whoever types one of a list without them could only be left waiting."""
+    """A platform may name only a list that has codes: without them, participants could only wait."""
     for name, consultation in document.consultations.items():
         for question_name, question in consultation.questions.items():
             code_list = question.parameters.get(Parameter.LIST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -25,7 +25,6 @@ from config.registry import (
     sending_problems,
     slip_problems,
 )
-from config.registry.lint.demanded_codes import Doubt
 from config.sources import CodesSource, SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in
@@ -43,7 +42,7 @@ _PUBLIC_NOMINATIM = "nominatim.openstreetmap.org"
 class KnownNames:
     """The names that may be referred to, whether what they name is well formed or not.
 
-    `questions` are by consultation. A part is None where nobody knows its names: zones that are imported elsewhere, a
+    `questions` are by consultation. A part is None if its names are unknown: zones that are imported elsewhere, a
     section that cannot be read.
     """
 
@@ -59,7 +58,7 @@ class KnownNames:
 
 
 def check_names(document: Document, known: KnownNames) -> Iterator[Complaint]:
-    """Known that are referred to, and are not there."""
+    """Names that are referred to and do not exist."""
     for name, criterion in document.criteria.items():
         path: Path = ("criteria", name)
         for index, source in enumerate(criterion.source):
@@ -77,14 +76,14 @@ def check_names(document: Document, known: KnownNames) -> Iterator[Complaint]:
             if Parameter.ZONE in question.parameters:
                 yield from _check_zone((*path, "with", "zone"), question.parameters[Parameter.ZONE], known.zones)
         here = known.questions.get(name, ())
-        for spoken_of in dict.fromkeys(questions_in(consultation.access_rule)):
-            if here is not None and spoken_of not in here:
-                said = f"there is no question '{spoken_of}' here"
-                yield Complaint(("consultations", name, "access"), said, suggest(spoken_of, here))
+        for asked in dict.fromkeys(questions_in(consultation.access_rule)):
+            if here is not None and asked not in here:
+                said = f"there is no question '{asked}' here"
+                yield Complaint(("consultations", name, "access"), said, suggest(asked, here))
 
 
 def check_fit(document: Document) -> Iterator[Complaint]:
-    """Parts that do not fit together. Parts that are not there are not missed: see `check_names`."""
+    """Parts that do not fit together. `check_names` reports missing ones."""
     for name, source in document.sources.items():
         yield from _check_source(("sources", name), source, document.environment)
     yield from _check_public_nominatim(document)
@@ -93,22 +92,22 @@ def check_fit(document: Document) -> Iterator[Complaint]:
         yield from _check_criterion(("criteria", name), criterion, document)
     for name, consultation in document.consultations.items():
         path = ("consultations", name, "questions")
-        spoken_of = set(questions_in(consultation.access_rule))
+        asked = set(questions_in(consultation.access_rule))
         yield from _check_retention(("consultations", name), consultation)
         for twice in _counted_twice(consultation.access_rule):
-            said = f"'{twice}' stands twice in one list, and would be counted twice"
+            said = f"'{twice}' appears twice in one list, and would count twice"
             yield Complaint(("consultations", name, "access"), said, "name each question once")
         for question_name, question in consultation.questions.items():
             yield from _check_question((*path, question_name), question, document)
             yield from _check_life((*path, question_name), question)
-            if question_name not in spoken_of:
+            if question_name not in asked:
                 said = "access does not depend on this question"
-                hint = "name it in access, or leave access out"
+                hint = "name it in access, or remove access"
                 yield Complaint((*path, question_name), said, hint, Severity.WARNING, at_key=True)
 
 
 def check_use(document: Document) -> Iterator[Complaint]:
-    """Sources and criteria that nothing uses, in a document that is whole."""
+    """Sources and criteria that nothing uses, in a complete document."""
     asked = {name for criterion in document.criteria.values() for name in criterion.source}
     for name in document.sources:
         if name not in asked:
@@ -131,7 +130,7 @@ def _check_source(path: Path, source: SourceModel, environment: Environment) -> 
     for below, url in urls_of(source):
         parts = urlsplit(url)
         if parts.scheme == "http" and not (test and parts.hostname in _LOOPBACK):
-            where = "only a loopback address may go without, and only with environment: test"
+            where = "only a loopback address may do without https, and only with environment: test"
             yield Complaint((*path, *below), f"answers would travel in clear; {where}", "write https://")
     if isinstance(source, RecordSource) and (doubt := doubt_of(source)):
         below, text = doubt
@@ -147,14 +146,13 @@ def _check_source(path: Path, source: SourceModel, environment: Environment) -> 
 
 def _check_public_nominatim(document: Document) -> Iterator[Complaint]:
     """What its usage policy forbids: https://operations.osmfoundation.org/policies/nominatim/."""
-    first = ""
-    own = "or give the url of your own server"
+    first, own = "", "or give the url of your own server"
     for name, source in document.sources.items():
         if not isinstance(source, NominatimSource) or urlsplit(source.url).hostname != _PUBLIC_NOMINATIM:
             continue
         path: Path = ("sources", name)
         if first:
-            said = f"'{first}' asks {_PUBLIC_NOMINATIM} too, and it counts what both ask together"
+            said = f"'{first}' also asks {_PUBLIC_NOMINATIM}, which counts the requests of both together"
             yield Complaint((*path, "url"), said, f"use one of them in all criteria, {own}", at_key=True)
         first = first or name
         allowed = f"{_PUBLIC_NOMINATIM} allows one request a second, from all of your workers together"
@@ -170,7 +168,7 @@ def _check_public_nominatim(document: Document) -> Iterator[Complaint]:
 
 
 def _check_datasets(document: Document) -> Iterator[Complaint]:
-    """What is imported once, and named by several sources, is one thing."""
+    """Sources that use the same dataset must read it in the same way."""
     first: dict[str, tuple[str, SourceModel]] = {}
     for name, source in document.sources.items():
         if not isinstance(source, AddressFileSource | RosterSource) or source.dataset_name is None:
@@ -183,16 +181,16 @@ def _check_datasets(document: Document) -> Iterator[Complaint]:
         elif isinstance(source, RosterSource) and isinstance(other, RosterSource):
             hint = "write the same in both, or import it under two names"
             if source.file != other.file:
-                said = f"'{theirs}' reads this dataset in another way, and it is imported once"
+                said = f"'{theirs}' reads this dataset in another way, and it is imported only once"
                 yield Complaint((*path, "file"), said, hint, at_key=True)
             elif source.layout != other.layout:
-                said = f"'{theirs}' cleans the number of this dataset in another way, and it is imported once"
+                said = f"'{theirs}' cleans the number of this dataset in another way, and it is imported only once"
                 yield Complaint((*path, "inputs"), said, hint, at_key=True)
 
 
 def _check_limits(path: Path, source: SourceModel) -> Iterator[Complaint]:
-    """Limits that contradict each other, or that a look-up cannot keep."""
-    sends = f"one look-up sends {source.requests} requests"
+    """Limits that contradict each other, or that a lookup cannot keep."""
+    sends = f"one lookup sends {source.requests} requests"
     if source.daily is not None and source.daily < source.requests:
         yield Complaint((*path, "daily"), f"{sends}, so none would ever be made", f"allow at least {source.requests}")
     if source.burst is None:
@@ -206,9 +204,7 @@ def _check_limits(path: Path, source: SourceModel) -> Iterator[Complaint]:
         said = f"{source.burst} at once is more than the rate allows in its whole period ({source.rate})"
         hint = "lower it, or raise the rate"
     elif source.used < _WELL_USED:
-        said = (
-            f"{source.burst} at once leaves no room for a start that is late, so {source.used:.0%} of the rate is used"
-        )
+        said = f"{source.burst} at once leaves no room for late starts, so only {source.used:.0%} of the rate is used"
         hint = f"allow {source.usual_burst} where the source does"
     if said:
         yield Complaint((*path, "burst"), said, hint, Severity.WARNING)
@@ -217,7 +213,7 @@ def _check_limits(path: Path, source: SourceModel) -> Iterator[Complaint]:
 def _check_criterion(path: Path, criterion: Criterion, document: Document) -> Iterator[Complaint]:
     sources = {name: document.sources[name] for name in criterion.source if name in document.sources}
     if len(set(criterion.source)) < len(criterion.source):
-        yield Complaint((*path, "source"), "a source stands twice in this list", "name each once")
+        yield Complaint((*path, "source"), "a source appears twice in this list", "name each once")
     yield from _check_kinds((*path, "source"), sources)
     if criterion.zone is not None and Parameter.ZONE in criterion.open:
         yield Complaint((*path, "open"), "zone is both given and left open", "remove one of them", at_key=True)
@@ -229,7 +225,7 @@ def _check_criterion(path: Path, criterion: Criterion, document: Document) -> It
     if kinds == {SourceKind.ADDRESS}:
         if criterion.zone is None and Parameter.ZONE not in criterion.open:
             hint = "add zone: NAME, or open: [zone] for its questions to name one"
-            yield Complaint(path, "an address is looked for in a zone", hint, at_key=True)
+            yield Complaint(path, "a criterion for addresses needs a zone", hint, at_key=True)
         given = {}
     if kinds == {SourceKind.REGISTRY}:
         yield from _check_requirement(path, criterion, sources)
@@ -237,25 +233,23 @@ def _check_criterion(path: Path, criterion: Criterion, document: Document) -> It
         given["require"] = criterion.require
     for option, value in given.items():
         if value:
-            wanted = "registry" if option == "require" else "address"
-            yield Complaint(
-                (*path, option), f"only a criterion with {wanted} sources has this", "remove it", at_key=True
-            )
+            said = f"only a criterion with {'registry' if option == 'require' else 'address'} sources has this"
+            yield Complaint((*path, option), said, "remove it", at_key=True)
 
 
 def _check_open(
     path: Path, criterion: Criterion, sources: Mapping[str, SourceModel], kind: SourceKind
 ) -> Iterator[Complaint]:
-    """What is left open is what sources of this kind need to be told, and what they do not say themselves."""
+    """Criteria leave open what sources of their kind need, and do not say themselves."""
     for parameter in dict.fromkeys(criterion.open):
         if kind is not _NEEDED_BY[parameter]:
-            said = f"only a criterion with {_NEEDED_BY[parameter]} sources leaves {parameter} open"
+            said = f"only a criterion with {_NEEDED_BY[parameter]} sources can leave {parameter} open"
             yield Complaint((*path, "open"), said, "remove it", at_key=True)
     for name, source in sources.items():
         if not isinstance(source, CodesSource):
             continue
         if source.list is None and Parameter.LIST not in criterion.open:
-            said = f"source '{name}' has no list of codes, and this criterion leaves none open"
+            said = f"source '{name}' has no code list, and this criterion does not leave it open"
             yield Complaint(path, said, "add list: NAME to the source, or open: [list] here", at_key=True)
         elif source.list is not None and Parameter.LIST in criterion.open:
             said = f"source '{name}' has the list '{source.list}', and list is left open"
@@ -263,26 +257,21 @@ def _check_open(
 
 
 def _check_kinds(path: Path, sources: Mapping[str, SourceModel]) -> Iterator[Complaint]:
-    """Sources of one criterion are asked for the same answer, one after the other."""
-    first: tuple[str, SourceModel] | None = None
-    for name, source in sources.items():
-        if source.kind is SourceKind.SIMULATED:
-            continue
-        if first is None:
-            first = (name, source)
-        elif source.kind is not first[1].kind:
-            ours, theirs = f"'{first[0]}' is of kind {first[1].kind}", f"'{name}' of kind {source.kind}"
-            yield Complaint(
-                path, f"{ours} and {theirs}", "all sources of a criterion are of one kind; make two criteria"
-            )
+    """Sources of one criterion get the same answer, one after the other."""
+    real = [(name, source) for name, source in sources.items() if source.kind is not SourceKind.SIMULATED]
+    for name, source in real[1:]:
+        first, other = real[0]
+        if source.kind is not other.kind:
+            said = f"'{first}' is of kind {other.kind} and '{name}' of kind {source.kind}"
+            yield Complaint(path, said, "all sources of a criterion are of one kind; make two criteria")
             return
-        elif answer_schema(source) != answer_schema(first[1]):
-            yield Complaint(path, f"'{first[0]}' and '{name}' ask for different answers", "give them the same inputs")
+        if answer_schema(source) != answer_schema(other):
+            yield Complaint(path, f"'{first}' and '{name}' ask for different answers", "give them the same inputs")
             return
 
 
 def _check_requirement(path: Path, criterion: Criterion, sources: Mapping[str, SourceModel]) -> Iterator[Complaint]:
-    """What the criterion demands is what the registries' rules look at."""
+    """The criterion demands what the registries' rules read."""
     for name, source in sources.items():
         if isinstance(source, RecordSource):
             needed, known = requirements_of(source)
@@ -290,21 +279,17 @@ def _check_requirement(path: Path, criterion: Criterion, sources: Mapping[str, S
             for demand, value in criterion.require.items():
                 at = (*path, "require", demand)
                 if demand not in known:
-                    yield Complaint(at, f"no rule of '{name}' looks at this", suggest(demand, known), at_key=True)
+                    yield Complaint(at, f"no rule of '{name}' reads this", suggest(demand, known), at_key=True)
                 elif wrong := misfit(forms[demand], demand, value):
                     yield Complaint(at, *wrong)
                 elif isinstance(value, list | tuple):
-                    yield from _check_codes(at, name, code_doubts(source, demand, value))
+                    for doubt in code_doubts(source, demand, value):
+                        severity = Severity.ERROR if doubt.refuses_everyone else Severity.WARNING
+                        yield Complaint((*at, doubt.index), f"{doubt.said} (source '{name}')", doubt.hint, severity)
             if criterion.require.keys() <= known:
                 for demand in sorted(needed - criterion.require.keys()):
-                    said, hint = f"a rule of '{name}' needs to be told '{demand}'", f"add require: {{ {demand}: … }}"
+                    said, hint = f"a rule of '{name}' needs '{demand}'", f"add require: {{ {demand}: … }}"
                     yield Complaint(path, said, hint, at_key=True)
-
-
-def _check_codes(path: Path, source: str, doubts: Iterable[Doubt]) -> Iterator[Complaint]:
-    for doubt in doubts:
-        severity = Severity.ERROR if doubt.refuses_everybody else Severity.WARNING
-        yield Complaint((*path, doubt.index), f"{doubt.said} (source '{source}')", doubt.hint, severity)
 
 
 def _check_question(path: Path, question: QuestionModel, document: Document) -> Iterator[Complaint]:
@@ -326,20 +311,19 @@ def _check_question(path: Path, question: QuestionModel, document: Document) -> 
 
 
 def _check_retention(path: Path, consultation: Consultation) -> Iterator[Complaint]:
-    """Whether what a granted access rests on can ever be deleted."""
+    """Whether the verdicts that a granted access depends on can ever be deleted."""
     if consultation.retain is None:
         return
     asked = (consultation.questions.get(name) for name in questions_in(consultation.access_rule))
     if all(question is None or question.valid_for is None for question in asked):
-        said = "access that was granted never ends here, and keeps the verdicts that it rests on"
-        yield Complaint((*path, "retain"), said, "give a question valid_for: … for them to go", Severity.WARNING)
+        said = "granted access never ends here, and keeps the verdicts that it depends on"
+        yield Complaint((*path, "retain"), said, "give a question valid_for: …, so that it ends", Severity.WARNING)
 
 
 def _check_life(path: Path, question: QuestionModel) -> Iterator[Complaint]:
-    """For how long an accepted answer holds, and when it may be renewed."""
     if question.valid_for is None:
         if question.renew is not None:
-            said = "does nothing where an accepted answer holds for good"
+            said = "does nothing if an accepted answer holds for good"
             yield Complaint((*path, "renew"), said, "add valid_for: …, or remove it", at_key=True)
         return
     valid_for = duration_text(question.valid_for)
@@ -351,10 +335,10 @@ def _check_life(path: Path, question: QuestionModel) -> Iterator[Complaint]:
 def _check_deadline(path: Path, deadline_s: float, name: str, source: SourceModel) -> Iterator[Complaint]:
     deadline = duration_text(deadline_s)
     if source.timeout > deadline_s:
-        said = f"{deadline} is shorter than one look-up of source '{name}' may take ({duration_text(source.timeout)})"
+        said = f"{deadline} is shorter than one lookup of source '{name}' may take ({duration_text(source.timeout)})"
         yield Complaint(path, said, "give more time, or the source a shorter timeout", Severity.WARNING)
     if source.rate is not None and source.interval is not None and source.interval > deadline_s:
-        each = f" with {source.requests} requests a look-up" if source.requests > 1 else ""
+        each = f" with {source.requests} requests a lookup" if source.requests > 1 else ""
         said = f"source '{name}' may be asked {source.rate}{each}, too rarely for a deadline of {deadline}"
         yield Complaint(path, said, "give more time, or the source a higher rate", Severity.WARNING)
 

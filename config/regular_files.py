@@ -1,4 +1,4 @@
-"""Opens regular files only. A pipe, a device or a socket would block for ever."""
+"""Opens only regular files. A pipe, a device or a socket could block forever."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ _IS_OPEN: Final = re.compile(r"/dev/(?:stdin|fd/[0-9]+)|/proc/(?:self|[0-9]+)/fd
 
 
 class NoRegularFile(OSError):
-    """What has this name is no file. `strerror` says what it is."""
+    """This is no regular file. `strerror` says what it is."""
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """The file at `path`, open for reading. Never waits for anybody who would write to it.
+    """The file at `path`, open for reading. Never waits for a writer.
 
-    Raises:
-        OSError: it cannot be opened; NoRegularFile where it is a folder, a pipe, a device or a socket.
+    Raises OSError if it cannot be opened, NoRegularFile for a folder, a pipe, a device or a socket.
     """
     _check(path.stat().st_mode)
-    # It may have become another since: only what is open counts, and a pipe must not be waited for.
+    # It may have been replaced since then: only the open file counts, and a pipe must not block.
     opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         _check(os.fstat(opened).st_mode)
@@ -49,8 +48,7 @@ def read_regular(path: Path, most: int) -> bytes:
 
 
 def read_given(path: Path, most: int) -> bytes:
-    """The same of what a command is given, which may be open already: `/dev/stdin`, and `/dev/fd/63` of `<(…)`. These
-    are waited for, as whoever started them wants it.
+    """The same for an argument of a command, also `/dev/stdin`, or `/dev/fd/63` of `<(…)`: these may block.
 
     Raises OSError, which names the file and says what to do instead of a pipe.
     """

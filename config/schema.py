@@ -13,23 +13,23 @@ from config.presets import names_by_type
 from config.problems import Path
 
 PUBLISHED: Final = FilePath(__file__).parent / "jurat.schema.json"
-"""Where the schema stands for editors, as `schema_text` writes it."""
+"""The schema for editors, as `schema_text` writes it."""
 
-_TELLING_APART: Final = ("type", "check")
+_DISCRIMINATORS: Final = ("type", "check")
 
 
 @cache
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a whole configuration. Do not change what it returns."""
     made = Document.model_json_schema(by_alias=True)
-    # Pydantic knows no schema that refers to itself but a model's.
+    # In pydantic, only the schema of a model can refer to itself.
     made["$defs"]["AccessRule"] = dict(ACCESS_RULE_SCHEMA)
     made["$defs"]["Consultation"]["properties"]["access"] = {"$ref": "#/$defs/AccessRule"}
-    # A preset brings what a source needs, so that only what is laid over it is written.
+    # A source with a preset need not be complete.
     presets = names_by_type()
     made["$defs"]["PresetSource"] = {
         "title": "PresetSource",
-        "description": "A source that comes with jurat; what is written beside `preset` is laid over it.",
+        "description": "A source that comes with jurat; the options next to `preset` change it.",
         "type": "object",
         "required": ["type", "preset"],
         "properties": {
@@ -37,10 +37,7 @@ def schema() -> dict[str, Any]:
             "preset": {"type": "string", "enum": sorted(name for names in presets.values() for name in names)},
         },
         "allOf": [
-            {
-                "if": {"properties": {"type": {"const": of_type}}},
-                "then": {"properties": {"preset": {"enum": names}}},
-            }
+            {"if": {"properties": {"type": {"const": of_type}}}, "then": {"properties": {"preset": {"enum": names}}}}
             for of_type, names in sorted(presets.items())
         ],
     }
@@ -54,7 +51,7 @@ def schema() -> dict[str, Any]:
 
 
 def _tidy(node: Any) -> None:
-    """Say that a key that is no name is wrong, and leave out defaults that are not as they would be written."""
+    """Forbid keys that are no names, and remove defaults that are not spelled as in a configuration."""
     if isinstance(node, dict):
         if "patternProperties" in node:
             node["additionalProperties"] = False
@@ -68,7 +65,7 @@ def _tidy(node: Any) -> None:
 
 
 def schema_text() -> str:
-    """The schema as it is published, with a line end."""
+    """The schema as text, with a line end."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -84,7 +81,7 @@ def are_siblings(one: str, other: str) -> bool:
 
 
 def choices_at(path: Path, data: Any) -> set[str]:
-    """What the value at `path` of `data` may be, where that is a closed list."""
+    """What the value at `path` of `data` may be, if that is a closed list."""
     *above, last = path
     options = [node.get("properties", {}).get(last, {}) for node in _nodes_at(tuple(above), data)]
     return {choice for option in options for choice in _choices(option)}
@@ -119,7 +116,7 @@ def _children(node: dict[str, Any], part: int | str) -> Iterator[dict[str, Any]]
 
 
 def _branches(node: dict[str, Any], data: Any) -> Iterator[dict[str, Any]]:
-    """`node`, or what it refers to and chooses among, as far as what `data` is allows."""
+    """`node`, or the schemas that it refers to, as far as they can apply to `data`."""
     if "$ref" in node:
         yield from _branches(schema()["$defs"][node["$ref"].rpartition("/")[2]], data)
         return
@@ -127,8 +124,8 @@ def _branches(node: dict[str, Any], data: Any) -> Iterator[dict[str, Any]]:
     inner += [node["else"]] if "else" in node else []
     for choice in inner:
         yield from _branches(choice, data)
-    for key in _TELLING_APART:
-        told = _choices(node.get("properties", {}).get(key, {}))
-        if told and isinstance(data, dict) and data.get(key, told[0]) not in told:
+    for key in _DISCRIMINATORS:
+        choices = _choices(node.get("properties", {}).get(key, {}))
+        if choices and isinstance(data, dict) and data.get(key, choices[0]) not in choices:
             return
     yield node

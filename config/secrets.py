@@ -1,8 +1,7 @@
-"""References to secrets. The configuration says where a key is, and never holds the key.
+"""References to secrets. The configuration says where a key is, and never contains the key.
 
-What may be sent to a source stands where the operator has put it for that: in a variable whose name begins with
-JURAT_SOURCE_, or in a file of the folder that JURAT_SOURCE_SECRETS names. Nothing else is read, and what is read is not
-sent where it holds a key or password of jurat itself.
+A source gets only what the operator put in a variable whose name begins with JURAT_SOURCE_, or in a file of the folder
+JURAT_SOURCE_SECRETS. It never gets a key or password of jurat itself.
 """
 
 from __future__ import annotations
@@ -12,10 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from config.own_values import KEYS, URLS, own_value_in
-from config.problems import printable
+from config.problems import printable, value_error
 from config.regular_files import read_regular
 
 FOLDER: Final = "JURAT_SOURCE_SECRETS"
@@ -26,13 +24,11 @@ _OTHERS: Final = ("JURAT_PRIVATE_NETWORKS", "JURAT_REMOTE_CONTROL", "JURAT_LOG",
 _SETTINGS: Final = frozenset(
     {"PGPASSWORD", "PGPASSFILE"}.union(*({name, f"{name}_FILE"} for name in (*KEYS, *URLS, *_OTHERS)))
 )
-"""What jurat itself is set with. Under another name it would be the same key, so that none is advised."""
+"""Jurat's own settings. Under another name it would be the same key, so no other name is suggested."""
 
 
 class SecretError(Exception):
-    """A reference leads to no secret. The message is one sentence and names the place, never a value; `hint` says what
-    to do.
-    """
+    """A reference leads to no secret. The message names the place without a value; `hint` is what to do."""
 
     def __init__(self, message: str, hint: str = "set it where the workers run") -> None:
         super().__init__(message)
@@ -40,13 +36,13 @@ class SecretError(Exception):
 
 
 class ForbiddenSecretError(SecretError):
-    """A reference leads to what no source may be sent: to a place that is not for that, or to jurat's own keys."""
+    """A reference leads to what no source may get: to another place, or to jurat's own keys."""
 
 
 class SecretReference(BaseModel):
-    """Where a secret stands: `{ env: JURAT_SOURCE_NAME }` or `{ file: NAME }`, exactly one of them.
+    """Where a secret is: `{ env: JURAT_SOURCE_NAME }` or `{ file: NAME }`, exactly one of them.
 
-    A file is named as it stands in the folder JURAT_SOURCE_SECRETS. Holds no value, so it may be shown and stored.
+    A file is in the folder JURAT_SOURCE_SECRETS. The reference has no value, so it may be shown and stored.
     """
 
     model_config = ConfigDict(
@@ -64,16 +60,13 @@ class SecretReference(BaseModel):
     def _refuse_literals(cls, value: Any) -> Any:
         if isinstance(value, cls | Mapping):
             return value
-        raise PydanticCustomError(
-            "literal_secret",
-            "a secret does not stand in the configuration — write { env: JURAT_SOURCE_NAME } or { file: NAME } and put "
-            "it there",
-        )
+        hint = "write { env: JURAT_SOURCE_NAME } or { file: NAME } and put it there"
+        raise value_error(f"a secret does not belong in the configuration — {hint}")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.env is None) == (self.file is None):
-            raise PydanticCustomError("secret_reference", "write either { env: JURAT_SOURCE_NAME } or { file: NAME }")
+            raise value_error("write either { env: JURAT_SOURCE_NAME } or { file: NAME }")
         return self
 
     def __str__(self) -> str:
@@ -81,13 +74,11 @@ class SecretReference(BaseModel):
 
 
 def resolve(reference: SecretReference, environ: Mapping[str, str], base_dir: Path) -> str:
-    """The secret that `reference` leads to, without the line end that editors put after it.
+    """The secret that `reference` leads to, without a final line end.
 
     Raises:
-        ForbiddenSecretError: it leads elsewhere than to the places for secrets of sources, or to a key or password of
-            jurat itself.
-        SecretError: the variable or the folder is not set, the file cannot be read, or the secret is empty or no
-            UTF-8 text.
+        ForbiddenSecretError: it is outside of the places for secrets of sources, or a key or password of jurat itself.
+        SecretError: the variable or the folder is not set, or the file is unreadable, empty or no UTF-8 text.
     """
     check_place(reference)
     if reference.env is not None:
@@ -100,73 +91,61 @@ def resolve(reference: SecretReference, environ: Mapping[str, str], base_dir: Pa
         place = f"the file {reference.file}"
         value = read_secret_file(_inside(str(reference.file), environ, base_dir))
     if (own := own_value_in(value, environ, base_dir)) is not None:
-        raise ForbiddenSecretError(
-            f"{place} holds {own} of jurat itself, which no source may be sent", "put the source's own secret there"
-        )
+        said = f"{place} contains {own} of jurat itself, which no source may get"
+        raise ForbiddenSecretError(said, "put the source's own secret there")
     return value
 
 
 def check_place(reference: SecretReference) -> None:
-    """Whether `reference` names a place for secrets of sources, as far as its words tell.
-
-    Raises:
-        ForbiddenSecretError: it does not.
-    """
+    """Raise ForbiddenSecretError if, by its name, `reference` is no place for secrets of sources."""
     if (name := reference.env) is not None:
         if name in _SETTINGS:
-            raise ForbiddenSecretError(
-                f"{name} is a setting of jurat itself, which no source may be sent",
-                f"put the source's own secret into a variable {PREFIX}…, and name that",
-            )
+            hint = f"put the source's own secret into a variable {PREFIX}…, and name that"
+            raise ForbiddenSecretError(f"{name} is a setting of jurat itself, which no source may get", hint)
         if not name.startswith(PREFIX) or name == PREFIX:
             suggested = f"{PREFIX}{name.removeprefix('JURAT_').removesuffix('_FILE').upper()}"
-            raise ForbiddenSecretError(
-                f"a source is sent no variable but those whose names begin with {PREFIX}",
-                f"call it {suggested}, here and where the workers run",
-            )
+            hint = f"call it {suggested}, here and where the workers run"
+            raise ForbiddenSecretError(f"a source may get only variables whose names begin with {PREFIX}", hint)
         return
     file = Path(str(reference.file))
     if file.is_absolute() or ".." in file.parts or file.parts[:1] == ("~",) or not file.name:
-        said = f"a source is sent no file but those in the folder that {FOLDER} names"
+        said = f"a source may get only files in the folder {FOLDER}"
         inside = f"{{ file: {printable(file.name)} }}" if file.name not in ("", "..", "~") else "{ file: NAME }"
-        raise ForbiddenSecretError(said, f"put it there where the workers run, and write its name alone: {inside}")
+        raise ForbiddenSecretError(said, f"put it there where the workers run, and write only its name: {inside}")
 
 
 def _inside(name: str, environ: Mapping[str, str], base_dir: Path) -> Path:
-    """The file of that name in the operator's folder, which links may not lead out of. Mounts link within it."""
+    """The file of that name in the operator's folder. Links may lead inside the folder, as mounts do, but not out."""
     written = environ.get(FOLDER)
     if not written and (mounted := environ.get(f"{FOLDER}_FILE")):
         written = read_secret_file(base_dir / mounted)
     if not written:
-        raise SecretError(
-            f"{FOLDER} is not set, so there is no folder for the file {name}",
-            "set it to the folder with the secrets of sources where the workers run",
-        )
-    try:
-        folder = (base_dir / written).resolve(strict=True)
-    except OSError as error:
-        raise SecretError(f"the folder {written} ({FOLDER}) cannot be read: {_why(error)}") from None
-    try:
-        file = (folder / name).resolve(strict=True)
-    except OSError as error:
-        raise SecretError(f"the file {folder / name} cannot be read: {_why(error)}") from None
+        hint = "set it to the folder with the secrets of sources where the workers run"
+        raise SecretError(f"{FOLDER} is not set, so there is no folder for the file {name}", hint)
+    folder = _resolve(base_dir / written, f"the folder {written} ({FOLDER})")
+    file = _resolve(folder / name, f"the file {folder / name}")
     if folder not in file.parents or folder == folder.parent:
-        raise ForbiddenSecretError(
-            f"the file {name} is a link that leads out of the folder {written} ({FOLDER})", "put the file itself there"
-        )
+        said = f"the file {name} is a link that leads out of the folder {written} ({FOLDER})"
+        raise ForbiddenSecretError(said, "put the file itself there")
     return file
+
+
+def _resolve(path: Path, place: str) -> Path:
+    try:
+        return path.resolve(strict=True)
+    except OSError as error:
+        raise SecretError(f"{place} cannot be read: {error.strerror or 'unknown error'}") from None
 
 
 def read_secret_file(path: Path) -> str:
     """The text of a mounted secret without its last line end.
 
-    Raises:
-        SecretError: it is no file, cannot be read, is empty, larger than 64 KiB, or no UTF-8 text.
+    Raises SecretError: it is unreadable, empty, larger than 64 KiB, or no UTF-8 text.
     """
     try:
         content = read_regular(path, _LARGEST_FILE + 1)
     except OSError as error:
-        raise SecretError(f"the file {path} cannot be read: {_why(error)}") from None
+        raise SecretError(f"the file {path} cannot be read: {error.strerror or 'unknown error'}") from None
     if len(content) > _LARGEST_FILE:
         raise SecretError(f"the file {path} is larger than 64 KiB, which no secret is")
     try:
@@ -176,9 +155,5 @@ def read_secret_file(path: Path) -> str:
     if not value.strip():
         raise SecretError(f"the file {path} is empty")
     if "\x00" in value:
-        raise SecretError(f"the file {path} holds a NUL character")
+        raise SecretError(f"the file {path} contains a NUL character")
     return value
-
-
-def _why(error: OSError) -> str:
-    return error.strerror or "unknown error"

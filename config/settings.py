@@ -1,6 +1,6 @@
 """Settings from the environment: database, broker, keys, logs.
 
-Every setting `JURAT_X` may also come as `JURAT_X_FILE`, the path of a file that holds it, for mounted secrets.
+Every setting `JURAT_X` can also be given as `JURAT_X_FILE`, the path of a file that holds it, for mounted secrets.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "mem
 
 
 class LogFormat(StrEnum):
-    """How log lines are written: one JSON object each, or for people."""
+    """The format of log lines: one JSON object each, or text for people."""
 
     JSON = "json"
     TEXT = "text"
 
 
 class SettingsError(Exception):
-    """Settings that cannot be used. `problems` has one sentence for each; none of them shows a value."""
+    """Settings that cannot be used. `problems` has a sentence for each, without its value."""
 
     def __init__(self, problems: Collection[str]) -> None:
         super().__init__("\n".join(problems))
@@ -80,7 +80,7 @@ def _check_key(value: str) -> str:
     try:
         key_from_text(value, "")
     except ConfigurationError:
-        raise ValueError("holds something that is no key of 32 bytes in base64; see bin/jurat keys generate") from None
+        raise ValueError("has an entry that is no key of 32 bytes in base64; see bin/jurat keys generate") from None
     return value
 
 
@@ -97,7 +97,7 @@ def _yes_or_no(value: object) -> object:
 
 def _folder(value: object) -> object:
     if isinstance(value, str) and Path(value).resolve() == Path(value).resolve().parent:
-        raise ValueError("names the root of all files; write the folder that holds the secrets of sources alone")
+        raise ValueError("names the root of the file system; write the folder that contains only secrets of sources")
     return value
 
 
@@ -107,14 +107,13 @@ _Networks = Annotated[tuple[IPNetwork, ...], NoDecode, BeforeValidator(_networks
 
 
 class Settings(BaseSettings):
-    """What one process was told by its environment. Shows no password and no key when printed.
+    """The settings of one process. Printed, it shows no password and no key.
 
-    `database_url` names its driver (`postgresql+psycopg`). `broker_url` is None where nothing was said, `none` to run
-    on the database alone. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one;
-    `hash_keys` make the fingerprints of codes and numbers, newest first. Keys are base64 texts
-    of 32 bytes, as `keys generate` prints them. Sources and proxies may be in `private_networks` alone besides the
-    public internet. `source_secrets` is the folder with the secrets of sources. With `remote_control` workers obey
-    Celery's commands that come over the broker.
+    `database_url` names its driver (`postgresql+psycopg`). `broker_url` is None if it is not set, `none` to do without
+    a broker. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one; `hash_keys`
+    make the fingerprints of codes and numbers, newest first. Keys are 32 bytes in base64, as `keys generate` prints
+    them. Besides the public internet, sources and proxies may only be in `private_networks`. `source_secrets` is the
+    folder with the secrets of sources. With `remote_control`, workers obey Celery's commands from the broker.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -138,16 +137,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment; no `.env` file is read that nobody mentioned."""
+        """Arguments first, then the environment, and no `.env` file."""
         return init_settings, _VariablesAndFiles(settings_cls)
 
 
 def read_settings() -> Settings:
-    """The settings of this process.
-
-    Raises:
-        SettingsError: with every setting that cannot be used.
-    """
+    """The settings of this process. Raises SettingsError with every setting that cannot be used."""
     try:
         return Settings()
     except ValidationError as error:
@@ -162,13 +157,13 @@ def read_settings() -> Settings:
 
 
 class _VariablesAndFiles(PydanticBaseSettingsSource):
-    """Reads `JURAT_X`, or the file that `JURAT_X_FILE` names. Empty counts as not set, as compose files pass it."""
+    """Reads `JURAT_X`, or the file `JURAT_X_FILE`. An empty value is not set, as compose files pass it."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         variable = PREFIX + field_name.upper()
         plain, mounted = os.environ.get(variable), os.environ.get(f"{variable}_FILE")
         if plain and mounted:
-            raise SettingsError([f"{variable} and {variable}_FILE are both set; leave only one of them"])
+            raise SettingsError([f"{variable} and {variable}_FILE are both set; keep only one of them"])
         if not mounted:
             return plain or None, field_name, False
         try:
@@ -192,7 +187,7 @@ class _VariablesAndFiles(PydanticBaseSettingsSource):
 
 
 def provenance() -> Mapping[str, str]:
-    """For each variable where its value comes from: "environment", "file PATH" or "default"."""
+    """Where the value of each variable comes from: "environment", "file PATH" or "default"."""
     found = {}
     for field in Settings.model_fields:
         variable = PREFIX + field.upper()
@@ -201,11 +196,11 @@ def provenance() -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-def shown(settings: Settings) -> Mapping[str, str]:
-    """Each variable's value as it may be printed: passwords hidden, keys counted."""
+def printable_settings(settings: Settings) -> Mapping[str, str]:
+    """Each variable's value for printing: passwords hidden, keys counted."""
 
     def masked(url: str | None) -> str:
-        # Greedy, for a password may hold any of "/:@" where its writer forgot to escape it.
+        # Greedy, as an unescaped password may contain any of "/:@".
         hidden = re.sub(r"//([^:/@]*).*@", r"//\1:***@", url or "not set")
         return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", hidden).replace("%2C", ",")  # between several hosts
 
@@ -228,9 +223,9 @@ def shown(settings: Settings) -> Mapping[str, str]:
 
 
 def unknown_variables(known: Collection[str] | None = None) -> list[str]:
-    """A sentence for every `JURAT_…` variable that is no setting and not in `known` (what secrets are read from).
+    """A sentence for every `JURAT_…` variable that is neither a setting nor in `known` (the secrets of sources).
 
-    Without `known`, any that a source may be sent is taken for such a secret, unless it is spelled nearly as a setting.
+    Without `known`, any variable that a source may get is taken for a secret, unless its name is similar to a setting.
     """
     settings = [PREFIX + name.upper() for name in Settings.model_fields]
     names = [*settings, *(f"{name}_FILE" for name in settings)]
@@ -244,17 +239,13 @@ def unknown_variables(known: Collection[str] | None = None) -> list[str]:
 
 
 def as_environment(settings: Settings) -> Mapping[str, str]:
-    """The variables of this process, and over them what `settings` were told by arguments."""
-
-    def listed(keys: Collection[SecretStr]) -> str:
-        return " ".join(key.get_secret_value() for key in keys)
-
-    told = {
+    """The variables of this process, with the values in `settings`."""
+    own = {
         "JURAT_DATABASE_URL": settings.database_url,
         "JURAT_BROKER_URL": settings.broker_url or "",
-        "JURAT_UNSEAL_KEYS": listed(settings.unseal_keys),
+        "JURAT_UNSEAL_KEYS": " ".join(key.get_secret_value() for key in settings.unseal_keys),
         "JURAT_SEAL_KEY": settings.seal_key or "",
-        "JURAT_HASH_KEYS": listed(settings.hash_keys),
+        "JURAT_HASH_KEYS": " ".join(key.get_secret_value() for key in settings.hash_keys),
         FOLDER: str(settings.source_secrets or ""),
     }
-    return MappingProxyType({**os.environ, **{name: value for name, value in told.items() if value}})
+    return MappingProxyType({**os.environ, **{name: value for name, value in own.items() if value}})

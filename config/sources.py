@@ -24,11 +24,11 @@ from config.secrets import SecretReference
 
 
 class CodesSource(LimitedSource):
-    """A list of access codes that administrators generated or imported under the name `list`. Without one, its criteria
-    leave the list open, and each of their questions names its own.
+    """A list of access codes that administrators generated or imported under the name `list`. Without a name, its
+    criteria leave the list open, and each of their questions names its own.
 
-    `checked` says that they were generated here and so have a check character, by which a typing error is found before
-    anything is looked up; set it to false for codes that were made elsewhere.
+    `checked`: they were generated here and have a check character, which reveals typing errors before the lookup. Set
+    it to false for codes that were made elsewhere.
     """
 
     kind = SourceKind.CODES
@@ -39,7 +39,7 @@ class CodesSource(LimitedSource):
 
 
 class ManualSource(LimitedSource):
-    """A person looks: every answer goes to review."""
+    """A person decides: every answer goes to review."""
 
     kind = SourceKind.MANUAL
 
@@ -76,18 +76,13 @@ def _text(en: str, fr: str, *, longest: int = 200, shortest: int = 1, **more: An
 
 
 def _closed(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": required,
-        "properties": dict(properties),
-    }
+    return {"type": "object", "additionalProperties": False, "required": required, "properties": dict(properties)}
 
 
 def answer_schema(source: SourceModel) -> dict[str, Any]:
-    """The JSON Schema of the answer that `source` looks up, in the closed subset of the contract.
+    """The JSON Schema of the answer that `source` looks up, in the contract's subset.
 
-    Properties stand in the order in which a form asks them; `titles` has their names in each language.
+    Properties are in the order of the form; `titles` has their names in each language.
     """
     match source:
         case AddressSource():
@@ -103,7 +98,7 @@ def answer_schema(source: SourceModel) -> dict[str, Any]:
 
 
 def secrets_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, SecretReference]]:
-    """Every secret that a source (or a part of one) refers to, and where it stands in it."""
+    """Every secret that a source (or a part of one) refers to, with its path."""
     match value:
         case SecretReference():
             yield path, value
@@ -119,7 +114,7 @@ def secrets_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, SecretRefere
 
 
 def urls_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every address that a source (or a part of one) sends to, and where it stands in it."""
+    """Every URL that a source (or a part of one) sends to, with its path."""
     match value:
         case BaseModel():
             for name, field in type(value).model_fields.items():

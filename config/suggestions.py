@@ -1,4 +1,4 @@
-"""Guesses what a mistyped word may have meant."""
+"""Guesses what was meant by a mistyped word."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LEAST_PART = 3
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint such as "did you mean 'timeout'?", or "" where nothing known comes near."""
+    """A hint such as "did you mean 'timeout'?", or "" if nothing known is similar."""
     choices = {choice.casefold(): choice for choice in sorted(known)}
     written = word.casefold()[:100]
     near = get_close_matches(written, choices, n=1, cutoff=0.6)
@@ -20,7 +20,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Like `did_you_mean`; where nothing comes near, what there is to choose from."""
+    """Like `did_you_mean`; if nothing is similar, a list of what is known."""
     choices = sorted(known)
     more = f" and {len(choices) - _MOST} more" if len(choices) > _MOST else ""
     return did_you_mean(word, choices) or f"there is {', '.join(choices[:_MOST]) or 'none'}{more}"

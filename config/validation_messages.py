@@ -11,10 +11,9 @@ from pydantic_core import ErrorDetails
 from config.problems import Complaint, Path, printable
 from config.registry.model.templates import NAME_PATTERN
 from config.schema import choices_at, options_at
-from config.slips_of_pen import MISSING, UNKNOWN, plainer
+from config.slips_of_pen import MAY_HOLD_KEYS, MISSING, UNKNOWN, clarify
 from config.suggestions import did_you_mean, suggest
 
-_MAY_HOLD_KEYS = {"auth", "headers", "json", "query", "secrets"}
 _MUST_BE: Mapping[str, str] = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -46,22 +45,16 @@ _LIMITS: Mapping[str, str] = {
 
 
 def complaints_of(error: ValidationError, data: Any, texts: Mapping[Path, str] | None = None) -> list[Complaint]:
-    """One complaint for each thing that is wrong in `data`; `texts` has how values are spelled in the files."""
+    """One complaint for each mistake in `data`; `texts` has the spelling of values in the files."""
     by_path: dict[tuple[Path, bool], list[Complaint]] = {}
     for details in error.errors(include_url=False, include_input=False):
-        complaint = _complaint(details, data, texts or {})
-        if complaint is None:
-            continue
-        by_path.setdefault((complaint.path, complaint.at_key), []).append(complaint)
-    found = [complaint for group in by_path.values() for complaint in _united(group)]
+        if complaint := _complaint(details, data, texts or {}):
+            by_path.setdefault((complaint.path, complaint.at_key), []).append(complaint)
+    found = [complaint for group in by_path.values() for complaint in _unite(group)]
     # A mistyped option is both unknown and missing; the first says how to fix both.
     fixed = {(complaint.path[:-1], complaint.hint) for complaint in found if complaint.message == UNKNOWN}
-    left = [
-        complaint
-        for complaint in found
-        if (complaint.path, f"did you mean {complaint.message.removesuffix(MISSING)}?") not in fixed
-    ]
-    return list(plainer(left, data))
+    left = [each for each in found if (each.path, f"did you mean {each.message.removesuffix(MISSING)}?") not in fixed]
+    return list(clarify(left, data))
 
 
 def _complaint(details: ErrorDetails, data: Any, texts: Mapping[Path, str]) -> Complaint | None:
@@ -86,7 +79,7 @@ def _complaint(details: ErrorDetails, data: Any, texts: Mapping[Path, str]) -> C
             wanted = f"one of {', '.join(known)}" if len(known) > 2 else " or ".join(known)
             return Complaint(path, f"must be {wanted}", hint, at_key=of_key)
         case "too_short" if isinstance(value, list | dict) and len(value) >= context["min_length"]:
-            # Pydantic counts only the entries that are right themselves; the others have their own complaints.
+            # Pydantic counts only valid entries; the others have their own complaints.
             return None
         case _ if kind in _MUST_BE:
             return _wrong_type(path, value, _MUST_BE[kind], texts)
@@ -113,16 +106,16 @@ def _wrong_type(path: Path, value: Any, wanted: str, texts: Mapping[Path, str]) 
     if wanted == "text" and isinstance(value, dict) and len(value) == 1 and list(value.values()) == [None]:
         hint = f'put it in quotes: "{{{printable(str(next(iter(value))))}}}"'
     elif wanted == "text" and path in texts:
-        # A number may be a key that somebody wrote where only its reference belongs.
-        shown = "" if _MAY_HOLD_KEYS & set(path) else f': "{printable(texts[path])}"'
+        # A number may be a key that someone wrote in place of its reference.
+        shown = "" if MAY_HOLD_KEYS & set(path) else f': "{printable(texts[path])}"'
         hint = f"put it in quotes{shown}"
     return Complaint(path, f"must be {wanted}", hint)
 
 
 def _locate(location: tuple[int | str, ...], data: Any, *, whole: bool) -> tuple[Path, Any, bool]:
-    """Where in `data` pydantic's location is, the value there, and whether the key itself is meant.
+    """The path in `data` of pydantic's location, the value there, and whether the key itself is meant.
 
-    Pydantic's locations also name the members of unions, which are no part of the document.
+    Pydantic's locations also name the members of unions, which are not in the document.
     """
     path: list[int | str] = []
     value = data
@@ -141,8 +134,8 @@ def _locate(location: tuple[int | str, ...], data: Any, *, whole: bool) -> tuple
     return tuple(path), value, location[-1:] == ("[key]",)
 
 
-def _united(group: list[Complaint]) -> Iterator[Complaint]:
-    """The members of a union each complain about the same value; one complaint says what any of them takes."""
+def _unite(group: list[Complaint]) -> Iterator[Complaint]:
+    """Make one complaint of those of the members of a union about the same value."""
     wanted = [complaint for complaint in group if complaint.message.startswith("must be ")]
     if len(group) == len(wanted) > 1:
         kinds = dict.fromkeys(complaint.message.removeprefix("must be ") for complaint in wanted)

@@ -1,8 +1,7 @@
-"""Turns errors of YAML's parser into sentences at the place of the mistake, often before the place where it was
-noticed.
+"""Turns errors of YAML's parser into sentences at the place of the mistake, which is often before the error.
 
-An unclosed quote is noticed at the next one, a missing space behind a colon in the line below, an unclosed bracket at
-the end of the file.
+The parser notices an unclosed quote at the next one, a missing space after a colon in the line below, and an unclosed
+bracket at the end of the file.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ruamel.yaml.tokens import ScalarToken
 from config.problems import printable
 
 ODD_SPACE: Final = "[\u00a0\u1680\u2000-\u200f\u2028\u2029\u202f\u2060\u3000\ufeff]"
-"""Spaces that YAML takes for letters, and characters that nobody sees."""
+"""Spaces that YAML takes for letters, and invisible characters."""
 
 CURLY: Final = "“”„‟‘’‚‛«»‹›"
 
@@ -31,22 +30,18 @@ _NO_COLON = re.compile(rf"^\s*(?:- +)*({_KEY})(?:\s+[^:]*)?$")
 _WHOLE = re.compile(rf"^\s*(?:- +)*{_KEY}:\s+[^\s#]")
 _COMMENT = re.compile(r"^\s*(//|/\*|--|;)")
 _NO_ENTRY: Final = re.compile(r"""[ ]*(-(?=[A-Za-z_{\["'])|[•·‣*–—]\ +\S)""")
-"""What a line begins with that was meant as the entry of a list."""
+"""The beginning of a line that was meant as a list entry."""
 
 NO_COMMENT: Final = ("this is no comment", "begin it with #")
-_PLAIN_QUOTES: Final = 'write plain quotes "…", for these are letters to YAML'
+_PLAIN_QUOTES: Final = 'write plain quotes "…", as these are letters to YAML'
 _SENTENCES: Final = (
     (r"cannot start any token", "this character cannot begin a value", "put the value in quotes"),
     (r"expected ',' or '([\]}])'", "a ',' or the closing '{0}' is missing", "check the brackets"),
     (r"expected the node content", "a value is missing here", "check the commas and brackets"),
-    (
-        r"sequence entries are not allowed",
-        "a '-' does not belong here",
-        "put each entry of a list on a line of its own",
-    ),
+    (r"sequence entries are not allowed", "a '-' does not belong here", "put each list entry on a line of its own"),
     (r"undefined alias", "this alias has no anchor (&name) before it", "put the text in quotes, if it is one"),
-    (r"unknown escape character", "a backslash stands before a character that it cannot escape", "use single quotes"),
-    (r"comment or a line break", "behind | or > a text begins on the next line", "put it there, or all in quotes"),
+    (r"unknown escape character", "a backslash precedes a character that it cannot escape", "use single quotes"),
+    (r"comment or a line break", "after | or > a text begins on the next line", "put it there, or all in quotes"),
 )
 
 
@@ -61,7 +56,7 @@ class YamlFault:
 
 
 def fault_of(error: MarkedYAMLError, text: str) -> YamlFault:
-    """The complaint as a sentence at the place of the mistake."""
+    """The error as a sentence at the place of the mistake."""
     return next(_explanations(_Trouble(error, text)))
 
 
@@ -85,7 +80,6 @@ class _Trouble:
 
     @property
     def found(self) -> str:
-        """The character at the place of the error."""
         return self.line[self.column : self.column + 1]
 
     @property
@@ -94,7 +88,7 @@ class _Trouble:
 
 
 def indent_of(line: str) -> int:
-    """How many spaces or tabs a line begins with."""
+    """The number of spaces or tabs that a line begins with."""
     return len(line) - len(line.lstrip(" \t"))
 
 
@@ -119,30 +113,26 @@ def _explanations(trouble: _Trouble) -> Iterator[YamlFault]:
 def _odd_characters(trouble: _Trouble) -> Iterator[YamlFault]:
     tab = trouble.line[: trouble.indent].find("\t")
     if tab >= 0:
-        yield YamlFault(trouble.number, tab, "a tab stands in the indentation", "use spaces")
+        yield YamlFault(trouble.number, tab, "there is a tab in the indentation", "use spaces")
     elif trouble.found == "\t":
-        yield YamlFault(trouble.number, trouble.column, "a tab stands here", "use spaces")
+        yield YamlFault(trouble.number, trouble.column, "there is a tab here", "use spaces")
     for number in (trouble.number, trouble.above):
         if number is not None and (found := _ODD_PLACE.search(trouble.at(number))):
             column = max(found.start(group) for group in (1, 2, 3))
-            yield YamlFault(
-                number,
-                column,
-                f"a special space (U+{ord(trouble.at(number)[column]):04X}) stands here",
-                "write a plain one",
-            )
+            said = f"there is a special space here (U+{ord(trouble.at(number)[column]):04X})"
+            yield YamlFault(number, column, said, "write a plain one")
     if trouble.line.startswith("```"):
         yield YamlFault(trouble.number, 0, "``` is Markdown and no YAML", "remove the line")
 
 
 def not_an_entry(line: str) -> tuple[int, str] | None:
-    """At which column a line that was meant as the entry of a list goes wrong, and how; None where it is none."""
+    """Where and why a line that was meant as a list entry is wrong; None if it was not meant so."""
     found = _NO_ENTRY.match(line)
     if found is None:
         return None
     if found[1] == "-":
-        return found.end(1), "a space is missing behind the '-'"
-    return found.start(1), f"a '{found[1][0]}' makes no entry of a list"
+        return found.end(1), "a space is missing after the '-'"
+    return found.start(1), f"a '{found[1][0]}' does not begin a list entry"
 
 
 ENTRY: Final = "begin the entry with '- '"
@@ -159,16 +149,16 @@ def _quotes(trouble: _Trouble) -> Iterator[YamlFault]:
     if "unexpected end of stream" in trouble.said and trouble.context:
         yield YamlFault(trouble.context.line, trouble.context.column, "a quote is not closed", "close it")
     if (opened := _quote_over_lines(trouble)) is not None:
-        said = f"a quote is not closed here, and ends at the next one, in line {trouble.number + 1}"
-        yield YamlFault(opened.line, opened.column, said, "close it in its own line")
+        said = f"a quote is not closed here, so it ends at the next one, in line {trouble.number + 1}"
+        yield YamlFault(opened.line, opened.column, said, "close it in the same line")
     before = trouble.line[: trouble.column].rstrip()
     if "expected ','" in trouble.said and before[-1:] in {'"', "'"} and trouble.found.isalnum():
-        hint = "put the whole value in one pair of quotes, of the kind that it does not hold"
+        hint = "put the whole value in one pair of quotes, of the kind that it does not contain"
         yield YamlFault(trouble.number, trouble.column, "this does not belong after the value", hint)
 
 
 def _quote_over_lines(trouble: _Trouble) -> StreamMark | None:
-    """Where a text in quotes begins that ends in the line of the error, and not in its own."""
+    """Where a quoted text begins that ends in the line of the error, and not in its own."""
     found: StreamMark | None = None
     try:
         for token in YAML(typ="safe", pure=True).scan(trouble.text):
@@ -186,7 +176,7 @@ def _colons(trouble: _Trouble) -> Iterator[YamlFault]:
     before = trouble.line[: trouble.column]
     curly = any(letter in trouble.line for letter in CURLY)
     if re.search(r":\s", before):
-        hint = _PLAIN_QUOTES if curly else "put the whole text behind the first colon in quotes"
+        hint = _PLAIN_QUOTES if curly else "put the whole text after the first colon in quotes"
         yield YamlFault(trouble.number, trouble.column, "a colon does not belong here", hint)
     if trouble.above is None:
         return
@@ -197,20 +187,17 @@ def _colons(trouble: _Trouble) -> Iterator[YamlFault]:
             first -= 1
         yield YamlFault(first, indent_of(trouble.at(first)), *NO_COMMENT)
     if found := _GLUED.search(above):
-        said = "a space is missing behind the colon"
-        yield YamlFault(trouble.above, found.end(1), said, "write KEY: VALUE, with one")
+        yield YamlFault(trouble.above, found.end(1), "a space is missing after the colon", "write KEY: VALUE, with one")
     if found := _EQUALS.search(above):
-        yield YamlFault(
-            trouble.above, found.start(1), "this is no 'key: value'", "write a colon and a space in place of ="
-        )
+        hint = "write a colon and a space in place of ="
+        yield YamlFault(trouble.above, found.start(1), "this is no 'key: value'", hint)
     if _NO_COLON.search(above):
-        yield YamlFault(trouble.above, indent_of(above), "a colon is missing behind the key", "write KEY: VALUE")
+        yield YamlFault(trouble.above, indent_of(above), "a colon is missing after the key", "write KEY: VALUE")
     if _WHOLE.search(above) and trouble.indent > indent_of(above):
-        said = "this line stands further right than the one above, which has its value already"
-        yield YamlFault(trouble.number, trouble.indent, said, "line it up with that")
-    yield YamlFault(
-        trouble.number, trouble.column, "a colon does not belong here", "quote the text, or check the lines above"
-    )
+        said = "this line is further right than the one above, which already has a value"
+        yield YamlFault(trouble.number, trouble.indent, said, "line it up with that one")
+    hint = "quote the text, or check the lines above"
+    yield YamlFault(trouble.number, trouble.column, "a colon does not belong here", hint)
 
 
 def _no_colon(trouble: _Trouble) -> Iterator[YamlFault]:
@@ -220,9 +207,8 @@ def _no_colon(trouble: _Trouble) -> Iterator[YamlFault]:
     if _COMMENT.search(line):
         yield YamlFault(number, column, *NO_COMMENT)
     if _NO_COLON.search(line):
-        yield YamlFault(
-            number, column, "a colon is missing behind the key", "write KEY: VALUE, or KEY: before what belongs to it"
-        )
+        hint = "write KEY: VALUE, or KEY: before what belongs to it"
+        yield YamlFault(number, column, "a colon is missing after the key", hint)
     yield YamlFault(number, column, "this is no 'key: value'", "check the colon after the key, and the quotes above")
 
 
@@ -241,15 +227,14 @@ def _indentation(trouble: _Trouble) -> Iterator[YamlFault]:
     if lists and not trouble.line.lstrip().startswith("-"):
         yield from _too_far_right(trouble, lists[-1])
         said = f"a list begins here, and line {trouble.number + 1} is no entry of it"
-        yield YamlFault(
-            lists[-1], trouble.indent, said, "begin all with '- ', or none, where names stand before a colon"
-        )
+        hint = "begin all lines with '- ', or none if they have names and colons"
+        yield YamlFault(lists[-1], trouble.indent, said, hint)
     said = "this line does not fit the indentation of the lines above"
     yield YamlFault(trouble.number, trouble.column, said, "line it up with them")
 
 
 def _too_far_right(trouble: _Trouble, in_list: int) -> Iterator[YamlFault]:
-    """An option that belongs beside the one that holds the list, and stands as far right as the list's entries."""
+    """An option that is indented like the entries of a list, and belongs next to the option that holds it."""
     from config.schema import are_siblings  # noqa: PLC0415 - it reads presets, and those are YAML too
 
     holder = next((n for n in range(in_list, -1, -1) if indent_of(trouble.at(n)) < trouble.indent), None)
@@ -258,7 +243,7 @@ def _too_far_right(trouble: _Trouble, in_list: int) -> Iterator[YamlFault]:
     holds, stands = (re.match(rf"\s*(?:- +)*({_KEY}):", line) for line in (trouble.at(holder), trouble.line))
     if holds and stands and are_siblings(holds[1], stands[1]):
         first = next(n for n in range(holder, in_list + 1) if trouble.at(n).lstrip().startswith("- "))
-        said = f"'{stands[1]}' stands as far right as the list in line {first + 1}, and is no entry of it"
+        said = f"'{stands[1]}' is indented like the list in line {first + 1}, and is no entry of it"
         yield YamlFault(trouble.number, trouble.indent, said, f"line it up with '{holds[1]}' in line {holder + 1}")
 
 
@@ -270,7 +255,7 @@ def _brackets(trouble: _Trouble) -> Iterator[YamlFault]:
             said = f"a ',' or the closing '{closing}' is missing at the end of this line"
             yield YamlFault(trouble.above, len(above), said, "check the brackets")
     if trouble.found in {"{", "["}:
-        said = f"a text with '{trouble.found}' in it stands in quotes here"
+        said = f"a text with '{trouble.found}' needs quotes"
         yield YamlFault(trouble.number, trouble.column, said, "put the whole value in quotes")
     if trouble.found == ":":
         hint = _PLAIN_QUOTES if any(letter in trouble.line for letter in CURLY) else "put the whole text in quotes"

@@ -1,7 +1,7 @@
-"""Reads YAML files into plain data, and remembers the place of each value.
+"""Reads YAML files into plain data, and keeps the place of each value.
 
-YAML 1.2 (so `NO` and `12:30` are text), one document a file, with what a configuration never needs taken away: tags,
-duplicate keys, many aliases, directives, keys that are no text. Dates stay text, as in JSON.
+YAML 1.2 (so `NO` and `12:30` are text), one document a file, without what a configuration never needs: tags, duplicate
+keys, many aliases, directives, keys that are no text. Dates stay text, as in JSON.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LARGEST_FILE: Final = 256 << 10
 MOST_ALIASES: Final = 100
 MOST_VALUES: Final = 100_000
 _LONGEST_NUMBER: Final = 18
-# What YAML 1.2 calls printable; tab and line ends among it.
+# All but what YAML 1.2 calls printable, with tab and line ends.
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -45,7 +45,7 @@ class ReadingError(InvalidConfiguration):
 
 @dataclass(frozen=True, slots=True)
 class WrittenConfig:
-    """What stands in the files: plain maps, lists, texts, numbers and booleans, and where each of them stands."""
+    """The content of files: plain maps, lists, texts, numbers and booleans, with the place of each."""
 
     data: dict[str, Any]
     positions: Positions
@@ -54,10 +54,8 @@ class WrittenConfig:
 def read(paths: Iterable[FilePath | str]) -> WrittenConfig:
     """Read files and folders (their `*.yaml` and `*.yml`, by name) into one document.
 
-    Top-level maps are merged; what stands in two files is an error that names both places.
-
-    Raises:
-        ReadingError: with the problems of all files.
+    Top-level maps are merged; a name in two files is an error with both places. Raises ReadingError with the problems
+    of all files.
     """
     problems: list[Problem] = []
     files: list[FilePath] = []
@@ -79,34 +77,30 @@ def read(paths: Iterable[FilePath | str]) -> WrittenConfig:
 
 
 def read_text(text: str, file: str) -> WrittenConfig:
-    """Read one YAML document; `file` is the name that problems give.
-
-    Raises:
-        ReadingError: with the place and what to do.
-    """
+    """Read one YAML document; `file` is its name in problems. Raises ReadingError with the place and what to do."""
     if found := _UNPRINTABLE.search(text):
         name = "a NUL character" if found[0] == "\x00" else f"the control character U+{ord(found[0]):04X}"
         raise _refusal(_position(text, found.start(), file), f"{name} does not belong in YAML", "remove it")
     spare: dict[str, Position] = {}
     try:
-        node = _composed(_checked(_yaml().parse(text), file, spare))
+        node = _compose(_check_events(_yaml().parse(text), file, spare))
     except MarkedYAMLError as error:
-        raise _sentence(error, text, file) from None
+        fault = fault_of(error, text)
+        raise _refusal(Position(file, fault.line + 1, fault.column + 1), fault.message, fault.hint) from None
     except YAMLError as error:
         raise _refusal(Position(file), f"is no YAML: {printable(str(error))}") from None
     except RecursionError:
-        raise _refusal(Position(file), "is nested too deep") from None
+        raise _refusal(Position(file), "is nested too deeply") from None
     if node is None:
         raise _refusal(Position(file), "the file is empty", "remove it, or write a map such as sources: {…}")
     if not isinstance(node, MappingNode):
-        raise _refusal(
-            _at(node.start_mark, file), "a configuration is a map", "begin with sources:, criteria: or consultations:"
-        )
+        hint = "begin with sources:, criteria: or consultations:"
+        raise _refusal(_at(node.start_mark, file), "a configuration is a map", hint)
     builder = _PlainBuilder(file)
     data = builder.build(node, ())
     for name, place in spare.items():
-        # It is the beginning of a text, which would be lost: `contact: &Co`.
-        said = f"the anchor &{printable(name, 40)} is used nowhere, and is no part of a text"
+        # It may be the beginning of a text, which would be lost: `contact: &Co`.
+        said = f"the anchor &{printable(name, 40)} is never used, and is no part of a text"
         builder.problems.append(_problem(place, said, "put the text in quotes, if it is one, or remove the anchor"))
     if builder.problems:
         raise ReadingError(builder.problems)
@@ -114,7 +108,7 @@ def read_text(text: str, file: str) -> WrittenConfig:
 
 
 class _PlainBuilder:
-    """Turns the nodes of one file into plain data, and notes the place of each."""
+    """Turns the nodes of one file into plain data, and keeps the place of each."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -126,10 +120,10 @@ class _PlainBuilder:
 
     def build(self, node: Node, path: Path) -> Any:
         place = _at(node.start_mark, self.file)
-        # Aliases are the same nodes again: what counts is how large the data becomes, and how deep.
+        # Aliases repeat nodes: the size and depth of the data counts.
         if len(self.values) >= MOST_VALUES or len(path) > DEEPEST:
             place = self.keys.get(path[:1], place)
-            raise _refusal(place, "the aliases add up to more than a configuration can hold", "write fewer of them")
+            raise _refusal(place, "the aliases add up to more than a configuration can hold", "use fewer of them")
         self.values[path] = place
         match node:
             case MappingNode():
@@ -150,12 +144,12 @@ class _PlainBuilder:
             key = key_node.value
             if len(key) > 2 and key[0] in CURLY and key[-1] in CURLY:
                 key = key[1:-1]
-                said = "the key stands in typographic quotes, which YAML takes for letters"
+                said = "the key has typographic quotes, which YAML takes for letters"
                 self._complain(place, (*path, key), said, 'write plain ones: "…"')
             below = (*path, key)
             if key in found:
                 first = self.keys[below]
-                self._complain(place, below, f"stands twice in this map; the first is in line {first.line}", "keep one")
+                self._complain(place, below, f"appears twice in this map, first in line {first.line}", "keep one")
                 continue
             if key_node.style is None and not node.flow_style:
                 if key.startswith("//"):
@@ -166,15 +160,15 @@ class _PlainBuilder:
                     self._complain(place, path, entry[1], ENTRY)
                     continue
             if not is_storable(key):
-                self._complain(place, path, "a key holds a NUL or half a character")
+                self._complain(place, path, "a key contains a NUL or half a character")
                 continue
             if odd := re.search(f"^{ODD_SPACE}|{ODD_SPACE}$", key):
-                said = f"the key holds a special space or a character that nobody sees (U+{ord(odd[0]):04X})"
+                said = f"the key has a special space or an invisible character (U+{ord(odd[0]):04X})"
                 self._complain(place, path, said, "type it again")
                 continue
             if ":" in key and value_node.value == "" and key_node.style is None:
                 place = Position(place.file, place.line, place.column + key.index(":") + 1)
-                self._complain(place, path, "a space is missing behind the colon", "write KEY: VALUE, with one")
+                self._complain(place, path, "a space is missing after the colon", "write KEY: VALUE, with one")
                 continue
             self.keys[below] = place
             found[key] = self.build(value_node, below)
@@ -198,21 +192,19 @@ class _PlainBuilder:
                 number = float(self._constructor.construct_yaml_float(node))
                 if number - number == 0:
                     return number
-                self._complain(
-                    self.values[path], path, f"{printable(text)} is no number", "put it in quotes, if it is a text"
-                )
+                said = f"{printable(text)} is no number"
+                self._complain(self.values[path], path, said, "put it in quotes, if it is a text")
             case _ if not is_storable(text):
-                self._complain(
-                    self.values[path], path, "this text holds a NUL or half a character", "remove the escape"
-                )
+                said = "this text contains a NUL or half a character"
+                self._complain(self.values[path], path, said, "remove the escape")
         return text
 
     def _complain(self, place: Position, path: Path, message: str, hint: str = "") -> None:
         self.problems.append(_problem(place, message, hint, path))
 
 
-def _composed(events: Iterable[Event]) -> Node | None:
-    """The tree of one document's events, all of which are there before the first is composed. None: it is empty."""
+def _compose(events: Iterable[Event]) -> Node | None:
+    """The tree of one document's events, read completely before the first is composed; None if it is empty."""
     yaml = _yaml()
     parsed = _Parsed(events)
     yaml.Parser = lambda **_: parsed
@@ -221,7 +213,7 @@ def _composed(events: Iterable[Event]) -> Node | None:
 
 
 class _Parsed:
-    """Gives a composer events that were parsed before, as its parser would: to parse them again takes longest."""
+    """Stands in for a composer's parser with parsed events: parsing them again would take longest."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         self._left = deque(events)
@@ -236,10 +228,10 @@ class _Parsed:
         return self._left.popleft()
 
 
-def _checked(events: Iterable[Event], file: str, spare: dict[str, Position]) -> Iterator[Event]:
-    """The same events. Raises ReadingError at the first that would be dear or dangerous to compose.
+def _check_events(events: Iterable[Event], file: str, spare: dict[str, Position]) -> Iterator[Event]:
+    """The same events. Raises ReadingError at the first that is expensive or dangerous to compose.
 
-    Anchors that nothing refers to are left in `spare`.
+    Afterwards, `spare` has the unused anchors.
     """
     aliases = depth = documents = 0
     anchors: set[str] = set()
@@ -249,9 +241,8 @@ def _checked(events: Iterable[Event], file: str, spare: dict[str, Position]) -> 
             case DocumentStartEvent():
                 documents += 1
                 if documents > 1:
-                    raise _refusal(
-                        place, "a second document begins here", "one file holds one document; remove the ---"
-                    )
+                    hint = "one file holds one document; remove the ---"
+                    raise _refusal(place, "a second document begins here", hint)
                 if event.version or event.tags:
                     raise _refusal(place, "directives (lines that begin with %) are not allowed", "remove them")
             case AliasEvent():
@@ -279,13 +270,13 @@ def _check_properties(
         raise _refusal(place, f"the tag {tag} is not allowed", "remove it; put texts in quotes")
     if event.anchor is not None:
         if event.anchor in anchors:
-            raise _refusal(place, "this anchor (&name) stands twice", "give it another name")
+            raise _refusal(place, "this anchor (&name) appears twice", "give it another name")
         anchors.add(event.anchor)
         spare[event.anchor] = place
 
 
 def _merge(documents: Iterable[WrittenConfig]) -> tuple[WrittenConfig, list[Problem]]:
-    """All documents as one, and a problem for each name that stands in two of them."""
+    """All documents as one, and a problem for each name in two of them."""
     data: dict[str, Any] = {}
     keys: dict[Path, Position] = {}
     values: dict[Path, Position] = {}
@@ -300,7 +291,7 @@ def _merge(documents: Iterable[WrittenConfig]) -> tuple[WrittenConfig, list[Prob
             else:
                 twice = [(section,)] if (section,) in keys else []
             problems += [
-                _problem(document.positions.of_key(path), f"stands also at {keys[path]}", "keep one", path)
+                _problem(document.positions.of_key(path), f"is also at {keys[path]}", "keep one", path)
                 for path in twice
             ]
         keys = {**document.positions.keys, **keys}
@@ -330,16 +321,14 @@ def _content(file: FilePath) -> str:
     except OSError as error:
         raise _refusal(Position(shown), f"cannot be read: {error.strerror}") from None
     if len(content) > LARGEST_FILE:
-        raise _refusal(
-            Position(shown), "the file is larger than 256 KiB", "split it; a folder of files is one configuration"
-        )
+        hint = "split it; a folder of files is one configuration"
+        raise _refusal(Position(shown), "the file is larger than 256 KiB", hint)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig", errors="replace")
-        raise _refusal(
-            _position(before, len(before), shown), "this is not UTF-8 text", "save the file as UTF-8"
-        ) from None
+        place = _position(before, len(before), shown)
+        raise _refusal(place, "this is not UTF-8 text", "save the file as UTF-8") from None
 
 
 def _yaml() -> YAML:
@@ -361,9 +350,3 @@ def _problem(place: Position, message: str, hint: str = "", path: Path = ()) -> 
 
 def _refusal(place: Position, message: str, hint: str = "") -> ReadingError:
     return ReadingError([_problem(place, message, hint)])
-
-
-def _sentence(error: MarkedYAMLError, text: str, file: str) -> ReadingError:
-    """The scanner's or parser's complaint as a sentence at the place of the mistake."""
-    fault = fault_of(error, text)
-    return _refusal(Position(file, fault.line + 1, fault.column + 1), fault.message, fault.hint)

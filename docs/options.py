@@ -14,7 +14,7 @@ from config import addresses, document, registry, sources
 from config.durations import ByteSize, Distance, Duration, Rate
 from config.limits import NAME_PATTERN, BreakerLimits, ClientCertificate, LimitedSource, OpeningHours
 from config.registry import roster
-from config.registry.model import answer_formats, batches, inputs, record, request, rules, source, trials
+from config.registry.model import answer_formats, inputs, record, request, rules, source, trials
 from config.registry.model.templates import NAME_PATTERN as INNER_NAME_PATTERN
 from config.secrets import SecretReference
 from docs.markdown import Row, table
@@ -60,7 +60,7 @@ OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
         "outcomes": rules.OutcomeRule,
         "record": record.RecordDescription,
         "fields, a date": record.DateField,
-        "batch": batches.Batch,
+        "batch": source.Batch,
         "record of a list": roster.Row,
         "file of a list": roster.RosterFile,
         "rules, `check: equals`": rules.EqualsRule,

@@ -69,7 +69,7 @@ def demand_of(name: str, model: SourceModel, free: int) -> Demand:
         free * model.together,
         concurrency=model.concurrency,
         interval=model.interval,
-        burst=model.look_ups_at_once,
+        burst=model.lookups_at_once,
         late=model.late,
         daily=None if model.daily is None else model.daily // model.requests,
         hours=None if model.hours is None else model.hours.parsed,

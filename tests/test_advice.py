@@ -20,7 +20,7 @@ MAKES_KEYS = "keys generate"
 
 DESCRIBES = re.compile(
     r"(the |a )?public key of `bin/jurat keys generate`"
-    r"|holds something that is no key of 32 bytes in base64; see bin/jurat keys generate"
+    r"|has an entry that is no key of 32 bytes in base64; see bin/jurat keys generate"
     r"|32 bytes in base64 are expected \(`bin/jurat keys generate`\)"
     r"|is not one that `bin/jurat keys generate` makes"
     r"|seal them for the public key of `bin/jurat keys generate`"

@@ -13,7 +13,7 @@ from adapters.person_names.letters import LONGEST
 from adapters.registry.dates import DateReader, DaySpan
 from adapters.registry.expressions import Expression
 from config.hours import parse_zone
-from config.registry.model.name_expressions import lists_families
+from config.registry.model.expressions import lists_families
 from config.registry.model.record import NAMES, NUMBER, DateField, RecordDescription
 
 _LONGEST_VALUE = 1000

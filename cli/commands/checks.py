@@ -34,7 +34,7 @@ _READS = ("JURAT_DATABASE_URL",)
         Exit.REFUSED: "with --wait: refused",
         Exit.USAGE: "not taken: wrong usage or settings, no such question, an answer that it does not take, or one "
         "that was confirmed before",
-        Exit.PENDING: "with --wait: taken, and on its way still at the time-out",
+        Exit.PENDING: "with --wait: taken, and not yet decided at the timeout",
         Exit.UNDETERMINED: "with --wait: undetermined, or a person decides",
     },
 )
@@ -53,17 +53,17 @@ _READS = ("JURAT_DATABASE_URL",)
     help="One field of the answer; repeat it. Others can see it, too.",
 )
 @click.option(
-    "--id", "check_id", type=CheckIdParam(), metavar="UUID", help="The check's id; the same id again is the same check."
+    "--id", "check_id", type=CheckIdParam(), metavar="UUID", help="The check's id; the same id means the same check."
 )
 @click.option(
     "--priority",
     type=click.Choice(["interactive", "bulk"]),
     default="interactive",
     show_default=True,
-    help="How soon it is wanted.",
+    help="How urgent it is.",
 )
 @click.option(
-    "--wait", "seconds", metavar="SECONDS", type=click.FloatRange(0, 86400), help="Wait for the verdict so long."
+    "--wait", "seconds", metavar="SECONDS", type=click.FloatRange(0, 86400), help="Wait this long for the verdict."
 )
 @locale_option
 @click.pass_obj
@@ -83,23 +83,25 @@ def submit(
 ) -> Exit:
     """Submit one confirmed answer, and print the id of its check.
 
-    The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and
-    cannot be changed afterwards.
+    The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and cannot
+    be changed later.
     """
-    from cli.database import client
+    from cli.database import open_client
     from config.settings import read_settings
     from jurat.database import open_engine
+    from worker.keyring import mismatch
 
-    content = given_answer(out, answer, answer_file, fields)
+    content = read_answer(out, answer, answer_file, fields)
     settings = read_settings()
     if settings.seal_key is None:
         raise Failure(
-            "JURAT_SEAL_KEY is not set: an answer cannot be sealed; set it to the workers' public key, or only where "
-            "there are no keys yet make them with `bin/jurat keys generate`",
+            "JURAT_SEAL_KEY is not set: an answer cannot be sealed; set it to the workers' public key, or, only where "
+            "there are no keys yet, make them with `bin/jurat keys generate`",
             Exit.USAGE,
         )
-    _refuse_wrong_key(settings)
-    with client(settings) as platform:
+    if problem := mismatch(settings):  # the workers' keys are set here as well, and none would open the answer
+        raise Failure(problem, Exit.USAGE)
+    with open_client(settings) as platform:
         engine = open_engine(settings.database_url)
         try:
             with engine.begin() as connection:
@@ -116,7 +118,7 @@ def submit(
             engine.dispose()
         platform.ring()
         if not check.created:
-            out.say("this id was submitted before; the answer that was confirmed then stands")
+            out.say("this id was submitted before; the answer confirmed then is kept")
         if seconds is None:
             out.show({"check_id": check.id, "round": check.round, "created": check.created}, [str(check.id)])
             return Exit.DONE
@@ -149,16 +151,16 @@ def submit(
 @locale_option
 @click.pass_obj
 def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | None, locale: str) -> Exit:
-    """Show where checks stand, or what a participant's verdicts add up to.
+    """Show the state of checks, or the access that a participant's verdicts add up to.
 
-    Of several checks, the exit code is the first of 2, 1, 4, 5 that any of them has.
+    For several checks, the exit code is the first of 2, 1, 4, 5 that any of them has.
     """
-    from cli.database import client
+    from cli.database import open_client
     from config.settings import read_settings
 
     if bool(check_ids) == bool(access):
         raise click.UsageError("Give the ids of checks, or --access with a consultation and a participant.")
-    with client(read_settings()) as platform:
+    with open_client(read_settings()) as platform:
         if access:
             return _show_access(out, platform.participant_status(*access), *access, locale)
         results = platform.results(list(dict.fromkeys(check_ids)))
@@ -182,7 +184,7 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
     codes={
         Exit.DONE: "accepted",
         Exit.REFUSED: "refused",
-        Exit.PENDING: "on its way still at the time-out",
+        Exit.PENDING: "not yet decided at the timeout",
         Exit.UNDETERMINED: "undetermined, or a person decides",
     },
 )
@@ -199,10 +201,10 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
 @click.pass_obj
 def wait(out: Output, check_id: UUID, *, timeout: float, locale: str) -> Exit:
     """Wait until a check is settled or goes to review, and show it."""
-    from cli.database import client
+    from cli.database import open_client
     from config.settings import read_settings
 
-    with client(read_settings()) as platform:
+    with open_client(read_settings()) as platform:
         return _wait(out, platform, check_id, timeout, locale)
 
 
@@ -222,42 +224,27 @@ def _wait(out: Output, platform: Client, check_id: UUID, seconds: float, locale:
 def _code(result: Result) -> Exit:
     from jurat import Outcome, State
 
-    if result.state is State.REVIEW:
-        return Exit.UNDETERMINED
-    if not result.settled:
+    if not result.settled and result.state is not State.REVIEW:
         return Exit.PENDING
-    match result.outcome:
-        case Outcome.ACCEPTED:
-            return Exit.DONE
-        case Outcome.REFUSED:
-            return Exit.REFUSED
-    return Exit.UNDETERMINED
+    if not result.settled or result.outcome is None:
+        return Exit.UNDETERMINED
+    return {Outcome.ACCEPTED: Exit.DONE, Outcome.REFUSED: Exit.REFUSED}.get(result.outcome, Exit.UNDETERMINED)
+
+
+_SHOWN = ("check_id", "consultation", "participant", "question", "state", "outcome", "reason", "decided_at")
 
 
 def _document(platform: Client, result: Result, locale: str) -> dict[str, Any]:
-    return {
-        "check_id": result.check_id,
-        "consultation": result.consultation,
-        "participant": result.participant,
-        "question": result.question,
-        "state": result.state,
-        "outcome": result.outcome,
-        "reason": result.reason,
-        "revision": result.revision,
-        "decided_at": result.decided_at,
-        "next_poll_ms": result.next_poll_ms,
-        "message": platform.message(result.reason, locale, result.consultation) if result.reason else None,
-    }
+    message = platform.message(result.reason, locale, result.consultation) if result.reason else None
+    return {name: getattr(result, name) for name in (*_SHOWN, "revision", "next_poll_ms")} | {"message": message}
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
-    rows = _table([document])
-    return [*rows, *([document["message"]] if document["message"] else [])]
+    return [*_table([document]), *filter(None, [document["message"]])]
 
 
 def _table(documents: Sequence[dict[str, Any]]) -> list[str]:
-    names = ("check_id", "consultation", "participant", "question", "state", "outcome", "reason", "decided_at")
-    return columns(("check", *names[1:-1], "decided"), ([document[name] for name in names] for document in documents))
+    return columns(("check", *_SHOWN[1:-1], "decided"), ([document[name] for name in _SHOWN] for document in documents))
 
 
 def _show_access(
@@ -286,40 +273,43 @@ def _show_access(
     }
     rows = columns(
         ("question", "state", "answers left", "open now"),
-        ([line["question"], line["state"], line["rounds_left"], _open_now(line)] for line in questions),
+        (
+            (
+                line["question"],
+                line["state"],
+                line["rounds_left"],
+                "to renew" if line["renewable"] else "yes" if line["open"] else "no",
+            )
+            for line in questions
+        ),
     )
     until = f" until {time_text(access.granted_until)}" if access.granted_until else ""
     out.show(document, [f"access: {access.state}{until}", "", *rows, message])
     return ACCESS_CODES[access.state]
 
 
-def _open_now(line: dict[str, Any]) -> str:
-    if line["renewable"]:
-        return "to renew"
-    return "yes" if line["open"] else "no"
-
-
-def given_answer(out: Output, answer: str | None, answer_file: str | None, fields: Sequence[str]) -> dict[str, Any]:
-    """The answer from the one place where it was given."""
+def read_answer(out: Output, answer: str | None, answer_file: str | None, fields: Sequence[str]) -> dict[str, Any]:
+    """The answer from the one option that gives it."""
     from config.regular_files import read_given
 
     if (answer is not None) + (answer_file is not None) + bool(fields) != 1:
         raise click.UsageError("Give the answer once: with --answer-file, --answer or --field.")
     if fields:
-        return named_fields(fields)
+        return parse_fields(fields)
     if answer is not None:
-        return _parsed(answer.encode("utf-8", "surrogatepass"), "--answer")
+        return _parse_object(answer.encode("utf-8", "surrogatepass"), "--answer")
     if answer_file == "-":
         stream = sys.stdin.buffer
         if stream.isatty():
             out.say("Type the answer as JSON; end with Ctrl-D.")
-        return _parsed(stream.read(_LARGEST + 1), "standard input")
-    return _parsed(read_given(Path(str(answer_file)), _LARGEST + 1), str(answer_file))
+        return _parse_object(stream.read(_LARGEST + 1), "standard input")
+    return _parse_object(read_given(Path(str(answer_file)), _LARGEST + 1), str(answer_file))
 
 
-def named_fields(fields: Sequence[str], place: str = "--field", known: Container[str] = ()) -> dict[str, Any]:
-    """What NAME=VALUE says, again and again. A mistake is told of `place`, where somebody has written it, and by its
-    number there: the text is nobody's business. `known` are fields that were given elsewhere.
+def parse_fields(fields: Sequence[str], place: str = "--field", known: Container[str] = ()) -> dict[str, Any]:
+    """The fields from texts NAME=VALUE; `known` were given elsewhere.
+
+    A mistake is reported by `place` and number, without its text, which is personal data.
     """
     content: dict[str, Any] = {}
     part = "number" if place == "--field" else "part"  # of an address, "number" is one of its fields
@@ -328,19 +318,19 @@ def named_fields(fields: Sequence[str], place: str = "--field", known: Container
         if not sign or not name:
             raise click.BadParameter(f"{part} {number} is not NAME=VALUE", param_hint=place)
         if name in content or name in known:
-            raise click.BadParameter(f"{part} {number} gives a field that was given before", param_hint=place)
+            raise click.BadParameter(f"{part} {number} gives a field for the second time", param_hint=place)
         content[name] = value
     return content
 
 
-def _parsed(content: bytes, place: str) -> dict[str, Any]:
-    """A JSON object. What is wrong is told by its place: the text is nobody's business."""
+def _parse_object(content: bytes, place: str) -> dict[str, Any]:
+    """A JSON object. Mistakes are reported by their place, without the text, which is personal data."""
     import json
 
     if len(content) > _LARGEST:
-        raise Failure(f"{place}: is larger than {_LARGEST // 1024} KiB, which no answer is", Exit.USAGE)
+        raise Failure(f"{place}: is larger than {_LARGEST // 1024} KiB, the limit for an answer", Exit.USAGE)
     try:
-        value = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once)
+        value = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_check_unique)
     except json.JSONDecodeError as error:
         raise Failure(f"{place}:{error.lineno}:{error.colno}: is not JSON: {error.msg}", Exit.USAGE) from None
     except UnicodeDecodeError:
@@ -352,16 +342,8 @@ def _parsed(content: bytes, place: str) -> dict[str, Any]:
     return value
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _check_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError("a field stands twice")
+        raise ValueError("a field appears twice")
     return members
-
-
-def _refuse_wrong_key(settings: Any) -> None:
-    """Where the workers' keys are at hand as well, an answer that none of them opens is not taken."""
-    from worker.keyring import mismatch
-
-    if problem := mismatch(settings):
-        raise Failure(problem, Exit.USAGE)

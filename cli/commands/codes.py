@@ -1,18 +1,18 @@
-"""`codes`: access codes, which are kept as keyed hashes alone."""
+"""`codes`: access codes, which are stored only as keyed hashes."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import ConfiguredName, Group, as_option
-from cli.output import Exit, Failure, Output, columns, count_text, time_text
+from cli.command import ConfiguredName, FutureMoment, Group, as_option
+from cli.output import Exit, Failure, Output, columns, count_text, new_file, time_text
 
 if TYPE_CHECKING:
     from adapters.fingerprints import Fingerprints
@@ -23,31 +23,9 @@ _LARGEST_FILE = 10 << 20
 _SHOWN = 50
 
 
-class Expiry(click.ParamType[datetime]):
-    """A day, which still counts, or a time with its offset."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """In UTC."""
-        try:
-            if len(value) == len("2027-06-30"):
-                day = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
-                moment = day + timedelta(days=1)
-            else:
-                moment = datetime.fromisoformat(value)
-        except (ValueError, OverflowError):
-            self.fail("a day such as 2027-06-30 or a time such as 2027-06-30T18:00+02:00 is expected", param, ctx)
-        if moment.tzinfo is None:
-            self.fail("a time needs its offset, such as 2027-06-30T18:00+02:00, or Z for UTC", param, ctx)
-        if moment <= datetime.now(UTC):
-            self.fail("it has passed already", param, ctx)
-        return moment.astimezone(UTC)
-
-
 _EXPIRES = click.option(
     "--expires",
-    type=Expiry(),
+    type=FutureMoment("it has passed already", whole_day=True),
     metavar="DATE",
     help="Last day on which the codes are valid (in UTC), or a time with its offset.",
 )
@@ -82,30 +60,33 @@ def codes() -> None:
 def generate(out: Output, code_list: str, *, count: int, expires: datetime | None, target: str, who: str) -> Exit:
     """Generate codes and print them once, one a line.
 
-    They are not kept: the database has only what it needs to recognise them. Print or send them, then remove them.
+    They are not stored: the database keeps only what it needs to recognise them. Print or send them, then delete them.
     """
-    from cli.database import opened
+    from cli.database import open_database
     from jurat.codes import generate as new_code
     from store.requests.code_lists import add_codes
 
-    made: set[str] = set()
-    while len(made) < count:
-        made.add(new_code())
-    with opened() as service:
+    codes: set[str] = set()
+    while len(codes) < count:
+        codes.add(new_code())
+    with open_database() as service:
         fingerprints = _fingerprints(service)
-        stored = [fingerprints.newest(code_list, code.replace("-", "")) for code in made]
+        stored = [fingerprints.newest(code_list, code.replace("-", "")) for code in codes]
         if target == "-":
             add_codes(service.database, code_list, stored, who, expires)
         else:
-            with _new_file(Path(target), made):
+            with new_file(Path(target), 0o600) as stream:
+                stream.write("".join(f"{code}\n" for code in sorted(codes)))
+                stream.flush()
+                os.fsync(stream.fileno())
                 add_codes(service.database, code_list, stored, who, expires)
-    shown = sorted(made) if target == "-" else []
+    printed = sorted(codes) if target == "-" else []
     document = {"list": code_list, "codes": count, "expires_at": expires}
-    out.show({**document, **({"generated": shown} if shown else {"file": target})}, shown)
+    out.show({**document, **({"generated": printed} if printed else {"file": target})}, printed)
     out.say(
         f"added {count_text(count, 'code')} to the list {code_list}"
         + (f", valid until {time_text(expires)}" if expires else "")
-        + ("" if target == "-" else f"; they stand in {target} and nowhere else")
+        + ("" if target == "-" else f"; they are in {target} and nowhere else")
     )
     return Exit.DONE
 
@@ -131,21 +112,20 @@ def import_(
 ) -> Exit:
     """Import codes that were made elsewhere: one a line, in UTF-8. Spaces, hyphens and case do not count.
 
-    With one bad line nothing is imported, and each is told with its line and column. Codes that the list has already
-    stay as they are. A list of codes that jurat did not generate needs `checked: false` in its source.
+    With a single bad line, nothing is imported; each is reported with its line and column. Codes that are already in
+    the list stay as they are. A list that jurat did not generate needs `checked: false` in its source.
     """
-    from cli.database import opened
+    from cli.database import open_database
     from store.requests.code_lists import add_codes
 
-    with opened() as service:
+    with open_database() as service:
         fingerprints = _fingerprints(service)
-        mode = _mode(service, code_list, checked)
-        found = _read(file, checked=mode)
-        stored = [fingerprints.newest(code_list, code) for code in found]
+        mode = _check_mode(service, code_list, checked)
+        stored = [fingerprints.newest(code_list, code) for code in _read(file, checked=mode)]
         added = add_codes(service.database, code_list, stored, who, expires)
     document = {"list": code_list, "codes": len(stored), "added": added, "checked": mode, "expires_at": expires}
     out.show(document, [f"{added} of {len(stored)}"])
-    out.say(f"added {count_text(added, 'code')} to the list {code_list}; it had {len(stored) - added} of them already")
+    out.say(f"added {count_text(added, 'code')} to the list {code_list}; {len(stored) - added} were already in it")
     return Exit.DONE
 
 
@@ -153,9 +133,9 @@ def import_(
 @click.pass_obj
 def list_(out: Output) -> Exit:
     """List the lists, and how many of their codes are used."""
-    from cli.database import opened
+    from cli.database import open_database
 
-    with opened() as service:
+    with open_database() as service:
         rows = list(service.queries.code_lists().values())
     head = ("list", "codes", "free", "redeemed", "expired", "revoked")
     lines = columns(head, ((row.name, row.codes, row.free, row.redeemed, row.expired, row.revoked) for row in rows))
@@ -171,59 +151,34 @@ def _fingerprints(service: Service) -> Fingerprints:
         from worker.keyring import how_to_set
 
         advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.queries))
-        raise Failure(f"JURAT_HASH_KEYS is not set: codes are kept as keyed hashes alone; {advice}", Exit.USAGE)
+        raise Failure(f"JURAT_HASH_KEYS is not set: codes are stored only as keyed hashes; {advice}", Exit.USAGE)
     return service.fingerprints
 
 
-class _new_file:  # noqa: N801 - a context manager
-    """A file with the codes, there before they are stored, and gone again when that fails."""
-
-    def __init__(self, path: Path, made: set[str]) -> None:
-        self._path = path
-        self._made = made
-
-    def __enter__(self) -> None:
-        try:
-            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise Failure(
-                f"{self._path}: there already, and not overwritten; choose another file", Exit.USAGE
-            ) from None
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write("".join(f"{code}\n" for code in sorted(self._made)))
-            stream.flush()
-            os.fsync(handle)
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if kind is not None:
-            self._path.unlink(missing_ok=True)
-
-
-def _mode(service: Service, code_list: str, asked: bool | None) -> bool:  # noqa: FBT001 - three values, by position
-    """Whether codes of this list are read as jurat's own: look-ups read what a participant types in the same way."""
-    from config.configuration import Configuration
+def _check_mode(service: Service, code_list: str, given: bool | None) -> bool:  # noqa: FBT001 - three values
+    """Whether codes of this list have jurat's check character, which lookups then check too."""
+    from cli.database import applied_configuration
     from store.requests.code_lists import readers_of
 
-    version = service.queries.config_version()
-    applied = Configuration.from_json(service.queries.config(version)) if version else None
+    applied = applied_configuration(service)
     configured = readers_of(code_list, applied.sources, applied.questions.values(), open_ones=False) if applied else {}
     for name, checked in configured.items():
-        if asked is not None and asked is not checked:
+        if given is not None and given is not checked:
             raise Failure(
-                f"the source {name} reads this list with `checked: {str(checked).lower()}`; leave out the option, or "
+                f"the source {name} reads this list with `checked: {str(checked).lower()}`; remove the option, or "
                 "change the source first",
                 Exit.USAGE,
             )
-    if asked is None and not configured:
+    if given is None and not configured:
         raise Failure(
-            f"no applied source or question has the list {code_list}; say --checked or --unchecked, as its source will",
+            f"no applied source or question has the list {code_list}; add --checked or --unchecked, as its source will",
             Exit.USAGE,
         )
-    return next(iter(configured.values()), bool(asked))
+    return next(iter(configured.values()), bool(given))
 
 
 def _read(file: str, *, checked: bool) -> list[str]:
-    """The cleaned codes of a file. Raises Failure with each bad line; none is shown, for it may be a code."""
+    """The cleaned codes of a file. Raises Failure with the place of each bad line, without its text."""
     from jurat.codes import clean
 
     place = "standard input" if file == "-" else file
@@ -239,7 +194,7 @@ def _read(file: str, *, checked: bool) -> list[str]:
         if code is None:
             problems.append(f"{place}:{number}:{column}: this is no code: {wanted} are expected")
         elif code in first:
-            problems.append(f"{place}:{number}:{column}: the same code as in line {first[code]}; remove one")
+            problems.append(f"{place}:{number}:{column}: this is the same code as in line {first[code]}; remove one")
         else:
             first[code] = number
     if not first and not problems:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from config.lint import Report
     from config.problems import Path as Place
     from config.problems import Problem
-    from store.queries import AppliedRow, CodeListRow, Queries
+    from store.queries import CodeListRow, Queries
 
 _PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 
@@ -37,15 +37,15 @@ def config() -> None:
 def lint(out: Output, paths: Sequence[Path]) -> Exit:
     """Check files, or folders of them, without a database.
 
-    Prints one line for each problem, `file:line:column: error: what is wrong — what to do`. Warnings do not keep a
-    configuration from being published. The tests of registries are run, and each registry is played in every bad mood,
-    without asking anybody. Zones and code lists are checked by `config apply`, against the database.
+    Prints one line for each problem, `file:line:column: error: what is wrong — what to do`. Warnings do not prevent
+    publishing. The tests of registries are run, and each registry is simulated with every kind of failure, without a
+    network. `config apply` checks zones and code lists against the database.
     """
-    from cli.registry_lint import gate, linted, told
+    from cli.registry_lint import lint_here, problem_lines, registry_problems
 
-    report = linted(paths)
-    problems = sorted([*report.problems, *gate(report)])
-    out.show(_document(problems), told(problems))
+    report = lint_here(paths)
+    problems = sorted([*report.problems, *registry_problems(report)])
+    out.show(_document(problems), problem_lines(problems))
     out.say(_summary(problems))
     return Exit.USAGE if _count(problems, "error") else Exit.DONE
 
@@ -57,10 +57,10 @@ def schema(out: Output) -> Exit:
 
     Name it in the first line of your file: `# yaml-language-server: $schema=./jurat.schema.json`.
     """
-    from config.schema import schema as made
+    from config.schema import schema as json_schema
     from config.schema import schema_text
 
-    out.show(made(), schema_text().splitlines())
+    out.show(json_schema(), schema_text().splitlines())
     return Exit.DONE
 
 
@@ -69,7 +69,7 @@ def schema(out: Output) -> Exit:
     environment=("JURAT_DATABASE_URL", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "published, or nothing new; with --dry-run: it would be",
-        Exit.REFUSED: "refused: checks on their way, or what the platform publishes, need what it takes away",
+        Exit.REFUSED: "refused: pending checks, or consultations of the platform, need something that it removes",
         Exit.USAGE: "errors in the configuration, wrong usage or settings; nothing was changed",
     },
 )
@@ -77,28 +77,28 @@ def schema(out: Output) -> Exit:
 @click.option(
     "--force",
     is_flag=True,
-    help="Apply it even where checks are on their way whose source or question it removes: they end undetermined.",
+    help="Apply it even if it removes the source or question of pending checks: they end undetermined.",
 )
 @click.option("--dry-run", is_flag=True, help="Check everything, also against the database, and change nothing.")
 @as_option
 @click.pass_obj
 def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who: str) -> Exit:
-    """Publish a configuration as the next version. Running workers take it within 5 s.
+    """Publish a configuration as the next version. Running workers load it within 5 s.
 
-    Consultations that a platform has published itself are kept, and said; a name that both have is refused.
-    An invalid one changes nothing, and so does one with a registry whose tests fail, or that takes an outage for an
-    answer. One that says the same as the version before is no new version.
+    Consultations that a platform published itself are kept and listed; a name that both use is refused. An invalid
+    configuration changes nothing. The same holds if a registry's tests fail, or if it takes an outage for an answer. A
+    configuration equal to the version before makes no new version.
     """
-    from cli.database import opened
-    from cli.registry_lint import gate, linted, told
+    from cli.database import open_database
+    from cli.registry_lint import lint_here, problem_lines, registry_problems
 
-    with opened() as service:
-        report = linted(paths, service.queries.zone_versions())
-        problems = [*report.problems, *gate(report)]
+    with open_database() as service:
+        report = lint_here(paths, service.queries.zone_versions())
+        problems = [*report.problems, *registry_problems(report)]
         if report.configuration is not None:
             problems += _unknown_lists(report, service.queries.code_lists())
         problems.sort()
-        for line in told(problems):
+        for line in problem_lines(problems):
             out.say(line)
         if report.configuration is None or _count(problems, "error"):
             out.show({"version": None, "changed": False, **_document(problems)}, ())
@@ -106,7 +106,7 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
         if dry_run:
             whole = service.publisher.whole(report.configuration)
             digest = whole.digest
-            version, changed = _foresee(whole, service.queries, force=force)
+            version, changed = _predict_apply(whole, service.queries, force=force)
         else:
             version, changed = service.publisher.apply(report.configuration, who, force=force)
             digest = service.queries.applied(version).digest
@@ -114,9 +114,9 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     document = {"version": version, "changed": changed, "digest": digest, **_document(problems)}
     out.show({**document, "published": kept, "dry_run": dry_run}, [f"version {version}"])
     would = "would be " if dry_run else ""
-    out.say(f"{would}applied" if changed else "nothing new: the version before says the same")
+    out.say(f"{would}applied" if changed else "nothing new: it is equal to the version before")
     if kept:
-        out.say(_kept(kept))
+        out.say(_kept_text(kept))
     return Exit.DONE
 
 
@@ -124,21 +124,23 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     examples=("jurat config show", "jurat config show --version 3 > jurat.yaml", "jurat config show --sources"),
     environment=("JURAT_DATABASE_URL",),
 )
-@click.option("--version", "version", type=click.IntRange(min=1), metavar="N", help="Another version than the newest.")
+@click.option(
+    "--version", "version", type=click.IntRange(min=1), metavar="N", help="Show this version, not the newest."
+)
 @click.option(
     "--sources", "settings", is_flag=True, help="Show the settings instead: each value's source, secrets hidden."
 )
 @click.pass_obj
 def show(out: Output, *, version: int | None, settings: bool) -> Exit:
-    """Show an applied configuration as YAML. Secrets are references in it, so none is shown.
+    """Show an applied configuration as YAML. It holds references to secrets, and no secret.
 
-    Consultations that the platform publishes itself stand behind it, as comments: `config apply` keeps them.
+    Consultations that the platform publishes itself follow as comments: `config apply` keeps them.
     """
     if settings:
         return _show_settings(out)
-    from cli.database import opened
+    from cli.database import open_database
 
-    with opened() as service:
+    with open_database() as service:
         newest = service.queries.config_version()
         if newest is None:
             raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.USAGE)
@@ -148,12 +150,11 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
         except LookupError:
             raise Failure(f"there is no version {version}; the newest is {newest}", Exit.USAGE) from None
         published = service.queries.published()
-    document = _readable(text)
-    theirs = {name: part for name, part in document.get("consultations", {}).items() if name in published}
-    if left := {name: part for name, part in document.get("consultations", {}).items() if name not in theirs}:
-        document["consultations"] = left
-    else:
-        document.pop("consultations", None)
+    document = _without_defaults(text)
+    consultations = document.pop("consultations", {})
+    theirs = {name: part for name, part in consultations.items() if name in published}
+    if ours := {name: part for name, part in consultations.items() if name not in published}:
+        document["consultations"] = ours
     facts = {
         "version": applied.version,
         "newest": newest,
@@ -161,109 +162,105 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
         "applied_at": applied.applied_at,
         "digest": applied.digest,
     }
-    shown = () if out.json else [_comment(applied), *_yaml(document), *_theirs(theirs)]
-    out.show({**facts, "document": document, "published": theirs}, shown)
+    head = f"# version {applied.version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
+    lines = () if out.json else [head, *_yaml_lines(document), *_platform_lines(theirs)]
+    out.show({**facts, "document": document, "published": theirs}, lines)
     return Exit.DONE
 
 
 @config.command(
     examples=("jurat config diff jurat.yaml", "jurat config diff config.d/ --version 3 --json"),
     environment=("JURAT_DATABASE_URL",),
-    codes={Exit.DONE: "nothing differs", Exit.REFUSED: "something differs, as diff(1) says it"},
+    codes={Exit.DONE: "no difference", Exit.REFUSED: "differences, as with diff(1)"},
 )
 @_PATHS
 @click.option(
-    "--version", "version", type=click.IntRange(min=1), metavar="N", help="Against another version than the newest."
+    "--version", "version", type=click.IntRange(min=1), metavar="N", help="Compare with this version, not the newest."
 )
 @click.pass_obj
 def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
-    """Show what files change against the applied configuration, option by option, with presets filled in.
+    """Show what files change in the applied configuration, option by option, with presets filled in.
 
     Each line begins with + (added), - (removed) or ~ (changed), and names the option as lint does. Defaults are left
     out, secrets are references. Nothing is tested or published.
     """
-    from cli.database import opened
-    from cli.registry_lint import linted, told
+    from cli.database import open_database
+    from cli.registry_lint import lint_here, problem_lines
     from config.differences import differences
     from config.document import Document
     from config.problems import dotted
-    from config.publications import without
+    from config.publications import remove_consultations
 
-    with opened() as service:
+    with open_database() as service:
         newest = service.queries.config_version()
         against = version or newest
         try:
             text = None if against is None else service.queries.config(against)
         except LookupError:
-            raise Failure(f"there is no version {version}; {_newest(newest)}", Exit.USAGE) from None
+            known = "none was applied yet" if newest is None else f"the newest is {newest}"
+            raise Failure(f"there is no version {version}; {known}", Exit.USAGE) from None
         published = service.queries.published()
-    report = linted(paths)
+    report = lint_here(paths)
     if report.configuration is None:
-        for line in told(report.problems):
+        for line in problem_lines(report.problems):
             out.say(line)
         raise Failure(f"{_summary(report.problems)}; nothing was compared", Exit.USAGE)
-    before = Document() if text is None else _stored(text, against)
+    before = Document() if text is None else _parse_stored(text, against)
     kept = [name for name in before.consultations if name in published]
-    found = differences(without(before, kept), report.configuration.document)
+    found = differences(remove_consultations(before, kept), report.configuration.document)
     changes = [{"path": dotted(each.path), "change": each.change, "old": each.old, "new": each.new} for each in found]
     out.show({"version": against, "differs": bool(found), "changes": changes, "published": kept}, map(str, found))
-    than = "no configuration was applied yet" if against is None else f"against version {against}"
-    out.say(f"{count_text(len(found), 'difference')}, {than}" if found else f"nothing differs, {than}")
+    than = "; no configuration was applied yet" if against is None else f" from version {against}"
+    out.say((count_text(len(found), "difference") if found else "no difference") + than)
     if kept:
-        out.say(_kept(kept))
+        out.say(_kept_text(kept))
     return Exit.REFUSED if found else Exit.DONE
 
 
 @config.command(
     examples=("jurat config withdraw summer-call", "jurat config withdraw summer-call --yes"),
     environment=("JURAT_DATABASE_URL",),
-    codes={Exit.REFUSED: "you said no, or checks are on their way that would lose their question"},
+    codes={Exit.REFUSED: "you said no, or pending checks would lose their question"},
 )
 @click.argument("name", type=NameParam())
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_option
 @click.pass_obj
 def withdraw(out: Output, name: str, *, yes: bool, who: str) -> Exit:
-    """Withdraw a consultation that the platform published itself, at once, as the platform may. Asks first.
+    """Withdraw a consultation that the platform published itself, at once, as the platform can. Asks first.
 
-    Participants can answer it no more; verdicts stay. Refused while checks are on their way that would lose their
-    question. The platform may publish it again.
+    Participants can no longer answer it; verdicts stay. Refused while pending checks would lose their question. The
+    platform may publish it again.
     """
-    from cli.confirmation import agreed
-    from cli.database import opened
+    from cli.confirmation import confirm
+    from cli.database import open_database
     from store.configurations.consultations import Consultations
 
-    with opened() as service:
-        if not yes and not agreed(f"Participants can answer '{name}' no more.", "Withdraw it?"):
+    with open_database() as service:
+        if not yes and not confirm(f"Participants will no longer be able to answer '{name}'.", "Withdraw it?"):
             raise Failure("nothing was withdrawn", Exit.REFUSED)
         version = Consultations(service.database).withdraw(name, who)
     out.show({"name": name, "version": version}, [f"withdrawn; version {version}"])
     return Exit.DONE
 
 
-def _kept(names: Sequence[str]) -> str:
+def _kept_text(names: Sequence[str]) -> str:
     return f"kept: {count_text(len(names), 'consultation')} that the platform publishes itself ({', '.join(names)})"
 
 
-def _newest(newest: int | None) -> str:
-    return "none was applied yet" if newest is None else f"the newest is {newest}"
-
-
-def _stored(text: str, version: int | None) -> Document:
+def _parse_stored(text: str, version: int | None) -> Document:
     from config.configuration import Configuration
     from config.problems import InvalidConfiguration
 
     try:
         return Configuration.from_json(text).document
     except InvalidConfiguration:
-        said = f"version {version} was applied by another version of jurat, and cannot be compared by this one"
+        said = f"version {version} was applied by another version of jurat, and this one cannot compare it"
         raise Failure(f"{said}; see `bin/jurat config show --version {version}`", Exit.DEPENDENCY) from None
 
 
 def _unknown_lists(report: Report, lists: Mapping[str, CodeListRow]) -> list[Problem]:
-    """Lists without codes. A source may not have one: nobody could have got a code of it. A question may, whose codes
-    are still to be made: until then what is typed is undetermined.
-    """
+    """Lists without codes: an error for a source, a warning for a question, whose codes may still be made."""
     from config.document import Parameter
     from config.problems import Complaint, Severity
     from config.sources import CodesSource
@@ -283,15 +280,15 @@ def _unknown_lists(report: Report, lists: Mapping[str, CodeListRow]) -> list[Pro
     for place, code_list, severity in named:
         if code_list not in lists:
             near = did_you_mean(code_list, lists)
-            command = f"run: bin/jurat codes generate {code_list} --count N"
-            hint = f"{near} Otherwise {command}" if near else command
+            hint = f"{near} Otherwise run" if near else "run"
+            hint += f": bin/jurat codes generate {code_list} --count N"
             complaint = Complaint(place, f"the list '{code_list}' has no codes", hint, severity)
             problems.append(complaint.placed(report.positions))
     return problems
 
 
-def _foresee(configuration: Configuration, queries: Queries, *, force: bool) -> tuple[int, bool]:
-    """What `apply` would return, or would refuse."""
+def _predict_apply(configuration: Configuration, queries: Queries, *, force: bool) -> tuple[int, bool]:
+    """The version that `apply` would return, and whether it is new. Raises Failure if it would refuse."""
     orphans = [
         f"{count} of {consultation}/{question} at source {source}"
         for (consultation, question, source), count in queries.unsettled().items()
@@ -299,8 +296,8 @@ def _foresee(configuration: Configuration, queries: Queries, *, force: bool) -> 
     ]
     if orphans and not force:
         raise Failure(
-            f"checks are on their way that this configuration has no place for: {', '.join(orphans)}; without --force "
-            "it would be refused",
+            f"this configuration lacks the source or question of pending checks: {', '.join(orphans)}; it would be "
+            "refused without --force",
             Exit.REFUSED,
         )
     newest = queries.config_version()
@@ -322,8 +319,8 @@ def _count(problems: Sequence[Problem], severity: str) -> int:
     return sum(problem.severity == severity for problem in problems)
 
 
-def _readable(text: str) -> dict[str, Any]:
-    """The document without the defaults that jurat filled in; whole, where another version of jurat wrote it."""
+def _without_defaults(text: str) -> dict[str, Any]:
+    """The document without defaults; unchanged if another version of jurat wrote it."""
     import json
 
     from config.configuration import Configuration
@@ -337,19 +334,15 @@ def _readable(text: str) -> dict[str, Any]:
     return document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
-def _comment(applied: AppliedRow) -> str:
-    return f"# version {applied.version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
-
-
-def _theirs(consultations: Mapping[str, Any]) -> list[str]:
-    """What the platform published, as comments: files that say it too would be refused."""
+def _platform_lines(consultations: Mapping[str, Any]) -> list[str]:
+    """What the platform published, as comments: files with the same names would be refused."""
     if not consultations:
         return []
-    lines = _yaml({"consultations": dict(consultations)})
+    lines = _yaml_lines({"consultations": dict(consultations)})
     return ["# published by the platform, and kept by `config apply`:", *(f"# {line}" for line in lines)]
 
 
-def _yaml(document: dict[str, Any]) -> list[str]:
+def _yaml_lines(document: dict[str, Any]) -> list[str]:
     from io import StringIO
 
     from ruamel.yaml import YAML
@@ -362,9 +355,9 @@ def _yaml(document: dict[str, Any]) -> list[str]:
 
 
 def _show_settings(out: Output) -> Exit:
-    from config.settings import provenance, read_settings, shown, unknown_variables
+    from config.settings import printable_settings, provenance, read_settings, unknown_variables
 
-    values, origins = shown(read_settings()), provenance()
+    values, origins = printable_settings(read_settings()), provenance()
     settings = [{"setting": name, "value": value, "from": origins[name]} for name, value in values.items()]
     rows = columns(("setting", "value", "from"), (list(line.values()) for line in settings))
     strangers = unknown_variables()

@@ -25,27 +25,25 @@ class Columns(click.ParamType[dict[str, str]]):
     name = "columns"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
-        """The file's columns by our words."""
         if isinstance(value, dict):
             return value
         found: dict[str, str] = {}
         for part in value.split(","):
-            word, equals, column = (text.strip() for text in part.partition("="))
-            if not (equals and word and column):
+            field, equals, column = (text.strip() for text in part.partition("="))
+            if not (equals and field and column):
                 self.fail(f"{part.strip()!r} is no FIELD=COLUMN, such as street=RUE", param, ctx)
-            if word in found:
-                self.fail(f"{word} is named twice", param, ctx)
-            found[word] = column
+            if field in found:
+                self.fail(f"{field} is named twice", param, ctx)
+            found[field] = column
         return found
 
 
 class Day(click.ParamType[date]):
-    """A day that is not to come."""
+    """A day in ISO 8601, not in the future."""
 
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """As it is written in ISO 8601."""
         if isinstance(value, date):
             return value
         try:
@@ -53,7 +51,7 @@ class Day(click.ParamType[date]):
         except ValueError:
             self.fail("a day such as 2026-11-01 is expected", param, ctx)
         if day > datetime.now(UTC).date():
-            self.fail("it is still to come", param, ctx)
+            self.fail("it is in the future", param, ctx)
         return day
 
 
@@ -83,7 +81,7 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
     ),
     environment=("JURAT_DATABASE_URL",),
     codes={
-        Exit.REFUSED: "refused: a roster has the name, or another import of it began meanwhile",
+        Exit.REFUSED: "refused: a roster has this name, or another import of it began meanwhile",
         Exit.USAGE: _USAGE,
     },
 )
@@ -93,23 +91,25 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
     "--format",
     "kind",
     type=click.Choice(["ban", "openaddresses", "csv"]),
-    help="What the file is.  [default: as its first line says, csv with --columns]",
+    help="Format of the file.  [default: as its first line says; csv with --columns]",
 )
 @click.option(
     "--columns",
     "named",
     metavar="FIELD=COLUMN,…",
     type=Columns(),
-    help="Which column of a CSV file of your own is number, repetition, street, postcode, city, city_code, longitude "
+    help="The columns of your own CSV file that are number, repetition, street, postcode, city, city_code, longitude "
     "and latitude (WGS 84, in degrees).",
 )
-@click.option("--separator", metavar="CHARACTER", help="What separates its columns.  [default: , ; | or a tab]")
+@click.option(
+    "--separator", metavar="CHARACTER", help="Separates the columns of your own CSV file.  [default: , ; | or a tab]"
+)
 @click.option(
     "--language",
     metavar="CODE",
     default="fr",
     show_default=True,
-    help="Language of its street names, as the source has it.",
+    help="Language of its street names, as in the source.",
 )
 @_DATA_DATE
 @_DRY_RUN
@@ -130,17 +130,17 @@ def import_addresses(
 ) -> Exit:
     """Import the address base NAME from FILE, plain or gzip, as its next version, and switch to it.
 
-    BAN's CSV, OpenAddresses' CSV or GeoJSON with one feature a line, or a CSV file of your own.
+    FILE is BAN's CSV, OpenAddresses' CSV or GeoJSON with one feature a line, or a CSV file of your own.
 
-    Any size; memory does not grow with it. One bad row switches nothing, and every fault is reported with its line and
-    column. Workers use the new version from their next lookup on. The version before stays in the database, and older
-    ones are removed.
+    FILE may have any size; memory does not grow with it. A single bad row prevents the switch, and every fault is
+    reported with its line and column. Workers use the new version from their next lookup on. The version before stays
+    in the database, and older ones are removed.
     """
     from adapters.address.languages import language as words_of
     from cli.imports import address_report
     from cli.imports.address_base import NewAddressBase
 
-    day = _readable(file, day)
+    day = _data_day(file, day)
     try:
         words_of(language)
         layout = address_report.layout(file, kind, named, separator)
@@ -160,7 +160,7 @@ def import_addresses(
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
     codes={
-        Exit.REFUSED: "refused: it is older or much shorter than what is in force, or an address base has the name",
+        Exit.REFUSED: "refused: it is older or much shorter than the one in force, or an address base has this name",
         Exit.USAGE: _USAGE,
     },
 )
@@ -184,9 +184,11 @@ def import_addresses(
 @click.option(
     "--skip-malformed",
     is_flag=True,
-    help="Leave out people whose number is empty or malformed. While some are, absence refuses nobody.",
+    help="Leave out people whose number is empty or malformed. While some are left out, absence refuses no one.",
 )
-@click.option("--force", is_flag=True, help="Also a roster that is older than the one in force, or half as long.")
+@click.option(
+    "--force", is_flag=True, help="Import even a roster that is older than the one in force, or half as long."
+)
 @_DATA_DATE
 @_DRY_RUN
 @as_option
@@ -206,15 +208,15 @@ def import_roster(
 ) -> Exit:
     """Import the roster NAME, a list of people, from FILE, plain or gzip, as its next version, and switch to it.
 
-    The number is stored as a keyed hash, next to the columns that the source keeps, and nothing else.
+    Only the number, as a keyed hash, and the columns that the source keeps are stored.
 
-    Any size; memory does not grow with it. One bad row switches nothing, and every fault is reported with its line and
-    column. Workers use the new version from their next lookup on. The version before stays in the database, and older
-    ones are removed.
+    FILE may have any size; memory does not grow with it. A single bad row prevents the switch, and every fault is
+    reported with its line and column. Workers use the new version from their next lookup on. The version before stays
+    in the database, and older ones are removed.
     """
     from cli.imports import roster_report
 
-    day = _readable(file, day)
+    day = _data_day(file, day)
     if dry_run:
         return roster_report.check_roster(out, file, name, source, paths, day, skip_malformed=skip_malformed)
     return roster_report.import_roster(
@@ -225,13 +227,13 @@ def import_roster(
 @datasets.command(name="list", examples=("jurat datasets list",), environment=("JURAT_DATABASE_URL",))
 @click.pass_obj
 def list_(out: Output) -> Exit:
-    """List what is imported: the version in force, the one before, and one that is being imported."""
-    from cli.database import opened
+    """List the imported datasets: the version in force, the one before, and any that is being imported."""
+    from cli.database import open_database
     from store.datasets.imports import Versions
 
-    with opened() as service:
+    with open_database() as service:
         found = Versions(service.database).versions()
-        used = _used(service)
+        used = _sources_by_dataset(service)
     rows: list[dict[str, Any]] = [
         {
             "dataset": row.name,
@@ -267,30 +269,32 @@ def list_(out: Output) -> Exit:
     codes={Exit.REFUSED: "the applied configuration uses it, and nothing was removed"},
 )
 @click.argument("name", metavar="NAME", type=ConfiguredName())
-@click.option("--force", is_flag=True, help="Also one that the applied configuration uses: its checks wait then.")
+@click.option(
+    "--force", is_flag=True, help="Remove it even if the applied configuration uses it: its checks then wait."
+)
 @as_option
 @click.pass_obj
 def remove(out: Output, name: str, *, force: bool, who: str) -> Exit:
-    """Remove all versions of a dataset, and end an import of it that is running."""
-    from cli.database import opened
+    """Remove all versions of a dataset, and stop a running import of it."""
+    from cli.database import open_database
     from store.datasets.imports import Versions
 
-    with opened() as service:
-        if (sources := _used(service).get(name, [])) and not force:
+    with open_database() as service:
+        if (sources := _sources_by_dataset(service).get(name, [])) and not force:
             raise Failure(
                 f"the applied configuration uses {name} in its source {', '.join(sources)}; apply one without it first,"
-                " or use --force: its checks then wait until there is another",
+                " or use --force: its checks then wait until one is imported again",
                 Exit.REFUSED,
             )
         versions = Versions(service.database).remove(name, who)
     if not versions:
-        raise Failure(f"there is no dataset {name}; `bin/jurat datasets list` names them", Exit.USAGE)
+        raise Failure(f"there is no dataset {name}; `bin/jurat datasets list` shows them", Exit.USAGE)
     out.show({"dataset": name, "versions": versions}, [f"{name}: {count_text(versions, 'version')} removed"])
     return Exit.DONE
 
 
-def _readable(file: Path, day: date | None) -> date:
-    """The day of the data. The file is read twice, and a pipe gives what it has once: raises Failure."""
+def _data_day(file: Path, day: date | None) -> date:
+    """The day of the data. Raises Failure for what is no regular file: imports read it twice."""
     from config.regular_files import open_regular
 
     try:
@@ -302,27 +306,26 @@ def _readable(file: Path, day: date | None) -> date:
 
 def _progress(out: Output) -> Callable[[int], None]:
     """Reports the speed after each million rows."""
-    started, told = time.monotonic(), 0
+    started, reported = time.monotonic(), 0
 
-    def tell(rows: int) -> None:
-        nonlocal told
-        if rows // _REPORTED_EVERY > told:
-            told = rows // _REPORTED_EVERY
+    def report(rows: int) -> None:
+        nonlocal reported
+        if rows // _REPORTED_EVERY > reported:
+            reported = rows // _REPORTED_EVERY
             out.say(f"{rows:,} rows read, {rows / (time.monotonic() - started):,.0f} a second")
 
-    return tell
+    return report
 
 
-def _used(service: Service) -> dict[str, list[str]]:
+def _sources_by_dataset(service: Service) -> dict[str, list[str]]:
     """The sources of the applied configuration that use a dataset, by its name."""
+    from cli.database import applied_configuration
     from config.addresses import AddressFileSource
-    from config.configuration import Configuration
     from config.registry import RosterSource
 
-    version = service.queries.config_version()
+    configuration = applied_configuration(service)
     found: dict[str, list[str]] = {}
-    if version is not None:
-        for name, source in Configuration.from_json(service.queries.config(version)).sources.items():
-            if isinstance(source, AddressFileSource | RosterSource) and source.dataset_name:
-                found.setdefault(source.dataset_name, []).append(name)
+    for name, source in configuration.sources.items() if configuration else ():
+        if isinstance(source, AddressFileSource | RosterSource) and source.dataset_name:
+            found.setdefault(source.dataset_name, []).append(name)
     return found

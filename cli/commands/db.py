@@ -12,7 +12,6 @@ from cli.output import Exit, Failure, Output, columns
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from config.settings import Settings
     from store.schema.migrations import SchemaStatus
 
 _READS = ("JURAT_DATABASE_URL",)
@@ -20,57 +19,58 @@ _READS = ("JURAT_DATABASE_URL",)
 
 @click.group(cls=Group)
 def db() -> None:
-    """Bring the database's schema up to date, and say how it stands."""
+    """Bring the database's schema up to date, and show its state."""
 
 
 @db.command(examples=("jurat db upgrade", "jurat db upgrade --sql > upgrade.sql"), environment=_READS)
-@click.option("--sql", is_flag=True, help="Print the SQL, for an administrator to run; connect to nothing.")
+@click.option("--sql", is_flag=True, help="Print the SQL for an administrator to run, without connecting.")
 @click.option(
     "--from",
     "since",
     metavar="REVISION",
-    help="With --sql: the revision in jurat_alembic_version; only what comes after it. Else all of a new database.",
+    help="With --sql: print only what follows this revision of jurat_alembic_version.  [default: a new database]",
 )
 @click.pass_obj
 def upgrade(out: Output, *, sql: bool, since: str | None) -> Exit:
-    """Make the tables of a new database, or run the migrations that it does not have yet.
+    """Create the tables of a new database, or run the migrations that it lacks.
 
-    Running it again, or from several places at once, is safe.
-    A SQLite database is made where there is none.
-    Where somebody holds a lock that it needs, it says who, lets others go on, and tries again for five minutes.
+    It is safe to run it again, or from several places at once. A SQLite database is created if there is none. If
+    another session holds a lock that it needs, it says which, lets others continue, and retries for five minutes.
     """
     from config.settings import read_settings
     from jurat.database import open_engine, parse_url, reader
     from store.schema import migrations
     from store.schema.grants import advice, missing
-    from worker.database import too_old
+    from worker.database import sqlite_file, too_old
 
     if since is not None and not sql:
-        raise click.UsageError("--from needs --sql: without it the database says what it has.")
+        raise click.UsageError("--from needs --sql: without it, the database knows its revision.")
     settings = read_settings()
     if sql:
         dialect = parse_url(settings.database_url).get_backend_name()
         statements = migrations.upgrade_sql(dialect, since)
         out.show({"dialect": dialect, "sql": statements}, statements.splitlines())
         return Exit.DONE
-    _refuse_missing_folder(settings)
+    file = sqlite_file(settings)
+    if file is not None and not file.parent.is_dir():
+        raise Failure(f"there is no folder {file.parent} for the database {file.name}; make it first", Exit.DEPENDENCY)
     engine = open_engine(settings.database_url)
     try:
         if old := too_old(engine):
             raise Failure(old, Exit.DEPENDENCY)
-        before = _standing(engine)
+        before = _read_status(engine)
         if before in (migrations.SchemaStatus.EMPTY, migrations.SchemaStatus.BEHIND, migrations.SchemaStatus.CURRENT):
             try:
                 migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
             except migrations.UpgradeBlocked as error:
                 raise Failure(str(error), Exit.DEPENDENCY) from None
-        after = _standing(engine)
+        after = _read_status(engine)
         with reader(engine).begin() as connection:
             without = missing(connection)
     finally:
         engine.dispose()
-    told = {"before": before, "after": after} | ({"roles_missing": without} if without else {})
-    out.show(told, [str(after)])
+    document = {"before": before, "after": after} | ({"roles_missing": without} if without else {})
+    out.show(document, [str(after)])
     if not after.usable:
         raise Failure(migrations.ADVICE[after], Exit.DEPENDENCY)
     out.say(migrations.ADVICE[after] + (f"; it was {before}" if after is not before else ""))
@@ -86,7 +86,7 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> Exit:
 )
 @click.pass_obj
 def check(out: Output) -> Exit:
-    """Say whether this program can work with the database's schema, and otherwise what to do."""
+    """Say whether this program can work with the database's schema, and if not, what to do."""
     from cli.database import require_file
     from config.settings import read_settings
     from jurat.database import open_engine
@@ -98,7 +98,7 @@ def check(out: Output) -> Exit:
     engine = open_engine(settings.database_url)
     give_up_on(engine)
     try:
-        found = _standing(engine)
+        found = _read_status(engine)
     finally:
         engine.dispose()
     out.show({"standing": found, "usable": found.usable, "advice": ADVICE[found]}, [str(found)])
@@ -111,20 +111,18 @@ def check(out: Output) -> Exit:
 @db.command(examples=("jurat db status",), environment=_READS)
 @click.pass_obj
 def status(out: Output) -> Exit:
-    """Show which database this is, how its schema stands, and how many checks wait where."""
-    from cli.database import opened
-    from config.settings import shown
+    """Show which database this is, the state of its schema, and how many checks wait at which source."""
+    from cli.database import open_database
+    from config.settings import printable_settings
     from worker.database import engine_version
 
-    with opened() as service:
-        schema_status = _standing(service.database)
+    with open_database() as service:
         waiting = service.queries.unsettled()
-        version = service.queries.config_version()
         facts = {
-            "database": shown(service.settings)["JURAT_DATABASE_URL"],
+            "database": printable_settings(service.settings)["JURAT_DATABASE_URL"],
             "engine": engine_version(service.database),
-            "schema": schema_status,
-            "config_version": version,
+            "schema": _read_status(service.database),
+            "config_version": service.queries.config_version(),
             "unsettled": sum(waiting.values()),
         }
     rows = [
@@ -138,17 +136,9 @@ def status(out: Output) -> Exit:
     return Exit.DONE
 
 
-def _standing(engine: Engine) -> SchemaStatus:
+def _read_status(engine: Engine) -> SchemaStatus:
     from jurat.database import reader
     from store.schema.migrations import schema_status
 
     with reader(engine).begin() as connection:
         return schema_status(connection)
-
-
-def _refuse_missing_folder(settings: Settings) -> None:
-    from worker.database import sqlite_file
-
-    file = sqlite_file(settings)
-    if file is not None and not file.parent.is_dir():
-        raise Failure(f"there is no folder {file.parent} for the database {file.name}; make it first", Exit.DEPENDENCY)

@@ -1,7 +1,7 @@
 """`demo`: the main job from end to end in one process, against invented sources that also fail.
 
-The worker is the real one (Celery on its transport in memory), the sources are HTTP servers on loopback, and the web
-tier is played with nothing but the client and a plain connection to SQLite.
+The worker is the real one (Celery with its in-memory transport), the sources are HTTP servers on loopback, and the web
+tier is simulated with only the client and a plain connection to SQLite.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ from worker.logs import set_up
 
 SLOTS = 16
 PATIENCE = 60.0
-"""Seconds after which the demonstration gives up on what is still unsettled."""
+"""Seconds after which the demonstration gives up on unsettled checks."""
 
 
 @dataclass(slots=True)
 class DemoOutcome:
-    """What came of one line."""
+    """The result of one line."""
 
     line: Line
     check_id: UUID | None = None
@@ -63,8 +63,7 @@ class DemoOutcome:
     seconds: float = 0.0
 
     @property
-    def right(self) -> bool:
-        """Whether it is what must come out."""
+    def as_expected(self) -> bool:
         return (self.outcome, self.reason) == (self.line.outcome, self.line.reason)
 
 
@@ -72,7 +71,7 @@ class DemoOutcome:
     cls=Command,
     examples=("jurat demo", "jurat demo --json", "jurat demo --keep ./demo"),
     codes={
-        Exit.DONE: "every check has the verdict that it must have, and every access",
+        Exit.DONE: "every check has its expected verdict, and every participant the expected access",
         Exit.REFUSED: "one of them has another",
     },
 )
@@ -80,7 +79,7 @@ class DemoOutcome:
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Leave the database (DIR/jurat.db) and the configuration (DIR/jurat.yaml) to look into.",
+    help="Keep the database (DIR/jurat.db) and the configuration (DIR/jurat.yaml) for you to inspect.",
 )
 @click.pass_obj
 def demo(out: Output, *, keep: Path | None) -> Exit:
@@ -98,7 +97,7 @@ def demo(out: Output, *, keep: Path | None) -> Exit:
             folder = keep
             folder.mkdir(parents=True, exist_ok=True)
             if (folder / "jurat.db").exists():
-                raise click.ClickException(f"{folder}/jurat.db is there already; choose another folder")
+                raise click.ClickException(f"{folder}/jurat.db exists; choose another folder")
         sources = stack.enter_context(Sources(troubled=2, retry_after_s=1))
         settings = _settings(folder / "jurat.db")
         service = open_service(settings)
@@ -110,18 +109,18 @@ def demo(out: Output, *, keep: Path | None) -> Exit:
         shown = _play(client, folder / "jurat.db", scenario.lines(codes), talk)
         _count_lookups(folder / "jurat.db", shown)
         access = {who: client.access(where, who).state for who, (where, _) in scenario.ACCESS.items()}
-    good = all(each.right for each in shown) and all(
+    as_expected = all(each.as_expected for each in shown) and all(
         access[who] == expected for who, (_, expected) in scenario.ACCESS.items()
     )
     if out.json:
         click.echo(_as_json(shown, access))
     else:
         _show(shown, access, time.monotonic() - begun, keep)
-    return Exit.DONE if good else Exit.REFUSED
+    return Exit.DONE if as_expected else Exit.REFUSED
 
 
 def _settings(database: Path) -> Settings:
-    """Settings of the demonstration's own, whatever this process's environment says."""
+    """The demonstration's own settings, whatever the environment of this process."""
     for name in [name for name in os.environ if name.startswith("JURAT_")]:
         del os.environ[name]
     private, public = generate_keys()
@@ -138,7 +137,7 @@ def _settings(database: Path) -> Settings:
 
 
 def _prepare(service: Service, folder: Path, sources: Sources) -> list[str]:
-    """What an administrator does once: tables, zones, codes, configuration. Three codes, the last one not stored."""
+    """What an administrator does once: tables, zones, codes, configuration. Three codes, the last not stored."""
     migrations.upgrade(service.database)
     zones = [
         NewZone(zone.id, zone.title, zone.digest, zone.wkb, outline=zone.outline)
@@ -215,7 +214,7 @@ def _may_start(each: DemoOutcome, shown: list[DemoOutcome]) -> bool:
 
 
 def _submit(client: Client, connection: sqlite3.Connection, each: DemoOutcome) -> None:
-    """A web tier's whole part: submit in its own transaction, commit, ring."""
+    """All that a web tier does: submit in its own transaction, commit, ring."""
     line = each.line
     try:
         with connection:
@@ -264,14 +263,14 @@ def _show(shown: list[DemoOutcome], access: dict[str, Any], seconds: float, keep
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("question", "verdict", "reason"):
         table.add_column(name)
-    for name in ("look-ups", "time"):
+    for name in ("lookups", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     for each in shown:
         colour = _COLOURS.get(str(each.outcome), "cyan")
         outcome, reason = str(each.outcome or "nothing yet"), each.reason or ""
         if each.outcome == scenario.CONFIRMED_ALREADY:
             outcome, reason = "not taken", each.outcome
-        if not each.right:
+        if not each.as_expected:
             reason += f" [bold red](expected {each.line.outcome}/{each.line.reason})[/]"
         table.add_row(each.line.text, f"[{colour}]{outcome}[/]", reason, str(each.lookups), f"{each.seconds:.1f} s")
     console.print(table)
@@ -279,16 +278,15 @@ def _show(shown: list[DemoOutcome], access: dict[str, Any], seconds: float, keep
     for who, (consultation, expected) in scenario.ACCESS.items():
         wrong = "" if access[who] == expected else f" [bold red](expected {expected})[/]"
         console.print(f"{who}'s access to {consultation}: [bold]{access[who]}[/]{wrong}")
-    right = sum(each.right for each in shown)
+    right = sum(each.as_expected for each in shown)
     console.print(
         f"\n{right} of {len(shown)} as expected, in {seconds:.0f} s. No outage became a yes, a no or an error.\n"
     )
     if keep:
-        console.print(
-            f"The database is {keep}/jurat.db, its configuration {keep}/jurat.yaml. For instance:", soft_wrap=True
-        )
+        files = f"The database is {keep}/jurat.db, its configuration {keep}/jurat.yaml. For instance:"
+        console.print(files, soft_wrap=True)
         query = "SELECT question, outcome, reason FROM jurat_results"
         console.print(f"  sqlite3 {keep}/jurat.db '{query}'", soft_wrap=True)
     else:
-        console.print("Next: `bin/jurat demo --keep DIR` leaves the database to look into;")
+        console.print("Next: `bin/jurat demo --keep DIR` keeps the database for you to inspect;")
     console.print('the README\'s "With your own platform" takes ten lines.', soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`explain`: shows what became of a check and why, without personal data."""
+"""`explain`: shows how a check was decided and why, without personal data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from cli.command import CheckIdParam, Command, locale_option
 from cli.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
-    from store.explanation import ContestRow, Explained, Explanations, ReviewRow, VerdictRow
+    from store.explanation import ContestRow, Explained, ReviewRow, VerdictRow
+    from worker.bootstrap import Service
 
 
 @click.command(
@@ -28,35 +29,35 @@ if TYPE_CHECKING:
 @locale_option
 @click.pass_obj
 def explain(out: Output, check_id: UUID, *, locale: str) -> Exit:
-    """Show every look-up of a check, and each of its verdicts rule by rule, with what it means for access.
+    """Show every lookup of a check, and each of its verdicts rule by rule, with what it means for access.
 
-    With each verdict stands what the participant reads. It names no participant and shows no answer: the evidence of a
-    verdict holds neither.
+    Each verdict comes with the message for the participant. No participant is named and no answer is shown: the
+    evidence of a verdict holds neither.
     """
-    from cli.database import opened
-    from store.explanation import Explanations
+    from cli.database import open_database
 
-    with opened() as service:
-        try:
-            explanations = Explanations(service.database)
-            found = explanations.check(check_id)
-        except LookupError as error:
-            raise Failure(str(error), Exit.USAGE) from None
-        texts = texts_of(explanations, found, locale)
+    with open_database() as service:
+        found, texts = read_check(service, check_id, locale)
     out.show(document_of(found, texts), lines_of(found, texts))
     return Exit.DONE
 
 
-def texts_of(explanations: Explanations, found: Explained, locale: str) -> dict[str, str]:
-    """What the participant reads about each verdict, by its reason."""
+def read_check(service: Service, check_id: UUID, locale: str) -> tuple[Explained, dict[str, str]]:
+    """A check, and the message for the participant for each verdict's reason. Raises Failure if there is none."""
     from jurat.messages import message_for
+    from store.explanation import Explanations
 
+    explanations = Explanations(service.database)
+    try:
+        found = explanations.check(check_id)
+    except LookupError as error:
+        raise Failure(str(error), Exit.USAGE) from None
     own = explanations.own_texts(found.consultation)
-    return {verdict.reason: message_for(verdict.reason, locale, own) for verdict in found.verdicts}
+    return found, {verdict.reason: message_for(verdict.reason, locale, own) for verdict in found.verdicts}
 
 
 def document_of(found: Explained, texts: Mapping[str, str]) -> dict[str, Any]:
-    """For programs: as it is stored, with each rule in words beside it."""
+    """For programs: the check as it is stored, with a sentence for each rule."""
     document = asdict(found)
     for verdict in document["verdicts"]:
         verdict["message"] = texts[verdict["reason"]]
@@ -67,31 +68,32 @@ def document_of(found: Explained, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _rules(evidence: dict[str, Any]) -> list[dict[str, Any]]:
-    from cli.lookups.verdict_text import rules_of, said
+    from cli.lookups.verdict_text import rule_text, rules_of
 
-    return [{"rule": rule, "held": held, "said": said(rule, evidence, held=held)} for rule, held in rules_of(evidence)]
+    rules = rules_of(evidence)
+    return [{"rule": rule, "held": held, "said": rule_text(rule, evidence, held=held)} for rule, held in rules]
 
 
 def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
-    """For people: look-ups, verdicts with what the participant reads, the review, and what they mean for access."""
+    """For people: lookups, verdicts with the message for the participant, the review, and access."""
     yield f"check {found.id}: {found.consultation}/{found.question}, round {found.round}, {found.state}"
     yield f"submitted {time_text(found.submitted_at)}, to be looked up by {time_text(found.deadline_at)}"
     yield ""
     if found.attempts:
         yield from columns(
-            ("look-up at", "source", "took", "result", "reason"),
+            ("lookup at", "source", "took", "result", "reason"),
             (
                 (each.started_at, each.source, f"{each.duration_ms:.0f} ms", each.result, each.reason)
                 for each in found.attempts
             ),
         )
     else:
-        yield "no look-up was made"
+        yield "no lookup was made"
     for verdict in found.verdicts:
         yield from _verdict(verdict)
         yield f"  the participant reads: {texts[verdict.reason]}"
     if not found.verdicts:
-        where = "a person has it" if found.state == "review" else f"it is at the source {found.source}"
+        where = "a person must decide" if found.state == "review" else f"it waits for the source {found.source}"
         yield from ("", f"no verdict yet; {where}")
         yield from _waiting(found)
     for contest in found.contests:
@@ -99,7 +101,7 @@ def lines_of(found: Explained, texts: Mapping[str, str]) -> Iterator[str]:
     if found.review is not None:
         yield from _review(found.review)
     for word in found.words:
-        yield f"  {word.by_whom} said {word.reason}, {time_text(word.at)}; a second person must say the same"
+        yield f"  {word.by_whom} decided {word.reason}, {time_text(word.at)}; a second person must decide the same"
     if found.access is not None:
         left = found.access.rounds_left or 0
         rounds = f", {left} more {'answer' if left == 1 else 'answers'} allowed" if left else ""
@@ -116,7 +118,7 @@ def _waiting(found: Explained) -> Iterator[str]:
         case WaitsFor.NO_WORKER:
             yield f"no live worker serves {found.source} (no_worker); see `bin/jurat fleet`"
         case WaitsFor.KEY_MISSING:
-            yield f"no live worker has the key {found.answer_key} (key_missing): its deadline stands still"
+            yield f"no live worker has the key {found.answer_key} (key_missing): its deadline is extended meanwhile"
 
 
 def _verdict(verdict: VerdictRow) -> Iterator[str]:

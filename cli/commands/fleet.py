@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def fleet(out: Output) -> Exit:
-    """List the live workers of the database, on all machines: what each serves, by which configuration and keys.
+    """List the live workers of the database, on all machines: what each serves, with which configuration and keys.
 
-    Each worker reports every 10 s. One that was not seen for 30 s is gone and not listed. Keys are shown by id.
-    `ready` means: it has a configuration, opens all answers that wait, and was not told to end.
+    Each worker reports every 10 s. One that was not seen for 30 s is not listed. Keys are shown by id. `ready` means
+    that it has a configuration, can open all waiting answers, and was not told to stop.
     """
-    from cli.database import opened
+    from cli.database import open_database
 
-    with opened() as service:
+    with open_database() as service:
         rows = service.queries.workers()
     live = [row for row in rows if row.live]
     head = ("host", "name", "version", "since", "seen", "slots", "held", "sources", "configuration", "keys", "ready")

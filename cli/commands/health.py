@@ -16,31 +16,36 @@ from worker.installation import installation_here
     environment=("JURAT_DATABASE_URL",),
     codes={Exit.DONE: "at least one runs, and all that run are alive", Exit.REFUSED: "none runs, or one is not well"},
 )
-@click.option("--ready", is_flag=True, help="Also demand that they can do checks: as above.")
-@click.option("--all", "everybody", is_flag=True, help="Also show workers of other databases.")
+@click.option("--ready", is_flag=True, help="Also require that they can do checks, as described above.")
+@click.option("--all", "all_databases", is_flag=True, help="Also show workers of other databases.")
 @click.pass_obj
-def health(out: Output, *, ready: bool, everybody: bool) -> Exit:
+def health(out: Output, *, ready: bool, all_databases: bool) -> Exit:
     """Say whether the workers on this machine are alive: those of this user and of JURAT_DATABASE_URL.
 
-    With --ready they must also reach the database, have a configuration, and have the keys of all answers that wait.
+    With --ready, they must also reach the database, have a configuration, and have the keys of all waiting answers.
 
-    It asks neither the database nor the broker: a worker waits for both and comes back by itself, so they are no
-    reason to restart it.
+    It does not ask the database or the broker: a worker waits for both and recovers by itself, so they are no reason to
+    restart it.
     """
     found = files.workers()
-    beats = found if everybody else [beat for beat in found if beat.is_of(installation_here())]
+    beats = found if all_databases else [beat for beat in found if beat.is_of(installation_here())]
     problems = [problem for beat in beats if (problem := beat.trouble or (beat.unready if ready else None))]
     if not beats:
         others = f"; {len(found)} of other databases, see --all" if found else ""
-        where = f"no worker of this user and database runs on this machine (looked in {files.folder()}{others})"
-        problems = [where]
-    document = {
-        "ok": not problems,
-        "problems": problems,
-        "workers": [
-            {"pid": beat.pid, "age_s": round(beat.age, 3), "ready": beat.ready, **_facts(beat)} for beat in beats
-        ],
-    }
+        problems = [f"no worker of this user and database runs on this machine (looked in {files.folder()}{others})"]
+    workers = [
+        {
+            "pid": beat.pid,
+            "age_s": round(beat.age, 3),
+            "ready": beat.ready,
+            **{name: getattr(beat.facts, name) for name in ("slots", "held", "database", "config_version")},
+            "threads": dict(beat.facts.threads),
+            "key_missing": dict(beat.facts.strange),
+            "name": beat.facts.name,
+            "version": beat.facts.version,
+        }
+        for beat in beats
+    ]
     rows = columns(
         ("pid", "name", "version", "seen", "ready", "holds", "slots", "configuration"),
         (
@@ -57,21 +62,7 @@ def health(out: Output, *, ready: bool, everybody: bool) -> Exit:
             for beat in beats
         ),
     )
-    out.show(document, rows)
+    out.show({"ok": not problems, "problems": problems, "workers": workers}, rows)
     for problem in problems:
         out.say(f"jurat: {problem}")
     return Exit.REFUSED if problems else Exit.DONE
-
-
-def _facts(beat: files.WorkerHealth) -> dict[str, object]:
-    facts = beat.facts
-    return {
-        "slots": facts.slots,
-        "held": facts.held,
-        "database": facts.database,
-        "config_version": facts.config_version,
-        "threads": dict(facts.threads),
-        "key_missing": dict(facts.strange),
-        "name": facts.name,
-        "version": facts.version,
-    }

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cli.command import Group
-from cli.output import Exit, Failure, Output
+from cli.output import Exit, Failure, Output, new_file
 
 
 @click.group(cls=Group)
@@ -32,19 +32,19 @@ def keys() -> None:
 @click.option(
     "--for-compose",
     is_flag=True,
-    help="Make the folder yours alone (0700) and its files readable (0444): a container's user is another one, and "
-    "sees a file with the rights that it has outside.",
+    help="Make the folder yours alone (0700) and its files readable by all (0444): a container's user is another one, "
+    "and files keep their rights inside.",
 )
 @click.pass_obj
 def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> Exit:
     """Generate a new set of keys, and print them as settings: for a new installation.
 
-    Where answers wait or codes were made, bring back their keys: new ones open and find nothing of what is there. A
-    second set in one file hides the first. `set -C` keeps the shell from writing over a file that is there.
+    If answers wait or codes exist, restore their keys: new keys cannot open or find them. A second set in the same file
+    hides the first. `set -C` keeps the shell from overwriting an existing file.
 
-    JURAT_SEAL_KEY is public: the platform seals answers with it. JURAT_UNSEAL_KEYS opens them and JURAT_HASH_KEYS
-    makes the fingerprints of access codes: these two belong on the workers' machines alone. Keep copies: without
-    them, waiting answers cannot be opened any more and no code is found.
+    JURAT_SEAL_KEY is public: the platform seals answers with it. JURAT_UNSEAL_KEYS opens them, and JURAT_HASH_KEYS
+    makes the fingerprints of access codes: these two belong only on the workers' machines. Keep copies: without them,
+    waiting answers cannot be opened and no code is found.
     """
     from jurat.seal import generate as new_pair
     from jurat.seal import key_id, key_to_text
@@ -52,34 +52,32 @@ def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> Exit:
     if for_compose and out_dir is None:
         raise click.UsageError("--for-compose needs --out-dir.")
     private, public = new_pair()
-    made = {
+    new_keys = {
         "JURAT_SEAL_KEY": key_to_text(public),
         "JURAT_UNSEAL_KEYS": key_to_text(private),
         "JURAT_HASH_KEYS": key_to_text(os.urandom(32)),
     }
     if out_dir is None:
-        out.show(made, (f"{name}={key}" for name, key in made.items()))
+        out.show(new_keys, (f"{name}={key}" for name, key in new_keys.items()))
         return Exit.DONE
-    files = _write(out_dir, made, for_compose=for_compose)
-    public_part = {"JURAT_SEAL_KEY": made["JURAT_SEAL_KEY"]}
-    out.show({**public_part, "files": files}, (f"{name}={key}" for name, key in public_part.items()))
+    files = _write(out_dir, new_keys, for_compose=for_compose)
+    seal_key = new_keys["JURAT_SEAL_KEY"]
+    out.show({"JURAT_SEAL_KEY": seal_key, "files": files}, [f"JURAT_SEAL_KEY={seal_key}"])
     out.say(f"wrote {', '.join(map(str, files))}; the pair has the id {key_id(public)}")
     return Exit.DONE
 
 
-def _write(folder: Path, made: dict[str, str], *, for_compose: bool) -> list[Path]:
-    """Write all files or none; a key that is there already is worth more than a new one."""
-    files = {folder / name.removeprefix("JURAT_").lower(): key for name, key in made.items()}
+def _write(folder: Path, new_keys: dict[str, str], *, for_compose: bool) -> list[Path]:
+    """Write all files or none: an existing key is worth more than a new one."""
+    files = {folder / name.removeprefix("JURAT_").lower(): key for name, key in new_keys.items()}
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    there = [str(file) for file in files if file.exists() or file.is_symlink()]
-    if there:
-        raise Failure(f"{', '.join(there)}: there already, and not overwritten; choose another folder", Exit.USAGE)
+    existing = [str(file) for file in files if file.exists() or file.is_symlink()]
+    if existing:
+        raise Failure(f"{', '.join(existing)}: exists and is not overwritten; choose another folder", Exit.USAGE)
     if for_compose:
         folder.chmod(0o700)
-    mode = 0o444 if for_compose else 0o600
     for file, key in files.items():
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            os.fchmod(handle, mode)
+        with new_file(file, 0o600) as stream:
+            os.fchmod(stream.fileno(), 0o444 if for_compose else 0o600)
             stream.write(key + "\n")
     return list(files)

@@ -12,7 +12,6 @@ from cli.command import Command, Group, NameParam, as_option
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
-    from store.requests.erasure import Trace
     from store.requests.participants import Participant
     from store.requests.request_rows import Request
 
@@ -21,7 +20,7 @@ _READS = ("JURAT_DATABASE_URL",)
 
 @click.group(cls=Group)
 def access() -> None:
-    """Show what a participant's verdicts add up to, take access away, give it back, or move it to another id."""
+    """Show a participant's access, revoke it, restore it, or move it to another id."""
 
 
 @access.command(
@@ -38,11 +37,11 @@ def access() -> None:
 @click.argument("participant", type=NameParam())
 @click.pass_obj
 def show(out: Output, consultation: str, participant: str) -> Exit:
-    """Show a participant's access, each answer with its verdict, and what persons did about it. No answer is shown."""
-    from cli.database import opened
+    """Show a participant's access, the verdict of each answer, and what people did about it. No answer is shown."""
+    from cli.database import open_database
     from store.requests.participants import read_participant
 
-    with opened() as service:
+    with open_database() as service:
         found = read_participant(service.database, (consultation, participant))
     if found is None:
         raise Failure(f"that participant has confirmed no answer in consultation {consultation:.80}", Exit.USAGE)
@@ -50,62 +49,73 @@ def show(out: Output, consultation: str, participant: str) -> Exit:
     return ACCESS_CODES[found.access]
 
 
-def _asking(kind: str, words: str, *, about: str, done: str, refused: str, more: Sequence[str] = ()) -> click.Command:
-    """The command that asks for one thing about a participant and does it at once.
+def _request_command(
+    kind: str, text: str, *, example: str, done: str, refused: str, more: Sequence[str] = ()
+) -> click.Command:
+    """A command that does one thing about a participant at once.
 
-    `words` are its help, `about` is an example of its arguments, which are those of `more` behind the participant.
-    `done` is said when it was done, and `refused` is why it may not be.
+    `text` is its help. It takes the arguments consultation, participant and `more`. It prints `done`, and refuses for
+    the reasons in `refused`.
     """
 
     @as_option
     @click.pass_obj
-    def ask(out: Output, /, *, who: str, **named: str) -> Exit:
-        return _about(out, kind, done, who, **named)
+    def run(out: Output, /, *, who: str, **named: str) -> Exit:
+        from cli.database import open_database
+        from store.requests.participants import read_participant
+        from store.requests.request_runner import Requests
+
+        request = _request(kind, who, **named)
+        with open_database() as service:
+            Requests(service.database).do(request)
+            found = read_participant(service.database, (named["consultation"], named.get("target", named["participant"])))
+        state = found.access if found else None
+        out.show({"request": request.id, "access": state}, [f"{done}; access: {state}" if state else done])
+        return Exit.DONE
 
     for name in reversed(("consultation", "participant", *more)):
-        ask = click.argument(name, type=NameParam())(ask)
-    make = click.command(
+        run = click.argument(name, type=NameParam())(run)
+    return click.command(
         kind,
         Command,
-        help=words,
-        examples=(f"jurat {about} --as clerk-7",),
+        help=text,
+        examples=(f"jurat {example} --as clerk-7",),
         environment=_READS,
         codes={Exit.REFUSED: f"refused, and nothing was changed: {refused}"},
-    )
-    return make(ask)
+    )(run)
 
 
-revoke = _asking(
+revoke = _request_command(
     "revoke",
-    "Block a participant's access until it is restored. No answer of theirs is taken meanwhile.",
-    about="access revoke budget p-42",
+    "Block a participant's access until it is restored. Meanwhile, no answer of theirs is taken.",
+    example="access revoke budget p-42",
     done="access is revoked",
-    refused="it is revoked already",
+    refused="it is already revoked",
 )
-restore = _asking(
+restore = _request_command(
     "restore",
-    "Take a revocation back: access is what the verdicts add up to again.",
-    about="access restore budget p-42",
+    "Undo a revocation: access again depends on the verdicts.",
+    example="access restore budget p-42",
     done="access is restored",
     refused="it is not revoked",
 )
-transfer = _asking(
+transfer = _request_command(
     "transfer",
-    """Give all that a participant has in a consultation to TARGET, another id of the same person.
+    """Move everything of a participant in a consultation to TARGET, another id of the same person.
 
-    Answers on their way go along. Refused where the other id has answered there itself.
+    Pending answers move, too. Refused if the other id has answered there itself.
     """,
-    about="access transfer budget p-42 p-97",
+    example="access transfer budget p-42 p-97",
     done="moved",
-    refused="the other id has answers of its own, or one of both was erased",
+    refused="the other id has answers of its own, or one of the two was erased",
     more=("target",),
 )
-reopen = _asking(
+reopen = _request_command(
     "reopen",
-    "Allow a participant one more answer to a question than it takes. Verdicts stay as they are.",
-    about="reopen budget p-42 residence",
+    "Allow a participant one more answer to a question. Verdicts stay as they are.",
+    example="reopen budget p-42 residence",
     done="one more answer is allowed",
-    refused="the question may be answered already, an answer is on its way, or access is revoked",
+    refused="the question can already be answered, an answer is pending, or access is revoked",
     more=("question",),
 )
 
@@ -125,24 +135,27 @@ for _command in (revoke, restore, transfer):
 @as_option
 @click.pass_obj
 def erase(out: Output, participant: str, *, consultation: str | None, yes: bool, who: str) -> Exit:
-    """Erase a participant: a random word takes the place of the id, and answers, candidates and notes go.
+    """Erase a participant: a random id replaces theirs, and answers, candidates and notes are deleted.
 
-    Verdicts stay, for they name nobody. Checks on their way end undetermined. A number stays held, so that nobody gets
-    a second access by being erased. Says first what is there, and asks. It cannot be undone.
+    Verdicts stay, as they name no one. Pending checks end undetermined. A number stays in use, so that no one gets a
+    second access by being erased. Shows first what exists, and asks. It cannot be undone.
     """
-    from cli.confirmation import agreed
-    from cli.database import opened
+    from cli.confirmation import confirm
+    from cli.database import open_database
     from store.requests.erasure import traces
     from store.requests.request_runner import Requests
 
-    with opened() as service:
+    with open_database() as service:
         found = traces(service.database, participant, consultation)
         if not found:
             where = "in any consultation" if consultation is None else f"in consultation {consultation:.80}"
-            raise Failure(f"nothing is there of that participant {where}; check the id", Exit.USAGE)
-        for line in _traces(found):
+            raise Failure(f"nothing exists of that participant {where}; check the id", Exit.USAGE)
+        for line in columns(
+            ("consultation", "checks", "on their way", "access"),
+            ([each.consultation, each.checks, each.on_their_way, each.access] for each in found),
+        ):
             out.say(line)
-        if not yes and not agreed("This cannot be undone.", "Erase?"):
+        if not yes and not confirm("This cannot be undone.", "Erase?"):
             raise Failure("nothing was erased", Exit.REFUSED)
         request = _request("erase", who, consultation=consultation, participant=participant)
         Requests(service.database).do(request)
@@ -151,38 +164,13 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
     return Exit.DONE
 
 
-def _about(out: Output, kind: str, done: str, who: str, **named: str) -> Exit:
-    """Ask for something about a participant and do it at once.
-
-    Raises CannotBeDone.
-    """
-    from cli.database import opened
-    from store.requests.participants import read_participant
-    from store.requests.request_runner import Requests
-
-    request = _request(kind, who, **named)
-    with opened() as service:
-        Requests(service.database).do(request)
-        found = read_participant(service.database, (named["consultation"], named.get("target", named["participant"])))
-    state = found.access if found else None
-    out.show({"request": request.id, "access": state}, [f"{done}; access: {state}" if state else done])
-    return Exit.DONE
-
-
 def _request(kind: str, who: str, **given: Any) -> Request:
     from jurat.ids import uuid7
     from store.requests.request_rows import Request, RequestKind
 
     if who in (given["participant"], given.get("target")):
-        raise Failure("--as must name who does this, and not the participant by their id", Exit.USAGE)
+        raise Failure("--as must name the person who does this, not the participant's id", Exit.USAGE)
     return Request(uuid7(), RequestKind(kind), who, **given)
-
-
-def _traces(found: Sequence[Trace]) -> Iterator[str]:
-    yield from columns(
-        ("consultation", "checks", "on their way", "access"),
-        ([each.consultation, each.checks, each.on_their_way, each.access] for each in found),
-    )
 
 
 def _lines(found: Participant) -> Iterator[str]:
@@ -207,11 +195,13 @@ def _lines(found: Participant) -> Iterator[str]:
         yield from columns(
             ("at", "what", "question", "by", "came of it"),
             (
-                [each.asked_at, each.kind, each.question, each.by_whom, each.refused or _came_of(each.dealt_with_at)]
+                (
+                    each.asked_at,
+                    each.kind,
+                    each.question,
+                    each.by_whom,
+                    each.refused or ("waits" if each.dealt_with_at is None else "done"),
+                )
                 for each in found.interventions
             ),
         )
-
-
-def _came_of(dealt_with_at: Any) -> str:
-    return "waits" if dealt_with_at is None else "done"

@@ -14,10 +14,8 @@ from cli.command import CheckIdParam, Group, NameParam, as_option, locale_option
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
-    from config.settings import Settings
-    from jurat.seal import Unseal
     from store.explanation import Explained, QueuedRow
-    from store.requests.request_rows import Request
+    from store.requests.request_rows import RequestKind
     from worker.bootstrap import Service
 
 
@@ -33,25 +31,25 @@ def review() -> None:
 )
 @click.option("--consultation", type=NameParam(), metavar="NAME", help="Only of this consultation.")
 @click.option("--overdue", is_flag=True, help="Only those that should have been decided by now.")
-@click.option("--all", "whole", is_flag=True, help="Also those that are not needed now, behind the others.")
+@click.option("--all", "whole", is_flag=True, help="Also those that are not needed now, after the others.")
 @click.pass_obj
 def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) -> Exit:
-    """List the checks that wait for a person; what is due first comes first.
+    """List the checks that wait for a person, those due first at the top.
 
-    A check is not needed while another answer of the participant is accepted in its place. It names no participant and
-    shows no answer and no note.
+    A check is not needed while another answer of the participant is accepted in its place. The list names no
+    participant and shows no answer and no note.
     """
-    from cli.database import opened
+    from cli.database import open_database
     from store.explanation import Explanations
 
-    with opened() as service:
+    with open_database() as service:
         found = Explanations(service.database).queue(consultation, overdue=overdue)
     shown = [each for each in found if whole or each.needed]
     out.show([asdict(each) for each in shown], _table(shown))
     if left_out := len(found) - len(shown):
-        out.say(f"{count_text(left_out, 'check')} left out that no decision is needed of now; `--all` shows them")
+        out.say(f"{count_text(left_out, 'check')} left out that need no decision now; `--all` shows them")
     elif not found:
-        out.say("nothing waits for a person")
+        out.say("no check waits for a person")
     return Exit.DONE
 
 
@@ -67,33 +65,25 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
 @click.option(
     "--answer",
     is_flag=True,
-    help="Open the answer and the participant's note with the worker's key. That is in the audit.",
+    help="Open the answer and the participant's note with the worker's key. That is audited.",
 )
 @as_option
 @locale_option
 @click.pass_obj
 def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) -> Exit:
-    """Show why a check is before a person: each look-up and rule, whether it was contested, and until when to decide.
+    """Show why a check is in review: each lookup and rule, whether it was contested, and when the decision is due.
 
-    Without --answer it shows nobody's data. The answer of a check that was settled before is erased; its note is there
-    as long as it is in review.
+    Without --answer it shows no personal data. If the check was settled before, its answer is erased; its note is kept
+    while it is in review.
     """
-    from cli.commands.explain import document_of, lines_of, texts_of
-    from cli.database import opened
-    from store.explanation import Explanations
+    from cli.commands.explain import document_of, lines_of, read_check
+    from cli.database import open_database
 
-    with opened() as service:
-        try:
-            explanations = Explanations(service.database)
-            found = explanations.check(check_id)
-        except LookupError as error:
-            raise Failure(str(error), Exit.USAGE) from None
-        texts = texts_of(explanations, found, locale)
-        seen = _opened(service, check_id, who) if answer else None
-    document = document_of(found, texts)
-    out.show(
-        {**document, **seen} if seen else document, [*lines_of(found, texts), *(_seen_lines(seen) if seen else ())]
-    )
+    with open_database() as service:
+        found, texts = read_check(service, check_id, locale)
+        opened = _open_sealed(service, check_id, who) if answer else {}
+    lines = [*lines_of(found, texts), *(_answer_lines(**opened) if opened else ())]
+    out.show({**document_of(found, texts), **opened}, lines)
     return Exit.DONE
 
 
@@ -106,7 +96,7 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
     codes={
         Exit.DONE: "decided, whatever was decided",
         Exit.REFUSED: "it is not in review, and nothing was changed",
-        Exit.PENDING: "said, and a second person must say the same",
+        Exit.PENDING: "recorded; a second person must decide the same",
     },
 )
 @click.argument("check_id", metavar="ID", type=CheckIdParam())
@@ -116,16 +106,20 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
 def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
     """Decide a check that is in review: person_accepted, person_refused, or another reason that refuses.
 
-    The decision is the check's next verdict. Where the consultation wants four eyes, it takes effect once a second
-    person has said the same.
+    The decision is the check's next verdict. If the consultation requires four eyes, it takes effect when a second
+    person decides the same.
     """
     from store.requests.request_rows import DECIDING, RequestKind
 
     if reason not in DECIDING:
-        raise Failure(f"{reason!r:.80} is not for a person to say; expected one of {', '.join(DECIDING)}", Exit.USAGE)
-    found, waiting = _ask(_request(RequestKind.DECIDE, check_id, who, reason))
-    document = {"check_id": check_id, "reason": reason, "waiting": waiting is not None, **_last(found)}
-    out.show(document, [f"check {check_id}: {waiting or _verdict(found)}"])
+        raise Failure(f"{reason!r:.80} is no reason for a person to give; use one of {', '.join(DECIDING)}", Exit.USAGE)
+    found, waiting = _do(RequestKind.DECIDE, check_id, who, reason)
+    last = found.verdicts[-1] if found.verdicts else None
+    document = {"check_id": check_id, "reason": reason, "waiting": waiting is not None, "state": found.state}
+    document |= {"outcome": last and last.outcome, "revision": last and last.revision}
+    access = f"; access: {found.access.access}" if found.access else ""
+    verdict = f"{last.outcome}, {last.reason} (revision {last.revision}){access}" if last else ""
+    out.show(document, [f"check {check_id}: {waiting or verdict}"])
     return Exit.PENDING if waiting else Exit.DONE
 
 
@@ -133,7 +127,7 @@ def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
     name="open",
     examples=("jurat review open 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",),
     environment=("JURAT_DATABASE_URL",),
-    codes={Exit.REFUSED: "it is not settled, or its question is asked no more, and nothing was changed"},
+    codes={Exit.REFUSED: "it is not settled, or its question is no longer asked, and nothing was changed"},
 )
 @click.argument("check_id", metavar="ID", type=CheckIdParam())
 @as_option
@@ -141,62 +135,41 @@ def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
 def open_(out: Output, check_id: UUID, *, who: str) -> Exit:
     """Put a settled check before a person again.
 
-    Its verdict stands until there is a decision, or for good when nobody decides in time. Its answer is erased: what a
-    person decides by comes from the participant.
+    Its verdict holds until there is a decision, and for good if none is made in time. Its answer is erased: the
+    participant must give the person what is needed to decide.
     """
     from store.requests.request_rows import RequestKind
 
-    found, _ = _ask(_request(RequestKind.OPEN, check_id, who))
+    found, _ = _do(RequestKind.OPEN, check_id, who)
     due = found.review.due_at if found.review else None
-    out.show({"check_id": check_id, "state": found.state, "due_at": due}, [f"check {check_id}: {_until(found)}"])
+    lines = [f"check {check_id}: in review until {time_text(due)}"]
+    out.show({"check_id": check_id, "state": found.state, "due_at": due}, lines)
     return Exit.DONE
 
 
-def _request(kind: Any, check_id: UUID, who: str, reason: str | None = None) -> Request:
-    from jurat.ids import uuid7
-    from store.requests.request_rows import Request
-
-    return Request(uuid7(), kind, who, check_id=check_id, reason=reason)
-
-
-def _ask(request: Request) -> tuple[Explained, str | None]:
-    """Do it at once; the check as it stands now, and what is to be said where it is not simply done.
+def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) -> tuple[Explained, str | None]:
+    """Do it at once. Returns the check as it is now, and a message if the request is not done yet.
 
     Raises CannotBeDone.
     """
-    from cli.database import opened
+    from cli.database import open_database
+    from jurat.ids import uuid7
     from store.explanation import Explanations
+    from store.requests.request_rows import Request
     from store.requests.request_runner import Requests
 
-    with opened() as service:
-        said = Requests(service.database).do(request)
-        return Explanations(service.database).check(UUID(str(request.check_id))), said
+    with open_database() as service:
+        message = Requests(service.database).do(Request(uuid7(), kind, who, check_id=check_id, reason=reason))
+        return Explanations(service.database).check(check_id), message
 
 
-def _last(found: Explained) -> dict[str, Any]:
-    last = found.verdicts[-1] if found.verdicts else None
-    return {"state": found.state, "outcome": last and last.outcome, "revision": last and last.revision}
-
-
-def _verdict(found: Explained) -> str:
-    last = found.verdicts[-1]
-    access = f"; access: {found.access.access}" if found.access else ""
-    return f"{last.outcome}, {last.reason} (revision {last.revision}){access}"
-
-
-def _until(found: Explained) -> str:
-    return f"in review until {time_text(found.review.due_at if found.review else None)}"
-
-
-def _opened(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
-    """The answer and the note in clear. It is audited.
-
-    Raises Failure: no key opens them here. CannotBeDone: it is not in review.
-    """
+def _open_sealed(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
+    """The answer and the note in clear; audited. Raises Failure if no key opens them, CannotBeDone outside a review."""
+    from cli.database import require_unseal
     from jurat.seal import Unopenable
     from store.requests.reviews import ReviewDecisions
 
-    unseal = _unseal(service.settings)
+    unseal = require_unseal(service.settings)
     found = ReviewDecisions(service.database).sealed(check_id, who)
     try:
         answer = None if found.answer is None else json.loads(unseal.open(found.answer, found.answer_key))
@@ -208,29 +181,20 @@ def _opened(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
     return {"answer": answer, "note": note}
 
 
-def _unseal(settings: Settings) -> Unseal:
-    from jurat.seal import Unseal, key_from_text
-
-    keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in settings.unseal_keys]
-    if not keys:
-        raise Failure("JURAT_UNSEAL_KEYS is not set: the answer cannot be opened here", Exit.USAGE)
-    return Unseal(keys)
-
-
-def _seen_lines(seen: dict[str, Any]) -> Iterator[str]:
+def _answer_lines(answer: Any, note: str | None) -> Iterator[str]:
     yield ""
-    if isinstance(seen["answer"], dict):
+    if isinstance(answer, dict):
         yield "answer:"
-        yield from (f"  {_harmless(name)}: {_harmless(value)}" for name, value in seen["answer"].items())
+        yield from (f"  {_printable(name)}: {_printable(value)}" for name, value in answer.items())
     else:
-        yield "answer: erased when the check was settled" if seen["answer"] is None else "answer: is no JSON object"
-    if seen["note"] is not None:
+        yield "answer: erased when the check was settled" if answer is None else "answer: is no JSON object"
+    if note is not None:
         yield "note of the participant:"
-        yield from (f"  {_harmless(line)}" for line in seen["note"].splitlines())
+        yield from (f"  {_printable(line)}" for line in note.splitlines())
 
 
-def _harmless(value: Any) -> str:
-    """Somebody else's text on this terminal, without what would steer it."""
+def _printable(value: Any) -> str:
+    """A participant's text, without characters that control the terminal."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(value))
 
 
@@ -246,7 +210,7 @@ def _table(found: list[QueuedRow]) -> Iterator[str]:
                 each.opened_at,
                 _due(each),
                 "yes" if each.contested else "no",
-                count_text(len(each.words), "word") if each.words else "",
+                count_text(len(each.words), "decision") if each.words else "",
             )
             for each in found
         ),

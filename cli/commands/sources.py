@@ -20,12 +20,11 @@ _LONGEST_PAUSE = "365d"
 
 
 class PauseLength(click.ParamType[float]):
-    """A duration as the configuration writes it."""
+    """A duration as in the configuration, from 1 s to a year; in seconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """In seconds, from 1 s to a year."""
         from config.durations import parse_duration
 
         if isinstance(value, float):
@@ -41,7 +40,7 @@ class PauseLength(click.ParamType[float]):
 
 @click.group(cls=Group)
 def sources() -> None:
-    """List, test, pause and resume sources, and begin new ones."""
+    """List, test, pause and resume sources, and start new ones."""
 
 
 @sources.command(name="list", examples=("jurat sources list", "jurat sources list --json"), environment=_READS)
@@ -50,13 +49,13 @@ def list_(out: Output) -> Exit:
     """List the sources of the applied configuration, and whether each is asked now.
 
     A source is open, closed by its hours, paused (by itself, by a used-up day or by a person), failing (it is asked,
-    and gave no answer the last time) or broken (after several failures it is asked for one look-up at a time).
-    `waiting` counts checks that are due or will be, as workers last counted them (each 5 s).
+    and the last lookup failed) or broken (after several failures, it gets one lookup at a time). `waiting` counts the
+    checks that are due or will be, as workers last counted them (every 5 s).
     """
-    from cli.database import opened
+    from cli.database import open_database
     from cli.diagnosis import applied_sources
 
-    with opened() as service:
+    with open_database() as service:
         source_statuses = applied_sources.source_statuses(service)
     head = ("source", "type", "waiting", "last success", "last failure", "failed with", "state")
     rows = (
@@ -67,11 +66,11 @@ def list_(out: Output) -> Exit:
             each.row.last_success_at,
             each.row.last_failure_at,
             each.row.last_failure,
-            _FAILING if _fails(each) else each.said(),
+            _FAILING if _is_failing(each) else each.state_text(),
         )
         for each in source_statuses
     )
-    data = [each.as_data() | ({"state": _FAILING} if _fails(each) else {}) for each in source_statuses]
+    data = [each.as_data() | ({"state": _FAILING} if _is_failing(each) else {}) for each in source_statuses]
     out.show(data, columns(head, rows))
     return Exit.DONE
 
@@ -79,13 +78,13 @@ def list_(out: Output) -> Exit:
 _FAILING = "failing"
 
 
-def _fails(status: SourceStatus) -> bool:
-    """Whether a source that is asked gave no answer the last time: its breaker may open only after more of that."""
+def _is_failing(status: SourceStatus) -> bool:
+    """Whether the last lookup of a source that is asked failed. Its breaker opens only after several."""
     from cli.diagnosis.source_status import SourceState
 
     failed, answered = status.row.last_failure_at, status.row.last_success_at
-    ended_so = failed is not None and (answered is None or failed > answered)
-    return status.state is SourceState.OPEN and (status.row.failures > 0 or ended_so)
+    failed_last = failed is not None and (answered is None or failed > answered)
+    return status.state is SourceState.OPEN and (status.row.failures > 0 or failed_last)
 
 
 @sources.command(
@@ -93,28 +92,27 @@ def _fails(status: SourceStatus) -> bool:
     environment=_READS,
     codes={
         Exit.DONE: "all are well",
-        Exit.REFUSED: "one is broken, says that it is asked too often, or has nobody who serves it or counts what "
-        "waits; or workers lack keys; or a platform erased as many as it may",
+        Exit.REFUSED: "one is broken or says that it is asked too often, or no worker serves it or counts what waits; "
+        "or workers lack keys; or a platform reached its limit of erasures",
     },
 )
 @click.argument("name", metavar="[NAME]", required=False)
 @click.pass_obj
 def health(out: Output, *, name: str | None) -> Exit:
-    """Say of each source, or of one, whether it is asked, how it answers, what of its day is used, and what waits.
+    """Show for each source, or one, whether it is asked, how it answers, how much of its day is used, and what waits.
 
-    It says as well which workers serve it, how old their figures are, and which keys of waiting answers they lack. A
-    source that is closed, or that a person or its own maintenance pauses, is well. It reads what workers wrote down
-    and asks no source: see `sources test --live`.
+    It also shows which workers serve it, how old their figures are, and which keys of waiting answers they lack. A
+    source that is closed, or paused by a person or for its own maintenance, is well. The figures come from workers; no
+    source is asked: see `sources test --live`.
     """
-    from cli.database import opened
+    from cli.database import open_database
     from cli.diagnosis import applied_sources, checkup, workforce
-    from cli.diagnosis.allowances import allowance_steps
 
-    with opened() as service:
+    with open_database() as service:
         source_statuses = applied_sources.source_statuses(service, name)
         steps = [checkup.status_step(each) for each in source_statuses]
         steps += workforce.missing_steps(service.queries)
-        steps += allowance_steps(service)
+        steps += workforce.allowance_steps(service)
     checkup.show(out, steps, sources=[each.as_data() for each in source_statuses])
     return checkup.code_of(steps)
 
@@ -122,32 +120,32 @@ def health(out: Output, *, name: str | None) -> Exit:
 @sources.command(
     examples=('jurat sources pause ban --for 2h --reason "announced maintenance"',),
     environment=_READS,
-    codes={Exit.REFUSED: "it is paused for longer already, and nothing was changed"},
+    codes={Exit.REFUSED: "it is already paused for longer, and nothing was changed"},
 )
 @click.argument("name", metavar="NAME")
 @click.option("--for", "seconds", required=True, type=PauseLength(), help="How long, such as 30min, 2h or 3d.")
 @click.option(
-    "--reason", required=True, type=NameParam(), metavar="TEXT", help="Why. It names no participant: it is kept."
+    "--reason", required=True, type=NameParam(), metavar="TEXT", help="Why. It is kept, so name no participant."
 )
 @as_option
 @click.pass_obj
 def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> Exit:
     """Stop asking a source for a while, in all workers, from their next claim on.
 
-    Its checks wait, and their deadlines stand still. Look-ups that are under way end. A pause that already lasts longer
-    stays as it is: resume it first.
+    Its checks wait, and their deadlines are extended. Running lookups end. A longer pause stays as it is: resume the
+    source first.
     """
-    from cli.database import opened
+    from cli.database import open_database
     from cli.diagnosis import applied_sources
 
-    with opened() as service:
+    with open_database() as service:
         applied_sources.source_statuses(service, name)
         changed = applied_sources.sources(service).pause(name, seconds, reason, who)
         (status,) = applied_sources.source_statuses(service, name)
     if not changed:
-        said = f"{name} is paused for longer already: {status.said()}"
+        said = f"{name} is already paused for longer: {status.state_text()}"
         raise Failure(f"{said}; to shorten that, run `bin/jurat sources resume {name}` first", Exit.REFUSED)
-    out.show(status.as_data(), [f"{name} is {status.said()}"])
+    out.show(status.as_data(), [f"{name} is {status.state_text()}"])
     return Exit.DONE
 
 
@@ -156,19 +154,19 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> E
 @as_option
 @click.pass_obj
 def resume(out: Output, *, name: str, who: str) -> Exit:
-    """Ask a paused source again now, whoever paused it.
+    """Ask a paused source again now, even if it paused itself.
 
-    A source that paused itself may count that as asking too often. What its hours close stays closed.
+    A source that paused itself may take that as asking too often. Outside its hours it stays closed.
     """
-    from cli.database import opened
+    from cli.database import open_database
     from cli.diagnosis import applied_sources
 
-    with opened() as service:
+    with open_database() as service:
         applied_sources.source_statuses(service, name)
         ended = applied_sources.sources(service).resume(name, who)
         (status,) = applied_sources.source_statuses(service, name)
     changed = "" if ended else "was not paused, and "
-    out.show(status.as_data(), [f"{name} {changed}is {status.said()}"])
+    out.show(status.as_data(), [f"{name} {changed}is {status.state_text()}"])
     return Exit.DONE
 
 
@@ -192,7 +190,7 @@ _CONFIG = click.option(
     codes={
         Exit.DONE: "all can work here",
         Exit.REFUSED: "something is wrong with one",
-        Exit.DEPENDENCY: "a server does not answer, or the database",
+        Exit.DEPENDENCY: "a server or the database does not answer",
     },
 )
 @click.argument("name", metavar="[NAME]", required=False)
@@ -201,18 +199,18 @@ _CONFIG = click.option(
 @click.option(
     "--live",
     is_flag=True,
-    help="Also send one request to the root of each of its servers, by its proxy and certificates. It looks nobody up, "
-    "and is paid from the rate and the day as a look-up is.",
+    help="Also send one request to the root of each of its servers, with its proxy and certificates. It looks no one "
+    "up, and counts as a lookup for the rate and the day.",
 )
-@click.option("--moods", "every_mood", is_flag=True, help="Show what each bad mood of a registry comes to.")
+@click.option("--moods", "every_mood", is_flag=True, help="Show the verdict for each mood of a registry.")
 @click.pass_obj
 def test(
     out: Output, *, name: str | None, everything: bool, paths: Sequence[Path], live: bool, every_mood: bool
 ) -> Exit:
-    """Test whether sources can work on this machine: secrets, files, codes; with --live whether their servers answer.
+    """Test whether sources can work on this machine: secrets, files, codes; with --live, whether their servers answer.
 
-    The tests that a registry's description brings along are run, and the registry is played in every bad mood (down,
-    throttling, a page of HTML, another shape …), without asking anybody. With --config no database is needed for that.
+    The tests in a registry's description are run, and the registry is simulated in every mood (down, throttling, a page
+    of HTML, another shape …), without a network. With --config, no database is needed.
     """
     from cli.diagnosis import checkup
     from cli.lookups import source_tests
@@ -220,7 +218,7 @@ def test(
     if bool(name) == everything:
         raise click.UsageError("Give the name of a source, or --all.")
     if paths and live:
-        raise click.UsageError("--live pays as the applied configuration says: leave --config out.")
+        raise click.UsageError("--live uses the limits of the applied configuration: remove --config.")
     tests = source_tests.Tests(every_mood)
     if paths:
         source_tests.test_files(tests, name, paths, out)
@@ -263,15 +261,13 @@ def test(
 @_CONFIG
 @click.pass_obj
 def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequence[str], paths: Sequence[Path]) -> Exit:
-    """Look somebody up in a registry or a roster, once, and show all that happens: for yourself, or somebody
-    who agrees.
+    """Look someone up once in a registry or a roster, and show all that happens: yourself, or someone who agrees.
 
-    Prints the request with secrets masked, the answer as it was read, each outcome that was asked, the record, the
-    rules and the verdict; of a list, the version that is imported. It is the real registry, and the request is paid as
-    every other is, where the source is applied. Nothing is written. What is printed is personal data: leave it on your
-    own terminal.
+    Prints the request with secrets masked, the answer as it was read, each outcome that was tried, the record, the
+    rules and the verdict; for a roster, its imported version. It asks the real registry, and if the source is applied,
+    the request counts as any other. Nothing is stored. The output is personal data: keep it on your own terminal.
     """
-    from cli.database import opened
+    from cli.database import open_database
     from cli.diagnosis import applied_sources
     from cli.lookups import look_up_once, source_tests
     from config.registry import RosterSource
@@ -279,12 +275,12 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
 
     answer = [_pair(text, "--input") for text in inputs]
     requirement = [_pair(text, "--require") for text in requirements]
-    source, loopback = source_tests.registry(name, paths, out)
+    source, loopback = source_tests.find_registry(name, paths, out)
     query = look_up_once.query_of(source, answer, requirement)
-    applied_sources.pay(name, out, from_files=bool(paths))
+    applied_sources.pay_if_applied(name, out, from_files=bool(paths))
     if isinstance(source, RosterSource):
-        with opened() as service:
-            document, found = look_up_once.look_into(source, query, service)
+        with open_database() as service:
+            document, found = look_up_once.look_up_in_roster(source, query, service)
     else:
         networks = read_settings().private_networks
         document, found = look_up_once.look_up(source, query, loopback_http=loopback, private_networks=networks)
@@ -302,14 +298,14 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     type=click.Choice(FORMS),
     default="json",
     show_default=True,
-    help="What it answers: JSON, XML (SOAP too), or a list that is imported from a file.",
+    help="Its form: a registry that answers JSON or XML (also SOAP), or a roster imported from a file.",
 )
 @click.pass_obj
 def new(out: Output, *, name: str, form: str) -> Exit:
-    """Print a configuration to begin a registry with, commented, with tests. It passes `config lint` as it stands."""
-    from cli.starters import begun
+    """Print a configuration to start a registry with, with comments and tests. It passes `config lint` as it is."""
+    from cli.starters import starter_text
 
-    text = begun(form, name)
+    text = starter_text(form, name)
     out.show({"name": name, "format": form, "text": text}, text.splitlines())
     return Exit.DONE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -27,8 +28,8 @@ _PREFIX = "checks."
     ),
     environment=tuple(ENVIRONMENT),
     codes={
-        Exit.DONE: "it ended as it was told to; with --check: nothing is missing",
-        Exit.USAGE: "wrong usage or settings; with --check: something that it needs is not there",
+        Exit.DONE: "it was stopped; with --check: nothing is missing",
+        Exit.USAGE: "wrong usage or settings; with --check: something that it needs is missing",
         Exit.DEPENDENCY: "with --check: the database or the broker is down, or is not what it needs",
     },
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
@@ -38,13 +39,13 @@ _PREFIX = "checks."
     type=click.IntRange(1, 1024),
     metavar="N",
     show_default="32",
-    help="Look-ups at once (Celery's --concurrency).",
+    help="Lookups at once (Celery's --concurrency).",
 )
 @click.option(
     "--queues",
     "-Q",
     metavar="NAMES",
-    help="Serve only these sources: `checks.NAME`, with commas between.  [default: all]",
+    help="Serve only these sources: `checks.NAME`, separated by commas.  [default: all]",
 )
 @click.option("--check", is_flag=True, help="Say what this worker would do and what is missing, and start nothing.")
 @click.argument("celery_options", metavar="[CELERY OPTIONS]…", nargs=-1, type=click.UNPROCESSED)
@@ -52,9 +53,9 @@ _PREFIX = "checks."
 def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, celery_options: Sequence[str]) -> Exit:
     """Run a worker: it looks up answers, writes verdicts and keeps the tables in order. Start as many as you like.
 
-    It is Celery's own worker, so all options of `celery worker` may follow. SIGTERM ends it: it takes nothing more,
-    lets look-ups end and gives the rest back. It starts also when the database or the broker is down, waits, and
-    comes back by itself.
+    It is Celery's own worker and takes all options of `celery worker`. SIGTERM stops it: it takes no more checks, lets
+    its lookups end, and gives the rest back. It also starts while the database or the broker is down, waits, and
+    recovers by itself.
     """
     if check:
         return _check(out, slots, queues)
@@ -62,8 +63,9 @@ def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, c
         raise click.UsageError("--json goes with --check; logs are JSON with JURAT_LOG=json.")
     for option in celery_options:
         if option in ("-D", "--detach"):
-            raise Failure("a worker stays in the foreground; let systemd, a container or `&` keep it", Exit.USAGE)
-    from worker.app import app  # refuses settings that do not do, with exit code 2
+            raise Failure("a worker stays in the foreground; use systemd, a container or `&`", Exit.USAGE)
+    from config.settings import LogFormat, read_settings
+    from worker.app import app  # refuses unusable settings with exit code 2
 
     arguments = ["worker"]
     arguments += ["--concurrency", str(slots)] if slots else []
@@ -72,7 +74,7 @@ def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, c
         arguments += ["--loglevel", "INFO"]
     # At SIGHUP Celery replaces this process by `python` and sys.argv; `-P` keeps the current folder off the path.
     sys.argv = ["-P", "-m", "cli", *sys.argv[1:]]
-    quiet = ["--quiet"] if _logs_are_json() else []
+    quiet = ["--quiet"] if read_settings().log is LogFormat.JSON else []
     try:
         app.start([*quiet, *arguments, *celery_options])
     except click.UsageError as error:
@@ -80,14 +82,8 @@ def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, c
     return Exit.DONE
 
 
-def _logs_are_json() -> bool:
-    from config.settings import LogFormat, read_settings
-
-    return read_settings().log is LogFormat.JSON
-
-
 def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
-    """Everything that a worker would meet, without starting one."""
+    """Check all that a worker needs, without starting one."""
     import logging
 
     from cli.diagnosis import checkup, workforce
@@ -108,7 +104,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     if service is None:
         steps += workforce.key_steps(settings, None)
     else:
-        try:
+        with closing(service):
             steps += workforce.key_steps(settings, service)
             found, plan = checkup.configuration_steps(service)
             steps += found
@@ -117,9 +113,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
                 steps += more
                 steps += [checkup.source_step(name, plan, service.queries) for name in served]
                 plan.close()
-        finally:
-            service.close()
-    steps.append(CheckupStep("slots", StepMark.OK, f"{count_text(slots or SLOTS, 'look-up')} at once"))
+    steps.append(CheckupStep("slots", StepMark.OK, f"{count_text(slots or SLOTS, 'lookup')} at once"))
     checkup.show(out, steps, slots=slots or SLOTS, sources=served)
     code = checkup.code_of(steps)
     return Exit.USAGE if code is Exit.REFUSED else code

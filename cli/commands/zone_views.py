@@ -11,12 +11,11 @@ from uuid import UUID
 import click
 
 from cli.command import CheckIdParam, Command, as_option
-from cli.commands.checks import given_answer, named_fields
+from cli.commands.checks import parse_fields, read_answer
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from cli.lookups.address_query import Inquiry, Sighting
-    from store.explanation import AffectedRow
     from store.queries import ZoneRow
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,9 +26,8 @@ _ADDRESS = "number=8,street=quai de la Brême,postcode=00100,city=Valmont"
 
 
 def _address_options(function: F) -> F:
-    """The address that is asked about, and the source that is asked."""
     for option in (
-        click.option("--source", metavar="NAME", help="Ask this source; else the first one of the zone's question."),
+        click.option("--source", metavar="NAME", help="Ask this source.  [default: the first of the zone's question]"),
         click.option(
             "--answer-file",
             metavar="FILE",
@@ -47,11 +45,9 @@ def _address_options(function: F) -> F:
     return function
 
 
-def _dataset_option(function: F) -> F:
-    option = click.option(
-        "--dataset", metavar="NAME", help="The address base to show or to count; else that of the zone's question."
-    )
-    return option(function)
+_dataset_option = click.option(
+    "--dataset", metavar="NAME", help="The address base to show or count.  [default: that of the zone's question]"
+)
 
 
 @click.command(
@@ -75,13 +71,15 @@ def _dataset_option(function: F) -> F:
     "target",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the picture is written, as .svg or .png, for you alone (0600); without it there are only the words.",
+    help="Write a picture, .svg or .png, readable by you alone (0600). Without it, only text is printed.",
 )
 @_address_options
 @click.option(
     "--check", "check_id", type=CheckIdParam(), metavar="ID", help="The address of a check that is in review."
 )
-@click.option("--version", type=click.IntRange(1), metavar="N", help="This version of the zone; else the one in force.")
+@click.option(
+    "--version", type=click.IntRange(1), metavar="N", help="Version of the zone.  [default: the one in force]"
+)
 @_dataset_option
 @as_option
 @click.pass_obj
@@ -99,17 +97,17 @@ def show(
     dataset: str | None,
     who: str,
 ) -> Exit:
-    """Draw a zone, and perhaps an address beside its border, with the same in words.
+    """Draw a zone, with an address if one is given, and say the same in words.
 
-    The picture shows the border and its margin, the candidates of the source with as much as each may be off, and the
-    distance that decides. It is made here, without tiles or network but for the look-up, which the source's limits
-    count. It shows a home: nothing keeps it but the file. --check opens a sealed answer, which is in the audit.
-    Without --out the words alone are printed, and no file is written.
+    The picture shows the border and its margin, the candidates of the source with their possible error, and the
+    distance that decides. It is drawn here, without tiles. Only the lookup uses the network, and the source's limits
+    count it. The picture shows a home, and only the file keeps it. --check opens a sealed answer; that is audited.
     """
-    from cli.database import opened
+    from cli.database import open_database
+    from cli.diagnosis.applied_sources import plan_of
     from cli.lookups import known_addresses
-    from cli.lookups.address_query import answer_in_review, look_up, planned, question_of, zone_of, zone_row
-    from cli.lookups.verdict_text import story
+    from cli.lookups.address_query import answer_in_review, look_up, question_of, zone_of, zone_row
+    from cli.lookups.verdict_text import verdict_lines
     from cli.pictures.files import write_picture
     from cli.pictures.scene import Stored, compose
 
@@ -118,21 +116,21 @@ def show(
     answer = _answer(out, address, fields, answer_file)
     if answer is not None and check_id is not None:
         raise click.UsageError("Give an address or --check, not both.")
-    with opened() as service:
+    with open_database() as service:
         row = zone_row(service, zone, version)
         shown = zone_of(row)
-        houses = known_addresses.houses(service, zone, dataset)
+        houses = known_addresses.house_finder(service, zone, dataset)
         lines = [f"{row.title} ({row.name}), version {row.version}"]
         sightings: list[Sighting] = []
         if answer is not None or check_id is not None:
-            with planned(service) as plan:
+            with plan_of(service) as plan:
                 question = question_of(plan, zone)
                 if check_id is not None:
                     answer, question, asked = answer_in_review(service, plan, check_id, zone, who)
                     source = source or asked
                 inquiry = look_up(service, plan, answer or {}, source=source, question=question)
             sightings = inquiry.sightings(shown)
-            lines = story(row.title, shown, inquiry, sightings)
+            lines = verdict_lines(row.title, shown, inquiry, sightings)
         if target:
             neighbours = [
                 Stored(other.title, other.geometry) for name, other in service.queries.zones().items() if name != zone
@@ -143,7 +141,7 @@ def show(
     file = str(target) if target else None
     out.show({"zone": row.name, "version": row.version, "file": file, "caption": lines}, lines)
     if target:
-        out.say(f"drawn in {target}")
+        out.say(f"wrote {target}")
     return Exit.DONE
 
 
@@ -157,44 +155,45 @@ def show(
     ),
     environment=(*_READS, "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
-        Exit.DONE: "it would be accepted; without --zone: by one zone",
-        Exit.REFUSED: "it would be refused; without --zone: by all",
+        Exit.DONE: "it would be accepted; without --zone: for one zone",
+        Exit.REFUSED: "it would be refused; without --zone: for all",
         Exit.DEPENDENCY: "the database is down, or the source gives no answer now",
         Exit.UNDETERMINED: "it would be undetermined",
     },
 )
-@click.argument("written", metavar="[ADDRESS]", required=False)
-@click.option("--zone", metavar="ZONE", help="What the rule says for this zone; else for all that are in force.")
+@click.argument("text", metavar="[ADDRESS]", required=False)
+@click.option("--zone", metavar="ZONE", help="Decide for this zone.  [default: all that are in force]")
 @_address_options
 @click.pass_obj
 def locate(
     out: Output,
     *,
-    written: str | None,
+    text: str | None,
     zone: str | None,
     address: str | None,
     fields: Sequence[str],
     answer_file: str | None,
     source: str | None,
 ) -> Exit:
-    """Say what the rule would decide about an address and why. Nothing is written but what the look-up costs.
+    """Say what the rule would decide about an address, and why. Only the cost of the lookup is recorded.
 
     ADDRESS is NAME=VALUE,… as with --address.
     """
-    from cli.database import opened
-    from cli.lookups.address_query import look_up, planned, question_of, zone_row
+    from cli.database import open_database
+    from cli.diagnosis.applied_sources import plan_of
+    from cli.lookups.address_query import look_up, question_of, zone_row
 
-    if written is not None and (address is not None or fields or answer_file is not None):
+    if text is not None and (address is not None or fields or answer_file is not None):
         raise click.UsageError("Give the address once: as ADDRESS, or with --address, --field or --answer-file.")
-    place = "ADDRESS" if written else "--address"
-    answer = _answer(out, written or address, fields, answer_file, place)
+    place = "ADDRESS" if text else "--address"
+    answer = _answer(out, text or address, fields, answer_file, place)
     if answer is None:
         raise click.UsageError("Give the address: as NAME=VALUE,…, or with --address, --field or --answer-file.")
-    with opened() as service:
+    with open_database() as service:
         rows = [zone_row(service, zone)] if zone else list(service.queries.zones().values())
         if not rows:
             raise Failure("no zone is imported; run `bin/jurat zones import FILE`", Exit.USAGE)
-        with planned(service) as plan:
+        with plan_of(service) as plan:
             inquiry = look_up(service, plan, answer, source=source, question=question_of(plan, zone))
     if zone:
         return _locate_in(out, rows[0], inquiry)
@@ -203,35 +202,35 @@ def locate(
 
 def _locate_in(out: Output, row: ZoneRow, inquiry: Inquiry) -> Exit:
     from cli.lookups.address_query import zone_of
-    from cli.lookups.verdict_text import candidate_data, decision_data, story
+    from cli.lookups.verdict_text import candidate_data, decision_data, verdict_lines
 
     zone = zone_of(row)
     sightings = inquiry.sightings(zone)
     document = decision_data(zone, inquiry.residence(zone))
     out.show(
         {"source": inquiry.source, **document, "candidates": candidate_data(sightings)},
-        story(row.title, zone, inquiry, sightings),
+        verdict_lines(row.title, zone, inquiry, sightings),
     )
     return {"accepted": Exit.DONE, "refused": Exit.REFUSED}.get(document["outcome"], Exit.UNDETERMINED)
 
 
 def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> Exit:
-    """What holds for each zone that does not refuse; where no zone could be decided, why not is told once."""
+    """Report each zone that does not refuse; if no zone could be decided, report once why."""
     from adapters.address.zone_index import ZoneIndex
     from cli.lookups.address_query import zone_of
-    from cli.lookups.verdict_text import candidate_data, decision_data, story
+    from cli.lookups.verdict_text import candidate_data, decision_data, verdict_lines
 
     zones = {row.name: zone_of(row) for row in rows}
-    said = [decision_data(zone, inquiry.residence(zone)) for zone in zones.values()]
+    decisions = [decision_data(zone, inquiry.residence(zone)) for zone in zones.values()]
     index = ZoneIndex(list(zones.values()))
     holding = {each.name for place in inquiry.places.places for each in index.zones_at(place.longitude, place.latitude)}
     first = next((zone for name, zone in zones.items() if name in holding), zones[rows[0].name])
     sightings = inquiry.sightings(first)
     document: dict[str, Any] = {"source": inquiry.source, "candidates": candidate_data(sightings)}
-    if not any("margin" in each["rules"] for each in said):
-        out.show({**document, "zones": said[:1]}, story("any zone", first, inquiry, sightings))
+    if not any("margin" in each["rules"] for each in decisions):
+        out.show({**document, "zones": decisions[:1]}, verdict_lines("any zone", first, inquiry, sightings))
         return Exit.UNDETERMINED
-    near = [each for each in said if each["outcome"] != "refused"]
+    near = [each for each in decisions if each["outcome"] != "refused"]
     lines = columns(
         ("zone", "outcome", "reason", "distance", "margin"),
         (
@@ -239,7 +238,7 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
             for each in near
         ),
     )
-    outside = len(said) - len(near)
+    outside = len(decisions) - len(near)
     lines.append(f"it lies outside of {count_text(outside, 'other zone' if near else 'zone')}, beyond the margin")
     out.show({**document, "zones": near}, lines)
     outcomes = {each["outcome"] for each in near}
@@ -253,31 +252,31 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     environment=_READS,
 )
 @click.argument("zone", metavar="ZONE")
-@click.option("--from", "before", type=click.IntRange(1), metavar="N", help="The older version; else the one before.")
-@click.option("--to", "after", type=click.IntRange(1), metavar="M", help="The newer version; else the newest.")
+@click.option("--from", "before", type=click.IntRange(1), metavar="N", help="Older version.  [default: the one before]")
+@click.option("--to", "after", type=click.IntRange(1), metavar="M", help="Newer version.  [default: the newest]")
 @_dataset_option
 @click.option(
     "--out",
     "target",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="List the addresses of the local base that move, as CSV.",
+    help="List the addresses of the local base that change sides, as CSV.",
 )
 @click.pass_obj
 def diff(
     out: Output, zone: str, *, before: int | None, after: int | None, dataset: str | None, target: Path | None
 ) -> Exit:
-    """Say what changed between two versions of a zone: its area, its border, and which addresses move."""
+    """Say what changed between two versions of a zone: its area, its border, and which addresses change sides."""
     from adapters.zone_import.changes import changed_area, compare
-    from cli.database import opened
+    from cli.database import open_database
     from cli.lookups import known_addresses
     from cli.lookups.address_query import two_versions, zone_of
 
-    with opened() as service:
+    with open_database() as service:
         old, new = two_versions(service, zone, before, after)
         zones = (zone_of(old), zone_of(new))
         change = compare(old.geometry, new.geometry)
-        moved = known_addresses.moved(service, *zones, changed_area(old.geometry, new.geometry), dataset, target)
+        moved = known_addresses.count_moved(service, *zones, changed_area(old.geometry, new.geometry), dataset, target)
     document = {
         "zone": zone,
         "from": old.version,
@@ -297,13 +296,13 @@ def diff(
         f"area: {_area(change.area_before)} to {_area(change.area_after)} ({percent:+.2f} %)",
         f"gained: {_area(change.gained)}; lost: {_area(change.lost)}; at most {change.reach:.1f} m from the old border",
         f"border: moved by at most {change.shift:.1f} m",
-        "addresses: no local base to count them in; import one with `bin/jurat datasets import-addresses`"
+        "addresses: there is no local base to count; import one with `bin/jurat datasets import-addresses`"
         if moved is None
         else f"addresses: {moved.entered:,} come in, {moved.left:,} go out",
     ]
     out.show(document, lines)
     if moved and target:
-        out.say(f"the addresses that move are listed in {target}")
+        out.say(f"the addresses that change sides are listed in {target}")
     return Exit.DONE
 
 
@@ -320,15 +319,15 @@ def diff(
 def affected(out: Output, zone: str, *, before: int, after: int) -> Exit:
     """List the verdicts about a version whose addresses may have changed sides in a newer one.
 
-    The addresses are erased, so this is an upper bound: every verdict whose distance to the border, as its evidence has
-    it, is at most that of the farthest place that came in or went out. A person can reopen those checks.
+    The addresses are erased, so this is an upper bound: every verdict whose evidence puts it no farther from the border
+    than the farthest place that came in or went out. A person can reopen those checks.
     """
     from adapters.zone_import.changes import compare
-    from cli.database import opened
+    from cli.database import open_database
     from cli.lookups.address_query import two_versions, zone_of
     from store.explanation import Explanations
 
-    with opened() as service:
+    with open_database() as service:
         old, new = two_versions(service, zone, before, after)
         zone_of(old), zone_of(new)
         reach = compare(old.geometry, new.geometry).reach
@@ -342,29 +341,25 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> Exit:
         else:
             for each in found:  # one by one: there may be any number of them
                 count += 1
-                out.show(None, [_verdict_line(each)])
+                where, decided = f"{each.distance_m:+g} m", time_text(each.decided_at)
+                about = f"{each.check}  {each.consultation}/{each.question}"
+                out.show(None, [f"{about}  {each.outcome}  {each.reason}  {where}  {decided}"])
     out.say(f"places up to {reach:.1f} m from the old border changed sides: {count_text(count, 'verdict')} may change")
     return Exit.DONE
-
-
-def _verdict_line(row: AffectedRow) -> str:
-    where = f"{row.distance_m:+g} m"
-    decided = time_text(row.decided_at)
-    return f"{row.check}  {row.consultation}/{row.question}  {row.outcome}  {row.reason}  {where}  {decided}"
 
 
 def _answer(
     out: Output, address: str | None, fields: Sequence[str], file: str | None, place: str = "--address"
 ) -> dict[str, Any] | None:
-    """The address from the one place where it was given (`place`: the words themselves); None where it was not."""
+    """The address from the one option that gives it (`place` for `address`); None without any."""
     parts = [part.strip() for part in re.split(rf",(?=\s*(?:{_FIELDS})\s*=)", address)] if address else []
     if file is not None:
         if parts or fields:
             option = place if parts else "--field"
             raise click.UsageError(f"Give the address once: with --answer-file or with {option}.")
-        return given_answer(out, None, file, ())
-    content = named_fields(parts, place)
-    return {**content, **named_fields(fields, known=content)} or None
+        return read_answer(out, None, file, ())
+    content = parse_fields(parts, place)
+    return {**content, **parse_fields(fields, known=content)} or None
 
 
 def _area(square_metres: float) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Group, as_option
+from cli.command import FutureMoment, Group, as_option
 from cli.commands.zone_views import affected, diff, locate, show
 from cli.output import Exit, Output, columns, count_text, time_text
 
@@ -19,31 +19,7 @@ if TYPE_CHECKING:
     from worker.bootstrap import Service
 
 COMPARED_ZONES = 20
-"""Zones that are imported already and that a file is compared with, to see latitude before longitude."""
-
-
-class InForceFrom(click.ParamType[datetime]):
-    """A day, from its first moment in UTC on, or a time with its offset."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """In UTC."""
-        try:
-            if len(value) == len("2027-01-01"):
-                moment = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
-            else:
-                moment = datetime.fromisoformat(value)
-        except (ValueError, OverflowError):
-            self.fail("a day such as 2027-01-01 or a time such as 2027-01-01T00:00+01:00 is expected", param, ctx)
-        if moment.tzinfo is None:
-            self.fail("a time needs its offset, such as 2027-01-01T00:00+01:00, or Z for UTC", param, ctx)
-        if moment <= datetime.now(UTC):
-            self.fail("it has passed already: leave --from out, and the zones are in force at once", param, ctx)
-        try:
-            return moment.astimezone(UTC)
-        except OverflowError:
-            self.fail("it is after the last day that there is in UTC, 9999-12-31", param, ctx)
+"""Imported zones that a file is compared with, to notice latitude before longitude."""
 
 
 class Degrees(click.ParamType[tuple[float, float, float, float]]):
@@ -54,7 +30,6 @@ class Degrees(click.ParamType[tuple[float, float, float, float]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, float, float, float]:
-        """Refuses what is no box on the earth."""
         try:
             west, south, east, north = map(float, value.split(","))
         except ValueError:
@@ -66,7 +41,7 @@ class Degrees(click.ParamType[tuple[float, float, float, float]]):
 
 @click.group(cls=Group)
 def zones() -> None:
-    """Import zones, list them, look at them and at what a new version changes."""
+    """Import, list and draw zones, and show what a new version changes."""
 
 
 @zones.command(
@@ -77,7 +52,7 @@ def zones() -> None:
         "jurat zones import districts.zip --expect 2.2,48.8,2.5,48.9 --from 2027-01-01",
     ),
     environment=("JURAT_DATABASE_URL",),
-    codes={Exit.USAGE: "something is wrong in the file, wrong usage or settings; nothing was imported"},
+    codes={Exit.USAGE: "errors in the file, wrong usage or settings; nothing was imported"},
 )
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -85,23 +60,27 @@ def zones() -> None:
     metavar="PROPERTY",
     default="id",
     show_default=True,
-    help="Where a feature has the name of its zone, which the configuration uses.",
+    help="Property of a feature with the zone's name, as the configuration uses it.",
 )
 @click.option(
-    "--title-property", metavar="PROPERTY", default="name", show_default=True, help="Where it has its title for people."
+    "--title-property",
+    metavar="PROPERTY",
+    default="name",
+    show_default=True,
+    help="Property with its title for people.",
 )
 @click.option("--layer", metavar="NAME", help="The layer of a GeoPackage that has several.")
 @click.option("--crs", metavar="NAME", help="The coordinate system of a file that names none, such as EPSG:2154.")
 @click.option(
     "--expect", "expected", type=Degrees(), metavar="W,S,E,N", help="Where the zones must lie: degrees, WGS 84."
 )
-@click.option("--overlapping", is_flag=True, help="Let zones overlap, where they are meant to.")
+@click.option("--overlapping", is_flag=True, help="Allow zones that overlap.")
 @click.option(
     "--from",
     "begins",
-    type=InForceFrom(),
+    type=FutureMoment("it has passed already: remove --from, and the zones are in force at once"),
     metavar="DATE",
-    help="From when on they are in force: a day (in UTC), or a time with its offset. [default: at once]",
+    help="When they come into force: a day (in UTC), or a time with its offset.  [default: at once]",
 )
 @click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
 @as_option
@@ -122,11 +101,11 @@ def import_(
 ) -> Exit:
     """Import the zones of a GeoJSON, GeoPackage or zipped Shapefile, each as its next version.
 
-    A zone that did not change keeps its version. With one bad feature nothing is imported, and everything that is
-    wrong is told with feature and vertex. Running workers use a new version within 5 s of its time.
+    A zone that did not change keeps its version. With a single bad feature, nothing is imported; every fault is
+    reported with feature and vertex. Running workers use a new version within 5 s of its time.
     """
     from adapters.zone_import.files import ZoneFileError, read_zone_file
-    from cli.database import opened
+    from cli.database import open_database
     from store.datasets.zones import NewZone, import_zones
 
     read = read_zone_file(
@@ -138,31 +117,29 @@ def import_(
         expected=expected,
         overlapping=overlapping,
     )
-    with opened() as service:
+    with open_database() as service:
         if expected is None and _seem_swapped(read.zones, service.queries):
-            hint = "fix the file, or give --expect with where they do lie"
-            raise ZoneFileError(
-                file, [f"latitude seems to come before longitude, by the zones that are imported already: {hint}"]
-            )
+            said = "compared with the imported zones, latitude seems to come before longitude"
+            raise ZoneFileError(file, [f"{said}: fix the file, or give the right place with --expect"])
         new = [NewZone(zone.id, zone.title, zone.digest, zone.wkb, read.crs, zone.outline) for zone in read.zones]
         done = import_zones(service.database, new, who, begins, dry_run=dry_run)
-    _tell_import(out, file, read, done.versions, set(done.new), begins, dry_run=dry_run)
+    _report_import(out, file, read, done.versions, set(done.new), begins, dry_run=dry_run)
     return Exit.DONE
 
 
 @zones.command(
     name="list", examples=("jurat zones list", "jurat zones list --all"), environment=("JURAT_DATABASE_URL",)
 )
-@click.option("--all", "everything", is_flag=True, help="Versions that were replaced as well.")
+@click.option("--all", "everything", is_flag=True, help="Also versions that were replaced.")
 @click.pass_obj
 def list_(out: Output, *, everything: bool) -> Exit:
-    """List the imported zones: of each the version that is in force, and those that are to come."""
-    from cli.database import opened
+    """List the imported zones: for each, the version in force and those to come."""
+    from cli.database import open_database
 
-    with opened() as service:
+    with open_database() as service:
         history = service.queries.zone_history()
         states = _states(history, service.queries)
-        used = _used(service)
+        used = _zones_in_use(service)
     rows = [
         {
             "zone": zone.name,
@@ -193,7 +170,7 @@ for _view in (show, locate, diff, affected):
     zones.add_command(_view)
 
 
-def _tell_import(
+def _report_import(
     out: Output,
     file: Path,
     read: ZoneFile,
@@ -224,13 +201,13 @@ def _tell_import(
     out.show(document, lines)
     for note in read.notes:
         out.say(f"{file.name}: note: {note}")
-    when = f", in force from {time_text(begins)} on" if begins and new else ""
+    when = f", in force from {time_text(begins)}" if begins and new else ""
     would = "would be " if dry_run else ""
     out.say(f"{count_text(len(new), 'zone')} {would}imported{when}, {len(rows) - len(new)} unchanged")
 
 
 def _seem_swapped(found: Sequence[ZoneShape], queries: Queries) -> bool:
-    """Whether the zones of a file would lie among those in force if their axes were swapped, and do not so."""
+    """Whether the zones of a file would lie among those in force only if their axes were swapped."""
     import shapely
 
     from adapters.zone_import.sets import seem_swapped
@@ -242,7 +219,7 @@ def _seem_swapped(found: Sequence[ZoneShape], queries: Queries) -> bool:
 
 
 def _states(history: Sequence[ZoneVersion], queries: Queries) -> list[str]:
-    """Of each version: it is in force, to come, or replaced."""
+    """For each version: in force, to come, or replaced."""
     in_force = {name: zone.version for name, zone in queries.zone_versions().items()}
     now = queries.clock()
     last = {(zone.name, zone.in_force_from): zone.version for zone in history}  # versions rise
@@ -256,12 +233,8 @@ def _states(history: Sequence[ZoneVersion], queries: Queries) -> list[str]:
     return [state(zone) for zone in history]
 
 
-def _used(service: Service) -> set[str]:
-    """The zones that a question of the applied configuration names."""
-    from config.configuration import Configuration
+def _zones_in_use(service: Service) -> set[str]:
+    from cli.database import applied_configuration
 
-    version = service.queries.config_version()
-    if version is None:
-        return set()
-    questions = Configuration.from_json(service.queries.config(version)).questions.values()
-    return {question.zone for question in questions if question.zone}
+    configuration = applied_configuration(service)
+    return {question.zone for question in configuration.questions.values() if question.zone} if configuration else set()

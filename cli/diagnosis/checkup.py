@@ -1,6 +1,6 @@
 """Checks all that a worker needs, step by step, for `doctor`, `worker --check` and `sources test`.
 
-A step says what it found and, where something is wrong, what to do. It never raises for what it looks at.
+A step says what it found and, if something is wrong, what to do. It never raises for what it checks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.output import Exit, Output, columns, count_text, time_text
-from config.settings import Settings, SettingsError, provenance, read_settings, shown, unknown_variables
+from config.settings import Settings, SettingsError, printable_settings, provenance, read_settings, unknown_variables
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 BROKER_TIMEOUT = 2.0
 LONGEST_WAIT = 10.0
-"""Seconds that a trial waits for its turn at a source."""
+"""Seconds that a command waits for its turn at a source."""
 
 
 class StepMark(StrEnum):
@@ -61,7 +62,7 @@ class CheckupStep:
 
 
 def code_of(steps: list[CheckupStep]) -> Exit:
-    """The exit code that says how it went."""
+    """The exit code for these steps."""
     marks = {step.mark for step in steps}
     if StepMark.DOWN in marks:
         return Exit.DEPENDENCY
@@ -80,32 +81,31 @@ def show(out: Output, steps: list[CheckupStep], **more: Any) -> None:
 
 
 def settings_steps() -> tuple[list[CheckupStep], Settings | None]:
-    """Where each setting comes from, and the settings; None where they cannot be used."""
+    """Where each setting comes from, and the settings; None if they cannot be used."""
     try:
         settings = read_settings()
     except SettingsError as error:
         return [CheckupStep("settings", StepMark.PROBLEM, problem) for problem in error.problems], None
-    values, origins = shown(settings), provenance()
-    steps = [
-        CheckupStep(name, StepMark.NOTE if value == "not set" else StepMark.OK, f"{value} ({_origin(origins[name])})")
-        for name, value in values.items()
-    ]
-    if settings.broker_url is None:
-        advice = "set JURAT_BROKER_URL to redis://HOST:6379/0, or to none to do without"
-        steps = _instead(
-            steps, CheckupStep("JURAT_BROKER_URL", StepMark.PROBLEM, "not set: a worker does not start", advice)
-        )
+    origins = provenance()
+    steps = []
+    for name, value in printable_settings(settings).items():
+        origin = {"default": "the default", "environment": "from the environment"}.get(origins[name])
+        mark = StepMark.NOTE if value == "not set" else StepMark.OK
+        steps.append(CheckupStep(name, mark, f"{value} ({origin or f'from {origins[name]}'})"))
+        if name == "JURAT_BROKER_URL" and settings.broker_url is None:
+            advice = "set JURAT_BROKER_URL to redis://HOST:6379/0, or to none to work without a broker"
+            steps[-1] = CheckupStep(name, StepMark.PROBLEM, "not set: a worker does not start", advice)
     return steps, settings
 
 
 def variable_steps(known: set[str]) -> Iterator[CheckupStep]:
-    """Variables that look like settings and are none. `known` are those that secrets of the configuration come from."""
+    """Variables that look like settings and are none. The secrets of the configuration come from `known`."""
     for sentence in unknown_variables(known):
         yield CheckupStep("environment", StepMark.PROBLEM, sentence)
 
 
 def database_steps(settings: Settings) -> tuple[list[CheckupStep], Service | None]:
-    """Whether the database answers and has a schema that this program can use; then the service on it."""
+    """Whether the database answers and has a schema that this program can use; if so, also the service on it."""
     from jurat.database import reader
     from store.schema.migrations import ADVICE, SchemaStatus, schema_status
     from worker.bootstrap import open_service
@@ -149,35 +149,42 @@ def broker_steps(settings: Settings) -> Iterator[CheckupStep]:
         return
     problem, took = _broker_problem(str(settings.broker_url))
     if problem:
-        advice = "start it, or fix JURAT_BROKER_URL; until then workers look into the database each second"
+        advice = "start it, or fix JURAT_BROKER_URL; until then, workers ask the database each second"
         yield CheckupStep("broker", StepMark.DOWN, f"does not answer ({problem})", advice)
     else:
         yield CheckupStep("broker", StepMark.OK, f"answers in {took * 1000:.0f} ms")
 
 
 def configuration_steps(service: Service) -> tuple[list[CheckupStep], Plan | None]:
-    """The applied configuration and what keeps it from working here; then the plan of it, which is to be closed."""
+    """The applied configuration and what keeps it from working here; if it works, its plan, to be closed."""
     from config.configuration import Configuration
     from config.problems import InvalidConfiguration
+    from jurat.database import bounded
+    from store.queue.sources import Sources
     from worker.plan_builder import make_plan
 
     version = service.queries.config_version()
     if version is None:
-        return [
-            CheckupStep("configuration", StepMark.PROBLEM, "none was applied", "run `bin/jurat config apply PATH`")
-        ], None
+        advice = "run `bin/jurat config apply PATH`"
+        return [CheckupStep("configuration", StepMark.PROBLEM, "none was applied", advice)], None
     applied = service.queries.applied(version)
-    told = f"version {version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
+    which = f"version {version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
     try:
         configuration = Configuration.from_json(service.queries.config(version))
-        networks = service.settings.private_networks
-        plan = make_plan(version, configuration, service.queries, service.fingerprints, private_networks=networks)
+        plan = make_plan(
+            version,
+            configuration,
+            service.queries,
+            service.fingerprints,
+            purse=Sources(bounded(service.database)),
+            private_networks=service.settings.private_networks,
+        )
     except (InvalidConfiguration, ValueError) as error:
         advice = "apply it again with this version of jurat"
-        return [CheckupStep("configuration", StepMark.PROBLEM, f"{told}: {str(error).splitlines()[0]}", advice)], None
+        return [CheckupStep("configuration", StepMark.PROBLEM, f"{which}: {str(error).splitlines()[0]}", advice)], None
     consultations = {question.consultation for question in configuration.questions.values()}
     parts = f"{count_text(len(consultations), 'consultation')}, {count_text(len(configuration.sources), 'source')}"
-    steps = [CheckupStep("configuration", StepMark.OK, f"{told}: {parts}")]
+    steps = [CheckupStep("configuration", StepMark.OK, f"{which}: {parts}")]
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
     missing = sorted(wanted - set(plan.zones))
     if missing:
@@ -189,7 +196,7 @@ def configuration_steps(service: Service) -> tuple[list[CheckupStep], Plan | Non
 
 
 def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
-    """Whether a source can work here, as far as that can be told without asking anybody else."""
+    """Whether a source can work here, as far as that is known without asking it."""
     from adapters.address.base.columns import AddressFileError
     from adapters.address.base.database import AddressDataset
     from adapters.address.base.file import AddressFile
@@ -201,106 +208,97 @@ def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
     from config.sources import CodesSource, secrets_of
     from tasks.plan import Unusable
 
+    step = partial(CheckupStep, f"source {name}")
     model, source = plan.configuration.sources[name], plan.sources[name]
     for _, reference in secrets_of(model):
         try:
             resolve(reference, os.environ, Path.cwd())
         except SecretError as error:
-            return CheckupStep(f"source {name}", StepMark.PROBLEM, str(error), error.hint)
+            return step(StepMark.PROBLEM, str(error), error.hint)
     match source:
         case Unusable(why=why):
-            return CheckupStep(f"source {name}", StepMark.PROBLEM, why)
+            return step(StepMark.PROBLEM, why)
         case AddressFile():
             try:
-                return CheckupStep(f"source {name}", StepMark.OK, f"{source.load():,} addresses read")
+                return step(StepMark.OK, f"{source.load():,} addresses read")
             except AddressFileError as error:
-                return CheckupStep(f"source {name}", StepMark.PROBLEM, str(error).splitlines()[0])
+                return step(StepMark.PROBLEM, str(error).splitlines()[0])
         case AddressDataset() if isinstance(model, AddressFileSource):
-            return _dataset_step(name, model, queries)
+            return step(*_check_dataset(model, queries))
         case RosterAdapter():
-            return _roster_step(name, source)
+            return step(*_check_roster(source))
     if isinstance(model, CodesSource) and model.list is not None:
         row = queries.code_lists().get(model.list)
         if row is None:
-            return CheckupStep(
-                f"source {name}",
-                StepMark.PROBLEM,
-                f"the list {model.list} has no codes",
-                f"run `bin/jurat codes generate {model.list} --count N`",
-            )
+            advice = f"run `bin/jurat codes generate {model.list} --count N`"
+            return step(StepMark.PROBLEM, f"the list {model.list} has no codes", advice)
         known = set(source.fingerprints.key_ids) if isinstance(source, Codes) else set()
         if queries.code_keys(model.list, KEY_ID_LENGTH) - known:
-            said = f"codes of the list {model.list} were hashed with a key that JURAT_HASH_KEYS does not have"
-            return CheckupStep(f"source {name}", StepMark.PROBLEM, said, "add the key that made them")
-        return CheckupStep(f"source {name}", StepMark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
-    return CheckupStep(f"source {name}", StepMark.OK, "is ready")
+            found = f"codes of the list {model.list} were hashed with a key that JURAT_HASH_KEYS lacks"
+            return step(StepMark.PROBLEM, found, "add the key that made them")
+        return step(StepMark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
+    return step(StepMark.OK, "is ready")
 
 
-def _dataset_step(name: str, model: AddressFileSource, queries: Queries) -> CheckupStep:
+def _check_dataset(model: AddressFileSource, queries: Queries) -> tuple[StepMark, str, str]:
     dataset = str(model.dataset_name)
     with queries.address_base(dataset) as base:
         if base is None:
             advice = f"run `bin/jurat datasets import-addresses {dataset} FILE`"
-            return CheckupStep(f"source {name}", StepMark.PROBLEM, f"the dataset {dataset} is not imported", advice)
+            return StepMark.PROBLEM, f"the dataset {dataset} is not imported", advice
         if base.language != model.language:
-            said = f"the dataset {dataset} is in {base.language}, the source in {model.language}"
-            return CheckupStep(f"source {name}", StepMark.PROBLEM, said, "import it again with the source's --language")
+            found = f"the dataset {dataset} is in {base.language}, the source in {model.language}"
+            return StepMark.PROBLEM, found, "import it again with the source's --language"
         row = base.row
-    said = f"{row.addresses:,} addresses, version {row.version}, data of {row.data_date}"
-    return CheckupStep(f"source {name}", StepMark.OK, said)
+    return StepMark.OK, f"{row.addresses:,} addresses, version {row.version}, data of {row.data_date}", ""
 
 
-def _roster_step(name: str, source: RosterAdapter) -> CheckupStep:
+def _check_roster(source: RosterAdapter) -> tuple[StepMark, str]:
     from adapters.base import SourceError
 
     try:
         found = source.in_force()
     except SourceError as error:
-        return CheckupStep(f"source {name}", StepMark.PROBLEM, error.detail)
+        return StepMark.PROBLEM, error.detail
     left_out = f", {count_text(found.left_out, 'row')} left out" if found.left_out else ""
-    said = f"{found.count:,} people{left_out}, version {found.version}, data of {found.data_date}"
-    return CheckupStep(f"source {name}", StepMark.OK, said)
+    return StepMark.OK, f"{found.count:,} people{left_out}, version {found.version}, data of {found.data_date}"
 
 
 def trouble_steps(plan: Plan, queries: Queries) -> Iterator[CheckupStep]:
-    """The sources whose breakers are open, that say that they are asked too often, or at which something waits and no
-    worker is.
-    """
-    from cli.diagnosis.source_status import source_statuses
+    """The sources with a problem: broken, asked too often, without a worker, or with old figures."""
+    from cli.diagnosis.source_status import read_statuses
 
-    for status in source_statuses(plan.configuration.sources, queries):
+    for status in read_statuses(plan.configuration.sources, queries):
         step = status_step(status)
         if step.mark is StepMark.PROBLEM:
             yield replace(step, name=f"source {status.name}")
 
 
 def status_step(status: SourceStatus) -> CheckupStep:
-    """How a source stands, as workers wrote it down."""
+    """The state of a source, from the workers' figures."""
     from cli.diagnosis.source_status import SourceState
 
-    said = (status.said(), status.answers(), status.quota(), status.waits(), status.served(), status.told())
-    found, name = "; ".join(filter(None, said)), status.name
+    texts = (status.state_text(), status.answers_text(), status.quota_text(), status.waiting_text())
+    found = "; ".join(filter(None, (*texts, status.servers_text(), status.age_text())))
+    mark, advice = StepMark.PROBLEM, ""
     if status.state is SourceState.BROKEN:
-        advice = (
-            f"workers ask it for one look-up at a time until it answers; see `bin/jurat sources test {name} --live`"
-        )
-        return CheckupStep(name, StepMark.PROBLEM, found, advice)
-    if status.throttled:
-        return CheckupStep(
-            name, StepMark.PROBLEM, found, "it says that it is asked too often: lower its rate, burst or concurrency"
-        )
-    if status.unserved:
-        return CheckupStep(name, StepMark.PROBLEM, found, "start a worker that serves it, and see `bin/jurat fleet`")
-    if status.stale:
-        advice = "no worker has counted what waits for so long: see `bin/jurat fleet` and the workers' logs"
-        return CheckupStep(name, StepMark.PROBLEM, found, advice)
-    return CheckupStep(name, StepMark.OK if status.state is SourceState.OPEN else StepMark.NOTE, found)
+        see = f"see `bin/jurat sources test {status.name} --live`"
+        advice = f"workers ask it for one lookup at a time until it answers; {see}"
+    elif status.is_throttled:
+        advice = "it says that it is asked too often: lower its rate, burst or concurrency"
+    elif status.is_unserved:
+        advice = "start a worker that serves it, and see `bin/jurat fleet`"
+    elif status.is_stale:
+        advice = "no worker has counted what waits since then: see `bin/jurat fleet` and the workers' logs"
+    else:
+        mark = StepMark.OK if status.state is SourceState.OPEN else StepMark.NOTE
+    return CheckupStep(status.name, mark, found, advice)
 
 
 def reach_steps(status: SourceStatus, plan: Plan, sources: Sources, settings: Settings) -> Iterator[CheckupStep]:
-    """Whether the servers of a source answer HTTP at all, by one request to the root of each; nothing without servers.
+    """Whether the servers of a source answer HTTP at all, by one request to the root of each.
 
-    Nobody is looked up, so what the answer says does not count. The requests are paid as one look-up is, and not made
+    No one is looked up, so the content of the answer does not count. The requests count as one lookup, and are not sent
     while the source may not be asked.
     """
     from config.sources import urls_of
@@ -311,11 +309,11 @@ def reach_steps(status: SourceStatus, plan: Plan, sources: Sources, settings: Se
     if not origins:
         return
     if status.paused_until or status.closed_until:
-        yield CheckupStep(name, StepMark.NOTE, f"not asked: {status.said()}")
+        yield CheckupStep(name, StepMark.NOTE, f"not asked: {status.state_text()}")
         return
     wait = sources.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:
-        yield CheckupStep(name, StepMark.NOTE, "not asked: what it allows is used up at the moment", "try again later")
+        yield CheckupStep(name, StepMark.NOTE, "not asked: its quota is used up at the moment", "try again later")
         return
     time.sleep(wait)
     yield _reach(name, model, origins, settings, test=plan.configuration.environment == "test")
@@ -333,7 +331,7 @@ def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings
         loopback_http=test,
         private_networks=settings.private_networks,
     )
-    said = []
+    found = []
     try:
         for origin in origins:
             begun = time.monotonic()
@@ -342,27 +340,16 @@ def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings
             except Blocked as error:
                 return CheckupStep(name, StepMark.PROBLEM, f"{origin}: {error.detail}")
             except SourceError as error:
-                return CheckupStep(
-                    name, StepMark.DOWN, f"{origin}: {error.detail}", "fix the network, or the source's url and proxy"
-                )
-            said.append(f"{origin} answers {status} in {(time.monotonic() - begun) * 1000:.0f} ms")
+                advice = "fix the network, or the source's url and proxy"
+                return CheckupStep(name, StepMark.DOWN, f"{origin}: {error.detail}", advice)
+            found.append(f"{origin} answers {status} in {(time.monotonic() - begun) * 1000:.0f} ms")
     finally:
         transport.close()
-    return CheckupStep(f"source {name}", StepMark.OK, "; ".join(said))
-
-
-def _origin(origin: str) -> str:
-    return "the default" if origin == "default" else f"from {'the ' if origin == 'environment' else ''}{origin}"
-
-
-def _instead(steps: list[CheckupStep], step: CheckupStep) -> list[CheckupStep]:
-    return [step if other.name == step.name else other for other in steps]
+    return CheckupStep(f"source {name}", StepMark.OK, "; ".join(found))
 
 
 def _broker_problem(url: str) -> tuple[str | None, float]:
-    """Why the broker does not answer, None when it does, and in how many seconds: its own, without the import of what
-    asks it. The URL may hold a password and is not told.
-    """
+    """Why the broker does not answer (None if it does), and the seconds until it did. The password is not shown."""
     from kombu import Connection
 
     from worker.celery_settings import celery_settings

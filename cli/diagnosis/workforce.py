@@ -1,13 +1,16 @@
-"""Checks whether workers serve what waits, and whether they and this machine have the keys."""
+"""Checks keys, workers, limits of requests, and the clock."""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from adapters.fingerprints import KEY_ID_LENGTH
 from cli.diagnosis.checkup import CheckupStep, StepMark
-from cli.output import count_text
+from cli.output import count_text, time_text
 from worker import health
 from worker.keyring import hash_ids, how_to_set, mismatch, seal_id, unseal_ids
 
@@ -16,44 +19,46 @@ if TYPE_CHECKING:
     from store.queries import Queries
     from worker.bootstrap import Service
 
+CLOCKS_APART = 5.0
+"""Seconds between this machine's clock and the database's that are too much: logs and certificates suffer."""
+
 
 def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupStep]:
-    """Whether there are keys, whether they fit each other, and whether they open the answers that wait."""
+    """Whether there are keys, whether they match, and whether they open the waiting answers."""
     opened = unseal_ids(settings)
     waiting = _by_key(service.queries.waiting_keys()) if service is not None else {}
     if not opened:
         advice = how_to_set("JURAT_UNSEAL_KEYS", waiting if service is not None else None)
-        yield CheckupStep("keys", StepMark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker can open no answer", advice)
+        yield CheckupStep(
+            "keys", StepMark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker cannot open answers", advice
+        )
     elif problem := mismatch(settings):
         yield CheckupStep("keys", StepMark.DOWN, problem)
     else:
-        mine = seal_id(settings)
-        fits = f"answers are sealed for {mine}, which they open" if mine else "JURAT_SEAL_KEY is not set here"
-        yield CheckupStep(
-            "keys", StepMark.OK, f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {fits}"
-        )
+        own = seal_id(settings)
+        sealed = f"answers are sealed for {own}, which they open" if own else "JURAT_SEAL_KEY is not set here"
+        found = f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {sealed}"
+        yield CheckupStep("keys", StepMark.OK, found)
     if service is None:
         return
     if opened and (strange := {key: count for key, count in waiting.items() if key not in opened}):
-        found = f"waiting answers are sealed for a key that is not here (key_missing): {_counted(strange)}"
+        found = f"waiting answers are sealed for a key that is missing here (key_missing): {_counts_text(strange)}"
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', strange)}; a worker here leaves these answers to others"
         yield CheckupStep("sealed answers", StepMark.PROBLEM, found, advice)
     if missing := sorted(hashed_with(service.queries) - set(hash_ids(settings))):
         what = "is not set" if not settings.hash_keys else f"lacks {', '.join(missing)}"
-        found = f"codes or numbers are kept as keyed hashes, and JURAT_HASH_KEYS {what}"
+        found = f"codes or numbers are stored as keyed hashes, and JURAT_HASH_KEYS {what}"
         yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
 
 
 def hashed_with(queries: Queries) -> set[str]:
     """The ids of the keys that codes and numbers in the database were hashed with."""
-    found = queries.claim_keys(KEY_ID_LENGTH) | queries.people_keys()
-    for code_list in queries.code_list_names():
-        found |= queries.code_keys(code_list, KEY_ID_LENGTH)
-    return found
+    of_codes = (queries.code_keys(code_list, KEY_ID_LENGTH) for code_list in queries.code_list_names())
+    return queries.claim_keys(KEY_ID_LENGTH).union(queries.people_keys(), *of_codes)
 
 
 def missing_steps(queries: Queries) -> Iterator[CheckupStep]:
-    """The keys of waiting answers that live workers do not have."""
+    """The keys of waiting answers that live workers lack."""
     from store.workers import Keyholders
 
     live = [each for each in queries.workers() if each.live and not each.stopping]
@@ -61,10 +66,12 @@ def missing_steps(queries: Queries) -> Iterator[CheckupStep]:
     missing = Keyholders(live).lack(waiting)
     if live and (lost := _by_key({lock: count for lock, count in waiting.items() if lock in missing})):
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', lost)}; after a day they end undetermined (answer_unreadable)"
-        found = f"answers wait that no live worker opens (key_missing): {_counted(lost)}; their deadlines stand still"
+        found = (
+            f"no live worker opens waiting answers (key_missing): {_counts_text(lost)}; their deadlines are extended"
+        )
         places = sorted({source for source, key in missing if any(key in each.unseal_keys for each in live)})
         if places:
-            found += f"; workers that have such a key do not serve {', '.join(places)}"
+            found += f"; workers with such a key do not serve {', '.join(places)}"
         yield CheckupStep("keys of workers", StepMark.PROBLEM, found, advice)
     for worker in live:
         own = {
@@ -73,7 +80,7 @@ def missing_steps(queries: Queries) -> Iterator[CheckupStep]:
             if (source, key) not in missing and worker.is_for(source) and key not in worker.unseal_keys
         }
         if lacks := _by_key(own):
-            found = f"worker {worker.name} leaves answers to others (key_missing): {_counted(lacks)}"
+            found = f"worker {worker.name} leaves answers to others (key_missing): {_counts_text(lacks)}"
             yield CheckupStep("keys of workers", StepMark.PROBLEM, found, how_to_set("its JURAT_UNSEAL_KEYS", lacks))
 
 
@@ -106,11 +113,38 @@ def fleet_step(queries: Queries) -> CheckupStep:
 
 
 def _by_key(locks: Mapping[tuple[str, str], int]) -> dict[str, int]:
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for (_, key), count in locks.items():
-        counts[key] = counts.get(key, 0) + count
+        counts[key] += count
     return counts
 
 
-def _counted(keys: Mapping[str, int]) -> str:
+def _counts_text(keys: Mapping[str, int]) -> str:
     return ", ".join(f"{count_text(count, 'answer')} for {key}" for key, count in sorted(keys.items()))
+
+
+def allowance_steps(service: Service) -> Iterator[CheckupStep]:
+    """A problem for each database user that reached its hourly limit in the last day: its password may be stolen."""
+    from store.requests.allowances import reached_limits
+
+    for each in reached_limits(service.database):
+        found = (
+            f"{each.login} asked for {each.per_hour} transfers and erasures within an hour, which is its limit, the "
+            f"last at {time_text(each.at)}"
+        )
+        advice = (
+            "check whether the platform intended them (jurat_requests); if not, lock that user out. If it needs more, "
+            "raise its per_hour in jurat_allowances"
+        )
+        yield CheckupStep("requests", StepMark.PROBLEM, found, advice)
+
+
+def clock_step(queries: Queries) -> CheckupStep:
+    """Whether this machine's clock agrees with the database's."""
+    begun = time.monotonic()
+    apart = (queries.clock() - datetime.now(UTC)).total_seconds()
+    rough = time.monotonic() - begun + 0.002
+    if abs(apart) - rough > CLOCKS_APART:
+        found = f"the database is {abs(apart):.1f} s {'ahead of' if apart > 0 else 'behind'} this machine"
+        return CheckupStep("clock", StepMark.PROBLEM, found, "let both machines take their time from the network (NTP)")
+    return CheckupStep("clock", StepMark.OK, f"the database's time is this machine's to {max(abs(apart), rough):.2f} s")

@@ -1,7 +1,4 @@
-"""Imports an address base: a file becomes a new version, batch by batch, and takes effect as a whole.
-
-A roster becomes one in `cli.imports.roster`.
-"""
+"""Imports an address base: a file becomes a new version, batch by batch, and takes effect as a whole."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from store.datasets.imports import DatasetImport
 
 @dataclass(frozen=True, slots=True)
 class NewAddressBase:
-    """What is to be imported under `name`. `language` is that of the street names, `data_date` the day of the data."""
+    """A file to import as dataset `name`. `language` is that of the street names, `data_date` the day of the data."""
 
     name: str
     path: Path
@@ -31,18 +28,17 @@ class NewAddressBase:
     data_date: date
 
     def digest(self) -> str:
-        """A hash of the file and of all that is made of it: the same gives the same dataset again."""
+        """A hash of the file and all settings: the same digest gives the same dataset."""
         layout = (self.layout.kind, sorted(self.layout.columns.items()), self.layout.separators)
-        settings = (*layout, self.language, self.data_date.isoformat())
-        return file_digest(self.path, *settings)
+        return file_digest(self.path, *layout, self.language, self.data_date.isoformat())
 
     def rows(self) -> AddressRows:
-        """The file, to be gone through once."""
+        """The rows of the file, to be read once."""
         return AddressRows(self.path, self.layout, self.language)
 
 
 def file_digest(path: Path, *settings: object) -> str:
-    """A hash of a file, and of the settings that it is read with."""
+    """A hash of a file and of the settings that it is read with."""
     hashed = hashlib.sha256(repr(settings).encode())
     with open_regular(path) as stream:
         while part := stream.read(1 << 20):
@@ -52,8 +48,8 @@ def file_digest(path: Path, *settings: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The version that is in force now. `rows` counts what was read, `box` goes around all addresses; both are None
-    where the file was imported before and nothing was done.
+    """The version in force now. `rows` counts what was read, `box` contains all addresses; both are None if the file
+    was imported before and nothing was done.
     """
 
     row: DatasetRow
@@ -62,16 +58,16 @@ class Imported:
 
 
 def import_base(
-    imports: DatasetImport, base: NewAddressBase, who: str, told: Callable[[int], None] = lambda _: None
+    imports: DatasetImport, base: NewAddressBase, who: str, report: Callable[[int], None] = lambda _: None
 ) -> Imported:
-    """Import a base and switch to it; `told` hears after each batch how many rows were read.
+    """Import a base and switch to it. After each batch, `report` gets the number of rows read.
 
     Memory does not grow with the file.
 
     Raises:
-        AddressFileError: with everything that is wrong with the file; what was in force stays so.
-        Overtaken: another import of this name began, or somebody removed it.
-        OtherKind: this name is that of a roster.
+        AddressFileError: with everything that is wrong with the file; the version in force stays.
+        Overtaken: another import of this name began, or it was removed.
+        OtherKind: a roster has this name.
         StreetsMixed: once in a million imports; import it again.
     """
     digest = base.digest()
@@ -83,7 +79,7 @@ def import_base(
     try:
         for batch in batches(rows, base.language, salt=staged.id):
             imports.add(staged, batch)
-            told(rows.rows)
+            report(rows.rows)
         switched = imports.switch(staged, who)
     except Exception:
         imports.give_up(staged)

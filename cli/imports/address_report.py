@@ -12,14 +12,14 @@ from adapters.address.base.batches import StreetsMixed
 from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError, Layout, own_layout
 from adapters.address.base.rows import AddressRows, layout_of
 from adapters.base import Box
-from cli.database import opened
+from cli.database import open_database
 from cli.imports.address_base import NewAddressBase, import_base
 from cli.output import Exit, Failure, Output, columns, count_text
 from store.datasets.imports import DatasetImport, OtherKind, Overtaken
 
 
 def check_addresses(out: Output, base: NewAddressBase) -> Exit:
-    """Go through the file and say what is in it, and where."""
+    """Read the file, and report what is in it and where it lies."""
     houses = 0
     west, south, east, north = math.inf, math.inf, -math.inf, -math.inf
     rows = base.rows()
@@ -38,9 +38,9 @@ def check_addresses(out: Output, base: NewAddressBase) -> Exit:
 
 
 def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Callable[[int], None]) -> Exit:
-    """Import the file, and switch to it."""
+    """Import the file, switch to it, and report."""
     started = time.monotonic()
-    with _failures(), opened() as service:
+    with _failures(), open_database() as service:
         done = import_base(DatasetImport(service.database), base, who, progress)
     row, taken = done.row, time.monotonic() - started
     document = {
@@ -59,7 +59,7 @@ def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Call
     head = ("dataset", "version", "addresses", "houses", "streets", "data of")
     out.show(document, columns(head, [(row.name, row.version, row.addresses, row.houses, row.streets, row.data_date)]))
     if done.rows is None or done.box is None:
-        out.say(f"version {row.version} was imported from this file already; nothing was done")
+        out.say(f"version {row.version} was already imported from this file; nothing was done")
         return Exit.DONE
     _tell(out, done.rows)
     out.say(f"it lies {_box_text(done.box)}")
@@ -68,7 +68,7 @@ def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Call
 
 
 def layout(file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None) -> Layout:
-    """Raises ValueError, as an AddressFileError is one, where the options do not say how the file is to be read."""
+    """How to read the file. Raises ValueError if neither the options nor its first line say so."""
     if kind in (BAN.kind, OPENADDRESSES.kind):
         if named or separator:
             raise ValueError(f"--columns and --separator are for --format csv: the format {kind} has its own")
@@ -91,11 +91,11 @@ def _failures() -> Iterator[None]:
 
 
 def _tell(out: Output, rows: AddressRows) -> None:
-    """What is no mistake, and yet finds no house."""
+    """Counts rows that are no mistake, and yet find no house."""
     for count, what in (
         (rows.unplaced, "without a postcode: they decide nothing"),
         (rows.unnumbered, "with a house number that cannot be read: such a house is not found"),
-        (rows.nameless, "without a street, passed over: nobody could ask for them"),
+        (rows.nameless, "without a street, left out: no one could ask for them"),
     ):
         if count:
             out.say(f"{count_text(count, 'row')} {what}")

@@ -1,6 +1,6 @@
 """Imports a roster: a file becomes a new version, batch by batch, and takes effect as a whole.
 
-Of each row there remain the keyed hash of the number and the columns that the source's rules look at.
+Of each row, only the keyed hash of the number and the columns that the source's rules read are stored.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from store.datasets.rosters import RosterEntry, RosterImport
 
 BATCH = 20_000
 KIND: Final = "roster"
-"""What stands where an address base has the format of its file."""
+"""Stored where an address base has the format of its file."""
 
 _SHRUNK = 0.5
-"""A list that has lost more than this share of its people is more likely cut off than right."""
+"""A roster that has lost more than this share of its people is more likely truncated than right."""
 
 
 class Doubtful(Exception):
-    """The file is good, and what is in it is not what one would put in force unseen. It is imported by force alone."""
+    """The file is well formed, and yet probably wrong. It is imported only by force."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewRoster:
-    """What is to be imported: the file at `path`, as the source says. `data_date` is the day of the data."""
+    """A file to import as the source says. `data_date` is the day of the data."""
 
     path: Path
     source: RosterSource
@@ -50,21 +50,16 @@ class NewRoster:
 
     @property
     def name(self) -> str:
-        """Of the dataset."""
         return self.source.dataset_name
 
     def digest(self, key_id: str) -> str:
-        """A hash of the file and of all that is made of it: the same gives the same dataset again."""
+        """A hash of the file and all settings: the same digest gives the same dataset."""
         layout = (KIND, self.source.layout, self.source.file.encoding, self.source.file.delimiter)
         return file_digest(self.path, *layout, key_id, self.data_date.isoformat(), self.skip_malformed)
 
     @contextmanager
-    def opened(self) -> Iterator[RosterRows]:
-        """The people of the file, to be gone through once.
-
-        Raises:
-            RosterFileError: it cannot be read, or was changed meanwhile.
-        """
+    def open_rows(self) -> Iterator[RosterRows]:
+        """The rows of the file, to be read once. Raises RosterFileError if it is unreadable or was changed."""
         try:
             before = self.path.stat()
             with open_regular(self.path) as raw:
@@ -85,8 +80,9 @@ class NewRoster:
 
 @dataclass(frozen=True, slots=True)
 class ImportedRoster:
-    """The version that is in force now. `rows` counts what was read; `shared` numbers stand in several rows, `sharing`
-    in number. It is None where the file was imported before and nothing was done.
+    """The version in force now. `rows` counts what was read; None if the file was imported before and nothing was done.
+
+    `shared` numbers are in several rows each, `sharing` in all.
     """
 
     row: DatasetRow
@@ -100,19 +96,19 @@ def import_roster(
     new: NewRoster,
     fingerprints: Fingerprints,
     who: str,
-    told: Callable[[int], None] = lambda _: None,
+    report: Callable[[int], None] = lambda _: None,
     *,
     force: bool = False,
 ) -> ImportedRoster:
-    """Import a list and switch to it; `told` hears after each batch how many rows were read.
+    """Import a roster and switch to it. After each batch, `report` gets the number of rows read.
 
     Memory does not grow with the file.
 
     Raises:
-        RosterFileError: with everything that is wrong with the file; what was in force stays so.
-        Doubtful: its data are older than those in force, or half of the people are gone. Not with `force`.
-        Overtaken: another import of this name began, or somebody removed it.
-        OtherKind: this name is that of an address base.
+        RosterFileError: with everything that is wrong with the file; the version in force stays.
+        Doubtful: its data are older than those in force, or half of the people are missing. Not with `force`.
+        Overtaken: another import of this name began, or it was removed.
+        OtherKind: an address base has this name.
     """
     key_id, hashed = fingerprints.newest_digest(namespace(new.name))
     digest = new.digest(key_id)
@@ -121,16 +117,21 @@ def import_roster(
         return ImportedRoster(before)
     if before is not None and before.is_list and new.data_date < before.data_date and not force:
         raise Doubtful(
-            f"the data of {new.data_date} are older than those in force, of {before.data_date}; say their day with "
+            f"the data of {new.data_date} are older than those in force, of {before.data_date}; give their day with "
             "--data-date, or import them with --force"
         )
     staged = imports.stage(new.name, KIND, "", digest, new.data_date, who, layout=new.source.layout, key_id=key_id)
     try:
-        with new.opened() as rows:
-            people = _stored(rows, hashed, new.source.file.keep)
-            while imports.add(staged, islice(people, BATCH)):
-                told(rows.rows)
-        _refuse_shrunk(before, rows.rows - rows.left_out, force=force)
+        with new.open_rows() as rows:
+            entries = _entries(rows, hashed, new.source.file.keep)
+            while imports.add(staged, islice(entries, BATCH)):
+                report(rows.rows)
+        people = rows.rows - rows.left_out
+        if before is not None and people < before.people * _SHRUNK and not force:
+            raise Doubtful(
+                f"the roster has {people:,} people, and {before.people:,} are in force: is the file truncated? If it "
+                "is right, import it with --force"
+            )
         enrolled = imports.switch(staged, who, rows.left_out)
     except Exception:
         imports.give_up(staged)
@@ -138,26 +139,18 @@ def import_roster(
     return ImportedRoster(enrolled.row, rows, enrolled.shared, enrolled.sharing)
 
 
-def _stored(people: Iterable[Person], hashed: Callable[[str], bytes], keep: Iterable[str]) -> Iterator[RosterEntry]:
-    """What is stored of each. The JSON is put together by hand, which takes a third of the time."""
+def _entries(people: Iterable[Person], hashed: Callable[[str], bytes], keep: Iterable[str]) -> Iterator[RosterEntry]:
+    """What is stored of each person. Building the JSON by hand takes a third of the time."""
     keys = [f"{encode_basestring(name)}:" for name in keep]
     for line, number, kept in people:
         members = [key + encode_basestring(text) for key, text in zip(keys, kept, strict=True)]
         yield RosterEntry(line, hashed(number), f"{{{','.join(members)}}}")
 
 
-def _refuse_shrunk(before: DatasetRow | None, people: int, *, force: bool) -> None:
-    if before is not None and people < before.people * _SHRUNK and not force:
-        raise Doubtful(
-            f"the list has {people:,} people, and {before.people:,} are in force: is the file cut off? Import it with "
-            "--force if it is right"
-        )
-
-
 @dataclass(slots=True)
-class LookedThrough:
-    """What the source would make of the rows of a file. `statuses` counts them by what their status means, None where
-    the source does not know it; `unreadable` rows are no record, such as those with a date of another format.
+class RosterSurvey:
+    """What the source would make of the rows of a file. `statuses` counts them by meaning, None for an unknown status;
+    `unreadable` rows are no record, for instance as a date has another format.
     """
 
     statuses: Counter[str | None] = field(default_factory=Counter)
@@ -165,11 +158,11 @@ class LookedThrough:
     unreadable_at: list[int] = field(default_factory=list)
 
 
-def look_through(people: Iterable[Person], source: RosterSource) -> LookedThrough:
-    """Read every row as a look-up would read it, and store nothing."""
+def survey(people: Iterable[Person], source: RosterSource) -> RosterSurvey:
+    """Read every row as a lookup would, and store nothing."""
     reader = RecordReader(source.record)
     meanings = {word: meaning for meaning, words in source.record.status.items() for word in words}
-    found = LookedThrough()
+    found = RosterSurvey()
     for line, number, kept in people:
         row = {source.file.number: number, **dict(zip(source.file.keep, kept, strict=True))}
         try:
@@ -180,6 +173,6 @@ def look_through(people: Iterable[Person], source: RosterSource) -> LookedThroug
                 found.unreadable_at.append(line)
             continue
         if meanings:
-            told = {meanings.get(value) for value in record.values(STATUS)}
-            found.statuses[told.pop() if len(told) == 1 else None] += 1
+            meant = {meanings.get(value) for value in record.values(STATUS)}
+            found.statuses[meant.pop() if len(meant) == 1 else None] += 1
     return found

@@ -1,4 +1,4 @@
-"""Reports an import of a roster in counts and columns, and names nobody."""
+"""Reports an import of a roster in counts and columns, without names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from adapters.registry.roster_rows import RosterRows
-    from cli.imports.roster import ImportedRoster, LookedThrough, NewRoster
+    from cli.imports.roster import ImportedRoster, NewRoster
     from config.configuration import Configuration
     from config.registry import RosterSource
     from worker.bootstrap import Service
@@ -24,19 +24,18 @@ if TYPE_CHECKING:
 def check_roster(
     out: Output, file: Path, name: str, source: str, paths: Sequence[Path], day: date, *, skip_malformed: bool
 ) -> Exit:
-    """Go through the file and say what the source would make of it. With `paths` no database is needed."""
-    from cli.imports.roster import NewRoster, look_through
+    """Read the file and report what the source would make of it. With `paths`, no database is needed."""
+    from cli.database import open_database
+    from cli.imports.roster import NewRoster, survey
 
     if paths:
-        model = _source(_written(paths), source, name)
+        model = _source(_configuration_in(paths), source, name)
     else:
-        from cli.database import opened
-
-        with opened() as service:
+        with open_database() as service:
             model = _source(_applied(service), source, name)
     new = NewRoster(file, model, day, skip_malformed)
-    with _failures(), new.opened() as rows:
-        found = look_through(rows, model)
+    with _failures(), new.open_rows() as rows:
+        found = survey(rows, model)
     people = rows.rows - rows.left_out
     statuses = {meaning: found.statuses.get(meaning, 0) for meaning in (*model.record.status, None)}
     document = {
@@ -50,8 +49,15 @@ def check_roster(
         "columns": _columns(rows, model),
     }
     out.show(document, columns(("dataset", "rows", "people"), [(name, rows.rows, people)]))
-    _tell(out, rows, model)
-    _tell_records(out, found)
+    _report_columns(out, rows, model)
+    if found.unreadable:
+        out.say(
+            f"{count_text(found.unreadable, 'row')} cannot be read as the source's record says, for instance a date of "
+            f"another format: {_lines(found.unreadable_at, found.unreadable)}"
+        )
+    for meaning, count in found.statuses.most_common():
+        status = f"means {meaning}" if meaning else "the source does not know"
+        out.say(f"{count_text(count, 'row')} with a status that {status}")
     out.say("the file is good; nothing was imported")
     return Exit.DONE
 
@@ -69,19 +75,19 @@ def import_roster(
     force: bool,
     progress: Callable[[int], None],
 ) -> Exit:
-    """Import the file, and switch to it."""
-    from cli.database import opened
+    """Import the file, switch to it, and report."""
+    from cli.database import open_database
     from cli.diagnosis.workforce import hashed_with
     from cli.imports import roster
     from store.datasets.rosters import RosterImport
     from worker.keyring import how_to_set
 
     started = time.monotonic()
-    with opened() as service:
-        model = _source(_written(paths) if paths else _applied(service), source, name)
+    with open_database() as service:
+        model = _source(_configuration_in(paths) if paths else _applied(service), source, name)
         if service.fingerprints is None:
             advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.queries))
-            raise Failure(f"JURAT_HASH_KEYS is not set: numbers are kept as keyed hashes alone; {advice}", Exit.USAGE)
+            raise Failure(f"JURAT_HASH_KEYS is not set: numbers are stored only as keyed hashes; {advice}", Exit.USAGE)
         new = roster.NewRoster(file, model, day, skip_malformed)
         with _failures():
             done = roster.import_roster(
@@ -107,14 +113,12 @@ def _show(out: Output, done: ImportedRoster, new: NewRoster, seconds: float) -> 
     head = ("dataset", "version", "people", "left out", "data of")
     out.show(document, columns(head, [(row.name, row.version, row.people, row.left_out, row.data_date)]))
     if rows is None:
-        out.say(f"version {row.version} was imported from this file already; nothing was done")
+        out.say(f"version {row.version} was already imported from this file; nothing was done")
         return
-    _tell(out, rows, new.source)
+    _report_columns(out, rows, new.source)
     if done.shared:
-        out.say(
-            f"{count_text(done.shared, 'number')} in {count_text(done.sharing, 'row')}: whoever gives one of them is "
-            "ambiguous"
-        )
+        shared = f"{count_text(done.shared, 'number')} in {count_text(done.sharing, 'row')}"
+        out.say(f"{shared}: a participant with one of them is ambiguous")
     out.say(f"imported {count_text(rows.rows, 'row')} in {seconds:.1f} s; version {row.version} is in force")
 
 
@@ -132,7 +136,7 @@ def _failures() -> Iterator[None]:
         raise Failure(str(error), Exit.REFUSED) from None
 
 
-def _written(paths: Sequence[Path]) -> Configuration:
+def _configuration_in(paths: Sequence[Path]) -> Configuration:
     from config.lint import lint
 
     report = lint(paths)
@@ -142,12 +146,12 @@ def _written(paths: Sequence[Path]) -> Configuration:
 
 
 def _applied(service: Service) -> Configuration:
-    from config.configuration import Configuration
+    from cli.database import applied_configuration
 
-    version = service.queries.config_version()
-    if version is None:
+    configuration = applied_configuration(service)
+    if configuration is None:
         raise Failure("no configuration was applied yet; name one with --config", Exit.USAGE)
-    return Configuration.from_json(service.queries.config(version))
+    return configuration
 
 
 def _source(configuration: Configuration, source: str, dataset: str) -> RosterSource:
@@ -161,7 +165,7 @@ def _source(configuration: Configuration, source: str, dataset: str) -> RosterSo
     if model is None:
         raise Failure(f"the configuration has no source {source} of type roster: {suggest(source, lists)}", Exit.USAGE)
     if model.dataset_name != dataset:
-        raise Failure(f"the source {source} has the dataset {model.dataset_name}, and not {dataset}", Exit.USAGE)
+        raise Failure(f"the source {source} has the dataset {model.dataset_name}, not {dataset}", Exit.USAGE)
     return model
 
 
@@ -174,29 +178,16 @@ def _columns(rows: RosterRows, model: RosterSource) -> dict[str, Any]:
     }
 
 
-def _tell(out: Output, rows: RosterRows, model: RosterSource) -> None:
-    """Which columns are stored, and which rows are not."""
+def _report_columns(out: Output, rows: RosterRows, model: RosterSource) -> None:
+    """Say which columns are stored, and which rows are left out."""
     found = _columns(rows, model)
     kept = ", ".join(found["kept"]) or "nothing else"
     others = ", ".join(found["not_stored"])
     out.say(f"stored: the hash of {found['number']}, and {kept}{f'; not stored: {others}' if others else ''}")
     if rows.left_out:
         out.say(
-            f"{count_text(rows.left_out, 'row')} left out, whose number is empty or malformed: "
-            f"{_lines(rows.left_out_at, rows.left_out)}; while some are, absence from the list refuses nobody"
-        )
-
-
-def _tell_records(out: Output, found: LookedThrough) -> None:
-    if found.unreadable:
-        out.say(
-            f"{count_text(found.unreadable, 'row')} cannot be read as the source's record says, such as dates of "
-            f"another format: {_lines(found.unreadable_at, found.unreadable)}"
-        )
-    for meaning, count in sorted(found.statuses.items(), key=lambda item: -item[1]):
-        out.say(
-            f"{count_text(count, 'row')} with a status that "
-            + (f"means {meaning}" if meaning else "the source does not know")
+            f"{count_text(rows.left_out, 'row')} left out, with an empty or malformed number: "
+            f"{_lines(rows.left_out_at, rows.left_out)}; while some are left out, absence refuses no one"
         )
 
 

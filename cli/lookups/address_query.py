@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -30,10 +28,10 @@ if TYPE_CHECKING:
 class Sighting:
     """One candidate of a geocoder, and what the rule makes of it.
 
-    `inside` is None where the border crosses it, `distance` is metres to the border, `margin` the metres by which its
-    position may be wrong (None: its level never decides): where the address that decides has several positions, at
-    least as much as all of them together were decided by. `counts`: it may be what is meant; `deciding`: it is the one
-    whose distance decides. `reason` is what the rule would say if there were no other candidate.
+    `inside` is None if the border crosses it, `distance` is metres to the border. `margin` is the metres by which its
+    position may be wrong (None: its level never decides); if the deciding address has several positions, at least the
+    margin that all of them together were decided with. `counts`: it may be what is meant. `deciding`: its distance
+    decides. `reason` is the rule's reason if there were no other candidate.
     """
 
     place: Place
@@ -47,7 +45,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """An address and what a source said to it. `margins` are those of the criterion, in metres by level."""
+    """An address and a source's answer. `margins` are those of the criterion, in metres by level."""
 
     source: str
     answer: Mapping[str, Any] = field(repr=False)
@@ -56,11 +54,11 @@ class Inquiry:
     language: str = "fr"
 
     def residence(self, zone: ZoneGeometry) -> Residence:
-        """What the rule makes of all candidates together."""
-        return self._decided(self.places, zone)
+        """What the rule decides from all candidates together."""
+        return self._decide(self.places, zone)
 
     def sightings(self, zone: ZoneGeometry) -> list[Sighting]:
-        """Every candidate by itself, in the source's order."""
+        """Each candidate, in the source's order."""
         from tasks.rules.margins import margins_of
 
         whole = self.residence(zone).evidence
@@ -69,7 +67,7 @@ class Inquiry:
         alike: list[Sighting] = []
         near: list[Sighting] = []
         for place in self.places.places:
-            alone = self._decided(replace(self.places, places=(place,)), zone)
+            alone = self._decide(replace(self.places, places=(place,)), zone)
             counts = all("margin" in evidence["rules"] for evidence in (whole, alone.evidence))
             inside, distance = (
                 zone.locate_box(place.extent) if place.extent else zone.locate(place.longitude, place.latitude)
@@ -81,7 +79,7 @@ class Inquiry:
                 alike.append(found[-1])
             if counts and _same(whole, alone.evidence, "distance_m"):
                 near.append(found[-1])
-        # The likeliest address decides, by that of its positions which is the least clear of the border.
+        # The likeliest address decides, by its position that is nearest to the border in relation to its margin.
         positions = ([each for each in near if _address(each) == _address(best)] for best in alike)
         own = next(filter(None, positions), None)
         if own is None:
@@ -94,14 +92,14 @@ class Inquiry:
             for each in found
         ]
 
-    def _decided(self, places: Places, zone: ZoneGeometry) -> Residence:
+    def _decide(self, places: Places, zone: ZoneGeometry) -> Residence:
         from tasks.rules.residence import decide_residence
 
         return decide_residence(self.answer, places, zone, self.margins, language=self.language)
 
 
 def _same(whole: Mapping[str, Any], alone: Mapping[str, Any], *names: str) -> bool:
-    """Whether a candidate by itself has the figures by which all of them together were decided."""
+    """Whether a candidate alone has the figures that decided for all of them together."""
     return all(whole.get(name) == alone.get(name) for name in names)
 
 
@@ -110,63 +108,35 @@ def _address(sighting: Sighting) -> tuple[str | None, ...]:
     return place.number, place.street, place.postcode, place.city, place.city_code
 
 
-@contextmanager
-def planned(service: Service) -> Iterator[Plan]:
-    """The sources of the applied configuration, ready to be asked.
-
-    Raises Failure where none is applied.
-    """
-    from config.configuration import Configuration
-    from jurat.database import bounded
-    from store.queue.sources import Sources
-    from worker.plan_builder import make_plan
-
-    version = service.queries.config_version()
-    if version is None:
-        raise Failure("no configuration was applied yet; run `bin/jurat config apply PATH`", Exit.USAGE)
-    configuration = Configuration.from_json(service.queries.config(version))
-    plan = make_plan(
-        version,
-        configuration,
-        service.queries,
-        service.fingerprints,
-        purse=Sources(bounded(service.database)),
-        private_networks=service.settings.private_networks,
-    )
-    try:
-        yield plan
-    finally:
-        plan.close()
-
-
 def look_up(
     service: Service, plan: Plan, answer: Mapping[str, Any], *, source: str | None, question: Question | None
 ) -> Inquiry:
-    """Ask a source for an address: `source`, else the first address source of `question`, else the only one there is.
+    """Ask a source for an address: `source`, else the first address source of `question`, else the only one.
 
-    It is paid from the source's rate and day as any look-up is, and not made while the source may not be asked.
+    It counts for the source's rate and day as any lookup does.
 
-    Raises Failure: the source is none for addresses, may not be asked now, or gave no answer; or several could be
-    asked. jurat.InvalidAnswer: the address lacks a field that the source needs.
+    Raises Failure: the source has no addresses, may not be asked now, or gave no answer; or it is not clear which to
+    ask. jurat.InvalidAnswer: the address lacks a field that the source needs.
     """
+    from cli.diagnosis.applied_sources import pay_for_lookup
     from config.sources import answer_schema
     from jurat.answers import validate
 
-    name = _chosen(plan, source, question)
+    name = _choose_source(plan, source, question)
     model = plan.configuration.sources[name]
     validate(answer, json.dumps(answer_schema(model)))
-    _wait_for_turn(service, plan, name)
+    pay_for_lookup(service, plan, name)
     try:
         found = plan.sources[name].look_up(Query(answer, {}, model.timeout))
     except SourceError as error:
         raise Failure(f"the source {name} gave no answer ({error.reason}): {error.detail}", Exit.DEPENDENCY) from None
     if not isinstance(found, Places):
-        raise Failure(f"the source {name} looks no address up; name another with --source", Exit.USAGE)
+        raise Failure(f"the source {name} does not look up addresses; name another with --source", Exit.USAGE)
     margins = {Level(level): metres for level, metres in question.margins.items()} if question else {}
     return Inquiry(name, answer, found, margins, getattr(model, "language", "fr"))
 
 
-def _chosen(plan: Plan, source: str | None, question: Question | None) -> str:
+def _choose_source(plan: Plan, source: str | None, question: Question | None) -> str:
     from config.suggestions import suggest
 
     known = _address_sources(plan)
@@ -179,8 +149,9 @@ def _chosen(plan: Plan, source: str | None, question: Question | None) -> str:
     if not asked:
         raise Failure("the applied configuration has no address source; add one, and apply it", Exit.USAGE)
     if len(asked) > 1:
-        said = f"nothing says which address source to ask, and there are several: {', '.join(sorted(asked))}"
-        raise Failure(f"{said}; choose one with --source", Exit.USAGE)
+        raise Failure(
+            f"there are several address sources, {', '.join(sorted(asked))}; choose one with --source", Exit.USAGE
+        )
     return asked[0]
 
 
@@ -190,29 +161,8 @@ def _address_sources(plan: Plan) -> list[str]:
     return [name for name, model in plan.configuration.sources.items() if model.kind is SourceKind.ADDRESS]
 
 
-def _wait_for_turn(service: Service, plan: Plan, name: str) -> None:
-    """Pay for one request, and wait until it may be sent."""
-    from cli.diagnosis.checkup import LONGEST_WAIT
-    from cli.diagnosis.source_status import SourceStatus
-    from jurat.database import bounded
-    from store.queue.sources import Sources
-
-    row = next((row for row in service.queries.sources() if row.name == name), None)
-    if row is not None:
-        status = SourceStatus(name, plan.configuration.sources[name], row, service.queries.clock())
-        if status.paused_until or status.closed_until:
-            raise Failure(f"the source {name} may not be asked now: it is {status.said()}", Exit.DEPENDENCY)
-    wait = Sources(bounded(service.database)).pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
-    if wait is None:
-        raise Failure(f"what the source {name} allows is used up at the moment; try again later", Exit.DEPENDENCY)
-    time.sleep(wait)
-
-
 def zone_row(service: Service, name: str, version: int | None = None) -> ZoneRow:
-    """A version of a zone as it is stored, or the one in force.
-
-    Raises Failure where there is none, with those that there are.
-    """
+    """A version of a zone as it is stored, by default the one in force. Raises Failure if there is none."""
     from config.suggestions import suggest
 
     row = service.queries.zones([name]).get(name) if version is None else service.queries.zone(name, version)
@@ -229,10 +179,7 @@ def zone_row(service: Service, name: str, version: int | None = None) -> ZoneRow
 
 
 def two_versions(service: Service, name: str, before: int | None, after: int | None) -> tuple[ZoneRow, ZoneRow]:
-    """Two versions of a zone; where they are not named, the newest and the one before it.
-
-    Raises Failure as `zone_row`, and where there is no version before.
-    """
+    """Two versions of a zone, by default the newest and the one before it. Raises Failure if one is missing."""
     versions = sorted(each.version for each in service.queries.zone_history(name))
     new = zone_row(service, name, after or next(reversed(versions), None))
     earlier = [version for version in versions if version < new.version]
@@ -242,10 +189,7 @@ def two_versions(service: Service, name: str, before: int | None, after: int | N
 
 
 def zone_of(row: ZoneRow) -> ZoneGeometry:
-    """The stored zone, ready for use.
-
-    Raises Failure as `geometry_of`.
-    """
+    """The stored zone, ready for use. Raises Failure if it is damaged."""
     from adapters.address.zones import ZoneGeometry
 
     geometry_of(row.name, row.geometry)
@@ -253,10 +197,7 @@ def zone_of(row: ZoneRow) -> ZoneGeometry:
 
 
 def geometry_of(zone: str, wkb: bytes) -> Polygon | MultiPolygon:
-    """The stored geometry of a zone, in degrees.
-
-    Raises Failure where it is damaged.
-    """
+    """The stored geometry of a zone, in degrees. Raises Failure if it is damaged."""
     from adapters.address.borders import polygon_of
 
     try:
@@ -264,39 +205,37 @@ def geometry_of(zone: str, wkb: bytes) -> Polygon | MultiPolygon:
         if not geometry.is_valid:
             raise ValueError("crosses itself")
     except ValueError as error:
-        said = f"the stored geometry of the zone {zone} {error}; import the zone again"
-        raise Failure(said, Exit.DEPENDENCY) from None
+        raise Failure(
+            f"the stored geometry of the zone {zone} {error}; import the zone again", Exit.DEPENDENCY
+        ) from None
     return geometry
 
 
 def question_of(plan: Plan, zone: str | None) -> Question | None:
-    """The first question that names a zone: its criterion has the sources and the margins. None where none does."""
+    """The first question about a zone, whose criterion has the sources and the margins; None without one."""
     return next((each for each in plan.configuration.questions.values() if zone and each.zone == zone), None)
 
 
 def answer_in_review(
     service: Service, plan: Plan, check: UUID, zone: str, who: str
 ) -> tuple[dict[str, Any], Question, str | None]:
-    """The answer of a check in review, in clear, and its question. It is audited.
+    """The answer of a check in review, in clear; its question; and the address source that was asked last, if any.
 
-    With them comes the source that was asked last; None where that one looks no address up, as `manual`.
-
-    Raises Failure: no key opens it here, it is not in review, or is not about this zone.
+    Opening it is audited. Raises Failure: no key opens it here, it is not in review, or is not about this zone.
     """
-    from jurat.seal import Unopenable, Unseal, key_from_text
+    from cli.database import require_unseal
+    from jurat.seal import Unopenable
     from store.requests.request_rows import WrongRequest
     from store.requests.reviews import ReviewDecisions, ReviewError
 
-    keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in service.settings.unseal_keys]
-    if not keys:
-        raise Failure("JURAT_UNSEAL_KEYS is not set: the answer cannot be opened here", Exit.USAGE)
+    unseal = require_unseal(service.settings)
     try:
         found = ReviewDecisions(service.database).answer(check, who)
         question = plan.question(found.consultation, found.question)
         if question is None or question.zone != zone:
             about = f"the zone {question.zone}: show that one" if question and question.zone else "no zone"
             raise Failure(f"check {check} is about {about}", Exit.USAGE)
-        answer: dict[str, Any] = json.loads(Unseal(keys).open(found.sealed, found.key_id))
+        answer: dict[str, Any] = json.loads(unseal.open(found.sealed, found.key_id))
     except WrongRequest:
         raise
     except (ReviewError, Unopenable) as error:

@@ -1,21 +1,21 @@
-"""Finds the known addresses near a place: landmarks for a picture, and houses that change sides.
+"""Finds the known addresses near a place, for a picture, and those that change sides of a border.
 
-They are the dataset or the file of an `address-file` source. No geocoder is asked.
+They come from the dataset or the file of an `address-file` source. No geocoder is asked.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.base import Box
-from cli.output import Exit, Failure
+from cli.database import applied_configuration
+from cli.output import Exit, Failure, new_file
 from store.explanation import Explanations, NearbyHouse
 
 if TYPE_CHECKING:
@@ -28,29 +28,26 @@ Houses = Callable[[Box], Iterable[NearbyHouse]]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """How many addresses a new version of a zone takes in, and how many it leaves out."""
+    """How many addresses a new version of a zone gains and loses."""
 
     entered: int
     left: int
 
 
-def houses(service: Service, zone: str, dataset: str | None) -> Houses:
-    """The houses of the local base in a box. A base that is not there or not usable shows none: it is but a map.
-
-    Raises Failure where `dataset` is imported under no such name.
-    """
+def house_finder(service: Service, zone: str, dataset: str | None) -> Houses:
+    """Finds houses of the local base in a box, none without a usable base. Raises Failure for an unknown `dataset`."""
     from adapters.address.base.columns import AddressFileError
 
     base = _base(service, zone, dataset)
 
-    def found(box: Box) -> Iterator[NearbyHouse]:
+    def find(box: Box) -> Iterator[NearbyHouse]:
         with suppress(AddressFileError):
             yield from base(box) if base else ()
 
-    return found
+    return find
 
 
-def moved(
+def count_moved(
     service: Service,
     before: ZoneGeometry,
     after: ZoneGeometry,
@@ -58,11 +55,11 @@ def moved(
     dataset: str | None,
     target: Path | None,
 ) -> Moved | None:
-    """Which houses of the local base are in one of two versions of a zone alone; None where there is no local base.
+    """Count the houses of the local base that are in only one of two versions of a zone; None without a local base.
 
-    All of them lie in the box `where`. With `target` they are listed there, as CSV. Memory does not grow with them.
+    All of them lie in the box `where`. They are listed in `target`, as CSV. Memory does not grow with them.
 
-    Raises Failure: `dataset` is imported under no such name, the base cannot be read, or `target` is there already.
+    Raises Failure: `dataset` is not imported, the base cannot be read, or `target` exists.
     """
     from adapters.address.base.columns import AddressFileError
 
@@ -71,7 +68,9 @@ def moved(
         return None
     counts = {True: 0, False: 0}
     try:
-        with _listing(target) as add:
+        with nullcontext() if target is None else new_file(target, 0o644) as stream:
+            add = csv.writer(stream).writerow if stream else lambda _: None
+            add(["moves", "number", "street", "postcode", "city", "longitude", "latitude"])
             for house in base(where) if where else ():
                 at = (house.longitude, house.latitude)
                 was, now = before.border.holds(*at), after.border.holds(*at)
@@ -83,45 +82,19 @@ def moved(
     return Moved(entered=counts[True], left=counts[False])
 
 
-@contextmanager
-def _listing(target: Path | None) -> Iterator[Callable[[list[object]], None]]:
-    """What takes the rows of a new file; nothing where none is wanted. A file that is not finished is removed."""
-    if target is None:
-        yield lambda _: None
-        return
-    try:
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    except FileExistsError:
-        raise Failure(f"{target}: there already, and not overwritten; choose another file", Exit.USAGE) from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["moves", "number", "street", "postcode", "city", "longitude", "latitude"])
-            yield writer.writerow
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
-
-
 def _base(service: Service, zone: str, dataset: str | None) -> Houses | None:
-    """The dataset of this name; else the base of the first `address-file` source that is asked about the zone, else of
-    the first that is configured.
-    """
+    """The dataset of this name; else the base of the first `address-file` source, those for the zone first."""
     from config.addresses import AddressFileSource
-    from config.configuration import Configuration
 
     explanations = Explanations(service.database)
     if dataset is not None:
         if not explanations.has_dataset(dataset):
-            raise Failure(
-                f"the dataset {dataset} is not imported; run `bin/jurat datasets import-addresses {dataset} FILE`",
-                Exit.USAGE,
-            )
+            command = f"run `bin/jurat datasets import-addresses {dataset} FILE`"
+            raise Failure(f"the dataset {dataset} is not imported; {command}", Exit.USAGE)
         return partial(_in_dataset, explanations, dataset)
-    version = service.queries.config_version()
-    if version is None:
+    configuration = applied_configuration(service)
+    if configuration is None:
         return None
-    configuration = Configuration.from_json(service.queries.config(version))
     asked = [name for each in configuration.questions.values() if each.zone == zone for name in each.sources]
     models = (configuration.sources[name] for name in [*asked, *configuration.sources])
     model = next((model for model in models if isinstance(model, AddressFileSource)), None)
@@ -151,7 +124,7 @@ def _in_file(model: AddressFileSource, box: Box) -> Iterator[NearbyHouse]:
 
 
 def _parts(box: Box) -> list[Box]:
-    """A box as address bases write longitudes, from -180 to 180: one that reaches over the antimeridian has two."""
+    """A box with longitudes from -180 to 180, as in address bases: in two parts if it crosses the antimeridian."""
     west, south, east, north = box
     turns = 360 * round((west + east) / 720)
     west, east = west - turns, east - turns

@@ -1,8 +1,7 @@
 """Shows one lookup to an administrator: what was sent, answered, read and decided.
 
-A registry is asked itself; of a roster the version that is imported is looked into.
-
-What is shown holds what was typed and what the registry answered, for the terminal alone: nothing of it is kept.
+It asks the registry itself, or reads the imported version of a roster. The output holds personal data for the terminal
+alone: nothing of it is stored.
 """
 
 from __future__ import annotations
@@ -12,13 +11,14 @@ import os
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from html.entities import codepoint2name
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from adapters.base import Finding, Found, Query, SourceError
+from adapters.base import Finding, Found, Query, Source, SourceError
 from adapters.http_client.reply import Reply
 from adapters.registry.batches import adapter_class
 from adapters.registry.dates import DaySpan
@@ -47,40 +47,36 @@ DEEPEST: Final = 20
 MOST_LINES: Final = 200
 
 _SHORTEST: Final = 4
-"""Characters of base64, or digits of a secret, below which anything could be one by chance."""
+"""Characters of base64, or digits of a secret: fewer could match anything by chance."""
 
 _SESSIONS: Final = frozenset({"set-cookie", "www-authenticate", "authorization"})
 
 
 class RecordedLookup(LookupTrace):
-    """Remembers a look-up. Show it when the look-up has ended: only then all that is secret is known."""
+    """Records a lookup. Show it when the lookup has ended: only then are all secrets known."""
 
     def __init__(self) -> None:
         self._hidden: dict[str, str] = {}
         self._secret = re.compile("(?!)")
         self._masks: tuple[str, ...] = ()
         self._steps: list[dict[str, Any]] = []
-        self._malformed: dict[str, str] | None = None
-        self._list: dict[str, Any] | None = None
-        self._records: int | None = None
-        self._record: dict[str, Any] | None = None
         self._rules: list[dict[str, Any]] = []
+        self._rest: dict[str, Any] = dict.fromkeys(("malformed", "list", "records", "record"))
 
     def on_secret(self, secret: str, name: str) -> None:
         for form in _forms(secret):
             self._hidden.setdefault(form, mask(name))
 
     def on_malformed(self, name: str, failed: str) -> None:
-        self._malformed = {"input": name, "failed": failed}
+        self._rest["malformed"] = {"input": name, "failed": failed}
 
     def on_request(self, step: str, message: Message) -> None:
-        sent = None if message.body is None else message.body.decode("utf-8", "replace")
         request = {
             "method": message.method,
             "url": message.url,
             "query": [list(pair) for pair in message.params],
             "headers": dict(message.headers),
-            "body": sent,
+            "body": None if message.body is None else message.body.decode("utf-8", "replace"),
         }
         self._steps.append({"step": step, "request": request, "answer": None, "outcomes": [], "set": {}})
 
@@ -103,40 +99,31 @@ class RecordedLookup(LookupTrace):
 
     def on_roster(self, found: RosterVersion) -> None:
         parts = ("version", "data_date", "count", "left_out")
-        self._list = {part: getattr(found, part) for part in parts}
+        self._rest["list"] = {part: getattr(found, part) for part in parts}
 
     def on_records(self, records: Sequence[Any]) -> None:
-        self._records = len(records)
+        self._rest["records"] = len(records)
 
     def on_record(self, record: Record) -> None:
         texts = {name: list(values) for name, values in record.fields.items()}
         dates = {name: list(map(_days, spans)) for name, spans in record.days.items()}
-        names = [asdict(name) for name in record.names]
-        self._record = {**texts, **dates, "names": names}
+        self._rest["record"] = {**texts, **dates, "names": [asdict(name) for name in record.names]}
 
     def on_rule(self, index: int, rule: Rule, failure: Unheld | None) -> None:
         gives = None if failure is None else "/".join(failure)
         self._rules.append({"index": index, "check": rule.check, "held": failure is None, "gives": gives})
 
     def as_data(self, found: Found | SourceError) -> dict[str, Any]:
-        """All of it as one document, with secrets masked and what is large cut."""
+        """The whole lookup as one document, with secrets masked and large parts cut."""
         forms = sorted(filter(None, self._hidden), key=len, reverse=True)
         self._secret = re.compile("|".join(f"({_spelled(form)})" for form in forms) or "(?!)", re.IGNORECASE)
         self._masks = tuple(self._hidden[form] for form in forms)
-        return {
-            "malformed": self._malformed,
-            "steps": [
-                step | {part: self._safe(step[part]) for part in ("request", "answer", "set")} for step in self._steps
-            ],
-            "list": self._list,
-            "records": self._records,
-            "record": None if self._record is None else self._safe(self._record),
-            "rules": self._rules,
-            "verdict": self._safe(_verdict(found)),
-        }
+        steps = [step | {part: self._safe(step[part]) for part in ("request", "answer", "set")} for step in self._steps]
+        record, verdict = self._safe(self._rest["record"]), self._safe(_verdict(found))
+        return {**self._rest, "steps": steps, "record": record, "rules": self._rules, "verdict": verdict}
 
     def _safe(self, part: Any) -> Any:
-        """A part as it may be shown. Its own keys are ours; below them are the registry's."""
+        """A part as it may be shown. Its top keys are ours, those below are the registry's."""
         if isinstance(part, dict):
             return {key: _cut(self._masked(value)) for key, value in part.items()}
         return _cut(self._masked(part))
@@ -158,11 +145,9 @@ class RecordedLookup(LookupTrace):
 
 
 def query_of(source: RecordSource, inputs: Sequence[tuple[str, str]], requirements: Sequence[tuple[str, str]]) -> Query:
-    """What was typed, as a look-up asks it.
+    """The query for what was typed.
 
-    Raises:
-        Failure: a name that the description does not have, one given twice or not at all, or a requirement of another
-            form.
+    Raises Failure: an unknown name, one given twice or not at all, or a requirement in another form.
     """
     answer: dict[str, str] = {}
     for name, value in inputs:
@@ -181,49 +166,44 @@ def query_of(source: RecordSource, inputs: Sequence[tuple[str, str]], requiremen
 def look_up(
     source: RegistrySource, query: Query, *, loopback_http: bool = False, private_networks: Sequence[IPNetwork] = ()
 ) -> tuple[dict[str, Any], Found | SourceError]:
-    """Ask the registry once; all that happened as one document, and what it came to.
+    """Ask the registry once. Returns all that happened as one document, and the result.
 
-    Raises:
-        Failure: a secret is not here, or the proxy or a file is not usable.
+    Raises Failure: a secret is missing here, or the proxy or a file is unusable.
     """
-    shown = RecordedLookup()
+    record = RecordedLookup()
     try:
         adapter = adapter_class(source)(
-            source, secret=_secret, loopback_http=loopback_http, private_networks=private_networks, watch=shown
+            source, secret=_secret, loopback_http=loopback_http, private_networks=private_networks, watch=record
         )
     except (SecretError, ValueError) as error:
         hint = error.hint if isinstance(error, ForbiddenSecretError) else "set it here to try the source"
         raise Failure(f"{error}; {hint}", Exit.USAGE) from None
-    found: Found | SourceError
-    try:
-        found = adapter.look_up(query)
-    except SourceError as error:
-        found = error
-    finally:
-        adapter.close()
-    return shown.as_data(found), found
+    with closing(adapter):
+        return _look_up(adapter, query, record)
 
 
-def look_into(source: RosterSource, query: Query, service: Service) -> tuple[dict[str, Any], Found | SourceError]:
-    """Look into the list that is imported; all that happened as one document, and what it came to.
-
-    Raises:
-        Failure: the keys are not set that its numbers were hashed with.
-    """
+def look_up_in_roster(
+    source: RosterSource, query: Query, service: Service
+) -> tuple[dict[str, Any], Found | SourceError]:
+    """The same in the imported roster. Raises Failure without the keys that its numbers were hashed with."""
     if service.fingerprints is None:
-        raise Failure("JURAT_HASH_KEYS is not set: numbers are found by their keyed hashes alone", Exit.USAGE)
-    shown = RecordedLookup()
-    adapter = RosterAdapter(source, StoredRosters(service.queries), service.fingerprints, watch=shown)
+        raise Failure("JURAT_HASH_KEYS is not set: numbers are found only by their keyed hashes", Exit.USAGE)
+    record = RecordedLookup()
+    adapter = RosterAdapter(source, StoredRosters(service.queries), service.fingerprints, watch=record)
+    return _look_up(adapter, query, record)
+
+
+def _look_up(adapter: Source, query: Query, record: RecordedLookup) -> tuple[dict[str, Any], Found | SourceError]:
     found: Found | SourceError
     try:
         found = adapter.look_up(query)
     except SourceError as error:
         found = error
-    return shown.as_data(found), found
+    return record.as_data(found), found
 
 
 def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
-    """The document of a look-up for people, step by step."""
+    """The document of a lookup for people, step by step."""
     if document["malformed"] is not None:
         yield f"inputs.{document['malformed']['input']}: {document['malformed']['failed']}"
     for step in document["steps"]:
@@ -246,7 +226,7 @@ def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"  set {name} = {value}" for name, value in step["set"].items())
     if (found := document["list"]) is not None:
         left_out = f", {count_text(found['left_out'], 'row')} left out" if found["left_out"] else ""
-        yield f"list of {found['count']:,} people{left_out}, version {found['version']}, data of {found['data_date']}"
+        yield f"roster of {found['count']:,} people{left_out}, version {found['version']}, data of {found['data_date']}"
     if document["records"] is not None:
         yield f"records: {document['records']}"
     for name, values in (document["record"] or {}).items():
@@ -277,7 +257,7 @@ def _requirement(source: RecordSource, pairs: Sequence[tuple[str, str]]) -> dict
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name not in demands:
-            raise Failure(f"no rule looks at '{name}' — {suggest(name, demands)}", Exit.USAGE)
+            raise Failure(f"no rule reads '{name}' — {suggest(name, demands)}", Exit.USAGE)
         if demands[name] is Demanded.CODES:
             found.setdefault(name, []).append(value)
         elif name in found:
@@ -306,12 +286,12 @@ def _days(span: DaySpan) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A secret in every form in which a request or an answer may hold it: as it is, filtered, and in base64."""
+    """A secret in every form that a request or an answer may hold: as it is, filtered, and in base64."""
     digits = re.sub(r"\D", "", secret)
     for form in dict.fromkeys((secret, secret.upper(), secret.lower(), digits if len(digits) >= _SHORTEST else "")):
         yield form
         for before, first in ((0, 0), (1, 2), (2, 3)):
-            # With something before it, as in user:password, all but the characters that it shares with others.
+            # After other text, as in user:password: without the characters that encode parts of both.
             raw = bytes(before) + form.encode(errors="replace")
             whole = len(raw) * 8 // 6
             if whole - first >= _SHORTEST:
@@ -319,7 +299,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _spelled(text: str) -> str:
-    """A pattern for a text in which any character may be escaped as URLs, JSON, XML and HTML have it."""
+    """A pattern for a text in which any character may be escaped as in URLs, JSON, XML or HTML."""
     return "".join(
         character if character.isascii() and character.isalnum() else f"(?:{'|'.join(_escapes(character))})"
         for character in text
@@ -330,7 +310,7 @@ def _escapes(character: str) -> Iterator[str]:
     code = ord(character)
     names = {codepoint2name.get(code, ""), "apos" if character == "'" else ""} - {""}
     yield from map(re.escape, {character, quote(character, safe="", errors="replace"), json.dumps(character)[1:-1]})
-    # Where XML stands in XML, the & of an escape is escaped itself.
+    # In XML inside XML, the & of an escape is escaped itself.
     yield rf"&(?:amp;)*(?:#0*{code}|#x0*{code:x}{''.join(f'|{name}' for name in sorted(names))});"
     if character == " ":
         yield r"\+"
@@ -346,7 +326,6 @@ def _tree_lines(tree: Any) -> Iterator[str]:
 
 
 def _cut(tree: Any, depth: int = 0) -> Any:
-    """A tree that a person can look over."""
     match tree:
         case str() if len(tree) > LONGEST_TEXT:
             return f"{tree[:LONGEST_TEXT]}… ({len(tree):,} characters)"

@@ -1,4 +1,4 @@
-"""Chooses what `sources test` and `sources try` look at: applied sources, or those of files."""
+"""Runs `sources test` on applied sources or on those in files, and finds the registry for `sources try`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.database import opened
+from cli.database import open_database, require_configuration
 from cli.diagnosis import checkup
-from cli.diagnosis.applied_sources import configuration_of, plan_of, require, source_statuses, sources
+from cli.diagnosis.applied_sources import plan_of, require, source_statuses, sources
 from cli.diagnosis.checkup import CheckupStep, StepMark
 from cli.output import Exit, Failure, Output
-from cli.registry_lint import examination_data, examination_steps, examined, linted, told
+from cli.registry_lint import examination_data, examination_steps, examine_source, lint_here, problem_lines
 from config.problems import Positions
 from config.registry import RegistrySource, RosterSource
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Tests:
-    """What was found so far. `registries` has the tests and moods of each registry as data."""
+    """The results so far. `registries` has the tests and moods of each registry as data."""
 
     every_mood: bool
     steps: list[CheckupStep] = field(default_factory=list)
     registries: list[dict[str, Any]] = field(default_factory=list)
 
     def examine(self, name: str, model: SourceModel, positions: Positions | None = None) -> bool:
-        """Run the tests and moods of a source, if it is a registry or a roster."""
+        """Run the tests and moods of a source; False if it is neither a registry nor a roster."""
         if not isinstance(model, RegistrySource | RosterSource):
             return False
-        examination = examined(name, model, positions)
+        examination = examine_source(name, model, positions)
         self.steps += examination_steps(name, examination, every_mood=self.every_mood)
         self.registries.append(examination_data(name, examination))
         return True
@@ -41,7 +41,7 @@ class Tests:
 
 def test_applied(tests: Tests, name: str | None, *, live: bool) -> None:
     """Test one source of the applied configuration, or all."""
-    with opened() as service, plan_of(service) as plan:
+    with open_database() as service, plan_of(service) as plan:
         if name:
             require(name, plan.sources)
         for source in [name] if name else plan.sources:
@@ -53,41 +53,39 @@ def test_applied(tests: Tests, name: str | None, *, live: bool) -> None:
 
 
 def test_files(tests: Tests, name: str | None, paths: Sequence[Path], out: Output) -> None:
-    """Test one source of these files, or all, as far as that goes without a database."""
+    """Test one source of these files, or all, as far as possible without a database."""
     report = _report(paths, name, out)
     for source, model in report.document.sources.items():
         if name in (None, source) and not tests.examine(source, model, report.positions):
-            said = f"is well formed; sources of type {model.type} bring no tests along"
-            tests.steps.append(CheckupStep(f"source {source}", StepMark.NOTE, said))
+            found = f"is well formed; sources of type {model.type} have no tests"
+            tests.steps.append(CheckupStep(f"source {source}", StepMark.NOTE, found))
 
 
-def registry(name: str, paths: Sequence[Path], out: Output) -> tuple[RegistrySource | RosterSource, bool]:
-    """The registry, or roster, of that name, of these files or else applied; and whether plain HTTP to this
-    machine is allowed.
+def find_registry(name: str, paths: Sequence[Path], out: Output) -> tuple[RegistrySource | RosterSource, bool]:
+    """The registry or roster `name` in these files, else the applied one; and whether it may use HTTP on loopback.
 
-    Raises:
-        Failure: there is none, or it is not well formed.
+    Raises Failure: there is none, or it is not well formed.
     """
     if paths:
         document = _report(paths, name, out).document
     else:
-        with opened() as service:
-            document = configuration_of(service).document
+        with open_database() as service:
+            document = require_configuration(service).document
         require(name, document.sources)
     model = document.sources[name]
     if not isinstance(model, RegistrySource | RosterSource):
-        raise Failure(f"{name} is of type {model.type}, and registries and rosters alone can be tried", Exit.USAGE)
+        raise Failure(f"{name} is of type {model.type}, and only registries and rosters can be tried", Exit.USAGE)
     return model, document.environment == "test"
 
 
 def _report(paths: Sequence[Path], name: str | None, out: Output) -> Report:
-    """What lint says of the files. Raises Failure where what is asked for is not in them, or not well formed."""
-    report = linted(paths)
+    """The files' lint. Raises Failure if the source is not in them, or not well formed."""
+    report = lint_here(paths)
     if name in report.document.sources or (name is None and not report.errors):
         return report
-    for line in told(report.problems):
+    for line in problem_lines(report.problems):
         out.say(line)
     if report.errors:
-        raise Failure(f"fix that first: {name or 'the configuration'} is not well formed", Exit.USAGE)
+        raise Failure(f"fix this first: {name or 'the configuration'} is not well formed", Exit.USAGE)
     require(str(name), report.document.sources)
     return report

@@ -1,4 +1,4 @@
-"""Explains a verdict in words: rule by rule, with what was found."""
+"""Explains a verdict rule by rule, with what was found."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from tasks.rules.residence import Residence
 
 RULES: Final[Mapping[str, tuple[str, str]]] = {
-    "readable": ("what stands for the house number can be one", "what stands for the house number is none"),
+    "readable": ("the text for the house number can be one", "the text for the house number cannot be one"),
     "consistent": ("the answer does not contradict itself", "the answer holds two different house numbers"),
     "found": ("the source knows places for it", "the source knows no such address"),
     "street": ("a street was found", "only a town or a postcode was found"),
-    "name": ("the name of the street is alike enough", "no street that was found has a name alike enough"),
+    "name": ("the name of the street is similar enough", "no street that was found has a similar enough name"),
     "postcode": ("its postcode and town are those of the answer", "its postcode or its town is another one"),
     "number": ("the source has a house of this number there", "the source has no house of this number there"),
     "whole_street": (
-        "the answer has no number, and the source knows how far the whole street reaches",
-        "the answer has no number, and a street's middle point says nothing",
+        "the answer has no number, and the source knows the extent of the whole street",
+        "the answer has no number, and the middle of a street decides nothing",
     ),
-    "score": ("the source's own score is not below the floor", "the source's own score is below the floor"),
+    "score": ("the source's own score is not below the minimum", "the source's own score is below the minimum"),
     "margin": (
         "the place is farther from the border than the margin",
         "the place is nearer to the border than the margin",
     ),
     "agreed": (
         "every other place that may be meant lies on the same side",
-        "another place may be meant that does not surely lie on the same side, or the answer does not name its town",
+        "another place may be meant that may lie on the other side, or the answer does not name its town",
     ),
 }
-"""Each rule of the address rule (`tasks.rules.residence.RULES`): what it says where it holds, and where it does not."""
+"""The sentences for each rule of `tasks.rules.residence.RULES`: if it holds, and if not."""
 
 LEVELS: Final[Mapping[Level, str]] = {
     Level.HOUSENUMBER: "a house",
-    Level.INTERPOLATED: "a number laid along its street",
+    Level.INTERPOLATED: "a number interpolated along its street",
     Level.STREET: "a street",
     Level.POSTCODE: "a postcode",
     Level.LOCALITY: "a locality",
@@ -49,18 +49,20 @@ LEVELS: Final[Mapping[Level, str]] = {
 }
 
 _FIGURES: Final = {
-    "name": ("name_similarity", "{:.0%} alike"),
+    "name": ("name_similarity", "{:.0%} similar"),
     "score": ("score", "{:.2f}"),
 }
 
 
 def rule_lines(evidence: Mapping[str, Any]) -> list[str]:
-    """One line for each rule that was looked at, in their order: `yes` or `NO`, and what that means."""
-    return [f"{'yes' if held else 'NO ':3}  {said(rule, evidence, held=held)}" for rule, held in rules_of(evidence)]
+    """One line for each rule that was checked, in order: `yes` or `NO`, and what that means."""
+    return [
+        f"{'yes' if held else 'NO ':3}  {rule_text(rule, evidence, held=held)}" for rule, held in rules_of(evidence)
+    ]
 
 
 def rules_of(evidence: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """The rules in the order in which they are looked at. A database's JSON type does not keep it."""
+    """The rules in the order in which they are checked, which a database's JSON type does not keep."""
     rules = evidence.get("rules")
     if not isinstance(rules, Mapping):
         return []
@@ -69,14 +71,14 @@ def rules_of(evidence: Mapping[str, Any]) -> list[tuple[str, bool]]:
 
 
 def fact_lines(evidence: Mapping[str, Any]) -> Iterator[str]:
-    """What else stands in the evidence, `name: value`."""
+    """The other parts of the evidence, `name: value`."""
     for name, value in evidence.items():
         if name != "rules" and value is not None:
             yield f"{name}: {value}"
 
 
-def said(rule: str, evidence: Mapping[str, Any], *, held: bool) -> str:
-    """What a rule says, with the figures of the evidence behind it."""
+def rule_text(rule: str, evidence: Mapping[str, Any], *, held: bool) -> str:
+    """The sentence for a rule, with the figures of the evidence after it."""
     words = RULES[rule][not held] if rule in RULES else f"rule {rule} {'holds' if held else 'does not hold'}"
     if rule == "margin" and "distance_m" in evidence:
         return f"{words} ({coarse_text(evidence['distance_m'])}, margin {evidence.get('margin_m', 0):g} m)"
@@ -86,22 +88,23 @@ def said(rule: str, evidence: Mapping[str, Any], *, held: bool) -> str:
 
 
 def coarse_text(distance: float) -> str:
-    """A distance as evidence has it: rounded down, negative outside."""
+    """A distance from evidence: it is rounded down, and negative outside."""
     if not distance:
         return "less than 5 m"
     return f"at least {abs(distance):,.0f} m {'inside' if distance > 0 else 'outside'}"
 
 
 def decision_line(title: str, residence: Residence) -> str:
-    """What the rule would say, in one sentence."""
+    """What the rule would decide, in one sentence."""
     match residence.outcome:
         case Outcome.ACCEPTED:
             return f"Accepted ({residence.reason}): the address lies in {title}."
         case Outcome.REFUSED:
             return f"Refused ({residence.reason}): the address lies outside of {title}."
     failed = next((rule for rule, held in rules_of(residence.evidence) if not held), None)
-    because = f" {_sentence(said(failed, residence.evidence, held=False))}" if failed else ""
-    leaning = f" It seems to lie {residence.leaning}, which is not sure enough." if residence.leaning else ""
+    because = rule_text(failed, residence.evidence, held=False) if failed else ""
+    because = f" {because[0].upper()}{because[1:]}." if because else ""
+    leaning = f" It seems to lie {residence.leaning}, but that is not certain enough." if residence.leaning else ""
     return f"Undetermined for {title} ({residence.reason}).{because}{leaning}"
 
 
@@ -120,7 +123,7 @@ def _sighting(sighting: Sighting) -> str:
     if sighting.deciding:
         parts.append(f"decides, with a margin of {sighting.margin or 0:g} m")
     elif sighting.counts:
-        parts.append("may be meant as well")
+        parts.append("may also be meant")
     else:
         parts.append(f"does not count: {sighting.reason}")
     return ", ".join(parts)
@@ -134,15 +137,15 @@ def metres_text(metres: float) -> str:
 
 
 def address_of(sighting: Sighting) -> str:
-    """The address of a candidate on one line, as the source has it."""
+    """The address of a candidate on one line, as the source gives it."""
     place = sighting.place
     street = " ".join(part for part in (place.number, place.street) if part)
     town = " ".join(part for part in (place.postcode, place.city) if part)
     return ", ".join(part for part in (street, town) if part) or "no name"
 
 
-def story(title: str, zone: ZoneGeometry, inquiry: Inquiry, sightings: Sequence[Sighting]) -> list[str]:
-    """All of it: what the rule would do, each rule, and each candidate."""
+def verdict_lines(title: str, zone: ZoneGeometry, inquiry: Inquiry, sightings: Sequence[Sighting]) -> list[str]:
+    """What the rule would decide, each rule, and each candidate."""
     residence = inquiry.residence(zone)
     lines = [decision_line(title, residence), "", *rule_lines(residence.evidence), ""]
     found = count_text(len(sightings), "candidate") if sightings else "no candidate"
@@ -153,12 +156,8 @@ def story(title: str, zone: ZoneGeometry, inquiry: Inquiry, sightings: Sequence[
     return lines
 
 
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:]}."
-
-
 def decision_data(zone: ZoneGeometry, residence: Residence) -> dict[str, Any]:
-    """What the rule says for a zone, for programs. Distances are as exact as evidence has them."""
+    """What the rule decides for a zone, for programs. Distances are as coarse as in evidence."""
     evidence = residence.evidence
     return {
         "zone": zone.name,
@@ -173,7 +172,7 @@ def decision_data(zone: ZoneGeometry, residence: Residence) -> dict[str, Any]:
 
 
 def candidate_data(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
-    """The candidates, for programs. They show an address: for who asked alone."""
+    """The candidates, for programs. They show an address, so only for whoever asked."""
     return [
         {
             "address": address_of(each),

@@ -21,27 +21,26 @@ CLOSE_UP_M = 150.0
 """The side of the close-up; more where the circle or the box of the deciding candidate would not fit."""
 
 FAR = 4.0
-"""A candidate that is more than so many sides of the zone away from its middle is told and not shown: the zone would
-become a dot."""
+"""Candidates farther from the zone's middle than so many of its sides are not drawn: the zone would become a dot."""
 
 MOST_HOUSES = 600
 MOST_NEIGHBOURS = 60
 
 
 class Plane:
-    """Metres east and north of a point, in the plane that touches the ellipsoid there. As exact as `Zone.locate`."""
+    """Metres east and north of a point, in the plane that touches the ellipsoid there; as exact as `Zone.locate`."""
 
     def __init__(self, longitude: float, latitude: float) -> None:
         self._origin = (longitude, latitude)
         self._scale = metres_per_degree(latitude)
 
     def point(self, longitude: float, latitude: float) -> tuple[float, float]:
-        """Where a point (degrees) is, the short way round."""
+        """A point in degrees, in metres, the short way round."""
         east = (longitude - self._origin[0] + 180) % 360 - 180
         return east * self._scale[0], (latitude - self._origin[1]) * self._scale[1]
 
     def shape(self, geometry: Polygon | MultiPolygon) -> Polygon | MultiPolygon:
-        """A geometry in degrees, in metres, whole turns away as it is nearest."""
+        """A geometry in degrees, in metres, by the whole turn that brings it nearest."""
         west, _, east, _ = geometry.bounds
         turns = 360 * round((self._origin[0] - (west + east) / 2) / 360)
 
@@ -51,7 +50,6 @@ class Plane:
         return shapely.transform(geometry, moved)
 
     def box(self, window: Window) -> Box:
-        """A window in degrees."""
         reach = window.side / 2
         across, along = reach / self._scale[0], reach / self._scale[1]
         longitude = self._origin[0] + window.x / self._scale[0]
@@ -69,8 +67,8 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A candidate of the geocoder. `radius` is by how much its position may be wrong, None where it never decides;
-    `extent` the box around a whole street (west, south, east, north). `counts`: it may be what is meant.
+    """A candidate of the geocoder. `radius` is the possible error of its position, None if it never decides; `extent`
+    is the box around a whole street (west, south, east, north). `counts`: it may be what is meant.
     """
 
     label: str
@@ -84,7 +82,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class DistanceLine:
-    """The distance that decides: from the candidate to the border, with its length in words."""
+    """The distance that decides, from the candidate to the border, with its length as text."""
 
     start: tuple[float, float]
     end: tuple[float, float]
@@ -103,8 +101,8 @@ class DrawnHouse:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that is drawn. `margin` is that of the deciding candidate in metres, 0 where there is none; `beyond` are the
-    labels of the candidates that are too far away to be shown.
+    """All that is drawn. `margin` is that of the deciding candidate in metres, 0 without one; `beyond` has the labels
+    of candidates that are too far away.
     """
 
     title: str
@@ -128,7 +126,7 @@ class Stored:
     wkb: bytes
 
     def geometry(self) -> Polygon | MultiPolygon:
-        """As `inquiry.geometry_of`."""
+        """In degrees. Raises Failure if it is damaged."""
         return geometry_of(self.name, self.wkb)
 
 
@@ -144,9 +142,9 @@ def compose(
     sightings: Sequence[Sighting] = (),
     houses: Houses = lambda _: (),
 ) -> Scene:
-    """The scene of a zone and the candidates that were found for an address; without any, of the zone alone.
+    """The scene of a zone and the candidates that were found for an address, if any.
 
-    Raises Failure where one of the zones is damaged.
+    Raises Failure if one of the zones is damaged.
     """
     geometry = zone.geometry()
     plane = _plane(geometry, sightings)
@@ -208,7 +206,7 @@ def _shown(shape: Polygon | MultiPolygon, marks: Sequence[Mark]) -> tuple[Mark, 
 
 
 def _overview(shape: Polygon | MultiPolygon, marks: Sequence[Mark]) -> Window:
-    """The whole zone, and those candidates that may be meant; all of them where none may."""
+    """The whole zone, and the candidates that may be meant, or else all candidates."""
     meant = [mark for mark in marks if mark.counts] or marks
     boxes = [shape.bounds, *((mark.x, mark.y, mark.x, mark.y) for mark in meant)]
     west, south = min(box[0] for box in boxes), min(box[1] for box in boxes)
@@ -218,7 +216,7 @@ def _overview(shape: Polygon | MultiPolygon, marks: Sequence[Mark]) -> Window:
 
 
 def _close_up(mark: Mark) -> Window:
-    """The surroundings of a candidate, as far as it may be from there; the whole box of a street."""
+    """The surroundings of a candidate, as far as its possible error; for a street, its whole box."""
     if mark.extent is None:
         return Window(mark.x, mark.y, max(CLOSE_UP_M, 2.4 * (mark.radius or 0)))
     west, south, east, north = mark.extent

@@ -1,6 +1,6 @@
 """Draws a scene as SVG 1.1 (https://www.w3.org/TR/SVG11/): an overview, a close-up, a legend and a caption.
 
-Nothing is fetched: no tiles, no fonts, no scripts. What differs, differs in lines and patterns and not in colour alone.
+Nothing is fetched: no tiles, no fonts, no scripts. Lines and patterns tell things apart, not only colours.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cli.pictures.scene import Area, DistanceLine, Mark, Scene
 from cli.pictures.window import Path, Window, rings_of, visible_area, visible_lines
 
 SIDE, GAP, TOP = 440.0, 20.0, 104.0
-"""Pixels: the side of a view, what is free around it, and where the views begin, below title and headline."""
+"""Pixels: the side of a view, the gap around it, and where the views begin, below title and headline."""
 
 WIDTH = 2 * SIDE + 3 * GAP
 ROW = 19.0
@@ -27,7 +27,7 @@ HEADLINE_LETTERS = 112
 LONGEST_LABEL = 40
 
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, escaped or not (https://www.w3.org/TR/xml/#charsets)."""
+"""What XML 1.0 cannot contain, escaped or not (https://www.w3.org/TR/xml/#charsets)."""
 
 FONTS = "'DejaVu Sans', 'Liberation Sans', Arial, Helvetica, sans-serif"
 
@@ -69,14 +69,14 @@ PATTERNS = (
 
 
 def draw(scene: Scene) -> str:
-    """The picture as the text of an SVG file. Its title and description say the same for who cannot see it."""
+    """The picture as the text of an SVG file. Its title and description say the same for people who cannot see it."""
     views = [_View("Overview", scene.overview, GAP)]
     if scene.close_up is not None:
         name = f"Close-up: {scene.close_up.side:.0f} m across"
         views.append(_View(name, scene.close_up, 2 * GAP + SIDE, close=True))
     legend = list(_legend(scene))
     headline, lines = next(iter(scene.caption), ""), list(_wrapped(scene.caption[1:]))
-    # Below two views the legend has two columns; beside one alone there is room for it.
+    # Below two views the legend has two columns; next to a single one there is room for it.
     columns, legend_top = (2, TOP + SIDE + 26) if scene.close_up else (1, TOP + 14)
     caption_top = TOP + SIDE + 26 + (ROW * math.ceil(len(legend) / 2) if scene.close_up else 0)
     height = caption_top + 16 * len(lines) + 4
@@ -102,7 +102,7 @@ def draw(scene: Scene) -> str:
 
 
 def _wrapped(caption: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The lines of a caption as they fit on the sheet, and how each is written: bold where a rule does not hold."""
+    """The lines of a caption as they fit on the sheet, each with its style: bold if a rule does not hold."""
     for line in caption:
         for part in textwrap.wrap(line, CAPTION_LETTERS) or [""]:
             yield part, "failed" if line.startswith("NO ") else ""
@@ -110,7 +110,7 @@ def _wrapped(caption: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """A window of the scene, and where it stands on the sheet, in pixels."""
+    """A window of the scene, and its place on the sheet, in pixels."""
 
     name: str
     window: Window
@@ -172,7 +172,7 @@ def _view(scene: Scene, view: _View) -> Iterator[str]:
 
 
 def _margin(scene: Scene, view: _View, shape: shapely.Geometry) -> Iterator[str]:
-    """The band on both sides of the border in which nothing is decided; left out where it would be a line."""
+    """The band on both sides of the border in which nothing is decided; omitted if it would be a line."""
     if scene.margin * view.scale < 1:
         return
     near = shapely.intersection(shapely.boundary(shape), view.window.frame(3 * scene.margin))
@@ -182,7 +182,7 @@ def _margin(scene: Scene, view: _View, shape: shapely.Geometry) -> Iterator[str]
 
 
 def _houses(scene: Scene, view: _View) -> Iterator[str]:
-    """The local base: a full dot in the zone, a ring outside. Numbers that would lie on others are left out."""
+    """The local base: a dot in the zone, a ring outside. Numbers that would overlap are omitted."""
     taken: list[tuple[float, float]] = [view.at(mark.x, mark.y) for mark in scene.marks]
     if scene.span and (label := _span_label(view, scene.span)):
         taken += [(label[0] + along, label[1] - 5) for along in (0, 20, 40)]
@@ -223,7 +223,7 @@ def _span(scene: Scene, view: _View) -> Iterator[str]:
 
 
 def _span_label(view: _View, span: DistanceLine) -> tuple[float, float] | None:
-    """Where the length of the span is written: beside it, so that neither hides the other however short it is."""
+    """Where the length of the span is written: next to it, so that neither hides the other."""
     seen = visible_lines(shapely.LineString([span.start, span.end]), view.window)
     if not seen:
         return None
@@ -233,14 +233,13 @@ def _span_label(view: _View, span: DistanceLine) -> tuple[float, float] | None:
 
 
 def _seen(view: _View, window: Window) -> str:
-    """Where the close-up is, in the overview."""
     x, y = view.at(window.x, window.y)
     side = max(window.side * view.scale, 24)
     return f'<rect class="seen" x="{x - side / 2:.1f}" y="{y - side / 2:.1f}" width="{side:.1f}" height="{side:.1f}"/>'
 
 
 def _area_label(scene: Scene, view: _View, area: Area) -> str:
-    """The name of a zone, where so much of it is seen, beside the candidates, that the name fits."""
+    """The name of a zone, where it fits into the visible part without the candidates."""
     if not area.name:
         return ""
     taken = [shapely.buffer(shapely.Point(mark.x, mark.y), 40 / view.scale) for mark in scene.marks]
@@ -269,7 +268,7 @@ def _scale_bar(view: _View) -> Iterator[str]:
 
 
 def _round_length(metres: float) -> float:
-    """The longest length of 1, 2 or 5 with zeros that is no longer."""
+    """The longest of 1, 2 or 5 with zeros that is not longer."""
     power = 10.0 ** math.floor(math.log10(metres))
     return next(step * power for step in (5, 2, 1) if step * power <= metres)
 
@@ -282,7 +281,7 @@ def _north(view: _View) -> Iterator[str]:
 
 
 def _legend(scene: Scene) -> Iterator[tuple[str, str]]:
-    """Samples of what is drawn, each 34 pixels wide around (0, 0), and what they mean."""
+    """Samples of what is drawn, each 34 pixels wide at (0, 0), and what they mean."""
     yield '<rect x="0" y="-7" width="34" height="13" fill="url(#inside)"/>', f"the zone {scene.zone.name}"
     yield '<path class="border" d="M0,0 h34"/>', "its border"
     if scene.margin:
@@ -300,7 +299,7 @@ def _legend(scene: Scene) -> Iterator[tuple[str, str]]:
     if any(not mark.deciding for mark in scene.marks):
         yield (
             '<circle class="mark counts" cx="9" cy="0" r="7"/><circle class="mark" cx="27" cy="0" r="7"/>',
-            ("other candidates: bold where they may be meant as well"),
+            ("other candidates: bold if they may also be meant"),
         )
         yield '<path class="circle" d="M0,0 h34"/>', "as far as their positions may be wrong"
     if scene.beyond:
@@ -314,7 +313,7 @@ def _legend(scene: Scene) -> Iterator[tuple[str, str]]:
         yield '<rect class="seen" x="10" y="-7" width="14" height="14"/>', "the place of the close-up"
     if scene.houses:
         sample = '<circle cx="9" cy="0" r="2.4" fill="#222"/><circle cx="27" cy="0" r="2.4" fill="#fff" stroke="#222"/>'
-        yield sample, "local addresses: full in the zone, a ring outside"
+        yield sample, "local addresses: a dot in the zone, a ring outside"
 
 
 def _placed_legend(legend: Sequence[tuple[str, str]], top: float, columns: int) -> Iterator[str]:
@@ -341,5 +340,4 @@ def _text(words: str, x: float, y: float, kind: str = "", *, longest: int = 200)
 
 
 def _clean(words: str) -> str:
-    """Text as XML can hold it."""
     return escape(_ILLEGAL.sub("\ufffd", words))

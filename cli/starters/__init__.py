@@ -8,6 +8,6 @@ from typing import Final
 FORMS: Final = ("json", "xml", "csv-roster")
 
 
-def begun(form: str, name: str) -> str:
-    """The text of a configuration whose registry is called `name`. It has comments and tests, and passes lint."""
+def starter_text(form: str, name: str) -> str:
+    """A configuration whose registry is called `name`, with comments and tests. It passes lint."""
     return (Path(__file__).parent / f"{form}.yaml").read_text("utf-8").replace("NAME", name).rstrip("\n")

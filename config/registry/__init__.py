@@ -1,7 +1,6 @@
 """Describes registries: what to send, what the answers mean, and what a record must say."""
 
 from config.registry.lint.demanded_codes import code_doubts
-from config.registry.lint.description import check_order
 from config.registry.lint.requests import sending_problems
 from config.registry.lint.rules import doubt_of
 from config.registry.lint.slips import slip_problems
@@ -15,7 +14,6 @@ __all__ = [
     "RegistrySource",
     "RosterSource",
     "answer_properties",
-    "check_order",
     "code_doubts",
     "demands_of",
     "doubt_of",

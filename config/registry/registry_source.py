@@ -1,4 +1,4 @@
-"""The source of type `registry`: a description whose parts fit together."""
+"""The source of type `registry`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from config.registry.model.source import RegistryDescription
 class RegistrySource(RegistryDescription):
     """A registry that answers JSON, XML or CSV over HTTPS.
 
-    `hosts` are the only ones that any request may reach. `max_bytes` bounds an unpacked answer. `batch`: many checks
-    may be asked for in one request.
+    Requests reach no other hosts than `hosts`. `max_bytes` limits the size of an unpacked answer. With `batch`, one
+    request asks for many checks.
     """
 
     @model_validator(mode="after")

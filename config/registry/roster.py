@@ -1,28 +1,27 @@
-"""The source of type `roster`: a roster in a file, which is imported and looked up by number.
+"""The source of type `roster`: a list of people in a file, which is imported and looked up by number.
 
-The number is kept as a keyed hash alone, and of the file's other columns only those that the rules look at.
+The number is stored only as a keyed hash, and of the file's other columns only those that the rules read.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeGuard
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 import jmespath
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
 
 from config.durations import Duration, between
 from config.limits import Name
-from config.problems import printable
-from config.registry.lint.description import Path, Problem, verdict_problems
+from config.problems import Path, printable, value_error
+from config.registry.lint.description import verdict_problems
 from config.registry.lint.trials import trial_problems
 from config.registry.model.answer_formats import Delimiter
 from config.registry.model.inputs import Input
-from config.registry.model.parts import Part, misplaced
-from config.registry.model.record import NUMBER, FieldValue, RecordDescription
-from config.registry.model.rules import EqualsRule, Rule
+from config.registry.model.parts import Fault, Part, misplaced
+from config.registry.model.record import NUMBER, RecordDescription
+from config.registry.model.rules import EqualsRule
 from config.registry.model.source import RecordSource
 from config.suggestions import did_you_mean
 
@@ -40,8 +39,7 @@ Encoding = Literal[
     "windows-1254",
     "windows-1257",
 ]
-"""How letters are written in a file. Those of two bytes a character are not read: save such a file as UTF-8."""
-
+"""How a file encodes letters. Encodings with two bytes a letter are not supported: save such a file as UTF-8."""
 
 LONGEST_COLUMN: Final = 200
 
@@ -49,8 +47,7 @@ LONGEST_COLUMN: Final = 200
 def _check_column(name: str) -> str:
     if 0 < len(name) <= LONGEST_COLUMN and name.isprintable():
         return name
-    said = f"a column is named as in the first line of the file, with at most {LONGEST_COLUMN} characters"
-    raise PydanticCustomError("column", "{message}", {"message": said})
+    raise value_error(f"a column is named as in the first line of the file, with at most {LONGEST_COLUMN} characters")
 
 
 Column = Annotated[
@@ -60,7 +57,6 @@ Column = Annotated[
     Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_COLUMN}),
 ]
 """A column by its name in the first line of the file."""
-
 
 FILE: Final = "file"
 """What a test answers: the content of a file as it would be imported, or its rows as JSON."""
@@ -81,7 +77,7 @@ def are_rows(content: Any) -> bool:
 class RosterFile(Part):
     """How the file is read when it is imported: nothing is guessed.
 
-    `number` is the column that people are looked up by. `keep` are the others that are stored: nothing else is.
+    `number` is the column that people are looked up by. Of the others, only those in `keep` are stored.
     """
 
     encoding: Encoding
@@ -91,10 +87,10 @@ class RosterFile(Part):
 
 
 class Row(RecordDescription):
-    """How a person's row is read: as a record whose fields are expressions over the columns that are kept.
+    """How a person's row is read: as a record whose fields are expressions over the stored columns.
 
-    The field `number` is the file's number and need not be written. A list without the number refuses only with
-    `absent: refused`, for lists that name everybody.
+    The field `number` is the file's number and need not be written. A roster without the number refuses only with
+    `absent: refused`, for rosters that list everyone.
     """
 
     origin: ClassVar[str] = "@"  # type: ignore[misc] # the row is the record, wherever others have theirs
@@ -103,9 +99,8 @@ class Row(RecordDescription):
 class RosterSource(RecordSource):
     """A roster that `datasets import-roster` has stored in the database under the name `dataset`.
 
-    Data older than `max_age`, in seconds, answers nothing. Each of `tests` brings a small list along, as `file`: its
-    `text`, the name of a `file`, or rows as `json` (also in a file), which are written with the list's own delimiter
-    and encoding.
+    Data older than `max_age`, in seconds, is not used. Each of `tests` has a small roster as `file`: its `text`, the
+    name of a `file`, or rows as `json` (also in a file), which are written with the roster's delimiter and encoding.
     """
 
     type: Literal["roster"]
@@ -117,20 +112,18 @@ class RosterSource(RecordSource):
 
     @property
     def number_name(self) -> str:
-        """The name of the input that is compared with the number."""
-        return next(rule.input for rule in self.rules if _compares_number(rule))
+        return self.number_inputs[0]
 
     @property
     def number_input(self) -> Input:
-        """The same input: the numbers of the file are cleaned as it is."""
+        """That input: the numbers of the file are cleaned as it is."""
         return self.inputs[self.number_name]
 
     @property
     def layout(self) -> str:
-        """What was done to the file before it was stored, as JSON text.
+        """How the file was processed before it was stored, as JSON text.
 
-        It stands with what is stored. Else a number that is cleaned in another way since then would not be found, and
-        be taken for one that the list does not have.
+        It is stored with the data: if the number were cleaned in another way since then, it would seem to be missing.
         """
         cleaned = self.number_input.model_dump(
             mode="json", exclude={"required", "max_length", "title"}, exclude_defaults=True
@@ -141,7 +134,7 @@ class RosterSource(RecordSource):
     @model_validator(mode="before")
     @classmethod
     def _fill_in_number(cls, data: Any) -> Any:
-        """The number needs no expression: that it is the one typed is known by its hash."""
+        """The number needs no expression: its hash shows that it is the one typed."""
         match data:
             case {"file": {"number": str(column)}, "record": {"fields": dict(fields)}} if NUMBER not in fields:
                 return {**data, "record": {**data["record"], "fields": {NUMBER: _quoted(column), **fields}}}
@@ -154,46 +147,42 @@ class RosterSource(RecordSource):
         return self
 
 
-def _compares_number(rule: Rule) -> TypeGuard[EqualsRule]:
-    return isinstance(rule, EqualsRule) and rule.field == NUMBER
-
-
 def _quoted(column: str) -> str:
-    """The column as an expression."""
     return json.dumps(column.strip(), ensure_ascii=False)
 
 
-def _check_number(source: RosterSource) -> Iterator[Problem]:
+def _check_number(source: RosterSource) -> Iterator[Fault]:
     if source.record.fields.get(NUMBER) != _quoted(source.file.number):
-        said = f"is the column '{printable(source.file.number)}', of which the hash alone is stored"
+        said = f"is the column '{printable(source.file.number)}', of which only the hash is stored"
         yield ("record", "fields", NUMBER), f"{said} — remove this line"
     first = ""
     for index, rule in enumerate(source.rules):
-        if _compares_number(rule):
+        if isinstance(rule, EqualsRule) and rule.field == NUMBER:
             if first and rule.input != first:
-                said = f"the number is looked up by the input '{first}' already"
+                said = f"the number is already looked up by the input '{first}'"
                 yield ("rules", index, "input"), f"{said} — keep one of them"
             first = first or rule.input
     number = source.inputs.get(first)
     for option in ("format_when", "format_after"):
         if number is not None and getattr(number, option) is not None:
-            said = "a row of the file has no other input beside the number"
+            said = "a row of the file has no input but the number"
             yield ("inputs", first, option), f"{said} — remove it"
 
 
-def _check_columns(source: RosterSource) -> Iterator[Problem]:
+def _check_columns(source: RosterSource) -> Iterator[Fault]:
     """Every column that is used is kept, and every one that is kept is used."""
     keep = source.file.keep
     used: set[str] = set()
     whole = True
     for name, value in source.record.fields.items():
         path: Path = ("record", "fields", name)
-        columns = set() if name == NUMBER else _columns(jmespath.compile(_text(value)).parsed)
+        text = value if isinstance(value, str) else value.value
+        columns = set() if name == NUMBER else _columns(jmespath.compile(text).parsed)
         if columns is None:
-            yield path, "'@' and '*' stand for the whole row — name the columns"
+            yield path, "'@' and '*' mean the whole row — name the columns"
         for column in sorted(columns or ()):
             if column == source.file.number:
-                yield path, f"'{printable(column)}' is the number, of which the hash alone is stored — leave it out"
+                yield path, f"'{printable(column)}' is the number, of which only the hash is stored — remove it"
             elif column not in keep:
                 hint = did_you_mean(column, keep) or "add it there"
                 yield path, f"the column '{printable(column)}' is not among file.keep — {hint}"
@@ -202,14 +191,14 @@ def _check_columns(source: RosterSource) -> Iterator[Problem]:
     for index, column in enumerate(keep):
         at: Path = ("file", "keep", index)
         if column == source.file.number:
-            yield at, "the number is stored as a keyed hash alone — remove it here"
+            yield at, "the number is stored only as a keyed hash — remove it here"
         elif column in keep[:index]:
-            yield at, "stands twice — remove one"
+            yield at, "appears twice — remove one"
         elif whole and column not in used:
             yield at, "no field of the record uses this column, so it need not be stored — remove it"
 
 
-def _check_tests(source: RosterSource) -> Iterator[Problem]:
+def _check_tests(source: RosterSource) -> Iterator[Fault]:
     yield from trial_problems(source, [FILE])
     for index, test in enumerate(source.tests):
         response = test.responses.get(FILE)
@@ -222,13 +211,14 @@ def _check_tests(source: RosterSource) -> Iterator[Problem]:
             yield ("tests", index, "responses", FILE), said
 
 
-def _text(value: FieldValue) -> str:
-    return value if isinstance(value, str) else value.value
+_READS_ALL_CHILDREN: Final = frozenset(
+    {"multi_select_list", "multi_select_dict", "key_val_pair", "function_expression", "comparator"}
+) | {"and_expression", "or_expression", "not_expression"}
+"""Nodes whose children all apply to the row; of others, the next applies to the result of the first."""
 
 
 def _columns(node: Mapping[str, Any]) -> set[str] | None:
-    """The columns that an expression looks at, by its tree; None where it takes the whole row."""
-    children = node["children"]
+    """The columns that an expression reads, by its tree; None if it reads the whole row."""
     match node["type"]:
         case "field":
             return {node["value"]}
@@ -236,11 +226,6 @@ def _columns(node: Mapping[str, Any]) -> set[str] | None:
             return set()
         case "current" | "identity":
             return None
-        case "multi_select_list" | "multi_select_dict" | "key_val_pair" | "function_expression" | "comparator":
-            looked_at = children
-        case "and_expression" | "or_expression" | "not_expression":
-            looked_at = children
-        case _:  # what follows the first is asked of what that gives
-            looked_at = children[:1]
-    found = [_columns(child) for child in looked_at]
+    children = node["children"] if node["type"] in _READS_ALL_CHILDREN else node["children"][:1]
+    found = [_columns(child) for child in children]
     return None if None in found else set().union(*(columns for columns in found if columns))

@@ -1,4 +1,4 @@
-"""Reads the answers that tests of a description keep in files of their own."""
+"""Reads the answers that the tests of a description have in separate files."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from config.registry.model.trials import PRESET_FILE
 from config.regular_files import read_regular
 
 ANSWERS: Final = FilePath(__file__).parent.parent / "presets" / "answers"
-"""Where the files of presets stand."""
+"""The folder with the files of presets."""
 
 LARGEST: Final = 16 << 20
 
 
 class NoFile(Exception):
-    """A file of a test cannot be read. The message says why, and what to do behind ` — `."""
+    """A file of a test cannot be read. The message says why and, after ` — `, what to do."""
 
 
 class TrialFiles:
-    """The files of the tests of one source, by the tests' names. `written` says where its parts stand.
+    """The files of the tests of one source, by the tests' names. `written` has the places of its parts.
 
-    A relative path counts from the file that names it; from `base_dir` where nobody knows which that is.
+    A path is relative to the file that names it, or to `base_dir` if that file is unknown.
     """
 
     def __init__(
@@ -43,28 +43,27 @@ class TrialFiles:
     def read(self, place: Path, name: str) -> bytes:
         """The content of the file that is named at `place` below the source.
 
-        Raises:
-            NoFile: it is not there, cannot be read, or is larger than 16 MiB.
+        Raises NoFile: it cannot be read, or is larger than 16 MiB.
         """
         position = self._position(place)
         if name.startswith(PRESET_FILE):
             folder, inner, hint = self._answers, name.removeprefix(PRESET_FILE), "see config/presets/answers"
         elif position is not None:
             folder, inner = FilePath(position.file).parent, name
-            hint = "a path counts from the file in which the test stands"
+            hint = "a path is relative to the file with the test"
         else:
             folder, inner = self._base_dir, name
-            hint = "run it with --config and the file in which the test stands"
+            hint = "run it with --config and the file with the test"
         try:
             content = read_regular(folder / inner, LARGEST + 1)
         except OSError as error:
             raise NoFile(f"the file {name} cannot be read: {error.strerror} — {hint}") from None
         if len(content) > LARGEST:
-            raise NoFile(f"the file {name} is larger than 16 MiB — shorten it, an answer has to be read in whole")
+            raise NoFile(f"the file {name} is larger than 16 MiB — shorten it, as an answer is read as a whole")
         return content
 
     def _position(self, place: Path) -> Position | None:
-        """Tests of a preset are changed by name, all others stand in a list."""
+        """Tests of a preset are changed by name; all others are in a list."""
         above: Path = ("sources", self._source)
         if found := self._written.get((*above, *place)):
             return found

@@ -70,13 +70,13 @@ def with_published(connection: Connection, configuration: Configuration) -> Conf
             wrong.append(f"the platform has published a consultation '{name}' too; rename this one")
             continue
         try:
-            kept[name] = publications.published(document, name, stored, None, None)
+            kept[name] = publications.read_consultation(document, name, stored, None, None)
         except InvalidConfiguration as error:
-            why = publications.sentence(error)
+            why = publications.summarize(error)
             wrong.append(f"the consultation '{name}', which the platform published, would not fit any more: {why}")
     if wrong:
         raise Unpublishable("; ".join(wrong) + ". Keep what it uses, or have the platform withdraw it first")
-    return Configuration.of(publications.laid_over(document, kept)) if kept else configuration
+    return Configuration.of(publications.merge_consultations(document, kept)) if kept else configuration
 
 
 class Consultations:
@@ -257,9 +257,9 @@ class Consultations:
         consultation = None
         if document is not None:
             try:
-                consultation = publications.published(base.document, name, document, zones, lists)
+                consultation = publications.read_consultation(base.document, name, document, zones, lists)
             except InvalidConfiguration as error:
-                raise PublicationRefused(publications.sentence(error)) from None
+                raise PublicationRefused(publications.summarize(error)) from None
             except Exception as error:
                 # One that our own code fails on must not keep all others from being published.
                 log.exception("publication unreadable", consultation=name, error=type(error).__name__)
@@ -295,7 +295,7 @@ class Consultations:
         version = last[0] if last else None
         if changed:
             parts = {name: part for name, part in accepted.items() if part is not None}
-            configuration = base.republished(parts, before)
+            configuration = base.republish(parts, before)
             people = {each.by for each in done}
             who = people.pop() if len(people) == 1 else WORKER
             applied = AppliedConfig(version or 0, AccessTerms.of(base), base.questions, base.sources)

@@ -27,7 +27,7 @@ consultations:
       code: { criterion: has-code }
     access: { all_of: [residence, code] }
 """
-UNSEEN = "the key holds a special space or a character that nobody sees"
+UNSEEN = "the key has a special space or an invisible character"
 BASES = {"good": GOOD, "registry": REGISTRY}
 
 
@@ -96,11 +96,11 @@ def test_what_is_meant_so_is_left_alone(tmp_path: Path, content: bytes) -> None:
         (b"```yaml\n" + GOOD.encode() + b"```\n", "1:1: error: ``` is Markdown and no YAML — remove the line"),
         (
             GOOD.replace("    source: ban", "\u00a0\u00a0\u00a0\u00a0source: ban").encode(),
-            "6:1: error: a special space (U+00A0) stands here — write a plain one",
+            "6:1: error: there is a special space here (U+00A0) — write a plain one",
         ),
         (
             GOOD.replace("    source: ban", "    source:\u00a0ban").encode(),
-            "6:12: error: a special space (U+00A0) stands here — write a plain one",
+            "6:12: error: there is a special space here (U+00A0) — write a plain one",
         ),
         (
             GOOD.replace("    source: ban", "    \u200bsource: ban").encode(),

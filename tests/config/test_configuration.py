@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from config.configuration import Configuration
-from config.document import Document
+from config.document import Document, rule_as_json
 from config.limits import SourceKind
 from config.lint import lint
 from config.problems import InvalidConfiguration
@@ -124,7 +124,7 @@ def test_without_a_rule_access_needs_every_question() -> None:
     assert configuration().access["survey"] == AtLeast(1, ("any",))
     assert configuration().access["budget"] == AtLeast(2, ("residence", AtLeast(1, ("code", "again"))))
     assert {
-        name: parse_rule(json.loads(text)) for name, text in configuration().access_json.items()
+        name: parse_rule(rule_as_json(rule)) for name, rule in configuration().access.items()
     } == configuration().access
 
 
@@ -204,12 +204,12 @@ def test_consultations_are_replaced_as_if_the_whole_were_made_anew() -> None:
     before = made({"a": asking("one"), "b": asking("one", "two"), "c": asking("two"), "d": asking("one")})
     expected = made({"a": asking("one"), "d": asking("one"), "b": asking("two"), "e": asking("two", "one")})
     ours = {name: expected.document.consultations[name] for name in ("b", "e")}
-    found = before.republished(ours, {"c", "never"})
+    found = before.republish(ours, {"c", "never"})
     assert found == expected
     assert (list(found.questions), list(found.access)) == (list(expected.questions), list(expected.access))
     assert found.to_json() == expected.to_json()
     with pytest.raises(InvalidConfiguration, match="three"):
-        before.republished(Document.model_validate({"consultations": {"f": asking("three")}}).consultations, ())
+        before.republish(Document.model_validate({"consultations": {"f": asking("three")}}).consultations, ())
 
 
 def test_the_digest_is_that_of_the_meaning() -> None:

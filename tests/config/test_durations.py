@@ -99,7 +99,7 @@ def test_a_rate_is_a_count_and_a_period(text: str, rate: Rate) -> None:
         (RATE, 40, "a rate is a whole number of requests and a period, for example 40/s, 600/5min or 1000/d"),
         (RATE, "0/s", "a rate is a whole number of requests and a period, for example 40/s, 600/5min or 1000/d"),
         (RATE, "0.5/s", "a rate is a whole number of requests and a period, for example 40/s, 600/5min or 1000/d"),
-        (RATE, "5/0s", "the period of a rate is longer than nothing, for example 40/s"),
+        (RATE, "5/0s", "the period of a rate cannot be zero; write for example 40/s"),
     ],
 )  # fmt: skip
 def test_what_is_no_quantity_is_refused_with_what_to_write(adapter: TypeAdapter[Any], value: object, said: str) -> None:

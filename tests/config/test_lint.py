@@ -65,14 +65,14 @@ def test_one_mistake_about_a_registry_is_told_in_one_line(tmp_path: Path, change
             "source: spring }",
             "source: spring, open: [zone] }",
             (
-                "7:34: error: criteria.spring-code.open: only a criterion with address sources leaves zone open — "
+                "7:34: error: criteria.spring-code.open: only a criterion with address sources can leave zone open — "
                 "remove it"
             ),
         ),
         (
             "open: [zone]",
             "open: [zone, list]",
-            "6:37: error: criteria.lives-in.open: only a criterion with codes sources leaves list open — remove it",
+            "6:37: error: criteria.lives-in.open: only a criterion with codes sources can leave list open — remove it",
         ),
         (
             "source: spring }",
@@ -151,7 +151,7 @@ TWO_STEPS = """\
             "burst: 1\n    rate: 4/s",
             [
                 (
-                    "9:12: warning: sources.roll.burst: one look-up sends 2 requests, one after the other, which is "
+                    "9:12: warning: sources.roll.burst: one lookup sends 2 requests, one after the other, which is "
                     "more — allow at least 2"
                 )
             ],
@@ -161,7 +161,7 @@ TWO_STEPS = """\
             "daily: 1",
             [
                 (
-                    "9:12: error: sources.roll.daily: one look-up sends 2 requests, so none would ever be made — "
+                    "9:12: error: sources.roll.daily: one lookup sends 2 requests, so none would ever be made — "
                     "allow at least 2"
                 )
             ],
@@ -172,7 +172,7 @@ TWO_STEPS = """\
             [
                 (
                     "32:7: warning: consultations.board.questions.profession.deadline: source 'roll' may be asked "
-                    "1/31min with 2 requests a look-up, too rarely for a deadline of 1h — give more time, or the "
+                    "1/31min with 2 requests a lookup, too rarely for a deadline of 1h — give more time, or the "
                     "source a higher rate"
                 )
             ],
@@ -194,7 +194,7 @@ def test_a_question_that_access_does_not_speak_of_is_a_warning(tmp_path: Path) -
     assert lines(tmp_path, text) == [
         (
             "13:7: warning: consultations.budget.questions.code: access does not depend on this question — "
-            "name it in access, or leave access out"
+            "name it in access, or remove access"
         )
     ]
 
@@ -230,12 +230,12 @@ def test_zones_are_not_checked_where_nobody_knows_them(tmp_path: Path) -> None:
     assert [problem.message for problem in lint([tmp_path], zones=()).problems] == ["zone 'old-town' is not imported"]
 
 
-NO_VARIABLE = "a source is sent no variable but those whose names begin with JURAT_SOURCE_"
+NO_VARIABLE = "a source may get only variables whose names begin with JURAT_SOURCE_"
 NO_SETTING = (
-    "is a setting of jurat itself, which no source may be sent — put the source's own secret into a variable "
+    "is a setting of jurat itself, which no source may get — put the source's own secret into a variable "
     "JURAT_SOURCE_…, and name that"
 )
-NO_FILE = "a source is sent no file but those in the folder that JURAT_SOURCE_SECRETS names"
+NO_FILE = "a source may get only files in the folder JURAT_SOURCE_SECRETS"
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ NO_FILE = "a source is sent no file but those in the folder that JURAT_SOURCE_SE
         ("{ env: ROLL_KEY }", f"{NO_VARIABLE} — call it JURAT_SOURCE_ROLL_KEY, here and where the workers run"),
         (
             "{ file: /run/secrets/roll }",
-            f"{NO_FILE} — put it there where the workers run, and write its name alone: {{ file: roll }}",
+            f"{NO_FILE} — put it there where the workers run, and write only its name: {{ file: roll }}",
         ),
     ],
 )
@@ -264,7 +264,7 @@ def test_a_secret_of_jurat_itself_is_an_error(tmp_path: Path) -> None:
     of_file = REGISTRY.replace("{ env: JURAT_SOURCE_ROLL }", "{ file: roll }")
     environ = {"JURAT_UNSEAL_KEYS": key, "JURAT_SOURCE_SECRETS": str(tmp_path), "JURAT_SOURCE_ROLL": f"k={key}"}
     for text, place in ((of_file, "the file roll"), (REGISTRY, "the environment variable JURAT_SOURCE_ROLL")):
-        said = f"{place} holds JURAT_UNSEAL_KEYS of jurat itself, which no source may be sent"
+        said = f"{place} contains JURAT_UNSEAL_KEYS of jurat itself, which no source may get"
         assert lines(tmp_path, text, environ=environ) == [
             f"5:25: error: sources.roll.secrets.api_key: {said} — put the source's own secret there"
         ]
@@ -282,7 +282,7 @@ def test_secrets_and_files_that_are_not_on_this_machine_are_warnings(tmp_path: P
     assert lines(tmp_path, GOOD, environ={}, base_dir=tmp_path) == [
         (
             "2:38: warning: sources.towns.path: there is no such file here — "
-            "a relative path counts from the folder where the worker runs"
+            "a path is relative to the folder where the worker runs"
         )
     ]
     (tmp_path / "towns.csv").touch()

@@ -84,10 +84,7 @@ def test_an_unknown_preset_is_told(tmp_path: Path, presets: Path) -> None:
 
 def test_a_preset_of_another_type_is_told(tmp_path: Path, presets: Path) -> None:
     assert lines(tmp_path, CONFIGURATION.replace("type: registry", "type: roster"), presets) == [
-        (
-            "jurat.yaml:2:17: error: sources.roll.type: the preset 'valmont-roll' is of another type — write "
-            "type: registry"
-        )
+        ("jurat.yaml:2:17: error: sources.roll.type: the preset 'valmont-roll' has another type — write type: registry")
     ]
 
 

@@ -67,7 +67,7 @@ def test_two_sources_at_the_public_nominatim_ask_more_than_it_allows_together(tm
     text = OSM.replace("OPTIONS", "rate: 1/s").replace("criteria:", "  maps: { type: nominatim, rate: 1/s }\ncriteria:")
     assert lines(tmp_path, text.replace("source: osm", "source: [osm, maps]")) == [
         (
-            "3:3: error: sources.maps.url: 'osm' asks nominatim.openstreetmap.org too, and it counts what both ask "
-            "together — use one of them in all criteria, or give the url of your own server"
+            "3:3: error: sources.maps.url: 'osm' also asks nominatim.openstreetmap.org, which counts the requests of "
+            "both together — use one of them in all criteria, or give the url of your own server"
         )
     ]

@@ -10,7 +10,7 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from cli.starters import begun
+from cli.starters import starter_text
 from config.presets import FOLDER, expand
 from config.schema import choices_at, options_at, schema
 from config.yaml_reader import read, read_text
@@ -30,7 +30,7 @@ def validate() -> Any:
 
 @pytest.fixture(scope="module")
 def _census() -> dict[str, Any]:
-    return read_text(begun("xml", "roll"), "xml.yaml").data
+    return read_text(starter_text("xml", "roll"), "xml.yaml").data
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def census(_census: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("form", ["json", "xml"])
 def test_what_a_new_source_begins_with_validates(validate: Any, form: str) -> None:
-    validate(read_text(begun(form, "roll"), f"{form}.yaml").data)
+    validate(read_text(starter_text(form, "roll"), f"{form}.yaml").data)
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=[file.stem for file in PRESETS])

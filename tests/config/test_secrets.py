@@ -13,7 +13,8 @@ from config.secrets import FOLDER, ForbiddenSecretError, SecretError, SecretRefe
 from config.settings import PREFIX, Settings
 
 LITERAL = (
-    "a secret does not stand in the configuration — write { env: JURAT_SOURCE_NAME } or { file: NAME } and put it there"
+    "a secret does not belong in the configuration — "
+    "write { env: JURAT_SOURCE_NAME } or { file: NAME } and put it there"
 )
 EITHER = "write either { env: JURAT_SOURCE_NAME } or { file: NAME }"
 
@@ -74,7 +75,7 @@ def test_anything_but_one_reference_is_refused_without_showing_it(value: object,
         (b"", "is empty"),
         (b" \n", "is empty"),
         (b"\xff\xfe", "is not UTF-8 text"),
-        (b"a\x00b", "holds a NUL character"),
+        (b"a\x00b", "contains a NUL character"),
         (b"k" * (64 * 1024 + 1), "is larger than 64 KiB, which no secret is"),
     ],
 )
@@ -114,7 +115,7 @@ def test_a_variable_that_is_not_set_or_empty_is_named() -> None:
 def test_no_other_variable_is_read(name: str, suggested: str) -> None:
     with pytest.raises(ForbiddenSecretError) as told:
         of_variable(name, "s3same")
-    assert str(told.value) == "a source is sent no variable but those whose names begin with JURAT_SOURCE_"
+    assert str(told.value) == "a source may get only variables whose names begin with JURAT_SOURCE_"
     assert told.value.hint == f"call it JURAT_SOURCE_{suggested}, here and where the workers run"
 
 
@@ -125,7 +126,7 @@ SETTINGS = [PREFIX + name.upper() for name in Settings.model_fields]
 def test_no_setting_of_jurat_is_read_nor_advised_to_be_copied(name: str) -> None:
     with pytest.raises(ForbiddenSecretError) as told:
         of_variable(name, "s3same")
-    assert str(told.value) == f"{name} is a setting of jurat itself, which no source may be sent"
+    assert str(told.value) == f"{name} is a setting of jurat itself, which no source may get"
     assert told.value.hint == "put the source's own secret into a variable JURAT_SOURCE_…, and name that"
 
 
@@ -134,7 +135,7 @@ def test_no_file_elsewhere_is_read(folder: Path, file: str) -> None:
     (folder.parent / "keys").write_text("s3same", encoding="utf-8")
     with pytest.raises(ForbiddenSecretError) as told:
         check_place(SecretReference(file=file))
-    assert str(told.value) == "a source is sent no file but those in the folder that JURAT_SOURCE_SECRETS names"
+    assert str(told.value) == "a source may get only files in the folder JURAT_SOURCE_SECRETS"
     with pytest.raises(ForbiddenSecretError):
         of_file(file, folder)
 
@@ -216,8 +217,8 @@ def test_a_key_of_jurat_is_sent_to_no_source_however_it_is_spelled(folder: Path,
     ):
         with pytest.raises(ForbiddenSecretError) as told:
             of_file("roll", folder, **environ)
-        assert str(told.value) == f"the file roll holds {setting} of jurat itself, which no source may be sent"
-    with pytest.raises(ForbiddenSecretError, match=f"^the environment variable JURAT_SOURCE_ROLL holds {setting}"):
+        assert str(told.value) == f"the file roll contains {setting} of jurat itself, which no source may get"
+    with pytest.raises(ForbiddenSecretError, match=f"^the environment variable JURAT_SOURCE_ROLL contains {setting}"):
         of_variable("JURAT_SOURCE_ROLL", text, **{setting: own})
 
 
@@ -230,7 +231,7 @@ def test_the_kind_of_file_does_not_matter(folder: Path) -> None:
     (folder / "linked").symlink_to("unseal_keys")
     for environ in ({"JURAT_UNSEAL_KEYS": KEY}, {"JURAT_UNSEAL_KEYS_FILE": str(mounted)}):
         for file in ("unseal_keys", "copy.bak", "hard", "linked"):
-            with pytest.raises(ForbiddenSecretError, match="holds JURAT_UNSEAL_KEYS of jurat itself"):
+            with pytest.raises(ForbiddenSecretError, match="contains JURAT_UNSEAL_KEYS of jurat itself"):
                 of_file(file, folder, **environ)
 
 
@@ -294,7 +295,7 @@ def test_a_password_of_jurat_is_sent_to_no_source(
         (folder / "roll").write_text(text, encoding="utf-8")
         with pytest.raises(ForbiddenSecretError) as told:
             of_file("roll", folder, **environ)
-        assert str(told.value) == f"the file roll holds {named} of jurat itself, which no source may be sent"
+        assert str(told.value) == f"the file roll contains {named} of jurat itself, which no source may get"
         assert password not in str(told.value) + told.value.hint
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import LogFormat, SettingsError, provenance, read_settings, shown, unknown_variables
+from config.settings import LogFormat, SettingsError, printable_settings, provenance, read_settings, unknown_variables
 
 KEY = base64.b64encode(b"k" * 32).decode()
 OTHER_KEY = base64.b64encode(b"o" * 32).decode()
@@ -14,10 +14,10 @@ OTHER_KEY = base64.b64encode(b"o" * 32).decode()
 NO_DATABASE_URL = "is no URL of a database; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 ESCAPES = "; in a password write @ as %40, / as %2F, : as %3A and % as %25"
 NO_BROKER_URL = "is no URL of a broker; write redis://HOST:6379/0, another broker's URL, or none"
-NO_KEY = "holds something that is no key of 32 bytes in base64; see bin/jurat keys generate"
+NO_KEY = "has an entry that is no key of 32 bytes in base64; see bin/jurat keys generate"
 
 NO_NETWORK = "has no network in entry 2; write each by its first address, like 10.20.0.0/16, 192.168.4.7"
-NOT_PRIVATE = "has no private network in entry 1; public ones need none, others cannot be opened"
+NOT_PRIVATE = "has no private network in entry 1; public ones need no entry, others are not allowed"
 
 
 @pytest.fixture(autouse=True)
@@ -94,10 +94,10 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
     monkeypatch.setenv("JURAT_HASH_KEYS", f"{KEY} {OTHER_KEY}")
     monkeypatch.setenv("JURAT_PRIVATE_NETWORKS", "10.20.0.0/16,192.168.4.7")
     settings = read_settings()
-    for printed in (repr(settings), str(settings), str(shown(settings))):
+    for printed in (repr(settings), str(settings), str(printable_settings(settings))):
         assert "s3" not in printed
         assert KEY not in printed
-    assert dict(shown(settings)) == {
+    assert dict(printable_settings(settings)) == {
         "JURAT_DATABASE_URL": "postgresql+psycopg://jurat:***@db.example/jurat?sslpassword=***&x=1",
         "JURAT_BROKER_URL": "redis://:***@broker.example:6379/0",
         "JURAT_UNSEAL_KEYS": "1 key",
@@ -115,7 +115,7 @@ def test_a_database_url_may_name_several_hosts(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("JURAT_DATABASE_URL", url)
     settings = read_settings()
     assert read_settings().database_url == settings.database_url
-    assert shown(settings)["JURAT_DATABASE_URL"] == (
+    assert printable_settings(settings)["JURAT_DATABASE_URL"] == (
         "postgresql+psycopg://jurat:***@/jurat?host=h1,h2&port=5432,5433&target_session_attrs=read-write"
     )
 
@@ -175,7 +175,7 @@ def test_a_setting_and_its_file_can_not_both_be_set(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("JURAT_HASH_KEYS_FILE", str(tmp_path / "absent"))
     assert problems() == (
         f"JURAT_HASH_KEYS_FILE: the file {tmp_path / 'absent'} cannot be read: No such file or directory",
-        "JURAT_LOG and JURAT_LOG_FILE are both set; leave only one of them",
+        "JURAT_LOG and JURAT_LOG_FILE are both set; keep only one of them",
     )
 
 

@@ -55,29 +55,29 @@ BOMB = "\n".join(
         ("", "1:1: error: the file is empty — remove it, or write a map such as sources: {…}"),
         ("# only words\n", "1:1: error: the file is empty — remove it, or write a map such as sources: {…}"),
         ("- a\n", "1:1: error: a configuration is a map — begin with sources:, criteria: or consultations:"),
-        ("a: 1\nb: 2\na: 3\n", "3:1: error: a: stands twice in this map; the first is in line 1 — keep one"),
-        ("a:\n  b: {d: 1, d: 2}\n", "2:13: error: a.b.d: stands twice in this map; the first is in line 2 — keep one"),
-        ("a:\n\tb: 1\n", "2:1: error: a tab stands in the indentation — use spaces"),
-        ("a:\n  \tb: 1\n", "2:3: error: a tab stands in the indentation — use spaces"),
+        ("a: 1\nb: 2\na: 3\n", "3:1: error: a: appears twice in this map, first in line 1 — keep one"),
+        ("a:\n  b: {d: 1, d: 2}\n", "2:13: error: a.b.d: appears twice in this map, first in line 2 — keep one"),
+        ("a:\n\tb: 1\n", "2:1: error: there is a tab in the indentation — use spaces"),
+        ("a:\n  \tb: 1\n", "2:3: error: there is a tab in the indentation — use spaces"),
         ("a: \x00\n", "1:4: error: a NUL character does not belong in YAML — remove it"),
         ("a: 1\nb: \x1b[31m\n", "2:4: error: the control character U+001B does not belong in YAML — remove it"),
-        ('a: "\\0"\n', "1:4: error: a: this text holds a NUL or half a character — remove the escape"),
-        ('a: "\\ud800"\n', "1:4: error: a: this text holds a NUL or half a character — remove the escape"),
+        ('a: "\\0"\n', "1:4: error: a: this text contains a NUL or half a character — remove the escape"),
+        ('a: "\\ud800"\n', "1:4: error: a: this text contains a NUL or half a character — remove the escape"),
         ("a: [1, 2\n", "1:9: error: a ',' or the closing ']' is missing at the end of this line — check the brackets"),
         ("a: {b: 1]\n", "1:9: error: a ',' or the closing '}' is missing — check the brackets"),
         ("a: [1,, 2]\n", "1:7: error: a value is missing here — check the commas and brackets"),
         ('a: 1\nb: "x\n', "2:4: error: a quote is not closed — close it"),
         ("a: 'x' y\n", "1:8: error: this does not belong after the value — put the whole value in one pair of quotes"),
-        ("a: b: c\n", "1:5: error: a colon does not belong here — put the whole text behind the first colon in quotes"),
+        ("a: b: c\n", "1:5: error: a colon does not belong here — put the whole text after the first colon in quotes"),
         (
             "a:\n  b: 1\n c: 2\n",
             "3:2: error: this line does not fit the indentation of the lines above — line it up with them",
         ),
         ("a: @x\n", "1:4: error: this character cannot begin a value — put the value in quotes"),
-        ("a: - b\n", "1:4: error: a '-' does not belong here — put each entry of a list on a line of its own"),
-        ('a: "\\q"\n', "1:6: error: a backslash stands before a character that it cannot escape — use single quotes"),
+        ("a: - b\n", "1:4: error: a '-' does not belong here — put each list entry on a line of its own"),
+        ('a: "\\q"\n', "1:6: error: a backslash precedes a character that it cannot escape — use single quotes"),
         ("a: *x\n", "1:4: error: this alias has no anchor (&name) before it — put the text in quotes, if it is one"),
-        ("a: &x 1\nb: &x 2\n", "2:4: error: this anchor (&name) stands twice — give it another name"),
+        ("a: &x 1\nb: &x 2\n", "2:4: error: this anchor (&name) appears twice — give it another name"),
         (
             "a: !!python/object/apply:os.system [x]\n",
             "1:4: error: the tag !!python/object/apply:os.system is not allowed — remove it; put texts in quotes",
@@ -92,8 +92,8 @@ BOMB = "\n".join(
         (f"a: {'9' * 5000}\n", "1:4: error: a: this number is too long — put it in quotes, if it is a text"),
         ("a: " + "[" * 60, "1:43: error: maps and lists are nested more than 40 deep — check the brackets"),
         ("a: &x y\nb: [" + "*x, " * 101 + "]\n", "2:405: error: more than 100 aliases (*name) — write the values out"),
-        (BOMB, "5:1: error: the aliases add up to more than a configuration can hold — write fewer of them"),
-        ("a: &x [*x]\n", "1:1: error: the aliases add up to more than a configuration can hold — write fewer of them"),
+        (BOMB, "5:1: error: the aliases add up to more than a configuration can hold — use fewer of them"),
+        ("a: &x [*x]\n", "1:1: error: the aliases add up to more than a configuration can hold — use fewer of them"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_read_is_one_sentence_at_its_place(text: str, said: str) -> None:
@@ -102,8 +102,8 @@ def test_what_can_not_be_read_is_one_sentence_at_its_place(text: str, said: str)
 
 def test_several_duplicates_are_told_at_once() -> None:
     assert refusal("a: 1\na: 2\nb: 1\nb: 2\n").splitlines() == [
-        "f.yaml:2:1: error: a: stands twice in this map; the first is in line 1 — keep one",
-        "f.yaml:4:1: error: b: stands twice in this map; the first is in line 3 — keep one",
+        "f.yaml:2:1: error: a: appears twice in this map, first in line 1 — keep one",
+        "f.yaml:4:1: error: b: appears twice in this map, first in line 3 — keep one",
     ]
 
 
@@ -134,8 +134,8 @@ def test_a_name_in_two_files_is_told_with_both_places(tmp_path: Path) -> None:
         tmp_path, a="environment: test\nsources:\n  x: 1\n", b="sources:\n  y: 1\n  x: 2\nenvironment: test\n"
     )
     assert failure(folder) == [
-        f"b.yaml:3:3: error: sources.x: stands also at {folder}/a.yaml:3:3 — keep one",
-        f"b.yaml:4:1: error: environment: stands also at {folder}/a.yaml:1:1 — keep one",
+        f"b.yaml:3:3: error: sources.x: is also at {folder}/a.yaml:3:3 — keep one",
+        f"b.yaml:4:1: error: environment: is also at {folder}/a.yaml:1:1 — keep one",
     ]
 
 

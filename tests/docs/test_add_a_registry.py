@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from cli.registry_lint import gate
+from cli.registry_lint import registry_problems
 from config.lint import lint
 from tests.docs.pages import ROOT, block
 from tests.docs.terminal import Terminal
@@ -44,14 +44,14 @@ def test_the_description_is_that_of_the_example() -> None:
 def test_every_mistake_is_reported_as_the_page_says(tmp_path: Path) -> None:
     file = tmp_path / "jurat.yaml"
     file.write_text(DESCRIPTION, "utf-8")
-    assert (lint([file]).problems, gate(lint([file]))) == ((), [])
+    assert (lint([file]).problems, registry_problems(lint([file]))) == ((), [])
     shown = block(PAGE, "text", "stranger's record").replace("\n    ", " ").splitlines()  # what is indented goes on
     assert len(shown) == len(MISTAKES)
     for (part, (right, wrong)), line in zip(MISTAKES.items(), shown, strict=True):
         assert right in DESCRIPTION
         file.write_text(DESCRIPTION.replace(right, wrong, 1), "utf-8")
         report = lint([file])
-        said = [str(problem).partition(": error: ")[2] for problem in (*report.errors, *gate(report))]
+        said = [str(problem).partition(": error: ")[2] for problem in (*report.errors, *registry_problems(report))]
         assert part in line
         assert line in said
 

@@ -10,7 +10,7 @@ import pytest
 from adapters.registry.roster_rows import RosterFileError, RosterRows
 from bench.rig.data_import import LIKE_PRODUCTION
 from bench.roster import REPORT
-from cli.registry_lint import gate, linted
+from cli.registry_lint import lint_here, registry_problems
 from config.registry import RosterSource
 from config.registry.roster import RosterFile
 from tests.docs.pages import ROOT, block, blocks
@@ -25,9 +25,9 @@ MESSAGES = block(PAGE, "text", "its delimiter is").replace(" \\\n    ", " ").spl
 
 def source(folder: Path) -> RosterSource:
     (folder / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
-    report = linted([folder / "jurat.yaml"])
+    report = lint_here([folder / "jurat.yaml"])
     assert report.problems == ()
-    assert gate(report) == []
+    assert registry_problems(report) == []
     found = report.document.sources["physicians"]
     assert isinstance(found, RosterSource)
     return found

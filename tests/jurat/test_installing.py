@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from adapters.zone_import import packages, projection
-from cli.pictures import png
+from cli.pictures import files
 from tests.docs.pages import ROOT
 
 PAGE = ROOT / "docs" / "platforms" / "connect-a-platform.md"
@@ -65,7 +65,7 @@ def test_the_extra_is_installed_by_what_the_page_says(platform: Path) -> None:
 def test_what_is_said_to_be_needed_for_zones_is_what_their_extra_has() -> None:
     """And so what the service's locks have, which are made from it."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-    sources = [Path(module.__file__ or "").read_text("utf-8") for module in (packages, projection, png)]
+    sources = [Path(module.__file__ or "").read_text("utf-8") for module in (packages, projection, files)]
     advised = {name for source in sources for name in re.findall(r"pip install ([a-z-]+)", source)}
     assert advised == {re.split("[<>=]", requirement)[0] for requirement in extras["zones"]}
     assert not [source for source in sources if "install the extra" in source]

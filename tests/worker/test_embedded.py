@@ -95,7 +95,7 @@ def test_a_key_that_it_was_given_as_an_argument_is_sent_to_no_source(sqlite_url:
             assert plan is not None
             found.append([each for each in plan.problems if each.startswith("source geo ")])
     assert found[0] == []
-    assert "holds JURAT_UNSEAL_KEYS of jurat itself, which no source may be sent" in found[1][0]
+    assert "contains JURAT_UNSEAL_KEYS of jurat itself, which no source may get" in found[1][0]
     desk.close()
 
 

@@ -1,13 +1,13 @@
 """Compares the codes that criteria demand with those that a registry is known to have.
 
-A rule that refuses by a code refuses everybody where what is demanded was mistyped, and nobody would see it.
+A mistyped code in a demand would refuse everyone, and no one would notice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from config.problems import printable
 from config.registry.model.rules import OneOfRule
@@ -22,16 +22,16 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Something that is wrong with the code at `index` of a demand. `refuses_everybody`: no other one helps."""
+    """What is doubtful about the code at `index` of a demand. `refuses_everyone`: no other code of it helps."""
 
     index: int
     said: str
     hint: str
-    refuses_everybody: bool = False
+    refuses_everyone: bool = False
 
 
 def code_doubts(source: RecordSource, name: str, codes: Sequence[str]) -> Iterator[Doubt]:
-    """What is doubtful in the `codes` that a criterion demands under `name`, by each rule that refuses by them."""
+    """What is doubtful about the `codes` that a criterion demands under `name`, by each rule that refuses by them."""
     for rule in source.rules:
         if isinstance(rule, OneOfRule) and rule.requirement == name and rule.refuses and rule.refusing is not None:
             yield from _by_rule(rule, codes, _known(source, rule, rule.refusing))
@@ -39,35 +39,32 @@ def code_doubts(source: RecordSource, name: str, codes: Sequence[str]) -> Iterat
 
 def _by_rule(rule: OneOfRule, codes: Sequence[str], known: tuple[str, ...]) -> Iterator[Doubt]:
     strange = [not _is_known(rule, code, known) for code in codes]
+    longer = [[each for each in known if each.startswith(code) and each != code] for code in codes]
     for index, code in enumerate(codes):
         shown = printable(code)
         if strange[index]:
             said = f"'{shown}' is no code that the registry is known to have"
-            hint = f"{_near(rule, code, known)} (one that is new is added to refuses: of its rule)"
-            yield Doubt(index, f"{said}, so that everybody is refused" if all(strange) else said, hint, all(strange))
+            hint = f"{_near(rule, code, known)} (add a new code to refuses: of its rule)"
+            yield Doubt(index, f"{said}, so everyone is refused" if all(strange) else said, hint, all(strange))
         elif code != code.upper() and all(each == each.upper() for each in known):
-            said = f"'{shown}' has small letters, and no code that is known has any"
+            said = f"'{shown}' has small letters, and no known code has any"
             yield Doubt(index, f"{said}: another spelling is another code", f"write '{printable(code.upper())}'")
-        elif len(meant := [each for each in known if _goes_on(rule, each, code)]) > 1:
+        elif rule.match == "prefix" and len(meant := longer[index]) > 1:
             listed = ", ".join([*meant[:_SHOWN], *("…" for _ in meant[_SHOWN : _SHOWN + 1])])
-            said = f"'{shown}' is the beginning of {len(meant)} codes that are known ({listed})"
-            yield Doubt(index, f"{said}, and all of them pass", "write each that is meant")
+            said = f"'{shown}' is the beginning of {len(meant)} known codes ({listed})"
+            yield Doubt(index, f"{said}, and all of them pass", "write each that you mean")
 
 
 def _known(source: RecordSource, rule: OneOfRule, listed: tuple[str, ...]) -> tuple[str, ...]:
-    """What the rule lists, and what a test shows to be accepted: `refuses` may leave out what is demanded."""
+    """What the rule lists, and what a test expects to be accepted: `refuses` may omit what is demanded."""
     shown = (
         code
         for trial in source.tests
         if trial.outcome is Outcome.ACCEPTED
-        for code in _texts(trial.require.get(rule.requirement or ""))
-        if not _is_known(rule, code, listed)
+        for code in trial.require.get(rule.requirement or "") or ()
+        if isinstance(code, str) and not _is_known(rule, code, listed)
     )
     return (*listed, *dict.fromkeys(shown))
-
-
-def _texts(value: Any) -> Sequence[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
 
 
 def _is_known(rule: OneOfRule, code: str, known: tuple[str, ...]) -> bool:
@@ -76,11 +73,7 @@ def _is_known(rule: OneOfRule, code: str, known: tuple[str, ...]) -> bool:
     return code.startswith(known) or any(each.startswith(code) for each in known)
 
 
-def _goes_on(rule: OneOfRule, known: str, code: str) -> bool:
-    return rule.match == "prefix" and known != code and known.startswith(code)
-
-
 def _near(rule: OneOfRule, code: str, known: tuple[str, ...]) -> str:
-    """The nearest of the known codes; of beginnings, nearest to the beginning of `code`. Else what is known."""
+    """The nearest known code, else all of them. Beginnings are compared with the beginning of `code`."""
     beginning = code[: max(map(len, known))] if rule.match == "prefix" else code
     return did_you_mean(beginning, known) or suggest(code, known)

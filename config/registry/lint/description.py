@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config.problems import printable
+from config.problems import Path, printable
 from config.registry.lint.answers import absence_problems, answer_problems
 from config.registry.lint.batches import batch_problems
 from config.registry.lint.requests import input_problems, request_problems
 from config.registry.lint.rules import rule_problems
 from config.registry.lint.trials import trial_problems
 from config.registry.model.expressions import root_keys
+from config.registry.model.parts import Fault
 from config.registry.model.record import NAMES, NUMBER, STATUS
 from config.registry.model.rules import EqualsRule, NameRule
 from config.registry.model.source import Kept, RecordSource, RegistryDescription, Step
-from config.registry.model.templates import SECRETS, placeholders
-
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
+from config.registry.model.templates import SECRETS
 
 _ANSWER = ("status", "headers", "body")
 
 
-def problems_of(source: RegistryDescription) -> Iterator[Problem]:
-    """Everything that does not fit together, with its place below the source."""
+def problems_of(source: RegistryDescription) -> Iterator[Fault]:
+    """Everything that does not fit together, with its path below the source."""
     yield from _check_steps(source)
     yield from _unrooted(("record", "from"), source.record.origin)
     yield from absence_problems(source)
@@ -33,59 +31,54 @@ def problems_of(source: RegistryDescription) -> Iterator[Problem]:
     yield from trial_problems(source, [step.name for step in source.steps])
 
 
-def verdict_problems(source: RecordSource) -> Iterator[Problem]:
-    """What does not fit together in what is asked of the participant, and in how a record is read and judged."""
+def verdict_problems(source: RecordSource) -> Iterator[Fault]:
+    """What does not fit together in the participant's inputs, the record and the rules."""
     yield from input_problems(source)
     yield from _check_record(source)
     yield from rule_problems(source)
-    yield from _order_problems(source)
+    yield from order_problems(source)
 
 
-def check_order(source: RecordSource) -> list[str]:
-    """Why the rules of `source` could refuse somebody for a stranger's record; empty when they cannot.
+def order_problems(source: RecordSource) -> Iterator[Fault]:
+    """Why the rules could refuse someone for a stranger's record.
 
-    A record refuses only after its number, and its name where the record gives one, matched: a mistyped number leads to
-    a stranger, whose status is no reason. A source that was validated has no such problem.
+    A record refuses only after its number matched, and its name if it has one: a mistyped number leads to a stranger,
+    whose status is no reason.
     """
-    return [said for _, said in _order_problems(source)]
-
-
-def _order_problems(source: RecordSource) -> Iterator[Problem]:
     number_matched, name_matched = False, NAMES not in source.record.fields
     for index, rule in enumerate(source.rules):
         match rule:
             case EqualsRule(field="number"):
                 number_matched = True
                 if rule.refuses:
-                    said = "a record with another number refuses nobody — write else: undetermined"
-                    yield ("rules", index, "else"), said
+                    yield ("rules", index, "else"), "another number cannot refuse — write else: undetermined"
             case NameRule():
                 name_matched = True
             case _ if rule.refuses and not (number_matched and name_matched):
                 missing = "its number" if not number_matched else "its name"
-                said = f"this rule could refuse for a stranger's record, for {missing} is not compared before it"
-                yield ("rules", index), f"{said} — move it behind the rules equals (number) and name"
+                said = f"this rule could refuse for a stranger's record, as {missing} is not compared before it"
+                yield ("rules", index), f"{said} — move it after the rules equals (number) and name"
     if not number_matched:
         yield ("rules",), "no rule compares the number — add { check: equals, field: number, input: … }"
     if not name_matched:
         yield ("rules",), "no rule compares the name that the record gives — add { check: name, family: …, given: … }"
 
 
-def _check_given(source: RegistryDescription) -> Iterator[Problem]:
-    """Where a family name alone is compared, a given name that is asked for would be looked at by nobody."""
+def _check_given(source: RegistryDescription) -> Iterator[Fault]:
+    """Finds a given name that participants are asked for, and that no rule compares."""
     used = {rule.input for rule in source.rules if isinstance(rule, EqualsRule)}
     used |= {rule.family for rule in source.rules if isinstance(rule, NameRule)}
     for step in source.steps:
-        used |= {found.name for _, text in step.request.templates() for found in placeholders(text)}
+        used |= step.request.placeholder_names()
     texts = [name for name, field in source.inputs.items() if field.type == "text" and field.values is None]
     idle = [name for name in texts if name not in used and not source.inputs[name].is_number]
     for index, rule in enumerate(source.rules):
         if isinstance(rule, NameRule) and rule.given is None and idle and rule.family in source.inputs:
-            said = f"'{idle[0]}' is asked for, and nothing compares it"
+            said = f"participants are asked for '{idle[0]}', and nothing compares it"
             yield ("rules", index), f"{said} — add given: {idle[0]}, or do not ask for it"
 
 
-def _check_steps(source: RegistryDescription) -> Iterator[Problem]:
+def _check_steps(source: RegistryDescription) -> Iterator[Fault]:
     known = {*source.inputs, *(SECRETS + name for name in source.secrets)}
     always = {name for name, field in source.inputs.items() if field.required}
     names: set[str] = set()
@@ -104,7 +97,7 @@ def _check_steps(source: RegistryDescription) -> Iterator[Problem]:
         always |= set(step.set)
 
 
-def _check_roots(path: Path, step: Step) -> Iterator[Problem]:
+def _check_roots(path: Path, step: Step) -> Iterator[Fault]:
     for index, rule in enumerate(step.outcomes):
         yield from _unrooted((*path, "outcomes", index, "when"), rule.when)
         if rule.retry_after is not None:
@@ -116,23 +109,23 @@ def _check_roots(path: Path, step: Step) -> Iterator[Problem]:
             yield from _unrooted((*path, "set", name), kept)
 
 
-def _unrooted(path: Path, expression: str) -> Iterator[Problem]:
-    """What is asked of an answer as if its body were the whole would be null for everybody."""
+def _unrooted(path: Path, expression: str) -> Iterator[Fault]:
+    """Finds expressions that read a part of the body without `body.`: they are always null."""
     for key in dict.fromkeys(root_keys(expression)):
         if key not in _ANSWER:
             meant = key.lower() if key.lower() in _ANSWER else f"body.{printable(key)}"
             yield path, f"'{printable(key)}' is none of {', '.join(_ANSWER)} — write {meant}"
 
 
-def _check_record(source: RecordSource) -> Iterator[Problem]:
+def _check_record(source: RecordSource) -> Iterator[Fault]:
     record = source.record
     if NUMBER not in record.fields:
-        yield ("record", "fields"), "the number of the record is compared with the one typed — add number: EXPRESSION"
+        yield ("record", "fields"), "the record's number is needed, to be compared — add number: EXPRESSION"
     if record.status and STATUS not in record.fields:
-        yield ("record", "status"), "no field has this status — add fields: { status: EXPRESSION }"
+        yield ("record", "status"), "no field holds the status — add fields: { status: EXPRESSION }"
     words = [word for listed in record.status.values() for word in listed]
     if len(words) != len(set(words)):
-        yield ("record", "status"), "a word of the registry stands twice, and means one thing — keep it in one place"
+        yield ("record", "status"), "a word of the registry is listed twice — keep it where it belongs"
     for name in (NUMBER, NAMES, STATUS):
         if name in record.dates:
             yield ("record", "fields", name, "date"), f"'{name}' is no date — write {name}: EXPRESSION"

@@ -1,48 +1,43 @@
-"""Checks where the records are. An expression that picks one of several would hide that there are several."""
+"""Checks where the records are. An expression that picks one of several would hide the others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import jmespath
 
+from config.registry.model.expressions import Node, children_of
+from config.registry.model.parts import Fault
 from config.registry.model.record import DateField
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
 from config.registry.model.source import RegistryDescription
-
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
-Node = Mapping[str, Any]
 
 _FROM: Final = ("record", "from")
 _ONE_OF_MANY: Final = frozenset({"max_by", "min_by"})
 _FILTER: Final = "filter_projection"
 
 
-def origin_problems(source: RegistryDescription) -> Iterator[Problem]:
-    """What in `from` would choose between records. Which of several is meant, a person decides (ambiguous_record)."""
+def origin_problems(source: RegistryDescription) -> Iterator[Fault]:
+    """What in `from` would choose between records. A person decides which of several is meant (ambiguous_record)."""
     tree = jmespath.compile(source.record.origin).parsed
     nodes = list(_outside_filters(tree))
-    if any(node["type"] in {"index", "slice"} or _picks(node) for node in nodes):
-        said = "this takes one of several records, and nobody would see that there are others"
+    picks = (node["type"] == "function_expression" and node["value"] in _ONE_OF_MANY for node in nodes)
+    if any(picks) or any(node["type"] in {"index", "slice"} for node in nodes):
+        said = "this takes one of several records, and hides that there are others"
         yield _FROM, f"{said} — let it give all of them: body.people or body[].people[] in place of body[0].people[0]"
     above = {node["value"] for node in nodes if node["type"] == "field"}
     looked_at = _looked_at(source)
     for node in nodes:
         if node["type"] == _FILTER:
             for name in sorted(_beginnings(node["children"][2], above) & looked_at.keys()):
-                said = f"this leaves out records by '{name}', which the rule of '{looked_at[name]}' looks at"
+                said = f"this filters records by '{name}', which the rule of '{looked_at[name]}' reads"
                 hint = "remove [?…], so that several are ambiguous_record, or filter by another key"
-                yield _FROM, f"{said}, so that two could pass for one — {hint}"
-
-
-def _picks(node: Node) -> bool:
-    return node["type"] == "function_expression" and node["value"] in _ONE_OF_MANY
+                yield _FROM, f"{said}, so that two could look like one — {hint}"
 
 
 def _looked_at(source: RegistryDescription) -> dict[str, str]:
-    """The keys of a record that rules look at, each with its field. Whether it has a number at all may be asked."""
+    """The keys of a record that rules read, each with its field, without the number: filters may ask for one."""
     names: set[str] = set()
     for rule in source.rules:
         match rule:
@@ -65,14 +60,13 @@ def _looked_at(source: RegistryDescription) -> dict[str, str]:
 def _outside_filters(node: Node) -> Iterator[Node]:
     """All nodes but those of conditions: an index there chooses nothing."""
     yield node
-    children = [child for child in node["children"] if isinstance(child, dict)]
-    for child in children[:2] if node["type"] == _FILTER else children:
+    for child in children_of(node)[:2] if node["type"] == _FILTER else children_of(node):
         yield from _outside_filters(child)
 
 
 def _beginnings(node: Node, above: set[str]) -> set[str]:
-    """The keys that an expression looks at in what it is asked of, or behind those in `above`."""
-    children = [child for child in node["children"] if isinstance(child, dict)]
+    """The keys that an expression reads from its input, or below those in `above`."""
+    children = children_of(node)
     match node["type"]:
         case "field":
             return {node["value"]}

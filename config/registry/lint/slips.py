@@ -1,7 +1,7 @@
-"""Finds well-formed requests that send something other than what was typed: `${number}` sends `$AB1234`.
+"""Finds well-formed requests that do not send what was typed: `${number}` sends `$AB1234`.
 
-Everybody would be looked up by the wrong number, and so nobody found. Other template languages write placeholders in
-other ways, which are plain text here.
+Everyone would be looked up by a wrong number, and no one found. Placeholders of other template languages are plain text
+here.
 """
 
 from __future__ import annotations
@@ -13,28 +13,25 @@ from typing import Final
 from urllib.parse import unquote
 
 from config.problems import printable
-from config.registry.model.request import Place, RequestDescription
-from config.registry.model.rules import EqualsRule
+from config.registry.model.parts import Fault
 from config.registry.model.secrecy import texts_in
 from config.registry.model.source import RegistryDescription
-from config.registry.model.templates import Placeholder, pieces, placeholders
-
-Problem = tuple[Place, str]
+from config.registry.model.templates import Placeholder, pieces
 
 _DOCUMENTS: Final = frozenset({"xml", "parts"})
 _BEFORE: Final = "$"
-"""What no registry wants glued before a value, wherever it stands."""
+"""What no registry wants directly before a value, anywhere."""
 
 _BEFORE_ALL: Final = frozenset("#%@:\\~,;&?!^`")
-"""What none wants before one that is the whole text. Signs of numbers, and of languages that ask (`-+./|*="'([`), are
-left alone, and so is all that stands behind a letter or digit: `DE{number}`, `urn:oid:1|{number}`.
+"""What none wants before a value that is the whole text. Signs of numbers and of query languages (`-+./|*="'([`) are
+allowed, and so is anything after a letter or digit: `DE{number}`, `urn:oid:1|{number}`.
 """
 
 _BEHIND_ALL: Final = frozenset("}$.&#!")
-"""What none wants behind one that begins the text, where nothing else follows."""
+"""What none wants after a value that begins the text, if nothing else follows."""
 
 _BEHIND_ANY: Final = frozenset({"", ",", ";"})
-"""What none wants behind one with which a text of one word ends; "" is a space."""
+"""What none wants after a value that ends a text of one word; "" is a space."""
 
 _ENCODED: Final = re.compile(r"%(?:2[0-9a-f]|3[a-f]|40|5[b-f]|60|7[b-e])", re.IGNORECASE)
 _IS_ENCODED: Final = frozenset({"query", "form"})
@@ -51,17 +48,15 @@ _OTHERS: Final = (
     r"(?:^|/)@{name}\b",
     r"^\[{name}\]$",
 )
-"""How other languages write a placeholder; in one that this one takes for text."""
+"""How other template languages write a placeholder, which this one takes for text."""
 
 
-def slip_problems(source: RegistryDescription) -> Iterator[Problem]:
-    """What requests send beside or instead of what was typed, each at its place below the source."""
-    sent = set[str]()
-    for step in source.steps:
-        sent |= _named(step.request)
-    numbers = {rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == "number"} - sent
+def slip_problems(source: RegistryDescription) -> Iterator[Fault]:
+    """What requests send in addition to, or instead of, what was typed, each at its path below the source."""
+    sent = set[str]().union(*(step.request.placeholder_names() for step in source.steps))
+    numbers = set(source.number_inputs) - sent
     for index, step in enumerate(source.steps):
-        here = _named(step.request)
+        here = step.request.placeholder_names()
         for place, tree in step.request.templates():
             for _, text in texts_in(tree):
                 in_document = place[0] in _DOCUMENTS
@@ -76,55 +71,54 @@ def slip_problems(source: RegistryDescription) -> Iterator[Problem]:
                     break
 
 
-def _named(request: RequestDescription) -> set[str]:
-    return {found.name for _, tree in request.templates() for found in placeholders(tree)}
-
-
 def _glued(text: str, *, in_document: bool) -> str:
-    """What is said of a text with something glued to a placeholder that was meant as a part of it; else nothing."""
+    """The message about a sign next to a placeholder that was meant as a part of it; else ""."""
     parts: list[tuple[str, Placeholder | None]] = list(pieces(text))
     for (before, found), (after, _) in pairwise(parts):
         if found is None:
             continue
         written = f"{{{found.name}}}"
         if before.endswith(_BEFORE):
-            return f"the '{_BEFORE}' before {written} would be sent as well — write {written} alone"
+            return _also_sent(f"'{_BEFORE}' before", written)
         whole = len(parts) == 2
         one_word = whole and not in_document and not re.search(r"\s", before.strip())
         if one_word and before and not before.strip(" ,;"):
-            return f"the {_shown(before)} before {written} would be sent as well — write {written} alone"
+            return _also_sent(f"{_quoted(before)} before", written)
         mark = after.strip()
         if one_word and after and (mark in _BEHIND_ANY or (mark in _BEHIND_ALL and not before)):
-            shown = _shown(after)
-            return f"the {shown} behind {written} would be sent as well — write {written} alone"
+            return _also_sent(f"{_quoted(after)} after", written)
         for begin, end in _AROUND if not in_document else _AROUND[:1]:
             if before.endswith(begin) and after.startswith(end):
-                return f"the '{begin}' and '{end}' around {written} would be sent as well — write {written} alone"
+                return _also_sent(f"'{begin}' and '{end}' around", written)
         if whole and not in_document and (mark := before.rpartition("/")[2]) in _BEFORE_ALL and not after:
-            return f"the '{mark}' before {written} would be sent as well — write {written} alone"
+            return _also_sent(f"'{mark}' before", written)
     return ""
 
 
-def _shown(glued: str) -> str:
-    return f"'{glued.strip()}'" if glued.strip() else "space"
+def _also_sent(what: str, placeholder: str) -> str:
+    return f"the {what} {placeholder} would be sent as well — write {placeholder} alone"
+
+
+def _quoted(signs: str) -> str:
+    return f"'{signs.strip()}'" if signs.strip() else "space"
 
 
 def _encoded(text: str) -> str:
-    """What is said of a sign beside a placeholder that was encoded by hand, and would be so twice; else nothing."""
+    """The message about a sign next to a placeholder that was encoded by hand, and would be so twice; else ""."""
     for (before, found), (after, _) in pairwise(pieces(text)):
-        if found is None or "'" in before:  # in a pattern, % stands for anything: like '%20{number}'
+        if found is None or "'" in before:  # in a pattern, % matches anything: like '%20{number}'
             continue
         hits = [hit for hit in _ENCODED.finditer(before) if hit.end() == len(before)]
         hits += filter(None, [_ENCODED.match(after)])
         for hit in hits:
             alone = hit[0] == before + after
             hint = f"write {{{found.name}}} alone" if alone else f"write '{unquote(hit[0])}' itself"
-            return f"'{hit[0]}' is sent as it stands, for values are encoded when they are sent — {hint}"
+            return f"'{hit[0]}' would be encoded again, as values are encoded when they are sent — {hint}"
     return ""
 
 
 def _foreign(text: str, names: Collection[str], *, in_document: bool) -> str:
-    """What is said of a text with a placeholder of another language for one of `names`; else nothing."""
+    """The message about a placeholder of another template language for one of `names`; else ""."""
     literal = "\0".join(each for each, _ in pieces(text))
     for name in sorted(names):
         for other in _OTHERS:
@@ -134,6 +128,6 @@ def _foreign(text: str, names: Collection[str], *, in_document: bool) -> str:
                 shown = printable(found[0].lstrip("/"))
                 doubled = shown.startswith("{")
                 shown = f"{{{shown}}}" if doubled else shown
-                why = "doubled braces are literal" if doubled else "it is text here, and would be sent as it stands"
-                return f"'{shown}' is no placeholder, for {why} — write {{{name}}}"
+                why = "doubled braces are literal" if doubled else "it is text here, and would be sent unchanged"
+                return f"'{shown}' is no placeholder: {why} — write {{{name}}}"
     return ""

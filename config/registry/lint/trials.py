@@ -6,24 +6,23 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from config.problems import printable
+from config.problems import Path, printable
 from config.registry.model.demands import demands_of, misfit
+from config.registry.model.parts import Fault
 from config.registry.model.trials import PRESET_FILE, Trial
 from config.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from config.registry.model.source import RecordSource
 
-Path = tuple[str | int, ...]
-Problem = tuple[Path, str]
 
 _PRESET_ANSWER = re.compile(r"[a-z0-9-]+(/[A-Za-z0-9_-]+)*/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
-def trial_problems(source: RecordSource, steps: Sequence[str]) -> Iterator[Problem]:
-    """Everything in the tests that does not fit the description, with its place below the source.
+def trial_problems(source: RecordSource, steps: Sequence[str]) -> Iterator[Fault]:
+    """Everything in the tests that does not fit the description, with its path below the source.
 
-    `steps` are what may be answered in them.
+    They may answer `steps`.
     """
     demands = demands_of(source)
     names: set[str] = set()
@@ -47,13 +46,13 @@ def trial_problems(source: RecordSource, steps: Sequence[str]) -> Iterator[Probl
                 yield (*below, "file"), f"this is no file of a preset — write {PRESET_FILE}NAME/FILE"
 
 
-def _check_input(path: Path, trial: Trial, source: RecordSource) -> Iterator[Problem]:
+def _check_input(path: Path, trial: Trial, source: RecordSource) -> Iterator[Fault]:
     for name in trial.input:
         if name not in source.inputs:
             yield (*path, name), _unknown("input", name, source.inputs)
     missing = [name for name, field in source.inputs.items() if field.required and name not in trial.input]
     if missing:
-        said = f"the form asks for {', '.join(missing)}, which nobody could leave out"
+        said = f"the form requires {', '.join(missing)}"
         yield path, f"{said} — add {'it' if len(missing) == 1 else 'them'}"
 
 

@@ -1,4 +1,4 @@
-"""What a criterion's `require` gives to the rules of a registry, and in which form."""
+"""What the rules of a registry demand that a criterion gives under `require`, and in which form."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _WRITTEN: Final = {
 
 
 def requirements_of(source: RecordSource) -> tuple[set[str], set[str]]:
-    """The names that a criterion's `require` must give, and all those that it may give."""
+    """The names that a criterion must give under `require`, and all those that it may give."""
     rules = list(demanding(source))
     return {name for _, name, rule in rules if not rule.optional}, {name for _, name, _ in rules}
 
 
 def demands_of(source: RecordSource) -> dict[str, Demanded]:
-    """In which form each of those names must be given; where rules contradict each other, as the first wants it."""
+    """The form in which each of those names must be given; if rules disagree, that of the first."""
     kinds: dict[str, Demanded] = {}
     for _, name, rule in demanding(source):
         kinds.setdefault(name, rule.demanded)
@@ -35,10 +35,10 @@ def demands_of(source: RecordSource) -> dict[str, Demanded]:
 
 
 def misfit(demanded: Demanded, name: str, value: Any) -> tuple[str, str] | None:
-    """What is wrong with `value` for the requirement `name`, and what to write; None where nothing is."""
+    """What is wrong with `value` for the requirement `name`, and what to write; None if nothing is."""
     said, example = _WRITTEN[demanded]
     if demanded is Demanded.CODES and _is_list_of_texts(value) and not all(map(_is_code, value)):
-        return "a code is empty, or has spaces around it, and no record has such a one", "write each bare, or remove it"
+        return "a code is empty or has spaces around it, and no record has such a code", "correct it, or remove it"
     return None if _fits(demanded, value) else (said, f"write {name}: {example}")
 
 
@@ -57,7 +57,7 @@ def _is_list_of_texts(value: Any) -> bool:
 
 
 def _is_code(text: str) -> bool:
-    """Whether a record's value could be it, or begin with it alone: with an empty one, any does."""
+    """Whether a record's value could be this code. Any value begins with an empty one."""
     return bool(text) and text == text.strip()
 
 
@@ -69,7 +69,7 @@ def _is_day(text: str) -> bool:
 
 
 def demanding(source: RecordSource) -> Iterator[tuple[int, str, OneOfRule | ValidAtRule | MinAgeRule]]:
-    """The rules that are told something by the criterion, each with its place and by which name."""
+    """The rules that a criterion tells something, each with its index and the name of its requirement."""
     for index, rule in enumerate(source.rules):
         if isinstance(rule, OneOfRule | ValidAtRule | MinAgeRule) and rule.requirement is not None:
             yield index, rule.requirement, rule

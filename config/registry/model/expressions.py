@@ -1,7 +1,7 @@
 """JMESPath expressions in a description, and mistakes in them that would go unnoticed.
 
-JMESPath (https://jmespath.org/specification.html) answers null for what is missing, which is what a registry that
-changes its shape needs. Some mistakes also answer null, silently and always; they are refused here, with what to write.
+JMESPath (https://jmespath.org/specification.html) gives null for what is missing, which suits a registry that changes
+its format. Some mistakes also give null, silently and always. They are refused here, with what to write.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
+
+from config.problems import value_error
 
 LONGEST: Final = 500
+
+Node = Mapping[str, Any]
+"""A part of an expression: its type, its value, and its children (https://github.com/jmespath/jmespath.py)."""
+
 
 _NULL_BREAKS: Final = {"contains": 1, "ends_with": 1, "starts_with": 1, "join": 2, "length": 1, "keys": 1, "values": 1,
                        "max": 1, "min": 1, "sum": 1, "avg": 1, "sort": 1, "reverse": 1, "abs": 1, "ceil": 1, "floor": 1,
                        "map": 2, "max_by": 1, "min_by": 1, "sort_by": 1}  # fmt: skip
-"""Functions that fail on null, and which of their arguments is the one that may be missing."""
+"""Functions that fail on null, and which of their arguments may be missing."""
 
 _MAY_BE_MISSING: Final = frozenset(
     {"field", "subexpression", "index_expression", "projection", "value_projection", "filter_projection"}
@@ -34,79 +39,112 @@ _COMPARED_KEY: Final = re.compile(r"""[=!]=\s*"([\w -]*)"(?!\s*[.\[])""")
 _NARROWS: Final = frozenset(
     {"subexpression", "index_expression", "pipe", "projection", "value_projection", "filter_projection"}
 )
-"""Of these, only the first child is asked of the whole."""
+"""Nodes of which only the first child applies to the whole input."""
 
 _MOST_COPIES: Final = 100
-"""How often a result may hold what was asked. The largest that a preset has is 20, for names."""
+"""How many times a result may hold its input. The largest of a preset is 20, for names."""
 
 
 def check_expression(text: str) -> str:
-    """`text`, if it is an expression that can be relied on. Raises PydanticCustomError with what to write instead."""
+    """`text`, if it is a reliable expression. Raises PydanticCustomError with what to write instead."""
     if len(text) > LONGEST:
-        raise _error(f"an expression has at most {LONGEST} characters — shorten it")
+        raise value_error(f"an expression has at most {LONGEST} characters — shorten it")
     try:
         tree = jmespath.compile(text).parsed
     except JMESPathError as error:
         if re.search(r"(?<![`'\"\w])-?[0-9]+(?![`'\"\w\]:])", re.sub(r"`[^`]*`|'[^']*'", "", text)):
-            raise _error("this is no JMESPath — a number stands in backticks: status == `200`") from None
+            raise value_error("this is no JMESPath — a number stands in backticks: status == `200`") from None
         where = f" (column {error.lex_position + 1})" if getattr(error, "lex_position", None) is not None else ""
-        raise _error(f"this is no JMESPath{where} — see https://jmespath.org/specification.html") from None
+        raise value_error(f"this is no JMESPath{where} — see https://jmespath.org/specification.html") from None
     except (ValueError, RecursionError):
-        raise _error("this is no JMESPath, or nested too deep — see https://jmespath.org/specification.html") from None
-    for node in _nodes(tree):
+        raise value_error(
+            "this is no JMESPath, or nested too deep — see https://jmespath.org/specification.html"
+        ) from None
+    for node in walk(tree):
         _check_node(node)
     if found := _COMPARED_KEY.search(re.sub(r"`[^`]*`|'[^']*'", "``", text)):
         key = found[1]
-        raise _error(f"\"{key}\" in double quotes is a key — a text stands in single quotes: '{key}'")
+        raise value_error(f"\"{key}\" in double quotes is a key — a text stands in single quotes: '{key}'")
     if (copies := _copies(tree)) > _MOST_COPIES:
         said = f"its result could grow without end, here to {copies:,} times the answer"
-        raise _error(f"{said} — ask for each part once, in place of lists of the whole such as [@, @] or [[], []]")
+        raise value_error(f"{said} — ask for each part once, in place of lists of the whole such as [@, @] or [[], []]")
     return text
 
 
 Expression = Annotated[
     str, AfterValidator(check_expression), Field(json_schema_extra={"maxLength": LONGEST, "examples": ["body.results"]})
 ]
-"""A JMESPath expression that compiles and falls into none of the known traps."""
+"""A JMESPath expression that compiles and contains no known trap."""
 
 
 def root_keys(text: str) -> Iterator[str]:
-    """The keys that an expression asks of the whole that it is applied to, and not of a part of it."""
-    waiting: list[Mapping[str, Any]] = [jmespath.compile(text).parsed]
+    """The keys that an expression reads from its whole input, rather than from a part of it."""
+    waiting: list[Node] = [jmespath.compile(text).parsed]
     while waiting:
         node = waiting.pop()
         if node["type"] == "field":
             yield node["value"]
         elif node["type"] == "expref":
             continue
-        children = [child for child in node["children"] if isinstance(child, dict)]
-        waiting.extend(children[:1] if node["type"] in _NARROWS else children)
+        waiting += children_of(node)[:1] if node["type"] in _NARROWS else children_of(node)
 
 
-def _check_node(node: Mapping[str, Any]) -> None:
+def walk(expression: str | Node) -> Iterator[Node]:
+    """All nodes of an expression, or of the tree that it was parsed into."""
+    waiting: list[Node] = [jmespath.compile(expression).parsed if isinstance(expression, str) else expression]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += children_of(node)
+
+
+def children_of(node: Node) -> list[Node]:
+    """The nodes below a node, without the names and numbers that stand among them."""
+    return [child for child in node["children"] if isinstance(child, dict)]
+
+
+def gives_given(expression: str) -> bool:
+    """Whether names that an expression builds, {family, given}, have a given name of their own."""
+    return any(key == "given" for key, _ in _entries(expression))
+
+
+def lists_families(expression: str) -> bool:
+    """Whether a family name is built from several fields, `family: [first_surname, second_surname]`.
+
+    Otherwise a list of family names is the record's own, and may be of several people.
+    """
+    return any(key == "family" and value["type"] == "multi_select_list" for key, value in _entries(expression))
+
+
+def _entries(expression: str) -> Iterator[tuple[str, Node]]:
+    """The keys of all maps that an expression builds, each with the node that gives its value."""
+    return ((node["value"], children_of(node)[0]) for node in walk(expression) if node["type"] == "key_val_pair")
+
+
+def _check_node(node: Node) -> None:
     children = node["children"]
     if node["type"] in _BIND_LESS_THAN_NOT and children[0]["type"] == "not_expression":
-        raise _error("'!a.b' is read as '(!a).b', which is always null — write '!(a.b)'")
+        raise value_error("'!a.b' is read as '(!a).b', which is always null — write '!(a.b)'")
     if node["type"] != "function_expression":
         return
     name = node["value"]
     if name not in Functions.FUNCTION_TABLE:
-        raise _error(f"there is no function {name}() in JMESPath")
+        raise value_error(f"there is no function {name}() in JMESPath")
     if name == "join" and children and children[0]["type"] != "literal":
-        raise _error("join() puts its first argument between all others — write it as a text: join(' ', …)")
+        raise value_error("join() puts its first argument between all others — write it as a text: join(' ', …)")
     position = _NULL_BREAKS.get(name)
     if position is not None and len(children) >= position and children[position - 1]["type"] in _MAY_BE_MISSING:
         empty = "''" if name in {"ends_with", "starts_with"} else "`[]`"
-        raise _error(f"{name}() fails where its argument is missing — write not_null(…, {empty})")
+        raise value_error(f"{name}() fails where its argument is missing — write not_null(…, {empty})")
 
 
-def _copies(node: Mapping[str, Any]) -> int:
-    """How many times what a node is asked of its result may hold, at most.
+def _copies(node: Node) -> int:
+    """How many times the result of a node may hold its input, at most.
 
-    `[@, @]` holds it twice, and so does `[[], []]`; behind one another they multiply. A text in JSON has its quotes
-    and backslashes doubled.
+    `[@, @]` holds it twice, and so does `[[], []]`; one after the other they multiply. Text as JSON may double in
+    length, for its quotes and backslashes are escaped.
     """
-    children = [child for child in node["children"] if isinstance(child, dict)]
+    children = children_of(node)
     copies = [_copies(child) for child in children]
     match node["type"]:
         case "multi_select_list" | "multi_select_dict":
@@ -120,18 +158,5 @@ def _copies(node: Mapping[str, Any]) -> int:
     return math.prod(copies)
 
 
-def _sum(children: Sequence[Mapping[str, Any]], copies: Sequence[int]) -> int:
+def _sum(children: Sequence[Node], copies: Sequence[int]) -> int:
     return sum(each for child, each in zip(children, copies, strict=True) if child["type"] != "literal")
-
-
-def _nodes(tree: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(child for child in node["children"] if isinstance(child, dict))
-
-
-def _error(message: str) -> PydanticCustomError:
-    # The message is a value and no template: an administrator's own text may hold braces.
-    return PydanticCustomError("expression", "{message}", {"message": message})

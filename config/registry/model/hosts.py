@@ -9,9 +9,9 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
 from config.networks import check_host, literal
+from config.problems import value_error
 
 _LISTED = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([1-9][0-9]{0,4}))?")
 _HTTPS = 443
@@ -19,7 +19,7 @@ _HIGHEST = 65535
 
 
 def listing_of(url: str) -> str:
-    """What `hosts` must list for a request to `url`, its port too where that is not 443; "" where it names no host."""
+    """What `hosts` must list for a request to `url`: its host, with its port unless that is 443; "" without a host."""
     split = urlsplit(url)
     host = split.hostname or ""
     ip = literal(host)
@@ -29,7 +29,7 @@ def listing_of(url: str) -> str:
 
 
 def is_listed(listing: str, hosts: Collection[str]) -> bool:
-    """Whether `hosts` list it. This very machine may be listed without a port, for all of its ports."""
+    """Whether `hosts` lists it. A loopback host may be listed without a port, for all of its ports."""
     host = host_of(listing)
     return listing in hosts or (_is_loopback(host) and host in hosts)
 
@@ -47,22 +47,22 @@ def _is_loopback(host: str) -> bool:
 
 def _check_listed(listed: str) -> str:
     if not re.search(r"[\[\]%]", listed) and isinstance(ip := literal(listed), IPv6Address):
-        raise _error(f"an IPv6 address stands in brackets — write '[{ip}]'")
+        raise value_error(f"an IPv6 address is written in brackets — write '[{ip}]'")
     if "*" in listed:
-        raise _error("a host is listed by its whole name, without * — list each, like registry.example")
+        raise value_error("a host is listed by its whole name, without * — list each, like registry.example")
     found = _LISTED.fullmatch(listed)
     host, port = (found[1], int(found[2] or _HTTPS)) if found else (listed, 0)
     ip = literal(host)
     if not 0 < port <= _HIGHEST or not (_is_name(host) if ip is None or ip.version == 4 else "%" not in host):
-        raise _error("write the bare name of a host, lower-case, like registry.example or registry.example:8443")
+        raise value_error("write the bare name of a host, lower-case, like registry.example or registry.example:8443")
     if found and found[2] and port == _HTTPS:
-        raise _error("a host is listed for 443 without its port — leave the port out")
+        raise value_error("a host is listed for 443 without its port — leave the port out")
     check_host(host)
     return listed.replace(host, f"[{ip}]") if isinstance(ip, IPv6Address) else listed
 
 
 def _is_name(host: str) -> bool:
-    """Whether it is a name, or an IPv4 address, as it stands in an address."""
+    """Whether it is a name or an IPv4 address as a URL has it."""
     try:
         plain = host.encode("idna").decode()
     except UnicodeError:
@@ -70,9 +70,5 @@ def _is_name(host: str) -> bool:
     return bool(host) and host == plain.lower() and not re.search(r"[\s/@?#{}%\[\]]", host)
 
 
-def _error(said: str) -> PydanticCustomError:
-    return PydanticCustomError("host", "{said}", {"said": said})
-
-
 Host = Annotated[str, Field(max_length=260), AfterValidator(_check_listed)]
-"""A host, with its port where that is not 443."""
+"""A host, with its port unless that is 443."""

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import unicodedata
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from config.problems import value_error
 from config.registry.model.expressions import Expression
-from config.registry.model.parts import Part, PartName, Titles, Word, misplaced
+from config.registry.model.parts import Fault, Part, PartName, Titles, Word, misplaced
 
 
 class NumberFormat(StrEnum):
-    """Forms of numbers with check digits, so that most typing errors are found before anything is asked.
+    """Formats of numbers with check digits, so that most typing errors are found before the registry is asked.
 
-    All but `us.npi` and `fr.rpps` are python-stdnum's (https://arthurdejong.org/python-stdnum/). `fr.siren` takes a
-    SIRET too, and cuts it to its SIREN; `fr.rpps` takes an IDNPS, and leaves its 8 out.
+    All but `us.npi` and `fr.rpps` are from python-stdnum (https://arthurdejong.org/python-stdnum/). `fr.siren` also
+    takes a SIRET and cuts it to its SIREN; `fr.rpps` also takes an IDNPS and removes its leading 8.
     """
 
     CH_UID = "ch.uid"
@@ -44,8 +45,9 @@ class NumberFormat(StrEnum):
 class CleaningStep(StrEnum):
     """What is done to an input before it is checked and sent.
 
-    `trim`: surrounding and doubled spaces go. `digits` and `alnum`: spaces and separators go, digits of any script
-    become ASCII, and what is left must be digits (letters and digits), or the number is malformed. `upper`, `lower`.
+    `trim` removes surrounding and repeated spaces. `digits` and `alnum` remove spaces and separators and turn digits of
+    any script into ASCII; what is left must be digits (or letters and digits), else the number is malformed. `upper`
+    and `lower` change the case.
     """
 
     TRIM = "trim"
@@ -60,28 +62,24 @@ _UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 def _check_typed(text: str) -> str:
     if any(unicodedata.category(one) in _UNSEEN or (one.isspace() and one != " ") for one in text):
-        raise PydanticCustomError("choice", "has a character that nobody sees or types — write it in plain letters")
+        raise value_error("has a character that no one sees or types — write it in plain letters")
     return text
 
 
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
 _Choice = Annotated[Word, Field(max_length=80), AfterValidator(_check_typed)]
-"""What a participant picks, in the one form in which an answer is cleaned."""
+"""What a participant picks, in the form that a cleaned answer has."""
 
-_Meant = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_composed)]
+_Meant = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(partial(unicodedata.normalize, "NFC"))]
 """What a choice stands for, composed as a record's values are."""
 
 
 class Input(Part):
-    """One part of the participant's answer: a text, a date, or one of a closed choice of `values`.
+    """One part of the participant's answer: a text, a date, or one of a closed list of `values`.
 
-    A participant types or picks a key of `values`; what it maps to is sent and compared. A `date` is YYYY-MM-DD, not
-    before 1900 and no more than a year ahead. `format` is asked for only where `format_when` holds, an expression over
-    the inputs by name, as they were typed and cleaned: of a choice, the key. `format_after` names the input that stands
-    before this one there, as the country does in a VAT number: it is added for the check and taken away again.
+    A participant types or picks a key of `values`; its value is sent and compared. A `date` is YYYY-MM-DD, from 1900 to
+    a year ahead. `format` applies only where `format_when` holds, an expression over the inputs by name, as they were
+    typed and cleaned (of a choice, the key). `format_after` names the input that precedes this one in the format, as
+    the country does in a VAT number: it is added for the check only.
     """
 
     required: bool = True
@@ -105,13 +103,11 @@ class Input(Part):
         given = {"values": self.values, "clean": self.clean, "format": self.format}
         if self.type == "text":
             given = {} if self.values is None else {name: given[name] for name in ("clean", "format")}
-        found: list[tuple[tuple[str | int, ...], str]] = [
-            ((name,), f"{kind} has no {name} — remove it") for name, value in given.items() if value
-        ]
+        found: list[Fault] = [((name,), f"{kind} has no {name} — remove it") for name, value in given.items() if value]
         if self.format_when is not None and self.format is None:
-            found.append((("format_when",), "there is no format that could hold — add format:"))
+            found.append((("format_when",), "does nothing without a format — add format:"))
         if self.format_after is not None and self.format is None:
-            found.append((("format_after",), "there is no format that would need it — add format:"))
+            found.append((("format_after",), "does nothing without a format — add format:"))
         if found:
             raise misplaced("Input", found)
         return self

@@ -1,4 +1,4 @@
-"""The building blocks of a description's models."""
+"""What the models of a description share: names, words, reasons, and errors with a place."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails
 
-from config.problems import printable
+from config.problems import Path, printable, value_error
 from config.registry.model.templates import NAME_PATTERN
 from config.suggestions import did_you_mean
 from jurat.vocabulary import Reason
@@ -57,16 +57,15 @@ REFUSALS = frozenset(
 
 
 def check_reason(value: Any, allowed: Collection[Reason]) -> Any:
-    """`value`, if it is a reason of the closed list; whether it is one of those `allowed` here, others say.
+    """`value`, if it is any known reason; the caller checks whether it is one of those `allowed` here.
 
-    Raises PydanticCustomError with the nearest of those allowed here, or all of them.
+    Raises PydanticCustomError with the nearest allowed reason, or all of them.
     """
     if isinstance(value, str) and value in set(Reason):
         return value
     near = did_you_mean(value, allowed) if isinstance(value, str) else ""
     said = f"there is no reason '{printable(value)}'" if isinstance(value, str) else "must be a reason"
-    message = f"{said} — {near or write_one_of(allowed)}"
-    raise PydanticCustomError("reason", "{message}", {"message": message})
+    raise value_error(f"{said} — {near or write_one_of(allowed)}")
 
 
 def write_one_of(reasons: Collection[Reason]) -> str:
@@ -75,17 +74,17 @@ def write_one_of(reasons: Collection[Reason]) -> str:
 
 
 PartName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-"""The name of an input, a field, a step, a secret: what a placeholder may refer to."""
+"""The name of an input, a field, a step or a secret: what a placeholder may refer to."""
 
 
 def _check_word(text: str) -> str:
     if text != text.strip():
-        raise PydanticCustomError("word", "a word has no spaces around it — remove them")
+        raise value_error("a word has no spaces around it — remove them")
     return unicodedata.normalize("NFC", text)
 
 
 Word = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_word)]
-"""A word or code that a record's own are compared with, composed (NFC) as those are."""
+"""A word or code that a record's values are compared with, composed (NFC) as those are."""
 
 Titles = Annotated[
     dict[
@@ -96,18 +95,17 @@ Titles = Annotated[
 """A text by language."""
 
 
+Fault = tuple[Path, str]
+"""Where in a description something is wrong; what it is and, behind ` — `, what to do."""
+
+
 class Part(BaseModel):
     """A part of the description: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-def misplaced(title: str, problems: list[tuple[tuple[str | int, ...], str]]) -> ValidationError:
-    """An error for each problem at its place below the model that is being validated."""
-    return ValidationError.from_exception_data(
-        title,
-        [
-            InitErrorDetails(type=PydanticCustomError("registry", "{message}", {"message": said}), loc=path, input=None)
-            for path, said in problems
-        ],
-    )
+def misplaced(title: str, faults: list[Fault]) -> ValidationError:
+    """An error for each fault, at its place below the model that is being validated."""
+    errors = [InitErrorDetails(type=value_error(said), loc=path, input=None) for path, said in faults]
+    return ValidationError.from_exception_data(title, errors)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
-from pydantic_core import PydanticCustomError
 
 from config.limits import TimeZone
+from config.problems import value_error
 from config.registry.model.expressions import Expression
 from config.registry.model.parts import Part, PartName, Word
 
@@ -30,19 +30,14 @@ def _check_date_format(form: str) -> str:
         return form
     codes = _CODE.findall(form)
     if unknown := [code for code in codes if code not in _DATE_CODES]:
-        raise _error(f"'%{unknown[0]}' is no part of a date here — write %Y, %y, %m, %d, %H, %M and %S alone")
+        raise value_error(f"'%{unknown[0]}' is no part of a date here — use only %Y, %y, %m, %d, %H, %M and %S")
     if len(codes) != len(set(codes)) or {"Y", "y"} <= set(codes):
-        raise _error("a part of the date stands twice — keep one of them")
+        raise value_error("a part of the date appears twice — keep one of them")
     if not {"Y", "y"} & set(codes):
-        hint = "write it like %d/%m/%Y, or epoch_s, epoch_ms or iso"
-        raise _error(f"a date needs its year — {hint}")
+        raise value_error("a date needs its year — write it like %d/%m/%Y, or epoch_s, epoch_ms or iso")
     if "d" in codes and "m" not in codes:
-        raise _error("a day says nothing without its month — add %m")
+        raise value_error("a day means nothing without its month — add %m")
     return form
-
-
-def _error(message: str) -> PydanticCustomError:
-    return PydanticCustomError("date_format", "{message}", {"message": message})
 
 
 DateFormat = Annotated[
@@ -52,29 +47,26 @@ DateFormat = Annotated[
 
 
 class DateField(Part):
-    """A field of the record that is a date. Without a day, or a month, it is all the days that it may be."""
+    """A field of the record that is a date. Without a day or month, it stands for all the days that it may be."""
 
     value: Expression
     date: DateFormat
 
 
-def _kind(value: Any) -> str:
-    return "dated" if isinstance(value, dict | DateField) else "text"
-
-
 FieldValue = Annotated[
     Annotated[Expression, Tag("text")] | Annotated[DateField, Tag("dated")],
-    Discriminator(_kind),
+    Discriminator(lambda value: "dated" if isinstance(value, dict | DateField) else "text"),
 ]
-"""What gives a field its value."""
+"""The expression that gives a field its value, for a date with its format."""
 
 
 class RecordDescription(Part):
-    """Where the record stands in the last answer, and what of it is looked at.
+    """Where the record is in the last answer, and what is read from it.
 
-    `from` gives one object or a list of them, of {status, headers, body}. The field `number` is compared with what the
-    participant typed; `names` is a list of {family, given}. `status` says what the registry's words mean. `absent`: an
-    empty list refuses only where the registry holds everybody. `timezone` says when a day begins.
+    `from` takes one object, or a list of them, from {status, headers, body}. The field `number` is compared with what
+    the participant typed; `names` is a list of {family, given}. `status` says what the registry's words mean. Write
+    `absent: refused` only if the registry lists everyone: then an empty list refuses. `timezone` says when a day
+    begins.
     """
 
     origin: Expression = Field(alias="from")
@@ -85,5 +77,4 @@ class RecordDescription(Part):
 
     @property
     def dates(self) -> dict[str, str]:
-        """The fields that are dates, each with how it is written."""
         return {name: field.date for name, field in self.fields.items() if isinstance(field, DateField)}

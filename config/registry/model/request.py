@@ -8,14 +8,12 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from config.registry.model.parts import Part, PartName, misplaced
+from config.problems import Path, value_error
+from config.registry.model.parts import Fault, Part, PartName, misplaced
 from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, texts_in, with_holes
 from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, pieces, placeholders
 from config.registry.model.xml_templates import XmlFault, literal_length, texts_in_xml
-
-Place = tuple[str | int, ...]
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';]+)", re.IGNORECASE)
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
@@ -23,28 +21,23 @@ _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection
 
 def _check_header_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}", name):
-        said = "this is no name of a header — write letters, digits and '-', such as X-Api-Key"
-        raise PydanticCustomError("header", "{said}", {"said": said})
+        raise value_error("this is no name of a header — write letters, digits and '-', such as X-Api-Key")
     if name.lower() in _FRAMING:
-        raise PydanticCustomError("header", "this header is set by jurat itself — remove it")
+        raise value_error("this header is set by jurat itself — remove it")
     return name
 
 
 def _check_header_text(text: str) -> str:
     literal = "".join(text + ("x" if found else "") for text, found in pieces(text))
     if literal != literal.strip() or re.search(r"[^\x20-\x7e\xa0-\xff]", literal):
-        said = "a header carries Latin letters and signs (ISO 8859-1), without spaces around them"
-        raise PydanticCustomError("header", "{said} — leave the others out", {"said": said})
+        said = "a header holds Latin letters and signs (ISO 8859-1), without spaces around them"
+        raise value_error(f"{said} — remove the others")
     return text
 
 
 def _check_secret(text: str) -> str:
     if not any(found.name.startswith(SECRETS) for found in placeholders(text)):
-        raise PydanticCustomError(
-            "literal_secret",
-            "a secret does not stand in the configuration — write {placeholder}",
-            {"placeholder": "{secrets.NAME}"},
-        )
+        raise value_error("a secret does not belong in the configuration — write {secrets.NAME}")
     return text
 
 
@@ -56,18 +49,17 @@ def _check_request_url(url: str) -> str:
     except ValueError:
         split, good = urlsplit(""), False
     if doubled := re.search(r"\{\{ *([a-z][a-z0-9_]*) *\}\}", url) if " " in url else None:
-        said = f"'{doubled[0]}' is no placeholder, for doubled braces are literal — write {{{doubled[1]}}}"
-        raise PydanticCustomError("url", "{said}", {"said": said})
+        raise value_error(f"'{doubled[0]}' is no placeholder: doubled braces are literal — write {{{doubled[1]}}}")
     if not good or re.search(r"[\s\\]", url):
-        raise PydanticCustomError("url", "this is no web address — write it like https://registry.example/path")
+        raise value_error("this is no web address — write it like https://registry.example/path")
     if "{" in url[: len(split.scheme) + 3 + len(split.netloc)]:
-        raise PydanticCustomError("url", "a placeholder may stand in the path, not before it")
+        raise value_error("a placeholder may be in the path, not before it")
     if split.username is not None or split.password is not None:
-        raise PydanticCustomError("url", "a name or password in an address would be shown — use auth:")
+        raise value_error("a name or password in an address would be shown — use auth:")
     if split.query or split.fragment or url.endswith(("?", "#")):
-        raise PydanticCustomError("url", "an address ends with its path — write what is behind ? under query:")
+        raise value_error("an address ends with its path — write what is behind ? under query:")
     if re.search(r"/\.{1,2}(/|$)", split.path):
-        raise PydanticCustomError("url", "'.' and '..' have no place in a path")
+        raise value_error("'.' and '..' have no place in a path")
     return url
 
 
@@ -86,7 +78,7 @@ class HeaderAuth(Part):
 
 
 class QueryAuth(Part):
-    """A key in the query: proxies and the registry's own logs see it, so only where there is no other way."""
+    """A key in the query. Proxies and the registry's own logs see it, so use it only if there is no other way."""
 
     type: Literal["query"]
     name: Annotated[str, Field(min_length=1, max_length=80)]
@@ -108,10 +100,10 @@ class BearerAuth(Part):
     token: Annotated[SecretTemplate, AfterValidator(_check_header_text)]
 
 
-_LITERAL_KEY = "a secret does not stand in the configuration — use auth:, or write {secrets.NAME}"
+_LITERAL_KEY = "a secret does not belong in the configuration — use auth:, or write {secrets.NAME}"
 _PART_OF_KEY = (
-    "a part of a secret stands in clear beside the placeholder — put the whole of it into the secret, and write "
-    "{secrets.NAME} alone, or behind a word and a space"
+    "a part of a secret is in clear next to the placeholder — put all of it into the secret, and write {secrets.NAME} "
+    "alone, or after a word and a space"
 )
 _AUTHORIZATION = ("authorization",)
 _LONGEST_BODY = 100_000
@@ -119,10 +111,10 @@ _BODIES = ("json", "form", "xml")
 
 
 class RequestDescription(Part):
-    """One request. Placeholders are encoded for the place where they stand, and expanded once.
+    """One request. Placeholders are expanded once, and encoded for the place where they are.
 
-    A POST has one body: `json`, `form` or `xml`. `parts` are XML documents that stand as text in the `xml` or in a
-    later part, as many SOAP services want it: `{part}` there is the whole document, escaped.
+    A POST has one body: `json`, `form` or `xml`. `parts` are XML documents that `xml` or a later part holds as text, as
+    many SOAP services want it: there, `{part}` is the whole document, escaped.
     """
 
     method: Literal["GET", "POST"] = "GET"
@@ -135,8 +127,8 @@ class RequestDescription(Part):
     xml: XmlTemplate | None = None
     parts: dict[PartName, XmlTemplate] = Field(default_factory=dict)
 
-    def templates(self) -> Iterator[tuple[Place, Any]]:
-        """Every text, or JSON tree of texts, that may hold placeholders, with its place in the request."""
+    def templates(self) -> Iterator[tuple[Path, Any]]:
+        """Every text or JSON tree that may hold placeholders, with its path in the request."""
         yield ("url",), self.url
         for name, texts in (("query", self.query), ("headers", self.headers), ("form", self.form or {})):
             yield from (((name, key), text) for key, text in texts.items())
@@ -146,8 +138,11 @@ class RequestDescription(Part):
             yield ("json",), self.body
         yield from self.documents()
 
-    def documents(self) -> Iterator[tuple[Place, str]]:
-        """The XML texts with their places, innermost first."""
+    def placeholder_names(self) -> set[str]:
+        return {found.name for _, tree in self.templates() for found in placeholders(tree)}
+
+    def documents(self) -> Iterator[tuple[Path, str]]:
+        """The XML texts with their paths, innermost first."""
         yield from ((("parts", name), text) for name, text in self.parts.items())
         if self.xml is not None:
             yield ("xml",), self.xml
@@ -158,12 +153,12 @@ class RequestDescription(Part):
             raise misplaced("Request", found)
         return self
 
-    def _literal_secrets(self) -> Iterator[tuple[Place, str]]:
-        told = set[Place]()
+    def _literal_secrets(self) -> Iterator[Fault]:
+        told = set[Path]()
         for part in ("query", "headers", "form", "json"):
             values = self.body if part == "json" else getattr(self, part)
             for keys, text in texts_in(values or {}):
-                place: Place = (part,) if part == "json" else (part, *keys)
+                place: Path = (part,) if part == "json" else (part, *keys)
                 if place not in told and (said := _key_in(keys, with_holes(text))):
                     told.add(place)
                     yield place, said
@@ -177,50 +172,50 @@ class RequestDescription(Part):
             ):
                 yield place, _LITERAL_KEY
 
-    def _headers(self) -> Iterator[tuple[Place, str]]:
+    def _headers(self) -> Iterator[Fault]:
         seen: set[str] = set()
         for name, text in self.headers.items():
             if name.lower() in seen:
-                yield ("headers", name), "this header stands twice, for capitals make no other one — keep one of them"
+                yield ("headers", name), "this header is there twice: capital letters do not count — keep one of them"
             seen.add(name.lower())
             charset = _CHARSET.search(text) if name.lower() == "content-type" else None
             if charset and charset[1].lower() != "utf-8":
-                yield ("headers", name), "a body is sent as UTF-8 — write charset=utf-8, or leave it out"
+                yield ("headers", name), "a body is sent as UTF-8 — write charset=utf-8, or remove it"
 
-    def _bodies(self) -> Iterator[tuple[Place, str]]:
+    def _bodies(self) -> Iterator[Fault]:
         given = [name for name, body in zip(_BODIES, (self.body, self.form, self.xml), strict=True) if body is not None]
         if given and self.method == "GET":
             yield (given[0],), "a GET has no body — write method: POST"
         yield from (((name,), f"a request has one body — keep {given[0]} or this") for name in given[1:])
         if self.parts and self.xml is None:
-            yield ("parts",), "parts stand in an XML body, and there is none — add xml:"
+            yield ("parts",), "parts go into an XML body, and there is none — add xml:"
 
-    def _documents(self) -> Iterator[tuple[Place, str]]:
+    def _documents(self) -> Iterator[Fault]:
         for place, text in self.templates():
-            if place[0] not in {"xml", "parts"} and Filter.XML in _filters(text):
-                yield place, "this is no XML, and the value would arrive with its escapes — leave |xml out"
+            if place[0] not in {"xml", "parts"} and any(Filter.XML in each.filters for each in placeholders(text)):
+                yield place, "this is no XML, and the value would arrive with its escapes — remove |xml"
         lengths = self._lengths()
         used: set[str] = set()
         for place, text in self.documents():
             yield from ((place, said) for said in _document_faults(text))
             for found in placeholders(text):
                 if found.name in self.parts and set(found.filters) - {Filter.XML}:
-                    yield place, f"the part '{found.name}' is a whole document — leave the filter out"
+                    yield place, f"the part '{found.name}' is a whole document — remove the filter"
                 used.add(found.name)
             if place not in lengths and place[0] == "parts":
-                yield place, "this part would hold itself — take it, or what holds it, out of its text"
+                yield place, "this part would contain itself — remove it, or what contains it, from its text"
             if lengths.get(place, 0) > _LONGEST_BODY:
                 yield place, f"the body would have more than {_LONGEST_BODY} characters — use each part once"
         for name in self.parts if self.xml is not None else ():
             if name not in used:
                 yield ("parts", name), f"nothing uses this part — write {{{name}}} where it belongs, or remove it"
 
-    def _lengths(self) -> dict[Place, int]:
-        """How long each document is with all parts in it; without those that would hold themselves.
+    def _lengths(self) -> dict[Path, int]:
+        """How long each document is with all its parts, without those that would contain themselves.
 
-        In whatever order they are written: where a configuration is stored, maps have none.
+        The order of the map does not count, for a stored configuration may have lost it.
         """
-        lengths: dict[Place, int] = {}
+        lengths: dict[Path, int] = {}
         waiting = dict(self.documents())
         while waiting:
             ready = {}
@@ -245,11 +240,7 @@ def _document_faults(text: str) -> Iterator[str]:
 
 
 def _key_in(keys: Keys, text: str) -> str:
-    """What is said of a text whose placeholders are holes, where a key or a part of one stands in it; else nothing."""
+    """The message about a text, its placeholders as holes, that contains a key or a part of one; else ""."""
     if HOLE in text:
         return _PART_OF_KEY if holds_part(keys, text) else ""
     return _LITERAL_KEY if is_secret(keys, text) else ""
-
-
-def _filters(tree: Any) -> set[Filter]:
-    return {one for _, text in texts_in(tree) for _, found in pieces(text) if found for one in found.filters}

@@ -7,8 +7,8 @@ from enum import Enum, StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
+from config.problems import value_error
 from config.registry.model.expressions import Expression
 from config.registry.model.parts import (
     ANSWER_REASONS,
@@ -25,7 +25,7 @@ from jurat.vocabulary import Outcome, Reason
 
 
 class Then(StrEnum):
-    """What an outcome does. `retry` and `maintenance`: the registry gave no answer, the check waits."""
+    """What an outcome does. With `retry` and `maintenance`, the registry gave no answer and the check waits."""
 
     RETRY = "retry"
     MAINTENANCE = "maintenance"
@@ -39,11 +39,11 @@ _REASONS: Final[Mapping[Then, frozenset[Reason]]] = {
     Then.UNDETERMINED: ANSWER_REASONS | ERROR_REASONS,
     Then.REFUSED: frozenset({Reason.RECORD_NOT_FOUND}),
 }
-"""What an outcome may give as its reason, by what it does."""
+"""The reasons that an outcome may have, by what it does."""
 
 
 class Demanded(Enum):
-    """In which form a criterion's `require` tells a rule what it demands."""
+    """The form in which a criterion's `require` gives a rule its demand."""
 
     CODES = "codes"
     DAY = "day"
@@ -51,9 +51,9 @@ class Demanded(Enum):
 
 
 class OutcomeRule(Part):
-    """What an answer means that holds no record. `when` is asked of {status, headers, body}; the first match counts.
+    """What an answer without a record means. The first outcome counts whose `when` holds, of {status, headers, body}.
 
-    `headers` have lower-case names; `body` is null where the answer cannot be read. `retry_after` gives seconds, for
+    `headers` have lower-case names; `body` is null if the answer cannot be read. `retry_after` gives seconds, for
     registries that say in the body how long they are closed.
     """
 
@@ -64,7 +64,6 @@ class OutcomeRule(Part):
 
     @property
     def cause(self) -> Reason:
-        """The reason, also where it goes without saying."""
         return self.reason or (
             Reason.SOURCE_MAINTENANCE if self.then is Then.MAINTENANCE else Reason.SOURCE_UNAVAILABLE
         )
@@ -83,7 +82,7 @@ class OutcomeRule(Part):
         if goes_without_saying or self.reason in allowed:
             return self
         if self.then is Then.REFUSED and self.reason is not None:
-            said = "an outcome may refuse for record_not_found alone: no number and name were compared yet"
+            said = "an outcome may refuse only for record_not_found: no number or name has been compared yet"
             raise misplaced("OutcomeRule", [(("reason",), f"{said} — write then: undetermined, or make it a rule")])
         said = f"{self.then} needs a reason" if self.reason is None else f"{self.then} does not go with {self.reason}"
         raise misplaced("OutcomeRule", [(("reason",), f"{said} — {write_one_of(allowed)}")])
@@ -93,7 +92,7 @@ MAX_AGE: Final = 120
 
 _Else = Literal["undetermined", "refused"]
 _BY_ELSE: Final[Mapping[str, frozenset[Reason]]] = {"undetermined": ANSWER_REASONS, "refused": REFUSALS}
-"""What a rule may give as its reason."""
+"""The reasons that a rule may have."""
 
 
 class _Rule(Part):
@@ -124,10 +123,10 @@ class _Rule(Part):
 
 
 class EqualsRule(_Rule):
-    """The record's `field` is what the participant gave as `input`, both cleaned as the input is.
+    """The record's `field` equals the participant's `input`, both cleaned as the input is.
 
-    What the record says is compared only where it can be such an input at all. `absent: pass`: a record that says
-    nothing of it passes; for what only some answers of a registry repeat.
+    A value of the record that cannot be such an input is not compared. `absent: pass` lets a record pass that lacks the
+    field: for what only some answers of a registry repeat.
     """
 
     check: Literal["equals"]
@@ -140,11 +139,11 @@ class EqualsRule(_Rule):
 class OneOfRule(_Rule):
     """At least one value of `field` is among `values`, or among those that the criterion demands (`requirement`).
 
-    `match: prefix`: the record's value begins with one of them. `refuses`: the other words that the registry is known
-    to have; one that is in neither list is new, and undetermined. `values` that refuse need it. The codes that a
-    criterion demands may come from lists that nobody writes down whole, and may go without: then any other refuses, so
-    that presets list the codes of their registries, and lint tells what of a demand is not among them. `optional`:
-    holds where the criterion demands nothing.
+    `match: prefix`: the record's value begins with one of them. `refuses` lists the registry's other known words; a
+    word in neither list is new, and undetermined. `values` that refuse need it. Codes that a criterion demands may do
+    without, as their lists can be too long to write down: then any other code refuses. So presets list the codes of
+    their registries, and lint reports demands that are not among them. `optional`: the rule holds if the criterion
+    demands nothing.
     """
 
     demanded: ClassVar = Demanded.CODES
@@ -160,12 +159,12 @@ class OneOfRule(_Rule):
     @model_validator(mode="after")
     def _one_list(self) -> Self:
         if (self.values is None) == (self.requirement is None):
-            raise PydanticCustomError("one_of", "needs either values: [...] or requirement: NAME — write one of them")
+            raise value_error("needs either values: [...] or requirement: NAME — write one of them")
         return self
 
 
 class StatusRule(_Rule):
-    """The record's status means `is`, by the map of the record. An unknown status is undetermined."""
+    """The record's status means `is`, by the record's map `status`. An unknown status is undetermined."""
 
     check: Literal["status"]
     meaning: PartName = Field(alias="is")
@@ -176,9 +175,8 @@ class StatusRule(_Rule):
 class ValidAtRule(_Rule):
     """Today, or the day that the criterion demands (`requirement`), lies between `from` and `until`, both included.
 
-    What is known of a date only by month or year holds where it holds for each of its days. `absent: pass`: a date that
-    the record does not have is an open end, as long as it has the other one. `optional`: today counts where the
-    criterion demands no day.
+    With a date that is only a month or a year, the rule must hold for each of its days. `absent: pass`: a date that the
+    record lacks is an open end, if it has the other one. `optional`: today counts if the criterion demands no day.
     """
 
     demanded: ClassVar = Demanded.DAY
@@ -194,19 +192,19 @@ class ValidAtRule(_Rule):
 
     @property
     def fields(self) -> dict[str, str]:
-        """The fields of the record that it looks at, by the option that names them."""
+        """The fields of the record that it reads, by the option that names them."""
         named = {"from": self.begin, "until": self.until}
         return {option: field for option, field in named.items() if field is not None}
 
     @model_validator(mode="after")
     def _some_date(self) -> Self:
         if not self.fields:
-            raise PydanticCustomError("valid_at", "looks at no date — add from: FIELD, until: FIELD or both")
+            raise value_error("reads no date — add from: FIELD, until: FIELD or both")
         return self
 
 
 class MinAgeRule(_Rule):
-    """Who was born on the day in `field` has today at least `years`, or as many as the criterion demands."""
+    """Someone born on the day in `field` is at least `years` old today, or as old as the criterion demands."""
 
     demanded: ClassVar = Demanded.YEARS
 
@@ -220,22 +218,21 @@ class MinAgeRule(_Rule):
 
     @property
     def fields(self) -> dict[str, str]:
-        """The field of the record that it looks at, by the option that names it."""
         return {"field": self.field}
 
     @model_validator(mode="after")
     def _one_age(self) -> Self:
         if (self.years is None) == (self.requirement is None):
-            raise PydanticCustomError("min_age", "needs either years: N or requirement: NAME — write one of them")
+            raise value_error("needs either years: N or requirement: NAME — write one of them")
         return self
 
 
 class NameRule(Part):
     """The participant's name is one of the record's. Never refuses, and only `exact` and `compatible` may pass.
 
-    `absent: pass` is for registries that leave nothing but number and status of who is gone: such a record may refuse
-    by its status alone, where the number has check digits that fit, and accepts nobody. Without `given`, a part of a
-    name would be one word of many, so that `compatible` is undetermined there.
+    `absent: pass` is for registries that keep only the number and status of former members: such a record may refuse by
+    its status, if the number has valid check digits, and accepts no one. Without `given`, a part of a name could be a
+    common word, so `compatible` is undetermined.
     """
 
     check: Literal["name"]

@@ -1,4 +1,4 @@
-"""Recognises secrets that are written in clear in a request."""
+"""Recognises secrets that a request has in clear."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from config.registry.model.templates import pieces
 
 Keys = tuple[str, ...]
-"""The keys that a text stands under, outermost first."""
+"""The keys of the maps that a text is in, outermost first."""
 
 _NAME = re.compile(
     r"(?i:authorization|api[-_]?key|secret|password|passphrase|passwd|pwd|(?:^|[-_.])pass"
@@ -19,40 +19,40 @@ _PERHAPS_A_NAME = re.compile(
     r"(?i:auth|key|token|jeton|clave|cookie|session|session[-_]?id|signature|(?:^|[-_.])s(?:ig|id))$|(?<=[a-z0-9])S(?:ig|id)$"
 )
 _LIKE_A_SECRET = re.compile(r"(?=\D*\d).{8,}", re.DOTALL)
-"""At least eight characters with a digit among them; words such as `name` in `sort-key: name` are no secret."""
+"""At least eight characters, with a digit among them: `name` in `sort-key: name` is no secret."""
 
 _HOLDERS = frozenset({"value", "text", "content", "#text"})
-"""Keys under which a map that has a name of its own holds what it is for."""
+"""Keys under which a map that is named otherwise holds its value."""
 
 _TOKEN = re.compile(
     r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\."
     r"|(?<![A-Za-z0-9])(?:[spr]k_(?:live|test)_\w{8,}|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{8,}"
     r"|(?:AKIA|ASIA)[A-Z0-9]{12,}|AIza[\w-]{20,}|xox[abeprs]-[\w-]{8,})"
 )
-"""A JSON Web Token (RFC 7519), which begins with {" in Base64, or an encrypted one; or a key of a well-known form."""
+"""A JSON Web Token (RFC 7519), which begins with {" in Base64, plain or encrypted; or a key of a well-known form."""
 
 HOLE: Final = "\0"
-"""What stands for a placeholder in a text that is looked at here; no text that is sent holds one."""
+"""Stands for a placeholder in the texts that are examined here; no text that is sent holds one."""
 
 _KEY_FILE = "-----BEGIN"
 _BETWEEN = re.compile(r"[\s=:,;&\"']+")
-"""What may stand between a placeholder and a word that is none of its value, such as Bearer."""
+"""What may separate a placeholder from a word that is no part of its value, such as Bearer."""
 
 _SAID = re.compile(r"""["']([\w.-]{1,80})["']\s*:\s*["']([^"']+)["']|(?<![\w.-])([\w.-]{1,80})=([^&;\s"']+)""")
-"""A pair as JSON or a form has it, inside of a text."""
+"""A name and its value inside a text, as JSON or a form has them."""
 
 
 def is_secret(keys: Keys, text: str) -> bool:
-    """Whether a literal is taken for a key: for its name, or for its name and its looks."""
+    """Whether a literal seems to be a key: by its name, or by its name and its form."""
     if not text or not keys:
         return False
     return _names_one(keys) or (_may_name_one(keys) and _LIKE_A_SECRET.fullmatch(text) is not None)
 
 
 def holds_part(keys: Keys, text: str) -> bool:
-    """Whether a part of a key stands beside the placeholders of a text, each a HOLE: glued to one, or by its looks.
+    """Whether a text with HOLEs has a part of a key next to them: attached to one, or by its form.
 
-    A word before a space is none: the scheme of `Bearer {token}`.
+    A word before a space is none, such as the scheme of `Bearer {token}`.
     """
     if HOLE not in text or not keys or not (_names_one(keys) or _may_name_one(keys)):
         return False
@@ -65,7 +65,7 @@ def holds_part(keys: Keys, text: str) -> bool:
 
 
 def shows_secret(keys: Keys, text: str) -> bool:
-    """Whether a text, which may have placeholders beside it, holds a token, a key, or a pair that names one."""
+    """Whether a text contains a token, a key, or a pair that names one. Placeholders may be around it."""
     if _TOKEN.search(text) or _KEY_FILE in text:
         return True
     is_cookie = bool(keys) and keys[-1].lower() == "cookie"
@@ -101,7 +101,7 @@ def _may_name_one(keys: Keys) -> bool:
 
 
 def texts_in(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:
-    """Every text in a JSON tree, with the keys that it stands under."""
+    """Every text in a JSON tree, with the keys above it."""
     match tree:
         case str():
             yield keys, tree

@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from config.durations import ByteSize, at_most
 from config.limits import ClientCertificate, FileName, LimitedSource, Name, ProxyUrl, SourceKind
+from config.problems import value_error
 from config.registry.model.answer_formats import Decoder, Decoders, ElementPath
-from config.registry.model.batches import Batch
 from config.registry.model.expressions import Expression
 from config.registry.model.hosts import Host
 from config.registry.model.inputs import Input
 from config.registry.model.parts import Part, PartName, Titles
-from config.registry.model.record import RecordDescription
+from config.registry.model.record import NUMBER, RecordDescription
 from config.registry.model.request import RequestDescription
-from config.registry.model.rules import OutcomeRule, Rule
+from config.registry.model.rules import EqualsRule, OutcomeRule, Rule
 from config.registry.model.trials import Trial
 from config.secrets import SecretReference
 
+_IN_NO_NUMBER = re.compile(r"[^0-9A-Za-z.+-]")
+"""What no number holds that was cleaned by `digits` or `alnum`, or that has a format."""
+
+
+def _check_join(join: str) -> str:
+    if not (join.isascii() and join.isprintable()):
+        raise value_error("must be letters, digits and signs that every request can carry, such as ','")
+    if not _IN_NO_NUMBER.search(join):
+        raise value_error("a number could hold this itself — write a sign that none has, such as ','")
+    return join
+
+
+class Batch(Part):
+    """One request asks for up to `most` checks: in place of the input that is compared with the record's number, it
+    sends all their numbers with `join` between them. Each check gets the records with its own number.
+    """
+
+    most: Annotated[int, Field(ge=2, le=100, strict=True)]
+    join: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_join)] = ","
+
 
 class Kept(Part):
-    """A value of an answer that later steps use. `secret`: it is shown to nobody."""
+    """A value of an answer that later steps use. A `secret` one is never shown."""
 
     value: Expression
     secret: bool = False
 
 
-def _kind(value: Any) -> str:
-    return "map" if isinstance(value, dict | Kept) else "text"
-
-
-SetValue = Annotated[Annotated[Expression, Tag("text")] | Annotated[Kept, Tag("map")], Discriminator(_kind)]
+SetValue = Annotated[
+    Annotated[Expression, Tag("text")] | Annotated[Kept, Tag("map")],
+    Discriminator(lambda value: "map" if isinstance(value, dict | Kept) else "text"),
+]
 
 
 class Step(Part):
     """One request and what its answers mean.
 
-    `decode` says how the answer is read; `as_list` names the elements of XML that may come more than once. `set` keeps
+    `decode` says how the answer is read; `as_list` names the elements of XML that may occur more than once. `set` keeps
     values of the answer, such as a token, for later steps.
     """
 
@@ -51,17 +71,16 @@ class Step(Part):
 
     @property
     def decoders(self) -> tuple[Decoder, ...]:
-        """How the answer is read, one way after the other."""
         return self.decode if isinstance(self.decode, tuple) else (self.decode,)
 
 
 class RecordSource(LimitedSource):
-    """What all sources share that hold what a participant typed against a record, wherever it comes from.
+    """What all sources share that compare what a participant typed with a record, wherever the record comes from.
 
-    The record must pass all `rules`, in order; the first that it does not pass decides. `version` is the
-    administrators' own count. `one_person`: a number may be used by one participant of a consultation; sources that
-    look up the same kind of number say so by the same `number_kind`, which is the source's own name otherwise. `tests`
-    are what the description is tried with before it is published; workers do not look at them.
+    The record must pass all `rules`, in order; the first that it fails decides. `version` is the administrators' own
+    count. `one_person`: only one participant of a consultation may use a number; sources of the same kind of number
+    share a `number_kind`, by default the source's name. `tests` run before the description is published; workers ignore
+    them.
     """
 
     kind = SourceKind.REGISTRY
@@ -75,13 +94,14 @@ class RecordSource(LimitedSource):
     number_kind: Name | None = None
     tests: tuple[Trial, ...] = ()
 
+    @property
+    def number_inputs(self) -> list[str]:
+        """The inputs that rules compare with the record's number, in the order of the rules."""
+        return [rule.input for rule in self.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER]
+
 
 class RegistryDescription(RecordSource):
-    """The description of a registry that answers JSON, XML or CSV over HTTPS, each part of it valid by itself.
-
-    `hosts` are the only ones that any request may reach. `max_bytes` bounds an unpacked answer. `batch`: many checks
-    may be asked for in one request.
-    """
+    """The options of `RegistrySource`, each valid by itself."""
 
     type: Literal["registry"]
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
@@ -95,12 +115,10 @@ class RegistryDescription(RecordSource):
 
     @property
     def requests(self) -> int:
-        """One for each step."""
         return len(self.steps)
 
     @property
     def together(self) -> int:
-        """As many as a batch holds."""
         return 1 if self.batch is None else self.batch.most
 
 

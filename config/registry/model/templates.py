@@ -1,7 +1,7 @@
 """Texts with placeholders, `{name}`, `{secrets.name}` and `{name|filter}`, from which requests are built.
 
-There is no expression in them: what stands between the braces is a name and filters from a closed list, and nothing
-else. A brace that is meant as such is written twice.
+They hold no expressions: between braces there is a name, with filters from a closed list. A literal brace is written
+twice.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
-from config.problems import printable
+from config.problems import printable, value_error
 from config.suggestions import suggest
 
 NAME_PATTERN: Final = r"^[a-z][a-z0-9_]{0,62}$"
@@ -30,10 +29,10 @@ _LONGEST_XML = 20_000
 
 
 class Filter(StrEnum):
-    """What may stand behind a name: `{number|digits}`.
+    """What may follow a name: `{number|digits}`.
 
-    `digits`: only its digits. `upper`, `lower`. `date:%d/%m/%Y`: a date input, written with %Y, %y, %m and %d. `xml`:
-    escaped, as every value in an XML body is without being asked.
+    `digits` keeps only digits; `upper` and `lower` change the case. `date:%d/%m/%Y` formats a date input with %Y, %y,
+    %m and %d. `xml` escapes, as is done anyway for every value in an XML body.
     """
 
     DIGITS = "digits"
@@ -45,7 +44,7 @@ class Filter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A name in braces and what is done to its value, in order; `date_format` is what stands behind `date:`."""
+    """A name in braces and what is done to its value, in order; `date_format` is what follows `date:`."""
 
     name: str
     filters: tuple[Filter, ...] = ()
@@ -53,10 +52,9 @@ class Placeholder:
 
 
 def pieces(text: str) -> Iterator[tuple[str, Placeholder | None]]:
-    """The literal pieces of a template, each with the placeholder behind it (None at the end).
+    """The literal pieces of a template, each with the placeholder after it (None at the end).
 
-    Raises:
-        PydanticCustomError: a brace stands alone, or what it holds is no name with filters.
+    Raises PydanticCustomError for a single brace, or for braces that hold no name with filters.
     """
     literal, end = "", 0
     for token in _TOKEN.finditer(text):
@@ -66,15 +64,13 @@ def pieces(text: str) -> Iterator[tuple[str, Placeholder | None]]:
             literal += token[0][0]
         elif token[1] is None:
             if (meant := _NEARLY.match(text, token.start())) and (name := _name_in(meant[1])):
-                raise _error(f"'{printable(meant[0])}' is no placeholder — write {{{name}}}, without anything else")
+                raise value_error(f"'{printable(meant[0])}' is no placeholder — write {{{name}}} and nothing else")
             if opened := _UNCLOSED.match(text, token.start()):
-                raise _error(f"'{opened[0]}' is not closed — write {opened[0]}}}")
+                raise value_error(f"'{opened[0]}' is not closed — write {opened[0]}}}")
             if meant:
                 said = f"'{printable(meant[0])}' is no placeholder — write the name of an input in braces"
-                raise _error(f"{said}, such as {{number}}, and a brace that is meant as such twice")
-            raise PydanticCustomError(
-                "template", "a brace stands for itself where it is written twice — a placeholder is a name in braces"
-            )
+                raise value_error(f"{said}, such as {{number}}, and a literal brace twice")
+            raise value_error("a literal brace is written twice — a placeholder is a name in braces")
         else:
             yield literal, _placeholder(token[1], token[2])
             literal = ""
@@ -95,7 +91,7 @@ def placeholders(value: Any) -> Iterator[Placeholder]:
 
 
 def _name_in(written: str) -> str:
-    """What somebody meant who wrote this between braces: a name with its filters; "" where it cannot be told."""
+    """The name and filters that were probably meant between braces; "" if that cannot be guessed."""
     name, *filters = (part.strip() for part in written.strip(" $%#").split("|"))
     name = re.sub(r"^inputs?\.", "", name, flags=re.IGNORECASE)
     beginning = SECRETS if name.lower().startswith(SECRETS) else ""
@@ -108,10 +104,10 @@ def _placeholder(name: str, written: str) -> Placeholder:
     for one in written.split("|")[1:]:
         word, colon, argument = one.partition(":")
         if word not in set(Filter) or (colon and word != Filter.DATE):
-            raise _error(f"there is no filter '{one}' — {suggest(word, Filter)}")
+            raise value_error(f"there is no filter '{one}' — {suggest(word, Filter)}")
         if word == Filter.DATE:
             if Filter.DATE in filters or not _DATE.fullmatch(argument):
-                raise _error(f"'{one}' writes no date — use %Y, %y, %m and %d once, such as date:%d/%m/%Y")
+                raise value_error(f"'{one}' writes no date — use %Y, %y, %m and %d once, such as date:%d/%m/%Y")
             date_format = argument
         filters.append(Filter(word))
     return Placeholder(name, tuple(filters), date_format)
@@ -119,7 +115,7 @@ def _placeholder(name: str, written: str) -> Placeholder:
 
 def _check_template(text: str) -> str:
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
-        raise _error("has a control character — remove it")
+        raise value_error("has a control character — remove it")
     list(pieces(text))
     return text
 
@@ -134,7 +130,7 @@ def _check_tree(tree: Any) -> Any:
     while waiting:
         node, depth = waiting.pop()
         if depth > _DEEPEST_JSON:
-            raise PydanticCustomError("json_body", f"is nested deeper than {_DEEPEST_JSON} levels — write it flatter")
+            raise value_error(f"is nested more than {_DEEPEST_JSON} levels deep — make it flatter")
         match node:
             case str():
                 _check_template(node)
@@ -145,16 +141,11 @@ def _check_tree(tree: Any) -> Any:
     return tree
 
 
-def _error(message: str) -> PydanticCustomError:
-    # The message is a value and no template: an administrator's own text may hold braces.
-    return PydanticCustomError("template", "{message}", {"message": message})
-
-
 Template = Annotated[str, Field(max_length=_LONGEST), AfterValidator(_check_template)]
 """One line of text with placeholders."""
 
 JsonTemplate = Annotated[dict[str, Any], AfterValidator(_check_tree)]
-"""A JSON object whose texts are templates. A text that is one placeholder and nothing else becomes its value."""
+"""A JSON object whose texts are templates. A text that is a single placeholder becomes its value."""
 
 XmlTemplate = Annotated[str, Field(max_length=_LONGEST_XML), AfterValidator(_check_xml_template)]
 """An XML document with placeholders; `xml` checks that it is one."""

@@ -1,8 +1,8 @@
-"""Checks that an XML body is well-formed, whatever its placeholders stand for.
+"""Checks that an XML body is well-formed, whatever the values of its placeholders.
 
-The documents are parsed with a word in the place of each placeholder. A value is escaped as text, so a placeholder may
-stand where text does: between tags, or in the value of an attribute. In a name it could become another name, in a
-comment nobody would read it, and in CDATA the escapes themselves would be read as text.
+The documents are parsed with a word in place of each placeholder. Values are escaped as text, so a placeholder may be
+where text is: between tags, or in the value of an attribute. In a name it could make another name, in a comment it
+would be ignored, and in CDATA the escapes themselves would be read as text.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ class XmlFault(Exception):
 
 
 def texts_in_xml(text: str) -> list[tuple[str, str]]:
-    """The texts of the template `text` with a HOLE for each placeholder, each with its element's or attribute's name.
+    """The texts of the template `text`, each with the name of its element or attribute; a HOLE is each placeholder.
 
-    Raises:
-        Fault: it is no well-formed XML, holds a DOCTYPE or a processing instruction, or a placeholder where no value
-            can be escaped.
+    Raises XmlFault: it is not well-formed, it has a DOCTYPE or a processing instruction, or a placeholder is where no
+    value can be escaped.
     """
     document, names = "", list[str]()
     for literal, placeholder in pieces(text.strip()):
@@ -40,10 +39,8 @@ def texts_in_xml(text: str) -> list[tuple[str, str]]:
     everything = "\n".join(value for _, value in reader.texts)
     for name, mark in zip(names, marks, strict=True):
         if mark not in everything:
-            said = f"{{{name}}} stands where no value can be escaped"
-            raise XmlFault(
-                f"{said} — put it between two tags or into an attribute, without a comment or CDATA around it"
-            )
+            hint = "put it between two tags or into an attribute, outside of comments and CDATA"
+            raise XmlFault(f"{{{name}}} is where no value can be escaped — {hint}")
     return [(name, _MARKS.sub(HOLE, value)) for name, value in reader.texts]
 
 
@@ -53,7 +50,7 @@ def literal_length(text: str) -> int:
 
 
 class _Reader:
-    """Reads one document, and keeps the texts outside of CDATA and the values of attributes."""
+    """Reads one document, and keeps its texts outside of CDATA and its attributes' values."""
 
     def __init__(self) -> None:
         self.texts: list[tuple[str, str]] = []
@@ -61,7 +58,7 @@ class _Reader:
         self._in_cdata = False
 
     def read(self, document: str) -> None:
-        # With a separator, expat minds namespaces too: a prefix that nothing declares is a mistake.
+        # With a separator, expat also checks namespaces: an undeclared prefix is an error.
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.StartElementHandler = self._begin
         parser.EndElementHandler = self._end
@@ -99,7 +96,7 @@ def _local(name: str) -> str:
 
 def _check_declaration(_: str, encoding: str | None, __: int) -> None:
     if encoding is not None and encoding.lower() != "utf-8":
-        raise XmlFault('bodies are sent as UTF-8 — write encoding="UTF-8", or leave the declaration out')
+        raise XmlFault('bodies are sent as UTF-8 — write encoding="UTF-8", or remove the declaration')
 
 
 def _refuse(*_: object) -> None:

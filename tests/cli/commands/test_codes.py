@@ -182,7 +182,7 @@ def test_one_bad_line_and_nothing_is_imported(shell: Shell) -> None:
     assert ran.out == ""
     assert ran.err.splitlines() == [
         "jurat: members.txt:3:3: this is no code: 4 to 64 letters and digits are expected",
-        "jurat: members.txt:5:1: the same code as in line 1; remove one",
+        "jurat: members.txt:5:1: this is the same code as in line 1; remove one",
         "jurat: members.txt:6:1: this is no code: 4 to 64 letters and digits are expected",
         "jurat: nothing was imported",
     ]

@@ -242,7 +242,7 @@ def test_settings_are_shown_with_their_source_and_without_secrets(bare_shell: Sh
 
 def test_a_difference_is_told_option_by_option_and_ends_with_1(configured: Shell) -> None:
     same = configured("config", "diff", "jurat.yaml")
-    assert (same.code, same.out, same.err) == (0, "", "nothing differs, against version 1\n")
+    assert (same.code, same.out, same.err) == (0, "", "no difference from version 1\n")
     changed = CONFIGURATION.replace("rounds: 2", "rounds: 4").replace(
         "  magic:", "  proofs: { type: manual }\n  magic:"
     )
@@ -253,7 +253,7 @@ def test_a_difference_is_told_option_by_option_and_ends_with_1(configured: Shell
         '+ sources.proofs: {"type": "manual"}',
         "~ consultations.budget.questions.who.rounds: 2 → 4",
     ]
-    assert ran.err == "2 differences, against version 1\n"
+    assert ran.err == "2 differences from version 1\n"
     document = configured("config", "diff", "jurat.yaml", "--json").json
     assert (document["version"], document["differs"]) == (1, True)
     assert document["changes"][1] == {
@@ -367,13 +367,13 @@ def test_what_is_published_is_read_once_to_be_applied_beside(
 ) -> None:
     publish(configured)
     read: list[str] = []
-    published = publications.published
+    published = publications.read_consultation
 
     def counted(document: Any, name: str, *rest: Any) -> Any:
         read.append(name)
         return published(document, name, *rest)
 
-    monkeypatch.setattr(publications, "published", counted)
+    monkeypatch.setattr(publications, "read_consultation", counted)
     configured.write("jurat.yaml", CONFIGURATION.replace("rounds: 3", "rounds: 4"))
     ran = configured("config", "apply", "jurat.yaml", "--json")
     assert ran.code == 0, ran.err
@@ -390,7 +390,7 @@ def test_administrators_withdraw_what_the_platform_published(
     publish(configured)
     ran = configured("config", "withdraw", "summer")
     assert (ran.code, is_one_sentence(ran)) == (2, True)
-    assert "say --yes" in ran.err
+    assert "add --yes" in ran.err
     with monkeypatch.context() as patched:
         patched.setattr("cli.confirmation.at_terminal", lambda: True)
         assert configured("config", "withdraw", "summer", stdin="n\n").code == 1

@@ -252,7 +252,7 @@ def test_everybody_who_may_create_there_is_warned_of(postgresql_shell: Shell, po
     with plain(postgresql_url) as administrator:
         administrator.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
     (warned,) = rights(postgresql_shell)
-    assert warned["found"].startswith("everybody may create")
+    assert warned["found"].startswith("everyone may create")
     remedied(postgresql_shell, postgresql_url)
 
 

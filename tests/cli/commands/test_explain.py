@@ -54,7 +54,7 @@ def test_it_tells_look_ups_and_rules_in_words_and_in_their_order(configured: She
     rules = [line for line in lines if line.startswith(("yes ", "NO "))]
     assert rules == [
         "yes  the answer does not contradict itself",
-        "yes  the name of the street is alike enough (88% alike)",
+        "yes  the name of the street is similar enough (88% similar)",
         "yes  its postcode and town are those of the answer",
         "NO   the place is nearer to the border than the margin (at least 10 m inside, margin 20 m)",
         "yes  rule later holds",
@@ -96,8 +96,8 @@ def test_a_check_without_a_look_up_says_so(configured: Shell) -> None:
     check = configured("submit", "budget", "p-1", "who", "--field", "word=accept").out.strip()
     ran = configured("explain", check)
     assert ran.code == 0
-    assert "no look-up was made" in ran.out
-    assert "no verdict yet; it is at the source magic" in ran.out
+    assert "no lookup was made" in ran.out
+    assert "no verdict yet; it waits for the source magic" in ran.out
 
 
 def test_an_unknown_check_is_one_sentence(configured: Shell) -> None:

@@ -197,7 +197,7 @@ def test_a_worker_without_the_key_is_named_everywhere_and_settles_nothing(town: 
     Fleet(engine).report(elsewhere)
     engine.dispose()
     (step,) = steps(town("doctor", "--json"), "keys of workers")
-    assert step["found"].endswith("stand still; workers that have such a key do not serve magic")
+    assert step["found"].endswith("are extended; workers with such a key do not serve magic")
 
     keys = f"{key_to_text(private)},{town.environment['JURAT_UNSEAL_KEYS']}"
     start("--hostname", "right@here", JURAT_UNSEAL_KEYS=keys)

@@ -93,13 +93,13 @@ def test_a_participant_is_erased_with_yes(answered: Shell) -> None:
         assert SECRET not in "\n".join(connection.iterdump())
     again = answered("erase", SECRET, "--yes")
     assert (again.code, is_one_sentence(again)) == (2, True)
-    assert "nothing is there of that participant in any consultation" in again.err
+    assert "nothing exists of that participant in any consultation" in again.err
 
 
 def test_without_yes_and_a_person_nothing_is_erased(answered: Shell) -> None:
     ran = answered("erase", SECRET)
     assert ran.code == 2
-    assert "say --yes" in ran.err
+    assert "add --yes" in ran.err
     assert rows(answered, "SELECT participant FROM jurat_checks") == [(SECRET,)]
 
 
@@ -141,7 +141,7 @@ def test_nobody_does_it_under_the_participants_own_id(answered: Shell) -> None:
     for words in (("access", "revoke", "budget", SECRET), ("erase", SECRET, "--yes")):
         ran = answered(*words, "--as", SECRET)
         assert ran.code == 2
-        assert "--as must name who does this" in ran.err
+        assert "--as must name the person who does this" in ran.err
 
 
 def test_no_audit_row_names_a_participant(answered: Shell) -> None:

@@ -136,8 +136,8 @@ def test_files_of_tests_are_looked_for_beside_the_description(shell: Shell) -> N
     assert ran.code == 2
     assert ran.out == (
         f"config.d/jurat.yaml:{line_of(text, 'answers/')}: error: sources.registry.tests[0].responses.lookup.file: the "
-        "file answers/physician.json cannot be read: No such file or directory — a path counts from the file in "
-        "which the test stands\n"
+        "file answers/physician.json cannot be read: No such file or directory — a path is relative to the "
+        "file with the test\n"
     )
     person = {"number": "9000010000", "names": [{"family": "Valombre", "given": "Iris"}], "status": "active"}
     answer = {"count": 1, "professionals": [{**person, "profession": {"code": "10"}}]}
@@ -146,7 +146,7 @@ def test_files_of_tests_are_looked_for_beside_the_description(shell: Shell) -> N
     # Applied, nobody knows where the description stood.
     applied = shell("sources", "test", "registry")
     assert applied.code == 1
-    assert "run it with --config and the file in which the test stands" in applied.out
+    assert "run it with --config and the file with the test" in applied.out
     assert shell("sources", "test", "registry", "--config", "config.d").code == 0
 
 
@@ -221,13 +221,13 @@ def test_sources_of_other_types_bring_no_tests_along(bare_shell: Shell) -> None:
     bare_shell.write("jurat.yaml", "sources: { proofs: { type: manual } }")
     ran = bare_shell("sources", "test", "proofs", "--config", "jurat.yaml")
     assert ran.code == 0
-    assert ran.out == "note  source proofs  is well formed; sources of type manual bring no tests along\n"
+    assert ran.out == "note  source proofs  is well formed; sources of type manual have no tests\n"
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("registry", "--config", "jurat.yaml", "--live"), "leave --config out"),
+        (("registry", "--config", "jurat.yaml", "--live"), "remove --config"),
         (("registr", "--config", "jurat.yaml"), "there is no source 'registr' — did you mean 'registry'?"),
         (("--config", "jurat.yaml"), "Give the name of a source, or --all"),
     ],
@@ -244,7 +244,7 @@ def test_a_description_that_is_not_well_formed_is_told_as_lint_does(bare_shell: 
     ran = bare_shell("sources", "test", "registry", "--config", "jurat.yaml")
     assert ran.code == 2
     assert "sources.registry.hostes: unknown option — did you mean 'hosts'?" in ran.err
-    assert ran.err.endswith("jurat: fix that first: registry is not well formed\n")
+    assert ran.err.endswith("jurat: fix this first: registry is not well formed\n")
 
 
 # ------------------------------------------------------------------------------------------------------------------ try
@@ -256,7 +256,7 @@ def test_a_try_looks_one_person_up_and_shows_all_of_it(bare_shell: Shell, regist
     words = ("sources", "try", "registry", "--config", "jurat.yaml", *TYPED, "--require", "professions=10")
     ran = bare_shell(*words)
     assert ran.code == 0
-    assert ran.err == "there is no database here that knows registry, so nothing is paid from its rate\n"
+    assert ran.err == "no database here knows registry, so the lookup does not count for its rate\n"
     lines = ran.out.splitlines()
     assert lines[0] == "step lookup"
     assert "    ?number=9000010000" in lines
@@ -300,7 +300,7 @@ def test_a_try_of_an_applied_source_is_paid_and_writes_nothing_else(shell: Shell
     again = shell("sources", "try", "registry", *TYPED)
     assert again.code == 3
     assert is_one_sentence(again)
-    assert "not asked: what registry allows is used up at the moment" in again.err
+    assert "not asked: the quota of registry is used up at the moment" in again.err
     from_file = shell("sources", "try", "registry", "--config", "jurat.yaml", *TYPED)
     assert "not asked" in from_file.err, "the same source in a file has the same rate"
 
@@ -329,9 +329,9 @@ def test_a_paused_source_is_not_tried(shell: Shell, registry: Sources) -> None:
         (("registry", "--input", "number"), "write NAME=VALUE"),
         (("registry", *TYPED, "--input", "numbr=1"), "there is no input 'numbr' — did you mean 'number'?"),
         (("registry",), "the form asks for number, family_name, given_name as well"),
-        (("registry", *TYPED, "--require", "profesions=10"), "no rule looks at 'profesions'"),
+        (("registry", *TYPED, "--require", "profesions=10"), "no rule reads 'profesions'"),
         (("registr", *TYPED), "there is no source 'registr' — did you mean 'registry'?"),
-        (("proofs", *TYPED), "proofs is of type manual, and registries and rosters alone can be tried"),
+        (("proofs", *TYPED), "proofs is of type manual, and only registries and rosters can be tried"),
     ],
 )
 def test_what_can_not_be_tried_is_told_and_nobody_is_asked(
@@ -382,7 +382,7 @@ def test_a_key_of_jurat_is_not_sent_by_who_tries_a_source(shell: Shell, registry
     assert ran.code == 0, ran.err
     assert "confidential" not in ran.out
     (secrets / "roll").write_text(shell.environment["JURAT_UNSEAL_KEYS"], encoding="utf-8")
-    said = "the file roll holds JURAT_UNSEAL_KEYS of jurat itself, which no source may be sent"
+    said = "the file roll contains JURAT_UNSEAL_KEYS of jurat itself, which no source may get"
     for words in (command, ("config", "lint", "jurat.yaml"), ("config", "apply", "jurat.yaml")):
         ran = shell(*words, JURAT_SOURCE_SECRETS="secrets")
         assert ran.code == 2
@@ -393,7 +393,7 @@ def test_a_key_of_jurat_is_not_sent_by_who_tries_a_source(shell: Shell, registry
 def test_the_help_says_that_it_is_a_real_person(bare_shell: Shell) -> None:
     said = " ".join(bare_shell("sources", "try", "--help").out.split())
     assert "personal data" in said
-    assert "Nothing is written." in said
+    assert "Nothing is stored." in said
 
 
 # ------------------------------------------------------------------------------------------------------------------ new

@@ -101,7 +101,7 @@ def test_what_is_not_needed_is_left_out_and_comes_last_where_all_is_asked_for(co
     written(configured, lambda _: [(f"{row} WHERE participant = 'p-secret'", {})])
     ran = configured("review", "list")
     assert [line.split()[0] for line in ran.out.splitlines()] == ["CHECK", waits]
-    assert ran.err == "1 check left out that no decision is needed of now; `--all` shows them\n"
+    assert ran.err == "1 check left out that need no decision now; `--all` shows them\n"
     assert [(row["check_id"], row["needed"]) for row in configured("review", "list", "--json").json] == [(waits, True)]
     ran = configured("review", "list", "--all")
     assert [line.split()[0] for line in ran.out.splitlines()] == ["CHECK", waits, ended]
@@ -119,7 +119,7 @@ def test_what_is_not_needed_is_left_out_and_comes_last_where_all_is_asked_for(co
 def test_an_empty_list_is_no_error(configured: Shell) -> None:
     in_review(configured)
     ran = configured("review", "list", "--consultation", "another")
-    assert (ran.code, ran.out, ran.err) == (0, "", "nothing waits for a person\n")
+    assert (ran.code, ran.out, ran.err) == (0, "", "no check waits for a person\n")
     assert configured("review", "list", "--overdue", "--json").json == []
 
 
@@ -132,7 +132,7 @@ def test_it_shows_why_and_until_when_and_nobodys_data(configured: Shell) -> None
     assert (ran.code, ran.err) == (0, "")
     assert "in review since" in ran.out
     assert "(name_differs), until" in ran.out
-    assert "NO   no street that was found has a name alike enough" in ran.out
+    assert "NO   no street that was found has a similar enough name" in ran.out
     assert not any(secret in ran.out for secret in ("p-secret", SECRET))
 
 
@@ -251,8 +251,8 @@ def test_under_four_eyes_the_first_word_waits(shell: Shell) -> None:
     first = shell("review", "decide", check, "person_accepted", "--as", "clerk-7")
     assert first.code == 4
     assert "waiting for a second person: it takes effect once someone else decides the same" in first.out
-    assert "clerk-7 said person_accepted" in shell("review", "show", check).out
-    assert shell("review", "list").out.rstrip().endswith("1 word")
+    assert "clerk-7 decided person_accepted" in shell("review", "show", check).out
+    assert shell("review", "list").out.rstrip().endswith("1 decision")
     again = shell("review", "decide", check, "person_accepted", "--as", "clerk-7", "--json")
     assert (again.code, again.json["waiting"], again.json["state"]) == (4, True, "review")
     assert shell("review", "decide", check, "person_accepted", "--as", "clerk-8").code == 0
@@ -265,7 +265,7 @@ def test_what_is_no_persons_word_is_told(configured: Shell, reason: str) -> None
     ran = configured("review", "decide", check, reason)
     assert ran.code == 2
     assert is_one_sentence(ran)
-    assert "is not for a person to say; expected one of person_accepted, " in ran.err
+    assert "is no reason for a person to give; use one of person_accepted, " in ran.err
 
 
 def test_what_is_decided_is_not_decided_again(configured: Shell) -> None:

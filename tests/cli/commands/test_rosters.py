@@ -99,11 +99,11 @@ def test_a_list_is_imported_as_the_applied_source_says_and_listed(shell: Shell) 
         "not_stored": ["Town"],
     }
     assert "stored: the hash of Ref No, and Surname, Given, Status; not stored: Town" in ran.err
-    assert "1 number in 2 rows: whoever gives one of them is ambiguous" in ran.err
+    assert "1 number in 2 rows: a participant with one of them is ambiguous" in ran.err
     assert listed(shell) == [("doctors", 1, "active", 3)]
     assert shell("datasets", "list", "--json").json[0]["sources"] == ["physicians"]
     again = imported(shell, "--data-date", "2026-11-01")
-    assert "was imported from this file already" in again.err
+    assert "was already imported from this file" in again.err
     removed = shell("datasets", "remove", "doctors")
     assert "the applied configuration uses doctors in its source physicians" in removed.err
     assert shell("datasets", "remove", "doctors", "--force").code == 0
@@ -133,11 +133,8 @@ def test_a_dry_run_says_what_the_source_makes_of_the_rows_and_needs_no_database(
     assert ran.json["statuses"] == {"active": 1, "inactive": 1, "unknown": 1}
     assert (ran.json["rows"], ran.json["people"], ran.json["left_out"], ran.json["unreadable"]) == (5, 4, 1, 1)
     for said in (
-        (
-            "1 row left out, whose number is empty or malformed: line 6; while some are, absence from the list refuses "
-            "nobody"
-        ),
-        "1 row cannot be read as the source's record says, such as dates of another format: line 5",
+        ("1 row left out, with an empty or malformed number: line 6; while some are left out, absence refuses no one"),
+        "1 row cannot be read as the source's record says, for instance a date of another format: line 5",
         "1 row with a status that means inactive",
         "1 row with a status that the source does not know",
     ):
@@ -164,8 +161,8 @@ def test_every_problem_is_told_and_nothing_is_imported(shell: Shell, *, dry_run:
     [
         ("doctors a.csv --source nowhere", "no source nowhere of type roster: there is physicians"),
         ("doctors a.csv --source magic", "the source magic is not of type roster"),
-        ("nurses a.csv --source physicians", "the source physicians has the dataset doctors, and not nurses"),
-        ("doctors a.csv --source physicians --data-date 9000-01-01", "still to come"),
+        ("nurses a.csv --source physicians", "the source physicians has the dataset doctors, not nurses"),
+        ("doctors a.csv --source physicians --data-date 9000-01-01", "in the future"),
         ("doctors a.csv", "Missing option '--source'"),
         ("doctors a.csv --source physicians --language fr", "No such option"),
         ("doctors a.csv --source physicians --config bad.yaml", "bad.yaml:1:1: error"),
@@ -265,7 +262,7 @@ def test_somebody_is_tried_in_the_imported_list_and_all_is_shown(shell: Shell) -
     ran = tried(shell, "9000 010 000")
     assert ran.code == 0, ran.err
     assert ran.out.splitlines() == [
-        "list of 3 people, version 1, data of 2026-11-01",
+        "roster of 3 people, version 1, data of 2026-11-01",
         "records: 1",
         '  number: ["9000010000"]',
         '  status: ["Registered"]',

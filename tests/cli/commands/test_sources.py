@@ -164,7 +164,7 @@ def test_health_ends_with_1_where_a_breaker_is_open_and_says_what_to_do(configur
     assert ran.out.splitlines()[0] == (
         "problem  magic   broken since 2026-11-25 10:00:00Z: 7 failures in a row, the last source_unavailable; never "
         "answered, last failure 2026-11-25 10:00:00Z (source_unavailable); 5,000 checks wait; served by 1 worker "
-        "(w@here) — workers ask it for one look-up at a time until it answers; see `bin/jurat sources test magic "
+        "(w@here) — workers ask it for one lookup at a time until it answers; see `bin/jurat sources test magic "
         "--live`"
     )
     document = configured("sources", "health", "magic", "--json")

@@ -48,7 +48,7 @@ def test_the_check_says_what_a_worker_would_do(configured: Shell) -> None:
     ran = configured("worker", "--check", "--json", "--slots", "9")
     assert ran.code == 0
     assert (ran.json["slots"], ran.json["sources"], ran.json["ok"]) == (9, ["magic", "spring"], True)
-    assert "9 look-ups at once" in configured("worker", "--check", "--slots", "9").out
+    assert "9 lookups at once" in configured("worker", "--check", "--slots", "9").out
 
 
 def test_the_check_knows_which_sources_are_served(configured: Shell) -> None:

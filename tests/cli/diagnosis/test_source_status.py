@@ -64,17 +64,17 @@ def test_everything_that_keeps_a_source_from_being_asked_is_said(
     limits: dict[str, Any], row: dict[str, Any], state: SourceState, said: str
 ) -> None:
     found = status(limits, **row)
-    assert (found.state, found.said()) == (state, said)
+    assert (found.state, found.state_text()) == (state, said)
     assert found.as_data()["state"] == state
 
 
 def test_what_is_used_is_that_of_today_where_the_source_is() -> None:
     tokyo = {"daily": 100, "hours": {"timezone": "Asia/Tokyo"}}
-    assert status({"daily": 100}, day="2026-11-25", used=12).quota() == "12 of 100 requests used today"
-    assert status({"daily": 100}, day="2026-11-24", used=12).quota() == "0 of 100 requests used today"
-    assert status(tokyo, day="2026-11-26", used=12).used == 12
-    assert status(tokyo, day="2026-11-25", used=12).used == 0
-    assert status().quota() == ""
+    assert status({"daily": 100}, day="2026-11-25", used=12).quota_text() == "12 of 100 requests used today"
+    assert status({"daily": 100}, day="2026-11-24", used=12).quota_text() == "0 of 100 requests used today"
+    assert status(tokyo, day="2026-11-26", used=12).used_today == 12
+    assert status(tokyo, day="2026-11-25", used=12).used_today == 0
+    assert status().quota_text() == ""
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_what_is_used_is_that_of_today_where_the_source_is() -> None:
     [
         ({}, "nothing waits"),
         ({"waiting": 1}, "1 check waits"),
-        ({"waiting": 5000, "wait_s": 294.2}, "5,000 checks wait, some 5min"),
-        ({"waiting": 3, "wait_s": 0.2}, "3 checks wait, some 1s"),
-        ({"waiting": 10_000, "wait_s": 7300.0}, "10,000 checks or more wait, some 2h"),
+        ({"waiting": 5000, "wait_s": 294.2}, "5,000 checks wait, about 5min"),
+        ({"waiting": 3, "wait_s": 0.2}, "3 checks wait, about 1s"),
+        ({"waiting": 10_000, "wait_s": 7300.0}, "10,000 checks or more wait, about 2h"),
         ({"waiting": 5000, "wait_s": 294.2, **BROKEN}, "5,000 checks wait"),
     ],
 )
 def test_what_waits_is_said_with_how_long_it_will_take(row: dict[str, Any], said: str) -> None:
-    assert status(**row).waits() == said
+    assert status(**row).waiting_text() == said
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_waits_is_said_with_how_long_it_will_take(row: dict[str, Any], said
     ],
 )
 def test_how_it_answers_is_said(row: dict[str, Any], said: str) -> None:
-    assert status(**row).answers() == said
+    assert status(**row).answers_text() == said
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from adapters.base import Unavailable
 from adapters.registry.roster_rows import RosterFileError
 from cli.imports import roster
 from cli.imports.address_base import NewAddressBase, import_base
-from cli.imports.roster import Doubtful, NewRoster, import_roster, look_through
+from cli.imports.roster import Doubtful, NewRoster, import_roster, survey
 from jurat.database import open_engine
 from store.datasets.address_bases import DatasetRow
 from store.datasets.imports import DatasetImport, OtherKind, Overtaken, Versions
@@ -100,7 +100,7 @@ def test_a_list_that_lost_half_of_its_people_is_put_in_force_by_force_alone(
 ) -> None:
     many = [f"{number};X;Y;on;Z" for number in range(1, 10)]
     enrolled(imports, tmp_path, *many)
-    with pytest.raises(Doubtful, match="has 4 people, and 9 are in force: is the file cut off"):
+    with pytest.raises(Doubtful, match="has 4 people, and 9 are in force: is the file truncated"):
         enrolled(imports, tmp_path, *many[:4])
     assert states(engine) == {1: "active", 2: "removed"}
     assert len(stored(engine)) == 9
@@ -232,7 +232,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_put_in_force(
     assert states(engine) == {1: "removed"}
     with (
         pytest.raises(RosterFileError, match="cannot be read: No such file"),
-        replace(new, path=tmp_path / "none.csv").opened(),
+        replace(new, path=tmp_path / "none.csv").open_rows(),
     ):
         pass
 
@@ -261,7 +261,7 @@ def test_removing_deletes_in_small_lots(
 def test_a_file_is_looked_through_as_look_ups_would_read_it(tmp_path: Path) -> None:
     path = file_of(tmp_path / "a.csv", *ROWS, "3;X;Y;on;Z", "4;X;Y;gone;Z", f"5;{'x' * 300};Y;on;Z")
     new = NewRoster(path, model(), DAY)
-    with new.opened() as rows:
-        found = look_through(rows, new.source)
+    with new.open_rows() as rows:
+        found = survey(rows, new.source)
     assert found.statuses == {"active": 2, "inactive": 1, None: 1}
     assert (found.unreadable, found.unreadable_at) == (1, [6])

@@ -191,7 +191,7 @@ def test_what_is_typed_wrongly_is_told_with_what_was_meant() -> None:
             [],
             "the form asks for family_name, given_name as well — add --input family_name=… --input given_name=…",
         ),
-        (good, [("profession", "10")], "no rule looks at 'profession' — did you mean 'professions'?"),
+        (good, [("profession", "10")], "no rule reads 'profession' — did you mean 'professions'?"),
     ):
         with pytest.raises(Failure) as caught:
             query_of(source, inputs, requirements)

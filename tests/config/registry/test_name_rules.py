@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.registry import RegistrySource, doubt_of
-from config.registry.model.name_expressions import gives_given, lists_families
+from config.registry.model.expressions import gives_given, lists_families
 from tests.config.registry.model.test_source import EQUALS, ONE_OF, STATUS, VALID, complaints
 
 FAMILY = {"check": "name", "family": "family_name", "compatible": "undetermined"}
@@ -32,7 +32,8 @@ def test_a_whole_name_is_compared_whole() -> None:
 def test_a_given_name_that_the_form_asks_for_is_compared() -> None:
     ((place, said),) = complaints(described(FAMILY, WHOLE, "given_name"))
     assert place == "rules.1"
-    assert said == "'given_name' is asked for, and nothing compares it — add given: given_name, or do not ask for it"
+    wrong, hint = "participants are asked for 'given_name', and nothing compares it", "add given: given_name"
+    assert said == f"{wrong} — {hint}, or do not ask for it"
     # What is sent, or compared by another rule, is asked for with reason.
     step = VALID["steps"][0]
     request = {**step["request"], "query": {"number": "{number}", "postcode": "{postcode}"}}
@@ -54,7 +55,7 @@ def test_a_given_name_that_the_form_asks_for_is_compared() -> None:
 def test_a_given_name_that_the_record_gives_is_compared(names: str, given: bool) -> None:
     assert gives_given(names) is given
     assert [said.partition(",")[0] for _, said in complaints(described(FAMILY, names))] == (
-        ["the record gives given names"] if given else []
+        ["the record has given names"] if given else []
     )
     assert complaints(described({**FAMILY, "given": "given_name"}, names, "given_name")) == []
 

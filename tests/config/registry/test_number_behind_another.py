@@ -29,5 +29,5 @@ def test_it_names_another_input_that_everybody_gives(after: str, said: str) -> N
 
 
 def test_there_must_be_a_format() -> None:
-    with pytest.raises(ValidationError, match="there is no format that would need it — add format:"):
+    with pytest.raises(ValidationError, match="does nothing without a format — add format:"):
         Input.model_validate({"format_after": "country"})

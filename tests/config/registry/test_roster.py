@@ -9,7 +9,8 @@ import pytest
 
 from config.configuration import Configuration
 from config.lint import lint
-from config.registry import RosterSource, answer_properties, check_order
+from config.registry import RosterSource, answer_properties
+from config.registry.lint.description import order_problems
 from tests.config.linted import Changes, lines, mistaken, mistakes
 
 PEOPLE = """\
@@ -69,7 +70,7 @@ def test_a_list_is_described_in_a_few_lines(tmp_path: Path) -> None:
     assert lines(tmp_path, PEOPLE) == []
     found = source(tmp_path)
     assert (found.max_age, found.dataset_name, found.requests) == (60 * 86_400, "members", 1)
-    assert check_order(found) == []
+    assert list(order_problems(found)) == []
     properties, required = answer_properties(found)
     assert list(properties) == required == ["number", "family_name", "given_name"]
 
@@ -122,13 +123,16 @@ IN_BOTH = "write the same in both, or import it under two names"
         ((("max_age: 60d", "max_age: 90d"),), ""),
         (
             (("utf-8", "windows-1252"),),
-            "27:5: error: sources.others.file: 'members' reads this dataset in another way, and it is imported once",
+            (
+                "27:5: error: sources.others.file: 'members' reads this dataset in another way, "
+                "and it is imported only once"
+            ),
         ),
         (
             (("clean: [digits]", "clean: [alnum]"),),
             (
                 "32:5: error: sources.others.inputs: 'members' cleans the number of this dataset in another way, "
-                "and it is imported once"
+                "and it is imported only once"
             ),
         ),
     ],

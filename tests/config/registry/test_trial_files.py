@@ -54,9 +54,9 @@ def test_where_nobody_knows_the_file_a_path_counts_from_the_folder(folder: Path)
 @pytest.mark.parametrize(
     ("name", "written", "said"),
     [
-        ("no.json", True, "No such file or directory — a path counts from the file in which the test stands"),
-        ("no.json", False, "No such file or directory — run it with --config and the file in which the test stands"),
-        ("answers", True, "Is a directory — a path counts from the file in which the test stands"),
+        ("no.json", True, "No such file or directory — a path is relative to the file with the test"),
+        ("no.json", False, "No such file or directory — run it with --config and the file with the test"),
+        ("answers", True, "Is a directory — a path is relative to the file with the test"),
         ("preset:no/no.json", True, "No such file or directory — see config/presets/answers"),
     ],
 )

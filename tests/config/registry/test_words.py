@@ -31,8 +31,8 @@ def test_a_list_holds_words_that_a_record_can_have(option: str, words: list[str]
 @pytest.mark.parametrize("codes", [[""], ["10", ""], ["10 "], ("\t",)])
 def test_a_criterion_demands_codes_that_a_record_can_have(codes: Any) -> None:
     said, hint = misfit(Demanded.CODES, "professions", codes) or ("", "")
-    assert "empty, or has spaces around it" in said
-    assert hint == "write each bare, or remove it"
+    assert "empty or has spaces around it" in said
+    assert hint == "correct it, or remove it"
 
 
 def test_words_are_composed_as_those_of_a_record_are() -> None:
@@ -55,9 +55,9 @@ def test_words_are_composed_as_those_of_a_record_are() -> None:
         (" dni", "has no spaces around it"),
         ("dni ", "has no spaces around it"),
         ("", "at least 1"),
-        ("d\u200bni", "nobody sees or types"),
-        ("d\u00a0ni", "nobody sees or types"),
-        ("d\x07ni", "nobody sees or types"),
+        ("d\u200bni", "no one sees or types"),
+        ("d\u00a0ni", "no one sees or types"),
+        ("d\x07ni", "no one sees or types"),
     ],
 )
 def test_a_choice_is_one_that_can_be_typed(key: str, said: str) -> None:
@@ -70,10 +70,10 @@ def test_a_choice_is_one_that_can_be_typed(key: str, said: str) -> None:
     [
         ({**LISTED, "refuses": None}, "rules.4.values", "add refuses: [WORD, …]"),
         ({**LISTED, "else": "undetermined", "reason": "record_differs"}, "rules.4.refuses", "write else: refused"),
-        ({**LISTED, "refuses": ["21", "10"]}, "rules.4.refuses", "'10' stands among the values, too"),
+        ({**LISTED, "refuses": ["21", "10"]}, "rules.4.refuses", "'10' is also among the values"),
         ({**LISTED, "reason": "status_inactive"}, "rules.4.reason", "write check: status"),
         ({**LISTED, "field": "status"}, "rules.4.field", "write check: status, is: MEANING"),
-        ({**EQUALS, "absent": "pass"}, "rules.4.absent", "a record without a number is nobody's"),
+        ({**EQUALS, "absent": "pass"}, "rules.4.absent", "a record without a number could be anyone's"),
     ],
 )
 def test_a_rule_refuses_for_words_that_are_listed(rule: dict[str, Any], place: str, said: str) -> None:

@@ -209,8 +209,8 @@ def test_a_document_that_is_nested_without_end_is_a_sentence(desk: Desk) -> None
     ("document", "said"),
     [
         ({**SUMMER, "retain": "2x"}, "consultations.summer.retain: "),
-        ({**SUMMER, "access": {"some_of": ["work", "address"]}}, "'some_of' is no word of an access rule"),
-        ({**SUMMER, "access": {"any_of": ["work", "work"]}}, "'work' stands twice in one list"),
+        ({**SUMMER, "access": {"some_of": ["work", "address"]}}, "an access rule has no 'some_of'"),
+        ({**SUMMER, "access": {"any_of": ["work", "work"]}}, "'work' appears twice in one list"),
         ({**SUMMER, "title": {"english": "x"}}, "a text's language is a tag such as en"),
         (
             {"questions": {"a": {"criterion": "lives-in", "rounds": "3"}}},
@@ -243,11 +243,11 @@ def test_a_refused_revision_leaves_the_one_before_in_force(desk: Desk) -> None:
     [
         ("[", "this is no JSON"),
         ("7", "must be a map"),
-        ('{"questions": {}, "questions": {}}', "'questions' stands twice in one map"),
+        ('{"questions": {}, "questions": {}}', "'questions' appears twice in one map"),
         ("[" * 100_000, "nested more than 40 deep"),
         ('{"title": ' + "[" * 60 + "]" * 60 + "}", "nested more than 40 deep"),
-        (r'{"title": "\ud800"}', "holds a NUL or half a character"),
-        (r'{"title": "a\u0000"}', "holds a NUL or half a character"),
+        (r'{"title": "\ud800"}', "contains a NUL or half a character"),
+        (r'{"title": "a\u0000"}', "contains a NUL or half a character"),
         ('{"title": 1e999}', "this is no number"),
         ('{"questions": {"a": {"criterion": "invented"}}}', "there is no criterion 'invented'"),
         ('{"sources": {}}', "consultations.summer.sources: unknown option"),
@@ -267,14 +267,14 @@ def test_whatever_stands_in_a_row_is_answered_and_holds_up_no_other(desk: Desk, 
 def test_a_failure_of_our_own_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     from config import publications
 
-    real = publications.published
+    real = publications.read_consultation
 
     def failing(document: Any, name: str, *rest: Any) -> Any:
         if name == "summer":
             raise KeyError("a mistake of ours")
         return real(document, name, *rest)
 
-    monkeypatch.setattr(publications, "published", failing)
+    monkeypatch.setattr(publications, "read_consultation", failing)
     publish(desk)
     publish(desk, "autumn")
     assert "tell the administrators" in refused(desk)

@@ -32,11 +32,11 @@ def with_dates(*rules: Any, **changes: Any) -> dict[str, Any]:
         ([], f"{S}.decode.several", "at least 1"),
         ({"xml_in": "a.b"}, f"{S}.decode", "begin with xml"),
         ([{"xml_in": "a.b"}, "xml"], f"{S}.decode", "begin with xml"),
-        (["json", {"xml_in": "a.b"}], f"{S}.decode", "only xml holds XML in a text"),
-        ([{"csv": {}}, {"xml_in": "a.b"}], f"{S}.decode", "only xml holds XML in a text"),
-        (["json", "xml"], f"{S}.decode", "only xml holds XML in a text"),
-        (["xml", "xml"], f"{S}.decode", "one answer is read in one way"),
-        (["xml", {"csv": {}}], f"{S}.decode", "one answer is read in one way"),
+        (["json", {"xml_in": "a.b"}], f"{S}.decode", "only xml can hold XML in a text"),
+        ([{"csv": {}}, {"xml_in": "a.b"}], f"{S}.decode", "only xml can hold XML in a text"),
+        (["json", "xml"], f"{S}.decode", "only xml can hold XML in a text"),
+        (["xml", "xml"], f"{S}.decode", "an answer is read in one way"),
+        (["xml", {"csv": {}}], f"{S}.decode", "an answer is read in one way"),
         (["xml", {"xml_in": "a..b"}], f"{S}.decode.several.1.embedded.xml_in", "no JMESPath"),
         (["xml", {"xml_in": "body.a.b"}], f"{S}.decode.1.xml_in", "from the root of the document — write a.b"),
         (["xml", {"xml_on": "a.b"}], f"{S}.decode.several.1.table.csv", "Field required"),
@@ -158,8 +158,8 @@ def test_an_empty_list_is_proof_only_where_nothing_else_gives_one(decode: Any, o
         ("%Y-%d", "add %m"),
         ("%Y %B", "'%B' is no part of a date"),
         ("%Y%", "'%' is no part of a date"),
-        ("%Y/%Y", "stands twice"),
-        ("%Y/%y", "stands twice"),
+        ("%Y/%Y", "appears twice"),
+        ("%Y/%y", "appears twice"),
         ("%Y" + "-" * 60, "at most 60"),
         ("epoch", "needs its year"),
         (8, "string"),
@@ -176,7 +176,7 @@ def test_a_date_that_could_not_be_read_is_told(form: Any, said: str) -> None:
         (with_dates({**VALID_AT, "until": "ends"}), "rules.4.until", "did you mean 'end'?"),
         (with_dates({**VALID_AT, "from": "status"}), "rules.4.from", "write status: { value: EXPRESSION, date: FORM"),
         (with_dates({"check": "valid_at"}), "rules.4.valid_at", "add from: FIELD, until: FIELD or both"),
-        (with_dates({**VALID_AT, "optional": True}), "rules.4.optional", "nothing is demanded of the criterion"),
+        (with_dates({**VALID_AT, "optional": True}), "rules.4.optional", "this rule takes nothing from the criterion"),
         (with_dates({**VALID_AT, "reason": "record_differs"}), "rules.4.valid_at.reason", "cannot be refused"),
         (with_dates({**VALID_AT, "absent": "refused"}), "rules.4.valid_at.absent", "'pass' or 'undetermined'"),
         (with_dates({**MIN_AGE, "field": "birth"}), "rules.4.field", "there is no field of the record 'birth'"),
@@ -189,12 +189,12 @@ def test_a_date_that_could_not_be_read_is_told(form: Any, said: str) -> None:
         (
             with_dates(MIN_AGE, fields={"born": {"value": "born", "date": "%d.%m.%y"}}),
             "rules.4.field",
-            "a child from somebody of a hundred years",
+            "a child from a person of a hundred",
         ),
         (
             with_dates({"check": "min_age", "field": "born", "requirement": "professions"}),
             "rules.4.requirement",
-            "told something of another form by 'professions'",
+            "takes 'professions' in another form",
         ),
         (
             with_dates(
@@ -203,7 +203,7 @@ def test_a_date_that_could_not_be_read_is_told(form: Any, said: str) -> None:
                 inputs={**VALID["inputs"], "day": {"type": "date"}},
             ),
             "rules.4.field",
-            "two digits do not tell 1960 from 2060",
+            "a year of two digits does not tell 1960 from 2060",
         ),
         (
             with_dates({"check": "equals", "field": "born", "input": "family_name"}),
@@ -228,7 +228,7 @@ def test_a_date_that_could_not_be_read_is_told(form: Any, said: str) -> None:
             "record.fields.status.date",
             "'status' is no date",
         ),
-        (changed("rules.0.input", "family_name"), "rules.0.input", "a name is never a key"),
+        (changed("rules.0.input", "family_name"), "rules.0.input", "a name is no number"),
         (changed("record", {**VALID["record"], "timezone": "Europe/Pari"}), "record.timezone", "Europe/Paris"),
         (changed("steps.0.set", {"u": {"valu": "x"}}), "steps.0.set.u.map.valu", "not permitted"),
         (changed("steps.0.set", {"t": {"value": "!a.b"}}), "steps.0.set.t.map.value", "write '!(a.b)'"),
@@ -292,10 +292,10 @@ def test_what_a_criterion_tells_must_have_that_form(demanded: Demanded, fitting:
         ("body.professionals[?kind == 'person'] | [0]", "this takes one of several records"),
         ("body[0].people", "body.people or body[].people[] in place of body[0].people[0]"),
         ("max_by(not_null(body.professionals, `[]`), &since)", "this takes one of several records"),
-        ("body.professionals[?status == 'active']", "this leaves out records by 'status', which the rule of 'status'"),
-        ("body.professionals[?names]", "this leaves out records by 'names'"),
-        ("body.entry[?resource.status == 'active'].resource", "this leaves out records by 'status'"),
-        ("body.professionals[?end > '2026'].{number: number, end: end}", "which the rule of 'end' looks at"),
+        ("body.professionals[?status == 'active']", "this filters records by 'status', which the rule of 'status'"),
+        ("body.professionals[?names]", "this filters records by 'names'"),
+        ("body.entry[?resource.status == 'active'].resource", "this filters records by 'status'"),
+        ("body.professionals[?end > '2026'].{number: number, end: end}", "which the rule of 'end' reads"),
     ],
 )
 def test_that_there_are_several_records_is_not_hidden(origin: str, said: str | None) -> None:
@@ -308,7 +308,7 @@ def test_that_there_are_several_records_is_not_hidden(origin: str, said: str | N
 @pytest.mark.parametrize(
     ("then", "reason", "said"),
     [
-        ("retry", "source_rejected_request", "is not sent again — write then: undetermined, or another reason"),
+        ("retry", "source_rejected_request", "is not repeated — write then: undetermined, or another reason"),
         ("undetermined", "source_unavailable", "the registry is asked again — write then: retry"),
         ("undetermined", "source_throttled", "the registry is asked again — write then: retry"),
         ("undetermined", "source_maintenance", "the registry is asked again — write then: maintenance"),
@@ -331,7 +331,7 @@ def test_of_one_date_alone_nothing_is_an_open_end() -> None:
     rule = {**VALID_AT, "absent": "pass"}
     ((where, what),) = complaints(with_dates(rule))
     assert where == "rules.4.absent"
-    assert "where the only date has another key" in what
+    assert "if the registry renamed the only date" in what
     assert complaints(with_dates({**rule, "from": "born"})) == []
     for decode in ("csv", {"csv": {"delimiter": ";"}}):  # a table says which columns it has
         steps = [{**VALID["steps"][0], "decode": decode, "outcomes": []}]

@@ -55,8 +55,8 @@ def test_a_batch_holds_from_two_to_a_hundred(most: Any) -> None:
 def test_a_batch_is_asked_for_by_one_number() -> None:
     inputs = {"number": {"clean": ["digits"]}, "old_number": {"clean": ["digits"]}}
     rules = [{"check": "equals", "field": "number", "input": name} for name in inputs]
-    said = "the number is compared with number and old_number, and a batch is asked for by one"
-    assert problems(inputs=inputs, rules=rules) == [f"{said} — compare it with one input, or remove batch:"]
+    said = "the number is compared with number and old_number, and a batch is asked for by one input"
+    assert problems(inputs=inputs, rules=rules) == [f"{said} — compare it with one of them, or remove batch:"]
     rules[1]["field"] = "other"
     record = {"from": "body.people", "fields": {"number": "id", "other": "old"}}
     assert RegistrySource.model_validate(described(inputs=inputs, rules=rules, record=record)).together == 20

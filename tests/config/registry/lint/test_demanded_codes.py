@@ -56,7 +56,7 @@ def test_what_a_preset_knows_is_demanded_without_a_word(preset: str, require: st
 )
 def test_what_no_record_could_have_is_an_error(preset: str, require: str, code: str, tmp_path: Path) -> None:
     (line,) = told(tmp_path, preset, require)
-    said = "is no code that the registry is known to have, so that everybody is refused (source 's')"
+    said = "is no code that the registry is known to have, so everyone is refused (source 's')"
     assert line == f"error: criteria.c.require.{code} {said}"
 
 
@@ -64,8 +64,8 @@ def test_what_no_record_could_have_is_an_error(preset: str, require: str, code: 
     ("preset", "require", "said"),
     [
         ("us-npi", 'professions: ["207", "MD"]', "'MD' is no code that the registry is known to have"),
-        ("us-npi", 'professions: ["163W", "207r"]', "'207r' has small letters, and no code that is known has any"),
-        ("fr-recherche-entreprises", 'activities: ["86", "2"]', "'2' is the beginning of 10 codes that are known"),
+        ("us-npi", 'professions: ["163W", "207r"]', "'207r' has small letters, and no known code has any"),
+        ("fr-recherche-entreprises", 'activities: ["86", "2"]', "'2' is the beginning of 10 known codes"),
     ],
 )
 def test_what_is_doubtful_beside_others_is_a_warning(preset: str, require: str, said: str, tmp_path: Path) -> None:

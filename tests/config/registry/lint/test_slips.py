@@ -61,7 +61,7 @@ def test_what_only_looks_like_a_slip_is_left_alone(tmp_path: Path, request_of_a_
     assert said_of(tmp_path, request_of_a_registry) == []
 
 
-TEXT = "is no placeholder, for it is text here, and would be sent as it stands"
+TEXT = "is no placeholder: it is text here, and would be sent unchanged"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ TEXT = "is no placeholder, for it is text here, and would be sent as it stands"
             (
                 f'query: {{ q: "{written}" }}',
                 "12:23: error: sources.roll.steps[0].request.query.q",
-                f"the {shown} behind {{number}} would be sent as well — write {{number}} alone",
+                f"the {shown} after {{number}} would be sent as well — write {{number}} alone",
             )
             for written, shown in (
                 ("{number}}}", "'}'"),
@@ -115,7 +115,7 @@ TEXT = "is no placeholder, for it is text here, and would be sent as it stands"
             (
                 f'query: {{ q: "{written}" }}',
                 "12:23: error: sources.roll.steps[0].request.query.q",
-                f"'{shown}' is sent as it stands, for values are encoded when they are sent — {hint}",
+                f"'{shown}' would be encoded again, as values are encoded when they are sent — {hint}",
             )
             for written, shown, hint in (
                 ("%24{number}", "%24", "write {number} alone"),

@@ -62,12 +62,12 @@ def test_the_tests_of_the_example_fit_it() -> None:
         (
             {"input__given_name": ...},
             "tests.0.input",
-            "the form asks for given_name, which nobody could leave out — add it",
+            "the form requires given_name — add it",
         ),
         (
             {"input": {"number": "9000010000"}},
             "tests.0.input",
-            "the form asks for family_name, given_name, which nobody could leave out — add them",
+            "the form requires family_name, given_name — add them",
         ),
         (
             {"require": {"profession": ["10"]}},
@@ -92,7 +92,7 @@ def test_the_tests_of_the_example_fit_it() -> None:
         (
             {"responses": {"lookup": {"json": [], "text": ""}}},
             "tests.0.responses.lookup.text",
-            "stands beside json — keep one of them",
+            "does not go with json — keep one of them",
         ),
         ({"expect": "acepted"}, "tests.0.expect", "begin with accepted, refused or undetermined"),
         (
@@ -120,7 +120,7 @@ def test_the_tests_of_the_example_fit_it() -> None:
             "nothing is accepted for 'yes' here — write record_matches",
         ),
         ({"today": "26/11/2026"}, "tests.0.today", "is no day — write the day as 2026-11-26"),
-        ({"expect": "refused"}, "tests.0.expect", "write the reason behind it, such as refused/status_inactive"),
+        ({"expect": "refused"}, "tests.0.expect", "write the reason after it, such as refused/status_inactive"),
     ],
 )
 def test_what_does_not_fit_is_told_at_its_place(changes: dict[str, Any], place: str, message: str) -> None:

@@ -61,8 +61,8 @@ def test_another_port_is_another_host(url: str, listed: str, hint: str) -> None:
         ("registry.example:443", "leave the port out"),
         ("127.0.0.1:443", "a host is listed for 443 without its port — leave the port out"),
         ("127.0.0.1:80800", "write the bare name of a host"),
-        ("fd00::5", "an IPv6 address stands in brackets — write '[fd00::5]'"),
-        ("FD00:0:0::5", "an IPv6 address stands in brackets — write '[fd00::5]'"),
+        ("fd00::5", "an IPv6 address is written in brackets — write '[fd00::5]'"),
+        ("FD00:0:0::5", "an IPv6 address is written in brackets — write '[fd00::5]'"),
         ("[fe80::5]", "no source is at fe80::5 — write the name of the host"),
         *(
             (listed, "write the bare name of a host, lower-case, like registry.example or registry.example:8443")

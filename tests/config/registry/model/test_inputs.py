@@ -75,7 +75,7 @@ def test_a_platform_refuses_what_is_no_choice_and_no_date() -> None:
         ({"type": "date", "values": {"a": "b"}}, "values", "a date has no values — remove it"),
         ({"values": {"a": "b"}, "clean": ["upper"]}, "clean", "a choice has no clean — remove it"),
         ({"values": {"a": "b"}, "format": "luhn"}, "format", "a choice has no format — remove it"),
-        ({"format_when": "a == 'b'"}, "format_when", "there is no format that could hold — add format:"),
+        ({"format_when": "a == 'b'"}, "format_when", "does nothing without a format — add format:"),
         ({"values": {}}, "values", "at least 1"),
         ({"values": {"dni": 1}}, "values.dni", "string"),
         ({"type": "day"}, "type", "'date'"),
@@ -107,8 +107,8 @@ def test_a_format_depends_on_inputs_that_there_are() -> None:
         ("document_type == '01'", ["'01' is no choice of 'document_type' — write 'dni', which is typed"]),
         ("'passprt' != document_type", ["'passprt' is no choice of 'document_type' — did you mean 'passport'?"]),
         ("document_type == 'x'", ["'x' is no choice of 'document_type' — there is dni, passport"]),
-        ("document_type > `1`", ["'document_type' is typed as text, and this is none — write it in quotes, like"]),
-        ("!(family_name == `1`)", ["'family_name' is typed as text, and this is none"]),
+        ("document_type > `1`", ["'document_type' is typed as text, and this is no text — write it in quotes, like"]),
+        ("!(family_name == `1`)", ["'family_name' is typed as text, and this is no text"]),
         ('contains(`["dni", "02"]`, document_type)', ["'02' is no choice of 'document_type' — write 'passport'"]),
         ("document_type == '02' || document_type == '01'", ["write 'dni'", "write 'passport'"]),
         ("document_type == 'dni' && given_name != 'x' && contains(not_null(given_name, ''), '01')", []),
@@ -127,5 +127,5 @@ def test_a_condition_compares_a_choice_with_what_is_typed(condition: str, said: 
 def test_what_many_people_share_is_no_number(name: str, kind: str) -> None:
     inputs = {**CENSUS, "birth_date": {"type": "date"}}
     rules = [{**VALID["rules"][0], "input": name}, *VALID["rules"][1:]]
-    said = f"'{name}' is {kind}, which many people share — compare the number with an input that holds one"
+    said = f"'{name}' is {kind}, which many people share — compare the number with an input that holds a number"
     assert ("rules.0.input", said) in complaints({**VALID, "inputs": inputs, "rules": rules})

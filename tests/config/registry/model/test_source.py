@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 import examples.sources
-from config.registry import RegistrySource, answer_properties, check_order, requirements_of
+from config.registry import RegistrySource, answer_properties, requirements_of
+from config.registry.lint.description import order_problems
 
 EXAMPLE = Path(examples.sources.__file__).with_name("registry.yaml")
 VALID: dict[str, Any] = YAML(typ="safe").load(EXAMPLE.read_text(encoding="utf-8"))
@@ -43,7 +44,7 @@ def complaints(described: dict[str, Any]) -> list[tuple[str, str]]:
 
 def test_the_example_is_valid_and_may_be_asked() -> None:
     source = RegistrySource.model_validate(VALID)
-    assert check_order(source) == []
+    assert list(order_problems(source)) == []
     assert requirements_of(source) == (set(), {"professions"})
     properties, required = answer_properties(source)
     assert required == list(properties) == ["number", "family_name", "given_name"]
@@ -83,9 +84,9 @@ R = "steps.0.request"
         (f"{R}.url", "https://127.0.0.1/{}", f"{R}.url", "a placeholder is a name in braces"),
         (f"{R}.query", {"q": "{nummer}"}, f"{R}.query.q", "there is no input 'nummer'"),
         (f"{R}.query", {"q": "{secrets.key}"}, f"{R}.query.q", "there is no secret"),
-        (f"{R}.query", {"api_key": "geheim"}, f"{R}.query.api_key", "a secret does not stand in the configuration"),
-        (f"{R}.headers", {"X-Api-Key": "geheim"}, f"{R}.headers.X-Api-Key", "a secret does not stand"),
-        (f"{R}.headers", {"Authorization": "Bearer x"}, f"{R}.headers.Authorization", "a secret does not stand"),
+        (f"{R}.query", {"api_key": "geheim"}, f"{R}.query.api_key", "a secret does not belong in the configuration"),
+        (f"{R}.headers", {"X-Api-Key": "geheim"}, f"{R}.headers.X-Api-Key", "a secret does not belong"),
+        (f"{R}.headers", {"Authorization": "Bearer x"}, f"{R}.headers.Authorization", "a secret does not belong"),
         (f"{R}.headers", {"Host": "x"}, f"{R}.headers.Host.[key]", "set by jurat itself"),
         (f"{R}.headers", {"X Y": "x"}, f"{R}.headers.X Y.[key]", "no name of a header"),
         (f"{R}.headers", {"X": "a\nb"}, f"{R}.headers.X", "control character"),
@@ -132,17 +133,17 @@ R = "steps.0.request"
         ("steps.0.outcomes.0.reason", "inside_zone", "steps.0.outcomes.0.reason", "retry does not go with"),
         ("steps.0.outcomes.0.reason", "too_busy", "steps.0.outcomes.0.reason", "source_throttled"),
         ("steps.0.outcomes.2.reason", ..., "steps.0.outcomes.2.reason", "write record_not_found"),
-        ("steps.0.outcomes.2.reason", "status_inactive", "steps.0.outcomes.2.reason", "no number and name"),
+        ("steps.0.outcomes.2.reason", "status_inactive", "steps.0.outcomes.2.reason", "no number or name"),
         ("steps.0.outcomes.2.when", "status != `200`", "steps.0.outcomes.2.when", "refuse on an outage"),
-        ("steps.0.outcomes.2.when", "status == `404`", "steps.0.outcomes.2.when", "not for a status or a header alone"),
+        ("steps.0.outcomes.2.when", "status == `404`", "steps.0.outcomes.2.when", "not only for a status or a header"),
         ("steps.0.outcomes.2.when", "!(body.professionals)", "steps.0.outcomes.2.when", "refuse on an outage"),
         ("steps.0.outcomes.2.when", "not_null(body.x, `[]`) == `[]`", "steps.0.outcomes.2.when", "refuse on an outage"),
         ("steps.0.outcomes.2.when", "body.error", "steps.0.outcomes.2.when", "refuse on an outage"),
         ("steps.0.outcomes.2.retry_after", "body.wait", "steps.0.outcomes.2.retry_after", "only retry and maintenance"),
         # the record
         ("record.fields.number", ..., "record.fields", "add number: EXPRESSION"),
-        ("record.fields.status", ..., "record.status", "no field has this status"),
-        ("record.status", {"active": ["A"], "inactive": ["A"]}, "record.status", "stands twice"),
+        ("record.fields.status", ..., "record.status", "no field holds the status"),
+        ("record.status", {"active": ["A"], "inactive": ["A"]}, "record.status", "listed twice"),
         ("record", {**VALID["record"], "from": "body.x || `[]`", "absent": "refused"}, "record.from", "another shape"),
         # rules
         ("rules", [NAME, STATUS], "rules", "no rule compares the number"),
@@ -150,7 +151,7 @@ R = "steps.0.request"
         ("rules", [STATUS, EQUALS, NAME], "rules.0", "its number is not compared before it"),
         ("rules", [EQUALS, ONE_OF, NAME], "rules.1", "stranger's record"),
         ("rules", [EQUALS], "rules", "no rule compares the name"),
-        ("rules", [{**EQUALS, "else": "refused", "reason": "not_a_person"}, NAME], "rules.0.else", "refuses nobody"),
+        ("rules", [{**EQUALS, "else": "refused", "reason": "not_a_person"}, NAME], "rules.0.else", "cannot refuse"),
         ("rules", [{**EQUALS, "reason": "name_diffs"}, NAME], "rules.0.equals.reason", "'name_differs'"),
         ("rules", [{**EQUALS, "reason": "status_inactive"}, NAME], "rules.0.equals.reason", "cannot be undetermined"),
         ("rules", [{**EQUALS, "field": "nummer"}, NAME], "rules.0.field", "did you mean 'number'?"),
@@ -207,8 +208,8 @@ def test_several_steps_may_use_what_earlier_ones_set() -> None:
 def test_the_order_is_told_also_of_a_document_from_elsewhere() -> None:
     valid = RegistrySource.model_validate(VALID)
     turned = valid.model_copy(update={"rules": tuple(reversed(valid.rules))})
-    assert len(check_order(turned)) == 2
-    assert "stranger's record" in check_order(turned)[0]
+    (_, first), _ = order_problems(turned)
+    assert "stranger's record" in first
 
 
 def test_a_name_rule_may_be_last_where_nothing_refuses() -> None:
