@@ -18,9 +18,10 @@ import multiprocessing
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import product
+from typing import Any
 
 from bench.faults.report import REPORT, results, table
-from bench.faults.runner import run
+from bench.faults.runner import run_named
 from bench.faults.scenarios import ALL, BY_NAME
 from bench.rig import ROOT
 from bench.rig.report import Row, append, read, revision
@@ -71,6 +72,8 @@ def _rows(options: argparse.Namespace) -> list[Row]:
     """The row of each chosen scenario and seed, from the file where it has it, else run now."""
     file = options.file
     chosen = [BY_NAME[name] for name in options.scenario] or [one for one in ALL if one.short or not options.short]
+    slack = options.slack or (SHORT_SLACK if options.short else 1.0)
+    given: dict[str, Any] = {"short": options.short, "slack": slack, "kept": file.parent / "faults-logs"}
     now = revision()
     rows: list[Row] = []
     pool = ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"))
@@ -86,7 +89,7 @@ def _rows(options: argparse.Namespace) -> list[Row]:
             elif reason := scenario.skip():
                 _say(f"{scenario.name}: skipped, {reason}")
             else:
-                begun.append(pool.submit(_row, scenario.name, checks, seed, options))
+                begun.append(pool.submit(run_named, scenario.name, checks=checks, seed=seed, **given))
         for done in as_completed(begun):
             row = done.result()
             append(file, row)
@@ -96,15 +99,6 @@ def _rows(options: argparse.Namespace) -> list[Row]:
     finally:
         pool.shutdown(cancel_futures=True)
     return rows
-
-
-def _row(name: str, checks: int, seed: int, options: argparse.Namespace) -> Row:
-    """Run a scenario, in a process of its own."""
-    _say(f"{name}, seed {seed} …")
-    slack = options.slack or (SHORT_SLACK if options.short else 1.0)
-    logs = options.file.parent / "faults-logs"
-    row = run(BY_NAME[name], checks=checks, seed=seed, short=options.short, slack=slack, kept=logs)
-    return {**row, "wanted": checks}
 
 
 def _say(text: str) -> None:
