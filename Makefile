@@ -10,8 +10,9 @@ PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
 ARGS ?=
 # Tests start hundreds of processes: with this set, each of them would compile again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
-# Two processes; a file's tests stay together, for they share servers and timings.
-TWO := -n 2 --dist loadfile
+# Three processes on two cores, for tests also wait. Each gets neighbours in the list, which share a file and servers,
+# and the fewer, the closer the end.
+THREE := -n 3 --dist load
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # A .venv whose Python was removed or is too old is made again. Here, before make looks at what is in it.
@@ -33,14 +34,14 @@ platform: $(VENV)/.platform ## Try a platform in a browser, with an invented tow
 	@PYTHONPATH=. $(PY) -P -m examples.platform.start $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, in less than five minutes; ARGS="-k words tests/folder" for some
-	$(PY) -m pytest $(TWO) -m "not slow and not stacks and not browser" $(ARGS)
+	$(PY) -m pytest $(THREE) -m "not slow and not stacks and not browser" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the tests that take longer, and all properties on more examples, after `make test`
-	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(TWO) -m "(slow or hypothesis) and not stacks and not browser" $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(THREE) -m "(slow or hypothesis) and not stacks and not browser" $(ARGS)
 
 test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes
-	$(PY) -m pytest -n 2 -m stacks tests/examples $(ARGS)
+	$(PY) -m pytest $(THREE) -m stacks tests/examples $(ARGS)
 
 test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, some ten minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
@@ -110,8 +111,8 @@ FAULTS := @PYTHONPATH=. $(PY) -m bench.faults $(SCENARIO) $(if $(SEED),--seed $(
 faults: $(VENV)/.dev ## Break a running fleet in every way; SCENARIO="kill sigstop" SEED="1 2 3" CHECKS=2000
 	$(FAULTS) $(ARGS)
 
-faults-short: $(VENV)/.dev ## The short faults alone, with 300 checks: about seven minutes
-	$(FAULTS) --short --fresh $(ARGS)
+faults-short: $(VENV)/.dev ## The short faults alone, with 300 checks, three at once: a few minutes
+	$(FAULTS) --short --fresh --jobs 3 $(ARGS)
 
 control-arm: $(VENV)/.dev ## Kill workers of plain Celery as often, and count what it loses
 	@PYTHONPATH=. $(PY) -m bench.control_arm $(if $(SEED),--seed $(SEED)) $(ARGS)

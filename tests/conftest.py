@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -24,17 +25,23 @@ IN_CI = os.environ.get("CI") == "true"
 # CI repeats the same examples each time, so that a red run is the change's own doing; at home new ones are looked for.
 # `make test-all` runs every property again as `thorough`. A slow machine is no fault in either.
 settings.register_profile(
-    "quick", deadline=None, max_examples=60, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
+    "quick", deadline=None, max_examples=25, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "quick")
 
 
 def pytest_configure() -> None:
-    """An operator's own settings must not reach the tests, nor the processes that they start."""
+    """An operator's own settings must not reach the tests, nor the processes that they start.
+
+    What they write goes to memory, if there is room: a commit of SQLite waits for the disk, and there are thousands.
+    """
     for name in list(os.environ):
         if name.startswith("JURAT_") and not name.startswith("JURAT_TEST_"):
             del os.environ[name]
+    if "TMPDIR" not in os.environ and (folder := memory()):
+        os.environ["TMPDIR"] = str(folder)
+        tempfile.tempdir = None
 
 
 @pytest.hookimpl(wrapper=True)

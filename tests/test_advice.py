@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,13 @@ FORCED = {
 """Where `--force` is spoken of, and why nothing is lost unsaid."""
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@cache
+def texts() -> list[tuple[str, str]]:
     """Each text with its file: every string of the code but docstrings, every line of pages and other files."""
+    return list(_texts())
+
+
+def _texts() -> Iterator[tuple[str, str]]:
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
             for text in _strings(ast.parse(path.read_text("utf-8"))):
@@ -77,18 +83,15 @@ def _strings(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
-ALL = list(texts())
-
-
 def test_the_texts_are_found() -> None:
-    assert sum(MAKES_KEYS in text for _, text in ALL) > 20
-    assert any("--force" in text for _, text in ALL)
+    assert sum(MAKES_KEYS in text for _, text in texts()) > 20
+    assert any("--force" in text for _, text in texts())
 
 
 def test_new_keys_are_advised_only_where_no_row_needs_older_ones() -> None:
     wrong = [
         (file, text)
-        for file, text in ALL
+        for file, text in texts()
         if MAKES_KEYS in text
         and not (DESCRIBES.search(text) or CAREFUL.search(text) or SAFE_COMMAND.search(text))
         and (file, text) != ("worker/keyring.py", "run `bin/jurat keys generate`")
@@ -110,9 +113,11 @@ def test_where_rows_need_keys_these_are_named_and_no_new_ones_advised(setting: s
 
 
 def test_no_text_has_somebody_write_over_keys_or_drop_what_is_there() -> None:
-    assert [(file, text) for file, text in ALL if DESTROYS.search(text)] == []
-    assert [(file, text) for file, text in ALL if re.search(r"generate > \S*env", text) and "set -C" not in text] == []
+    assert [(file, text) for file, text in texts() if DESTROYS.search(text)] == []
+    assert [
+        (file, text) for file, text in texts() if re.search(r"generate > \S*env", text) and "set -C" not in text
+    ] == []
 
 
 def test_where_force_is_advised_what_it_costs_is_said() -> None:
-    assert {file for file, text in ALL if re.search(r"--force(?!-)\b", text)} == set(FORCED)
+    assert {file for file, text in texts() if re.search(r"--force(?!-)\b", text)} == set(FORCED)

@@ -3,6 +3,7 @@
     python -m bench.faults                              every scenario with seed 1
     python -m bench.faults kill sigstop --seed 7        two of them with another seed
     python -m bench.faults --short --checks 300         those that end soon
+    python -m bench.faults --short --jobs 3             three of them at once
     python -m bench.faults --table                      show the results so far, with every measured limit
     python -m bench.faults --write-docs                 put them into docs/contributors/faults.md
 
@@ -13,10 +14,14 @@ Ends with 1 when a promise was broken or a figure missed.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import product
+from typing import Any
 
 from bench.faults.report import REPORT, results, summary, table
-from bench.faults.runner import run
+from bench.faults.runner import run_named
 from bench.faults.scenarios import ALL, BY_NAME
 from bench.rig import ROOT
 from bench.rig.report import Row, append, read, revision
@@ -52,6 +57,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="fewer and shorter faults")
     parser.add_argument("--slack", type=float, help="how many times as long a limit of time is (default 1, short 3)")
     parser.add_argument("--fresh", action="store_true", help="forget the rows in the file")
+    parser.add_argument("--jobs", type=int, default=1, help="how many scenarios run at once, each in its own process")
     REPORT.add_options(parser)
     parser.set_defaults(file=None)
     options = parser.parse_args(arguments)
@@ -67,28 +73,36 @@ def _rows(options: argparse.Namespace) -> list[Row]:
     file = options.file
     chosen = [BY_NAME[name] for name in options.scenario] or [one for one in ALL if one.short or not options.short]
     slack = options.slack or (SHORT_SLACK if options.short else 1.0)
+    given: dict[str, Any] = {"short": options.short, "slack": slack, "kept": file.parent / "faults-logs"}
     now = revision()
     rows: list[Row] = []
-    for seed in options.seed:
-        for scenario in chosen:
+    pool = ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"))
+    try:
+        begun = []
+        for seed, scenario in product(options.seed, chosen):
             checks = options.checks or (SHORT_CHECKS if options.short else scenario.checks)
             key = (scenario.name, seed, checks, now)
             kept = [row for row in read(file) if (row["scenario"], row["seed"], row["wanted"], row["revision"]) == key]
             if kept:
-                print(f"{scenario.name}, seed {seed}: in {file} already", file=sys.stderr)
+                _say(f"{scenario.name}, seed {seed}: in {file} already")
                 rows.append(kept[-1])
-                continue
-            if reason := scenario.skip():
-                print(f"{scenario.name}: skipped, {reason}", file=sys.stderr)
-                continue
-            print(f"{scenario.name}, seed {seed} …", file=sys.stderr, flush=True)
-            logs = file.parent / "faults-logs"
-            row = run(scenario, checks=checks, seed=seed, short=options.short, slack=slack, kept=logs)
-            append(file, {**row, "wanted": checks})
+            elif reason := scenario.skip():
+                _say(f"{scenario.name}: skipped, {reason}")
+            else:
+                begun.append(pool.submit(run_named, scenario.name, checks=checks, seed=seed, **given))
+        for done in as_completed(begun):
+            row = done.result()
+            append(file, row)
             verdict = "; ".join(row["missed"]) or "kept every promise"
-            print(f"    {verdict} ({row['spent_s']:.0f} s)", file=sys.stderr, flush=True)
+            _say(f"{row['scenario']}, seed {row['seed']}: {verdict} ({row['spent_s']:.0f} s)")
             rows.append(row)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return rows
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from bench.faults import moves
 from bench.faults.checker import Kind, repeated, violations
 from bench.faults.history import History
 from bench.faults.scenario import Scenario
+from bench.faults.scenarios import BY_NAME
 from bench.faults.stage import Stage
 from bench.rig.figures import percentile
 from bench.rig.report import now, revision
@@ -38,6 +40,13 @@ class _Course:
     gave_up: list[str]
     stubborn: list[str]
     """Workers that did not end when they were asked to."""
+
+
+def run_named(name: str, *, checks: int, seed: int, short: bool, slack: float, kept: Path) -> dict[str, Any]:
+    """The row of a scenario by its name, which another process can be sent. Says on standard error that it begins."""
+    print(f"{name}, seed {seed} …", file=sys.stderr, flush=True)
+    row = run(BY_NAME[name], checks=checks, seed=seed, short=short, slack=slack, kept=kept)
+    return {**row, "wanted": checks}
 
 
 def run(scenario: Scenario, *, checks: int, seed: int, short: bool, slack: float, kept: Path) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def _request_command(
         request = _request(kind, who, **named)
         with open_database() as service:
             Requests(service.database).do(request)
-            found = read_participant(service.database, (named["consultation"], named.get("target", named["participant"])))
+            key = (named["consultation"], named.get("target", named["participant"]))
+            found = read_participant(service.database, key)
         state = found.access if found else None
         out.show({"request": request.id, "access": state}, [f"{done}; access: {state}" if state else done])
         return Exit.DONE

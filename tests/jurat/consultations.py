@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -147,6 +148,7 @@ class Town:
             question=question,
             refused=given.get("refused"),
         )
+        time.sleep(0.001)  # SQLite counts milliseconds: what is decided next is decided later
 
     def ago(self, days: float) -> str:
         """SQL for a time so many days ago."""
