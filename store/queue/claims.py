@@ -270,7 +270,7 @@ class Claims:
                 order = turns(due[demand.source].queues, len(starts), after, self._dice())
             if order:
                 offers[demand.source], orders[demand.source] = starts, order
-                slots -= demand.look_ups(len(order))
+                slots -= demand.lookups(len(order))
         leased: dict[str, list[Any]] = {}
         for row in self._lease(connection, orders, due, alone=alone):
             leased.setdefault(row[5], []).append(row)

@@ -131,7 +131,7 @@ def pay(connection: Connection, payments: Sequence[Payment]) -> None:
         demand, room = payment.demand, payment.room
         if demand.daily is None or not room.ready:
             continue
-        if _used(demand, room) + demand.look_ups(payment.taken) >= demand.daily:
+        if _used(demand, room) + demand.lookups(payment.taken) >= demand.daily:
             rest = ((demand.hours or Hours()).next_midnight(room.at) - room.at).total_seconds()
             pause(connection, demand.source, rest, Reason.SOURCE_THROTTLED)
 
@@ -177,7 +177,7 @@ def _row(dialect: StoreDialect, payment: Payment) -> dict[str, object]:
         "source": demand.source,
         "seconds": seconds,
         "lead": payment.lead,
-        "taken": demand.look_ups(payment.taken),
+        "taken": demand.lookups(payment.taken),
         "day": None if demand.daily is None else (demand.hours or Hours()).day(room.at),
         # Counted from the last moment at which this probe may begin: the source gets no two in an interval.
         "probe": payment.last + demand.late + demand.breaker.probe if room.opened else None,

@@ -90,7 +90,7 @@ class Demand:
             raise ValueError("without a rate there is no interval")
         return self.interval + max(0.0, self.late - (self.burst - 1) * self.interval)
 
-    def look_ups(self, checks: int) -> int:
+    def lookups(self, checks: int) -> int:
         """How many lookups ask for so many checks, where each asks for as many as it may."""
         return -(-checks // self.batch)
 
@@ -107,7 +107,7 @@ def price(demand: Demand, taken: int) -> float:
     """By how many seconds `taken` checks move their source's next paid start: by `demand.step` for each lookup. Where
     the lateness is raised, lookups of other claims, which count on less, keep so much more distance.
     """
-    return demand.look_ups(taken) * demand.step + demand.raised if taken else 0.0
+    return demand.lookups(taken) * demand.step + demand.raised if taken else 0.0
 
 
 def starts(ahead: float, demand: Demand, most: int, lead: float = 0.0) -> list[float]:
@@ -119,7 +119,7 @@ def starts(ahead: float, demand: Demand, most: int, lead: float = 0.0) -> list[f
     the lateness: in every window of W seconds at most W / interval + burst start, if each starts at its time or up to
     `demand.late` later.
     """
-    paid = range(demand.look_ups(most))
+    paid = range(demand.lookups(most))
     offered = (max(0.0, max(lead, ahead) + number * demand.step - demand.tolerance) for number in paid)
     begin = list(takewhile(lambda start: start <= max(AHEAD, lead + AHEAD / 2), offered))
     return begin if demand.batch == 1 else [start for start in begin for _ in range(demand.batch)][:most]

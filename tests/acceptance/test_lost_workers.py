@@ -24,7 +24,7 @@ def all_settled(town: Town) -> bool:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_in_the_middle_of_look_ups_leaves_one_verdict_to_each_check(
+def test_a_worker_that_is_killed_in_the_middle_of_lookups_leaves_one_verdict_to_each_check(
     make_town: MakeTown, sources: Sources
 ) -> None:
     town = make_town()

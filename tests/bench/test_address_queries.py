@@ -44,7 +44,7 @@ def test_each_kind_has_as_many_queries_as_were_asked_for(kind: Kind) -> None:
     assert len(typed(kind)) == 60
 
 
-def test_a_kind_that_the_base_can_not_give_is_left_out() -> None:
+def test_a_kind_that_the_base_cannot_give_is_left_out() -> None:
     assert typed(Kind.WRONG_POSTCODE, postcodes=("99001",)) == []
 
 

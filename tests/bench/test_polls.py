@@ -57,7 +57,7 @@ def test_a_table_is_shown_again_and_what_was_missed_is_reported(
 
 
 @pytest.mark.parametrize("words", ["--seconds 0", "--connections 0", "--participants 3"])
-def test_what_can_not_be_measured_is_refused(words: str) -> None:
+def test_what_cannot_be_measured_is_refused(words: str) -> None:
     with pytest.raises(SystemExit) as raised:
         main(words.split())
     assert raised.value.code == 2

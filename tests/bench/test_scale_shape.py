@@ -21,7 +21,7 @@ def test_in_the_small_one_everybody_waits() -> None:
 
 
 @pytest.mark.parametrize(("pending", "settled", "why"), [(100, 1_000, "too few"), (1_000, 999, "behind it")])
-def test_sizes_that_can_not_be_made_are_refused(pending: int, settled: int, why: str) -> None:
+def test_sizes_that_cannot_be_made_are_refused(pending: int, settled: int, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Size(pending, settled)
 

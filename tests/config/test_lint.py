@@ -299,7 +299,7 @@ def test_a_folder_is_checked_as_one_and_problems_stand_in_their_files(tmp_path: 
     ]
 
 
-def test_a_file_that_can_not_be_read_is_a_report_too(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_a_report_too(tmp_path: Path) -> None:
     found = report(tmp_path, "sources: { a: b")
     assert found.configuration is None
     assert [problem.message for problem in found.errors] == ["a ',' or the closing '}' is missing"]

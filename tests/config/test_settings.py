@@ -169,7 +169,7 @@ def test_a_bad_setting_is_one_sentence_that_names_it(
     assert problems() == (f"JURAT_{name} {said}",)
 
 
-def test_a_setting_and_its_file_can_not_both_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_setting_and_its_file_cannot_both_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JURAT_LOG", "json")
     monkeypatch.setenv("JURAT_LOG_FILE", str(tmp_path / "log"))
     monkeypatch.setenv("JURAT_HASH_KEYS_FILE", str(tmp_path / "absent"))

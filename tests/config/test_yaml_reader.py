@@ -96,7 +96,7 @@ BOMB = "\n".join(
         ("a: &x [*x]\n", "1:1: error: the aliases add up to more than a configuration can hold — use fewer of them"),
     ],
 )  # fmt: skip
-def test_what_can_not_be_read_is_one_sentence_at_its_place(text: str, said: str) -> None:
+def test_what_cannot_be_read_is_one_sentence_at_its_place(text: str, said: str) -> None:
     assert refusal(text) == f"f.yaml:{said}"
 
 

@@ -150,7 +150,7 @@ def test_a_time_to_wait_that_is_over_is_no_mistake(client: Client, town: Town, t
 
 
 @pytest.mark.parametrize("value", [*NO_TEXT, *UNUSABLE], ids=shown)
-def test_an_argument_that_can_not_be_used_is_named(client: Client, town: Town, value: Any) -> None:
+def test_an_argument_that_cannot_be_used_is_named(client: Client, town: Town, value: Any) -> None:
     said = "must be 1 to 200 printable characters"
     if not isinstance(value, str):
         said = f"must be text, not {'None' if value is None else type(value).__name__}"
@@ -274,7 +274,7 @@ def test_a_field_that_is_no_text_is_named(client: Client, town: Town, field: Any
     ],
     ids=shown,
 )
-def test_a_note_that_can_not_be_used_is_named(client: Client, town: Town, note: Any, said: str) -> None:
+def test_a_note_that_cannot_be_used_is_named(client: Client, town: Town, note: Any, said: str) -> None:
     with town.engine.begin() as connection, pytest.raises(InvalidSubmission, match=said):
         client.contest(connection, uuid7(), note=note)
 
@@ -322,7 +322,7 @@ def test_what_is_no_list_of_codes_is_named(client: Client, town: Town, name: Any
     ],
     ids=shown,
 )
-def test_a_time_that_can_not_be_used_is_named(client: Client, town: Town, expires: Any) -> None:
+def test_a_time_that_cannot_be_used_is_named(client: Client, town: Town, expires: Any) -> None:
     with town.engine.begin() as connection, pytest.raises(InvalidSubmission, match=r"^expires must be a datetime"):
         client.add_codes(connection, "spring", ["A1B2"], by="Ada", expires=expires)
 
@@ -359,6 +359,6 @@ def test_many_submissions_are_a_list(client: Client, town: Town, many: Any) -> N
     ],
     ids=shown,
 )
-def test_a_client_names_the_setting_that_it_can_not_use(given: Any) -> None:
+def test_a_client_names_the_setting_that_it_cannot_use(given: Any) -> None:
     with pytest.raises(ConfigurationError):
         Client(**given)

@@ -112,7 +112,7 @@ def test_a_commit_that_fails_raises_and_leaves_nothing(postgresql: Engine) -> No
     assert names(postgresql) == []
 
 
-def test_a_value_that_can_not_be_stored_is_an_error_of_its_data(postgresql: Engine) -> None:
+def test_a_value_that_cannot_be_stored_is_an_error_of_its_data(postgresql: Engine) -> None:
     cast = "SELECT CAST(:value AS jsonb)"
     for value in ('{"a": "\\u0000"}', "\0", "{"):
         with pytest.raises(DataError), begin(postgresql, add("Valmont")) as (connection, _):

@@ -100,7 +100,7 @@ def test_the_same_id_is_the_same_request(platform: Platform) -> None:
         ({"expires": datetime(2020, 1, 1, tzinfo=UTC)}, "expires must be"),
     ],
 )
-def test_what_can_not_be_used_is_told_without_a_code(
+def test_what_cannot_be_used_is_told_without_a_code(
     town: Town, client: Client, given: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(InvalidSubmission, match=said) as told:
@@ -174,7 +174,7 @@ def test_sql_takes_no_id_of_another_request(postgresql_town: Town) -> None:
 
 
 @pytest.mark.parametrize("time", ["tomorrow", "2999-01-01", "2999-01-01T00:00:00.000", "2999-13-01 00:00:00.000"])
-def test_sqlite_takes_no_time_that_can_not_be_read(sqlite_town: Town, time: str) -> None:
+def test_sqlite_takes_no_time_that_cannot_be_read(sqlite_town: Town, time: str) -> None:
     from jurat.code_lists import insert_codes
 
     with plain(sqlite_town.url) as connection, pytest.raises(Exception, match="jurat: expires_at is UTC"):

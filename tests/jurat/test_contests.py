@@ -142,7 +142,7 @@ CASES: list[Any] = [
 
 
 @pytest.mark.parametrize(("make", "sentence"), CASES)
-def test_what_can_not_be_contested_says_why(
+def test_what_cannot_be_contested_says_why(
     town: Town, client: Client, make: Callable[[Town, Client], UUID], sentence: str
 ) -> None:
     check = make(town, client)
@@ -154,7 +154,7 @@ def test_what_can_not_be_contested_says_why(
     assert stored(town) == before
 
 
-def test_an_unknown_check_can_not_be_contested(town: Town, client: Client) -> None:
+def test_an_unknown_check_cannot_be_contested(town: Town, client: Client) -> None:
     with pytest.raises(UnknownCheck, match=str(NOBODY)):
         contest(town, client, NOBODY)
 
@@ -352,7 +352,7 @@ def test_each_engine_contests_what_the_rule_says(
         ({"document": "two\nlines"}, "JU005", "document must be 1 to 200 printable characters"),
     ],
 )
-def test_the_function_says_which_argument_can_not_be_used(
+def test_the_function_says_which_argument_cannot_be_used(
     server: Town, its_client: Client, given: dict[str, Any], state: str, sentence: str
 ) -> None:
     check = refused(server, its_client)

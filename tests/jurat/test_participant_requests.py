@@ -113,7 +113,7 @@ def test_what_came_of_it_is_read_by_its_id(town: Town, client: Client) -> None:
     ],
     ids=str,
 )
-def test_what_can_not_be_used_is_refused_by_name(
+def test_what_cannot_be_used_is_refused_by_name(
     town: Town, client: Client, given: dict[str, Any], sentence: str
 ) -> None:
     with town.engine.begin() as connection, pytest.raises(InvalidSubmission, match=sentence):

@@ -45,7 +45,7 @@ def test_what_the_operator_has_set_stays(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_what_can_not_be_made_is_said_by_sqlite(tmp_path: Path) -> None:
+def test_what_cannot_be_made_is_said_by_sqlite(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/nowhere/jurat.db")
     with pytest.raises(OperationalError, match="unable to open database file"):
         engine.connect()

@@ -123,7 +123,7 @@ def test_a_row_is_found_by_its_key_and_never_by_a_scan(client: Client, town: Tow
     assert not any("SCAN" in line or "Seq Scan" in line for line in plan), plan
 
 
-def test_the_view_can_not_be_written_to(client: Client, town: Town) -> None:
+def test_the_view_cannot_be_written_to(client: Client, town: Town) -> None:
     check = submit(client, town)
     with pytest.raises(Exception, match=r"(?i)cannot (modify|update)|can ?not update"):
         town.write("UPDATE jurat_results SET outcome = 'accepted' WHERE check_id = :id", id=str(check.id))

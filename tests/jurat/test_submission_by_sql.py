@@ -138,7 +138,7 @@ def test_each_error_says_what_to_mend(connection: psycopg.Connection[Any]) -> No
         {"answer_key": "0123"},
     ],
 )
-def test_what_can_not_be_used_is_refused_by_name(
+def test_what_cannot_be_used_is_refused_by_name(
     connection: psycopg.Connection[Any], town: Town, bad: dict[str, Any]
 ) -> None:
     error = refused(connection, **bad)

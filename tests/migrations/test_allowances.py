@@ -238,5 +238,5 @@ def test_doctor_and_the_health_of_sources_fail_while_it_is_told(
     ):
         ran = told(role, *words)
         assert ran.code in (1, 3), ran
-        assert f"{town.login} asked for 1 transfers and erasures within an hour, as many as it may" in ran.out
+        assert f"{town.login} asked for 1 transfers and erasures within an hour, which is its limit" in ran.out
     assert told(Role.READER, "sources", "health").code == 1

@@ -99,7 +99,7 @@ def test_the_refusal_says_what_to_do_instead(database: Any) -> None:
     assert "a verdict cannot be changed; add a revision" in said
 
 
-def test_a_role_with_all_rights_to_the_rows_can_not_switch_this_off(on_postgresql: psycopg.Connection) -> None:
+def test_a_role_with_all_rights_to_the_rows_cannot_switch_this_off(on_postgresql: psycopg.Connection) -> None:
     role = f"platform_{uuid7().hex}"
     on_postgresql.execute(f"CREATE ROLE {role}")
     on_postgresql.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")

@@ -229,7 +229,7 @@ def test_nothing_outlives_the_process_that_started_it(number: signal.Signals, st
 
 
 @pytest.mark.slow
-def test_a_server_that_can_not_start_says_why_and_leaves_nothing() -> None:
+def test_a_server_that_cannot_start_says_why_and_leaves_nothing() -> None:
     server = PostgreSQL(settings={"shared_buffers": "nonsense"})
     with pytest.raises(ServerFailed, match="shared_buffers"), server:
         pass

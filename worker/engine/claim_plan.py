@@ -84,7 +84,7 @@ class ClaimPlan:
         return [max(seconds, AHEAD / 2) for seconds in beyond if seconds > 0]
 
     def _is_full(self, taken: Mapping[str, int]) -> bool:
-        return sum(demand.look_ups(taken.get(demand.source, 0)) for demand in self.demands) >= self.free
+        return sum(demand.lookups(taken.get(demand.source, 0)) for demand in self.demands) >= self.free
 
     def _has_more(self, demand: Demand, taken: Mapping[str, int], *, full: bool) -> bool:
         count = taken.get(demand.source, 0)

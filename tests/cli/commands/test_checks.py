@@ -96,7 +96,7 @@ def test_the_same_id_again_is_the_same_check(configured: Shell) -> None:
         ("budget p-1 who --field x=y --wait -1", "0<=x"),
     ],
 )
-def test_a_submit_that_can_not_be_says_why_and_writes_nothing(configured: Shell, words: str, said: str) -> None:
+def test_a_submit_that_cannot_be_says_why_and_writes_nothing(configured: Shell, words: str, said: str) -> None:
     ran = configured("submit", *words.split())
     assert ran.code == 2
     assert is_one_sentence(ran)

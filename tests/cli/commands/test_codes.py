@@ -100,7 +100,7 @@ def test_a_day_counts_to_its_end(shell: Shell) -> None:
         ("", "--count"),
     ],
 )
-def test_what_can_not_be_generated_is_one_sentence(shell: Shell, words: str, said: str) -> None:
+def test_what_cannot_be_generated_is_one_sentence(shell: Shell, words: str, said: str) -> None:
     ran = shell(*GENERATE, *words.split())
     assert ran.code == 2
     assert is_one_sentence(ran)

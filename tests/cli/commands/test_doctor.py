@@ -62,7 +62,7 @@ def test_on_a_new_machine_it_names_each_command_to_run(bare_shell: Shell) -> Non
     assert not (bare_shell.folder / "jurat.db").exists()
 
 
-def test_settings_that_can_not_be_used_are_all_told(bare_shell: Shell) -> None:
+def test_settings_that_cannot_be_used_are_all_told(bare_shell: Shell) -> None:
     ran = bare_shell("doctor", "--json", JURAT_LOG="loud", JURAT_SEAL_KEY="x")
     assert ran.code == 1
     assert len([step for step in ran.json["steps"] if step["name"] == "settings"]) == 2
@@ -187,7 +187,7 @@ def test_codes_that_went_away_are_told(configured: Shell) -> None:
     assert "codes generate spring" in step(ran, "source spring")["advice"]
 
 
-def test_a_stored_configuration_that_this_version_can_not_read_is_told(shell: Shell) -> None:
+def test_a_stored_configuration_that_this_version_cannot_read_is_told(shell: Shell) -> None:
     shell("codes", "generate", "spring", "--count", "1")
     shell.write("jurat.yaml", CONFIGURATION)
     shell("config", "apply", "jurat.yaml")

@@ -177,7 +177,7 @@ def test_a_worker_without_the_key_is_named_everywhere_and_settles_nothing(town: 
     check = submit(town, "p-1", JURAT_SEAL_KEY=key_to_text(public), JURAT_UNSEAL_KEYS="")
     submit(town, "p-2")
     wrong = start("--hostname", "wrong@here")
-    assert until(lambda: town("health", "--ready").code == 1 and "has not the keys" in town("health", "--ready").err)
+    assert until(lambda: town("health", "--ready").code == 1 and "lacks the keys" in town("health", "--ready").err)
     assert town("health").code == 0
     missing = key_id(public)
     ready = town("health", "--ready", "--json").json

@@ -232,7 +232,7 @@ def test_sources_of_other_types_bring_no_tests_along(bare_shell: Shell) -> None:
         (("--config", "jurat.yaml"), "Give the name of a source, or --all"),
     ],
 )
-def test_what_can_not_be_tested_is_told(bare_shell: Shell, words: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_tested_is_told(bare_shell: Shell, words: tuple[str, ...], said: str) -> None:
     bare_shell.write("jurat.yaml", configuration())
     ran = bare_shell("sources", "test", *words)
     assert ran.code == 2
@@ -334,9 +334,7 @@ def test_a_paused_source_is_not_tried(shell: Shell, registry: Sources) -> None:
         (("proofs", *TYPED), "proofs is of type manual, and only registries and rosters can be tried"),
     ],
 )
-def test_what_can_not_be_tried_is_told_and_nobody_is_asked(
-    bare_shell: Shell, words: tuple[str, ...], said: str
-) -> None:
+def test_what_cannot_be_tried_is_told_and_nobody_is_asked(bare_shell: Shell, words: tuple[str, ...], said: str) -> None:
     text = configuration().replace("sources:\n", "sources:\n  proofs: { type: manual }\n")
     bare_shell.write("jurat.yaml", text)
     ran = bare_shell("sources", "try", *words, "--config", "jurat.yaml")

@@ -89,7 +89,7 @@ def test_the_check_names_what_is_missing(configured: Shell, environment: dict[st
         ("--detach", {}, "foreground"),
     ],
 )
-def test_a_worker_that_can_not_start_says_why_in_one_sentence(
+def test_a_worker_that_cannot_start_says_why_in_one_sentence(
     shell: Shell, words: str, environment: dict[str, str], said: str
 ) -> None:
     ran = shell.process("worker", *words.split(), **environment)

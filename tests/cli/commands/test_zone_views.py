@@ -167,7 +167,7 @@ def test_a_check_that_is_not_in_review_is_not_opened(town: Shell) -> None:
         (("old-town", "--out", "missing/a.svg"), 2, "No such file"),
     ],
 )
-def test_what_can_not_be_drawn_is_one_sentence(town: Shell, words: tuple[str, ...], code: int, said: str) -> None:
+def test_what_cannot_be_drawn_is_one_sentence(town: Shell, words: tuple[str, ...], code: int, said: str) -> None:
     ran = town("zones", "show", *words)
     assert ran.code == code
     assert is_one_sentence(ran) or "missing" in words[2]

@@ -65,7 +65,7 @@ def test_it_shows_request_answer_outcomes_record_rules_and_verdict() -> None:
     assert lines[-1] == "refused status_inactive"
 
 
-def test_an_answer_that_can_not_be_read_is_told_as_that() -> None:
+def test_an_answer_that_cannot_be_read_is_told_as_that() -> None:
     document = shown(b"<html>")
     assert document["steps"][0]["answer"]["unreadable"] == "the answer is not JSON, or not strictly"
     lines = list(lines_of(document))

@@ -72,7 +72,7 @@ def test_labels_are_text_and_never_tags() -> None:
     assert "<script>alert('x')</script> & co" in words(root)
 
 
-def test_it_says_the_same_to_who_can_not_see_it() -> None:
+def test_it_says_the_same_to_who_cannot_see_it() -> None:
     root = drawn(scene([sighting()], caption=["Undetermined.", "", "12 m inside"]))
     title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
     assert title is not None

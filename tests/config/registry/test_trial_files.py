@@ -60,7 +60,7 @@ def test_where_nobody_knows_the_file_a_path_counts_from_the_folder(folder: Path)
         ("preset:no/no.json", True, "No such file or directory — see config/presets/answers"),
     ],
 )
-def test_a_file_that_can_not_be_read_is_told_with_what_to_do(folder: Path, name: str, written: bool, said: str) -> None:
+def test_a_file_that_cannot_be_read_is_told_with_what_to_do(folder: Path, name: str, written: bool, said: str) -> None:
     with pytest.raises(NoFile) as caught:
         files(folder, written=written).read(PLACE, name)
     assert str(caught.value) == f"the file {name} cannot be read: {said}"

@@ -56,7 +56,7 @@ def test_the_geocoder_knows_its_town(query: str, kind: str, name: str, postcode:
     assert 0.8 < first["score"] <= 1
 
 
-def test_the_geocoder_says_what_it_can_not_read(sources: Sources) -> None:
+def test_the_geocoder_says_what_it_cannot_read(sources: Sources) -> None:
     url = sources.url(Mood.OK, "geocoder") + "/search"
     assert get(url).status_code == get(url, q="rue", limit="0").status_code == 400
     assert get(url, q="zzzzzzzzzz").json()["features"] == []

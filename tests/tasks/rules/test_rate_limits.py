@@ -44,7 +44,7 @@ def test_checks_that_share_a_request_share_its_start_and_its_price() -> None:
     assert starts(0.0, batches, 6) == pytest.approx(first)
     assert starts(0.0, batches, 8) == pytest.approx([*first, 0.25 + TRAVEL, 0.25 + TRAVEL])
     assert len(starts(0.0, batches, 100)) == 3 * len(starts(0.0, demand(0.25, burst=2, late=0.0), 100))
-    assert [batches.look_ups(checks) for checks in (0, 1, 3, 4, 6, 7)] == [0, 1, 1, 2, 2, 3]
+    assert [batches.lookups(checks) for checks in (0, 1, 3, 4, 6, 7)] == [0, 1, 1, 2, 2, 3]
     assert price(batches, 7) == pytest.approx(3 * 0.25)
     assert price(batches, 0) == 0.0
     assert starts(0.0, batches, 0) == starts(0.0, batches, -4) == []

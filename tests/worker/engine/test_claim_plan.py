@@ -113,7 +113,7 @@ def test_every_served_source_is_asked_for_once_with_its_limits_and_no_other(situ
 def test_no_more_is_asked_of_a_source_than_its_share_and_what_is_free_allow(situation: Situation) -> None:
     plan = situation.plan()
     for demand in plan.demands:
-        lookups = demand.look_ups(demand.free)
+        lookups = demand.lookups(demand.free)
         assert demand.free == lookups * demand.batch >= 0, "whole lookups"
         assert lookups <= max(0, plan.free)
         assert lookups == 0 or situation.held[demand.source] + lookups <= situation.may_hold(demand.source)
@@ -132,7 +132,7 @@ def test_no_slot_stays_free_that_an_open_source_below_its_share_could_use(situat
     for demand in plan.demands:
         below = situation.scope.most_of_one - situation.held[demand.source]
         if demand.source not in situation.shut:
-            assert demand.look_ups(demand.free) >= min(below, plan.free)
+            assert demand.lookups(demand.free) >= min(below, plan.free)
 
 
 @given(situations())
@@ -141,7 +141,7 @@ def test_nothing_is_claimed_ahead_of_a_source_whose_quota_holds_it_back(situatio
     plan = situation.plan()
     for demand in plan.demands:
         pace = situation.throughput.get(demand.source, 0.0)
-        ahead = situation.held[demand.source] + demand.look_ups(demand.free) - scope.most_of_one
+        ahead = situation.held[demand.source] + demand.lookups(demand.free) - scope.most_of_one
         tight = demand.concurrency is not None and demand.concurrency < WIDE * scope.slots
         slow = demand.interval is not None and pace * demand.step > 0.5
         if tight or slow or demand.daily is not None or scope.at_once[demand.source] != 1:
@@ -169,7 +169,7 @@ def test_a_claim_is_worth_it_before_a_whole_share_is_free(situation: Situation) 
 @given(situations())
 def test_a_process_that_holds_nothing_asks_each_open_source_for_a_single_lookup(situation: Situation) -> None:
     demands = lone_demands(situation.scope, situation.shut, situation.turn)
-    assert {demand.source: demand.look_ups(demand.free) for demand in demands} == {
+    assert {demand.source: demand.lookups(demand.free) for demand in demands} == {
         name: int(name not in situation.shut) for name in situation.scope.sources
     }
 
