@@ -87,14 +87,14 @@ def test_when_to_ask_again_comes_from_the_source_s_figures(
     ("poll_ms", "seconds", "least", "most"),
     [
         (100, 0, 100, 100),
-        (700, 33, 1650, 5000),
-        (2500, 33, 2500, 5000),
+        (700, 33.1, 1650, 5000),
+        (2500, 33.1, 2500, 5000),
         (100, 200, 5000, 5000),
         (9000, 200, 5000, 5000),
     ],
 )
 def test_polls_grow_rarer_while_the_workers_are_away(
-    client: Client, town: Town, poll_ms: int, seconds: int, least: int, most: int
+    client: Client, town: Town, poll_ms: int, seconds: float, least: int, most: int
 ) -> None:
     check = submit(client, town)
     at = town.ago(seconds / 86400) if seconds else town.ago(-1)
