@@ -280,6 +280,7 @@ class Desk:
         The worker starts again as well.
         """
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
+        self.verdict_writer = VerdictWriter(self.engine)
         self.upkeep = Upkeep(self.engine)
         self.sources = Sources(self.engine)
         with self.engine.begin() as connection:
