@@ -104,6 +104,7 @@ class Purge:
         theirs = {(row[1], row[2]) for row in gone}
         forget_erased(connection, theirs)
         self._reset(connection, {key for key in theirs if not is_erased(key[1])})
+        self._access.add_up(connection, theirs)  # an erased participant may still have other checks
         return [len(gone)]
 
     def _reset(self, connection: Connection, keys: set[Key]) -> None:
@@ -113,7 +114,6 @@ class Purge:
             connection.execute(text(_delete(self._dialect, "jurat_access", "true")), rows)
             more_rounds = f"kind = 'reopen' AND {in_force('jurat_requests')}"
             connection.execute(text(_delete(self._dialect, "jurat_requests", more_rounds)), rows)
-            self._access.add_up(connection, keys)
 
 
 def _try(connection: Connection, forget: Callable[[], object], failures: list[Exception]) -> list[object]:

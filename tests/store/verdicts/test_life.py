@@ -127,6 +127,7 @@ AN_EARLIER_REFUSAL: Sequence[Step] = (
         ("submit", "code"),
     ),
 )
+ERASED_IN_PARTS: Sequence[Step] = (*GRANTED, ("purge", "residence"), ("erase",), ("purge", None))
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
@@ -146,6 +147,7 @@ QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.
 @example(steps=AN_EARLIER_REFUSAL, idle=[True])
 @example(steps=TWO_IDS_AND_NONE, idle=[False])
 @example(steps=TWO_IDS_AND_NONE, idle=[True])
+@example(steps=ERASED_IN_PARTS, idle=[False])
 def test_access_is_what_its_history_adds_up_to(desk: Desk, steps: Sequence[Step], idle: Sequence[bool]) -> None:
     live(desk, steps, idle)
 
