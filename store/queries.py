@@ -20,7 +20,7 @@ from store.configurations.config_versions import document_of
 from store.datasets.address_bases import OpenDataset, open_dataset
 from store.datasets.rosters import find_entries
 from store.dialects import StoreDialect, dialect_of
-from store.queue import source_health
+from store.queue import backlog
 from store.queue.turns import unsettled
 from store.workers import SourceKey, WorkerRow, workers
 
@@ -72,7 +72,7 @@ class AppliedRow:
 class SourceRow:
     """The state of one source. Its breaker is open since `opened_at`, None when it is closed; `failures` came in a row.
 
-    With a daily quota, `used` lookups were taken on `day`. `waiting` is counted up to `source_health.MOST_COUNTED`;
+    With a daily quota, `used` lookups were taken on `day`. `waiting` is counted up to `backlog.MOST_COUNTED`;
     what waits now will be looked up in about `wait_s` seconds, None when that is unknown.
     """
 
@@ -262,9 +262,9 @@ class Queries:
         return found
 
     def waiting(self) -> dict[str, tuple[int, datetime | None]]:
-        """How many checks wait for each source (up to `source_health.MOST_COUNTED`) and when the oldest was due."""
+        """How many checks wait for each source (up to `backlog.MOST_COUNTED`) and when the oldest was due."""
         with self._engine.begin() as connection:
-            rows = source_health.waiting_counts(connection)
+            rows = backlog.waiting_counts(connection)
         return {row["source"]: (row["waiting"], moment(row["oldest"])) for row in rows}
 
     def workers(self) -> list[WorkerRow]:

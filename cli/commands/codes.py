@@ -147,7 +147,7 @@ def list_(out: Output) -> Exit:
 
 def _fingerprints(service: Service) -> Fingerprints:
     if service.fingerprints is None:
-        from cli.diagnosis.workforce import hashed_with
+        from cli.diagnosis.keys import hashed_with
         from worker.keyring import how_to_set
 
         advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.queries))

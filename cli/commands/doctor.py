@@ -53,19 +53,19 @@ def doctor(out: Output, *, all_databases: bool) -> Exit:
 
 
 def _steps_with(settings: Settings) -> list[CheckupStep]:
-    from cli.diagnosis import checkup, workforce
+    from cli.diagnosis import checkup, keys, workforce
     from config.sources import secrets_of
 
     steps, service = checkup.database_steps(settings)
     steps += checkup.broker_steps(settings)
     if service is None:
-        return [*steps, *workforce.key_steps(settings, None), *checkup.variable_steps(set())]
+        return [*steps, *keys.key_steps(settings, None), *checkup.variable_steps(set())]
     known: set[str] = set()
     with closing(service):
         steps += _rights_steps(service)
         steps += workforce.allowance_steps(service)
-        steps += workforce.key_steps(settings, service)
-        steps += workforce.missing_steps(service.queries)
+        steps += keys.key_steps(settings, service)
+        steps += keys.missing_steps(service.queries)
         steps.append(workforce.fleet_step(service.queries))
         found, plan = checkup.configuration_steps(service)
         steps += found

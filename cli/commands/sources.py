@@ -106,12 +106,12 @@ def health(out: Output, *, name: str | None) -> Exit:
     source is asked: see `sources test --live`.
     """
     from cli.database import open_database
-    from cli.diagnosis import applied_sources, checkup, workforce
+    from cli.diagnosis import applied_sources, checkup, keys, workforce
 
     with open_database() as service:
         source_statuses = applied_sources.source_statuses(service, name)
         steps = [checkup.status_step(each) for each in source_statuses]
-        steps += workforce.missing_steps(service.queries)
+        steps += keys.missing_steps(service.queries)
         steps += workforce.allowance_steps(service)
     checkup.show(out, steps, sources=[each.as_data() for each in source_statuses])
     return checkup.code_of(steps)

@@ -86,7 +86,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     """Check all that a worker needs, without starting one."""
     import logging
 
-    from cli.diagnosis import checkup, workforce
+    from cli.diagnosis import checkup, keys
     from cli.diagnosis.checkup import CheckupStep, StepMark
     from worker.celery_settings import SLOTS
     from worker.logs import set_up
@@ -94,7 +94,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     steps, settings = checkup.settings_steps()
     if settings is None or settings.broker_url is None or not settings.unseal_keys:
         if settings is not None:
-            steps += workforce.key_steps(settings, None)
+            steps += keys.key_steps(settings, None)
         checkup.show(out, [step for step in steps if step.mark is not StepMark.OK])
         return Exit.USAGE
     set_up(settings.log, logging.CRITICAL)
@@ -102,10 +102,10 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     steps += checkup.broker_steps(settings)
     served: list[str] = []
     if service is None:
-        steps += workforce.key_steps(settings, None)
+        steps += keys.key_steps(settings, None)
     else:
         with closing(service):
-            steps += workforce.key_steps(settings, service)
+            steps += keys.key_steps(settings, service)
             found, plan = checkup.configuration_steps(service)
             steps += found
             if plan is not None:

@@ -12,7 +12,7 @@ from cli.output import count_text, time_text
 from config.durations import duration_text
 from config.hours import Hours
 from jurat.vocabulary import Reason
-from store.queue.source_health import MOST_COUNTED
+from store.queue.backlog import MOST_COUNTED
 from store.workers import LIVE
 
 if TYPE_CHECKING:

@@ -3,85 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from adapters.fingerprints import KEY_ID_LENGTH
 from cli.diagnosis.checkup import CheckupStep, StepMark
 from cli.output import count_text, time_text
 from worker import health
-from worker.keyring import hash_ids, how_to_set, mismatch, seal_id, unseal_ids
 
 if TYPE_CHECKING:
-    from config.settings import Settings
     from store.queries import Queries
     from worker.bootstrap import Service
 
 CLOCKS_APART = 5.0
 """Seconds between this machine's clock and the database's that are too much: logs and certificates suffer."""
-
-
-def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupStep]:
-    """Whether there are keys, whether they match, and whether they open the waiting answers."""
-    opened = unseal_ids(settings)
-    waiting = _by_key(service.queries.waiting_keys()) if service is not None else {}
-    if not opened:
-        advice = how_to_set("JURAT_UNSEAL_KEYS", waiting if service is not None else None)
-        yield CheckupStep(
-            "keys", StepMark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker cannot open answers", advice
-        )
-    elif problem := mismatch(settings):
-        yield CheckupStep("keys", StepMark.DOWN, problem)
-    else:
-        own = seal_id(settings)
-        sealed = f"answers are sealed for {own}, which they open" if own else "JURAT_SEAL_KEY is not set here"
-        found = f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {sealed}"
-        yield CheckupStep("keys", StepMark.OK, found)
-    if service is None:
-        return
-    if opened and (strange := {key: count for key, count in waiting.items() if key not in opened}):
-        found = f"waiting answers are sealed for a key that is missing here (key_missing): {_counts_text(strange)}"
-        advice = f"{how_to_set('JURAT_UNSEAL_KEYS', strange)}; a worker here leaves these answers to others"
-        yield CheckupStep("sealed answers", StepMark.PROBLEM, found, advice)
-    if missing := sorted(hashed_with(service.queries) - set(hash_ids(settings))):
-        what = "is not set" if not settings.hash_keys else f"lacks {', '.join(missing)}"
-        found = f"codes or numbers are stored as keyed hashes, and JURAT_HASH_KEYS {what}"
-        yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
-
-
-def hashed_with(queries: Queries) -> set[str]:
-    """The ids of the keys that codes and numbers in the database were hashed with."""
-    of_codes = (queries.code_keys(code_list, KEY_ID_LENGTH) for code_list in queries.code_list_names())
-    return queries.claim_keys(KEY_ID_LENGTH).union(queries.people_keys(), *of_codes)
-
-
-def missing_steps(queries: Queries) -> Iterator[CheckupStep]:
-    """The keys of waiting answers that live workers lack."""
-    from store.workers import Keyholders
-
-    live = [each for each in queries.workers() if each.live and not each.stopping]
-    waiting = queries.waiting_keys()
-    missing = Keyholders(live).lack(waiting)
-    if live and (lost := _by_key({lock: count for lock, count in waiting.items() if lock in missing})):
-        advice = f"{how_to_set('JURAT_UNSEAL_KEYS', lost)}; after a day they end undetermined (answer_unreadable)"
-        found = (
-            f"no live worker opens waiting answers (key_missing): {_counts_text(lost)}; their deadlines are extended"
-        )
-        places = sorted({source for source, key in missing if any(key in each.unseal_keys for each in live)})
-        if places:
-            found += f"; workers with such a key do not serve {', '.join(places)}"
-        yield CheckupStep("keys of workers", StepMark.PROBLEM, found, advice)
-    for worker in live:
-        own = {
-            (source, key): count
-            for (source, key), count in waiting.items()
-            if (source, key) not in missing and worker.is_for(source) and key not in worker.unseal_keys
-        }
-        if lacks := _by_key(own):
-            found = f"worker {worker.name} leaves answers to others (key_missing): {_counts_text(lacks)}"
-            yield CheckupStep("keys of workers", StepMark.PROBLEM, found, how_to_set("its JURAT_UNSEAL_KEYS", lacks))
 
 
 def worker_steps(here: str | None) -> Iterator[CheckupStep]:
@@ -110,17 +45,6 @@ def fleet_step(queries: Queries) -> CheckupStep:
         )
     names = ", ".join(each.name for each in live[:5]) + (" …" if len(live) > 5 else "")
     return CheckupStep("fleet", StepMark.OK, f"{count_text(len(live), 'worker')} seen in the last 30 s: {names}")
-
-
-def _by_key(locks: Mapping[tuple[str, str], int]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for (_, key), count in locks.items():
-        counts[key] += count
-    return counts
-
-
-def _counts_text(keys: Mapping[str, int]) -> str:
-    return ", ".join(f"{count_text(count, 'answer')} for {key}" for key, count in sorted(keys.items()))
 
 
 def allowance_steps(service: Service) -> Iterator[CheckupStep]:

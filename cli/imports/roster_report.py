@@ -77,7 +77,7 @@ def import_roster(
 ) -> Exit:
     """Import the file, switch to it, and report."""
     from cli.database import open_database
-    from cli.diagnosis.workforce import hashed_with
+    from cli.diagnosis.keys import hashed_with
     from cli.imports import roster
     from store.datasets.rosters import RosterImport
     from worker.keyring import how_to_set

@@ -1,1 +1,1 @@
-"""Claims checks: turns, leases, quotas, deadlines, pauses and the health of sources."""
+"""Claims checks: turns, leases, quotas, deadlines, pauses, breakers and the backlog of sources."""

@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 
 from jurat.batches import begin
 from jurat.database import preparing
-from store.queue import pauses, quotas, source_health
-from store.queue.source_health import BreakerChanges, SourceFigures
+from store.queue import breakers, pauses, quotas
+from store.queue.breakers import BreakerChanges, SourceFigures
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.rate_limits import Breaker, Demand
 
@@ -48,7 +48,7 @@ class Sources:
     def since_throttled(self, source: str) -> float | None:
         """Seconds since a source answered any worker that it was asked too often; None if it last failed otherwise."""
         with self._engine.begin() as connection:
-            return source_health.since_throttled(connection, source)
+            return breakers.since_throttled(connection, source)
 
     def pay_for_request(self, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
         """Pay for a request that no claim has paid: of a person who tries a source, or a lookup's second one; in how
@@ -60,12 +60,12 @@ class Sources:
         with self._engine.begin() as connection:
             return quotas.pay_for_request(connection, demand, longest, unless_stopped=unless_stopped)
 
-    def record(self, figures: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> BreakerChanges:
+    def record(self, figures: Mapping[str, SourceFigures], configured: Mapping[str, Breaker]) -> BreakerChanges:
         """Record a worker's figures. Breakers open after a run of failures and close on a success; returns which."""
         if not figures:
             return BreakerChanges()
         with self._engine.begin() as connection:
-            return source_health.record(connection, figures, breakers)
+            return breakers.record(connection, figures, configured)
 
     def failing(self) -> Mapping[str, int]:
         """The failures in a row of sources that failed last, over all workers; at least as many as open the breaker."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from store.configurations.consultations import Consultations
-from store.queue import source_health
+from store.queue import backlog
 from store.requests.code_lists import CodeImporter
 from store.requests.request_runner import Requests
 from store.upkeep.expired_candidates import erase_candidates
@@ -56,7 +56,7 @@ class Upkeep:
 
     def count_waiting(self) -> None:
         with self._engine.begin() as connection:
-            source_health.count_waiting(connection)
+            backlog.count_waiting(connection)
 
     def erase_candidates(self) -> int:
         return erase_candidates(self._engine)

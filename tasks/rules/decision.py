@@ -14,47 +14,19 @@ from typing import Any
 from adapters.address.zones import ZoneGeometry
 from adapters.base import (
     Blocked,
-    Credentials,
     Finding,
     Found,
-    InMaintenance,
     NeedsReview,
     Places,
     RejectedRequest,
     SourceError,
-    Throttled,
 )
 from config.configuration import Question
 from config.levels import Level
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
 from tasks.rules.residence import Residence, Side, decide_residence
-
-FIRST_RETRY = 1.0
-LONGEST_RETRY = 60.0
-CREDENTIALS_RETRY = 60.0
-ZONE_RETRY = 30.0
-"""Seconds. A failed lookup is repeated after 1, 2, 4 … 60 s, each shortened by up to half at random; after 60 s if our
-credentials were refused, because a person has to fix them; after 30 s if the zone is missing."""
-
-LONGEST_PAUSE = 3600.0
-"""Seconds for which a source's own Retry-After may pause it at most."""
-
-SHUT_OUT_AFTER = 60.0
-SHUT_OUT_PAUSE = 1800.0
-"""Seconds. A source that refuses the connection so soon after it answered that it was asked too often has shut us out:
-it is left alone for half an hour, because each further request would prolong that."""
-
-TROUBLE = frozenset(
-    {
-        Reason.SOURCE_UNAVAILABLE,
-        Reason.SOURCE_THROTTLED,
-        Reason.SOURCE_MAINTENANCE,
-        Reason.SOURCE_CREDENTIALS,
-        Reason.SOURCE_UNREADABLE,
-    }
-)
-"""Reasons of failed lookups for which the source is to blame, not the request: such failures open its breaker."""
+from tasks.rules.retries import ZONE_RETRY, wait_after
 
 _MISTYPED = COSTS_NO_ROUND - TECHNICAL | {Reason.ANSWER_UNREADABLE}
 """What only the participant can fix, by another answer: no other source and no reviewer is asked."""
@@ -125,11 +97,6 @@ def decide_without_look_up(held: ClaimedCheck, question: Question) -> Decision |
     return None
 
 
-def is_shut_out(since_throttled: float | None) -> bool:
-    """Whether a source that refuses the connection has shut us out, so many seconds after it was asked too often."""
-    return since_throttled is not None and since_throttled <= SHUT_OUT_AFTER
-
-
 def _with_residence(
     held: ClaimedCheck, question: Question, residence: Residence, seal: Callable[[Candidates], bytes | None]
 ) -> Decision:
@@ -167,13 +134,7 @@ def _without_evidence(question: Question, finding: Finding) -> Decision:
 
 
 def _without_answer(held: ClaimedCheck, question: Question, error: SourceError, jitter: float) -> Decision:
-    wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(held.lookups, 10)) * (1 - jitter / 2)
-    if isinstance(error, Credentials):
-        wait = max(wait, CREDENTIALS_RETRY)
-    pause = None
-    if error.retry_after is not None:
-        wait = max(wait, min(error.retry_after, LONGEST_PAUSE))
-        pause = wait if isinstance(error, Throttled | InMaintenance) else None
+    wait, pause = wait_after(error, held.lookups, jitter)
     if following := _following(held, question):
         return NextSource(following, error.reason, pause, held.leaning)
     if isinstance(error, RejectedRequest | Blocked):  # asking the same again is useless

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from jurat.vocabulary import Reason, State
-from store.queue.source_health import BreakerChanges, SourceFigures
+from store.queue.breakers import BreakerChanges, SourceFigures
 from tasks.rules.rate_limits import Breaker, Demand
 from tests.faults.machine import WORKERS, LedgerMachine
 from tests.faults.persons import SOURCES

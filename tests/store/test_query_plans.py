@@ -19,7 +19,7 @@ from adapters.base import NumberClaim
 from jurat import AlreadyConfirmed, queries
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
-from store.queue.source_health import SourceFigures
+from store.queue.breakers import SourceFigures
 from store.requests.request_rows import Request, RequestKind, ask
 from tasks.checks import CheckResult, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.rate_limits import Demand

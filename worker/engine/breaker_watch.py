@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from worker.engine.breaker import LocalBreaker
 from worker.engine.delay_queue import DelayQueue
+from worker.engine.local_breaker import LocalBreaker
 from worker.engine.threads import EngineThread
 
 LOOK_EVERY = 0.05

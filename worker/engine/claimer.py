@@ -8,9 +8,9 @@ from collections.abc import Collection
 
 from store.queue.claims import Claims
 from tasks.plan import Plan
-from worker.engine.breaker import LocalBreaker
 from worker.engine.claim_plan import ClaimScope, claim_plan, lone_demands, scope_of
 from worker.engine.last_chances import LastChances
+from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 from worker.engine.plans import Plans
 from worker.engine.registration import MissingKeys

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import structlog
 
 from jurat.vocabulary import Reason
-from store.queue.source_health import SourceFigures
+from store.queue.breakers import SourceFigures
 from store.queue.sources import Sources
 from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
-from tasks.rules.decision import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
 from tasks.rules.rate_limits import LATE
-from worker.engine.breaker import LocalBreaker
+from tasks.rules.retries import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
+from worker.engine.local_breaker import LocalBreaker
 from worker.engine.wake_schedule import WakeSchedule
 
 log = structlog.get_logger("jurat.sources")

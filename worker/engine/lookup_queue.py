@@ -7,11 +7,11 @@ from queue import Empty, SimpleQueue
 from types import MappingProxyType
 
 from tasks.checks import ClaimedCheck
-from worker.engine.breaker import LocalBreaker
 from worker.engine.claim_buffer import ClaimBuffer
 from worker.engine.claim_plan import ClaimScope
 from worker.engine.delay_queue import ClaimBatch, DelayQueue
 from worker.engine.in_flight import InFlight
+from worker.engine.local_breaker import LocalBreaker
 
 
 class LookupQueue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.checks import CheckResult, ClaimedCheck, GiveBack
-from worker.engine.breaker import LocalBreaker
+from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 from worker.engine.wake_schedule import WakeSchedule
 from worker.engine.writer import Writer

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jurat.vocabulary import Reason
-from store.queue.source_health import SourceFigures
+from store.queue.breakers import SourceFigures
 from tasks.checks import GiveBack
 from tasks.rules.rate_limits import Breaker, Demand
 from tests.store.desk import Desk, entry

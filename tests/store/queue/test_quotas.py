@@ -13,8 +13,8 @@ import pytest
 
 from config.hours import Hours
 from jurat.vocabulary import Priority, Reason
+from store.queue.breakers import SourceFigures
 from store.queue.claims import Claims
-from store.queue.source_health import SourceFigures
 from tasks.checks import ClaimedCheck, GiveBack
 from tasks.rules.rate_limits import Breaker, Demand
 from tests.store.desk import DOCUMENT, Desk, entry

@@ -32,14 +32,8 @@ from config.limits import SourceKind
 from jurat.access import Terms
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason, outcomes_of
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
-from tasks.rules.decision import (
-    CREDENTIALS_RETRY,
-    FIRST_RETRY,
-    LONGEST_PAUSE,
-    LONGEST_RETRY,
-    decide,
-    decide_without_look_up,
-)
+from tasks.rules.decision import decide, decide_without_look_up
+from tasks.rules.retries import CREDENTIALS_RETRY, FIRST_RETRY, LONGEST_PAUSE, LONGEST_RETRY
 
 ERRORS = (Unavailable, Throttled, InMaintenance, Credentials, RejectedRequest, Unreadable, Blocked)
 REVIEW_DUE = 1_000_000.0

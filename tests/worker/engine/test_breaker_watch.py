@@ -8,9 +8,9 @@ import pytest
 
 from tasks.rules.rate_limits import Breaker
 from tests.worker.engine.test_delay_queue import lot
-from worker.engine.breaker import LocalBreaker
 from worker.engine.breaker_watch import LOOK_EVERY, BreakerWatch
 from worker.engine.delay_queue import DelayQueue
+from worker.engine.local_breaker import LocalBreaker
 
 
 class Sources:

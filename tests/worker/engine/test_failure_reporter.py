@@ -11,13 +11,13 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from jurat.vocabulary import Reason
-from store.queue.source_health import SourceFigures
+from store.queue.breakers import SourceFigures
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Ended, Later
-from tasks.rules.decision import SHUT_OUT_AFTER, SHUT_OUT_PAUSE
 from tasks.rules.rate_limits import LATE, Breaker
+from tasks.rules.retries import SHUT_OUT_AFTER, SHUT_OUT_PAUSE
 from tests.store.desk import attempt, entry
-from worker.engine.breaker import LocalBreaker
 from worker.engine.failure_reporter import FailureReporter
+from worker.engine.local_breaker import LocalBreaker
 
 PROBE = 3.0
 

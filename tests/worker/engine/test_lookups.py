@@ -12,8 +12,8 @@ from tasks.rules.rate_limits import Breaker
 from tests.store.desk import ACCEPTED, DOCUMENT, Desk, entry
 from tests.tasks.roll import document, number
 from tests.worker.engine.works import Handed
-from worker.engine.breaker import LocalBreaker
 from worker.engine.in_flight import InFlight
+from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 from worker.engine.lookups import LookupThread
 from worker.engine.plans import Plans

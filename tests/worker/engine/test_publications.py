@@ -12,8 +12,8 @@ from tasks.check_runner import CheckRunner
 from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later
 from tests.store.desk import Desk, configuration
 from tests.worker.engine.works import Handed, Works, soon
-from worker.engine.breaker import LocalBreaker
 from worker.engine.in_flight import InFlight
+from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 from worker.engine.lookups import UNKNOWN_RETRY, LookupThread
 

@@ -20,9 +20,9 @@ from tests.store.refusals import refusing
 from tests.worker.engine.works import Works, soon
 from worker.engine import set_aside
 from worker.engine import writer as writing
-from worker.engine.breaker import LocalBreaker
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight
+from worker.engine.local_breaker import LocalBreaker
 from worker.engine.writer import Writer
 
 

@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
-from tasks.rules.decision import TROUBLE
 from tasks.rules.rate_limits import Breaker
+from tasks.rules.retries import TROUBLE
 
 
 class LocalBreaker:

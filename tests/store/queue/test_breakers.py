@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from jurat.vocabulary import Priority, Reason
+from store.queue.breakers import BreakerChanges, SourceFigures
 from store.queue.pauses import KEPT
-from store.queue.source_health import BreakerChanges, SourceFigures
 from tasks.checks import GiveBack
 from tasks.rules.rate_limits import Breaker
 from tests.store.desk import Desk, entry

@@ -10,7 +10,7 @@ from jurat.vocabulary import Reason
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource
 from tasks.rules.rate_limits import Breaker
 from tests.store.desk import attempt, entry
-from worker.engine.breaker import LocalBreaker
+from worker.engine.local_breaker import LocalBreaker
 
 
 def held(source: str = "towns") -> ClaimedCheck:
