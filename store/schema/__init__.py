@@ -1,1 +1,1 @@
-"""Brings the schema up to date, and grants rights on it."""
+"""Brings the schema up to date, and grants rights on it: who may submit, review or administer."""
