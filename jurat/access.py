@@ -237,7 +237,7 @@ def _unaccepted(confirmed: Sequence[Confirmed], allowed: int) -> QuestionStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class AddedUp:
+class AccessSummary:
     """A row of `jurat_access`, without its consultation and participant.
 
     `granted_until` is when a granted access ends if nothing else happens (None: never). `changes_at` is the next moment
@@ -252,7 +252,9 @@ class AddedUp:
     ended: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def add_up(rule: Rule, statuses: Mapping[str, QuestionStatus], now: datetime, *, revoked: bool = False) -> AddedUp:
+def add_up(
+    rule: Rule, statuses: Mapping[str, QuestionStatus], now: datetime, *, revoked: bool = False
+) -> AccessSummary:
     """What the statuses of all questions at `now` add up to under `rule`.
 
     A question of the rule gets no more answers if they can no longer change the access: another one was accepted in its
@@ -264,7 +266,9 @@ def add_up(rule: Rule, statuses: Mapping[str, QuestionStatus], now: datetime, *,
     moments = {end for end in ends.values() if end is not None}
     over = ended(rule, ends)
     if revoked:
-        return AddedUp(AccessState.BLOCKED, states, dict.fromkeys(states, 0), None, min(moments, default=None), over)
+        return AccessSummary(
+            AccessState.BLOCKED, states, dict.fromkeys(states, 0), None, min(moments, default=None), over
+        )
     left = {name: status.left for name, status in statuses.items()}
     access = evaluate(rule, states, left)
     possible = {name for name, rest in left.items() if rest > 0}
@@ -275,7 +279,7 @@ def add_up(rule: Rule, statuses: Mapping[str, QuestionStatus], now: datetime, *,
     moments |= {
         status.renewable_from for status in statuses.values() if status.renewable_from and status.renewable_from > now
     }
-    return AddedUp(access, states, left, until, min(moments, default=None), over)
+    return AccessSummary(access, states, left, until, min(moments, default=None), over)
 
 
 def _end_of_grant(rule: Rule, ends: Mapping[str, datetime | None]) -> datetime | None:

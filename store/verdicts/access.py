@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from jurat.access import AddedUp, AtLeast, Confirmed, Terms, add_up, question_status
+from jurat.access import AccessSummary, AtLeast, Confirmed, Terms, add_up, question_status
 from jurat.batches import Rows, Statement, run
 from jurat.columns import Moment, instant, moment
 from jurat.statements import in_force, prepared, rows_json
@@ -152,7 +152,7 @@ class _History:
         else:
             self.revoked = state_or_kind == "revoke"
 
-    def access(self, terms: AccessTerms, consultation: str) -> AddedUp:
+    def access(self, terms: AccessTerms, consultation: str) -> AccessSummary:
         questions = terms.questions.get(consultation, {})
         statuses = {
             name: question_status(
@@ -173,7 +173,7 @@ _NOTHING_GRANTS = AtLeast(1, ())
 _MOMENT = Moment()
 
 
-def _row(dialect: Dialect, key: Key, added: AddedUp, version: int) -> dict[str, Any]:
+def _row(dialect: Dialect, key: Key, added: AccessSummary, version: int) -> dict[str, Any]:
     return {
         "consultation": key[0],
         "participant": key[1],

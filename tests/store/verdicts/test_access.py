@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DataError
 
 from jurat import AlreadyConfirmed, NotNeeded
-from jurat.access import AddedUp, Confirmed, QuestionStatus, add_up, question_status
+from jurat.access import AccessSummary, Confirmed, QuestionStatus, add_up, question_status
 from jurat.ids import uuid7
 from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State
 from store.requests.request_runner import Request, RequestKind, Requests
@@ -60,7 +60,7 @@ class Expected:
         assert dict(found.rounds_left) == expected.rounds_left
         assert found.state is expected.access
 
-    def added_up(self) -> AddedUp:
+    def added_up(self) -> AccessSummary:
         return add_up(self._rule, {name: self.status(name) for name in self._terms}, NOW)
 
     def status(self, question: str) -> QuestionStatus:
