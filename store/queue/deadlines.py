@@ -83,15 +83,16 @@ class Standstills:
         if missing := self._missing.get((check.source, check.key or "")):
             pauses = workers.merge([*pauses, *missing])
         seconds = standstill(check.submitted_at, self._now, self._hours.get(check.source), pauses)
-        more = seconds - check.stood_s
-        return more if more > (self._now - check.deadline_at).total_seconds() else 0.0
+        # To the millisecond, as times are stored: a clock read as a float may be a microsecond behind.
+        more = round(seconds - check.stood_s, 3)
+        return more if more > round((self._now - check.deadline_at).total_seconds(), 3) else 0.0
 
 
 def move_on(connection: Connection, seconds: Mapping[UUID, float]) -> None:
     """Move the deadlines of checks on, each by so many seconds."""
     if seconds:
         dialect = dialect_of(connection)
-        rows = rows_json([{"id": str(check), "seconds": round(more, 3)} for check, more in sorted(seconds.items())])
+        rows = rows_json([{"id": str(check), "seconds": more} for check, more in sorted(seconds.items())])
         sql = f"""
             UPDATE jurat_checks SET deadline_at = {dialect.later("deadline_at", "r.seconds")},
               stood_s = stood_s + r.seconds

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from jurat.vocabulary import Reason
 from store.dialects import dialect_of
+from store.queue.deadlines import PassedDeadline, Standstills
 from tasks.checks import ClaimedCheck, GiveBack
 from tests.store.desk import Desk
 from tests.store.queue.test_quotas import closing
@@ -114,3 +117,13 @@ def test_a_pause_that_is_prolonged_or_ended_early_counts_for_as_long_as_it_laste
     time.sleep(0.002)  # SQLite's times are in milliseconds, and in that one it is still paused
     assert desk.claims.claim_overdue(10, {}) == []
     assert 20 < left(desk) < 30.01
+
+
+def test_a_deadline_that_moves_on_to_this_very_moment_has_passed() -> None:
+    """Times are stored to the millisecond; the database's clock, read as a number, may lose a microsecond."""
+    begin = datetime(2030, 1, 1, tzinfo=UTC)
+    pause, deadline = (begin, begin + timedelta(seconds=61)), begin + timedelta(hours=1)
+    check = PassedDeadline(uuid4(), "towns", begin, deadline, 0.0, None)
+    for now, due in ((deadline + timedelta(seconds=61), 0.0), (deadline + timedelta(seconds=60.99), 61.0)):
+        for seen in (now, now - timedelta(microseconds=1)):
+            assert Standstills(seen, {}, {"towns": [pause]}, {}).due(check) == due
