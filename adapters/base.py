@@ -148,7 +148,7 @@ class SourceError(Exception):
 
 
 class Unavailable(SourceError):
-    """Down, unreachable, slow or in error (5xx, reset, time-out). Ask again later."""
+    """Down, unreachable, slow or in error (5xx, reset, timeout). Ask again later."""
 
 
 class Refused(Unavailable):

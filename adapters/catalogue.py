@@ -118,11 +118,11 @@ def _address_file(model: addresses.AddressFileSource, context: SourceContext) ->
         from adapters.address.base.file import AddressFile
 
         return AddressFile(Path(model.path), model.language)
-    if model.dataset_name is None or context.datasets is None:
+    if model.dataset is None or context.datasets is None:
         raise SourceUnusable("the dataset of an address-file source needs a database, and there is none here")
     from adapters.address.base.database import AddressDataset
 
-    return AddressDataset(model.dataset_name, context.datasets, model.language)
+    return AddressDataset(model.dataset, context.datasets, model.language)
 
 
 _BRING_BACK = (

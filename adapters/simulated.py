@@ -8,7 +8,7 @@ The first text in the answer that is one of these words decides:
 | `refuse`, `refuse:REASON` | refused, `status_inactive` or the reason given |
 | `undetermined`, `undetermined:REASON` | undetermined, `record_not_found` or the reason given |
 | `review` | a reviewer is needed |
-| `slow:2s` | accepted after so many seconds (or `ms`), or no answer at the time-out |
+| `slow:2s` | accepted after so many seconds (or `ms`), or no answer at the timeout |
 | `down`, `throttled`, `maintenance`, `unreadable` | no answer, every time |
 | `down:3` (any of the four) | no answer the first three times that this very answer is looked up, then accepted |
 
@@ -60,7 +60,7 @@ class Simulated(Source):
         self._lock = threading.Lock()
 
     def look_up(self, query: Query) -> Found:
-        """Do what the magic word says. Raises SourceError for one of trouble, or a wait beyond the time-out."""
+        """Do what the magic word says. Raises SourceError for one of trouble, or a wait beyond the timeout."""
         word = next(filter(None, map(_magic, query.answer.values())), None)
         if word is None:
             return _finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)

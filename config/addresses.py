@@ -116,14 +116,13 @@ class AddressFileSource(AddressSource):
 
     type: Literal["address-file"]
     path: FileName | None = None
-    # pydantic's models have a `dataset` of their own
-    dataset_name: Name | None = Field(default=None, alias="dataset")
+    dataset: Name | None = None
 
     @model_validator(mode="after")
     def _name_one_base(self) -> Self:
-        if self.path is None and self.dataset_name is None:
+        if self.path is None and self.dataset is None:
             raise value_error("names no addresses — add path: FILE, or dataset: NAME")
-        if self.path is not None and self.dataset_name is not None:
+        if self.path is not None and self.dataset is not None:
             raise value_error("has both a path and a dataset — remove one of them")
         return self
 

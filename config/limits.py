@@ -15,16 +15,17 @@ from config.durations import Duration, Rate, between, duration_default
 from config.hours import ONCE_PATTERN, WEEKLY_PATTERN, Hours, parse_closing, parse_opening, parse_zone
 from config.networks import check_host
 from config.problems import value_error
-from jurat.publications import NAME, NAMED
 
-NAME_PATTERN: Final = f"^{NAME.pattern}$"
+NAME_PATTERN: Final = "^[a-z0-9][a-z0-9_-]{0,62}$"
+NAMED: Final = "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
+"""`jurat.publications` has the twin: importing it would bring SQLAlchemy into the process that reads hostile files."""
 
 DEEPEST: Final = 40
 """Maps and lists in one another, in files and in what platforms publish."""
 
 
 def _check_name(name: str) -> str:
-    if NAME.fullmatch(name):
+    if re.fullmatch(NAME_PATTERN, name):
         return name
     raise value_error(NAMED)
 

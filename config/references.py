@@ -171,10 +171,10 @@ def _check_datasets(document: Document) -> Iterator[Complaint]:
     """Sources that use the same dataset must read it in the same way."""
     first: dict[str, tuple[str, SourceModel]] = {}
     for name, source in document.sources.items():
-        if not isinstance(source, AddressFileSource | RosterSource) or source.dataset_name is None:
+        if not isinstance(source, AddressFileSource | RosterSource) or source.dataset is None:
             continue
         path: Path = ("sources", name)
-        theirs, other = first.setdefault(source.dataset_name, (name, source))
+        theirs, other = first.setdefault(source.dataset, (name, source))
         if source.type != other.type:
             said = f"'{theirs}' has a dataset of this name, of type {other.type}"
             yield Complaint((*path, "dataset"), said, "give one of them another name")

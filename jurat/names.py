@@ -9,6 +9,9 @@ from jurat.errors import InvalidSubmission, text_expected
 LONGEST = 200
 """Most characters of a name, or of another text that people are shown as it is."""
 
+PRINTABLE = f"must be 1 to {LONGEST} printable characters"
+"""What is wrong with a text that `is_printable` refuses."""
+
 UNSEEN = (
     *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F)),
     *((0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x2800, 0x2800), (0x3164, 0x3164), (0xFE00, 0xFE0F)),
@@ -27,7 +30,7 @@ def require_printable(name: str, value: object) -> str:
     """
     written = require_text(name, value)
     if not is_printable(written):
-        raise InvalidSubmission(f"{name} must be 1 to {LONGEST} printable characters")
+        raise InvalidSubmission(f"{name} {PRINTABLE}")
     return written
 
 

@@ -118,8 +118,7 @@ KNOWN = """
     SELECT 1 WHERE EXISTS (SELECT 1 FROM jurat_questions WHERE consultation = :consultation)
       OR EXISTS (SELECT 1 FROM jurat_checks WHERE consultation = :consultation)
       OR EXISTS (SELECT 1 FROM jurat_access WHERE consultation = :consultation)"""
-"""A row where a consultation is configured, or something is left of its participants, who can be erased all the same.
-"""
+"""A row where a consultation is configured, or something is left of its participants: those can still be erased."""
 
 # A participant of the same request may have been erased since.
 _SAME = f"""

@@ -14,7 +14,7 @@ from typing import Any
 
 from jurat.dialects import SQLITE
 from jurat.errors import InvalidConsultation
-from jurat.names import is_printable, is_storable
+from jurat.names import PRINTABLE, is_printable, is_storable
 from jurat.statements import Statements
 from jurat.vocabulary import PublicationState
 
@@ -85,7 +85,7 @@ def publish(statements: Statements, name: str, document: Mapping[str, Any] | Non
         if not isinstance(value, str):
             raise InvalidConsultation(argument, "must be text")
         if not is_storable(value):
-            raise InvalidConsultation(argument, "must be 1 to 200 printable characters")
+            raise InvalidConsultation(argument, PRINTABLE)
     if statements.dialect.has_functions:
         found = [PublicationProblem(*row) for row in statements.run(_EXAMINE, given)]
     else:
@@ -106,7 +106,7 @@ def problem_of(name: str, document: str | None, by: str, known: KnownConsultatio
     if not NAME.fullmatch(name):
         return PublicationProblem("JU010", "name", NAMED)
     if not is_printable(by):
-        return PublicationProblem("JU010", "published_by", "must be 1 to 200 printable characters")
+        return PublicationProblem("JU010", "published_by", PRINTABLE)
     if document is None:
         problem = "the platform has published no such consultation"
         return None if known.published else PublicationProblem("JU012", here, problem)

@@ -63,7 +63,7 @@ class PublicationState(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a verdict says what it says: one closed list. `OUTCOMES` has the outcomes that each may carry."""
+    """Why a verdict says what it says: one closed list. `outcomes_of` has the outcomes that each may carry."""
 
     # accepted
     INSIDE_ZONE = "inside_zone"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -16,6 +15,7 @@ from adapters.base import Box
 from jurat.columns import moment
 from jurat.database import reader
 from jurat.messages import OwnTexts
+from jurat.queries import read_json
 from jurat.seal import KEY_ID_LENGTH
 from jurat.vocabulary import QuestionState, State
 from store.dialects import StoreDialect, dialect_of
@@ -212,13 +212,15 @@ class Explanations:
             deadline_at=moment(row[6]),
             settled_at=moment(row[7]),
             attempts=tuple(AttemptRow(each[0], moment(each[1]), *each[2:]) for each in attempts),
-            verdicts=tuple(VerdictRow(*(*each[:3], _json(each[3]), *each[4:8], moment(each[8]))) for each in verdicts),
+            verdicts=tuple(
+                VerdictRow(*(*each[:3], read_json(each[3]), *each[4:8], moment(each[8]))) for each in verdicts
+            ),
             review=next(
-                (ReviewRow(each[0], _json(each[1]), *(moment(time) for time in each[2:])) for each in reviews), None
+                (ReviewRow(each[0], read_json(each[1]), *(moment(time) for time in each[2:])) for each in reviews), None
             ),
             contests=tuple(ContestRow(moment(each[0]), moment(each[1]), *each[2:]) for each in contests),
             words=tuple(words),
-            access=None if row[8] is None else _effect(row[1], row[8], *(_json(each) for each in row[9:12])),
+            access=None if row[8] is None else _effect(row[1], row[8], *(read_json(each) for each in row[9:12])),
             answer_key=row[12],
             waits_for=_waits_for(row[12], serving) if row[3] == State.PENDING else None,
         )
@@ -227,24 +229,32 @@ class Explanations:
         """A consultation's own texts for participants; none where it is no longer configured."""
         sql = "SELECT messages FROM jurat_questions WHERE consultation = :consultation LIMIT 1"
         rows = self._all(sql, consultation=consultation)
-        return _json(rows[0][0]) if rows else {}
+        return read_json(rows[0][0]) if rows else {}
 
     def queue(self, consultation: str | None = None, *, overdue: bool = False) -> list[QueuedRow]:
         """The checks that wait for a reviewer, of one or all consultations: urgent ones first, unneeded ones last."""
         now = self._dialect.now()
         sql = f"""
             SELECT check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words,
-                   needed, due_at <= {now}
+                   needed, due_at <= {now} AS overdue
             FROM jurat_review_queue
             WHERE (CAST(:consultation AS text) IS NULL OR consultation = :consultation)
               {f"AND due_at <= {now}" if overdue else ""}
             ORDER BY needed DESC, due_at, check_id"""
         return [
             QueuedRow(
-                *(
-                    *(UUID(str(row[0])), *row[1:4], _json(row[4]), moment(row[5]), moment(row[6]), bool(row[7])),
-                    *(row[8], _json(row[9]), bool(row[10]), bool(row[11])),
-                )
+                check_id=UUID(str(row.check_id)),
+                consultation=row.consultation,
+                question=row.question,
+                reason=row.reason,
+                evidence=read_json(row.evidence),
+                opened_at=moment(row.opened_at),
+                due_at=moment(row.due_at),
+                contested=bool(row.contested),
+                document=row.document,
+                words=read_json(row.words),
+                needed=bool(row.needed),
+                overdue=bool(row.overdue),
             )
             for row in self._all(sql, consultation=consultation)
         ]
@@ -312,11 +322,6 @@ _HOUSES = """
 _ATTEMPT, _VERDICT, _REVIEW, _CONTEST = (
     ", ".join(field.name for field in fields(row)) for row in (AttemptRow, VerdictRow, ReviewRow, ContestRow)
 )
-
-
-def _json(value: Any) -> Any:
-    """A JSON column: text on SQLite, already parsed on PostgreSQL."""
-    return json.loads(value) if isinstance(value, str) else value
 
 
 def _effect(

@@ -238,7 +238,7 @@ class Queries:
         """The names of the lists that have codes."""
         return [row[0] for row in self._all(CODE_LISTS)]
 
-    def people_keys(self) -> set[str]:
+    def roster_keys(self) -> set[str]:
         """The ids of the keys that the numbers of rosters in force were hashed with."""
         sql = "SELECT DISTINCT key_id FROM jurat_datasets WHERE key_id IS NOT NULL AND state = 'active'"
         return {row[0] for row in self._all(sql)}

@@ -120,9 +120,8 @@ class Fleet:
         """
         with self._engine.begin() as connection:
             dialect = dialect_of(connection)
-            if (
-                not self._entered
-            ):  # this worker's vanished runs: one that is killed again and again would fill the table
+            # The vanished runs of this worker go: one that is killed again and again would fill the table.
+            if not self._entered:
                 sql = "DELETE FROM jurat_workers WHERE host = :host AND name = :name AND seen_at < "
                 same = {"host": member.host, "name": member.name}
                 connection.execute(text(sql + dialect.now(str(-LIVE))), same)

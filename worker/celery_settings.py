@@ -13,7 +13,7 @@ DEFAULT_QUEUE = "checks"
 SLOTS = 32
 
 _REDIS = {
-    # Without time-outs a half-open connection leaves a worker deaf for minutes, and a hung broker blocks for ever.
+    # Without timeouts a half-open connection leaves a worker deaf for minutes, and a hung broker blocks for ever.
     "socket_timeout": 3.0,  # up to three connections are found dead one after the other
     "socket_connect_timeout": 2.0,
     "socket_keepalive": True,

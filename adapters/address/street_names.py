@@ -60,10 +60,10 @@ def canonical(street: str, code: str = "fr") -> str:
     """
     words = language(code)
     spelled = words.unify_spelling(expand(street, code))
-    split_kind = [part for word in spelled.split() for part in words.split_kind(word)]
+    parts = [part for word in spelled.split() for part in words.split_kind(word)]
     kept = [
         _as_digits(word, words)
-        for word, following in pairwise([*split_kind, ""])
+        for word, following in pairwise([*parts, ""])
         if word not in words.particles or (len(word) == 1 and not _elides(word, following))
     ]
     return " ".join(kept) or spelled

@@ -1,6 +1,6 @@
 """Kept HTTP connections. Every wait ends at the deadline of the lookup that uses them.
 
-A socket's time-out bounds one wait, so a server that sends a byte now and then holds a thread for ever. Here each wait
+A socket's timeout bounds one wait, so a server that sends a byte now and then holds a thread for ever. Here each wait
 gets the time left for the whole exchange: TLS, the answer of a proxy, head, body. `TimedAdapter` is a transport adapter
 of requests. urllib3 opens, secures, checks and keeps connections; `message` encodes and parses. All else that requests,
 urllib3 and http.client do for each request (cookies, redirects, retries, an e-mail parser for the head) would take
@@ -38,7 +38,7 @@ _AT_ONCE = 16 << 10
 """Bytes read from the socket at once: a whole TLS record, so that none is left in OpenSSL."""
 
 _TICKS = 64
-"""Waits are rounded up to a 64th of a second, so that the time-out is not set again for each wait."""
+"""Waits are rounded up to a 64th of a second, so that the timeout is not set again for each wait."""
 
 
 class NoTunnel(OSError):
@@ -116,7 +116,7 @@ class _TimedConnection(HTTPConnection):
                     sock.setsockopt(*option)
                 sock.settimeout(exchange.left(exchange.connect_timeout))
                 sock.connect(address)
-                # The time-out of the TLS handshake that may follow: ssl applies it to the handshake as a whole.
+                # The timeout of the TLS handshake that may follow: ssl applies it to the handshake as a whole.
                 sock.settimeout(exchange.left(exchange.connect_timeout))
                 return sock
             except OSError as error:
@@ -182,7 +182,7 @@ class _Route:
 
 
 class TimedAdapter(HTTPAdapter):
-    """A transport adapter of requests over the connections above; its time-out is an `Exchange`.
+    """A transport adapter of requests over the connections above; its timeout is an `Exchange`.
 
     Only `tls` checks certificates: there is no `verify=False`, and no bundle is read for each connection. A request is
     sent once, without retries. `connections` are kept for each host. All go through `proxy` where it is given.

@@ -57,9 +57,9 @@ class Destinations:
             raise Blocked(f"{host} is an address in disguise; write the name of the host, or the address in full")
 
     def addresses(self, host: str, port: int, *, within: float, role: str = "") -> Sequence[SocketAddress]:
-        """The allowed addresses of `host`, best first, found `within` seconds.
+        """The allowed addresses of `host`, best first. The resolver has `within` seconds.
 
-        The system's resolver has no time-out, so it runs in a thread of its own, which is abandoned when it is late.
+        It has no timeout of its own, so it runs in a thread of its own, which is abandoned when it is late.
         That happens once per connection, not per request. `role` goes before the host in an error ("the proxy ").
 
         Raises:

@@ -76,7 +76,7 @@ class RosterAdapter(SourceOfMany):
             Unavailable: there is none, it is older than its source allows, or its layout is not that of its source.
             Credentials: its numbers were hashed with a key that is not here.
         """
-        name = self._model.dataset_name
+        name = self._model.dataset
         found = self._rosters.roster(name, numbers)
         if found is None:
             raise Unavailable(f"the dataset {name} is not imported; run `bin/jurat datasets import-roster {name} FILE`")
@@ -108,7 +108,7 @@ class RosterAdapter(SourceOfMany):
                 self._trace.on_malformed(malformed.input, malformed.failed)
             return Finding(Outcome.UNDETERMINED, malformed.reason, {"version": self._model.version})
         number = inputs[self._number]
-        return _RosterQuery(query, inputs, self._fingerprints.digests(namespace(self._model.dataset_name), number))
+        return _RosterQuery(query, inputs, self._fingerprints.digests(namespace(self._model.dataset), number))
 
     def _judge(self, asked: _RosterQuery, found: RosterVersion) -> Finding | SourceError:
         people = found.people.get(asked.numbers[found.key_id], ())

@@ -180,10 +180,10 @@ class _Scene:
         if isinstance(first, Csv) and not first.csv.final_line_end:
             return
         whole = self._reply.body
-        for problem, length in (("in the middle", len(whole) // 2), ("near its end", len(whole.rstrip()) - 2)):
+        for where, length in (("in the middle", len(whole) // 2), ("near its end", len(whole.rstrip()) - 2)):
             if 0 < length < len(whole):
                 cut = Reply(self._reply.status, self._reply.headers, whole[:length])
-                yield self._act(f"the answer breaks off {problem}", cut)
+                yield self._act(f"the answer breaks off {where}", cut)
 
     def mutations(self) -> Iterator[MoodResult]:
         is_read = keys_read(self._source, self._index)

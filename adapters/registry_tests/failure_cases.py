@@ -56,7 +56,15 @@ _NO_SUCH_PATH: Final[tuple[tuple[str, Any], ...]] = (
     ("AWS and Laravel", {"message": "Not Found"}),
     ("a small framework", {"message": "Not found"}),
     ("ASP.NET", {"type": _RFC_9110_404, "title": "Not Found", "status": 404, "traceId": "00-x-x-00"}),
-    ("WSO2", {"code": "404", "type": "Status report", "message": "Not Found", "description": "It is not available."}),
+    (
+        "WSO2",
+        {
+            "code": "404",
+            "type": "Status report",
+            "message": "Not Found",
+            "description": "The resource is not available.",
+        },
+    ),
     ("IBM API Connect", {"httpCode": "404", "httpMessage": "Not Found", "moreInformation": "No resources match"}),
     ("NestJS and Fastify", {"statusCode": 404, "error": "Not Found", "message": "Cannot GET /x"}),
     ("Dropwizard", {"code": 404, "message": "HTTP 404 Not Found"}),
@@ -107,17 +115,17 @@ def _by_status() -> Iterator[Mood]:
         yield Mood(f"answers HTTP {status} with Retry-After: 60", waiting)
     for status in (200, 401, 403, 404, 410, 429, 500, 502, 503, 504):
         yield Mood(f"answers HTTP {status} with a page of HTML", _reply(status, _PAGE, "text/html"))
-        for problem, content in _ERRORS:
-            yield Mood(f"answers HTTP {status} with {problem}", _json(status, content))
+        for name, content in _ERRORS:
+            yield Mood(f"answers HTTP {status} with {name}", _json(status, content))
     for status in (200, 500):
         yield Mood(f"answers HTTP {status} with a SOAP Fault", _reply(status, _FAULT, "text/xml"))
         yield Mood(f"answers HTTP {status} with a SOAP 1.2 Fault", _reply(status, _FAULT_12, "text/xml"))
-    for problem, content in _NO_SUCH_PATH:
-        yield Mood(f"answers HTTP 404 as {problem} does for a path that it does not know", _json(404, content))
+    for name, content in _NO_SUCH_PATH:
+        yield Mood(f"answers HTTP 404 as {name} does for a path that it does not know", _json(404, content))
 
 
 def _with_200() -> Iterator[Mood]:
-    for problem, text, kind in (
+    for what, text, kind in (
         ("a page of HTML 5", _SLOPPY_PAGE, "text/html"),
         ("a page to log in", _LOGIN_PAGE, "text/html"),
         ("no body", "", ""),
@@ -129,9 +137,9 @@ def _with_200() -> Iterator[Mood]:
         ("some other table", _FOREIGN_TABLE, "text/csv"),
         ("the head of some other table", "code;label;valid\r\n", "text/csv"),
     ):
-        yield Mood(f"answers HTTP 200 with {problem}", _reply(200, text, kind))
-    for problem, content in _STRANGE:
-        yield Mood(f"answers HTTP 200 with {problem}", _json(200, content))
+        yield Mood(f"answers HTTP 200 with {what}", _reply(200, text, kind))
+    for what, content in _STRANGE:
+        yield Mood(f"answers HTTP 200 with {what}", _json(200, content))
 
 
 def _json(status: int, content: Any) -> Reply:

@@ -219,8 +219,8 @@ def _leaves(tree: Any, change: Callable[[Any], Any]) -> Any:
     match tree:
         case {**members} if members:
             return {key: _leaves(value, change) for key, value in members.items()}
-        case [*entry_places] if entry_places:
-            return [_leaves(value, change) for value in entry_places]
+        case [*entries] if entries:
+            return [_leaves(value, change) for value in entries]
     return change(tree)
 
 

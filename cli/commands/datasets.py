@@ -268,7 +268,7 @@ def list_(out: Output) -> Exit:
     environment=("JURAT_DATABASE_URL",),
     codes={Exit.REFUSED: "the applied configuration uses it, and nothing was removed"},
 )
-@click.argument("name", metavar="NAME", type=ConfiguredName())
+@_NAME
 @click.option(
     "--force", is_flag=True, help="Remove it even if the applied configuration uses it: its checks then wait."
 )
@@ -326,6 +326,6 @@ def _sources_by_dataset(service: Service) -> dict[str, list[str]]:
     configuration = applied_configuration(service)
     found: dict[str, list[str]] = {}
     for name, source in configuration.sources.items() if configuration else ():
-        if isinstance(source, AddressFileSource | RosterSource) and source.dataset_name:
-            found.setdefault(source.dataset_name, []).append(name)
+        if isinstance(source, AddressFileSource | RosterSource) and source.dataset:
+            found.setdefault(source.dataset, []).append(name)
     return found

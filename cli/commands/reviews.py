@@ -200,7 +200,7 @@ def _printable(value: Any) -> str:
 
 def _table(found: list[QueuedRow]) -> Iterator[str]:
     yield from columns(
-        ("check", "consultation", "question", "reason", "since", "due", "contested", "said so far"),
+        ("check", "consultation", "question", "reason", "since", "due", "contested", "decisions"),
         (
             (
                 each.check_id,

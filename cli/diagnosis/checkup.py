@@ -241,7 +241,7 @@ def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
 
 
 def _check_dataset(model: AddressFileSource, queries: Queries) -> tuple[StepMark, str, str]:
-    dataset = str(model.dataset_name)
+    dataset = str(model.dataset)
     with queries.address_base(dataset) as base:
         if base is None:
             advice = f"run `bin/jurat datasets import-addresses {dataset} FILE`"

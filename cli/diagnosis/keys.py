@@ -48,7 +48,7 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
 def hashed_with(queries: Queries) -> set[str]:
     """The ids of the keys that codes and numbers in the database were hashed with."""
     of_codes = (queries.code_keys(code_list, KEY_ID_LENGTH) for code_list in queries.code_list_names())
-    return queries.claim_keys(KEY_ID_LENGTH).union(queries.people_keys(), *of_codes)
+    return queries.claim_keys(KEY_ID_LENGTH).union(queries.roster_keys(), *of_codes)
 
 
 def missing_steps(queries: Queries) -> Iterator[CheckupStep]:

@@ -1,4 +1,4 @@
-"""Checks keys, workers, limits of requests, and the clock."""
+"""Checks workers, limits of requests, and the clock."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class NewRoster:
 
     @property
     def name(self) -> str:
-        return self.source.dataset_name
+        return self.source.dataset
 
     def digest(self, key_id: str) -> str:
         """A hash of the file and all settings: the same digest gives the same dataset."""
@@ -115,7 +115,7 @@ def import_roster(
     before = next((row for row in imports.versions() if (row.name, row.state) == (new.name, "active")), None)
     if before is not None and before.digest == digest:
         return ImportedRoster(before)
-    if before is not None and before.is_list and new.data_date < before.data_date and not force:
+    if before is not None and before.is_roster and new.data_date < before.data_date and not force:
         raise Doubtful(
             f"the data of {new.data_date} are older than those in force, of {before.data_date}; give their day with "
             "--data-date, or import them with --force"

@@ -164,8 +164,8 @@ def _source(configuration: Configuration, source: str, dataset: str) -> RosterSo
         raise Failure(f"the source {source} is not of type roster", Exit.USAGE)
     if model is None:
         raise Failure(f"the configuration has no source {source} of type roster: {suggest(source, lists)}", Exit.USAGE)
-    if model.dataset_name != dataset:
-        raise Failure(f"the source {source} has the dataset {model.dataset_name}, not {dataset}", Exit.USAGE)
+    if model.dataset != dataset:
+        raise Failure(f"the source {source} has the dataset {model.dataset}, not {dataset}", Exit.USAGE)
     return model
 
 

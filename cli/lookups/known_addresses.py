@@ -100,8 +100,8 @@ def _base(service: Service, zone: str, dataset: str | None) -> Houses | None:
     model = next((model for model in models if isinstance(model, AddressFileSource)), None)
     if model is None:
         return None
-    if model.dataset_name:
-        return partial(_in_dataset, explanations, model.dataset_name)
+    if model.dataset:
+        return partial(_in_dataset, explanations, model.dataset)
     return partial(_in_file, model)
 
 

@@ -28,7 +28,9 @@ MOST_NEIGHBOURS = 60
 
 
 class Plane:
-    """Metres east and north of a point, in the plane that touches the ellipsoid there; as exact as `Zone.locate`."""
+    """Metres east and north of a point, in the plane that touches the ellipsoid there. It is as exact as
+    `ZoneGeometry.locate`.
+    """
 
     def __init__(self, longitude: float, latitude: float) -> None:
         self._origin = (longitude, latitude)

@@ -104,8 +104,7 @@ class RosterSource(RecordSource):
     """
 
     type: Literal["roster"]
-    # pydantic's models have a `dataset` of their own
-    dataset_name: Name = Field(alias="dataset")
+    dataset: Name
     max_age: Annotated[Duration, between("1d", "3650d")]
     file: RosterFile
     record: Row
@@ -212,8 +211,11 @@ def _check_tests(source: RosterSource) -> Iterator[Fault]:
 
 
 _READS_ALL_CHILDREN: Final = frozenset(
-    {"multi_select_list", "multi_select_dict", "key_val_pair", "function_expression", "comparator"}
-) | {"and_expression", "or_expression", "not_expression"}
+    {
+        *("multi_select_list", "multi_select_dict", "key_val_pair", "function_expression", "comparator"),
+        *("and_expression", "or_expression", "not_expression"),
+    }
+)
 """Nodes whose children all apply to the row; of others, the next applies to the result of the first."""
 
 

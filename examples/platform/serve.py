@@ -40,7 +40,7 @@ than threads: with waitress' own limit of 100, as many idle ones block everyone.
 process may open by default."""
 
 IDLE_S, LOOK_S = 30, 5
-"""Seconds until an idle connection is closed, and between two looks for such."""
+"""Seconds until an idle connection is closed, and between two searches for idle ones."""
 
 LONGEST_BODY = 1 << 20
 """Bytes of a request that are read at all; the pages themselves refuse more than a quarter of it, with a page. Without

@@ -3,8 +3,8 @@
     GET /search?q=4 rue des Tanneurs 99001 Valmont&limit=5&postcode=99001
 
 answers a GeoJSON FeatureCollection, best first. Like the real one it always offers what is most alike, so its score
-alone proves nothing, and it answers a street if the house number does not exist. `geocoders` has the forms of
-others over the same town.
+alone proves nothing, and it answers a street if the house number does not exist. `geocoders` answers
+for the same town in the formats of other geocoders.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def add_version(
         for name in sorted(only)
     ]
     if dialect_of(connection).has_functions:
-        sql = "SELECT jurat_lay_in(:after, CAST(:parts AS jsonb))"
+        sql = "SELECT jurat_add_version(:after, CAST(:parts AS jsonb))"
         made = connection.execute(text(sql), {"after": after, "parts": rows_json(parts)}).scalar()
         return int(made or 0)
     _store_version(connection, configuration.to_json(), parts, after, who)

@@ -50,7 +50,7 @@ def replace_questions(
         if only is not None and dialect.has_functions:
             # The database takes all else from the stored version.
             own = [{name: row[name] for name in _OWN} for row in rows]
-            connection.execute(text("SELECT jurat_lay_in_questions(CAST(:rows AS jsonb))"), {"rows": rows_json(own)})
+            connection.execute(text("SELECT jurat_add_questions(CAST(:rows AS jsonb))"), {"rows": rows_json(own)})
         else:
             connection.execute(text(add), {"rows": rows_json(rows), "texts": rows_json(texts)})
 

@@ -63,7 +63,7 @@ class DatasetRow:
     key_id: str | None = None
 
     @property
-    def is_list(self) -> bool:
+    def is_roster(self) -> bool:
         """Whether it is a roster."""
         return self.key_id is not None
 

@@ -99,7 +99,7 @@ class Versions:
             RETURNING {", ".join(COLUMNS)}"""
         with self._engine.begin() as connection:
             self._lock(connection)
-            self._refuse_other_kind(connection, name, is_list=key_id is not None)
+            self._refuse_other_kind(connection, name, is_roster=key_id is not None)
             self._change(connection, name, "staged", "removing")
             row = connection.execute(text(sql), values).one()
         self.sweep()
@@ -199,11 +199,11 @@ class Versions:
                 for table in tables:
                     connection.execute(text(f"ANALYZE {table}"))
 
-    def _refuse_other_kind(self, connection: Connection, name: str, *, is_list: bool) -> None:
+    def _refuse_other_kind(self, connection: Connection, name: str, *, is_roster: bool) -> None:
         sql = "SELECT key_id FROM jurat_datasets WHERE name = :name AND state IN ('active', 'retired')"
         keys = connection.execute(text(sql), {"name": name}).scalars()
-        if any((key is not None) is not is_list for key in keys):
-            other = "an address base" if is_list else "a roster"
+        if any((key is not None) is not is_roster for key in keys):
+            other = "an address base" if is_roster else "a roster"
             raise OtherKind(f"{name} is {other}; choose another name, or remove it with `bin/jurat datasets remove`")
 
 

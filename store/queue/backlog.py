@@ -14,7 +14,6 @@ from store.queue.turns import queues, waiting
 MOST_COUNTED = 10_000
 """So many waiting checks are counted at most for each source."""
 
-
 PACE = 30.0
 """Seconds over which the pace of a source is averaged."""
 

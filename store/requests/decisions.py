@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from jurat import contests
 from jurat.batches import run
 from jurat.columns import moment
-from jurat.names import is_erased, is_printable, person, same_person
+from jurat.names import PRINTABLE, is_erased, is_printable, person, same_person
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
 from store.dialects import dialect_of
 from store.requests.request_rows import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied
@@ -81,7 +81,7 @@ def decide_check(
         raise WrongReview(f"that reason is not for a person to say; expected one of {', '.join(DECIDING)}")
     reason = Reason(request.reason)
     if not is_printable(request.by_whom):
-        raise WrongReview("by_whom must be 1 to 200 printable characters: who says so")
+        raise WrongReview(f"by_whom {PRINTABLE}: who says so")
     check = _take(connection, access, request)
     if check.state is not State.REVIEW:
         raise ReviewError(_why_not(connection, check, State.REVIEW))
@@ -151,7 +151,7 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
     if problem := contests.problem_of(check.state, outcome, decided_by, contested, is_erased(check.key[1])):
         raise ReviewError(f"check {check.id} cannot be contested: {problem}")
     if request.document is not None and not is_printable(request.document):
-        raise ReviewError("document must be 1 to 200 printable characters")
+        raise ReviewError(f"document {PRINTABLE}")
     if request.note is None:
         raise WrongReview("a contest has a note, which says what is wrong with the verdict")
     _open_review(connection, access, check, request, "contest", "contested")

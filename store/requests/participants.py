@@ -6,11 +6,9 @@ applied here before its participant is added up again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
@@ -18,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 
 from jurat.columns import moment
 from jurat.database import reader
-from jurat.names import is_erased, is_printable
+from jurat.names import PRINTABLE, is_erased, is_printable
+from jurat.queries import read_json
 from jurat.statements import in_force, rows_json
 from jurat.vocabulary import QuestionState
 from store.dialects import dialect_of
@@ -86,7 +85,7 @@ def read_participant(engine: Engine, key: Key) -> Participant | None:
             Intervention(*(UUID(str(each[0])), *each[1:4], moment(each[4]), moment(each[5]), each[6]))
             for each in connection.execute(text(_INTERVENTIONS), parameters_of(key))
         ]
-    states, left = _json(row[1]), _json(row[2])
+    states, left = read_json(row[1]), read_json(row[2])
     # In the order of the form, and last those that are no longer asked.
     questions = {name: states[name] for name in [*order, *states] if name in states}
     return Participant(row[0], revoked, moment(row[3]), questions, left, answers, interventions)
@@ -153,7 +152,7 @@ def transfer(connection: Connection, access: AccessRows, request: Request) -> No
     _require(request, "consultation", "participant", "target")
     key, target = _key(request), str(request.target)
     if not is_printable(target):
-        raise WrongRequest("the id that it should go to must be 1 to 200 printable characters")
+        raise WrongRequest(f"the id that it should go to {PRINTABLE}")
     if target == key[1]:
         raise WrongRequest("both ids are the same; nothing was moved")
     if is_erased(target) or is_erased(key[1]):
@@ -204,11 +203,6 @@ def ids_json(checks: Sequence[UUID]) -> str:
 def parameters_of(key: Key) -> dict[str, str]:
     """The parameters of `OF_PARTICIPANT`."""
     return {"consultation": key[0], "participant": key[1]}
-
-
-def _json(value: Any) -> Any:
-    """A JSON column: text on SQLite, already parsed on PostgreSQL."""
-    return json.loads(value) if isinstance(value, str) else value
 
 
 def _take(connection: Connection, access: AccessRows, request: Request, *more: str) -> Key:

@@ -176,7 +176,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
 }
 """What each role may do with each table and view, in the syntax of GRANT; nothing where it is not named."""
 
-OUR_OWN = ("jurat_take_turn", "jurat_lay_in", "jurat_lay_in_questions", "jurat_answer_consultations")
+OUR_OWN = ("jurat_take_turn", "jurat_add_version", "jurat_add_questions", "jurat_answer_consultations")
 """Functions that only our own programs call, outside the contract: workers and administrators publish with them."""
 
 CALLS: Mapping[str, frozenset[Role]] = {

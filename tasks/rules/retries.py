@@ -1,4 +1,4 @@
-"""Says how long a check waits after a lookup without an answer: backoff, a source's Retry-After, a shut-out. Pure."""
+"""Says what a failed lookup leads to: how long the check and its source wait, and which failures count. Pure."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ TROUBLE = frozenset(
 
 
 def wait_after(error: SourceError, lookups: int, jitter: float) -> tuple[float, float | None]:
-    """Seconds until a check is looked up again after its lookup number `lookups` failed, and for which the whole source
-    pauses: as long as it asks for with a 429 or during maintenance, else None. `jitter` is from 0 to 1.
+    """Seconds until the next lookup of a check, after `lookups` failed ones and this one; and seconds for which its
+    whole source pauses, as it asks with a 429 or during maintenance (None: it does not). `jitter` is from 0 to 1.
     """
     wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(lookups, 10)) * (1 - jitter / 2)
     if isinstance(error, Credentials):

@@ -77,7 +77,7 @@ class Town:
         self._workers: list[Worker] = []
 
     def _document(self) -> dict[str, Any]:
-        def dataset(mood: str, timeout: str = "1500ms") -> dict[str, Any]:
+        def registry(mood: str, timeout: str = "1500ms") -> dict[str, Any]:
             # Many play the same physician here.
             return {**described.at(self.sources.url(mood, "registry")), "timeout": timeout, "one_person": False}
 
@@ -85,14 +85,14 @@ class Town:
             "environment": "test",
             "sources": {
                 "geocoder": {"type": "addok", "url": self.sources.url("ok", "geocoder")},
-                "dataset": dataset("ok"),
-                "hanging": dataset("time-out"),
-                "stuck": dataset("slow-headers", "60s"),
+                "registry": registry("ok"),
+                "hanging": registry("time-out"),
+                "stuck": registry("slow-headers", "60s"),
                 "spring": {"type": "codes", "list": "spring"},
             },
             "criteria": {
                 "lives-in": {"source": "geocoder", "zone": "old-town"},
-                "is-physician": {"source": "dataset"},
+                "is-physician": {"source": "registry"},
                 "is-physician-they-say": {"source": "hanging"},
                 "is-physician-at-last": {"source": "stuck"},
                 "has-code": {"source": "spring"},

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from config import limits
 from config.hours import Hours
 from config.limits import TRAVEL, BreakerLimits, LimitedSource
+from jurat import publications
+
+ROOT = Path(__file__).resolve().parents[2]
 
 HOURS = {
     "timezone": "Europe/Paris",
@@ -117,3 +124,10 @@ def test_hours_are_read_once_and_written_as_they_were() -> None:
 def test_limits_out_of_bounds_are_refused(limits: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         limited(**limits)
+
+
+def test_a_name_is_one_where_it_is_for_the_client() -> None:
+    """Two texts, for the process that reads hostile files of zones loads nothing that it does not need."""
+    assert (f"^{publications.NAME.pattern}$", publications.NAMED) == (limits.NAME_PATTERN, limits.NAMED)
+    program = "import sys, adapters.zone_import.layers; sys.exit('sqlalchemy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

@@ -279,7 +279,7 @@ def test_an_upgrade_follows_the_tables_that_are_there(
     other.dispose()
     assert schemas(url) == {"jurat"}
     with plain(url) as connection:
-        made = "SELECT proconfig FROM pg_proc WHERE proname IN ('jurat_submit', 'jurat_there_is')"
+        made = "SELECT proconfig FROM pg_proc WHERE proname IN ('jurat_submit', 'jurat_publish_consultation')"
         assert connection.execute(made).fetchall() == [(["search_path=jurat, pg_temp"],)] * 2
     postgresql_server.drop(url)
 

@@ -62,8 +62,8 @@ _CONFIRMS = [
 ]
 _LAYS_IN = [
     "SELECT jurat_take_turn(false)",
-    "SELECT jurat_lay_in(1, '[]')",
-    "SELECT jurat_lay_in_questions('[]')",
+    "SELECT jurat_add_version(1, '[]')",
+    "SELECT jurat_add_questions('[]')",
     "SELECT jurat_answer_consultations('[]')",
     "UPDATE jurat_consultations SET refused = NULL",
     "SELECT name FROM jurat_consultations FOR UPDATE",

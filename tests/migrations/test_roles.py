@@ -10,10 +10,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from jurat.database import open_engine
 from jurat.tables import metadata
 from store.schema.grants import ABOUT, ANALYZED, CALLS, FOR_ALL, RIGHTS, Role, granting, rights_of
-from store.schema.migrations import upgrade_sql
+from store.schema.migrations import upgrade, upgrade_sql
 from tests.rigs.logins import Logins, plain
+from tests.rigs.servers import Databases
 
 Connection = psycopg.Connection[Any]
 COLUMNWISE = ("SELECT", "INSERT", "UPDATE")
@@ -189,8 +191,8 @@ CALLED = {
     "jurat_publish_consultation": "SELECT jurat_publish_consultation('nowhere', NULL, 'a person')",
     "jurat_listen": "SELECT jurat_listen(false)",
     "jurat_take_turn": "SELECT jurat_take_turn(false)",
-    "jurat_lay_in": "SELECT jurat_lay_in(NULL, '[]')",
-    "jurat_lay_in_questions": "SELECT jurat_lay_in_questions('[]')",
+    "jurat_add_version": "SELECT jurat_add_version(NULL, '[]')",
+    "jurat_add_questions": "SELECT jurat_add_questions('[]')",
     "jurat_answer_consultations": "SELECT jurat_answer_consultations('[]')",
     "jurat_show_submitted": "SELECT jurat_show_submitted()",
     "jurat_require_open": "SELECT jurat_require_open(NULL)",
@@ -228,6 +230,21 @@ def test_who_has_no_role_may_do_nothing_at_all(database: Database) -> None:
            WHERE p.pronamespace = 'public'::regnamespace AND a.grantee = 0"""
     ).fetchall()
     assert sorted(name for (name,) in found) == sorted(FOR_ALL)
+
+
+def test_shared_functions_are_everyones_where_new_functions_are_not(postgresql_server: Databases) -> None:
+    url = postgresql_server.create()
+    with plain(url) as owner:
+        owner.execute("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")
+        engine = open_engine(url)
+        upgrade(engine)
+        engine.dispose()
+        found = owner.execute(
+            """SELECT p.proname FROM pg_proc p, aclexplode(p.proacl) a
+               WHERE p.pronamespace = 'public'::regnamespace AND a.grantee = 0"""
+        ).fetchall()
+    assert sorted(name for (name,) in found) == sorted(FOR_ALL)
+    postgresql_server.drop(url)
 
 
 def test_nobody_but_the_administrator_may_count_a_table_anew(database: Database) -> None:

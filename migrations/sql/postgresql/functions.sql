@@ -11,14 +11,15 @@
 --                                 jurat_erase
 --   adding codes                  jurat_try_add_codes, jurat_add_codes
 --   publishing a consultation     jurat_check_consultation, jurat_publish_consultation
---   putting it in force           jurat_take_turn, jurat_lay_in, jurat_lay_in_questions, jurat_answer_consultations
+--   putting it in force           jurat_take_turn, jurat_add_version, jurat_add_questions, jurat_answer_consultations
 --
 -- Most run with the owner's rights (SECURITY DEFINER), because their callers may not write the tables. Each has a
 -- search path of its own: the schema of our tables, then pg_temp. If pg_temp were not named, temporary tables, which
 -- anyone may make, would come first. FROM CURRENT takes the path of the transaction that runs this file, which
 -- migrations/env.py has set.
 --
--- No one may call a function unless store/schema/grants.py grants it, except the shared ones: see the end of the file.
+-- No one may call a function unless store/schema/grants.py grants it. Everyone may call the shared ones: see the end of
+-- the file.
 --
 -- Errors are SQLSTATEs of ours, JU001 to JU013, see docs/reference/contract.md. A function whose name begins with
 -- jurat_try_ does not fail, but returns the error as a row. The Python client calls it, so that its caller's
@@ -400,8 +401,8 @@ BEGIN
                                                     left(jurat_ask.consultation, 80));
     RETURN;
   END IF;
-  -- An erasure may concern a consultation that is no longer configured. But for a mistyped name nothing would be
-  -- erased.
+  -- An erasure may concern a consultation that is no longer configured. A mistyped name would erase nothing,
+  -- and seem done.
   IF jurat_ask.kind = 'erase' AND jurat_ask.consultation IS NOT NULL
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation)
      AND NOT EXISTS (SELECT FROM jurat_checks c WHERE c.consultation = jurat_ask.consultation)
@@ -648,7 +649,7 @@ END $$;
 
 -- Writes the version of the configuration after `after`, in which `parts` replace the consultations of their names. An
 -- older version that a publication made then keeps only its changes, and no longer the whole document.
-CREATE FUNCTION jurat_lay_in(after int, parts jsonb)
+CREATE FUNCTION jurat_add_version(after int, parts jsonb)
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
@@ -662,9 +663,9 @@ DECLARE
 BEGIN
   PERFORM jurat_take_turn(true);
   SELECT c.version, c.document INTO last FROM jurat_configs c ORDER BY c.version DESC LIMIT 1;
-  IF NOT FOUND OR last.version IS DISTINCT FROM jurat_lay_in.after OR NOT jsonb_exists(last.document, 'consultations')
+  IF NOT FOUND OR last.version IS DISTINCT FROM jurat_add_version.after OR NOT jsonb_exists(last.document, 'consultations')
   THEN
-    RAISE EXCEPTION 'jurat: nothing can be laid in: version % is not the newest', jurat_lay_in.after
+    RAISE EXCEPTION 'jurat: no version can be added: version % is not the newest', jurat_add_version.after
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
 
@@ -674,7 +675,7 @@ BEGIN
   LEFT JOIN jurat_consultations c ON c.name = p.name
   WHERE c.name IS NULL OR coalesce(c.answered_revision, 0) >= c.revision;
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be laid in: no platform waits for it', word
+    RAISE EXCEPTION 'jurat: % cannot be put in force: no platform waits for it', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   SELECT min(p.name) INTO word
@@ -682,7 +683,7 @@ BEGIN
   JOIN jurat_consultations c ON c.name = p.name
   WHERE c.applied_document IS NULL AND jsonb_exists(last.document -> 'consultations', p.name);
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be laid in: it is the administrators'' own', word
+    RAISE EXCEPTION 'jurat: % cannot be put in force: it is the administrators'' own', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   SELECT min(p.name) INTO word
@@ -690,7 +691,7 @@ BEGIN
   JOIN jurat_consultations c ON c.name = p.name
   WHERE (jsonb_typeof(p.part) IS NOT DISTINCT FROM 'object') = (c.document IS NULL);
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be laid in: the platform asked for something else', word
+    RAISE EXCEPTION 'jurat: % cannot be put in force: the platform asked for something else', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   SELECT min(p.name) INTO word
@@ -700,7 +701,7 @@ BEGIN
   ) IS DISTINCT FROM (
     SELECT array_agg(o.key ORDER BY o.key COLLATE "C") FROM jsonb_array_elements_text(p.questions) AS o (key));
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be laid in: the order of its questions is not theirs', word
+    RAISE EXCEPTION 'jurat: % cannot be put in force: the order of its questions is not theirs', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   SELECT min(p.name) INTO word
@@ -711,7 +712,7 @@ BEGIN
     SELECT FROM jsonb_object_keys(coalesce(q.said -> 'with', '{}')) AS o (key)
     WHERE NOT jsonb_exists(k.open, o.key)));
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be laid in: administrators leave no such criterion open', word
+    RAISE EXCEPTION 'jurat: % cannot be put in force: administrators leave no such criterion open', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
 
@@ -741,7 +742,7 @@ BEGIN
 END $$;
 
 -- Writes the questions of the consultations that the newest version brought.
-CREATE FUNCTION jurat_lay_in_questions(rows jsonb)
+CREATE FUNCTION jurat_add_questions(rows jsonb)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
@@ -758,7 +759,7 @@ BEGIN
      OR NOT coalesce(jsonb_exists(last.consultations -> r.consultation -> 'questions', r.question), false)
      OR r.config_version NOT BETWEEN 1 AND last.version OR r.deadline_s NOT BETWEEN 1 AND 5184000 OR r.valid_s <= 0;
   IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be laid in: the newest version brought no such question', word
+    RAISE EXCEPTION 'jurat: % cannot be put in force: the newest version brought no such question', word
       USING ERRCODE = 'integrity_constraint_violation';
   END IF;
   WITH part AS MATERIALIZED (
@@ -798,12 +799,17 @@ RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 $$;
 
 
--- ------------------------------------------------------------------------------------------------- Nobody's by default
+-- ------------------------------------------------------------------------------------------------- No one's by default
 --
--- PostgreSQL lets everyone call a new function. Ours are granted to roles one by one.
+-- PostgreSQL lets everyone call a new function, unless its default privileges were changed. The shared functions are
+-- everyone's in any case; the others are granted to roles one by one.
+GRANT EXECUTE ON FUNCTION
+  jurat_is_name, jurat_is_erased, jurat_person, jurat_uuid7, jurat_deciding, jurat_stored
+TO PUBLIC;
+
 REVOKE ALL ON FUNCTION
   jurat_submit, jurat_listen, jurat_try_contest, jurat_contest, jurat_ask_reviewer, jurat_decide, jurat_open_review,
   jurat_ask, jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer, jurat_erase, jurat_try_add_codes,
-  jurat_add_codes, jurat_check_consultation, jurat_publish_consultation, jurat_take_turn, jurat_lay_in,
-  jurat_lay_in_questions, jurat_answer_consultations
+  jurat_add_codes, jurat_check_consultation, jurat_publish_consultation, jurat_take_turn, jurat_add_version,
+  jurat_add_questions, jurat_answer_consultations
 FROM PUBLIC;

@@ -533,7 +533,10 @@ ALTER TABLE jurat_audit
 
 -- ------------------------------------------------------------------------------------------------- No one's by default
 --
--- Triggers run these functions whoever writes. No one may call them directly.
+-- Triggers run these functions for every user. No one may call them directly, but jurat_may_ask is everyone's: the WHEN
+-- of a trigger calls it with the rights of the user who writes.
+GRANT EXECUTE ON FUNCTION jurat_may_ask TO PUBLIC;
+
 REVOKE ALL ON FUNCTION
   jurat_refuse_change, jurat_fix_times, jurat_require_open, jurat_show_submitted, jurat_refuse_renaming,
   jurat_tell_results, jurat_keep_request, jurat_count_asked, jurat_keep_asked

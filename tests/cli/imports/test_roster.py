@@ -167,7 +167,7 @@ def test_a_list_and_an_address_base_never_take_each_other_s_name(
     with pytest.raises(OtherKind, match="towns is an address base"):
         enrolled(imports, tmp_path, *ROWS, dataset="towns")
     assert Queries(engine).roster("towns") is None
-    assert {row.name: row.is_list for row in Versions(engine).versions()} == {"members": True, "towns": False}
+    assert {row.name: row.is_roster for row in Versions(engine).versions()} == {"members": True, "towns": False}
 
 
 # -- what goes wrong

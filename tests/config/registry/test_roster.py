@@ -69,7 +69,7 @@ def with_second(*changes: tuple[str, str]) -> str:
 def test_a_list_is_described_in_a_few_lines(tmp_path: Path) -> None:
     assert lines(tmp_path, PEOPLE) == []
     found = source(tmp_path)
-    assert (found.max_age, found.dataset_name, found.requests) == (60 * 86_400, "members", 1)
+    assert (found.max_age, found.dataset, found.requests) == (60 * 86_400, "members", 1)
     assert list(order_problems(found)) == []
     properties, required = answer_properties(found)
     assert list(properties) == required == ["number", "family_name", "given_name"]

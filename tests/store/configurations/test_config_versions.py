@@ -135,7 +135,7 @@ def test_a_configuration_before_a_newer_jurats_is_read_as_it_was(desk: Desk) -> 
 def laid(thief: psycopg.Connection[Any], after: int, *parts: Any) -> str:
     """What the database says to it."""
     try:
-        thief.execute("SELECT jurat_lay_in(%s, %s)", (after, json.dumps(parts)))
+        thief.execute("SELECT jurat_add_version(%s, %s)", (after, json.dumps(parts)))
     except psycopg.Error as error:
         return str(error).splitlines()[0]
     return "done"
@@ -151,22 +151,22 @@ def test_a_worker_lays_in_what_a_platform_waits_for_and_nothing_else(
     waiting: Desk, thief: psycopg.Connection[Any]
 ) -> None:
     before, version = document(waiting), newest(waiting)
-    order = "jurat: summer cannot be laid in: the order of its questions is not theirs"
+    order = "jurat: summer cannot be put in force: the order of its questions is not theirs"
     force(waiting, "budget", json.dumps(SUMMER))
     closed, unknown = part(), part()
     closed["part"]["questions"]["work"]["with"] = {"zone": "mine"}
     unknown["part"]["questions"]["work"]["criterion"] = "mine"
     for parts, after, said in (
-        ([part("mine")], version, "jurat: mine cannot be laid in: no platform waits for it"),
-        ([part(), part("mine")], version, "jurat: mine cannot be laid in: no platform waits for it"),
-        ([{}], version, "jurat: ? cannot be laid in: no platform waits for it"),
-        ([part("budget")], version, "jurat: budget cannot be laid in: it is the administrators' own"),
-        ([part(part=None)], version, "jurat: summer cannot be laid in: the platform asked for something else"),
-        ([part(part=[])], version, "jurat: summer cannot be laid in: the platform asked for something else"),
+        ([part("mine")], version, "jurat: mine cannot be put in force: no platform waits for it"),
+        ([part(), part("mine")], version, "jurat: mine cannot be put in force: no platform waits for it"),
+        ([{}], version, "jurat: ? cannot be put in force: no platform waits for it"),
+        ([part("budget")], version, "jurat: budget cannot be put in force: it is the administrators' own"),
+        ([part(part=None)], version, "jurat: summer cannot be put in force: the platform asked for something else"),
+        ([part(part=[])], version, "jurat: summer cannot be put in force: the platform asked for something else"),
         ([part(questions=["work"])], version, order),
-        ([closed], version, "jurat: summer cannot be laid in: administrators leave no such criterion open"),
-        ([unknown], version, "jurat: summer cannot be laid in: administrators leave no such criterion open"),
-        ([part()], version - 1, f"jurat: nothing can be laid in: version {version - 1} is not the newest"),
+        ([closed], version, "jurat: summer cannot be put in force: administrators leave no such criterion open"),
+        ([unknown], version, "jurat: summer cannot be put in force: administrators leave no such criterion open"),
+        ([part()], version - 1, f"jurat: no version can be added: version {version - 1} is not the newest"),
     ):
         assert laid(thief, after, *parts) == said
     assert (newest(waiting), document(waiting)) == (version, before)
@@ -195,12 +195,12 @@ def test_a_worker_writes_questions_as_the_version_has_them(waiting: Desk, thief:
 
     def written(*rows: Any) -> str:
         try:
-            thief.execute("SELECT jurat_lay_in_questions(%s)", (json.dumps(rows),))
+            thief.execute("SELECT jurat_add_questions(%s)", (json.dumps(rows),))
         except psycopg.Error as error:
             return str(error).splitlines()[0]
         return "done"
 
-    none = "jurat: {} cannot be laid in: the newest version brought no such question"
+    none = "jurat: {} cannot be put in force: the newest version brought no such question"
     assert written(own) == none.format("summer"), "before it is laid in"
     assert laid(thief, newest(waiting), part()) == "done"
     assert written({"consultation": "budget", **row, "question": "more"}) == none.format("budget")
