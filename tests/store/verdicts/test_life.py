@@ -128,6 +128,7 @@ AN_EARLIER_REFUSAL: Sequence[Step] = (
     ),
 )
 ERASED_IN_PARTS: Sequence[Step] = (*GRANTED, ("purge", "residence"), ("erase",), ("purge", None))
+ONLY_A_REQUEST_IS_LEFT: Sequence[Step] = (*GRANTED, ("ask", "restore"), ("purge", None), ("transfer",), *GRANTED)
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
@@ -148,6 +149,7 @@ QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.
 @example(steps=TWO_IDS_AND_NONE, idle=[False])
 @example(steps=TWO_IDS_AND_NONE, idle=[True])
 @example(steps=ERASED_IN_PARTS, idle=[False])
+@example(steps=ONLY_A_REQUEST_IS_LEFT, idle=[False])
 def test_access_is_what_its_history_adds_up_to(desk: Desk, steps: Sequence[Step], idle: Sequence[bool]) -> None:
     live(desk, steps, idle)
 
