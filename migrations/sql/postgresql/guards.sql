@@ -324,6 +324,8 @@ EXECUTE FUNCTION jurat_refuse_change(
 -- erasure would not look for an id there.
 CREATE FUNCTION jurat_keep_request()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+  whose text;
 BEGIN
   IF TG_OP = 'INSERT' THEN
     -- Columns that its kind does not need.
@@ -358,11 +360,14 @@ BEGIN
           TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
       END IF;
     END IF;
-    -- The user of the database, whose name no one chose for this, is not refused.
+    -- The user of the database, whose name no one chose for this, is not refused. Names are compared outside of queries:
+    -- in a query they would be constants, for which PostgreSQL plans jurat_person anew at each row.
+    IF NEW.check_id IS NOT NULL THEN
+      SELECT k.participant INTO whose FROM jurat_checks k WHERE k.id = NEW.check_id;
+    END IF;
     IF (NEW.by_whom NOT IN ('participant', session_user::text)
         AND jurat_person(NEW.by_whom) IN (jurat_person(NEW.participant), jurat_person(NEW.target)))
-      OR (NEW.by_whom <> 'participant' AND jurat_person(NEW.by_whom) = jurat_person(
-        (SELECT c.participant FROM jurat_checks c WHERE c.id = NEW.check_id))) THEN
+      OR (NEW.by_whom <> 'participant' AND jurat_person(NEW.by_whom) = jurat_person(whose)) THEN
       RAISE EXCEPTION
         'jurat: % on % is refused: by_whom names who asks, and not the participant by the id that may have to be '
         'erased',
