@@ -45,7 +45,7 @@ test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the plat
 
 test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, some ten minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
-	$(PY) -m pytest -n 2 -m browser tests/examples/platform/browser $(ARGS)
+	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser $(ARGS)
 
 pictures: $(VENV)/.browser ## Take the pictures of the platform in docs/pictures/ again
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
