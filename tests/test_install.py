@@ -97,6 +97,7 @@ def test_it_reads_shapefiles_and_geopackages_in_any_system_and_draws_png(
     run(fresh / ".venv/bin/python", "-c", "import resvg_py")
 
 
+@pytest.mark.slow
 def test_what_fails_to_install_fails_and_is_said(tmp_path: Path) -> None:
     """The lines go through a filter, which must not swallow how pip ended."""
     shutil.copy(ROOT / "Makefile", tmp_path)

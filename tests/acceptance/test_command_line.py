@@ -33,7 +33,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], tuple[str, ...], str]] = {
     "no broker": ({"JURAT_BROKER_URL": ""}, (), "JURAT_BROKER_URL is not set"),
     "no database": ({"JURAT_DATABASE_URL": "mysql://root:geheim@localhost/x"}, (), "JURAT_DATABASE_URL"),
 }
-OTHER_SPELLINGS = ("--pool=solo", "-Pprocesses", "no key at all", "no database")
+OTHER_SPELLINGS = ("--pool=solo", "-Pprocesses", "no key at all", "no private key", "no broker", "no database")
 """Of these another one or a quicker test knows the rule: each takes two seconds, most of it to load Celery."""
 
 

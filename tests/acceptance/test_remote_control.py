@@ -47,6 +47,7 @@ def test_who_may_ring_ends_no_worker(make_town: MakeTown, valkey_server: str) ->
         assert worker.stop(PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_it_is_there_where_the_operator_asks_for_it(make_town: MakeTown, valkey_server: str) -> None:
     """The other half, without which the first would hold with no broker at all."""
     town = make_town()

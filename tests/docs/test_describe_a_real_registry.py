@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import jmespath
+import pytest
 from ruamel.yaml import YAML
 
 from config.lint import lint
@@ -64,6 +65,7 @@ def fields_of(expression: str) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_page_is_followed(terminal: Terminal) -> None:
     described(terminal.folder)
     terminal.follow(PAGE)

@@ -47,6 +47,7 @@ def test_the_time_to_stop_is_that_of_the_engine() -> None:
     assert "stop_grace_period: 80s" in (ROOT / "docker-compose.yml").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_compose_takes_the_secrets_that_the_page_makes(terminal: Terminal) -> None:
     compose = next(filter(_answers, ("docker compose", "docker-compose")), None)
     if compose is None:

@@ -91,6 +91,7 @@ def rows() -> list[str]:
 # ------------------------------------------------------------------------------------------------------- add a language
 
 
+@pytest.mark.slow
 def test_a_file_is_all_that_a_language_needs(clone: Path, terminal: Terminal) -> None:
     (clone / "jurat").unlink()
     shutil.copytree(ROOT / "jurat", clone / "jurat")

@@ -152,13 +152,16 @@ def test_imported_codes_are_read_as_the_configured_source_reads_them(configured:
 )
 def test_a_pipe_with_a_name_is_told_and_not_waited_for(configured: Shell, words: str) -> None:
     os.mkfifo(configured.folder / "pipe")
-    ran = configured.process(*words.split())
+    ran = configured(*words.split())
     assert ran.code == 2, ran.err
     assert is_one_sentence(ran)
     assert "pipe: it is a pipe, and no file; write it into a file first, or give - and pipe it in" in ran.err
 
 
-@pytest.mark.parametrize("place", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+OTHER_NAMES = [pytest.param(name, marks=pytest.mark.slow) for name in ("-", "/dev/fd/0", "/proc/self/fd/0")]
+
+
+@pytest.mark.parametrize("place", ["/dev/stdin", *OTHER_NAMES])
 def test_a_pipe_that_the_shell_has_opened_is_read(configured: Shell, place: str) -> None:
     ran = configured.process("codes", "import", "spring", place, stdin=f"{generate()}\n")
     assert (ran.code, ran.out) == (0, "1 of 1\n"), ran.err

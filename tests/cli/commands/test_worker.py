@@ -85,7 +85,7 @@ def test_the_check_names_what_is_missing(configured: Shell, environment: dict[st
     ("words", "environment", "said"),
     [
         ("", {"JURAT_BROKER_URL": ""}, "JURAT_BROKER_URL is not set"),
-        ("--nonsense", {}, "--nonsense"),
+        pytest.param("--nonsense", {}, "--nonsense", marks=pytest.mark.slow),
         ("--detach", {}, "foreground"),
     ],
 )

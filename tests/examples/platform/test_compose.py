@@ -47,6 +47,7 @@ def services(compose: list[str], tmp_path_factory: pytest.TempPathFactory) -> di
     return made
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_make_what_it_needs(compose: list[str], terminal: Terminal) -> None:
     (making,) = [each for each in blocks(PLATFORM / "README.md", "sh") if "keys generate" in each.text]
     terminal.run_block(making, {"make wheel": "true", "docker compose": " ".join(compose)})
