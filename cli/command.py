@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -84,7 +84,7 @@ class FutureMoment(click.ParamType[datetime]):
 
 
 class Command(click.Command):
-    """A command with `--json` and `--verbose`.
+    """A command with `--json` and `--verbose`, whose function gets the Output first.
 
     `examples` are whole command lines; `environment` names the settings that it reads. `codes` says what its own exit
     codes mean; wrong usage and, if it reads the address of one, a dependency that is down are added.
@@ -92,14 +92,15 @@ class Command(click.Command):
 
     def __init__(
         self,
-        *args: Any,
+        *,
+        callback: Callable[..., Exit | None],
         examples: Sequence[str] = (),
-        environment: Sequence[str] = (),
+        environment: Sequence[str] = ("JURAT_DATABASE_URL",),
         codes: Mapping[Exit, str] | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs["context_settings"] = {"max_content_width": WIDTH, **(kwargs.get("context_settings") or {})}
-        super().__init__(*args, **kwargs)
+        super().__init__(callback=click.pass_obj(callback), **kwargs)
         self.examples = tuple(examples)
         self.environment = tuple(environment)
         common = {Exit.DONE: "done", Exit.USAGE: MEANINGS[Exit.USAGE]}
@@ -120,6 +121,11 @@ class Command(click.Command):
             last = (", ".join(str(code.value) for code in always), "; ".join(MEANINGS[code] for code in always))
             formatter.write_dl([*((str(code.value), meaning) for code, meaning in self.codes.items()), last])
         super().format_epilog(ctx, formatter)
+
+
+def command(**attributes: Any) -> Callable[[Callable[..., Exit | None]], Command]:
+    """Makes a function a Command that is in no group."""
+    return click.command(cls=Command, **attributes)
 
 
 class Group(click.Group):

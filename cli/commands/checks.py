@@ -10,18 +10,16 @@ from uuid import UUID
 
 import click
 
-from cli.command import CheckIdParam, Command, NameParam, locale_option
+from cli.command import CheckIdParam, NameParam, command, locale_option
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
     from jurat import Client, ParticipantStatus, Result
 
 _LARGEST = 64 * 1024
-_READS = ("JURAT_DATABASE_URL",)
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=(
         "jurat submit budget p-42 code --answer-file answer.json",
         """jurat submit budget p-42 residence --wait 30 \\
@@ -66,7 +64,6 @@ _READS = ("JURAT_DATABASE_URL",)
     "--wait", "seconds", metavar="SECONDS", type=click.FloatRange(0, 86400), help="Wait this long for the verdict."
 )
 @locale_option
-@click.pass_obj
 def submit(
     out: Output,
     consultation: str,
@@ -125,14 +122,12 @@ def submit(
         return _wait(out, platform, check.id, seconds, locale)
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=(
         "jurat status 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
         "jurat status --access budget p-42",
         "jurat status --json ID ID ID",
     ),
-    environment=_READS,
     codes={
         Exit.DONE: "accepted; with --access: granted",
         Exit.REFUSED: "refused; with --access: blocked",
@@ -149,7 +144,6 @@ def submit(
     help="A participant's access instead of checks.",
 )
 @locale_option
-@click.pass_obj
 def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | None, locale: str) -> Exit:
     """Show the state of checks, or the access that a participant's verdicts add up to.
 
@@ -177,10 +171,8 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
         return next(code for code in (Exit.REFUSED, Exit.PENDING, Exit.UNDETERMINED, Exit.DONE) if code in codes)
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat wait 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071 --timeout 60",),
-    environment=_READS,
     codes={
         Exit.DONE: "accepted",
         Exit.REFUSED: "refused",
@@ -198,7 +190,6 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
     help="How long to wait.",
 )
 @locale_option
-@click.pass_obj
 def wait(out: Output, check_id: UUID, *, timeout: float, locale: str) -> Exit:
     """Wait until a check is settled or goes to review, and show it."""
     from cli.database import open_client

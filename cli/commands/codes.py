@@ -56,8 +56,7 @@ def codes() -> None:
     help="A new file, for you alone (0600); - is standard output.",
 )
 @as_option
-@click.pass_obj
-def generate(out: Output, code_list: str, *, count: int, expires: datetime | None, target: str, who: str) -> Exit:
+def generate(out: Output, code_list: str, *, count: int, expires: datetime | None, target: str, who: str) -> None:
     """Generate codes and print them once, one a line.
 
     They are not stored: the database keeps only what it needs to recognise them. Print or send them, then delete them.
@@ -88,7 +87,6 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
         + (f", valid until {time_text(expires)}" if expires else "")
         + ("" if target == "-" else f"; they are in {target} and nowhere else")
     )
-    return Exit.DONE
 
 
 @codes.command(
@@ -106,10 +104,9 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
 )
 @_EXPIRES
 @as_option
-@click.pass_obj
 def import_(
     out: Output, code_list: str, file: str, *, checked: bool | None, expires: datetime | None, who: str
-) -> Exit:
+) -> None:
     """Import codes that were made elsewhere: one a line, in UTF-8. Spaces, hyphens and case do not count.
 
     With a single bad line, nothing is imported; each is reported with its line and column. Codes that are already in
@@ -126,12 +123,10 @@ def import_(
     document = {"list": code_list, "codes": len(stored), "added": added, "checked": mode, "expires_at": expires}
     out.show(document, [f"{added} of {len(stored)}"])
     out.say(f"added {count_text(added, 'code')} to the list {code_list}; {len(stored) - added} were already in it")
-    return Exit.DONE
 
 
-@codes.command(name="list", examples=("jurat codes list",), environment=("JURAT_DATABASE_URL",))
-@click.pass_obj
-def list_(out: Output) -> Exit:
+@codes.command(name="list", examples=("jurat codes list",))
+def list_(out: Output) -> None:
     """List the lists, and how many of their codes are used."""
     from cli.database import open_database
 
@@ -142,7 +137,6 @@ def list_(out: Output) -> Exit:
     out.show(rows, lines)
     if not rows:
         out.say("there are no codes; run `bin/jurat codes generate LIST --count N`")
-    return Exit.DONE
 
 
 def _fingerprints(service: Service) -> Fingerprints:

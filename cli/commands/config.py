@@ -33,7 +33,6 @@ def config() -> None:
     codes={Exit.DONE: "no errors", Exit.USAGE: "errors, or wrong usage"},
 )
 @_PATHS
-@click.pass_obj
 def lint(out: Output, paths: Sequence[Path]) -> Exit:
     """Check files, or folders of them, without a database.
 
@@ -50,9 +49,8 @@ def lint(out: Output, paths: Sequence[Path]) -> Exit:
     return Exit.USAGE if _count(problems, "error") else Exit.DONE
 
 
-@config.command(examples=("jurat config schema > jurat.schema.json",))
-@click.pass_obj
-def schema(out: Output) -> Exit:
+@config.command(examples=("jurat config schema > jurat.schema.json",), environment=())
+def schema(out: Output) -> None:
     """Print the JSON Schema of a configuration, for editors.
 
     Name it in the first line of your file: `# yaml-language-server: $schema=./jurat.schema.json`.
@@ -61,7 +59,6 @@ def schema(out: Output) -> Exit:
     from config.schema import schema_text
 
     out.show(json_schema(), schema_text().splitlines())
-    return Exit.DONE
 
 
 @config.command(
@@ -81,8 +78,7 @@ def schema(out: Output) -> Exit:
 )
 @click.option("--dry-run", is_flag=True, help="Check everything, also against the database, and change nothing.")
 @as_option
-@click.pass_obj
-def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who: str) -> Exit:
+def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who: str) -> None:
     """Publish a configuration as the next version. Running workers load it within 5 s.
 
     Consultations that a platform published itself are kept and listed; a name that both use is refused. An invalid
@@ -117,12 +113,10 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     out.say(f"{would}applied" if changed else "nothing new: it is equal to the version before")
     if kept:
         out.say(_kept_text(kept))
-    return Exit.DONE
 
 
 @config.command(
     examples=("jurat config show", "jurat config show --version 3 > jurat.yaml", "jurat config show --sources"),
-    environment=("JURAT_DATABASE_URL",),
 )
 @click.option(
     "--version", "version", type=click.IntRange(min=1), metavar="N", help="Show this version, not the newest."
@@ -130,14 +124,14 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
 @click.option(
     "--sources", "settings", is_flag=True, help="Show the settings instead: each value's source, secrets hidden."
 )
-@click.pass_obj
-def show(out: Output, *, version: int | None, settings: bool) -> Exit:
+def show(out: Output, *, version: int | None, settings: bool) -> None:
     """Show an applied configuration as YAML. It holds references to secrets, and no secret.
 
     Consultations that the platform publishes itself follow as comments: `config apply` keeps them.
     """
     if settings:
-        return _show_settings(out)
+        _show_settings(out)
+        return
     from cli.database import open_database
 
     with open_database() as service:
@@ -165,19 +159,16 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
     head = f"# version {applied.version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
     lines = () if out.json else [head, *_yaml_lines(document), *_platform_lines(theirs)]
     out.show({**facts, "document": document, "published": theirs}, lines)
-    return Exit.DONE
 
 
 @config.command(
     examples=("jurat config diff jurat.yaml", "jurat config diff config.d/ --version 3 --json"),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.DONE: "no difference", Exit.REFUSED: "differences, as with diff(1)"},
 )
 @_PATHS
 @click.option(
     "--version", "version", type=click.IntRange(min=1), metavar="N", help="Compare with this version, not the newest."
 )
-@click.pass_obj
 def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     """Show what files change in the applied configuration, option by option, with presets filled in.
 
@@ -219,14 +210,12 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
 
 @config.command(
     examples=("jurat config withdraw summer-call", "jurat config withdraw summer-call --yes"),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.REFUSED: "you said no, or pending checks would lose their question"},
 )
 @click.argument("name", type=NameParam())
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_option
-@click.pass_obj
-def withdraw(out: Output, name: str, *, yes: bool, who: str) -> Exit:
+def withdraw(out: Output, name: str, *, yes: bool, who: str) -> None:
     """Withdraw a consultation that the platform published itself, at once, as the platform can. Asks first.
 
     Participants can no longer answer it; verdicts stay. Refused while pending checks would lose their question. The
@@ -241,7 +230,6 @@ def withdraw(out: Output, name: str, *, yes: bool, who: str) -> Exit:
             raise Failure("nothing was withdrawn", Exit.REFUSED)
         version = Consultations(service.database).withdraw(name, who)
     out.show({"name": name, "version": version}, [f"withdrawn; version {version}"])
-    return Exit.DONE
 
 
 def _kept_text(names: Sequence[str]) -> str:
@@ -354,7 +342,7 @@ def _yaml_lines(document: dict[str, Any]) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-def _show_settings(out: Output) -> Exit:
+def _show_settings(out: Output) -> None:
     from config.settings import printable_settings, provenance, read_settings, unknown_variables
 
     values, origins = printable_settings(read_settings()), provenance()
@@ -364,4 +352,3 @@ def _show_settings(out: Output) -> Exit:
     out.show({"settings": settings, "unknown": strangers}, rows)
     for sentence in strangers:
         out.say(sentence)
-    return Exit.DONE

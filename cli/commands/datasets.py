@@ -79,7 +79,6 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
         ),
         "jurat datasets import-addresses berlin berlin.geojson.gz --language de --dry-run",
     ),
-    environment=("JURAT_DATABASE_URL",),
     codes={
         Exit.REFUSED: "refused: a roster has this name, or another import of it began meanwhile",
         Exit.USAGE: _USAGE,
@@ -114,7 +113,6 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
 @_DATA_DATE
 @_DRY_RUN
 @as_option
-@click.pass_obj
 def import_addresses(
     out: Output,
     name: str,
@@ -127,7 +125,7 @@ def import_addresses(
     day: date | None,
     dry_run: bool,
     who: str,
-) -> Exit:
+) -> None:
     """Import the address base NAME from FILE, plain or gzip, as its next version, and switch to it.
 
     FILE is BAN's CSV, OpenAddresses' CSV or GeoJSON with one feature a line, or a CSV file of your own.
@@ -148,8 +146,9 @@ def import_addresses(
         raise Failure(str(error), Exit.USAGE) from None
     base = NewAddressBase(name, file, layout, language, day)
     if dry_run:
-        return address_report.check_addresses(out, base)
-    return address_report.import_addresses(out, base, who, _progress(out))
+        address_report.check_addresses(out, base)
+    else:
+        address_report.import_addresses(out, base, who, _progress(out))
 
 
 @datasets.command(
@@ -192,7 +191,6 @@ def import_addresses(
 @_DATA_DATE
 @_DRY_RUN
 @as_option
-@click.pass_obj
 def import_roster(
     out: Output,
     name: str,
@@ -205,7 +203,7 @@ def import_roster(
     day: date | None,
     dry_run: bool,
     who: str,
-) -> Exit:
+) -> None:
     """Import the roster NAME, a list of people, from FILE, plain or gzip, as its next version, and switch to it.
 
     Only the number, as a keyed hash, and the columns that the source keeps are stored.
@@ -218,15 +216,24 @@ def import_roster(
 
     day = _data_day(file, day)
     if dry_run:
-        return roster_report.check_roster(out, file, name, source, paths, day, skip_malformed=skip_malformed)
-    return roster_report.import_roster(
-        out, file, name, source, paths, day, who, skip_malformed=skip_malformed, force=force, progress=_progress(out)
-    )
+        roster_report.check_roster(out, file, name, source, paths, day, skip_malformed=skip_malformed)
+    else:
+        roster_report.import_roster(
+            out,
+            file,
+            name,
+            source,
+            paths,
+            day,
+            who,
+            skip_malformed=skip_malformed,
+            force=force,
+            progress=_progress(out),
+        )
 
 
-@datasets.command(name="list", examples=("jurat datasets list",), environment=("JURAT_DATABASE_URL",))
-@click.pass_obj
-def list_(out: Output) -> Exit:
+@datasets.command(name="list", examples=("jurat datasets list",))
+def list_(out: Output) -> None:
     """List the imported datasets: the version in force, the one before, and any that is being imported."""
     from cli.database import open_database
     from store.datasets.imports import Versions
@@ -260,12 +267,10 @@ def list_(out: Output) -> Exit:
     out.show(rows, lines)
     if not rows:
         out.say("no dataset is imported; run `bin/jurat datasets import-addresses NAME FILE`")
-    return Exit.DONE
 
 
 @datasets.command(
     examples=("jurat datasets remove valmont", "jurat datasets remove valmont --force"),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.REFUSED: "the applied configuration uses it, and nothing was removed"},
 )
 @_NAME
@@ -273,8 +278,7 @@ def list_(out: Output) -> Exit:
     "--force", is_flag=True, help="Remove it even if the applied configuration uses it: its checks then wait."
 )
 @as_option
-@click.pass_obj
-def remove(out: Output, name: str, *, force: bool, who: str) -> Exit:
+def remove(out: Output, name: str, *, force: bool, who: str) -> None:
     """Remove all versions of a dataset, and stop a running import of it."""
     from cli.database import open_database
     from store.datasets.imports import Versions
@@ -290,7 +294,6 @@ def remove(out: Output, name: str, *, force: bool, who: str) -> Exit:
     if not versions:
         raise Failure(f"there is no dataset {name}; `bin/jurat datasets list` shows them", Exit.USAGE)
     out.show({"dataset": name, "versions": versions}, [f"{name}: {count_text(versions, 'version')} removed"])
-    return Exit.DONE
 
 
 def _data_day(file: Path, day: date | None) -> date:

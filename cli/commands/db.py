@@ -14,15 +14,13 @@ if TYPE_CHECKING:
 
     from store.schema.migrations import SchemaStatus
 
-_READS = ("JURAT_DATABASE_URL",)
-
 
 @click.group(cls=Group)
 def db() -> None:
     """Bring the database's schema up to date, and show its state."""
 
 
-@db.command(examples=("jurat db upgrade", "jurat db upgrade --sql > upgrade.sql"), environment=_READS)
+@db.command(examples=("jurat db upgrade", "jurat db upgrade --sql > upgrade.sql"))
 @click.option("--sql", is_flag=True, help="Print the SQL for an administrator to run, without connecting.")
 @click.option(
     "--from",
@@ -30,8 +28,7 @@ def db() -> None:
     metavar="REVISION",
     help="With --sql: print only what follows this revision of jurat_alembic_version.  [default: a new database]",
 )
-@click.pass_obj
-def upgrade(out: Output, *, sql: bool, since: str | None) -> Exit:
+def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
     """Create the tables of a new database, or run the migrations that it lacks.
 
     It is safe to run it again, or from several places at once. A SQLite database is created if there is none. If
@@ -50,7 +47,7 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> Exit:
         dialect = parse_url(settings.database_url).get_backend_name()
         statements = migrations.upgrade_sql(dialect, since)
         out.show({"dialect": dialect, "sql": statements}, statements.splitlines())
-        return Exit.DONE
+        return
     file = sqlite_file(settings)
     if file is not None and not file.parent.is_dir():
         raise Failure(f"there is no folder {file.parent} for the database {file.name}; make it first", Exit.DEPENDENCY)
@@ -76,16 +73,13 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> Exit:
     out.say(migrations.ADVICE[after] + (f"; it was {before}" if after is not before else ""))
     if without:
         out.say(advice(without))
-    return Exit.DONE
 
 
 @db.command(
     examples=("jurat db check && echo fine",),
-    environment=_READS,
     codes={Exit.DONE: "it can", Exit.DEPENDENCY: "it cannot, or the database is down"},
 )
-@click.pass_obj
-def check(out: Output) -> Exit:
+def check(out: Output) -> None:
     """Say whether this program can work with the database's schema, and if not, what to do."""
     from cli.database import require_file
     from config.settings import read_settings
@@ -105,12 +99,10 @@ def check(out: Output) -> Exit:
     if not found.usable:
         raise Failure(ADVICE[found], Exit.DEPENDENCY)
     out.say(ADVICE[found])
-    return Exit.DONE
 
 
-@db.command(examples=("jurat db status",), environment=_READS)
-@click.pass_obj
-def status(out: Output) -> Exit:
+@db.command(examples=("jurat db status",))
+def status(out: Output) -> None:
     """Show which database this is, the state of its schema, and how many checks wait at which source."""
     from cli.database import open_database
     from config.settings import printable_settings
@@ -133,7 +125,6 @@ def status(out: Output) -> Exit:
     lines = columns(("what", "value"), facts.items())[1:]
     table = columns(head, (list(row.values()) for row in rows))
     out.show({**facts, "waiting": rows}, [*lines, *(["", *table] if table else [])])
-    return Exit.DONE
 
 
 def _read_status(engine: Engine) -> SchemaStatus:

@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from adapters.zone_import.files import read_zone_file
-from cli.command import Command
+from cli.command import command
 from cli.output import Exit, Output
 from config.lint import lint
 from config.settings import LogFormat, Settings, read_settings
@@ -67,9 +67,9 @@ class DemoOutcome:
         return (self.outcome, self.reason) == (self.line.outcome, self.line.reason)
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat demo", "jurat demo --json", "jurat demo --keep ./demo"),
+    environment=(),
     codes={
         Exit.DONE: "every check has its expected verdict, and every participant the expected access",
         Exit.REFUSED: "one of them has another",
@@ -81,7 +81,6 @@ class DemoOutcome:
     metavar="DIR",
     help="Keep the database (DIR/jurat.db) and the configuration (DIR/jurat.yaml) for you to inspect.",
 )
-@click.pass_obj
 def demo(out: Output, *, keep: Path | None) -> Exit:
     """Run the main job in one process: nothing to install or start.
 

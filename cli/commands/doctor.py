@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import ENVIRONMENT, Command
+from cli.command import ENVIRONMENT, command
 from cli.output import Exit, Output
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from worker.bootstrap import Service
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat doctor", "jurat doctor --json"),
     environment=tuple(ENVIRONMENT),
     codes={
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     },
 )
 @click.option("--all", "all_databases", is_flag=True, help="Also show the workers of other databases on this machine.")
-@click.pass_obj
 def doctor(out: Output, *, all_databases: bool) -> Exit:
     """Check settings, keys, database, broker, configuration, sources, clock and workers, and say what is wrong.
 

@@ -5,22 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import click
-
-from cli.command import Command
+from cli.command import command
 from cli.output import Exit, Output, columns
 
 if TYPE_CHECKING:
     from store.workers import WorkerRow
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat fleet", "jurat fleet --json"),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.DONE: "at least one worker is live", Exit.REFUSED: "none is live"},
 )
-@click.pass_obj
 def fleet(out: Output) -> Exit:
     """List the live workers of the database, on all machines: what each serves, with which configuration and keys.
 

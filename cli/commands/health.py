@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import click
 
-from cli.command import Command
+from cli.command import command
 from cli.output import Exit, Output, columns
 from worker import health as files
 from worker.installation import installation_here
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat health", "jurat health --ready", "jurat health --all"),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.DONE: "at least one runs, and all that run are alive", Exit.REFUSED: "none runs, or one is not well"},
 )
 @click.option("--ready", is_flag=True, help="Also require that they can do checks, as described above.")
 @click.option("--all", "all_databases", is_flag=True, help="Also show workers of other databases.")
-@click.pass_obj
 def health(out: Output, *, ready: bool, all_databases: bool) -> Exit:
     """Say whether the workers on this machine are alive: those of this user and of JURAT_DATABASE_URL.
 

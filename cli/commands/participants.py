@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Command, Group, NameParam, as_option
+from cli.command import Group, NameParam, as_option, command
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from store.requests.participants import Participant
     from store.requests.request_rows import Request
-
-_READS = ("JURAT_DATABASE_URL",)
 
 
 @click.group(cls=Group)
@@ -25,7 +23,6 @@ def access() -> None:
 
 @access.command(
     examples=("jurat access show budget p-42",),
-    environment=_READS,
     codes={
         Exit.DONE: "granted",
         Exit.REFUSED: "blocked",
@@ -35,7 +32,6 @@ def access() -> None:
 )
 @click.argument("consultation", type=NameParam())
 @click.argument("participant", type=NameParam())
-@click.pass_obj
 def show(out: Output, consultation: str, participant: str) -> Exit:
     """Show a participant's access, the verdict of each answer, and what people did about it. No answer is shown."""
     from cli.database import open_database
@@ -59,8 +55,7 @@ def _request_command(
     """
 
     @as_option
-    @click.pass_obj
-    def run(out: Output, /, *, who: str, **named: str) -> Exit:
+    def run(out: Output, /, *, who: str, **named: str) -> None:
         from cli.database import open_database
         from store.requests.participants import read_participant
         from store.requests.request_runner import Requests
@@ -72,16 +67,13 @@ def _request_command(
             found = read_participant(service.database, key)
         state = found.access if found else None
         out.show({"request": request.id, "access": state}, [f"{done}; access: {state}" if state else done])
-        return Exit.DONE
 
     for name in reversed(("consultation", "participant", *more)):
         run = click.argument(name, type=NameParam())(run)
-    return click.command(
-        kind,
-        Command,
+    return command(
+        name=kind,
         help=text,
         examples=(f"jurat {example} --as clerk-7",),
-        environment=_READS,
         codes={Exit.REFUSED: f"refused, and nothing was changed: {refused}"},
     )(run)
 
@@ -124,18 +116,15 @@ for _command in (revoke, restore, transfer):
     access.add_command(_command)
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat erase p-42", "jurat erase p-42 --consultation budget --yes"),
-    environment=_READS,
     codes={Exit.REFUSED: "you said no, and nothing was erased"},
 )
 @click.argument("participant", type=NameParam())
 @click.option("--consultation", type=NameParam(), metavar="NAME", help="Only from this consultation.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_option
-@click.pass_obj
-def erase(out: Output, participant: str, *, consultation: str | None, yes: bool, who: str) -> Exit:
+def erase(out: Output, participant: str, *, consultation: str | None, yes: bool, who: str) -> None:
     """Erase a participant: a random id replaces theirs, and answers, candidates and notes are deleted.
 
     Verdicts stay, as they name no one. Pending checks end undetermined. A number stays in use, so that no one gets a
@@ -162,7 +151,6 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
         Requests(service.database).do(request)
     document = {"request": request.id, "consultations": [asdict(each) for each in found]}
     out.show(document, [f"erased from {count_text(len(found), 'consultation')}"])
-    return Exit.DONE
 
 
 def _request(kind: str, who: str, **given: Any) -> Request:

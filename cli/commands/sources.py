@@ -15,7 +15,6 @@ from cli.starters import FORMS
 if TYPE_CHECKING:
     from cli.diagnosis.source_status import SourceStatus
 
-_READS = ("JURAT_DATABASE_URL",)
 _LONGEST_PAUSE = "365d"
 
 
@@ -43,9 +42,8 @@ def sources() -> None:
     """List, test, pause and resume sources, and start new ones."""
 
 
-@sources.command(name="list", examples=("jurat sources list", "jurat sources list --json"), environment=_READS)
-@click.pass_obj
-def list_(out: Output) -> Exit:
+@sources.command(name="list", examples=("jurat sources list", "jurat sources list --json"))
+def list_(out: Output) -> None:
     """List the sources of the applied configuration, and whether each is asked now.
 
     A source is open, closed by its hours, paused (by itself, by a used-up day or by a person), failing (it is asked,
@@ -72,7 +70,6 @@ def list_(out: Output) -> Exit:
     )
     data = [each.as_data() | ({"state": _FAILING} if _is_failing(each) else {}) for each in source_statuses]
     out.show(data, columns(head, rows))
-    return Exit.DONE
 
 
 _FAILING = "failing"
@@ -89,7 +86,6 @@ def _is_failing(status: SourceStatus) -> bool:
 
 @sources.command(
     examples=("jurat sources health", "jurat sources health ban --json"),
-    environment=_READS,
     codes={
         Exit.DONE: "all are well",
         Exit.REFUSED: "one is broken or says that it is asked too often, or no worker serves it or counts what waits; "
@@ -97,7 +93,6 @@ def _is_failing(status: SourceStatus) -> bool:
     },
 )
 @click.argument("name", metavar="[NAME]", required=False)
-@click.pass_obj
 def health(out: Output, *, name: str | None) -> Exit:
     """Show for each source, or one, whether it is asked, how it answers, how much of its day is used, and what waits.
 
@@ -119,7 +114,6 @@ def health(out: Output, *, name: str | None) -> Exit:
 
 @sources.command(
     examples=('jurat sources pause ban --for 2h --reason "announced maintenance"',),
-    environment=_READS,
     codes={Exit.REFUSED: "it is already paused for longer, and nothing was changed"},
 )
 @click.argument("name", metavar="NAME")
@@ -128,8 +122,7 @@ def health(out: Output, *, name: str | None) -> Exit:
     "--reason", required=True, type=NameParam(), metavar="TEXT", help="Why. It is kept, so name no participant."
 )
 @as_option
-@click.pass_obj
-def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> Exit:
+def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> None:
     """Stop asking a source for a while, in all workers, from their next claim on.
 
     Its checks wait, and their deadlines are extended. Running lookups end. A longer pause stays as it is: resume the
@@ -146,14 +139,12 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> E
         said = f"{name} is already paused for longer: {status.state_text()}"
         raise Failure(f"{said}; to shorten that, run `bin/jurat sources resume {name}` first", Exit.REFUSED)
     out.show(status.as_data(), [f"{name} is {status.state_text()}"])
-    return Exit.DONE
 
 
-@sources.command(examples=("jurat sources resume ban",), environment=_READS)
+@sources.command(examples=("jurat sources resume ban",))
 @click.argument("name", metavar="NAME")
 @as_option
-@click.pass_obj
-def resume(out: Output, *, name: str, who: str) -> Exit:
+def resume(out: Output, *, name: str, who: str) -> None:
     """Ask a paused source again now, even if it paused itself.
 
     A source that paused itself may take that as asking too often. Outside its hours it stays closed.
@@ -167,7 +158,6 @@ def resume(out: Output, *, name: str, who: str) -> Exit:
         (status,) = applied_sources.source_statuses(service, name)
     changed = "" if ended else "was not paused, and "
     out.show(status.as_data(), [f"{name} {changed}is {status.state_text()}"])
-    return Exit.DONE
 
 
 _CONFIG = click.option(
@@ -203,7 +193,6 @@ _CONFIG = click.option(
     "up, and counts as a lookup for the rate and the day.",
 )
 @click.option("--moods", "every_mood", is_flag=True, help="Show the verdict for each mood of a registry.")
-@click.pass_obj
 def test(
     out: Output, *, name: str | None, everything: bool, paths: Sequence[Path], live: bool, every_mood: bool
 ) -> Exit:
@@ -235,7 +224,7 @@ def test(
     --input given_name=Iris --require professions=10""",
         "jurat sources try companies --config jurat.yaml --input number=923609016 --json",
     ),
-    environment=(*_READS, "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "it would be accepted",
         Exit.REFUSED: "it would be refused",
@@ -259,7 +248,6 @@ def test(
     help="What a criterion would require; repeat it for each value of a list.",
 )
 @_CONFIG
-@click.pass_obj
 def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequence[str], paths: Sequence[Path]) -> Exit:
     """Look someone up once in a registry or a roster, and show all that happens: yourself, or someone who agrees.
 
@@ -290,6 +278,7 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
 
 @sources.command(
     examples=("jurat sources new professionals > professionals.yaml", "jurat sources new census --format xml"),
+    environment=(),
 )
 @click.argument("name", metavar="NAME", type=ConfiguredName())
 @click.option(
@@ -300,14 +289,12 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     show_default=True,
     help="Its form: a registry that answers JSON or XML (also SOAP), or a roster imported from a file.",
 )
-@click.pass_obj
-def new(out: Output, *, name: str, form: str) -> Exit:
+def new(out: Output, *, name: str, form: str) -> None:
     """Print a configuration to start a registry with, with comments and tests. It passes `config lint` as it is."""
     from cli.starters import starter_text
 
     text = starter_text(form, name)
     out.show({"name": name, "format": form, "text": text}, text.splitlines())
-    return Exit.DONE
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import ENVIRONMENT, Command
+from cli.command import ENVIRONMENT, command
 from cli.output import Exit, Failure, Output, count_text
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 _PREFIX = "checks."
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=(
         "jurat worker",
         "jurat worker --slots 64 --queues checks.ban,checks.rpps",
@@ -49,7 +48,6 @@ _PREFIX = "checks."
 )
 @click.option("--check", is_flag=True, help="Say what this worker would do and what is missing, and start nothing.")
 @click.argument("celery_options", metavar="[CELERY OPTIONS]…", nargs=-1, type=click.UNPROCESSED)
-@click.pass_obj
 def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, celery_options: Sequence[str]) -> Exit:
     """Run a worker: it looks up answers, writes verdicts and keeps the tables in order. Start as many as you like.
 

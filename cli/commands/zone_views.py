@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from cli.command import CheckIdParam, Command, as_option
+from cli.command import CheckIdParam, as_option, command
 from cli.commands.checks import parse_fields, read_answer
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_READS = ("JURAT_DATABASE_URL",)
 _FIELDS = "number|street|postcode|city|city_code|country"
 _ADDRESS = "number=8,street=quai de la Brême,postcode=00100,city=Valmont"
 
@@ -50,9 +49,7 @@ _dataset_option = click.option(
 )
 
 
-@click.command(
-    cls=Command,
-    name="show",
+@command(
     examples=(
         "jurat zones show old-town --out old-town.svg",
         f'jurat zones show old-town --address "{_ADDRESS}"',
@@ -82,7 +79,6 @@ _dataset_option = click.option(
 )
 @_dataset_option
 @as_option
-@click.pass_obj
 def show(
     out: Output,
     zone: str,
@@ -96,7 +92,7 @@ def show(
     version: int | None,
     dataset: str | None,
     who: str,
-) -> Exit:
+) -> None:
     """Draw a zone, with an address if one is given, and say the same in words.
 
     The picture shows the border and its margin, the candidates of the source with their possible error, and the
@@ -142,18 +138,15 @@ def show(
     out.show({"zone": row.name, "version": row.version, "file": file, "caption": lines}, lines)
     if target:
         out.say(f"wrote {target}")
-    return Exit.DONE
 
 
-@click.command(
-    cls=Command,
-    name="locate",
+@command(
     examples=(
         f'jurat zones locate "{_ADDRESS}"',
         f'jurat zones locate --zone old-town --address "{_ADDRESS}"',
         "jurat zones locate --answer-file address.json",
     ),
-    environment=(*_READS, "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
+    environment=("JURAT_DATABASE_URL", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "it would be accepted; without --zone: for one zone",
         Exit.REFUSED: "it would be refused; without --zone: for all",
@@ -164,7 +157,6 @@ def show(
 @click.argument("text", metavar="[ADDRESS]", required=False)
 @click.option("--zone", metavar="ZONE", help="Decide for this zone.  [default: all that are in force]")
 @_address_options
-@click.pass_obj
 def locate(
     out: Output,
     *,
@@ -245,11 +237,8 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     return Exit.DONE if "accepted" in outcomes else Exit.UNDETERMINED if outcomes else Exit.REFUSED
 
 
-@click.command(
-    cls=Command,
-    name="diff",
+@command(
     examples=("jurat zones diff old-town", "jurat zones diff old-town --from 1 --to 3 --out moved.csv"),
-    environment=_READS,
 )
 @click.argument("zone", metavar="ZONE")
 @click.option("--from", "before", type=click.IntRange(1), metavar="N", help="Older version.  [default: the one before]")
@@ -262,10 +251,9 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     type=click.Path(dir_okay=False, path_type=Path),
     help="List the addresses of the local base that change sides, as CSV.",
 )
-@click.pass_obj
 def diff(
     out: Output, zone: str, *, before: int | None, after: int | None, dataset: str | None, target: Path | None
-) -> Exit:
+) -> None:
     """Say what changed between two versions of a zone: its area, its border, and which addresses change sides."""
     from adapters.zone_import.changes import changed_area, compare
     from cli.database import open_database
@@ -303,20 +291,15 @@ def diff(
     out.show(document, lines)
     if moved and target:
         out.say(f"the addresses that change sides are listed in {target}")
-    return Exit.DONE
 
 
-@click.command(
-    cls=Command,
-    name="affected",
+@command(
     examples=("jurat zones affected old-town --from 1 --to 2", "jurat zones affected old-town --from 1 --to 2 --json"),
-    environment=_READS,
 )
 @click.argument("zone", metavar="ZONE")
 @click.option("--from", "before", type=click.IntRange(1), metavar="N", required=True, help="The older version.")
 @click.option("--to", "after", type=click.IntRange(1), metavar="M", required=True, help="The newer version.")
-@click.pass_obj
-def affected(out: Output, zone: str, *, before: int, after: int) -> Exit:
+def affected(out: Output, zone: str, *, before: int, after: int) -> None:
     """List the verdicts about a version whose addresses may have changed sides in a newer one.
 
     The addresses are erased, so this is an upper bound: every verdict whose evidence puts it no farther from the border
@@ -345,7 +328,6 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> Exit:
                 about = f"{each.check}  {each.consultation}/{each.question}"
                 out.show(None, [f"{about}  {each.outcome}  {each.reason}  {where}  {decided}"])
     out.say(f"places up to {reach:.1f} m from the old border changed sides: {count_text(count, 'verdict')} may change")
-    return Exit.DONE
 
 
 def _answer(

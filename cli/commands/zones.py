@@ -51,7 +51,6 @@ def zones() -> None:
         "jurat zones import districts.gpkg --name-property code_insee --title-property nom",
         "jurat zones import districts.zip --expect 2.2,48.8,2.5,48.9 --from 2027-01-01",
     ),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.USAGE: "errors in the file, wrong usage or settings; nothing was imported"},
 )
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -84,7 +83,6 @@ def zones() -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
 @as_option
-@click.pass_obj
 def import_(
     out: Output,
     file: Path,
@@ -98,7 +96,7 @@ def import_(
     begins: datetime | None,
     dry_run: bool,
     who: str,
-) -> Exit:
+) -> None:
     """Import the zones of a GeoJSON, GeoPackage or zipped Shapefile, each as its next version.
 
     A zone that did not change keeps its version. With a single bad feature, nothing is imported; every fault is
@@ -124,15 +122,11 @@ def import_(
         new = [NewZone(zone.id, zone.title, zone.digest, zone.wkb, read.crs, zone.outline) for zone in read.zones]
         done = import_zones(service.database, new, who, begins, dry_run=dry_run)
     _report_import(out, file, read, done.versions, set(done.new), begins, dry_run=dry_run)
-    return Exit.DONE
 
 
-@zones.command(
-    name="list", examples=("jurat zones list", "jurat zones list --all"), environment=("JURAT_DATABASE_URL",)
-)
+@zones.command(name="list", examples=("jurat zones list", "jurat zones list --all"))
 @click.option("--all", "everything", is_flag=True, help="Also versions that were replaced.")
-@click.pass_obj
-def list_(out: Output, *, everything: bool) -> Exit:
+def list_(out: Output, *, everything: bool) -> None:
     """List the imported zones: for each, the version in force and those to come."""
     from cli.database import open_database
 
@@ -163,7 +157,6 @@ def list_(out: Output, *, everything: bool) -> Exit:
     out.show(rows, lines)
     if not rows:
         out.say("no zone is imported; run `bin/jurat zones import FILE`")
-    return Exit.DONE
 
 
 for _view in (show, locate, diff, affected):

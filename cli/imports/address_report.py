@@ -18,7 +18,7 @@ from cli.output import Exit, Failure, Output, columns, count_text
 from store.datasets.imports import DatasetImport, OtherKind, Overtaken
 
 
-def check_addresses(out: Output, base: NewAddressBase) -> Exit:
+def check_addresses(out: Output, base: NewAddressBase) -> None:
     """Read the file, and report what is in it and where it lies."""
     houses = 0
     west, south, east, north = math.inf, math.inf, -math.inf, -math.inf
@@ -34,10 +34,9 @@ def check_addresses(out: Output, base: NewAddressBase) -> Exit:
     _tell(out, rows)
     out.say(f"it lies {_box_text(box)}")
     out.say("the file is good; nothing was imported")
-    return Exit.DONE
 
 
-def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Callable[[int], None]) -> Exit:
+def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Callable[[int], None]) -> None:
     """Import the file, switch to it, and report."""
     started = time.monotonic()
     with _failures(), open_database() as service:
@@ -60,11 +59,10 @@ def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Call
     out.show(document, columns(head, [(row.name, row.version, row.addresses, row.houses, row.streets, row.data_date)]))
     if done.rows is None or done.box is None:
         out.say(f"version {row.version} was already imported from this file; nothing was done")
-        return Exit.DONE
+        return
     _tell(out, done.rows)
     out.say(f"it lies {_box_text(done.box)}")
     out.say(f"imported {count_text(done.rows.rows, 'row')} in {taken:.1f} s; version {row.version} is in force")
-    return Exit.DONE
 
 
 def layout(file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None) -> Layout:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def check_roster(
     out: Output, file: Path, name: str, source: str, paths: Sequence[Path], day: date, *, skip_malformed: bool
-) -> Exit:
+) -> None:
     """Read the file and report what the source would make of it. With `paths`, no database is needed."""
     from cli.database import open_database
     from cli.imports.roster import NewRoster, survey
@@ -59,7 +59,6 @@ def check_roster(
         status = f"means {meaning}" if meaning else "the source does not know"
         out.say(f"{count_text(count, 'row')} with a status that {status}")
     out.say("the file is good; nothing was imported")
-    return Exit.DONE
 
 
 def import_roster(
@@ -74,7 +73,7 @@ def import_roster(
     skip_malformed: bool,
     force: bool,
     progress: Callable[[int], None],
-) -> Exit:
+) -> None:
     """Import the file, switch to it, and report."""
     from cli.database import open_database
     from cli.diagnosis.keys import hashed_with
@@ -94,7 +93,6 @@ def import_roster(
                 RosterImport(service.database), new, service.fingerprints, who, progress, force=force
             )
     _show(out, done, new, time.monotonic() - started)
-    return Exit.DONE
 
 
 def _show(out: Output, done: ImportedRoster, new: NewRoster, seconds: float) -> None:
