@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,7 +14,7 @@ from uuid import UUID
 
 import click
 
-from cli.output import MEANINGS, Exit, Output
+from cli.output import MEANINGS, Exit, Failure, Output
 
 WIDTH = 100
 _LONGEST_NAME = 200
@@ -37,19 +39,28 @@ ENVIRONMENT_TITLE = "Environment (each also as NAME_FILE, the path of a file tha
 _DEPENDENCIES = frozenset({"JURAT_DATABASE_URL", "JURAT_BROKER_URL"})
 
 
-class ConfiguredName(click.ParamType[str]):
+def configured_name(value: str) -> str:
     """A name that a configuration can have, too: of a code list, of a dataset."""
+    from config.limits import NAME_PATTERN
 
-    name = "name"
+    if not re.fullmatch(NAME_PATTERN, value):
+        raise click.BadParameter("lower-case letters, digits, '-' and '_' are expected, at most 63")
+    return value
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        import re
 
-        from config.limits import NAME_PATTERN
+def contract_name(value: str) -> str:
+    """A name of the contract: of a consultation, participant or question."""
+    if not 0 < len(value) <= _LONGEST_NAME or not value.isprintable():
+        raise click.BadParameter(f"1 to {_LONGEST_NAME} printable characters are expected")
+    return value
 
-        if not re.fullmatch(NAME_PATTERN, value):
-            self.fail("lower-case letters, digits, '-' and '_' are expected, at most 63", param, ctx)
-        return str(value)
+
+def check_id(value: str) -> UUID:
+    """The id of a check."""
+    try:
+        return UUID(value)
+    except ValueError:
+        raise click.BadParameter("a UUID is expected, as `jurat submit` prints it") from None
 
 
 class FutureMoment(click.ParamType[datetime]):
@@ -153,27 +164,16 @@ def _flag(option: str, field: str, text: str) -> click.Option:
     return click.Option([option], is_flag=True, is_eager=True, expose_value=False, callback=remember, help=text)
 
 
-class NameParam(click.ParamType[str]):
-    """A name of the contract: of a consultation, participant or question."""
-
-    name = "name"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not 0 < len(value) <= _LONGEST_NAME or not value.isprintable():
-            self.fail(f"1 to {_LONGEST_NAME} printable characters are expected", param, ctx)
-        return str(value)
+def confirm(warning: str, question: str) -> bool:
+    """Whether the person at the terminal says yes. Raises Failure without a terminal."""
+    if not at_terminal():
+        raise Failure(f"{warning} There is no terminal to ask at; add --yes", Exit.USAGE)
+    return click.confirm(f"{warning} {question}", err=True)
 
 
-class CheckIdParam(click.ParamType[UUID]):
-    """The id of a check."""
-
-    name = "id"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
-        try:
-            return value if isinstance(value, UUID) else UUID(value)
-        except ValueError:
-            self.fail("a UUID is expected, as `jurat submit` prints it", param, ctx)
+def at_terminal() -> bool:
+    """Whether standard input is a terminal."""
+    return sys.stdin.isatty()
 
 
 def whoami() -> str:
@@ -185,11 +185,12 @@ def whoami() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+check_argument = click.argument("check_id", metavar="ID", type=check_id)
 as_option = click.option(
     "--as",
     "who",
     metavar="NAME",
-    type=NameParam(),
+    type=contract_name,
     default=whoami,
     show_default="user@host",
     help="Who does this, for the audit.",

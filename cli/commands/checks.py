@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from cli.command import CheckIdParam, NameParam, command, locale_option
+from cli.command import check_argument, check_id, command, contract_name, locale_option
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ _LARGEST = 64 * 1024
         Exit.UNDETERMINED: "with --wait: undetermined, or a person decides",
     },
 )
-@click.argument("consultation", type=NameParam())
-@click.argument("participant", type=NameParam())
-@click.argument("question", type=NameParam())
+@click.argument("consultation", type=contract_name)
+@click.argument("participant", type=contract_name)
+@click.argument("question", type=contract_name)
 @click.option("--answer", metavar="JSON", help="The answer. Other users of this machine can see it: prefer a file.")
 @click.option(
     "--answer-file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True), help="Read it; - is stdin."
@@ -51,7 +51,7 @@ _LARGEST = 64 * 1024
     help="One field of the answer; repeat it. Others can see it, too.",
 )
 @click.option(
-    "--id", "check_id", type=CheckIdParam(), metavar="UUID", help="The check's id; the same id means the same check."
+    "--id", "check_id", type=check_id, metavar="UUID", help="The check's id; the same id means the same check."
 )
 @click.option(
     "--priority",
@@ -135,11 +135,11 @@ def submit(
         Exit.UNDETERMINED: "undetermined, or a person decides; with --access: incomplete",
     },
 )
-@click.argument("check_ids", metavar="[ID]…", type=CheckIdParam(), nargs=-1)
+@click.argument("check_ids", metavar="[ID]…", type=check_id, nargs=-1)
 @click.option(
     "--access",
     nargs=2,
-    type=NameParam(),
+    type=contract_name,
     metavar="CONSULTATION PARTICIPANT",
     help="A participant's access instead of checks.",
 )
@@ -180,7 +180,7 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
         Exit.UNDETERMINED: "undetermined, or a person decides",
     },
 )
-@click.argument("check_id", metavar="ID", type=CheckIdParam())
+@check_argument
 @click.option(
     "--timeout",
     metavar="SECONDS",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import ConfiguredName, FutureMoment, Group, as_option
+from cli.command import FutureMoment, Group, as_option, configured_name
 from cli.output import Exit, Failure, Output, columns, count_text, new_file, time_text
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def codes() -> None:
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
 )
-@click.argument("code_list", metavar="LIST", type=ConfiguredName())
+@click.argument("code_list", metavar="LIST", type=configured_name)
 @click.option("--count", required=True, type=click.IntRange(1, MOST_CODES), metavar="N", help="How many.")
 @_EXPIRES
 @click.option(
@@ -95,7 +95,7 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
     codes={Exit.USAGE: "bad lines in the file, wrong usage or settings; nothing was imported"},
 )
-@click.argument("code_list", metavar="LIST", type=ConfiguredName())
+@click.argument("code_list", metavar="LIST", type=configured_name)
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
     "--checked/--unchecked",

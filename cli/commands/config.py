@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Group, NameParam, as_option
+from cli.command import Group, as_option, confirm, contract_name
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     examples=("jurat config withdraw summer-call", "jurat config withdraw summer-call --yes"),
     codes={Exit.REFUSED: "you said no, or pending checks would lose their question"},
 )
-@click.argument("name", type=NameParam())
+@click.argument("name", type=contract_name)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_option
 def withdraw(out: Output, name: str, *, yes: bool, who: str) -> None:
@@ -221,7 +221,6 @@ def withdraw(out: Output, name: str, *, yes: bool, who: str) -> None:
     Participants can no longer answer it; verdicts stay. Refused while pending checks would lose their question. The
     platform may publish it again.
     """
-    from cli.confirmation import confirm
     from cli.database import open_database
     from store.configurations.consultations import Consultations
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import ConfiguredName, Group, as_option
+from cli.command import Group, as_option, configured_name
 from cli.output import Exit, Failure, Output, columns, count_text
 
 if TYPE_CHECKING:
@@ -19,40 +19,28 @@ if TYPE_CHECKING:
 _REPORTED_EVERY = 1_000_000
 
 
-class Columns(click.ParamType[dict[str, str]]):
+def named_columns(value: str) -> dict[str, str]:
     """Which column of a CSV file is what: `number=NUMERO,street=RUE`."""
-
-    name = "columns"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
-        if isinstance(value, dict):
-            return value
-        found: dict[str, str] = {}
-        for part in value.split(","):
-            field, equals, column = (text.strip() for text in part.partition("="))
-            if not (equals and field and column):
-                self.fail(f"{part.strip()!r} is no FIELD=COLUMN, such as street=RUE", param, ctx)
-            if field in found:
-                self.fail(f"{field} is named twice", param, ctx)
-            found[field] = column
-        return found
+    found: dict[str, str] = {}
+    for part in value.split(","):
+        field, equals, column = (text.strip() for text in part.partition("="))
+        if not (equals and field and column):
+            raise click.BadParameter(f"{part.strip()!r} is no FIELD=COLUMN, such as street=RUE")
+        if field in found:
+            raise click.BadParameter(f"{field} is named twice")
+        found[field] = column
+    return found
 
 
-class Day(click.ParamType[date]):
+def past_day(value: str) -> date:
     """A day in ISO 8601, not in the future."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        if isinstance(value, date):
-            return value
-        try:
-            day = date.fromisoformat(value)
-        except ValueError:
-            self.fail("a day such as 2026-11-01 is expected", param, ctx)
-        if day > datetime.now(UTC).date():
-            self.fail("it is in the future", param, ctx)
-        return day
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("a day such as 2026-11-01 is expected") from None
+    if day > datetime.now(UTC).date():
+        raise click.BadParameter("it is in the future")
+    return day
 
 
 @click.group(cls=Group)
@@ -61,9 +49,9 @@ def datasets() -> None:
 
 
 _FILE = click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-_NAME = click.argument("name", metavar="NAME", type=ConfiguredName())
+_NAME = click.argument("name", metavar="NAME", type=configured_name)
 _DATA_DATE = click.option(
-    "--data-date", "day", metavar="DATE", type=Day(), help="Day of the data.  [default: when the file was changed]"
+    "--data-date", "day", metavar="DATE", type=past_day, help="Day of the data.  [default: when the file was changed]"
 )
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
 _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
@@ -96,7 +84,7 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
     "--columns",
     "named",
     metavar="FIELD=COLUMN,…",
-    type=Columns(),
+    type=named_columns,
     help="The columns of your own CSV file that are number, repetition, street, postcode, city, city_code, longitude "
     "and latitude (WGS 84, in degrees).",
 )
@@ -168,7 +156,7 @@ def import_addresses(
 @click.option(
     "--source",
     metavar="NAME",
-    type=ConfiguredName(),
+    type=configured_name,
     required=True,
     help="The source of type roster that says how to read the file.",
 )

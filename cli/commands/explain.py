@@ -7,9 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import click
-
-from cli.command import CheckIdParam, command, locale_option
+from cli.command import check_argument, command, locale_option
 from cli.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
         "jurat explain --json --locale de 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
     ),
 )
-@click.argument("check_id", metavar="ID", type=CheckIdParam())
+@check_argument
 @locale_option
 def explain(out: Output, check_id: UUID, *, locale: str) -> None:
     """Show every lookup of a check, and each of its verdicts rule by rule, with what it means for access.

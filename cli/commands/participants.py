@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Group, NameParam, as_option, command
+from cli.command import Group, as_option, command, confirm, contract_name
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def access() -> None:
         Exit.UNDETERMINED: "incomplete: something is open to answer",
     },
 )
-@click.argument("consultation", type=NameParam())
-@click.argument("participant", type=NameParam())
+@click.argument("consultation", type=contract_name)
+@click.argument("participant", type=contract_name)
 def show(out: Output, consultation: str, participant: str) -> Exit:
     """Show a participant's access, the verdict of each answer, and what people did about it. No answer is shown."""
     from cli.database import open_database
@@ -69,7 +69,7 @@ def _request_command(
         out.show({"request": request.id, "access": state}, [f"{done}; access: {state}" if state else done])
 
     for name in reversed(("consultation", "participant", *more)):
-        run = click.argument(name, type=NameParam())(run)
+        run = click.argument(name, type=contract_name)(run)
     return command(
         name=kind,
         help=text,
@@ -120,8 +120,8 @@ for _command in (revoke, restore, transfer):
     examples=("jurat erase p-42", "jurat erase p-42 --consultation budget --yes"),
     codes={Exit.REFUSED: "you said no, and nothing was erased"},
 )
-@click.argument("participant", type=NameParam())
-@click.option("--consultation", type=NameParam(), metavar="NAME", help="Only from this consultation.")
+@click.argument("participant", type=contract_name)
+@click.option("--consultation", type=contract_name, metavar="NAME", help="Only from this consultation.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_option
 def erase(out: Output, participant: str, *, consultation: str | None, yes: bool, who: str) -> None:
@@ -130,7 +130,6 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
     Verdicts stay, as they name no one. Pending checks end undetermined. A number stays in use, so that no one gets a
     second access by being erased. Shows first what exists, and asks. It cannot be undone.
     """
-    from cli.confirmation import confirm
     from cli.database import open_database
     from store.requests.erasure import traces
     from store.requests.request_runner import Requests

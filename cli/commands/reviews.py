@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from cli.command import CheckIdParam, Group, NameParam, as_option, locale_option
+from cli.command import Group, as_option, check_argument, contract_name, locale_option
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def review() -> None:
     name="list",
     examples=("jurat review list", "jurat review list --consultation budget --overdue"),
 )
-@click.option("--consultation", type=NameParam(), metavar="NAME", help="Only of this consultation.")
+@click.option("--consultation", type=contract_name, metavar="NAME", help="Only of this consultation.")
 @click.option("--overdue", is_flag=True, help="Only those that should have been decided by now.")
 @click.option("--all", "whole", is_flag=True, help="Also those that are not needed now, after the others.")
 def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) -> None:
@@ -58,7 +58,7 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
     environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS"),
     codes={Exit.REFUSED: "the answer cannot be opened: it is not in review, or is sealed for another key"},
 )
-@click.argument("check_id", metavar="ID", type=CheckIdParam())
+@check_argument
 @click.option(
     "--answer",
     is_flag=True,
@@ -93,7 +93,7 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
         Exit.PENDING: "recorded; a second person must decide the same",
     },
 )
-@click.argument("check_id", metavar="ID", type=CheckIdParam())
+@check_argument
 @click.argument("reason", metavar="REASON")
 @as_option
 def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
@@ -121,7 +121,7 @@ def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
     examples=("jurat review open 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",),
     codes={Exit.REFUSED: "it is not settled, or its question is no longer asked, and nothing was changed"},
 )
-@click.argument("check_id", metavar="ID", type=CheckIdParam())
+@check_argument
 @as_option
 def open_(out: Output, check_id: UUID, *, who: str) -> None:
     """Put a settled check before a person again.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import ConfiguredName, Group, NameParam, as_option
+from cli.command import Group, as_option, configured_name, contract_name
 from cli.output import Exit, Failure, Output, columns
 from cli.starters import FORMS
 
@@ -18,23 +18,17 @@ if TYPE_CHECKING:
 _LONGEST_PAUSE = "365d"
 
 
-class PauseLength(click.ParamType[float]):
+def duration(value: str) -> float:
     """A duration as in the configuration, from 1 s to a year; in seconds."""
+    from config.durations import parse_duration
 
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from config.durations import parse_duration
-
-        if isinstance(value, float):
-            return value
-        try:
-            seconds = parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if not 1 <= seconds <= parse_duration(_LONGEST_PAUSE):
-            self.fail(f"from 1s to {_LONGEST_PAUSE} is expected", param, ctx)
-        return seconds
+    try:
+        seconds = parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if not 1 <= seconds <= parse_duration(_LONGEST_PAUSE):
+        raise click.BadParameter(f"from 1s to {_LONGEST_PAUSE} is expected")
+    return seconds
 
 
 @click.group(cls=Group)
@@ -117,9 +111,9 @@ def health(out: Output, *, name: str | None) -> Exit:
     codes={Exit.REFUSED: "it is already paused for longer, and nothing was changed"},
 )
 @click.argument("name", metavar="NAME")
-@click.option("--for", "seconds", required=True, type=PauseLength(), help="How long, such as 30min, 2h or 3d.")
+@click.option("--for", "seconds", required=True, type=duration, help="How long, such as 30min, 2h or 3d.")
 @click.option(
-    "--reason", required=True, type=NameParam(), metavar="TEXT", help="Why. It is kept, so name no participant."
+    "--reason", required=True, type=contract_name, metavar="TEXT", help="Why. It is kept, so name no participant."
 )
 @as_option
 def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> None:
@@ -280,7 +274,7 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     examples=("jurat sources new professionals > professionals.yaml", "jurat sources new census --format xml"),
     environment=(),
 )
-@click.argument("name", metavar="NAME", type=ConfiguredName())
+@click.argument("name", metavar="NAME", type=configured_name)
 @click.option(
     "--format",
     "form",

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import click
 
-from cli.command import CheckIdParam, as_option, command
+from cli.command import as_option, check_id, command
 from cli.commands.checks import parse_fields, read_answer
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
@@ -71,9 +71,7 @@ _dataset_option = click.option(
     help="Write a picture, .svg or .png, readable by you alone (0600). Without it, only text is printed.",
 )
 @_address_options
-@click.option(
-    "--check", "check_id", type=CheckIdParam(), metavar="ID", help="The address of a check that is in review."
-)
+@click.option("--check", "check_id", type=check_id, metavar="ID", help="The address of a check that is in review.")
 @click.option(
     "--version", type=click.IntRange(1), metavar="N", help="Version of the zone.  [default: the one in force]"
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,21 +22,15 @@ COMPARED_ZONES = 20
 """Imported zones that a file is compared with, to notice latitude before longitude."""
 
 
-class Degrees(click.ParamType[tuple[float, float, float, float]]):
+def degrees(value: str) -> tuple[float, float, float, float]:
     """West, south, east and north, in degrees."""
-
-    name = "box"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float, float, float]:
-        try:
-            west, south, east, north = map(float, value.split(","))
-        except ValueError:
-            self.fail("four numbers are expected, such as 2.2,48.8,2.5,48.9", param, ctx)
-        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-            self.fail("west, south, east and north are expected in this order, in degrees", param, ctx)
-        return west, south, east, north
+    try:
+        west, south, east, north = map(float, value.split(","))
+    except ValueError:
+        raise click.BadParameter("four numbers are expected, such as 2.2,48.8,2.5,48.9") from None
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise click.BadParameter("west, south, east and north are expected in this order, in degrees")
+    return west, south, east, north
 
 
 @click.group(cls=Group)
@@ -71,7 +65,7 @@ def zones() -> None:
 @click.option("--layer", metavar="NAME", help="The layer of a GeoPackage that has several.")
 @click.option("--crs", metavar="NAME", help="The coordinate system of a file that names none, such as EPSG:2154.")
 @click.option(
-    "--expect", "expected", type=Degrees(), metavar="W,S,E,N", help="Where the zones must lie: degrees, WGS 84."
+    "--expect", "expected", type=degrees, metavar="W,S,E,N", help="Where the zones must lie: degrees, WGS 84."
 )
 @click.option("--overlapping", is_flag=True, help="Allow zones that overlap.")
 @click.option(
