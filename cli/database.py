@@ -8,15 +8,11 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from cli.output import Exit, Failure
-from config.settings import Settings, read_settings
-from jurat import Client
-from jurat.database import open_engine, reader
-from jurat.ring import NO_BROKER
-from jurat.statements import require_tables, statements_on
-from worker.database import give_up_on, missing_file
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loaded by what needs them, so that a command's help stays quick
     from config.configuration import Configuration
+    from config.settings import Settings
+    from jurat import Client
     from jurat.seal import Unseal
     from worker.bootstrap import Service
 
@@ -28,8 +24,11 @@ def open_database() -> Iterator[Service]:
     Raises Failure: there is no database file, or its schema is missing, behind or foreign. SettingsError, and
     SQLAlchemy's errors if the database is down.
     """
-    from store.schema.migrations import ADVICE, schema_status  # loads alembic, which checks do without
+    from config.settings import read_settings
+    from jurat.database import reader
+    from store.schema.migrations import ADVICE, schema_status
     from worker.bootstrap import open_service
+    from worker.database import give_up_on
     from worker.logs import set_up
 
     settings = read_settings()
@@ -78,6 +77,11 @@ def open_client(settings: Settings) -> Iterator[Client]:
 
     Raises Failure if there is no database file, SchemaMissing if it lacks the tables.
     """
+    from jurat import Client
+    from jurat.database import open_engine, reader
+    from jurat.ring import NO_BROKER
+    from jurat.statements import require_tables, statements_on
+
     require_file(settings)
     engine = open_engine(settings.database_url)
     try:
@@ -92,5 +96,7 @@ def open_client(settings: Settings) -> Iterator[Client]:
 
 def require_file(settings: Settings) -> None:
     """Raise Failure if a SQLite database is no file yet: connecting would leave an empty one behind."""
+    from worker.database import missing_file
+
     if missing := missing_file(settings):
         raise Failure(missing, Exit.DEPENDENCY)

@@ -11,6 +11,7 @@ from uuid import UUID
 import click
 
 from cli.command import check_argument, check_id, command, contract_name, locale_option
+from cli.database import open_client
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
@@ -83,7 +84,6 @@ def submit(
     The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and cannot
     be changed later.
     """
-    from cli.database import open_client
     from config.settings import read_settings
     from jurat.database import open_engine
     from worker.keyring import mismatch
@@ -149,7 +149,6 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
 
     For several checks, the exit code is the first of 2, 1, 4, 5 that any of them has.
     """
-    from cli.database import open_client
     from config.settings import read_settings
 
     if bool(check_ids) == bool(access):
@@ -192,7 +191,6 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
 @locale_option
 def wait(out: Output, check_id: UUID, *, timeout: float, locale: str) -> Exit:
     """Wait until a check is settled or goes to review, and show it."""
-    from cli.database import open_client
     from config.settings import read_settings
 
     with open_client(read_settings()) as platform:

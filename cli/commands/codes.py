@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.command import FutureMoment, Group, as_option, configured_name
+from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, new_file, time_text
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
 
     They are not stored: the database keeps only what it needs to recognise them. Print or send them, then delete them.
     """
-    from cli.database import open_database
     from jurat.codes import generate as new_code
     from store.requests.code_lists import add_codes
 
@@ -112,7 +112,6 @@ def import_(
     With a single bad line, nothing is imported; each is reported with its line and column. Codes that are already in
     the list stay as they are. A list that jurat did not generate needs `checked: false` in its source.
     """
-    from cli.database import open_database
     from store.requests.code_lists import add_codes
 
     with open_database() as service:
@@ -128,8 +127,6 @@ def import_(
 @codes.command(name="list", examples=("jurat codes list",))
 def list_(out: Output) -> None:
     """List the lists, and how many of their codes are used."""
-    from cli.database import open_database
-
     with open_database() as service:
         rows = list(service.queries.code_lists().values())
     head = ("list", "codes", "free", "redeemed", "expired", "revoked")
@@ -151,7 +148,6 @@ def _fingerprints(service: Service) -> Fingerprints:
 
 def _check_mode(service: Service, code_list: str, given: bool | None) -> bool:  # noqa: FBT001 - three values
     """Whether codes of this list have jurat's check character, which lookups then check too."""
-    from cli.database import applied_configuration
     from store.requests.code_lists import readers_of
 
     applied = applied_configuration(service)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.command import Group, as_option, confirm, contract_name
+from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -85,7 +86,6 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     configuration changes nothing. The same holds if a registry's tests fail, or if it takes an outage for an answer. A
     configuration equal to the version before makes no new version.
     """
-    from cli.database import open_database
     from cli.registry_lint import lint_here, problem_lines, registry_problems
 
     with open_database() as service:
@@ -132,7 +132,6 @@ def show(out: Output, *, version: int | None, settings: bool) -> None:
     if settings:
         _show_settings(out)
         return
-    from cli.database import open_database
 
     with open_database() as service:
         newest = service.queries.config_version()
@@ -175,7 +174,6 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     Each line begins with + (added), - (removed) or ~ (changed), and names the option as lint does. Defaults are left
     out, secrets are references. Nothing is tested or published.
     """
-    from cli.database import open_database
     from cli.registry_lint import lint_here, problem_lines
     from config.differences import differences
     from config.document import Document
@@ -221,7 +219,6 @@ def withdraw(out: Output, name: str, *, yes: bool, who: str) -> None:
     Participants can no longer answer it; verdicts stay. Refused while pending checks would lose their question. The
     platform may publish it again.
     """
-    from cli.database import open_database
     from store.configurations.consultations import Consultations
 
     with open_database() as service:

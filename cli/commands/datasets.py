@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.command import Group, as_option, configured_name
+from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text
 
 if TYPE_CHECKING:
@@ -223,7 +224,6 @@ def import_roster(
 @datasets.command(name="list", examples=("jurat datasets list",))
 def list_(out: Output) -> None:
     """List the imported datasets: the version in force, the one before, and any that is being imported."""
-    from cli.database import open_database
     from store.datasets.imports import Versions
 
     with open_database() as service:
@@ -268,7 +268,6 @@ def list_(out: Output) -> None:
 @as_option
 def remove(out: Output, name: str, *, force: bool, who: str) -> None:
     """Remove all versions of a dataset, and stop a running import of it."""
-    from cli.database import open_database
     from store.datasets.imports import Versions
 
     with open_database() as service:
@@ -310,7 +309,6 @@ def _progress(out: Output) -> Callable[[int], None]:
 
 def _sources_by_dataset(service: Service) -> dict[str, list[str]]:
     """The sources of the applied configuration that use a dataset, by its name."""
-    from cli.database import applied_configuration
     from config.addresses import AddressFileSource
     from config.registry import RosterSource
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.command import Group
+from cli.database import open_database, require_file
 from cli.output import Exit, Failure, Output, columns
 
 if TYPE_CHECKING:
@@ -81,7 +82,6 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
 )
 def check(out: Output) -> None:
     """Say whether this program can work with the database's schema, and if not, what to do."""
-    from cli.database import require_file
     from config.settings import read_settings
     from jurat.database import open_engine
     from store.schema.migrations import ADVICE
@@ -104,7 +104,6 @@ def check(out: Output) -> None:
 @db.command(examples=("jurat db status",))
 def status(out: Output) -> None:
     """Show which database this is, the state of its schema, and how many checks wait at which source."""
-    from cli.database import open_database
     from config.settings import printable_settings
     from worker.database import engine_version
 

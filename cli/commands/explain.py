@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from cli.command import check_argument, command, locale_option
+from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ def explain(out: Output, check_id: UUID, *, locale: str) -> None:
     Each verdict comes with the message for the participant. No participant is named and no answer is shown: the
     evidence of a verdict holds neither.
     """
-    from cli.database import open_database
-
     with open_database() as service:
         found, texts = read_check(service, check_id, locale)
     out.show(document_of(found, texts), lines_of(found, texts))

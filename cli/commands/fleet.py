@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from cli.command import command
+from cli.database import open_database
 from cli.output import Exit, Output, columns
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ def fleet(out: Output) -> Exit:
     Each worker reports every 10 s. One that was not seen for 30 s is not listed. Keys are shown by id. `ready` means
     that it has a configuration, can open all waiting answers, and was not told to stop.
     """
-    from cli.database import open_database
-
     with open_database() as service:
         rows = service.queries.workers()
     live = [row for row in rows if row.live]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.command import Group, as_option, command, confirm, contract_name
+from cli.database import open_database
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ def access() -> None:
 @click.argument("participant", type=contract_name)
 def show(out: Output, consultation: str, participant: str) -> Exit:
     """Show a participant's access, the verdict of each answer, and what people did about it. No answer is shown."""
-    from cli.database import open_database
     from store.requests.participants import read_participant
 
     with open_database() as service:
@@ -56,7 +56,6 @@ def _request_command(
 
     @as_option
     def run(out: Output, /, *, who: str, **named: str) -> None:
-        from cli.database import open_database
         from store.requests.participants import read_participant
         from store.requests.request_runner import Requests
 
@@ -130,7 +129,6 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
     Verdicts stay, as they name no one. Pending checks end undetermined. A number stays in use, so that no one gets a
     second access by being erased. Shows first what exists, and asks. It cannot be undone.
     """
-    from cli.database import open_database
     from store.requests.erasure import traces
     from store.requests.request_runner import Requests
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import click
 
 from cli.command import Group, as_option, check_argument, contract_name, locale_option
+from cli.database import open_database, require_unseal
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
     A check is not needed while another answer of the participant is accepted in its place. The list names no
     participant and shows no answer and no note.
     """
-    from cli.database import open_database
     from store.explanation import Explanations
 
     with open_database() as service:
@@ -73,7 +73,6 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
     while it is in review.
     """
     from cli.commands.explain import document_of, lines_of, read_check
-    from cli.database import open_database
 
     with open_database() as service:
         found, texts = read_check(service, check_id, locale)
@@ -142,7 +141,6 @@ def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) 
 
     Raises CannotBeDone.
     """
-    from cli.database import open_database
     from jurat.ids import uuid7
     from store.explanation import Explanations
     from store.requests.request_rows import Request
@@ -155,7 +153,6 @@ def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) 
 
 def _open_sealed(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
     """The answer and the note in clear; audited. Raises Failure if no key opens them, CannotBeDone outside a review."""
-    from cli.database import require_unseal
     from jurat.seal import Unopenable
     from store.requests.reviews import ReviewDecisions
 

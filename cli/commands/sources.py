@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.command import Group, as_option, configured_name, contract_name
+from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns
 from cli.starters import FORMS
 
@@ -44,7 +45,6 @@ def list_(out: Output) -> None:
     and the last lookup failed) or broken (after several failures, it gets one lookup at a time). `waiting` counts the
     checks that are due or will be, as workers last counted them (every 5 s).
     """
-    from cli.database import open_database
     from cli.diagnosis import applied_sources
 
     with open_database() as service:
@@ -94,7 +94,6 @@ def health(out: Output, *, name: str | None) -> Exit:
     source that is closed, or paused by a person or for its own maintenance, is well. The figures come from workers; no
     source is asked: see `sources test --live`.
     """
-    from cli.database import open_database
     from cli.diagnosis import applied_sources, checkup, keys, workforce
 
     with open_database() as service:
@@ -122,7 +121,6 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> N
     Its checks wait, and their deadlines are extended. Running lookups end. A longer pause stays as it is: resume the
     source first.
     """
-    from cli.database import open_database
     from cli.diagnosis import applied_sources
 
     with open_database() as service:
@@ -143,7 +141,6 @@ def resume(out: Output, *, name: str, who: str) -> None:
 
     A source that paused itself may take that as asking too often. Outside its hours it stays closed.
     """
-    from cli.database import open_database
     from cli.diagnosis import applied_sources
 
     with open_database() as service:
@@ -249,7 +246,6 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     rules and the verdict; for a roster, its imported version. It asks the real registry, and if the source is applied,
     the request counts as any other. Nothing is stored. The output is personal data: keep it on your own terminal.
     """
-    from cli.database import open_database
     from cli.diagnosis import applied_sources
     from cli.lookups import look_up_once, source_tests
     from config.registry import RosterSource

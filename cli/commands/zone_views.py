@@ -12,6 +12,7 @@ import click
 
 from cli.command import as_option, check_id, command
 from cli.commands.checks import parse_fields, read_answer
+from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -97,7 +98,6 @@ def show(
     distance that decides. It is drawn here, without tiles. Only the lookup uses the network, and the source's limits
     count it. The picture shows a home, and only the file keeps it. --check opens a sealed answer; that is audited.
     """
-    from cli.database import open_database
     from cli.diagnosis.applied_sources import plan_of
     from cli.lookups import known_addresses
     from cli.lookups.address_query import answer_in_review, look_up, question_of, zone_of, zone_row
@@ -169,7 +169,6 @@ def locate(
 
     ADDRESS is NAME=VALUE,… as with --address.
     """
-    from cli.database import open_database
     from cli.diagnosis.applied_sources import plan_of
     from cli.lookups.address_query import look_up, question_of, zone_row
 
@@ -254,7 +253,6 @@ def diff(
 ) -> None:
     """Say what changed between two versions of a zone: its area, its border, and which addresses change sides."""
     from adapters.zone_import.changes import changed_area, compare
-    from cli.database import open_database
     from cli.lookups import known_addresses
     from cli.lookups.address_query import two_versions, zone_of
 
@@ -304,7 +302,6 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> None:
     than the farthest place that came in or went out. A person can reopen those checks.
     """
     from adapters.zone_import.changes import compare
-    from cli.database import open_database
     from cli.lookups.address_query import two_versions, zone_of
     from store.explanation import Explanations
 

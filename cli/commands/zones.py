@@ -11,6 +11,7 @@ import click
 
 from cli.command import FutureMoment, Group, as_option
 from cli.commands.zone_views import affected, diff, locate, show
+from cli.database import applied_configuration, open_database
 from cli.output import Exit, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -97,7 +98,6 @@ def import_(
     reported with feature and vertex. Running workers use a new version within 5 s of its time.
     """
     from adapters.zone_import.files import ZoneFileError, read_zone_file
-    from cli.database import open_database
     from store.datasets.zones import NewZone, import_zones
 
     read = read_zone_file(
@@ -122,8 +122,6 @@ def import_(
 @click.option("--all", "everything", is_flag=True, help="Also versions that were replaced.")
 def list_(out: Output, *, everything: bool) -> None:
     """List the imported zones: for each, the version in force and those to come."""
-    from cli.database import open_database
-
     with open_database() as service:
         history = service.queries.zone_history()
         states = _states(history, service.queries)
@@ -221,7 +219,6 @@ def _states(history: Sequence[ZoneVersion], queries: Queries) -> list[str]:
 
 
 def _zones_in_use(service: Service) -> set[str]:
-    from cli.database import applied_configuration
 
     configuration = applied_configuration(service)
     return {question.zone for question in configuration.questions.values() if question.zone} if configuration else set()
