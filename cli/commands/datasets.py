@@ -124,20 +124,19 @@ def import_addresses(
     in the database, and older ones are removed.
     """
     from adapters.address.languages import language as words_of
-    from cli.imports import address_report
-    from cli.imports.address_base import NewAddressBase
+    from cli.imports import address_base
 
     day = _data_day(file, day)
     try:
         words_of(language)
-        layout = address_report.layout(file, kind, named, separator)
+        layout = address_base.layout(file, kind, named, separator)
     except ValueError as error:
         raise Failure(str(error), Exit.USAGE) from None
-    base = NewAddressBase(name, file, layout, language, day)
+    base = address_base.NewAddressBase(name, file, layout, language, day)
     if dry_run:
-        address_report.check_addresses(out, base)
+        address_base.check_addresses(out, base)
     else:
-        address_report.import_addresses(out, base, who, _progress(out))
+        address_base.import_addresses(out, base, who, _progress(out))
 
 
 @datasets.command(
@@ -201,13 +200,13 @@ def import_roster(
     reported with its line and column. Workers use the new version from their next lookup on. The version before stays
     in the database, and older ones are removed.
     """
-    from cli.imports import roster_report
+    from cli.imports import roster
 
     day = _data_day(file, day)
     if dry_run:
-        roster_report.check_roster(out, file, name, source, paths, day, skip_malformed=skip_malformed)
+        roster.check_roster(out, file, name, source, paths, day, skip_malformed=skip_malformed)
     else:
-        roster_report.import_roster(
+        roster.import_roster_file(
             out,
             file,
             name,
