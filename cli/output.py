@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -58,6 +58,28 @@ class Failure(Exception):
         self.code = code
 
 
+class StepMark(StrEnum):
+    """How one step ended. `note` is neither good nor bad; `down` is a dependency that does not answer."""
+
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "problem"
+    DOWN = "down"
+
+
+_COLOURS = {StepMark.OK: "green", StepMark.NOTE: "cyan", StepMark.PROBLEM: "red", StepMark.DOWN: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckupStep:
+    """What one step found. `advice` says what to do about it."""
+
+    name: str
+    mark: StepMark
+    found: str
+    advice: str = ""
+
+
 @dataclass
 class Output:
     """A command's output. `json`: one JSON document instead of text; `verbose`: errors with a traceback."""
@@ -73,6 +95,19 @@ class Output:
             return
         for line in lines:
             click.echo(line)
+
+    def show_steps(self, steps: Sequence[CheckupStep], **more: Any) -> Exit:
+        """Print the steps of a checkup, one a line. Returns the exit code for them."""
+        marks = {step.mark for step in steps}
+        code = Exit.REFUSED if StepMark.PROBLEM in marks else Exit.DONE
+        code = Exit.DEPENDENCY if StepMark.DOWN in marks else code
+        rows = [(step.mark, step.name, f"{step.found}{f' — {step.advice}' if step.advice else ''}") for step in steps]
+        coloured = (
+            click.style(step.mark, fg=_COLOURS[step.mark]) + line.removeprefix(step.mark)
+            for step, line in zip(steps, columns(("", "step", "found"), rows)[1:], strict=True)
+        )
+        self.show({"ok": code is Exit.DONE, "steps": steps, **more}, coloured)
+        return code
 
     def say(self, sentence: str) -> None:
         click.echo(sentence, err=True)

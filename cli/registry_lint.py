@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.diagnosis.checkup import CheckupStep, StepMark
-from cli.output import count_text
+from cli.output import CheckupStep, StepMark, count_text
 from config.problems import Complaint, Positions, Severity, dotted
 from config.registry import RegistrySource, RosterSource
 from jurat.vocabulary import Outcome

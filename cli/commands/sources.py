@@ -101,8 +101,7 @@ def health(out: Output, *, name: str | None) -> Exit:
         steps = [checkup.status_step(each) for each in source_statuses]
         steps += keys.missing_steps(service.queries)
         steps += workforce.allowance_steps(service)
-    checkup.show(out, steps, sources=[each.as_data() for each in source_statuses])
-    return checkup.code_of(steps)
+    return out.show_steps(steps, sources=[each.as_data() for each in source_statuses])
 
 
 @sources.command(
@@ -192,7 +191,6 @@ def test(
     The tests in a registry's description are run, and the registry is simulated in every mood (down, throttling, a page
     of HTML, another shape …), without a network. With --config, no database is needed.
     """
-    from cli.diagnosis import checkup
     from cli.lookups import source_tests
 
     if bool(name) == everything:
@@ -204,8 +202,7 @@ def test(
         source_tests.test_files(tests, name, paths, out)
     else:
         source_tests.test_applied(tests, name, live=live)
-    checkup.show(out, tests.steps, registries=tests.registries)
-    return checkup.code_of(tests.steps)
+    return out.show_steps(tests.steps, registries=tests.registries)
 
 
 @sources.command(

@@ -5,15 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import click
 
 from cli.command import ENVIRONMENT, command
-from cli.output import Exit, Failure, Output, count_text
-
-if TYPE_CHECKING:
-    from cli.diagnosis.checkup import CheckupStep
+from cli.output import CheckupStep, Exit, Failure, Output, StepMark, count_text
 
 _PREFIX = "checks."
 
@@ -85,7 +81,6 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     import logging
 
     from cli.diagnosis import checkup, keys
-    from cli.diagnosis.checkup import CheckupStep, StepMark
     from worker.celery_settings import SLOTS
     from worker.logs import set_up
 
@@ -93,7 +88,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     if settings is None or settings.broker_url is None or not settings.unseal_keys:
         if settings is not None:
             steps += keys.key_steps(settings, None)
-        checkup.show(out, [step for step in steps if step.mark is not StepMark.OK])
+        out.show_steps([step for step in steps if step.mark is not StepMark.OK])
         return Exit.USAGE
     set_up(settings.log, logging.CRITICAL)
     steps, service = checkup.database_steps(settings)
@@ -112,13 +107,11 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
                 steps += [checkup.source_step(name, plan, service.queries) for name in served]
                 plan.close()
     steps.append(CheckupStep("slots", StepMark.OK, f"{count_text(slots or SLOTS, 'lookup')} at once"))
-    checkup.show(out, steps, slots=slots or SLOTS, sources=served)
-    code = checkup.code_of(steps)
+    code = out.show_steps(steps, slots=slots or SLOTS, sources=served)
     return Exit.USAGE if code is Exit.REFUSED else code
 
 
 def _served(sources: list[str], queues: str | None) -> tuple[list[str], list[CheckupStep]]:
-    from cli.diagnosis.checkup import CheckupStep, StepMark
     from config.suggestions import suggest
     from worker.celery_settings import DEFAULT_QUEUE
 

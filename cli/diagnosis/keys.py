@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from adapters.fingerprints import KEY_ID_LENGTH
-from cli.diagnosis.checkup import CheckupStep, StepMark
-from cli.output import count_text
+from cli.output import CheckupStep, StepMark, count_text
 from worker.keyring import hash_ids, how_to_set, mismatch, seal_id, unseal_ids
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cli.diagnosis.checkup import CheckupStep, StepMark
-from cli.output import count_text, time_text
+from cli.output import CheckupStep, StepMark, count_text, time_text
 from worker import health
 
 if TYPE_CHECKING:

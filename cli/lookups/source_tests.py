@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cli.database import open_database, require_configuration
 from cli.diagnosis import checkup
 from cli.diagnosis.applied_sources import plan_of, require, source_statuses, sources
-from cli.diagnosis.checkup import CheckupStep, StepMark
-from cli.output import Exit, Failure, Output
+from cli.output import CheckupStep, Exit, Failure, Output, StepMark
 from cli.registry_lint import examination_data, examination_steps, examine_source, lint_here, problem_lines
 from config.problems import Positions
 from config.registry import RegistrySource, RosterSource
