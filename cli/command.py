@@ -110,7 +110,6 @@ class Command(click.Command):
         codes: Mapping[Exit, str] | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs["context_settings"] = {"max_content_width": WIDTH, **(kwargs.get("context_settings") or {})}
         super().__init__(callback=click.pass_obj(callback), **kwargs)
         self.examples = tuple(examples)
         self.environment = tuple(environment)
@@ -144,10 +143,6 @@ class Group(click.Group):
 
     command_class = Command
     group_class = type
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["context_settings"] = {"max_content_width": WIDTH, **(kwargs.get("context_settings") or {})}
-        super().__init__(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of the code, which is the order of use
@@ -199,6 +194,5 @@ locale_option = click.option(
     "--locale",
     metavar="TAG",
     default="en",
-    show_default=True,
     help="Language of the message for the participant, such as fr.",
 )

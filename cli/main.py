@@ -111,7 +111,7 @@ def load(name: str) -> click.Command:
     name=PROGRAM,
     epilog=_COMPLETION,
     subcommand_metavar="COMMAND …",
-    context_settings={"max_content_width": WIDTH},
+    context_settings={"max_content_width": WIDTH, "show_default": True},  # all commands inherit them
 )
 @click.version_option(VERSION, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def root() -> None:

@@ -55,7 +55,7 @@ def reference() -> str:
     lines += ["", "## Environment", "", "Each also as `NAME_FILE`, the path of a file that holds it."]
     lines += ["", *(f"- `{name}`: {meaning}" for name, meaning in ENVIRONMENT.items())]
     lines += [_COMPLETION.rstrip()]
-    context = click.Context(root, info_name="jurat")
+    context = click.Context(root, info_name="jurat", **root.context_settings)
     for part in SECTIONS.values():
         for name in part:
             lines += _section(load(name), name, context, 2)

@@ -58,7 +58,6 @@ _LARGEST = 64 * 1024
     "--priority",
     type=click.Choice(["interactive", "bulk"]),
     default="interactive",
-    show_default=True,
     help="How urgent it is.",
 )
 @click.option(
@@ -185,7 +184,6 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
     metavar="SECONDS",
     type=click.FloatRange(0, 86400),
     default=30,
-    show_default=True,
     help="How long to wait.",
 )
 @locale_option

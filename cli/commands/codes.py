@@ -52,7 +52,6 @@ def codes() -> None:
     "target",
     metavar="FILE",
     default="-",
-    show_default=True,
     type=click.Path(dir_okay=False, allow_dash=True),
     help="A new file, for you alone (0600); - is standard output.",
 )

@@ -96,7 +96,6 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
     "--language",
     metavar="CODE",
     default="fr",
-    show_default=True,
     help="Language of its street names, as in the source.",
 )
 @_DATA_DATE

@@ -273,7 +273,6 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     "form",
     type=click.Choice(FORMS),
     default="json",
-    show_default=True,
     help="Its form: a registry that answers JSON or XML (also SOAP), or a roster imported from a file.",
 )
 def new(out: Output, *, name: str, form: str) -> None:

@@ -53,14 +53,12 @@ def zones() -> None:
     "--name-property",
     metavar="PROPERTY",
     default="id",
-    show_default=True,
     help="Property of a feature with the zone's name, as the configuration uses it.",
 )
 @click.option(
     "--title-property",
     metavar="PROPERTY",
     default="name",
-    show_default=True,
     help="Property with its title for people.",
 )
 @click.option("--layer", metavar="NAME", help="The layer of a GeoPackage that has several.")
