@@ -1,6 +1,8 @@
 """Explains in a sentence what is wrong with the shared database, when it is away or not what this program needs.
-
 Commands end with that sentence; workers log it and wait.
+
+It also limits how long they wait for PostgreSQL. A server that hangs no longer applies its own limits on statements and
+transactions: only the side that waits can give up, see `jurat.silence`.
 """
 
 from __future__ import annotations
@@ -12,17 +14,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, text
 
 from config.settings import Settings
 from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
 from jurat.dialects import BY_NAME, dialect_of
+from jurat.silence import limit, limit_silence
 from worker.installation import newest_revision
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
 
 log = structlog.get_logger("jurat.worker")
+
+PATIENCE = 13.0
+"""Seconds to wait for an answer in a bounded transaction: more than the server's own limits, so that only a server that
+hangs takes so long. The same holds for the first statements of each connection and transaction."""
+
+LONGER = 30.0
+"""Seconds for all other statements of a worker. The watchdog lets a thread of the engine pause for longer."""
+
+LONGEST = 600.0
+"""Seconds for a statement of a command, which may import a whole country's addresses."""
 
 _OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
 
@@ -44,11 +57,26 @@ def give_up_on(engine: Engine, *, command: bool = False) -> None:
     makes no SQLite file: it waits for one with our tables.
     """
     if not dialect_of(engine).in_a_file:
-        from worker import connections
-
-        connections.give_up(engine, connections.LONGEST if command else connections.LONGER)
+        give_up(engine, LONGEST if command else LONGER)
     elif not command:
         make_no_file(engine, _no_file)
+
+
+def give_up(engine: Engine, longest: float, patience: float = PATIENCE) -> None:
+    """Have statements on this engine's connections fail, as of a database that is away, when no answer comes within
+    `patience` seconds in transactions that are bounded, and within `longest` seconds in others.
+    """
+
+    def begin(connection: Connection) -> None:
+        limit(connection.connection.dbapi_connection, patience)  # of BEGIN, and of what travels with it
+
+    def begun(connection: Connection) -> None:
+        if not connection.get_execution_options().get("jurat_bounded"):
+            limit(connection.connection.dbapi_connection, longest)
+
+    limit_silence(engine, patience)
+    event.listen(engine, "begin", begin, insert=True)
+    event.listen(engine, "begin", begun)
 
 
 def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:
