@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 
 from store.queue.claims import Claims
 from tasks.plan import Plan
 from worker.engine.claim_plan import ClaimScope, claim_plan, lone_demands, scope_of
+from worker.engine.in_flight import InFlight
 from worker.engine.last_chances import LastChances
 from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
@@ -16,11 +17,41 @@ from worker.engine.plans import Plans
 from worker.engine.registration import MissingKeys
 from worker.engine.results import Results
 from worker.engine.threads import EngineThread
-from worker.engine.throughput import Throughput
 from worker.engine.wake_schedule import WakeSchedule
 
 UNWRITTEN = 4
 """Times the slots: so many checks may wait to be written before no more are claimed."""
+
+LEAST = 0.1
+"""Seconds over which lookups are counted at least."""
+
+LATELY = 0.5
+"""Seconds after which older figures count for little."""
+
+
+class Throughput:
+    """Counts what `in_flight` saw end. Not thread-safe: one thread looks."""
+
+    def __init__(self, in_flight: InFlight, clock: Callable[[], float] = time.monotonic) -> None:
+        self._in_flight = in_flight
+        self._clock = clock
+        self._at = clock()
+        self._before: Mapping[str, int] = {}
+        self._throughput: dict[str, float] = {}
+
+    def look(self) -> Mapping[str, float]:
+        """Lookups a second by source, as of now."""
+        now = self._clock()
+        seconds = now - self._at
+        if seconds >= LEAST:
+            ended = self._in_flight.ended()
+            share = min(1.0, seconds / LATELY)
+            for source, count in ended.items():
+                lately = (count - self._before.get(source, 0)) / seconds
+                before = self._throughput.get(source, 0.0)
+                self._throughput[source] = before + share * (lately - before)
+            self._at, self._before = now, ended
+        return self._throughput
 
 
 class Claimer(EngineThread):

@@ -27,13 +27,12 @@ from store.verdicts.verdict_writer import VerdictWriter
 from store.workers import Fleet, Member
 from tasks.check_runner import CheckRunner
 from tasks.checks import CheckResult, GiveBack
-from worker.engine.breaker_watch import BreakerWatch
 from worker.engine.claimer import Claimer
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.heartbeat import Heartbeat
 from worker.engine.in_flight import InFlight
 from worker.engine.keeper import Keeper, Renewer
-from worker.engine.local_breaker import LocalBreaker
+from worker.engine.local_breaker import BreakerWatch, LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 from worker.engine.lookups import LookupThread
 from worker.engine.plans import LONGEST_LOOK_UP, Plans

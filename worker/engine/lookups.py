@@ -41,11 +41,7 @@ class LookupThread(EngineThread):
         if len(started) < len(batch):
             claims = {(held.id, held.fence) for held in started}
             self._results.give_back([held for held in batch if (held.id, held.fence) not in claims])
-        if plan is None or not started:
-            return
-        if len(started) == 1:
-            self._results.hand_on([self._runner.run(started[0], plan)])
-        else:
+        if plan is not None and started:
             self._results.hand_on(self._runner.run_many(started, plan))
 
     def _plan_for(self, batch: ClaimBatch) -> Plan | None:
