@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.output import CheckupStep, StepMark, count_text
-from config.problems import Complaint, Positions, Severity, dotted
+from config.lint import Report, lint
+from config.problems import Complaint, Positions, Problem, Severity, dotted
 from config.registry import RegistrySource, RosterSource
 from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from adapters.registry_tests.conformance import MoodResult
     from adapters.registry_tests.examination import Examination
-    from config.lint import Report
-    from config.problems import Problem
 
 
 MOST_PROBLEMS: Final = 100
@@ -36,8 +35,6 @@ def problem_lines(problems: Sequence[Problem]) -> Iterator[str]:
 
 def lint_here(paths: Iterable[Path], zones: Collection[str] | None = None) -> Report:
     """Lint files with the secrets and files of this machine."""
-    from config.lint import lint
-
     return lint(paths, zones=zones, environ=os.environ)
 
 

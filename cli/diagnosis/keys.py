@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from adapters.fingerprints import KEY_ID_LENGTH
 from cli.output import CheckupStep, StepMark, count_text
+from config.settings import Settings
+from store.queries import Queries
+from store.workers import Keyholders
+from worker.bootstrap import Service
 from worker.keyring import hash_ids, how_to_set, mismatch, seal_id, unseal_ids
-
-if TYPE_CHECKING:
-    from config.settings import Settings
-    from store.queries import Queries
-    from worker.bootstrap import Service
 
 
 def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupStep]:
@@ -52,8 +50,6 @@ def hashed_with(queries: Queries) -> set[str]:
 
 def missing_steps(queries: Queries) -> Iterator[CheckupStep]:
     """The keys of waiting answers that live workers lack."""
-    from store.workers import Keyholders
-
     live = [each for each in queries.workers() if each.live and not each.stopping]
     waiting = queries.waiting_keys()
     missing = Keyholders(live).lack(waiting)

@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli.output import count_text, time_text
 from config.durations import duration_text
 from config.hours import Hours
+from config.sources import SourceModel
 from jurat.vocabulary import Reason
+from store.queries import Queries, SourceRow
 from store.queue.backlog import MOST_COUNTED
 from store.workers import LIVE
-
-if TYPE_CHECKING:
-    from config.sources import SourceModel
-    from store.queries import Queries, SourceRow
 
 
 class SourceState(StrEnum):

@@ -11,17 +11,16 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from adapters.address.base.columns import BAN, AddressFileError
+from adapters.address.base.rows import AddressRows
+from adapters.address.zones import ZoneGeometry
 from adapters.base import Box
 from cli.database import applied_configuration
 from cli.output import Exit, Failure, new_file
+from config.addresses import AddressFileSource
 from store.explanation import Explanations, NearbyHouse
-
-if TYPE_CHECKING:
-    from adapters.address.zones import ZoneGeometry
-    from config.addresses import AddressFileSource
-    from worker.bootstrap import Service
+from worker.bootstrap import Service
 
 Houses = Callable[[Box], Iterable[NearbyHouse]]
 
@@ -36,8 +35,6 @@ class Moved:
 
 def house_finder(service: Service, zone: str, dataset: str | None) -> Houses:
     """Finds houses of the local base in a box, none without a usable base. Raises Failure for an unknown `dataset`."""
-    from adapters.address.base.columns import AddressFileError
-
     base = _base(service, zone, dataset)
 
     def find(box: Box) -> Iterator[NearbyHouse]:
@@ -61,8 +58,6 @@ def count_moved(
 
     Raises Failure: `dataset` is not imported, the base cannot be read, or `target` exists.
     """
-    from adapters.address.base.columns import AddressFileError
-
     base = _base(service, before.name, dataset)
     if base is None:
         return None
@@ -84,8 +79,6 @@ def count_moved(
 
 def _base(service: Service, zone: str, dataset: str | None) -> Houses | None:
     """The dataset of this name; else the base of the first `address-file` source, those for the zone first."""
-    from config.addresses import AddressFileSource
-
     explanations = Explanations(service.database)
     if dataset is not None:
         if not explanations.has_dataset(dataset):
@@ -111,9 +104,6 @@ def _in_dataset(explanations: Explanations, dataset: str, box: Box) -> Iterator[
 
 
 def _in_file(model: AddressFileSource, box: Box) -> Iterator[NearbyHouse]:
-    from adapters.address.base.columns import BAN
-    from adapters.address.base.rows import AddressRows
-
     parts = _parts(box)
     for row in AddressRows(Path(str(model.path)), BAN, model.language):
         inside = any(

@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import asdict
 from html.entities import codepoint2name
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from adapters.base import Finding, Found, Query, Source, SourceError
@@ -37,9 +37,7 @@ from config.secrets import ForbiddenSecretError, SecretError, SecretReference, r
 from config.suggestions import suggest
 from jurat.vocabulary import Outcome
 from store.lookups import StoredRosters
-
-if TYPE_CHECKING:
-    from worker.bootstrap import Service
+from worker.bootstrap import Service
 
 MOST_ENTRIES: Final = 20
 LONGEST_TEXT: Final = 400
