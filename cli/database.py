@@ -25,10 +25,9 @@ def open_database() -> Iterator[Service]:
     SQLAlchemy's errors if the database is down.
     """
     from config.settings import read_settings
-    from jurat.database import reader
-    from store.schema.migrations import ADVICE, schema_status
+    from store.schema.migrations import ADVICE
     from worker.bootstrap import open_service
-    from worker.database import give_up_on
+    from worker.database import give_up_on, schema_of
     from worker.logs import set_up
 
     settings = read_settings()
@@ -37,8 +36,7 @@ def open_database() -> Iterator[Service]:
     service = open_service(settings)
     give_up_on(service.database, command=True)
     try:
-        with reader(service.database).begin() as connection:
-            found = schema_status(connection)
+        found = schema_of(service.database)
         if not found.usable:
             raise Failure(ADVICE[found], Exit.DEPENDENCY)
         yield service
@@ -64,11 +62,11 @@ def require_configuration(service: Service) -> Configuration:
 
 def require_unseal(settings: Settings) -> Unseal:
     """Opens sealed answers. Raises Failure without keys."""
-    from jurat.seal import Unseal, key_from_text
+    from worker.keyring import unseal_of
 
     if not settings.unseal_keys:
         raise Failure("JURAT_UNSEAL_KEYS is not set: the answer cannot be opened here", Exit.USAGE)
-    return Unseal([key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in settings.unseal_keys])
+    return unseal_of(settings)
 
 
 @contextmanager

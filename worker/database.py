@@ -23,6 +23,7 @@ from jurat.silence import limit, limit_silence
 from worker.installation import newest_revision
 
 if TYPE_CHECKING:
+    from store.schema.migrations import SchemaStatus
     from worker.bootstrap import Service
 
 log = structlog.get_logger("jurat.worker")
@@ -102,10 +103,9 @@ def look(service: Service) -> None:
         with reader(service.database).begin() as connection:
             revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
         if revision != newest_revision():
-            from store.schema.migrations import ADVICE, SchemaStatus, schema_status  # loads alembic
+            from store.schema.migrations import ADVICE, SchemaStatus  # loads alembic
 
-            with reader(service.database).begin() as connection:
-                found = schema_status(connection)
+            found = schema_of(service.database)
             problems += [ADVICE[found]] if found not in (SchemaStatus.CURRENT, SchemaStatus.AHEAD) else []
         problems += filter(None, [too_old(service.database)])
         if Queries(service.database).config_version() is None:
@@ -115,6 +115,14 @@ def look(service: Service) -> None:
     for problem in problems:
         why, _, advice = problem.partition("; ")
         log.warning("not fully set up", why=why, advice=advice)
+
+
+def schema_of(engine: Engine) -> SchemaStatus:
+    """How the schema fits this program. Loads alembic, which a working worker does without."""
+    from store.schema.migrations import schema_status
+
+    with reader(engine).begin() as connection:
+        return schema_status(connection)
 
 
 def too_old(engine: Engine) -> str | None:
@@ -197,11 +205,10 @@ def _schema_problem(engine: Engine, error: Exception) -> str:
 
     if state_of(error) == "42501" or not (is_unfit(error) or "no such " in str(getattr(error, "orig", ""))):
         return ""
-    from store.schema.migrations import ADVICE, schema_status  # loads alembic, which a working worker does without
+    from store.schema.migrations import ADVICE
 
     try:
-        with reader(engine).begin() as connection:
-            found = schema_status(connection)
+        found = schema_of(engine)
     except SQLAlchemyError:
         return ""
     return "" if found.usable else ADVICE[found]

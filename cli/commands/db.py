@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from cli.command import Group
 from cli.database import open_database, require_file
 from cli.output import Exit, Failure, Output, columns
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from store.schema.migrations import SchemaStatus
 
 
 @click.group(cls=Group)
@@ -39,7 +32,7 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
     from jurat.database import open_engine, parse_url, reader
     from store.schema import migrations
     from store.schema.grants import advice, missing
-    from worker.database import sqlite_file, too_old
+    from worker.database import schema_of, sqlite_file, too_old
 
     if since is not None and not sql:
         raise click.UsageError("--from needs --sql: without it, the database knows its revision.")
@@ -56,13 +49,13 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
     try:
         if old := too_old(engine):
             raise Failure(old, Exit.DEPENDENCY)
-        before = _read_status(engine)
+        before = schema_of(engine)
         if before in (migrations.SchemaStatus.EMPTY, migrations.SchemaStatus.BEHIND, migrations.SchemaStatus.CURRENT):
             try:
                 migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
             except migrations.UpgradeBlocked as error:
                 raise Failure(str(error), Exit.DEPENDENCY) from None
-        after = _read_status(engine)
+        after = schema_of(engine)
         with reader(engine).begin() as connection:
             without = missing(connection)
     finally:
@@ -85,14 +78,14 @@ def check(out: Output) -> None:
     from config.settings import read_settings
     from jurat.database import open_engine
     from store.schema.migrations import ADVICE
-    from worker.database import give_up_on
+    from worker.database import give_up_on, schema_of
 
     settings = read_settings()
     require_file(settings)
     engine = open_engine(settings.database_url)
     give_up_on(engine)
     try:
-        found = _read_status(engine)
+        found = schema_of(engine)
     finally:
         engine.dispose()
     out.show({"standing": found, "usable": found.usable, "advice": ADVICE[found]}, [str(found)])
@@ -105,14 +98,14 @@ def check(out: Output) -> None:
 def status(out: Output) -> None:
     """Show which database this is, the state of its schema, and how many checks wait at which source."""
     from config.settings import printable_settings
-    from worker.database import engine_version
+    from worker.database import engine_version, schema_of
 
     with open_database() as service:
         waiting = service.queries.unsettled()
         facts = {
             "database": printable_settings(service.settings)["JURAT_DATABASE_URL"],
             "engine": engine_version(service.database),
-            "schema": _read_status(service.database),
+            "schema": schema_of(service.database),
             "config_version": service.queries.config_version(),
             "unsettled": sum(waiting.values()),
         }
@@ -124,11 +117,3 @@ def status(out: Output) -> None:
     lines = columns(("what", "value"), facts.items())[1:]
     table = columns(head, (list(row.values()) for row in rows))
     out.show({**facts, "waiting": rows}, [*lines, *(["", *table] if table else [])])
-
-
-def _read_status(engine: Engine) -> SchemaStatus:
-    from jurat.database import reader
-    from store.schema.migrations import schema_status
-
-    with reader(engine).begin() as connection:
-        return schema_status(connection)

@@ -31,16 +31,16 @@ from config.problems import InvalidConfiguration
 from config.secrets import SecretError, resolve
 from config.settings import Settings, SettingsError, printable_settings, provenance, read_settings, unknown_variables
 from config.sources import CodesSource, SourceModel, secrets_of, urls_of
-from jurat.database import bounded, reader
+from jurat.database import bounded
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from store.queries import Queries
 from store.queue.sources import Sources
-from store.schema.migrations import ADVICE, SchemaStatus, schema_status
+from store.schema.migrations import ADVICE, SchemaStatus
 from tasks.plan import Plan, Unusable
 from worker.bootstrap import Service, open_service
 from worker.celery_settings import celery_settings
-from worker.database import advice_on, engine_version, first_line, give_up_on, oddities, sqlite_file
+from worker.database import advice_on, engine_version, first_line, give_up_on, oddities, schema_of, sqlite_file
 from worker.plan_builder import make_plan
 
 if TYPE_CHECKING:  # large: loaded by the steps that need it
@@ -84,8 +84,7 @@ def database_steps(settings: Settings) -> tuple[list[CheckupStep], Service | Non
     try:
         service = open_service(settings)
         give_up_on(service.database, command=True)
-        with reader(service.database).begin() as connection:
-            found = schema_status(connection)
+        found = schema_of(service.database)
         version, odd = engine_version(service.database), list(oddities(service))
     except ConfigurationError as error:
         return [CheckupStep("database", StepMark.PROBLEM, str(error))], None

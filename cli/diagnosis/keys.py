@@ -11,12 +11,12 @@ from config.settings import Settings
 from store.queries import Queries
 from store.workers import Keyholders
 from worker.bootstrap import Service
-from worker.keyring import hash_ids, how_to_set, mismatch, seal_id, unseal_ids
+from worker.keyring import how_to_set, mismatch, seal_id, unseal_of
 
 
 def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupStep]:
     """Whether there are keys, whether they match, and whether they open the waiting answers."""
-    opened = unseal_ids(settings)
+    opened = unseal_of(settings).key_ids
     waiting = _by_key(service.queries.waiting_keys()) if service is not None else {}
     if not opened:
         advice = how_to_set("JURAT_UNSEAL_KEYS", waiting if service is not None else None)
@@ -36,7 +36,8 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
         found = f"waiting answers are sealed for a key that is missing here (key_missing): {_counts_text(strange)}"
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', strange)}; a worker here leaves these answers to others"
         yield CheckupStep("sealed answers", StepMark.PROBLEM, found, advice)
-    if missing := sorted(hashed_with(service.queries) - set(hash_ids(settings))):
+    own_hashes = service.fingerprints.key_ids if service.fingerprints else ()
+    if missing := sorted(hashed_with(service.queries).difference(own_hashes)):
         what = "is not set" if not settings.hash_keys else f"lacks {', '.join(missing)}"
         found = f"codes or numbers are stored as keyed hashes, and JURAT_HASH_KEYS {what}"
         yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
