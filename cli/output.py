@@ -123,6 +123,11 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in texts]
 
 
+def fields_of(value: Any, *names: str) -> dict[str, Any]:
+    """Some fields of a value, by name."""
+    return {name: getattr(value, name) for name in names}
+
+
 @contextmanager
 def new_file(path: Path, mode: int) -> Iterator[TextIO]:
     """A new file, open for writing, with these rights; removed if what follows fails.

@@ -12,7 +12,7 @@ import click
 
 from cli.command import check_argument, check_id, command, contract_name, locale_option
 from cli.database import open_client
-from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, time_text
+from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, fields_of, time_text
 
 if TYPE_CHECKING:
     from jurat import Client, ParticipantStatus, Result
@@ -223,7 +223,7 @@ _SHOWN = ("check_id", "consultation", "participant", "question", "state", "outco
 
 def _document(platform: Client, result: Result, locale: str) -> dict[str, Any]:
     message = platform.message(result.reason, locale, result.consultation) if result.reason else None
-    return {name: getattr(result, name) for name in (*_SHOWN, "revision", "next_poll_ms")} | {"message": message}
+    return {**fields_of(result, *_SHOWN, "revision", "next_poll_ms"), "message": message}
 
 
 def _lines(document: dict[str, Any]) -> list[str]:

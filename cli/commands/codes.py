@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,9 +129,8 @@ def list_(out: Output) -> None:
     """List the lists, and how many of their codes are used."""
     with open_database() as service:
         rows = list(service.queries.code_lists().values())
-    head = ("list", "codes", "free", "redeemed", "expired", "revoked")
-    lines = columns(head, ((row.name, row.codes, row.free, row.redeemed, row.expired, row.revoked) for row in rows))
-    out.show(rows, lines)
+    head = ("codes", "free", "redeemed", "expired", "revoked")
+    out.show(rows, columns(("list", *head), map(attrgetter("name", *head), rows)))
     if not rows:
         out.say("there are no codes; run `bin/jurat codes generate LIST --count N`")
 

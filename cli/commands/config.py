@@ -10,7 +10,7 @@ import click
 
 from cli.command import Group, as_option, confirm, contract_name
 from cli.database import open_database
-from cli.output import Exit, Failure, Output, columns, count_text, time_text
+from cli.output import Exit, Failure, Output, columns, count_text, fields_of, time_text
 
 if TYPE_CHECKING:
     from config.configuration import Configuration
@@ -151,9 +151,7 @@ def show(out: Output, *, version: int | None, settings: bool) -> None:
     facts = {
         "version": applied.version,
         "newest": newest,
-        "applied_by": applied.applied_by,
-        "applied_at": applied.applied_at,
-        "digest": applied.digest,
+        **fields_of(applied, "applied_by", "applied_at", "digest"),
     }
     head = f"# version {applied.version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
     lines = () if out.json else [head, *_yaml_lines(document), *_platform_lines(theirs)]

@@ -12,7 +12,7 @@ import click
 
 from cli.command import Group, as_option, configured_name
 from cli.database import applied_configuration, open_database
-from cli.output import Exit, Failure, Output, columns, count_text
+from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
@@ -230,19 +230,9 @@ def list_(out: Output) -> None:
     rows: list[dict[str, Any]] = [
         {
             "dataset": row.name,
-            "version": row.version,
-            "state": row.state,
-            "addresses": row.addresses,
-            "houses": row.houses,
-            "streets": row.streets,
-            "people": row.people,
-            "left_out": row.left_out,
+            **fields_of(row, "version", "state", "addresses", "houses", "streets", "people", "left_out"),
             "format": row.kind,
-            "language": row.language,
-            "data_date": row.data_date,
-            "imported_at": row.imported_at,
-            "imported_by": row.imported_by,
-            "digest": row.digest,
+            **fields_of(row, "language", "data_date", "imported_at", "imported_by", "digest"),
             "sources": used.get(row.name, []) if row.state == "active" else [],
         }
         for row in found

@@ -112,7 +112,7 @@ def demo(out: Output, *, keep: Path | None) -> Exit:
         access[who] == expected for who, (_, expected) in scenario.ACCESS.items()
     )
     if out.json:
-        click.echo(_as_json(shown, access))
+        out.show({"checks": list(map(_as_data, shown)), "access": access}, ())
     else:
         _show(shown, access, time.monotonic() - begun, keep)
     return Exit.DONE if as_expected else Exit.REFUSED
@@ -239,19 +239,15 @@ def _count_lookups(database: Path, shown: list[DemoOutcome]) -> None:
         each.lookups = 0 if each.outcome == scenario.CONFIRMED_ALREADY else counts.get(str(each.check_id), 0)
 
 
-def _as_json(shown: list[DemoOutcome], access: dict[str, Any]) -> str:
-    checks = [
-        {
-            "question": each.line.text,
-            "expected": "/".join(filter(None, (each.line.outcome, each.line.reason))),
-            "outcome": each.outcome,
-            "reason": each.reason,
-            "lookups": each.lookups,
-            "seconds": round(each.seconds, 3),
-        }
-        for each in shown
-    ]
-    return json.dumps({"checks": checks, "access": access}, ensure_ascii=False, indent=2)
+def _as_data(each: DemoOutcome) -> dict[str, Any]:
+    return {
+        "question": each.line.text,
+        "expected": "/".join(filter(None, (each.line.outcome, each.line.reason))),
+        "outcome": each.outcome,
+        "reason": each.reason,
+        "lookups": each.lookups,
+        "seconds": round(each.seconds, 3),
+    }
 
 
 _COLOURS = {"accepted": "green", "refused": "red", "undetermined": "yellow"}

@@ -27,10 +27,10 @@ def fleet(out: Output) -> Exit:
         rows = service.queries.workers()
     live = [row for row in rows if row.live]
     head = ("host", "name", "version", "since", "seen", "slots", "held", "sources", "configuration", "keys", "ready")
-    document = {"ok": bool(live), "workers": [{**asdict(row), "age_s": round(row.age, 3)} for row in live]}
-    for worker in document["workers"]:  # type: ignore[attr-defined] # a list of dicts
-        del worker["age"]
-    out.show(document, columns(head, map(_line, live)))
+    workers = [asdict(row) for row in live]
+    for worker in workers:
+        worker["age_s"] = round(worker.pop("age"), 3)
+    out.show({"ok": bool(live), "workers": workers}, columns(head, map(_line, live)))
     if not live:
         out.say("jurat: no worker of this database was seen in the last 30 s; run `bin/jurat worker`")
     return Exit.DONE if live else Exit.REFUSED

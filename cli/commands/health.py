@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.command import command
-from cli.output import Exit, Output, columns
+from cli.output import Exit, Output, columns, fields_of
 from worker import health as files
 from worker.installation import installation_here
 
@@ -35,11 +35,10 @@ def health(out: Output, *, ready: bool, all_databases: bool) -> Exit:
             "pid": beat.pid,
             "age_s": round(beat.age, 3),
             "ready": beat.ready,
-            **{name: getattr(beat.facts, name) for name in ("slots", "held", "database", "config_version")},
+            **fields_of(beat.facts, "slots", "held", "database", "config_version"),
             "threads": dict(beat.facts.threads),
             "key_missing": dict(beat.facts.strange),
-            "name": beat.facts.name,
-            "version": beat.facts.version,
+            **fields_of(beat.facts, "name", "version"),
         }
         for beat in beats
     ]

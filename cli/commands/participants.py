@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -139,7 +140,7 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
             raise Failure(f"nothing exists of that participant {where}; check the id", Exit.USAGE)
         for line in columns(
             ("consultation", "checks", "on their way", "access"),
-            ([each.consultation, each.checks, each.on_their_way, each.access] for each in found),
+            map(attrgetter("consultation", "checks", "on_their_way", "access"), found),
         ):
             out.say(line)
         if not yes and not confirm("This cannot be undone.", "Erase?"):
@@ -171,10 +172,7 @@ def _lines(found: Participant) -> Iterator[str]:
         yield ""
         yield from columns(
             ("check", "question", "round", "state", "outcome", "reason", "decided"),
-            (
-                [each.check_id, each.question, each.round, each.state, each.outcome, each.reason, each.decided_at]
-                for each in found.answers
-            ),
+            map(attrgetter("check_id", "question", "round", "state", "outcome", "reason", "decided_at"), found.answers),
         )
     if found.interventions:
         yield ""
@@ -186,7 +184,7 @@ def _lines(found: Participant) -> Iterator[str]:
                     each.kind,
                     each.question,
                     each.by_whom,
-                    each.refused or ("waits" if each.dealt_with_at is None else "done"),
+                    each.refused or ("done" if each.dealt_with_at else "waits"),
                 )
                 for each in found.interventions
             ),

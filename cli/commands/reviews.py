@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -190,11 +191,7 @@ def _table(found: list[QueuedRow]) -> Iterator[str]:
         ("check", "consultation", "question", "reason", "since", "due", "contested", "decisions"),
         (
             (
-                each.check_id,
-                each.consultation,
-                each.question,
-                each.reason,
-                each.opened_at,
+                *attrgetter("check_id", "consultation", "question", "reason", "opened_at")(each),
                 _due(each),
                 "yes" if each.contested else "no",
                 count_text(len(each.words), "decision") if each.words else "",

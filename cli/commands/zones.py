@@ -12,7 +12,7 @@ import click
 from cli.command import FutureMoment, Group, as_option
 from cli.commands.zone_views import affected, diff, locate, show
 from cli.database import applied_configuration, open_database
-from cli.output import Exit, Output, columns, count_text, time_text
+from cli.output import Exit, Output, columns, count_text, fields_of, time_text
 
 if TYPE_CHECKING:
     from adapters.zone_import.files import ZoneFile, ZoneShape
@@ -127,13 +127,9 @@ def list_(out: Output, *, everything: bool) -> None:
     rows = [
         {
             "zone": zone.name,
-            "title": zone.title,
-            "version": zone.version,
+            **fields_of(zone, "title", "version"),
             "state": state,
-            "in_force_from": zone.in_force_from,
-            "imported_at": zone.imported_at,
-            "crs": zone.crs,
-            "digest": zone.digest,
+            **fields_of(zone, "in_force_from", "imported_at", "crs", "digest"),
             "used": zone.name in used,
         }
         for zone, state in zip(history, states, strict=True)

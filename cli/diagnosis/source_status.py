@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from cli.output import count_text, time_text
+from cli.output import count_text, fields_of, time_text
 from config.durations import duration_text
 from config.hours import Hours
 from config.sources import SourceModel
@@ -140,13 +140,10 @@ class SourceStatus:
             "paused_until": self.paused_until,
             "pause_reason": row.pause_reason if self.paused_until else None,
             "closed_until": self.closed_until,
-            "last_success_at": row.last_success_at,
-            "last_failure_at": row.last_failure_at,
-            "last_failure": row.last_failure,
+            **fields_of(row, "last_success_at", "last_failure_at", "last_failure"),
             "used_today": self.used_today,
             "daily": self.model.daily,
-            "waiting": row.waiting,
-            "oldest_due_at": row.oldest_due_at,
+            **fields_of(row, "waiting", "oldest_due_at"),
             "wait_s": None if self.is_stale else row.wait_s,
             "figures_at": row.figures_at,
             "figures_age_s": None if self.age is None else round(self.age, 3),

@@ -18,7 +18,7 @@ from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError, 
 from adapters.address.base.rows import AddressRows, layout_of
 from adapters.base import Box
 from cli.database import open_database
-from cli.output import Exit, Failure, Output, columns, count_text
+from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 from config.regular_files import open_regular
 from store.datasets.address_bases import DatasetRow
 from store.datasets.imports import DatasetImport, OtherKind, Overtaken
@@ -123,11 +123,7 @@ def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Call
         "version": row.version,
         "changed": done.rows is not None,
         "format": row.kind,
-        "language": row.language,
-        "data_date": row.data_date,
-        "addresses": row.addresses,
-        "houses": row.houses,
-        "streets": row.streets,
+        **fields_of(row, "language", "data_date", "addresses", "houses", "streets"),
         "box": done.box,
         "seconds": round(taken, 1),
     }

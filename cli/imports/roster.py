@@ -25,7 +25,7 @@ from adapters.registry.roster_rows import SHOWN_PROBLEMS, Person, RosterFileErro
 from cli.database import applied_configuration, open_database
 from cli.diagnosis.keys import hashed_with
 from cli.imports.address_base import file_digest
-from cli.output import Exit, Failure, Output, columns, count_text
+from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 from config.configuration import Configuration
 from config.lint import lint
 from config.registry import RosterSource
@@ -258,9 +258,7 @@ def _show(out: Output, done: ImportedRoster, new: NewRoster, seconds: float) -> 
         "dataset": row.name,
         "version": row.version,
         "changed": rows is not None,
-        "data_date": row.data_date,
-        "people": row.people,
-        "left_out": row.left_out,
+        **fields_of(row, "data_date", "people", "left_out"),
         "shared_numbers": None if rows is None else done.shared,
         "columns": None if rows is None else _columns(rows, new.source),
         "seconds": round(seconds, 1),

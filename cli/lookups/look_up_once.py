@@ -29,7 +29,7 @@ from adapters.registry.rules import Failure as Unheld
 from adapters.registry.templates import Message
 from adapters.registry.trace import LookupTrace, mask
 from adapters.rosters import RosterVersion
-from cli.output import Exit, Failure, count_text
+from cli.output import Exit, Failure, count_text, fields_of
 from config.networks import IPNetwork
 from config.registry import RecordSource, RegistrySource, RosterSource, demands_of, misfit
 from config.registry.model.rules import Demanded, OutcomeRule, Rule
@@ -96,8 +96,7 @@ class RecordedLookup(LookupTrace):
         self._steps[-1]["set"] = dict(values)
 
     def on_roster(self, found: RosterVersion) -> None:
-        parts = ("version", "data_date", "count", "left_out")
-        self._rest["list"] = {part: getattr(found, part) for part in parts}
+        self._rest["list"] = fields_of(found, "version", "data_date", "count", "left_out")
 
     def on_records(self, records: Sequence[Any]) -> None:
         self._rest["records"] = len(records)
