@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
 from store.queue.claims import Claims
 from tasks.plan import Plan
@@ -54,35 +55,27 @@ class Throughput:
         return self._throughput
 
 
+@dataclass(eq=False)
 class Claimer(EngineThread):
     """Sends what `claim_plan` decides to the database, and what comes back to the lookup threads.
 
-    `only` are the sources that it serves, None is all. `missing_keys` are those that answers wait for and that this
+    `_only` are the sources that it serves, None is all. `_missing_keys` are those that answers wait for and that this
     worker does not have.
     """
 
-    def __init__(
-        self,
-        claims: Claims,
-        plans: Plans,
-        lookups: LookupQueue,
-        results: Results,
-        breaker: LocalBreaker,
-        wakes: WakeSchedule,
-        missing_keys: MissingKeys,
-        only: Collection[str] | None = None,
-    ) -> None:
+    _claims: Claims
+    _plans: Plans
+    _lookups: LookupQueue
+    _results: Results
+    _breaker: LocalBreaker
+    _wakes: WakeSchedule
+    _missing_keys: MissingKeys
+    _only: Collection[str] | None = None
+
+    def __post_init__(self) -> None:
         super().__init__("claimer")
-        self._claims = claims
-        self._plans = plans
-        self._lookups = lookups
-        self._in_flight = lookups.in_flight
-        self._results = results
-        self._breaker = breaker
-        self._wakes = wakes
-        self._missing_keys = missing_keys
-        self._only = only
-        self._throughput = Throughput(lookups.in_flight)
+        self._in_flight = self._lookups.in_flight
+        self._throughput = Throughput(self._in_flight)
         self._last_chances = LastChances()
         self._scope: tuple[Plan, ClaimScope] | None = None
         self._turn = 0

@@ -64,20 +64,16 @@ class _Tally:
         )
 
 
+@dataclass(eq=False)
 class FailureReporter:
     """Counts what was written and reports it. What could not be reported is reported the next time. Thread-safe."""
 
-    def __init__(
-        self,
-        sources: Sources,
-        breaker: LocalBreaker,
-        wakes: WakeSchedule,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._sources = sources
-        self._breaker = breaker
-        self._wakes = wakes
-        self._clock = clock
+    _sources: Sources
+    _breaker: LocalBreaker
+    _wakes: WakeSchedule
+    _clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._reporting = threading.Lock()
         self._tallies: dict[str, _Tally] = {}
