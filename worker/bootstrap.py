@@ -93,7 +93,6 @@ class Service:
         )
 
     def close(self) -> None:
-        """Give back the connections."""
         self.database.dispose()
 
 

@@ -40,7 +40,6 @@ class NewAddressBase:
         return file_digest(self.path, *layout, self.language, self.data_date.isoformat())
 
     def rows(self) -> AddressRows:
-        """The rows of the file, to be read once."""
         return AddressRows(self.path, self.layout, self.language)
 
 

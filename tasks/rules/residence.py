@@ -195,12 +195,10 @@ class _ResidenceCase:
         }
 
     def holds(self, rule: str, *, held: bool) -> bool:
-        """Record whether a rule held."""
         self._rules[rule] = held
         return held
 
     def describe(self, best: _Candidate, candidates: Sequence[_Candidate]) -> None:
-        """Record the best candidate's level, score and name."""
         score = best.place.score
         others = [each.place.score for each in candidates if each is not best and each.place.score is not None]
         self.evidence |= {
@@ -212,7 +210,6 @@ class _ResidenceCase:
         }
 
     def decided(self, side: Side) -> Residence:
-        """The address is on `side`."""
         inside = (Outcome.ACCEPTED, Reason.INSIDE_ZONE)
         outcome, reason = inside if side is Side.INSIDE else (Outcome.REFUSED, Reason.OUTSIDE_ZONE)
         return Residence(Finding(outcome, reason, self.evidence, self._data_date))
@@ -220,7 +217,6 @@ class _ResidenceCase:
     def undetermined(
         self, reason: Reason, leaning: Side | None = None, candidates: tuple[Mapping[str, str], ...] = ()
     ) -> Residence:
-        """A rule did not hold."""
         finding = Finding(Outcome.UNDETERMINED, reason, self.evidence, self._data_date)
         return Residence(finding, leaning, candidates)
 

@@ -44,7 +44,6 @@ class _Tally:
             self.trailing += 1
 
     def add(self, later: _Tally) -> None:
-        """Add what was seen later."""
         self.trailing = later.trailing if later.answered else self.trailing + later.trailing
         self.answered += later.answered
         self.failed += later.failed

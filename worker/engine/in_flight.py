@@ -215,7 +215,6 @@ class InFlight:
             return len(self._all)
 
     def all(self) -> list[ClaimedCheck]:
-        """Everything that is held."""
         with self._lock:
             return [holding.held for holding in self._all.values()]
 

@@ -40,11 +40,9 @@ class LocalBreaker:
         """By source: what was claimed before that time is given back. Infinite until the database knows."""
 
     def limits(self, source: str) -> Breaker:
-        """When this source counts as broken."""
         return self._breaker(source)
 
     def count_results(self, entries: Iterable[CheckResult]) -> None:
-        """Count lookups that have ended."""
         for entry in entries:
             source = entry.held.source
             if entry.attempt is None or not entry.attempt.counted:

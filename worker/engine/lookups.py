@@ -45,15 +45,16 @@ class LookupThread(EngineThread):
             self._results.hand_on(self._runner.run_many(started, plan))
 
     def _plan_for(self, batch: ClaimBatch) -> Plan | None:
-        """The plan in force. Where it lacks a question, which may be newer than the plan, the newest plan."""
+        """The plan in force. Where it lacks a question, which may have been published a moment ago, the newest."""
         plan = self._plans.current()
         if plan is None or all(_is_known(plan, held) for held in batch):
             return plan
         try:
-            return self._plans.fresh()
+            self._plans.refresh()
         except Exception:
             self._results.give_back(batch)
             raise
+        return self._plans.current()
 
     def _delay_unknown(self, batch: ClaimBatch, plan: Plan) -> ClaimBatch:
         """Delay the checks whose question only workers of a newer jurat know; returns the rest of the batch."""

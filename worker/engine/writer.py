@@ -70,7 +70,6 @@ class Writer(EngineThread):
         """The errors of the writes that failed in a row; `_tried` is what the last one was to write."""
 
     def hand_on(self, entry: CheckResult) -> None:
-        """Have an entry written."""
         self._queue.put(entry)
 
     def stop(self) -> None:
