@@ -63,35 +63,32 @@ def check_id(value: str) -> UUID:
         raise click.BadParameter("a UUID is expected, as `jurat submit` prints it") from None
 
 
-class FutureMoment(click.ParamType[datetime]):
+def future_moment(past: str, *, whole_day: bool = False) -> Callable[[str], datetime]:
     """A day, which begins in UTC, or a time with its offset; in UTC and not past.
 
     With `whole_day`, a day means its end. `past` says what is wrong with a moment that has passed.
     """
 
-    name = "date"
-
-    def __init__(self, past: str, *, whole_day: bool = False) -> None:
-        self._past = past
-        self._whole_day = whole_day
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+    def parse(value: str) -> datetime:
         try:
             if len(value) == len("2027-06-30"):
                 moment = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
-                moment += timedelta(days=self._whole_day)
+                moment += timedelta(days=whole_day)
             else:
                 moment = datetime.fromisoformat(value)
         except (ValueError, OverflowError):
-            self.fail("a day such as 2027-06-30 or a time such as 2027-06-30T18:00+02:00 is expected", param, ctx)
+            example = "a day such as 2027-06-30 or a time such as 2027-06-30T18:00+02:00 is expected"
+            raise click.BadParameter(example) from None
         if moment.tzinfo is None:
-            self.fail("a time needs its offset, such as 2027-06-30T18:00+02:00, or Z for UTC", param, ctx)
+            raise click.BadParameter("a time needs its offset, such as 2027-06-30T18:00+02:00, or Z for UTC")
         if moment <= datetime.now(UTC):
-            self.fail(self._past, param, ctx)
+            raise click.BadParameter(past)
         try:
             return moment.astimezone(UTC)
         except OverflowError:
-            self.fail("it is after the last day that exists in UTC, 9999-12-31", param, ctx)
+            raise click.BadParameter("it is after the last day that exists in UTC, 9999-12-31") from None
+
+    return parse
 
 
 class Command(click.Command):

@@ -70,16 +70,18 @@ def require_unseal(settings: Settings) -> Unseal:
 
 
 @contextmanager
-def open_client(settings: Settings) -> Iterator[Client]:
+def open_client(settings: Settings | None = None) -> Iterator[Client]:
     """The platform's own client. Like a platform, it works with any schema of its contract version.
 
     Raises Failure if there is no database file, SchemaMissing if it lacks the tables.
     """
+    from config.settings import read_settings
     from jurat import Client
     from jurat.database import open_engine, reader
     from jurat.ring import NO_BROKER
     from jurat.statements import require_tables, statements_on
 
+    settings = settings or read_settings()
     require_file(settings)
     engine = open_engine(settings.database_url)
     try:

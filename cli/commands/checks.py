@@ -148,11 +148,9 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
 
     For several checks, the exit code is the first of 2, 1, 4, 5 that any of them has.
     """
-    from config.settings import read_settings
-
     if bool(check_ids) == bool(access):
         raise click.UsageError("Give the ids of checks, or --access with a consultation and a participant.")
-    with open_client(read_settings()) as platform:
+    with open_client() as platform:
         if access:
             return _show_access(out, platform.participant_status(*access), *access, locale)
         results = platform.results(list(dict.fromkeys(check_ids)))
@@ -189,9 +187,7 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
 @locale_option
 def wait(out: Output, check_id: UUID, *, timeout: float, locale: str) -> Exit:
     """Wait until a check is settled or goes to review, and show it."""
-    from config.settings import read_settings
-
-    with open_client(read_settings()) as platform:
+    with open_client() as platform:
         return _wait(out, platform, check_id, timeout, locale)
 
 

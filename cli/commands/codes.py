@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import FutureMoment, Group, as_option, configured_name
+from cli.command import Group, as_option, configured_name, future_moment
 from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, new_file, time_text
 
@@ -27,7 +27,7 @@ _SHOWN = 50
 
 _EXPIRES = click.option(
     "--expires",
-    type=FutureMoment("it has passed already", whole_day=True),
+    type=future_moment("it has passed already", whole_day=True),
     metavar="DATE",
     help="Last day on which the codes are valid (in UTC), or a time with its offset.",
 )

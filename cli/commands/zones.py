@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import FutureMoment, Group, as_option
+from cli.command import Group, as_option, future_moment
 from cli.commands.zone_views import affected, diff, locate, show
 from cli.database import applied_configuration, open_database
 from cli.output import Exit, Output, columns, count_text, fields_of, time_text
 
 if TYPE_CHECKING:
     from adapters.zone_import.files import ZoneFile, ZoneShape
+    from store.datasets.zones import ZonesImported
     from store.queries import Queries, ZoneVersion
     from worker.bootstrap import Service
 
@@ -70,7 +71,7 @@ def zones() -> None:
 @click.option(
     "--from",
     "begins",
-    type=FutureMoment("it has passed already: remove --from, and the zones are in force at once"),
+    type=future_moment("it has passed already: remove --from, and the zones are in force at once"),
     metavar="DATE",
     help="When they come into force: a day (in UTC), or a time with its offset.  [default: at once]",
 )
@@ -113,7 +114,7 @@ def import_(
             raise ZoneFileError(file, [f"{said}: fix the file, or give the right place with --expect"])
         new = [NewZone(zone.id, zone.title, zone.digest, zone.wkb, read.crs, zone.outline) for zone in read.zones]
         done = import_zones(service.database, new, who, begins, dry_run=dry_run)
-    _report_import(out, file, read, done.versions, set(done.new), begins, dry_run=dry_run)
+    _report_import(out, file, read, done, begins, dry_run=dry_run)
 
 
 @zones.command(name="list", examples=("jurat zones list", "jurat zones list --all"))
@@ -150,32 +151,13 @@ for _view in (show, locate, diff, affected):
 
 
 def _report_import(
-    out: Output,
-    file: Path,
-    read: ZoneFile,
-    versions: Mapping[str, int],
-    new: set[str],
-    begins: datetime | None,
-    *,
-    dry_run: bool,
+    out: Output, file: Path, read: ZoneFile, done: ZonesImported, begins: datetime | None, *, dry_run: bool
 ) -> None:
-    rows = [
-        {
-            "zone": zone.id,
-            "title": zone.title,
-            "version": versions[zone.id],
-            "changed": zone.id in new,
-            "vertices": zone.vertices,
-        }
-        for zone in read.zones
-    ]
-    lines = columns(
-        ("zone", "title", "version", "changed", "vertices"),
-        (
-            (row["zone"], row["title"], row["version"], "yes" if row["changed"] else "no", row["vertices"])
-            for row in rows
-        ),
-    )
+    head = ("zone", "title", "version", "changed", "vertices")
+    new = set(done.new)
+    facts = [(zone.id, zone.title, done.versions[zone.id], zone.id in new, zone.vertices) for zone in read.zones]
+    rows = [dict(zip(head, each, strict=True)) for each in facts]
+    lines = columns(head, ((*each[:3], "yes" if each[3] else "no", each[4]) for each in facts))
     document = {"dry_run": dry_run, "crs": read.crs, "in_force_from": begins, "notes": read.notes, "zones": rows}
     out.show(document, lines)
     for note in read.notes:

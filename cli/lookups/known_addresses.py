@@ -23,6 +23,7 @@ from store.explanation import Explanations, NearbyHouse
 from worker.bootstrap import Service
 
 Houses = Callable[[Box], Iterable[NearbyHouse]]
+"""The addresses of the local base in a box of degrees."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,21 +31,6 @@ postcode has such a street too, so they decide only where the answer names the t
 MOST_CANDIDATES = 10
 """Addresses of an ambiguous answer that are offered for choice at most."""
 
-RULES = (
-    "readable",
-    "consistent",
-    "found",
-    "street",
-    "name",
-    "postcode",
-    "number",
-    "whole_street",
-    "score",
-    "margin",
-    "agreed",
-)
-"""The rules in their order, as in `evidence["rules"]`. Where one does not hold, later ones are missing."""
-
 _HOUSES = frozenset({Level.HOUSENUMBER, Level.INTERPOLATED})
 
 

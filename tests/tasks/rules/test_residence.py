@@ -16,10 +16,11 @@ from adapters.address.base.file import AddressFile
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Place, Places, Query
 from adapters.zone_import.files import read_zone_file
+from cli.lookups.verdict_text import RULES
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.margins import margins_of
-from tasks.rules.residence import RULES, Side, decide_residence
+from tasks.rules.residence import Side, decide_residence
 from tests.tasks.rules.valmont import (
     ANSWER,
     EAST_ZONE,
