@@ -21,14 +21,11 @@ from jurat.ring import NO_BROKER
 from store.schema.migrations import ADVICE
 from worker.bootstrap import Service, open_service
 from worker.database import missing_file, schema_of, why_not
-from worker.engine.engine import Engine
+from worker.engine.engine import FIRST_PLAN, Engine
 from worker.keyring import UNKNOWN, mismatch
 from worker.logs import hand_on
 
 SLOTS = 16
-
-FIRST_PLAN = 1.0
-"""Seconds that a start waits for the first plan. It goes on without one: a configuration may be applied later."""
 
 
 @contextmanager

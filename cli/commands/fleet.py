@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from cli.command import command
@@ -38,13 +39,9 @@ def fleet(out: Output) -> Exit:
 
 def _line(row: WorkerRow) -> tuple[object, ...]:
     return (
-        row.host,
-        row.name,
-        row.version,
-        row.started_at,
+        *attrgetter("host", "name", "version", "started_at")(row),
         f"{row.age:.0f} s ago",
-        row.slots,
-        row.held,
+        *attrgetter("slots", "held")(row),
         "all" if row.sources is None else ", ".join(row.sources),
         row.config_version,
         ", ".join(row.unseal_keys),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,18 +51,10 @@ def list_(out: Output) -> None:
     with open_database() as service:
         source_statuses = applied_sources.source_statuses(service)
     head = ("source", "type", "waiting", "last success", "last failure", "failed with", "state")
-    rows = (
-        (
-            each.name,
-            each.model.type,
-            each.row.waiting,
-            each.row.last_success_at,
-            each.row.last_failure_at,
-            each.row.last_failure,
-            _FAILING if _is_failing(each) else each.state_text(),
-        )
-        for each in source_statuses
+    facts = attrgetter(
+        "name", "model.type", "row.waiting", "row.last_success_at", "row.last_failure_at", "row.last_failure"
     )
+    rows = ((*facts(each), _FAILING if _is_failing(each) else each.state_text()) for each in source_statuses)
     data = [each.as_data() | ({"state": _FAILING} if _is_failing(each) else {}) for each in source_statuses]
     out.show(data, columns(head, rows))
 

@@ -14,9 +14,9 @@ from worker.engine.in_flight import InFlight
 from worker.engine.last_chances import LastChances
 from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
+from worker.engine.lookups import Results
 from worker.engine.plans import Plans
 from worker.engine.registration import MissingKeys
-from worker.engine.results import Results
 from worker.engine.threads import EngineThread
 from worker.engine.wake_schedule import WakeSchedule
 

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jurat.vocabulary import Reason
 from tasks.check_runner import CheckRunner
-from tasks.checks import CheckResult, ClaimedCheck, Later
+from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later
 from tasks.plan import Plan
 from worker.engine.delay_queue import ClaimBatch
+from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 from worker.engine.plans import Plans
-from worker.engine.results import Results
 from worker.engine.threads import EngineThread
+from worker.engine.wake_schedule import WakeSchedule
+from worker.engine.writer import Writer
 
 UNKNOWN_RETRY = 5.0
 """Seconds before a check is claimed again whose question is in a configuration that only a newer jurat can read."""
+
+
+class Results:
+    """The way from the lookup threads to the writer. Thread-safe."""
+
+    def __init__(self, lookups: LookupQueue, breaker: LocalBreaker, writer: Writer, wakes: WakeSchedule) -> None:
+        self._lookups = lookups
+        self._breaker = breaker
+        self._writer = writer
+        self._wakes = wakes
+
+    def hand_on(self, results: Sequence[CheckResult]) -> None:
+        """Lookups of one source have ended, or were not begun."""
+        self._breaker.count_results(results)
+        freed = self._lookups.in_flight.mark_looked_up(result.held for result in results)
+        self._lookups.buffer.freed(results[0].held.source)
+        for result in results:
+            self._writer.hand_on(result)
+        self._wakes.slot_freed(freed)
+
+    def give_back(self, checks: Sequence[ClaimedCheck]) -> None:
+        """Have checks that were not looked up given back, due at once and at no cost."""
+        self.hand_on([CheckResult(check, GiveBack(), 0) for check in checks])
 
 
 class LookupThread(EngineThread):

@@ -14,13 +14,13 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 import structlog
 
 from worker.engine.in_flight import InFlight
 from worker.engine.threads import EngineThread
+from worker.engine.writer import Writer
 
 log = structlog.get_logger("jurat.engine")
 
@@ -38,18 +38,13 @@ LONGEST_STEP = 2 * LOOK_EVERY
 """Seconds that count at most between two looks: for any longer, this process did not run."""
 
 
-class _Progress(Protocol):
-    handled: int
-    """How many checks were written or refused, or put apart."""
-
-
 @dataclass(eq=False)
 class Watchdog(EngineThread):
     """Looks each second. `_longest` is a lookup's most seconds by source; `_end` stops claiming, then the process."""
 
     _in_flight: InFlight
     _threads: Sequence[EngineThread]
-    _writer: _Progress
+    _writer: Writer
     _longest: Callable[[str], float]
     _end: Callable[[int], object]
     _clock: Callable[[], float] = time.monotonic

@@ -19,8 +19,8 @@ from worker.engine.claimer import UNWRITTEN, Claimer, Throughput
 from worker.engine.in_flight import HANGING, InFlight
 from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
+from worker.engine.lookups import Results
 from worker.engine.registration import MissingKeys
-from worker.engine.results import Results
 from worker.engine.wake_schedule import GRAIN, IDLE, WakeSchedule
 
 
