@@ -15,10 +15,8 @@ from cli.output import Exit, Failure, Output, columns, count_text, fields_of, ti
 if TYPE_CHECKING:
     from config.configuration import Configuration
     from config.document import Document
-    from config.lint import Report
-    from config.problems import Path as Place
     from config.problems import Problem
-    from store.queries import CodeListRow, Queries
+    from store.queries import Queries
 
 _PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 
@@ -86,13 +84,13 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     configuration changes nothing. The same holds if a registry's tests fail, or if it takes an outage for an answer. A
     configuration equal to the version before makes no new version.
     """
-    from cli.registry_lint import lint_here, problem_lines, registry_problems
+    from cli.registry_lint import lint_here, problem_lines, registry_problems, unknown_lists
 
     with open_database() as service:
         report = lint_here(paths, service.queries.zone_versions())
         problems = [*report.problems, *registry_problems(report)]
         if report.configuration is not None:
-            problems += _unknown_lists(report, service.queries.code_lists())
+            problems += unknown_lists(report, service.queries.code_lists())
         problems.sort()
         for line in problem_lines(problems):
             out.say(line)
@@ -239,34 +237,6 @@ def _parse_stored(text: str, version: int | None) -> Document:
     except InvalidConfiguration:
         said = f"version {version} was applied by another version of jurat, and this one cannot compare it"
         raise Failure(f"{said}; see `bin/jurat config show --version {version}`", Exit.DEPENDENCY) from None
-
-
-def _unknown_lists(report: Report, lists: Mapping[str, CodeListRow]) -> list[Problem]:
-    """Lists without codes: an error for a source, a warning for a question, whose codes may still be made."""
-    from config.document import Parameter
-    from config.problems import Complaint, Severity
-    from config.sources import CodesSource
-    from config.suggestions import did_you_mean
-
-    named: list[tuple[Place, str, Severity]] = [
-        (("sources", name, "list"), source.list, Severity.ERROR)
-        for name, source in report.document.sources.items()
-        if isinstance(source, CodesSource) and source.list is not None
-    ]
-    for name, consultation in report.document.consultations.items():
-        for question, asked in consultation.questions.items():
-            if code_list := asked.parameters.get(Parameter.LIST):
-                path = ("consultations", name, "questions", question, "with", "list")
-                named.append((path, code_list, Severity.WARNING))
-    problems = []
-    for place, code_list, severity in named:
-        if code_list not in lists:
-            near = did_you_mean(code_list, lists)
-            hint = f"{near} Otherwise run" if near else "run"
-            hint += f": bin/jurat codes generate {code_list} --count N"
-            complaint = Complaint(place, f"the list '{code_list}' has no codes", hint, severity)
-            problems.append(complaint.placed(report.positions))
-    return problems
 
 
 def _predict_apply(configuration: Configuration, queries: Queries, *, force: bool) -> tuple[int, bool]:

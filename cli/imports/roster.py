@@ -35,7 +35,6 @@ from config.suggestions import suggest
 from store.datasets.address_bases import DatasetRow
 from store.datasets.imports import OtherKind, Overtaken
 from store.datasets.rosters import RosterEntry, RosterImport
-from worker.bootstrap import Service
 from worker.keyring import how_to_set
 
 BATCH = 20_000
@@ -194,10 +193,11 @@ def check_roster(
 ) -> None:
     """Read the file and report what the source would make of it. With `paths`, no database is needed."""
     if paths:
-        model = _source(_configuration_in(paths), source, name)
+        configuration: Configuration | None = _configuration_in(paths)
     else:
         with open_database() as service:
-            model = _source(_applied(service), source, name)
+            configuration = applied_configuration(service)
+    model = _source(configuration, source, name)
     new = NewRoster(file, model, day, skip_malformed)
     with _failures(), new.open_rows() as rows:
         found = survey(rows, model)
@@ -242,7 +242,7 @@ def import_roster_file(
     """Import the file, switch to it, and report."""
     started = time.monotonic()
     with open_database() as service:
-        model = _source(_configuration_in(paths) if paths else _applied(service), source, name)
+        model = _source(_configuration_in(paths) if paths else applied_configuration(service), source, name)
         if service.fingerprints is None:
             advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.queries))
             raise Failure(f"JURAT_HASH_KEYS is not set: numbers are stored only as keyed hashes; {advice}", Exit.USAGE)
@@ -292,14 +292,9 @@ def _configuration_in(paths: Sequence[Path]) -> Configuration:
     return report.configuration
 
 
-def _applied(service: Service) -> Configuration:
-    configuration = applied_configuration(service)
+def _source(configuration: Configuration | None, source: str, dataset: str) -> RosterSource:
     if configuration is None:
         raise Failure("no configuration was applied yet; name one with --config", Exit.USAGE)
-    return configuration
-
-
-def _source(configuration: Configuration, source: str, dataset: str) -> RosterSource:
     lists = {name: model for name, model in configuration.sources.items() if isinstance(model, RosterSource)}
     model = lists.get(source)
     if model is None and source in configuration.sources:
