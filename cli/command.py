@@ -188,8 +188,5 @@ as_option = click.option(
     help="Who does this, for the audit.",
 )
 locale_option = click.option(
-    "--locale",
-    metavar="TAG",
-    default="en",
-    help="Language of the message for the participant, such as fr.",
+    "--locale", metavar="TAG", default="en", help="Language of the message for the participant, such as fr."
 )

@@ -54,12 +54,7 @@ _LARGEST = 64 * 1024
 @click.option(
     "--id", "check_id", type=check_id, metavar="UUID", help="The check's id; the same id means the same check."
 )
-@click.option(
-    "--priority",
-    type=click.Choice(["interactive", "bulk"]),
-    default="interactive",
-    help="How urgent it is.",
-)
+@click.option("--priority", type=click.Choice(["interactive", "bulk"]), default="interactive", help="How urgent it is.")
 @click.option(
     "--wait", "seconds", metavar="SECONDS", type=click.FloatRange(0, 86400), help="Wait this long for the verdict."
 )
@@ -177,13 +172,7 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
     },
 )
 @check_argument
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(0, 86400),
-    default=30,
-    help="How long to wait.",
-)
+@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0, 86400), default=30, help="How long to wait.")
 @locale_option
 def wait(out: Output, check_id: UUID, *, timeout: float, locale: str) -> Exit:
     """Wait until a check is settled or goes to review, and show it."""

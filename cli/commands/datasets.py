@@ -92,12 +92,7 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
 @click.option(
     "--separator", metavar="CHARACTER", help="Separates the columns of your own CSV file.  [default: , ; | or a tab]"
 )
-@click.option(
-    "--language",
-    metavar="CODE",
-    default="fr",
-    help="Language of its street names, as in the source.",
-)
+@click.option("--language", metavar="CODE", default="fr", help="Language of its street names, as in the source.")
 @_DATA_DATE
 @_DRY_RUN
 @as_option

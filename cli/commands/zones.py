@@ -56,12 +56,7 @@ def zones() -> None:
     default="id",
     help="Property of a feature with the zone's name, as the configuration uses it.",
 )
-@click.option(
-    "--title-property",
-    metavar="PROPERTY",
-    default="name",
-    help="Property with its title for people.",
-)
+@click.option("--title-property", metavar="PROPERTY", default="name", help="Property with its title for people.")
 @click.option("--layer", metavar="NAME", help="The layer of a GeoPackage that has several.")
 @click.option("--crs", metavar="NAME", help="The coordinate system of a file that names none, such as EPSG:2154.")
 @click.option(
