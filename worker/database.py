@@ -215,8 +215,6 @@ def _schema_problem(engine: Engine, error: Exception) -> str:
 
 
 def _no_file(file: Path) -> str:
-    unset = "" if os.environ.get("JURAT_DATABASE_URL") or os.environ.get("JURAT_DATABASE_URL_FILE") else _UNSET
+    given = os.environ.get("JURAT_DATABASE_URL") or os.environ.get("JURAT_DATABASE_URL_FILE")
+    unset = "" if given else ", and JURAT_DATABASE_URL is not set"
     return f"{NO_FILE} {file}{unset}; run `bin/jurat db upgrade`, or set JURAT_DATABASE_URL to another one"
-
-
-_UNSET = ", and JURAT_DATABASE_URL is not set"
