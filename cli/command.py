@@ -16,7 +16,6 @@ import click
 
 from cli.output import MEANINGS, Exit, Failure, Output
 
-WIDTH = 100
 _LONGEST_NAME = 200
 
 ENVIRONMENT = {

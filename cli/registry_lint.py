@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.output import CheckupStep, StepMark, count_text
+from cli.output import CheckupStep, StepMark, count_text, fields_of
 from config.document import Parameter
 from config.lint import Report, lint
 from config.problems import Complaint, Positions, Problem, Severity, dotted
@@ -127,10 +127,7 @@ def examination_data(name: str, examination: Examination) -> dict[str, Any]:
         ],
         "moods": [
             {
-                "test": each.test,
-                "step": each.step,
-                "mood": each.mood,
-                "found": each.found,
+                **fields_of(each, "test", "step", "mood", "found"),
                 "wrong": each.problem or None,
                 "place": None if each.place is None else dotted(each.place),
             }

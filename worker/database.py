@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
 from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
@@ -94,10 +95,6 @@ def look(service: Service) -> None:
     """Log what a starting worker would not run into by itself: an older schema, a PostgreSQL that is too old, or no
     configuration. Its engine says why the database cannot be used at all.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from store.queries import Queries
-
     problems = []
     try:
         with reader(service.database).begin() as connection:
@@ -108,7 +105,7 @@ def look(service: Service) -> None:
             found = schema_of(service.database)
             problems += [ADVICE[found]] if found not in (SchemaStatus.CURRENT, SchemaStatus.AHEAD) else []
         problems += filter(None, [too_old(service.database)])
-        if Queries(service.database).config_version() is None:
+        if service.queries.config_version() is None:
             problems.append("no configuration was applied; run `bin/jurat config apply PATH`")
     except SQLAlchemyError:
         return
@@ -201,8 +198,6 @@ def first_line(orig: object) -> str:
 
 def _schema_problem(engine: Engine, error: Exception) -> str:
     """What is wrong with the schema, if that may cause the error, and what to do; "" where that is unknown."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     if state_of(error) == "42501" or not (is_unfit(error) or "no such " in str(getattr(error, "orig", ""))):
         return ""
     from store.schema.migrations import ADVICE

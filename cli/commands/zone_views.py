@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from cli.lookups.address_query import Inquiry, Sighting
     from store.queries import ZoneRow
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _FIELDS = "number|street|postcode|city|city_code|country"
 _ADDRESS = "number=8,street=quai de la Brême,postcode=00100,city=Valmont"
 
 
-def _address_options(function: F) -> F:
+def _address_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--source", metavar="NAME", help="Ask this source.  [default: the first of the zone's question]"),
         click.option(

@@ -70,8 +70,7 @@ class RecordedLookup(LookupTrace):
 
     def on_request(self, step: str, message: Message) -> None:
         request = {
-            "method": message.method,
-            "url": message.url,
+            **fields_of(message, "method", "url"),
             "query": [list(pair) for pair in message.params],
             "headers": dict(message.headers),
             "body": None if message.body is None else message.body.decode("utf-8", "replace"),

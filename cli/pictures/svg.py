@@ -198,8 +198,7 @@ def _houses(scene: Scene, view: _View) -> Iterator[str]:
 def _circle(view: _View, mark: Mark) -> Iterator[str]:
     kind = "circle deciding" if mark.deciding else "circle"
     if mark.extent:
-        west, south, east, north = mark.extent
-        yield _lined(view, visible_lines(shapely.box(west, south, east, north).boundary, view.window, 9.0), kind)
+        yield _lined(view, visible_lines(shapely.box(*mark.extent).boundary, view.window, 9.0), kind)
     elif mark.radius and mark.radius * view.scale > 8:
         x, y = view.at(mark.x, mark.y)
         yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{mark.radius * view.scale:.1f}"/>'
