@@ -207,7 +207,10 @@ def _parse(file: int, now: Callable[[], float]) -> WorkerHealth | None:
         try:
             document = json.loads(os.pread(file, _SIZE, 0))
             facts = Facts(
-                *(document[name] for name in ("slots", "held", "database", "config_version")),
+                document["slots"],
+                document["held"],
+                document["database"],
+                document["config_version"],
                 dict(document["threads"]),
                 dict(document.get("strange", {})),
                 *(str(document.get(name, "")) for name in ("name", "version", "installation")),

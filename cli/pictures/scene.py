@@ -148,7 +148,7 @@ def compose(
     geometry = zone.geometry()
     plane = _plane(geometry, sightings)
     shape = plane.shape(geometry)
-    marks = _marks(plane, sightings)
+    marks = tuple(_marks(plane, sightings))
     shown = _shown(shape, marks)
     overview = _overview(shape, shown)
     focus = next((mark for mark in shown if mark.deciding), next(iter(shown), None))
@@ -187,16 +187,14 @@ def _reach(shape: Polygon | MultiPolygon) -> float:
     return FAR * max(east - west, north - south)
 
 
-def _marks(plane: Plane, sightings: Sequence[Sighting]) -> tuple[Mark, ...]:
-    marks = []
+def _marks(plane: Plane, sightings: Sequence[Sighting]) -> Iterator[Mark]:
     for number, each in enumerate(sightings, 1):
         x, y = plane.point(each.place.longitude, each.place.latitude)
         extent: Box | None = None
         if each.place.extent:
             west, south, east, north = each.place.extent
             extent = (*plane.point(west, south), *plane.point(east, north))
-        marks.append(Mark(str(number), x, y, each.margin, each.counts, each.deciding, extent))
-    return tuple(marks)
+        yield Mark(str(number), x, y, each.margin, each.counts, each.deciding, extent)
 
 
 def _shown(shape: Polygon | MultiPolygon, marks: Sequence[Mark]) -> tuple[Mark, ...]:

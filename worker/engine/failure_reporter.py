@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -75,7 +76,7 @@ class FailureReporter:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._reporting = threading.Lock()
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
         self._pauses: dict[str, tuple[float, Reason]] = {}
         self._refused: set[str] = set()
         self._throttled: dict[str, float] = {}
@@ -90,10 +91,8 @@ class FailureReporter:
             for entry in entries:
                 source, attempt, decision = entry.held.source, entry.attempt, entry.decision
                 if attempt is not None and attempt.counted:
-                    tally = self._tallies.get(source)
-                    if tally is None:
-                        tally = self._tallies[source] = _Tally()
-                    tally.count(attempt, self._clock() if attempt.ended_at is None else attempt.ended_at)
+                    ended_at = self._clock() if attempt.ended_at is None else attempt.ended_at
+                    self._tallies[source].count(attempt, ended_at)
                     if attempt.ended is Ended.FAILED:
                         self._count_failure(source, attempt)
                     elif source in self._failing:
@@ -122,7 +121,7 @@ class FailureReporter:
         """
         with self._reporting:
             with self._lock:
-                tallies, self._tallies = self._tallies, {}
+                tallies, self._tallies = self._tallies, defaultdict(_Tally)
                 pauses, self._pauses = self._pauses, {}
                 refused, self._refused = self._refused, set()
                 self.urgent = False
@@ -165,10 +164,12 @@ class FailureReporter:
             self._sources.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)
             log.error("source refuses us after too many requests: paused", source=source, seconds=SHUT_OUT_PAUSE)
 
-    def _keep(self, tallies: dict[str, _Tally], pauses: dict[str, tuple[float, Reason]], refused: set[str]) -> None:
+    def _keep(
+        self, tallies: defaultdict[str, _Tally], pauses: dict[str, tuple[float, Reason]], refused: set[str]
+    ) -> None:
         with self._lock:
             for source, later in self._tallies.items():
-                tallies.setdefault(source, _Tally()).add(later)
+                tallies[source].add(later)
             self._tallies = tallies
             for source, pause in pauses.items():
                 self._pauses[source] = max(pause, self._pauses.get(source, pause))
