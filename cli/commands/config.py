@@ -190,7 +190,10 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
         for line in problem_lines(report.problems):
             out.say(line)
         raise Failure(f"{_summary(report.problems)}; nothing was compared", Exit.USAGE)
-    before = Document() if text is None else _parse_stored(text, against)
+    before = Document() if text is None else _parse_stored(text)
+    if before is None:
+        said = f"version {against} was applied by another version of jurat, and this one cannot compare it"
+        raise Failure(f"{said}; see `bin/jurat config show --version {against}`", Exit.DEPENDENCY)
     kept = [name for name in before.consultations if name in published]
     found = differences(remove_consultations(before, kept), report.configuration.document)
     changes = [{"path": dotted(each.path), "change": each.change, "old": each.old, "new": each.new} for each in found]
@@ -228,15 +231,15 @@ def _kept_text(names: Sequence[str]) -> str:
     return f"kept: {count_text(len(names), 'consultation')} that the platform publishes itself ({', '.join(names)})"
 
 
-def _parse_stored(text: str, version: int | None) -> Document:
+def _parse_stored(text: str) -> Document | None:
+    """A configuration as it is stored; None if another version of jurat wrote it."""
     from config.configuration import Configuration
     from config.problems import InvalidConfiguration
 
     try:
         return Configuration.from_json(text).document
     except InvalidConfiguration:
-        said = f"version {version} was applied by another version of jurat, and this one cannot compare it"
-        raise Failure(f"{said}; see `bin/jurat config show --version {version}`", Exit.DEPENDENCY) from None
+        return None
 
 
 def _predict_apply(configuration: Configuration, queries: Queries, *, force: bool) -> tuple[int, bool]:
@@ -275,15 +278,9 @@ def _without_defaults(text: str) -> dict[str, Any]:
     """The document without defaults; unchanged if another version of jurat wrote it."""
     import json
 
-    from config.configuration import Configuration
-    from config.problems import InvalidConfiguration
-
-    try:
-        document = Configuration.from_json(text).document
-    except InvalidConfiguration:
-        whole: dict[str, Any] = json.loads(text)
-        return whole
-    return document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    document = _parse_stored(text)
+    whole: dict[str, Any] = json.loads(text)
+    return whole if document is None else document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 def _platform_lines(consultations: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +12,6 @@ from cli.command import Group, as_option, configured_name, contract_name
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns
 from cli.starters import FORMS
-
-if TYPE_CHECKING:
-    from cli.diagnosis.source_status import SourceStatus
 
 _LONGEST_PAUSE = "365d"
 
@@ -54,21 +50,9 @@ def list_(out: Output) -> None:
     facts = attrgetter(
         "name", "model.type", "row.waiting", "row.last_success_at", "row.last_failure_at", "row.last_failure"
     )
-    rows = ((*facts(each), _FAILING if _is_failing(each) else each.state_text()) for each in source_statuses)
-    data = [each.as_data() | ({"state": _FAILING} if _is_failing(each) else {}) for each in source_statuses]
+    rows = ((*facts(each), "failing" if each.is_failing else each.state_text()) for each in source_statuses)
+    data = [each.as_data() | ({"state": "failing"} if each.is_failing else {}) for each in source_statuses]
     out.show(data, columns(head, rows))
-
-
-_FAILING = "failing"
-
-
-def _is_failing(status: SourceStatus) -> bool:
-    """Whether the last lookup of a source that is asked failed. Its breaker opens only after several."""
-    from cli.diagnosis.source_status import SourceState
-
-    failed, answered = status.row.last_failure_at, status.row.last_success_at
-    failed_last = failed is not None and (answered is None or failed > answered)
-    return status.state is SourceState.OPEN and (status.row.failures > 0 or failed_last)
 
 
 @sources.command(

@@ -57,6 +57,13 @@ class SourceStatus:
         return SourceState.CLOSED if self.closed_until else SourceState.OPEN
 
     @property
+    def is_failing(self) -> bool:
+        """Whether the last lookup of a source that is asked failed. Its breaker opens only after several."""
+        failed, answered = self.row.last_failure_at, self.row.last_success_at
+        failed_last = failed is not None and (answered is None or failed > answered)
+        return self.state is SourceState.OPEN and (self.row.failures > 0 or failed_last)
+
+    @property
     def used_today(self) -> int:
         return self.row.used * self.model.requests if self.row.day == self._hours.day(self.now) else 0
 
