@@ -50,6 +50,11 @@ ACCESS_CODES = {
 """The code of each state of an access."""
 
 
+def outcome_code(outcome: str | None) -> Exit:
+    """The code of a verdict."""
+    return {"accepted": Exit.DONE, "refused": Exit.REFUSED}.get(outcome or "", Exit.UNDETERMINED)
+
+
 class Failure(Exception):
     """Ends a command with a sentence for the operator, without secrets and personal data."""
 

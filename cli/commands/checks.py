@@ -12,7 +12,7 @@ import click
 
 from cli.command import check_argument, check_id, command, contract_name, locale_option
 from cli.database import open_client
-from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, fields_of, time_text
+from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, fields_of, outcome_code, time_text
 
 if TYPE_CHECKING:
     from jurat import Client, ParticipantStatus, Result
@@ -194,13 +194,9 @@ def _wait(out: Output, platform: Client, check_id: UUID, seconds: float, locale:
 
 
 def _code(result: Result) -> Exit:
-    from jurat import Outcome, State
-
-    if not result.settled and result.state is not State.REVIEW:
-        return Exit.PENDING
-    if not result.settled or result.outcome is None:
-        return Exit.UNDETERMINED
-    return {Outcome.ACCEPTED: Exit.DONE, Outcome.REFUSED: Exit.REFUSED}.get(result.outcome, Exit.UNDETERMINED)
+    if not result.settled:
+        return Exit.UNDETERMINED if result.state == "review" else Exit.PENDING
+    return outcome_code(result.outcome)
 
 
 _SHOWN = ("check_id", "consultation", "participant", "question", "state", "outcome", "reason", "decided_at")

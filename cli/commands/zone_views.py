@@ -13,7 +13,7 @@ import click
 from cli.command import as_option, check_id, command
 from cli.commands.checks import parse_fields, read_answer
 from cli.database import open_database
-from cli.output import Exit, Failure, Output, columns, count_text, time_text
+from cli.output import Exit, Failure, Output, columns, count_text, outcome_code, time_text
 
 if TYPE_CHECKING:
     from cli.lookups.address_query import Inquiry, Sighting
@@ -168,7 +168,8 @@ def locate(
     ADDRESS is NAME=VALUE,… as with --address.
     """
     from cli.diagnosis.applied_sources import plan_of
-    from cli.lookups.address_query import look_up, question_of, zone_row
+    from cli.lookups.address_query import look_up, question_of, zone_of, zone_row
+    from cli.lookups.verdict_text import candidate_data, decision_data, verdict_lines
 
     if text is not None and (address is not None or fields or answer_file is not None):
         raise click.UsageError("Give the address once: as ADDRESS, or with --address, --field or --answer-file.")
@@ -182,23 +183,13 @@ def locate(
             raise Failure("no zone is imported; run `bin/jurat zones import FILE`", Exit.USAGE)
         with plan_of(service) as plan:
             inquiry = look_up(service, plan, answer, source=source, question=question_of(plan, zone))
-    if zone:
-        return _locate_in(out, rows[0], inquiry)
-    return _locate_anywhere(out, rows, inquiry)
-
-
-def _locate_in(out: Output, row: ZoneRow, inquiry: Inquiry) -> Exit:
-    from cli.lookups.address_query import zone_of
-    from cli.lookups.verdict_text import candidate_data, decision_data, verdict_lines
-
-    zone = zone_of(row)
-    sightings = inquiry.sightings(zone)
-    document = decision_data(zone, inquiry.residence(zone))
-    out.show(
-        {"source": inquiry.source, **document, "candidates": candidate_data(sightings)},
-        verdict_lines(row.title, zone, inquiry, sightings),
-    )
-    return {"accepted": Exit.DONE, "refused": Exit.REFUSED}.get(document["outcome"], Exit.UNDETERMINED)
+    if not zone:
+        return _locate_anywhere(out, rows, inquiry)
+    shown = zone_of(rows[0])
+    sightings, decision = inquiry.sightings(shown), decision_data(shown, inquiry.residence(shown))
+    document = {"source": inquiry.source, **decision, "candidates": candidate_data(sightings)}
+    out.show(document, verdict_lines(rows[0].title, shown, inquiry, sightings))
+    return outcome_code(document["outcome"])
 
 
 def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> Exit:

@@ -29,7 +29,7 @@ from adapters.registry.rules import Failure as Unheld
 from adapters.registry.templates import Message
 from adapters.registry.trace import LookupTrace, mask
 from adapters.rosters import RosterVersion
-from cli.output import Exit, Failure, count_text, fields_of
+from cli.output import Exit, Failure, count_text, fields_of, outcome_code
 from config.networks import IPNetwork
 from config.registry import RecordSource, RegistrySource, RosterSource, demands_of, misfit
 from config.registry.model.rules import Demanded, OutcomeRule, Rule
@@ -236,12 +236,7 @@ def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
 
 def code_of(found: Found | SourceError) -> Exit:
     """The exit code that says what the verdict would be."""
-    match found:
-        case Finding(outcome=Outcome.ACCEPTED):
-            return Exit.DONE
-        case Finding(outcome=Outcome.REFUSED):
-            return Exit.REFUSED
-    return Exit.UNDETERMINED
+    return outcome_code(found.outcome if isinstance(found, Finding) else None)
 
 
 def _secret(reference: SecretReference) -> str:
