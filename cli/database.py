@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from cli.output import Exit, Failure
 
 if TYPE_CHECKING:  # loaded by what needs them, so that a command's help stays quick
+    from sqlalchemy import Engine
+
     from config.configuration import Configuration
     from config.settings import Settings
     from jurat import Client
@@ -70,6 +72,18 @@ def require_unseal(settings: Settings) -> Unseal:
 
 
 @contextmanager
+def open_engine_on(settings: Settings) -> Iterator[Engine]:
+    """An engine on the database of these settings, whatever its schema."""
+    from jurat.database import open_engine
+
+    engine = open_engine(settings.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def open_client(settings: Settings | None = None) -> Iterator[Client]:
     """The platform's own client. Like a platform, it works with any schema of its contract version.
 
@@ -77,18 +91,14 @@ def open_client(settings: Settings | None = None) -> Iterator[Client]:
     """
     from config.settings import read_settings
     from jurat import Client
-    from jurat.database import open_engine, reader
+    from jurat.database import reader
     from jurat.ring import NO_BROKER
     from jurat.statements import require_tables, statements_on
 
     settings = settings or read_settings()
     require_file(settings)
-    engine = open_engine(settings.database_url)
-    try:
-        with reader(engine).begin() as connection:
-            require_tables(statements_on(connection))
-    finally:
-        engine.dispose()
+    with open_engine_on(settings) as engine, reader(engine).begin() as connection:
+        require_tables(statements_on(connection))
     broker = None if settings.broker_url in (None, NO_BROKER, "memory://") else settings.broker_url
     with closing(Client(settings.database_url, broker, settings.seal_key)) as client:
         yield client

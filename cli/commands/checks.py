@@ -11,7 +11,7 @@ from uuid import UUID
 import click
 
 from cli.command import check_argument, check_id, command, contract_name, locale_option
-from cli.database import open_client
+from cli.database import open_client, open_engine_on
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, fields_of, outcome_code, time_text
 
 if TYPE_CHECKING:
@@ -79,7 +79,6 @@ def submit(
     be changed later.
     """
     from config.settings import read_settings
-    from jurat.database import open_engine
     from worker.keyring import mismatch
 
     content = read_answer(out, answer, answer_file, fields)
@@ -93,20 +92,16 @@ def submit(
     if problem := mismatch(settings):  # the workers' keys are set here as well, and none would open the answer
         raise Failure(problem, Exit.USAGE)
     with open_client(settings) as platform:
-        engine = open_engine(settings.database_url)
-        try:
-            with engine.begin() as connection:
-                check = platform.submit(
-                    connection,
-                    consultation=consultation,
-                    participant=participant,
-                    question=question,
-                    answer=content,
-                    id=check_id,
-                    priority=priority,
-                )
-        finally:
-            engine.dispose()
+        with open_engine_on(settings) as engine, engine.begin() as connection:
+            check = platform.submit(
+                connection,
+                consultation=consultation,
+                participant=participant,
+                question=question,
+                answer=content,
+                id=check_id,
+                priority=priority,
+            )
         platform.ring()
         if not check.created:
             out.say("this id was submitted before; the answer confirmed then is kept")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.command import Group
-from cli.database import open_database, require_file
+from cli.database import open_database, open_engine_on, require_file
 from cli.output import Exit, Failure, Output, columns
 
 
@@ -29,7 +29,7 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
     another session holds a lock that it needs, it says which, lets others continue, and retries for five minutes.
     """
     from config.settings import read_settings
-    from jurat.database import open_engine, parse_url, reader
+    from jurat.database import parse_url, reader
     from store.schema import migrations
     from store.schema.grants import advice, missing
     from worker.database import schema_of, sqlite_file, too_old
@@ -45,8 +45,7 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
     file = sqlite_file(settings)
     if file is not None and not file.parent.is_dir():
         raise Failure(f"there is no folder {file.parent} for the database {file.name}; make it first", Exit.DEPENDENCY)
-    engine = open_engine(settings.database_url)
-    try:
+    with open_engine_on(settings) as engine:
         if old := too_old(engine):
             raise Failure(old, Exit.DEPENDENCY)
         before = schema_of(engine)
@@ -58,8 +57,6 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
         after = schema_of(engine)
         with reader(engine).begin() as connection:
             without = missing(connection)
-    finally:
-        engine.dispose()
     document = {"before": before, "after": after} | ({"roles_missing": without} if without else {})
     out.show(document, [str(after)])
     if not after.usable:
@@ -76,18 +73,14 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
 def check(out: Output) -> None:
     """Say whether this program can work with the database's schema, and if not, what to do."""
     from config.settings import read_settings
-    from jurat.database import open_engine
     from store.schema.migrations import ADVICE
     from worker.database import give_up_on, schema_of
 
     settings = read_settings()
     require_file(settings)
-    engine = open_engine(settings.database_url)
-    give_up_on(engine)
-    try:
+    with open_engine_on(settings) as engine:
+        give_up_on(engine)
         found = schema_of(engine)
-    finally:
-        engine.dispose()
     out.show({"standing": found, "usable": found.usable, "advice": ADVICE[found]}, [str(found)])
     if not found.usable:
         raise Failure(ADVICE[found], Exit.DEPENDENCY)
