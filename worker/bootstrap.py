@@ -53,23 +53,19 @@ class Service:
         give_up_on(self.database)
         unseal = unseal_of(self.settings)
         database = bounded(self.database)
+        claims, sources = Claims(database, keys=unseal.key_ids), Sources(database)
         make = partial(
             make_plan,
             queries=self.queries,
             fingerprints=self.fingerprints,
             environ=as_environment(self.settings),
             ready=ZoneCache(),
-            purse=Sources(database),
+            purse=sources,
             private_networks=self.settings.private_networks,
         )
         plans = Plans(self.queries, make)
-        code_importer = (
-            CodeImporter(unseal, self.fingerprints) if self.fingerprints is not None and unseal.key_ids else None
-        )
-        claims = Claims(database, keys=unseal.key_ids)
-        stores = Stores(
-            claims, VerdictWriter(database), Upkeep(database, code_importer), Sources(database), Fleet(database)
-        )
+        code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints and unseal.key_ids else None
+        stores = Stores(claims, VerdictWriter(database), Upkeep(database, code_importer), sources, Fleet(database))
         member = Member(
             uuid4(),
             socket.gethostname(),
