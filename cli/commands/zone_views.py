@@ -250,6 +250,7 @@ def diff(
         zones = (zone_of(old), zone_of(new))
         change = compare(old.geometry, new.geometry)
         moved = known_addresses.count_moved(service, *zones, changed_area(old.geometry, new.geometry), dataset, target)
+    entered, left = moved or (None, None)
     document = {
         "zone": zone,
         "from": old.version,
@@ -260,8 +261,8 @@ def diff(
         "lost_m2": round(change.lost),
         "shift_m": round(change.shift, 1),
         "reach_m": round(change.reach, 1),
-        "entered": moved.entered if moved else None,
-        "left": moved.left if moved else None,
+        "entered": entered,
+        "left": left,
     }
     percent = 100 * (change.area_after / change.area_before - 1)
     lines = [
@@ -271,7 +272,7 @@ def diff(
         f"border: moved by at most {change.shift:.1f} m",
         "addresses: there is no local base to count; import one with `bin/jurat datasets import-addresses`"
         if moved is None
-        else f"addresses: {moved.entered:,} come in, {moved.left:,} go out",
+        else f"addresses: {entered:,} come in, {left:,} go out",
     ]
     out.show(document, lines)
     if moved and target:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,14 +23,6 @@ from worker.bootstrap import Service
 
 Houses = Callable[[Box], Iterable[NearbyHouse]]
 """The addresses of the local base in a box of degrees."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """How many addresses a new version of a zone gains and loses."""
-
-    entered: int
-    left: int
 
 
 def house_finder(service: Service, zone: str, dataset: str | None) -> Houses:
@@ -52,8 +43,9 @@ def count_moved(
     where: Box | None,
     dataset: str | None,
     target: Path | None,
-) -> Moved | None:
-    """Count the houses of the local base that are in only one of two versions of a zone; None without a local base.
+) -> tuple[int, int] | None:
+    """Count the houses of the local base that only the later version of a zone has, and those that only the earlier one
+    has; None without a local base.
 
     All of them lie in the box `where`. They are listed in `target`, as CSV. Memory does not grow with them.
 
@@ -75,7 +67,7 @@ def count_moved(
                     add(["in" if now else "out", house.number, house.street, house.postcode, house.city, *at])
     except AddressFileError as error:
         raise Failure(str(error), Exit.USAGE) from None
-    return Moved(entered=counts[True], left=counts[False])
+    return counts[True], counts[False]
 
 
 def _base(service: Service, zone: str, dataset: str | None) -> Houses | None:
