@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import click
 
-from cli.output import MEANINGS, Exit, Output
+from cli.output import MEANINGS, Exit, Failure, Output
 
-WIDTH = 100
 _LONGEST_NAME = 200
 
 ENVIRONMENT = {
@@ -37,54 +38,60 @@ ENVIRONMENT_TITLE = "Environment (each also as NAME_FILE, the path of a file tha
 _DEPENDENCIES = frozenset({"JURAT_DATABASE_URL", "JURAT_BROKER_URL"})
 
 
-class ConfiguredName(click.ParamType[str]):
+def configured_name(value: str) -> str:
     """A name that a configuration can have, too: of a code list, of a dataset."""
+    from config.limits import NAME_PATTERN
 
-    name = "name"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        import re
-
-        from config.limits import NAME_PATTERN
-
-        if not re.fullmatch(NAME_PATTERN, value):
-            self.fail("lower-case letters, digits, '-' and '_' are expected, at most 63", param, ctx)
-        return str(value)
+    if not re.fullmatch(NAME_PATTERN, value):
+        raise click.BadParameter("lower-case letters, digits, '-' and '_' are expected, at most 63")
+    return value
 
 
-class FutureMoment(click.ParamType[datetime]):
+def contract_name(value: str) -> str:
+    """A name of the contract: of a consultation, participant or question."""
+    if not 0 < len(value) <= _LONGEST_NAME or not value.isprintable():
+        raise click.BadParameter(f"1 to {_LONGEST_NAME} printable characters are expected")
+    return value
+
+
+def check_id(value: str) -> UUID:
+    """The id of a check."""
+    try:
+        return UUID(value)
+    except ValueError:
+        raise click.BadParameter("a UUID is expected, as `jurat submit` prints it") from None
+
+
+def future_moment(past: str, *, whole_day: bool = False) -> Callable[[str], datetime]:
     """A day, which begins in UTC, or a time with its offset; in UTC and not past.
 
     With `whole_day`, a day means its end. `past` says what is wrong with a moment that has passed.
     """
 
-    name = "date"
-
-    def __init__(self, past: str, *, whole_day: bool = False) -> None:
-        self._past = past
-        self._whole_day = whole_day
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+    def parse(value: str) -> datetime:
         try:
             if len(value) == len("2027-06-30"):
                 moment = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
-                moment += timedelta(days=self._whole_day)
+                moment += timedelta(days=whole_day)
             else:
                 moment = datetime.fromisoformat(value)
         except (ValueError, OverflowError):
-            self.fail("a day such as 2027-06-30 or a time such as 2027-06-30T18:00+02:00 is expected", param, ctx)
+            example = "a day such as 2027-06-30 or a time such as 2027-06-30T18:00+02:00 is expected"
+            raise click.BadParameter(example) from None
         if moment.tzinfo is None:
-            self.fail("a time needs its offset, such as 2027-06-30T18:00+02:00, or Z for UTC", param, ctx)
+            raise click.BadParameter("a time needs its offset, such as 2027-06-30T18:00+02:00, or Z for UTC")
         if moment <= datetime.now(UTC):
-            self.fail(self._past, param, ctx)
+            raise click.BadParameter(past)
         try:
             return moment.astimezone(UTC)
         except OverflowError:
-            self.fail("it is after the last day that exists in UTC, 9999-12-31", param, ctx)
+            raise click.BadParameter("it is after the last day that exists in UTC, 9999-12-31") from None
+
+    return parse
 
 
 class Command(click.Command):
-    """A command with `--json` and `--verbose`.
+    """A command with `--json` and `--verbose`, whose function gets the Output first.
 
     `examples` are whole command lines; `environment` names the settings that it reads. `codes` says what its own exit
     codes mean; wrong usage and, if it reads the address of one, a dependency that is down are added.
@@ -92,14 +99,14 @@ class Command(click.Command):
 
     def __init__(
         self,
-        *args: Any,
+        *,
+        callback: Callable[..., Exit | None],
         examples: Sequence[str] = (),
-        environment: Sequence[str] = (),
+        environment: Sequence[str] = ("JURAT_DATABASE_URL",),
         codes: Mapping[Exit, str] | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs["context_settings"] = {"max_content_width": WIDTH, **(kwargs.get("context_settings") or {})}
-        super().__init__(*args, **kwargs)
+        super().__init__(callback=click.pass_obj(callback), **kwargs)
         self.examples = tuple(examples)
         self.environment = tuple(environment)
         common = {Exit.DONE: "done", Exit.USAGE: MEANINGS[Exit.USAGE]}
@@ -122,15 +129,16 @@ class Command(click.Command):
         super().format_epilog(ctx, formatter)
 
 
+def command(**attributes: Any) -> Callable[[Callable[..., Exit | None]], Command]:
+    """Makes a function a Command that is in no group."""
+    return click.command(cls=Command, **attributes)
+
+
 class Group(click.Group):
     """Commands about one subject."""
 
     command_class = Command
     group_class = type
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["context_settings"] = {"max_content_width": WIDTH, **(kwargs.get("context_settings") or {})}
-        super().__init__(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order of the code, which is the order of use
@@ -147,27 +155,16 @@ def _flag(option: str, field: str, text: str) -> click.Option:
     return click.Option([option], is_flag=True, is_eager=True, expose_value=False, callback=remember, help=text)
 
 
-class NameParam(click.ParamType[str]):
-    """A name of the contract: of a consultation, participant or question."""
-
-    name = "name"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if not 0 < len(value) <= _LONGEST_NAME or not value.isprintable():
-            self.fail(f"1 to {_LONGEST_NAME} printable characters are expected", param, ctx)
-        return str(value)
+def confirm(warning: str, question: str) -> bool:
+    """Whether the person at the terminal says yes. Raises Failure without a terminal."""
+    if not at_terminal():
+        raise Failure(f"{warning} There is no terminal to ask at; add --yes", Exit.USAGE)
+    return click.confirm(f"{warning} {question}", err=True)
 
 
-class CheckIdParam(click.ParamType[UUID]):
-    """The id of a check."""
-
-    name = "id"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
-        try:
-            return value if isinstance(value, UUID) else UUID(value)
-        except ValueError:
-            self.fail("a UUID is expected, as `jurat submit` prints it", param, ctx)
+def at_terminal() -> bool:
+    """Whether standard input is a terminal."""
+    return sys.stdin.isatty()
 
 
 def whoami() -> str:
@@ -179,19 +176,16 @@ def whoami() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+check_argument = click.argument("check_id", metavar="ID", type=check_id)
 as_option = click.option(
     "--as",
     "who",
     metavar="NAME",
-    type=NameParam(),
+    type=contract_name,
     default=whoami,
     show_default="user@host",
     help="Who does this, for the audit.",
 )
 locale_option = click.option(
-    "--locale",
-    metavar="TAG",
-    default="en",
-    show_default=True,
-    help="Language of the message for the participant, such as fr.",
+    "--locale", metavar="TAG", default="en", help="Language of the message for the participant, such as fr."
 )

@@ -8,15 +8,13 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from cli.output import Exit, Failure
-from config.settings import Settings, read_settings
-from jurat import Client
-from jurat.database import open_engine, reader
-from jurat.ring import NO_BROKER
-from jurat.statements import require_tables, statements_on
-from worker.database import give_up_on, missing_file
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loaded by what needs them, so that a command's help stays quick
+    from sqlalchemy import Engine
+
     from config.configuration import Configuration
+    from config.settings import Settings
+    from jurat import Client
     from jurat.seal import Unseal
     from worker.bootstrap import Service
 
@@ -28,8 +26,10 @@ def open_database() -> Iterator[Service]:
     Raises Failure: there is no database file, or its schema is missing, behind or foreign. SettingsError, and
     SQLAlchemy's errors if the database is down.
     """
-    from store.schema.migrations import ADVICE, schema_status  # loads alembic, which checks do without
+    from config.settings import read_settings
+    from store.schema.migrations import ADVICE
     from worker.bootstrap import open_service
+    from worker.database import give_up_on, schema_of
     from worker.logs import set_up
 
     settings = read_settings()
@@ -38,8 +38,7 @@ def open_database() -> Iterator[Service]:
     service = open_service(settings)
     give_up_on(service.database, command=True)
     try:
-        with reader(service.database).begin() as connection:
-            found = schema_status(connection)
+        found = schema_of(service.database)
         if not found.usable:
             raise Failure(ADVICE[found], Exit.DEPENDENCY)
         yield service
@@ -65,26 +64,41 @@ def require_configuration(service: Service) -> Configuration:
 
 def require_unseal(settings: Settings) -> Unseal:
     """Opens sealed answers. Raises Failure without keys."""
-    from jurat.seal import Unseal, key_from_text
+    from worker.keyring import unseal_of
 
     if not settings.unseal_keys:
         raise Failure("JURAT_UNSEAL_KEYS is not set: the answer cannot be opened here", Exit.USAGE)
-    return Unseal([key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in settings.unseal_keys])
+    return unseal_of(settings)
 
 
 @contextmanager
-def open_client(settings: Settings) -> Iterator[Client]:
+def open_engine_on(settings: Settings) -> Iterator[Engine]:
+    """An engine on the database of these settings, whatever its schema."""
+    from jurat.database import open_engine
+
+    engine = open_engine(settings.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def open_client(settings: Settings | None = None) -> Iterator[Client]:
     """The platform's own client. Like a platform, it works with any schema of its contract version.
 
     Raises Failure if there is no database file, SchemaMissing if it lacks the tables.
     """
+    from config.settings import read_settings
+    from jurat import Client
+    from jurat.database import reader
+    from jurat.ring import NO_BROKER
+    from jurat.statements import require_tables, statements_on
+
+    settings = settings or read_settings()
     require_file(settings)
-    engine = open_engine(settings.database_url)
-    try:
-        with reader(engine).begin() as connection:
-            require_tables(statements_on(connection))
-    finally:
-        engine.dispose()
+    with open_engine_on(settings) as engine, reader(engine).begin() as connection:
+        require_tables(statements_on(connection))
     broker = None if settings.broker_url in (None, NO_BROKER, "memory://") else settings.broker_url
     with closing(Client(settings.database_url, broker, settings.seal_key)) as client:
         yield client
@@ -92,5 +106,7 @@ def open_client(settings: Settings) -> Iterator[Client]:
 
 def require_file(settings: Settings) -> None:
     """Raise Failure if a SQLite database is no file yet: connecting would leave an empty one behind."""
+    from worker.database import missing_file
+
     if missing := missing_file(settings):
         raise Failure(missing, Exit.DEPENDENCY)

@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from cli.command import ENVIRONMENT, ENVIRONMENT_TITLE, WIDTH, Group
+from cli.command import ENVIRONMENT, ENVIRONMENT_TITLE, Group
 from cli.output import MEANINGS, Exit, Failure, Output
 from worker.installation import VERSION
 
@@ -111,7 +111,7 @@ def load(name: str) -> click.Command:
     name=PROGRAM,
     epilog=_COMPLETION,
     subcommand_metavar="COMMAND …",
-    context_settings={"max_content_width": WIDTH},
+    context_settings={"max_content_width": 100, "show_default": True},  # all commands inherit them
 )
 @click.version_option(VERSION, prog_name=PROGRAM, message="%(prog)s %(version)s")
 def root() -> None:

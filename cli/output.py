@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -50,12 +50,39 @@ ACCESS_CODES = {
 """The code of each state of an access."""
 
 
+def outcome_code(outcome: str | None) -> Exit:
+    """The code of a verdict."""
+    return {"accepted": Exit.DONE, "refused": Exit.REFUSED}.get(outcome or "", Exit.UNDETERMINED)
+
+
 class Failure(Exception):
     """Ends a command with a sentence for the operator, without secrets and personal data."""
 
     def __init__(self, sentence: str, code: Exit) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class StepMark(StrEnum):
+    """How one step ended. `note` is neither good nor bad; `down` is a dependency that does not answer."""
+
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "problem"
+    DOWN = "down"
+
+
+_COLOURS = {StepMark.OK: "green", StepMark.NOTE: "cyan", StepMark.PROBLEM: "red", StepMark.DOWN: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckupStep:
+    """What one step found. `advice` says what to do about it."""
+
+    name: str
+    mark: StepMark
+    found: str
+    advice: str = ""
 
 
 @dataclass
@@ -74,6 +101,19 @@ class Output:
         for line in lines:
             click.echo(line)
 
+    def show_steps(self, steps: Sequence[CheckupStep], **more: Any) -> Exit:
+        """Print the steps of a checkup, one a line. Returns the exit code for them."""
+        marks = {step.mark for step in steps}
+        code = Exit.REFUSED if StepMark.PROBLEM in marks else Exit.DONE
+        code = Exit.DEPENDENCY if StepMark.DOWN in marks else code
+        rows = [(step.mark, step.name, f"{step.found}{f' — {step.advice}' if step.advice else ''}") for step in steps]
+        coloured = (
+            click.style(step.mark, fg=_COLOURS[step.mark]) + line.removeprefix(step.mark)
+            for step, line in zip(steps, columns(("", "step", "found"), rows)[1:], strict=True)
+        )
+        self.show({"ok": code is Exit.DONE, "steps": steps, **more}, coloured)
+        return code
+
     def say(self, sentence: str) -> None:
         click.echo(sentence, err=True)
 
@@ -86,6 +126,11 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     texts.insert(0, [name.upper() for name in head])
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in texts]
+
+
+def fields_of(value: Any, *names: str) -> dict[str, Any]:
+    """Some fields of a value, by name."""
+    return {name: getattr(value, name) for name in names}
 
 
 @contextmanager

@@ -55,7 +55,7 @@ def reference() -> str:
     lines += ["", "## Environment", "", "Each also as `NAME_FILE`, the path of a file that holds it."]
     lines += ["", *(f"- `{name}`: {meaning}" for name, meaning in ENVIRONMENT.items())]
     lines += [_COMPLETION.rstrip()]
-    context = click.Context(root, info_name="jurat")
+    context = click.Context(root, info_name="jurat", **root.context_settings)
     for part in SECTIONS.values():
         for name in part:
             lines += _section(load(name), name, context, 2)
@@ -84,15 +84,11 @@ def _section(command: click.Command, name: str, above: click.Context, level: int
         return
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield from ("```", usage, "```", "")
-    records = [
-        record
-        for parameter in command.params
-        if parameter.name not in _EVERYWHERE and (record := parameter.get_help_record(context)) and record[1]
-    ]
-    if records:
-        yield from (f"- `{option}`: {' '.join(text.split())}" for option, text in records)
-    examples = getattr(command, "examples", ())
-    if examples:
+    for parameter in command.params:
+        record = None if parameter.name in _EVERYWHERE else parameter.get_help_record(context)
+        if record and record[1]:
+            yield f"- `{record[0]}`: {' '.join(record[1].split())}"
+    if examples := getattr(command, "examples", ()):
         yield from ("", "```sh", *examples, "```")
     if names := getattr(command, "environment", ()):
         yield from ("", f"Reads {', '.join(f'`{name}`' for name in names)}.")

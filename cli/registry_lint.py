@@ -1,4 +1,4 @@
-"""Refuses descriptions of registries whose tests fail, or that take an outage for an answer."""
+"""Checks a configuration here: its registries, by their tests and when they fail, and its lists of codes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.diagnosis.checkup import CheckupStep, StepMark
-from cli.output import count_text
-from config.problems import Complaint, Positions, Severity, dotted
+from cli.output import CheckupStep, StepMark, count_text, fields_of
+from config.document import Parameter
+from config.lint import Report, lint
+from config.problems import Complaint, Positions, Problem, Severity, dotted
+from config.problems import Path as Place
 from config.registry import RegistrySource, RosterSource
+from config.sources import CodesSource
+from config.suggestions import did_you_mean
 from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from adapters.registry_tests.conformance import MoodResult
     from adapters.registry_tests.examination import Examination
-    from config.lint import Report
-    from config.problems import Problem
 
 
 MOST_PROBLEMS: Final = 100
@@ -37,8 +39,6 @@ def problem_lines(problems: Sequence[Problem]) -> Iterator[str]:
 
 def lint_here(paths: Iterable[Path], zones: Collection[str] | None = None) -> Report:
     """Lint files with the secrets and files of this machine."""
-    from config.lint import lint
-
     return lint(paths, zones=zones, environ=os.environ)
 
 
@@ -51,6 +51,29 @@ def registry_problems(report: Report) -> list[Problem]:
                 complaint = Complaint(("sources", name, *fault.place), fault.problem, fault.hint)
                 problems.add(complaint.placed(report.positions))
     return sorted(problems)
+
+
+def unknown_lists(report: Report, lists: Collection[str]) -> list[Problem]:
+    """Lists without codes: an error for a source, a warning for a question, whose codes may still be made."""
+    named: list[tuple[Place, str, Severity]] = [
+        (("sources", name, "list"), source.list, Severity.ERROR)
+        for name, source in report.document.sources.items()
+        if isinstance(source, CodesSource) and source.list is not None
+    ]
+    for name, consultation in report.document.consultations.items():
+        for question, asked in consultation.questions.items():
+            if code_list := asked.parameters.get(Parameter.LIST):
+                path = ("consultations", name, "questions", question, "with", "list")
+                named.append((path, code_list, Severity.WARNING))
+    problems = []
+    for place, code_list, severity in named:
+        if code_list not in lists:
+            near = did_you_mean(code_list, lists)
+            hint = f"{near} Otherwise run" if near else "run"
+            hint += f": bin/jurat codes generate {code_list} --count N"
+            complaint = Complaint(place, f"the list '{code_list}' has no codes", hint, severity)
+            problems.append(complaint.placed(report.positions))
+    return problems
 
 
 def examine_source(name: str, source: RegistrySource | RosterSource, positions: Positions | None = None) -> Examination:
@@ -104,10 +127,7 @@ def examination_data(name: str, examination: Examination) -> dict[str, Any]:
         ],
         "moods": [
             {
-                "test": each.test,
-                "step": each.step,
-                "mood": each.mood,
-                "found": each.found,
+                **fields_of(each, "test", "step", "mood", "found"),
                 "wrong": each.problem or None,
                 "place": None if each.place is None else dotted(each.place),
             }

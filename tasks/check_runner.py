@@ -47,20 +47,13 @@ FAILED_RETRY = 30.0
 """Seconds before a check is tried again on which our own code failed."""
 
 
+@dataclass(frozen=True)
 class CheckRunner:
     """Runs checks under a plan. Thread-safe."""
 
-    def __init__(
-        self,
-        unseal: Unseal,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        self._unseal = unseal
-        self._keys = frozenset(unseal.key_ids)
-        self._clock = clock
-        self._jitter = jitter
+    unseal: Unseal
+    clock: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
 
     def run(self, held: ClaimedCheck, plan: Plan) -> CheckResult:
         """Look up one check and decide what becomes of it. Raises only what ends the process."""
@@ -68,7 +61,7 @@ class CheckRunner:
             ready = self._prepare(held, plan)
             if isinstance(ready, CheckResult):
                 return ready
-            began_at = self._clock()
+            began_at = self.clock()
             crash_point("look_up.begins")
             found = self._ask(ready, plan.sources[held.source])
             crash_point("look_up.ended")
@@ -92,7 +85,7 @@ class CheckRunner:
                 entries.append(ready)
             else:
                 queries.append(ready)
-        began_at = self._clock()
+        began_at = self.clock()
         crash_point("look_up.begins")
         in_one_request = plan.at_once(lot[0].source) is not None
         answers = self._ask_many(queries, source, again=not in_one_request)
@@ -112,7 +105,7 @@ class CheckRunner:
             return CheckResult(held, Settle(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING), plan.version)
         if decision := decide_without_look_up(held, question):
             return CheckResult(held, decision, plan.version, retain=question.retain_s)
-        if len(held.answer_key or "") == KEY_ID_LENGTH and held.answer_key not in self._keys:
+        if len(held.answer_key or "") == KEY_ID_LENGTH and held.answer_key not in self.unseal.key_ids:
             return CheckResult(held, GiveBack(KEY_RETRY), plan.version)
         try:
             answer = self._open(held, plan.answer_schemas[question.consultation, question.name])
@@ -137,12 +130,12 @@ class CheckRunner:
             found,
             answer=ready.query.answer,
             zone=plan.zones.get(question.zone) if question.zone else None,
-            jitter=self._jitter(),
+            jitter=self.jitter(),
             language=getattr(plan.configuration.sources[held.source], "language", "fr"),
             seal=partial(_seal, held),
         )
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
-        now = self._clock()
+        now = self.clock()
         attempt = Attempt(ended, _reason(found, decision), now - began_at, isinstance(found, Refused), now)
         return CheckResult(held, decision, plan.version, attempt, question.retain_s)
 
@@ -150,7 +143,7 @@ class CheckRunner:
         """The answer in clear. It is validated here as well, because plain SQL may insert anything."""
         if held.sealed is None:
             raise Unopenable("the row has no answer")
-        answer: Mapping[str, Any] = json.loads(self._unseal.open(held.sealed, held.answer_key))
+        answer: Mapping[str, Any] = json.loads(self.unseal.open(held.sealed, held.answer_key))
         validate(answer, schema)
         encode(answer)
         return answer

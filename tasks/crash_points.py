@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 
 VARIABLE = "JURAT_CRASH"
 EXIT_CODE = 86
@@ -42,7 +41,8 @@ _NAME, _LEFT = _armed()
 _lock = threading.Lock()
 
 
-def _count_down(name: str) -> None:
+def crash_point(name: str) -> None:
+    """Passes a crash point, which ends the process if it is the armed one for the last time."""
     global _LEFT  # noqa: PLW0603 - one countdown for the whole process is the point of it
     if name != _NAME:
         return
@@ -50,11 +50,3 @@ def _count_down(name: str) -> None:
         _LEFT -= 1
         if _LEFT == 0:
             os._exit(EXIT_CODE)
-
-
-def _pass(_: str) -> None:
-    """Nothing is armed."""
-
-
-crash_point: Callable[[str], None] = _count_down if _NAME else _pass
-"""Passes a crash point."""

@@ -57,7 +57,6 @@ class Plan:
         return model.together
 
     def close(self) -> None:
-        """Close the sources."""
         for source in self.sources.values():
             source.close()
 

@@ -6,31 +6,19 @@ As operators expect, `--concurrency` is the number of lookups at once, and `-Q` 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from config.settings import Settings, SettingsError, read_settings
 from worker.cores import leave_none
 
+# structlog takes rich for tracebacks, which a worker never shows that way: megabytes in each process. Imports do not
+# find what is None here.
+_modules: dict[str, Any] = sys.modules
+_hidden = _modules.setdefault("rich", None) is None
+from worker.celery_app import make_app, refuse  # noqa: E402 - only now rich is out of the way
 
-@contextmanager
-def _without(package: str) -> Iterator[None]:
-    """While this lasts, imports do not find `package`, an extra that happens to be installed."""
-    if package in sys.modules:
-        yield
-        return
-    hiding: dict[str, Any] = sys.modules
-    hiding[package] = None
-    try:
-        yield
-    finally:
-        del hiding[package]
-
-
-# structlog takes rich for tracebacks, which a worker never shows that way: megabytes in each process.
-with _without("rich"):
-    from worker.celery_app import make_app, refuse
+if _hidden:
+    del _modules["rich"]
 
 
 def _settings() -> Settings:

@@ -15,7 +15,6 @@ from adapters.address.zones import ZoneCache
 from adapters.fingerprints import Fingerprints
 from config.settings import Settings, as_environment
 from jurat.database import bounded, open_engine
-from jurat.seal import Unseal, key_from_text
 from store.configurations.publisher import ConfigPublisher
 from store.queries import Queries
 from store.queue.claims import Claims
@@ -29,6 +28,7 @@ from worker.database import give_up_on, why_not
 from worker.engine.engine import Engine, Stores
 from worker.engine.plans import Plans
 from worker.installation import VERSION, installation, newest_revision
+from worker.keyring import fingerprints_of, unseal_of
 from worker.plan_builder import make_plan
 
 CONNECTIONS = 8
@@ -51,24 +51,21 @@ class Service:
         `name` is the worker's, by which people recognise it.
         """
         give_up_on(self.database)
-        keys = [key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in self.settings.unseal_keys]
-        unseal = Unseal(keys)
+        unseal = unseal_of(self.settings)
         database = bounded(self.database)
+        claims, sources = Claims(database, keys=unseal.key_ids), Sources(database)
         make = partial(
             make_plan,
             queries=self.queries,
             fingerprints=self.fingerprints,
             environ=as_environment(self.settings),
             ready=ZoneCache(),
-            purse=Sources(database),
+            purse=sources,
             private_networks=self.settings.private_networks,
         )
         plans = Plans(self.queries, make)
-        code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints is not None and keys else None
-        claims = Claims(database, keys=unseal.key_ids)
-        stores = Stores(
-            claims, VerdictWriter(database), Upkeep(database, code_importer), Sources(database), Fleet(database)
-        )
+        code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints and unseal.key_ids else None
+        stores = Stores(claims, VerdictWriter(database), Upkeep(database, code_importer), sources, Fleet(database))
         member = Member(
             uuid4(),
             socket.gethostname(),
@@ -92,13 +89,10 @@ class Service:
         )
 
     def close(self) -> None:
-        """Give back the connections."""
         self.database.dispose()
 
 
 def open_service(settings: Settings) -> Service:
     """The service on the database that the settings name. Connects when it is first used."""
     database = open_engine(settings.database_url, pool_size=CONNECTIONS)
-    keys = [key_from_text(key.get_secret_value(), "JURAT_HASH_KEYS") for key in settings.hash_keys]
-    fingerprints = Fingerprints(keys) if keys else None
-    return Service(settings, database, Queries(database), ConfigPublisher(database), fingerprints)
+    return Service(settings, database, Queries(database), ConfigPublisher(database), fingerprints_of(settings))

@@ -60,7 +60,6 @@ class Oddities:
         self._logged_at: dict[Oddity, float] = {}
 
     def note(self, oddity: Oddity) -> None:
-        """Count one more message that was dropped."""
         now = self._clock()
         with self._lock:
             self._counts[oddity] += 1

@@ -60,13 +60,10 @@ def _look_at_options(options: dict[str, Any], instance: Any, **_: Any) -> None:
     context = click.get_current_context(silent=True)
     if context is not None:
         _refuse_unfit(context)
-    for name in _names(options.get("queues")):
+    queues = options.get("queues") or []
+    for name in queues.split(",") if isinstance(queues, str) else queues:
         if name not in instance.app.amqp.queues:
             instance.app.amqp.queues.add(queue(name))
-
-
-def _names(queues: str | list[str] | None) -> list[str]:
-    return queues.split(",") if isinstance(queues, str) else queues or []
 
 
 def _refuse_unfit(context: click.Context) -> None:

@@ -16,14 +16,11 @@ from jurat.ring import queue_of
 from tasks.plan import Plan
 from worker.bell import forget, listen
 from worker.celery_settings import DEFAULT_QUEUE
-from worker.engine.engine import GRACE, Engine
+from worker.engine.engine import FIRST_PLAN, GRACE, Engine
 from worker.engine.plans import LONGEST_LOOK_UP
 
 log = structlog.get_logger("jurat.worker")
 
-
-FIRST_PLAN = 1.0
-"""Seconds that a start waits for the first plan. It goes on without one: the database may come later."""
 
 CELERYS_END = 1.5
 """Seconds that Celery has to end after the engine. With a broker that hangs it would wait far longer, for nothing."""

@@ -1,6 +1,8 @@
 """Explains in a sentence what is wrong with the shared database, when it is away or not what this program needs.
-
 Commands end with that sentence; workers log it and wait.
+
+It also limits how long they wait for PostgreSQL. A server that hangs no longer applies its own limits on statements and
+transactions: only the side that waits can give up, see `jurat.silence`.
 """
 
 from __future__ import annotations
@@ -12,17 +14,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
 from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
 from jurat.dialects import BY_NAME, dialect_of
+from jurat.silence import limit, limit_silence
 from worker.installation import newest_revision
 
 if TYPE_CHECKING:
+    from store.schema.migrations import SchemaStatus
     from worker.bootstrap import Service
 
 log = structlog.get_logger("jurat.worker")
+
+PATIENCE = 13.0
+"""Seconds to wait for an answer in a bounded transaction: more than the server's own limits, so that only a server that
+hangs takes so long. The same holds for the first statements of each connection and transaction."""
+
+LONGER = 30.0
+"""Seconds for all other statements of a worker. The watchdog lets a thread of the engine pause for longer."""
+
+LONGEST = 600.0
+"""Seconds for a statement of a command, which may import a whole country's addresses."""
 
 _OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
 
@@ -44,11 +59,26 @@ def give_up_on(engine: Engine, *, command: bool = False) -> None:
     makes no SQLite file: it waits for one with our tables.
     """
     if not dialect_of(engine).in_a_file:
-        from worker import connections
-
-        connections.give_up(engine, connections.LONGEST if command else connections.LONGER)
+        give_up(engine, LONGEST if command else LONGER)
     elif not command:
         make_no_file(engine, _no_file)
+
+
+def give_up(engine: Engine, longest: float, patience: float = PATIENCE) -> None:
+    """Have statements on this engine's connections fail, as of a database that is away, when no answer comes within
+    `patience` seconds in transactions that are bounded, and within `longest` seconds in others.
+    """
+
+    def begin(connection: Connection) -> None:
+        limit(connection.connection.dbapi_connection, patience)  # of BEGIN, and of what travels with it
+
+    def begun(connection: Connection) -> None:
+        if not connection.get_execution_options().get("jurat_bounded"):
+            limit(connection.connection.dbapi_connection, longest)
+
+    limit_silence(engine, patience)
+    event.listen(engine, "begin", begin, insert=True)
+    event.listen(engine, "begin", begun)
 
 
 def why_not(engine: Engine, error: Exception) -> Mapping[str, str]:
@@ -65,28 +95,31 @@ def look(service: Service) -> None:
     """Log what a starting worker would not run into by itself: an older schema, a PostgreSQL that is too old, or no
     configuration. Its engine says why the database cannot be used at all.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from store.queries import Queries
-
     problems = []
     try:
         with reader(service.database).begin() as connection:
             revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
         if revision != newest_revision():
-            from store.schema.migrations import ADVICE, SchemaStatus, schema_status  # loads alembic
+            from store.schema.migrations import ADVICE, SchemaStatus  # loads alembic
 
-            with reader(service.database).begin() as connection:
-                found = schema_status(connection)
+            found = schema_of(service.database)
             problems += [ADVICE[found]] if found not in (SchemaStatus.CURRENT, SchemaStatus.AHEAD) else []
         problems += filter(None, [too_old(service.database)])
-        if Queries(service.database).config_version() is None:
+        if service.queries.config_version() is None:
             problems.append("no configuration was applied; run `bin/jurat config apply PATH`")
     except SQLAlchemyError:
         return
     for problem in problems:
         why, _, advice = problem.partition("; ")
         log.warning("not fully set up", why=why, advice=advice)
+
+
+def schema_of(engine: Engine) -> SchemaStatus:
+    """How the schema fits this program. Loads alembic, which a working worker does without."""
+    from store.schema.migrations import schema_status
+
+    with reader(engine).begin() as connection:
+        return schema_status(connection)
 
 
 def too_old(engine: Engine) -> str | None:
@@ -165,23 +198,18 @@ def first_line(orig: object) -> str:
 
 def _schema_problem(engine: Engine, error: Exception) -> str:
     """What is wrong with the schema, if that may cause the error, and what to do; "" where that is unknown."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     if state_of(error) == "42501" or not (is_unfit(error) or "no such " in str(getattr(error, "orig", ""))):
         return ""
-    from store.schema.migrations import ADVICE, schema_status  # loads alembic, which a working worker does without
+    from store.schema.migrations import ADVICE
 
     try:
-        with reader(engine).begin() as connection:
-            found = schema_status(connection)
+        found = schema_of(engine)
     except SQLAlchemyError:
         return ""
     return "" if found.usable else ADVICE[found]
 
 
 def _no_file(file: Path) -> str:
-    unset = "" if os.environ.get("JURAT_DATABASE_URL") or os.environ.get("JURAT_DATABASE_URL_FILE") else _UNSET
+    given = os.environ.get("JURAT_DATABASE_URL") or os.environ.get("JURAT_DATABASE_URL_FILE")
+    unset = "" if given else ", and JURAT_DATABASE_URL is not set"
     return f"{NO_FILE} {file}{unset}; run `bin/jurat db upgrade`, or set JURAT_DATABASE_URL to another one"
-
-
-_UNSET = ", and JURAT_DATABASE_URL is not set"

@@ -15,20 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from config.settings import Settings
-from jurat.database import is_away, reader
+from jurat.database import is_away
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
-from store.schema.migrations import ADVICE, schema_status
+from store.schema.migrations import ADVICE
 from worker.bootstrap import Service, open_service
-from worker.database import missing_file, why_not
-from worker.engine.engine import Engine
+from worker.database import missing_file, schema_of, why_not
+from worker.engine.engine import FIRST_PLAN, Engine
 from worker.keyring import UNKNOWN, mismatch
 from worker.logs import hand_on
 
 SLOTS = 16
-
-FIRST_PLAN = 1.0
-"""Seconds that a start waits for the first plan. It goes on without one: a configuration may be applied later."""
 
 
 @contextmanager
@@ -73,8 +70,7 @@ def _require_settings(settings: Settings) -> None:
 
 def _require_schema(service: Service) -> None:
     try:
-        with reader(service.database).begin() as connection:
-            found = schema_status(connection)
+        found = schema_of(service.database)
     except Exception as error:
         if not is_away(error):
             raise

@@ -123,7 +123,6 @@ class Health:
             self._give_up(error)
 
     def close(self) -> None:
-        """Remove the file: this worker ends."""
         if self._file is not None:
             with suppress(OSError):
                 self._path.unlink()

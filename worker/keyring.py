@@ -16,16 +16,15 @@ def seal_id(settings: Settings) -> str | None:
     return key_id(key_from_text(settings.seal_key, "JURAT_SEAL_KEY"))
 
 
-def unseal_ids(settings: Settings) -> list[str]:
-    """The ids of the public keys whose answers can be opened here, newest first."""
-    keys = (key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in settings.unseal_keys)
-    return Unseal(keys).key_ids
+def unseal_of(settings: Settings) -> Unseal:
+    """Opens the answers that are sealed for the keys set here."""
+    return Unseal(key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in settings.unseal_keys)
 
 
-def hash_ids(settings: Settings) -> list[str]:
-    """The ids of the keys that codes and numbers can be found with here, newest first."""
+def fingerprints_of(settings: Settings) -> Fingerprints | None:
+    """Finds codes and numbers by the keys set here; None without any."""
     keys = [key_from_text(key.get_secret_value(), "JURAT_HASH_KEYS") for key in settings.hash_keys]
-    return Fingerprints(keys).key_ids if keys else []
+    return Fingerprints(keys) if keys else None
 
 
 def how_to_set(setting: str, needed: Collection[str] | None = None) -> str:
@@ -51,7 +50,7 @@ UNKNOWN = (
 
 def mismatch(settings: Settings) -> str | None:
     """A sentence where both kinds of keys are set here and do not fit; None otherwise."""
-    mine, opened = seal_id(settings), unseal_ids(settings)
+    mine, opened = seal_id(settings), unseal_of(settings).key_ids
     if mine is None or not opened or mine in opened:
         return None
     return (

@@ -58,7 +58,7 @@ def hand_on() -> None:
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.processors.format_exc_info,
-            lambda _, __, facts: _short(facts),
+            lambda _, __, facts: _line(facts["event"], facts),  # a record of the standard library has the rest
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
@@ -123,11 +123,6 @@ def _text(facts: EventDict) -> str:
     """As structlog's renderer for people lays a line out, without colours."""
     head = f"{facts['timestamp']} [{facts['level']:<9}] {facts['event']:<30} [{facts['logger']}]"
     return _line(head, facts)
-
-
-def _short(facts: EventDict) -> str:
-    """The same, without what a record of the standard library already has."""
-    return _line(facts["event"], facts)
 
 
 def _line(head: str, facts: EventDict) -> str:

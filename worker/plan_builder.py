@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from adapters.address.zones import ZoneCache, ZoneGeometry
 from adapters.base import Source
@@ -19,16 +18,9 @@ from config.networks import IPNetwork
 from config.secrets import SecretReference, resolve
 from store.lookups import StoredCodes, StoredDatasets, StoredRosters, outage
 from store.queries import Queries, ZoneVersion
+from store.queue.sources import Sources
 from tasks.plan import Plan, Unusable, demand_of
 from tasks.rules.rate_limits import Demand
-
-
-class RatePayer(Protocol):
-    """Pays for requests that no claim has paid."""
-
-    def pay_for_request(self, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
-        """As `Sources.pay_for_request`."""
-        ...
 
 
 def make_plan(
@@ -38,14 +30,14 @@ def make_plan(
     fingerprints: Fingerprints | None,
     environ: Mapping[str, str] | None = None,
     ready: ZoneCache | None = None,
-    purse: RatePayer | None = None,
+    purse: Sources | None = None,
     private_networks: Sequence[IPNetwork] = (),
 ) -> Plan:
     """The plan of a configuration. Sources that cannot be made here are named in `problems` and their checks wait.
 
-    `ready` keeps zones from one plan to the next, so that only changed ones are prepared again. Without a `purse`, no
-    lookup sends more requests than its claim has paid for. Sources may be in `private_networks` and on the public
-    internet.
+    `ready` keeps zones from one plan to the next, so that only changed ones are prepared again. A `purse` pays for
+    requests that no claim has paid; without one, no lookup sends more. Sources may be in `private_networks` and on the
+    public internet.
     """
     ready = ready or ZoneCache()
     context = SourceContext(
@@ -98,7 +90,7 @@ def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: F
     return f"numbers that participants have used were hashed with a key that JURAT_HASH_KEYS lacks ({missing[0]})"
 
 
-def _pay(purse: RatePayer, demand: Demand, longest: float) -> float | None:
+def _pay(purse: Sources, demand: Demand, longest: float) -> float | None:
     with outage():
         return purse.pay_for_request(demand, longest, unless_stopped=True)
 

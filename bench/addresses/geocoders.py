@@ -118,8 +118,7 @@ def alone(one: Geocoder) -> Iterator[Source]:
         migrations.upgrade(service.database)
         one.prepare({"JURAT_DATABASE_URL": url})
         configuration = Configuration.of(Document.model_validate(one.document({"a": "a"})))
-        plan = make_plan(
-            1, configuration, service.queries, service.fingerprints, purse=_Free(), private_networks=LOOPBACK
-        )
+        free: Any = _Free()
+        plan = make_plan(1, configuration, service.queries, service.fingerprints, purse=free, private_networks=LOOPBACK)
         stack.callback(plan.close)
         yield plan.sources[NAME]

@@ -10,18 +10,17 @@ from uuid import UUID
 
 import click
 
-from cli.command import CheckIdParam, Command, NameParam, locale_option
-from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, time_text
+from cli.command import check_argument, check_id, command, contract_name, locale_option
+from cli.database import open_client, open_engine_on
+from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, fields_of, outcome_code, time_text
 
 if TYPE_CHECKING:
     from jurat import Client, ParticipantStatus, Result
 
 _LARGEST = 64 * 1024
-_READS = ("JURAT_DATABASE_URL",)
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=(
         "jurat submit budget p-42 code --answer-file answer.json",
         """jurat submit budget p-42 residence --wait 30 \\
@@ -38,9 +37,9 @@ _READS = ("JURAT_DATABASE_URL",)
         Exit.UNDETERMINED: "with --wait: undetermined, or a person decides",
     },
 )
-@click.argument("consultation", type=NameParam())
-@click.argument("participant", type=NameParam())
-@click.argument("question", type=NameParam())
+@click.argument("consultation", type=contract_name)
+@click.argument("participant", type=contract_name)
+@click.argument("question", type=contract_name)
 @click.option("--answer", metavar="JSON", help="The answer. Other users of this machine can see it: prefer a file.")
 @click.option(
     "--answer-file", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True), help="Read it; - is stdin."
@@ -53,20 +52,13 @@ _READS = ("JURAT_DATABASE_URL",)
     help="One field of the answer; repeat it. Others can see it, too.",
 )
 @click.option(
-    "--id", "check_id", type=CheckIdParam(), metavar="UUID", help="The check's id; the same id means the same check."
+    "--id", "check_id", type=check_id, metavar="UUID", help="The check's id; the same id means the same check."
 )
-@click.option(
-    "--priority",
-    type=click.Choice(["interactive", "bulk"]),
-    default="interactive",
-    show_default=True,
-    help="How urgent it is.",
-)
+@click.option("--priority", type=click.Choice(["interactive", "bulk"]), default="interactive", help="How urgent it is.")
 @click.option(
     "--wait", "seconds", metavar="SECONDS", type=click.FloatRange(0, 86400), help="Wait this long for the verdict."
 )
 @locale_option
-@click.pass_obj
 def submit(
     out: Output,
     consultation: str,
@@ -86,9 +78,7 @@ def submit(
     The answer is a JSON object with the fields that the question asks for. It is sealed before it is stored, and cannot
     be changed later.
     """
-    from cli.database import open_client
     from config.settings import read_settings
-    from jurat.database import open_engine
     from worker.keyring import mismatch
 
     content = read_answer(out, answer, answer_file, fields)
@@ -102,20 +92,16 @@ def submit(
     if problem := mismatch(settings):  # the workers' keys are set here as well, and none would open the answer
         raise Failure(problem, Exit.USAGE)
     with open_client(settings) as platform:
-        engine = open_engine(settings.database_url)
-        try:
-            with engine.begin() as connection:
-                check = platform.submit(
-                    connection,
-                    consultation=consultation,
-                    participant=participant,
-                    question=question,
-                    answer=content,
-                    id=check_id,
-                    priority=priority,
-                )
-        finally:
-            engine.dispose()
+        with open_engine_on(settings) as engine, engine.begin() as connection:
+            check = platform.submit(
+                connection,
+                consultation=consultation,
+                participant=participant,
+                question=question,
+                answer=content,
+                id=check_id,
+                priority=priority,
+            )
         platform.ring()
         if not check.created:
             out.say("this id was submitted before; the answer confirmed then is kept")
@@ -125,14 +111,12 @@ def submit(
         return _wait(out, platform, check.id, seconds, locale)
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=(
         "jurat status 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
         "jurat status --access budget p-42",
         "jurat status --json ID ID ID",
     ),
-    environment=_READS,
     codes={
         Exit.DONE: "accepted; with --access: granted",
         Exit.REFUSED: "refused; with --access: blocked",
@@ -140,27 +124,23 @@ def submit(
         Exit.UNDETERMINED: "undetermined, or a person decides; with --access: incomplete",
     },
 )
-@click.argument("check_ids", metavar="[ID]…", type=CheckIdParam(), nargs=-1)
+@click.argument("check_ids", metavar="[ID]…", type=check_id, nargs=-1)
 @click.option(
     "--access",
     nargs=2,
-    type=NameParam(),
+    type=contract_name,
     metavar="CONSULTATION PARTICIPANT",
     help="A participant's access instead of checks.",
 )
 @locale_option
-@click.pass_obj
 def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | None, locale: str) -> Exit:
     """Show the state of checks, or the access that a participant's verdicts add up to.
 
     For several checks, the exit code is the first of 2, 1, 4, 5 that any of them has.
     """
-    from cli.database import open_client
-    from config.settings import read_settings
-
     if bool(check_ids) == bool(access):
         raise click.UsageError("Give the ids of checks, or --access with a consultation and a participant.")
-    with open_client(read_settings()) as platform:
+    with open_client() as platform:
         if access:
             return _show_access(out, platform.participant_status(*access), *access, locale)
         results = platform.results(list(dict.fromkeys(check_ids)))
@@ -177,10 +157,8 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
         return next(code for code in (Exit.REFUSED, Exit.PENDING, Exit.UNDETERMINED, Exit.DONE) if code in codes)
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat wait 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071 --timeout 60",),
-    environment=_READS,
     codes={
         Exit.DONE: "accepted",
         Exit.REFUSED: "refused",
@@ -188,23 +166,12 @@ def status(out: Output, check_ids: Sequence[UUID], *, access: tuple[str, str] | 
         Exit.UNDETERMINED: "undetermined, or a person decides",
     },
 )
-@click.argument("check_id", metavar="ID", type=CheckIdParam())
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(0, 86400),
-    default=30,
-    show_default=True,
-    help="How long to wait.",
-)
+@check_argument
+@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0, 86400), default=30, help="How long to wait.")
 @locale_option
-@click.pass_obj
 def wait(out: Output, check_id: UUID, *, timeout: float, locale: str) -> Exit:
     """Wait until a check is settled or goes to review, and show it."""
-    from cli.database import open_client
-    from config.settings import read_settings
-
-    with open_client(read_settings()) as platform:
+    with open_client() as platform:
         return _wait(out, platform, check_id, timeout, locale)
 
 
@@ -222,13 +189,9 @@ def _wait(out: Output, platform: Client, check_id: UUID, seconds: float, locale:
 
 
 def _code(result: Result) -> Exit:
-    from jurat import Outcome, State
-
-    if not result.settled and result.state is not State.REVIEW:
-        return Exit.PENDING
-    if not result.settled or result.outcome is None:
-        return Exit.UNDETERMINED
-    return {Outcome.ACCEPTED: Exit.DONE, Outcome.REFUSED: Exit.REFUSED}.get(result.outcome, Exit.UNDETERMINED)
+    if not result.settled:
+        return Exit.UNDETERMINED if result.state == "review" else Exit.PENDING
+    return outcome_code(result.outcome)
 
 
 _SHOWN = ("check_id", "consultation", "participant", "question", "state", "outcome", "reason", "decided_at")
@@ -236,7 +199,7 @@ _SHOWN = ("check_id", "consultation", "participant", "question", "state", "outco
 
 def _document(platform: Client, result: Result, locale: str) -> dict[str, Any]:
     message = platform.message(result.reason, locale, result.consultation) if result.reason else None
-    return {name: getattr(result, name) for name in (*_SHOWN, "revision", "next_poll_ms")} | {"message": message}
+    return {**fields_of(result, *_SHOWN, "revision", "next_poll_ms"), "message": message}
 
 
 def _lines(document: dict[str, Any]) -> list[str]:

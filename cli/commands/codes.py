@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import ConfiguredName, FutureMoment, Group, as_option
+from cli.command import Group, as_option, configured_name, future_moment
+from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, new_file, time_text
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _SHOWN = 50
 
 _EXPIRES = click.option(
     "--expires",
-    type=FutureMoment("it has passed already", whole_day=True),
+    type=future_moment("it has passed already", whole_day=True),
     metavar="DATE",
     help="Last day on which the codes are valid (in UTC), or a time with its offset.",
 )
@@ -43,7 +45,7 @@ def codes() -> None:
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
 )
-@click.argument("code_list", metavar="LIST", type=ConfiguredName())
+@click.argument("code_list", metavar="LIST", type=configured_name)
 @click.option("--count", required=True, type=click.IntRange(1, MOST_CODES), metavar="N", help="How many.")
 @_EXPIRES
 @click.option(
@@ -51,18 +53,15 @@ def codes() -> None:
     "target",
     metavar="FILE",
     default="-",
-    show_default=True,
     type=click.Path(dir_okay=False, allow_dash=True),
     help="A new file, for you alone (0600); - is standard output.",
 )
 @as_option
-@click.pass_obj
-def generate(out: Output, code_list: str, *, count: int, expires: datetime | None, target: str, who: str) -> Exit:
+def generate(out: Output, code_list: str, *, count: int, expires: datetime | None, target: str, who: str) -> None:
     """Generate codes and print them once, one a line.
 
     They are not stored: the database keeps only what it needs to recognise them. Print or send them, then delete them.
     """
-    from cli.database import open_database
     from jurat.codes import generate as new_code
     from store.requests.code_lists import add_codes
 
@@ -88,7 +87,6 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
         + (f", valid until {time_text(expires)}" if expires else "")
         + ("" if target == "-" else f"; they are in {target} and nowhere else")
     )
-    return Exit.DONE
 
 
 @codes.command(
@@ -97,7 +95,7 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
     codes={Exit.USAGE: "bad lines in the file, wrong usage or settings; nothing was imported"},
 )
-@click.argument("code_list", metavar="LIST", type=ConfiguredName())
+@click.argument("code_list", metavar="LIST", type=configured_name)
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
     "--checked/--unchecked",
@@ -106,16 +104,14 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
 )
 @_EXPIRES
 @as_option
-@click.pass_obj
 def import_(
     out: Output, code_list: str, file: str, *, checked: bool | None, expires: datetime | None, who: str
-) -> Exit:
+) -> None:
     """Import codes that were made elsewhere: one a line, in UTF-8. Spaces, hyphens and case do not count.
 
     With a single bad line, nothing is imported; each is reported with its line and column. Codes that are already in
     the list stay as they are. A list that jurat did not generate needs `checked: false` in its source.
     """
-    from cli.database import open_database
     from store.requests.code_lists import add_codes
 
     with open_database() as service:
@@ -126,23 +122,17 @@ def import_(
     document = {"list": code_list, "codes": len(stored), "added": added, "checked": mode, "expires_at": expires}
     out.show(document, [f"{added} of {len(stored)}"])
     out.say(f"added {count_text(added, 'code')} to the list {code_list}; {len(stored) - added} were already in it")
-    return Exit.DONE
 
 
-@codes.command(name="list", examples=("jurat codes list",), environment=("JURAT_DATABASE_URL",))
-@click.pass_obj
-def list_(out: Output) -> Exit:
+@codes.command(name="list", examples=("jurat codes list",))
+def list_(out: Output) -> None:
     """List the lists, and how many of their codes are used."""
-    from cli.database import open_database
-
     with open_database() as service:
         rows = list(service.queries.code_lists().values())
-    head = ("list", "codes", "free", "redeemed", "expired", "revoked")
-    lines = columns(head, ((row.name, row.codes, row.free, row.redeemed, row.expired, row.revoked) for row in rows))
-    out.show(rows, lines)
+    head = ("codes", "free", "redeemed", "expired", "revoked")
+    out.show(rows, columns(("list", *head), map(attrgetter("name", *head), rows)))
     if not rows:
         out.say("there are no codes; run `bin/jurat codes generate LIST --count N`")
-    return Exit.DONE
 
 
 def _fingerprints(service: Service) -> Fingerprints:
@@ -157,7 +147,6 @@ def _fingerprints(service: Service) -> Fingerprints:
 
 def _check_mode(service: Service, code_list: str, given: bool | None) -> bool:  # noqa: FBT001 - three values
     """Whether codes of this list have jurat's check character, which lookups then check too."""
-    from cli.database import applied_configuration
     from store.requests.code_lists import readers_of
 
     applied = applied_configuration(service)

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Group, NameParam, as_option
-from cli.output import Exit, Failure, Output, columns, count_text, time_text
+from cli.command import Group, as_option, confirm, contract_name
+from cli.database import open_database
+from cli.output import Exit, Failure, Output, columns, count_text, fields_of, time_text
 
 if TYPE_CHECKING:
     from config.configuration import Configuration
     from config.document import Document
-    from config.lint import Report
-    from config.problems import Path as Place
     from config.problems import Problem
-    from store.queries import CodeListRow, Queries
+    from store.queries import Queries
 
 _PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 
@@ -33,7 +32,6 @@ def config() -> None:
     codes={Exit.DONE: "no errors", Exit.USAGE: "errors, or wrong usage"},
 )
 @_PATHS
-@click.pass_obj
 def lint(out: Output, paths: Sequence[Path]) -> Exit:
     """Check files, or folders of them, without a database.
 
@@ -50,9 +48,8 @@ def lint(out: Output, paths: Sequence[Path]) -> Exit:
     return Exit.USAGE if _count(problems, "error") else Exit.DONE
 
 
-@config.command(examples=("jurat config schema > jurat.schema.json",))
-@click.pass_obj
-def schema(out: Output) -> Exit:
+@config.command(examples=("jurat config schema > jurat.schema.json",), environment=())
+def schema(out: Output) -> None:
     """Print the JSON Schema of a configuration, for editors.
 
     Name it in the first line of your file: `# yaml-language-server: $schema=./jurat.schema.json`.
@@ -61,7 +58,6 @@ def schema(out: Output) -> Exit:
     from config.schema import schema_text
 
     out.show(json_schema(), schema_text().splitlines())
-    return Exit.DONE
 
 
 @config.command(
@@ -81,22 +77,20 @@ def schema(out: Output) -> Exit:
 )
 @click.option("--dry-run", is_flag=True, help="Check everything, also against the database, and change nothing.")
 @as_option
-@click.pass_obj
-def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who: str) -> Exit:
+def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who: str) -> None:
     """Publish a configuration as the next version. Running workers load it within 5 s.
 
     Consultations that a platform published itself are kept and listed; a name that both use is refused. An invalid
     configuration changes nothing. The same holds if a registry's tests fail, or if it takes an outage for an answer. A
     configuration equal to the version before makes no new version.
     """
-    from cli.database import open_database
-    from cli.registry_lint import lint_here, problem_lines, registry_problems
+    from cli.registry_lint import lint_here, problem_lines, registry_problems, unknown_lists
 
     with open_database() as service:
         report = lint_here(paths, service.queries.zone_versions())
         problems = [*report.problems, *registry_problems(report)]
         if report.configuration is not None:
-            problems += _unknown_lists(report, service.queries.code_lists())
+            problems += unknown_lists(report, service.queries.code_lists())
         problems.sort()
         for line in problem_lines(problems):
             out.say(line)
@@ -117,12 +111,10 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     out.say(f"{would}applied" if changed else "nothing new: it is equal to the version before")
     if kept:
         out.say(_kept_text(kept))
-    return Exit.DONE
 
 
 @config.command(
     examples=("jurat config show", "jurat config show --version 3 > jurat.yaml", "jurat config show --sources"),
-    environment=("JURAT_DATABASE_URL",),
 )
 @click.option(
     "--version", "version", type=click.IntRange(min=1), metavar="N", help="Show this version, not the newest."
@@ -130,15 +122,14 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
 @click.option(
     "--sources", "settings", is_flag=True, help="Show the settings instead: each value's source, secrets hidden."
 )
-@click.pass_obj
-def show(out: Output, *, version: int | None, settings: bool) -> Exit:
+def show(out: Output, *, version: int | None, settings: bool) -> None:
     """Show an applied configuration as YAML. It holds references to secrets, and no secret.
 
     Consultations that the platform publishes itself follow as comments: `config apply` keeps them.
     """
     if settings:
-        return _show_settings(out)
-    from cli.database import open_database
+        _show_settings(out)
+        return
 
     with open_database() as service:
         newest = service.queries.config_version()
@@ -158,33 +149,27 @@ def show(out: Output, *, version: int | None, settings: bool) -> Exit:
     facts = {
         "version": applied.version,
         "newest": newest,
-        "applied_by": applied.applied_by,
-        "applied_at": applied.applied_at,
-        "digest": applied.digest,
+        **fields_of(applied, "applied_by", "applied_at", "digest"),
     }
     head = f"# version {applied.version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
     lines = () if out.json else [head, *_yaml_lines(document), *_platform_lines(theirs)]
     out.show({**facts, "document": document, "published": theirs}, lines)
-    return Exit.DONE
 
 
 @config.command(
     examples=("jurat config diff jurat.yaml", "jurat config diff config.d/ --version 3 --json"),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.DONE: "no difference", Exit.REFUSED: "differences, as with diff(1)"},
 )
 @_PATHS
 @click.option(
     "--version", "version", type=click.IntRange(min=1), metavar="N", help="Compare with this version, not the newest."
 )
-@click.pass_obj
 def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     """Show what files change in the applied configuration, option by option, with presets filled in.
 
     Each line begins with + (added), - (removed) or ~ (changed), and names the option as lint does. Defaults are left
     out, secrets are references. Nothing is tested or published.
     """
-    from cli.database import open_database
     from cli.registry_lint import lint_here, problem_lines
     from config.differences import differences
     from config.document import Document
@@ -205,7 +190,10 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
         for line in problem_lines(report.problems):
             out.say(line)
         raise Failure(f"{_summary(report.problems)}; nothing was compared", Exit.USAGE)
-    before = Document() if text is None else _parse_stored(text, against)
+    before = Document() if text is None else _parse_stored(text)
+    if before is None:
+        said = f"version {against} was applied by another version of jurat, and this one cannot compare it"
+        raise Failure(f"{said}; see `bin/jurat config show --version {against}`", Exit.DEPENDENCY)
     kept = [name for name in before.consultations if name in published]
     found = differences(remove_consultations(before, kept), report.configuration.document)
     changes = [{"path": dotted(each.path), "change": each.change, "old": each.old, "new": each.new} for each in found]
@@ -219,21 +207,17 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
 
 @config.command(
     examples=("jurat config withdraw summer-call", "jurat config withdraw summer-call --yes"),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.REFUSED: "you said no, or pending checks would lose their question"},
 )
-@click.argument("name", type=NameParam())
+@click.argument("name", type=contract_name)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_option
-@click.pass_obj
-def withdraw(out: Output, name: str, *, yes: bool, who: str) -> Exit:
+def withdraw(out: Output, name: str, *, yes: bool, who: str) -> None:
     """Withdraw a consultation that the platform published itself, at once, as the platform can. Asks first.
 
     Participants can no longer answer it; verdicts stay. Refused while pending checks would lose their question. The
     platform may publish it again.
     """
-    from cli.confirmation import confirm
-    from cli.database import open_database
     from store.configurations.consultations import Consultations
 
     with open_database() as service:
@@ -241,50 +225,21 @@ def withdraw(out: Output, name: str, *, yes: bool, who: str) -> Exit:
             raise Failure("nothing was withdrawn", Exit.REFUSED)
         version = Consultations(service.database).withdraw(name, who)
     out.show({"name": name, "version": version}, [f"withdrawn; version {version}"])
-    return Exit.DONE
 
 
 def _kept_text(names: Sequence[str]) -> str:
     return f"kept: {count_text(len(names), 'consultation')} that the platform publishes itself ({', '.join(names)})"
 
 
-def _parse_stored(text: str, version: int | None) -> Document:
+def _parse_stored(text: str) -> Document | None:
+    """A configuration as it is stored; None if another version of jurat wrote it."""
     from config.configuration import Configuration
     from config.problems import InvalidConfiguration
 
     try:
         return Configuration.from_json(text).document
     except InvalidConfiguration:
-        said = f"version {version} was applied by another version of jurat, and this one cannot compare it"
-        raise Failure(f"{said}; see `bin/jurat config show --version {version}`", Exit.DEPENDENCY) from None
-
-
-def _unknown_lists(report: Report, lists: Mapping[str, CodeListRow]) -> list[Problem]:
-    """Lists without codes: an error for a source, a warning for a question, whose codes may still be made."""
-    from config.document import Parameter
-    from config.problems import Complaint, Severity
-    from config.sources import CodesSource
-    from config.suggestions import did_you_mean
-
-    named: list[tuple[Place, str, Severity]] = [
-        (("sources", name, "list"), source.list, Severity.ERROR)
-        for name, source in report.document.sources.items()
-        if isinstance(source, CodesSource) and source.list is not None
-    ]
-    for name, consultation in report.document.consultations.items():
-        for question, asked in consultation.questions.items():
-            if code_list := asked.parameters.get(Parameter.LIST):
-                path = ("consultations", name, "questions", question, "with", "list")
-                named.append((path, code_list, Severity.WARNING))
-    problems = []
-    for place, code_list, severity in named:
-        if code_list not in lists:
-            near = did_you_mean(code_list, lists)
-            hint = f"{near} Otherwise run" if near else "run"
-            hint += f": bin/jurat codes generate {code_list} --count N"
-            complaint = Complaint(place, f"the list '{code_list}' has no codes", hint, severity)
-            problems.append(complaint.placed(report.positions))
-    return problems
+        return None
 
 
 def _predict_apply(configuration: Configuration, queries: Queries, *, force: bool) -> tuple[int, bool]:
@@ -323,15 +278,9 @@ def _without_defaults(text: str) -> dict[str, Any]:
     """The document without defaults; unchanged if another version of jurat wrote it."""
     import json
 
-    from config.configuration import Configuration
-    from config.problems import InvalidConfiguration
-
-    try:
-        document = Configuration.from_json(text).document
-    except InvalidConfiguration:
-        whole: dict[str, Any] = json.loads(text)
-        return whole
-    return document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    document = _parse_stored(text)
+    whole: dict[str, Any] = json.loads(text)
+    return whole if document is None else document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 def _platform_lines(consultations: Mapping[str, Any]) -> list[str]:
@@ -354,7 +303,7 @@ def _yaml_lines(document: dict[str, Any]) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-def _show_settings(out: Output) -> Exit:
+def _show_settings(out: Output) -> None:
     from config.settings import printable_settings, provenance, read_settings, unknown_variables
 
     values, origins = printable_settings(read_settings()), provenance()
@@ -364,4 +313,3 @@ def _show_settings(out: Output) -> Exit:
     out.show({"settings": settings, "unknown": strangers}, rows)
     for sentence in strangers:
         out.say(sentence)
-    return Exit.DONE

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import ConfiguredName, Group, as_option
-from cli.output import Exit, Failure, Output, columns, count_text
+from cli.command import Group, as_option, configured_name
+from cli.database import applied_configuration, open_database
+from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
@@ -19,40 +20,28 @@ if TYPE_CHECKING:
 _REPORTED_EVERY = 1_000_000
 
 
-class Columns(click.ParamType[dict[str, str]]):
+def named_columns(value: str) -> dict[str, str]:
     """Which column of a CSV file is what: `number=NUMERO,street=RUE`."""
-
-    name = "columns"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, str]:
-        if isinstance(value, dict):
-            return value
-        found: dict[str, str] = {}
-        for part in value.split(","):
-            field, equals, column = (text.strip() for text in part.partition("="))
-            if not (equals and field and column):
-                self.fail(f"{part.strip()!r} is no FIELD=COLUMN, such as street=RUE", param, ctx)
-            if field in found:
-                self.fail(f"{field} is named twice", param, ctx)
-            found[field] = column
-        return found
+    found: dict[str, str] = {}
+    for part in value.split(","):
+        field, equals, column = (text.strip() for text in part.partition("="))
+        if not (equals and field and column):
+            raise click.BadParameter(f"{part.strip()!r} is no FIELD=COLUMN, such as street=RUE")
+        if field in found:
+            raise click.BadParameter(f"{field} is named twice")
+        found[field] = column
+    return found
 
 
-class Day(click.ParamType[date]):
+def past_day(value: str) -> date:
     """A day in ISO 8601, not in the future."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        if isinstance(value, date):
-            return value
-        try:
-            day = date.fromisoformat(value)
-        except ValueError:
-            self.fail("a day such as 2026-11-01 is expected", param, ctx)
-        if day > datetime.now(UTC).date():
-            self.fail("it is in the future", param, ctx)
-        return day
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("a day such as 2026-11-01 is expected") from None
+    if day > datetime.now(UTC).date():
+        raise click.BadParameter("it is in the future")
+    return day
 
 
 @click.group(cls=Group)
@@ -61,9 +50,9 @@ def datasets() -> None:
 
 
 _FILE = click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-_NAME = click.argument("name", metavar="NAME", type=ConfiguredName())
+_NAME = click.argument("name", metavar="NAME", type=configured_name)
 _DATA_DATE = click.option(
-    "--data-date", "day", metavar="DATE", type=Day(), help="Day of the data.  [default: when the file was changed]"
+    "--data-date", "day", metavar="DATE", type=past_day, help="Day of the data.  [default: when the file was changed]"
 )
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
 _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
@@ -79,7 +68,6 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
         ),
         "jurat datasets import-addresses berlin berlin.geojson.gz --language de --dry-run",
     ),
-    environment=("JURAT_DATABASE_URL",),
     codes={
         Exit.REFUSED: "refused: a roster has this name, or another import of it began meanwhile",
         Exit.USAGE: _USAGE,
@@ -97,24 +85,17 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
     "--columns",
     "named",
     metavar="FIELD=COLUMN,…",
-    type=Columns(),
+    type=named_columns,
     help="The columns of your own CSV file that are number, repetition, street, postcode, city, city_code, longitude "
     "and latitude (WGS 84, in degrees).",
 )
 @click.option(
     "--separator", metavar="CHARACTER", help="Separates the columns of your own CSV file.  [default: , ; | or a tab]"
 )
-@click.option(
-    "--language",
-    metavar="CODE",
-    default="fr",
-    show_default=True,
-    help="Language of its street names, as in the source.",
-)
+@click.option("--language", metavar="CODE", default="fr", help="Language of its street names, as in the source.")
 @_DATA_DATE
 @_DRY_RUN
 @as_option
-@click.pass_obj
 def import_addresses(
     out: Output,
     name: str,
@@ -127,7 +108,7 @@ def import_addresses(
     day: date | None,
     dry_run: bool,
     who: str,
-) -> Exit:
+) -> None:
     """Import the address base NAME from FILE, plain or gzip, as its next version, and switch to it.
 
     FILE is BAN's CSV, OpenAddresses' CSV or GeoJSON with one feature a line, or a CSV file of your own.
@@ -137,19 +118,19 @@ def import_addresses(
     in the database, and older ones are removed.
     """
     from adapters.address.languages import language as words_of
-    from cli.imports import address_report
-    from cli.imports.address_base import NewAddressBase
+    from cli.imports import address_base
 
     day = _data_day(file, day)
     try:
         words_of(language)
-        layout = address_report.layout(file, kind, named, separator)
+        layout = address_base.layout(file, kind, named, separator)
     except ValueError as error:
         raise Failure(str(error), Exit.USAGE) from None
-    base = NewAddressBase(name, file, layout, language, day)
+    base = address_base.NewAddressBase(name, file, layout, language, day)
     if dry_run:
-        return address_report.check_addresses(out, base)
-    return address_report.import_addresses(out, base, who, _progress(out))
+        address_base.check_addresses(out, base)
+    else:
+        address_base.import_addresses(out, base, who, _progress(out))
 
 
 @datasets.command(
@@ -169,7 +150,7 @@ def import_addresses(
 @click.option(
     "--source",
     metavar="NAME",
-    type=ConfiguredName(),
+    type=configured_name,
     required=True,
     help="The source of type roster that says how to read the file.",
 )
@@ -192,7 +173,6 @@ def import_addresses(
 @_DATA_DATE
 @_DRY_RUN
 @as_option
-@click.pass_obj
 def import_roster(
     out: Output,
     name: str,
@@ -205,7 +185,7 @@ def import_roster(
     day: date | None,
     dry_run: bool,
     who: str,
-) -> Exit:
+) -> None:
     """Import the roster NAME, a list of people, from FILE, plain or gzip, as its next version, and switch to it.
 
     Only the number, as a keyed hash, and the columns that the source keeps are stored.
@@ -214,21 +194,29 @@ def import_roster(
     reported with its line and column. Workers use the new version from their next lookup on. The version before stays
     in the database, and older ones are removed.
     """
-    from cli.imports import roster_report
+    from cli.imports import roster
 
     day = _data_day(file, day)
     if dry_run:
-        return roster_report.check_roster(out, file, name, source, paths, day, skip_malformed=skip_malformed)
-    return roster_report.import_roster(
-        out, file, name, source, paths, day, who, skip_malformed=skip_malformed, force=force, progress=_progress(out)
-    )
+        roster.check_roster(out, file, name, source, paths, day, skip_malformed=skip_malformed)
+    else:
+        roster.import_roster_file(
+            out,
+            file,
+            name,
+            source,
+            paths,
+            day,
+            who,
+            skip_malformed=skip_malformed,
+            force=force,
+            progress=_progress(out),
+        )
 
 
-@datasets.command(name="list", examples=("jurat datasets list",), environment=("JURAT_DATABASE_URL",))
-@click.pass_obj
-def list_(out: Output) -> Exit:
+@datasets.command(name="list", examples=("jurat datasets list",))
+def list_(out: Output) -> None:
     """List the imported datasets: the version in force, the one before, and any that is being imported."""
-    from cli.database import open_database
     from store.datasets.imports import Versions
 
     with open_database() as service:
@@ -237,19 +225,9 @@ def list_(out: Output) -> Exit:
     rows: list[dict[str, Any]] = [
         {
             "dataset": row.name,
-            "version": row.version,
-            "state": row.state,
-            "addresses": row.addresses,
-            "houses": row.houses,
-            "streets": row.streets,
-            "people": row.people,
-            "left_out": row.left_out,
+            **fields_of(row, "version", "state", "addresses", "houses", "streets", "people", "left_out"),
             "format": row.kind,
-            "language": row.language,
-            "data_date": row.data_date,
-            "imported_at": row.imported_at,
-            "imported_by": row.imported_by,
-            "digest": row.digest,
+            **fields_of(row, "language", "data_date", "imported_at", "imported_by", "digest"),
             "sources": used.get(row.name, []) if row.state == "active" else [],
         }
         for row in found
@@ -260,12 +238,10 @@ def list_(out: Output) -> Exit:
     out.show(rows, lines)
     if not rows:
         out.say("no dataset is imported; run `bin/jurat datasets import-addresses NAME FILE`")
-    return Exit.DONE
 
 
 @datasets.command(
     examples=("jurat datasets remove valmont", "jurat datasets remove valmont --force"),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.REFUSED: "the applied configuration uses it, and nothing was removed"},
 )
 @_NAME
@@ -273,10 +249,8 @@ def list_(out: Output) -> Exit:
     "--force", is_flag=True, help="Remove it even if the applied configuration uses it: its checks then wait."
 )
 @as_option
-@click.pass_obj
-def remove(out: Output, name: str, *, force: bool, who: str) -> Exit:
+def remove(out: Output, name: str, *, force: bool, who: str) -> None:
     """Remove all versions of a dataset, and stop a running import of it."""
-    from cli.database import open_database
     from store.datasets.imports import Versions
 
     with open_database() as service:
@@ -290,7 +264,6 @@ def remove(out: Output, name: str, *, force: bool, who: str) -> Exit:
     if not versions:
         raise Failure(f"there is no dataset {name}; `bin/jurat datasets list` shows them", Exit.USAGE)
     out.show({"dataset": name, "versions": versions}, [f"{name}: {count_text(versions, 'version')} removed"])
-    return Exit.DONE
 
 
 def _data_day(file: Path, day: date | None) -> date:
@@ -319,7 +292,6 @@ def _progress(out: Output) -> Callable[[int], None]:
 
 def _sources_by_dataset(service: Service) -> dict[str, list[str]]:
     """The sources of the applied configuration that use a dataset, by its name."""
-    from cli.database import applied_configuration
     from config.addresses import AddressFileSource
     from config.registry import RosterSource
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from cli.command import Group
+from cli.database import open_database, open_engine_on, require_file
 from cli.output import Exit, Failure, Output, columns
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from store.schema.migrations import SchemaStatus
-
-_READS = ("JURAT_DATABASE_URL",)
 
 
 @click.group(cls=Group)
@@ -22,7 +14,7 @@ def db() -> None:
     """Bring the database's schema up to date, and show its state."""
 
 
-@db.command(examples=("jurat db upgrade", "jurat db upgrade --sql > upgrade.sql"), environment=_READS)
+@db.command(examples=("jurat db upgrade", "jurat db upgrade --sql > upgrade.sql"))
 @click.option("--sql", is_flag=True, help="Print the SQL for an administrator to run, without connecting.")
 @click.option(
     "--from",
@@ -30,18 +22,17 @@ def db() -> None:
     metavar="REVISION",
     help="With --sql: print only what follows this revision of jurat_alembic_version.  [default: a new database]",
 )
-@click.pass_obj
-def upgrade(out: Output, *, sql: bool, since: str | None) -> Exit:
+def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
     """Create the tables of a new database, or run the migrations that it lacks.
 
     It is safe to run it again, or from several places at once. A SQLite database is created if there is none. If
     another session holds a lock that it needs, it says which, lets others continue, and retries for five minutes.
     """
     from config.settings import read_settings
-    from jurat.database import open_engine, parse_url, reader
+    from jurat.database import parse_url, reader
     from store.schema import migrations
     from store.schema.grants import advice, missing
-    from worker.database import sqlite_file, too_old
+    from worker.database import schema_of, sqlite_file, too_old
 
     if since is not None and not sql:
         raise click.UsageError("--from needs --sql: without it, the database knows its revision.")
@@ -50,25 +41,22 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> Exit:
         dialect = parse_url(settings.database_url).get_backend_name()
         statements = migrations.upgrade_sql(dialect, since)
         out.show({"dialect": dialect, "sql": statements}, statements.splitlines())
-        return Exit.DONE
+        return
     file = sqlite_file(settings)
     if file is not None and not file.parent.is_dir():
         raise Failure(f"there is no folder {file.parent} for the database {file.name}; make it first", Exit.DEPENDENCY)
-    engine = open_engine(settings.database_url)
-    try:
+    with open_engine_on(settings) as engine:
         if old := too_old(engine):
             raise Failure(old, Exit.DEPENDENCY)
-        before = _read_status(engine)
+        before = schema_of(engine)
         if before in (migrations.SchemaStatus.EMPTY, migrations.SchemaStatus.BEHIND, migrations.SchemaStatus.CURRENT):
             try:
                 migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
             except migrations.UpgradeBlocked as error:
                 raise Failure(str(error), Exit.DEPENDENCY) from None
-        after = _read_status(engine)
+        after = schema_of(engine)
         with reader(engine).begin() as connection:
             without = missing(connection)
-    finally:
-        engine.dispose()
     document = {"before": before, "after": after} | ({"roles_missing": without} if without else {})
     out.show(document, [str(after)])
     if not after.usable:
@@ -76,52 +64,41 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> Exit:
     out.say(migrations.ADVICE[after] + (f"; it was {before}" if after is not before else ""))
     if without:
         out.say(advice(without))
-    return Exit.DONE
 
 
 @db.command(
     examples=("jurat db check && echo fine",),
-    environment=_READS,
     codes={Exit.DONE: "it can", Exit.DEPENDENCY: "it cannot, or the database is down"},
 )
-@click.pass_obj
-def check(out: Output) -> Exit:
+def check(out: Output) -> None:
     """Say whether this program can work with the database's schema, and if not, what to do."""
-    from cli.database import require_file
     from config.settings import read_settings
-    from jurat.database import open_engine
     from store.schema.migrations import ADVICE
-    from worker.database import give_up_on
+    from worker.database import give_up_on, schema_of
 
     settings = read_settings()
     require_file(settings)
-    engine = open_engine(settings.database_url)
-    give_up_on(engine)
-    try:
-        found = _read_status(engine)
-    finally:
-        engine.dispose()
+    with open_engine_on(settings) as engine:
+        give_up_on(engine)
+        found = schema_of(engine)
     out.show({"standing": found, "usable": found.usable, "advice": ADVICE[found]}, [str(found)])
     if not found.usable:
         raise Failure(ADVICE[found], Exit.DEPENDENCY)
     out.say(ADVICE[found])
-    return Exit.DONE
 
 
-@db.command(examples=("jurat db status",), environment=_READS)
-@click.pass_obj
-def status(out: Output) -> Exit:
+@db.command(examples=("jurat db status",))
+def status(out: Output) -> None:
     """Show which database this is, the state of its schema, and how many checks wait at which source."""
-    from cli.database import open_database
     from config.settings import printable_settings
-    from worker.database import engine_version
+    from worker.database import engine_version, schema_of
 
     with open_database() as service:
         waiting = service.queries.unsettled()
         facts = {
             "database": printable_settings(service.settings)["JURAT_DATABASE_URL"],
             "engine": engine_version(service.database),
-            "schema": _read_status(service.database),
+            "schema": schema_of(service.database),
             "config_version": service.queries.config_version(),
             "unsettled": sum(waiting.values()),
         }
@@ -133,12 +110,3 @@ def status(out: Output) -> Exit:
     lines = columns(("what", "value"), facts.items())[1:]
     table = columns(head, (list(row.values()) for row in rows))
     out.show({**facts, "waiting": rows}, [*lines, *(["", *table] if table else [])])
-    return Exit.DONE
-
-
-def _read_status(engine: Engine) -> SchemaStatus:
-    from jurat.database import reader
-    from store.schema.migrations import schema_status
-
-    with reader(engine).begin() as connection:
-        return schema_status(connection)

@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from adapters.zone_import.files import read_zone_file
-from cli.command import Command
+from cli.command import command
 from cli.output import Exit, Output
 from config.lint import lint
 from config.settings import LogFormat, Settings, read_settings
@@ -67,9 +67,9 @@ class DemoOutcome:
         return (self.outcome, self.reason) == (self.line.outcome, self.line.reason)
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat demo", "jurat demo --json", "jurat demo --keep ./demo"),
+    environment=(),
     codes={
         Exit.DONE: "every check has its expected verdict, and every participant the expected access",
         Exit.REFUSED: "one of them has another",
@@ -81,7 +81,6 @@ class DemoOutcome:
     metavar="DIR",
     help="Keep the database (DIR/jurat.db) and the configuration (DIR/jurat.yaml) for you to inspect.",
 )
-@click.pass_obj
 def demo(out: Output, *, keep: Path | None) -> Exit:
     """Run the main job in one process: nothing to install or start.
 
@@ -113,7 +112,7 @@ def demo(out: Output, *, keep: Path | None) -> Exit:
         access[who] == expected for who, (_, expected) in scenario.ACCESS.items()
     )
     if out.json:
-        click.echo(_as_json(shown, access))
+        out.show({"checks": list(map(_as_data, shown)), "access": access}, ())
     else:
         _show(shown, access, time.monotonic() - begun, keep)
     return Exit.DONE if as_expected else Exit.REFUSED
@@ -240,19 +239,15 @@ def _count_lookups(database: Path, shown: list[DemoOutcome]) -> None:
         each.lookups = 0 if each.outcome == scenario.CONFIRMED_ALREADY else counts.get(str(each.check_id), 0)
 
 
-def _as_json(shown: list[DemoOutcome], access: dict[str, Any]) -> str:
-    checks = [
-        {
-            "question": each.line.text,
-            "expected": "/".join(filter(None, (each.line.outcome, each.line.reason))),
-            "outcome": each.outcome,
-            "reason": each.reason,
-            "lookups": each.lookups,
-            "seconds": round(each.seconds, 3),
-        }
-        for each in shown
-    ]
-    return json.dumps({"checks": checks, "access": access}, ensure_ascii=False, indent=2)
+def _as_data(each: DemoOutcome) -> dict[str, Any]:
+    return {
+        "question": each.line.text,
+        "expected": "/".join(filter(None, (each.line.outcome, each.line.reason))),
+        "outcome": each.outcome,
+        "reason": each.reason,
+        "lookups": each.lookups,
+        "seconds": round(each.seconds, 3),
+    }
 
 
 _COLOURS = {"accepted": "green", "refused": "red", "undetermined": "yellow"}

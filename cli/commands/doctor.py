@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import ENVIRONMENT, Command
-from cli.output import Exit, Output
+from cli.command import ENVIRONMENT, command
+from cli.output import CheckupStep, Exit, Output, StepMark
 
 if TYPE_CHECKING:
-    from cli.diagnosis.checkup import CheckupStep
     from config.settings import Settings
     from worker.bootstrap import Service
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat doctor", "jurat doctor --json"),
     environment=tuple(ENVIRONMENT),
     codes={
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     },
 )
 @click.option("--all", "all_databases", is_flag=True, help="Also show the workers of other databases on this machine.")
-@click.pass_obj
 def doctor(out: Output, *, all_databases: bool) -> Exit:
     """Check settings, keys, database, broker, configuration, sources, clock and workers, and say what is wrong.
 
@@ -48,8 +45,7 @@ def doctor(out: Output, *, all_databases: bool) -> Exit:
     else:
         steps += checkup.variable_steps(set())
     steps += workforce.worker_steps(None if all_databases else installation_here())
-    checkup.show(out, steps)
-    return checkup.code_of(steps)
+    return out.show_steps(steps)
 
 
 def _steps_with(settings: Settings) -> list[CheckupStep]:
@@ -81,7 +77,6 @@ def _steps_with(settings: Settings) -> list[CheckupStep]:
 
 def _rights_steps(service: Service) -> Iterator[CheckupStep]:
     """Warns of a login that no right limits, and of users other than the owner who may create in our tables' schema."""
-    from cli.diagnosis.checkup import CheckupStep, StepMark
     from jurat.database import reader
     from store.schema.grants import creators, unbound
 

@@ -7,9 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import click
-
-from cli.command import CheckIdParam, Command, locale_option
+from cli.command import check_argument, command, locale_option
+from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
@@ -17,29 +16,23 @@ if TYPE_CHECKING:
     from worker.bootstrap import Service
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=(
         "jurat explain 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
         "jurat explain --json --locale de 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",
     ),
-    environment=("JURAT_DATABASE_URL",),
 )
-@click.argument("check_id", metavar="ID", type=CheckIdParam())
+@check_argument
 @locale_option
-@click.pass_obj
-def explain(out: Output, check_id: UUID, *, locale: str) -> Exit:
+def explain(out: Output, check_id: UUID, *, locale: str) -> None:
     """Show every lookup of a check, and each of its verdicts rule by rule, with what it means for access.
 
     Each verdict comes with the message for the participant. No participant is named and no answer is shown: the
     evidence of a verdict holds neither.
     """
-    from cli.database import open_database
-
     with open_database() as service:
         found, texts = read_check(service, check_id, locale)
     out.show(document_of(found, texts), lines_of(found, texts))
-    return Exit.DONE
 
 
 def read_check(service: Service, check_id: UUID, locale: str) -> tuple[Explained, dict[str, str]]:

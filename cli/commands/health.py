@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import click
 
-from cli.command import Command
-from cli.output import Exit, Output, columns
+from cli.command import command
+from cli.output import Exit, Output, columns, fields_of
 from worker import health as files
 from worker.installation import installation_here
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat health", "jurat health --ready", "jurat health --all"),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.DONE: "at least one runs, and all that run are alive", Exit.REFUSED: "none runs, or one is not well"},
 )
 @click.option("--ready", is_flag=True, help="Also require that they can do checks, as described above.")
 @click.option("--all", "all_databases", is_flag=True, help="Also show workers of other databases.")
-@click.pass_obj
 def health(out: Output, *, ready: bool, all_databases: bool) -> Exit:
     """Say whether the workers on this machine are alive: those of this user and of JURAT_DATABASE_URL.
 
@@ -38,11 +35,10 @@ def health(out: Output, *, ready: bool, all_databases: bool) -> Exit:
             "pid": beat.pid,
             "age_s": round(beat.age, 3),
             "ready": beat.ready,
-            **{name: getattr(beat.facts, name) for name in ("slots", "held", "database", "config_version")},
+            **fields_of(beat.facts, "slots", "held", "database", "config_version"),
             "threads": dict(beat.facts.threads),
             "key_missing": dict(beat.facts.strange),
-            "name": beat.facts.name,
-            "version": beat.facts.version,
+            **fields_of(beat.facts, "name", "version"),
         }
         for beat in beats
     ]

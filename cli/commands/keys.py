@@ -22,6 +22,7 @@ def keys() -> None:
         "jurat keys generate --out-dir /etc/jurat/secrets",
         "jurat keys generate --out-dir secrets --for-compose",
     ),
+    environment=(),
 )
 @click.option(
     "--out-dir",
@@ -35,8 +36,7 @@ def keys() -> None:
     help="Make the folder yours alone (0700) and its files readable by all (0444): a container's user is another one, "
     "and files keep their rights inside.",
 )
-@click.pass_obj
-def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> Exit:
+def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> None:
     """Generate a new set of keys, and print them as settings: for a new installation.
 
     If answers wait or codes exist, restore their keys: new keys cannot open or find them. A second set in the same file
@@ -59,12 +59,11 @@ def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> Exit:
     }
     if out_dir is None:
         out.show(new_keys, (f"{name}={key}" for name, key in new_keys.items()))
-        return Exit.DONE
+        return
     files = _write(out_dir, new_keys, for_compose=for_compose)
     seal_key = new_keys["JURAT_SEAL_KEY"]
     out.show({"JURAT_SEAL_KEY": seal_key, "files": files}, [f"JURAT_SEAL_KEY={seal_key}"])
     out.say(f"wrote {', '.join(map(str, files))}; the pair has the id {key_id(public)}")
-    return Exit.DONE
 
 
 def _write(folder: Path, new_keys: dict[str, str], *, for_compose: bool) -> list[Path]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Command, Group, NameParam, as_option
+from cli.command import Group, as_option, command, confirm, contract_name
+from cli.database import open_database
 from cli.output import ACCESS_CODES, Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from store.requests.participants import Participant
     from store.requests.request_rows import Request
-
-_READS = ("JURAT_DATABASE_URL",)
 
 
 @click.group(cls=Group)
@@ -25,7 +25,6 @@ def access() -> None:
 
 @access.command(
     examples=("jurat access show budget p-42",),
-    environment=_READS,
     codes={
         Exit.DONE: "granted",
         Exit.REFUSED: "blocked",
@@ -33,12 +32,10 @@ def access() -> None:
         Exit.UNDETERMINED: "incomplete: something is open to answer",
     },
 )
-@click.argument("consultation", type=NameParam())
-@click.argument("participant", type=NameParam())
-@click.pass_obj
+@click.argument("consultation", type=contract_name)
+@click.argument("participant", type=contract_name)
 def show(out: Output, consultation: str, participant: str) -> Exit:
     """Show a participant's access, the verdict of each answer, and what people did about it. No answer is shown."""
-    from cli.database import open_database
     from store.requests.participants import read_participant
 
     with open_database() as service:
@@ -59,9 +56,7 @@ def _request_command(
     """
 
     @as_option
-    @click.pass_obj
-    def run(out: Output, /, *, who: str, **named: str) -> Exit:
-        from cli.database import open_database
+    def run(out: Output, /, *, who: str, **named: str) -> None:
         from store.requests.participants import read_participant
         from store.requests.request_runner import Requests
 
@@ -72,16 +67,13 @@ def _request_command(
             found = read_participant(service.database, key)
         state = found.access if found else None
         out.show({"request": request.id, "access": state}, [f"{done}; access: {state}" if state else done])
-        return Exit.DONE
 
     for name in reversed(("consultation", "participant", *more)):
-        run = click.argument(name, type=NameParam())(run)
-    return click.command(
-        kind,
-        Command,
+        run = click.argument(name, type=contract_name)(run)
+    return command(
+        name=kind,
         help=text,
         examples=(f"jurat {example} --as clerk-7",),
-        environment=_READS,
         codes={Exit.REFUSED: f"refused, and nothing was changed: {refused}"},
     )(run)
 
@@ -124,25 +116,20 @@ for _command in (revoke, restore, transfer):
     access.add_command(_command)
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=("jurat erase p-42", "jurat erase p-42 --consultation budget --yes"),
-    environment=_READS,
     codes={Exit.REFUSED: "you said no, and nothing was erased"},
 )
-@click.argument("participant", type=NameParam())
-@click.option("--consultation", type=NameParam(), metavar="NAME", help="Only from this consultation.")
+@click.argument("participant", type=contract_name)
+@click.option("--consultation", type=contract_name, metavar="NAME", help="Only from this consultation.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_option
-@click.pass_obj
-def erase(out: Output, participant: str, *, consultation: str | None, yes: bool, who: str) -> Exit:
+def erase(out: Output, participant: str, *, consultation: str | None, yes: bool, who: str) -> None:
     """Erase a participant: a random id replaces theirs, and answers, candidates and notes are deleted.
 
     Verdicts stay, as they name no one. Pending checks end undetermined. A number stays in use, so that no one gets a
     second access by being erased. Shows first what exists, and asks. It cannot be undone.
     """
-    from cli.confirmation import confirm
-    from cli.database import open_database
     from store.requests.erasure import traces
     from store.requests.request_runner import Requests
 
@@ -153,7 +140,7 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
             raise Failure(f"nothing exists of that participant {where}; check the id", Exit.USAGE)
         for line in columns(
             ("consultation", "checks", "on their way", "access"),
-            ([each.consultation, each.checks, each.on_their_way, each.access] for each in found),
+            map(attrgetter("consultation", "checks", "on_their_way", "access"), found),
         ):
             out.say(line)
         if not yes and not confirm("This cannot be undone.", "Erase?"):
@@ -162,7 +149,6 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
         Requests(service.database).do(request)
     document = {"request": request.id, "consultations": [asdict(each) for each in found]}
     out.show(document, [f"erased from {count_text(len(found), 'consultation')}"])
-    return Exit.DONE
 
 
 def _request(kind: str, who: str, **given: Any) -> Request:
@@ -186,10 +172,7 @@ def _lines(found: Participant) -> Iterator[str]:
         yield ""
         yield from columns(
             ("check", "question", "round", "state", "outcome", "reason", "decided"),
-            (
-                [each.check_id, each.question, each.round, each.state, each.outcome, each.reason, each.decided_at]
-                for each in found.answers
-            ),
+            map(attrgetter("check_id", "question", "round", "state", "outcome", "reason", "decided_at"), found.answers),
         )
     if found.interventions:
         yield ""
@@ -201,7 +184,7 @@ def _lines(found: Participant) -> Iterator[str]:
                     each.kind,
                     each.question,
                     each.by_whom,
-                    each.refused or ("waits" if each.dealt_with_at is None else "done"),
+                    each.refused or ("done" if each.dealt_with_at else "waits"),
                 )
                 for each in found.interventions
             ),

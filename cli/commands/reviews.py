@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from cli.command import CheckIdParam, Group, NameParam, as_option, locale_option
+from cli.command import Group, as_option, check_argument, contract_name, locale_option
+from cli.database import open_database, require_unseal
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
@@ -27,19 +29,16 @@ def review() -> None:
 @review.command(
     name="list",
     examples=("jurat review list", "jurat review list --consultation budget --overdue"),
-    environment=("JURAT_DATABASE_URL",),
 )
-@click.option("--consultation", type=NameParam(), metavar="NAME", help="Only of this consultation.")
+@click.option("--consultation", type=contract_name, metavar="NAME", help="Only of this consultation.")
 @click.option("--overdue", is_flag=True, help="Only those that should have been decided by now.")
 @click.option("--all", "whole", is_flag=True, help="Also those that are not needed now, after the others.")
-@click.pass_obj
-def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) -> Exit:
+def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) -> None:
     """List the checks that wait for a person, those due first at the top.
 
     A check is not needed while another answer of the participant is accepted in its place. The list names no
     participant and shows no answer and no note.
     """
-    from cli.database import open_database
     from store.explanation import Explanations
 
     with open_database() as service:
@@ -50,7 +49,6 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
         out.say(f"{count_text(left_out, 'check')} left out that need no decision now; `--all` shows them")
     elif not found:
         out.say("no check waits for a person")
-    return Exit.DONE
 
 
 @review.command(
@@ -61,7 +59,7 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
     environment=("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS"),
     codes={Exit.REFUSED: "the answer cannot be opened: it is not in review, or is sealed for another key"},
 )
-@click.argument("check_id", metavar="ID", type=CheckIdParam())
+@check_argument
 @click.option(
     "--answer",
     is_flag=True,
@@ -69,22 +67,19 @@ def list_(out: Output, consultation: str | None, *, overdue: bool, whole: bool) 
 )
 @as_option
 @locale_option
-@click.pass_obj
-def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) -> Exit:
+def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) -> None:
     """Show why a check is in review: each lookup and rule, whether it was contested, and when the decision is due.
 
     Without --answer it shows no personal data. If the check was settled before, its answer is erased; its note is kept
     while it is in review.
     """
     from cli.commands.explain import document_of, lines_of, read_check
-    from cli.database import open_database
 
     with open_database() as service:
         found, texts = read_check(service, check_id, locale)
         opened = _open_sealed(service, check_id, who) if answer else {}
     lines = [*lines_of(found, texts), *(_answer_lines(**opened) if opened else ())]
     out.show({**document_of(found, texts), **opened}, lines)
-    return Exit.DONE
 
 
 @review.command(
@@ -92,17 +87,15 @@ def show(out: Output, check_id: UUID, *, answer: bool, who: str, locale: str) ->
         "jurat review decide 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071 person_accepted",
         "jurat review decide 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071 profession_not_eligible --as clerk-7",
     ),
-    environment=("JURAT_DATABASE_URL",),
     codes={
         Exit.DONE: "decided, whatever was decided",
         Exit.REFUSED: "it is not in review, and nothing was changed",
         Exit.PENDING: "recorded; a second person must decide the same",
     },
 )
-@click.argument("check_id", metavar="ID", type=CheckIdParam())
+@check_argument
 @click.argument("reason", metavar="REASON")
 @as_option
-@click.pass_obj
 def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
     """Decide a check that is in review: person_accepted, person_refused, or another reason that refuses.
 
@@ -126,13 +119,11 @@ def decide(out: Output, check_id: UUID, reason: str, *, who: str) -> Exit:
 @review.command(
     name="open",
     examples=("jurat review open 0197a3c2-5d6e-7f80-9a1b-2c3d4e5f6071",),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.REFUSED: "it is not settled, or its question is no longer asked, and nothing was changed"},
 )
-@click.argument("check_id", metavar="ID", type=CheckIdParam())
+@check_argument
 @as_option
-@click.pass_obj
-def open_(out: Output, check_id: UUID, *, who: str) -> Exit:
+def open_(out: Output, check_id: UUID, *, who: str) -> None:
     """Put a settled check before a person again.
 
     Its verdict holds until there is a decision, and for good if none is made in time. Its answer is erased: the
@@ -144,7 +135,6 @@ def open_(out: Output, check_id: UUID, *, who: str) -> Exit:
     due = found.review.due_at if found.review else None
     lines = [f"check {check_id}: in review until {time_text(due)}"]
     out.show({"check_id": check_id, "state": found.state, "due_at": due}, lines)
-    return Exit.DONE
 
 
 def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) -> tuple[Explained, str | None]:
@@ -152,7 +142,6 @@ def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) 
 
     Raises CannotBeDone.
     """
-    from cli.database import open_database
     from jurat.ids import uuid7
     from store.explanation import Explanations
     from store.requests.request_rows import Request
@@ -165,7 +154,6 @@ def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) 
 
 def _open_sealed(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
     """The answer and the note in clear; audited. Raises Failure if no key opens them, CannotBeDone outside a review."""
-    from cli.database import require_unseal
     from jurat.seal import Unopenable
     from store.requests.reviews import ReviewDecisions
 
@@ -203,11 +191,7 @@ def _table(found: list[QueuedRow]) -> Iterator[str]:
         ("check", "consultation", "question", "reason", "since", "due", "contested", "decisions"),
         (
             (
-                each.check_id,
-                each.consultation,
-                each.question,
-                each.reason,
-                each.opened_at,
+                *attrgetter("check_id", "consultation", "question", "reason", "opened_at")(each),
                 _due(each),
                 "yes" if each.contested else "no",
                 count_text(len(each.words), "decision") if each.words else "",

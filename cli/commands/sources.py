@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import ConfiguredName, Group, NameParam, as_option
+from cli.command import Group, as_option, configured_name, contract_name
+from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns
 from cli.starters import FORMS
 
-if TYPE_CHECKING:
-    from cli.diagnosis.source_status import SourceStatus
-
-_READS = ("JURAT_DATABASE_URL",)
 _LONGEST_PAUSE = "365d"
 
 
-class PauseLength(click.ParamType[float]):
+def duration(value: str) -> float:
     """A duration as in the configuration, from 1 s to a year; in seconds."""
+    from config.durations import parse_duration
 
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from config.durations import parse_duration
-
-        if isinstance(value, float):
-            return value
-        try:
-            seconds = parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if not 1 <= seconds <= parse_duration(_LONGEST_PAUSE):
-            self.fail(f"from 1s to {_LONGEST_PAUSE} is expected", param, ctx)
-        return seconds
+    try:
+        seconds = parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if not 1 <= seconds <= parse_duration(_LONGEST_PAUSE):
+        raise click.BadParameter(f"from 1s to {_LONGEST_PAUSE} is expected")
+    return seconds
 
 
 @click.group(cls=Group)
@@ -43,53 +34,29 @@ def sources() -> None:
     """List, test, pause and resume sources, and start new ones."""
 
 
-@sources.command(name="list", examples=("jurat sources list", "jurat sources list --json"), environment=_READS)
-@click.pass_obj
-def list_(out: Output) -> Exit:
+@sources.command(name="list", examples=("jurat sources list", "jurat sources list --json"))
+def list_(out: Output) -> None:
     """List the sources of the applied configuration, and whether each is asked now.
 
     A source is open, closed by its hours, paused (by itself, by a used-up day or by a person), failing (it is asked,
     and the last lookup failed) or broken (after several failures, it gets one lookup at a time). `waiting` counts the
     checks that are due or will be, as workers last counted them (every 5 s).
     """
-    from cli.database import open_database
     from cli.diagnosis import applied_sources
 
     with open_database() as service:
         source_statuses = applied_sources.source_statuses(service)
     head = ("source", "type", "waiting", "last success", "last failure", "failed with", "state")
-    rows = (
-        (
-            each.name,
-            each.model.type,
-            each.row.waiting,
-            each.row.last_success_at,
-            each.row.last_failure_at,
-            each.row.last_failure,
-            _FAILING if _is_failing(each) else each.state_text(),
-        )
-        for each in source_statuses
+    facts = attrgetter(
+        "name", "model.type", "row.waiting", "row.last_success_at", "row.last_failure_at", "row.last_failure"
     )
-    data = [each.as_data() | ({"state": _FAILING} if _is_failing(each) else {}) for each in source_statuses]
+    rows = ((*facts(each), "failing" if each.is_failing else each.state_text()) for each in source_statuses)
+    data = [each.as_data() | ({"state": "failing"} if each.is_failing else {}) for each in source_statuses]
     out.show(data, columns(head, rows))
-    return Exit.DONE
-
-
-_FAILING = "failing"
-
-
-def _is_failing(status: SourceStatus) -> bool:
-    """Whether the last lookup of a source that is asked failed. Its breaker opens only after several."""
-    from cli.diagnosis.source_status import SourceState
-
-    failed, answered = status.row.last_failure_at, status.row.last_success_at
-    failed_last = failed is not None and (answered is None or failed > answered)
-    return status.state is SourceState.OPEN and (status.row.failures > 0 or failed_last)
 
 
 @sources.command(
     examples=("jurat sources health", "jurat sources health ban --json"),
-    environment=_READS,
     codes={
         Exit.DONE: "all are well",
         Exit.REFUSED: "one is broken or says that it is asked too often, or no worker serves it or counts what waits; "
@@ -97,7 +64,6 @@ def _is_failing(status: SourceStatus) -> bool:
     },
 )
 @click.argument("name", metavar="[NAME]", required=False)
-@click.pass_obj
 def health(out: Output, *, name: str | None) -> Exit:
     """Show for each source, or one, whether it is asked, how it answers, how much of its day is used, and what waits.
 
@@ -105,7 +71,6 @@ def health(out: Output, *, name: str | None) -> Exit:
     source that is closed, or paused by a person or for its own maintenance, is well. The figures come from workers; no
     source is asked: see `sources test --live`.
     """
-    from cli.database import open_database
     from cli.diagnosis import applied_sources, checkup, keys, workforce
 
     with open_database() as service:
@@ -113,29 +78,25 @@ def health(out: Output, *, name: str | None) -> Exit:
         steps = [checkup.status_step(each) for each in source_statuses]
         steps += keys.missing_steps(service.queries)
         steps += workforce.allowance_steps(service)
-    checkup.show(out, steps, sources=[each.as_data() for each in source_statuses])
-    return checkup.code_of(steps)
+    return out.show_steps(steps, sources=[each.as_data() for each in source_statuses])
 
 
 @sources.command(
     examples=('jurat sources pause ban --for 2h --reason "announced maintenance"',),
-    environment=_READS,
     codes={Exit.REFUSED: "it is already paused for longer, and nothing was changed"},
 )
 @click.argument("name", metavar="NAME")
-@click.option("--for", "seconds", required=True, type=PauseLength(), help="How long, such as 30min, 2h or 3d.")
+@click.option("--for", "seconds", required=True, type=duration, help="How long, such as 30min, 2h or 3d.")
 @click.option(
-    "--reason", required=True, type=NameParam(), metavar="TEXT", help="Why. It is kept, so name no participant."
+    "--reason", required=True, type=contract_name, metavar="TEXT", help="Why. It is kept, so name no participant."
 )
 @as_option
-@click.pass_obj
-def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> Exit:
+def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> None:
     """Stop asking a source for a while, in all workers, from their next claim on.
 
     Its checks wait, and their deadlines are extended. Running lookups end. A longer pause stays as it is: resume the
     source first.
     """
-    from cli.database import open_database
     from cli.diagnosis import applied_sources
 
     with open_database() as service:
@@ -146,19 +107,16 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> E
         said = f"{name} is already paused for longer: {status.state_text()}"
         raise Failure(f"{said}; to shorten that, run `bin/jurat sources resume {name}` first", Exit.REFUSED)
     out.show(status.as_data(), [f"{name} is {status.state_text()}"])
-    return Exit.DONE
 
 
-@sources.command(examples=("jurat sources resume ban",), environment=_READS)
+@sources.command(examples=("jurat sources resume ban",))
 @click.argument("name", metavar="NAME")
 @as_option
-@click.pass_obj
-def resume(out: Output, *, name: str, who: str) -> Exit:
+def resume(out: Output, *, name: str, who: str) -> None:
     """Ask a paused source again now, even if it paused itself.
 
     A source that paused itself may take that as asking too often. Outside its hours it stays closed.
     """
-    from cli.database import open_database
     from cli.diagnosis import applied_sources
 
     with open_database() as service:
@@ -167,7 +125,6 @@ def resume(out: Output, *, name: str, who: str) -> Exit:
         (status,) = applied_sources.source_statuses(service, name)
     changed = "" if ended else "was not paused, and "
     out.show(status.as_data(), [f"{name} {changed}is {status.state_text()}"])
-    return Exit.DONE
 
 
 _CONFIG = click.option(
@@ -203,7 +160,6 @@ _CONFIG = click.option(
     "up, and counts as a lookup for the rate and the day.",
 )
 @click.option("--moods", "every_mood", is_flag=True, help="Show the verdict for each mood of a registry.")
-@click.pass_obj
 def test(
     out: Output, *, name: str | None, everything: bool, paths: Sequence[Path], live: bool, every_mood: bool
 ) -> Exit:
@@ -212,7 +168,6 @@ def test(
     The tests in a registry's description are run, and the registry is simulated in every mood (down, throttling, a page
     of HTML, another shape …), without a network. With --config, no database is needed.
     """
-    from cli.diagnosis import checkup
     from cli.lookups import source_tests
 
     if bool(name) == everything:
@@ -224,8 +179,7 @@ def test(
         source_tests.test_files(tests, name, paths, out)
     else:
         source_tests.test_applied(tests, name, live=live)
-    checkup.show(out, tests.steps, registries=tests.registries)
-    return checkup.code_of(tests.steps)
+    return out.show_steps(tests.steps, registries=tests.registries)
 
 
 @sources.command(
@@ -235,7 +189,7 @@ def test(
     --input given_name=Iris --require professions=10""",
         "jurat sources try companies --config jurat.yaml --input number=923609016 --json",
     ),
-    environment=(*_READS, "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "it would be accepted",
         Exit.REFUSED: "it would be refused",
@@ -259,7 +213,6 @@ def test(
     help="What a criterion would require; repeat it for each value of a list.",
 )
 @_CONFIG
-@click.pass_obj
 def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequence[str], paths: Sequence[Path]) -> Exit:
     """Look someone up once in a registry or a roster, and show all that happens: yourself, or someone who agrees.
 
@@ -267,7 +220,6 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     rules and the verdict; for a roster, its imported version. It asks the real registry, and if the source is applied,
     the request counts as any other. Nothing is stored. The output is personal data: keep it on your own terminal.
     """
-    from cli.database import open_database
     from cli.diagnosis import applied_sources
     from cli.lookups import look_up_once, source_tests
     from config.registry import RosterSource
@@ -290,24 +242,22 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
 
 @sources.command(
     examples=("jurat sources new professionals > professionals.yaml", "jurat sources new census --format xml"),
+    environment=(),
 )
-@click.argument("name", metavar="NAME", type=ConfiguredName())
+@click.argument("name", metavar="NAME", type=configured_name)
 @click.option(
     "--format",
     "form",
     type=click.Choice(FORMS),
     default="json",
-    show_default=True,
     help="Its form: a registry that answers JSON or XML (also SOAP), or a roster imported from a file.",
 )
-@click.pass_obj
-def new(out: Output, *, name: str, form: str) -> Exit:
+def new(out: Output, *, name: str, form: str) -> None:
     """Print a configuration to start a registry with, with comments and tests. It passes `config lint` as it is."""
     from cli.starters import starter_text
 
     text = starter_text(form, name)
     out.show({"name": name, "format": form, "text": text}, text.splitlines())
-    return Exit.DONE
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -5,21 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import ENVIRONMENT, Command
-from cli.output import Exit, Failure, Output, count_text
-
-if TYPE_CHECKING:
-    from cli.diagnosis.checkup import CheckupStep
+from cli.command import ENVIRONMENT, command
+from cli.output import CheckupStep, Exit, Failure, Output, StepMark, count_text
 
 _PREFIX = "checks."
 
 
-@click.command(
-    cls=Command,
+@command(
     examples=(
         "jurat worker",
         "jurat worker --slots 64 --queues checks.ban,checks.rpps",
@@ -49,7 +44,6 @@ _PREFIX = "checks."
 )
 @click.option("--check", is_flag=True, help="Say what this worker would do and what is missing, and start nothing.")
 @click.argument("celery_options", metavar="[CELERY OPTIONS]…", nargs=-1, type=click.UNPROCESSED)
-@click.pass_obj
 def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, celery_options: Sequence[str]) -> Exit:
     """Run a worker: it looks up answers, writes verdicts and keeps the tables in order. Start as many as you like.
 
@@ -87,7 +81,6 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     import logging
 
     from cli.diagnosis import checkup, keys
-    from cli.diagnosis.checkup import CheckupStep, StepMark
     from worker.celery_settings import SLOTS
     from worker.logs import set_up
 
@@ -95,7 +88,7 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
     if settings is None or settings.broker_url is None or not settings.unseal_keys:
         if settings is not None:
             steps += keys.key_steps(settings, None)
-        checkup.show(out, [step for step in steps if step.mark is not StepMark.OK])
+        out.show_steps([step for step in steps if step.mark is not StepMark.OK])
         return Exit.USAGE
     set_up(settings.log, logging.CRITICAL)
     steps, service = checkup.database_steps(settings)
@@ -114,13 +107,11 @@ def _check(out: Output, slots: int | None, queues: str | None) -> Exit:
                 steps += [checkup.source_step(name, plan, service.queries) for name in served]
                 plan.close()
     steps.append(CheckupStep("slots", StepMark.OK, f"{count_text(slots or SLOTS, 'lookup')} at once"))
-    checkup.show(out, steps, slots=slots or SLOTS, sources=served)
-    code = checkup.code_of(steps)
+    code = out.show_steps(steps, slots=slots or SLOTS, sources=served)
     return Exit.USAGE if code is Exit.REFUSED else code
 
 
 def _served(sources: list[str], queues: str | None) -> tuple[list[str], list[CheckupStep]]:
-    from cli.diagnosis.checkup import CheckupStep, StepMark
     from config.suggestions import suggest
     from worker.celery_settings import DEFAULT_QUEUE
 

@@ -5,27 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
-from cli.command import CheckIdParam, Command, as_option
+from cli.command import as_option, check_id, command
 from cli.commands.checks import parse_fields, read_answer
-from cli.output import Exit, Failure, Output, columns, count_text, time_text
+from cli.database import open_database
+from cli.output import Exit, Failure, Output, columns, count_text, outcome_code, time_text
 
 if TYPE_CHECKING:
     from cli.lookups.address_query import Inquiry, Sighting
     from store.queries import ZoneRow
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_READS = ("JURAT_DATABASE_URL",)
 _FIELDS = "number|street|postcode|city|city_code|country"
 _ADDRESS = "number=8,street=quai de la Brême,postcode=00100,city=Valmont"
 
 
-def _address_options(function: F) -> F:
+def _address_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--source", metavar="NAME", help="Ask this source.  [default: the first of the zone's question]"),
         click.option(
@@ -50,9 +48,7 @@ _dataset_option = click.option(
 )
 
 
-@click.command(
-    cls=Command,
-    name="show",
+@command(
     examples=(
         "jurat zones show old-town --out old-town.svg",
         f'jurat zones show old-town --address "{_ADDRESS}"',
@@ -74,15 +70,12 @@ _dataset_option = click.option(
     help="Write a picture, .svg or .png, readable by you alone (0600). Without it, only text is printed.",
 )
 @_address_options
-@click.option(
-    "--check", "check_id", type=CheckIdParam(), metavar="ID", help="The address of a check that is in review."
-)
+@click.option("--check", "check_id", type=check_id, metavar="ID", help="The address of a check that is in review.")
 @click.option(
     "--version", type=click.IntRange(1), metavar="N", help="Version of the zone.  [default: the one in force]"
 )
 @_dataset_option
 @as_option
-@click.pass_obj
 def show(
     out: Output,
     zone: str,
@@ -96,14 +89,13 @@ def show(
     version: int | None,
     dataset: str | None,
     who: str,
-) -> Exit:
+) -> None:
     """Draw a zone, with an address if one is given, and say the same in words.
 
     The picture shows the border and its margin, the candidates of the source with their possible error, and the
     distance that decides. It is drawn here, without tiles. Only the lookup uses the network, and the source's limits
     count it. The picture shows a home, and only the file keeps it. --check opens a sealed answer; that is audited.
     """
-    from cli.database import open_database
     from cli.diagnosis.applied_sources import plan_of
     from cli.lookups import known_addresses
     from cli.lookups.address_query import answer_in_review, look_up, question_of, zone_of, zone_row
@@ -142,18 +134,15 @@ def show(
     out.show({"zone": row.name, "version": row.version, "file": file, "caption": lines}, lines)
     if target:
         out.say(f"wrote {target}")
-    return Exit.DONE
 
 
-@click.command(
-    cls=Command,
-    name="locate",
+@command(
     examples=(
         f'jurat zones locate "{_ADDRESS}"',
         f'jurat zones locate --zone old-town --address "{_ADDRESS}"',
         "jurat zones locate --answer-file address.json",
     ),
-    environment=(*_READS, "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
+    environment=("JURAT_DATABASE_URL", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
         Exit.DONE: "it would be accepted; without --zone: for one zone",
         Exit.REFUSED: "it would be refused; without --zone: for all",
@@ -164,7 +153,6 @@ def show(
 @click.argument("text", metavar="[ADDRESS]", required=False)
 @click.option("--zone", metavar="ZONE", help="Decide for this zone.  [default: all that are in force]")
 @_address_options
-@click.pass_obj
 def locate(
     out: Output,
     *,
@@ -179,9 +167,9 @@ def locate(
 
     ADDRESS is NAME=VALUE,… as with --address.
     """
-    from cli.database import open_database
     from cli.diagnosis.applied_sources import plan_of
-    from cli.lookups.address_query import look_up, question_of, zone_row
+    from cli.lookups.address_query import look_up, question_of, zone_of, zone_row
+    from cli.lookups.verdict_text import candidate_data, decision_data, verdict_lines
 
     if text is not None and (address is not None or fields or answer_file is not None):
         raise click.UsageError("Give the address once: as ADDRESS, or with --address, --field or --answer-file.")
@@ -195,23 +183,13 @@ def locate(
             raise Failure("no zone is imported; run `bin/jurat zones import FILE`", Exit.USAGE)
         with plan_of(service) as plan:
             inquiry = look_up(service, plan, answer, source=source, question=question_of(plan, zone))
-    if zone:
-        return _locate_in(out, rows[0], inquiry)
-    return _locate_anywhere(out, rows, inquiry)
-
-
-def _locate_in(out: Output, row: ZoneRow, inquiry: Inquiry) -> Exit:
-    from cli.lookups.address_query import zone_of
-    from cli.lookups.verdict_text import candidate_data, decision_data, verdict_lines
-
-    zone = zone_of(row)
-    sightings = inquiry.sightings(zone)
-    document = decision_data(zone, inquiry.residence(zone))
-    out.show(
-        {"source": inquiry.source, **document, "candidates": candidate_data(sightings)},
-        verdict_lines(row.title, zone, inquiry, sightings),
-    )
-    return {"accepted": Exit.DONE, "refused": Exit.REFUSED}.get(document["outcome"], Exit.UNDETERMINED)
+    if not zone:
+        return _locate_anywhere(out, rows, inquiry)
+    shown = zone_of(rows[0])
+    sightings, decision = inquiry.sightings(shown), decision_data(shown, inquiry.residence(shown))
+    document = {"source": inquiry.source, **decision, "candidates": candidate_data(sightings)}
+    out.show(document, verdict_lines(rows[0].title, shown, inquiry, sightings))
+    return outcome_code(document["outcome"])
 
 
 def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> Exit:
@@ -245,11 +223,8 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     return Exit.DONE if "accepted" in outcomes else Exit.UNDETERMINED if outcomes else Exit.REFUSED
 
 
-@click.command(
-    cls=Command,
-    name="diff",
+@command(
     examples=("jurat zones diff old-town", "jurat zones diff old-town --from 1 --to 3 --out moved.csv"),
-    environment=_READS,
 )
 @click.argument("zone", metavar="ZONE")
 @click.option("--from", "before", type=click.IntRange(1), metavar="N", help="Older version.  [default: the one before]")
@@ -262,13 +237,11 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     type=click.Path(dir_okay=False, path_type=Path),
     help="List the addresses of the local base that change sides, as CSV.",
 )
-@click.pass_obj
 def diff(
     out: Output, zone: str, *, before: int | None, after: int | None, dataset: str | None, target: Path | None
-) -> Exit:
+) -> None:
     """Say what changed between two versions of a zone: its area, its border, and which addresses change sides."""
     from adapters.zone_import.changes import changed_area, compare
-    from cli.database import open_database
     from cli.lookups import known_addresses
     from cli.lookups.address_query import two_versions, zone_of
 
@@ -277,6 +250,7 @@ def diff(
         zones = (zone_of(old), zone_of(new))
         change = compare(old.geometry, new.geometry)
         moved = known_addresses.count_moved(service, *zones, changed_area(old.geometry, new.geometry), dataset, target)
+    entered, left = moved or (None, None)
     document = {
         "zone": zone,
         "from": old.version,
@@ -287,8 +261,8 @@ def diff(
         "lost_m2": round(change.lost),
         "shift_m": round(change.shift, 1),
         "reach_m": round(change.reach, 1),
-        "entered": moved.entered if moved else None,
-        "left": moved.left if moved else None,
+        "entered": entered,
+        "left": left,
     }
     percent = 100 * (change.area_after / change.area_before - 1)
     lines = [
@@ -298,32 +272,26 @@ def diff(
         f"border: moved by at most {change.shift:.1f} m",
         "addresses: there is no local base to count; import one with `bin/jurat datasets import-addresses`"
         if moved is None
-        else f"addresses: {moved.entered:,} come in, {moved.left:,} go out",
+        else f"addresses: {entered:,} come in, {left:,} go out",
     ]
     out.show(document, lines)
     if moved and target:
         out.say(f"the addresses that change sides are listed in {target}")
-    return Exit.DONE
 
 
-@click.command(
-    cls=Command,
-    name="affected",
+@command(
     examples=("jurat zones affected old-town --from 1 --to 2", "jurat zones affected old-town --from 1 --to 2 --json"),
-    environment=_READS,
 )
 @click.argument("zone", metavar="ZONE")
 @click.option("--from", "before", type=click.IntRange(1), metavar="N", required=True, help="The older version.")
 @click.option("--to", "after", type=click.IntRange(1), metavar="M", required=True, help="The newer version.")
-@click.pass_obj
-def affected(out: Output, zone: str, *, before: int, after: int) -> Exit:
+def affected(out: Output, zone: str, *, before: int, after: int) -> None:
     """List the verdicts about a version whose addresses may have changed sides in a newer one.
 
     The addresses are erased, so this is an upper bound: every verdict whose evidence puts it no farther from the border
     than the farthest place that came in or went out. A person can reopen those checks.
     """
     from adapters.zone_import.changes import compare
-    from cli.database import open_database
     from cli.lookups.address_query import two_versions, zone_of
     from store.explanation import Explanations
 
@@ -345,7 +313,6 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> Exit:
                 about = f"{each.check}  {each.consultation}/{each.question}"
                 out.show(None, [f"{about}  {each.outcome}  {each.reason}  {where}  {decided}"])
     out.say(f"places up to {reach:.1f} m from the old border changed sides: {count_text(count, 'verdict')} may change")
-    return Exit.DONE
 
 
 def _answer(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import FutureMoment, Group, as_option
+from cli.command import Group, as_option, future_moment
 from cli.commands.zone_views import affected, diff, locate, show
-from cli.output import Exit, Output, columns, count_text, time_text
+from cli.database import applied_configuration, open_database
+from cli.output import Exit, Output, columns, count_text, fields_of, time_text
 
 if TYPE_CHECKING:
     from adapters.zone_import.files import ZoneFile, ZoneShape
+    from store.datasets.zones import ZonesImported
     from store.queries import Queries, ZoneVersion
     from worker.bootstrap import Service
 
@@ -22,21 +24,15 @@ COMPARED_ZONES = 20
 """Imported zones that a file is compared with, to notice latitude before longitude."""
 
 
-class Degrees(click.ParamType[tuple[float, float, float, float]]):
+def degrees(value: str) -> tuple[float, float, float, float]:
     """West, south, east and north, in degrees."""
-
-    name = "box"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float, float, float]:
-        try:
-            west, south, east, north = map(float, value.split(","))
-        except ValueError:
-            self.fail("four numbers are expected, such as 2.2,48.8,2.5,48.9", param, ctx)
-        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-            self.fail("west, south, east and north are expected in this order, in degrees", param, ctx)
-        return west, south, east, north
+    try:
+        west, south, east, north = map(float, value.split(","))
+    except ValueError:
+        raise click.BadParameter("four numbers are expected, such as 2.2,48.8,2.5,48.9") from None
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise click.BadParameter("west, south, east and north are expected in this order, in degrees")
+    return west, south, east, north
 
 
 @click.group(cls=Group)
@@ -51,7 +47,6 @@ def zones() -> None:
         "jurat zones import districts.gpkg --name-property code_insee --title-property nom",
         "jurat zones import districts.zip --expect 2.2,48.8,2.5,48.9 --from 2027-01-01",
     ),
-    environment=("JURAT_DATABASE_URL",),
     codes={Exit.USAGE: "errors in the file, wrong usage or settings; nothing was imported"},
 )
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -59,32 +54,24 @@ def zones() -> None:
     "--name-property",
     metavar="PROPERTY",
     default="id",
-    show_default=True,
     help="Property of a feature with the zone's name, as the configuration uses it.",
 )
-@click.option(
-    "--title-property",
-    metavar="PROPERTY",
-    default="name",
-    show_default=True,
-    help="Property with its title for people.",
-)
+@click.option("--title-property", metavar="PROPERTY", default="name", help="Property with its title for people.")
 @click.option("--layer", metavar="NAME", help="The layer of a GeoPackage that has several.")
 @click.option("--crs", metavar="NAME", help="The coordinate system of a file that names none, such as EPSG:2154.")
 @click.option(
-    "--expect", "expected", type=Degrees(), metavar="W,S,E,N", help="Where the zones must lie: degrees, WGS 84."
+    "--expect", "expected", type=degrees, metavar="W,S,E,N", help="Where the zones must lie: degrees, WGS 84."
 )
 @click.option("--overlapping", is_flag=True, help="Allow zones that overlap.")
 @click.option(
     "--from",
     "begins",
-    type=FutureMoment("it has passed already: remove --from, and the zones are in force at once"),
+    type=future_moment("it has passed already: remove --from, and the zones are in force at once"),
     metavar="DATE",
     help="When they come into force: a day (in UTC), or a time with its offset.  [default: at once]",
 )
 @click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
 @as_option
-@click.pass_obj
 def import_(
     out: Output,
     file: Path,
@@ -98,14 +85,13 @@ def import_(
     begins: datetime | None,
     dry_run: bool,
     who: str,
-) -> Exit:
+) -> None:
     """Import the zones of a GeoJSON, GeoPackage or zipped Shapefile, each as its next version.
 
     A zone that did not change keeps its version. With a single bad feature, nothing is imported; every fault is
     reported with feature and vertex. Running workers use a new version within 5 s of its time.
     """
     from adapters.zone_import.files import ZoneFileError, read_zone_file
-    from cli.database import open_database
     from store.datasets.zones import NewZone, import_zones
 
     read = read_zone_file(
@@ -123,19 +109,13 @@ def import_(
             raise ZoneFileError(file, [f"{said}: fix the file, or give the right place with --expect"])
         new = [NewZone(zone.id, zone.title, zone.digest, zone.wkb, read.crs, zone.outline) for zone in read.zones]
         done = import_zones(service.database, new, who, begins, dry_run=dry_run)
-    _report_import(out, file, read, done.versions, set(done.new), begins, dry_run=dry_run)
-    return Exit.DONE
+    _report_import(out, file, read, done, begins, dry_run=dry_run)
 
 
-@zones.command(
-    name="list", examples=("jurat zones list", "jurat zones list --all"), environment=("JURAT_DATABASE_URL",)
-)
+@zones.command(name="list", examples=("jurat zones list", "jurat zones list --all"))
 @click.option("--all", "everything", is_flag=True, help="Also versions that were replaced.")
-@click.pass_obj
-def list_(out: Output, *, everything: bool) -> Exit:
+def list_(out: Output, *, everything: bool) -> None:
     """List the imported zones: for each, the version in force and those to come."""
-    from cli.database import open_database
-
     with open_database() as service:
         history = service.queries.zone_history()
         states = _states(history, service.queries)
@@ -143,13 +123,9 @@ def list_(out: Output, *, everything: bool) -> Exit:
     rows = [
         {
             "zone": zone.name,
-            "title": zone.title,
-            "version": zone.version,
+            **fields_of(zone, "title", "version"),
             "state": state,
-            "in_force_from": zone.in_force_from,
-            "imported_at": zone.imported_at,
-            "crs": zone.crs,
-            "digest": zone.digest,
+            **fields_of(zone, "in_force_from", "imported_at", "crs", "digest"),
             "used": zone.name in used,
         }
         for zone, state in zip(history, states, strict=True)
@@ -163,7 +139,6 @@ def list_(out: Output, *, everything: bool) -> Exit:
     out.show(rows, lines)
     if not rows:
         out.say("no zone is imported; run `bin/jurat zones import FILE`")
-    return Exit.DONE
 
 
 for _view in (show, locate, diff, affected):
@@ -171,32 +146,13 @@ for _view in (show, locate, diff, affected):
 
 
 def _report_import(
-    out: Output,
-    file: Path,
-    read: ZoneFile,
-    versions: Mapping[str, int],
-    new: set[str],
-    begins: datetime | None,
-    *,
-    dry_run: bool,
+    out: Output, file: Path, read: ZoneFile, done: ZonesImported, begins: datetime | None, *, dry_run: bool
 ) -> None:
-    rows = [
-        {
-            "zone": zone.id,
-            "title": zone.title,
-            "version": versions[zone.id],
-            "changed": zone.id in new,
-            "vertices": zone.vertices,
-        }
-        for zone in read.zones
-    ]
-    lines = columns(
-        ("zone", "title", "version", "changed", "vertices"),
-        (
-            (row["zone"], row["title"], row["version"], "yes" if row["changed"] else "no", row["vertices"])
-            for row in rows
-        ),
-    )
+    head = ("zone", "title", "version", "changed", "vertices")
+    new = set(done.new)
+    facts = [(zone.id, zone.title, done.versions[zone.id], zone.id in new, zone.vertices) for zone in read.zones]
+    rows = [dict(zip(head, each, strict=True)) for each in facts]
+    lines = columns(head, ((*each[:3], "yes" if each[3] else "no", each[4]) for each in facts))
     document = {"dry_run": dry_run, "crs": read.crs, "in_force_from": begins, "notes": read.notes, "zones": rows}
     out.show(document, lines)
     for note in read.notes:
@@ -234,7 +190,6 @@ def _states(history: Sequence[ZoneVersion], queries: Queries) -> list[str]:
 
 
 def _zones_in_use(service: Service) -> set[str]:
-    from cli.database import applied_configuration
 
     configuration = applied_configuration(service)
     return {question.zone for question in configuration.questions.values() if question.zone} if configuration else set()

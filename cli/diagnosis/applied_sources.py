@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,10 +16,8 @@ from config.settings import SettingsError
 from config.suggestions import suggest
 from jurat.database import bounded
 from store.queue.sources import Sources
-
-if TYPE_CHECKING:
-    from tasks.plan import Plan
-    from worker.bootstrap import Service
+from tasks.plan import Plan
+from worker.bootstrap import Service
 
 
 @contextmanager

@@ -9,75 +9,46 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.output import Exit, Output, columns, count_text, time_text
+from adapters.address.base.columns import AddressFileError
+from adapters.address.base.database import AddressDataset
+from adapters.address.base.file import AddressFile
+from adapters.base import Blocked, SourceError
+from adapters.codes import Codes
+from adapters.fingerprints import KEY_ID_LENGTH
+from cli.diagnosis.source_status import SourceState, SourceStatus, read_statuses
+from cli.output import CheckupStep, StepMark, count_text, time_text
+from config.addresses import AddressFileSource
+from config.configuration import Configuration
+from config.problems import InvalidConfiguration
+from config.secrets import SecretError, resolve
 from config.settings import Settings, SettingsError, printable_settings, provenance, read_settings, unknown_variables
+from config.sources import CodesSource, SourceModel, secrets_of, urls_of
+from jurat.database import bounded
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
+from store.queries import Queries
+from store.queue.sources import Sources
+from store.schema.migrations import ADVICE, SchemaStatus
+from tasks.plan import Plan, Unusable
+from worker.bootstrap import Service, open_service
+from worker.celery_settings import celery_settings
+from worker.database import advice_on, engine_version, first_line, give_up_on, oddities, schema_of, sqlite_file
+from worker.plan_builder import make_plan
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # large: loaded by the steps that need it
     from adapters.registry.roster import RosterAdapter
-    from cli.diagnosis.source_status import SourceStatus
-    from config.addresses import AddressFileSource
-    from config.sources import SourceModel
-    from store.queries import Queries
-    from store.queue.sources import Sources
-    from tasks.plan import Plan
-    from worker.bootstrap import Service
 
 BROKER_TIMEOUT = 2.0
 LONGEST_WAIT = 10.0
 """Seconds that a command waits for its turn at a source."""
-
-
-class StepMark(StrEnum):
-    """How one step ended. `note` is neither good nor bad; `down` is a dependency that does not answer."""
-
-    OK = "ok"
-    NOTE = "note"
-    PROBLEM = "problem"
-    DOWN = "down"
-
-
-_COLOURS = {StepMark.OK: "green", StepMark.NOTE: "cyan", StepMark.PROBLEM: "red", StepMark.DOWN: "red"}
-
-
-@dataclass(frozen=True, slots=True)
-class CheckupStep:
-    """What one step found. `advice` says what to do about it."""
-
-    name: str
-    mark: StepMark
-    found: str
-    advice: str = ""
-
-
-def code_of(steps: list[CheckupStep]) -> Exit:
-    """The exit code for these steps."""
-    marks = {step.mark for step in steps}
-    if StepMark.DOWN in marks:
-        return Exit.DEPENDENCY
-    return Exit.REFUSED if StepMark.PROBLEM in marks else Exit.DONE
-
-
-def show(out: Output, steps: list[CheckupStep], **more: Any) -> None:
-    """Print the steps, one a line."""
-    rows = [(step.mark, step.name, f"{step.found}{f' — {step.advice}' if step.advice else ''}") for step in steps]
-    lines = columns(("", "step", "found"), rows)[1:]
-    coloured = (
-        click.style(step.mark, fg=_COLOURS[step.mark]) + line.removeprefix(step.mark)
-        for step, line in zip(steps, lines, strict=True)
-    )
-    out.show({"ok": code_of(steps) is Exit.DONE, "steps": steps, **more}, coloured)
 
 
 def settings_steps() -> tuple[list[CheckupStep], Settings | None]:
@@ -106,11 +77,6 @@ def variable_steps(known: set[str]) -> Iterator[CheckupStep]:
 
 def database_steps(settings: Settings) -> tuple[list[CheckupStep], Service | None]:
     """Whether the database answers and has a schema that this program can use; if so, also the service on it."""
-    from jurat.database import reader
-    from store.schema.migrations import ADVICE, SchemaStatus, schema_status
-    from worker.bootstrap import open_service
-    from worker.database import advice_on, engine_version, first_line, give_up_on, oddities, sqlite_file
-
     file = sqlite_file(settings)
     if file is not None and not file.exists():
         return [CheckupStep("database", StepMark.DOWN, f"there is no file {file}", "run `bin/jurat db upgrade`")], None
@@ -118,8 +84,7 @@ def database_steps(settings: Settings) -> tuple[list[CheckupStep], Service | Non
     try:
         service = open_service(settings)
         give_up_on(service.database, command=True)
-        with reader(service.database).begin() as connection:
-            found = schema_status(connection)
+        found = schema_of(service.database)
         version, odd = engine_version(service.database), list(oddities(service))
     except ConfigurationError as error:
         return [CheckupStep("database", StepMark.PROBLEM, str(error))], None
@@ -157,12 +122,6 @@ def broker_steps(settings: Settings) -> Iterator[CheckupStep]:
 
 def configuration_steps(service: Service) -> tuple[list[CheckupStep], Plan | None]:
     """The applied configuration and what keeps it from working here; if it works, its plan, to be closed."""
-    from config.configuration import Configuration
-    from config.problems import InvalidConfiguration
-    from jurat.database import bounded
-    from store.queue.sources import Sources
-    from worker.plan_builder import make_plan
-
     version = service.queries.config_version()
     if version is None:
         advice = "run `bin/jurat config apply PATH`"
@@ -197,16 +156,7 @@ def configuration_steps(service: Service) -> tuple[list[CheckupStep], Plan | Non
 
 def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
     """Whether a source can work here, as far as that is known without asking it."""
-    from adapters.address.base.columns import AddressFileError
-    from adapters.address.base.database import AddressDataset
-    from adapters.address.base.file import AddressFile
-    from adapters.codes import Codes
-    from adapters.fingerprints import KEY_ID_LENGTH
     from adapters.registry.roster import RosterAdapter
-    from config.addresses import AddressFileSource
-    from config.secrets import SecretError, resolve
-    from config.sources import CodesSource, secrets_of
-    from tasks.plan import Unusable
 
     step = partial(CheckupStep, f"source {name}")
     model, source = plan.configuration.sources[name], plan.sources[name]
@@ -254,8 +204,6 @@ def _check_dataset(model: AddressFileSource, queries: Queries) -> tuple[StepMark
 
 
 def _check_roster(source: RosterAdapter) -> tuple[StepMark, str]:
-    from adapters.base import SourceError
-
     try:
         found = source.in_force()
     except SourceError as error:
@@ -266,8 +214,6 @@ def _check_roster(source: RosterAdapter) -> tuple[StepMark, str]:
 
 def trouble_steps(plan: Plan, queries: Queries) -> Iterator[CheckupStep]:
     """The sources with a problem: broken, asked too often, without a worker, or with old figures."""
-    from cli.diagnosis.source_status import read_statuses
-
     for status in read_statuses(plan.configuration.sources, queries):
         step = status_step(status)
         if step.mark is StepMark.PROBLEM:
@@ -276,8 +222,6 @@ def trouble_steps(plan: Plan, queries: Queries) -> Iterator[CheckupStep]:
 
 def status_step(status: SourceStatus) -> CheckupStep:
     """The state of a source, from the workers' figures."""
-    from cli.diagnosis.source_status import SourceState
-
     texts = (status.state_text(), status.answers_text(), status.quota_text(), status.waiting_text())
     found = "; ".join(filter(None, (*texts, status.servers_text(), status.age_text())))
     mark, advice = StepMark.PROBLEM, ""
@@ -301,8 +245,6 @@ def reach_steps(status: SourceStatus, plan: Plan, sources: Sources, settings: Se
     No one is looked up, so the content of the answer does not count. The requests count as one lookup, and are not sent
     while the source may not be asked.
     """
-    from config.sources import urls_of
-
     name, model = status.name, status.model
     parts = [urlsplit(url) for _, url in urls_of(model)]
     origins = sorted({f"{part.scheme}://{part.netloc}/" for part in parts})
@@ -320,7 +262,6 @@ def reach_steps(status: SourceStatus, plan: Plan, sources: Sources, settings: Se
 
 
 def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings, *, test: bool) -> CheckupStep:
-    from adapters.base import Blocked, SourceError
     from adapters.http_client.transport import Transport
 
     transport = Transport(
@@ -351,8 +292,6 @@ def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings
 def _broker_problem(url: str) -> tuple[str | None, float]:
     """Why the broker does not answer (None if it does), and the seconds until it did. The password is not shown."""
     from kombu import Connection
-
-    from worker.celery_settings import celery_settings
 
     options = dict(celery_settings(url)["broker_transport_options"])
     if "socket_timeout" in options:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from adapters.fingerprints import KEY_ID_LENGTH
-from cli.diagnosis.checkup import CheckupStep, StepMark
-from cli.output import count_text
-from worker.keyring import hash_ids, how_to_set, mismatch, seal_id, unseal_ids
-
-if TYPE_CHECKING:
-    from config.settings import Settings
-    from store.queries import Queries
-    from worker.bootstrap import Service
+from cli.output import CheckupStep, StepMark, count_text
+from config.settings import Settings
+from store.queries import Queries
+from store.workers import Keyholders
+from worker.bootstrap import Service
+from worker.keyring import how_to_set, mismatch, seal_id, unseal_of
 
 
 def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupStep]:
     """Whether there are keys, whether they match, and whether they open the waiting answers."""
-    opened = unseal_ids(settings)
+    opened = unseal_of(settings).key_ids
     waiting = _by_key(service.queries.waiting_keys()) if service is not None else {}
     if not opened:
         advice = how_to_set("JURAT_UNSEAL_KEYS", waiting if service is not None else None)
@@ -39,7 +36,8 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
         found = f"waiting answers are sealed for a key that is missing here (key_missing): {_counts_text(strange)}"
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', strange)}; a worker here leaves these answers to others"
         yield CheckupStep("sealed answers", StepMark.PROBLEM, found, advice)
-    if missing := sorted(hashed_with(service.queries) - set(hash_ids(settings))):
+    own_hashes = service.fingerprints.key_ids if service.fingerprints else ()
+    if missing := sorted(hashed_with(service.queries).difference(own_hashes)):
         what = "is not set" if not settings.hash_keys else f"lacks {', '.join(missing)}"
         found = f"codes or numbers are stored as keyed hashes, and JURAT_HASH_KEYS {what}"
         yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
@@ -53,8 +51,6 @@ def hashed_with(queries: Queries) -> set[str]:
 
 def missing_steps(queries: Queries) -> Iterator[CheckupStep]:
     """The keys of waiting answers that live workers lack."""
-    from store.workers import Keyholders
-
     live = [each for each in queries.workers() if each.live and not each.stopping]
     waiting = queries.waiting_keys()
     missing = Keyholders(live).lack(waiting)

@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cli.output import count_text, time_text
+from cli.output import count_text, fields_of, time_text
 from config.durations import duration_text
 from config.hours import Hours
+from config.sources import SourceModel
 from jurat.vocabulary import Reason
+from store.queries import Queries, SourceRow
 from store.queue.backlog import MOST_COUNTED
 from store.workers import LIVE
-
-if TYPE_CHECKING:
-    from config.sources import SourceModel
-    from store.queries import Queries, SourceRow
 
 
 class SourceState(StrEnum):
@@ -57,6 +55,13 @@ class SourceStatus:
         if self.paused_until:
             return SourceState.PAUSED
         return SourceState.CLOSED if self.closed_until else SourceState.OPEN
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last lookup of a source that is asked failed. Its breaker opens only after several."""
+        failed, answered = self.row.last_failure_at, self.row.last_success_at
+        failed_last = failed is not None and (answered is None or failed > answered)
+        return self.state is SourceState.OPEN and (self.row.failures > 0 or failed_last)
 
     @property
     def used_today(self) -> int:
@@ -142,13 +147,10 @@ class SourceStatus:
             "paused_until": self.paused_until,
             "pause_reason": row.pause_reason if self.paused_until else None,
             "closed_until": self.closed_until,
-            "last_success_at": row.last_success_at,
-            "last_failure_at": row.last_failure_at,
-            "last_failure": row.last_failure,
+            **fields_of(row, "last_success_at", "last_failure_at", "last_failure"),
             "used_today": self.used_today,
             "daily": self.model.daily,
-            "waiting": row.waiting,
-            "oldest_due_at": row.oldest_due_at,
+            **fields_of(row, "waiting", "oldest_due_at"),
             "wait_s": None if self.is_stale else row.wait_s,
             "figures_at": row.figures_at,
             "figures_age_s": None if self.age is None else round(self.age, 3),

@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from cli.diagnosis.checkup import CheckupStep, StepMark
-from cli.output import count_text, time_text
+from cli.output import CheckupStep, StepMark, count_text, time_text
+from store.queries import Queries
+from store.requests.allowances import reached_limits
 from worker import health
-
-if TYPE_CHECKING:
-    from store.queries import Queries
-    from worker.bootstrap import Service
+from worker.bootstrap import Service
 
 CLOCKS_APART = 5.0
 """Seconds between this machine's clock and the database's that are too much: logs and certificates suffer."""
@@ -49,8 +46,6 @@ def fleet_step(queries: Queries) -> CheckupStep:
 
 def allowance_steps(service: Service) -> Iterator[CheckupStep]:
     """A problem for each database user that reached its hourly limit in the last day: its password may be stolen."""
-    from store.requests.allowances import reached_limits
-
     for each in reached_limits(service.database):
         found = (
             f"{each.login} asked for {each.per_hour} transfers and erasures within an hour, which is its limit, the "

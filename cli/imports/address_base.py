@@ -1,20 +1,27 @@
-"""Imports an address base: a file becomes a new version, batch by batch, and takes effect as a whole."""
+"""Imports an address base: a file becomes a new version, batch by batch, and takes effect as a whole. Reports what is
+in the file, what was stored, and where it lies.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from adapters.address.base.batches import batches
-from adapters.address.base.columns import Layout
-from adapters.address.base.rows import AddressRows
+from adapters.address.base.batches import StreetsMixed, batches
+from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError, Layout, own_layout
+from adapters.address.base.rows import AddressRows, layout_of
 from adapters.base import Box
+from cli.database import open_database
+from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 from config.regular_files import open_regular
 from store.datasets.address_bases import DatasetRow
-from store.datasets.imports import DatasetImport
+from store.datasets.imports import DatasetImport, OtherKind, Overtaken
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,6 @@ class NewAddressBase:
         return file_digest(self.path, *layout, self.language, self.data_date.isoformat())
 
     def rows(self) -> AddressRows:
-        """The rows of the file, to be read once."""
         return AddressRows(self.path, self.layout, self.language)
 
 
@@ -85,3 +91,86 @@ def import_base(
         imports.give_up(staged)
         raise
     return Imported(switched.row, rows, switched.box)
+
+
+def check_addresses(out: Output, base: NewAddressBase) -> None:
+    """Read the file, and report what is in it and where it lies."""
+    houses = 0
+    west, south, east, north = math.inf, math.inf, -math.inf, -math.inf
+    rows = base.rows()
+    with _failures():
+        for address in rows:
+            houses += address.number is not None
+            west, east = min(west, address.longitude), max(east, address.longitude)
+            south, north = min(south, address.latitude), max(north, address.latitude)
+    box = (west, south, east, north)
+    document = {"dry_run": True, "dataset": base.name, "rows": rows.rows, "houses": houses, "box": box}
+    out.show(document, columns(("dataset", "rows", "houses"), [(base.name, rows.rows, houses)]))
+    _tell(out, rows)
+    out.say(f"it lies {_box_text(box)}")
+    out.say("the file is good; nothing was imported")
+
+
+def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Callable[[int], None]) -> None:
+    """Import the file, switch to it, and report."""
+    started = time.monotonic()
+    with _failures(), open_database() as service:
+        done = import_base(DatasetImport(service.database), base, who, progress)
+    row, taken = done.row, time.monotonic() - started
+    document = {
+        "dataset": row.name,
+        "version": row.version,
+        "changed": done.rows is not None,
+        "format": row.kind,
+        **fields_of(row, "language", "data_date", "addresses", "houses", "streets"),
+        "box": done.box,
+        "seconds": round(taken, 1),
+    }
+    head = ("dataset", "version", "addresses", "houses", "streets", "data of")
+    out.show(document, columns(head, [(row.name, row.version, row.addresses, row.houses, row.streets, row.data_date)]))
+    if done.rows is None or done.box is None:
+        out.say(f"version {row.version} was already imported from this file; nothing was done")
+        return
+    _tell(out, done.rows)
+    out.say(f"it lies {_box_text(done.box)}")
+    out.say(f"imported {count_text(done.rows.rows, 'row')} in {taken:.1f} s; version {row.version} is in force")
+
+
+def layout(file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None) -> Layout:
+    """How to read the file. Raises ValueError if neither the options nor its first line say so."""
+    if kind in (BAN.kind, OPENADDRESSES.kind):
+        if named or separator:
+            raise ValueError(f"--columns and --separator are for --format csv: the format {kind} has its own")
+        return BAN if kind == BAN.kind else OPENADDRESSES
+    if named:
+        return own_layout(named, separator)
+    if kind or separator:
+        raise ValueError("a CSV file of your own needs --columns, such as number=NUMERO,street=RUE,…")
+    return layout_of(file)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except AddressFileError as error:
+        raise Failure(f"{error}\nnothing was imported", Exit.USAGE) from None
+    except (OtherKind, Overtaken, StreetsMixed) as error:
+        raise Failure(str(error), Exit.REFUSED) from None
+
+
+def _tell(out: Output, rows: AddressRows) -> None:
+    """Counts rows that are no mistake, and yet find no house."""
+    for count, what in (
+        (rows.unplaced, "without a postcode: they decide nothing"),
+        (rows.unnumbered, "with a house number that cannot be read: such a house is not found"),
+        (rows.nameless, "without a street, left out: no one could ask for them"),
+    ):
+        if count:
+            out.say(f"{count_text(count, 'row')} {what}")
+
+
+def _box_text(box: Box) -> str:
+    """Shows swapped axes at a glance."""
+    west, south, east, north = box
+    return f"between longitudes {west:.3f} and {east:.3f}, latitudes {south:.3f} and {north:.3f}"

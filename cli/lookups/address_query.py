@@ -5,23 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
+from shapely import MultiPolygon, Polygon
+
+from adapters.address.borders import polygon_of
+from adapters.address.zones import ZoneGeometry
 from adapters.base import Place, Places, Query, SourceError
+from cli.database import require_unseal
+from cli.diagnosis.applied_sources import pay_for_lookup
 from cli.output import Exit, Failure
+from config.configuration import Question
 from config.levels import Level
+from config.limits import SourceKind
+from config.sources import answer_schema
+from config.suggestions import suggest
+from jurat.answers import validate
+from jurat.seal import Unopenable
 from jurat.vocabulary import Reason
-
-if TYPE_CHECKING:
-    from shapely import MultiPolygon, Polygon
-
-    from adapters.address.zones import ZoneGeometry
-    from config.configuration import Question
-    from store.queries import ZoneRow
-    from tasks.plan import Plan
-    from tasks.rules.residence import Residence
-    from worker.bootstrap import Service
+from store.queries import ZoneRow
+from store.requests.request_rows import WrongRequest
+from store.requests.reviews import ReviewDecisions, ReviewError
+from tasks.plan import Plan
+from tasks.rules.margins import margins_of
+from tasks.rules.residence import Residence, decide_residence
+from worker.bootstrap import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,6 @@ class Inquiry:
 
     def sightings(self, zone: ZoneGeometry) -> list[Sighting]:
         """Each candidate, in the source's order."""
-        from tasks.rules.margins import margins_of
-
         whole = self.residence(zone).evidence
         margins = margins_of(self.places.provider, self.margins)
         found: list[Sighting] = []
@@ -93,8 +100,6 @@ class Inquiry:
         ]
 
     def _decide(self, places: Places, zone: ZoneGeometry) -> Residence:
-        from tasks.rules.residence import decide_residence
-
         return decide_residence(self.answer, places, zone, self.margins, language=self.language)
 
 
@@ -118,10 +123,6 @@ def look_up(
     Raises Failure: the source has no addresses, may not be asked now, or gave no answer; or it is not clear which to
     ask. jurat.InvalidAnswer: the address lacks a field that the source needs.
     """
-    from cli.diagnosis.applied_sources import pay_for_lookup
-    from config.sources import answer_schema
-    from jurat.answers import validate
-
     name = _choose_source(plan, source, question)
     model = plan.configuration.sources[name]
     validate(answer, json.dumps(answer_schema(model)))
@@ -137,8 +138,6 @@ def look_up(
 
 
 def _choose_source(plan: Plan, source: str | None, question: Question | None) -> str:
-    from config.suggestions import suggest
-
     known = _address_sources(plan)
     if source is not None:
         if source not in known:
@@ -156,15 +155,11 @@ def _choose_source(plan: Plan, source: str | None, question: Question | None) ->
 
 
 def _address_sources(plan: Plan) -> list[str]:
-    from config.limits import SourceKind
-
     return [name for name, model in plan.configuration.sources.items() if model.kind is SourceKind.ADDRESS]
 
 
 def zone_row(service: Service, name: str, version: int | None = None) -> ZoneRow:
     """A version of a zone as it is stored, by default the one in force. Raises Failure if there is none."""
-    from config.suggestions import suggest
-
     row = service.queries.zones([name]).get(name) if version is None else service.queries.zone(name, version)
     if row is not None:
         return row
@@ -190,16 +185,12 @@ def two_versions(service: Service, name: str, before: int | None, after: int | N
 
 def zone_of(row: ZoneRow) -> ZoneGeometry:
     """The stored zone, ready for use. Raises Failure if it is damaged."""
-    from adapters.address.zones import ZoneGeometry
-
     geometry_of(row.name, row.geometry)
     return ZoneGeometry(row.name, row.version, row.geometry, row.digest)
 
 
 def geometry_of(zone: str, wkb: bytes) -> Polygon | MultiPolygon:
     """The stored geometry of a zone, in degrees. Raises Failure if it is damaged."""
-    from adapters.address.borders import polygon_of
-
     try:
         geometry = polygon_of(wkb)
         if not geometry.is_valid:
@@ -223,11 +214,6 @@ def answer_in_review(
 
     Opening it is audited. Raises Failure: no key opens it here, it is not in review, or is not about this zone.
     """
-    from cli.database import require_unseal
-    from jurat.seal import Unopenable
-    from store.requests.request_rows import WrongRequest
-    from store.requests.reviews import ReviewDecisions, ReviewError
-
     unseal = require_unseal(service.settings)
     try:
         found = ReviewDecisions(service.database).answer(check, who)

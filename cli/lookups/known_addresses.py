@@ -8,36 +8,25 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from adapters.address.base.columns import BAN, AddressFileError
+from adapters.address.base.rows import AddressRows
+from adapters.address.zones import ZoneGeometry
 from adapters.base import Box
 from cli.database import applied_configuration
 from cli.output import Exit, Failure, new_file
+from config.addresses import AddressFileSource
 from store.explanation import Explanations, NearbyHouse
-
-if TYPE_CHECKING:
-    from adapters.address.zones import ZoneGeometry
-    from config.addresses import AddressFileSource
-    from worker.bootstrap import Service
+from worker.bootstrap import Service
 
 Houses = Callable[[Box], Iterable[NearbyHouse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """How many addresses a new version of a zone gains and loses."""
-
-    entered: int
-    left: int
+"""The addresses of the local base in a box of degrees."""
 
 
 def house_finder(service: Service, zone: str, dataset: str | None) -> Houses:
     """Finds houses of the local base in a box, none without a usable base. Raises Failure for an unknown `dataset`."""
-    from adapters.address.base.columns import AddressFileError
-
     base = _base(service, zone, dataset)
 
     def find(box: Box) -> Iterator[NearbyHouse]:
@@ -54,15 +43,14 @@ def count_moved(
     where: Box | None,
     dataset: str | None,
     target: Path | None,
-) -> Moved | None:
-    """Count the houses of the local base that are in only one of two versions of a zone; None without a local base.
+) -> tuple[int, int] | None:
+    """Count the houses of the local base that only the later version of a zone has, and those that only the earlier one
+    has; None without a local base.
 
     All of them lie in the box `where`. They are listed in `target`, as CSV. Memory does not grow with them.
 
     Raises Failure: `dataset` is not imported, the base cannot be read, or `target` exists.
     """
-    from adapters.address.base.columns import AddressFileError
-
     base = _base(service, before.name, dataset)
     if base is None:
         return None
@@ -79,13 +67,11 @@ def count_moved(
                     add(["in" if now else "out", house.number, house.street, house.postcode, house.city, *at])
     except AddressFileError as error:
         raise Failure(str(error), Exit.USAGE) from None
-    return Moved(entered=counts[True], left=counts[False])
+    return counts[True], counts[False]
 
 
 def _base(service: Service, zone: str, dataset: str | None) -> Houses | None:
     """The dataset of this name; else the base of the first `address-file` source, those for the zone first."""
-    from config.addresses import AddressFileSource
-
     explanations = Explanations(service.database)
     if dataset is not None:
         if not explanations.has_dataset(dataset):
@@ -111,9 +97,6 @@ def _in_dataset(explanations: Explanations, dataset: str, box: Box) -> Iterator[
 
 
 def _in_file(model: AddressFileSource, box: Box) -> Iterator[NearbyHouse]:
-    from adapters.address.base.columns import BAN
-    from adapters.address.base.rows import AddressRows
-
     parts = _parts(box)
     for row in AddressRows(Path(str(model.path)), BAN, model.language):
         inside = any(

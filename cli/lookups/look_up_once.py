@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import asdict
 from html.entities import codepoint2name
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from adapters.base import Finding, Found, Query, Source, SourceError
@@ -29,7 +29,7 @@ from adapters.registry.rules import Failure as Unheld
 from adapters.registry.templates import Message
 from adapters.registry.trace import LookupTrace, mask
 from adapters.rosters import RosterVersion
-from cli.output import Exit, Failure, count_text
+from cli.output import Exit, Failure, count_text, fields_of, outcome_code
 from config.networks import IPNetwork
 from config.registry import RecordSource, RegistrySource, RosterSource, demands_of, misfit
 from config.registry.model.rules import Demanded, OutcomeRule, Rule
@@ -37,9 +37,7 @@ from config.secrets import ForbiddenSecretError, SecretError, SecretReference, r
 from config.suggestions import suggest
 from jurat.vocabulary import Outcome
 from store.lookups import StoredRosters
-
-if TYPE_CHECKING:
-    from worker.bootstrap import Service
+from worker.bootstrap import Service
 
 MOST_ENTRIES: Final = 20
 LONGEST_TEXT: Final = 400
@@ -72,8 +70,7 @@ class RecordedLookup(LookupTrace):
 
     def on_request(self, step: str, message: Message) -> None:
         request = {
-            "method": message.method,
-            "url": message.url,
+            **fields_of(message, "method", "url"),
             "query": [list(pair) for pair in message.params],
             "headers": dict(message.headers),
             "body": None if message.body is None else message.body.decode("utf-8", "replace"),
@@ -98,8 +95,7 @@ class RecordedLookup(LookupTrace):
         self._steps[-1]["set"] = dict(values)
 
     def on_roster(self, found: RosterVersion) -> None:
-        parts = ("version", "data_date", "count", "left_out")
-        self._rest["list"] = {part: getattr(found, part) for part in parts}
+        self._rest["list"] = fields_of(found, "version", "data_date", "count", "left_out")
 
     def on_records(self, records: Sequence[Any]) -> None:
         self._rest["records"] = len(records)
@@ -240,12 +236,7 @@ def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
 
 def code_of(found: Found | SourceError) -> Exit:
     """The exit code that says what the verdict would be."""
-    match found:
-        case Finding(outcome=Outcome.ACCEPTED):
-            return Exit.DONE
-        case Finding(outcome=Outcome.REFUSED):
-            return Exit.REFUSED
-    return Exit.UNDETERMINED
+    return outcome_code(found.outcome if isinstance(found, Finding) else None)
 
 
 def _secret(reference: SecretReference) -> str:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cli.database import open_database, require_configuration
 from cli.diagnosis import checkup
 from cli.diagnosis.applied_sources import plan_of, require, source_statuses, sources
-from cli.diagnosis.checkup import CheckupStep, StepMark
-from cli.output import Exit, Failure, Output
+from cli.output import CheckupStep, Exit, Failure, Output, StepMark
 from cli.registry_lint import examination_data, examination_steps, examine_source, lint_here, problem_lines
+from config.lint import Report
 from config.problems import Positions
 from config.registry import RegistrySource, RosterSource
-
-if TYPE_CHECKING:
-    from config.lint import Report
-    from config.sources import SourceModel
+from config.sources import SourceModel
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.output import count_text
+from cli.output import count_text, fields_of
 from config.levels import Level
 from jurat.vocabulary import Outcome
 
@@ -37,7 +37,8 @@ RULES: Final[Mapping[str, tuple[str, str]]] = {
         "another place may be meant that may lie on the other side, or the answer does not name its town",
     ),
 }
-"""The sentences for each rule of `tasks.rules.residence.RULES`: if it holds, and if not."""
+"""The rules of `tasks.rules.residence` in their order, each with its sentences: if it holds, and if not. Where one does
+not hold, later ones are missing in the evidence."""
 
 LEVELS: Final[Mapping[Level, str]] = {
     Level.HOUSENUMBER: "a house",
@@ -176,8 +177,7 @@ def candidate_data(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
     return [
         {
             "address": address_of(each),
-            "level": each.place.level,
-            "score": each.place.score,
+            **fields_of(each.place, "level", "score"),
             "inside": each.inside,
             "distance_m": round(each.distance, 1),
             "margin_m": each.margin,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import shapely
@@ -13,9 +14,9 @@ from shapely import MultiPolygon, Polygon
 from adapters.address.borders import metres_per_degree
 from adapters.base import Box
 from cli.lookups.address_query import Sighting, geometry_of
+from cli.lookups.known_addresses import Houses
 from cli.lookups.verdict_text import metres_text
 from cli.pictures.window import Window
-from store.explanation import NearbyHouse
 
 CLOSE_UP_M = 150.0
 """The side of the close-up; more where the circle or the box of the deciding candidate would not fit."""
@@ -132,10 +133,6 @@ class Stored:
         return geometry_of(self.name, self.wkb)
 
 
-Houses = Callable[[Box], Iterable[NearbyHouse]]
-"""The addresses of the local base in a box of degrees."""
-
-
 def compose(
     title: str,
     caption: Sequence[str],
@@ -151,7 +148,7 @@ def compose(
     geometry = zone.geometry()
     plane = _plane(geometry, sightings)
     shape = plane.shape(geometry)
-    marks = _marks(plane, sightings)
+    marks = tuple(_marks(plane, sightings))
     shown = _shown(shape, marks)
     overview = _overview(shape, shown)
     focus = next((mark for mark in shown if mark.deciding), next(iter(shown), None))
@@ -166,7 +163,7 @@ def compose(
         marks=shown,
         beyond=tuple(mark.label for mark in marks if mark not in shown),
         span=_span(shape, next((mark for mark in shown if mark.deciding), None), deciding),
-        houses=tuple(_houses(plane, shape, houses, close_up)) if close_up else (),
+        houses=tuple(islice(_houses(plane, shape, houses, close_up), MOST_HOUSES)) if close_up else (),
         overview=overview,
         close_up=close_up,
     )
@@ -180,30 +177,29 @@ def _plane(geometry: Polygon | MultiPolygon, sightings: Sequence[Sighting]) -> P
     if chosen is None:
         return middle
     x, y = middle.point(chosen.place.longitude, chosen.place.latitude)
-    near = max(abs(x), abs(y)) <= FAR * max(_sides(middle.shape(geometry)))
+    near = max(abs(x), abs(y)) <= _reach(middle.shape(geometry))
     return Plane(chosen.place.longitude, chosen.place.latitude) if near else middle
 
 
-def _sides(shape: Polygon | MultiPolygon) -> tuple[float, float]:
+def _reach(shape: Polygon | MultiPolygon) -> float:
+    """How many metres from the middle of a zone things are drawn."""
     west, south, east, north = shape.bounds
-    return east - west, north - south
+    return FAR * max(east - west, north - south)
 
 
-def _marks(plane: Plane, sightings: Sequence[Sighting]) -> tuple[Mark, ...]:
-    marks = []
+def _marks(plane: Plane, sightings: Sequence[Sighting]) -> Iterator[Mark]:
     for number, each in enumerate(sightings, 1):
         x, y = plane.point(each.place.longitude, each.place.latitude)
         extent: Box | None = None
         if each.place.extent:
             west, south, east, north = each.place.extent
             extent = (*plane.point(west, south), *plane.point(east, north))
-        marks.append(Mark(str(number), x, y, each.margin, each.counts, each.deciding, extent))
-    return tuple(marks)
+        yield Mark(str(number), x, y, each.margin, each.counts, each.deciding, extent)
 
 
 def _shown(shape: Polygon | MultiPolygon, marks: Sequence[Mark]) -> tuple[Mark, ...]:
     west, south, east, north = shape.bounds
-    x, y, reach = (west + east) / 2, (south + north) / 2, FAR * max(_sides(shape))
+    x, y, reach = (west + east) / 2, (south + north) / 2, _reach(shape)
     return tuple(mark for mark in marks if max(abs(mark.x - x), abs(mark.y - y)) <= reach)
 
 
@@ -234,25 +230,14 @@ def _span(shape: Polygon | MultiPolygon, mark: Mark | None, sighting: Sighting |
     return DistanceLine((start[0], start[1]), (end[0], end[1]), metres_text(sighting.distance))
 
 
-def _neighbours(plane: Plane, stored: Iterable[Stored], window: Window) -> list[Area]:
-    frame = window.frame()
-    found: list[Area] = []
-    for each in stored:
-        shape = plane.shape(each.geometry())
-        if shape.intersects(frame):
-            found.append(Area(each.name, shape))
-        if len(found) == MOST_NEIGHBOURS:
-            break
-    return found
+def _neighbours(plane: Plane, stored: Iterable[Stored], window: Window) -> Iterator[Area]:
+    areas = (Area(each.name, plane.shape(each.geometry())) for each in stored)
+    return islice((area for area in areas if area.shape.intersects(window.frame())), MOST_NEIGHBOURS)
 
 
-def _houses(plane: Plane, shape: Polygon | MultiPolygon, houses: Houses, window: Window) -> list[DrawnHouse]:
+def _houses(plane: Plane, shape: Polygon | MultiPolygon, houses: Houses, window: Window) -> Iterator[DrawnHouse]:
     shapely.prepare(shape)
-    found: list[DrawnHouse] = []
     for row in houses(plane.box(window)):
         x, y = plane.point(row.longitude, row.latitude)
         if window.holds(x, y):
-            found.append(DrawnHouse(x, y, row.number, bool(shapely.intersects_xy(shape, x, y))))
-        if len(found) == MOST_HOUSES:
-            break
-    return found
+            yield DrawnHouse(x, y, row.number, bool(shapely.intersects_xy(shape, x, y)))

@@ -198,8 +198,7 @@ def _houses(scene: Scene, view: _View) -> Iterator[str]:
 def _circle(view: _View, mark: Mark) -> Iterator[str]:
     kind = "circle deciding" if mark.deciding else "circle"
     if mark.extent:
-        west, south, east, north = mark.extent
-        yield _lined(view, visible_lines(shapely.box(west, south, east, north).boundary, view.window, 9.0), kind)
+        yield _lined(view, visible_lines(shapely.box(*mark.extent).boundary, view.window, 9.0), kind)
     elif mark.radius and mark.radius * view.scale > 8:
         x, y = view.at(mark.x, mark.y)
         yield f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{mark.radius * view.scale:.1f}"/>'
@@ -297,16 +296,12 @@ def _legend(scene: Scene) -> Iterator[tuple[str, str]]:
         words = "the box around its whole street" if deciding.extent else "as far as its position may be wrong"
         yield '<path class="circle deciding" d="M0,0 h34"/>', words
     if any(not mark.deciding for mark in scene.marks):
-        yield (
-            '<circle class="mark counts" cx="9" cy="0" r="7"/><circle class="mark" cx="27" cy="0" r="7"/>',
-            ("other candidates: bold if they may also be meant"),
-        )
+        marks = '<circle class="mark counts" cx="9" cy="0" r="7"/><circle class="mark" cx="27" cy="0" r="7"/>'
+        yield marks, "other candidates: bold if they may also be meant"
         yield '<path class="circle" d="M0,0 h34"/>', "as far as their positions may be wrong"
     if scene.beyond:
-        yield (
-            '<text class="label" x="17" y="4">→</text>',
-            f"too far away to be shown: candidate {', '.join(scene.beyond)}",
-        )
+        labels = ", ".join(scene.beyond)
+        yield '<text class="label" x="17" y="4">→</text>', f"too far away to be shown: candidate {labels}"
     if scene.span:
         yield '<path class="span on" d="M0,0 h34"/>', f"the distance that decides: {scene.span.text}"
     if scene.close_up:

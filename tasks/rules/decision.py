@@ -101,13 +101,12 @@ def _with_residence(
     held: ClaimedCheck, question: Question, residence: Residence, seal: Callable[[Candidates], bytes | None]
 ) -> Decision:
     """What becomes of a check by its address. Sources on different sides disagree: a third one would settle nothing."""
-    finding = residence.finding
-    side = _SIDES.get(finding.outcome, residence.leaning)
+    side = _SIDES.get(residence.outcome, residence.leaning)
     if held.leaning and side and side != held.leaning:
-        evidence = {**finding.evidence, "leaning": held.leaning}
-        disagreement = Finding(Outcome.UNDETERMINED, Reason.SOURCES_DISAGREE, evidence, finding.data_date)
+        evidence = {**residence.evidence, "leaning": held.leaning}
+        disagreement = Finding(Outcome.UNDETERMINED, Reason.SOURCES_DISAGREE, evidence, residence.data_date)
         return _without_evidence(question, disagreement)
-    decision = _with_answer(held, question, finding, residence.leaning)
+    decision = _with_answer(held, question, residence, residence.leaning)
     if isinstance(decision, Settle) and residence.candidates:
         return replace(decision, candidates=seal(residence.candidates))
     return decision

@@ -5,6 +5,7 @@ long it took no work. Pure: `store` reads and writes the database's clock and ro
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -194,10 +195,4 @@ def _last_true(holds: Callable[[int], bool], limit: int = 10 * 366 * 86_400_000)
     while over < limit and holds(over):
         over *= 2
     sure = over // 2
-    while over - sure > 1:
-        middle = (sure + over) // 2
-        if holds(middle):
-            sure = middle
-        else:
-            over = middle
-    return sure
+    return sure + bisect_left(range(sure, over), True, key=lambda number: not holds(number)) - 1

@@ -31,21 +31,6 @@ postcode has such a street too, so they decide only where the answer names the t
 MOST_CANDIDATES = 10
 """Addresses of an ambiguous answer that are offered for choice at most."""
 
-RULES = (
-    "readable",
-    "consistent",
-    "found",
-    "street",
-    "name",
-    "postcode",
-    "number",
-    "whole_street",
-    "score",
-    "margin",
-    "agreed",
-)
-"""The rules in their order, as in `evidence["rules"]`. Where one does not hold, later ones are missing."""
-
 _HOUSES = frozenset({Level.HOUSENUMBER, Level.INTERPOLATED})
 
 
@@ -58,28 +43,15 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Residence:
+class Residence(Finding):
     """What one geocoder's answer shows.
 
     `leaning` is the side on which the address seems to be where that is not sure enough to decide. `candidates` are the
     addresses that may be meant where several remain, best first, as answers in the form of the question.
     """
 
-    finding: Finding
     leaning: Side | None = None
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
-
-    @property
-    def outcome(self) -> Outcome:
-        return self.finding.outcome
-
-    @property
-    def reason(self) -> Reason:
-        return self.finding.reason
-
-    @property
-    def evidence(self) -> Mapping[str, Any]:
-        return self.finding.evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +109,7 @@ def decide_residence(
     """Whether the address in `answer` is in `zone`, by the candidates `places`.
 
     `margin` overrides `MARGIN_M` by level, in metres; `score_floor` overrides the provider's; `language` is that of the
-    source's names. The finding is accepted (`inside_zone`), refused (`outside_zone`) or undetermined with the first
+    source's names. It is accepted (`inside_zone`), refused (`outside_zone`) or undetermined with the first
     rule that did not hold. Its evidence names neither the address nor its position.
     """
     asked = read_answer(answer, language)
@@ -195,12 +167,10 @@ class _ResidenceCase:
         }
 
     def holds(self, rule: str, *, held: bool) -> bool:
-        """Record whether a rule held."""
         self._rules[rule] = held
         return held
 
     def describe(self, best: _Candidate, candidates: Sequence[_Candidate]) -> None:
-        """Record the best candidate's level, score and name."""
         score = best.place.score
         others = [each.place.score for each in candidates if each is not best and each.place.score is not None]
         self.evidence |= {
@@ -212,17 +182,15 @@ class _ResidenceCase:
         }
 
     def decided(self, side: Side) -> Residence:
-        """The address is on `side`."""
         inside = (Outcome.ACCEPTED, Reason.INSIDE_ZONE)
         outcome, reason = inside if side is Side.INSIDE else (Outcome.REFUSED, Reason.OUTSIDE_ZONE)
-        return Residence(Finding(outcome, reason, self.evidence, self._data_date))
+        return Residence(outcome, reason, self.evidence, self._data_date)
 
     def undetermined(
         self, reason: Reason, leaning: Side | None = None, candidates: tuple[Mapping[str, str], ...] = ()
     ) -> Residence:
-        """A rule did not hold."""
-        finding = Finding(Outcome.UNDETERMINED, reason, self.evidence, self._data_date)
-        return Residence(finding, leaning, candidates)
+        found = (Outcome.UNDETERMINED, reason, self.evidence, self._data_date)
+        return Residence(*found, leaning=leaning, candidates=candidates)
 
 
 def _by_position(

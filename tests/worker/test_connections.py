@@ -16,8 +16,7 @@ from jurat.seal import generate, key_to_text
 from tests.cli.shell import ROOT
 from tests.migrations.later import become_later
 from worker.bootstrap import open_service
-from worker.connections import LONGER, LONGEST, PATIENCE
-from worker.database import advice_on, give_up_on, look
+from worker.database import LONGER, LONGEST, PATIENCE, advice_on, give_up_on, look
 
 
 def patience(engine: Engine) -> float | None:

@@ -4,54 +4,78 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
 from store.queue.claims import Claims
 from tasks.plan import Plan
 from worker.engine.claim_plan import ClaimScope, claim_plan, lone_demands, scope_of
+from worker.engine.in_flight import InFlight
 from worker.engine.last_chances import LastChances
 from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
+from worker.engine.lookups import Results
 from worker.engine.plans import Plans
 from worker.engine.registration import MissingKeys
-from worker.engine.results import Results
 from worker.engine.threads import EngineThread
-from worker.engine.throughput import Throughput
 from worker.engine.wake_schedule import WakeSchedule
 
 UNWRITTEN = 4
 """Times the slots: so many checks may wait to be written before no more are claimed."""
 
+LEAST = 0.1
+"""Seconds over which lookups are counted at least."""
 
+LATELY = 0.5
+"""Seconds after which older figures count for little."""
+
+
+class Throughput:
+    """Counts what `in_flight` saw end. Not thread-safe: one thread looks."""
+
+    def __init__(self, in_flight: InFlight, clock: Callable[[], float] = time.monotonic) -> None:
+        self._in_flight = in_flight
+        self._clock = clock
+        self._at = clock()
+        self._before: Mapping[str, int] = {}
+        self._throughput: dict[str, float] = {}
+
+    def look(self) -> Mapping[str, float]:
+        """Lookups a second by source, as of now."""
+        now = self._clock()
+        seconds = now - self._at
+        if seconds >= LEAST:
+            ended = self._in_flight.ended()
+            share = min(1.0, seconds / LATELY)
+            for source, count in ended.items():
+                lately = (count - self._before.get(source, 0)) / seconds
+                before = self._throughput.get(source, 0.0)
+                self._throughput[source] = before + share * (lately - before)
+            self._at, self._before = now, ended
+        return self._throughput
+
+
+@dataclass(eq=False)
 class Claimer(EngineThread):
     """Sends what `claim_plan` decides to the database, and what comes back to the lookup threads.
 
-    `only` are the sources that it serves, None is all. `missing_keys` are those that answers wait for and that this
+    `_only` are the sources that it serves, None is all. `_missing_keys` are those that answers wait for and that this
     worker does not have.
     """
 
-    def __init__(
-        self,
-        claims: Claims,
-        plans: Plans,
-        lookups: LookupQueue,
-        results: Results,
-        breaker: LocalBreaker,
-        wakes: WakeSchedule,
-        missing_keys: MissingKeys,
-        only: Collection[str] | None = None,
-    ) -> None:
+    _claims: Claims
+    _plans: Plans
+    _lookups: LookupQueue
+    _results: Results
+    _breaker: LocalBreaker
+    _wakes: WakeSchedule
+    _missing_keys: MissingKeys
+    _only: Collection[str] | None = None
+
+    def __post_init__(self) -> None:
         super().__init__("claimer")
-        self._claims = claims
-        self._plans = plans
-        self._lookups = lookups
-        self._in_flight = lookups.in_flight
-        self._results = results
-        self._breaker = breaker
-        self._wakes = wakes
-        self._missing_keys = missing_keys
-        self._only = only
-        self._throughput = Throughput(lookups.in_flight)
+        self._in_flight = self._lookups.in_flight
+        self._throughput = Throughput(self._in_flight)
         self._last_chances = LastChances()
         self._scope: tuple[Plan, ClaimScope] | None = None
         self._turn = 0

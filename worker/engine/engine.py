@@ -27,24 +27,25 @@ from store.verdicts.verdict_writer import VerdictWriter
 from store.workers import Fleet, Member
 from tasks.check_runner import CheckRunner
 from tasks.checks import CheckResult, GiveBack
-from worker.engine.breaker_watch import BreakerWatch
 from worker.engine.claimer import Claimer
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.heartbeat import Heartbeat
 from worker.engine.in_flight import InFlight
 from worker.engine.keeper import Keeper, Renewer
-from worker.engine.local_breaker import LocalBreaker
+from worker.engine.local_breaker import BreakerWatch, LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
-from worker.engine.lookups import LookupThread
+from worker.engine.lookups import LookupThread, Results
 from worker.engine.plans import LONGEST_LOOK_UP, Plans
 from worker.engine.registration import MissingKeys, Registrar
-from worker.engine.results import Results
 from worker.engine.threads import Explain, Outage, in_short
 from worker.engine.wake_schedule import WakeSchedule
 from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
 
 log = structlog.get_logger("jurat.engine")
+
+FIRST_PLAN = 1.0
+"""Seconds that a start waits for the first plan. It goes on without one: database or configuration may come later."""
 
 GRACE = 5.0
 LAST_WRITE = 2.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -44,7 +45,6 @@ class _Tally:
             self.trailing += 1
 
     def add(self, later: _Tally) -> None:
-        """Add what was seen later."""
         self.trailing = later.trailing if later.answered else self.trailing + later.trailing
         self.answered += later.answered
         self.failed += later.failed
@@ -64,23 +64,19 @@ class _Tally:
         )
 
 
+@dataclass(eq=False)
 class FailureReporter:
     """Counts what was written and reports it. What could not be reported is reported the next time. Thread-safe."""
 
-    def __init__(
-        self,
-        sources: Sources,
-        breaker: LocalBreaker,
-        wakes: WakeSchedule,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._sources = sources
-        self._breaker = breaker
-        self._wakes = wakes
-        self._clock = clock
+    _sources: Sources
+    _breaker: LocalBreaker
+    _wakes: WakeSchedule
+    _clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._reporting = threading.Lock()
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
         self._pauses: dict[str, tuple[float, Reason]] = {}
         self._refused: set[str] = set()
         self._throttled: dict[str, float] = {}
@@ -95,10 +91,8 @@ class FailureReporter:
             for entry in entries:
                 source, attempt, decision = entry.held.source, entry.attempt, entry.decision
                 if attempt is not None and attempt.counted:
-                    tally = self._tallies.get(source)
-                    if tally is None:
-                        tally = self._tallies[source] = _Tally()
-                    tally.count(attempt, self._clock() if attempt.ended_at is None else attempt.ended_at)
+                    ended_at = self._clock() if attempt.ended_at is None else attempt.ended_at
+                    self._tallies[source].count(attempt, ended_at)
                     if attempt.ended is Ended.FAILED:
                         self._count_failure(source, attempt)
                     elif source in self._failing:
@@ -127,7 +121,7 @@ class FailureReporter:
         """
         with self._reporting:
             with self._lock:
-                tallies, self._tallies = self._tallies, {}
+                tallies, self._tallies = self._tallies, defaultdict(_Tally)
                 pauses, self._pauses = self._pauses, {}
                 refused, self._refused = self._refused, set()
                 self.urgent = False
@@ -170,10 +164,12 @@ class FailureReporter:
             self._sources.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)
             log.error("source refuses us after too many requests: paused", source=source, seconds=SHUT_OUT_PAUSE)
 
-    def _keep(self, tallies: dict[str, _Tally], pauses: dict[str, tuple[float, Reason]], refused: set[str]) -> None:
+    def _keep(
+        self, tallies: defaultdict[str, _Tally], pauses: dict[str, tuple[float, Reason]], refused: set[str]
+    ) -> None:
         with self._lock:
             for source, later in self._tallies.items():
-                tallies.setdefault(source, _Tally()).add(later)
+                tallies[source].add(later)
             self._tallies = tallies
             for source, pause in pauses.items():
                 self._pauses[source] = max(pause, self._pauses.get(source, pause))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from store.workers import Member
 from worker.engine.in_flight import InFlight
@@ -13,25 +14,19 @@ from worker.engine.threads import EngineThread
 from worker.health import MOST_KEYS, Facts, Health
 
 
+@dataclass(eq=False)
 class Heartbeat(EngineThread):
-    """Writes the facts of the engine to this worker's health file. `database` tells its database from others."""
+    """Writes the facts of the engine to this worker's health file. `_database` tells its database from others."""
 
-    def __init__(
-        self,
-        in_flight: InFlight,
-        plans: Plans,
-        threads: Sequence[EngineThread],
-        missing_keys: MissingKeys,
-        member: Member | None = None,
-        database: str = "",
-    ) -> None:
+    _in_flight: InFlight
+    _plans: Plans
+    _threads: Sequence[EngineThread]
+    _missing_keys: MissingKeys
+    _member: Member | None = None
+    _database: str = ""
+
+    def __post_init__(self) -> None:
         super().__init__("heartbeat")
-        self._in_flight = in_flight
-        self._plans = plans
-        self._threads = threads
-        self._missing_keys = missing_keys
-        self._named = (member.name, member.version) if member else ("", "")
-        self._database = database
         self._health: Health | None = None
 
     def step(self) -> None:
@@ -46,8 +41,8 @@ class Heartbeat(EngineThread):
                 config_version=plan.version if plan else None,
                 threads={thread.name: round(now - thread.beat, 1) for thread in self._threads},
                 strange=dict(list(self._missing_keys.counts.items())[:MOST_KEYS]),
-                name=self._named[0],
-                version=self._named[1],
+                name=self._member.name if self._member else "",
+                version=self._member.version if self._member else "",
                 installation=self._database,
             )
         )

@@ -167,11 +167,6 @@ class InFlight:
         with self._lock:
             return {key for key, holding in self._all.items() if holding.apart} if self._apart else set()
 
-    def free(self) -> int:
-        """Slots for further lookups."""
-        with self._lock:
-            return self.slots - self._busy.total()
-
     def unwritten(self) -> int:
         """How many checks are looked up and not yet written, without those put apart."""
         with self._lock:
@@ -220,7 +215,6 @@ class InFlight:
             return len(self._all)
 
     def all(self) -> list[ClaimedCheck]:
-        """Everything that is held."""
         with self._lock:
             return [holding.held for holding in self._all.values()]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import structlog
 
@@ -75,38 +76,32 @@ PURGE_REST = 3.0
 """The next piece of a purge waits so many times as long as the last one took, to leave the database to others."""
 
 
+@dataclass(eq=False)
 class Keeper(EngineThread):
     """Upkeep, at most as often as is due over all workers, and this worker's look for a new configuration."""
 
-    def __init__(
-        self,
-        upkeep: Upkeep,
-        claims: Claims,
-        plans: Plans,
-        lookups: LookupQueue,
-        reporter: FailureReporter,
-        wakes: WakeSchedule,
-    ) -> None:
+    _upkeep: Upkeep
+    _claims: Claims
+    _plans: Plans
+    _lookups: LookupQueue
+    _reporter: FailureReporter
+    _wakes: WakeSchedule
+
+    def __post_init__(self) -> None:
         super().__init__("keeper")
-        self._upkeep = upkeep
-        self._claims = claims
-        self._plans = plans
-        self._lookups = lookups
-        self._in_flight = lookups.in_flight
-        self._reporter = reporter
-        self._wakes = wakes
+        self._in_flight = self._lookups.in_flight
         self._next_refresh = 0.0
         self._purge: Iterator[int] | None = None
         self._purge_again = 0.0
         self._jobs: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
-            "requests": upkeep.do_requests,
+            "requests": self._upkeep.do_requests,
             "consultations": self._apply_publications,
             "overdue": self._end_overdue,
-            "figures": upkeep.count_waiting,
-            "access": upkeep.add_up_access,
-            "candidates": upkeep.erase_candidates,
-            "reviews": upkeep.end_reviews,
+            "figures": self._upkeep.count_waiting,
+            "access": self._upkeep.add_up_access,
+            "candidates": self._upkeep.erase_candidates,
+            "reviews": self._upkeep.end_reviews,
             "purge": self._begin_purge,
         }
 

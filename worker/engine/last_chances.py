@@ -40,7 +40,6 @@ class LastChances:
         return self._begun is not None and (not self._taken or now - self._begun < ONE_BY_ONE)
 
     def mark_taken(self) -> None:
-        """One was claimed."""
         self._taken = True
 
     def end(self, now: float) -> None:

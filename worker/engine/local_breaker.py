@@ -14,9 +14,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
+from store.queue.sources import Sources
 from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
 from tasks.rules.rate_limits import Breaker
 from tasks.rules.retries import TROUBLE
+from worker.engine.delay_queue import DelayQueue
+from worker.engine.threads import EngineThread
+
+LOOK_EVERY = 0.05
+"""Seconds between two looks. With several workers, each has some of a source's start times, up to a second ahead, and
+would otherwise learn of an outage only from failures of its own."""
 
 
 class LocalBreaker:
@@ -33,11 +40,9 @@ class LocalBreaker:
         """By source: what was claimed before that time is given back. Infinite until the database knows."""
 
     def limits(self, source: str) -> Breaker:
-        """When this source counts as broken."""
         return self._breaker(source)
 
     def count_results(self, entries: Iterable[CheckResult]) -> None:
-        """Count lookups that have ended."""
         for entry in entries:
             source = entry.held.source
             if entry.attempt is None or not entry.attempt.counted:
@@ -88,6 +93,22 @@ class LocalBreaker:
     def is_shut(self, source: str) -> bool:
         """Whether nothing of this source is to be claimed now."""
         return self.shut.get(source) == math.inf
+
+
+class BreakerWatch(EngineThread):
+    """Passes the failures in the database on to the local breaker while starts are near. No start waits for it."""
+
+    def __init__(self, sources: Sources, delay_queue: DelayQueue, breaker: LocalBreaker) -> None:
+        super().__init__("breaker-watch")
+        self._sources = sources
+        self._delay_queue = delay_queue
+        self._breaker = breaker
+
+    def step(self) -> None:
+        if self._delay_queue.waits(2 * LOOK_EVERY):
+            asked = time.monotonic()
+            self._breaker.update_seen(self._sources.failing(), asked)
+        self.stopping.wait(LOOK_EVERY)
 
 
 def in_trouble(attempt: Attempt) -> bool:

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jurat.vocabulary import Reason
 from tasks.check_runner import CheckRunner
-from tasks.checks import CheckResult, ClaimedCheck, Later
+from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later
 from tasks.plan import Plan
 from worker.engine.delay_queue import ClaimBatch
+from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 from worker.engine.plans import Plans
-from worker.engine.results import Results
 from worker.engine.threads import EngineThread
+from worker.engine.wake_schedule import WakeSchedule
+from worker.engine.writer import Writer
 
 UNKNOWN_RETRY = 5.0
 """Seconds before a check is claimed again whose question is in a configuration that only a newer jurat can read."""
+
+
+class Results:
+    """The way from the lookup threads to the writer. Thread-safe."""
+
+    def __init__(self, lookups: LookupQueue, breaker: LocalBreaker, writer: Writer, wakes: WakeSchedule) -> None:
+        self._lookups = lookups
+        self._breaker = breaker
+        self._writer = writer
+        self._wakes = wakes
+
+    def hand_on(self, results: Sequence[CheckResult]) -> None:
+        """Lookups of one source have ended, or were not begun."""
+        self._breaker.count_results(results)
+        freed = self._lookups.in_flight.mark_looked_up(result.held for result in results)
+        self._lookups.buffer.freed(results[0].held.source)
+        for result in results:
+            self._writer.hand_on(result)
+        self._wakes.slot_freed(freed)
+
+    def give_back(self, checks: Sequence[ClaimedCheck]) -> None:
+        """Have checks that were not looked up given back, due at once and at no cost."""
+        self.hand_on([CheckResult(check, GiveBack(), 0) for check in checks])
 
 
 class LookupThread(EngineThread):
@@ -41,23 +68,20 @@ class LookupThread(EngineThread):
         if len(started) < len(batch):
             claims = {(held.id, held.fence) for held in started}
             self._results.give_back([held for held in batch if (held.id, held.fence) not in claims])
-        if plan is None or not started:
-            return
-        if len(started) == 1:
-            self._results.hand_on([self._runner.run(started[0], plan)])
-        else:
+        if plan is not None and started:
             self._results.hand_on(self._runner.run_many(started, plan))
 
     def _plan_for(self, batch: ClaimBatch) -> Plan | None:
-        """The plan in force. Where it lacks a question, which may be newer than the plan, the newest plan."""
+        """The plan in force. Where it lacks a question, which may have been published a moment ago, the newest."""
         plan = self._plans.current()
         if plan is None or all(_is_known(plan, held) for held in batch):
             return plan
         try:
-            return self._plans.fresh()
+            self._plans.refresh()
         except Exception:
             self._results.give_back(batch)
             raise
+        return self._plans.current()
 
     def _delay_unknown(self, batch: ClaimBatch, plan: Plan) -> ClaimBatch:
         """Delay the checks whose question only workers of a newer jurat know; returns the rest of the batch."""

@@ -44,20 +44,12 @@ class Plans:
         """The plan in force, None before the first configuration was taken."""
         return self._current
 
-    def fresh(self) -> Plan | None:
-        """The plan in force after a look for a newer configuration: for a check whose question the current one lacks,
-        which may have been published a moment ago. Raises what the database raises.
-        """
-        self.refresh()
-        return self._current
-
     def longest(self, source: str) -> float:
         """How many seconds one lookup of a source may take."""
         model = self._current.configuration.sources.get(source) if self._current else None
         return model.timeout if model else LONGEST_LOOK_UP
 
     def breaker(self, source: str) -> Breaker:
-        """When a source counts as broken."""
         plan = self._current
         return plan.demand(source, 0).breaker if plan and source in plan.sources else Breaker()
 
@@ -68,7 +60,7 @@ class Plans:
         return {demand.source: demand.hours for demand in demands if demand.hours is not None}
 
     def refresh(self) -> bool:
-        """Look for a newer configuration or zone; whether a new plan is in force."""
+        """Look for a newer configuration or zone; whether a new plan is in force. Raises what the database raises."""
         with self._lock:
             seen = self._queries.newest()
             version = seen[0]
@@ -98,7 +90,6 @@ class Plans:
         return True
 
     def close(self) -> None:
-        """Give back what the plans hold."""
         with self._lock:
             for plan in (self._before, self._current):
                 if plan is not None:

@@ -58,11 +58,9 @@ class SetAside:
         return len(self._kept)
 
     def failed(self) -> int:
-        """How many the database refuses."""
         return sum(kept.failed for kept in self._kept.values())
 
     def refused(self, entry: CheckResult) -> bool:
-        """Whether the database has refused this one before."""
         kept = self._kept.get(claim_of(entry))
         return kept is not None and kept.failed
 
@@ -114,7 +112,6 @@ class SetAside:
         return {key for key, lasting in dropped.items() if lasting}
 
     def all(self) -> Sequence[CheckResult]:
-        """Everything that is kept."""
         return [kept.entry for kept in self._kept.values()]
 
     def _reckon(self) -> None:

@@ -37,7 +37,6 @@ class Outage:
         self._logged_at = float("-inf")
 
     def met_by(self, thread: str, error: Exception) -> None:
-        """A thread could not use the database."""
         with self._lock:
             self._without.add(thread)
             if time.monotonic() - self._logged_at < _LOG_EVERY:
@@ -46,7 +45,6 @@ class Outage:
         log.warning("database away" if is_away(error) else "database unusable", thread=thread, **self._explain(error))
 
     def over_for(self, thread: str) -> None:
-        """A thread that could not use the database has gone on."""
         with self._lock:
             self._without.discard(thread)
             if self._without:
@@ -75,7 +73,6 @@ class EngineThread(ABC):
         """One round of the loop. Waits by itself when there is nothing to do, a second at the most."""
 
     def start(self) -> None:
-        """Begin."""
         self._thread.start()
 
     def stop(self) -> None:

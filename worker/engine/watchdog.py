@@ -13,13 +13,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
 from worker.engine.in_flight import InFlight
 from worker.engine.threads import EngineThread
+from worker.engine.writer import Writer
 
 log = structlog.get_logger("jurat.engine")
 
@@ -37,31 +38,20 @@ LONGEST_STEP = 2 * LOOK_EVERY
 """Seconds that count at most between two looks: for any longer, this process did not run."""
 
 
-class _Progress(Protocol):
-    handled: int
-    """How many checks were written or refused, or put apart."""
-
-
+@dataclass(eq=False)
 class Watchdog(EngineThread):
-    """Looks each second. `longest` is a lookup's most seconds by source; `end` stops claiming, then the process."""
+    """Looks each second. `_longest` is a lookup's most seconds by source; `_end` stops claiming, then the process."""
 
-    def __init__(
-        self,
-        in_flight: InFlight,
-        threads: Sequence[EngineThread],
-        writer: _Progress,
-        longest: Callable[[str], float],
-        end: Callable[[int], object],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    _in_flight: InFlight
+    _threads: Sequence[EngineThread]
+    _writer: Writer
+    _longest: Callable[[str], float]
+    _end: Callable[[int], object]
+    _clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
         super().__init__("watchdog")
-        self._in_flight = in_flight
-        self._threads = threads
-        self._writer = writer
-        self._longest = longest
-        self._end = end
-        self._clock = clock
-        self._looked = clock()
+        self._looked = self._clock()
         self._ran = 0.0
         """Seconds for which this process has run."""
         self._seen = -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -41,27 +41,22 @@ BACK_IN = 60.0
 """Seconds after which a check is due again that was given back because too many cannot be written."""
 
 
+@dataclass(eq=False)
 class Writer(EngineThread):
     """Keeps what it could not write and writes it again; a lease that was lost meanwhile refuses it."""
 
-    def __init__(
-        self,
-        verdict_writer: VerdictWriter,
-        claims: Claims,
-        in_flight: InFlight,
-        reporter: FailureReporter,
-        wakes: WakeSchedule,
-    ) -> None:
+    _verdict_writer: VerdictWriter
+    _claims: Claims
+    _in_flight: InFlight
+    _reporter: FailureReporter
+    _wakes: WakeSchedule
+
+    def __post_init__(self) -> None:
         super().__init__("writer")
         self.refused = 0
         self.written = 0
         self.handled = 0
         """What was written or refused, or put apart: that goes on while a platform locks a participant's row."""
-        self._verdict_writer = verdict_writer
-        self._claims = claims
-        self._in_flight = in_flight
-        self._reporter = reporter
-        self._wakes = wakes
         self._queue: SimpleQueue[CheckResult | None] = SimpleQueue()
         self._waiting: list[CheckResult] = []
         self._apart = SetAside()
@@ -75,7 +70,6 @@ class Writer(EngineThread):
         """The errors of the writes that failed in a row; `_tried` is what the last one was to write."""
 
     def hand_on(self, entry: CheckResult) -> None:
-        """Have an entry written."""
         self._queue.put(entry)
 
     def stop(self) -> None:

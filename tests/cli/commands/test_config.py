@@ -392,7 +392,7 @@ def test_administrators_withdraw_what_the_platform_published(
     assert (ran.code, is_one_sentence(ran)) == (2, True)
     assert "add --yes" in ran.err
     with monkeypatch.context() as patched:
-        patched.setattr("cli.confirmation.at_terminal", lambda: True)
+        patched.setattr("cli.command.at_terminal", lambda: True)
         assert configured("config", "withdraw", "summer", stdin="n\n").code == 1
     assert version(configured) == 2
     ran = configured("config", "withdraw", "summer", "--yes", "--json")

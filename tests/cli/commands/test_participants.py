@@ -107,7 +107,7 @@ def test_without_yes_and_a_person_nothing_is_erased(answered: Shell) -> None:
 def test_at_a_terminal_a_person_is_asked(
     answered: Shell, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, left: int
 ) -> None:
-    monkeypatch.setattr("cli.confirmation.at_terminal", lambda: True)
+    monkeypatch.setattr("cli.command.at_terminal", lambda: True)
     assert answered("erase", SECRET, stdin=typed).code == code
     assert len(rows(answered, f"SELECT 1 FROM jurat_checks WHERE participant = '{SECRET}'")) == left
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from cli.diagnosis.checkup import StepMark, status_step
+from cli.diagnosis.checkup import status_step
 from cli.diagnosis.source_status import SourceState, SourceStatus
+from cli.output import StepMark
 from config.sources import CodesSource
 from store.queries import SourceRow
 

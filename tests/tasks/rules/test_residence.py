@@ -16,10 +16,11 @@ from adapters.address.base.file import AddressFile
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Place, Places, Query
 from adapters.zone_import.files import read_zone_file
+from cli.lookups.verdict_text import RULES
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.margins import margins_of
-from tasks.rules.residence import RULES, Side, decide_residence
+from tasks.rules.residence import Side, decide_residence
 from tests.tasks.rules.valmont import (
     ANSWER,
     EAST_ZONE,
@@ -138,7 +139,7 @@ def test_a_similar_street_is_not_taken_where_the_name_exists_under_another_postc
 
 
 def test_the_evidence_tells_the_rules_and_neither_address_nor_position() -> None:
-    finding = decide_residence(ANSWER, Places("addok", [HOUSE, STREET], date(2026, 11, 1)), WEST_ZONE).finding
+    finding = decide_residence(ANSWER, Places("addok", [HOUSE, STREET], date(2026, 11, 1)), WEST_ZONE)
     assert finding.data_date == date(2026, 11, 1)
     assert finding.evidence == {
         "provider": "addok",
@@ -311,7 +312,7 @@ def test_the_distance_is_rounded_towards_the_border(metres: float, distance: int
 def test_a_position_on_the_border_decides_nothing_whatever_its_margin(metres: float) -> None:
     place = replace(HOUSE, longitude=1.1 - metres * METRE)
     for zone in (WEST_ZONE, EAST_ZONE):
-        finding = decide_residence(ANSWER, Places("addok", [place]), zone, {Level.HOUSENUMBER: 0.0}).finding
+        finding = decide_residence(ANSWER, Places("addok", [place]), zone, {Level.HOUSENUMBER: 0.0})
         assert (finding.outcome, finding.reason) == (Outcome.UNDETERMINED, Reason.NEAR_BORDER)
 
 

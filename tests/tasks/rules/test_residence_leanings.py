@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from adapters.base import Place
+from cli.lookups.verdict_text import RULES
 from jurat.vocabulary import COSTS_NO_ROUND, Outcome, Reason
-from tasks.rules.residence import MOST_CANDIDATES, RULES, Side
+from tasks.rules.residence import MOST_CANDIDATES, Side
 from tests.tasks.rules.valmont import (
     ANSWER,
     ELSEWHERE,
@@ -204,4 +205,4 @@ def test_the_rules_stand_in_the_evidence_up_to_the_one_that_did_not_hold() -> No
         rules = residence(*places, answer={**ANSWER, "number": number}).evidence["rules"]
         assert [rule for rule, held in rules.items() if not held] == [last]
         assert list(rules)[-1] == last
-        assert list(rules) == sorted(rules, key=RULES.index)
+        assert list(rules) == sorted(rules, key=list(RULES).index)

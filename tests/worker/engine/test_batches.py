@@ -16,7 +16,7 @@ from examples.sources import Mood, Sources
 from tests.store.desk import Desk
 from tests.tasks.roll import Roll, described, document, number
 from tests.worker.engine.test_claimer import Claims, claims_of, make
-from tests.worker.engine.works import Steered, Works, soon
+from tests.worker.engine.works import Steered, Works, free, soon
 from worker.engine.claim_plan import share
 from worker.engine.in_flight import InFlight
 
@@ -98,7 +98,7 @@ def test_two_hundred_checks_are_ten_requests_and_never_more_than_the_rate_allows
     assert max(asked for _, asked in roll.asked) == 20
     assert len(roll.asked) <= 13, "ten, but for what a busy machine was late for"
     assert each_works.desk.one("SELECT count(*) FROM jurat_attempts WHERE result = 'answered'") == 200
-    assert soon(lambda: each_works.engine.in_flight.free() == 8)
+    assert soon(lambda: free(each_works.engine.in_flight) == 8)
 
 
 @pytest.mark.slow

@@ -8,9 +8,8 @@ import pytest
 
 from tasks.rules.rate_limits import Breaker
 from tests.worker.engine.test_delay_queue import lot
-from worker.engine.breaker_watch import LOOK_EVERY, BreakerWatch
 from worker.engine.delay_queue import DelayQueue
-from worker.engine.local_breaker import LocalBreaker
+from worker.engine.local_breaker import LOOK_EVERY, BreakerWatch, LocalBreaker
 
 
 class Sources:
@@ -38,7 +37,7 @@ def test_it_looks_only_while_a_start_is_about_to_come(
     if starts_in is not None:
         delay_queue.add(lot(1), time.monotonic() + starts_in)
     before = time.monotonic()
-    BreakerWatch(sources, delay_queue, breaker).step()
+    BreakerWatch(sources, delay_queue, breaker).step()  # type: ignore[arg-type]
     assert sources.asked == looks
     if looks:
         assert before <= breaker.shut["towns"] <= time.monotonic()

@@ -15,13 +15,12 @@ from tasks.rules.rate_limits import AHEAD, Demand
 from tests.store.desk import DOCUMENT
 from tests.worker.engine.works import SELDOM, Works
 from worker.engine.claim_plan import share
-from worker.engine.claimer import UNWRITTEN, Claimer
+from worker.engine.claimer import UNWRITTEN, Claimer, Throughput
 from worker.engine.in_flight import HANGING, InFlight
 from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
+from worker.engine.lookups import Results
 from worker.engine.registration import MissingKeys
-from worker.engine.results import Results
-from worker.engine.throughput import Throughput
 from worker.engine.wake_schedule import GRAIN, IDLE, WakeSchedule
 
 

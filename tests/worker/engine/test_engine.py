@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from adapters.base import Finding, InMaintenance, Throttled, Unavailable
 from jurat.vocabulary import AccessState, Outcome, Reason
 from tests.store.desk import DOCUMENT, Desk
-from tests.worker.engine.works import MATCHES, PATIENCE, Works, soon
+from tests.worker.engine.works import MATCHES, PATIENCE, Works, free, soon
 from worker.engine.wake_schedule import IDLE
 
 
@@ -32,7 +32,7 @@ def test_checks_get_their_verdicts_and_participants_their_access(each_works: Wor
     assert each_works.desk.sql("SELECT access, count(*) FROM jurat_access GROUP BY 1") == [("granted", 20)]
     assert each_works.desk.one("SELECT count(*) FROM jurat_attempts") == 40
     assert soon(lambda: len(each_works.engine.in_flight) == 0)
-    assert each_works.engine.in_flight.free() == 4
+    assert free(each_works.engine.in_flight) == 4
 
 
 def test_without_a_bell_work_is_found_within_a_second(works: Works) -> None:
@@ -202,7 +202,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_and_says_so(works: Works) -
         assert soon(lambda: "write refused" in [line["event"] for line in logs])
     assert works.desk.verdicts(check.id) == []
     assert works.desk.row(check.id, "answer") is not None
-    assert soon(lambda: works.engine.in_flight.free() == 4)
+    assert soon(lambda: free(works.engine.in_flight) == 4)
 
 
 # ------------------------------------------------------------------------------------------------ configurations

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from adapters.base import Found, Query, Refused, SourceError, Throttled, Unavailable
 from jurat.vocabulary import Reason
 from tests.store.desk import DOCUMENT
-from tests.worker.engine.works import MATCHES, Steered, Works, soon
+from tests.worker.engine.works import MATCHES, Steered, Works, free, soon
 from worker.engine.claim_plan import share
 
 
@@ -147,7 +147,7 @@ def test_a_source_of_many_answers_a_whole_claim_in_one_call(each_works: Works) -
     assert each_works.settles(20)
     assert (many.lots, many.asked) == ([20], [])
     assert each_works.desk.one("SELECT count(*) FROM jurat_attempts") == 20
-    assert soon(lambda: each_works.engine.in_flight.free() == 30)
+    assert soon(lambda: free(each_works.engine.in_flight) == 30)
 
 
 # ------------------------------------------------------------------------------------------------ sources in trouble

@@ -10,6 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from store.queue.leases import LEASE
 from tasks.checks import ClaimedCheck
+from tests.worker.engine.works import free
 from worker.engine.in_flight import HANGING, TRUSTED, InFlight
 
 
@@ -30,12 +31,12 @@ def test_a_claimed_check_takes_a_slot_until_it_is_looked_up_and_is_held_until_it
     in_flight = InFlight(3)
     check = held()
     in_flight.add([check, held(2)])
-    assert (in_flight.free(), in_flight.unwritten(), len(in_flight)) == (1, 0, 2)
+    assert (free(in_flight), in_flight.unwritten(), len(in_flight)) == (1, 0, 2)
     in_flight.start([check])
     assert in_flight.mark_looked_up([check]) == 1
-    assert (in_flight.free(), in_flight.unwritten(), len(in_flight)) == (2, 1, 2)
+    assert (free(in_flight), in_flight.unwritten(), len(in_flight)) == (2, 1, 2)
     in_flight.release([check])
-    assert (in_flight.free(), in_flight.unwritten(), in_flight.all()) == (2, 0, [held(2)])
+    assert (free(in_flight), in_flight.unwritten(), in_flight.all()) == (2, 0, [held(2)])
 
 
 def test_checks_that_share_a_look_up_take_one_slot_and_are_all_held() -> None:
@@ -43,23 +44,23 @@ def test_checks_that_share_a_look_up_take_one_slot_and_are_all_held() -> None:
     in_flight = InFlight(3, clock=lambda: now[0])
     lot, alone = [held(1), held(2), held(3)], held(4)
     in_flight.add([*lot, alone], sharing={(check.id, check.fence) for check in lot[1:]})
-    assert (in_flight.free(), in_flight.busy(), len(in_flight)) == (1, (2, {"towns": 2}), 4)
+    assert (free(in_flight), in_flight.busy(), len(in_flight)) == (1, (2, {"towns": 2}), 4)
     assert in_flight.room(lambda _: 10.0) == (2, {"towns": 2})
     assert in_flight.start(lot) == lot
     now[0] += 11.0
     assert in_flight.running() == {(lot[0].id, 1): "towns"}
     assert in_flight.unfinished() == [*lot, alone]
     assert in_flight.mark_looked_up(lot) == 1
-    assert (in_flight.free(), in_flight.unwritten(), in_flight.ended()) == (2, 3, {"towns": 3})
+    assert (free(in_flight), in_flight.unwritten(), in_flight.ended()) == (2, 3, {"towns": 3})
     in_flight.release(lot)
-    assert (in_flight.free(), in_flight.unwritten(), len(in_flight)) == (2, 0, 1)
+    assert (free(in_flight), in_flight.unwritten(), len(in_flight)) == (2, 0, 1)
 
 
 def test_what_is_given_back_without_a_look_up_frees_its_slot() -> None:
     in_flight = InFlight(1)
     in_flight.add([held()])
     in_flight.release([held()])
-    assert (in_flight.free(), len(in_flight)) == (1, 0)
+    assert (free(in_flight), len(in_flight)) == (1, 0)
 
 
 def test_doing_a_thing_twice_frees_no_slot_twice() -> None:
@@ -68,7 +69,7 @@ def test_doing_a_thing_twice_frees_no_slot_twice() -> None:
     for _ in range(2):
         in_flight.mark_looked_up([held(1)])
         in_flight.release([held(1)])
-    assert in_flight.free() == 1
+    assert free(in_flight) == 1
 
 
 def test_a_look_up_begins_only_while_its_lease_can_be_trusted_by_our_own_clock() -> None:
@@ -137,14 +138,14 @@ def test_a_check_that_is_claimed_again_while_its_first_look_up_hangs_takes_a_slo
     in_flight.add([hanging])
     in_flight.start([hanging])
     in_flight.add([again])
-    assert in_flight.free() == 2
+    assert free(in_flight) == 2
     in_flight.start([again])
     in_flight.mark_looked_up([hanging])
     in_flight.release([hanging])
-    assert (in_flight.free(), in_flight.all()) == (3, [again])
+    assert (free(in_flight), in_flight.all()) == (3, [again])
     in_flight.mark_looked_up([again])
     in_flight.release([again])
-    assert (in_flight.free(), len(in_flight)) == (4, 0)
+    assert (free(in_flight), len(in_flight)) == (4, 0)
 
 
 def test_leases_are_renewed_but_for_look_ups_that_hang() -> None:
@@ -219,7 +220,7 @@ class Accounts(RuleBasedStateMachine):
 
     @invariant()
     def everything_adds_up(self) -> None:
-        assert self.in_flight.free() == 5 - len(self.slots)
+        assert free(self.in_flight) == 5 - len(self.slots)
         assert {(check.id, check.fence) for check in self.in_flight.all()} == self.kept
         assert self.in_flight.unwritten() == len(self.kept) - len(self.slots) - len(self.sharing)
 

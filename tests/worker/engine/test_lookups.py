@@ -25,9 +25,6 @@ class CheckRunner:
     def __init__(self) -> None:
         self.lots: list[Sequence[ClaimedCheck]] = []
 
-    def run(self, held: ClaimedCheck, plan: Plan) -> CheckResult:
-        return self.run_many([held], plan)[0]
-
     def run_many(self, lot: Sequence[ClaimedCheck], plan: Plan) -> list[CheckResult]:
         self.lots.append(lot)
         return [entry(held) for held in lot]

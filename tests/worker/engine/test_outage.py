@@ -14,7 +14,7 @@ from store.schema.migrations import upgrade
 from tests.rigs.servers import NoServer, PostgreSQL
 from tests.store.desk import Desk
 from tests.worker.engine.works import PATIENCE, Steered, Works, soon
-from worker import connections
+from worker.database import give_up
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_stopping_while_the_database_is_away_waits_for_it_as_long_as_it_may(work
 @pytest.mark.faults
 def test_a_database_that_hangs_is_away_and_no_thread_waits_for_it(works: Works, server: PostgreSQL) -> None:
     """Its kernel acknowledges what it is sent, so that the driver alone would wait for ever, and the watchdog not."""
-    connections.give_up(works.desk.engine, longest=1.0, patience=1.0)
+    give_up(works.desk.engine, longest=1.0, patience=1.0)
     works.start()
     works.steered.hold()
     works.desk.submit()

@@ -87,7 +87,7 @@ def test_a_lot_is_given_back_where_the_database_is_away_meanwhile(
     def away() -> Any:
         raise OperationalError("", {}, Exception())
 
-    monkeypatch.setattr(works.plans, "fresh", away)
+    monkeypatch.setattr(works.plans, "refresh", away)
     in_flight, handed = InFlight(9), Handed()
     lookups = LookupQueue(in_flight, LocalBreaker(works.plans.breaker))
     in_flight.add(lot)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from tests.worker.engine.test_claim_buffer import checks
+from worker.engine.claimer import LATELY, LEAST, Throughput
 from worker.engine.in_flight import InFlight
-from worker.engine.throughput import LATELY, LEAST, Throughput
 
 
 def test_the_pace_follows_what_ends() -> None:

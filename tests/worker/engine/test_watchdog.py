@@ -6,6 +6,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -42,7 +43,8 @@ class Kennel:
     def __post_init__(self) -> None:
         self.thread = Still("claimer")
         self.in_flight = InFlight(self.slots, clock=lambda: self.now)
-        self.dog = Watchdog(self.in_flight, [self.thread], self, lambda _: 10.0, self.ended.append, lambda: self.now)
+        writer: Any = self
+        self.dog = Watchdog(self.in_flight, [self.thread], writer, lambda _: 10.0, self.ended.append, lambda: self.now)
 
     def pass_time(self, seconds: float, *, beating: bool = True) -> str | None:
         """What the watchdog says at last, which looks each second meanwhile."""

@@ -21,6 +21,7 @@ from tasks.checks import CheckResult, ClaimedCheck, GiveBack
 from tasks.plan import Plan
 from tests.store.desk import Desk
 from worker.engine.engine import Engine, Stores
+from worker.engine.in_flight import InFlight
 from worker.engine.plans import Plans
 from worker.plan_builder import make_plan
 
@@ -42,6 +43,11 @@ def soon(condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
             return bool(condition())
         time.sleep(0.01)
     return True
+
+
+def free(in_flight: InFlight) -> int:
+    """Slots for further lookups."""
+    return in_flight.slots - in_flight.busy()[0]
 
 
 class Steered:
