@@ -458,32 +458,28 @@ END $$;
 -- Allows one more answer to a question.
 CREATE FUNCTION jurat_reopen(consultation text, participant text, question text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-  SELECT jurat_stored(t.request_id, t.code, t.problem,
-    '`bin/jurat config show` lists what is configured.')
+  SELECT jurat_stored(t.request_id, t.code, t.problem, '`bin/jurat config show` lists what is configured.')
   FROM jurat_ask('reopen', consultation, participant, question, NULL, by_whom, id) t
 $$;
 
 -- Blocks a participant's access until it is restored.
 CREATE FUNCTION jurat_revoke(consultation text, participant text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-  SELECT jurat_stored(t.request_id, t.code, t.problem,
-    '`bin/jurat config show` lists what is configured.')
+  SELECT jurat_stored(t.request_id, t.code, t.problem, '`bin/jurat config show` lists what is configured.')
   FROM jurat_ask('revoke', consultation, participant, NULL, NULL, by_whom, id) t
 $$;
 
 -- Ends a revocation.
 CREATE FUNCTION jurat_restore(consultation text, participant text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-  SELECT jurat_stored(t.request_id, t.code, t.problem,
-    '`bin/jurat config show` lists what is configured.')
+  SELECT jurat_stored(t.request_id, t.code, t.problem, '`bin/jurat config show` lists what is configured.')
   FROM jurat_ask('restore', consultation, participant, NULL, NULL, by_whom, id) t
 $$;
 
 -- Moves everything of a participant to another id of theirs.
 CREATE FUNCTION jurat_transfer(consultation text, participant text, target text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-  SELECT jurat_stored(t.request_id, t.code, t.problem,
-    '`bin/jurat config show` lists what is configured.')
+  SELECT jurat_stored(t.request_id, t.code, t.problem, '`bin/jurat config show` lists what is configured.')
   FROM jurat_ask('transfer', consultation, participant, NULL, target, by_whom, id) t
 $$;
 
@@ -654,7 +650,7 @@ RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
   last record;
-  word text;
+  wrong text;
   names text[];
   paths text[];
   added jsonb;
@@ -670,50 +666,36 @@ BEGIN
   END IF;
 
   -- Only consultations that platforms have published and wait for, as they published them.
-  SELECT min(coalesce(p.name, '?')) INTO word
-  FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
-  LEFT JOIN jurat_consultations c ON c.name = p.name
-  WHERE c.name IS NULL OR coalesce(c.answered_revision, 0) >= c.revision;
-  IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be put in force: no platform waits for it', word
-      USING ERRCODE = 'integrity_constraint_violation';
-  END IF;
-  SELECT min(p.name) INTO word
-  FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
-  JOIN jurat_consultations c ON c.name = p.name
-  WHERE c.applied_document IS NULL AND jsonb_exists(last.document -> 'consultations', p.name);
-  IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be put in force: it is the administrators'' own', word
-      USING ERRCODE = 'integrity_constraint_violation';
-  END IF;
-  SELECT min(p.name) INTO word
-  FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
-  JOIN jurat_consultations c ON c.name = p.name
-  WHERE (jsonb_typeof(p.part) IS NOT DISTINCT FROM 'object') = (c.document IS NULL);
-  IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be put in force: the platform asked for something else', word
-      USING ERRCODE = 'integrity_constraint_violation';
-  END IF;
-  SELECT min(p.name) INTO word
-  FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
-  WHERE jsonb_typeof(p.part) = 'object' AND (
-    SELECT array_agg(o.key ORDER BY o.key COLLATE "C") FROM jsonb_object_keys(p.part -> 'questions') AS o (key)
-  ) IS DISTINCT FROM (
-    SELECT array_agg(o.key ORDER BY o.key COLLATE "C") FROM jsonb_array_elements_text(p.questions) AS o (key));
-  IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be put in force: the order of its questions is not theirs', word
-      USING ERRCODE = 'integrity_constraint_violation';
-  END IF;
-  SELECT min(p.name) INTO word
-  FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
-  CROSS JOIN LATERAL jsonb_each(p.part -> 'questions') AS q (name, said)
-  LEFT JOIN jurat_criteria k ON k.name = q.said ->> 'criterion'
-  WHERE jsonb_typeof(p.part) = 'object' AND (k.name IS NULL OR EXISTS (
-    SELECT FROM jsonb_object_keys(coalesce(q.said -> 'with', '{}')) AS o (key)
-    WHERE NOT jsonb_exists(k.open, o.key)));
-  IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be put in force: administrators leave no such criterion open', word
-      USING ERRCODE = 'integrity_constraint_violation';
+  wrong := (
+    WITH p AS (SELECT * FROM jsonb_to_recordset(parts) AS r (name text, part jsonb, questions jsonb))
+    SELECT coalesce((
+      SELECT min(coalesce(p.name, '?')) || ' cannot be put in force: no platform waits for it'
+      FROM p LEFT JOIN jurat_consultations c ON c.name = p.name
+      WHERE c.name IS NULL OR coalesce(c.answered_revision, 0) >= c.revision
+    ), (
+      SELECT min(p.name) || ' cannot be put in force: it is the administrators'' own'
+      FROM p JOIN jurat_consultations c ON c.name = p.name
+      WHERE c.applied_document IS NULL AND jsonb_exists(last.document -> 'consultations', p.name)
+    ), (
+      SELECT min(p.name) || ' cannot be put in force: the platform asked for something else'
+      FROM p JOIN jurat_consultations c ON c.name = p.name
+      WHERE (jsonb_typeof(p.part) IS NOT DISTINCT FROM 'object') = (c.document IS NULL)
+    ), (
+      SELECT min(p.name) || ' cannot be put in force: the order of its questions is not theirs'
+      FROM p WHERE jsonb_typeof(p.part) = 'object' AND (
+        SELECT array_agg(o.key ORDER BY o.key COLLATE "C") FROM jsonb_object_keys(p.part -> 'questions') AS o (key)
+      ) IS DISTINCT FROM (
+        SELECT array_agg(o.key ORDER BY o.key COLLATE "C") FROM jsonb_array_elements_text(p.questions) AS o (key))
+    ), (
+      SELECT min(p.name) || ' cannot be put in force: administrators leave no such criterion open'
+      FROM p CROSS JOIN LATERAL jsonb_each(p.part -> 'questions') AS q (name, said)
+      LEFT JOIN jurat_criteria k ON k.name = q.said ->> 'criterion'
+      WHERE jsonb_typeof(p.part) = 'object' AND (k.name IS NULL OR EXISTS (
+        SELECT FROM jsonb_object_keys(coalesce(q.said -> 'with', '{}')) AS o (key)
+        WHERE NOT jsonb_exists(k.open, o.key)))
+    )));
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'jurat: %', wrong USING ERRCODE = 'integrity_constraint_violation';
   END IF;
 
   -- The newest version, with these parts in place of what they replace.
