@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -139,17 +139,7 @@ class OpenDataset:
         return {row[0] for row in self._all(_known_words(self._dialect), rows=rows)}
 
     def _matches(self, sql: str, wanted: Sequence[Wanted]) -> list[list[Match]]:
-        rows = [
-            {
-                "position": position,
-                "postcode": each.postcode,
-                "city_code": each.city_code,
-                "canonical": each.canonical,
-                "number": each.number,
-                "repetition": each.repetition,
-            }
-            for position, each in enumerate(wanted)
-        ]
+        rows = [{"position": position, **asdict(each)} for position, each in enumerate(wanted)]
         streets: list[dict[int, tuple[Street, list[House]]]] = [{} for _ in wanted]
         for position, _, number, longitude, latitude, *columns in self._all(sql, rows=rows_json(rows)):
             key = columns[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 from sqlalchemy import Connection, text
@@ -74,19 +74,8 @@ def record(
             closed.append(source)
             add_audit_row(connection, WORKER, "breaker closes", source, {})
         known[source] = max(failures, breaker.failures) if is_open else failures
-        rows.append(
-            {
-                "source": source,
-                "answered": figures.answered,
-                "failed": figures.failed,
-                "last_failure": figures.last_failure,
-                "answered_ago": figures.answered_ago,
-                "failed_ago": figures.failed_ago,
-                "failures": failures,
-                "open": is_open,
-                "probe": breaker.probe,
-            }
-        )
+        found = {"source": source, "failures": failures, "open": is_open, "probe": breaker.probe}
+        rows.append({**asdict(figures), **found})
     if rows:
         connection.execute(text(_record(dialect)), {"rows": rows_json(rows)})
     return BreakerChanges(tuple(opened), tuple(closed), known)
