@@ -392,45 +392,42 @@ BEGIN
       THEN 'by_whom must name who asks, and not the participant by the id that may have to be erased'
   END;
   IF problem IS NOT NULL THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU005', problem;
-    RETURN;
-  END IF;
-  IF jurat_ask.kind <> 'erase'
+    code := 'JU005';
+  ELSIF jurat_ask.kind <> 'erase'
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation) THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU001', format('no consultation "%s" is configured',
-                                                    left(jurat_ask.consultation, 80));
-    RETURN;
-  END IF;
+    code := 'JU001';
+    problem := format('no consultation "%s" is configured', left(jurat_ask.consultation, 80));
   -- An erasure may concern a consultation that is no longer configured. A mistyped name would erase nothing,
   -- and seem done.
-  IF jurat_ask.kind = 'erase' AND jurat_ask.consultation IS NOT NULL
+  ELSIF jurat_ask.kind = 'erase' AND jurat_ask.consultation IS NOT NULL
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation)
      AND NOT EXISTS (SELECT FROM jurat_checks c WHERE c.consultation = jurat_ask.consultation)
      AND NOT EXISTS (SELECT FROM jurat_access a WHERE a.consultation = jurat_ask.consultation) THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU001', 'no consultation of that name is known';
-    RETURN;
-  END IF;
-  IF jurat_ask.kind = 'reopen'
+    code := 'JU001';
+    problem := 'no consultation of that name is known';
+  ELSIF jurat_ask.kind = 'reopen'
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation
                        AND q.question = jurat_ask.question) THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU002', format('consultation "%s" has no question "%s"',
-                                                    left(jurat_ask.consultation, 80), left(jurat_ask.question, 80));
-    RETURN;
+    code := 'JU002';
+    problem := format('consultation "%s" has no question "%s"', left(jurat_ask.consultation, 80),
+                      left(jurat_ask.question, 80));
+  ELSE
+    INSERT INTO jurat_requests (id, kind, consultation, participant, question, target, by_whom, asked_at)
+    VALUES (this_id, jurat_ask.kind, jurat_ask.consultation, jurat_ask.participant, jurat_ask.question,
+            jurat_ask.target, jurat_ask.by_whom, statement_timestamp())
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND AND NOT EXISTS (
+      SELECT FROM jurat_requests q WHERE q.id = this_id AND q.kind = jurat_ask.kind
+        AND q.consultation IS NOT DISTINCT FROM jurat_ask.consultation
+        AND q.question IS NOT DISTINCT FROM jurat_ask.question
+        AND (q.participant = jurat_ask.participant OR q.participant LIKE 'erased-%')
+        AND (q.target IS NOT DISTINCT FROM jurat_ask.target OR q.target LIKE 'erased-%')) THEN
+      code := 'JU004';
+      problem := 'the id ' || this_id::text || ' belongs to another request';
+    END IF;
   END IF;
-  INSERT INTO jurat_requests (id, kind, consultation, participant, question, target, by_whom, asked_at)
-  VALUES (this_id, jurat_ask.kind, jurat_ask.consultation, jurat_ask.participant, jurat_ask.question,
-          jurat_ask.target, jurat_ask.by_whom, statement_timestamp())
-  ON CONFLICT DO NOTHING;
-  IF NOT FOUND AND NOT EXISTS (
-    SELECT FROM jurat_requests q WHERE q.id = this_id AND q.kind = jurat_ask.kind
-      AND q.consultation IS NOT DISTINCT FROM jurat_ask.consultation
-      AND q.question IS NOT DISTINCT FROM jurat_ask.question
-      AND (q.participant = jurat_ask.participant OR q.participant LIKE 'erased-%')
-      AND (q.target IS NOT DISTINCT FROM jurat_ask.target OR q.target LIKE 'erased-%')) THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU004', 'the id ' || this_id::text || ' belongs to another request';
-    RETURN;
-  END IF;
-  RETURN QUERY SELECT this_id, NULL, NULL;
+  request_id := CASE WHEN code IS NULL THEN this_id END;
+  RETURN NEXT;
 END $$;
 
 -- Transfers and erasures for the Python client. The error of the trigger jurat_requests_counted, for a user who asked

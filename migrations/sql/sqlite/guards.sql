@@ -334,7 +334,8 @@ END;
 CREATE TRIGGER jurat_requests_changed BEFORE UPDATE ON jurat_requests
 WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.consultation IS NOT OLD.consultation
   OR NEW.question IS NOT OLD.question OR NEW.check_id IS NOT OLD.check_id OR NEW.reason IS NOT OLD.reason
-  OR NEW.by_whom IS NOT OLD.by_whom OR NEW.asked_at IS NOT OLD.asked_at
+  OR NEW.by_whom IS NOT OLD.by_whom OR NEW.asked_at IS NOT OLD.asked_at OR NEW.code_list IS NOT OLD.code_list
+  OR NEW.expires_at IS NOT OLD.expires_at
   -- these can be erased,
   OR (NEW.note IS NOT NULL AND NEW.note IS NOT OLD.note)
   OR (NEW.note_key IS NOT NULL AND NEW.note_key IS NOT OLD.note_key)
@@ -356,12 +357,6 @@ WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.consultation IS NOT
       SELECT 1 FROM jurat_requests t
       WHERE t.kind = 'transfer' AND t.applied_at IS NULL AND t.consultation = NEW.consultation
         AND t.participant = OLD.target AND t.target = NEW.target))
-BEGIN
-  SELECT RAISE(ABORT, 'jurat: of a request that is stored only the participant''s id and what came of it may change');
-END;
-
-CREATE TRIGGER jurat_requests_list BEFORE UPDATE ON jurat_requests
-WHEN NEW.code_list IS NOT OLD.code_list OR NEW.expires_at IS NOT OLD.expires_at
 BEGIN
   SELECT RAISE(ABORT, 'jurat: of a request that is stored only the participant''s id and what came of it may change');
 END;
