@@ -1,13 +1,9 @@
-"""Reads times, and sends ids: the two engines store both differently."""
+"""Reads times, which the two engines store differently."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
-
-from sqlalchemy import CHAR, Dialect, Uuid
-from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 def moment(value: Any) -> datetime | None:
@@ -28,18 +24,3 @@ def instant(value: Any) -> datetime:
     if found is None:
         raise ValueError("a time is missing")
     return found
-
-
-class CheckId(TypeDecorator[UUID]):
-    """A check's id: `uuid` on PostgreSQL, the usual 36 characters on SQLite."""
-
-    impl = CHAR(36)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(Uuid(as_uuid=True))
-        return dialect.type_descriptor(CHAR(36))
-
-    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
-        return value if value is None or dialect.name == "postgresql" else str(value)

@@ -267,12 +267,12 @@ class Queries:
         with self._engine.begin() as connection:
             return workers(connection)
 
-    def pauses(self, source: str, limit: int = 20) -> list[PauseRow]:
+    def pauses(self, source: str) -> list[PauseRow]:
         """The last pauses of a source, the newest first."""
         sql = f"""
             SELECT {columns_of(PauseRow)} FROM jurat_pauses
-            WHERE source = :source ORDER BY began_at DESC LIMIT :limit"""
-        return [row_of(PauseRow, row) for row in self._all(sql, {"source": source, "limit": limit})]
+            WHERE source = :source ORDER BY began_at DESC LIMIT 20"""
+        return [row_of(PauseRow, row) for row in self._all(sql, {"source": source})]
 
     def unsettled(self) -> dict[tuple[str, str, str], int]:
         """How many checks are unsettled, by consultation, question and source."""

@@ -9,7 +9,6 @@ from functools import lru_cache
 from sqlalchemy import Connection, text
 
 from jurat.statements import rows_json
-from jurat.vocabulary import Reason
 from store.dialects import StoreDialect, dialect_of
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.rate_limits import Breaker
@@ -79,17 +78,6 @@ def record(
     if rows:
         connection.execute(text(_record(dialect)), {"rows": rows_json(rows)})
     return BreakerChanges(tuple(opened), tuple(closed), known)
-
-
-def since_throttled(connection: Connection, source: str) -> float | None:
-    """Seconds since a source answered that it was asked too often; None where its last failure was another."""
-    dialect = dialect_of(connection)
-    age = dialect.seconds_between(dialect.now(), "last_failure_at")
-    seconds = connection.execute(
-        text(f"SELECT {age} FROM jurat_sources WHERE name = :source AND last_failure = :throttled"),
-        {"source": source, "throttled": Reason.SOURCE_THROTTLED},
-    ).scalar()
-    return None if seconds is None else float(seconds)
 
 
 @lru_cache
