@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from store.dialects import BY_NAME, dialect_of
-from store.schema.grants import creating
+from store.schema.grants import closing, creating
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -31,7 +31,7 @@ def scripts(dialect: str, migrations: Path) -> list[str]:
     paths = (migrations / "sql" / dialect / f"{name}.sql" for name in _FILES)
     files = [path.read_text("utf-8") for path in paths if path.exists()]
     if BY_NAME[dialect].has_users:
-        return [tables, *files, f"{creating().strip()};\n"]
+        return [tables, *files, closing(), f"{creating().strip()};\n"]
     return [_tables_for_sqlite(tables), *files]
 
 

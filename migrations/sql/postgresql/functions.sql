@@ -18,8 +18,7 @@
 -- anyone may make, would come first. FROM CURRENT takes the path of the transaction that runs this file, which
 -- migrations/env.py has set.
 --
--- No one may call a function unless store/schema/grants.py grants it. Everyone may call the shared ones: see the end of
--- the file.
+-- No one may call a function unless store/schema/grants.py grants it. Everyone may call the shared ones.
 --
 -- Errors are SQLSTATEs of ours, JU001 to JU013, see docs/reference/contract.md. A function whose name begins with
 -- jurat_try_ does not fail, but returns the error as a row. The Python client calls it, so that its caller's
@@ -776,19 +775,3 @@ RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
   FROM jsonb_to_recordset(rows) AS r (name text, revision int, refused text)
   WHERE c.name = r.name AND c.revision = r.revision
 $$;
-
-
--- ------------------------------------------------------------------------------------------------- No one's by default
---
--- PostgreSQL lets everyone call a new function, unless its default privileges were changed. The shared functions are
--- everyone's in any case; the others are granted to roles one by one.
-GRANT EXECUTE ON FUNCTION
-  jurat_is_name, jurat_is_erased, jurat_person, jurat_uuid7, jurat_deciding, jurat_stored
-TO PUBLIC;
-
-REVOKE ALL ON FUNCTION
-  jurat_submit, jurat_listen, jurat_try_contest, jurat_contest, jurat_ask_reviewer, jurat_decide, jurat_open_review,
-  jurat_ask, jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer, jurat_erase, jurat_try_add_codes,
-  jurat_add_codes, jurat_check_consultation, jurat_publish_consultation, jurat_take_turn, jurat_add_version,
-  jurat_add_questions, jurat_answer_consultations
-FROM PUBLIC;

@@ -9,7 +9,9 @@
 -- Triggers guard sizes, and not CHECK constraints, because PostgreSQL quotes the whole row when a CHECK fails. A size
 -- guard checks what is inserted, and never existing rows: workers must be able to get rid of those.
 --
--- Functions that name no table, or that only another function calls, need no search path of their own.
+-- Functions that name no table, or that only another function calls, need no search path of their own. Triggers run
+-- them for every user, and no one may call them; but the WHEN of a trigger calls jurat_may_ask with the rights of the
+-- user who writes, so that is everyone's (store/schema/grants.py).
 
 
 -- ------------------------------------------------------------------------------------------------------------ Refusing
@@ -534,15 +536,3 @@ EXECUTE FUNCTION jurat_refuse_change('audit rows cannot be deleted');
 ALTER TABLE jurat_audit
   ENABLE ALWAYS TRIGGER jurat_audit_kept,
   ENABLE ALWAYS TRIGGER jurat_audit_not_emptied;
-
-
--- ------------------------------------------------------------------------------------------------- No one's by default
---
--- Triggers run these functions for every user. No one may call them directly, but jurat_may_ask is everyone's: the WHEN
--- of a trigger calls it with the rights of the user who writes.
-GRANT EXECUTE ON FUNCTION jurat_may_ask TO PUBLIC;
-
-REVOKE ALL ON FUNCTION
-  jurat_refuse_change, jurat_fix_times, jurat_require_open, jurat_show_submitted, jurat_refuse_renaming,
-  jurat_tell_results, jurat_keep_request, jurat_count_asked, jurat_keep_asked
-FROM PUBLIC;
