@@ -97,16 +97,6 @@ class SourceRow:
     figures_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PauseRow:
-    """A pause of a source: it ended or ends at `until`; `by_whom` is the person who set it."""
-
-    began_at: datetime
-    until: datetime
-    reason: str
-    by_whom: str | None
-
-
 CODE_LISTS = """
     WITH RECURSIVE found (list) AS (
       SELECT min(list) FROM jurat_codes
@@ -267,13 +257,6 @@ class Queries:
         with self._engine.begin() as connection:
             return workers(connection)
 
-    def pauses(self, source: str) -> list[PauseRow]:
-        """The last pauses of a source, the newest first."""
-        sql = f"""
-            SELECT {columns_of(PauseRow)} FROM jurat_pauses
-            WHERE source = :source ORDER BY began_at DESC LIMIT 20"""
-        return [row_of(PauseRow, row) for row in self._all(sql, {"source": source})]
-
     def unsettled(self) -> dict[tuple[str, str, str], int]:
         """How many checks are unsettled, by consultation, question and source."""
         columns = "consultation, question, source"
@@ -291,10 +274,6 @@ class Queries:
     def clock(self) -> datetime:
         """The database's time."""
         return instant(self._all(f"SELECT {self._dialect.now()}")[0][0])
-
-    def ping(self) -> None:
-        """One round trip. Raises sqlalchemy's OperationalError when the database is away."""
-        self._all("SELECT 1")
 
     def _zones_in_force(self, kind: type[Zone], names: Iterable[str] | None) -> dict[str, Zone]:
         """The version of each zone whose time came last, and of several the newest."""

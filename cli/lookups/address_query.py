@@ -226,11 +226,11 @@ def answer_in_review(
     from cli.database import require_unseal
     from jurat.seal import Unopenable
     from store.requests.request_rows import WrongRequest
-    from store.requests.reviews import ReviewDecisions, ReviewError
+    from store.requests.reviews import ReviewError, SealedReviews
 
     unseal = require_unseal(service.settings)
     try:
-        found = ReviewDecisions(service.database).answer(check, who)
+        found = SealedReviews(service.database).answer(check, who)
         question = plan.question(found.consultation, found.question)
         if question is None or question.zone != zone:
             about = f"the zone {question.zone}: show that one" if question and question.zone else "no zone"

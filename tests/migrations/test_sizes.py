@@ -182,7 +182,7 @@ def unguarded(engine: Engine) -> Iterator[None]:
             drop = [each.replace("ENABLE ALWAYS", "DISABLE") for each in again]
         else:
             made = "SELECT name, sql FROM sqlite_master WHERE name LIKE 'jurat_checks_sized_%'"
-            names, again = zip(*connection.exec_driver_sql(made).all(), strict=True)
+            names, again = map(list, zip(*connection.exec_driver_sql(made).all(), strict=True))
             drop = [f"DROP TRIGGER {name}" for name in names]
         for statement in drop:
             connection.exec_driver_sql(statement)
