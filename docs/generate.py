@@ -16,9 +16,7 @@ from functools import partial
 from typing import Any
 
 import click
-from sqlalchemy import Column, inspect, text
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy import inspect, text
 
 from cli.command import ENVIRONMENT
 from cli.main import SECTIONS, load
@@ -32,8 +30,8 @@ from jurat import vocabulary
 from jurat.access import Confirmed
 from jurat.database import open_engine
 from jurat.messages import KEYS, languages, message_for
-from jurat.tables import metadata
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
+from store.schema.baseline import MIGRATIONS
 from store.schema.migrations import upgrade
 
 FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment")
@@ -55,35 +53,37 @@ def filled_in(page: str) -> str:
 # ------------------------------------------------------------------------------------------------------- the contract
 
 
-_TYPES = {"TIMESTAMP WITH TIME ZONE": "timestamptz", "FLOAT": "float8"}
+_TABLE = re.compile(r"CREATE TABLE (?P<name>\w+) \(\n(?P<columns>.*?)\n\)", re.DOTALL)
+_COLUMN = re.compile(
+    r"""(?mx) ^\ \ (?P<name>[a-z]\w*)\ (?P<type>\w+ (?:\ COLLATE\ "C")?)
+        (?P<needed>\ NOT\ NULL)? (?:\ DEFAULT\ (?P<default>[^,\n]+))?"""
+)
 
 
 def tables() -> Iterator[str]:
     """Every table with its columns, in the order of the meanings."""
     texts = meanings()["tables"]
-    if missing := set(metadata.tables) ^ set(texts):
-        raise KeyError(f"meanings.yaml and jurat.tables differ in {sorted(missing)}")
+    found = {each["name"]: each["columns"] for each in _TABLE.finditer((MIGRATIONS / "sql" / "tables.sql").read_text())}
+    if missing := set(found) ^ set(texts):
+        raise KeyError(f"meanings.yaml and migrations/sql/tables.sql differ in {sorted(missing)}")
     for name, part in texts.items():
-        columns = metadata.tables[name].columns
-        if missing := set(columns.keys()) ^ set(part["columns"]):
+        columns = {each["name"]: each for each in _COLUMN.finditer(found[name])}
+        if missing := set(columns) ^ set(part["columns"]):
             raise KeyError(f"meanings.yaml and {name} differ in {sorted(missing)}")
         yield from (f"### {name}", "", part["about"], "")
-        rows = ((f"`{c.name}`", _type(c), _default(c), part["columns"][c.name]) for c in columns)
+        keys = re.findall(r"PRIMARY KEY \(([^)]*)\)", found[name])[0].split(", ")
+        rows = ((f"`{c}`", _type(each, keys), _default(each), part["columns"][c]) for c, each in columns.items())
         yield from table(("column", "type", "default", "meaning"), rows)
         yield ""
 
 
-def _type(column: Column[Any]) -> str:
-    made = column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
-    key = " key" if column.primary_key else ""
-    return _TYPES.get(made, made.lower()) + key + (", may be null" if column.nullable else "")
+def _type(column: re.Match[str], keys: Sequence[str]) -> str:
+    key = " key" if column["name"] in keys else ""
+    return column["type"].lower() + key + ("" if column["needed"] else ", may be null")
 
 
-def _default(column: Column[Any]) -> str:
-    if column.server_default is None:
-        return ""
-    written = str(CreateColumn(column).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-    return f"`{written.partition('DEFAULT ')[2].partition(' ')[0]}`"
+def _default(column: re.Match[str]) -> str:
+    return f"`{column['default']}`" if column["default"] else ""
 
 
 def view(name: str, meaning: str) -> Iterator[str]:

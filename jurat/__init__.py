@@ -1,4 +1,4 @@
-"""The contract between a platform and the workers, and all of the wheel: vocabulary, tables and the client.
+"""The contract between a platform and the workers, and all of the wheel: vocabulary, SQL and the client.
 
 A platform inserts a check in its own transaction, workers look it up in slow outside sources, and the platform polls
 the verdict. Nothing here needs the service.

@@ -36,7 +36,7 @@ def contest(
         "check_id": str(check),
         "note": seal.close(_written(note)),
         "note_key": seal.key_id,
-        "document": _document(document),
+        "document": None if document is None else require_printable("document", document),
         "id": str(own),
     }
     if statements.dialect.has_functions:
@@ -97,10 +97,6 @@ def _written(note: object) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         raise InvalidSubmission("note holds half a character (a lone surrogate), which is no text") from None
-
-
-def _document(document: object) -> str | None:
-    return None if document is None else require_printable("document", document)
 
 
 _CONTEST = """

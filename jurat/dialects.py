@@ -25,46 +25,54 @@ class SqlDialect(ABC):
     title: str
     """As it names itself."""
 
-    in_a_file: bool
+    in_a_file = False
     """The database is a file on this machine, without a server: a statement costs almost nothing."""
 
-    has_functions: bool
+    has_functions = False
     """The schema has functions such as `jurat_try_ask`. Otherwise Python does the same in several statements."""
 
-    decodes_hex: bool
+    decodes_hex = False
     """A rowset can carry bytes, as hexadecimal text."""
 
-    driver_begins: bool
+    driver_begins = False
     """Python's driver may begin a transaction by itself before it writes."""
 
     @abstractmethod
     def choose(self, *, postgresql: Choice, sqlite: Choice) -> Choice:
-        """One of two texts: for a piece of SQL that only one statement needs."""
+        """One of two values, most often pieces of SQL."""
 
-    @abstractmethod
     def now(self, seconds: str = "") -> str:
         """SQL for the database's clock, `seconds` (an SQL expression) later."""
+        return self.choose(
+            postgresql="statement_timestamp()" + (f" + make_interval(secs => {seconds})" if seconds else ""),
+            sqlite="strftime('%Y-%m-%d %H:%M:%f', 'now'" + (f", ({seconds}) || ' seconds')" if seconds else ")"),
+        )
 
-    @abstractmethod
     def time_text(self, moment: datetime) -> str:
         """A time as text, in the form that the engine keeps and compares."""
+        at = moment.astimezone(UTC)
+        return self.choose(postgresql=at.isoformat(), sqlite=at.strftime("%Y-%m-%d %H:%M:%S.%f")[:23])
 
-    @abstractmethod
     def parameter(self, name: str, kind: str) -> str:
         """SQL for the parameter `name`. PostgreSQL has to know its type, `kind`; SQLite takes any."""
+        return self.choose(postgresql=f"CAST(:{name} AS {kind})", sqlite=f":{name}")
 
     def uuid(self, name: str = "id") -> str:
         """SQL for the UUID in a parameter."""
         return self.parameter(name, "uuid")
 
-    @abstractmethod
     def rowset(self, columns: str, parameter: str = "rows") -> str:
         """SQL for the JSON array in `:rows` as a table expression `r` with `columns` ("id uuid, fence bigint").
 
         One parameter carries any number of rows, on both engines.
         """
+        names = [column.split()[0] for column in columns.split(", ")]
+        fields = ", ".join(f"value ->> '{name}' AS {name}" for name in names)
+        return self.choose(
+            postgresql=f"jsonb_to_recordset(CAST(:{parameter} AS jsonb)) AS r({columns})",
+            sqlite=f"(SELECT {fields} FROM json_each(:{parameter})) AS r",
+        )
 
-    @abstractmethod
     def join_each(self, table: str, where: str, columns: str, *, left: bool = False) -> str:
         """SQL that joins to each row so far the rows of `table` ("jurat_checks c") for which `where` is true.
 
@@ -72,10 +80,18 @@ class SqlDialect(ABC):
         that a rowset has a hundred rows, and for those it would scan a table of some thousand. SQLite goes row by row
         anyway.
         """
+        rows = f"LATERAL (SELECT {columns} FROM {table} WHERE {where} OFFSET 0) {table.rsplit(maxsplit=1)[-1]}"
+        return self.choose(
+            postgresql=f"LEFT JOIN {rows} ON true" if left else f"CROSS JOIN {rows}",
+            sqlite=f"{'LEFT JOIN' if left else 'JOIN'} {table} ON {where}",
+        )
 
-    @abstractmethod
     def has_table(self, name: str) -> str:
         """A query that gives 1 if the table exists, else 0, and does not fail."""
+        return self.choose(
+            postgresql=f"SELECT count(to_regclass('{name}'))",
+            sqlite=f"SELECT count(*) FROM sqlite_master WHERE name = '{name}'",
+        )
 
 
 class PostgreSql(SqlDialect):
@@ -83,33 +99,11 @@ class PostgreSql(SqlDialect):
 
     name = "postgresql"
     title = "PostgreSQL"
-    in_a_file = False
     has_functions = True
     decodes_hex = True
-    driver_begins = False
 
     def choose(self, *, postgresql: Choice, sqlite: Choice) -> Choice:
         return postgresql
-
-    def now(self, seconds: str = "") -> str:
-        return "statement_timestamp()" + (f" + make_interval(secs => {seconds})" if seconds else "")
-
-    def time_text(self, moment: datetime) -> str:
-        return moment.astimezone(UTC).isoformat()
-
-    def parameter(self, name: str, kind: str) -> str:
-        return f"CAST(:{name} AS {kind})"
-
-    def rowset(self, columns: str, parameter: str = "rows") -> str:
-        return f"jsonb_to_recordset(CAST(:{parameter} AS jsonb)) AS r({columns})"
-
-    def join_each(self, table: str, where: str, columns: str, *, left: bool = False) -> str:
-        alias = table.rsplit(maxsplit=1)[-1]
-        rows = f"LATERAL (SELECT {columns} FROM {table} WHERE {where} OFFSET 0) {alias}"
-        return f"LEFT JOIN {rows} ON true" if left else f"CROSS JOIN {rows}"
-
-    def has_table(self, name: str) -> str:
-        return f"SELECT count(to_regclass('{name}'))"
 
 
 class Sqlite(SqlDialect):
@@ -118,32 +112,10 @@ class Sqlite(SqlDialect):
     name = "sqlite"
     title = "SQLite"
     in_a_file = True
-    has_functions = False
-    decodes_hex = False
     driver_begins = True
 
     def choose(self, *, postgresql: Choice, sqlite: Choice) -> Choice:
         return sqlite
-
-    def now(self, seconds: str = "") -> str:
-        return "strftime('%Y-%m-%d %H:%M:%f', 'now'" + (f", ({seconds}) || ' seconds')" if seconds else ")")
-
-    def time_text(self, moment: datetime) -> str:
-        return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:23]
-
-    def parameter(self, name: str, kind: str) -> str:
-        return f":{name}"
-
-    def rowset(self, columns: str, parameter: str = "rows") -> str:
-        names = [column.split()[0] for column in columns.split(", ")]
-        fields = ", ".join(f"value ->> '{name}' AS {name}" for name in names)
-        return f"(SELECT {fields} FROM json_each(:{parameter})) AS r"
-
-    def join_each(self, table: str, where: str, columns: str, *, left: bool = False) -> str:
-        return f"{'LEFT JOIN' if left else 'JOIN'} {table} ON {where}"
-
-    def has_table(self, name: str) -> str:
-        return f"SELECT count(*) FROM sqlite_master WHERE name = '{name}'"
 
 
 POSTGRESQL, SQLITE = PostgreSql(), Sqlite()

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import CHAR, Uuid, bindparam, text
 
-from jurat.columns import CheckId, moment
+from jurat.columns import moment
 from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State, reason_from
 
 
@@ -93,13 +93,11 @@ class Access:
 _RESULT = "check_id, consultation, participant, question, state, outcome, reason, revision, decided_at, next_poll_ms"
 RESULT_WIDTH = len(_RESULT.split())
 
-RESULTS = text(f"SELECT {_RESULT} FROM jurat_results WHERE check_id IN :ids").bindparams(
-    bindparam("ids", expanding=True, type_=CheckId())
-)
+_IDS = bindparam("ids", expanding=True, type_=Uuid(as_uuid=False).with_variant(CHAR(36), "sqlite"))
 
-REQUEST = text("SELECT id, kind, applied_at, refused FROM jurat_requests WHERE id IN :ids").bindparams(
-    bindparam("ids", expanding=True, type_=CheckId())
-)
+RESULTS = text(f"SELECT {_RESULT} FROM jurat_results WHERE check_id IN :ids").bindparams(_IDS)
+
+REQUEST = text("SELECT id, kind, applied_at, refused FROM jurat_requests WHERE id IN :ids").bindparams(_IDS)
 
 _ADDED_UP = "q.question, q.rounds, a.access, a.questions, a.rounds_left, a.granted_until"
 _FORM = """

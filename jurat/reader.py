@@ -76,7 +76,7 @@ class Reader:
         Raises UnknownRequest if no committed request has this id, or it was carried out long ago.
         """
         known = parse_id(request_id)
-        rows = self._read(REQUEST, {"ids": [known]}) if known else []
+        rows = self._read(REQUEST, {"ids": [str(known)]}) if known else []
         if not known or not rows:
             raise UnknownRequest(known or request_id)
         _, kind, applied_at, refused = rows[0]
@@ -102,7 +102,7 @@ class Reader:
         if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
             raise InvalidSubmission("check_ids must be a list of ids; ask `result` for a single one")
         wanted = [known for each in given if (known := parse_id(each))]
-        rows = self._read(RESULTS, {"ids": wanted}) if wanted else []
+        rows = self._read(RESULTS, {"ids": [str(known) for known in wanted]}) if wanted else []
         by_id = {result.check_id: result for result in map(result_from, rows)}
         return [by_id[check_id] for check_id in wanted if check_id in by_id]
 

@@ -18,7 +18,9 @@ from sqlalchemy.orm import Session, scoped_session
 
 from jurat.dialects import BY_NAME, POSTGRESQL, SQLITE, SqlDialect
 from jurat.errors import InvalidSubmission, SchemaMissing
-from jurat.tables import CONTRACT_VERSION
+
+CONTRACT_VERSION = 1
+"""Raised when a platform built on an earlier version would break. A migration within a version only adds."""
 
 
 def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:

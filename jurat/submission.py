@@ -224,17 +224,13 @@ def _check_ids(statements: Statements, submissions: Sequence[Submission]) -> Non
     if len({item.id for item in given}) < len(given):
         raise InvalidSubmission("two of the submissions have the same id; make a new one for each answer")
     for start in range(0, len(given), _CHUNK):
-        rows = [
-            {
-                "id": str(item.id),
-                "consultation": item.consultation,
-                "participant": item.participant,
-                "question": item.question,
-            }
-            for item in given[start : start + _CHUNK]
-        ]
+        rows = [{"id": str(item.id), **_key(item)} for item in given[start : start + _CHUNK]]
         for row in statements.run(taken(statements.dialect), {"rows": rows_json(rows)}):
             raise _other_answer(row[0])
+
+
+def _key(item: Submission | Check) -> dict[str, str]:
+    return {"consultation": item.consultation, "participant": item.participant, "question": item.question}
 
 
 def _other_answer(check_id: Any) -> InvalidSubmission:
@@ -242,11 +238,8 @@ def _other_answer(check_id: Any) -> InvalidSubmission:
 
 
 def _look_up(statements: Statements, chunk: Sequence[Submission]) -> list[_AskedQuestion]:
-    keys = [
-        {"position": n, "consultation": item.consultation, "participant": item.participant, "question": item.question}
-        for n, item in enumerate(chunk)
-    ]
-    rows = statements.run(history(statements.dialect), {"rows": rows_json(keys)})
+    keys = rows_json([{"position": n, **_key(item)} for n, item in enumerate(chunk)])
+    rows = statements.run(history(statements.dialect), {"rows": keys})
     found: list[list[tuple[Any, ...]]] = [[] for _ in chunk]
     for row in rows:
         found[int(row[0])].append(row)
@@ -311,9 +304,7 @@ def _in_its_place(statements: Statements, submission: Submission, asked: _AskedQ
 def _row(submission: Submission, check: Check, seal: Seal) -> dict[str, Any]:
     return {
         "id": str(check.id),
-        "consultation": check.consultation,
-        "participant": check.participant,
-        "question": check.question,
+        **_key(check),
         "round": check.round,
         "priority": str(submission.priority),
         "answer": seal.close(encode(submission.answer)),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from alembic import context
 
-from jurat.tables import metadata
 from store.schema.baseline import run
 
 VERSION_TABLE = "jurat_alembic_version"
@@ -22,7 +21,6 @@ if context.is_offline_mode():
     dialect = attributes["dialect"]
     context.configure(
         dialect_name=dialect,
-        target_metadata=metadata,
         version_table=VERSION_TABLE,
         literal_binds=True,
         transactional_ddl=True,
@@ -34,9 +32,7 @@ else:
     dialect = connection.dialect.name
     context.configure(
         connection=connection,
-        target_metadata=metadata,
         version_table=VERSION_TABLE,
-        include_name=lambda name, kind, _parents: kind != "table" or str(name).startswith("jurat_"),
         transactional_ddl=True,  # of SQLite too: jurat.database begins transactions itself, Python's driver does not
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Mapping
 
 from sqlalchemy import Connection, Engine
@@ -14,53 +13,58 @@ from jurat.dialects import PostgreSql, SqlDialect, Sqlite
 class StoreDialect(SqlDialect):
     """A dialect with all that the service needs beyond the contract."""
 
-    one_writer: bool
+    one_writer = False
     """A transaction that writes has the database to itself from its start: it locks no rows and waits for none."""
 
-    has_lateral: bool
+    has_lateral = False
     """A statement can have a limit for each row of a set (LATERAL). Without it, each row takes its own statement."""
 
-    has_jsonb: bool
+    has_jsonb = False
     """A JSON document is stored as a typed value, not as the text that was sent."""
 
-    has_users: bool
+    has_users = False
     """The database knows users and their rights."""
 
-    has_copy: bool
+    has_copy = False
     """COPY writes many rows, several times as fast as INSERT."""
 
-    defers_constraints: bool
+    defers_constraints = False
     """A platform's constraints may be deferred to the commit, and can be checked before it."""
 
-    runs_scripts: bool
+    runs_scripts = False
     """The driver runs a text of several statements as it is."""
 
-    plans_by_statistics: bool
+    plans_by_statistics = False
     """Queries are planned by what ANALYZE last found in a table."""
 
-    materialized: str
+    materialized = ""
     """SQL that has a common table expression evaluated once."""
 
     begin_of_time: str
     """SQL for 1970, before any time that we store."""
 
-    snapshot: str
+    snapshot = ""
     """SQL that lets all statements of a transaction see one moment; "" where they do anyway."""
 
-    @abstractmethod
     def rounded_up(self, seconds: float) -> float:
         """The least time in seconds, of at least `seconds`, that the engine can store: SQLite stores milliseconds."""
+        return self.choose(postgresql=seconds, sqlite=math.ceil(seconds * 1000) / 1000)
 
-    @abstractmethod
     def row_lock(self, how: str) -> str:
         """`how` ("FOR UPDATE SKIP LOCKED"), or "" where there is one writer."""
+        return "" if self.one_writer else how
 
-    @abstractmethod
     def join_some(self, table: str, where: str, limit: int, order: str = "", *, left: bool = False) -> str:
         """As `join_each`, with all columns and at most `limit` rows for each row.
 
         SQLite has no limit for each row; it keeps the order of a CROSS JOIN.
         """
+        ordered = f" ORDER BY {order}" if order else ""
+        rows = f"LATERAL (SELECT * FROM {table} WHERE {where}{ordered} LIMIT {limit}) {table.rsplit(maxsplit=1)[-1]}"
+        return self.choose(
+            postgresql=f"{'LEFT' if left else 'INNER'} JOIN {rows} ON true",
+            sqlite=f"{'LEFT' if left else 'CROSS'} JOIN {table} ON {where}",
+        )
 
     def later(self, moment: str, seconds: str) -> str:
         """SQL for a time, `seconds` later."""
@@ -128,7 +132,6 @@ class StoreDialect(SqlDialect):
 class StorePostgreSql(PostgreSql, StoreDialect):
     """PostgreSQL."""
 
-    one_writer = False
     has_lateral = True
     has_jsonb = True
     has_users = True
@@ -140,42 +143,12 @@ class StorePostgreSql(PostgreSql, StoreDialect):
     begin_of_time = "to_timestamp(0)"
     snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
-    def rounded_up(self, seconds: float) -> float:
-        return seconds
-
-    def row_lock(self, how: str) -> str:
-        return how
-
-    def join_some(self, table: str, where: str, limit: int, order: str = "", *, left: bool = False) -> str:
-        alias = table.rsplit(maxsplit=1)[-1]
-        ordered = f" ORDER BY {order}" if order else ""
-        rows = f"LATERAL (SELECT * FROM {table} WHERE {where}{ordered} LIMIT {limit}) {alias}"
-        return f"{'LEFT' if left else 'INNER'} JOIN {rows} ON true"
-
 
 class StoreSqlite(Sqlite, StoreDialect):
     """SQLite."""
 
     one_writer = True
-    has_lateral = False
-    has_jsonb = False
-    has_users = False
-    has_copy = False
-    defers_constraints = False
-    runs_scripts = False
-    plans_by_statistics = False
-    materialized = ""
     begin_of_time = "'1970-01-01 00:00:00.000'"
-    snapshot = ""
-
-    def rounded_up(self, seconds: float) -> float:
-        return math.ceil(seconds * 1000) / 1000
-
-    def row_lock(self, how: str) -> str:
-        return ""
-
-    def join_some(self, table: str, where: str, limit: int, order: str = "", *, left: bool = False) -> str:
-        return f"{'LEFT' if left else 'CROSS'} JOIN {table} ON {where}"
 
 
 POSTGRESQL, SQLITE = StorePostgreSql(), StoreSqlite()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -20,6 +20,7 @@ from jurat.seal import KEY_ID_LENGTH
 from jurat.vocabulary import QuestionState, State
 from store.dialects import StoreDialect, dialect_of
 from store.requests.decisions import Opinion, opinions
+from store.rows import Kind, columns_of, row_of
 from store.workers import WorkerRow, workers
 
 PAGE = 1000
@@ -191,12 +192,11 @@ class Explanations:
             raise LookupError(f"there is no check {check}")
         row = rows[0]
         of_check, given = f"check_id = {self._dialect.uuid()}", {"id": str(check)}
-        attempts = self._all(f"SELECT {_ATTEMPT} FROM jurat_attempts WHERE {of_check} ORDER BY fence", **given)
-        verdicts = self._all(f"SELECT {_VERDICT} FROM jurat_verdicts WHERE {of_check} ORDER BY revision", **given)
-        reviews = self._all(f"SELECT {_REVIEW} FROM jurat_reviews WHERE {of_check}", **given)
-        contests = self._all(
-            f"SELECT {_CONTEST} FROM jurat_requests WHERE {of_check} AND kind = 'contest' ORDER BY asked_at, id",
-            **given,
+        attempts = self._rows(AttemptRow, f"jurat_attempts WHERE {of_check} ORDER BY fence", **given)
+        verdicts = self._rows(VerdictRow, f"jurat_verdicts WHERE {of_check} ORDER BY revision", **given)
+        reviews = self._rows(ReviewRow, f"jurat_reviews WHERE {of_check}", **given)
+        contests = self._rows(
+            ContestRow, f"jurat_requests WHERE {of_check} AND kind = 'contest' ORDER BY asked_at, id", **given
         )
         with self._engine.begin() as connection:
             words = opinions(connection, check)
@@ -211,14 +211,10 @@ class Explanations:
             submitted_at=moment(row[5]),
             deadline_at=moment(row[6]),
             settled_at=moment(row[7]),
-            attempts=tuple(AttemptRow(each[0], moment(each[1]), *each[2:]) for each in attempts),
-            verdicts=tuple(
-                VerdictRow(*(*each[:3], read_json(each[3]), *each[4:8], moment(each[8]))) for each in verdicts
-            ),
-            review=next(
-                (ReviewRow(each[0], read_json(each[1]), *(moment(time) for time in each[2:])) for each in reviews), None
-            ),
-            contests=tuple(ContestRow(moment(each[0]), moment(each[1]), *each[2:]) for each in contests),
+            attempts=tuple(attempts),
+            verdicts=tuple(verdicts),
+            review=next(iter(reviews), None),
+            contests=tuple(contests),
             words=tuple(words),
             access=None if row[8] is None else _effect(row[1], row[8], *(read_json(each) for each in row[9:12])),
             answer_key=row[12],
@@ -234,30 +230,12 @@ class Explanations:
     def queue(self, consultation: str | None = None, *, overdue: bool = False) -> list[QueuedRow]:
         """The checks that wait for a reviewer, of one or all consultations: urgent ones first, unneeded ones last."""
         now = self._dialect.now()
-        sql = f"""
-            SELECT check_id, consultation, question, reason, evidence, opened_at, due_at, contested, document, words,
-                   needed, due_at <= {now} AS overdue
-            FROM jurat_review_queue
+        queue = f"""
+            (SELECT *, due_at <= {now} AS overdue FROM jurat_review_queue) AS q
             WHERE (CAST(:consultation AS text) IS NULL OR consultation = :consultation)
               {f"AND due_at <= {now}" if overdue else ""}
             ORDER BY needed DESC, due_at, check_id"""
-        return [
-            QueuedRow(
-                check_id=UUID(str(row.check_id)),
-                consultation=row.consultation,
-                question=row.question,
-                reason=row.reason,
-                evidence=read_json(row.evidence),
-                opened_at=moment(row.opened_at),
-                due_at=moment(row.due_at),
-                contested=bool(row.contested),
-                document=row.document,
-                words=read_json(row.words),
-                needed=bool(row.needed),
-                overdue=bool(row.overdue),
-            )
-            for row in self._all(sql, consultation=consultation)
-        ]
+        return self._rows(QueuedRow, queue, consultation=consultation)
 
     def near_border(self, zone: str, version: int, metres: float) -> Iterator[AffectedRow]:
         """Verdicts about a version of a zone that a change within `metres` of its border may affect, in order of the
@@ -275,9 +253,7 @@ class Explanations:
         sql, after = _near(self._dialect), str(UUID(int=0))
         while True:
             rows = self._all(sql, **about, after=after)
-            for row in rows:
-                margin = None if row[6] is None else float(row[6])
-                yield AffectedRow(*(UUID(str(row[0])), *row[1:5], float(row[5]), margin, moment(row[7])))
+            yield from (row_of(AffectedRow, row) for row in rows)
             if len(rows) < PAGE:
                 return
             after = str(rows[-1][0])
@@ -301,6 +277,10 @@ class Explanations:
                 return
             after = rows[-1][0]
 
+    def _rows(self, kind: type[Kind], where: str, **parameters: Any) -> list[Kind]:
+        """The rows of a kind, from its table on."""
+        return [row_of(kind, row) for row in self._all(f"SELECT {columns_of(kind)} FROM {where}", **parameters)]
+
     def _all(self, sql: str, **parameters: Any) -> Sequence[Any]:
         with self._engine.begin() as connection:
             return connection.execute(text(sql), parameters).all()
@@ -318,10 +298,6 @@ _HOUSES = """
       AND h.longitude BETWEEN :west AND :east AND h.latitude BETWEEN :south AND :north
     ORDER BY s.street"""
 """A street without a house in the box has a row as well: it shows how far the page goes."""
-
-_ATTEMPT, _VERDICT, _REVIEW, _CONTEST = (
-    ", ".join(field.name for field in fields(row)) for row in (AttemptRow, VerdictRow, ReviewRow, ContestRow)
-)
 
 
 def _effect(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, text
 
@@ -22,6 +22,7 @@ from store.datasets.rosters import find_entries
 from store.dialects import StoreDialect, dialect_of
 from store.queue import backlog
 from store.queue.turns import unsettled
+from store.rows import columns_of, row_of
 from store.workers import SourceKey, WorkerRow, workers
 
 
@@ -44,6 +45,9 @@ class ZoneRow(ZoneVersion):
     """One version of a zone with its `geometry`: WKB in WGS 84."""
 
     geometry: bytes
+
+
+Zone = TypeVar("Zone", bound=ZoneVersion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +97,6 @@ class SourceRow:
     figures_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PauseRow:
-    """A pause of a source: it ended or ends at `until`; `by_whom` is the person who set it."""
-
-    began_at: datetime
-    until: datetime
-    reason: str
-    by_whom: str | None
-
-
 CODE_LISTS = """
     WITH RECURSIVE found (list) AS (
       SELECT min(list) FROM jurat_codes
@@ -110,8 +104,6 @@ CODE_LISTS = """
       WHERE found.list IS NOT NULL)
     SELECT list FROM found WHERE list IS NOT NULL"""
 """SQL for the names of the lists that have codes. It steps from one to the next by the index, whatever they hold."""
-
-_ZONE_COLUMNS = "name, version, title, digest, crs, in_force_from, imported_at, imported_by"
 
 
 def zones_in_force(dialect: StoreDialect) -> str:
@@ -165,33 +157,31 @@ class Queries:
 
         Raises LookupError when there is no such version.
         """
-        sql = "SELECT version, digest, applied_by, applied_at FROM jurat_configs WHERE version = :version"
+        sql = f"SELECT {columns_of(AppliedRow)} FROM jurat_configs WHERE version = :version"
         rows = self._all(sql, {"version": version})
         if not rows:
             raise LookupError(f"no configuration has version {version}")
-        return AppliedRow(*(*rows[0][:3], instant(rows[0][3])))
+        return row_of(AppliedRow, rows[0])
 
     def zones(self, names: Iterable[str] | None = None) -> dict[str, ZoneRow]:
         """The version in force of each zone, or of those named, with its geometry."""
-        rows = self._zones_in_force(f"{_ZONE_COLUMNS}, geometry", names)
-        return {row[0]: ZoneRow(*_zone_values(row), bytes(row[8])) for row in rows}
+        return self._zones_in_force(ZoneRow, names)
 
     def zone_versions(self, names: Iterable[str] | None = None) -> dict[str, ZoneVersion]:
         """The version in force of each zone, or of those named, without its geometry."""
-        rows = self._zones_in_force(_ZONE_COLUMNS, names)
-        return {row[0]: ZoneVersion(*_zone_values(row)) for row in rows}
+        return self._zones_in_force(ZoneVersion, names)
 
     def zone(self, name: str, version: int) -> ZoneRow | None:
         """One version of a zone, whether it is in force or not; None if there is none."""
-        sql = f"SELECT {_ZONE_COLUMNS}, geometry FROM jurat_zones WHERE name = :name AND version = :version"
+        sql = f"SELECT {columns_of(ZoneRow)} FROM jurat_zones WHERE name = :name AND version = :version"
         rows = self._all(sql, {"name": name, "version": version})
-        return ZoneRow(*_zone_values(rows[0]), bytes(rows[0][8])) if rows else None
+        return row_of(ZoneRow, rows[0]) if rows else None
 
     def zone_history(self, name: str | None = None) -> list[ZoneVersion]:
         """Every version of a zone, or of all zones, by name and version, including future ones."""
-        sql = f"SELECT {_ZONE_COLUMNS} FROM jurat_zones z" + ("" if name is None else " WHERE name = :name")
+        sql = f"SELECT {columns_of(ZoneVersion)} FROM jurat_zones" + ("" if name is None else " WHERE name = :name")
         rows = self._all(f"{sql} ORDER BY name, version", {} if name is None else {"name": name})
-        return [ZoneVersion(*_zone_values(row)) for row in rows]
+        return [row_of(ZoneVersion, row) for row in rows]
 
     def codes(self, code_list: str, fingerprints: Sequence[str]) -> dict[str, StoredCode]:
         """Those codes of a list that have one of `fingerprints`, by their fingerprints."""
@@ -253,13 +243,8 @@ class Queries:
 
     def sources(self) -> list[SourceRow]:
         """The state of each source that a configuration ever had."""
-        columns = [field.name for field in fields(SourceRow)]
-        times = [name for name in columns if name.endswith(("_at", "_until"))]
-        found = []
-        for row in self._all(f"SELECT {', '.join(columns)} FROM jurat_sources ORDER BY name"):
-            values: dict[str, Any] = dict(zip(columns, row, strict=True))
-            found.append(SourceRow(**values | {name: moment(values[name]) for name in times}))
-        return found
+        rows = self._all(f"SELECT {columns_of(SourceRow)} FROM jurat_sources ORDER BY name")
+        return [row_of(SourceRow, row) for row in rows]
 
     def waiting(self) -> dict[str, tuple[int, datetime | None]]:
         """How many checks wait for each source (up to `backlog.MOST_COUNTED`) and when the oldest was due."""
@@ -271,14 +256,6 @@ class Queries:
         """Workers that were seen in the last day, live or not."""
         with self._engine.begin() as connection:
             return workers(connection)
-
-    def pauses(self, source: str, limit: int = 20) -> list[PauseRow]:
-        """The last pauses of a source, the newest first."""
-        sql = """
-            SELECT began_at, until, reason, by_whom FROM jurat_pauses
-            WHERE source = :source ORDER BY began_at DESC LIMIT :limit"""
-        rows = self._all(sql, {"source": source, "limit": limit})
-        return [PauseRow(instant(row[0]), instant(row[1]), row[2], row[3]) for row in rows]
 
     def unsettled(self) -> dict[tuple[str, str, str], int]:
         """How many checks are unsettled, by consultation, question and source."""
@@ -298,13 +275,9 @@ class Queries:
         """The database's time."""
         return instant(self._all(f"SELECT {self._dialect.now()}")[0][0])
 
-    def ping(self) -> None:
-        """One round trip. Raises sqlalchemy's OperationalError when the database is away."""
-        self._all("SELECT 1")
-
-    def _zones_in_force(self, columns: str, names: Iterable[str] | None) -> Sequence[Any]:
+    def _zones_in_force(self, kind: type[Zone], names: Iterable[str] | None) -> dict[str, Zone]:
         """The version of each zone whose time came last, and of several the newest."""
-        sql = f"""SELECT {columns} FROM jurat_zones z
+        sql = f"""SELECT {columns_of(kind)} FROM jurat_zones z
                   WHERE version = (SELECT w.version FROM jurat_zones w
                                    WHERE w.name = z.name AND in_force_from <= {self._dialect.now()}
                                    ORDER BY in_force_from DESC, w.version DESC LIMIT 1)"""
@@ -312,14 +285,8 @@ class Queries:
         if names is not None:
             sql += f" AND name IN (SELECT r.name FROM {self._dialect.rowset('name text')})"
             parameters["rows"] = rows_json([{"name": name} for name in sorted(set(names))])
-        return self._all(f"{sql} ORDER BY name", parameters)
+        return {row[0]: row_of(kind, row) for row in self._all(f"{sql} ORDER BY name", parameters)}
 
     def _all(self, sql: str, parameters: dict[str, Any] | None = None) -> Sequence[Any]:
         with self._engine.begin() as connection:
             return connection.execute(text(sql), parameters or {}).all()
-
-
-def _zone_values(row: Sequence[Any]) -> tuple[str, int, str, str, str, Any, Any, str]:
-    """The values of a ZoneVersion from a row of `_ZONE_COLUMNS`."""
-    name, version, title, digest, crs, begins, imported_at, imported_by = row[:8]
-    return name, version, title, digest, crs, moment(begins), moment(imported_at), imported_by

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
@@ -21,6 +20,7 @@ from jurat.statements import rows_json
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.queue.pauses import KEPT as SPANS_KEPT
 from store.queue.turns import queues, waiting
+from store.rows import columns_of, row_of
 from tasks.rules.rate_limits import Span
 
 SEEN_EVERY = 10.0
@@ -146,23 +146,11 @@ class Fleet:
 def workers(connection: Connection) -> list[WorkerRow]:
     """All workers that have a row, live or not, by host and name."""
     dialect = dialect_of(connection)
-    columns = [each.name for each in fields(WorkerRow) if each.name != "age"]
     age = dialect.seconds_between(dialect.now(), "seen_at")
-    rows = connection.execute(
-        text(f"SELECT {', '.join(columns)}, {age} AS age FROM jurat_workers ORDER BY host, name, started_at")
-    )
-    return [_worker(dict(row)) for row in rows.mappings()]
-
-
-def _worker(row: dict[str, Any]) -> WorkerRow:
-    as_stored = {
-        "id": UUID(str(row["id"])),
-        "sources": None if row["sources"] is None else _list(row["sources"]),
-        **{name: _list(row[name]) for name in ("unseal_keys", "hash_keys")},
-        **{name: bool(row[name]) for name in ("ready", "stopping")},
-        **{name: instant(row[name]) for name in ("started_at", "seen_at")},
-    }
-    return WorkerRow(**{**row, **as_stored})
+    sql = f"""
+        SELECT {columns_of(WorkerRow)} FROM (SELECT *, {age} AS age FROM jurat_workers) AS w
+        ORDER BY host, name, started_at"""
+    return [row_of(WorkerRow, row) for row in connection.execute(text(sql))]
 
 
 def missing_spans(connection: Connection) -> dict[SourceKey, list[Span]]:
@@ -198,10 +186,6 @@ def forget(connection: Connection) -> None:
     dialect = dialect_of(connection)
     connection.execute(text(f"DELETE FROM jurat_workers WHERE seen_at < {dialect.now(str(-KEPT))}"))
     connection.execute(text(f"DELETE FROM jurat_missing_keys WHERE seen_at < {dialect.now(str(-SPANS_KEPT))}"))
-
-
-def _list(value: Any) -> tuple[str, ...]:
-    return tuple(json.loads(value) if isinstance(value, str) else value)
 
 
 @lru_cache

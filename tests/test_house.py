@@ -275,22 +275,23 @@ def test_the_wheel_holds_the_contract_alone(wheel: Path) -> None:
 
 
 PLATFORM = """
-import sys
+import json, sys
 from nacl.public import PrivateKey
-from sqlalchemy import create_engine, insert
+from sqlalchemy import create_engine, text
 import jurat
 from jurat.seal import key_to_text
-from jurat.tables import questions
 
 url = sys.argv[1]
 schema = {"type": "object", "required": ["code"], "properties": {"code": {"type": "string", "minLength": 4}}}
 question = dict(
-    consultation="budget", question="code", position=1, criterion="spring-code", source="spring", sources=["spring"],
-    rounds=3, deadline_s=3600.0, answer_schema=schema, title={}, consultation_title={}, contact={}, config_version=1,
+    consultation="budget", question="code", position=1, criterion="spring-code", source="spring", sources='["spring"]',
+    rounds=3, deadline_s=3600.0, answer_schema=json.dumps(schema), title="{}", consultation_title="{}", contact="{}",
+    config_version=1,
 )
 engine = create_engine(url)
 with engine.begin() as connection:
-    connection.execute(insert(questions).values(question))
+    into = f"jurat_questions ({', '.join(question)}) VALUES (:{', :'.join(question)})"
+    connection.execute(text(f"INSERT INTO {into}"), question)
 
 client = jurat.Client(url, seal_key=key_to_text(bytes(PrivateKey.generate().public_key)))
 answer = dict(consultation="budget", participant="p-1", question="code")

@@ -155,10 +155,10 @@ def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) 
 def _open_sealed(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
     """The answer and the note in clear; audited. Raises Failure if no key opens them, CannotBeDone outside a review."""
     from jurat.seal import Unopenable
-    from store.requests.reviews import ReviewDecisions
+    from store.requests.reviews import SealedReviews
 
     unseal = require_unseal(service.settings)
-    found = ReviewDecisions(service.database).sealed(check_id, who)
+    found = SealedReviews(service.database).sealed(check_id, who)
     try:
         answer = None if found.answer is None else json.loads(unseal.open(found.answer, found.answer_key))
         note = None if found.note is None else unseal.open(found.note, found.note_key).decode()

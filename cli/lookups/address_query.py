@@ -26,7 +26,7 @@ from jurat.seal import Unopenable
 from jurat.vocabulary import Reason
 from store.queries import ZoneRow
 from store.requests.request_rows import WrongRequest
-from store.requests.reviews import ReviewDecisions, ReviewError
+from store.requests.reviews import ReviewError, SealedReviews
 from tasks.plan import Plan
 from tasks.rules.margins import margins_of
 from tasks.rules.residence import Residence, decide_residence
@@ -216,7 +216,7 @@ def answer_in_review(
     """
     unseal = require_unseal(service.settings)
     try:
-        found = ReviewDecisions(service.database).answer(check, who)
+        found = SealedReviews(service.database).answer(check, who)
         question = plan.question(found.consultation, found.question)
         if question is None or question.zone != zone:
             about = f"the zone {question.zone}: show that one" if question and question.zone else "no zone"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
@@ -83,16 +85,7 @@ class ConfigPublisher:
         """Replace the criteria that a platform may choose from, and make sure that each source has a row."""
         connection.execute(text("DELETE FROM jurat_criteria"))
         rows = [
-            {
-                "name": choice.name,
-                "kind": choice.kind,
-                "sources": choice.sources,
-                "open": choice.open,
-                "answer_schema": choice.answer_schema,
-                "fields": choice.fields,
-                "config_version": version,
-            }
-            for choice in configuration.choices
+            {**asdict(choice), "fields": choice.fields, "config_version": version} for choice in configuration.choices
         ]
         columns = (
             "name text, kind text, sources jsonb, open jsonb, answer_schema jsonb, fields jsonb, config_version int"

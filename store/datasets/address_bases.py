@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -19,10 +19,10 @@ from sqlalchemy import Connection, Engine
 from adapters.address.base.columns import LOOSE
 from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
 from jurat.batches import Statement, run
-from jurat.columns import moment
 from jurat.database import bounded, preparing, reader
 from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
+from store.rows import columns_of, row_of
 
 MOST_STREETS = 200
 """Streets of one name in one postcode: in France a postcode has at most 46 towns, each of which may have one."""
@@ -67,19 +67,11 @@ class DatasetRow:
         """Whether it is a roster."""
         return self.key_id is not None
 
-    @classmethod
-    def of(cls, row: Sequence[Any]) -> DatasetRow:
-        """From the `COLUMNS` of a row."""
-        values = dict(zip(COLUMNS, row, strict=True))
-        values["data_date"] = date.fromisoformat(values["data_date"])
-        values["imported_at"] = moment(values["imported_at"])
-        return cls(**values)
 
-
-COLUMNS = tuple(field.name for field in fields(DatasetRow))
+COLUMNS = columns_of(DatasetRow)
 
 _ACTIVE = f"""
-    SELECT {", ".join(COLUMNS)} FROM jurat_datasets WHERE name = :name AND state = 'active' AND key_id IS NULL"""
+    SELECT {COLUMNS} FROM jurat_datasets WHERE name = :name AND state = 'active' AND key_id IS NULL"""
 
 
 @contextmanager
@@ -89,7 +81,7 @@ def open_dataset(engine: Engine, name: str) -> Iterator[OpenDataset | None]:
         snapshot = dialect_of(connection).snapshot
         before: list[Statement] = [(snapshot, {})] if snapshot else []
         *_, rows = run(connection, *before, (_ACTIVE, {"name": name}))
-        yield OpenDataset(connection, DatasetRow.of(rows[0])) if rows else None
+        yield OpenDataset(connection, row_of(DatasetRow, rows[0])) if rows else None
 
 
 class OpenDataset:
@@ -147,17 +139,7 @@ class OpenDataset:
         return {row[0] for row in self._all(_known_words(self._dialect), rows=rows)}
 
     def _matches(self, sql: str, wanted: Sequence[Wanted]) -> list[list[Match]]:
-        rows = [
-            {
-                "position": position,
-                "postcode": each.postcode,
-                "city_code": each.city_code,
-                "canonical": each.canonical,
-                "number": each.number,
-                "repetition": each.repetition,
-            }
-            for position, each in enumerate(wanted)
-        ]
+        rows = [{"position": position, **asdict(each)} for position, each in enumerate(wanted)]
         streets: list[dict[int, tuple[Street, list[House]]]] = [{} for _ in wanted]
         for position, _, number, longitude, latitude, *columns in self._all(sql, rows=rows_json(rows)):
             key = columns[0]

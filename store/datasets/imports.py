@@ -21,6 +21,7 @@ from jurat.database import reader
 from jurat.statements import rows_json
 from store.datasets.address_bases import COLUMNS, DatasetRow
 from store.dialects import StoreDialect, dialect_of
+from store.rows import row_of
 from store.verdicts.records import add_audit_row
 
 KEPT = 1
@@ -59,10 +60,10 @@ class Versions:
     def versions(self) -> list[DatasetRow]:
         """All versions that are not removed, by name and then the newest first."""
         sql = f"""
-            SELECT {", ".join(COLUMNS)} FROM jurat_datasets WHERE state NOT IN ('removing', 'removed')
+            SELECT {COLUMNS} FROM jurat_datasets WHERE state NOT IN ('removing', 'removed')
             ORDER BY name, version DESC"""
         with reader(self._engine).begin() as connection:
-            return [DatasetRow.of(row) for row in connection.execute(text(sql))]
+            return [row_of(DatasetRow, row) for row in connection.execute(text(sql))]
 
     def stage(
         self,
@@ -96,14 +97,14 @@ class Versions:
             VALUES ((SELECT coalesce(max(id), 0) + 1 FROM jurat_datasets),
                     :name, (SELECT coalesce(max(version), 0) + 1 FROM jurat_datasets WHERE name = :name),
                     :kind, :language, :digest, :data_date, :who, {self._dialect.now()}, :layout, :key_id)
-            RETURNING {", ".join(COLUMNS)}"""
+            RETURNING {COLUMNS}"""
         with self._engine.begin() as connection:
             self._lock(connection)
             self._refuse_other_kind(connection, name, is_roster=key_id is not None)
             self._change(connection, name, "staged", "removing")
             row = connection.execute(text(sql), values).one()
         self.sweep()
-        return DatasetRow.of(row)
+        return row_of(DatasetRow, row)
 
     def give_up(self, staged: DatasetRow) -> None:
         """Remove a staged version."""
@@ -179,11 +180,11 @@ class Versions:
         activate = f"""
             UPDATE jurat_datasets SET state = 'active', imported_at = {self._dialect.now()}
             {"".join(f", {name} = :{name}" for name in counts)}
-            WHERE id = :id AND state = 'staged' RETURNING {", ".join(COLUMNS)}"""
+            WHERE id = :id AND state = 'staged' RETURNING {COLUMNS}"""
         row = connection.execute(text(activate), {"id": staged.id, **counts}).first()
         if row is None:
             raise Overtaken(_overtaken(staged))
-        active = DatasetRow.of(row)
+        active = row_of(DatasetRow, row)
         drop_old = f"""
             UPDATE jurat_datasets SET state = 'removing' WHERE name = :name AND state = 'retired'
             AND version NOT IN (SELECT version FROM jurat_datasets WHERE name = :name AND state = 'retired'

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from jurat.columns import Moment, moment
+from jurat.columns import moment
 from store.configurations.config_versions import take_turn
 from store.dialects import StoreDialect, dialect_of
 from store.verdicts.records import add_audit_row
@@ -54,7 +54,7 @@ def import_zones(
     new: list[str] = []
     with engine.begin() as connection:
         take_turn(connection, wait=True)
-        begins = Moment().process_bind_param(in_force_from, connection.dialect)
+        begins = in_force_from and dialect_of(connection).time_text(in_force_from)
         for zone in zones:
             sql, parameters = _versions_then(dialect_of(engine)), {"name": zone.name, "begins": begins}
             then, digest, newest = connection.execute(text(sql), parameters).one()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 from sqlalchemy import Connection, text
 
 from jurat.statements import rows_json
-from jurat.vocabulary import Reason
 from store.dialects import StoreDialect, dialect_of
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.rate_limits import Breaker
@@ -74,33 +73,11 @@ def record(
             closed.append(source)
             add_audit_row(connection, WORKER, "breaker closes", source, {})
         known[source] = max(failures, breaker.failures) if is_open else failures
-        rows.append(
-            {
-                "source": source,
-                "answered": figures.answered,
-                "failed": figures.failed,
-                "last_failure": figures.last_failure,
-                "answered_ago": figures.answered_ago,
-                "failed_ago": figures.failed_ago,
-                "failures": failures,
-                "open": is_open,
-                "probe": breaker.probe,
-            }
-        )
+        found = {"source": source, "failures": failures, "open": is_open, "probe": breaker.probe}
+        rows.append({**asdict(figures), **found})
     if rows:
         connection.execute(text(_record(dialect)), {"rows": rows_json(rows)})
     return BreakerChanges(tuple(opened), tuple(closed), known)
-
-
-def since_throttled(connection: Connection, source: str) -> float | None:
-    """Seconds since a source answered that it was asked too often; None where its last failure was another."""
-    dialect = dialect_of(connection)
-    age = dialect.seconds_between(dialect.now(), "last_failure_at")
-    seconds = connection.execute(
-        text(f"SELECT {age} FROM jurat_sources WHERE name = :source AND last_failure = :throttled"),
-        {"source": source, "throttled": Reason.SOURCE_THROTTLED},
-    ).scalar()
-    return None if seconds is None else float(seconds)
 
 
 @lru_cache

@@ -147,11 +147,7 @@ def pay_last(connection: Connection, payments: Sequence[Payment]) -> None:
 def pay_for_request(
     connection: Connection, demand: Demand, longest: float, *, unless_stopped: bool = False
 ) -> float | None:
-    """Pay for one lookup without a claim, or for one more request of a lookup; in how many seconds it may start.
-
-    Returns None, and pays nothing, if that is more than `longest`, if there is no such source, or if its day is used
-    up; with `unless_stopped` also while the source is paused or closed, or its breaker is open.
-    """
+    """As `Sources.pay_for_request`, in a transaction of the caller's."""
     room = lock(connection, [demand.source]).get(demand.source)
     if room is None or (demand.daily is not None and _used(demand, room) >= demand.daily):
         return None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from jurat.batches import begin
 from jurat.database import preparing
+from jurat.vocabulary import Reason
+from store.dialects import dialect_of
 from store.queue import breakers, pauses, quotas
 from store.queue.breakers import BreakerChanges, SourceFigures
 from store.verdicts.records import WORKER, add_audit_row
@@ -47,15 +49,20 @@ class Sources:
 
     def since_throttled(self, source: str) -> float | None:
         """Seconds since a source answered any worker that it was asked too often; None if it last failed otherwise."""
+        dialect = dialect_of(self._engine)
+        age = dialect.seconds_between(dialect.now(), "last_failure_at")
+        sql = f"SELECT {age} FROM jurat_sources WHERE name = :source AND last_failure = :throttled"
         with self._engine.begin() as connection:
-            return breakers.since_throttled(connection, source)
+            found = connection.execute(text(sql), {"source": source, "throttled": Reason.SOURCE_THROTTLED}).scalar()
+        return None if found is None else float(found)
 
     def pay_for_request(self, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
         """Pay for a request that no claim has paid: of a person who tries a source, or a lookup's second one; in how
         many seconds it may be sent.
 
-        Returns None, and pays nothing, if that is more than `longest` or its day is used up; with `unless_stopped` also
-        while the source is paused or closed, or its breaker is open: a person may try it then, a lookup may not go on.
+        Returns None, and pays nothing, if that is more than `longest`, there is no such source, or its day is used up;
+        with `unless_stopped` also while the source is paused or closed, or its breaker is open: a person may try it
+        then, a lookup may not go on.
         """
         with self._engine.begin() as connection:
             return quotas.pay_for_request(connection, demand, longest, unless_stopped=unless_stopped)

@@ -37,9 +37,9 @@ Keys = Collection[str] | None
 """The ids of the keys whose answers are wanted; None means all answers."""
 
 
-def sealed_for(keys: Keys, alias: str = "c") -> str:
-    """SQL for "and its answer is sealed for one of these keys"; "" for all. A check without an answer, or without a
-    possible key id, is for any worker.
+def sealed_for(keys: Keys) -> str:
+    """SQL for "and the answer of `c` is sealed for one of these keys"; "" for all. A check without an answer, or
+    without a possible key id, is for any worker.
 
     A worker leaves other answers to those that can open them. The ids are written into the statement: they are few,
     never change while a process lives, and have only hexadecimal digits.
@@ -47,8 +47,8 @@ def sealed_for(keys: Keys, alias: str = "c") -> str:
     if keys is None:
         return ""
     known = ", ".join(f"'{key}'" for key in sorted(keys) if _KEY_ID.fullmatch(key)) or "''"
-    keyless = f"{alias}.answer_key IS NULL OR {alias}.answer IS NULL OR length({alias}.answer_key) <> {KEY_ID_LENGTH}"
-    return f" AND ({alias}.answer_key IN ({known}) OR {keyless})"
+    keyless = f"c.answer_key IS NULL OR c.answer IS NULL OR length(c.answer_key) <> {KEY_ID_LENGTH}"
+    return f" AND (c.answer_key IN ({known}) OR {keyless})"
 
 
 def queues(dialect: StoreDialect, served: str, some: str = "1", keys: Keys = None) -> str:

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import Engine, text
 
-from jurat.columns import instant
 from jurat.database import reader
 from store.dialects import dialect_of
+from store.rows import row_of
 
 WATCHED = "1 day"
 """For how long a limit that was reached is reported."""
@@ -30,7 +30,7 @@ def reached_limits(engine: Engine) -> Sequence[ReachedLimit]:
     if not dialect_of(engine).has_users:
         return []
     sql = f"""
-        SELECT login, per_hour, reached_at FROM jurat_allowances
+        SELECT login, per_hour, reached_at AS at FROM jurat_allowances
         WHERE reached_at > statement_timestamp() - interval '{WATCHED}' ORDER BY reached_at DESC, login"""
     with reader(engine).begin() as connection:
-        return [ReachedLimit(login, per_hour, instant(at)) for login, per_hour, at in connection.execute(text(sql))]
+        return [row_of(ReachedLimit, row) for row in connection.execute(text(sql))]

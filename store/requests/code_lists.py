@@ -18,7 +18,6 @@ from config.configuration import Question
 from config.sources import CodesSource, SourceModel
 from jurat.code_lists import LONGEST_CODE, MOST_CODES
 from jurat.codes import clean
-from jurat.columns import Moment
 from jurat.seal import Unopenable, Unseal
 from jurat.statements import rows_json
 from store.dialects import dialect_of
@@ -39,7 +38,7 @@ def add_codes(
 ) -> int:
     """Add access codes to a list by their keyed hashes; how many were new."""
     with engine.begin() as connection:
-        when = Moment().process_bind_param(expires, connection.dialect)
+        when = expires and dialect_of(connection).time_text(expires)
         added = insert_codes(connection, code_list, fingerprints, expires=when)
         add_audit_row(connection, who, "codes add", code_list, {"codes": added})
     return added

@@ -22,6 +22,7 @@ from jurat.statements import in_force, rows_json
 from jurat.vocabulary import QuestionState
 from store.dialects import dialect_of
 from store.requests.request_rows import CannotBeDone, Request, RequestKind, WrongRequest, mark_applied
+from store.rows import row_of
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.records import add_audit_row
 
@@ -77,14 +78,9 @@ def read_participant(engine: Engine, key: Key) -> Participant | None:
             return None
         revoked = is_revoked(connection, key)
         order = [each[0] for each in connection.execute(text(_ORDER), {"consultation": key[0]})]
-        answers = [
-            ConfirmedAnswer(*(UUID(str(each[0])), *each[1:6], moment(each[6])))
-            for each in connection.execute(text(_ANSWERS), parameters_of(key))
-        ]
-        interventions = [
-            Intervention(*(UUID(str(each[0])), *each[1:4], moment(each[4]), moment(each[5]), each[6]))
-            for each in connection.execute(text(_INTERVENTIONS), parameters_of(key))
-        ]
+        answers = [row_of(ConfirmedAnswer, each) for each in connection.execute(text(_ANSWERS), parameters_of(key))]
+        asked = connection.execute(text(_INTERVENTIONS), parameters_of(key))
+        interventions = [row_of(Intervention, each) for each in asked]
     states, left = read_json(row[1]), read_json(row[2])
     # In the order of the form, and last those that are no longer asked.
     questions = {name: states[name] for name in [*order, *states] if name in states}

@@ -1,26 +1,23 @@
-"""Shows a reviewer the answer, and lets them decide a check or open it again. Ends reviews that no one decides."""
+"""Shows a reviewer the answer, and ends reviews that no one decides. `store.requests.decisions` decides them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
 from jurat.batches import run
-from jurat.ids import uuid7
 from jurat.statements import rows_json
-from jurat.vocabulary import Reason, State
+from jurat.vocabulary import State
 from store.dialects import dialect_of
 from store.queue.deadlines import ENDED
-from store.requests.decisions import ReviewError, WrongReview, decide_check, open_again
-from store.requests.request_rows import DECIDING, Request, RequestKind, WrongRequest, ask, mark_applied
+from store.requests.decisions import ReviewError, WrongReview
 from store.verdicts.access import AccessRows, Key
-from store.verdicts.records import UNSTORABLE, add_audit_row, close_reviews
+from store.verdicts.records import add_audit_row, close_reviews
 
-__all__ = ["DECIDING", "ReviewDecisions", "ReviewError", "SealedAnswer", "SealedReview", "end_reviews"]
+__all__ = ["ReviewError", "SealedAnswer", "SealedReview", "SealedReviews", "end_reviews"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +43,12 @@ class SealedReview:
     note_key: str | None
 
 
-class ReviewDecisions:
-    """The reviewers' writes. Each is one transaction that waits for the lock on the participant's access row."""
+class SealedReviews:
+    """Shows what only a worker's key opens, with an audit row each time."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._dialect = dialect_of(engine)
-        self._access = AccessRows()
-
-    def decide(self, check: UUID, reason: Reason, who: str, evidence: Mapping[str, Any] | None = None) -> int | None:
-        """Settle a check in review with a reason of `DECIDING`; returns the verdict's revision, None where a second
-        person must decide the same. `evidence` must name no participant.
-
-        If several decide at once, or upkeep ends the review, only one takes effect.
-
-        Raises ReviewError when the check is unknown or not in review, the reason decides nothing, or the evidence
-        cannot be stored.
-        """
-        request = Request(uuid7(), RequestKind.DECIDE, who, check_id=check, reason=reason)
-        try:
-            with self._engine.begin() as connection:
-                _ask(connection, request)
-                revision = decide_check(connection, self._access, request, evidence or {})
-                mark_applied(connection, request.id)
-                return revision
-        except UNSTORABLE:
-            raise WrongReview("the evidence cannot be stored; expected JSON without NUL and half characters") from None
-
-    def reopen(self, check: UUID, who: str) -> None:
-        """Open a settled check for review again; see `open_again`, which may raise ReviewError."""
-        request = Request(uuid7(), RequestKind.OPEN, who, check_id=check)
-        with self._engine.begin() as connection:
-            _ask(connection, request)
-            open_again(connection, self._access, request)
-            mark_applied(connection, request.id)
 
     def answer(self, check: UUID, who: str) -> SealedAnswer:
         """The sealed answer of a check in review, for a person to see it; adds an audit row.
@@ -140,13 +109,6 @@ def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUI
     run(connection, *close_reviews(dialect, ended))
     access.add_up(connection, {reviews[check] for check in ended})
     return ended
-
-
-def _ask(connection: Connection, request: Request) -> None:
-    try:
-        ask(connection, request)
-    except WrongRequest as why:
-        raise WrongReview(str(why)) from None
 
 
 def _in_review(connection: Connection, check: UUID) -> tuple[str, str, str, bytes | None, str | None]:

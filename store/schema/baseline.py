@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,19 +10,41 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from store.dialects import BY_NAME, dialect_of
-from store.schema.grants import creating
+from store.schema.grants import closing, creating
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
-_FILES = ("tables", "functions", "guards", "views")
-"""In the order in which they build on each other. SQLite has no functions."""
+_FILES = ("functions", "guards", "views")
+"""Those of each engine, in the order in which they build on each other and on the tables. SQLite has no functions."""
+
+_TYPES = {"bytea": "BLOB", "float8": "FLOAT", "jsonb": "JSON", "timestamptz": "CHAR(23)", "uuid": "CHAR(36)"}
+"""The types that SQLite names otherwise: it would take times, ids, texts of JSON and bytes for numbers."""
+
+_ROWIDS = ("jurat_checks", "jurat_configs", "jurat_contract", "jurat_datasets")
+"""The tables that have a rowid on SQLite: for an integer key is one, and rows as large as an answer are found sooner.
+INSERT OR REPLACE could take over the rowid of a row that must stay: a trigger keeps those of checks."""
 
 
 def scripts(dialect: str, migrations: Path) -> list[str]:
     """The SQL files of an engine, in order. Missing roles are made last: other upgrades on the server wait for that."""
+    tables = (migrations / "sql" / "tables.sql").read_text("utf-8")
     paths = (migrations / "sql" / dialect / f"{name}.sql" for name in _FILES)
     files = [path.read_text("utf-8") for path in paths if path.exists()]
-    return [*files, f"{creating().strip()};\n"] if BY_NAME[dialect].has_users else files
+    if BY_NAME[dialect].has_users:
+        return [tables, *files, closing(), f"{creating().strip()};\n"]
+    return [_tables_for_sqlite(tables), *files]
+
+
+def _tables_for_sqlite(tables: str) -> str:
+    for known, own in _TYPES.items():
+        tables = re.sub(rf"^(  \w+) {known}\b", rf"\1 {own}", tables, flags=re.MULTILINE)
+    tables = re.sub(r' COLLATE "C"| INCLUDE \([^)]*\)|(?<=^\)) WITH \([^)]*\)', "", tables, flags=re.MULTILINE)
+    return re.sub(
+        r"^CREATE TABLE (\w+) [^;]*",
+        lambda found: found[0] if found[1] in _ROWIDS else f"{found[0]} WITHOUT ROWID",
+        tables,
+        flags=re.MULTILINE,
+    )
 
 
 def run(connection: Connection, scripts: list[str]) -> None:

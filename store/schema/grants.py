@@ -254,6 +254,16 @@ def asking_for(kind: str) -> frozenset[Role]:
     return CALLS[ASKS[kind]]
 
 
+def closing() -> str:
+    """SQL that leaves new functions to no one, and the shared ones to everyone: PostgreSQL itself lets everyone call a
+    new function, unless its default privileges were changed.
+    """
+    return f"""
+REVOKE ALL ON FUNCTION {", ".join(CALLS)} FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {", ".join(FOR_ALL)} TO PUBLIC;
+"""
+
+
 @cache
 def creating() -> str:
     """SQL that makes missing roles, where the user may. Roles belong to the whole server."""

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from jurat.errors import ConfigurationError
-from jurat.tables import CONTRACT_VERSION
+from jurat.statements import CONTRACT_VERSION
 from store.dialects import BY_NAME, dialect_of
 from store.held_rows import is_held
 from store.schema.baseline import MIGRATIONS, scripts

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jurat.access import AccessSummary, AtLeast, Confirmed, Terms, add_up, question_status
 from jurat.batches import Rows, Statement, run
-from jurat.columns import Moment, instant, moment
+from jurat.columns import instant, moment
 from jurat.statements import in_force, prepared, rows_json
 from jurat.vocabulary import Outcome, State, reason_from
 from store.configurations.applied_config import NEWEST, AccessTerms, AppliedConfig, ConfigReader
@@ -120,7 +120,7 @@ class AccessRows:
         changed: list[dict[str, Any]] = []
         kept: list[dict[str, Any]] = []
         for key, history in histories.items():
-            row = _row(connection.dialect, key, history.access(applied.terms, key[0]), applied.version)
+            row = _row(dialect, key, history.access(applied.terms, key[0]), applied.version)
             configured = key[0] in applied.terms.questions
             (changed if history.revoked or (history.answers and configured) else kept).append(row)
         statements: list[Statement] = [(_add_up(dialect), {"rows": rows_json(changed)})] if changed else []
@@ -170,10 +170,8 @@ _NOT_ASKED = Terms(0)
 _NOTHING_GRANTS = AtLeast(1, ())
 """The rule of a consultation that is no longer configured, or has no questions."""
 
-_MOMENT = Moment()
 
-
-def _row(dialect: Dialect, key: Key, added: AccessSummary, version: int) -> dict[str, Any]:
+def _row(dialect: StoreDialect, key: Key, added: AccessSummary, version: int) -> dict[str, Any]:
     return {
         "consultation": key[0],
         "participant": key[1],
@@ -181,8 +179,8 @@ def _row(dialect: Dialect, key: Key, added: AccessSummary, version: int) -> dict
         "questions": added.states,
         "rounds_left": added.rounds_left,
         "config_version": version,
-        "granted_until": _MOMENT.process_bind_param(added.granted_until, dialect),
-        "changes_at": _MOMENT.process_bind_param(added.changes_at, dialect),
+        "granted_until": added.granted_until and dialect.time_text(added.granted_until),
+        "changes_at": added.changes_at and dialect.time_text(added.changes_at),
         "ended": added.ended,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from uuid import UUID
@@ -71,11 +71,10 @@ class WriteOutcome:
 class VerdictWriter:
     """Writes verdicts, attempts and reviews, and moves their checks on."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = preparing(engine)
         self._dialect = dialect_of(engine)
         self._access = AccessRows()
-        self._clock = clock
         self._careful_until = -math.inf
         """Until when no row is waited for, because another transaction held one for too long."""
 
@@ -95,7 +94,7 @@ class VerdictWriter:
             if is_away(error) and not held:
                 raise
             if held and not self._careful:
-                self._careful_until = self._clock() + CAREFUL_S
+                self._careful_until = time.monotonic() + CAREFUL_S
                 return self.write(entries)
             if len(entries) > 1:
                 half = len(entries) // 2
@@ -119,7 +118,7 @@ class VerdictWriter:
 
     @property
     def _careful(self) -> bool:
-        return self._clock() < self._careful_until
+        return time.monotonic() < self._careful_until
 
     def read_again(self, entries: Sequence[CheckResult]) -> WriteOutcome:
         """What became of `entries` after a `write` of them that raised: its commit may have gone through.

@@ -15,12 +15,13 @@ import pytest
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason, State
 from store.requests.request_runner import Request, RequestKind, Requests
-from store.requests.reviews import ReviewDecisions, ReviewError
+from store.requests.reviews import ReviewError
 from tasks.checks import ClaimedCheck, Decision, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.rate_limits import Demand
 from tests.docs.pages import ROOT, block
 from tests.rigs.servers import Databases
 from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration, entry
+from tests.store.reviews import ReviewDecisions
 
 PAGE = ROOT / "docs" / "contributors" / "state-machine.md"
 GONE = "–"
@@ -53,13 +54,14 @@ def _write(desk: Desk, held: ClaimedCheck, decision: str) -> None:
     desk.settle(held, DECISIONS[decision], retain=0.0)
 
 
-def _tried(do: Callable[[], Any]) -> None:
+def _of_check(desk: Desk, held: ClaimedCheck, kind: RequestKind) -> None:
+    given: Mapping[RequestKind, dict[str, Any]] = {
+        RequestKind.DECIDE: {"by_whom": ADMIN, "reason": Reason.PERSON_REFUSED},
+        RequestKind.OPEN: {"by_whom": ADMIN},
+        RequestKind.CONTEST: {"by_whom": "participant", "note": b"sealed", "note_key": "0" * 16},
+    }
     with suppress(ReviewError):
-        do()
-
-
-def _contest(held: ClaimedCheck) -> Request:
-    return Request(uuid7(), RequestKind.CONTEST, "participant", check_id=held.id, note=b"sealed", note_key="0" * 16)
+        Requests(desk.engine).do(Request(uuid7(), kind, check_id=held.id, **given[kind]))
 
 
 def _asked(desk: Desk, kind: RequestKind, target: str | None = None) -> None:
@@ -82,11 +84,10 @@ STATEMENTS: Mapping[str, Callable[[Desk, ClaimedCheck], Any]] = {
     "`Upkeep.end_leases`": lambda desk, _: desk.upkeep.end_leases(),
     "`Upkeep.end_reviews`": lambda desk, _: desk.upkeep.end_reviews(),
     "`Upkeep.erase_candidates`": lambda desk, _: desk.upkeep.erase_candidates(),
-    "`ReviewDecisions.decide`": lambda desk, held: _tried(
-        lambda: ReviewDecisions(desk.engine).decide(held.id, Reason.PERSON_REFUSED, ADMIN)
-    ),
-    "`ReviewDecisions.reopen`": lambda desk, held: _tried(lambda: ReviewDecisions(desk.engine).reopen(held.id, ADMIN)),
-    "`Requests.do` of `contest`": lambda desk, held: _tried(lambda: Requests(desk.engine).do(_contest(held))),
+    **{
+        f"`Requests.do` of `{kind}`": partial(_of_check, kind=kind)
+        for kind in (RequestKind.DECIDE, RequestKind.OPEN, RequestKind.CONTEST)
+    },
     "`Requests.do` of `transfer`": lambda desk, _: _asked(desk, RequestKind.TRANSFER, "p-2"),
     "`Requests.do` of `erase`": lambda desk, _: _asked(desk, RequestKind.ERASE),
     "`ConfigPublisher.apply`": lambda desk, _: desk.publisher.apply(configuration(WITHOUT), ADMIN, force=True),

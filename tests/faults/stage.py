@@ -15,7 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from jurat.vocabulary import State
 from store.configurations.applied_config import AccessTerms
-from store.requests.reviews import ReviewDecisions
 from tasks.check_runner import CheckRunner
 from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later, NextSource, Review, Settle
 from tasks.plan import Plan
@@ -24,6 +23,7 @@ from tests.faults.snapshot import CheckRow, read
 from tests.faults.standing_clock import StandingClock
 from tests.faults.told import CONFIGURATIONS, Told
 from tests.store.desk import Desk
+from tests.store.reviews import ReviewDecisions
 from worker.plan_builder import make_plan
 
 

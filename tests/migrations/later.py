@@ -53,7 +53,7 @@ CREATE OR REPLACE FUNCTION jurat_is_erased(participant text) RETURNS boolean LAN
   SELECT lower(left(participant, 7)) = 'removed'
 $$""",
             ),
-            "functions.sql",
+            "postgresql/functions.sql",
             "SELECT lower(left(participant, 7)) = 'erased-'",
             "SELECT lower(left(participant, 7)) = 'removed'",
         ),
@@ -64,7 +64,7 @@ $$""",
                 EXECUTE FUNCTION jurat_refuse_change('never')""",
                 "ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_not_emptied",
             ),
-            "guards.sql",
+            "postgresql/guards.sql",
             "'audit rows cannot be deleted'",
             "'never'",
         ),
@@ -77,7 +77,7 @@ $$""",
                 """CREATE TRIGGER jurat_audit_kept BEFORE UPDATE ON jurat_audit BEGIN
                 SELECT RAISE(ABORT, 'jurat: never'); END""",
             ),
-            "guards.sql",
+            "sqlite/guards.sql",
             "'jurat: an audit row cannot be changed'",
             "'jurat: never'",
         ),
@@ -86,15 +86,14 @@ $$""",
 
 
 def lay_out(folder: Path, *, forgotten: Collection[str] = ()) -> Path:
-    """Its `migrations/`. In the SQL of an engine the changes that are `forgotten` are missing, which is a mistake."""
+    """Its `migrations/`. In the SQL the changes that are `forgotten` are missing, which is a mistake."""
     migrations = folder / "migrations"
     shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    for dialect, changes in CHANGES.items():
-        for name, change in changes.items():
-            if name not in forgotten:
-                file = migrations / "sql" / dialect / change.file
-                head, tail = file.read_text("utf-8").split(change.before)  # once, or this module is out of date
-                file.write_text(head + change.after + tail, "utf-8")
+    for name, change in {name: change for changes in CHANGES.values() for name, change in changes.items()}.items():
+        if name not in forgotten:
+            file = migrations / "sql" / change.file
+            head, tail = file.read_text("utf-8").split(change.before)  # once, or this module is out of date
+            file.write_text(head + change.after + tail, "utf-8")
     steps = {
         dialect: [step for each in changes.values() for step in each.steps] for dialect, changes in CHANGES.items()
     }

@@ -181,8 +181,9 @@ def unguarded(engine: Engine) -> Iterator[None]:
             again = [f"ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_sized_{number}" for number in (1, 2)]
             drop = [each.replace("ENABLE ALWAYS", "DISABLE") for each in again]
         else:
-            made = "SELECT sql FROM sqlite_master WHERE name = 'jurat_checks_sized'"
-            again, drop = [connection.exec_driver_sql(made).scalar_one()], ["DROP TRIGGER jurat_checks_sized"]
+            made = "SELECT name, sql FROM sqlite_master WHERE name LIKE 'jurat_checks_sized_%'"
+            names, again = map(list, zip(*connection.exec_driver_sql(made).all(), strict=True))
+            drop = [f"DROP TRIGGER {name}" for name in names]
         for statement in drop:
             connection.exec_driver_sql(statement)
     yield

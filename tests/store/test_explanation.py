@@ -11,9 +11,9 @@ import pytest
 
 from jurat.vocabulary import Outcome, Reason
 from store.explanation import Explanations, NearbyHouse
-from store.requests.reviews import ReviewDecisions
 from tasks.checks import Ended, NextSource, Review, Settle
 from tests.store.desk import Desk, attempt
+from tests.store.reviews import ReviewDecisions
 
 BOX = (2.0, 45.0, 2.01, 45.01)
 

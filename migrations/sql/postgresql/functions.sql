@@ -18,8 +18,7 @@
 -- anyone may make, would come first. FROM CURRENT takes the path of the transaction that runs this file, which
 -- migrations/env.py has set.
 --
--- No one may call a function unless store/schema/grants.py grants it. Everyone may call the shared ones: see the end of
--- the file.
+-- No one may call a function unless store/schema/grants.py grants it. Everyone may call the shared ones.
 --
 -- Errors are SQLSTATEs of ours, JU001 to JU013, see docs/reference/contract.md. A function whose name begins with
 -- jurat_try_ does not fail, but returns the error as a row. The Python client calls it, so that its caller's
@@ -392,45 +391,42 @@ BEGIN
       THEN 'by_whom must name who asks, and not the participant by the id that may have to be erased'
   END;
   IF problem IS NOT NULL THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU005', problem;
-    RETURN;
-  END IF;
-  IF jurat_ask.kind <> 'erase'
+    code := 'JU005';
+  ELSIF jurat_ask.kind <> 'erase'
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation) THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU001', format('no consultation "%s" is configured',
-                                                    left(jurat_ask.consultation, 80));
-    RETURN;
-  END IF;
+    code := 'JU001';
+    problem := format('no consultation "%s" is configured', left(jurat_ask.consultation, 80));
   -- An erasure may concern a consultation that is no longer configured. A mistyped name would erase nothing,
   -- and seem done.
-  IF jurat_ask.kind = 'erase' AND jurat_ask.consultation IS NOT NULL
+  ELSIF jurat_ask.kind = 'erase' AND jurat_ask.consultation IS NOT NULL
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation)
      AND NOT EXISTS (SELECT FROM jurat_checks c WHERE c.consultation = jurat_ask.consultation)
      AND NOT EXISTS (SELECT FROM jurat_access a WHERE a.consultation = jurat_ask.consultation) THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU001', 'no consultation of that name is known';
-    RETURN;
-  END IF;
-  IF jurat_ask.kind = 'reopen'
+    code := 'JU001';
+    problem := 'no consultation of that name is known';
+  ELSIF jurat_ask.kind = 'reopen'
      AND NOT EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = jurat_ask.consultation
                        AND q.question = jurat_ask.question) THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU002', format('consultation "%s" has no question "%s"',
-                                                    left(jurat_ask.consultation, 80), left(jurat_ask.question, 80));
-    RETURN;
+    code := 'JU002';
+    problem := format('consultation "%s" has no question "%s"', left(jurat_ask.consultation, 80),
+                      left(jurat_ask.question, 80));
+  ELSE
+    INSERT INTO jurat_requests (id, kind, consultation, participant, question, target, by_whom, asked_at)
+    VALUES (this_id, jurat_ask.kind, jurat_ask.consultation, jurat_ask.participant, jurat_ask.question,
+            jurat_ask.target, jurat_ask.by_whom, statement_timestamp())
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND AND NOT EXISTS (
+      SELECT FROM jurat_requests q WHERE q.id = this_id AND q.kind = jurat_ask.kind
+        AND q.consultation IS NOT DISTINCT FROM jurat_ask.consultation
+        AND q.question IS NOT DISTINCT FROM jurat_ask.question
+        AND (q.participant = jurat_ask.participant OR q.participant LIKE 'erased-%')
+        AND (q.target IS NOT DISTINCT FROM jurat_ask.target OR q.target LIKE 'erased-%')) THEN
+      code := 'JU004';
+      problem := 'the id ' || this_id::text || ' belongs to another request';
+    END IF;
   END IF;
-  INSERT INTO jurat_requests (id, kind, consultation, participant, question, target, by_whom, asked_at)
-  VALUES (this_id, jurat_ask.kind, jurat_ask.consultation, jurat_ask.participant, jurat_ask.question,
-          jurat_ask.target, jurat_ask.by_whom, statement_timestamp())
-  ON CONFLICT DO NOTHING;
-  IF NOT FOUND AND NOT EXISTS (
-    SELECT FROM jurat_requests q WHERE q.id = this_id AND q.kind = jurat_ask.kind
-      AND q.consultation IS NOT DISTINCT FROM jurat_ask.consultation
-      AND q.question IS NOT DISTINCT FROM jurat_ask.question
-      AND (q.participant = jurat_ask.participant OR q.participant LIKE 'erased-%')
-      AND (q.target IS NOT DISTINCT FROM jurat_ask.target OR q.target LIKE 'erased-%')) THEN
-    RETURN QUERY SELECT NULL::uuid, 'JU004', 'the id ' || this_id::text || ' belongs to another request';
-    RETURN;
-  END IF;
-  RETURN QUERY SELECT this_id, NULL, NULL;
+  request_id := CASE WHEN code IS NULL THEN this_id END;
+  RETURN NEXT;
 END $$;
 
 -- Transfers and erasures for the Python client. The error of the trigger jurat_requests_counted, for a user who asked
@@ -458,32 +454,28 @@ END $$;
 -- Allows one more answer to a question.
 CREATE FUNCTION jurat_reopen(consultation text, participant text, question text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-  SELECT jurat_stored(t.request_id, t.code, t.problem,
-    '`bin/jurat config show` lists what is configured.')
+  SELECT jurat_stored(t.request_id, t.code, t.problem, '`bin/jurat config show` lists what is configured.')
   FROM jurat_ask('reopen', consultation, participant, question, NULL, by_whom, id) t
 $$;
 
 -- Blocks a participant's access until it is restored.
 CREATE FUNCTION jurat_revoke(consultation text, participant text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-  SELECT jurat_stored(t.request_id, t.code, t.problem,
-    '`bin/jurat config show` lists what is configured.')
+  SELECT jurat_stored(t.request_id, t.code, t.problem, '`bin/jurat config show` lists what is configured.')
   FROM jurat_ask('revoke', consultation, participant, NULL, NULL, by_whom, id) t
 $$;
 
 -- Ends a revocation.
 CREATE FUNCTION jurat_restore(consultation text, participant text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-  SELECT jurat_stored(t.request_id, t.code, t.problem,
-    '`bin/jurat config show` lists what is configured.')
+  SELECT jurat_stored(t.request_id, t.code, t.problem, '`bin/jurat config show` lists what is configured.')
   FROM jurat_ask('restore', consultation, participant, NULL, NULL, by_whom, id) t
 $$;
 
 -- Moves everything of a participant to another id of theirs.
 CREATE FUNCTION jurat_transfer(consultation text, participant text, target text, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-  SELECT jurat_stored(t.request_id, t.code, t.problem,
-    '`bin/jurat config show` lists what is configured.')
+  SELECT jurat_stored(t.request_id, t.code, t.problem, '`bin/jurat config show` lists what is configured.')
   FROM jurat_ask('transfer', consultation, participant, NULL, target, by_whom, id) t
 $$;
 
@@ -654,7 +646,7 @@ RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 #variable_conflict use_column
 DECLARE
   last record;
-  word text;
+  wrong text;
   names text[];
   paths text[];
   added jsonb;
@@ -670,50 +662,36 @@ BEGIN
   END IF;
 
   -- Only consultations that platforms have published and wait for, as they published them.
-  SELECT min(coalesce(p.name, '?')) INTO word
-  FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
-  LEFT JOIN jurat_consultations c ON c.name = p.name
-  WHERE c.name IS NULL OR coalesce(c.answered_revision, 0) >= c.revision;
-  IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be put in force: no platform waits for it', word
-      USING ERRCODE = 'integrity_constraint_violation';
-  END IF;
-  SELECT min(p.name) INTO word
-  FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
-  JOIN jurat_consultations c ON c.name = p.name
-  WHERE c.applied_document IS NULL AND jsonb_exists(last.document -> 'consultations', p.name);
-  IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be put in force: it is the administrators'' own', word
-      USING ERRCODE = 'integrity_constraint_violation';
-  END IF;
-  SELECT min(p.name) INTO word
-  FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
-  JOIN jurat_consultations c ON c.name = p.name
-  WHERE (jsonb_typeof(p.part) IS NOT DISTINCT FROM 'object') = (c.document IS NULL);
-  IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be put in force: the platform asked for something else', word
-      USING ERRCODE = 'integrity_constraint_violation';
-  END IF;
-  SELECT min(p.name) INTO word
-  FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
-  WHERE jsonb_typeof(p.part) = 'object' AND (
-    SELECT array_agg(o.key ORDER BY o.key COLLATE "C") FROM jsonb_object_keys(p.part -> 'questions') AS o (key)
-  ) IS DISTINCT FROM (
-    SELECT array_agg(o.key ORDER BY o.key COLLATE "C") FROM jsonb_array_elements_text(p.questions) AS o (key));
-  IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be put in force: the order of its questions is not theirs', word
-      USING ERRCODE = 'integrity_constraint_violation';
-  END IF;
-  SELECT min(p.name) INTO word
-  FROM jsonb_to_recordset(parts) AS p (name text, part jsonb, questions jsonb)
-  CROSS JOIN LATERAL jsonb_each(p.part -> 'questions') AS q (name, said)
-  LEFT JOIN jurat_criteria k ON k.name = q.said ->> 'criterion'
-  WHERE jsonb_typeof(p.part) = 'object' AND (k.name IS NULL OR EXISTS (
-    SELECT FROM jsonb_object_keys(coalesce(q.said -> 'with', '{}')) AS o (key)
-    WHERE NOT jsonb_exists(k.open, o.key)));
-  IF word IS NOT NULL THEN
-    RAISE EXCEPTION 'jurat: % cannot be put in force: administrators leave no such criterion open', word
-      USING ERRCODE = 'integrity_constraint_violation';
+  wrong := (
+    WITH p AS (SELECT * FROM jsonb_to_recordset(parts) AS r (name text, part jsonb, questions jsonb))
+    SELECT coalesce((
+      SELECT min(coalesce(p.name, '?')) || ' cannot be put in force: no platform waits for it'
+      FROM p LEFT JOIN jurat_consultations c ON c.name = p.name
+      WHERE c.name IS NULL OR coalesce(c.answered_revision, 0) >= c.revision
+    ), (
+      SELECT min(p.name) || ' cannot be put in force: it is the administrators'' own'
+      FROM p JOIN jurat_consultations c ON c.name = p.name
+      WHERE c.applied_document IS NULL AND jsonb_exists(last.document -> 'consultations', p.name)
+    ), (
+      SELECT min(p.name) || ' cannot be put in force: the platform asked for something else'
+      FROM p JOIN jurat_consultations c ON c.name = p.name
+      WHERE (jsonb_typeof(p.part) IS NOT DISTINCT FROM 'object') = (c.document IS NULL)
+    ), (
+      SELECT min(p.name) || ' cannot be put in force: the order of its questions is not theirs'
+      FROM p WHERE jsonb_typeof(p.part) = 'object' AND (
+        SELECT array_agg(o.key ORDER BY o.key COLLATE "C") FROM jsonb_object_keys(p.part -> 'questions') AS o (key)
+      ) IS DISTINCT FROM (
+        SELECT array_agg(o.key ORDER BY o.key COLLATE "C") FROM jsonb_array_elements_text(p.questions) AS o (key))
+    ), (
+      SELECT min(p.name) || ' cannot be put in force: administrators leave no such criterion open'
+      FROM p CROSS JOIN LATERAL jsonb_each(p.part -> 'questions') AS q (name, said)
+      LEFT JOIN jurat_criteria k ON k.name = q.said ->> 'criterion'
+      WHERE jsonb_typeof(p.part) = 'object' AND (k.name IS NULL OR EXISTS (
+        SELECT FROM jsonb_object_keys(coalesce(q.said -> 'with', '{}')) AS o (key)
+        WHERE NOT jsonb_exists(k.open, o.key)))
+    )));
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'jurat: %', wrong USING ERRCODE = 'integrity_constraint_violation';
   END IF;
 
   -- The newest version, with these parts in place of what they replace.
@@ -797,19 +775,3 @@ RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
   FROM jsonb_to_recordset(rows) AS r (name text, revision int, refused text)
   WHERE c.name = r.name AND c.revision = r.revision
 $$;
-
-
--- ------------------------------------------------------------------------------------------------- No one's by default
---
--- PostgreSQL lets everyone call a new function, unless its default privileges were changed. The shared functions are
--- everyone's in any case; the others are granted to roles one by one.
-GRANT EXECUTE ON FUNCTION
-  jurat_is_name, jurat_is_erased, jurat_person, jurat_uuid7, jurat_deciding, jurat_stored
-TO PUBLIC;
-
-REVOKE ALL ON FUNCTION
-  jurat_submit, jurat_listen, jurat_try_contest, jurat_contest, jurat_ask_reviewer, jurat_decide, jurat_open_review,
-  jurat_ask, jurat_try_ask, jurat_reopen, jurat_revoke, jurat_restore, jurat_transfer, jurat_erase, jurat_try_add_codes,
-  jurat_add_codes, jurat_check_consultation, jurat_publish_consultation, jurat_take_turn, jurat_add_version,
-  jurat_add_questions, jurat_answer_consultations
-FROM PUBLIC;

@@ -3,13 +3,15 @@
 -- Table by table: checks, verdicts, requests, audit. Triggers of one event fire in the order of their names.
 --
 -- `session_replication_role = replica` switches ordinary triggers off. So every trigger that refuses something is set
--- to fire always, at the end of its table's section. The owner of the tables can still drop them all, so no part of a
+-- to fire always, at the end of this file. The owner of the tables can still drop them all, so no part of a
 -- platform should log in as the owner: docs/operators/separate-roles.md.
 --
 -- Triggers guard sizes, and not CHECK constraints, because PostgreSQL quotes the whole row when a CHECK fails. A size
 -- guard checks what is inserted, and never existing rows: workers must be able to get rid of those.
 --
--- Functions that name no table, or that only another function calls, need no search path of their own.
+-- Functions that name no table, or that only another function calls, need no search path of their own. Triggers run
+-- them for every user, and no one may call them; but the WHEN of a trigger calls jurat_may_ask with the rights of the
+-- user who writes, so that is everyone's (store/schema/grants.py).
 
 
 -- ------------------------------------------------------------------------------------------------------------ Refusing
@@ -252,16 +254,6 @@ CREATE TRIGGER jurat_checks_kept BEFORE DELETE ON jurat_checks FOR EACH ROW
 WHEN (OLD.state <> 'settled')
 EXECUTE FUNCTION jurat_refuse_change('a check on its way cannot be deleted');
 
-ALTER TABLE jurat_checks
-  ENABLE ALWAYS TRIGGER jurat_checks_timed,
-  ENABLE ALWAYS TRIGGER jurat_checks_sized_1,
-  ENABLE ALWAYS TRIGGER jurat_checks_sized_2,
-  ENABLE ALWAYS TRIGGER jurat_checks_candidates_sized,
-  ENABLE ALWAYS TRIGGER jurat_checks_answer_confirmed,
-  ENABLE ALWAYS TRIGGER jurat_checks_named,
-  ENABLE ALWAYS TRIGGER jurat_checks_renamed,
-  ENABLE ALWAYS TRIGGER jurat_checks_kept;
-
 
 -- ------------------------------------------------------------------------------------------------------------ Verdicts
 
@@ -274,11 +266,6 @@ EXECUTE FUNCTION jurat_refuse_change('a verdict cannot be deleted before its ret
 
 CREATE TRIGGER jurat_verdicts_not_emptied BEFORE TRUNCATE ON jurat_verdicts
 EXECUTE FUNCTION jurat_refuse_change('verdicts cannot be deleted');
-
-ALTER TABLE jurat_verdicts
-  ENABLE ALWAYS TRIGGER jurat_verdicts_kept,
-  ENABLE ALWAYS TRIGGER jurat_verdicts_retained,
-  ENABLE ALWAYS TRIGGER jurat_verdicts_not_emptied;
 
 -- Tells listeners that there are new verdicts, but not which: they read jurat_results. It is off until jurat_listen
 -- switches it on.
@@ -511,17 +498,6 @@ EXECUTE FUNCTION jurat_refuse_change('a request that waits cannot be deleted');
 CREATE TRIGGER jurat_requests_not_emptied BEFORE TRUNCATE ON jurat_requests
 EXECUTE FUNCTION jurat_refuse_change('a request that waits cannot be deleted');
 
-ALTER TABLE jurat_requests
-  ENABLE ALWAYS TRIGGER jurat_requests_allowed,
-  ENABLE ALWAYS TRIGGER jurat_requests_changed,
-  ENABLE ALWAYS TRIGGER jurat_requests_sized_1,
-  ENABLE ALWAYS TRIGGER jurat_requests_sized_2,
-  ENABLE ALWAYS TRIGGER jurat_requests_counted,
-  ENABLE ALWAYS TRIGGER jurat_requests_list,
-  ENABLE ALWAYS TRIGGER jurat_requests_done,
-  ENABLE ALWAYS TRIGGER jurat_requests_kept,
-  ENABLE ALWAYS TRIGGER jurat_requests_not_emptied;
-
 
 -- --------------------------------------------------------------------------------------------------------------- Audit
 
@@ -531,18 +507,19 @@ FOR EACH ROW EXECUTE FUNCTION jurat_refuse_change('an audit row stays as it is')
 CREATE TRIGGER jurat_audit_not_emptied BEFORE TRUNCATE ON jurat_audit
 EXECUTE FUNCTION jurat_refuse_change('audit rows cannot be deleted');
 
-ALTER TABLE jurat_audit
-  ENABLE ALWAYS TRIGGER jurat_audit_kept,
-  ENABLE ALWAYS TRIGGER jurat_audit_not_emptied;
 
-
--- ------------------------------------------------------------------------------------------------- No one's by default
+-- ------------------------------------------------------------------------------------------------------- Firing always
 --
--- Triggers run these functions for every user. No one may call them directly, but jurat_may_ask is everyone's: the WHEN
--- of a trigger calls it with the rights of the user who writes.
-GRANT EXECUTE ON FUNCTION jurat_may_ask TO PUBLIC;
-
-REVOKE ALL ON FUNCTION
-  jurat_refuse_change, jurat_fix_times, jurat_require_open, jurat_show_submitted, jurat_refuse_renaming,
-  jurat_tell_results, jurat_keep_request, jurat_count_asked, jurat_keep_asked
-FROM PUBLIC;
+-- All but the two that refuse nothing.
+DO $$
+DECLARE
+  guard record;
+BEGIN
+  FOR guard IN
+    SELECT t.tgrelid::regclass AS place, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relname LIKE 'jurat\_%' AND NOT t.tgisinternal
+      AND t.tgname NOT IN ('jurat_checks_submitted', 'jurat_verdicts_told')
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guard.place, guard.tgname);
+  END LOOP;
+END $$;

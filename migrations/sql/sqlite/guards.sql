@@ -25,15 +25,11 @@ END;
 
 -- Refuses a time that no worker can read. PostgreSQL replaces it.
 CREATE TRIGGER jurat_checks_timed BEFORE INSERT ON jurat_checks
-WHEN NOT coalesce(
-  strftime('%Y-%m-%d %H:%M:%f', NEW.submitted_at) IS NEW.submitted_at
-  AND NEW.submitted_at BETWEEN '2000-01-01 00:00:00.000' AND '9000-01-01 00:00:00.000', 0)
-OR NOT coalesce(
-  strftime('%Y-%m-%d %H:%M:%f', NEW.due_at) IS NEW.due_at
-  AND NEW.due_at BETWEEN '2000-01-01 00:00:00.000' AND '9000-01-01 00:00:00.000', 0)
-OR NOT coalesce(
-  strftime('%Y-%m-%d %H:%M:%f', NEW.deadline_at) IS NEW.deadline_at
-  AND NEW.deadline_at BETWEEN '2000-01-01 00:00:00.000' AND '9000-01-01 00:00:00.000', 0)
+WHEN EXISTS (
+  WITH given (time) AS (VALUES (NEW.submitted_at), (NEW.due_at), (NEW.deadline_at))
+  SELECT 1 FROM given WHERE NOT coalesce(
+    strftime('%Y-%m-%d %H:%M:%f', time) IS time
+    AND time BETWEEN '2000-01-01 00:00:00.000' AND '9000-01-01 00:00:00.000', 0))
 BEGIN
   SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them, of the year 2000 or later');
 END;
@@ -134,28 +130,20 @@ END;
 
 -- `jurat.answers.MAX_BYTES` with what sealing adds, and `jurat.names.LONGEST`. SQLite's own `length` of a text ends at
 -- a NUL; a character has four bytes at the most.
-CREATE TRIGGER jurat_checks_sized BEFORE INSERT ON jurat_checks
+CREATE TRIGGER jurat_checks_sized_1 BEFORE INSERT ON jurat_checks
 WHEN length(CAST(NEW.answer AS BLOB)) > 16432
-  OR max(length(NEW.consultation), length(CAST(NEW.consultation AS BLOB)) / 4) > 200
-  OR max(length(NEW.participant), length(CAST(NEW.participant AS BLOB)) / 4) > 200
-  OR max(length(NEW.question), length(CAST(NEW.question AS BLOB)) / 4) > 200
-  OR max(length(NEW.source), length(CAST(NEW.source AS BLOB)) / 4) > 200
-  OR max(length(NEW.priority), length(CAST(NEW.priority AS BLOB)) / 4) > 200
-  OR max(length(NEW.traceparent), length(CAST(NEW.traceparent AS BLOB)) / 4) > 100
-  OR max(length(NEW.answer_key), length(CAST(NEW.answer_key AS BLOB)) / 4) > 16
-  OR length(CAST(NEW.reply_key AS BLOB)) > 32
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: JU005: an answer has at most 16 KiB before it is sealed, and 48 bytes more then')
-    WHERE length(CAST(NEW.answer AS BLOB)) > 16432;
-  SELECT RAISE(ABORT, 'jurat: JU005: a text has at most 200 characters, a traceparent 100, answer_key 16, and reply_key 32 bytes')
-    WHERE max(length(NEW.consultation), length(CAST(NEW.consultation AS BLOB)) / 4) > 200
-      OR max(length(NEW.participant), length(CAST(NEW.participant AS BLOB)) / 4) > 200
-      OR max(length(NEW.question), length(CAST(NEW.question AS BLOB)) / 4) > 200
-      OR max(length(NEW.source), length(CAST(NEW.source AS BLOB)) / 4) > 200
-      OR max(length(NEW.priority), length(CAST(NEW.priority AS BLOB)) / 4) > 200
-      OR max(length(NEW.traceparent), length(CAST(NEW.traceparent AS BLOB)) / 4) > 100
-      OR max(length(NEW.answer_key), length(CAST(NEW.answer_key AS BLOB)) / 4) > 16
-      OR length(CAST(NEW.reply_key AS BLOB)) > 32;
+  SELECT RAISE(ABORT, 'jurat: JU005: an answer has at most 16 KiB before it is sealed, and 48 bytes more then');
+END;
+
+CREATE TRIGGER jurat_checks_sized_2 BEFORE INSERT ON jurat_checks
+WHEN length(CAST(NEW.reply_key AS BLOB)) > 32 OR EXISTS (
+  WITH given (text, most) AS (
+    VALUES (NEW.consultation, 200), (NEW.participant, 200), (NEW.question, 200), (NEW.source, 200), (NEW.priority, 200),
+      (NEW.traceparent, 100), (NEW.answer_key, 16))
+  SELECT 1 FROM given WHERE max(length(text), length(CAST(text AS BLOB)) / 4) > most)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: JU005: a text has at most 200 characters, a traceparent 100, answer_key 16, and reply_key 32 bytes');
 END;
 
 -- Shows the answer in jurat_access at once, as pending. An accepted question stays accepted: a renewal takes nothing
@@ -284,16 +272,12 @@ BEGIN
       WHERE a.who = 'asks' AND length(a.rest) = 0 AND length(b.rest) = 0 AND NEW.by_whom <> 'participant' AND (
         b.who = 'answered' OR (b.who = 'named' AND NEW.by_whom <> 'platform')));
   SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them, and not still to come')
-    WHERE NOT coalesce(
-        strftime('%Y-%m-%d %H:%M:%f', NEW.asked_at) IS NEW.asked_at
-        AND NEW.asked_at LIKE '____-__-__ __:__:__.___'
-        AND NEW.asked_at BETWEEN '2000-01-01 00:00:00.000'
-          AND strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 seconds'), 0)
-    OR (NEW.applied_at IS NOT NULL AND NOT coalesce(
-        strftime('%Y-%m-%d %H:%M:%f', NEW.applied_at) IS NEW.applied_at
-        AND NEW.applied_at LIKE '____-__-__ __:__:__.___'
-        AND NEW.applied_at BETWEEN '2000-01-01 00:00:00.000'
-          AND strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 seconds'), 0));
+    WHERE NEW.asked_at IS NULL OR EXISTS (
+      WITH given (time) AS (VALUES (NEW.asked_at), (NEW.applied_at))
+      SELECT 1 FROM given WHERE time IS NOT NULL AND NOT coalesce(
+        strftime('%Y-%m-%d %H:%M:%f', time) IS time
+        AND time LIKE '____-__-__ __:__:__.___'
+        AND time BETWEEN '2000-01-01 00:00:00.000' AND strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 seconds'), 0));
   SELECT RAISE(ABORT, 'jurat: a request holds what its kind has a use for, and nothing else')
     WHERE (NEW.kind IN ('contest', 'decide', 'open') AND (NEW.consultation IS NOT NULL OR NEW.participant IS NOT NULL))
     OR (NEW.kind IN ('reopen', 'revoke', 'restore', 'transfer', 'erase') AND NEW.check_id IS NOT NULL)
@@ -315,17 +299,11 @@ BEGIN
       'code_revoked', 'code_unknown', 'code_used', 'not_a_person', 'not_valid_at_date', 'outside_zone',
       'person_refused', 'profession_not_eligible', 'status_inactive', 'too_young'));
   SELECT RAISE(ABORT, 'jurat: check_id is the id of a check, note bytes, and all else of a request text')
-    WHERE typeof(NEW.id) NOT IN ('text', 'null')
-    OR typeof(NEW.kind) NOT IN ('text', 'null')
-    OR typeof(NEW.consultation) NOT IN ('text', 'null')
-    OR typeof(NEW.participant) NOT IN ('text', 'null')
-    OR typeof(NEW.question) NOT IN ('text', 'null')
-    OR typeof(NEW.check_id) NOT IN ('text', 'null')
-    OR typeof(NEW.reason) NOT IN ('text', 'null')
-    OR typeof(NEW.target) NOT IN ('text', 'null')
-    OR typeof(NEW.note_key) NOT IN ('text', 'null')
-    OR typeof(NEW.document) NOT IN ('text', 'null')
-    OR typeof(NEW.by_whom) NOT IN ('text', 'null')
+    WHERE EXISTS (
+      WITH given (text) AS (
+        VALUES (NEW.id), (NEW.kind), (NEW.consultation), (NEW.participant), (NEW.question), (NEW.check_id),
+          (NEW.reason), (NEW.target), (NEW.note_key), (NEW.document), (NEW.by_whom))
+      SELECT 1 FROM given WHERE typeof(text) NOT IN ('text', 'null'))
     OR typeof(NEW.note) NOT IN ('blob', 'null')
     OR NEW.check_id NOT GLOB
       '[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]-[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]';
@@ -336,39 +314,28 @@ BEGIN
 END;
 
 -- Notes of 2,000 characters, and codes, with what sealing adds.
-CREATE TRIGGER jurat_requests_sized BEFORE INSERT ON jurat_requests
+CREATE TRIGGER jurat_requests_sized_1 BEFORE INSERT ON jurat_requests
 WHEN length(CAST(NEW.note AS BLOB)) > CASE NEW.kind WHEN 'codes' THEN 4194304 ELSE 8048 END
-  OR max(length(NEW.kind), length(CAST(NEW.kind AS BLOB)) / 4) > 200
-  OR max(length(NEW.consultation), length(CAST(NEW.consultation AS BLOB)) / 4) > 200
-  OR max(length(NEW.participant), length(CAST(NEW.participant AS BLOB)) / 4) > 200
-  OR max(length(NEW.question), length(CAST(NEW.question AS BLOB)) / 4) > 200
-  OR max(length(NEW.reason), length(CAST(NEW.reason AS BLOB)) / 4) > 200
-  OR max(length(NEW.target), length(CAST(NEW.target AS BLOB)) / 4) > 200
-  OR max(length(NEW.note_key), length(CAST(NEW.note_key AS BLOB)) / 4) > 200
-  OR max(length(NEW.document), length(CAST(NEW.document AS BLOB)) / 4) > 200
-  OR max(length(NEW.by_whom), length(CAST(NEW.by_whom AS BLOB)) / 4) > 200
-  OR max(length(NEW.code_list), length(CAST(NEW.code_list AS BLOB)) / 4) > 200
 BEGIN
-  SELECT RAISE(ABORT, 'jurat: JU005: a note has at most 2,000 characters before it is sealed, and codes have 4 MiB')
-    WHERE length(CAST(NEW.note AS BLOB)) > CASE NEW.kind WHEN 'codes' THEN 4194304 ELSE 8048 END;
-  SELECT RAISE(ABORT, 'jurat: JU005: each text of a request has at most 200 characters')
-    WHERE max(length(NEW.kind), length(CAST(NEW.kind AS BLOB)) / 4) > 200
-      OR max(length(NEW.consultation), length(CAST(NEW.consultation AS BLOB)) / 4) > 200
-      OR max(length(NEW.participant), length(CAST(NEW.participant AS BLOB)) / 4) > 200
-      OR max(length(NEW.question), length(CAST(NEW.question AS BLOB)) / 4) > 200
-      OR max(length(NEW.reason), length(CAST(NEW.reason AS BLOB)) / 4) > 200
-      OR max(length(NEW.target), length(CAST(NEW.target AS BLOB)) / 4) > 200
-      OR max(length(NEW.note_key), length(CAST(NEW.note_key AS BLOB)) / 4) > 200
-      OR max(length(NEW.document), length(CAST(NEW.document AS BLOB)) / 4) > 200
-      OR max(length(NEW.by_whom), length(CAST(NEW.by_whom AS BLOB)) / 4) > 200
-      OR max(length(NEW.code_list), length(CAST(NEW.code_list AS BLOB)) / 4) > 200;
+  SELECT RAISE(ABORT, 'jurat: JU005: a note has at most 2,000 characters before it is sealed, and codes have 4 MiB');
+END;
+
+CREATE TRIGGER jurat_requests_sized_2 BEFORE INSERT ON jurat_requests
+WHEN EXISTS (
+  WITH given (text) AS (
+    VALUES (NEW.kind), (NEW.consultation), (NEW.participant), (NEW.question), (NEW.reason), (NEW.target),
+      (NEW.note_key), (NEW.document), (NEW.by_whom), (NEW.code_list))
+  SELECT 1 FROM given WHERE max(length(text), length(CAST(text AS BLOB)) / 4) > 200)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: JU005: each text of a request has at most 200 characters');
 END;
 
 -- Of a stored request only the participant's id and what came of it may change.
 CREATE TRIGGER jurat_requests_changed BEFORE UPDATE ON jurat_requests
 WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.consultation IS NOT OLD.consultation
   OR NEW.question IS NOT OLD.question OR NEW.check_id IS NOT OLD.check_id OR NEW.reason IS NOT OLD.reason
-  OR NEW.by_whom IS NOT OLD.by_whom OR NEW.asked_at IS NOT OLD.asked_at
+  OR NEW.by_whom IS NOT OLD.by_whom OR NEW.asked_at IS NOT OLD.asked_at OR NEW.code_list IS NOT OLD.code_list
+  OR NEW.expires_at IS NOT OLD.expires_at
   -- these can be erased,
   OR (NEW.note IS NOT NULL AND NEW.note IS NOT OLD.note)
   OR (NEW.note_key IS NOT NULL AND NEW.note_key IS NOT OLD.note_key)
@@ -390,12 +357,6 @@ WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.consultation IS NOT
       SELECT 1 FROM jurat_requests t
       WHERE t.kind = 'transfer' AND t.applied_at IS NULL AND t.consultation = NEW.consultation
         AND t.participant = OLD.target AND t.target = NEW.target))
-BEGIN
-  SELECT RAISE(ABORT, 'jurat: of a request that is stored only the participant''s id and what came of it may change');
-END;
-
-CREATE TRIGGER jurat_requests_list BEFORE UPDATE ON jurat_requests
-WHEN NEW.code_list IS NOT OLD.code_list OR NEW.expires_at IS NOT OLD.expires_at
 BEGIN
   SELECT RAISE(ABORT, 'jurat: of a request that is stored only the participant''s id and what came of it may change');
 END;

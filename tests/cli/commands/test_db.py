@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jurat.tables import CONTRACT_VERSION
+from jurat.statements import CONTRACT_VERSION
 from tests.cli.shell import Shell, is_one_sentence
 from tests.migrations.later import become_later
 from tests.rigs.servers import Databases

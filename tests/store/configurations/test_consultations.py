@@ -9,9 +9,9 @@ import pytest
 
 from jurat import InvalidConsultation, PublicationState, Reason, UnknownConsultation
 from store.datasets.zones import NewZone, import_zones
-from store.requests.reviews import ReviewDecisions
 from tests.store.desk import ADMIN, REFUSED, Desk
 from tests.store.publications import CHOOSABLE, SUMMER, WHO, force, publish, questions, refused
+from tests.store.reviews import ReviewDecisions
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jurat.columns import instant
 from jurat.vocabulary import Priority, Reason
 from store.queue.breakers import BreakerChanges, SourceFigures
 from store.queue.pauses import KEPT
@@ -42,8 +43,10 @@ def test_a_longer_pause_that_stands_is_kept_and_a_shorter_one_is_prolonged(desk:
 def history(desk: Desk) -> list[Any]:
     """How many seconds each pause of towns lasted, why, and who set it."""
     return [
-        (round((row.until - row.began_at).total_seconds(), 1), row.reason, row.by_whom)
-        for row in reversed(desk.queries.pauses("towns"))
+        (round((instant(until) - instant(began_at)).total_seconds(), 1), reason, by_whom)
+        for began_at, until, reason, by_whom in desk.sql(
+            "SELECT began_at, until, reason, by_whom FROM jurat_pauses WHERE source = 'towns' ORDER BY began_at"
+        )
     ]
 
 
@@ -80,7 +83,7 @@ def test_a_person_pauses_and_resumes_and_the_audit_says_who(desk: Desk) -> None:
 def test_nobody_can_pause_what_is_no_source(desk: Desk) -> None:
     assert not desk.sources.pause("nowhere", 60, "x", "the operator")
     assert not desk.sources.resume("nowhere", "the operator")
-    assert desk.queries.pauses("nowhere") == []
+    assert desk.sql("SELECT * FROM jurat_pauses") == []
     assert audit(desk) == []
 
 

@@ -18,11 +18,12 @@ from store.explanation import Explanations
 from store.requests.decisions import SECOND_PERSON, opinions
 from store.requests.request_rows import ask
 from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
-from store.requests.reviews import ReviewDecisions, ReviewError
+from store.requests.reviews import ReviewError
 from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
 from tests.store.desk import ACCEPTED, DOCUMENT, PUBLIC_KEY, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
 from tests.store.passing import let_pass
+from tests.store.reviews import ReviewDecisions
 
 CLERK, OTHER = "a clerk", "another clerk"
 NOTE = "the register is of March"

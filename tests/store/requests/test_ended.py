@@ -18,13 +18,13 @@ from jurat.database import state_of
 from jurat.ids import uuid7
 from jurat.vocabulary import AccessState, Reason, State
 from store.explanation import Explanations
-from store.requests.reviews import ReviewDecisions
 from tasks.checks import ClaimedCheck, Review
 from tests.docs.pages import ROOT, block
 from tests.jurat.calls import submit
 from tests.rigs.logins import plain
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNDETERMINED, Desk
 from tests.store.passing import let_pass, unguarded
+from tests.store.reviews import ReviewDecisions
 
 IN_REVIEW = Review(Reason.NAME_DIFFERS, 3600.0, {"version": 1})
 BUDGET = DOCUMENT["consultations"]["budget"]

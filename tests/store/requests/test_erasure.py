@@ -18,12 +18,12 @@ from jurat.vocabulary import Outcome, Reason
 from store.requests.erasure import Trace, erase, traces
 from store.requests.request_rows import CannotBeDone, Request, RequestKind, ask
 from store.requests.request_runner import Requests
-from store.requests.reviews import ReviewDecisions
 from store.verdicts.access import AccessRows
 from tasks.check_runner import CheckRunner
 from tasks.checks import ClaimedCheck, Later, NextSource, Review, Settle
 from tests.store.desk import ACCEPTED, ADMIN, DOCUMENT, REFUSED, Desk, claiming, entry
 from tests.store.passing import let_pass
+from tests.store.reviews import ReviewDecisions
 
 CLERK = "a clerk"
 GONE = "the-one-who-goes"

@@ -12,10 +12,11 @@ from uuid import UUID
 import pytest
 
 from jurat.vocabulary import AccessState, Outcome, Reason, State
-from store.requests.reviews import ReviewDecisions, ReviewError
+from store.requests.reviews import ReviewError
 from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNDETERMINED, Desk, attempt, entry
+from tests.store.reviews import ReviewDecisions
 
 NOBODY = UUID(int=7)
 CLERK = "a clerk"

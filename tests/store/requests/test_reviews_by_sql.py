@@ -19,12 +19,12 @@ from store.explanation import Explanations
 from store.requests.decisions import SECOND_PERSON
 from store.requests.request_rows import DECIDING, ask
 from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
-from store.requests.reviews import ReviewDecisions
 from store.schema.grants import Role
 from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import DOCUMENT, PUBLIC_KEY, REFUSED, Desk
+from tests.store.reviews import ReviewDecisions
 
 NOBODY = UUID(int=7)
 DECIDE, OPEN = "SELECT jurat_decide(%s, %s, %s, %s)", "SELECT jurat_open_review(%s, %s, %s)"

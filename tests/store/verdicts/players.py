@@ -17,12 +17,13 @@ from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
 from store.configurations.consultations import Unpublishable
 from store.requests.request_runner import CannotBeDone, RequestKind, Requests
-from store.requests.reviews import ReviewDecisions, ReviewError
+from store.requests.reviews import ReviewError
 from store.verdicts.access import AccessRows
 from tasks.checks import ClaimedCheck, Decision, Review, Settle
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk
 from tests.store.passing import let_be_over, let_pass
 from tests.store.requests.asked import asking
+from tests.store.reviews import ReviewDecisions
 from tests.store.verdicts import lives
 
 # Ends are half a day off whole days: time passes in whole days, and so never to the very moment of an end.

@@ -17,11 +17,11 @@ from jurat.access import AccessSummary, Confirmed, QuestionStatus, add_up, quest
 from jurat.ids import uuid7
 from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State
 from store.requests.request_runner import Request, RequestKind, Requests
-from store.requests.reviews import ReviewDecisions
 from store.verdicts.verdict_writer import VerdictWriter
 from tasks.checks import ClaimedCheck, Decision, Later, Review, Settle
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry
 from tests.store.passing import unguarded
+from tests.store.reviews import ReviewDecisions
 
 NOW = datetime.now(UTC)
 """Whenever: no answer of these ends."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from adapters.fingerprints import Fingerprints
 from jurat.vocabulary import AccessState, Reason, State
-from store.requests.reviews import ReviewDecisions
 from tasks.checks import CheckResult, ClaimedCheck, Review, Settle
 from tests.store.desk import ADMIN, DOCUMENT, HASH_KEY, NUMBER_TAKEN, Desk, claiming, entry
 from tests.store.passing import let_be_over
+from tests.store.reviews import ReviewDecisions
 
 NUMBER = "9000010000"
 OTHER = "9000010372"

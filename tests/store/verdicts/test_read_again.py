@@ -14,10 +14,10 @@ from sqlalchemy.exc import OperationalError
 from bench.faults.proxy import Proxy
 from jurat.database import bounded, open_engine
 from jurat.vocabulary import Reason
-from store.requests.reviews import ReviewDecisions
 from store.verdicts.verdict_writer import VerdictWriter, WriteOutcome
 from tasks.checks import CheckResult, Decision, GiveBack, Later, NextSource, Review, Settle
 from tests.store.desk import ACCEPTED, REFUSED, Desk, attempt, entry, listening
+from tests.store.reviews import ReviewDecisions
 
 DECISIONS: tuple[Decision, ...] = (
     ACCEPTED,

@@ -26,11 +26,11 @@ from jurat.database import open_engine
 from jurat.seal import generate, key_to_text
 from jurat.vocabulary import Reason
 from store.queue.sources import Sources as SourceRows
-from store.requests.reviews import ReviewDecisions
 from tests.examples.platform.processes import Alone, Started, Web
 from tests.examples.stacks.runtimes import ROOT
 from tests.rigs.servers import PostgreSQL
 from tests.rigs.workers import Worker
+from tests.store.reviews import ReviewDecisions
 from worker.bootstrap import open_service
 
 TAKEN = "taken"
