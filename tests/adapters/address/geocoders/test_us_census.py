@@ -49,7 +49,8 @@ class TestUsCensus(Conformance):
 
 
 def ask(geocoder: Answering, answer: dict[str, str] | None = None) -> Places:
-    source = UsCensus(geocoder.url + "/", Transport(loopback_http=True, private_networks=LOOPBACK))
+    transport = Transport(loopback_http=True, private_networks=LOOPBACK)
+    source = UsCensus(geocoder.url + "/", transport, language="en")
     try:
         return source.look_up(Query(answer or MILL))
     finally:
