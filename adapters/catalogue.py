@@ -131,7 +131,7 @@ _BRING_BACK = (
 
 
 def _registry(model: RegistrySource, context: SourceContext) -> Source:
-    from adapters.registry import adapter_class
+    from adapters.registry.batches import adapter_class
 
     if model.one_person and context.fingerprints is None:
         hint = f"{_BRING_BACK}; or write one_person: false"

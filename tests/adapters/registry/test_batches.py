@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from adapters.base import Finding, Found, Query, SourceError, Throttled, Unavailable, Unreadable, of_many
 from adapters.catalogue import build
 from adapters.fingerprints import Fingerprints
-from adapters.registry import RegistryAdapter, adapter_class
-from adapters.registry.batches import RegistryOfMany
+from adapters.registry.adapter import RegistryAdapter
+from adapters.registry.batches import RegistryOfMany, adapter_class
 from adapters.registry.judge import Asked
 from adapters.registry_tests.examination import examine
 from config.registry import RegistrySource

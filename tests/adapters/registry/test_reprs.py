@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from adapters.base import Query, SourceError
 from adapters.http_client.reply import Reply
-from adapters.registry import adapter_class
-from adapters.registry.batches import RegistryOfMany
+from adapters.registry.batches import RegistryOfMany, adapter_class
 from adapters.registry.trace import LookupTrace
 from adapters.registry_tests.roster_tests import run_roster_trials
 from config.registry import RegistrySource
