@@ -207,7 +207,6 @@ class Source(Protocol):
 
         Raises SourceError when the source gives no answer; its class says what to do.
         """
-        ...
 
     def close(self) -> None:
         """Release connections, if there are any. Lookups in progress may fail with `Unavailable`."""
@@ -229,7 +228,6 @@ class SourceOfMany(Source, Protocol):
 
         Raises SourceError when the source gives no answer to any of them.
         """
-        ...
 
 
 def of_many(source: Source) -> SourceOfMany | None:
