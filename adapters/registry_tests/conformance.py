@@ -258,7 +258,7 @@ class _Scene:
             return False
         if name == STATUS and not any(isinstance(rule, StatusRule) for rule in self._source.rules):
             return False
-        return self._dependence.depends_on(name, self._levels, level, mutation.place)
+        return self._dependence.depends_on(name, level, mutation.place)
 
     def _accepts_without_key(self, mutation: Mutation, level: int) -> Fault | None:
         """The field that still accepts though a key that it depends on was taken away."""
@@ -286,7 +286,7 @@ class _Scene:
                 or (name in dates and mutation.kind not in _MOVED)
             ):
                 continue
-            if self._dependence.makes_up(name, self._levels, level, mutation.place, mutation.tree, self._accepts):
+            if self._dependence.makes_up(name, level, mutation.place, mutation.tree, self._accepts):
                 return name
         return None
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 
 from adapters.registry_tests.dependence import Dependence, fields_of
 from adapters.registry_tests.description_tests import TrialResult
-from adapters.registry_tests.encoder import Levels
 from adapters.registry_tests.offline_run import Fault, NoAnswer, OfflineRun, Path
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
@@ -53,7 +52,6 @@ class _TestAnswer:
 
     def __init__(self, source: RegistrySource, offline_run: OfflineRun, test: TrialResult) -> None:
         last = source.steps[-1]
-        self._levels = Levels(last, test.replies[last.name])
         self._dependence = Dependence(source, test.replies[last.name])
         self._fields = source.record.fields
         self.accepted = test.trial.outcome is Outcome.ACCEPTED
@@ -72,4 +70,4 @@ class _TestAnswer:
 
     def depends_on(self, name: str) -> bool:
         """Whether the field depends on anything in the answer."""
-        return name in self._fields and self._dependence.depends_on_any(name, self._levels)
+        return name in self._fields and self._dependence.depends_on_any(name)

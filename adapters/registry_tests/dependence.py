@@ -13,7 +13,7 @@ from adapters.registry.columns import expressions_of
 from adapters.registry.decoder import ReplyDecoder
 from adapters.registry.expressions import Expression
 from adapters.registry_tests.encoder import Levels, Unwritable
-from adapters.registry_tests.mutations import Place, change_at, key_places, remove_key, replace_with, values_at
+from adapters.registry_tests.mutations import Place, change_at, entries_at, key_places, remove_key, replace_with
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
 from config.registry.model.record import NAMES, STATUS
@@ -32,13 +32,14 @@ class Dependence:
         self._source = source
         self._decoding = ReplyDecoder(source.steps[-1])
         self._reply = reply
+        self._levels = Levels(source.steps[-1], reply)
 
-    def depends_on(self, name: str, levels: Levels, level: int, place: Place) -> bool:
+    def depends_on(self, name: str, level: int, place: Place) -> bool:
         """Whether the field `name` depends on what is at `place` in the tree of that level."""
-        tree = levels.trees[level]
-        if all(value in _NOTHING for value in values_at(tree, place)):
+        tree = self._levels.trees[level]
+        if all(value in _NOTHING for _, value in entries_at(tree, place)):
             return False
-        return self._depends(self.expression(name), levels, level, tree, place)
+        return self._depends(self.expression(name), level, tree, place)
 
     def has_value(self, name: str) -> bool:
         """Whether the field `name` has a value, wherever that comes from."""
@@ -48,31 +49,29 @@ class Dependence:
         """What the field `name` finds in the record; `Unreadable` where its expression fails."""
         return self._value(self.expression(name), self._reply)
 
-    def depends_on_any(self, name: str, levels: Levels) -> bool:
+    def depends_on_any(self, name: str) -> bool:
         """Whether the field `name` depends on anything in the answer, also where that is null."""
         expression = self.expression(name)
-        return any(self._leaves(expression, levels, level, tree) for level, tree in enumerate(levels.trees))
+        return any(self._leaves(expression, level, tree) for level, tree in enumerate(self._levels.trees))
 
-    def makes_up(
-        self, name: str, levels: Levels, level: int, place: Place, changed: Any, accepts: Callable[[Reply], bool]
-    ) -> bool:
+    def makes_up(self, name: str, level: int, place: Place, changed: Any, accepts: Callable[[Reply], bool]) -> bool:
         """Whether the field `name` has a value though `changed` no longer has what was at `place`.
 
         A field may find the same elsewhere. It is made up where a literal of the description has taken its place, or
         where it is still accepted without anything that it depends on.
         """
-        expression, tree = self.expression(name), levels.trees[level]
-        come_in = _used_literals(expression, self._record(levels.with_tree(level, changed)))
+        expression, tree = self.expression(name), self._levels.trees[level]
+        come_in = _used_literals(expression, self._record(self._levels.with_tree(level, changed)))
         if come_in - _used_literals(expression, self._record(self._reply)):
             return True
-        if not self._depends(expression, levels, level, tree, place):
+        if not self._depends(expression, level, tree, place):
             return False
         bare = changed
-        for other in self._leaves(expression, levels, level, changed):
+        for other in self._leaves(expression, level, changed):
             without = change_at(bare, other, remove_key)
-            if self._writes_record(levels, level, without):
+            if self._writes_record(level, without):
                 bare = without
-        reply = levels.with_tree(level, bare)
+        reply = self._levels.with_tree(level, bare)
         return not _is_nothing(self._value(expression, reply)) and accepts(reply)
 
     @property
@@ -89,27 +88,28 @@ class Dependence:
         """The expression of the field `name`."""
         return expressions_of(self._source.record)[name]
 
-    def _leaves(self, expression: str, levels: Levels, level: int, tree: Any) -> list[Place]:
+    def _leaves(self, expression: str, level: int, tree: Any) -> list[Place]:
         """The places that an expression depends on, without those that hold others."""
         read = keys_read(self._source, len(self._source.steps) - 1)
-        found = [place for place in key_places(tree, read) if self._depends(expression, levels, level, tree, place)]
+        found = [place for place in key_places(tree, read) if self._depends(expression, level, tree, place)]
         return [place for place in found if not any(other != place and other[: len(place)] == place for other in found)]
 
-    def _depends(self, expression: str, levels: Levels, level: int, tree: Any, place: Place) -> bool:
-        before = self._value(expression, levels.with_tree(level, tree))
+    def _depends(self, expression: str, level: int, tree: Any, place: Place) -> bool:
+        before = self._value(expression, self._levels.with_tree(level, tree))
         literals = (node["value"] for node in _nodes(expression) if node["type"] == "literal")
         for instead in (*_INSTEAD, *literals):
+            changed = change_at(tree, place, replace_with(instead))
             try:
-                after = self._value(expression, levels.with_tree(level, change_at(tree, place, replace_with(instead))))
+                after = self._value(expression, self._levels.with_tree(level, changed))
             except Unwritable:
                 continue
             if after != before:
                 return True
         return False
 
-    def _writes_record(self, levels: Levels, level: int, tree: Any) -> bool:
+    def _writes_record(self, level: int, tree: Any) -> bool:
         try:
-            return isinstance(self._record(levels.with_tree(level, tree)), dict)
+            return isinstance(self._record(self._levels.with_tree(level, tree)), dict)
         except Unwritable:
             return False
 

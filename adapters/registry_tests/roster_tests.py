@@ -8,18 +8,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
-from adapters.base import Finding, Query, SourceError, Unavailable
+from adapters.base import Unavailable
 from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RosterAdapter, namespace
 from adapters.registry.roster_rows import RosterFileError, RosterRows
 from adapters.registry_tests.description_tests import ReadFile, TrialResult, difference
-from adapters.registry_tests.offline_run import DecisionTrace, Path, Played, verdict_text
+from adapters.registry_tests.offline_run import DecisionTrace, Path, Played, look_up, verdict_text
 from adapters.rosters import RosterVersion
 from config.hours import parse_zone
 from config.registry.model.trials import Response, Trial
 from config.registry.roster import FILE, HOW_ROWS, RosterFile, RosterSource, are_rows
 from config.registry.trial_files import NoFile
-from jurat.vocabulary import Outcome
 
 _ROWS = ".json"
 _MADE_UP = Fingerprints([b"made up for tests, and kept nowhere"])
@@ -85,22 +84,8 @@ def _to_csv(rows: Sequence[Mapping[str, str]], layout: RosterFile) -> str:
 def _play(source: RosterSource, trial: Trial, rosters: _TestRosters) -> Played:
     """Look `trial` up on its day."""
     now = datetime.combine(rosters.data_date, time(12), parse_zone(source.record.timezone))
-    notes = DecisionTrace({})
-    adapter = RosterAdapter(source, rosters, _MADE_UP, lambda: now, notes)
-    asked: tuple[str, ...] = (FILE,)
-    try:
-        found = adapter.look_up(Query(trial.input, requirement=trial.require))
-    except SourceError as error:
-        return Played(Outcome.UNDETERMINED, error.reason, ("record", "fields"), asked, error.detail)
-    if not isinstance(found, Finding):
-        raise TypeError("a list finds no places")
-    if notes.unfit is not None:
-        name, failed = notes.unfit
-        return Played(found.outcome, found.reason, ("inputs", name), (), failed)
-    place = notes.rule_of((found.outcome, found.reason))
-    if found.evidence.get("records") != 1:
-        place = ("record", "absent") if found.evidence.get("records") == 0 else ("file", "number")
-    return Played(found.outcome, found.reason, place, asked)
+    notes = DecisionTrace({FILE: 0}, ambiguous=("file", "number"))
+    return look_up(RosterAdapter(source, rosters, _MADE_UP, lambda: now, notes), trial, notes, [FILE])
 
 
 class _TestRosters:
