@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import jmespath
@@ -16,6 +16,7 @@ from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.mutations import Place, change_at, entries_at, key_places, remove_key, replace_with
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
+from config.registry.model.expressions import Node, walk
 from config.registry.model.record import NAMES, STATUS
 from config.registry.model.rules import NameRule, Rule, StatusRule, ValidAtRule
 from config.registry.model.source import Kept
@@ -96,7 +97,7 @@ class Dependence:
 
     def _depends(self, expression: str, level: int, tree: Any, place: Place) -> bool:
         before = self._value(expression, self._levels.with_tree(level, tree))
-        literals = (node["value"] for node in _nodes(expression) if node["type"] == "literal")
+        literals = (node["value"] for node in walk(expression) if node["type"] == "literal")
         for instead in (*_INSTEAD, *literals):
             changed = change_at(tree, place, replace_with(instead))
             try:
@@ -158,7 +159,7 @@ def fields_of(rule: Rule) -> list[str]:
 def _names(expression: str) -> set[str] | None:
     """The keys that an expression names; None where it reads keys that it does not name."""
     names: set[str] = set()
-    for node in _nodes(expression):
+    for node in walk(expression):
         if node["type"] == "value_projection" or (
             node["type"] == "function_expression" and node["value"] in {"keys", "values", "merge"}
         ):
@@ -183,7 +184,7 @@ _TEST_CHILD: Final = {"filter_projection": 2}
 _GIVES_ARGUMENTS: Final = frozenset({"not_null", "to_string", "to_array", "to_number", "merge"})
 
 
-def _given_literals(node: Mapping[str, Any], path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
+def _given_literals(node: Node, path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
     """The paths of literals that may be the value or a part of it; not of those that something is compared with."""
     if node["type"] == "literal" and not _is_nothing(node["value"]):
         yield path
@@ -196,7 +197,7 @@ def _given_literals(node: Mapping[str, Any], path: tuple[int, ...] = ()) -> Iter
             yield from _given_literals(child, (*path, index))
 
 
-def _with_literal(node: Mapping[str, Any], path: tuple[int, ...], value: Any) -> Mapping[str, Any]:
+def _with_literal(node: Node, path: tuple[int, ...], value: Any) -> Node:
     if not path:
         return {**node, "value": value}
     children = list(node["children"])
@@ -204,7 +205,7 @@ def _with_literal(node: Mapping[str, Any], path: tuple[int, ...], value: Any) ->
     return {**node, "children": children}
 
 
-def _evaluate(expression: str | Mapping[str, Any], document: Any) -> Any:
+def _evaluate(expression: str | Node, document: Any) -> Any:
     try:
         return Expression(expression).evaluate(document)
     except Unreadable:
@@ -219,11 +220,3 @@ def _is_nothing(value: Any) -> bool:
         case list():
             return all(map(_is_nothing, value))
     return value is Unreadable or value is None or value == ""
-
-
-def _nodes(expression: str) -> Iterator[Mapping[str, Any]]:
-    waiting: list[Mapping[str, Any]] = [jmespath.compile(expression).parsed]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += [child for child in node["children"] if isinstance(child, dict)]

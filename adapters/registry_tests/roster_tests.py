@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RosterAdapter, namespace
 from adapters.registry.roster_rows import RosterFileError, RosterRows
 from adapters.registry_tests.description_tests import ReadFile, TrialResult, difference
+from adapters.registry_tests.encoder import encode_table
 from adapters.registry_tests.offline_run import DecisionTrace, Path, Played, look_up, verdict_text
 from adapters.rosters import RosterVersion
 from config.hours import parse_zone
@@ -69,16 +69,8 @@ def _content(response: Response | None, layout: RosterFile, place: Path, read_fi
         if not are_rows(rows):
             raise NoFile(f"the file {response.file} has no rows — {HOW_ROWS}")
     if rows is not None:
-        return _to_csv(rows, layout).encode(layout.encoding, "replace")
+        return encode_table(rows, layout)
     return None if response.text is None else response.text.encode(layout.encoding, "replace")
-
-
-def _to_csv(rows: Sequence[Mapping[str, str]], layout: RosterFile) -> str:
-    made = io.StringIO(newline="")
-    writer = csv.DictWriter(made, list(rows[0]), delimiter=layout.delimiter)
-    writer.writeheader()
-    writer.writerows(rows)
-    return made.getvalue()
 
 
 def _play(source: RosterSource, trial: Trial, rosters: _TestRosters) -> Played:
