@@ -36,7 +36,7 @@ from adapters.base import (
     Unavailable,
     Unreadable,
 )
-from jurat.vocabulary import Outcome, Reason, outcomes_of
+from jurat.vocabulary import Outcome, Reason
 
 _WORD = re.compile(
     r"(accept|review)|(refuse|undetermined)(?::([a-z_]{1,40}))?"
@@ -99,12 +99,9 @@ def _decide(word: str, reason: str | None) -> Found:
     outcome = Outcome.REFUSED if word == "refuse" else Outcome.UNDETERMINED
     default = Reason.STATUS_INACTIVE if word == "refuse" else Reason.RECORD_NOT_FOUND
     try:
-        chosen = Reason(reason) if reason else default
-    except ValueError:
-        chosen = Reason.ANSWER_UNREADABLE
-    if outcome not in outcomes_of(chosen):
+        return _finding(outcome, Reason(reason) if reason else default)
+    except ValueError:  # no reason, or one that does not go with the outcome
         return _finding(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
-    return _finding(outcome, chosen)
 
 
 def _finding(outcome: Outcome, reason: Reason) -> Finding:
