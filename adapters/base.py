@@ -191,6 +191,12 @@ class Blocked(SourceError):
     reason = Reason.SOURCE_BLOCKED
 
 
+ERRORS: Mapping[Reason, type[SourceError]] = {
+    kind.reason: kind for kind in (Unavailable, Throttled, InMaintenance, Credentials, RejectedRequest, Unreadable)
+}
+"""The error for each reason that a source may have for not answering."""
+
+
 Another = Callable[[float], float | None]
 """Pays for one more request of a lookup, and gives the seconds until it may be sent.
 

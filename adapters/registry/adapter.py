@@ -8,19 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from adapters.base import (
-    Blocked,
-    Credentials,
-    Finding,
-    Found,
-    InMaintenance,
-    Query,
-    RejectedRequest,
-    SourceError,
-    Throttled,
-    Unavailable,
-    Unreadable,
-)
+from adapters.base import ERRORS, Blocked, Finding, Found, Query, SourceError, Unreadable
 from adapters.fingerprints import Fingerprints
 from adapters.http_client.reply import LONGEST_WAIT_S, Reply, raise_for_trouble
 from adapters.http_client.transport import Headers, Params, Transport
@@ -40,11 +28,8 @@ from config.registry.model.rules import Then
 from config.registry.model.source import Kept, Step
 from config.registry.model.templates import SECRETS
 from config.secrets import SecretReference
-from jurat.vocabulary import Outcome, Reason
+from jurat.vocabulary import Outcome
 
-_ERRORS: Mapping[Reason, type[SourceError]] = {
-    kind.reason: kind for kind in (Unavailable, Throttled, InMaintenance, Credentials, RejectedRequest, Unreadable)
-}
 _NO_HEADER = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 _LONGEST_KEPT = 8000
 """Characters of a value that later steps use: of a token, what servers take in a header."""
@@ -87,9 +72,9 @@ class _Step:
             if not held:
                 continue
             reason = rule.cause
-            if reason in _ERRORS:
+            if reason in ERRORS:
                 detail = f"its description takes this answer (HTTP {reply.status}) for {reason}"
-                raise _ERRORS[reason](detail, retry_after=_wait(retry_after, answer, reply))
+                raise ERRORS[reason](detail, retry_after=_wait(retry_after, answer, reply))
             if origin is Origin.FOREIGN or (rule.then is Then.REFUSED and origin is not Origin.WHOLE):
                 # The page of a proxy may happen to have the right status.
                 raise Unreadable(f"the answer (HTTP {reply.status}) is not the registry's own, or not all of it")
