@@ -108,16 +108,14 @@ class Places:
     """A geocoder's candidates, best first (in the source's order); empty when it knows none.
 
     `provider` is the type of the source: the rule has a score floor and a margin for each. `attribution` is what the
-    data's licence asks to be named, `keepable` says that the provider's terms allow a point to be stored.
-    `unknown_words` are words of the typed street that occur in no street name that the source knows. Only such a word
-    may be a misspelling.
+    data's licence asks to be named. `unknown_words` are words of the typed street that occur in no street name that the
+    source knows. Only such a word may be a misspelling.
     """
 
     provider: str
     places: Sequence[Place]
     data_date: date | None = None
     attribution: str = ""
-    keepable: bool = False
     unknown_words: frozenset[str] = field(default=frozenset(), repr=False)
 
 

@@ -38,8 +38,6 @@ LEAST_TIME = 0.5
 """Seconds that must be left for the second request."""
 NATIONAL = "BAN"
 """The attribution where an answer names none, as those of the national service do."""
-OPEN = frozenset({"BAN", "BANO"})
-"""Attributions whose licences (Licence Ouverte, ODbL) allow a point to be stored."""
 
 
 class Addok(Geocoder):
@@ -80,8 +78,7 @@ class Addok(Geocoder):
         if word and self._is_unknown(word, places) and self._pay_again(deadline):
             named, _ = self._search({"q": word, "type": "street"}, deadline)
             unknown = frozenset({word}) if self._is_unknown(word, named) else unknown
-        keepable = attribution in OPEN
-        return Places(self.provider, places, attribution=attribution, keepable=keepable, unknown_words=unknown)
+        return Places(self.provider, places, attribution=attribution, unknown_words=unknown)
 
     def _is_unknown(self, word: str, places: Iterable[Place]) -> bool:
         """Whether no street of `places` has this word in its name."""

@@ -66,7 +66,7 @@ class Nominatim(Geocoder):
         results = self._get(parts | self._always, timeout).items(CANDIDATES)
         places = [place for result in results for place in _places(result, asked, self._language)]
         merged = merge_streets(places, cut=len(results) == CANDIDATES)
-        return Places(self.provider, merged, attribution=OPENSTREETMAP, keepable=True)
+        return Places(self.provider, merged, attribution=OPENSTREETMAP)
 
 
 def _places(result: PayloadPart, asked: ParsedAddress, code: str) -> Iterator[Place]:

@@ -62,7 +62,7 @@ class Pelias(Geocoder):
         if about.value is not None and about.member("errors").value:
             raise Unavailable("the geocoder's answer names an error of its own")
         places = tuple(_place(feature) for feature in answer.member("features").items(CANDIDATES))
-        return Places(self.provider, places, attribution=ATTRIBUTION, keepable=True)
+        return Places(self.provider, places, attribution=ATTRIBUTION)
 
 
 def _place(feature: PayloadPart) -> Place:

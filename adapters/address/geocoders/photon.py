@@ -51,7 +51,7 @@ class Photon(Geocoder):
         features = self._get(parts | self._always, timeout).member("features").items(CANDIDATES)
         places = [place for feature in features for place in _places(feature)]
         merged = merge_streets(places, cut=len(features) == CANDIDATES)
-        return Places(self.provider, merged, attribution=OPENSTREETMAP, keepable=True)
+        return Places(self.provider, merged, attribution=OPENSTREETMAP)
 
 
 def _places(feature: PayloadPart) -> Iterator[Place]:

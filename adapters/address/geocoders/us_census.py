@@ -41,7 +41,7 @@ class UsCensus(Geocoder):
         if answer.member("errors").value or answer.member("status").value:
             raise Unavailable("the geocoder's answer names an error of its own")
         matches = answer.member("result").member("addressMatches").items(CANDIDATES)
-        return Places(self.provider, tuple(map(_place, matches)), attribution="U.S. Census Bureau", keepable=True)
+        return Places(self.provider, tuple(map(_place, matches)), attribution="U.S. Census Bureau")
 
 
 def _place(match: PayloadPart) -> Place:
