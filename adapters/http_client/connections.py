@@ -24,7 +24,6 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
-from urllib3.poolmanager import PoolManager
 
 from adapters.base import SourceError
 from adapters.http_client.destinations import Destinations
@@ -188,17 +187,16 @@ class TimedAdapter(HTTPAdapter):
     """
 
     def __init__(self, *, connections: int, tls: ssl.SSLContext, proxy: str | None = None) -> None:
-        self._tls = tls
         self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
         self._routes: dict[str, _Route] = {}
-        super().__init__(pool_connections=_HOSTS, pool_maxsize=connections, max_retries=0, pool_block=False)
+        super().__init__(max_retries=0)
+        self.init_poolmanager(_HOSTS, connections, ssl_context=tls)
+        managers = [self.poolmanager]
         if proxy is not None:
             # requests would create it at the first request, where two threads may race.
-            _use_timed_pools(self.proxy_manager_for(proxy, ssl_context=tls))
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002 - the signature of requests
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **kwargs)
-        _use_timed_pools(self.poolmanager)
+            managers.append(self.proxy_manager_for(proxy, ssl_context=tls))
+        for manager in managers:
+            manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
     def carry_out(self, exchange: Exchange, request: requests.PreparedRequest) -> Response:
         """Send `request` once and read the whole answer.
@@ -232,7 +230,3 @@ class TimedAdapter(HTTPAdapter):
             self._routes = {}
         self._routes[origin] = route
         return route
-
-
-def _use_timed_pools(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}

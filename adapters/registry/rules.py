@@ -16,7 +16,7 @@ from typing import Any
 from adapters.base import Finding, Unreadable
 from adapters.person_names.comparison import Band, Name, compare, is_withheld
 from adapters.registry.dates import DaySpan
-from adapters.registry.numbers import Cleaner, compact, parse_day
+from adapters.registry.numbers import AHEAD, Cleaner, compact, parse_day
 from adapters.registry.record import Record, text_of
 from config.registry.model.inputs import Input, NumberFormat
 from config.registry.model.record import NAMES, NUMBER, STATUS
@@ -34,11 +34,6 @@ _UNKNOWN: Failure = (Outcome.UNDETERMINED, Reason.STATUS_UNKNOWN)
 _MISSING: Failure = (Outcome.UNDETERMINED, Reason.REQUIREMENT_MISSING)
 
 _YEARS = re.compile("[0-9]{1,3}")
-_AHEAD = timedelta(days=366)
-"""How far ahead a participant's date may be: a later one means something else, or no date."""
-
-_BANDS = tuple(band.name.lower() for band in Band)
-"""The names of the bands in evidence."""
 
 
 @dataclass(slots=True)
@@ -66,7 +61,7 @@ class Rules:
     def __init__(self, source: RecordSource) -> None:
         self._checks = tuple((rule, _compile(rule, source)) for rule in source.rules)
         self._has_names = NAMES in source.record.fields
-        self._numbers = {rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER}
+        self._numbers = frozenset(source.number_inputs)
         self._inputs = source.inputs
 
     def judge(self, case: Case, on_rule: OnRule = lambda *_: None) -> Finding:
@@ -168,7 +163,7 @@ def _same_day(rule: EqualsRule, failure: Failure, case: Case) -> Failure | None:
     spans = case.record.dates(rule.field)
     if not spans:
         return None if rule.absent == "pass" else _NOT_PUBLIC
-    ahead = timedelta() if rule.reason is Reason.BIRTH_DATE_DIFFERS else _AHEAD
+    ahead = timedelta() if rule.reason is Reason.BIRTH_DATE_DIFFERS else AHEAD
     if any(span.first > case.today + ahead for span in spans):
         raise Unreadable("a date of the record is further in the future than any valid one")
     typed = parse_day(case.inputs.get(rule.input))
@@ -218,7 +213,7 @@ def _name(rule: NameRule, failure: Failure, case: Case) -> Failure | None:
     band = compare(typed, case.record.names)
     if band is None:
         return _NOT_PUBLIC
-    case.evidence["name"] = _BANDS[band]
+    case.evidence["name"] = band.name.lower()
     if band < (Band.COMPATIBLE if rule.compatible == "pass" else Band.EXACT):
         return failure
     case.name_matched = True
