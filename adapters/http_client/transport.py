@@ -34,11 +34,6 @@ from config.regular_files import NoRegularFile, open_regular
 # urllib3 writes whole URLs into its messages, and a URL here may hold a participant's address or number.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
 
-_PLAIN_CAUSES: tuple[tuple[tuple[type[Exception], ...], type[SourceError], str], ...] = (
-    ((HostNotFound,), Unavailable, "its host name was not found"),
-    ((ConnectionRefusedError,), Refused, "connection refused"),
-    ((NoTunnel,), Unavailable, "the proxy gave no connection"),
-)
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
 Headers = Mapping[str, str]
 
@@ -213,9 +208,12 @@ def _source_error(error: BaseException, exchange: Exchange, timeout: float) -> S
             return Unavailable(f"its certificate {_UNTRUSTED.get(cause.verify_code, 'has an unknown signer')}")
     if found(TimeoutError):
         return _timeout_error(exchange, timeout, connecting=found(NewConnectionError))
-    for classes, kind, detail in _PLAIN_CAUSES:
-        if found(*classes):
-            return kind(detail)
+    if found(HostNotFound):
+        return Unavailable("its host name was not found")
+    if found(ConnectionRefusedError):
+        return Refused("connection refused")
+    if found(NoTunnel):
+        return Unavailable("the proxy gave no connection")
     if found(ConnectionError, ssl.SSLError):
         return _closed_error(exchange, in_tls=found(ssl.SSLError))
     return Unavailable("no connection")
