@@ -13,7 +13,7 @@ from adapters.registry.roster import RosterAdapter, namespace
 from adapters.registry.roster_rows import RosterFileError, RosterRows
 from adapters.registry_tests.description_tests import ReadFile, TrialResult, difference
 from adapters.registry_tests.encoder import encode_table
-from adapters.registry_tests.offline_run import DecisionTrace, Path, Played, look_up, verdict_text
+from adapters.registry_tests.offline_run import DecisionTrace, Path, look_up, verdict_text
 from adapters.rosters import RosterVersion
 from config.hours import parse_zone
 from config.registry.model.trials import Response, Trial
@@ -36,9 +36,11 @@ def _run_trial(path: Path, trial: Trial, source: RosterSource, read_file: ReadFi
         content = _content(response, source.file, (*here, "file"), read_file)
     except NoFile as missing:
         return TrialResult(trial, "", str(missing), (*here, "file"), {})
-    rosters = _TestRosters(source, content, trial.today or datetime.now(UTC).date())
+    today = trial.today or datetime.now(UTC).date()
+    rosters, notes = _TestRosters(source, content, today), DecisionTrace({FILE: 0}, ambiguous=("file", "number"))
+    noon = datetime.combine(today, time(12), parse_zone(source.record.timezone))
     try:
-        played = _play(source, trial, rosters)
+        played = look_up(RosterAdapter(source, rosters, _MADE_UP, lambda: noon, notes), trial, notes, [FILE])
     except RosterFileError as error:
         problem = f"its list cannot be read: {str(error).splitlines()[0]} — fix the list, or what file: says of it"
         return TrialResult(trial, "", problem, here, {})
@@ -73,20 +75,13 @@ def _content(response: Response | None, layout: RosterFile, place: Path, read_fi
     return None if response.text is None else response.text.encode(layout.encoding, "replace")
 
 
-def _play(source: RosterSource, trial: Trial, rosters: _TestRosters) -> Played:
-    """Look `trial` up on its day."""
-    now = datetime.combine(rosters.data_date, time(12), parse_zone(source.record.timezone))
-    notes = DecisionTrace({FILE: 0}, ambiguous=("file", "number"))
-    return look_up(RosterAdapter(source, rosters, _MADE_UP, lambda: now, notes), trial, notes, [FILE])
-
-
 class _TestRosters:
     """Has the one list that a test brings, and reads it when it is asked."""
 
     def __init__(self, source: RosterSource, content: bytes | None, data_date: date) -> None:
         self._source = source
         self._content = content
-        self.data_date = data_date
+        self._data_date = data_date
         self.asked = False
 
     def roster(self, dataset: str, numbers: Sequence[bytes]) -> RosterVersion:
@@ -99,4 +94,4 @@ class _TestRosters:
         people: dict[bytes, list[Mapping[str, str]]] = {}
         for _, number, kept in RosterRows(io.BytesIO(self._content), "list", layout, self._source.number_input):
             people.setdefault(hashed(number), []).append(dict(zip(layout.keep, kept, strict=True)))
-        return RosterVersion(1, self._source.layout, key_id, self.data_date, 0, len(people), people)
+        return RosterVersion(1, self._source.layout, key_id, self._data_date, 0, len(people), people)
