@@ -9,6 +9,7 @@ here under names of our own.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 import stat
 import zipfile
@@ -32,7 +33,6 @@ SHAPEFILE_DRIVER = "ESRI Shapefile"
 _SHAPEFILE_PARTS = (".shp", ".shx", ".dbf")
 _SYSTEM, _ENCODING = ".prj", ".cpg"
 _ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
-_CHUNK = 1024 * 1024
 
 
 # --------------------------------------------------------------------------------------------------------- GeoPackage
@@ -169,8 +169,7 @@ def _unpack(path: Path, stem: Path) -> None:
             entries = _parts_of(_check_entries(archive.infolist()))
             for ending, entry in entries.items():
                 with archive.open(entry) as packed, stem.with_suffix(ending).open("xb") as unpacked:
-                    while chunk := packed.read(_CHUNK):
-                        unpacked.write(chunk)
+                    shutil.copyfileobj(packed, unpacked)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
         if isinstance(error, FileProblem):
             raise
