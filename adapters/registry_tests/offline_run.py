@@ -63,9 +63,10 @@ def verdict_text(outcome: Outcome, reason: Reason) -> str:
 
 
 class OfflineRun:
-    """One description, compiled once and played any number of times. Not thread-safe. It reads no secrets."""
+    """The description of `source`, compiled once and played any number of times. Not thread-safe. Reads no secrets."""
 
     def __init__(self, source: RegistrySource) -> None:
+        self.source = source
         self._registry = _CannedRegistry([step.name for step in source.steps], source.max_bytes)
         self._notes = DecisionTrace({step.name: index for index, step in enumerate(source.steps)})
         self._zone = parse_zone(source.record.timezone)
