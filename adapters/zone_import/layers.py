@@ -22,7 +22,7 @@ ZONE_ID = re.compile(NAME_PATTERN)
 
 Shape = Polygon | MultiPolygon
 Box = tuple[float, float, float, float]
-"""West, south, east, north, in degrees."""
+"""West, south, east, north, in degrees. `adapters.base` has it too, and loads more than the reader of a file may."""
 
 
 class FileProblem(ValueError):
