@@ -108,16 +108,14 @@ class Places:
     """A geocoder's candidates, best first (in the source's order); empty when it knows none.
 
     `provider` is the type of the source: the rule has a score floor and a margin for each. `attribution` is what the
-    data's licence asks to be named, `keepable` says that the provider's terms allow a point to be stored.
-    `unknown_words` are words of the typed street that occur in no street name that the source knows. Only such a word
-    may be a misspelling.
+    data's licence asks to be named. `unknown_words` are words of the typed street that occur in no street name that the
+    source knows. Only such a word may be a misspelling.
     """
 
     provider: str
     places: Sequence[Place]
     data_date: date | None = None
     attribution: str = ""
-    keepable: bool = False
     unknown_words: frozenset[str] = field(default=frozenset(), repr=False)
 
 
@@ -191,6 +189,12 @@ class Blocked(SourceError):
     reason = Reason.SOURCE_BLOCKED
 
 
+ERRORS: Mapping[Reason, type[SourceError]] = {
+    kind.reason: kind for kind in (Unavailable, Throttled, InMaintenance, Credentials, RejectedRequest, Unreadable)
+}
+"""The error for each reason that a source may have for not answering."""
+
+
 Another = Callable[[float], float | None]
 """Pays for one more request of a lookup, and gives the seconds until it may be sent.
 
@@ -207,7 +211,6 @@ class Source(Protocol):
 
         Raises SourceError when the source gives no answer; its class says what to do.
         """
-        ...
 
     def close(self) -> None:
         """Release connections, if there are any. Lookups in progress may fail with `Unavailable`."""
@@ -229,7 +232,6 @@ class SourceOfMany(Source, Protocol):
 
         Raises SourceError when the source gives no answer to any of them.
         """
-        ...
 
 
 def of_many(source: Source) -> SourceOfMany | None:

@@ -29,11 +29,9 @@ class CodeStore(Protocol):
 
     def find(self, code_list: str, fingerprints: Sequence[str]) -> Mapping[str, StoredCode]:
         """Those codes of a list that have one of `fingerprints`, by their fingerprints."""
-        ...
 
     def key_ids(self, code_list: str) -> set[str]:
         """The ids of the keys with which the codes of a list were hashed."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

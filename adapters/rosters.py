@@ -31,4 +31,3 @@ class RosterStore(Protocol):
 
     def roster(self, dataset: str, numbers: Sequence[bytes]) -> RosterVersion | None:
         """The version in force with those who have one of `numbers`; None where there is none. Raises Unavailable."""
-        ...

@@ -24,29 +24,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from adapters.base import (
-    Finding,
-    Found,
-    InMaintenance,
-    NeedsReview,
-    Query,
-    Source,
-    SourceError,
-    Throttled,
-    Unavailable,
-    Unreadable,
-)
-from jurat.vocabulary import Outcome, Reason, outcomes_of
+from adapters.base import ERRORS, Finding, Found, NeedsReview, Query, Source, Unavailable
+from jurat.vocabulary import Outcome, Reason
 
 _WORD = re.compile(
     r"(accept|review)|(refuse|undetermined)(?::([a-z_]{1,40}))?"
     r"|slow:([0-9]{1,5}(?:\.[0-9]{1,3})?)(ms|s)|(down|throttled|maintenance|unreadable)(?::([0-9]{1,3}))?"
 )
-_TROUBLE: Mapping[str, type[SourceError]] = {
-    "down": Unavailable,
-    "throttled": Throttled,
-    "maintenance": InMaintenance,
-    "unreadable": Unreadable,
+_TROUBLE: Mapping[str, Reason] = {
+    "down": Reason.SOURCE_UNAVAILABLE,
+    "throttled": Reason.SOURCE_THROTTLED,
+    "maintenance": Reason.SOURCE_MAINTENANCE,
+    "unreadable": Reason.SOURCE_UNREADABLE,
 }
 _MOST_REMEMBERED = 10_000
 
@@ -72,7 +61,7 @@ class Simulated(Source):
         if seconds is not None:
             return self._slow(float(seconds) / (1000 if unit == "ms" else 1), query.timeout)
         if trouble is not None and (times is None or self._count(query.answer) <= int(times)):
-            raise _TROUBLE[trouble](f"simulated: {trouble}")
+            raise ERRORS[_TROUBLE[trouble]](f"simulated: {trouble}")
         return _finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
 
     def _slow(self, seconds: float, timeout: float) -> Found:
@@ -99,12 +88,9 @@ def _decide(word: str, reason: str | None) -> Found:
     outcome = Outcome.REFUSED if word == "refuse" else Outcome.UNDETERMINED
     default = Reason.STATUS_INACTIVE if word == "refuse" else Reason.RECORD_NOT_FOUND
     try:
-        chosen = Reason(reason) if reason else default
-    except ValueError:
-        chosen = Reason.ANSWER_UNREADABLE
-    if outcome not in outcomes_of(chosen):
+        return _finding(outcome, Reason(reason) if reason else default)
+    except ValueError:  # no reason, or one that does not go with the outcome
         return _finding(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
-    return _finding(outcome, chosen)
 
 
 def _finding(outcome: Outcome, reason: Reason) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from adapters.address.languages import Language, language
+from adapters.address.languages import language
 
 CARE_OF = re.compile(r"(?:(?<=\d)|(?<=\d[a-z]))\s+(?=c\s?/\s?o\b)", re.IGNORECASE)
 
@@ -16,8 +16,8 @@ CUT = "\n"
 @lru_cache(maxsize=32)
 def noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Patterns for a part that begins with a flat or a person, and for flats inside a part."""
-    table = language(code).table
-    noise, marks = table["noise"], "|".join(table["number_marks"])
+    words = language(code)
+    table, noise = words.table, words.table["noise"]
     number_behind = table["number_position"] == "after"
 
     def either(*names: str) -> str:
@@ -31,7 +31,7 @@ def noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     if noise["bare_floors"]:  # "3º B", "2º piso 1ª"
         door = rf"(?: (?:\d+{ending}?|[a-z])(?= |$))?"
         floor = rf"(?:{floor}{door}|\d+(?:{either('bare_floors')}){door}(?=$| (?:{either('with_value')})\b))"
-    value = rf"(?: ?(?:(?:{marks}) ?)?\d+{ending}?[a-z]?| [a-z]\d*)(?= |$)"
+    value = rf"(?: ?(?:(?:{words.marks}) ?)?\d+{ending}?[a-z]?| [a-z]\d*)(?= |$)"
     behind = rf" (?:{either('behind')})\b"
     by_itself = rf"(?:^|(?<=\S ))(?:{either('alone')})(?:{behind})?$|^(?:{either('behind')})$"
     if number_behind:
@@ -56,7 +56,7 @@ def flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     way = rf"(?!(?:{ways}) \S)" if ways else ""
     where = "^" if table["number_position"] == "before" else "(?!)"
     between = (
-        rf"{where}(\d+(?: ?[a-z])?) (?:{'|'.join(table['noise']['after_number'])}) (?:(?:{marks(words)}) ?)?(\d+)\b"
+        rf"{where}(\d+(?: ?[a-z])?) (?:{'|'.join(table['noise']['after_number'])}) (?:(?:{words.marks}) ?)?(\d+)\b"
     )
     directions = "|".join(table["directions"])
     stays = rf"(?!(?:{directions})$)" if directions else ""  # "8 Main St Apt 3 N" may be in Main St N
@@ -70,8 +70,3 @@ def bare_floor(code: str) -> re.Pattern[str]:
     noise = language(code).table["noise"]
     floor = rf"\s+1?\d\s?(?:[a-h]|(?:{'|'.join(noise['behind'])})\.?)$" if noise["bare_floors"] else "(?!)"
     return re.compile(rf"^(\d{{1,4}}){floor}", re.IGNORECASE)
-
-
-def marks(words: Language) -> str:
-    """The marks before a house number, such as "no." and "№", as a pattern."""
-    return "|".join(words.table["number_marks"])

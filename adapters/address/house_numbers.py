@@ -225,11 +225,11 @@ class NumberPatterns:
 @lru_cache(maxsize=32)
 def number_patterns(code: str) -> NumberPatterns:
     """The patterns of a language."""
-    table = language(code).table
-    marks, ranges = "|".join(table["number_marks"]), "|".join(table["range_words"])
+    words = language(code)
+    table, ranges = words.table, "|".join(words.table["range_words"])
     known = "|".join(sorted({*table["repetitions"], *table["repetitions"].values()}, key=len, reverse=True))
     others = "|".join(word for word in (*table["particles"], *table["city"]["ordinals"]) if len(word) > 1)
-    mark = rf"(?:(?:{marks}) ?)?"
+    mark = rf"(?:(?:{words.marks}) ?)?"
     behind = rf"(?!(?:{ranges}) \d|(?:{others})\b)(?:{known}|[a-z]{{1,2}}\d?)"
     any_one, joint = rf"{mark}\d+(?: ?{behind})?", rf" (?:{ranges}|{RANGE_SIGN}{{1,2}})"
     return NumberPatterns(

@@ -29,6 +29,7 @@ class Language:
 
     `endings` are the kinds of way that are written onto a name ("Lindenstr."), from each spelling to the kind.
     `spellings` map the second spelling of letters and phrases to the first ("ue" to "ü").
+    `marks` is a pattern for the marks before a house number, such as "no." and "№".
     docs/contributors/how-an-address-is-decided.md explains the keys of `table`.
     """
 
@@ -38,6 +39,7 @@ class Language:
     particles: frozenset[str]
     endings: Mapping[str, str]
     spellings: Mapping[str, str]
+    marks: str
     table: Mapping[str, Any]
     ordinal: re.Pattern[str]
     kind_ending: re.Pattern[str] | None
@@ -107,6 +109,7 @@ def language(code: str) -> Language:
         particles=frozenset(table["particles"]),
         endings=endings,
         spellings={**phrases, **table["letters"]},
+        marks="|".join(table["number_marks"]),
         table=table,
         ordinal=re.compile(rf"(\d+)(?:{_either(table['city']['ordinals'])})"),
         kind_ending=re.compile(rf"([a-z]{{2,}}?)({_either(endings)})") if endings else None,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.address.flats import CARE_OF, CUT, bare_floor, flat_patterns, marks, noise_patterns
+from adapters.address.flats import CARE_OF, CUT, bare_floor, flat_patterns, noise_patterns
 from adapters.address.house_numbers import (
     KILOMETRE_POST,
     RANGE_SIGN,
@@ -169,7 +169,7 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
         kept = between.sub(rf"\1 {RANGE_SIGN * 2} \2", folded)
         without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else CUT, kept)
         rest = " ".join(door.sub(r"\1 ", without_flat).replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")
-        marked = re.match(rf"(?:{marks(words)}) ?(?=\d)", rest)
+        marked = re.match(rf"(?:{words.marks}) ?(?=\d)", rest)
         if marked and marked[0].strip() != "n" and any(map(words.kinds, rest[marked.end() :].split()[1:5])):
             rest = rest[marked.end() :]  # "n° 8 rue du Moulin", but not "N 7 route de Lyon"
         if begins.match(rest):

@@ -9,7 +9,6 @@ several times as long as the exchange.
 
 from __future__ import annotations
 
-import io
 import math
 import socket
 import ssl
@@ -25,7 +24,6 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
-from urllib3.poolmanager import PoolManager
 
 from adapters.base import SourceError
 from adapters.http_client.destinations import Destinations
@@ -182,38 +180,29 @@ class _Route:
 
 
 class TimedAdapter(HTTPAdapter):
-    """A transport adapter of requests over the connections above; its timeout is an `Exchange`.
+    """A transport adapter of requests over the connections above; it sends with `carry_out` in place of `send`.
 
     Only `tls` checks certificates: there is no `verify=False`, and no bundle is read for each connection. A request is
     sent once, without retries. `connections` are kept for each host. All go through `proxy` where it is given.
     """
 
     def __init__(self, *, connections: int, tls: ssl.SSLContext, proxy: str | None = None) -> None:
-        self._tls = tls
         self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
         self._routes: dict[str, _Route] = {}
-        super().__init__(pool_connections=_HOSTS, pool_maxsize=connections, max_retries=0, pool_block=False)
+        super().__init__(max_retries=0)
+        self.init_poolmanager(_HOSTS, connections, ssl_context=tls)
+        managers = [self.poolmanager]
         if proxy is not None:
             # requests would create it at the first request, where two threads may race.
-            _use_timed_pools(self.proxy_manager_for(proxy, ssl_context=tls))
+            managers.append(self.proxy_manager_for(proxy, ssl_context=tls))
+        for manager in managers:
+            manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:  # noqa: FBT001, FBT002 - the signature of requests
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **kwargs)
-        _use_timed_pools(self.poolmanager)
+    def carry_out(self, exchange: Exchange, request: requests.PreparedRequest) -> Response:
+        """Send `request` once and read the whole answer.
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,  # noqa: FBT001, FBT002 - the signature of requests, as below
-        timeout: Any = None,
-        verify: bool | str = True,  # noqa: FBT001, FBT002
-        cert: Any = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
-        """Send `request` once and read the whole answer, within the `Exchange` that is given as `timeout`.
-
-        The other options of requests are ignored. Raises SourceError as `message` does, and OSError and
-        urllib3.exceptions.HTTPError where there was no connection, or it ended.
+        Raises SourceError as `message` does, and OSError and urllib3.exceptions.HTTPError where there was no
+        connection, or it ended.
         """
         url = request.url or ""
         after_origin = url.index("/", len("https://"))
@@ -223,13 +212,7 @@ class TimedAdapter(HTTPAdapter):
         fields.update(request.headers)
         body: Any = request.body
         message = encode_request(request.method or "", route.prefix + target, fields, body)
-        answer = route.pool.carry_out(timeout, message)
-        response = requests.Response()
-        response.status_code = answer.status
-        response.headers = CaseInsensitiveDict(answer.headers)
-        response.raw = io.BytesIO(answer.body)
-        response.url, response.request = url, request
-        return response
+        return route.pool.carry_out(exchange, message)
 
     def _find_route(self, origin: str, request: requests.PreparedRequest) -> _Route:
         pool = self.get_connection_with_tls_context(request, verify=True, proxies=self._proxies)
@@ -247,7 +230,3 @@ class TimedAdapter(HTTPAdapter):
             self._routes = {}
         self._routes[origin] = route
         return route
-
-
-def _use_timed_pools(manager: PoolManager) -> None:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}

@@ -42,17 +42,15 @@ class Reply:
         """
         if not self.body.strip():
             raise Unreadable("the answer is empty")
-        tree, strict = None, True
         try:
             tree = _STRICT.decode(self.body.decode("utf-8-sig"))
         except (ValueError, RecursionError):
-            # Raised below: here its context would be the parser's exception, which holds the whole body.
-            strict = False
-        if not strict:
-            raise Unreadable("the answer is not JSON, or not strictly")
-        if self.body.count(b"[") + self.body.count(b"{") > _DEEPEST_JSON < _depth(tree):
-            raise Unreadable(f"the answer is nested deeper than {_DEEPEST_JSON} levels")
-        return tree
+            pass  # raised below: here its context would be the parser's exception, which holds the whole body
+        else:
+            if self.body.count(b"[") + self.body.count(b"{") > _DEEPEST_JSON < _depth(tree):
+                raise Unreadable(f"the answer is nested deeper than {_DEEPEST_JSON} levels")
+            return tree
+        raise Unreadable("the answer is not JSON, or not strictly")
 
 
 def raise_for_trouble(reply: Reply) -> None:

@@ -34,11 +34,6 @@ from config.regular_files import NoRegularFile, open_regular
 # urllib3 writes whole URLs into its messages, and a URL here may hold a participant's address or number.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
 
-_PLAIN_CAUSES: tuple[tuple[tuple[type[Exception], ...], type[SourceError], str], ...] = (
-    ((HostNotFound,), Unavailable, "its host name was not found"),
-    ((ConnectionRefusedError,), Refused, "connection refused"),
-    ((NoTunnel,), Unavailable, "the proxy gave no connection"),
-)
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
 Headers = Mapping[str, str]
 
@@ -188,15 +183,13 @@ class Transport:
             self._destinations, deadline, self._connect_timeout, self._read_timeout, self._max_bytes, fresh_only
         )
         try:
-            response = self._adapter.send(request, timeout=exchange)
+            answer = self._adapter.carry_out(exchange, request)
         except SourceError as error:
             return error
         except (RequestException, HTTPError, OSError, UnicodeError) as error:
             return _source_error(error, exchange, timeout)
-        headers = dict(response.headers.lower_items())
-        return Reply(
-            response.status_code, headers, response.content, retry_after(headers.get("retry-after"), time.time())
-        )
+        wait = retry_after(answer.headers.get("retry-after"), time.time())
+        return Reply(answer.status, answer.headers, answer.body, wait)
 
 
 class _Stale(Unavailable):
@@ -215,9 +208,12 @@ def _source_error(error: BaseException, exchange: Exchange, timeout: float) -> S
             return Unavailable(f"its certificate {_UNTRUSTED.get(cause.verify_code, 'has an unknown signer')}")
     if found(TimeoutError):
         return _timeout_error(exchange, timeout, connecting=found(NewConnectionError))
-    for classes, kind, detail in _PLAIN_CAUSES:
-        if found(*classes):
-            return kind(detail)
+    if found(HostNotFound):
+        return Unavailable("its host name was not found")
+    if found(ConnectionRefusedError):
+        return Refused("connection refused")
+    if found(NoTunnel):
+        return Unavailable("the proxy gave no connection")
     if found(ConnectionError, ssl.SSLError):
         return _closed_error(exchange, in_tls=found(ssl.SSLError))
     return Unavailable("no connection")

@@ -5,36 +5,21 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
-from types import MappingProxyType
+from datetime import datetime
 from typing import Any, Protocol
 
-from adapters.base import (
-    Blocked,
-    Credentials,
-    Finding,
-    Found,
-    InMaintenance,
-    Query,
-    RejectedRequest,
-    SourceError,
-    Throttled,
-    Unavailable,
-    Unreadable,
-)
+from adapters.base import ERRORS, Blocked, Finding, Found, Query, SourceError, Unreadable
 from adapters.fingerprints import Fingerprints
 from adapters.http_client.reply import LONGEST_WAIT_S, Reply, raise_for_trouble
-from adapters.http_client.transport import Transport
+from adapters.http_client.transport import Headers, Params, Transport
 from adapters.registry.columns import Columns, columns_of
 from adapters.registry.decoder import Decoded, Origin, ReplyDecoder
 from adapters.registry.expressions import Expression, holds
-from adapters.registry.holder import NumberHolder
-from adapters.registry.numbers import Cleaner, Malformed, clean
-from adapters.registry.record import RecordReader, text_of
-from adapters.registry.rules import Case, Rules
+from adapters.registry.judge import RecordJudge, utc_now
+from adapters.registry.numbers import Malformed
+from adapters.registry.record import text_of
 from adapters.registry.templates import Message, RequestTemplate
 from adapters.registry.trace import LookupTrace, mask
-from config.hours import parse_zone
 from config.networks import IPNetwork
 from config.registry import RegistrySource
 from config.registry.model.hosts import is_listed
@@ -43,11 +28,8 @@ from config.registry.model.rules import Then
 from config.registry.model.source import Kept, Step
 from config.registry.model.templates import SECRETS
 from config.secrets import SecretReference
-from jurat.vocabulary import Outcome, Reason
+from jurat.vocabulary import Outcome
 
-_ERRORS: Mapping[Reason, type[SourceError]] = {
-    kind.reason: kind for kind in (Unavailable, Throttled, InMaintenance, Credentials, RejectedRequest, Unreadable)
-}
 _NO_HEADER = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 _LONGEST_KEPT = 8000
 """Characters of a value that later steps use: of a token, what servers take in a header."""
@@ -57,24 +39,12 @@ class Sender(Protocol):
     """Sends requests to the registry: a `Transport`, or a test in its place."""
 
     def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        headers: Mapping[str, str] = MappingProxyType({}),
-        body: bytes | None = None,
-        timeout: float,
+        self, method: str, url: str, *, params: Params, headers: Headers, body: bytes | None, timeout: float
     ) -> Reply:
         """As `Transport.send`."""
 
     def close(self) -> None:
         """Release connections."""
-
-
-def utc_now() -> datetime:
-    """The current time in UTC."""
-    return datetime.now(UTC)
 
 
 class _Step:
@@ -102,9 +72,9 @@ class _Step:
             if not held:
                 continue
             reason = rule.cause
-            if reason in _ERRORS:
+            if reason in ERRORS:
                 detail = f"its description takes this answer (HTTP {reply.status}) for {reason}"
-                raise _ERRORS[reason](detail, retry_after=_wait(retry_after, answer, reply))
+                raise ERRORS[reason](detail, retry_after=_wait(retry_after, answer, reply))
             if origin is Origin.FOREIGN or (rule.then is Then.REFUSED and origin is not Origin.WHOLE):
                 # The page of a proxy may happen to have the right status.
                 raise Unreadable(f"the answer (HTTP {reply.status}) is not the registry's own, or not all of it")
@@ -128,16 +98,17 @@ class _Step:
         return kept
 
 
-class RegistryAdapter:
+class RegistryAdapter(RecordJudge):
     """Looks participants up in a registry that answers JSON, XML or CSV over HTTPS.
 
     `secret` resolves the description's references once, and raises an error for the operator where it cannot.
     `loopback_http` and `private_networks` are those of `Transport`; `transport` replaces the one that the description
-    gives. `clock` returns the time with its zone; `watch` receives each step. `fingerprints` hash the numbers that the
-    source `name` claims; without them it claims none.
+    gives. The other options are those of `RecordJudge`.
 
     Raises ValueError where a secret cannot be sent, or the proxy or a certificate's file is not usable.
     """
+
+    _model: RegistrySource
 
     def __init__(
         self,
@@ -152,20 +123,15 @@ class RegistryAdapter:
         name: str = "",
         fingerprints: Fingerprints | None = None,
     ) -> None:
-        self._model = model
-        self._holder = None if fingerprints is None else NumberHolder.of(model, name, fingerprints)
+        super().__init__(model, clock=clock, watch=watch, name=name, fingerprints=fingerprints)
         self._secrets = {SECRETS + key: secret(reference) for key, reference in model.secrets.items()}
         for key, value in self._secrets.items():
             if _NO_HEADER.search(value):
                 raise ValueError(f"{key} holds a character that no request can carry, such as a line end")
-        self._clock, self._zone = clock, parse_zone(model.record.timezone)
-        self._watch, self._trace = watch, watch or LookupTrace()
-        self._inputs = {name: Cleaner(field, today=self._today) for name, field in model.inputs.items()}
+        self._watch = watch
         *before, last = model.steps
         self._steps = [_Step(step, model.inputs, ()) for step in before]
         self._steps.append(_Step(last, model.inputs, columns_of(model.record)))
-        self._reader = RecordReader(model.record)
-        self._rules = Rules(model)
         self._transport: Sender = transport or Transport(
             max_bytes=model.max_bytes,
             proxy=model.proxy,
@@ -181,28 +147,19 @@ class RegistryAdapter:
 
         Raises SourceError where the registry gives no usable answer; its class says what to do.
         """
+        asked = self._prepare(query)
+        if isinstance(asked, Finding):
+            return asked
         evidence: dict[str, Any] = {"version": self._model.version}
         try:
-            inputs = clean(query.answer, self._inputs)
-            answer = self._ask(inputs, query.timeout, evidence)
-            if isinstance(answer, Finding):
-                return answer
-            return self._judge(self._reader.find(answer), query, inputs, evidence)
+            answer = self._ask(asked.inputs, query.timeout, evidence)
         except Malformed as malformed:
             return self._reject(malformed, evidence)
+        return answer if isinstance(answer, Finding) else self._judge(asked, self._reader.find(answer), evidence)
 
     def close(self) -> None:
         """Release connections."""
         self._transport.close()
-
-    def _reject(self, malformed: Malformed, evidence: dict[str, Any]) -> Finding:
-        """The finding for an input that cannot be right. Only the trace says which it was."""
-        if malformed.input:
-            self._trace.on_malformed(malformed.input, malformed.failed)
-        return Finding(Outcome.UNDETERMINED, malformed.reason, evidence)
-
-    def _today(self) -> date:
-        return self._clock().astimezone(self._zone).date()
 
     def _ask(self, inputs: Mapping[str, str], timeout: float, evidence: dict[str, Any]) -> Mapping[str, Any] | Finding:
         """The answer to the last step, or the finding of an outcome before it."""
@@ -229,22 +186,6 @@ class RegistryAdapter:
             if masked is not None and kept:
                 masked.show_values(step, kept)
         return answer
-
-    def _judge(
-        self, records: Sequence[Any], query: Query, inputs: Mapping[str, str], evidence: dict[str, Any]
-    ) -> Finding:
-        """The finding from the records that have the number in `inputs`."""
-        evidence["records"] = len(records)
-        self._trace.on_records(records)
-        if not records:
-            return Finding(Outcome(self._model.record.absent), Reason.RECORD_NOT_FOUND, evidence)
-        if len(records) > 1:
-            return Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD, evidence)
-        record = self._reader.read(records[0])
-        self._trace.on_record(record)
-        case = Case(record, inputs, query.requirement, evidence, self._today())
-        finding = self._rules.judge(case, self._trace.on_rule)
-        return finding if self._holder is None else self._holder.add_claim(finding, inputs)
 
     def _send(self, step: _Step, message: Message, deadline: float) -> Reply:
         if not is_listed(step.request.host, self._model.hosts):

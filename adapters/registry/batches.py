@@ -14,24 +14,14 @@ from typing import Any
 
 from adapters.base import Finding, Found, Query, SourceError, SourceOfMany, Unavailable, Unreadable
 from adapters.registry.adapter import RegistryAdapter
-from adapters.registry.numbers import Malformed, clean
+from adapters.registry.judge import Asked
+from adapters.registry.numbers import Malformed
 from config.registry import RegistrySource
-from config.registry.model.record import NUMBER
-from config.registry.model.rules import EqualsRule
 
 
 def adapter_class(model: RegistrySource) -> type[RegistryAdapter]:
     """The class whose adapters ask the registry that `model` describes."""
     return RegistryAdapter if model.batch is None else RegistryOfMany
-
-
-@dataclass(frozen=True, slots=True)
-class _BatchMember:
-    """A query with cleaned inputs; its records are found by `number`."""
-
-    query: Query
-    inputs: Mapping[str, str] = field(repr=False)
-    number: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +51,7 @@ class RegistryOfMany(RegistryAdapter, SourceOfMany):
         super().__init__(model, **options)
         self.most = model.batch.most
         self._join = model.batch.join
-        self._key = next(rule.input for rule in model.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER)
+        self._key = model.number_inputs[0]
 
     def look_up(self, query: Query) -> Found:
         """Look up one, as a batch of its own."""
@@ -69,20 +59,13 @@ class RegistryOfMany(RegistryAdapter, SourceOfMany):
 
     def look_up_many(self, queries: Sequence[Query]) -> Sequence[Found | SourceError]:
         """Ask once for all of `queries`, at most `most`: the result of each, in their order."""
-        cleaned = [self._clean(query) for query in queries]
-        members = [each for each in cleaned if isinstance(each, _BatchMember)]
+        prepared = [self._prepare(query) for query in queries]
+        members = [each for each in prepared if isinstance(each, Asked)]
         found = iter(self._find(members) if members else ())
-        return [next(found) if isinstance(each, _BatchMember) else each for each in cleaned]
+        return [next(found) if isinstance(each, Asked) else each for each in prepared]
 
-    def _clean(self, query: Query) -> _BatchMember | Finding:
-        try:
-            inputs = clean(query.answer, self._inputs)
-        except Malformed as malformed:
-            return self._reject(malformed, {"version": self._model.version})
-        return _BatchMember(query, inputs, inputs[self._key])
-
-    def _find(self, members: Sequence[_BatchMember]) -> Iterator[Found | SourceError]:
-        numbers = list(dict.fromkeys(each.number for each in members))
+    def _find(self, members: Sequence[Asked]) -> Iterator[Found | SourceError]:
+        numbers = list(dict.fromkeys(each.inputs[self._key] for each in members))
         evidence: dict[str, Any] = {"version": self._model.version, "batch": len(numbers)}
         answer: Finding | _Answer | SourceError
         try:
@@ -127,9 +110,9 @@ class RegistryOfMany(RegistryAdapter, SourceOfMany):
         except Unreadable:
             return set()
 
-    def _judge_member(self, member: _BatchMember, answer: _Answer, evidence: dict[str, Any]) -> Found | SourceError:
+    def _judge_member(self, member: Asked, answer: _Answer, evidence: dict[str, Any]) -> Found | SourceError:
         try:
-            return self._judge(answer.records_of(member.number), member.query, member.inputs, evidence)
+            return self._judge(member, answer.records_of(member.inputs[self._key]), evidence)
         except SourceError as error:
             return error
         except Exception as error:  # noqa: BLE001 - one record may be at fault, and must not fail the others

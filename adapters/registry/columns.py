@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import jmespath
 
+from config.registry.model.expressions import Node, children_of
 from config.registry.model.record import DateField, RecordDescription
 
 Columns = tuple[frozenset[str], ...]
@@ -29,8 +30,8 @@ def expressions_of(record: RecordDescription) -> dict[str, str]:
     return {name: field.value if isinstance(field, DateField) else field for name, field in record.fields.items()}
 
 
-def _groups(node: Mapping[str, Any]) -> Columns:
-    children = [child for child in node["children"] if isinstance(child, dict)]
+def _groups(node: Node) -> Columns:
+    children = children_of(node)
     match node["type"]:
         case "field":
             return (frozenset({node["value"]}),)
@@ -45,6 +46,6 @@ def _groups(node: Mapping[str, Any]) -> Columns:
     return tuple(group for child in children for group in _groups(child))
 
 
-def _one_of(children: Sequence[Mapping[str, Any]]) -> Columns:
+def _one_of(children: Sequence[Node]) -> Columns:
     alternatives = [_groups(child) for child in children]
     return (frozenset().union(*(name for each in alternatives for name in each)),) if all(alternatives) else ()

@@ -23,7 +23,8 @@ _SPACE = re.compile(r"\s")
 _NO_CHARACTER = re.compile("[\ud800-\udfff\ufffe\uffff]")
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EARLIEST = "1900-01-01"
-_AHEAD = timedelta(days=366)
+AHEAD = timedelta(days=366)
+"""How far ahead a date may be that a participant types: a later one means something else, or no date."""
 _NPI = re.compile("[12][0-9]{9}")
 _RPPS = re.compile("8?([0-9]{11})")
 
@@ -81,7 +82,7 @@ class Cleaner:
             raise Malformed(self._fault, f"not fit for {self._cleaning}" if self._cleaning else "no day, or empty")
         if self._values is not None and text not in self._values:
             raise Malformed(self._fault, "none of its values")
-        if self._today is not None and not _EARLIEST <= text <= (self._today() + _AHEAD).isoformat():
+        if self._today is not None and not _EARLIEST <= text <= (self._today() + AHEAD).isoformat():
             raise Malformed(self._fault, "no day from 1900 on to a year ahead")
         return text
 

@@ -10,12 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from adapters.base import Finding, Unreadable
 from adapters.person_names.comparison import Band, Name, compare, is_withheld
 from adapters.registry.dates import DaySpan
-from adapters.registry.numbers import Cleaner, compact, parse_day
+from adapters.registry.numbers import AHEAD, Cleaner, compact, parse_day
 from adapters.registry.record import Record, text_of
 from config.registry.model.inputs import Input, NumberFormat
 from config.registry.model.record import NAMES, NUMBER, STATUS
@@ -33,11 +34,6 @@ _UNKNOWN: Failure = (Outcome.UNDETERMINED, Reason.STATUS_UNKNOWN)
 _MISSING: Failure = (Outcome.UNDETERMINED, Reason.REQUIREMENT_MISSING)
 
 _YEARS = re.compile("[0-9]{1,3}")
-_AHEAD = timedelta(days=366)
-"""How far ahead a participant's date may be: a later one means something else, or no date."""
-
-_BANDS = tuple(band.name.lower() for band in Band)
-"""The names of the bands in evidence."""
 
 
 @dataclass(slots=True)
@@ -65,7 +61,7 @@ class Rules:
     def __init__(self, source: RecordSource) -> None:
         self._checks = tuple((rule, _compile(rule, source)) for rule in source.rules)
         self._has_names = NAMES in source.record.fields
-        self._numbers = {rule.input for rule in source.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER}
+        self._numbers = frozenset(source.number_inputs)
         self._inputs = source.inputs
 
     def judge(self, case: Case, on_rule: OnRule = lambda *_: None) -> Finding:
@@ -119,183 +115,142 @@ def _finding(case: Case, failure: Failure, rule: Rule | None = None) -> Finding:
 
 
 def _compile(rule: Rule, source: RecordSource) -> _Check:
+    check: Callable[[Failure, Case], Failure | None]
     match rule:
         case EqualsRule() if rule.field in source.record.dates:
-            return _same_day(rule)
+            check = partial(_same_day, rule)
         case EqualsRule():
-            return _equals(rule, source.inputs[rule.input])
+            compared = source.inputs[rule.input]
+            check = partial(_equals, rule, Cleaner(compared), frozenset((compared.values or {}).values()))
         case OneOfRule():
-            return _one_of(rule)
+            check = partial(_one_of, rule)
         case StatusRule():
-            return _status(rule, source.record.status)
+            # Of several meanings that list a word, the first counts.
+            listed = reversed(source.record.status.items())
+            check = partial(_status, rule, {word: meaning for meaning, words in listed for word in words})
         case ValidAtRule():
-            return _valid_at(rule)
+            check = partial(_valid_at, rule)
         case MinAgeRule():
-            return _min_age(rule)
+            check = partial(_min_age, rule)
         case NameRule():
-            return _name(rule)
+            return partial(_name, rule, (Outcome.UNDETERMINED, rule.reason))
+    return partial(check, (rule.outcome, rule.reason))
 
 
-def _equals(rule: EqualsRule, compared: Input) -> _Check:
-    field, name, failure = rule.field, rule.input, (rule.outcome, rule.reason)
-    cleaner, choices = Cleaner(compared), frozenset((compared.values or {}).values())
-    is_number, missing = field == NUMBER, None if rule.absent == "pass" else _NOT_PUBLIC
-
-    def check(case: Case) -> Failure | None:
-        values = case.record.values(field)
-        if not values and is_number:
-            raise Unreadable("the record has no number")
-        if not values:
-            return missing
-        if len(values) > 1 and is_number:
-            return _AMBIGUOUS
-        typed, held = case.inputs.get(name), [cleaner.clean_record_value(value) for value in values]
-        if typed is not None and typed in held:
-            case.number_matched = case.number_matched or is_number
-            return None
-        if is_number:
-            return failure
-        if None in held or any(map(is_withheld, values)):
-            # No participant could type it: the value is withheld, or written in another way.
-            return _NOT_PUBLIC
-        return _UNKNOWN if choices and not choices.issuperset(held) else failure
-
-    return check
+def _equals(
+    rule: EqualsRule, cleaner: Cleaner, choices: frozenset[str], failure: Failure, case: Case
+) -> Failure | None:
+    values, is_number = case.record.values(rule.field), rule.field == NUMBER
+    if not values and is_number:
+        raise Unreadable("the record has no number")
+    if not values:
+        return None if rule.absent == "pass" else _NOT_PUBLIC
+    if len(values) > 1 and is_number:
+        return _AMBIGUOUS
+    typed, held = case.inputs.get(rule.input), [cleaner.clean_record_value(value) for value in values]
+    if typed is not None and typed in held:
+        case.number_matched = case.number_matched or is_number
+        return None
+    if is_number:
+        return failure
+    if None in held or any(map(is_withheld, values)):
+        # No participant could type it: the value is withheld, or written in another way.
+        return _NOT_PUBLIC
+    return _UNKNOWN if choices and not choices.issuperset(held) else failure
 
 
-def _same_day(rule: EqualsRule) -> _Check:
-    field, name, failure = rule.field, rule.input, (rule.outcome, rule.reason)
-    missing = None if rule.absent == "pass" else _NOT_PUBLIC
-    ahead = timedelta() if rule.reason is Reason.BIRTH_DATE_DIFFERS else _AHEAD
-
-    def check(case: Case) -> Failure | None:
-        spans = case.record.dates(field)
-        if not spans:
-            return missing
-        if any(span.first > case.today + ahead for span in spans):
-            raise Unreadable("a date of the record is further in the future than any valid one")
-        typed = parse_day(case.inputs.get(name))
-        return None if typed is not None and any(typed in span for span in spans) else failure
-
-    return check
+def _same_day(rule: EqualsRule, failure: Failure, case: Case) -> Failure | None:
+    spans = case.record.dates(rule.field)
+    if not spans:
+        return None if rule.absent == "pass" else _NOT_PUBLIC
+    ahead = timedelta() if rule.reason is Reason.BIRTH_DATE_DIFFERS else AHEAD
+    if any(span.first > case.today + ahead for span in spans):
+        raise Unreadable("a date of the record is further in the future than any valid one")
+    typed = parse_day(case.inputs.get(rule.input))
+    return None if typed is not None and any(typed in span for span in spans) else failure
 
 
-def _one_of(rule: OneOfRule) -> _Check:
-    field, requirement, failure = rule.field, rule.requirement, (rule.outcome, rule.reason)
-    listed, missing = rule.values or (), None if rule.optional else _MISSING
-    refusing, by_prefix = rule.refusing, rule.match == "prefix"
+def _one_of(rule: OneOfRule, failure: Failure, case: Case) -> Failure | None:
+    wanted, refusing = rule.values or (), rule.refusing
+    if rule.requirement is not None:
+        demanded = case.requirement.get(rule.requirement)
+        if demanded is None:
+            return None if rule.optional else _MISSING
+        codes = map(text_of, demanded if isinstance(demanded, list | tuple) else [demanded])
+        # Every value begins with the empty text.
+        wanted = tuple(code for code in codes if code)
+        if not wanted:
+            return _MISSING
+    values = case.record.values(rule.field)
+    if not values:
+        # Absence is no evidence: the registry may withhold the value, or have moved it.
+        return _NOT_PUBLIC
 
     def is_among(value: str, words: tuple[str, ...]) -> bool:
-        return value.startswith(words) if by_prefix else value in words
+        return value.startswith(words) if rule.match == "prefix" else value in words
 
-    def check(case: Case) -> Failure | None:
-        wanted = listed
-        if requirement is not None:
-            demanded = case.requirement.get(requirement)
-            if demanded is None:
-                return missing
-            codes = map(text_of, demanded if isinstance(demanded, list | tuple) else [demanded])
-            # Every value begins with the empty text.
-            wanted = tuple(code for code in codes if code)
-            if not wanted:
-                return _MISSING
-        values = case.record.values(field)
-        if not values:
-            # Absence is no evidence: the registry may withhold the value, or have moved it.
-            return _NOT_PUBLIC
-        if any(is_among(value, wanted) for value in values):
-            return None
-        if any(map(is_withheld, values)):
-            return _NOT_PUBLIC
-        return failure if refusing is None or all(is_among(value, refusing) for value in values) else _UNKNOWN
-
-    return check
-
-
-def _status(rule: StatusRule, words: Mapping[str, tuple[str, ...]]) -> _Check:
-    wanted, failure = rule.meaning, (rule.outcome, rule.reason)
-    meanings: dict[str, str] = {}
-    for meaning, listed in words.items():
-        for word in listed:
-            meanings.setdefault(word, meaning)
-
-    def check(case: Case) -> Failure | None:
-        found = {meanings.get(value) for value in case.record.values(STATUS)}
-        meaning = found.pop() if len(found) == 1 else None
-        if meaning is None:
-            return _UNKNOWN
-        case.evidence["status"] = meaning
-        return None if meaning == wanted else failure
-
-    return check
-
-
-def _name(rule: NameRule) -> _Check:
-    family, given, failure = rule.family, rule.given, (Outcome.UNDETERMINED, rule.reason)
-    may_be_absent = rule.absent == "pass"
-    least = Band.COMPATIBLE if rule.compatible == "pass" else Band.EXACT
-
-    def check(case: Case) -> Failure | None:
-        if may_be_absent and not case.record.names:
-            case.unnamed = True
-            return None
-        typed = Name(case.inputs[family], case.inputs[given] if given is not None else "")
-        band = compare(typed, case.record.names)
-        if band is None:
-            return _NOT_PUBLIC
-        case.evidence["name"] = _BANDS[band]
-        if band < least:
-            return failure
-        case.name_matched = True
+    if any(is_among(value, wanted) for value in values):
         return None
-
-    return check
-
-
-def _valid_at(rule: ValidAtRule) -> _Check:
-    begin, until, requirement, failure = rule.begin, rule.until, rule.requirement, (rule.outcome, rule.reason)
-    looked_at = tuple(rule.fields.values())
-    missing, may_be_open = rule.requirement is not None and not rule.optional, rule.absent == "pass"
-
-    def check(case: Case) -> Failure | None:
-        demanded = None if requirement is None else case.requirement.get(requirement)
-        day = case.today if demanded is None else parse_day(demanded)
-        if day is None or (demanded is None and missing):
-            return _MISSING
-        known = [bool(case.record.dates(field)) for field in looked_at]
-        if not all(known) and (not may_be_open or (len(known) > 1 and not any(known))):
-            # Absence is no evidence, and no open end where the record should have two dates and has none.
-            return _NOT_PUBLIC
-        begins = case.record.dates(begin) if begin is not None else ()
-        ends = case.record.dates(until) if until is not None else ()
-        if begins and ends and min(each.first for each in begins) > max(each.last for each in ends):
-            return _AMBIGUOUS
-        return _combine(failure, (_has_begun(span, day) for span in begins), (_lasts(span, day) for span in ends))
-
-    return check
+    if any(map(is_withheld, values)):
+        return _NOT_PUBLIC
+    return failure if refusing is None or all(is_among(value, refusing) for value in values) else _UNKNOWN
 
 
-def _min_age(rule: MinAgeRule) -> _Check:
-    field, requirement, failure = rule.field, rule.requirement, (rule.outcome, rule.reason)
-    missing = None if rule.optional else _MISSING
+def _status(rule: StatusRule, meanings: Mapping[str, str], failure: Failure, case: Case) -> Failure | None:
+    found = {meanings.get(value) for value in case.record.values(STATUS)}
+    meaning = found.pop() if len(found) == 1 else None
+    if meaning is None:
+        return _UNKNOWN
+    case.evidence["status"] = meaning
+    return None if meaning == rule.meaning else failure
 
-    def check(case: Case) -> Failure | None:
-        years = rule.years
-        if requirement is not None:
-            demanded = case.requirement.get(requirement)
-            if demanded is None:
-                return missing
-            years = _years_of(demanded)
-        if years is None:
-            return _MISSING
-        births = case.record.dates(field)
-        if not births:
-            return _NOT_PUBLIC
-        if any(birth.first > case.today for birth in births):
-            raise Unreadable("a birth date of the record is in the future")
-        return _combine(failure, (_has_age(birth, years, case.today) for birth in births))
 
-    return check
+def _name(rule: NameRule, failure: Failure, case: Case) -> Failure | None:
+    if rule.absent == "pass" and not case.record.names:
+        case.unnamed = True
+        return None
+    typed = Name(case.inputs[rule.family], case.inputs[rule.given] if rule.given is not None else "")
+    band = compare(typed, case.record.names)
+    if band is None:
+        return _NOT_PUBLIC
+    case.evidence["name"] = band.name.lower()
+    if band < (Band.COMPATIBLE if rule.compatible == "pass" else Band.EXACT):
+        return failure
+    case.name_matched = True
+    return None
+
+
+def _valid_at(rule: ValidAtRule, failure: Failure, case: Case) -> Failure | None:
+    demanded = None if rule.requirement is None else case.requirement.get(rule.requirement)
+    day = case.today if demanded is None else parse_day(demanded)
+    if day is None or (demanded is None and rule.requirement is not None and not rule.optional):
+        return _MISSING
+    begins = case.record.dates(rule.begin) if rule.begin is not None else ()
+    ends = case.record.dates(rule.until) if rule.until is not None else ()
+    known = [bool(dates) for field, dates in ((rule.begin, begins), (rule.until, ends)) if field is not None]
+    if not all(known) and (rule.absent != "pass" or (len(known) > 1 and not any(known))):
+        # Absence is no evidence, and no open end where the record should have two dates and has none.
+        return _NOT_PUBLIC
+    if begins and ends and min(each.first for each in begins) > max(each.last for each in ends):
+        return _AMBIGUOUS
+    return _combine(failure, (_has_begun(span, day) for span in begins), (_lasts(span, day) for span in ends))
+
+
+def _min_age(rule: MinAgeRule, failure: Failure, case: Case) -> Failure | None:
+    years = rule.years
+    if rule.requirement is not None:
+        demanded = case.requirement.get(rule.requirement)
+        if demanded is None:
+            return None if rule.optional else _MISSING
+        years = _years_of(demanded)
+    if years is None:
+        return _MISSING
+    births = case.record.dates(rule.field)
+    if not births:
+        return _NOT_PUBLIC
+    if any(birth.first > case.today for birth in births):
+        raise Unreadable("a birth date of the record is in the future")
+    return _combine(failure, (_has_age(birth, years, case.today) for birth in births))
 
 
 def _combine(failure: Failure, *conditions: Iterable[bool | None]) -> Failure | None:

@@ -263,7 +263,11 @@ def _add_filters(placeholder: Placeholder, encode: Encode) -> Encode:
     """A function that applies the filters of `placeholder` to a value in order, then `encode`. It raises ValueError
     where a filter cannot be applied.
     """
-    steps = [_step(each, placeholder.date_format) for each in placeholder.filters if each is not Filter.XML]
+    steps = [
+        _date_writer(placeholder.date_format) if each is Filter.DATE else _FILTERS[each]
+        for each in placeholder.filters
+        if each is not Filter.XML
+    ]
     if not steps:
         return encode
 
@@ -276,26 +280,15 @@ def _add_filters(placeholder: Placeholder, encode: Encode) -> Encode:
     return write
 
 
-def _step(each: Filter, date_format: str) -> Encode:
-    match each:
-        case Filter.DIGITS:
-            return _digits
-        case Filter.UPPER:
-            return str.upper
-        case Filter.LOWER:
-            return str.lower
-        case Filter.DATE:
-            return _date_writer(date_format)
-        case Filter.XML:
-            return str
-
-
 def _digits(value: str) -> str:
     """The digits of a value, of any script, as ASCII digits."""
     found = "".join(str(unicodedata.decimal(character, "")) for character in value)
     if not found:
         raise ValueError("no digits")
     return found
+
+
+_FILTERS: Mapping[Filter, Encode] = {Filter.DIGITS: _digits, Filter.UPPER: str.upper, Filter.LOWER: str.lower}
 
 
 def _date_writer(date_format: str) -> Encode:

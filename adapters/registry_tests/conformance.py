@@ -62,7 +62,7 @@ class MoodResult:
     hint: str = ""
 
 
-def play_moods(source: RegistrySource, offline_run: OfflineRun, results: Sequence[TrialResult]) -> Iterator[MoodResult]:
+def play_moods(offline_run: OfflineRun, results: Sequence[TrialResult]) -> Iterator[MoodResult]:
     """Play every mood and every mutation at each step. Yields nothing where no test is accepted.
 
     For those who are refused, and for strangers, only what is wrong is reported.
@@ -70,15 +70,15 @@ def play_moods(source: RegistrySource, offline_run: OfflineRun, results: Sequenc
     passed = [test for test in results if test.passed]
     accepted = [test for test in passed if test.trial.outcome is Outcome.ACCEPTED]
     for number, test in enumerate(accepted):
-        for scene in _scenes(source, offline_run, test, _Role.ACCEPTED):
+        for scene in _scenes(offline_run, test, _Role.ACCEPTED):
             if number == 0:
                 yield from scene.moods()
             yield from scene.cuts()
             yield from scene.mutations()
     if not accepted:
         return
-    as_strangers = list(_play_as_strangers(source, offline_run, passed))
-    keeps_no_name = _keeps_no_name(source, as_strangers)
+    as_strangers = list(_play_as_strangers(offline_run, passed))
+    keeps_no_name = _keeps_no_name(offline_run.source, as_strangers)
     others = [(test, _Role.REFUSED) for test in passed if test.trial.outcome is Outcome.REFUSED]
     others += [
         (stranger, _Role.STRANGER)
@@ -87,9 +87,9 @@ def play_moods(source: RegistrySource, offline_run: OfflineRun, results: Sequenc
         if test.trial.outcome is not Outcome.UNDETERMINED and played.outcome is Outcome.UNDETERMINED
     ]
     for test, role in others:
-        for scene in _scenes(source, offline_run, test, role):
+        for scene in _scenes(offline_run, test, role):
             wrong = (result for result in scene.mutations() if result.place is not None)
-            yield from (result for result in wrong if not (keeps_no_name and result.place == _nameless(source)))
+            yield from (each for each in wrong if not (keeps_no_name and each.place == _nameless(offline_run.source)))
 
 
 class _Role(Enum):
@@ -103,18 +103,18 @@ class _Role(Enum):
     """Has another name than the record: may be neither."""
 
 
-def _scenes(source: RegistrySource, offline_run: OfflineRun, test: TrialResult, role: _Role) -> Iterator[_Scene]:
-    for index, step in enumerate(source.steps):
+def _scenes(offline_run: OfflineRun, test: TrialResult, role: _Role) -> Iterator[_Scene]:
+    for index, step in enumerate(offline_run.source.steps):
         if step.name in test.replies:
-            yield _Scene(source, offline_run, test, index, role)
+            yield _Scene(offline_run, test, index, role)
 
 
 def _play_as_strangers(
-    source: RegistrySource, offline_run: OfflineRun, passed: Sequence[TrialResult]
+    offline_run: OfflineRun, passed: Sequence[TrialResult]
 ) -> Iterator[tuple[TrialResult, TrialResult, Played]]:
     """Each test, the same with a stranger's name typed in, and what that comes to."""
     for test in passed:
-        if (trial := _with_strangers_name(source, test.trial)) is not None:
+        if (trial := _with_strangers_name(offline_run.source, test.trial)) is not None:
             try:
                 played = offline_run.play(trial, test.replies)
             except NoAnswer:
@@ -156,10 +156,8 @@ def _with_strangers_name(source: RegistrySource, trial: Trial) -> Trial | None:
 class _Scene:
     """One step of one test, to be given other answers."""
 
-    def __init__(
-        self, source: RegistrySource, offline_run: OfflineRun, test: TrialResult, index: int, role: _Role
-    ) -> None:
-        self._source = source
+    def __init__(self, offline_run: OfflineRun, test: TrialResult, index: int, role: _Role) -> None:
+        self._source = source = offline_run.source
         self._offline_run = offline_run
         self._test = test
         self._index = index
@@ -258,7 +256,7 @@ class _Scene:
             return False
         if name == STATUS and not any(isinstance(rule, StatusRule) for rule in self._source.rules):
             return False
-        return self._dependence.depends_on(name, self._levels, level, mutation.place)
+        return self._dependence.depends_on(name, level, mutation.place)
 
     def _accepts_without_key(self, mutation: Mutation, level: int) -> Fault | None:
         """The field that still accepts though a key that it depends on was taken away."""
@@ -286,7 +284,7 @@ class _Scene:
                 or (name in dates and mutation.kind not in _MOVED)
             ):
                 continue
-            if self._dependence.makes_up(name, self._levels, level, mutation.place, mutation.tree, self._accepts):
+            if self._dependence.makes_up(name, level, mutation.place, mutation.tree, self._accepts):
                 return name
         return None
 

@@ -11,9 +11,7 @@ from contextlib import suppress
 
 from adapters.registry_tests.dependence import Dependence, fields_of
 from adapters.registry_tests.description_tests import TrialResult
-from adapters.registry_tests.encoder import Levels
 from adapters.registry_tests.offline_run import Fault, NoAnswer, OfflineRun, Path
-from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
 from config.registry.model.rules import EqualsRule, NameRule, ValidAtRule
 from jurat.vocabulary import Outcome
@@ -21,16 +19,17 @@ from jurat.vocabulary import Outcome
 _SEEN = "to show what happens where its key has another name"
 
 
-def find_untested(source: RegistrySource, offline_run: OfflineRun, results: Sequence[TrialResult]) -> Iterator[Fault]:
+def find_untested(offline_run: OfflineRun, results: Sequence[TrialResult]) -> Iterator[Fault]:
     """Fields that accept though no test shows them. Yields nothing where no test is accepted.
 
     A table needs no such test: it names its columns, and one without a needed column is unreadable.
     """
+    source = offline_run.source
     first = source.steps[-1].decoders[0]
     if first == "csv" or isinstance(first, Csv):
         return
     last = source.steps[-1].name
-    seen = [_TestAnswer(source, offline_run, test) for test in results if test.passed and last in test.replies]
+    seen = [_TestAnswer(offline_run, test) for test in results if test.passed and last in test.replies]
     if not any(each.accepted for each in seen):
         return
     for index, rule in enumerate(source.rules):
@@ -51,10 +50,9 @@ def find_untested(source: RegistrySource, offline_run: OfflineRun, results: Sequ
 class _TestAnswer:
     """The answer of one test, and the fields that the registry gives in it."""
 
-    def __init__(self, source: RegistrySource, offline_run: OfflineRun, test: TrialResult) -> None:
-        last = source.steps[-1]
-        self._levels = Levels(last, test.replies[last.name])
-        self._dependence = Dependence(source, test.replies[last.name])
+    def __init__(self, offline_run: OfflineRun, test: TrialResult) -> None:
+        source = offline_run.source
+        self._dependence = Dependence(source, test.replies[source.steps[-1].name])
         self._fields = source.record.fields
         self.accepted = test.trial.outcome is Outcome.ACCEPTED
         self.decided: Path = ()
@@ -72,4 +70,4 @@ class _TestAnswer:
 
     def depends_on(self, name: str) -> bool:
         """Whether the field depends on anything in the answer."""
-        return name in self._fields and self._dependence.depends_on_any(name, self._levels)
+        return name in self._fields and self._dependence.depends_on_any(name)

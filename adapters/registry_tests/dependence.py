@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import jmespath
@@ -13,9 +13,10 @@ from adapters.registry.columns import expressions_of
 from adapters.registry.decoder import ReplyDecoder
 from adapters.registry.expressions import Expression
 from adapters.registry_tests.encoder import Levels, Unwritable
-from adapters.registry_tests.mutations import Place, change_at, key_places, remove_key, replace_with, values_at
+from adapters.registry_tests.mutations import Place, change_at, entries_at, key_places, remove_key, replace_with
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
+from config.registry.model.expressions import Node, walk
 from config.registry.model.record import NAMES, STATUS
 from config.registry.model.rules import NameRule, Rule, StatusRule, ValidAtRule
 from config.registry.model.source import Kept
@@ -32,13 +33,14 @@ class Dependence:
         self._source = source
         self._decoding = ReplyDecoder(source.steps[-1])
         self._reply = reply
+        self._levels = Levels(source.steps[-1], reply)
 
-    def depends_on(self, name: str, levels: Levels, level: int, place: Place) -> bool:
+    def depends_on(self, name: str, level: int, place: Place) -> bool:
         """Whether the field `name` depends on what is at `place` in the tree of that level."""
-        tree = levels.trees[level]
-        if all(value in _NOTHING for value in values_at(tree, place)):
+        tree = self._levels.trees[level]
+        if all(value in _NOTHING for _, value in entries_at(tree, place)):
             return False
-        return self._depends(self.expression(name), levels, level, tree, place)
+        return self._depends(self.expression(name), level, tree, place)
 
     def has_value(self, name: str) -> bool:
         """Whether the field `name` has a value, wherever that comes from."""
@@ -48,31 +50,29 @@ class Dependence:
         """What the field `name` finds in the record; `Unreadable` where its expression fails."""
         return self._value(self.expression(name), self._reply)
 
-    def depends_on_any(self, name: str, levels: Levels) -> bool:
+    def depends_on_any(self, name: str) -> bool:
         """Whether the field `name` depends on anything in the answer, also where that is null."""
         expression = self.expression(name)
-        return any(self._leaves(expression, levels, level, tree) for level, tree in enumerate(levels.trees))
+        return any(self._leaves(expression, level, tree) for level, tree in enumerate(self._levels.trees))
 
-    def makes_up(
-        self, name: str, levels: Levels, level: int, place: Place, changed: Any, accepts: Callable[[Reply], bool]
-    ) -> bool:
+    def makes_up(self, name: str, level: int, place: Place, changed: Any, accepts: Callable[[Reply], bool]) -> bool:
         """Whether the field `name` has a value though `changed` no longer has what was at `place`.
 
         A field may find the same elsewhere. It is made up where a literal of the description has taken its place, or
         where it is still accepted without anything that it depends on.
         """
-        expression, tree = self.expression(name), levels.trees[level]
-        come_in = _used_literals(expression, self._record(levels.with_tree(level, changed)))
+        expression, tree = self.expression(name), self._levels.trees[level]
+        come_in = _used_literals(expression, self._record(self._levels.with_tree(level, changed)))
         if come_in - _used_literals(expression, self._record(self._reply)):
             return True
-        if not self._depends(expression, levels, level, tree, place):
+        if not self._depends(expression, level, tree, place):
             return False
         bare = changed
-        for other in self._leaves(expression, levels, level, changed):
+        for other in self._leaves(expression, level, changed):
             without = change_at(bare, other, remove_key)
-            if self._writes_record(levels, level, without):
+            if self._writes_record(level, without):
                 bare = without
-        reply = levels.with_tree(level, bare)
+        reply = self._levels.with_tree(level, bare)
         return not _is_nothing(self._value(expression, reply)) and accepts(reply)
 
     @property
@@ -89,27 +89,28 @@ class Dependence:
         """The expression of the field `name`."""
         return expressions_of(self._source.record)[name]
 
-    def _leaves(self, expression: str, levels: Levels, level: int, tree: Any) -> list[Place]:
+    def _leaves(self, expression: str, level: int, tree: Any) -> list[Place]:
         """The places that an expression depends on, without those that hold others."""
         read = keys_read(self._source, len(self._source.steps) - 1)
-        found = [place for place in key_places(tree, read) if self._depends(expression, levels, level, tree, place)]
+        found = [place for place in key_places(tree, read) if self._depends(expression, level, tree, place)]
         return [place for place in found if not any(other != place and other[: len(place)] == place for other in found)]
 
-    def _depends(self, expression: str, levels: Levels, level: int, tree: Any, place: Place) -> bool:
-        before = self._value(expression, levels.with_tree(level, tree))
-        literals = (node["value"] for node in _nodes(expression) if node["type"] == "literal")
+    def _depends(self, expression: str, level: int, tree: Any, place: Place) -> bool:
+        before = self._value(expression, self._levels.with_tree(level, tree))
+        literals = (node["value"] for node in walk(expression) if node["type"] == "literal")
         for instead in (*_INSTEAD, *literals):
+            changed = change_at(tree, place, replace_with(instead))
             try:
-                after = self._value(expression, levels.with_tree(level, change_at(tree, place, replace_with(instead))))
+                after = self._value(expression, self._levels.with_tree(level, changed))
             except Unwritable:
                 continue
             if after != before:
                 return True
         return False
 
-    def _writes_record(self, levels: Levels, level: int, tree: Any) -> bool:
+    def _writes_record(self, level: int, tree: Any) -> bool:
         try:
-            return isinstance(self._record(levels.with_tree(level, tree)), dict)
+            return isinstance(self._record(self._levels.with_tree(level, tree)), dict)
         except Unwritable:
             return False
 
@@ -158,7 +159,7 @@ def fields_of(rule: Rule) -> list[str]:
 def _names(expression: str) -> set[str] | None:
     """The keys that an expression names; None where it reads keys that it does not name."""
     names: set[str] = set()
-    for node in _nodes(expression):
+    for node in walk(expression):
         if node["type"] == "value_projection" or (
             node["type"] == "function_expression" and node["value"] in {"keys", "values", "merge"}
         ):
@@ -183,7 +184,7 @@ _TEST_CHILD: Final = {"filter_projection": 2}
 _GIVES_ARGUMENTS: Final = frozenset({"not_null", "to_string", "to_array", "to_number", "merge"})
 
 
-def _given_literals(node: Mapping[str, Any], path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
+def _given_literals(node: Node, path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
     """The paths of literals that may be the value or a part of it; not of those that something is compared with."""
     if node["type"] == "literal" and not _is_nothing(node["value"]):
         yield path
@@ -196,7 +197,7 @@ def _given_literals(node: Mapping[str, Any], path: tuple[int, ...] = ()) -> Iter
             yield from _given_literals(child, (*path, index))
 
 
-def _with_literal(node: Mapping[str, Any], path: tuple[int, ...], value: Any) -> Mapping[str, Any]:
+def _with_literal(node: Node, path: tuple[int, ...], value: Any) -> Node:
     if not path:
         return {**node, "value": value}
     children = list(node["children"])
@@ -204,7 +205,7 @@ def _with_literal(node: Mapping[str, Any], path: tuple[int, ...], value: Any) ->
     return {**node, "children": children}
 
 
-def _evaluate(expression: str | Mapping[str, Any], document: Any) -> Any:
+def _evaluate(expression: str | Node, document: Any) -> Any:
     try:
         return Expression(expression).evaluate(document)
     except Unreadable:
@@ -219,11 +220,3 @@ def _is_nothing(value: Any) -> bool:
         case list():
             return all(map(_is_nothing, value))
     return value is Unreadable or value is None or value == ""
-
-
-def _nodes(expression: str) -> Iterator[Mapping[str, Any]]:
-    waiting: list[Mapping[str, Any]] = [jmespath.compile(expression).parsed]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += [child for child in node["children"] if isinstance(child, dict)]

@@ -11,7 +11,6 @@ from typing import Final
 from adapters.http_client.reply import Reply, retry_after
 from adapters.registry_tests.offline_run import NoAnswer, OfflineRun, Path, Played, verdict_text
 from config.problems import dotted
-from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
 from config.registry.model.source import Step
 from config.registry.model.trials import Response, Trial
@@ -53,16 +52,14 @@ class TrialResult:
         return verdict_text(self.trial.outcome, self.trial.reason)
 
 
-def run_trials(source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile) -> Iterator[TrialResult]:
-    """Run the tests of `source`, in order."""
-    for index, trial in enumerate(source.tests):
-        yield _run_trial(("tests", index), trial, source, offline_run, read_file)
+def run_trials(offline_run: OfflineRun, read_file: ReadFile) -> Iterator[TrialResult]:
+    """Run the tests of a description, in order."""
+    for index, trial in enumerate(offline_run.source.tests):
+        yield _run_trial(("tests", index), trial, offline_run, read_file)
 
 
-def _run_trial(
-    path: Path, trial: Trial, source: RegistrySource, offline_run: OfflineRun, read_file: ReadFile
-) -> TrialResult:
-    steps = {step.name: step for step in source.steps}
+def _run_trial(path: Path, trial: Trial, offline_run: OfflineRun, read_file: ReadFile) -> TrialResult:
+    steps = {step.name: step for step in offline_run.source.steps}
     replies: dict[str, Reply] = {}
     for name, response in trial.responses.items():
         place: Path = (*path, "responses", name)

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-import jmespath
-
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import ReplyDecoder
 from adapters.registry_tests.mutations import Place, change_at, replace_with
 from config.registry.model.answer_formats import Csv, CsvTable, Decoder, XmlIn
+from config.registry.model.expressions import walk
 from config.registry.model.source import Step
+from config.registry.roster import RosterFile
 
 _NAME: Final = re.compile(r"[^\W\d][\w.-]*")
 _NIL: Final = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"'
@@ -58,25 +58,18 @@ def encode(tree: Any, decoder: Decoder) -> bytes:
         case "xml":
             return _xml(tree).encode()
         case "csv":
-            return _csv(tree, CsvTable())
+            return encode_table(tree, CsvTable())
         case Csv(csv=form):
-            return _csv(tree, form)
+            return encode_table(tree, form)
     return json.dumps(tree, ensure_ascii=False).encode()
 
 
 def _place(expression: str) -> Place | None:
     """The keys of an expression that is nothing but keys: `Envelope.Body.answer`; None for another."""
-    names: list[str] = []
-    waiting = [jmespath.compile(expression).parsed]
-    while waiting:
-        node = waiting.pop(0)
-        if node["type"] == "subexpression":
-            waiting = [*node["children"], *waiting]
-        elif node["type"] == "field":
-            names.append(node["value"])
-        else:
-            return None
-    return tuple(names)
+    nodes = list(walk(expression))  # the last key comes first
+    if any(node["type"] not in {"subexpression", "field"} for node in nodes):
+        return None
+    return tuple(node["value"] for node in reversed(nodes) if node["type"] == "field")
 
 
 def _xml(tree: Any) -> str:
@@ -112,7 +105,8 @@ def _attribute(name: str, value: Any) -> str:
     return f" {name}={quoteattr(_text(value))}"
 
 
-def _csv(tree: Any, form: CsvTable) -> bytes:
+def encode_table(tree: Any, form: CsvTable | RosterFile) -> bytes:
+    """`tree` as a table of that form. Raises Unwritable where it is no list of maps with the same keys."""
     if not isinstance(tree, list) or not tree or any(not isinstance(row, dict) for row in tree):
         raise Unwritable("a table is a list of maps")
     names = list(tree[0])

@@ -30,9 +30,9 @@ class Examination:
 def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
     """Run the tests of `source`, then play it in every bad mood. Nothing is sent, and no secret is read."""
     offline_run = OfflineRun(source)
-    results = tuple(run_trials(source, offline_run, read_file))
-    moods = tuple(play_moods(source, offline_run, results))
-    untested = find_untested(source, offline_run, results)
+    results = tuple(run_trials(offline_run, read_file))
+    moods = tuple(play_moods(offline_run, results))
+    untested = find_untested(offline_run, results)
     return Examination(results, moods, (*_missing(source), *_failed(results, source), *untested, *_misread(moods)))
 
 

@@ -37,9 +37,10 @@ def find_line(source: RegistrySource, test: TrialResult) -> Fault | None:
         case ("steps", index) | ("steps", index, *_) if index != len(source.steps) - 1:
             return None
         case ("steps", _) | ("record", "absent" | "from") if not seen.record:
-            choices = [".".join(("body", *keys)) for keys in _holders(seen.body)] if seen.body is not None else []
-            hint = suggest(source.record.origin, choices) if choices else ""
-            return Fault(("record", "from"), f"there is no record here in {of_test}", hint) if choices else None
+            if not (choices := list(_holders(seen.body))):
+                return None
+            hint = suggest(source.record.origin, choices)
+            return Fault(("record", "from"), f"there is no record here in {of_test}", hint)
         case ("record", "fields"):
             return _field(source, seen, ["number"], of_test) or _no_names(seen, of_test)
         case ("rules", int() as index):
@@ -62,8 +63,8 @@ def _field(source: RegistrySource, seen: Dependence, names: list[str], of_test: 
     keys = sorted(_keys(seen.record))
     if not any(map(seen.has_value, source.record.fields)):
         problem = f"what is here in {of_test} is no record, for no field finds anything in it"
-        choices = [".".join(("body", *found)) for found in _holders(seen.body)]
-        return Fault(("record", "from"), problem, suggest(source.record.origin, set(choices) - {source.record.origin}))
+        origin = source.record.origin
+        return Fault(("record", "from"), problem, suggest(origin, set(_holders(seen.body)) - {origin}))
     words = re.findall(r"[A-Za-z_]\w*", seen.expression(silent))
     word = next((each for each in words if each not in keys), silent)
     return Fault(("record", "fields", silent), f"there is nothing here in {of_test}", suggest(word, keys))
@@ -93,12 +94,12 @@ def _keys(tree: Any, depth: int = _DEEPEST) -> set[str]:
     return set()
 
 
-def _holders(tree: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths to maps, or lists of maps, that may be the record: plain keys, from the root on."""
-    if not isinstance(tree, dict) or len(above) >= _DEEPEST:
+def _holders(tree: Any, above: str = "body") -> Iterator[str]:
+    """The paths to maps, or lists of maps, that may be the record: `body.people`."""
+    if not isinstance(tree, dict) or above.count(".") >= _DEEPEST:
         return
     for key, value in list(tree.items())[:_MOST]:
         inner = value[0] if isinstance(value, list) and value else value
         if isinstance(inner, dict) and re.fullmatch(r"[A-Za-z_]\w*", str(key)):
-            yield (*above, str(key))
-            yield from _holders(value, (*above, str(key)))
+            yield f"{above}.{key}"
+            yield from _holders(value, f"{above}.{key}")

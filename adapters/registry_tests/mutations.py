@@ -98,19 +98,26 @@ def key_places(tree: Any, is_read: Callable[[str], bool]) -> list[Place]:
     return list(found)[:MOST_PLACES]
 
 
-def entry_places(tree: Any, place: Place) -> list[Place]:
-    """The places of the single entries that `place` means; none where it is one."""
+def entries_at(tree: Any, place: Place) -> list[tuple[Place, Any]]:
+    """What is at a place: one value, or one for each entry of the lists on the way; each with its own place."""
     found: list[tuple[Place, Any]] = [((), tree)]
     for key in place:
         below: list[tuple[Place, Any]] = []
         for above, node in found:
             match node:
-                case list() if key == EACH:
-                    below += [((*above, f"[{index}]"), child) for index, child in enumerate(node)]
+                case list():
+                    entries = [(f"[{index}]", child) for index, child in enumerate(node) if _is_meant(key, index)]
+                    below += [((*above, entry), child) for entry, child in entries]
                 case dict() if key in node:
                     below.append(((*above, key), node[key]))
         found = below
-    return [each for each, _ in found[:MOST_ENTRIES]] if len(found) > 1 else []
+    return found
+
+
+def entry_places(tree: Any, place: Place) -> list[Place]:
+    """The places of the single entries that `place` means; none where it is one."""
+    found = [each for each, _ in entries_at(tree, place)]
+    return found[:MOST_ENTRIES] if len(found) > 1 else []
 
 
 def change_at(tree: Any, place: Place, change: Callable[[dict[str, Any], str], dict[str, Any]]) -> Any:
@@ -123,21 +130,6 @@ def change_at(tree: Any, place: Place, change: Callable[[dict[str, Any], str], d
         case dict() if key in tree:
             return {**tree, key: change_at(tree[key], tuple(below), change)} if below else change(tree, key)
     return tree
-
-
-def values_at(tree: Any, place: Place) -> Iterator[Any]:
-    """The values at a place: one, or one of each entry of the lists on the way."""
-    if not place:
-        yield tree
-        return
-    key, *below = place
-    match tree:
-        case list():
-            for position, child in enumerate(tree):
-                if _is_meant(key, position):
-                    yield from values_at(child, tuple(below))
-        case dict() if key in tree:
-            yield from values_at(tree[key], tuple(below))
 
 
 def on_value(change: Callable[[Any], Any]) -> Callable[[dict[str, Any], str], dict[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 
-from adapters.base import Finding, Query, SourceError, Unreadable
+from adapters.base import Finding, Query, Source, SourceError, Unreadable
 from adapters.http_client.reply import Reply
 from adapters.registry.batches import adapter_class
 from adapters.registry.rules import Failure
@@ -63,9 +63,10 @@ def verdict_text(outcome: Outcome, reason: Reason) -> str:
 
 
 class OfflineRun:
-    """One description, compiled once and played any number of times. Not thread-safe. It reads no secrets."""
+    """The description of `source`, compiled once and played any number of times. Not thread-safe. Reads no secrets."""
 
     def __init__(self, source: RegistrySource) -> None:
+        self.source = source
         self._registry = _CannedRegistry([step.name for step in source.steps], source.max_bytes)
         self._notes = DecisionTrace({step.name: index for index, step in enumerate(source.steps)})
         self._zone = parse_zone(source.record.timezone)
@@ -79,19 +80,21 @@ class OfflineRun:
         self._now = datetime.combine(trial.today, time(12), self._zone) if trial.today else datetime.now(UTC)
         self._registry.answers, self._registry.asked = answers, []
         self._notes.clear()
-        query = Query(trial.input, requirement=trial.require, timeout=_TIMEOUT_S)
-        try:
-            found = self._adapter.look_up(query)
-        except SourceError as error:
-            place = self._notes.place_of(None, self._registry.asked)
-            return Played(Outcome.UNDETERMINED, error.reason, place, tuple(self._registry.asked), error.detail)
-        if not isinstance(found, Finding):
-            raise TypeError("a registry finds no places")
-        if self._notes.unfit is not None:
-            name, failed = self._notes.unfit
-            return Played(found.outcome, found.reason, ("inputs", name), (), failed)
-        place = self._notes.place_of((found.outcome, found.reason), self._registry.asked)
-        return Played(found.outcome, found.reason, place, tuple(self._registry.asked))
+        return look_up(self._adapter, trial, self._notes, self._registry.asked)
+
+
+def look_up(adapter: Source, trial: Trial, notes: DecisionTrace, asked: Sequence[str]) -> Played:
+    """Look `trial` up. The adapter reports to `notes`; `asked` then has the steps that were sent."""
+    try:
+        found = adapter.look_up(Query(trial.input, requirement=trial.require, timeout=_TIMEOUT_S))
+    except SourceError as error:
+        return Played(Outcome.UNDETERMINED, error.reason, notes.place_of(None, asked), tuple(asked), error.detail)
+    if not isinstance(found, Finding):
+        raise TypeError("a description finds no places")
+    if notes.unfit is not None:
+        name, failed = notes.unfit
+        return Played(found.outcome, found.reason, ("inputs", name), (), failed)
+    return Played(found.outcome, found.reason, notes.place_of((found.outcome, found.reason), asked), tuple(asked))
 
 
 class _CannedRegistry:
@@ -120,10 +123,13 @@ class _CannedRegistry:
 
 
 class DecisionTrace(LookupTrace):
-    """Remembers where a lookup was decided. `steps` are their positions in the description; a roster has none."""
+    """Remembers where a lookup was decided. `steps` are their positions in the description. `ambiguous` is the option
+    that decides where there are several records.
+    """
 
-    def __init__(self, steps: Mapping[str, int]) -> None:
+    def __init__(self, steps: Mapping[str, int], ambiguous: Path = ("record", "from")) -> None:
         self._steps = steps
+        self._ambiguous = ambiguous
         self.clear()
 
     def clear(self) -> None:
@@ -156,9 +162,8 @@ class DecisionTrace(LookupTrace):
         if self._records is None:
             return ("steps", self._steps[asked[-1]])
         if self._records != 1:
-            return ("record", "from" if self._records else "absent")
-        return self.rule_of(verdict) if verdict is not None else ("record", "fields")
-
-    def rule_of(self, verdict: Failure) -> Path:
-        """The rule whose failure is the verdict, or all of them."""
+            return self._ambiguous if self._records else ("record", "absent")
+        if verdict is None:
+            return ("record", "fields")
+        # The rule whose failure is the verdict, or all of them.
         return next((("rules", index) for index, failure in self._failures if failure == verdict), ("rules",))

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
-from adapters.base import Finding, Query, SourceError, Unavailable
+from adapters.base import Unavailable
 from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RosterAdapter, namespace
 from adapters.registry.roster_rows import RosterFileError, RosterRows
 from adapters.registry_tests.description_tests import ReadFile, TrialResult, difference
-from adapters.registry_tests.offline_run import DecisionTrace, Path, Played, verdict_text
+from adapters.registry_tests.encoder import encode_table
+from adapters.registry_tests.offline_run import DecisionTrace, Path, look_up, verdict_text
 from adapters.rosters import RosterVersion
 from config.hours import parse_zone
 from config.registry.model.trials import Response, Trial
 from config.registry.roster import FILE, HOW_ROWS, RosterFile, RosterSource, are_rows
 from config.registry.trial_files import NoFile
-from jurat.vocabulary import Outcome
 
 _ROWS = ".json"
 _MADE_UP = Fingerprints([b"made up for tests, and kept nowhere"])
@@ -37,9 +36,11 @@ def _run_trial(path: Path, trial: Trial, source: RosterSource, read_file: ReadFi
         content = _content(response, source.file, (*here, "file"), read_file)
     except NoFile as missing:
         return TrialResult(trial, "", str(missing), (*here, "file"), {})
-    rosters = _TestRosters(source, content, trial.today or datetime.now(UTC).date())
+    today = trial.today or datetime.now(UTC).date()
+    rosters, notes = _TestRosters(source, content, today), DecisionTrace({FILE: 0}, ambiguous=("file", "number"))
+    noon = datetime.combine(today, time(12), parse_zone(source.record.timezone))
     try:
-        played = _play(source, trial, rosters)
+        played = look_up(RosterAdapter(source, rosters, _MADE_UP, lambda: noon, notes), trial, notes, [FILE])
     except RosterFileError as error:
         problem = f"its list cannot be read: {str(error).splitlines()[0]} — fix the list, or what file: says of it"
         return TrialResult(trial, "", problem, here, {})
@@ -70,37 +71,8 @@ def _content(response: Response | None, layout: RosterFile, place: Path, read_fi
         if not are_rows(rows):
             raise NoFile(f"the file {response.file} has no rows — {HOW_ROWS}")
     if rows is not None:
-        return _to_csv(rows, layout).encode(layout.encoding, "replace")
+        return encode_table(rows, layout)
     return None if response.text is None else response.text.encode(layout.encoding, "replace")
-
-
-def _to_csv(rows: Sequence[Mapping[str, str]], layout: RosterFile) -> str:
-    made = io.StringIO(newline="")
-    writer = csv.DictWriter(made, list(rows[0]), delimiter=layout.delimiter)
-    writer.writeheader()
-    writer.writerows(rows)
-    return made.getvalue()
-
-
-def _play(source: RosterSource, trial: Trial, rosters: _TestRosters) -> Played:
-    """Look `trial` up on its day."""
-    now = datetime.combine(rosters.data_date, time(12), parse_zone(source.record.timezone))
-    notes = DecisionTrace({})
-    adapter = RosterAdapter(source, rosters, _MADE_UP, lambda: now, notes)
-    asked: tuple[str, ...] = (FILE,)
-    try:
-        found = adapter.look_up(Query(trial.input, requirement=trial.require))
-    except SourceError as error:
-        return Played(Outcome.UNDETERMINED, error.reason, ("record", "fields"), asked, error.detail)
-    if not isinstance(found, Finding):
-        raise TypeError("a list finds no places")
-    if notes.unfit is not None:
-        name, failed = notes.unfit
-        return Played(found.outcome, found.reason, ("inputs", name), (), failed)
-    place = notes.rule_of((found.outcome, found.reason))
-    if found.evidence.get("records") != 1:
-        place = ("record", "absent") if found.evidence.get("records") == 0 else ("file", "number")
-    return Played(found.outcome, found.reason, place, asked)
 
 
 class _TestRosters:
@@ -109,7 +81,7 @@ class _TestRosters:
     def __init__(self, source: RosterSource, content: bytes | None, data_date: date) -> None:
         self._source = source
         self._content = content
-        self.data_date = data_date
+        self._data_date = data_date
         self.asked = False
 
     def roster(self, dataset: str, numbers: Sequence[bytes]) -> RosterVersion:
@@ -122,4 +94,4 @@ class _TestRosters:
         people: dict[bytes, list[Mapping[str, str]]] = {}
         for _, number, kept in RosterRows(io.BytesIO(self._content), "list", layout, self._source.number_input):
             people.setdefault(hashed(number), []).append(dict(zip(layout.keep, kept, strict=True)))
-        return RosterVersion(1, self._source.layout, key_id, self.data_date, 0, len(people), people)
+        return RosterVersion(1, self._source.layout, key_id, self._data_date, 0, len(people), people)

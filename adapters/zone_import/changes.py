@@ -35,6 +35,7 @@ class ZoneChange:
     `shift` is the largest distance between the two borders (Hausdorff). `reach` is the largest distance from the old
     border to a place that is in only one of the two versions: an address farther away is on the same side of both. It
     can be more than the shift (a hole in the middle of a zone) or less (a spike is cut off). Both are upper bounds.
+    `box` (degrees) is around everything that is in only one of the two; None where nothing is.
     """
 
     area_before: float
@@ -43,6 +44,7 @@ class ZoneChange:
     lost: float
     shift: float
     reach: float
+    box: Box | None
 
 
 def compare(before: bytes, after: bytes) -> ZoneChange:
@@ -50,31 +52,18 @@ def compare(before: bytes, after: bytes) -> ZoneChange:
     first, second = Border(before), Border(after)
     old = polygon_of(before)
     new = _unwrap(polygon_of(after), old)
-    changed = _difference(old, new)
-    shift = reach = 0.0
+    parts = shapely.get_parts(shapely.symmetric_difference(old, new))
+    changed = MultiPolygon([part for part in parts if isinstance(part, Polygon) and part.area])
+    shift, reach, box = 0.0, 0.0, None
     if not changed.is_empty:
+        west, south, east, north = changed.bounds
+        box = west, south, east, north
         shift = max(_farthest(new.boundary, first), _farthest(old.boundary, second))
         reach = _farthest(changed, first)
     gained, lost = shapely.difference(new, old), shapely.difference(old, new)
     return ZoneChange(
-        _square_metres(old), _square_metres(new), _square_metres(gained), _square_metres(lost), shift, reach
+        _square_metres(old), _square_metres(new), _square_metres(gained), _square_metres(lost), shift, reach, box
     )
-
-
-def changed_area(before: bytes, after: bytes) -> Box | None:
-    """The box (degrees) around everything that is in only one of the two versions; None where nothing is."""
-    old = polygon_of(before)
-    changed = _difference(old, _unwrap(polygon_of(after), old))
-    if changed.is_empty:
-        return None
-    west, south, east, north = changed.bounds
-    return west, south, east, north
-
-
-def _difference(old: Polygon | MultiPolygon, new: Polygon | MultiPolygon) -> MultiPolygon:
-    """Everything that is in only one of the two."""
-    parts = shapely.get_parts(shapely.symmetric_difference(old, new))
-    return MultiPolygon([part for part in parts if isinstance(part, Polygon) and part.area])
 
 
 def _unwrap(shape: Polygon | MultiPolygon, other: Polygon | MultiPolygon) -> Polygon | MultiPolygon:

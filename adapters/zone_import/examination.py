@@ -12,26 +12,13 @@ import shapely
 
 from adapters.zone_import.features import check_shape, in_degrees
 from adapters.zone_import.geojson import read_geojson
-from adapters.zone_import.layers import MOST_VERTICES, WGS84, FileProblem, Labels, Layer, Shape
+from adapters.zone_import.layers import MOST_VERTICES, WGS84, FileProblem, Layer, Shape, ZoneFileRequest
 from adapters.zone_import.packages import read_geopackage, read_zipped_shapefile
-from adapters.zone_import.projection import Box, system_of
+from adapters.zone_import.projection import system_of
 from adapters.zone_import.sets import check_set
 
 FILES = {"geojson": "upload.json", "geopackage": "upload.gpkg", "zip": "upload.zip"}
 """The kinds of files, and their names in the folder. No name that an uploader chose reaches a library."""
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneFileRequest:
-    """What to read, and how: see `adapters.zone_import.files.read_zone_file`."""
-
-    kind: str
-    name_property: str = "id"
-    title_property: str = "name"
-    layer: str | None = None
-    crs: str | None = None
-    expected: Box | None = None
-    overlapping: bool = False
 
 
 @dataclass(slots=True)
@@ -45,10 +32,10 @@ class Found:
 
 
 def examine(folder: Path, request: ZoneFileRequest) -> Found:
-    """Read and check the file of the request's kind in the folder. Problems are in the result, never raised."""
+    """Read and check the one file in the folder. Problems are in the result, never raised."""
     found = Found()
     try:
-        layer = _read(folder / FILES[request.kind], request)
+        layer = _read(folder, request)
         system = system_of(layer.crs, request.crs)
     except FileProblem as error:
         found.problems.append(str(error))
@@ -86,13 +73,12 @@ def write(found: Found, out: IO[str]) -> None:
         out.write(json.dumps({"name": name, "title": title, "wkb": wkb}) + "\n")
 
 
-def _read(path: Path, request: ZoneFileRequest) -> Layer:
-    labels = Labels(request.name_property, request.title_property)
-    if request.kind == "geopackage":
-        return read_geopackage(path, labels, request.layer)
-    if request.kind == "zip":
-        return read_zipped_shapefile(path, labels)
-    layer = read_geojson(path, labels)
+def _read(folder: Path, request: ZoneFileRequest) -> Layer:
+    if (package := folder / FILES["geopackage"]).exists():
+        return read_geopackage(package, request)
+    if (archive := folder / FILES["zip"]).exists():
+        return read_zipped_shapefile(archive, request)
+    layer = read_geojson(folder / FILES["geojson"], request)
     return layer if layer.crs or request.crs else Layer(layer.features, WGS84)
 
 

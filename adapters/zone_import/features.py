@@ -8,8 +8,8 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from adapters.zone_import.layers import Feature, Shape
-from adapters.zone_import.projection import Box, OutOfReach, System
+from adapters.zone_import.layers import Box, Feature, Shape
+from adapters.zone_import.projection import OutOfReach, System
 
 MOST_CHANGED = 0.01
 """The share of its area by which a repair may change a shape. Beyond it, the shape that was meant is unknown."""

@@ -22,9 +22,16 @@ from shapely import MultiPolygon, Polygon
 from shapely.errors import GEOSException
 
 from adapters.address.zones import digest_of
-from adapters.zone_import.examination import FILES, ZoneFileRequest
-from adapters.zone_import.layers import LARGEST_FILE, LONGEST_TITLE, MOST_FEATURES, MOST_VERTICES, ZONE_ID, FileProblem
-from adapters.zone_import.projection import Box
+from adapters.zone_import.examination import FILES
+from adapters.zone_import.layers import (
+    LARGEST_FILE,
+    LONGEST_TITLE,
+    MOST_FEATURES,
+    MOST_VERTICES,
+    ZONE_ID,
+    FileProblem,
+    ZoneFileRequest,
+)
 from adapters.zone_import.reader import MOST_MEMORY, MOST_SECONDS, MOST_WRITTEN, TOO_MUCH
 from config.regular_files import open_regular
 
@@ -94,33 +101,16 @@ class ZoneFileError(ValueError):
         self.problems = tuple(problems)
 
 
-def read_zone_file(
-    path: Path,
-    *,
-    name_property: str = "id",
-    title_property: str = "name",
-    layer: str | None = None,
-    crs: str | None = None,
-    expected: Box | None = None,
-    overlapping: bool = False,
-) -> ZoneFile:
-    """The zones of a file: each feature is one, a Polygon or MultiPolygon.
-
-    `name_property` and `title_property` are the properties with a zone's name and, optionally, its title for people.
-    `layer` names one of several in a GeoPackage. `crs` is the coordinate system of a file that names none. The zones
-    should lie in `expected`, by which swapped axes are recognised. `overlapping` says that zones may overlap.
-
-    Raises ZoneFileError with everything that is wrong, where it is, and what to do.
-    """
+def read_zone_file(path: Path, request: ZoneFileRequest | None = None) -> ZoneFile:
+    """The zones of a file. Raises ZoneFileError with everything that is wrong, where it is, and what to do."""
     try:
         # Files of the reader that cannot be removed are no reason to refuse the zones.
         with (
             tempfile.TemporaryDirectory(prefix="jurat-zones-", ignore_cleanup_errors=True) as name,
             tempfile.TemporaryFile() as output,
         ):
-            kind = _copy(path, Path(name))
-            request = ZoneFileRequest(kind, name_property, title_property, layer, crs, expected, overlapping)
-            _run_reader(Path(name), request, output)
+            _copy(path, Path(name))
+            _run_reader(Path(name), request or ZoneFileRequest(), output)
             found, problems = _parse(output)
     except OSError as error:
         raise ZoneFileError(path, [f"cannot be read: {error.strerror or 'no such file'}"]) from None
@@ -131,9 +121,9 @@ def read_zone_file(
     return found
 
 
-def _copy(path: Path, folder: Path) -> str:
-    """Copy the file under a name of our own, and return its kind, by its first bytes. Raises OSError, and FileProblem
-    where it is too large, or one file of a Shapefile.
+def _copy(path: Path, folder: Path) -> None:
+    """Copy the file under our name for its kind, by its first bytes. Raises OSError, and FileProblem where it is too
+    large, or one file of a Shapefile.
     """
     with open_regular(path) as source:  # opening a pipe would block
         first = source.read(_CHUNK)
@@ -153,7 +143,6 @@ def _copy(path: Path, folder: Path) -> str:
                     )
                 copy.write(first)
                 first = source.read(_CHUNK)
-    return kind
 
 
 def _lone_file_problem(suffix: str) -> str:

@@ -13,19 +13,10 @@ from typing import Any
 
 from shapely import MultiPolygon, Polygon
 
-from adapters.zone_import.layers import (
-    MOST_FEATURES,
-    Feature,
-    FileProblem,
-    Labels,
-    Layer,
-    Shape,
-    label_feature,
-    too_many,
-)
+from adapters.zone_import.layers import MOST_FEATURES, Feature, FileProblem, Layer, Shape, ZoneFileRequest, too_many
 
 
-def read_geojson(path: Path, labels: Labels) -> Layer:
+def read_geojson(path: Path, request: ZoneFileRequest) -> Layer:
     """The features of a FeatureCollection, or the one of a Feature.
 
     Many programs still write the member "crs", which GeoJSON had before RFC 7946. Without it, the file is in WGS 84.
@@ -40,7 +31,7 @@ def read_geojson(path: Path, labels: Labels) -> Layer:
     if len(features) > MOST_FEATURES:
         raise too_many(len(features))
     crs = _crs(document.get("crs"))
-    return Layer([_feature(index, raw, labels) for index, raw in enumerate(features)], crs)
+    return Layer([_feature(index, raw, request) for index, raw in enumerate(features)], crs)
 
 
 def _document(raw: bytes) -> Any:
@@ -76,16 +67,16 @@ def _crs(member: Any) -> str:
     return name
 
 
-def _feature(index: int, raw: Any, labels: Labels) -> Feature:
+def _feature(index: int, raw: Any, request: ZoneFileRequest) -> Feature:
     members = raw if isinstance(raw, dict) else {}
     properties = members.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     if members.get("type") != "Feature":
-        name = properties.get(labels.name)
+        name = properties.get(request.name_property)
         feature = Feature(index, name if isinstance(name, str) else "")
         feature.wrong('is no Feature: it must be an object with "type": "Feature"')
         return feature
-    feature = label_feature(index, properties, labels, members.get("id"))
+    feature = Feature.of(index, properties, request, members.get("id"))
     feature.shape = _shape(feature, members.get("geometry"))
     return feature
 

@@ -1,4 +1,4 @@
-"""The unchecked content of a file of zones (features with a name, a title and a shape), and its limits."""
+"""How a file of zones is read, its unchecked content (features with a name, a title and a shape), and its limits."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ ZONE_ID = re.compile(NAME_PATTERN)
 """A name that a configuration can use, to be matched in full."""
 
 Shape = Polygon | MultiPolygon
+Box = tuple[float, float, float, float]
+"""West, south, east, north, in degrees. `adapters.base` has it too, and loads more than the reader of a file may."""
 
 
 class FileProblem(ValueError):
@@ -28,11 +30,21 @@ class FileProblem(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """The properties that hold a zone's name, which the configuration uses, and its title for people."""
+class ZoneFileRequest:
+    """How to read a file: each feature is one zone, a Polygon or MultiPolygon.
 
-    name: str = "id"
-    title: str = "name"
+    `name_property` and `title_property` are the properties with a zone's name, which the configuration uses, and,
+    optionally, its title for people. `layer` names one of several in a GeoPackage. `crs` is the coordinate system of a
+    file that names none. The zones should lie in `expected`, by which swapped axes are recognised. `overlapping` says
+    that zones may overlap.
+    """
+
+    name_property: str = "id"
+    title_property: str = "name"
+    layer: str | None = None
+    crs: str | None = None
+    expected: Box | None = None
+    overlapping: bool = False
 
 
 @dataclass(slots=True)
@@ -48,6 +60,29 @@ class Feature:
     shape: Shape | None = None
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, index: int, properties: Mapping[str, Any], request: ZoneFileRequest, own_id: Any = None) -> Feature:
+        """A feature with the name and title from its properties. GeoJSON's own id can replace the property `id`."""
+        wanted, titled = request.name_property, request.title_property
+        raw = properties.get(wanted, own_id if wanted == "id" else None)
+        if isinstance(raw, float) and raw.is_integer():
+            raw = int(raw)  # what a column of whole numbers with gaps becomes
+        name = str(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else ""
+        feature = cls(index, name, name)
+        if not ZONE_ID.fullmatch(name):
+            feature.wrong(
+                f'needs "{wanted}" in its properties: lower-case letters, digits, "-" and "_", at most 63, a letter '
+                "or digit first" + _instead(properties, wanted)
+            )
+        title = properties.get(titled)
+        if title is None:
+            return feature
+        if isinstance(title, str) and len(title) <= LONGEST_TITLE and title.isprintable():
+            feature.title = title or name
+        else:
+            feature.wrong(f'has a "{titled}" that is no text of at most {LONGEST_TITLE} printable characters')
+        return feature
 
     @property
     def where(self) -> str:
@@ -69,28 +104,6 @@ class Layer:
 
     features: Sequence[Feature]
     crs: str
-
-
-def label_feature(index: int, properties: Mapping[str, Any], labels: Labels, feature_id: Any = None) -> Feature:
-    """A feature with the name and title from its properties. GeoJSON's own id can replace the property `id`."""
-    raw = properties.get(labels.name, feature_id if labels.name == "id" else None)
-    if isinstance(raw, float) and raw.is_integer():
-        raw = int(raw)  # what a column of whole numbers with gaps becomes
-    name = str(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else ""
-    feature = Feature(index, name, name)
-    if not ZONE_ID.fullmatch(name):
-        feature.wrong(
-            f'needs "{labels.name}" in its properties: lower-case letters, digits, "-" and "_", at most 63, a letter '
-            "or digit first" + _instead(properties, labels.name)
-        )
-    title = properties.get(labels.title)
-    if title is None:
-        return feature
-    if isinstance(title, str) and len(title) <= LONGEST_TITLE and title.isprintable():
-        feature.title = title or name
-    else:
-        feature.wrong(f'has a "{labels.title}" that is no text of at most {LONGEST_TITLE} printable characters')
-    return feature
 
 
 def too_many(features: int) -> FileProblem:

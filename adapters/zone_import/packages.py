@@ -9,6 +9,7 @@ here under names of our own.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 import stat
 import zipfile
@@ -20,7 +21,7 @@ from typing import Any
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from adapters.zone_import.layers import MOST_FEATURES, Feature, FileProblem, Labels, Layer, label_feature, too_many
+from adapters.zone_import.layers import MOST_FEATURES, Feature, FileProblem, Layer, ZoneFileRequest, too_many
 
 MOST_ENTRIES = 50
 LARGEST_UNPACKED = 200 * 1024 * 1024
@@ -32,14 +33,13 @@ SHAPEFILE_DRIVER = "ESRI Shapefile"
 _SHAPEFILE_PARTS = (".shp", ".shx", ".dbf")
 _SYSTEM, _ENCODING = ".prj", ".cpg"
 _ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
-_CHUNK = 1024 * 1024
 
 
 # --------------------------------------------------------------------------------------------------------- GeoPackage
 
 
-def read_geopackage(path: Path, labels: Labels, layer: str | None = None) -> Layer:
-    """The features of one table of polygons; `layer` names it where there are several.
+def read_geopackage(path: Path, request: ZoneFileRequest) -> Layer:
+    """The features of one table of polygons; the request's `layer` names it where there are several.
 
     Raises FileProblem where it is no GeoPackage, or the layer is ambiguous, or has no features, or too many.
     """
@@ -49,7 +49,7 @@ def read_geopackage(path: Path, labels: Labels, layer: str | None = None) -> Lay
             package.execute("PRAGMA cell_size_check = ON")
             package.set_authorizer(_allow_reading)
             package.row_factory = sqlite3.Row
-            return _layer(package, labels, layer)
+            return _layer(package, request)
     except sqlite3.DatabaseError as error:
         raise FileProblem(f"cannot be read as a GeoPackage: {str(error)[:100]}") from None
 
@@ -60,7 +60,8 @@ def _allow_reading(action: int, *_: str | None) -> int:
     return sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
 
 
-def _layer(package: sqlite3.Connection, labels: Labels, layer: str | None) -> Layer:
+def _layer(package: sqlite3.Connection, request: ZoneFileRequest) -> Layer:
+    layer = request.layer
     found = {
         str(row["table_name"]): (str(row["column_name"]), row["srs_id"])
         for row in package.execute(
@@ -86,7 +87,7 @@ def _layer(package: sqlite3.Connection, labels: Labels, layer: str | None) -> La
     for index, row in enumerate(rows):
         properties = dict(zip(row.keys(), row, strict=True))
         blob = properties.pop(column, None)
-        features.append(_feature(index, properties, labels, _wkb_of(blob)))
+        features.append(_feature(index, properties, request, _wkb_of(blob)))
     return _layer_of(features, _crs_of(package, system))
 
 
@@ -113,7 +114,7 @@ def _crs_of(package: sqlite3.Connection, system: Any) -> str:
 # ---------------------------------------------------------------------------------------------------------- Shapefile
 
 
-def read_zipped_shapefile(path: Path, labels: Labels) -> Layer:
+def read_zipped_shapefile(path: Path, request: ZoneFileRequest) -> Layer:
     """The features of the one Shapefile in a zip, which may be in a folder there. Unpacks it next to the zip.
 
     Raises FileProblem where the zip holds anything that a Shapefile does not need, or pyogrio is missing.
@@ -143,7 +144,7 @@ def read_zipped_shapefile(path: Path, labels: Labels) -> Layer:
         raise FileProblem("has no features")
     columns = dict(zip((str(name) for name in meta["fields"]), fields, strict=True))
     features = [
-        _feature(index, {name: _plain(column[index]) for name, column in columns.items()}, labels, wkb)
+        _feature(index, {name: _plain(column[index]) for name, column in columns.items()}, request, wkb)
         for index, wkb in enumerate(shapes)
     ]
     system = stem.with_suffix(_SYSTEM)
@@ -168,8 +169,7 @@ def _unpack(path: Path, stem: Path) -> None:
             entries = _parts_of(_check_entries(archive.infolist()))
             for ending, entry in entries.items():
                 with archive.open(entry) as packed, stem.with_suffix(ending).open("xb") as unpacked:
-                    while chunk := packed.read(_CHUNK):
-                        unpacked.write(chunk)
+                    shutil.copyfileobj(packed, unpacked)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError) as error:
         if isinstance(error, FileProblem):
             raise
@@ -231,8 +231,8 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _feature(index: int, properties: Mapping[str, Any], labels: Labels, wkb: bytes | None) -> Feature:
-    feature = label_feature(index, properties, labels)
+def _feature(index: int, properties: Mapping[str, Any], request: ZoneFileRequest, wkb: bytes | None) -> Feature:
+    feature = Feature.of(index, properties, request)
     if wkb is None:
         feature.wrong("has no geometry; a zone is a Polygon or a MultiPolygon")
         return feature

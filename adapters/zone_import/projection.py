@@ -21,7 +21,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from adapters.zone_import.layers import MOST_VERTICES, WGS84, FileProblem, Shape
+from adapters.zone_import.layers import MOST_VERTICES, WGS84, Box, FileProblem, Shape
 
 CLOSE_M = 0.05
 """How far a border may move from where the file has it, in metres."""
@@ -30,8 +30,6 @@ DEGREE_M = 111_320.0
 """Metres in a degree of latitude, exact enough for the widths and areas that people read."""
 
 Points = NDArray[np.float64]
-Box = tuple[float, float, float, float]
-"""West, south, east, north, in degrees."""
 
 _NAME = re.compile(r"(?:urn:ogc:def:crs:)?(?P<authority>[A-Za-z]{2,10})(?::[\d.]*)?:(?P<code>[A-Za-z0-9_]{1,30})")
 _NAMES_A_FILE = re.compile(r"\b(?:EXTENSION|PARAMETERFILE)\s*[\[(]|PROJ-based", re.IGNORECASE)

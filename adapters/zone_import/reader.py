@@ -2,7 +2,7 @@
 
 The file may be hostile. So this process has little: limits on memory, time and output, an empty folder, an environment
 that names nothing, and no network on a Linux that lets it leave it. It takes a `ZoneFileRequest` as JSON on standard
-input, reads the file of that kind in its folder, and writes the result of `examination.write` to standard output. The
+input, reads the file in its folder, and writes the result of `examination.write` to standard output. The
 process that started it checks all of that again.
 """
 
@@ -32,7 +32,8 @@ def main() -> int:
     restrict()
     try:
         # numpy starts threads, and a process with threads cannot restrict itself.
-        from adapters.zone_import.examination import ZoneFileRequest, examine, write  # noqa: PLC0415
+        from adapters.zone_import.examination import examine, write  # noqa: PLC0415
+        from adapters.zone_import.layers import ZoneFileRequest  # noqa: PLC0415
 
         members = json.loads(sys.stdin.read())
         write(examine(Path(), ZoneFileRequest(**members)), sys.stdout)

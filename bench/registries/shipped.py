@@ -57,7 +57,7 @@ class Shipped:
 
     def accepted(self) -> TrialResult:
         """The first of its tests that is accepted, with what the registry answers there."""
-        for tried in run_trials(self.source, OfflineRun(self.source), self.files.read):
+        for tried in run_trials(OfflineRun(self.source), self.files.read):
             if tried.passed and tried.trial.outcome is Outcome.ACCEPTED:
                 return tried
         raise LookupError(f"{self.name}: no test is accepted")

@@ -241,7 +241,7 @@ def diff(
     out: Output, zone: str, *, before: int | None, after: int | None, dataset: str | None, target: Path | None
 ) -> None:
     """Say what changed between two versions of a zone: its area, its border, and which addresses change sides."""
-    from adapters.zone_import.changes import changed_area, compare
+    from adapters.zone_import.changes import compare
     from cli.lookups import known_addresses
     from cli.lookups.address_query import two_versions, zone_of
 
@@ -249,7 +249,7 @@ def diff(
         old, new = two_versions(service, zone, before, after)
         zones = (zone_of(old), zone_of(new))
         change = compare(old.geometry, new.geometry)
-        moved = known_addresses.count_moved(service, *zones, changed_area(old.geometry, new.geometry), dataset, target)
+        moved = known_addresses.count_moved(service, *zones, change.box, dataset, target)
     entered, left = moved or (None, None)
     document = {
         "zone": zone,

@@ -92,17 +92,10 @@ def import_(
     reported with feature and vertex. Running workers use a new version within 5 s of its time.
     """
     from adapters.zone_import.files import ZoneFileError, read_zone_file
+    from adapters.zone_import.layers import ZoneFileRequest
     from store.datasets.zones import NewZone, import_zones
 
-    read = read_zone_file(
-        file,
-        name_property=name_property,
-        title_property=title_property,
-        layer=layer,
-        crs=crs,
-        expected=expected,
-        overlapping=overlapping,
-    )
+    read = read_zone_file(file, ZoneFileRequest(name_property, title_property, layer, crs, expected, overlapping))
     with open_database() as service:
         if expected is None and _seem_swapped(read.zones, service.queries):
             said = "compared with the imported zones, latitude seems to come before longitude"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from adapters.base import Finding, InMaintenance, NeedsReview, Query, SourceError, Throttled, Unavailable, Unreadable
-from adapters.manual import Manual
+from adapters.catalogue import Manual
 from adapters.simulated import Simulated
 from jurat.vocabulary import Outcome, Reason
 

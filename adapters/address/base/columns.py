@@ -26,12 +26,14 @@ class Layout:
     in `blank` empty. `separators` are tried in turn.
 
     A `loose` format is no complete address base: an unreadable number is no mistake but a house that is not found, and
-    a street may have more houses. `no_number` are its values, besides 0 and "", for a place without a number.
+    a street may have more houses. `no_number` are its values, besides 0 and "", for a place without a number. `advice`
+    is for someone whose file lacks a column.
     """
 
     kind: str
     columns: Mapping[str, str]
     separators: str
+    advice: str
     optional: frozenset[str] = frozenset()
     blank: frozenset[str] = frozenset({"number", "repetition", "city_code"})
     loose: bool = False
@@ -55,6 +57,7 @@ BAN = Layout(
         "latitude": "lat",
     },
     ";",
+    "BAN's format names its columns in the first line, separated by semicolons",
     optional=frozenset({"city_code"}),
     no_number=BAL_NO_NUMBER,
 )
@@ -70,6 +73,7 @@ OPENADDRESSES = Layout(
         "latitude": "LAT",
     },
     ",",
+    "OpenAddresses names its columns in the first line, separated by commas",
     optional=frozenset({"postcode", "city"}),
     # A row without a postcode decides nothing, but shows that there is a street with this name.
     blank=frozenset({"number", "street", "postcode", "city"}),
@@ -100,6 +104,7 @@ def own_layout(columns: Mapping[str, str], separator: str | None = None) -> Layo
         "csv",
         ordered,
         separator or SEPARATORS,
+        "the first line must name the columns; name them with --columns, and the separator with --separator",
         blank=frozenset(blank),
         decimal_comma=True,
         no_number=BAL_NO_NUMBER,
@@ -142,17 +147,8 @@ def positions(header: Sequence[str], layout: Layout) -> list[int | None]:
         if column is not None and field not in layout.optional and column.casefold() not in folded
     ]
     if missing:
-        raise AddressFileError(f"has no column {', '.join(missing)}; {_advice(layout)}")
+        raise AddressFileError(f"has no column {', '.join(missing)}; {layout.advice}")
     if twice := [column for column in wanted if column is not None and folded.count(column.casefold()) > 1]:
         raise AddressFileError(f"has the column {', '.join(twice)} more than once; rename the other")
     indices = {name: index for index, name in enumerate(folded)}
     return [None if column is None else indices.get(column.casefold()) for column in wanted]
-
-
-def _advice(layout: Layout) -> str:
-    match layout.kind:
-        case "ban":
-            return "BAN's format names its columns in the first line, separated by semicolons"
-        case "openaddresses":
-            return "OpenAddresses names its columns in the first line, separated by commas"
-    return "the first line must name the columns; name them with --columns, and the separator with --separator"

@@ -28,7 +28,6 @@ class OpenBase(AddressBase, Protocol):
     @property
     def language(self) -> str:
         """The language of its street names."""
-        ...
 
 
 class AddressStore(Protocol):
@@ -39,7 +38,6 @@ class AddressStore(Protocol):
 
         Raises Unavailable, as its methods do, when the database does not answer.
         """
-        ...
 
 
 class AddressDataset(SourceOfMany):

@@ -67,7 +67,6 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
             PROVIDER,
             tuple(place for street, alike, houses in case.found for place in _places(street, alike, houses)),
             base.data_date,
-            keepable=True,
             unknown_words=case.unknown,
         )
         for case in cases

@@ -66,27 +66,21 @@ class AddressBase(Protocol):
     @property
     def data_date(self) -> date | None:
         """The date of its data."""
-        ...
 
     def find_named(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
         """For each, the streets with exactly this name in the postcode or in the town of the city code."""
-        ...
 
     def find_anywhere(self, wanted: Sequence[Wanted]) -> Sequence[Sequence[Match]]:
         """For each, at most `ELSEWHERE` streets with exactly this name in any postcode."""
-        ...
 
     def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> Sequence[Sequence[House]]:
         """For each street, number and repetition, every position of that house."""
-        ...
 
     def streets(self, area: Area) -> Mapping[str, Sequence[Street]]:
         """The streets of an area by their canonical names."""
-        ...
 
     def known_words(self, words: AbstractSet[str]) -> AbstractSet[str]:
         """Those of `words` (as `street_names.name_words` gives them) that are in the name of any street."""
-        ...
 
 
 ELSEWHERE = 20

@@ -15,9 +15,9 @@ from adapters.address.geocoders.client import Geocoder
 from adapters.address.geocoders.payload import PayloadPart, position
 from adapters.address.house_numbers import same_number
 from adapters.address.languages import fold
-from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
-from adapters.address.street_names import THRESHOLD, doubtful_words, expand, name_words, similarity
-from adapters.base import Another, Place, Places, Query, Unreadable
+from adapters.address.parsed_address import ParsedAddress, read_postcode
+from adapters.address.street_names import THRESHOLD, doubtful_words, name_words, similarity
+from adapters.base import Another, Place, Places, Unreadable
 from adapters.http_client.transport import Transport
 from config.levels import Level
 
@@ -38,8 +38,6 @@ LEAST_TIME = 0.5
 """Seconds that must be left for the second request."""
 NATIONAL = "BAN"
 """The attribution where an answer names none, as those of the national service do."""
-OPEN = frozenset({"BAN", "BANO"})
-"""Attributions whose licences (Licence Ouverte, ODbL) allow a point to be stored."""
 
 
 class Addok(Geocoder):
@@ -50,6 +48,7 @@ class Addok(Geocoder):
     misspelling (`Places.unknown_words`).
     """
 
+    provider = "addok"
     path = "/search"
 
     def __init__(
@@ -65,23 +64,21 @@ class Addok(Geocoder):
         self._another = another
         self._sleep = sleep
 
-    def look_up(self, query: Query) -> Places:
-        deadline = time.monotonic() + query.timeout
-        asked = read_answer(query.answer, self._language)
-        words = expand(asked.street, self._language)
+    def _find(self, asked: ParsedAddress, street: str, timeout: float) -> Places:
+        deadline = time.monotonic() + timeout
         # "8bis" in one word: in two, the geocoder reads it as a number only before a street that it knows.
         number = str(asked.number or "").replace(" ", "")
         # Postcode and town are no filter: a street of this name elsewhere shows that they are wrong, not the name.
-        text = f"{f'{number} {words}'.strip()[:LONGEST_TEXT]} {asked.postcode[:8]}".strip()
-        if not words or asked.malformed or len(text) < SHORTEST_QUERY:
-            return Places("addok", ())
+        text = f"{f'{number} {street}'.strip()[:LONGEST_TEXT]} {asked.postcode[:8]}".strip()
+        if len(text) < SHORTEST_QUERY:
+            return Places(self.provider, ())
         places, attribution = self._search({"q": text}, deadline)
         word = doubtful_word(asked, places, self._language)
         unknown = frozenset[str]()
         if word and self._is_unknown(word, places) and self._pay_again(deadline):
             named, _ = self._search({"q": word, "type": "street"}, deadline)
             unknown = frozenset({word}) if self._is_unknown(word, named) else unknown
-        return Places("addok", places, attribution=attribution, keepable=attribution in OPEN, unknown_words=unknown)
+        return Places(self.provider, places, attribution=attribution, unknown_words=unknown)
 
     def _is_unknown(self, word: str, places: Iterable[Place]) -> bool:
         """Whether no street of `places` has this word in its name."""

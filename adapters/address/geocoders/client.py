@@ -1,4 +1,4 @@
-"""The HTTP part that all geocoders share."""
+"""What all geocoders share: the answer is read, and the query sent, in one way."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from adapters.address.geocoders.payload import PayloadPart
-from adapters.base import Source
+from adapters.address.parsed_address import ParsedAddress, read_answer
+from adapters.address.street_names import expand
+from adapters.base import Places, Query, Source
 from adapters.http_client.reply import raise_for_trouble
 from adapters.http_client.transport import Transport
 
@@ -19,6 +21,7 @@ class Geocoder(Source):
     raises, and `Unreadable` for an answer that is not as documented.
     """
 
+    provider: ClassVar[str]
     path: ClassVar[str]
 
     def __init__(self, url: str, transport: Transport, *, language: str = "fr") -> None:
@@ -26,11 +29,21 @@ class Geocoder(Source):
         self._transport = transport
         self._language = language
 
+    def look_up(self, query: Query) -> Places:
+        asked = read_answer(query.answer, self._language)
+        street = expand(asked.street, self._language)
+        return self._find(asked, street, query.timeout) if street and not asked.malformed else Places(self.provider, ())
+
     def close(self) -> None:
         self._transport.close()
 
+    def _find(self, asked: ParsedAddress, street: str, timeout: float) -> Places:
+        """The candidates for an address with this street (`expand`)."""
+        raise NotImplementedError
+
     def _get(self, params: Mapping[str, str], timeout: float) -> PayloadPart:
-        """The answer to a query; `timeout` is in seconds."""
-        reply = self._transport.send("GET", self._url, params=params, timeout=timeout)
+        """The answer to a query, without its empty parameters; `timeout` is in seconds."""
+        sent = {name: text for name, text in params.items() if text}
+        reply = self._transport.send("GET", self._url, params=sent, timeout=timeout)
         raise_for_trouble(reply)
         return PayloadPart(reply.json())

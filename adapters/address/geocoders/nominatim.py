@@ -16,9 +16,9 @@ from collections.abc import Iterator
 
 from adapters.address.geocoders.client import Geocoder
 from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, merge_streets
-from adapters.address.parsed_address import ParsedAddress, read_answer
-from adapters.address.street_names import expand, same_city
-from adapters.base import Box, Place, Places, Query
+from adapters.address.parsed_address import ParsedAddress
+from adapters.address.street_names import same_city
+from adapters.base import Box, Place, Places
 from adapters.http_client.transport import Transport
 from config.levels import Level
 
@@ -38,6 +38,7 @@ SAME_DEGREES = 2e-7
 class Nominatim(Geocoder):
     """A source of type `nominatim`. `country` is a code of two letters, `email` a contact for the administrators."""
 
+    provider = "nominatim"
     path = "/search"
 
     def __init__(
@@ -56,21 +57,16 @@ class Nominatim(Geocoder):
             "dedupe": "0",
             "limit": str(CANDIDATES),
             "accept-language": language,
-            **({"countrycodes": country.lower()} if country else {}),
-            **({"email": email} if email else {}),
+            "countrycodes": (country or "").lower(),
+            "email": email or "",
         }
 
-    def look_up(self, query: Query) -> Places:
-        asked = read_answer(query.answer, self._language)
-        street = expand(asked.street, self._language)
-        if not street or asked.malformed:
-            return Places("nominatim", ())
+    def _find(self, asked: ParsedAddress, street: str, timeout: float) -> Places:
         parts = {"street": f"{asked.number or ''} {street}".strip(), "city": asked.city, "postalcode": asked.postcode}
-        params = {name: text for name, text in parts.items() if text} | self._always
-        results = self._get(params, query.timeout).items(CANDIDATES)
+        results = self._get(parts | self._always, timeout).items(CANDIDATES)
         places = [place for result in results for place in _places(result, asked, self._language)]
         merged = merge_streets(places, cut=len(results) == CANDIDATES)
-        return Places("nominatim", merged, attribution=OPENSTREETMAP, keepable=True)
+        return Places(self.provider, merged, attribution=OPENSTREETMAP)
 
 
 def _places(result: PayloadPart, asked: ParsedAddress, code: str) -> Iterator[Place]:

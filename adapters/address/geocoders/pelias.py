@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from adapters.address.geocoders.client import Geocoder
 from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, position
-from adapters.address.parsed_address import read_answer
-from adapters.address.street_names import expand
-from adapters.base import Place, Places, Query, Unavailable
+from adapters.address.parsed_address import ParsedAddress
+from adapters.base import Place, Places, Unavailable
 from adapters.http_client.transport import Transport
 from config.levels import Level
 
@@ -37,6 +36,7 @@ ATTRIBUTION = f"{OPENSTREETMAP}; OpenAddresses; Who's On First"
 class Pelias(Geocoder):
     """A source of type `pelias`. `country` is a code of two letters, `api_key` the key in clear."""
 
+    provider = "pelias"
     path = "/v1/search/structured"
 
     def __init__(
@@ -49,27 +49,20 @@ class Pelias(Geocoder):
         api_key: str | None = None,
     ) -> None:
         super().__init__(url, transport, language=language)
-        self._country = country or ""
-        self._key = {"api_key": api_key} if api_key else {}
+        self._always = {"country": country or "", "size": str(CANDIDATES), "api_key": api_key or ""}
 
-    def look_up(self, query: Query) -> Places:
-        asked = read_answer(query.answer, self._language)
-        street = expand(asked.street, self._language)
-        if not street or asked.malformed:
-            return Places("pelias", ())
+    def _find(self, asked: ParsedAddress, street: str, timeout: float) -> Places:
         parts = {
             "address": f"{asked.number or ''} {street}".strip(),
             "locality": asked.city,
             "postalcode": asked.postcode,
-            "country": self._country,
         }
-        params = {name: text for name, text in parts.items() if text} | {"size": str(CANDIDATES)} | self._key
-        answer = self._get(params, query.timeout)
+        answer = self._get(parts | self._always, timeout)
         about = answer.member("geocoding")
         if about.value is not None and about.member("errors").value:
             raise Unavailable("the geocoder's answer names an error of its own")
         places = tuple(_place(feature) for feature in answer.member("features").items(CANDIDATES))
-        return Places("pelias", places, attribution=ATTRIBUTION, keepable=True)
+        return Places(self.provider, places, attribution=ATTRIBUTION)
 
 
 def _place(feature: PayloadPart) -> Place:

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 
 from adapters.address.geocoders.client import Geocoder
 from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, merge_streets, position
-from adapters.address.parsed_address import read_answer
-from adapters.address.street_names import expand
-from adapters.base import Place, Places, Query
+from adapters.address.parsed_address import ParsedAddress
+from adapters.base import Place, Places
 from adapters.http_client.transport import Transport
 from config.levels import Level
 
@@ -34,30 +33,25 @@ CANDIDATES = 40
 class Photon(Geocoder):
     """A source of type `photon`. `country` is a code of two letters."""
 
+    provider = "photon"
     path = "/structured"
 
     def __init__(self, url: str, transport: Transport, *, language: str = "fr", country: str | None = None) -> None:
         super().__init__(url, transport, language=language)
-        self._country = country or ""
+        # Without `dedupe=0` only one of the ways of a street comes, and its extent is not known.
+        self._always = {"countrycode": country or "", "limit": str(CANDIDATES), "dedupe": "0"}
 
-    def look_up(self, query: Query) -> Places:
-        asked = read_answer(query.answer, self._language)
+    def _find(self, asked: ParsedAddress, street: str, timeout: float) -> Places:
         parts = {
-            "street": expand(asked.street, self._language),
+            "street": street,
             "housenumber": str(asked.number or ""),
             "postcode": asked.postcode,
             "city": asked.city,
-            "countrycode": self._country,
         }
-        if not parts["street"] or asked.malformed:
-            return Places("photon", ())
-        params = {name: text for name, text in parts.items() if text}
-        # Without `dedupe=0` only one of the ways of a street comes, and its extent is not known.
-        params |= {"limit": str(CANDIDATES), "dedupe": "0"}
-        features = self._get(params, query.timeout).member("features").items(CANDIDATES)
+        features = self._get(parts | self._always, timeout).member("features").items(CANDIDATES)
         places = [place for feature in features for place in _places(feature)]
         merged = merge_streets(places, cut=len(features) == CANDIDATES)
-        return Places("photon", merged, attribution=OPENSTREETMAP, keepable=True)
+        return Places(self.provider, merged, attribution=OPENSTREETMAP)
 
 
 def _places(feature: PayloadPart) -> Iterator[Place]:

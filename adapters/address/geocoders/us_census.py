@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from adapters.address.geocoders.client import Geocoder
 from adapters.address.geocoders.payload import PayloadPart
-from adapters.address.parsed_address import read_answer
-from adapters.address.street_names import expand
-from adapters.base import Place, Places, Query, Unavailable
-from adapters.http_client.transport import Transport
+from adapters.address.parsed_address import ParsedAddress
+from adapters.base import Place, Places, Unavailable
 from config.levels import Level
 
 BENCHMARK = "Public_AR_Current"
@@ -31,24 +29,19 @@ ZIP_LETTERS = 5
 class UsCensus(Geocoder):
     """A source of type `us-census`. It needs a house number and a ZIP code, too."""
 
+    provider = "us-census"
     path = "/locations/address"
 
-    def __init__(self, url: str, transport: Transport, *, language: str = "en") -> None:
-        super().__init__(url, transport, language=language)
-
-    def look_up(self, query: Query) -> Places:
-        asked = read_answer(query.answer, self._language)
-        street, code = expand(asked.street, self._language), asked.postcode[:ZIP_LETTERS]
-        if not (street and code and asked.number) or asked.malformed:
-            return Places("us-census", ())
-        params = {"street": f"{asked.number} {street}", "zip": code, "benchmark": BENCHMARK, "format": "json"}
-        if asked.city:
-            params["city"] = asked.city
-        answer = self._get(params, query.timeout)
+    def _find(self, asked: ParsedAddress, street: str, timeout: float) -> Places:
+        code = asked.postcode[:ZIP_LETTERS]
+        if not (code and asked.number):
+            return Places(self.provider, ())
+        place = {"street": f"{asked.number} {street}", "zip": code, "city": asked.city}
+        answer = self._get({**place, "benchmark": BENCHMARK, "format": "json"}, timeout)
         if answer.member("errors").value or answer.member("status").value:
             raise Unavailable("the geocoder's answer names an error of its own")
         matches = answer.member("result").member("addressMatches").items(CANDIDATES)
-        return Places("us-census", tuple(map(_place, matches)), attribution="U.S. Census Bureau", keepable=True)
+        return Places(self.provider, tuple(map(_place, matches)), attribution="U.S. Census Bureau")
 
 
 def _place(match: PayloadPart) -> Place:

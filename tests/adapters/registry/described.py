@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 import examples.sources
 from adapters.base import Finding, Query
 from adapters.http_client.reply import Reply
-from adapters.registry import RegistryAdapter, adapter_class
+from adapters.registry.adapter import RegistryAdapter
+from adapters.registry.batches import adapter_class
 from adapters.registry.trace import LookupTrace
 from config.networks import LOOPBACK
 from config.registry import RegistrySource

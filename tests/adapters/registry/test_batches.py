@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from adapters.base import Finding, Found, Query, SourceError, Throttled, Unavailable, Unreadable, of_many
 from adapters.catalogue import build
 from adapters.fingerprints import Fingerprints
-from adapters.registry import RegistryAdapter, adapter_class
-from adapters.registry.batches import RegistryOfMany
+from adapters.registry.adapter import RegistryAdapter
+from adapters.registry.batches import RegistryOfMany, adapter_class
+from adapters.registry.judge import Asked
 from adapters.registry_tests.examination import examine
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources
@@ -231,10 +232,10 @@ def test_a_mistake_of_ours_fails_its_own_look_up_alone(monkeypatch: pytest.Monke
     source, _ = of_batch(batching(), records(person(), OF_MAELLE))
     judge = source._judge
 
-    def once_broken(found: Any, query: Query, *given: Any) -> Finding:
-        if query is IRIS:
+    def once_broken(asked: Asked, *given: Any) -> Finding:
+        if asked.query is IRIS:
             raise KeyError("Valombre")
-        return judge(found, query, *given)
+        return judge(asked, *given)
 
     monkeypatch.setattr(source, "_judge", once_broken)
     failed, accepted = source.look_up_many([IRIS, MAELLE])

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from adapters.base import SourceError, Throttled, Unavailable, Unreadable
-from adapters.registry import RegistryAdapter
+from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.numbers import Cleaner, Malformed, clean
 from config.registry import RegistrySource
 from config.registry.model.inputs import CleaningStep, Input, NumberFormat

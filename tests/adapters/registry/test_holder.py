@@ -9,8 +9,8 @@ import pytest
 from adapters.base import Finding, NumberClaim
 from adapters.catalogue import SourceUnusable, build
 from adapters.fingerprints import Fingerprints
-from adapters.registry import RegistryAdapter
-from adapters.registry.holder import NumberHolder
+from adapters.registry.adapter import RegistryAdapter
+from adapters.registry.judge import NumberHolder
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from jurat.vocabulary import Outcome, Reason

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from adapters.base import Blocked, Finding, RejectedRequest, SourceError, Unavailable, Unreadable
 from adapters.http_client.transport import Transport
-from adapters.registry import RegistryAdapter
+from adapters.registry.adapter import RegistryAdapter
 from config.networks import networks_of
 from config.registry import RegistrySource
 from config.registry.model.hosts import listing_of

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 from adapters.base import Query, SourceError
 from adapters.http_client.reply import Reply
-from adapters.registry import adapter_class
-from adapters.registry.batches import RegistryOfMany
+from adapters.registry.batches import RegistryOfMany, adapter_class
 from adapters.registry.trace import LookupTrace
 from adapters.registry_tests.roster_tests import run_roster_trials
 from config.registry import RegistrySource
@@ -164,7 +163,7 @@ def test_nothing_that_is_made_of_a_list_of_people_shows_anybody(words: list[str]
     ]
     assert showing(seen, *words) == {}
     assert not [word for word in words if word in repr(found) + repr(described) + repr(described.tests)]
-    built = {"roster_rows.Person", "roster._RosterQuery", "record.Record", "rules.Case"}
+    built = {"roster_rows.Person", "judge.Asked", "record.Record", "rules.Case"}
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
     assert {
         "adapters.rosters.RosterVersion",
@@ -196,4 +195,4 @@ def test_nothing_that_is_made_of_a_batch_shows_anybody(numbers: list[str], famil
         found = adapter.look_up_many(asked)
     assert showing(seen, *numbers, family) == {}
     assert not [text for text in (*numbers, family) if text in repr(found)]
-    assert {"adapters.registry.batches._BatchMember", "adapters.registry.batches._Answer"} <= seen.reprs.keys()
+    assert {"adapters.registry.judge.Asked", "adapters.registry.batches._Answer"} <= seen.reprs.keys()

@@ -18,7 +18,7 @@ import pytest
 
 from adapters.base import Credentials, Query, SourceError
 from adapters.http_client.reply import Reply
-from adapters.registry import RegistryAdapter
+from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.templates import Message, RequestTemplate
 from adapters.registry.trace import LookupTrace
 from config.networks import LOOPBACK

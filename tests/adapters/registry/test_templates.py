@@ -17,7 +17,7 @@ from adapters.base import (
     SourceError,
     Unavailable,
 )
-from adapters.registry import RegistryAdapter
+from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.templates import RequestTemplate
 from config.networks import LOOPBACK
 from config.registry import RegistrySource

@@ -29,7 +29,7 @@ def run(test: dict[str, Any], files: dict[str, bytes] | None = None, **changes: 
             raise NoFile(f"the file {name} cannot be read: No such file or directory — look for it")
         return (files or {})[name]
 
-    (found,) = run_trials(source, OfflineRun(source), read_file)
+    (found,) = run_trials(OfflineRun(source), read_file)
     assert found.passed == (found.problem == "")
     return found
 

@@ -13,7 +13,8 @@ import numpy as np
 import shapely
 from shapely import Polygon
 
-from adapters.zone_import.examination import FILES, Found, ZoneFileRequest, examine
+from adapters.zone_import.examination import FILES, Found, examine
+from adapters.zone_import.layers import ZoneFileRequest
 
 RING = [[1.0, 44.0], [1.1, 44.0], [1.1, 44.1], [1.0, 44.1], [1.0, 44.0]]
 
@@ -49,7 +50,7 @@ def examined(folder: Path, document: Any, **options: Any) -> Found:
     """What the reader finds in a GeoJSON document, in this process."""
     raw = document if isinstance(document, bytes) else json.dumps(document).encode()
     (folder / FILES["geojson"]).write_bytes(raw)
-    return examine(folder, ZoneFileRequest("geojson", **options))
+    return examine(folder, ZoneFileRequest(**options))
 
 
 def square(east: float = 0, north: float = 0, side: float = 1000) -> Polygon:

@@ -18,6 +18,7 @@ import shapely
 
 from adapters.zone_import import files as zone_files
 from adapters.zone_import.files import ZoneFileError, read_zone_file
+from adapters.zone_import.layers import ZoneFileRequest
 from adapters.zone_import.reader import MOST_MEMORY
 from tests.adapters.zone_import.documents import box, collection, feature, shapefile, square, write, zipped
 
@@ -30,7 +31,7 @@ def refused(path: Path, content: bytes | None = None, **options: Any) -> str:
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ZoneFileError) as caught:
-        read_zone_file(path, **options)
+        read_zone_file(path, ZoneFileRequest(**options))
     assert all(line.startswith(f"{path.name}: ") for line in str(caught.value).splitlines())
     (problem,) = caught.value.problems
     return problem
@@ -70,7 +71,7 @@ def test_a_shapefile_without_its_system_is_taken_in_the_one_that_is_said(tmp_pat
     files = {name: content for name, content in shapefile(tmp_path, {"mill": square()}).items() if ".prj" not in name}
     path = tmp_path / "zones.zip"
     assert "does not say its coordinate system" in refused(path, zipped(files))
-    assert read_zone_file(path, crs="EPSG:2154").crs == "EPSG:2154"
+    assert read_zone_file(path, ZoneFileRequest(crs="EPSG:2154")).crs == "EPSG:2154"
 
 
 # ------------------------------------------------------------------------------------------------------ what is not
@@ -328,7 +329,8 @@ def test_the_reader_has_an_empty_folder_and_no_settings_of_ours(
 
 
 def test_the_real_zones_are_taken(shared: Path) -> None:
-    zones = read_zone_file(shared / "data" / "quartiers-paris-1-10.geojson", expected=(2.0, 48.0, 3.0, 49.0)).zones
+    request = ZoneFileRequest(expected=(2.0, 48.0, 3.0, 49.0))
+    zones = read_zone_file(shared / "data" / "quartiers-paris-1-10.geojson", request).zones
     assert len(zones) == 40
 
 

@@ -15,8 +15,8 @@ import shapely
 from shapely import Polygon
 
 from adapters.zone_import import packages
-from adapters.zone_import.examination import FILES, Found, ZoneFileRequest, examine
-from adapters.zone_import.layers import FileProblem
+from adapters.zone_import.examination import FILES, Found, examine
+from adapters.zone_import.layers import FileProblem, ZoneFileRequest
 from adapters.zone_import.packages import _check_entries, _parts_of
 from tests.adapters.zone_import.documents import square, write, zipped
 
@@ -48,7 +48,7 @@ def change(path: Path, *statements: str) -> None:
 
 
 def found_in(folder: Path, **options: str) -> Found:
-    return examine(folder, ZoneFileRequest("geopackage", **options))  # type: ignore[arg-type]
+    return examine(folder, ZoneFileRequest(**options))  # type: ignore[arg-type]
 
 
 # --------------------------------------------------------------------------------------------------------- GeoPackage
@@ -226,5 +226,5 @@ def test_a_zip_with_too_much_or_too_little_is_refused(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize("cut", [10, 60, 200])
 def test_a_damaged_zip_is_told(tmp_path: Path, cut: int) -> None:
     (tmp_path / FILES["zip"]).write_bytes(zipped(PARTS)[:cut])
-    (problem,) = examine(tmp_path, ZoneFileRequest("zip")).problems
+    (problem,) = examine(tmp_path, ZoneFileRequest()).problems
     assert "the zip is damaged" in problem

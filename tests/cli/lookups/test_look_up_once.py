@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.base import Finding
 from adapters.http_client.reply import Reply
-from adapters.registry import RegistryAdapter
+from adapters.registry.adapter import RegistryAdapter
 from cli.lookups.look_up_once import LONGEST_TEXT, MOST_ENTRIES, MOST_LINES, RecordedLookup, code_of, lines_of, query_of
 from cli.output import Exit, Failure
 from config.registry import RegistrySource

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.registry import adapter_class
+from adapters.registry.batches import adapter_class
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from examples.sources import Mood, Sources

@@ -102,7 +102,7 @@ def test_a_dataset_answers_as_a_file_does(shelf: AddressStore) -> None:
         found, expected = dataset.look_up(asked), file.look_up(asked)
         assert found.places == expected.places
         assert found.unknown_words == expected.unknown_words
-        assert (found.provider, found.data_date, found.keepable) == ("address-file", date(2026, 11, 1), True)
+        assert (found.provider, found.data_date) == ("address-file", date(2026, 11, 1))
     assert dataset.look_up_many(QUERIES) == [dataset.look_up(asked) for asked in QUERIES]
 
 

@@ -98,7 +98,7 @@ def test_it_never_has_the_name_of_a_library(geocoder: Answering) -> None:
 def test_a_house_keeps_what_the_rule_needs(geocoder: Answering) -> None:
     geocoder.bodies = [[result()]]
     places = ask(geocoder)
-    assert (places.provider, places.keepable, places.data_date) == ("nominatim", True, None)
+    assert (places.provider, places.data_date) == ("nominatim", None)
     assert "OpenStreetMap" in places.attribution
     (house,) = places.places
     assert (house.level, house.number, house.street) == (Level.HOUSENUMBER, "4", "Rue des Tanneurs")

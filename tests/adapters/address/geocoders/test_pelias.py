@@ -81,7 +81,7 @@ def test_a_server_of_ones_own_gets_no_key(geocoder: Answering) -> None:
 def test_a_house_keeps_what_the_rule_needs(geocoder: Answering) -> None:
     geocoder.bodies = [body(feature(confidence=0.95))]
     places = ask(geocoder)
-    assert (places.provider, places.keepable) == ("pelias", True)
+    assert places.provider == "pelias"
     assert "OpenStreetMap" in places.attribution
     (house,) = places.places
     assert (house.level, house.number, house.street) == (Level.HOUSENUMBER, "4", "Rue des Tanneurs")

@@ -78,7 +78,7 @@ def test_it_asks_for_the_parts_of_the_address_and_no_language(geocoder: Answerin
 def test_a_house_keeps_what_the_rule_needs(geocoder: Answering) -> None:
     geocoder.bodies = [body(feature(extent=[-37.991, 44.011, -37.989, 44.009]))]
     places = ask(geocoder)
-    assert (places.provider, places.keepable) == ("photon", True)
+    assert places.provider == "photon"
     assert "OpenStreetMap" in places.attribution
     (house,) = places.places
     assert (house.level, house.number, house.street) == (Level.HOUSENUMBER, "4", "Rue des Tanneurs")

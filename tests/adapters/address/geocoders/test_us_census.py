@@ -49,7 +49,8 @@ class TestUsCensus(Conformance):
 
 
 def ask(geocoder: Answering, answer: dict[str, str] | None = None) -> Places:
-    source = UsCensus(geocoder.url + "/", Transport(loopback_http=True, private_networks=LOOPBACK))
+    transport = Transport(loopback_http=True, private_networks=LOOPBACK)
+    source = UsCensus(geocoder.url + "/", transport, language="en")
     try:
         return source.look_up(Query(answer or MILL))
     finally:
@@ -75,7 +76,7 @@ def test_what_it_cannot_find_is_not_asked(geocoder: Answering, missing: str) -> 
 def test_every_place_is_interpolated_and_keeps_what_the_rule_needs(geocoder: Answering) -> None:
     geocoder.bodies = [body(match())]
     places = ask(geocoder)
-    assert (places.provider, places.attribution, places.keepable) == ("us-census", "U.S. Census Bureau", True)
+    assert (places.provider, places.attribution) == ("us-census", "U.S. Census Bureau")
     (place,) = places.places
     assert (place.level, place.number, place.street) == (Level.INTERPOLATED, "1234", "W ELMWOOD TRL")
     assert (place.postcode, place.city, place.score) == ("99501", "VALMONT FALLS", None)
