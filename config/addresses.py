@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints
 
 from config.durations import duration_default
 from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, SourceKind, Timeout, Url
-from config.problems import value_error
+from config.problems import Fault, value_error
 from config.secrets import SecretReference
 
 StreetLanguage = Literal["fr", "de", "en", "es", "it"]
@@ -118,13 +118,11 @@ class AddressFileSource(AddressSource):
     path: FileName | None = None
     dataset: Name | None = None
 
-    @model_validator(mode="after")
-    def _name_one_base(self) -> Self:
+    def faults(self) -> Iterator[Fault]:
         if self.path is None and self.dataset is None:
-            raise value_error("names no addresses — add path: FILE, or dataset: NAME")
+            yield (), "names no addresses — add path: FILE, or dataset: NAME"
         if self.path is not None and self.dataset is not None:
-            raise value_error("has both a path and a dataset — remove one of them")
-        return self
+            yield (), "has both a path and a dataset — remove one of them"
 
 
 def _text(en: str, fr: str, longest: int, **more: Any) -> dict[str, Any]:

@@ -13,9 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     StrictBool,
@@ -26,7 +24,7 @@ from config.durations import Distance, Duration, between, duration_default, pars
 from config.languages import problem_of
 from config.levels import Level
 from config.limits import Name
-from config.problems import printable, value_error
+from config.problems import Part, printable, value_error
 from config.sources import SourceModel
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, Terms, parse_rule
@@ -48,10 +46,6 @@ class Parameter(StrEnum):
 
     ZONE = "zone"
     LIST = "list"
-
-
-class _DocumentPart(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 _RULE_WORDS = ("all_of", "any_of", "at_least", "of")
@@ -198,7 +192,7 @@ ACCESS_RULE_SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 
-class Criterion(_DocumentPart):
+class Criterion(Part):
     """A rule that an answer must meet: the sources that look it up, in order, and what is demanded.
 
     `margin` is the least distance to a zone's border, in metres, at which a point of each level decides.
@@ -211,7 +205,7 @@ class Criterion(_DocumentPart):
     require: dict[Name, Demand] = Field(default_factory=dict)
 
 
-class QuestionModel(_DocumentPart):
+class QuestionModel(Part):
     """One question of a consultation.
 
     `deadline` limits the time of a check from its submission, in seconds. `rounds` is how many answers may be given.
@@ -236,7 +230,7 @@ class QuestionModel(_DocumentPart):
         return Terms(self.rounds, self.valid_for, min(RENEW, self.valid_for) if self.renew is None else self.renew)
 
 
-class Consultation(_DocumentPart):
+class Consultation(Part):
     """A consultation with restricted access, and the questions that participants answer, in order.
 
     `retain` is how long verdicts are kept, in seconds (None: until they are purged); `review_due` is how long a review
@@ -260,7 +254,7 @@ class Consultation(_DocumentPart):
         return rule if rule is not None else AtLeast(len(self.questions), tuple(self.questions))
 
 
-class Document(_DocumentPart):
+class Document(Part):
     """A whole configuration."""
 
     environment: Environment = Environment.PRODUCTION

@@ -1,4 +1,4 @@
-"""A problem of a configuration, and its place."""
+"""A problem of a configuration, and its place; the models whose problems have one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Path = tuple[str | int, ...]
 """Keys and list indexes from the top of the document, such as ("sources", "ban", "timeout")."""
+
+Fault = tuple[Path, str]
+"""Where in a part of the document something is wrong; what it is and, behind ` — `, what to do."""
 
 
 class Severity(StrEnum):
@@ -103,6 +108,28 @@ class InvalidConfiguration(Exception):
 def value_error(message: str) -> PydanticCustomError:
     """The error of a validator. The message is no template: what an administrator wrote may contain braces."""
     return PydanticCustomError("invalid", "{message}", {"message": message})
+
+
+def misplaced(faults: Iterable[Fault]) -> ValidationError:
+    """An error for each fault, at its place below the model that is being validated."""
+    errors = [InitErrorDetails(type=value_error(said), loc=path, input=None) for path, said in faults]
+    return ValidationError.from_exception_data("Part", errors)
+
+
+class Part(BaseModel):
+    """A part of the document: unknown keys are refused, and all that is among its `faults`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def faults(self) -> Iterable[Fault]:
+        """What does not fit together in options that are each valid."""
+        return ()
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> Self:
+        if found := list(self.faults()):
+            raise misplaced(found)
+        return self
 
 
 def dotted(path: Path) -> str:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import jmespath
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from config.durations import Duration, between
 from config.limits import Name
-from config.problems import Path, printable, value_error
+from config.problems import Fault, Part, Path, printable, value_error
 from config.registry.lint.description import verdict_problems
 from config.registry.lint.trials import trial_problems
 from config.registry.model.answer_formats import Delimiter
 from config.registry.model.inputs import Input
-from config.registry.model.parts import Fault, Part, misplaced
 from config.registry.model.record import NUMBER, RecordDescription
 from config.registry.model.rules import EqualsRule
 from config.registry.model.source import RecordSource
@@ -139,11 +138,8 @@ class RosterSource(RecordSource):
                 return {**data, "record": {**data["record"], "fields": {NUMBER: _quoted(column), **fields}}}
         return data
 
-    @model_validator(mode="after")
-    def _check_whole(self) -> Self:
-        if found := [*verdict_problems(self), *_check_number(self), *_check_columns(self), *_check_tests(self)]:
-            raise misplaced("RosterSource", found)
-        return self
+    def faults(self) -> list[Fault]:
+        return [*verdict_problems(self), *_check_number(self), *_check_columns(self), *_check_tests(self)]
 
 
 def _quoted(column: str) -> str:

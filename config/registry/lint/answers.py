@@ -10,10 +10,9 @@ from typing import Any, Final
 
 import jmespath
 
-from config.problems import Path
+from config.problems import Fault, Path
 from config.registry.model.answer_formats import XmlIn
 from config.registry.model.expressions import Node, walk
-from config.registry.model.parts import Fault
 from config.registry.model.rules import OutcomeRule, Then
 from config.registry.model.source import RegistryDescription, Step
 from jurat.vocabulary import Reason

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from config.networks import literal
-from config.problems import Path, printable
+from config.problems import Fault, Path, printable
 from config.registry.model.expressions import walk
 from config.registry.model.hosts import host_of, is_listed, listing_of
 from config.registry.model.inputs import Input
-from config.registry.model.parts import Fault
 from config.registry.model.record import NUMBER
 from config.registry.model.request import RequestDescription
 from config.registry.model.rules import EqualsRule

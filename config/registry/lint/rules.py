@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from config.problems import printable
+from config.problems import Fault, printable
 from config.registry.lint.origin import origin_problems
 from config.registry.model.answer_formats import Csv
 from config.registry.model.demands import demanding, demands_of
 from config.registry.model.expressions import gives_given
-from config.registry.model.parts import Fault
 from config.registry.model.record import NAMES
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
 from config.registry.model.source import RecordSource, RegistryDescription

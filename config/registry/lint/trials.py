@@ -6,9 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from config.problems import Path, printable
+from config.problems import Fault, Path, printable
 from config.registry.model.demands import demands_of, misfit
-from config.registry.model.parts import Fault
 from config.registry.model.trials import PRESET_FILE, Trial
 from config.suggestions import did_you_mean
 

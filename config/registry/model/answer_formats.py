@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from config.problems import value_error
+from config.problems import Part, value_error
 from config.registry.model.expressions import Expression
-from config.registry.model.parts import Part
 
 _ELEMENTS = re.compile(r"[^\s.:@#\[\]]{1,100}(\.[^\s.:@#\[\]]{1,100}){0,30}")
 

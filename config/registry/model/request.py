@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from config.problems import Path, value_error
-from config.registry.model.parts import Fault, Part, PartName, misplaced
+from config.problems import Fault, Part, Path, value_error
+from config.registry.model.parts import PartName
 from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, texts_in, with_holes
 from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, pieces, placeholders
 from config.registry.model.xml_templates import XmlFault, literal_length, texts_in_xml
@@ -147,11 +147,8 @@ class RequestDescription(Part):
         if self.xml is not None:
             yield ("xml",), self.xml
 
-    @model_validator(mode="after")
-    def _check_whole(self) -> Self:
-        if found := [*self._literal_secrets(), *self._headers(), *self._bodies(), *self._documents()]:
-            raise misplaced("Request", found)
-        return self
+    def faults(self) -> list[Fault]:
+        return [*self._literal_secrets(), *self._headers(), *self._bodies(), *self._documents()]
 
     def _literal_secrets(self) -> Iterator[Fault]:
         told = set[Path]()
