@@ -34,7 +34,7 @@ class Report:
     problems: tuple[Problem, ...]
     configuration: Configuration | None
     document: Document = field(default_factory=Document, repr=False)
-    positions: Positions = field(default_factory=lambda: Positions({}, {}), repr=False)
+    positions: Positions = field(default_factory=Positions, repr=False)
 
     @property
     def errors(self) -> tuple[Problem, ...]:

@@ -45,8 +45,8 @@ class Positions:
     maps with a preset, each with the place of its name: the rest of their content comes from there.
     """
 
-    keys: Mapping[Path, Position]
-    values: Mapping[Path, Position]
+    keys: Mapping[Path, Position] = field(default_factory=dict)
+    values: Mapping[Path, Position] = field(default_factory=dict)
     texts: Mapping[Path, str] = field(default_factory=dict)
     brought: Mapping[Path, Position] = field(default_factory=dict)
 
@@ -103,6 +103,11 @@ class InvalidConfiguration(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+    @classmethod
+    def of(cls, complaints: Iterable[Complaint]) -> Self:
+        """What is wrong with a document that is in no file."""
+        return cls(complaint.placed(Positions()) for complaint in complaints)
 
 
 def value_error(message: str) -> PydanticCustomError:
