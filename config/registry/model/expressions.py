@@ -79,14 +79,22 @@ Expression = Annotated[
 
 def root_keys(text: str) -> Iterator[str]:
     """The keys that an expression reads from its whole input, rather than from a part of it."""
+    return (node["value"] for node in _root_nodes(text) if node["type"] == "field")
+
+
+def reads_whole(text: str) -> bool:
+    """Whether an expression takes its whole input, or all of its values, rather than some keys."""
+    return any(node["type"] in {"current", "identity"} for node in _root_nodes(text))
+
+
+def _root_nodes(text: str) -> Iterator[Node]:
+    """The nodes of an expression that apply to its whole input."""
     waiting: list[Node] = [jmespath.compile(text).parsed]
     while waiting:
         node = waiting.pop()
-        if node["type"] == "field":
-            yield node["value"]
-        elif node["type"] == "expref":
-            continue
-        waiting += children_of(node)[:1] if node["type"] in _NARROWS else children_of(node)
+        yield node
+        if node["type"] != "expref":
+            waiting += children_of(node)[:1] if node["type"] in _NARROWS else children_of(node)
 
 
 def walk(expression: str | Node) -> Iterator[Node]:
