@@ -19,7 +19,8 @@ from config.addresses import (
 )
 from config.limits import LimitedSource, Name, SourceKind
 from config.problems import Path
-from config.registry import RecordSource, RegistrySource, RosterSource, answer_properties
+from config.registry import RecordSource, RegistrySource, RosterSource
+from config.registry.model.source import answer_properties
 from config.secrets import SecretReference
 
 
