@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from config.durations import duration_default
 from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, SourceKind, Timeout, Url
-from config.problems import Fault, value_error
+from config.problems import Fault, matching
 from config.secrets import SecretReference
 
 StreetLanguage = Literal["fr", "de", "en", "es", "it"]
@@ -24,13 +24,11 @@ WRITTEN_PATTERN: Final = r"^[^<>\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 """What an address may contain: no markup and no control characters."""
 
 
-def _check_country(code: str) -> str:
-    if len(code) == 2 and code.isascii() and code.isalpha() and code.isupper():
-        return code
-    raise value_error("a country is two capital letters, such as FR")
-
-
-Country = Annotated[str, AfterValidator(_check_country), Field(json_schema_extra={"pattern": COUNTRY_PATTERN})]
+Country = Annotated[
+    str,
+    matching(COUNTRY_PATTERN, "a country is two capital letters, such as FR"),
+    Field(json_schema_extra={"pattern": COUNTRY_PATTERN}),
+]
 """A country by its two letters of ISO 3166-1."""
 
 

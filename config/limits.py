@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from config.durations import Duration, Rate, between, duration_default
 from config.hours import ONCE_PATTERN, WEEKLY_PATTERN, Hours, parse_closing, parse_opening, parse_zone
 from config.networks import check_host
-from config.problems import Fault, Part, value_error
+from config.problems import Fault, Part, matching, value_error
 
 NAME_PATTERN: Final = "^[a-z0-9][a-z0-9_-]{0,62}$"
 NAMED: Final = "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
@@ -22,12 +22,6 @@ NAMED: Final = "a name has lower-case letters, digits, '-' and '_', at most 63, 
 
 DEEPEST: Final = 40
 """Maps and lists in one another, in files and in what platforms publish."""
-
-
-def _check_name(name: str) -> str:
-    if re.fullmatch(NAME_PATTERN, name):
-        return name
-    raise value_error(NAMED)
 
 
 def _check_url(url: str) -> str:
@@ -47,7 +41,7 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-Name = Annotated[str, AfterValidator(_check_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
+Name = Annotated[str, matching(NAME_PATTERN, NAMED), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 """A name of a source, criterion, consultation, question, zone or list."""
 
 Url = Annotated[str, AfterValidator(_check_url), Field(json_schema_extra={"pattern": "^https?://"})]
@@ -86,10 +80,7 @@ class SourceKind(StrEnum):
 
 def _read_by(parse: Callable[[str], object]) -> AfterValidator:
     def check(text: str) -> str:
-        try:
-            parse(text)
-        except ValueError as error:
-            raise value_error(str(error)) from None
+        parse(text)
         return text
 
     return AfterValidator(check)

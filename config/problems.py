@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Path = tuple[str | int, ...]
@@ -113,6 +113,17 @@ class InvalidConfiguration(Exception):
 def value_error(message: str) -> PydanticCustomError:
     """The error of a validator. The message is no template: what an administrator wrote may contain braces."""
     return PydanticCustomError("invalid", "{message}", {"message": message})
+
+
+def matching(pattern: str, otherwise: str) -> AfterValidator:
+    """An annotation for texts that must match all of `pattern`; `otherwise` is the message for others."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text):
+            return text
+        raise value_error(otherwise)
+
+    return AfterValidator(check)
 
 
 def misplaced(faults: Iterable[Fault]) -> ValidationError:

@@ -94,16 +94,19 @@ def _choices(option: dict[str, Any]) -> list[str]:
 def _nodes_at(path: Path, data: Any) -> list[dict[str, Any]]:
     nodes = list(_branches(schema(), data))
     for part in path:
-        data = _below(data, part)
+        data = value_at(data, (part,))
         nodes = [branch for node in nodes for child in _children(node, part) for branch in _branches(child, data)]
     return nodes
 
 
-def _below(data: Any, part: int | str) -> Any:
-    try:
-        return data[part]
-    except (IndexError, KeyError, TypeError):
-        return None
+def value_at(data: Any, path: Path) -> Any:
+    """The value at `path` of `data`; None if nothing is there."""
+    for part in path:
+        try:
+            data = data[part]
+        except (IndexError, KeyError, TypeError):
+            return None
+    return data
 
 
 def _children(node: dict[str, Any], part: int | str) -> Iterator[dict[str, Any]]:
