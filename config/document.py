@@ -5,10 +5,8 @@ These models define only the shape. `config.references` checks names, and `confi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -21,7 +19,7 @@ from pydantic import (
 )
 
 from config.durations import Distance, Duration, between, duration_default, parse_duration
-from config.languages import problem_of
+from config.languages import KnownLanguage, Language
 from config.levels import Level
 from config.limits import Name
 from config.problems import Part, printable, value_error
@@ -49,14 +47,6 @@ class Parameter(StrEnum):
 
 
 _RULE_WORDS = ("all_of", "any_of", "at_least", "of")
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_texts(value: Any) -> Any:
-    return {NO_LANGUAGE: value} if isinstance(value, str) else value
 
 
 def _parse_access(value: Any) -> Rule:
@@ -99,19 +89,6 @@ def rule_as_json(rule: Rule) -> Any:
     return {"any_of": parts} if rule.count == 1 else {"at_least": rule.count, "of": parts}
 
 
-def _check_language(tag: str) -> str:
-    if re.fullmatch(_LANGUAGE_PATTERN, tag):
-        return tag
-    raise value_error("a text's language is a tag such as en, fr or pt-BR")
-
-
-@lru_cache(maxsize=1024)  # hundreds of thousands of texts have the same few tags
-def _check_known_language(tag: str) -> str:
-    if problem := problem_of(_check_language(tag)):
-        raise value_error(problem)
-    return tag
-
-
 def _check_message_key(key: str) -> str:
     if key in KEYS:
         return key
@@ -133,16 +110,14 @@ def _check_demand(value: Any) -> Any:
     raise value_error('must be a whole number, a text or a list of texts — write 18, or ["…"]')
 
 
-_LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 _TEXTS_SCHEMA: Final = {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}
-Language = Annotated[str, AfterValidator(_check_language)]
+_PLAIN = BeforeValidator(lambda value: {NO_LANGUAGE: value} if isinstance(value, str) else value)
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
-Texts = Annotated[dict[Language, Text], BeforeValidator(_as_texts), Field(min_length=1), WithJsonSchema(_TEXTS_SCHEMA)]
+Texts = Annotated[dict[Language, Text], _PLAIN, Field(min_length=1), WithJsonSchema(_TEXTS_SCHEMA)]
 """A text in several languages, `{ en: …, fr: … }`, or a plain one."""
 
-_KnownLanguage = Annotated[str, AfterValidator(_check_known_language)]
 _MessageKey = Annotated[str, AfterValidator(_check_message_key)]
-_OwnTexts = Annotated[dict[_KnownLanguage, Text], BeforeValidator(_as_texts), Field(min_length=1)]
+_OwnTexts = Annotated[dict[KnownLanguage, Text], _PLAIN, Field(min_length=1)]
 Messages = Annotated[
     dict[_MessageKey, _OwnTexts],
     WithJsonSchema({"type": "object", "propertyNames": {"enum": list(KEYS)}, "additionalProperties": _TEXTS_SCHEMA}),
@@ -151,7 +126,7 @@ Messages = Annotated[
 
 Names = Annotated[
     tuple[Name, ...],
-    BeforeValidator(_as_list),
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
     Field(min_length=1, max_length=10),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}]}),
 ]

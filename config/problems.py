@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
@@ -118,6 +119,7 @@ def value_error(message: str) -> PydanticCustomError:
 def matching(pattern: str, otherwise: str) -> AfterValidator:
     """An annotation for texts that must match all of `pattern`; `otherwise` is the message for others."""
 
+    @lru_cache(maxsize=1024)  # hundreds of thousands of texts have the same few languages
     def check(text: str) -> str:
         if re.fullmatch(pattern, text):
             return text
