@@ -85,8 +85,8 @@ def read_text(text: str, file: str) -> WrittenConfig:
     try:
         node = _compose(_check_events(_yaml().parse(text), file, spare))
     except MarkedYAMLError as error:
-        fault = fault_of(error, text)
-        raise _refusal(Position(file, fault.line + 1, fault.column + 1), fault.message, fault.hint) from None
+        line, column, said, hint = fault_of(error, text)
+        raise _refusal(Position(file, line + 1, column + 1), said, hint) from None
     except YAMLError as error:
         raise _refusal(Position(file), f"is no YAML: {printable(str(error))}") from None
     except RecursionError:
