@@ -12,9 +12,8 @@ from config.registry.model.inputs import Input
 from config.registry.model.record import NUMBER
 from config.registry.model.request import RequestDescription
 from config.registry.model.rules import EqualsRule
-from config.registry.model.secrecy import texts_in
 from config.registry.model.source import Kept, RecordSource, RegistryDescription
-from config.registry.model.templates import SECRETS, Filter, Placeholder, pieces, placeholders
+from config.registry.model.templates import SECRETS, Filter, Placeholder, pieces, placeholders, texts_in
 from config.suggestions import did_you_mean, suggest
 
 

@@ -13,9 +13,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from config.problems import Fault, printable
-from config.registry.model.secrecy import texts_in
 from config.registry.model.source import RegistryDescription
-from config.registry.model.templates import Placeholder, pieces
+from config.registry.model.templates import Placeholder, pieces, texts_in
 
 _DOCUMENTS: Final = frozenset({"xml", "parts"})
 _BEFORE: Final = "$"

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, Field
 
 from config.problems import Fault, Part, Path, value_error
 from config.registry.model.parts import PartName
-from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, texts_in, with_holes
-from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, pieces, placeholders
+from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, with_holes
+from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, placeholders, texts_in
 from config.registry.model.xml_templates import XmlFault, literal_length, texts_in_xml
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';]+)", re.IGNORECASE)
@@ -28,7 +28,7 @@ def _check_header_name(name: str) -> str:
 
 
 def _check_header_text(text: str) -> str:
-    literal = "".join(text + ("x" if found else "") for text, found in pieces(text))
+    literal = with_holes(text).replace(HOLE, "x")
     if literal != literal.strip() or re.search(r"[^\x20-\x7e\xa0-\xff]", literal):
         said = "a header holds Latin letters and signs (ISO 8859-1), without spaces around them"
         raise value_error(f"{said} — remove the others")
@@ -42,7 +42,7 @@ def _check_secret(text: str) -> str:
 
 
 def _check_request_url(url: str) -> str:
-    literal = "".join(text + ("placeholder" if name else "") for text, name in pieces(url))
+    literal = with_holes(url).replace(HOLE, "placeholder")
     try:
         split = urlsplit(literal)
         good = split.scheme in ("http", "https") and split.hostname and split.port != 0
@@ -105,7 +105,9 @@ _PART_OF_KEY = (
     "a part of a secret is in clear next to the placeholder — put all of it into the secret, and write {secrets.NAME} "
     "alone, or after a word and a space"
 )
-_AUTHORIZATION = ("authorization",)
+_NAMED = frozenset({"query", "headers", "form", "json"})
+"""Options whose texts have names. Those of XML are read by `_document_faults`."""
+
 _LONGEST_BODY = 100_000
 _BODIES = ("json", "form", "xml")
 
@@ -151,23 +153,15 @@ class RequestDescription(Part):
         return [*self._literal_secrets(), *self._headers(), *self._bodies(), *self._documents()]
 
     def _literal_secrets(self) -> Iterator[Fault]:
-        told = set[Path]()
-        for part in ("query", "headers", "form", "json"):
-            values = self.body if part == "json" else getattr(self, part)
-            for keys, text in texts_in(values or {}):
-                place: Path = (part,) if part == "json" else (part, *keys)
-                if place not in told and (said := _key_in(keys, with_holes(text))):
-                    told.add(place)
-                    yield place, said
-        for place, text in self.templates():
-            if place[0] == "auth" and (said := _key_in(_AUTHORIZATION, with_holes(text))):
-                told.add(place)
-                yield place, said
         for place, tree in self.templates():
-            if place not in told and any(
-                shows_secret(keys, text) for keys, text in texts_in(tree, tuple(map(str, place[1:])))
-            ):
-                yield place, _LITERAL_KEY
+            texts = list(texts_in(tree, tuple(map(str, place[1:]))))
+            said = ""
+            if place[0] == "auth":
+                said = _key_in(("authorization",), with_holes(tree))
+            elif place[0] in _NAMED:
+                said = next(filter(None, (_key_in(keys, with_holes(text)) for keys, text in texts)), "")
+            if said or any(shows_secret(keys, text) for keys, text in texts):
+                yield place, said or _LITERAL_KEY
 
     def _headers(self) -> Iterator[Fault]:
         seen: set[str] = set()
