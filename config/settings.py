@@ -171,27 +171,23 @@ def provenance() -> Mapping[str, str]:
 def printable_settings(settings: Settings) -> Mapping[str, str]:
     """Each variable's value for printing: passwords hidden, keys counted."""
 
-    def masked(url: str | None) -> str:
-        # Greedy, as an unescaped password may contain any of "/:@".
-        hidden = re.sub(r"//([^:/@]*).*@", r"//\1:***@", url or "not set")
-        return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", hidden).replace("%2C", ",")  # between several hosts
+    def shown(value: object) -> str:
+        match value:
+            case None | ():
+                return "not set"
+            case bool():
+                return str(value).lower()
+            case [SecretStr(), *_]:
+                return f"{len(value)} key{'s' if len(value) > 1 else ''}"
+            case tuple():
+                return ", ".join(map(str, value))
+            case str() if "://" in value:
+                # Greedy, as an unescaped password may contain any of "/:@".
+                hidden = re.sub(r"//([^:/@]*).*@", r"//\1:***@", value)
+                return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", hidden).replace("%2C", ",")  # between several hosts
+        return str(value)
 
-    def counted(keys: Collection[SecretStr]) -> str:
-        return f"{len(keys)} key{'s' if len(keys) > 1 else ''}" if keys else "not set"
-
-    return MappingProxyType(
-        {
-            "JURAT_DATABASE_URL": masked(settings.database_url),
-            "JURAT_BROKER_URL": masked(settings.broker_url),
-            "JURAT_UNSEAL_KEYS": counted(settings.unseal_keys),
-            "JURAT_SEAL_KEY": settings.seal_key or "not set",
-            "JURAT_HASH_KEYS": counted(settings.hash_keys),
-            "JURAT_PRIVATE_NETWORKS": ", ".join(map(str, settings.private_networks)) or "not set",
-            "JURAT_REMOTE_CONTROL": str(settings.remote_control).lower(),
-            "JURAT_SOURCE_SECRETS": str(settings.source_secrets or "not set"),
-            "JURAT_LOG": settings.log.value,
-        }
-    )
+    return MappingProxyType({VARIABLES[name]: shown(value) for name, value in settings})
 
 
 def unknown_variables(known: Collection[str] | None = None) -> list[str]:

@@ -13,7 +13,7 @@ from config.problems import Fault, Part, Path, value_error
 from config.registry.model.parts import PartName
 from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, with_holes
 from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, placeholders, texts_in
-from config.registry.model.xml_templates import XmlFault, literal_length, texts_in_xml
+from config.registry.model.xml_templates import XmlFault, texts_in_xml
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';]+)", re.IGNORECASE)
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
@@ -207,17 +207,14 @@ class RequestDescription(Part):
         The order of the map does not count, for a stored configuration may have lost it.
         """
         lengths: dict[Path, int] = {}
-        waiting = dict(self.documents())
-        while waiting:
-            ready = {}
-            for place, text in waiting.items():
-                parts = [("parts", found.name) for found in placeholders(text) if found.name in self.parts]
-                if all(part in lengths for part in parts):
-                    ready[place] = min(literal_length(text) + sum(lengths[part] for part in parts), _LONGEST_BODY + 1)
-            if not ready:
-                break
-            lengths |= ready
-            waiting = {place: text for place, text in waiting.items() if place not in ready}
+        own = {place: len(with_holes(text).replace(HOLE, "")) for place, text in self.documents()}
+        parts: dict[Path, list[Path]] = {
+            place: [("parts", found.name) for found in placeholders(text) if found.name in self.parts]
+            for place, text in self.documents()
+        }
+        while ready := [each for each in own.keys() - lengths.keys() if lengths.keys() >= {*parts[each]}]:
+            for place in ready:
+                lengths[place] = min(own[place] + sum(lengths[part] for part in parts[place]), _LONGEST_BODY + 1)
         return lengths
 
 

@@ -44,11 +44,6 @@ def texts_in_xml(text: str) -> list[tuple[str, str]]:
     return [(name, _MARKS.sub(HOLE, value)) for name, value in reader.texts]
 
 
-def literal_length(text: str) -> int:
-    """The characters of a template without its placeholders."""
-    return sum(len(literal) for literal, _ in pieces(text))
-
-
 class _Reader:
     """Reads one document, and keeps its texts outside of CDATA and its attributes' values."""
 
