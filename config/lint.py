@@ -50,7 +50,6 @@ def lint(
     zones: Collection[str] | None = None,
     environ: Mapping[str, str] | None = None,
     base_dir: FilePath | None = None,
-    preset_folder: FilePath = presets.FOLDER,
 ) -> Report:
     """Check the configuration in `paths` (files, or folders of them).
 
@@ -62,7 +61,7 @@ def lint(
         data: dict[str, Any] = written.data
         complaints: list[Complaint] = []
         if isinstance(data.get("sources"), dict):
-            sources, complaints = presets.expand(data["sources"], preset_folder)
+            sources, complaints = presets.expand(data["sources"])
             data = {**data, "sources": sources}
     except ReadingError as error:
         return Report(tuple(sorted(error.problems)), None)
