@@ -145,24 +145,20 @@ AccessRule = Annotated[
     PlainSerializer(rule_as_json),
     WithJsonSchema({"description": "See ACCESS_RULE_SCHEMA."}),
 ]
+
+
+def _rule_map(**options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "required": list(options), "properties": options}
+
+
+_RULES: Final = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AccessRule"}}
 ACCESS_RULE_SCHEMA: Final[Mapping[str, Any]] = {
     "description": "A question's name, or all_of, any_of or at_least over rules.",
     "anyOf": [
         {"type": "string"},
-        *(
-            {
-                "type": "object",
-                "additionalProperties": False,
-                "required": list(keys),
-                "properties": {
-                    key: {"type": "integer", "minimum": 1}
-                    if key == "at_least"
-                    else {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AccessRule"}}
-                    for key in keys
-                },
-            }
-            for keys in (("all_of",), ("any_of",), ("at_least", "of"))
-        ),
+        _rule_map(all_of=_RULES),
+        _rule_map(any_of=_RULES),
+        _rule_map(at_least={"type": "integer", "minimum": 1}, of=_RULES),
     ],
 }
 

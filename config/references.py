@@ -314,13 +314,13 @@ def _check_retention(path: Path, consultation: Consultation) -> Iterator[Complai
 
 
 def _check_life(path: Path, question: QuestionModel) -> Iterator[Complaint]:
-    if question.valid_for is None:
-        if question.renew is not None:
-            said = "does nothing if an accepted answer holds for good"
-            yield Complaint((*path, "renew"), said, "add valid_for: …, or remove it", at_key=True)
+    if question.renew is None:
         return
-    valid_for = duration_text(question.valid_for)
-    if question.renew is not None and question.renew > question.valid_for:
+    if question.valid_for is None:
+        said = "does nothing if an accepted answer holds for good"
+        yield Complaint((*path, "renew"), said, "add valid_for: …, or remove it", at_key=True)
+    elif question.renew > question.valid_for:
+        valid_for = duration_text(question.valid_for)
         said = f"an accepted answer holds for {valid_for}, and cannot be renewed {duration_text(question.renew)} ahead"
         yield Complaint((*path, "renew"), said, f"write {valid_for} or less")
 

@@ -65,6 +65,8 @@ class _Trouble:
         self.number = min(mark.line, len(self._lines) - 1) if mark else 0
         self.column = mark.column if mark else 0
         self.line = self._lines[self.number]
+        self.found = self.line[self.column : self.column + 1]
+        self.indent = indent_of(self.line)
         above = range(self.number - 1, -1, -1)
         self.above = next((n for n in above if self._lines[n].strip() and self._lines[n].strip()[0] != "#"), None)
 
@@ -73,14 +75,6 @@ class _Trouble:
 
     def here(self, message: str, hint: str) -> YamlFault:
         return self.number, self.column, message, hint
-
-    @property
-    def found(self) -> str:
-        return self.line[self.column : self.column + 1]
-
-    @property
-    def indent(self) -> int:
-        return indent_of(self.line)
 
 
 def indent_of(line: str) -> int:
