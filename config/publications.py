@@ -1,4 +1,4 @@
-"""Reads consultations that a platform published, and merges them into the administrators' configuration.
+"""Reads consultations that a platform published, for the administrators' configuration.
 
 A platform chooses among the criteria and fills what they leave open. Its part of the document passes the same models
 and checks as the administrators' files, and it can change nothing else.
@@ -7,7 +7,7 @@ and checks as the administrators' files, and it can change nothing else.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -46,11 +46,6 @@ def read_consultation(
     if errors:
         raise InvalidConfiguration.of(errors)
     return own.consultations[name]
-
-
-def merge_consultations(document: Document, ours: Mapping[str, Consultation]) -> Document:
-    """The document with the platform's consultations after those of the administrators."""
-    return document.model_copy(update={_SECTION: {**remove_consultations(document, ours).consultations, **ours}})
 
 
 def remove_consultations(document: Document, names: Collection[str]) -> Document:
