@@ -15,13 +15,13 @@ from config import presets
 from config.addresses import AddressFileSource
 from config.configuration import Configuration
 from config.document import Document
-from config.problems import Complaint, Path, Position, Positions, Problem, Severity
+from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, Severity
 from config.references import KnownNames, check_fit, check_names, check_use
 from config.secrets import ForbiddenSecretError, SecretError, check_place, resolve
 from config.slips_of_pen import SECTIONS, misplaced_sections
 from config.sources import secrets_of
 from config.validation_messages import complaints_of
-from config.yaml_reader import ReadingError, WrittenConfig, read
+from config.yaml_reader import WrittenConfig, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def lint(
         if isinstance(data.get("sources"), dict):
             sources, complaints = presets.expand(data["sources"])
             data = {**data, "sources": sources}
-    except ReadingError as error:
+    except InvalidConfiguration as error:
         return Report(tuple(sorted(error.problems)), None)
     positions = replace(written.positions, brought=_brought(written))
     if astray := misplaced_sections(written.data):

@@ -36,7 +36,7 @@ def names_by_type() -> dict[str, list[str]]:
 def expand(sources: Mapping[str, Any]) -> tuple[dict[str, Any], list[Complaint]]:
     """`sources` with presets filled in, without those whose preset is unknown; each of these has a complaint.
 
-    Raises ReadingError if a preset's own file cannot be read.
+    Raises InvalidConfiguration if a preset's own file cannot be read.
     """
     expanded: dict[str, Any] = {}
     complaints: list[Complaint] = []

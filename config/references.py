@@ -24,10 +24,7 @@ from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in
 
 _WELL_USED = 0.9
-_NEEDED_BY: Mapping[Parameter, SourceKind] = {
-    Parameter.ZONE: SourceKind.ADDRESS,
-    Parameter.LIST: SourceKind.CODES,
-}
+_NEEDED_BY: Mapping[Parameter, SourceKind] = {Parameter.ZONE: SourceKind.ADDRESS, Parameter.LIST: SourceKind.CODES}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PUBLIC_NOMINATIM = "nominatim.openstreetmap.org"
 

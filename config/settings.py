@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -69,10 +69,6 @@ def _broker_url(value: str) -> str:
     return value
 
 
-def _split_keys(value: object) -> object:
-    return tuple(filter(None, re.split(r"[\s,]+", value))) if isinstance(value, str) else value
-
-
 def _check_key(value: str) -> str:
     try:
         key_from_text(value, "")
@@ -81,8 +77,8 @@ def _check_key(value: str) -> str:
     return value
 
 
-def _networks(value: object) -> object:
-    return networks_of(value) if isinstance(value, str) else value
+def _of_text(parse: Callable[[str], object]) -> BeforeValidator:
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
 def _yes_or_no(value: object) -> object:
@@ -98,7 +94,7 @@ def _check_folder(value: Path) -> Path:
 
 
 _Key = Annotated[SecretStr, BeforeValidator(_check_key)]
-_Keys = Annotated[tuple[_Key, ...], BeforeValidator(_split_keys)]
+_Keys = Annotated[tuple[_Key, ...], _of_text(lambda text: text.replace(",", " ").split())]
 
 
 class Settings(BaseModel):
@@ -118,7 +114,7 @@ class Settings(BaseModel):
     unseal_keys: _Keys = Field(default=(), repr=False)
     seal_key: Annotated[str, BeforeValidator(_check_key)] | None = None
     hash_keys: _Keys = Field(default=(), repr=False)
-    private_networks: Annotated[tuple[IPNetwork, ...], BeforeValidator(_networks)] = ()
+    private_networks: Annotated[tuple[IPNetwork, ...], _of_text(networks_of)] = ()
     remote_control: Annotated[bool, BeforeValidator(_yes_or_no)] = False
     source_secrets: Annotated[Path, AfterValidator(_check_folder)] | None = None
     log: LogFormat = LogFormat.TEXT
@@ -129,10 +125,7 @@ VARIABLES: Final = {field: f"JURAT_{field.upper()}" for field in Settings.model_
 
 
 def read_settings() -> Settings:
-    """The settings of this process. Raises SettingsError with every setting that cannot be used.
-
-    An empty variable is not set, as compose files pass it.
-    """
+    """The settings of this process. Raises SettingsError with every setting that cannot be used."""
     values: dict[str, str] = {}
     problems: dict[str, None] = {}
     for field, variable in VARIABLES.items():
@@ -144,7 +137,7 @@ def read_settings() -> Settings:
                 values[field] = read_secret_file(Path(mounted))
             except SecretError as error:
                 problems[f"{variable}_FILE: {error}"] = None
-        elif plain:
+        elif plain:  # compose files pass an empty variable for one that is not set
             values[field] = plain
     if problems:
         raise SettingsError(problems)

@@ -39,10 +39,6 @@ _LONGEST_NUMBER: Final = 18
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class ReadingError(InvalidConfiguration):
-    """Files that cannot be read as YAML; `problems` has every place."""
-
-
 @dataclass(frozen=True, slots=True)
 class WrittenConfig:
     """The content of files: plain maps, lists, texts, numbers and booleans, with the place of each."""
@@ -54,30 +50,30 @@ class WrittenConfig:
 def read(paths: Iterable[FilePath | str]) -> WrittenConfig:
     """Read files and folders (their `*.yaml` and `*.yml`, by name) into one document.
 
-    Top-level maps are merged; a name in two files is an error with both places. Raises ReadingError with the problems
-    of all files.
+    Top-level maps are merged; a name in two files is an error with both places. Raises InvalidConfiguration with the
+    problems of all files.
     """
     problems: list[Problem] = []
     files: list[FilePath] = []
     for path in map(FilePath, paths):
         try:
             files += _files_of(path)
-        except ReadingError as error:
+        except InvalidConfiguration as error:
             problems += error.problems
     documents: list[WrittenConfig] = []
     for file in dict.fromkeys(files):
         try:
             documents.append(read_text(_content(file), str(file)))
-        except ReadingError as error:
+        except InvalidConfiguration as error:
             problems += error.problems
     merged, twice = _merge(documents)
     if problems or twice:
-        raise ReadingError([*problems, *twice])
+        raise InvalidConfiguration([*problems, *twice])
     return merged
 
 
 def read_text(text: str, file: str) -> WrittenConfig:
-    """Read one YAML document; `file` is its name in problems. Raises ReadingError with the place and what to do."""
+    """Read one YAML document; `file` is its name in problems. Raises InvalidConfiguration with the first place."""
     if found := _UNPRINTABLE.search(text):
         name = "a NUL character" if found[0] == "\x00" else f"the control character U+{ord(found[0]):04X}"
         raise _refusal(_position(text, found.start(), file), f"{name} does not belong in YAML", "remove it")
@@ -103,7 +99,7 @@ def read_text(text: str, file: str) -> WrittenConfig:
         said = f"the anchor &{printable(name, 40)} is never used, and is no part of a text"
         builder.problems.append(_problem(place, said, "put the text in quotes, if it is one, or remove the anchor"))
     if builder.problems:
-        raise ReadingError(builder.problems)
+        raise InvalidConfiguration(builder.problems)
     return WrittenConfig(data, Positions(builder.keys, builder.values, builder.texts))
 
 
@@ -229,7 +225,7 @@ class _Parsed:
 
 
 def _check_events(events: Iterable[Event], file: str, spare: dict[str, Position]) -> Iterator[Event]:
-    """The same events. Raises ReadingError at the first that is expensive or dangerous to compose.
+    """The same events. Raises InvalidConfiguration at the first that is expensive or dangerous to compose.
 
     Afterwards, `spare` has the unused anchors.
     """
@@ -348,5 +344,5 @@ def _problem(place: Position, message: str, hint: str = "", path: Path = ()) -> 
     return Complaint(path, message, hint).placed(Positions({path: place}, {path: place}))
 
 
-def _refusal(place: Position, message: str, hint: str = "") -> ReadingError:
-    return ReadingError([_problem(place, message, hint)])
+def _refusal(place: Position, message: str, hint: str = "") -> InvalidConfiguration:
+    return InvalidConfiguration([_problem(place, message, hint)])

@@ -35,10 +35,7 @@ class TrialFiles:
     answers: FilePath = ANSWERS
 
     def read(self, place: Path, name: str) -> bytes:
-        """The content of the file that is named at `place` below the source.
-
-        Raises NoFile: it cannot be read, or is larger than 16 MiB.
-        """
+        """The file that is named at `place` below the source. Raises NoFile: unreadable, or larger than 16 MiB."""
         position = self._position(place)
         if name.startswith(PRESET_FILE):
             folder, inner, hint = self.answers, name.removeprefix(PRESET_FILE), "see config/presets/answers"

@@ -15,10 +15,7 @@ _PRESET_ANSWER = re.compile(r"[a-z0-9-]+(/[A-Za-z0-9_-]+)*/[A-Za-z0-9_-]+(\.[A-Z
 
 
 def trial_problems(source: RecordSource, steps: Sequence[str]) -> Iterator[Fault]:
-    """Everything in the tests that does not fit the description, with its path below the source.
-
-    They may answer `steps`.
-    """
+    """Everything in the tests that does not fit the description. They may answer `steps`."""
     demands = demands_of(source)
     names: set[str] = set()
     for index, trial in enumerate(source.tests):
