@@ -123,9 +123,9 @@ class AddressFileSource(AddressSource):
             yield (), "has both a path and a dataset — remove one of them"
 
 
-def _text(en: str, fr: str, longest: int, **more: Any) -> dict[str, Any]:
-    field = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": WRITTEN_PATTERN}
-    return {**field, "titles": {"en": en, "fr": fr}, **more}
+def _text(en: str, fr: str, longest: int, pattern: str = WRITTEN_PATTERN) -> dict[str, Any]:
+    titles = {"en": en, "fr": fr}
+    return {"type": "string", "minLength": 1, "maxLength": longest, "pattern": pattern, "titles": titles}
 
 
 def address_properties() -> tuple[Mapping[str, Any], list[str]]:
@@ -139,7 +139,7 @@ def address_properties() -> tuple[Mapping[str, Any], list[str]]:
         "street": _text("Street", "Rue", 200),
         "postcode": _text("Postcode", "Code postal", 20),
         "city": _text("Town", "Commune", 200),
-        "city_code": _text("Town code", "Code de la commune", 12, pattern=CITY_CODE_PATTERN),
+        "city_code": _text("Town code", "Code de la commune", 12, CITY_CODE_PATTERN),
         "country": _text("Country", "Pays", 60),
     }
     return properties, ["street", "postcode"]

@@ -46,10 +46,14 @@ class Positions:
     maps with a preset, each with the place of its name: the rest of their content comes from there.
     """
 
-    keys: Mapping[Path, Position] = field(default_factory=dict)
-    values: Mapping[Path, Position] = field(default_factory=dict)
-    texts: Mapping[Path, str] = field(default_factory=dict)
+    keys: dict[Path, Position] = field(default_factory=dict)
+    values: dict[Path, Position] = field(default_factory=dict)
+    texts: dict[Path, str] = field(default_factory=dict)
     brought: Mapping[Path, Position] = field(default_factory=dict)
+
+    def over(self, below: Positions) -> Positions:
+        """These places, and those of `below` where there are none."""
+        return Positions(below.keys | self.keys, below.values | self.values, below.texts | self.texts)
 
     def of_key(self, path: Path) -> Position:
         """The place of the last key in `path`, or of the nearest part above it that is in a file."""

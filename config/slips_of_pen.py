@@ -79,13 +79,8 @@ def _unite_unquoted(complaints: Iterable[Complaint], data: Any) -> Iterator[Comp
         value = value_at(data, above)
         in_list = isinstance(value, list) and len(value) == 1
         value = value[0] if in_list else value
-        if (
-            not above
-            or not isinstance(value, dict)
-            or not value
-            or above in mistyped
-            or options_at(above, data) & value.keys()
-        ):
+        is_map = bool(above) and isinstance(value, dict) and bool(value)
+        if not is_map or above in mistyped or options_at(above, data) & value.keys():
             yield each
         elif above not in reported:
             reported.add(above)
