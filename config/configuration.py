@@ -89,10 +89,7 @@ class Configuration:
 
     @classmethod
     def of(cls, document: Document) -> Self:
-        """The configuration that `document` describes.
-
-        Raises InvalidConfiguration if it refers to something that does not exist, or does not fit together.
-        """
+        """The configuration of `document`. Raises InvalidConfiguration: a name is missing, or parts do not fit."""
         complaints = [*check_names(document, KnownNames.of(document)), *check_fit(document)]
         if errors := [complaint for complaint in complaints if complaint.severity is Severity.ERROR]:
             raise InvalidConfiguration.of(errors)

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path as FilePath
 from typing import Any, Final
 
 from config.document import ACCESS_RULE_SCHEMA, Document
 from config.presets import names_by_type
 from config.problems import Path
-
-PUBLISHED: Final = FilePath(__file__).parent / "jurat.schema.json"
-"""The schema for editors, as `schema_text` writes it."""
 
 _DISCRIMINATORS: Final = ("type", "check")
 
@@ -65,7 +61,7 @@ def _tidy(node: Any) -> None:
 
 
 def schema_text() -> str:
-    """The schema as text, with a line end."""
+    """The schema as text with a line end, as `jurat.schema.json` has it for editors."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -16,14 +16,9 @@ from config.suggestions import did_you_mean, suggest
 
 _MUST_BE: Mapping[str, str] = {
     "string_type": "text",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "dict_type": "a map (key: value)",
-    "model_type": "a map (key: value)",
-    "model_attributes_type": "a map (key: value)",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a map (key: value)"),
     "tuple_type": "a list",
 }
 _LIMITS: Mapping[str, str] = {
