@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from config.durations import duration_default
 from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, SourceKind, Timeout, Url
-from config.problems import value_error
+from config.problems import Fault, matching
 from config.secrets import SecretReference
 
 StreetLanguage = Literal["fr", "de", "en", "es", "it"]
@@ -24,13 +24,11 @@ WRITTEN_PATTERN: Final = r"^[^<>\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 """What an address may contain: no markup and no control characters."""
 
 
-def _check_country(code: str) -> str:
-    if len(code) == 2 and code.isascii() and code.isalpha() and code.isupper():
-        return code
-    raise value_error("a country is two capital letters, such as FR")
-
-
-Country = Annotated[str, AfterValidator(_check_country), Field(json_schema_extra={"pattern": COUNTRY_PATTERN})]
+Country = Annotated[
+    str,
+    matching(COUNTRY_PATTERN, "a country is two capital letters, such as FR"),
+    Field(json_schema_extra={"pattern": COUNTRY_PATTERN}),
+]
 """A country by its two letters of ISO 3166-1."""
 
 
@@ -118,18 +116,16 @@ class AddressFileSource(AddressSource):
     path: FileName | None = None
     dataset: Name | None = None
 
-    @model_validator(mode="after")
-    def _name_one_base(self) -> Self:
+    def faults(self) -> Iterator[Fault]:
         if self.path is None and self.dataset is None:
-            raise value_error("names no addresses — add path: FILE, or dataset: NAME")
+            yield (), "names no addresses — add path: FILE, or dataset: NAME"
         if self.path is not None and self.dataset is not None:
-            raise value_error("has both a path and a dataset — remove one of them")
-        return self
+            yield (), "has both a path and a dataset — remove one of them"
 
 
-def _text(en: str, fr: str, longest: int, **more: Any) -> dict[str, Any]:
-    field = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": WRITTEN_PATTERN}
-    return {**field, "titles": {"en": en, "fr": fr}, **more}
+def _text(en: str, fr: str, longest: int, pattern: str = WRITTEN_PATTERN) -> dict[str, Any]:
+    titles = {"en": en, "fr": fr}
+    return {"type": "string", "minLength": 1, "maxLength": longest, "pattern": pattern, "titles": titles}
 
 
 def address_properties() -> tuple[Mapping[str, Any], list[str]]:
@@ -143,7 +139,7 @@ def address_properties() -> tuple[Mapping[str, Any], list[str]]:
         "street": _text("Street", "Rue", 200),
         "postcode": _text("Postcode", "Code postal", 20),
         "city": _text("Town", "Commune", 200),
-        "city_code": _text("Town code", "Code de la commune", 12, pattern=CITY_CODE_PATTERN),
+        "city_code": _text("Town code", "Code de la commune", 12, CITY_CODE_PATTERN),
         "country": _text("Country", "Pays", 60),
     }
     return properties, ["street", "postcode"]

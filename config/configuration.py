@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Self
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from config.document import Consultation, Criterion, Document, Environment, Parameter
 from config.limits import SourceKind
-from config.problems import Complaint, InvalidConfiguration, Positions, Severity
+from config.problems import Complaint, InvalidConfiguration, Severity
 from config.references import KnownNames, check_fit, check_names
 from config.sources import SourceModel, answer_schema
 from config.validation_messages import complaints_of
@@ -89,12 +89,10 @@ class Configuration:
 
     @classmethod
     def of(cls, document: Document) -> Self:
-        """The configuration that `document` describes.
-
-        Raises InvalidConfiguration if it refers to something that does not exist, or does not fit together.
-        """
+        """The configuration of `document`. Raises InvalidConfiguration: a name is missing, or parts do not fit."""
         complaints = [*check_names(document, KnownNames.of(document)), *check_fit(document)]
-        _refuse(complaint for complaint in complaints if complaint.severity is Severity.ERROR)
+        if errors := [complaint for complaint in complaints if complaint.severity is Severity.ERROR]:
+            raise InvalidConfiguration.of(errors)
         return cls(
             document=document,
             environment=document.environment,
@@ -135,14 +133,11 @@ class Configuration:
             for path, keys in order.items():
                 _reorder(data, path.split("/"), keys)
         except (ValueError, AttributeError, KeyError, TypeError):
-            _refuse([Complaint((), "this is no configuration that jurat has stored")])
-            raise
+            raise InvalidConfiguration.of([Complaint((), "this is no configuration that jurat has stored")]) from None
         try:
-            document = Document.model_validate(data)
+            return cls.of(Document.model_validate(data))
         except ValidationError as error:
-            _refuse(complaints_of(error, data))
-            raise
-        return cls.of(document)
+            raise InvalidConfiguration.of(complaints_of(error, data)) from None
 
     def to_json(self) -> str:
         """The document as canonical JSON, with defaults written out and keys sorted.
@@ -224,9 +219,3 @@ def _reorder(data: dict[str, Any], path: list[str], keys: list[str]) -> None:
     for key in above:
         data = data[key]
     data[last] = {key: data[last][key] for key in keys}
-
-
-def _refuse(complaints: Iterable[Complaint]) -> None:
-    problems = [complaint.placed(Positions({}, {})) for complaint in complaints]
-    if problems:
-        raise InvalidConfiguration(problems)

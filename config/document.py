@@ -5,28 +5,17 @@ These models define only the shape. `config.references` checks names, and `confi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    StrictBool,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictBool, WithJsonSchema
 
 from config.durations import Distance, Duration, between, duration_default, parse_duration
-from config.languages import problem_of
+from config.languages import KnownLanguage, Language
 from config.levels import Level
 from config.limits import Name
-from config.problems import printable, value_error
+from config.problems import Part, printable, value_error
 from config.sources import SourceModel
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, Terms, parse_rule
@@ -50,19 +39,7 @@ class Parameter(StrEnum):
     LIST = "list"
 
 
-class _DocumentPart(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
 _RULE_WORDS = ("all_of", "any_of", "at_least", "of")
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_texts(value: Any) -> Any:
-    return {NO_LANGUAGE: value} if isinstance(value, str) else value
 
 
 def _parse_access(value: Any) -> Rule:
@@ -105,19 +82,6 @@ def rule_as_json(rule: Rule) -> Any:
     return {"any_of": parts} if rule.count == 1 else {"at_least": rule.count, "of": parts}
 
 
-def _check_language(tag: str) -> str:
-    if re.fullmatch(_LANGUAGE_PATTERN, tag):
-        return tag
-    raise value_error("a text's language is a tag such as en, fr or pt-BR")
-
-
-@lru_cache(maxsize=1024)  # hundreds of thousands of texts have the same few tags
-def _check_known_language(tag: str) -> str:
-    if problem := problem_of(_check_language(tag)):
-        raise value_error(problem)
-    return tag
-
-
 def _check_message_key(key: str) -> str:
     if key in KEYS:
         return key
@@ -139,16 +103,14 @@ def _check_demand(value: Any) -> Any:
     raise value_error('must be a whole number, a text or a list of texts — write 18, or ["…"]')
 
 
-_LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 _TEXTS_SCHEMA: Final = {"anyOf": [{"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}]}
-Language = Annotated[str, AfterValidator(_check_language)]
+_PLAIN = BeforeValidator(lambda value: {NO_LANGUAGE: value} if isinstance(value, str) else value)
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
-Texts = Annotated[dict[Language, Text], BeforeValidator(_as_texts), Field(min_length=1), WithJsonSchema(_TEXTS_SCHEMA)]
+Texts = Annotated[dict[Language, Text], _PLAIN, Field(min_length=1), WithJsonSchema(_TEXTS_SCHEMA)]
 """A text in several languages, `{ en: …, fr: … }`, or a plain one."""
 
-_KnownLanguage = Annotated[str, AfterValidator(_check_known_language)]
 _MessageKey = Annotated[str, AfterValidator(_check_message_key)]
-_OwnTexts = Annotated[dict[_KnownLanguage, Text], BeforeValidator(_as_texts), Field(min_length=1)]
+_OwnTexts = Annotated[dict[KnownLanguage, Text], _PLAIN, Field(min_length=1)]
 Messages = Annotated[
     dict[_MessageKey, _OwnTexts],
     WithJsonSchema({"type": "object", "propertyNames": {"enum": list(KEYS)}, "additionalProperties": _TEXTS_SCHEMA}),
@@ -157,7 +119,7 @@ Messages = Annotated[
 
 Names = Annotated[
     tuple[Name, ...],
-    BeforeValidator(_as_list),
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
     Field(min_length=1, max_length=10),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "string"}}]}),
 ]
@@ -176,29 +138,25 @@ AccessRule = Annotated[
     PlainSerializer(rule_as_json),
     WithJsonSchema({"description": "See ACCESS_RULE_SCHEMA."}),
 ]
+
+
+def _rule_map(**options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "required": list(options), "properties": options}
+
+
+_RULES: Final = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AccessRule"}}
 ACCESS_RULE_SCHEMA: Final[Mapping[str, Any]] = {
     "description": "A question's name, or all_of, any_of or at_least over rules.",
     "anyOf": [
         {"type": "string"},
-        *(
-            {
-                "type": "object",
-                "additionalProperties": False,
-                "required": list(keys),
-                "properties": {
-                    key: {"type": "integer", "minimum": 1}
-                    if key == "at_least"
-                    else {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/AccessRule"}}
-                    for key in keys
-                },
-            }
-            for keys in (("all_of",), ("any_of",), ("at_least", "of"))
-        ),
+        _rule_map(all_of=_RULES),
+        _rule_map(any_of=_RULES),
+        _rule_map(at_least={"type": "integer", "minimum": 1}, of=_RULES),
     ],
 }
 
 
-class Criterion(_DocumentPart):
+class Criterion(Part):
     """A rule that an answer must meet: the sources that look it up, in order, and what is demanded.
 
     `margin` is the least distance to a zone's border, in metres, at which a point of each level decides.
@@ -211,7 +169,7 @@ class Criterion(_DocumentPart):
     require: dict[Name, Demand] = Field(default_factory=dict)
 
 
-class QuestionModel(_DocumentPart):
+class QuestionModel(Part):
     """One question of a consultation.
 
     `deadline` limits the time of a check from its submission, in seconds. `rounds` is how many answers may be given.
@@ -236,7 +194,7 @@ class QuestionModel(_DocumentPart):
         return Terms(self.rounds, self.valid_for, min(RENEW, self.valid_for) if self.renew is None else self.renew)
 
 
-class Consultation(_DocumentPart):
+class Consultation(Part):
     """A consultation with restricted access, and the questions that participants answer, in order.
 
     `retain` is how long verdicts are kept, in seconds (None: until they are purged); `review_due` is how long a review
@@ -260,7 +218,7 @@ class Consultation(_DocumentPart):
         return rule if rule is not None else AtLeast(len(self.questions), tuple(self.questions))
 
 
-class Document(_DocumentPart):
+class Document(Part):
     """A whole configuration."""
 
     environment: Environment = Environment.PRODUCTION

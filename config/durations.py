@@ -7,12 +7,12 @@ A bare number is refused, as `timeout: 30` could be seconds or minutes. Each typ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from config.problems import value_error
@@ -20,15 +20,16 @@ from config.problems import value_error
 _NUMBER = r"[0-9]{1,15}(\.[0-9]{1,3})?"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # an annotation has a hash, which its maps have not
 class _Measure:
-    """One kind of quantity: whole steps, so that text and number convert exactly.
+    """One kind of quantity: whole steps, so that text and number convert exactly. It annotates a number in a model.
 
     `units` has each unit's size in steps, smallest first; `base` is the size of the unit of the resulting number.
     """
 
     noun: str
     example: str
+    examples: tuple[str, ...]
     units: Mapping[str, int]
     base: int
     limit: int
@@ -38,8 +39,8 @@ class _Measure:
     def pattern(self) -> str:
         return f"^{_NUMBER}({'|'.join(self.units)})$"
 
-    def steps(self, text: object) -> int:
-        """The whole steps that `text` means. Raises PydanticCustomError with what to write instead."""
+    def parse(self, text: object) -> float:
+        """The number that `text` means. Raises PydanticCustomError with what to write instead."""
         known = f"({', '.join(self.units)})"
         if not isinstance(text, str):
             bare = isinstance(text, int | float) and not isinstance(text, bool)
@@ -59,14 +60,24 @@ class _Measure:
             raise value_error(f"this {self.noun} is finer than 1{next(iter(self.units))}")
         if steps > self.limit:
             raise value_error(f"this {self.noun} is too large")
-        return int(steps)
+        return int(steps) / self.base
 
-    def text(self, steps: int) -> str:
-        """`steps` in the largest unit that gives a whole number, else in the smallest unit."""
+    def text(self, number: float) -> str:
+        """`number` in the largest unit that gives a whole number, else in the smallest unit."""
+        steps = round(number * self.base)
         whole = [unit for unit, size in self.units.items() if steps % size == 0]
         unit = whole[-1] if whole else next(iter(self.units))
-        number = Decimal(steps) / self.units[unit]
-        return f"{number:f}{unit}"
+        return f"{Decimal(steps) / self.units[unit]:f}{unit}"
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(
+            self.parse,
+            handler(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(self.text, when_used="json"),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "pattern": self.pattern, "examples": list(self.examples)}
 
 
 def _mistaken(**units: str) -> dict[str, str]:
@@ -78,6 +89,7 @@ _DAY = 86_400_000
 _DURATION: Final = _Measure(
     noun="duration",
     example="8s",
+    examples=("500ms", "8s", "15min", "1h", "2d"),
     units={"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": _DAY},
     base=1000,
     limit=36_500 * _DAY,
@@ -88,6 +100,7 @@ _DURATION: Final = _Measure(
 _DISTANCE: Final = _Measure(
     noun="distance",
     example="20m",
+    examples=("20m", "1.5km"),
     units={"m": 1000, "km": 1_000_000},
     base=1000,
     limit=1_000_000_000,
@@ -96,6 +109,7 @@ _DISTANCE: Final = _Measure(
 _SIZE: Final = _Measure(
     noun="size",
     example="1MiB",
+    examples=("512KiB", "1MiB"),
     units={"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30},
     base=1,
     limit=1 << 40,
@@ -103,47 +117,24 @@ _SIZE: Final = _Measure(
 )
 
 
-def _reader(measure: _Measure) -> Callable[[object], float]:
-    return lambda text: measure.steps(text) / measure.base
-
-
-def _writer(measure: _Measure) -> Callable[[float], str]:
-    return lambda number: measure.text(round(number * measure.base))
-
-
-Duration = Annotated[
-    float,
-    BeforeValidator(_reader(_DURATION)),
-    PlainSerializer(_writer(_DURATION), return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["500ms", "8s", "15min", "1h", "2d"]}),
-]
+Duration = Annotated[float, _DURATION]
 """Seconds as a float, from "500ms", "8s", "15min", "1h" or "2d"."""
 
-Distance = Annotated[
-    float,
-    BeforeValidator(_reader(_DISTANCE)),
-    PlainSerializer(_writer(_DISTANCE), return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": _DISTANCE.pattern, "examples": ["20m", "1.5km"]}),
-]
+Distance = Annotated[float, _DISTANCE]
 """Metres as a float, from "20m" or "1.5km"."""
 
-ByteSize = Annotated[
-    int,
-    BeforeValidator(_SIZE.steps),
-    PlainSerializer(_SIZE.text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": _SIZE.pattern, "examples": ["512KiB", "1MiB"]}),
-]
+ByteSize = Annotated[int, _SIZE]
 """Bytes as an int, from "512KiB" or "1MiB"."""
 
 
 def parse_duration(text: str) -> float:
     """The seconds of a text such as "8s". Raises ValueError with a sentence."""
-    return _DURATION.steps(text) / _DURATION.base
+    return _DURATION.parse(text)
 
 
 def duration_text(seconds: float) -> str:
     """The shortest text of a duration in seconds, to the millisecond: 5400.0 gives "90min"."""
-    return _DURATION.text(round(seconds * _DURATION.base))
+    return _DURATION.text(seconds)
 
 
 def between(lower: str, upper: str) -> AfterValidator:
@@ -160,7 +151,7 @@ def between(lower: str, upper: str) -> AfterValidator:
 
 def at_most(largest: str) -> AfterValidator:
     """An annotation that limits a `ByteSize`."""
-    most = _SIZE.steps(largest)
+    most = _SIZE.parse(largest)
 
     def check(size: int) -> int:
         if size > most:

@@ -190,8 +190,7 @@ def _local_time(text: str) -> datetime:
 
 
 def _minute(clock: str) -> int:
-    hours, _, minutes = clock.partition(":")
-    return int(hours) * 60 + int(minutes)
+    return int(clock[:2]) * 60 + int(clock[3:])
 
 
 def _minute_of_week(local: datetime) -> int:

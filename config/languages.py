@@ -1,9 +1,13 @@
-"""Checks language tags, so that a typing mistake is found before a participant needs the text."""
+"""The language tags of texts, checked so that a typing mistake is found before a participant needs the text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+
+from config.problems import matching, value_error
 
 _LANGUAGES: Final = """
     aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en
@@ -15,7 +19,6 @@ _LANGUAGES: Final = """
 """ISO 639-1."""
 
 _KNOWN: Final = frozenset(_LANGUAGES.split())
-"""A set, as platforms publish hundreds of thousands of texts."""
 
 _TAKEN_FOR_LANGUAGES: Final[Mapping[str, str]] = {
     "at": "de", "cn": "zh", "cz": "cs", "dk": "da", "gb": "en", "gr": "el", "jp": "ja", "us": "en",
@@ -23,13 +26,19 @@ _TAKEN_FOR_LANGUAGES: Final[Mapping[str, str]] = {
 """Codes of countries that people write instead of the language."""
 
 
-def problem_of(tag: str) -> str | None:
-    """What is wrong with a well-formed tag such as `fr` or `pt-BR`, with a hint; None if nothing is.
-
-    Codes of three letters are not checked: there are thousands.
-    """
+def _check_known(tag: str) -> str:
     code = tag.partition("-")[0]
     if len(code) > 2 or code in _KNOWN:
-        return None
+        return tag
     near = _TAKEN_FOR_LANGUAGES.get(code)
-    return f"'{code}' is no language — " + (f"did you mean '{near}'?" if near else "write one such as en, fr or pt-BR")
+    hint = f"did you mean '{near}'?" if near else "write one such as en, fr or pt-BR"
+    raise value_error(f"'{code}' is no language — {hint}")
+
+
+Language = Annotated[
+    str, matching(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$", "a text's language is a tag such as en, fr or pt-BR")
+]
+"""A language by its tag."""
+
+KnownLanguage = Annotated[Language, AfterValidator(_check_known)]
+"""A language that exists. Codes of three letters are not checked: there are thousands."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from config.durations import Duration, Rate, between, duration_default
 from config.hours import ONCE_PATTERN, WEEKLY_PATTERN, Hours, parse_closing, parse_opening, parse_zone
 from config.networks import check_host
-from config.problems import value_error
+from config.problems import Fault, Part, matching, value_error
 
 NAME_PATTERN: Final = "^[a-z0-9][a-z0-9_-]{0,62}$"
 NAMED: Final = "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
@@ -22,12 +22,6 @@ NAMED: Final = "a name has lower-case letters, digits, '-' and '_', at most 63, 
 
 DEEPEST: Final = 40
 """Maps and lists in one another, in files and in what platforms publish."""
-
-
-def _check_name(name: str) -> str:
-    if re.fullmatch(NAME_PATTERN, name):
-        return name
-    raise value_error(NAMED)
 
 
 def _check_url(url: str) -> str:
@@ -47,7 +41,7 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-Name = Annotated[str, AfterValidator(_check_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
+Name = Annotated[str, matching(NAME_PATTERN, NAMED), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 """A name of a source, criterion, consultation, question, zone or list."""
 
 Url = Annotated[str, AfterValidator(_check_url), Field(json_schema_extra={"pattern": "^https?://"})]
@@ -86,10 +80,7 @@ class SourceKind(StrEnum):
 
 def _read_by(parse: Callable[[str], object]) -> AfterValidator:
     def check(text: str) -> str:
-        try:
-            parse(text)
-        except ValueError as error:
-            raise value_error(str(error)) from None
+        parse(text)
         return text
 
     return AfterValidator(check)
@@ -107,11 +98,7 @@ Closing = Annotated[
 """Days and times, or once, "2026-12-24 22:00 - 2026-12-25 06:00"."""
 
 
-class _Limit(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class OpeningHours(_Limit):
+class OpeningHours(Part):
     """When a source may be asked, in the local time of `timezone`; by default always. `closed` wins over `open`."""
 
     timezone: TimeZone
@@ -122,14 +109,11 @@ class OpeningHours(_Limit):
     def parsed(self) -> Hours:
         return Hours.parse(self.timezone, self.open, self.closed)
 
-    @model_validator(mode="after")
-    def _leave_something_open(self) -> Self:
+    def faults(self) -> Iterator[Fault]:
         try:
             self.parsed  # noqa: B018 - it is cached
         except ValueError:
-            said = "the source would never be open — remove something from closed, or remove the source"
-            raise value_error(said) from None
-        return self
+            yield (), "the source would never be open — remove something from closed, or remove the source"
 
 
 def _check_no_pem(value: Any) -> Any:
@@ -141,7 +125,7 @@ def _check_no_pem(value: Any) -> Any:
 _PemFile = Annotated[FileName, BeforeValidator(_check_no_pem)]
 
 
-class ClientCertificate(_Limit):
+class ClientCertificate(Part):
     """The certificate that identifies us to a source, followed by those of its signers, and its key: two PEM files on
     the worker's machine. The key is not encrypted, and no other user of the machine may be able to read it.
     """
@@ -150,7 +134,7 @@ class ClientCertificate(_Limit):
     key: _PemFile
 
 
-class BreakerLimits(_Limit):
+class BreakerLimits(Part):
     """When a source counts as broken: after so many technical failures in a row. Then it gets one lookup every `probe`
     seconds until one succeeds.
     """
@@ -177,7 +161,7 @@ at least: lookups that come too late are given back, and otherwise starts would 
 """
 
 
-class LimitedSource(_Limit):
+class LimitedSource(Part):
     """What all sources share: how much they may be asked.
 
     `rate` (in requests), `burst` (of them at once), `concurrency` (in lookups), `daily` (requests in a day of

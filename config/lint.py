@@ -15,13 +15,13 @@ from config import presets
 from config.addresses import AddressFileSource
 from config.configuration import Configuration
 from config.document import Document
-from config.problems import Complaint, Path, Position, Positions, Problem, Severity
+from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, Severity
 from config.references import KnownNames, check_fit, check_names, check_use
 from config.secrets import ForbiddenSecretError, SecretError, check_place, resolve
 from config.slips_of_pen import SECTIONS, misplaced_sections
 from config.sources import secrets_of
 from config.validation_messages import complaints_of
-from config.yaml_reader import ReadingError, WrittenConfig, read
+from config.yaml_reader import WrittenConfig, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Report:
     problems: tuple[Problem, ...]
     configuration: Configuration | None
     document: Document = field(default_factory=Document, repr=False)
-    positions: Positions = field(default_factory=lambda: Positions({}, {}), repr=False)
+    positions: Positions = field(default_factory=Positions, repr=False)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -50,7 +50,6 @@ def lint(
     zones: Collection[str] | None = None,
     environ: Mapping[str, str] | None = None,
     base_dir: FilePath | None = None,
-    preset_folder: FilePath = presets.FOLDER,
 ) -> Report:
     """Check the configuration in `paths` (files, or folders of them).
 
@@ -62,9 +61,9 @@ def lint(
         data: dict[str, Any] = written.data
         complaints: list[Complaint] = []
         if isinstance(data.get("sources"), dict):
-            sources, complaints = presets.expand(data["sources"], preset_folder)
+            sources, complaints = presets.expand(data["sources"])
             data = {**data, "sources": sources}
-    except ReadingError as error:
+    except InvalidConfiguration as error:
         return Report(tuple(sorted(error.problems)), None)
     positions = replace(written.positions, brought=_brought(written))
     if astray := misplaced_sections(written.data):

@@ -24,23 +24,23 @@ _TYPES = ("registry", "roster")
 _TYPE = re.compile(r"^type: *([a-z-]+)", re.MULTILINE)
 
 
-def names_by_type(folder: FilePath = FOLDER) -> dict[str, list[str]]:
+def names_by_type() -> dict[str, list[str]]:
     """The names of the presets, by the type of source."""
     found: dict[str, list[str]] = {}
-    for file in sorted(folder.glob("*.yaml")):
+    for file in sorted(FOLDER.glob("*.yaml")):
         if written := _TYPE.search(file.read_text("utf-8")):
             found.setdefault(written[1], []).append(file.stem)
     return found
 
 
-def expand(sources: Mapping[str, Any], folder: FilePath = FOLDER) -> tuple[dict[str, Any], list[Complaint]]:
+def expand(sources: Mapping[str, Any]) -> tuple[dict[str, Any], list[Complaint]]:
     """`sources` with presets filled in, without those whose preset is unknown; each of these has a complaint.
 
-    Raises ReadingError if a preset's own file cannot be read.
+    Raises InvalidConfiguration if a preset's own file cannot be read.
     """
     expanded: dict[str, Any] = {}
     complaints: list[Complaint] = []
-    known = sorted(file.stem for file in folder.glob("*.yaml"))
+    known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
     for name, source in sources.items():
         preset = source.get("preset") if isinstance(source, dict) else None
         if mistyped := _mistyped_key(source):
@@ -49,8 +49,7 @@ def expand(sources: Mapping[str, Any], folder: FilePath = FOLDER) -> tuple[dict[
         elif preset is None or source.get("type") not in _TYPES:
             expanded[name] = source
         elif preset in known:
-            file = folder / f"{preset}.yaml"
-            below = deepcopy(_read_shipped(file)) if folder == FOLDER else read([file]).data
+            below = deepcopy(_read_shipped(FOLDER / f"{preset}.yaml"))
             if below.get("type") != source["type"]:
                 said, hint = f"the preset '{preset}' has another type", f"write type: {below.get('type')}"
                 complaints.append(Complaint(("sources", name, "type"), said, hint))

@@ -1,4 +1,4 @@
-"""A problem of a configuration, and its place."""
+"""A problem of a configuration, and its place; the models whose problems have one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+from typing import Self
 
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Path = tuple[str | int, ...]
 """Keys and list indexes from the top of the document, such as ("sources", "ban", "timeout")."""
+
+Fault = tuple[Path, str]
+"""Where in a part of the document something is wrong; what it is and, behind ` — `, what to do."""
 
 
 class Severity(StrEnum):
@@ -40,10 +46,14 @@ class Positions:
     maps with a preset, each with the place of its name: the rest of their content comes from there.
     """
 
-    keys: Mapping[Path, Position]
-    values: Mapping[Path, Position]
-    texts: Mapping[Path, str] = field(default_factory=dict)
+    keys: dict[Path, Position] = field(default_factory=dict)
+    values: dict[Path, Position] = field(default_factory=dict)
+    texts: dict[Path, str] = field(default_factory=dict)
     brought: Mapping[Path, Position] = field(default_factory=dict)
+
+    def over(self, below: Positions) -> Positions:
+        """These places, and those of `below` where there are none."""
+        return Positions(below.keys | self.keys, below.values | self.values, below.texts | self.texts)
 
     def of_key(self, path: Path) -> Position:
         """The place of the last key in `path`, or of the nearest part above it that is in a file."""
@@ -99,10 +109,49 @@ class InvalidConfiguration(Exception):
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
+    @classmethod
+    def of(cls, complaints: Iterable[Complaint]) -> Self:
+        """What is wrong with a document that is in no file."""
+        return cls(complaint.placed(Positions()) for complaint in complaints)
+
 
 def value_error(message: str) -> PydanticCustomError:
     """The error of a validator. The message is no template: what an administrator wrote may contain braces."""
     return PydanticCustomError("invalid", "{message}", {"message": message})
+
+
+def matching(pattern: str, otherwise: str) -> AfterValidator:
+    """An annotation for texts that must match all of `pattern`; `otherwise` is the message for others."""
+
+    @lru_cache(maxsize=1024)  # hundreds of thousands of texts have the same few languages
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text):
+            return text
+        raise value_error(otherwise)
+
+    return AfterValidator(check)
+
+
+def misplaced(faults: Iterable[Fault]) -> ValidationError:
+    """An error for each fault, at its place below the model that is being validated."""
+    errors = [InitErrorDetails(type=value_error(said), loc=path, input=None) for path, said in faults]
+    return ValidationError.from_exception_data("Part", errors)
+
+
+class Part(BaseModel):
+    """A part of the document: unknown keys are refused, and all that is among its `faults`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def faults(self) -> Iterable[Fault]:
+        """What does not fit together in options that are each valid."""
+        return ()
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> Self:
+        if found := list(self.faults()):
+            raise misplaced(found)
+        return self
 
 
 def dotted(path: Path) -> str:

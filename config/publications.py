@@ -1,4 +1,4 @@
-"""Reads consultations that a platform published, and merges them into the administrators' configuration.
+"""Reads consultations that a platform published, for the administrators' configuration.
 
 A platform chooses among the criteria and fills what they leave open. Its part of the document passes the same models
 and checks as the administrators' files, and it can change nothing else.
@@ -7,14 +7,16 @@ and checks as the administrators' files, and it can change nothing else.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from config.document import Consultation, Document, Parameter
 from config.limits import DEEPEST
-from config.problems import Complaint, InvalidConfiguration, Path, Positions, Severity
+from config.problems import Complaint, InvalidConfiguration, Path, Severity
 from config.references import KnownNames, check_fit, check_names
 from config.suggestions import suggest
 from config.validation_messages import complaints_of
@@ -36,20 +38,14 @@ def read_consultation(
     try:
         own = Document.model_validate(data)
     except ValidationError as error:
-        raise _invalid(complaints_of(error, data)) from None
+        raise InvalidConfiguration.of(complaints_of(error, data)) from None
     whole = document.model_copy(update={_SECTION: own.consultations})
-    questions = {each: tuple(part.questions) for each, part in own.consultations.items()}
-    known = KnownNames(tuple(document.sources), tuple(document.criteria), questions, zones)
+    known = replace(KnownNames.of(whole), zones=zones)
     complaints = [*check_names(whole, known), *check_fit(whole), *_check_lists(own, lists)]
     errors = [each for each in complaints if each.path[:1] == (_SECTION,) and each.severity is Severity.ERROR]
     if errors:
-        raise _invalid(errors)
+        raise InvalidConfiguration.of(errors)
     return own.consultations[name]
-
-
-def merge_consultations(document: Document, ours: Mapping[str, Consultation]) -> Document:
-    """The document with the platform's consultations after those of the administrators."""
-    return document.model_copy(update={_SECTION: {**remove_consultations(document, ours).consultations, **ours}})
 
 
 def remove_consultations(document: Document, names: Collection[str]) -> Document:
@@ -72,40 +68,34 @@ def summarize(error: InvalidConfiguration) -> str:
 def _read(name: str, text: str) -> dict[str, Any]:
     path: Path = (_SECTION, name)
     try:
-        data = json.loads(text, object_pairs_hook=_check_unique)
+        data = json.loads(text, object_pairs_hook=partial(_check_unique, path))
         _check_storable(data, path, 0)
-    except _DuplicateKey as error:
-        raise _invalid([Complaint(path, f"'{error}' appears twice in one map", "keep one")]) from None
     except RecursionError:
-        raise _invalid([_too_deep(path)]) from None
+        raise _too_deep(path) from None
     except ValueError:
-        raise _invalid([Complaint(path, "this is no JSON", "publish it again")]) from None
+        raise _refusal(path, "this is no JSON", "publish it again") from None
     if not isinstance(data, dict):
-        raise _invalid([Complaint(path, "must be a map (key: value)")])
+        raise _refusal(path, "must be a map (key: value)")
     return data
 
 
-class _DuplicateKey(Exception):
-    """A key that a map has twice."""
-
-
-def _check_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _check_unique(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _DuplicateKey(key)
+            raise _refusal(path, f"'{key}' appears twice in one map", "keep one")
         found[key] = value
     return found
 
 
 def _check_storable(value: Any, path: Path, depth: int) -> None:
     if depth > DEEPEST:
-        raise _invalid([_too_deep(path[:2])])
+        raise _too_deep(path[:2])
     match value:
         case str() if not is_storable(value):
-            raise _invalid([Complaint(path, "this text contains a NUL or half a character", "remove it")])
+            raise _refusal(path, "this text contains a NUL or half a character", "remove it")
         case float() if value - value != 0:
-            raise _invalid([Complaint(path, "this is no number")])
+            raise _refusal(path, "this is no number")
         case dict():
             for key, part in value.items():
                 _check_storable(key, path, depth + 1)
@@ -115,8 +105,12 @@ def _check_storable(value: Any, path: Path, depth: int) -> None:
                 _check_storable(part, (*path, index), depth + 1)
 
 
-def _too_deep(path: Path) -> Complaint:
-    return Complaint(path, f"maps and lists are nested more than {DEEPEST} deep", "check the brackets")
+def _too_deep(path: Path) -> InvalidConfiguration:
+    return _refusal(path, f"maps and lists are nested more than {DEEPEST} deep", "check the brackets")
+
+
+def _refusal(path: Path, message: str, hint: str = "") -> InvalidConfiguration:
+    return InvalidConfiguration.of([Complaint(path, message, hint)])
 
 
 def _check_lists(document: Document, lists: Collection[str] | None) -> Iterator[Complaint]:
@@ -127,7 +121,3 @@ def _check_lists(document: Document, lists: Collection[str] | None) -> Iterator[
             if code_list is not None and lists is not None and code_list not in lists:
                 path = (_SECTION, name, "questions", question_name, "with", "list")
                 yield Complaint(path, f"there is no list of codes '{code_list}'", suggest(code_list, lists))
-
-
-def _invalid(complaints: Collection[Complaint]) -> InvalidConfiguration:
-    return InvalidConfiguration(complaint.placed(Positions({}, {})) for complaint in complaints)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -13,27 +13,18 @@ from config.document import Consultation, Criterion, Document, Environment, Para
 from config.durations import duration_text
 from config.limits import SourceKind
 from config.problems import Complaint, Path, Severity
-from config.registry import (
-    RecordSource,
-    RegistrySource,
-    RosterSource,
-    code_doubts,
-    demands_of,
-    doubt_of,
-    misfit,
-    requirements_of,
-    sending_problems,
-    slip_problems,
-)
+from config.registry import RecordSource, RegistrySource, RosterSource, demands_of, misfit
+from config.registry.lint.demanded_codes import code_doubts
+from config.registry.lint.requests import sending_problems
+from config.registry.lint.rules import doubt_of
+from config.registry.lint.slips import slip_problems
+from config.registry.model.demands import requirements_of
 from config.sources import CodesSource, SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in
 
 _WELL_USED = 0.9
-_NEEDED_BY: Mapping[Parameter, SourceKind] = {
-    Parameter.ZONE: SourceKind.ADDRESS,
-    Parameter.LIST: SourceKind.CODES,
-}
+_NEEDED_BY: Mapping[Parameter, SourceKind] = {Parameter.ZONE: SourceKind.ADDRESS, Parameter.LIST: SourceKind.CODES}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PUBLIC_NOMINATIM = "nominatim.openstreetmap.org"
 
@@ -283,9 +274,8 @@ def _check_requirement(path: Path, criterion: Criterion, sources: Mapping[str, S
                 elif wrong := misfit(forms[demand], demand, value):
                     yield Complaint(at, *wrong)
                 elif isinstance(value, list | tuple):
-                    for doubt in code_doubts(source, demand, value):
-                        severity = Severity.ERROR if doubt.refuses_everyone else Severity.WARNING
-                        yield Complaint((*at, doubt.index), f"{doubt.said} (source '{name}')", doubt.hint, severity)
+                    for each in code_doubts(source, demand, value):
+                        yield replace(each, path=(*at, *each.path), message=f"{each.message} (source '{name}')")
             if criterion.require.keys() <= known:
                 for demand in sorted(needed - criterion.require.keys()):
                     said, hint = f"a rule of '{name}' needs '{demand}'", f"add require: {{ {demand}: … }}"
@@ -321,13 +311,13 @@ def _check_retention(path: Path, consultation: Consultation) -> Iterator[Complai
 
 
 def _check_life(path: Path, question: QuestionModel) -> Iterator[Complaint]:
-    if question.valid_for is None:
-        if question.renew is not None:
-            said = "does nothing if an accepted answer holds for good"
-            yield Complaint((*path, "renew"), said, "add valid_for: …, or remove it", at_key=True)
+    if question.renew is None:
         return
-    valid_for = duration_text(question.valid_for)
-    if question.renew is not None and question.renew > question.valid_for:
+    if question.valid_for is None:
+        said = "does nothing if an accepted answer holds for good"
+        yield Complaint((*path, "renew"), said, "add valid_for: …, or remove it", at_key=True)
+    elif question.renew > question.valid_for:
+        valid_for = duration_text(question.valid_for)
         said = f"an accepted answer holds for {valid_for}, and cannot be renewed {duration_text(question.renew)} ahead"
         yield Complaint((*path, "renew"), said, f"write {valid_for} or less")
 

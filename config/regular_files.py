@@ -9,14 +9,13 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, Final
 
-_KINDS: Final = (
-    (stat.S_ISDIR, "Is a directory"),
-    (stat.S_ISFIFO, "it is a pipe, and no file"),
-    (stat.S_ISCHR, "it is a device, and no file"),
-    (stat.S_ISBLK, "it is a device, and no file"),
-    (stat.S_ISSOCK, "it is a socket, and no file"),
-)
-
+_KINDS: Final = {
+    stat.S_IFDIR: "Is a directory",
+    stat.S_IFIFO: "it is a pipe, and no file",
+    stat.S_IFCHR: "it is a device, and no file",
+    stat.S_IFBLK: "it is a device, and no file",
+    stat.S_IFSOCK: "it is a socket, and no file",
+}
 
 _IS_OPEN: Final = re.compile(r"/dev/(?:stdin|fd/[0-9]+)|/proc/(?:self|[0-9]+)/fd/[0-9]+")
 
@@ -63,6 +62,5 @@ def read_given(path: Path, most: int) -> bytes:
 
 
 def _check(mode: int) -> None:
-    for is_one, said in _KINDS:
-        if is_one(mode):
-            raise NoRegularFile(errno.EINVAL, said)
+    if said := _KINDS.get(stat.S_IFMT(mode)):
+        raise NoRegularFile(errno.EINVAL, said)

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path as FilePath
 from typing import Any, Final
 
 from config.document import ACCESS_RULE_SCHEMA, Document
 from config.presets import names_by_type
 from config.problems import Path
-
-PUBLISHED: Final = FilePath(__file__).parent / "jurat.schema.json"
-"""The schema for editors, as `schema_text` writes it."""
 
 _DISCRIMINATORS: Final = ("type", "check")
 
@@ -65,7 +61,7 @@ def _tidy(node: Any) -> None:
 
 
 def schema_text() -> str:
-    """The schema as text, with a line end."""
+    """The schema as text with a line end, as `jurat.schema.json` has it for editors."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -94,16 +90,19 @@ def _choices(option: dict[str, Any]) -> list[str]:
 def _nodes_at(path: Path, data: Any) -> list[dict[str, Any]]:
     nodes = list(_branches(schema(), data))
     for part in path:
-        data = _below(data, part)
+        data = value_at(data, (part,))
         nodes = [branch for node in nodes for child in _children(node, part) for branch in _branches(child, data)]
     return nodes
 
 
-def _below(data: Any, part: int | str) -> Any:
-    try:
-        return data[part]
-    except (IndexError, KeyError, TypeError):
-        return None
+def value_at(data: Any, path: Path) -> Any:
+    """The value at `path` of `data`; None if nothing is there."""
+    for part in path:
+        try:
+            data = data[part]
+        except (IndexError, KeyError, TypeError):
+            return None
+    return data
 
 
 def _children(node: dict[str, Any], part: int | str) -> Iterator[dict[str, Any]]:

@@ -6,14 +6,14 @@ JURAT_SOURCE_SECRETS. It never gets a key or password of jurat itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import ConfigDict, StringConstraints, model_validator
 
 from config.own_values import KEYS, URLS, own_value_in
-from config.problems import printable, value_error
+from config.problems import Fault, Part, printable, value_error
 from config.regular_files import read_regular
 
 FOLDER: Final = "JURAT_SOURCE_SECRETS"
@@ -39,18 +39,13 @@ class ForbiddenSecretError(SecretError):
     """A reference leads to what no source may get: to another place, or to jurat's own keys."""
 
 
-class SecretReference(BaseModel):
+class SecretReference(Part):
     """Where a secret is: `{ env: JURAT_SOURCE_NAME }` or `{ file: NAME }`, exactly one of them.
 
     A file is in the folder JURAT_SOURCE_SECRETS. The reference has no value, so it may be shown and stored.
     """
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        json_schema_extra={"oneOf": [{"required": ["env"]}, {"required": ["file"]}]},
-    )
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["env"]}, {"required": ["file"]}]})
 
     env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
     file: Annotated[str, StringConstraints(pattern=r"^[^\x00\r\n]{1,1024}$")] | None = None
@@ -63,11 +58,9 @@ class SecretReference(BaseModel):
         hint = "write { env: JURAT_SOURCE_NAME } or { file: NAME } and put it there"
         raise value_error(f"a secret does not belong in the configuration — {hint}")
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
+    def faults(self) -> Iterator[Fault]:
         if (self.env is None) == (self.file is None):
-            raise value_error("write either { env: JURAT_SOURCE_NAME } or { file: NAME }")
-        return self
+            yield (), "write either { env: JURAT_SOURCE_NAME } or { file: NAME }"
 
     def __str__(self) -> str:
         return f"env {self.env}" if self.env is not None else f"file {self.file}"

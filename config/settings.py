@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from config.networks import IPNetwork, networks_of
 from config.secrets import FOLDER, SecretError, read_secret_file
@@ -27,7 +25,6 @@ from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER, is_readable
 from jurat.seal import key_from_text
 
-PREFIX = "JURAT_"
 _BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "memory", "filesystem")
 
 
@@ -72,10 +69,6 @@ def _broker_url(value: str) -> str:
     return value
 
 
-def _split_keys(value: object) -> object:
-    return tuple(filter(None, re.split(r"[\s,]+", value))) if isinstance(value, str) else value
-
-
 def _check_key(value: str) -> str:
     try:
         key_from_text(value, "")
@@ -84,29 +77,27 @@ def _check_key(value: str) -> str:
     return value
 
 
-def _networks(value: object) -> object:
-    return networks_of(value) if isinstance(value, str) else value
+def _of_text(parse: Callable[[str], object]) -> BeforeValidator:
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
 def _yes_or_no(value: object) -> object:
-    words = {"true": True, "false": False}
-    if isinstance(value, str) and value.strip().lower() not in words:
+    if isinstance(value, str) and (value := value.strip().lower()) not in ("true", "false"):
         raise ValueError("is neither true nor false")
-    return words[value.strip().lower()] if isinstance(value, str) else value
+    return value
 
 
-def _folder(value: object) -> object:
-    if isinstance(value, str) and Path(value).resolve() == Path(value).resolve().parent:
+def _check_folder(value: Path) -> Path:
+    if value.resolve() == value.resolve().parent:
         raise ValueError("names the root of the file system; write the folder that contains only secrets of sources")
     return value
 
 
 _Key = Annotated[SecretStr, BeforeValidator(_check_key)]
-_Keys = Annotated[tuple[_Key, ...], NoDecode, BeforeValidator(_split_keys)]
-_Networks = Annotated[tuple[IPNetwork, ...], NoDecode, BeforeValidator(_networks)]
+_Keys = Annotated[tuple[_Key, ...], _of_text(lambda text: text.replace(",", " ").split())]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings of one process. Printed, it shows no password and no key.
 
     `database_url` names its driver (`postgresql+psycopg`). `broker_url` is None if it is not set, `none` to do without
@@ -116,81 +107,55 @@ class Settings(BaseSettings):
     folder with the secrets of sources. With `remote_control`, workers obey Celery's commands from the broker.
     """
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
 
     database_url: Annotated[str, BeforeValidator(_database_url)] = Field(default="sqlite:///jurat.db", repr=False)
     broker_url: Annotated[str, BeforeValidator(_broker_url)] | None = Field(default=None, repr=False)
     unseal_keys: _Keys = Field(default=(), repr=False)
     seal_key: Annotated[str, BeforeValidator(_check_key)] | None = None
     hash_keys: _Keys = Field(default=(), repr=False)
-    private_networks: _Networks = ()
+    private_networks: Annotated[tuple[IPNetwork, ...], _of_text(networks_of)] = ()
     remote_control: Annotated[bool, BeforeValidator(_yes_or_no)] = False
-    source_secrets: Annotated[Path, BeforeValidator(_folder)] | None = None
+    source_secrets: Annotated[Path, AfterValidator(_check_folder)] | None = None
     log: LogFormat = LogFormat.TEXT
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - this and the next two are passed by name
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, and no `.env` file."""
-        return init_settings, _VariablesAndFiles(settings_cls)
+
+VARIABLES: Final = {field: f"JURAT_{field.upper()}" for field in Settings.model_fields}
+"""The environment variable of each field."""
 
 
 def read_settings() -> Settings:
     """The settings of this process. Raises SettingsError with every setting that cannot be used."""
+    values: dict[str, str] = {}
+    problems: dict[str, None] = {}
+    for field, variable in VARIABLES.items():
+        plain, mounted = os.environ.get(variable), os.environ.get(f"{variable}_FILE")
+        if plain and mounted:
+            problems[f"{variable} and {variable}_FILE are both set; keep only one of them"] = None
+        elif mounted:
+            try:
+                values[field] = read_secret_file(Path(mounted))
+            except SecretError as error:
+                problems[f"{variable}_FILE: {error}"] = None
+        elif plain:  # compose files pass an empty variable for one that is not set
+            values[field] = plain
+    if problems:
+        raise SettingsError(problems)
     try:
-        return Settings()
+        return Settings.model_validate(values)
     except ValidationError as error:
-        problems: dict[str, None] = {}
         for trouble in error.errors(include_url=False, include_input=False):
-            name = PREFIX + str(trouble["loc"][0]).upper()
             reason = str(trouble.get("ctx", {}).get("error", "")) or f"cannot be used: {trouble['msg']}"
             if trouble["type"] == "enum":
                 reason = f"is neither {LogFormat.JSON} nor {LogFormat.TEXT}"
-            problems[f"{name} {reason}"] = None
-        raise SettingsError(tuple(problems)) from None
-
-
-class _VariablesAndFiles(PydanticBaseSettingsSource):
-    """Reads `JURAT_X`, or the file `JURAT_X_FILE`. An empty value is not set, as compose files pass it."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        variable = PREFIX + field_name.upper()
-        plain, mounted = os.environ.get(variable), os.environ.get(f"{variable}_FILE")
-        if plain and mounted:
-            raise SettingsError([f"{variable} and {variable}_FILE are both set; keep only one of them"])
-        if not mounted:
-            return plain or None, field_name, False
-        try:
-            return read_secret_file(Path(mounted)), field_name, False
-        except SecretError as error:
-            raise SettingsError([f"{variable}_FILE: {error}"]) from None
-
-    def __call__(self) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        problems: list[str] = []
-        for name, field in self.settings_cls.model_fields.items():
-            try:
-                value = self.get_field_value(field, name)[0]
-            except SettingsError as error:
-                problems += error.problems
-            else:
-                values |= {} if value is None else {name: value}
-        if problems:
-            raise SettingsError(problems)
-        return values
+            problems[f"{VARIABLES[str(trouble['loc'][0])]} {reason}"] = None
+        raise SettingsError(problems) from None
 
 
 def provenance() -> Mapping[str, str]:
     """Where the value of each variable comes from: "environment", "file PATH" or "default"."""
     found = {}
-    for field in Settings.model_fields:
-        variable = PREFIX + field.upper()
+    for variable in VARIABLES.values():
         mounted = os.environ.get(f"{variable}_FILE")
         found[variable] = f"file {mounted}" if mounted else "environment" if os.environ.get(variable) else "default"
     return MappingProxyType(found)
@@ -199,27 +164,23 @@ def provenance() -> Mapping[str, str]:
 def printable_settings(settings: Settings) -> Mapping[str, str]:
     """Each variable's value for printing: passwords hidden, keys counted."""
 
-    def masked(url: str | None) -> str:
-        # Greedy, as an unescaped password may contain any of "/:@".
-        hidden = re.sub(r"//([^:/@]*).*@", r"//\1:***@", url or "not set")
-        return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", hidden).replace("%2C", ",")  # between several hosts
+    def shown(value: object) -> str:
+        match value:
+            case None | ():
+                return "not set"
+            case bool():
+                return str(value).lower()
+            case [SecretStr(), *_]:
+                return f"{len(value)} key{'s' if len(value) > 1 else ''}"
+            case tuple():
+                return ", ".join(map(str, value))
+            case str() if "://" in value:
+                # Greedy, as an unescaped password may contain any of "/:@".
+                hidden = re.sub(r"//([^:/@]*).*@", r"//\1:***@", value)
+                return re.sub(r"(?i)(pass\w*=)[^&]*", r"\1***", hidden).replace("%2C", ",")  # between several hosts
+        return str(value)
 
-    def counted(keys: Collection[SecretStr]) -> str:
-        return f"{len(keys)} key{'s' if len(keys) > 1 else ''}" if keys else "not set"
-
-    return MappingProxyType(
-        {
-            "JURAT_DATABASE_URL": masked(settings.database_url),
-            "JURAT_BROKER_URL": masked(settings.broker_url),
-            "JURAT_UNSEAL_KEYS": counted(settings.unseal_keys),
-            "JURAT_SEAL_KEY": settings.seal_key or "not set",
-            "JURAT_HASH_KEYS": counted(settings.hash_keys),
-            "JURAT_PRIVATE_NETWORKS": ", ".join(map(str, settings.private_networks)) or "not set",
-            "JURAT_REMOTE_CONTROL": str(settings.remote_control).lower(),
-            "JURAT_SOURCE_SECRETS": str(settings.source_secrets or "not set"),
-            "JURAT_LOG": settings.log.value,
-        }
-    )
+    return MappingProxyType({VARIABLES[name]: shown(value) for name, value in settings})
 
 
 def unknown_variables(known: Collection[str] | None = None) -> list[str]:
@@ -227,9 +188,10 @@ def unknown_variables(known: Collection[str] | None = None) -> list[str]:
 
     Without `known`, any variable that a source may get is taken for a secret, unless its name is similar to a setting.
     """
-    settings = [PREFIX + name.upper() for name in Settings.model_fields]
-    names = [*settings, *(f"{name}_FILE" for name in settings)]
-    strangers = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in {*names, *(known or ())})
+    names = [*VARIABLES.values(), *(f"{name}_FILE" for name in VARIABLES.values())]
+    strangers = sorted(
+        name for name in os.environ if name.startswith("JURAT_") and name not in {*names, *(known or ())}
+    )
     hints = {name: did_you_mean(name, names) for name in strangers}
     return [
         f"{name} is no setting of jurat{f'; {hint}' if hint else ''}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from config.problems import Complaint, Path, dotted, printable
-from config.schema import options_at
+from config.schema import options_at, value_at
 from config.yaml_errors import CURLY
 
 SECTIONS: Final = ("environment", "sources", "criteria", "consultations")
@@ -76,16 +76,11 @@ def _unite_unquoted(complaints: Iterable[Complaint], data: Any) -> Iterator[Comp
         above = next(
             (each.path[:end] for end in range(3, len(each.path) + 1) if each.path[end - 2] in _EXPRESSIONS), ()
         )
-        value = _at(data, above)
+        value = value_at(data, above)
         in_list = isinstance(value, list) and len(value) == 1
         value = value[0] if in_list else value
-        if (
-            not above
-            or not isinstance(value, dict)
-            or not value
-            or above in mistyped
-            or options_at(above, data) & value.keys()
-        ):
+        is_map = bool(above) and isinstance(value, dict) and bool(value)
+        if not is_map or above in mistyped or options_at(above, data) & value.keys():
             yield each
         elif above not in reported:
             reported.add(above)
@@ -96,7 +91,7 @@ def _unite_unquoted(complaints: Iterable[Complaint], data: Any) -> Iterator[Comp
 
 
 def _clarify_spelling(complaint: Complaint, data: Any) -> Complaint:
-    value = _at(data, complaint.path)
+    value = value_at(data, complaint.path)
     if complaint.message.startswith("must be a list") and isinstance(value, str | int | float):
         shown = "" if MAY_HOLD_KEYS & set(complaint.path) else f": [{printable(str(value))}]"
         return replace(complaint, hint=complaint.hint or f"write it in brackets{shown}")
@@ -131,15 +126,18 @@ def _texts(value: Any, path: Path, depth: int = 2) -> Iterator[tuple[Path, str]]
 def _home_of(name: str, path: Path, data: Any) -> Path | None:
     """Where an option of this name belongs, above `path` or below it; None if that is unknown."""
     for end in range(len(path) - 1, -1, -1):
-        if name in options_at(path[:end], data) and name not in (_at(data, path[:end]) or {}):
+        if name in options_at(path[:end], data) and name not in (value_at(data, path[:end]) or {}):
             return path[:end]
     level = [path]
     for _ in range(3):
         level = [
-            (*each, key) for each in level for key, part in _parts(_at(data, each)) if isinstance(part, dict | list)
+            (*each, key)
+            for each in level
+            for key, part in _parts(value_at(data, each))
+            if isinstance(part, dict | list)
         ]
         for each in level[:20]:
-            if isinstance(_at(data, each), dict) and name in options_at(each, data):
+            if isinstance(value_at(data, each), dict) and name in options_at(each, data):
                 return each
     return None
 
@@ -148,12 +146,3 @@ def _parts(value: Any) -> list[tuple[Any, Any]]:
     if isinstance(value, dict):
         return list(value.items())[:20]
     return list(enumerate(value[:20])) if isinstance(value, list) else []
-
-
-def _at(data: Any, path: Path) -> Any:
-    for part in path:
-        try:
-            data = data[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return data

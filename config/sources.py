@@ -19,7 +19,8 @@ from config.addresses import (
 )
 from config.limits import LimitedSource, Name, SourceKind
 from config.problems import Path
-from config.registry import RecordSource, RegistrySource, RosterSource, answer_properties
+from config.registry import RecordSource, RegistrySource, RosterSource
+from config.registry.model.source import answer_properties
 from config.secrets import SecretReference
 
 
@@ -71,8 +72,8 @@ SourceModel = Annotated[
 """Any source, told apart by its `type`."""
 
 
-def _text(en: str, fr: str, *, longest: int = 200, shortest: int = 1, **more: Any) -> dict[str, Any]:
-    return {"type": "string", "minLength": shortest, "maxLength": longest, "titles": {"en": en, "fr": fr}, **more}
+def _text(en: str, fr: str, longest: int) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "maxLength": longest, "titles": {"en": en, "fr": fr}}
 
 
 def _closed(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any]:
@@ -88,41 +89,36 @@ def answer_schema(source: SourceModel) -> dict[str, Any]:
         case AddressSource():
             return _closed(*address_properties())
         case CodesSource():
-            return _closed({"code": _text("Access code", "Code d’accès", longest=64)}, ["code"])
+            return _closed({"code": _text("Access code", "Code d’accès", 64)}, ["code"])
         case ManualSource():
-            return _closed({"statement": _text("Your statement", "Votre déclaration", longest=6000)}, ["statement"])
+            return _closed({"statement": _text("Your statement", "Votre déclaration", 6000)}, ["statement"])
         case RecordSource():
             return _closed(*answer_properties(source))
         case SimulatedSource():
             return {"type": "object", "additionalProperties": {"type": "string"}}
 
 
-def secrets_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, SecretReference]]:
+def secrets_of(source: BaseModel) -> Iterator[tuple[Path, SecretReference]]:
     """Every secret that a source (or a part of one) refers to, with its path."""
+    return ((path, part) for path, part in _parts_of(source) if isinstance(part, SecretReference))
+
+
+def urls_of(source: BaseModel) -> Iterator[tuple[Path, str]]:
+    """Every URL that a source (or a part of one) sends to, with its path."""
+    found = (((*path, "url"), getattr(part, "url", None)) for path, part in _parts_of(source))
+    return ((path, url) for path, url in found if isinstance(url, str))
+
+
+def _parts_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, BaseModel]]:
+    """Every model in `value`, itself included, with its path."""
     match value:
-        case SecretReference():
-            yield path, value
         case BaseModel():
+            yield path, value
             for name, field in type(value).model_fields.items():
-                yield from secrets_of(getattr(value, name), (*path, field.alias or name))
+                yield from _parts_of(getattr(value, name), (*path, field.alias or name))
         case Mapping():
             for key, part in value.items():
-                yield from secrets_of(part, (*path, str(key)))
+                yield from _parts_of(part, (*path, str(key)))
         case list() | tuple():
             for index, part in enumerate(value):
-                yield from secrets_of(part, (*path, index))
-
-
-def urls_of(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every URL that a source (or a part of one) sends to, with its path."""
-    match value:
-        case BaseModel():
-            for name, field in type(value).model_fields.items():
-                part = getattr(value, name)
-                if name == "url" and isinstance(part, str):
-                    yield (*path, name), part
-                else:
-                    yield from urls_of(part, (*path, field.alias or name))
-        case list() | tuple():
-            for index, part in enumerate(value):
-                yield from urls_of(part, (*path, index))
+                yield from _parts_of(part, (*path, index))

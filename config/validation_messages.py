@@ -16,18 +16,9 @@ from config.suggestions import did_you_mean, suggest
 
 _MUST_BE: Mapping[str, str] = {
     "string_type": "text",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "dict_type": "a map (key: value)",
-    "mapping_type": "a map (key: value)",
-    "model_type": "a map (key: value)",
-    "model_attributes_type": "a map (key: value)",
-    "list_type": "a list",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a map (key: value)"),
     "tuple_type": "a list",
 }
 _LIMITS: Mapping[str, str] = {
@@ -36,9 +27,7 @@ _LIMITS: Mapping[str, str] = {
     "too_short": "has fewer than {min_length} entries",
     "too_long": "has more than {max_length} entries",
     "greater_than_equal": "must be at least {ge}",
-    "greater_than": "must be more than {gt}",
     "less_than_equal": "must be at most {le}",
-    "less_than": "must be less than {lt}",
     "string_pattern_mismatch": "does not have the form {pattern}",
     "value_error": "{error}",
 }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from ruamel.yaml import YAML
@@ -45,14 +44,8 @@ _SENTENCES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class YamlFault:
-    """What is wrong, at a line and column that count from 0, and what to do."""
-
-    line: int
-    column: int
-    message: str
-    hint: str = ""
+YamlFault = tuple[int, int, str, str]
+"""A line and column that count from 0, what is wrong there, and what to do."""
 
 
 def fault_of(error: MarkedYAMLError, text: str) -> YamlFault:
@@ -72,19 +65,16 @@ class _Trouble:
         self.number = min(mark.line, len(self._lines) - 1) if mark else 0
         self.column = mark.column if mark else 0
         self.line = self._lines[self.number]
+        self.found = self.line[self.column : self.column + 1]
+        self.indent = indent_of(self.line)
         above = range(self.number - 1, -1, -1)
         self.above = next((n for n in above if self._lines[n].strip() and self._lines[n].strip()[0] != "#"), None)
 
     def at(self, number: int) -> str:
         return self._lines[number]
 
-    @property
-    def found(self) -> str:
-        return self.line[self.column : self.column + 1]
-
-    @property
-    def indent(self) -> int:
-        return indent_of(self.line)
+    def here(self, message: str, hint: str) -> YamlFault:
+        return self.number, self.column, message, hint
 
 
 def indent_of(line: str) -> int:
@@ -106,23 +96,23 @@ def _explanations(trouble: _Trouble) -> Iterator[YamlFault]:
         yield from _brackets(trouble)
     for pattern, message, hint in _SENTENCES:
         if found := re.search(pattern, trouble.said):
-            yield YamlFault(trouble.number, trouble.column, message.format(*found.groups()), hint)
-    yield YamlFault(trouble.number, trouble.column, f"is no YAML: {printable(trouble.said)}")
+            yield trouble.here(message.format(*found.groups()), hint)
+    yield trouble.here(f"is no YAML: {printable(trouble.said)}", "")
 
 
 def _odd_characters(trouble: _Trouble) -> Iterator[YamlFault]:
     tab = trouble.line[: trouble.indent].find("\t")
     if tab >= 0:
-        yield YamlFault(trouble.number, tab, "there is a tab in the indentation", "use spaces")
+        yield trouble.number, tab, "there is a tab in the indentation", "use spaces"
     elif trouble.found == "\t":
-        yield YamlFault(trouble.number, trouble.column, "there is a tab here", "use spaces")
+        yield trouble.here("there is a tab here", "use spaces")
     for number in (trouble.number, trouble.above):
         if number is not None and (found := _ODD_PLACE.search(trouble.at(number))):
             column = max(found.start(group) for group in (1, 2, 3))
             said = f"there is a special space here (U+{ord(trouble.at(number)[column]):04X})"
-            yield YamlFault(number, column, said, "write a plain one")
+            yield number, column, said, "write a plain one"
     if trouble.line.startswith("```"):
-        yield YamlFault(trouble.number, 0, "``` is Markdown and no YAML", "remove the line")
+        yield trouble.number, 0, "``` is Markdown and no YAML", "remove the line"
 
 
 def not_an_entry(line: str) -> tuple[int, str] | None:
@@ -142,19 +132,19 @@ def _entries(trouble: _Trouble) -> Iterator[YamlFault]:
     begun = trouble.context.line if trouble.context else None
     for number in (trouble.number, trouble.above, begun):
         if number is not None and (found := not_an_entry(trouble.at(min(number, trouble.number)))):
-            yield YamlFault(min(number, trouble.number), *found, ENTRY)
+            yield min(number, trouble.number), *found, ENTRY
 
 
 def _quotes(trouble: _Trouble) -> Iterator[YamlFault]:
     if "unexpected end of stream" in trouble.said and trouble.context:
-        yield YamlFault(trouble.context.line, trouble.context.column, "a quote is not closed", "close it")
+        yield trouble.context.line, trouble.context.column, "a quote is not closed", "close it"
     if (opened := _quote_over_lines(trouble)) is not None:
         said = f"a quote is not closed here, so it ends at the next one, in line {trouble.number + 1}"
-        yield YamlFault(opened.line, opened.column, said, "close it in the same line")
+        yield opened.line, opened.column, said, "close it in the same line"
     before = trouble.line[: trouble.column].rstrip()
     if "expected ','" in trouble.said and before[-1:] in {'"', "'"} and trouble.found.isalnum():
         hint = "put the whole value in one pair of quotes, of the kind that it does not contain"
-        yield YamlFault(trouble.number, trouble.column, "this does not belong after the value", hint)
+        yield trouble.here("this does not belong after the value", hint)
 
 
 def _quote_over_lines(trouble: _Trouble) -> StreamMark | None:
@@ -177,7 +167,7 @@ def _colons(trouble: _Trouble) -> Iterator[YamlFault]:
     curly = any(letter in trouble.line for letter in CURLY)
     if re.search(r":\s", before):
         hint = _PLAIN_QUOTES if curly else "put the whole text after the first colon in quotes"
-        yield YamlFault(trouble.number, trouble.column, "a colon does not belong here", hint)
+        yield trouble.here("a colon does not belong here", hint)
     if trouble.above is None:
         return
     above = trouble.at(trouble.above)
@@ -185,19 +175,17 @@ def _colons(trouble: _Trouble) -> Iterator[YamlFault]:
         first = trouble.above
         while first and _COMMENT.search(trouble.at(first - 1)):
             first -= 1
-        yield YamlFault(first, indent_of(trouble.at(first)), *NO_COMMENT)
+        yield first, indent_of(trouble.at(first)), *NO_COMMENT
     if found := _GLUED.search(above):
-        yield YamlFault(trouble.above, found.end(1), "a space is missing after the colon", "write KEY: VALUE, with one")
+        yield trouble.above, found.end(1), "a space is missing after the colon", "write KEY: VALUE, with one"
     if found := _EQUALS.search(above):
-        hint = "write a colon and a space in place of ="
-        yield YamlFault(trouble.above, found.start(1), "this is no 'key: value'", hint)
+        yield trouble.above, found.start(1), "this is no 'key: value'", "write a colon and a space in place of ="
     if _NO_COLON.search(above):
-        yield YamlFault(trouble.above, indent_of(above), "a colon is missing after the key", "write KEY: VALUE")
+        yield trouble.above, indent_of(above), "a colon is missing after the key", "write KEY: VALUE"
     if _WHOLE.search(above) and trouble.indent > indent_of(above):
         said = "this line is further right than the one above, which already has a value"
-        yield YamlFault(trouble.number, trouble.indent, said, "line it up with that one")
-    hint = "quote the text, or check the lines above"
-    yield YamlFault(trouble.number, trouble.column, "a colon does not belong here", hint)
+        yield trouble.number, trouble.indent, said, "line it up with that one"
+    yield trouble.here("a colon does not belong here", "quote the text, or check the lines above")
 
 
 def _no_colon(trouble: _Trouble) -> Iterator[YamlFault]:
@@ -205,20 +193,19 @@ def _no_colon(trouble: _Trouble) -> Iterator[YamlFault]:
     number, column = (mark.line, mark.column) if mark else (trouble.number, trouble.column)
     line = trouble.at(min(number, trouble.number))
     if _COMMENT.search(line):
-        yield YamlFault(number, column, *NO_COMMENT)
+        yield number, column, *NO_COMMENT
     if _NO_COLON.search(line):
         hint = "write KEY: VALUE, or KEY: before what belongs to it"
-        yield YamlFault(number, column, "a colon is missing after the key", hint)
-    yield YamlFault(number, column, "this is no 'key: value'", "check the colon after the key, and the quotes above")
+        yield number, column, "a colon is missing after the key", hint
+    yield number, column, "this is no 'key: value'", "check the colon after the key, and the quotes above"
 
 
 def _indentation(trouble: _Trouble) -> Iterator[YamlFault]:
     if trouble.column > trouble.indent:
         if trouble.found in {",", "}", "]"}:
             said = f"this '{trouble.found}' closes nothing" if trouble.found != "," else "this ',' does not belong here"
-            yield YamlFault(trouble.number, trouble.column, said, "remove it")
-        said, hint = "this does not belong after the value", "put the whole value in one pair of quotes"
-        yield YamlFault(trouble.number, trouble.column, said, hint)
+            yield trouble.here(said, "remove it")
+        yield trouble.here("this does not belong after the value", "put the whole value in one pair of quotes")
     lists = [
         number
         for number in range(trouble.number)
@@ -228,9 +215,8 @@ def _indentation(trouble: _Trouble) -> Iterator[YamlFault]:
         yield from _too_far_right(trouble, lists[-1])
         said = f"a list begins here, and line {trouble.number + 1} is no entry of it"
         hint = "begin all lines with '- ', or none if they have names and colons"
-        yield YamlFault(lists[-1], trouble.indent, said, hint)
-    said = "this line does not fit the indentation of the lines above"
-    yield YamlFault(trouble.number, trouble.column, said, "line it up with them")
+        yield lists[-1], trouble.indent, said, hint
+    yield trouble.here("this line does not fit the indentation of the lines above", "line it up with them")
 
 
 def _too_far_right(trouble: _Trouble, in_list: int) -> Iterator[YamlFault]:
@@ -244,7 +230,7 @@ def _too_far_right(trouble: _Trouble, in_list: int) -> Iterator[YamlFault]:
     if holds and stands and are_siblings(holds[1], stands[1]):
         first = next(n for n in range(holder, in_list + 1) if trouble.at(n).lstrip().startswith("- "))
         said = f"'{stands[1]}' is indented like the list in line {first + 1}, and is no entry of it"
-        yield YamlFault(trouble.number, trouble.indent, said, f"line it up with '{holds[1]}' in line {holder + 1}")
+        yield trouble.number, trouble.indent, said, f"line it up with '{holds[1]}' in line {holder + 1}"
 
 
 def _brackets(trouble: _Trouble) -> Iterator[YamlFault]:
@@ -253,12 +239,11 @@ def _brackets(trouble: _Trouble) -> Iterator[YamlFault]:
         closing = "]" if "']'" in trouble.said else "}"
         if above and above[-1] not in ",{[":
             said = f"a ',' or the closing '{closing}' is missing at the end of this line"
-            yield YamlFault(trouble.above, len(above), said, "check the brackets")
+            yield trouble.above, len(above), said, "check the brackets"
     if trouble.found in {"{", "["}:
-        said = f"a text with '{trouble.found}' needs quotes"
-        yield YamlFault(trouble.number, trouble.column, said, "put the whole value in quotes")
+        yield trouble.here(f"a text with '{trouble.found}' needs quotes", "put the whole value in quotes")
     if trouble.found == ":":
         hint = _PLAIN_QUOTES if any(letter in trouble.line for letter in CURLY) else "put the whole text in quotes"
         same = trouble.context is not None and trouble.context.line == trouble.number
         if same and re.search(r":\s", trouble.line[: trouble.column]):
-            yield YamlFault(trouble.number, trouble.column, "a colon does not belong here", hint)
+            yield trouble.here("a colon does not belong here", hint)

@@ -39,10 +39,6 @@ _LONGEST_NUMBER: Final = 18
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class ReadingError(InvalidConfiguration):
-    """Files that cannot be read as YAML; `problems` has every place."""
-
-
 @dataclass(frozen=True, slots=True)
 class WrittenConfig:
     """The content of files: plain maps, lists, texts, numbers and booleans, with the place of each."""
@@ -54,30 +50,30 @@ class WrittenConfig:
 def read(paths: Iterable[FilePath | str]) -> WrittenConfig:
     """Read files and folders (their `*.yaml` and `*.yml`, by name) into one document.
 
-    Top-level maps are merged; a name in two files is an error with both places. Raises ReadingError with the problems
-    of all files.
+    Top-level maps are merged; a name in two files is an error with both places. Raises InvalidConfiguration with the
+    problems of all files.
     """
     problems: list[Problem] = []
     files: list[FilePath] = []
     for path in map(FilePath, paths):
         try:
             files += _files_of(path)
-        except ReadingError as error:
+        except InvalidConfiguration as error:
             problems += error.problems
     documents: list[WrittenConfig] = []
     for file in dict.fromkeys(files):
         try:
             documents.append(read_text(_content(file), str(file)))
-        except ReadingError as error:
+        except InvalidConfiguration as error:
             problems += error.problems
     merged, twice = _merge(documents)
     if problems or twice:
-        raise ReadingError([*problems, *twice])
+        raise InvalidConfiguration([*problems, *twice])
     return merged
 
 
 def read_text(text: str, file: str) -> WrittenConfig:
-    """Read one YAML document; `file` is its name in problems. Raises ReadingError with the place and what to do."""
+    """Read one YAML document; `file` is its name in problems. Raises InvalidConfiguration with the first place."""
     if found := _UNPRINTABLE.search(text):
         name = "a NUL character" if found[0] == "\x00" else f"the control character U+{ord(found[0]):04X}"
         raise _refusal(_position(text, found.start(), file), f"{name} does not belong in YAML", "remove it")
@@ -85,8 +81,8 @@ def read_text(text: str, file: str) -> WrittenConfig:
     try:
         node = _compose(_check_events(_yaml().parse(text), file, spare))
     except MarkedYAMLError as error:
-        fault = fault_of(error, text)
-        raise _refusal(Position(file, fault.line + 1, fault.column + 1), fault.message, fault.hint) from None
+        line, column, said, hint = fault_of(error, text)
+        raise _refusal(Position(file, line + 1, column + 1), said, hint) from None
     except YAMLError as error:
         raise _refusal(Position(file), f"is no YAML: {printable(str(error))}") from None
     except RecursionError:
@@ -103,8 +99,8 @@ def read_text(text: str, file: str) -> WrittenConfig:
         said = f"the anchor &{printable(name, 40)} is never used, and is no part of a text"
         builder.problems.append(_problem(place, said, "put the text in quotes, if it is one, or remove the anchor"))
     if builder.problems:
-        raise ReadingError(builder.problems)
-    return WrittenConfig(data, Positions(builder.keys, builder.values, builder.texts))
+        raise InvalidConfiguration(builder.problems)
+    return WrittenConfig(data, builder.positions)
 
 
 class _PlainBuilder:
@@ -112,19 +108,17 @@ class _PlainBuilder:
 
     def __init__(self, file: str) -> None:
         self.file = file
-        self.keys: dict[Path, Position] = {}
-        self.values: dict[Path, Position] = {}
-        self.texts: dict[Path, str] = {}
+        self.positions = Positions()
         self.problems: list[Problem] = []
         self._constructor = _yaml().constructor
 
     def build(self, node: Node, path: Path) -> Any:
         place = _at(node.start_mark, self.file)
         # Aliases repeat nodes: the size and depth of the data counts.
-        if len(self.values) >= MOST_VALUES or len(path) > DEEPEST:
-            place = self.keys.get(path[:1], place)
+        if len(self.positions.values) >= MOST_VALUES or len(path) > DEEPEST:
+            place = self.positions.keys.get(path[:1], place)
             raise _refusal(place, "the aliases add up to more than a configuration can hold", "use fewer of them")
-        self.values[path] = place
+        self.positions.values[path] = place
         match node:
             case MappingNode():
                 return self._map(node, path)
@@ -148,7 +142,7 @@ class _PlainBuilder:
                 self._complain(place, (*path, key), said, 'write plain ones: "…"')
             below = (*path, key)
             if key in found:
-                first = self.keys[below]
+                first = self.positions.keys[below]
                 self._complain(place, below, f"appears twice in this map, first in line {first.line}", "keep one")
                 continue
             if key_node.style is None and not node.flow_style:
@@ -170,22 +164,23 @@ class _PlainBuilder:
                 place = Position(place.file, place.line, place.column + key.index(":") + 1)
                 self._complain(place, path, "a space is missing after the colon", "write KEY: VALUE, with one")
                 continue
-            self.keys[below] = place
+            self.positions.keys[below] = place
             found[key] = self.build(value_node, below)
         return found
 
     def _scalar(self, node: ScalarNode, path: Path) -> Any:
         text: str = node.value
+        place = self.positions.values[path]
         kind = str(node.tag).rpartition(":")[2]
         if kind in ("null", "bool", "int", "float", "timestamp"):
-            self.texts[path] = text
+            self.positions.texts[path] = text
         match kind:
             case "null":
                 return None
             case "bool":
                 return text.lower() == "true"
             case "int" | "float" if len(text) > _LONGEST_NUMBER:
-                self._complain(self.values[path], path, "this number is too long", "put it in quotes, if it is a text")
+                self._complain(place, path, "this number is too long", "put it in quotes, if it is a text")
             case "int":
                 return self._constructor.construct_yaml_int(node)
             case "float":
@@ -193,10 +188,10 @@ class _PlainBuilder:
                 if number - number == 0:
                     return number
                 said = f"{printable(text)} is no number"
-                self._complain(self.values[path], path, said, "put it in quotes, if it is a text")
+                self._complain(place, path, said, "put it in quotes, if it is a text")
             case _ if not is_storable(text):
                 said = "this text contains a NUL or half a character"
-                self._complain(self.values[path], path, said, "remove the escape")
+                self._complain(place, path, said, "remove the escape")
         return text
 
     def _complain(self, place: Position, path: Path, message: str, hint: str = "") -> None:
@@ -229,7 +224,7 @@ class _Parsed:
 
 
 def _check_events(events: Iterable[Event], file: str, spare: dict[str, Position]) -> Iterator[Event]:
-    """The same events. Raises ReadingError at the first that is expensive or dangerous to compose.
+    """The same events. Raises InvalidConfiguration at the first that is expensive or dangerous to compose.
 
     Afterwards, `spare` has the unused anchors.
     """
@@ -278,9 +273,7 @@ def _check_properties(
 def _merge(documents: Iterable[WrittenConfig]) -> tuple[WrittenConfig, list[Problem]]:
     """All documents as one, and a problem for each name in two of them."""
     data: dict[str, Any] = {}
-    keys: dict[Path, Position] = {}
-    values: dict[Path, Position] = {}
-    texts: dict[Path, str] = {}
+    found = Positions()
     problems: list[Problem] = []
     for document in documents:
         for section, value in document.data.items():
@@ -289,15 +282,13 @@ def _merge(documents: Iterable[WrittenConfig]) -> tuple[WrittenConfig, list[Prob
                 twice: list[Path] = [(section, name) for name in value if name in known]
                 known |= value
             else:
-                twice = [(section,)] if (section,) in keys else []
+                twice = [(section,)] if (section,) in found.keys else []
             problems += [
-                _problem(document.positions.of_key(path), f"is also at {keys[path]}", "keep one", path)
+                _problem(document.positions.of_key(path), f"is also at {found.keys[path]}", "keep one", path)
                 for path in twice
             ]
-        keys = {**document.positions.keys, **keys}
-        values = {**document.positions.values, **values}
-        texts = {**document.positions.texts, **texts}
-    return WrittenConfig(data, Positions(keys, values, texts)), problems
+        found = found.over(document.positions)
+    return WrittenConfig(data, found), problems
 
 
 def _files_of(path: FilePath) -> list[FilePath]:
@@ -348,5 +339,5 @@ def _problem(place: Position, message: str, hint: str = "", path: Path = ()) -> 
     return Complaint(path, message, hint).placed(Positions({path: place}, {path: place}))
 
 
-def _refusal(place: Position, message: str, hint: str = "") -> ReadingError:
-    return ReadingError([_problem(place, message, hint)])
+def _refusal(place: Position, message: str, hint: str = "") -> InvalidConfiguration:
+    return InvalidConfiguration([_problem(place, message, hint)])

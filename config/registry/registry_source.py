@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Iterator
 
-from pydantic import model_validator
-
+from config.problems import Fault
 from config.registry.lint.description import problems_of
-from config.registry.model.parts import misplaced
 from config.registry.model.source import RegistryDescription
 
 
@@ -18,8 +16,5 @@ class RegistrySource(RegistryDescription):
     request asks for many checks.
     """
 
-    @model_validator(mode="after")
-    def _check_whole(self) -> Self:
-        if found := list(problems_of(self)):
-            raise misplaced("RegistrySource", found)
-        return self
+    def faults(self) -> Iterator[Fault]:
+        return problems_of(self)

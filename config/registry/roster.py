@@ -6,20 +6,19 @@ The number is stored only as a keyed hash, and of the file's other columns only 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-import jmespath
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from config.durations import Duration, between
 from config.limits import Name
-from config.problems import Path, printable, value_error
+from config.problems import Fault, Part, Path, printable, value_error
 from config.registry.lint.description import verdict_problems
 from config.registry.lint.trials import trial_problems
 from config.registry.model.answer_formats import Delimiter
+from config.registry.model.expressions import reads_whole, root_keys
 from config.registry.model.inputs import Input
-from config.registry.model.parts import Fault, Part, misplaced
 from config.registry.model.record import NUMBER, RecordDescription
 from config.registry.model.rules import EqualsRule
 from config.registry.model.source import RecordSource
@@ -139,11 +138,8 @@ class RosterSource(RecordSource):
                 return {**data, "record": {**data["record"], "fields": {NUMBER: _quoted(column), **fields}}}
         return data
 
-    @model_validator(mode="after")
-    def _check_whole(self) -> Self:
-        if found := [*verdict_problems(self), *_check_number(self), *_check_columns(self), *_check_tests(self)]:
-            raise misplaced("RosterSource", found)
-        return self
+    def faults(self) -> list[Fault]:
+        return [*verdict_problems(self), *_check_number(self), *_check_columns(self), *_check_tests(self)]
 
 
 def _quoted(column: str) -> str:
@@ -172,28 +168,30 @@ def _check_columns(source: RosterSource) -> Iterator[Fault]:
     """Every column that is used is kept, and every one that is kept is used."""
     keep = source.file.keep
     used: set[str] = set()
-    whole = True
+    surely = True
     for name, value in source.record.fields.items():
+        if name == NUMBER:
+            continue
         path: Path = ("record", "fields", name)
         text = value if isinstance(value, str) else value.value
-        columns = set() if name == NUMBER else _columns(jmespath.compile(text).parsed)
-        if columns is None:
+        if whole := reads_whole(text):
             yield path, "'@' and '*' mean the whole row — name the columns"
-        for column in sorted(columns or ()):
+        columns = set[str]() if whole else set(root_keys(text))
+        for column in sorted(columns):
             if column == source.file.number:
                 yield path, f"'{printable(column)}' is the number, of which only the hash is stored — remove it"
             elif column not in keep:
                 hint = did_you_mean(column, keep) or "add it there"
                 yield path, f"the column '{printable(column)}' is not among file.keep — {hint}"
-        whole = whole and columns is not None and columns <= {*keep}
-        used |= columns or set()
+        surely = surely and not whole and columns <= {*keep}
+        used |= columns
     for index, column in enumerate(keep):
         at: Path = ("file", "keep", index)
         if column == source.file.number:
             yield at, "the number is stored only as a keyed hash — remove it here"
         elif column in keep[:index]:
             yield at, "appears twice — remove one"
-        elif whole and column not in used:
+        elif surely and column not in used:
             yield at, "no field of the record uses this column, so it need not be stored — remove it"
 
 
@@ -208,26 +206,3 @@ def _check_tests(source: RosterSource) -> Iterator[Fault]:
         elif response.text is None and response.file is None and response.content is None:
             said = "has no content — give a few lines as text, rows as json, or the name of a file"
             yield ("tests", index, "responses", FILE), said
-
-
-_READS_ALL_CHILDREN: Final = frozenset(
-    {
-        *("multi_select_list", "multi_select_dict", "key_val_pair", "function_expression", "comparator"),
-        *("and_expression", "or_expression", "not_expression"),
-    }
-)
-"""Nodes whose children all apply to the row; of others, the next applies to the result of the first."""
-
-
-def _columns(node: Mapping[str, Any]) -> set[str] | None:
-    """The columns that an expression reads, by its tree; None if it reads the whole row."""
-    match node["type"]:
-        case "field":
-            return {node["value"]}
-        case "literal" | "expref":
-            return set()
-        case "current" | "identity":
-            return None
-    children = node["children"] if node["type"] in _READS_ALL_CHILDREN else node["children"][:1]
-    found = [_columns(child) for child in children]
-    return None if None in found else set().union(*(columns for columns in found if columns))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -20,39 +21,29 @@ class NoFile(Exception):
     """A file of a test cannot be read. The message says why and, after ` — `, what to do."""
 
 
+@dataclass(frozen=True, slots=True)
 class TrialFiles:
     """The files of the tests of one source, by the tests' names. `written` has the places of its parts.
 
     A path is relative to the file that names it, or to `base_dir` if that file is unknown.
     """
 
-    def __init__(
-        self,
-        source: str,
-        tests: Sequence[str],
-        written: Mapping[Path, Position],
-        base_dir: FilePath,
-        answers: FilePath = ANSWERS,
-    ) -> None:
-        self._source = source
-        self._tests = tests
-        self._written = written
-        self._base_dir = base_dir
-        self._answers = answers
+    source: str
+    tests: Sequence[str]
+    written: Mapping[Path, Position]
+    base_dir: FilePath
+    answers: FilePath = ANSWERS
 
     def read(self, place: Path, name: str) -> bytes:
-        """The content of the file that is named at `place` below the source.
-
-        Raises NoFile: it cannot be read, or is larger than 16 MiB.
-        """
+        """The file that is named at `place` below the source. Raises NoFile: unreadable, or larger than 16 MiB."""
         position = self._position(place)
         if name.startswith(PRESET_FILE):
-            folder, inner, hint = self._answers, name.removeprefix(PRESET_FILE), "see config/presets/answers"
+            folder, inner, hint = self.answers, name.removeprefix(PRESET_FILE), "see config/presets/answers"
         elif position is not None:
             folder, inner = FilePath(position.file).parent, name
             hint = "a path is relative to the file with the test"
         else:
-            folder, inner = self._base_dir, name
+            folder, inner = self.base_dir, name
             hint = "run it with --config and the file with the test"
         try:
             content = read_regular(folder / inner, LARGEST + 1)
@@ -64,8 +55,8 @@ class TrialFiles:
 
     def _position(self, place: Path) -> Position | None:
         """Tests of a preset are changed by name; all others are in a list."""
-        above: Path = ("sources", self._source)
-        if found := self._written.get((*above, *place)):
+        above: Path = ("sources", self.source)
+        if found := self.written.get((*above, *place)):
             return found
         tests, index, *below = place
-        return self._written.get((*above, tests, self._tests[int(index)], *below))
+        return self.written.get((*above, tests, self.tests[int(index)], *below))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from config import presets as shipped
 from config.lint import lint
 from config.presets import expand
 from config.registry import RegistrySource
@@ -32,22 +33,23 @@ consultations:
 
 
 @pytest.fixture
-def presets(tmp_path: Path) -> Path:
+def presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "presets"
     folder.mkdir()
+    monkeypatch.setattr(shipped, "FOLDER", folder)
     (folder / "valmont-roll.yaml").write_text(PRESET, encoding="utf-8")
     return folder
 
 
-def lines(folder: Path, text: str, presets: Path) -> list[str]:
+def lines(folder: Path, text: str) -> list[str]:
     (folder / "jurat.yaml").write_text(text, encoding="utf-8")
-    found = lint([folder / "jurat.yaml"], preset_folder=presets)
+    found = lint([folder / "jurat.yaml"])
     return [str(problem).removeprefix(f"{folder}/") for problem in found.problems]
 
 
 def test_a_preset_is_filled_in_and_what_is_written_beside_it_is_laid_over(tmp_path: Path, presets: Path) -> None:
     (tmp_path / "jurat.yaml").write_text(CONFIGURATION, encoding="utf-8")
-    found = lint([tmp_path / "jurat.yaml"], preset_folder=presets)
+    found = lint([tmp_path / "jurat.yaml"])
     assert not found.errors
     assert found.configuration is not None
     roll = found.configuration.sources["roll"]
@@ -62,7 +64,7 @@ def test_a_preset_is_filled_in_and_what_is_written_beside_it_is_laid_over(tmp_pa
 
 def test_lists_are_replaced_and_maps_are_merged(presets: Path) -> None:
     over = {"type": "registry", "preset": "valmont-roll", "hosts": ["other.example"], "record": {"absent": "refused"}}
-    expanded, complaints = expand({"roll": over, "other": {"type": "manual"}, "odd": 3}, presets)
+    expanded, complaints = expand({"roll": over, "other": {"type": "manual"}, "odd": 3})
     assert complaints == []
     assert expanded["roll"]["hosts"] == ["other.example"]
     assert expanded["roll"]["record"] == {"from": "body", "fields": {"number": "number"}, "absent": "refused"}
@@ -71,29 +73,30 @@ def test_lists_are_replaced_and_maps_are_merged(presets: Path) -> None:
 
 
 def test_an_unknown_preset_is_told(tmp_path: Path, presets: Path) -> None:
-    assert lines(tmp_path, CONFIGURATION.replace("valmont-roll", "valmont-rol"), presets) == [
+    assert lines(tmp_path, CONFIGURATION.replace("valmont-roll", "valmont-rol")) == [
         "jurat.yaml:2:35: error: sources.roll.preset: there is no preset 'valmont-rol' — did you mean 'valmont-roll'?"
     ]
-    assert lines(tmp_path, CONFIGURATION.replace("valmont-roll", "../../etc/passwd"), presets) == [
+    assert lines(tmp_path, CONFIGURATION.replace("valmont-roll", "../../etc/passwd")) == [
         "jurat.yaml:2:35: error: sources.roll.preset: there is no preset '../../etc/passwd' — there is valmont-roll"
     ]
-    assert lines(tmp_path, CONFIGURATION.replace("valmont-roll", "[1]"), presets) == [
+    assert lines(tmp_path, CONFIGURATION.replace("valmont-roll", "[1]")) == [
         "jurat.yaml:2:35: error: sources.roll.preset: must be the name of a preset — there is valmont-roll"
     ]
 
 
 def test_a_preset_of_another_type_is_told(tmp_path: Path, presets: Path) -> None:
-    assert lines(tmp_path, CONFIGURATION.replace("type: registry", "type: roster"), presets) == [
+    assert lines(tmp_path, CONFIGURATION.replace("type: registry", "type: roster")) == [
         ("jurat.yaml:2:17: error: sources.roll.type: the preset 'valmont-roll' has another type — write type: registry")
     ]
 
 
 def test_what_makes_a_preset_wrong_is_told_where_it_is_used(tmp_path: Path, presets: Path) -> None:
-    assert lines(tmp_path, CONFIGURATION.replace("rate: 2/s", "steps: []"), presets) == [
+    assert lines(tmp_path, CONFIGURATION.replace("rate: 2/s", "steps: []")) == [
         "jurat.yaml:2:56: error: sources.roll.steps: is empty — fill it in, or remove the line"
     ]
     (presets / "valmont-roll.yaml").write_text(PRESET.replace("hosts", "hostes"), encoding="utf-8")
-    assert lines(tmp_path, CONFIGURATION, presets) == [
+    shipped._read_shipped.cache_clear()
+    assert lines(tmp_path, CONFIGURATION) == [
         "jurat.yaml:2:27: error: sources.roll.hostes: unknown option — did you mean 'hosts'?"
     ]
 
@@ -102,7 +105,7 @@ def test_a_preset_belongs_to_registries_alone(tmp_path: Path, presets: Path) -> 
     text = CONFIGURATION.replace("type: registry", "type: manual").replace(
         ", inputs: { number: { title: { en: Number } } }", ""
     )
-    assert lines(tmp_path, text, presets) == [
+    assert lines(tmp_path, text) == [
         (
             "jurat.yaml:2:25: error: sources.roll.preset: unknown option — there is breaker, burst, concurrency, "
             "daily, hours, rate, timeout, type"

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from config.secrets import FOLDER, ForbiddenSecretError, SecretError, SecretReference, check_place, resolve
-from config.settings import PREFIX, Settings
+from config.settings import VARIABLES
 
 LITERAL = (
     "a secret does not belong in the configuration — "
@@ -119,7 +119,7 @@ def test_no_other_variable_is_read(name: str, suggested: str) -> None:
     assert told.value.hint == f"call it JURAT_SOURCE_{suggested}, here and where the workers run"
 
 
-SETTINGS = [PREFIX + name.upper() for name in Settings.model_fields]
+SETTINGS = [*VARIABLES.values()]
 
 
 @pytest.mark.parametrize("name", [*SETTINGS, *(f"{setting}_FILE" for setting in SETTINGS), "PGPASSWORD", "PGPASSFILE"])

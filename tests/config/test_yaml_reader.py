@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.problems import Position, Problem
-from config.yaml_reader import ReadingError, read, read_text
+from config.problems import InvalidConfiguration, Position, Problem
+from config.yaml_reader import read, read_text
 
 
 def refusal(text: str) -> str:
-    with pytest.raises(ReadingError) as caught:
+    with pytest.raises(InvalidConfiguration) as caught:
         read_text(text, "f.yaml")
     return str(caught.value)
 
@@ -114,7 +114,7 @@ def written(folder: Path, **files: str | bytes) -> Path:
 
 
 def failure(folder: Path, *more: Path) -> list[str]:
-    with pytest.raises(ReadingError) as caught:
+    with pytest.raises(InvalidConfiguration) as caught:
         read([folder, *more])
     return [str(problem).removeprefix(f"{folder}/") for problem in caught.value.problems]
 
@@ -184,7 +184,7 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
     data: Any = None
     try:
         data = read_text(text, "f.yaml").data
-    except ReadingError as error:
+    except InvalidConfiguration as error:
         problems = error.problems
     assert (data is None) == bool(problems)
     assert is_plain(data)
@@ -196,5 +196,5 @@ def test_any_text_is_read_or_refused_and_nothing_else(text: str) -> None:
 def test_any_file_is_read_or_refused_and_nothing_else(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.mktemp("any") / "f.yaml"
     file.write_bytes(content)
-    with contextlib.suppress(ReadingError):
+    with contextlib.suppress(InvalidConfiguration):
         assert is_plain(read([file]).data)

@@ -10,10 +10,9 @@ from typing import Any, Final
 
 import jmespath
 
-from config.problems import Path
+from config.problems import Fault, Path
 from config.registry.model.answer_formats import XmlIn
 from config.registry.model.expressions import Node, walk
-from config.registry.model.parts import Fault
 from config.registry.model.rules import OutcomeRule, Then
 from config.registry.model.source import RegistryDescription, Step
 from jurat.vocabulary import Reason
@@ -59,7 +58,7 @@ def answer_problems(path: Path, step: Step) -> Iterator[Fault]:
     """What is wrong with how a step at `path` reads answers, and with its outcomes."""
     yield from _decoding_problems(path, step)
     for index, outcome in enumerate(step.outcomes):
-        if outcome.then is Then.REFUSED and _is_hasty(_read_as(step), outcome.when):
+        if outcome.then is Then.REFUSED and _is_hasty(read_as(step), outcome.when):
             said = "this would refuse on an outage, or on an answer that is empty or of another shape"
             hint = "ask for what the registry itself says in the body if it has no record"
             yield (*path, "outcomes", index, "when"), f"{said} — {hint}, not only for a status or a header"
@@ -70,10 +69,8 @@ def answer_problems(path: Path, step: Step) -> Iterator[Fault]:
 
 def absence_problems(source: RegistryDescription) -> Iterator[Fault]:
     """Why an empty list of records would not prove that the registry has no such record."""
-    origin = source.record.origin
-    if source.record.absent != "refused":
-        return
-    if _is_empty_elsewhere(_read_as(source.steps[-1]), origin):
+    record = source.record
+    if record.absent == "refused" and _is_empty_elsewhere(read_as(source.steps[-1]), record.origin):
         said = "this is also an empty list for an answer of another shape, and absent: refused would refuse"
         hint = "let it be null there, without not_null(…) or [?…], and make [?…] an outcome or a rule"
         yield ("record", "from"), f"{said} — {hint}"
@@ -126,8 +123,8 @@ def _from_the_root(path: str) -> str:
     return f"this counts from the root of the document — write {path.removeprefix(_PLACE_OF_BODY)}"
 
 
-def _read_as(step: Step) -> str:
-    """The key in `_BODIES` of the format of a step's answer."""
+def read_as(step: Step) -> str:
+    """The format of a step's answer: json, xml or csv."""
     first = step.decoders[0]
     return first if isinstance(first, str) else "csv"
 

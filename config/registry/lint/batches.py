@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config.problems import Path
+from config.problems import Fault, Path
 from config.registry.model.inputs import CleaningStep
-from config.registry.model.parts import Fault
 from config.registry.model.rules import Then
 from config.registry.model.source import RegistryDescription, Step
 from config.registry.model.templates import Filter, placeholders

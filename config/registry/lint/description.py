@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config.problems import Path, printable
+from config.problems import Fault, Path, printable
 from config.registry.lint.answers import absence_problems, answer_problems
 from config.registry.lint.batches import batch_problems
 from config.registry.lint.requests import input_problems, request_problems
 from config.registry.lint.rules import rule_problems
 from config.registry.lint.trials import trial_problems
 from config.registry.model.expressions import root_keys
-from config.registry.model.parts import Fault
 from config.registry.model.record import NAMES, NUMBER, STATUS
 from config.registry.model.rules import EqualsRule, NameRule
 from config.registry.model.source import Kept, RecordSource, RegistryDescription, Step

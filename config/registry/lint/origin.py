@@ -7,8 +7,8 @@ from typing import Final
 
 import jmespath
 
+from config.problems import Fault
 from config.registry.model.expressions import Node, children_of
-from config.registry.model.parts import Fault
 from config.registry.model.record import DateField
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
 from config.registry.model.source import RegistryDescription

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from config.networks import literal
-from config.problems import Path, printable
+from config.problems import Fault, Path, printable
 from config.registry.model.expressions import walk
 from config.registry.model.hosts import host_of, is_listed, listing_of
 from config.registry.model.inputs import Input
-from config.registry.model.parts import Fault
 from config.registry.model.record import NUMBER
 from config.registry.model.request import RequestDescription
 from config.registry.model.rules import EqualsRule
-from config.registry.model.secrecy import texts_in
 from config.registry.model.source import Kept, RecordSource, RegistryDescription
-from config.registry.model.templates import SECRETS, Filter, Placeholder, pieces, placeholders
+from config.registry.model.templates import SECRETS, Filter, Placeholder, pieces, placeholders, texts_in
 from config.suggestions import did_you_mean, suggest
 
 

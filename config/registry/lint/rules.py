@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from config.problems import printable
+from config.problems import Fault, printable
+from config.registry.lint.answers import read_as
 from config.registry.lint.origin import origin_problems
-from config.registry.model.answer_formats import Csv
 from config.registry.model.demands import demanding, demands_of
 from config.registry.model.expressions import gives_given
-from config.registry.model.parts import Fault
 from config.registry.model.record import NAMES
 from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
 from config.registry.model.source import RecordSource, RegistryDescription
@@ -131,13 +130,9 @@ def _check_dates(rule: ValidAtRule | MinAgeRule, source: RecordSource) -> Iterat
         elif name not in source.record.dates:
             said = f"'{name}' is read as text"
             yield (option,), f"{said} — write {name}: {{ value: EXPRESSION, date: FORMAT }} in the record"
-    if isinstance(rule, MinAgeRule) and _has_short_year(source.record.dates.get(rule.field, "")):
+    if isinstance(rule, MinAgeRule) and "%y" in source.record.dates.get(rule.field, ""):
         said = "a year of two digits does not tell a child from a person of a hundred"
         yield ("field",), f"{said} — use a date with four digits (%Y)"
-
-
-def _has_short_year(form: str) -> bool:
-    return "%y" in form
 
 
 def _check_same_kind(rule: EqualsRule, source: RecordSource) -> Iterator[Fault]:
@@ -145,7 +140,7 @@ def _check_same_kind(rule: EqualsRule, source: RecordSource) -> Iterator[Fault]:
     given, is_date = source.inputs.get(rule.input), rule.field in source.record.dates
     if given is None:
         return
-    if is_date and _has_short_year(source.record.dates[rule.field]):
+    if is_date and "%y" in source.record.dates[rule.field]:
         yield ("field",), "a year of two digits does not tell 1960 from 2060 — use a date with four digits (%Y)"
     elif is_date and given.type != "date":
         yield ("input",), f"'{rule.field}' is a date and '{rule.input}' is not — write type: date at the input"
@@ -167,8 +162,7 @@ def _unknown(what: str, name: str, known: Collection[str]) -> str:
 
 def _open_end_problems(source: RegistryDescription) -> Iterator[Fault]:
     """With a single date, a renamed key looks like an open end. A table says which columns it has."""
-    first = source.steps[-1].decoders[0]
-    if first == "csv" or isinstance(first, Csv):
+    if read_as(source.steps[-1]) == "csv":
         return
     for index, rule in enumerate(source.rules):
         if isinstance(rule, ValidAtRule) and rule.absent == "pass" and len(rule.fields) == 1:

@@ -12,11 +12,9 @@ from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
 
-from config.problems import printable
-from config.registry.model.parts import Fault
-from config.registry.model.secrecy import texts_in
+from config.problems import Fault, printable
 from config.registry.model.source import RegistryDescription
-from config.registry.model.templates import Placeholder, pieces
+from config.registry.model.templates import Placeholder, pieces, texts_in
 
 _DOCUMENTS: Final = frozenset({"xml", "parts"})
 _BEFORE: Final = "$"

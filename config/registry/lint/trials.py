@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from config.problems import Path, printable
+from config.problems import Fault, Path, printable
 from config.registry.model.demands import demands_of, misfit
-from config.registry.model.parts import Fault
+from config.registry.model.source import RecordSource
 from config.registry.model.trials import PRESET_FILE, Trial
 from config.suggestions import did_you_mean
-
-if TYPE_CHECKING:
-    from config.registry.model.source import RecordSource
-
 
 _PRESET_ANSWER = re.compile(r"[a-z0-9-]+(/[A-Za-z0-9_-]+)*/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 def trial_problems(source: RecordSource, steps: Sequence[str]) -> Iterator[Fault]:
-    """Everything in the tests that does not fit the description, with its path below the source.
-
-    They may answer `steps`.
-    """
+    """Everything in the tests that does not fit the description. They may answer `steps`."""
     demands = demands_of(source)
     names: set[str] = set()
     for index, trial in enumerate(source.tests):

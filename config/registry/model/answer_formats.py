@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
-from config.problems import value_error
+from config.problems import Part, matching
 from config.registry.model.expressions import Expression
-from config.registry.model.parts import Part
 
-_ELEMENTS = re.compile(r"[^\s.:@#\[\]]{1,100}(\.[^\s.:@#\[\]]{1,100}){0,30}")
-
-
-def _check_elements(path: str) -> str:
-    if _ELEMENTS.fullmatch(path):
-        return path
-    raise value_error("is no path to an element — join names by dots, without namespaces: Envelope.Body.person")
-
-
-ElementPath = Annotated[str, AfterValidator(_check_elements), Field(max_length=500)]
+ElementPath = Annotated[
+    str,
+    matching(
+        r"[^\s.:@#\[\]]{1,100}(\.[^\s.:@#\[\]]{1,100}){0,30}",
+        "is no path to an element — join names by dots, without namespaces: Envelope.Body.person",
+    ),
+    Field(max_length=500),
+]
 """Names of elements from the root down, joined by dots: `Envelope.Body.person`."""
 
 
@@ -33,16 +29,11 @@ class XmlIn(Part):
     xml_in: Expression
 
 
-_DELIMITERS = (",", ";", "|", "\t")
-
-
-def _check_delimiter(text: str) -> str:
-    if text in _DELIMITERS:
-        return text
-    raise value_error('is no delimiter of a table — write ",", ";", "|", or "\\t" for a tab')
-
-
-Delimiter = Annotated[str, AfterValidator(_check_delimiter), Field(json_schema_extra={"enum": list(_DELIMITERS)})]
+Delimiter = Annotated[
+    str,
+    matching(r"[,;|\t]", 'is no delimiter of a table — write ",", ";", "|", or "\\t" for a tab'),
+    Field(json_schema_extra={"enum": [",", ";", "|", "\t"]}),
+]
 """What separates the values of a table."""
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from config.registry.model.rules import MAX_AGE, Demanded, MinAgeRule, OneOfRule, ValidAtRule
-
-if TYPE_CHECKING:
-    from config.registry.model.source import RecordSource
+from config.registry.model.source import RecordSource
 
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WRITTEN: Final = {
@@ -36,29 +34,17 @@ def demands_of(source: RecordSource) -> dict[str, Demanded]:
 
 def misfit(demanded: Demanded, name: str, value: Any) -> tuple[str, str] | None:
     """What is wrong with `value` for the requirement `name`, and what to write; None if nothing is."""
+    if demanded is Demanded.CODES:
+        fits = isinstance(value, list | tuple) and bool(value) and all(isinstance(part, str) for part in value)
+        if fits and not all(code and code == code.strip() for code in value):  # any value begins with an empty one
+            said = "a code is empty or has spaces around it, and no record has such a code"
+            return said, "correct it, or remove it"
+    elif demanded is Demanded.YEARS:
+        fits = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_AGE
+    else:
+        fits = isinstance(value, str) and _is_day(value)
     said, example = _WRITTEN[demanded]
-    if demanded is Demanded.CODES and _is_list_of_texts(value) and not all(map(_is_code, value)):
-        return "a code is empty or has spaces around it, and no record has such a code", "correct it, or remove it"
-    return None if _fits(demanded, value) else (said, f"write {name}: {example}")
-
-
-def _fits(demanded: Demanded, value: Any) -> bool:
-    match demanded:
-        case Demanded.CODES:
-            return _is_list_of_texts(value) and all(map(_is_code, value))
-        case Demanded.YEARS:
-            return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_AGE
-        case Demanded.DAY:
-            return isinstance(value, str) and _is_day(value)
-
-
-def _is_list_of_texts(value: Any) -> bool:
-    return isinstance(value, list | tuple) and bool(value) and all(isinstance(part, str) for part in value)
-
-
-def _is_code(text: str) -> bool:
-    """Whether a record's value could be this code. Any value begins with an empty one."""
-    return bool(text) and text == text.strip()
+    return None if fits else (said, f"write {name}: {example}")
 
 
 def _is_day(text: str) -> bool:

@@ -29,16 +29,11 @@ _NULL_BREAKS: Final = {"contains": 1, "ends_with": 1, "starts_with": 1, "join": 
                        "map": 2, "max_by": 1, "min_by": 1, "sort_by": 1}  # fmt: skip
 """Functions that fail on null, and which of their arguments may be missing."""
 
-_MAY_BE_MISSING: Final = frozenset(
-    {"field", "subexpression", "index_expression", "projection", "value_projection", "filter_projection"}
-)
-_BIND_LESS_THAN_NOT: Final = frozenset(
-    {"subexpression", "projection", "value_projection", "filter_projection", "flatten"}
-)
+_PROJECTIONS: Final = frozenset({"projection", "value_projection", "filter_projection"})
+_MAY_BE_MISSING: Final = _PROJECTIONS | {"field", "subexpression", "index_expression"}
+_BIND_LESS_THAN_NOT: Final = _PROJECTIONS | {"subexpression", "flatten"}
 _COMPARED_KEY: Final = re.compile(r"""[=!]=\s*"([\w -]*)"(?!\s*[.\[])""")
-_NARROWS: Final = frozenset(
-    {"subexpression", "index_expression", "pipe", "projection", "value_projection", "filter_projection"}
-)
+_NARROWS: Final = _PROJECTIONS | {"subexpression", "index_expression", "pipe"}
 """Nodes of which only the first child applies to the whole input."""
 
 _MOST_COPIES: Final = 100
@@ -79,14 +74,22 @@ Expression = Annotated[
 
 def root_keys(text: str) -> Iterator[str]:
     """The keys that an expression reads from its whole input, rather than from a part of it."""
+    return (node["value"] for node in _root_nodes(text) if node["type"] == "field")
+
+
+def reads_whole(text: str) -> bool:
+    """Whether an expression takes its whole input, or all of its values, rather than some keys."""
+    return any(node["type"] in {"current", "identity"} for node in _root_nodes(text))
+
+
+def _root_nodes(text: str) -> Iterator[Node]:
+    """The nodes of an expression that apply to its whole input."""
     waiting: list[Node] = [jmespath.compile(text).parsed]
     while waiting:
         node = waiting.pop()
-        if node["type"] == "field":
-            yield node["value"]
-        elif node["type"] == "expref":
-            continue
-        waiting += children_of(node)[:1] if node["type"] in _NARROWS else children_of(node)
+        yield node
+        if node["type"] != "expref":
+            waiting += children_of(node)[:1] if node["type"] in _NARROWS else children_of(node)
 
 
 def walk(expression: str | Node) -> Iterator[Node]:

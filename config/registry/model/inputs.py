@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from config.problems import value_error
+from config.problems import Fault, Part, value_error
 from config.registry.model.expressions import Expression
-from config.registry.model.parts import Fault, Part, PartName, Titles, Word, misplaced
+from config.registry.model.parts import PartName, Titles, Word
 
 
 class NumberFormat(StrEnum):
@@ -97,17 +98,12 @@ class Input(Part):
         """Whether a value that cannot be right is a malformed number, rather than an unreadable answer."""
         return self.format is not None or bool({CleaningStep.DIGITS, CleaningStep.ALNUM} & set(self.clean))
 
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> Self:
+    def faults(self) -> Iterator[Fault]:
         kind = "a date" if self.type == "date" else "a choice"
         given = {"values": self.values, "clean": self.clean, "format": self.format}
         if self.type == "text":
             given = {} if self.values is None else {name: given[name] for name in ("clean", "format")}
-        found: list[Fault] = [((name,), f"{kind} has no {name} — remove it") for name, value in given.items() if value]
-        if self.format_when is not None and self.format is None:
-            found.append((("format_when",), "does nothing without a format — add format:"))
-        if self.format_after is not None and self.format is None:
-            found.append((("format_after",), "does nothing without a format — add format:"))
-        if found:
-            raise misplaced("Input", found)
-        return self
+        yield from (((name,), f"{kind} has no {name} — remove it") for name, value in given.items() if value)
+        for option in ("format_when", "format_after"):
+            if self.format is None and getattr(self, option) is not None:
+                yield (option,), "does nothing without a format — add format:"

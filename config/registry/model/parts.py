@@ -1,4 +1,4 @@
-"""What the models of a description share: names, words, reasons, and errors with a place."""
+"""What the models of a description share: names, words and reasons."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import unicodedata
 from collections.abc import Collection
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic_core import InitErrorDetails
+from pydantic import AfterValidator, Field, StringConstraints
 
-from config.problems import Path, printable, value_error
+from config.problems import printable, value_error
 from config.registry.model.templates import NAME_PATTERN
 from config.suggestions import did_you_mean
 from jurat.vocabulary import Reason
@@ -93,19 +92,3 @@ Titles = Annotated[
     Field(min_length=1, json_schema_extra={"examples": [{"en": "Family name"}]}),
 ]
 """A text by language."""
-
-
-Fault = tuple[Path, str]
-"""Where in a description something is wrong; what it is and, behind ` — `, what to do."""
-
-
-class Part(BaseModel):
-    """A part of the description: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def misplaced(title: str, faults: list[Fault]) -> ValidationError:
-    """An error for each fault, at its place below the model that is being validated."""
-    errors = [InitErrorDetails(type=value_error(said), loc=path, input=None) for path, said in faults]
-    return ValidationError.from_exception_data(title, errors)

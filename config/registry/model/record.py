@@ -8,9 +8,9 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from config.limits import TimeZone
-from config.problems import value_error
+from config.problems import Part, value_error
 from config.registry.model.expressions import Expression
-from config.registry.model.parts import Part, PartName, Word
+from config.registry.model.parts import PartName, Word
 
 EPOCH_S: Final = "epoch_s"
 EPOCH_MS: Final = "epoch_ms"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from config.problems import Path, value_error
-from config.registry.model.parts import Fault, Part, PartName, misplaced
-from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, texts_in, with_holes
-from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, pieces, placeholders
-from config.registry.model.xml_templates import XmlFault, literal_length, texts_in_xml
+from config.problems import Fault, Part, Path, value_error
+from config.registry.model.parts import PartName
+from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, with_holes
+from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, placeholders, texts_in
+from config.registry.model.xml_templates import XmlFault, texts_in_xml
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';]+)", re.IGNORECASE)
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
@@ -28,7 +28,7 @@ def _check_header_name(name: str) -> str:
 
 
 def _check_header_text(text: str) -> str:
-    literal = "".join(text + ("x" if found else "") for text, found in pieces(text))
+    literal = with_holes(text).replace(HOLE, "x")
     if literal != literal.strip() or re.search(r"[^\x20-\x7e\xa0-\xff]", literal):
         said = "a header holds Latin letters and signs (ISO 8859-1), without spaces around them"
         raise value_error(f"{said} — remove the others")
@@ -42,7 +42,7 @@ def _check_secret(text: str) -> str:
 
 
 def _check_request_url(url: str) -> str:
-    literal = "".join(text + ("placeholder" if name else "") for text, name in pieces(url))
+    literal = with_holes(url).replace(HOLE, "placeholder")
     try:
         split = urlsplit(literal)
         good = split.scheme in ("http", "https") and split.hostname and split.port != 0
@@ -105,7 +105,9 @@ _PART_OF_KEY = (
     "a part of a secret is in clear next to the placeholder — put all of it into the secret, and write {secrets.NAME} "
     "alone, or after a word and a space"
 )
-_AUTHORIZATION = ("authorization",)
+_NAMED = frozenset({"query", "headers", "form", "json"})
+"""Options whose texts have names. Those of XML are read by `_document_faults`."""
+
 _LONGEST_BODY = 100_000
 _BODIES = ("json", "form", "xml")
 
@@ -147,30 +149,19 @@ class RequestDescription(Part):
         if self.xml is not None:
             yield ("xml",), self.xml
 
-    @model_validator(mode="after")
-    def _check_whole(self) -> Self:
-        if found := [*self._literal_secrets(), *self._headers(), *self._bodies(), *self._documents()]:
-            raise misplaced("Request", found)
-        return self
+    def faults(self) -> list[Fault]:
+        return [*self._literal_secrets(), *self._headers(), *self._bodies(), *self._documents()]
 
     def _literal_secrets(self) -> Iterator[Fault]:
-        told = set[Path]()
-        for part in ("query", "headers", "form", "json"):
-            values = self.body if part == "json" else getattr(self, part)
-            for keys, text in texts_in(values or {}):
-                place: Path = (part,) if part == "json" else (part, *keys)
-                if place not in told and (said := _key_in(keys, with_holes(text))):
-                    told.add(place)
-                    yield place, said
-        for place, text in self.templates():
-            if place[0] == "auth" and (said := _key_in(_AUTHORIZATION, with_holes(text))):
-                told.add(place)
-                yield place, said
         for place, tree in self.templates():
-            if place not in told and any(
-                shows_secret(keys, text) for keys, text in texts_in(tree, tuple(map(str, place[1:])))
-            ):
-                yield place, _LITERAL_KEY
+            texts = list(texts_in(tree, tuple(map(str, place[1:]))))
+            said = ""
+            if place[0] == "auth":
+                said = _key_in(("authorization",), with_holes(tree))
+            elif place[0] in _NAMED:
+                said = next(filter(None, (_key_in(keys, with_holes(text)) for keys, text in texts)), "")
+            if said or any(shows_secret(keys, text) for keys, text in texts):
+                yield place, said or _LITERAL_KEY
 
     def _headers(self) -> Iterator[Fault]:
         seen: set[str] = set()
@@ -216,17 +207,14 @@ class RequestDescription(Part):
         The order of the map does not count, for a stored configuration may have lost it.
         """
         lengths: dict[Path, int] = {}
-        waiting = dict(self.documents())
-        while waiting:
-            ready = {}
-            for place, text in waiting.items():
-                parts = [("parts", found.name) for found in placeholders(text) if found.name in self.parts]
-                if all(part in lengths for part in parts):
-                    ready[place] = min(literal_length(text) + sum(lengths[part] for part in parts), _LONGEST_BODY + 1)
-            if not ready:
-                break
-            lengths |= ready
-            waiting = {place: text for place, text in waiting.items() if place not in ready}
+        own = {place: len(with_holes(text).replace(HOLE, "")) for place, text in self.documents()}
+        parts: dict[Path, list[Path]] = {
+            place: [("parts", found.name) for found in placeholders(text) if found.name in self.parts]
+            for place, text in self.documents()
+        }
+        while ready := [each for each in own.keys() - lengths.keys() if lengths.keys() >= {*parts[each]}]:
+            for place in ready:
+                lengths[place] = min(own[place] + sum(lengths[part] for part in parts[place]), _LONGEST_BODY + 1)
         return lengths
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum, StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from config.problems import value_error
+from config.problems import Fault, Part, misplaced, value_error
 from config.registry.model.expressions import Expression
 from config.registry.model.parts import (
     ANSWER_REASONS,
     ERROR_REASONS,
     REFUSALS,
-    Part,
     PartName,
     Word,
     check_reason,
-    misplaced,
     write_one_of,
 )
 from jurat.vocabulary import Outcome, Reason
@@ -75,17 +73,17 @@ class OutcomeRule(Part):
         allowed = frozenset[Reason]().union(*_REASONS.values()) if then is None else _REASONS[then]
         return None if value is None else check_reason(value, allowed)
 
-    @model_validator(mode="after")
-    def _check_reason(self) -> Self:
+    def faults(self) -> Iterator[Fault]:
         allowed = _REASONS[self.then]
         goes_without_saying = self.reason is None and self.then in {Then.RETRY, Then.MAINTENANCE}
         if goes_without_saying or self.reason in allowed:
-            return self
+            return
+        said = f"{self.then} needs a reason" if self.reason is None else f"{self.then} does not go with {self.reason}"
+        hint = write_one_of(allowed)
         if self.then is Then.REFUSED and self.reason is not None:
             said = "an outcome may refuse only for record_not_found: no number or name has been compared yet"
-            raise misplaced("OutcomeRule", [(("reason",), f"{said} — write then: undetermined, or make it a rule")])
-        said = f"{self.then} needs a reason" if self.reason is None else f"{self.then} does not go with {self.reason}"
-        raise misplaced("OutcomeRule", [(("reason",), f"{said} — {write_one_of(allowed)}")])
+            hint = "write then: undetermined, or make it a rule"
+        yield ("reason",), f"{said} — {hint}"
 
 
 MAX_AGE: Final = 120
@@ -109,13 +107,10 @@ class _Rule(Part):
         otherwise = known.data.get("otherwise")
         return check_reason(value, REFUSALS | ANSWER_REASONS if otherwise is None else _BY_ELSE[otherwise])
 
-    @model_validator(mode="after")
-    def _check_reason(self) -> Self:
+    def faults(self) -> Iterator[Fault]:
         allowed = _BY_ELSE[self.otherwise]
         if self.reason not in allowed:
-            said = f"{self.reason} cannot be {self.otherwise} by a rule"
-            raise misplaced("Rule", [(("reason",), f"{said} — {write_one_of(allowed)}")])
-        return self
+            yield ("reason",), f"{self.reason} cannot be {self.otherwise} by a rule — {write_one_of(allowed)}"
 
     @property
     def outcome(self) -> Outcome:
@@ -249,7 +244,7 @@ class NameRule(Part):
     @classmethod
     def _has_no_else(cls, data: Any) -> Any:
         if isinstance(data, dict) and "else" in data:
-            raise misplaced("NameRule", [(("else",), "a name never refuses — remove else")])
+            raise misplaced([(("else",), "a name never refuses — remove else")])
         return data
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from config.registry.model.templates import pieces
 
@@ -84,30 +83,9 @@ def with_holes(text: str) -> str:
     return "".join(literal + ("" if found is None else HOLE) for literal, found in pieces(text))
 
 
-def _names_one(keys: Keys) -> bool:
-    *above, name = keys
-    return _NAME.search(name) is not None or (
-        name.lower() in _HOLDERS and bool(above) and _NAME.search(above[-1]) is not None
-    )
+def _names_one(keys: Keys, names: re.Pattern[str] = _NAME) -> bool:
+    return any(names.search(key) for key in keys[-2 if keys[-1].lower() in _HOLDERS else -1 :])
 
 
 def _may_name_one(keys: Keys) -> bool:
-    *above, name = keys
-    return (
-        _PERHAPS_A_NAME.search(name) is not None
-        or any(_NAME.search(key) for key in above)
-        or (name.lower() in _HOLDERS and bool(above) and _PERHAPS_A_NAME.search(above[-1]) is not None)
-    )
-
-
-def texts_in(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:
-    """Every text in a JSON tree, with the keys above it."""
-    match tree:
-        case str():
-            yield keys, tree
-        case dict():
-            for name, value in tree.items():
-                yield from texts_in(value, (*keys, name))
-        case list():
-            for value in tree:
-                yield from texts_in(value, keys)
+    return _names_one(keys, _PERHAPS_A_NAME) or any(_NAME.search(key) for key in keys[:-1])

@@ -9,12 +9,12 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from config.durations import ByteSize, at_most
 from config.limits import ClientCertificate, FileName, LimitedSource, Name, ProxyUrl, SourceKind
-from config.problems import value_error
+from config.problems import Part, value_error
 from config.registry.model.answer_formats import Decoder, Decoders, ElementPath
 from config.registry.model.expressions import Expression
 from config.registry.model.hosts import Host
 from config.registry.model.inputs import Input
-from config.registry.model.parts import Part, PartName, Titles
+from config.registry.model.parts import PartName, Titles
 from config.registry.model.record import NUMBER, RecordDescription
 from config.registry.model.request import RequestDescription
 from config.registry.model.rules import EqualsRule, OutcomeRule, Rule

@@ -79,15 +79,20 @@ def pieces(text: str) -> Iterator[tuple[str, Placeholder | None]]:
 
 def placeholders(value: Any) -> Iterator[Placeholder]:
     """The placeholders in a template, or in every text of a JSON tree."""
-    match value:
+    return (found for _, text in texts_in(value) for _, found in pieces(text) if found is not None)
+
+
+def texts_in(tree: Any, keys: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text in a JSON tree, with the keys above it."""
+    match tree:
         case str():
-            yield from (found for _, found in pieces(value) if found is not None)
+            yield keys, tree
         case dict():
-            for child in value.values():
-                yield from placeholders(child)
+            for name, value in tree.items():
+                yield from texts_in(value, (*keys, name))
         case list():
-            for child in value:
-                yield from placeholders(child)
+            for value in tree:
+                yield from texts_in(value, keys)
 
 
 def _name_in(written: str) -> str:

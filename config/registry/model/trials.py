@@ -6,15 +6,15 @@ They run offline at every lint. A description whose tests fail is not published.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from config.limits import FileName
-from config.problems import printable, value_error
-from config.registry.model.parts import ANSWER_REASONS, ERROR_REASONS, REFUSALS, Part, PartName, misplaced, write_one_of
+from config.problems import Fault, Part, printable, value_error
+from config.registry.model.parts import ANSWER_REASONS, ERROR_REASONS, REFUSALS, PartName, write_one_of
 from config.suggestions import did_you_mean
 from jurat.vocabulary import Outcome, Reason, outcomes_of
 
@@ -76,13 +76,11 @@ class Response(Part):
     text: str | None = Field(default=None, repr=False)
     file: FileName | None = None
 
-    @model_validator(mode="after")
-    def _one_body(self) -> Self:
+    def faults(self) -> Iterator[Fault]:
         bodies = (("json", self.content), ("text", self.text), ("file", self.file))
         given = [name for name, value in bodies if value is not None]
         if len(given) > 1:
-            raise misplaced("Response", [((given[1],), f"does not go with {given[0]} — keep one of them")])
-        return self
+            yield (given[1],), f"does not go with {given[0]} — keep one of them"
 
 
 class Trial(Part):

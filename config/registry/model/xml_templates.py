@@ -33,61 +33,45 @@ def texts_in_xml(text: str) -> list[tuple[str, str]]:
         if placeholder is not None:
             document += _MARK.format(len(names))
             names.append(placeholder.name)
-    reader = _Reader()
-    reader.read(document)
+    texts = _texts_of(document)
     marks = [_MARK.format(number) for number in range(len(names))]
-    everything = "\n".join(value for _, value in reader.texts)
+    everything = "\n".join(value for _, value in texts)
     for name, mark in zip(names, marks, strict=True):
         if mark not in everything:
             hint = "put it between two tags or into an attribute, outside of comments and CDATA"
             raise XmlFault(f"{{{name}}} is where no value can be escaped — {hint}")
-    return [(name, _MARKS.sub(HOLE, value)) for name, value in reader.texts]
+    return [(name, _MARKS.sub(HOLE, value)) for name, value in texts]
 
 
-def literal_length(text: str) -> int:
-    """The characters of a template without its placeholders."""
-    return sum(len(literal) for literal, _ in pieces(text))
+def _texts_of(document: str) -> list[tuple[str, str]]:
+    """The texts of a document outside of CDATA, and its attributes' values, each with its name."""
+    texts: list[tuple[str, str]] = []
+    above: list[tuple[str, list[str]]] = []
+    # With a separator, expat also checks namespaces: an undeclared prefix is an error.
+    parser = expat.ParserCreate(namespace_separator=" ")
 
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        above.append((_local(name), []))
+        texts.extend((_local(attribute), value) for attribute, value in attributes.items())
 
-class _Reader:
-    """Reads one document, and keeps its texts outside of CDATA and its attributes' values."""
+    def end(_: str) -> None:
+        name, written = above.pop()
+        texts.append((name, "".join(written)))
 
-    def __init__(self) -> None:
-        self.texts: list[tuple[str, str]] = []
-        self._open: list[tuple[str, list[str]]] = []
-        self._in_cdata = False
+    def keep(text: str) -> None:
+        above[-1][1].append(text)
 
-    def read(self, document: str) -> None:
-        # With a separator, expat also checks namespaces: an undeclared prefix is an error.
-        parser = expat.ParserCreate(namespace_separator=" ")
-        parser.StartElementHandler = self._begin
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._characters
-        parser.StartCdataSectionHandler = lambda: self._cdata(begins=True)
-        parser.EndCdataSectionHandler = lambda: self._cdata(begins=False)
-        parser.XmlDeclHandler = _check_declaration
-        parser.StartDoctypeDeclHandler = _refuse
-        parser.ProcessingInstructionHandler = _refuse
-        try:
-            parser.Parse(document, True)
-        except expat.ExpatError as error:
-            said = f"this is no well-formed XML (in line {error.lineno} of it: {expat.ErrorString(error.code)})"
-            raise XmlFault(f"{said} — close each element, and write &amp; and &lt; in texts") from None
-
-    def _begin(self, name: str, attributes: dict[str, str]) -> None:
-        self._open.append((_local(name), []))
-        self.texts += ((_local(attribute), value) for attribute, value in attributes.items())
-
-    def _end(self, _: str) -> None:
-        name, written = self._open.pop()
-        self.texts.append((name, "".join(written)))
-
-    def _characters(self, text: str) -> None:
-        if not self._in_cdata:
-            self._open[-1][1].append(text)
-
-    def _cdata(self, *, begins: bool) -> None:
-        self._in_cdata = begins
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = begin, end, keep
+    parser.StartCdataSectionHandler = lambda: setattr(parser, "CharacterDataHandler", None)
+    parser.EndCdataSectionHandler = lambda: setattr(parser, "CharacterDataHandler", keep)
+    parser.XmlDeclHandler = _check_declaration
+    parser.StartDoctypeDeclHandler = parser.ProcessingInstructionHandler = _refuse
+    try:
+        parser.Parse(document, True)
+    except expat.ExpatError as error:
+        said = f"this is no well-formed XML (in line {error.lineno} of it: {expat.ErrorString(error.code)})"
+        raise XmlFault(f"{said} — close each element, and write &amp; and &lt; in texts") from None
+    return texts
 
 
 def _local(name: str) -> str:

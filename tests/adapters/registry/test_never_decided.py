@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from adapters.base import Credentials, InMaintenance, SourceError, Throttled, Unavailable, Unreadable
 from adapters.http_client.reply import Reply
-from config.registry import RegistrySource, doubt_of
+from config.registry import RegistrySource
+from config.registry.lint.rules import doubt_of
 from jurat.vocabulary import Outcome, Reason
 from tests.adapters.registry.described import IRIS, asked, description, judged, person, records, reply
 

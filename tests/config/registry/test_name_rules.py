@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from config.registry import RegistrySource, doubt_of
+from config.registry import RegistrySource
+from config.registry.lint.rules import doubt_of
 from config.registry.model.expressions import gives_given, lists_families
 from tests.config.registry.model.test_source import EQUALS, ONE_OF, STATUS, VALID, complaints
 

@@ -9,8 +9,9 @@ import pytest
 
 from config.configuration import Configuration
 from config.lint import lint
-from config.registry import RosterSource, answer_properties
+from config.registry import RosterSource
 from config.registry.lint.description import order_problems
+from config.registry.model.source import answer_properties
 from tests.config.linted import Changes, lines, mistaken, mistakes
 
 PEOPLE = """\

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from config.registry import RegistrySource, demands_of, requirements_of
-from config.registry.model.demands import misfit
+from config.registry import RegistrySource, demands_of
+from config.registry.model.demands import misfit, requirements_of
 from config.registry.model.rules import Demanded
 from tests.config.registry.model.test_source import EQUALS, NAME, ONE_OF, STATUS, VALID, changed, complaints
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from config.lint import lint
-from config.registry import RegistrySource, code_doubts
+from config.registry import RegistrySource
+from config.registry.lint.demanded_codes import code_doubts
 from tests.adapters.registry.described import description
 
 CONFIGURATION = """\
@@ -83,7 +84,7 @@ def test_a_code_is_known_as_well_where_a_test_is_accepted_for_it() -> None:
         tests = [{**test, "require": {"professions": ["10"]}, "expect": expect}]
         source = RegistrySource.model_validate(description(rules=rules, tests=tests))
         codes = ["21", "10"]
-        assert [codes[doubt.index] for doubt in code_doubts(source, "professions", codes)] == doubtful
+        assert [codes[int(doubt.path[0])] for doubt in code_doubts(source, "professions", codes)] == doubtful
     # Nothing is known of a registry whose codes nobody has listed.
     del rule["refuses"]
     source = RegistrySource.model_validate(description(rules=[*rules[:3], {**rules[3], "refuses": None}]))

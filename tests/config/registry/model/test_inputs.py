@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from config.configuration import Configuration
 from config.document import Document
-from config.registry import RegistrySource, answer_properties
+from config.registry import RegistrySource
 from config.registry.model.inputs import Input
+from config.registry.model.source import answer_properties
 from config.sources import answer_schema
 from jurat import InvalidAnswer
 from jurat.answers import validate

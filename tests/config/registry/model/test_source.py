@@ -10,8 +10,10 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 import examples.sources
-from config.registry import RegistrySource, answer_properties, requirements_of
+from config.registry import RegistrySource
 from config.registry.lint.description import order_problems
+from config.registry.model.demands import requirements_of
+from config.registry.model.source import answer_properties
 
 EXAMPLE = Path(examples.sources.__file__).with_name("registry.yaml")
 VALID: dict[str, Any] = YAML(typ="safe").load(EXAMPLE.read_text(encoding="utf-8"))
