@@ -9,6 +9,7 @@ several times as long as the exchange.
 
 from __future__ import annotations
 
+import io
 import math
 import socket
 import ssl
@@ -180,7 +181,7 @@ class _Route:
 
 
 class TimedAdapter(HTTPAdapter):
-    """A transport adapter of requests over the connections above; it sends with `carry_out` in place of `send`.
+    """A transport adapter of requests over the connections above; its timeout is an `Exchange`.
 
     Only `tls` checks certificates: there is no `verify=False`, and no bundle is read for each connection. A request is
     sent once, without retries. `connections` are kept for each host. All go through `proxy` where it is given.
@@ -198,11 +199,19 @@ class TimedAdapter(HTTPAdapter):
         for manager in managers:
             manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
-    def carry_out(self, exchange: Exchange, request: requests.PreparedRequest) -> Response:
-        """Send `request` once and read the whole answer.
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: FBT001, FBT002 - the signature of requests, as below
+        timeout: Any = None,
+        verify: bool | str = True,  # noqa: FBT001, FBT002
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send `request` once and read the whole answer, within the `Exchange` that is given as `timeout`.
 
-        Raises SourceError as `message` does, and OSError and urllib3.exceptions.HTTPError where there was no
-        connection, or it ended.
+        The other options of requests are ignored. Raises SourceError as `message` does, and OSError and
+        urllib3.exceptions.HTTPError where there was no connection, or it ended.
         """
         url = request.url or ""
         after_origin = url.index("/", len("https://"))
@@ -212,7 +221,13 @@ class TimedAdapter(HTTPAdapter):
         fields.update(request.headers)
         body: Any = request.body
         message = encode_request(request.method or "", route.prefix + target, fields, body)
-        return route.pool.carry_out(exchange, message)
+        answer = route.pool.carry_out(timeout, message)
+        response = requests.Response()
+        response.status_code = answer.status
+        response.headers = CaseInsensitiveDict(answer.headers)
+        response.raw = io.BytesIO(answer.body)
+        response.url, response.request = url, request
+        return response
 
     def _find_route(self, origin: str, request: requests.PreparedRequest) -> _Route:
         pool = self.get_connection_with_tls_context(request, verify=True, proxies=self._proxies)

@@ -183,13 +183,15 @@ class Transport:
             self._destinations, deadline, self._connect_timeout, self._read_timeout, self._max_bytes, fresh_only
         )
         try:
-            answer = self._adapter.carry_out(exchange, request)
+            response = self._adapter.send(request, timeout=exchange)
         except SourceError as error:
             return error
         except (RequestException, HTTPError, OSError, UnicodeError) as error:
             return _source_error(error, exchange, timeout)
-        wait = retry_after(answer.headers.get("retry-after"), time.time())
-        return Reply(answer.status, answer.headers, answer.body, wait)
+        headers = dict(response.headers.lower_items())
+        return Reply(
+            response.status_code, headers, response.content, retry_after(headers.get("retry-after"), time.time())
+        )
 
 
 class _Stale(Unavailable):
