@@ -27,9 +27,9 @@ def open_database() -> Iterator[Service]:
     SQLAlchemy's errors if the database is down.
     """
     from config.settings import read_settings
-    from store.schema.migrations import ADVICE
+    from store.schema.status import ADVICE, schema_of
     from worker.bootstrap import open_service
-    from worker.database import give_up_on, schema_of
+    from worker.database import give_up_on
     from worker.logs import set_up
 
     settings = read_settings()

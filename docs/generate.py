@@ -31,8 +31,8 @@ from jurat.access import Confirmed
 from jurat.database import open_engine
 from jurat.messages import KEYS, languages, message_for
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
-from store.schema.baseline import MIGRATIONS
 from store.schema.migrations import upgrade
+from store.schema.status import MIGRATIONS
 
 FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment")
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]

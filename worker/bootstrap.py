@@ -20,6 +20,7 @@ from store.queries import Queries
 from store.queue.claims import Claims
 from store.queue.sources import Sources
 from store.requests.code_lists import CodeImporter
+from store.schema.status import known_revisions
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
 from store.workers import Fleet, Member
@@ -27,7 +28,7 @@ from tasks.check_runner import CheckRunner
 from worker.database import give_up_on, why_not
 from worker.engine.engine import Engine, Stores
 from worker.engine.plans import Plans
-from worker.installation import VERSION, installation, newest_revision
+from worker.installation import VERSION, installation
 from worker.keyring import fingerprints_of, unseal_of
 from worker.plan_builder import make_plan
 
@@ -71,7 +72,7 @@ class Service:
             socket.gethostname(),
             name or f"{os.getpid()}@{socket.gethostname()}",
             VERSION,
-            newest_revision(),
+            known_revisions()[-1],
             slots,
             sources=None if only is None else tuple(sorted(only)),
             unseal_keys=tuple(unseal.key_ids),

@@ -21,10 +21,9 @@ from config.settings import Settings
 from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
 from jurat.dialects import BY_NAME, dialect_of
 from jurat.silence import limit, limit_silence
-from worker.installation import newest_revision
+from store.schema.status import ADVICE, schema_of
 
 if TYPE_CHECKING:
-    from store.schema.migrations import SchemaStatus
     from worker.bootstrap import Service
 
 log = structlog.get_logger("jurat.worker")
@@ -97,13 +96,8 @@ def look(service: Service) -> None:
     """
     problems = []
     try:
-        with reader(service.database).begin() as connection:
-            revision = connection.execute(text("SELECT version_num FROM jurat_alembic_version")).scalar()
-        if revision != newest_revision():
-            from store.schema.migrations import ADVICE, SchemaStatus  # loads alembic
-
-            found = schema_of(service.database)
-            problems += [ADVICE[found]] if found not in (SchemaStatus.CURRENT, SchemaStatus.AHEAD) else []
+        found = schema_of(service.database)
+        problems += [] if found.usable else [ADVICE[found]]
         problems += filter(None, [too_old(service.database)])
         if service.queries.config_version() is None:
             problems.append("no configuration was applied; run `bin/jurat config apply PATH`")
@@ -112,14 +106,6 @@ def look(service: Service) -> None:
     for problem in problems:
         why, _, advice = problem.partition("; ")
         log.warning("not fully set up", why=why, advice=advice)
-
-
-def schema_of(engine: Engine) -> SchemaStatus:
-    """How the schema fits this program. Loads alembic, which a working worker does without."""
-    from store.schema.migrations import schema_status
-
-    with reader(engine).begin() as connection:
-        return schema_status(connection)
 
 
 def too_old(engine: Engine) -> str | None:
@@ -200,8 +186,6 @@ def _schema_problem(engine: Engine, error: Exception) -> str:
     """What is wrong with the schema, if that may cause the error, and what to do; "" where that is unknown."""
     if state_of(error) == "42501" or not (is_unfit(error) or "no such " in str(getattr(error, "orig", ""))):
         return ""
-    from store.schema.migrations import ADVICE
-
     try:
         found = schema_of(engine)
     except SQLAlchemyError:

@@ -18,9 +18,9 @@ from config.settings import Settings
 from jurat.database import is_away
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
-from store.schema.migrations import ADVICE
+from store.schema.status import ADVICE, schema_of
 from worker.bootstrap import Service, open_service
-from worker.database import missing_file, schema_of, why_not
+from worker.database import missing_file, why_not
 from worker.engine.engine import FIRST_PLAN, Engine
 from worker.keyring import UNKNOWN, mismatch
 from worker.logs import hand_on

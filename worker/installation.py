@@ -14,14 +14,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 VERSION: Final = "0.1.0"
 """That of pyproject.toml, which the image does not have."""
 
-_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
 _DEFAULT = "sqlite:///jurat.db"
 _DEFAULT_PORT = "5432"
-
-
-def newest_revision() -> str:
-    """The newest migration that this program knows. By its file: to ask alembic costs a worker megabytes."""
-    return max(path.stem for path in _MIGRATIONS.glob("[0-9]*.py"))
 
 
 def installation(database_url: str) -> str:

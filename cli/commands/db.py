@@ -32,7 +32,8 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
     from jurat.database import parse_url, reader
     from store.schema import migrations
     from store.schema.grants import advice, missing
-    from worker.database import schema_of, sqlite_file, too_old
+    from store.schema.status import ADVICE, SchemaStatus, schema_of
+    from worker.database import sqlite_file, too_old
 
     if since is not None and not sql:
         raise click.UsageError("--from needs --sql: without it, the database knows its revision.")
@@ -49,7 +50,7 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
         if old := too_old(engine):
             raise Failure(old, Exit.DEPENDENCY)
         before = schema_of(engine)
-        if before in (migrations.SchemaStatus.EMPTY, migrations.SchemaStatus.BEHIND, migrations.SchemaStatus.CURRENT):
+        if before in (SchemaStatus.EMPTY, SchemaStatus.BEHIND, SchemaStatus.CURRENT):
             try:
                 migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
             except migrations.UpgradeBlocked as error:
@@ -60,8 +61,8 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
     document = {"before": before, "after": after} | ({"roles_missing": without} if without else {})
     out.show(document, [str(after)])
     if not after.usable:
-        raise Failure(migrations.ADVICE[after], Exit.DEPENDENCY)
-    out.say(migrations.ADVICE[after] + (f"; it was {before}" if after is not before else ""))
+        raise Failure(ADVICE[after], Exit.DEPENDENCY)
+    out.say(ADVICE[after] + (f"; it was {before}" if after is not before else ""))
     if without:
         out.say(advice(without))
 
@@ -73,8 +74,8 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
 def check(out: Output) -> None:
     """Say whether this program can work with the database's schema, and if not, what to do."""
     from config.settings import read_settings
-    from store.schema.migrations import ADVICE
-    from worker.database import give_up_on, schema_of
+    from store.schema.status import ADVICE, schema_of
+    from worker.database import give_up_on
 
     settings = read_settings()
     require_file(settings)
@@ -91,7 +92,8 @@ def check(out: Output) -> None:
 def status(out: Output) -> None:
     """Show which database this is, the state of its schema, and how many checks wait at which source."""
     from config.settings import printable_settings
-    from worker.database import engine_version, schema_of
+    from store.schema.status import schema_of
+    from worker.database import engine_version
 
     with open_database() as service:
         waiting = service.queries.unsettled()

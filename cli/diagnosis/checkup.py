@@ -36,11 +36,11 @@ from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from store.queries import Queries
 from store.queue.sources import Sources
-from store.schema.migrations import ADVICE, SchemaStatus
+from store.schema.status import ADVICE, SchemaStatus, schema_of
 from tasks.plan import Plan, Unusable
 from worker.bootstrap import Service, open_service
 from worker.celery_settings import celery_settings
-from worker.database import advice_on, engine_version, first_line, give_up_on, oddities, schema_of, sqlite_file
+from worker.database import advice_on, engine_version, first_line, give_up_on, oddities, sqlite_file
 from worker.plan_builder import make_plan
 
 if TYPE_CHECKING:  # large: loaded by the steps that need it

@@ -12,8 +12,6 @@ from sqlalchemy import Connection
 from store.dialects import BY_NAME, dialect_of
 from store.schema.grants import closing, creating
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
-
 _FILES = ("functions", "guards", "views")
 """Those of each engine, in the order in which they build on each other and on the tables. SQLite has no functions."""
 

@@ -1,4 +1,4 @@
-"""Makes the schema of a database, brings it up to date, and reports its state.
+"""Makes the schema of a database, and brings it up to date.
 
 A new database is made by `migrations/sql/`, the current schema, and is marked with the newest revision. A database of
 an earlier release runs the numbered steps of `migrations/versions/` after its own. Tests ensure that both ways give the
@@ -11,25 +11,19 @@ import io
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
-from functools import cache
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from jurat.errors import ConfigurationError
-from jurat.statements import CONTRACT_VERSION
 from store.dialects import BY_NAME, dialect_of
 from store.held_rows import is_held
-from store.schema.baseline import MIGRATIONS, scripts
+from store.schema.baseline import scripts
 from store.schema.grants import granting
+from store.schema.status import ADVICE, MIGRATIONS, VERSION_TABLE, beyond, known_revisions, revision_of
 
-_VERSION_TABLE = "jurat_alembic_version"
 _LOCK = 0x6A75726174  # "jurat": two upgrades at once wait for each other
 
 _BOUNDS = "SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
@@ -69,38 +63,6 @@ _SCHEMAS = """
 """The schema in which a new table would be made, and that of our tables, by the search path."""
 
 
-class SchemaStatus(StrEnum):
-    """A database's schema, compared with this code."""
-
-    CURRENT = "current"
-    EMPTY = "empty"
-    BEHIND = "behind"
-    AHEAD = "ahead"
-    FOREIGN = "foreign"
-    UNRELEASED = "unreleased"
-
-    @property
-    def usable(self) -> bool:
-        """Whether workers and commands can work on it: an ahead one of the same contract version is fine."""
-        return self in (SchemaStatus.CURRENT, SchemaStatus.AHEAD)
-
-
-ADVICE = {
-    SchemaStatus.CURRENT: "the schema is up to date",
-    SchemaStatus.EMPTY: "the database has no jurat tables; run `bin/jurat db upgrade`",
-    SchemaStatus.BEHIND: "the schema is behind this program; run `bin/jurat db upgrade`",
-    SchemaStatus.AHEAD: "the schema is ahead of this program, within the same contract version",
-    SchemaStatus.FOREIGN: "the schema is of another contract version; update this program",
-    SchemaStatus.UNRELEASED: (
-        "the schema is of a version of jurat that was never released, and cannot be brought up to date; "
-        "name another database in JURAT_DATABASE_URL and run `bin/jurat db upgrade`"
-    ),
-}
-
-_UNRELEASED = frozenset(f"{number:04}" for number in range(1, 29))
-"""The revisions before the first release. Later ones have a name behind their number."""
-
-
 class UpgradeBlocked(ConfigurationError):
     """An upgrade gave up: another session holds a lock that a migration needs. Completed migrations stay."""
 
@@ -122,7 +84,7 @@ def upgrade(
         ConfigurationError: the search path names no existing schema, or no migration leads from its revision.
         UpgradeBlocked: a lock that it needs was held all the time.
     """
-    known = _revisions(MIGRATIONS)
+    known = known_revisions()
     end, rests = clock() + PATIENCE, _rests()
     with engine.connect() as connection:
         more = True
@@ -175,7 +137,7 @@ def _step(connection: Connection, known: Sequence[str]) -> bool:
             connection.exec_driver_sql(_BOUNDS)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             _stay_in_schema(connection)
-        current = _current(connection)
+        current = revision_of(connection)
         if current == known[-1]:
             if dialect.has_users:
                 connection.execute(text(granting()))
@@ -187,13 +149,13 @@ def _step(connection: Connection, known: Sequence[str]) -> bool:
             # SQLite's one lock ends with its transaction: a second upgrade could get in between two migrations.
             command.upgrade(config, "head" if dialect.one_writer else known[known.index(current) + 1])
         else:
-            raise ConfigurationError(ADVICE[_beyond(connection, current)])
+            raise ConfigurationError(ADVICE[beyond(connection, current)])
         return True
 
 
 def _stay_in_schema(connection: Connection) -> None:
     """Have this transaction make tables in the schema of our tables, or else in the first of the search path."""
-    where = connection.execute(text(_SCHEMAS), {"table": _VERSION_TABLE}).one()
+    where = connection.execute(text(_SCHEMAS), {"table": VERSION_TABLE}).one()
     if where.first is None and where.ours is None:
         raise ConfigurationError(
             "the search path of this user names no schema that exists, or none that it may use; an administrator of "
@@ -214,43 +176,11 @@ def upgrade_sql(dialect: str, since: str | None = None) -> str:
     if since is None:
         config.attributes["scripts"] = scripts(dialect, MIGRATIONS)
         command.stamp(config, "head", sql=True)
-    elif since in (known := _revisions(MIGRATIONS)):
+    elif since in (known := known_revisions()):
         command.upgrade(config, f"{since}:head", sql=True)
     else:
         raise ConfigurationError(f"there is no revision {since!r}; expected one of {', '.join(known)}")
     return output.getvalue() + (f"{granting()}\n" if BY_NAME[dialect].has_users else "")
-
-
-def schema_status(connection: Connection) -> SchemaStatus:
-    """The schema of this database, compared with this code."""
-    known, current = _revisions(MIGRATIONS), _current(connection)
-    if current is None:
-        return SchemaStatus.EMPTY
-    if current == known[-1]:
-        return SchemaStatus.CURRENT
-    return SchemaStatus.BEHIND if current in known else _beyond(connection, current)
-
-
-def _beyond(connection: Connection, current: str) -> SchemaStatus:
-    """The status of a revision that this code does not know."""
-    if current in _UNRELEASED:
-        return SchemaStatus.UNRELEASED
-    try:
-        version = connection.execute(text("SELECT max(version) FROM jurat_contract")).scalar()
-    except SQLAlchemyError:
-        return SchemaStatus.FOREIGN
-    return SchemaStatus.AHEAD if version == CONTRACT_VERSION else SchemaStatus.FOREIGN
-
-
-@cache
-def _revisions(migrations: Path) -> Sequence[str]:
-    """The revisions in `migrations`, in order. Finding them runs each of their files, so it is done once."""
-    return [revision.revision for revision in ScriptDirectory(str(migrations)).walk_revisions()][::-1]
-
-
-def _current(connection: Connection) -> str | None:
-    """The database's revision; None without one."""
-    return MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE}).get_current_revision()
 
 
 def _config() -> Config:

@@ -25,7 +25,8 @@ from jurat import Client
 from jurat.database import open_engine
 from jurat.seal import Seal, generate, key_to_text
 from store.schema.grants import FOR_ALL, Role
-from store.schema.migrations import SchemaStatus, schema_status, upgrade
+from store.schema.migrations import upgrade
+from store.schema.status import SchemaStatus, schema_status
 from tests.cli.shell import Shell, is_one_sentence
 from tests.conftest import missing
 from tests.docs.pages import ROOT, block, blocks

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from store.schema.baseline import MIGRATIONS
-from worker.installation import newest_revision
+from store.schema.status import MIGRATIONS, known_revisions
 
 REVISION = "9000_notes"
 """Its migration, which comes after all that there are."""
 
-BEFORE = newest_revision()
+BEFORE = known_revisions()[-1]
 
 
 @dataclass(frozen=True)
@@ -116,4 +115,4 @@ def become_later(patch: pytest.MonkeyPatch, folder: Path, *, forgotten: Collecti
     """Have this program be that version, so that databases of now are behind it."""
     migrations = lay_out(folder, forgotten=forgotten)
     patch.setattr("store.schema.migrations.MIGRATIONS", migrations)
-    patch.setattr("worker.installation._MIGRATIONS", migrations / "versions")
+    patch.setattr("store.schema.status.MIGRATIONS", migrations)

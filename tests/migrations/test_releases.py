@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from jurat.database import open_engine
 from jurat.errors import ConfigurationError
-from store.schema.baseline import MIGRATIONS
-from store.schema.migrations import SchemaStatus, _revisions, schema_status, upgrade, upgrade_sql
+from store.schema.migrations import upgrade, upgrade_sql
+from store.schema.status import MIGRATIONS, SchemaStatus, known_revisions, schema_status
 from tests.conftest import missing
 from tests.migrations.catalogue import catalogue, differences
 from tests.migrations.later import BEFORE, CHANGES, REVISION, become_later, lay_out
@@ -169,9 +170,9 @@ def test_a_step_that_was_rewritten_or_removed_is_found(tmp_path: Path) -> None:
 
 
 def test_a_migration_is_named_as_its_file_and_fits_into_the_version_table() -> None:
-    names = sorted(path.stem for path in (MIGRATIONS / "versions").glob("*.py"))
-    assert list(_revisions(MIGRATIONS)) == names
-    assert [name for name in names if len(name) > 32] == []
+    steps = ScriptDirectory(str(MIGRATIONS)).walk_revisions()
+    assert [step.revision for step in steps][::-1] == known_revisions()
+    assert [name for name in known_revisions() if len(name) > 32] == []
 
 
 # -- where a release comes from

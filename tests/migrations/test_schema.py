@@ -17,8 +17,8 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 
 from jurat.database import open_engine
 from jurat.errors import ConfigurationError
-from store.schema.baseline import MIGRATIONS
-from store.schema.migrations import ADVICE, SchemaStatus, schema_status, upgrade, upgrade_sql
+from store.schema.migrations import upgrade, upgrade_sql
+from store.schema.status import ADVICE, MIGRATIONS, SchemaStatus, schema_status
 from tests.migrations.attacks import attempt, fill
 from tests.migrations.catalogue import catalogue, differences
 from tests.migrations.later import REVISION, become_later

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, make_url, text
 
 from jurat.database import open_engine
 from store.schema import migrations
-from store.schema.migrations import SchemaStatus, UpgradeBlocked, schema_status, upgrade
+from store.schema.migrations import UpgradeBlocked, upgrade
+from store.schema.status import SchemaStatus, schema_status
 from tests.cli.conftest import bare_shell
 from tests.cli.shell import Shell, is_one_sentence
 from tests.migrations.later import become_later

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from store.schema.baseline import MIGRATIONS
-from store.schema.migrations import _revisions
 from tests.cli.shell import Shell
 from worker import health as files
 from worker.health import Facts, Health
-from worker.installation import installation, newest_revision
+from worker.installation import installation
 
 READY = Facts(slots=8, held=2, database=True, config_version=3, threads={"writer": 0.2})
 
@@ -111,7 +109,3 @@ def test_the_same_database_is_the_same_by_whatever_user(url: str) -> None:
 )
 def test_another_database_is_another(url: str) -> None:
     assert installation(url) != installation("postgresql://db/one")
-
-
-def test_the_newest_migration_is_known_without_alembic() -> None:
-    assert newest_revision() == _revisions(MIGRATIONS)[-1]

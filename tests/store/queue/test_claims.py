@@ -14,7 +14,7 @@ from jurat.vocabulary import Priority, Reason
 from store.queue import claims as claiming
 from store.queue.claims import Claims
 from store.queue.leases import LEASE
-from store.schema.baseline import MIGRATIONS
+from store.schema.status import MIGRATIONS
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Ended, GiveBack, Later, Review
 from tasks.rules.rate_limits import AHEAD, Demand, Queue, turns
 from tests.store.desk import DOCUMENT, Desk, attempt, entry, ids

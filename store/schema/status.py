@@ -1,0 +1,90 @@
+"""Compares the schema of a database with this program. Loads no alembic: only an upgrade needs it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from jurat.database import reader
+from jurat.dialects import dialect_of
+from jurat.statements import CONTRACT_VERSION
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+VERSION_TABLE = "jurat_alembic_version"
+
+_UNRELEASED = frozenset(f"{number:04}" for number in range(1, 29))
+"""The revisions before the first release. Later ones have a name behind their number."""
+
+
+class SchemaStatus(StrEnum):
+    """A database's schema, compared with this code."""
+
+    CURRENT = "current"
+    EMPTY = "empty"
+    BEHIND = "behind"
+    AHEAD = "ahead"
+    FOREIGN = "foreign"
+    UNRELEASED = "unreleased"
+
+    @property
+    def usable(self) -> bool:
+        """Whether workers and commands can work on it: an ahead one of the same contract version is fine."""
+        return self in (SchemaStatus.CURRENT, SchemaStatus.AHEAD)
+
+
+ADVICE = {
+    SchemaStatus.CURRENT: "the schema is up to date",
+    SchemaStatus.EMPTY: "the database has no jurat tables; run `bin/jurat db upgrade`",
+    SchemaStatus.BEHIND: "the schema is behind this program; run `bin/jurat db upgrade`",
+    SchemaStatus.AHEAD: "the schema is ahead of this program, within the same contract version",
+    SchemaStatus.FOREIGN: "the schema is of another contract version; update this program",
+    SchemaStatus.UNRELEASED: (
+        "the schema is of a version of jurat that was never released, and cannot be brought up to date; "
+        "name another database in JURAT_DATABASE_URL and run `bin/jurat db upgrade`"
+    ),
+}
+
+
+def known_revisions() -> list[str]:
+    """The revisions that this program knows, in order: each step's file has the name of its revision."""
+    return sorted(path.stem for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def schema_of(engine: Engine) -> SchemaStatus:
+    """How the schema fits this program."""
+    with reader(engine).begin() as connection:
+        return schema_status(connection)
+
+
+def schema_status(connection: Connection) -> SchemaStatus:
+    """The schema of this database, compared with this code."""
+    known, current = known_revisions(), revision_of(connection)
+    if current is None:
+        return SchemaStatus.EMPTY
+    if current == known[-1]:
+        return SchemaStatus.CURRENT
+    return SchemaStatus.BEHIND if current in known else beyond(connection, current)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The database's revision; None without one."""
+    has_table = text(dialect_of(connection).has_table(VERSION_TABLE))
+    if not connection.execute(has_table).scalar():
+        return None
+    revision: str | None = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+    return revision
+
+
+def beyond(connection: Connection, current: str) -> SchemaStatus:
+    """The status of a revision that this code does not know."""
+    if current in _UNRELEASED:
+        return SchemaStatus.UNRELEASED
+    try:
+        version = connection.execute(text("SELECT max(version) FROM jurat_contract")).scalar()
+    except SQLAlchemyError:
+        return SchemaStatus.FOREIGN
+    return SchemaStatus.AHEAD if version == CONTRACT_VERSION else SchemaStatus.FOREIGN
