@@ -347,8 +347,8 @@ BEGIN
           TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
       END IF;
     END IF;
-    -- The user of the database, whose name no one chose for this, is not refused. Names are compared outside of queries:
-    -- in a query they would be constants, for which PostgreSQL plans jurat_person anew at each row.
+    -- The user of the database, whose name no one chose for this, is not refused. Names are compared outside queries:
+    -- in a query they would be constants, for which PostgreSQL plans jurat_person again for each row.
     IF NEW.check_id IS NOT NULL THEN
       SELECT k.participant INTO whose FROM jurat_checks k WHERE k.id = NEW.check_id;
     END IF;
