@@ -1,1 +1,1 @@
-"""Writes verdicts and what they add up to, and purges what is past its time."""
+"""Writes verdicts and what they add up to."""

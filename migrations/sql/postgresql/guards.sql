@@ -518,7 +518,8 @@ BEGIN
   FOR guard IN
     SELECT t.tgrelid::regclass AS place, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
     WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname LIKE 'jurat\_%'
-      AND NOT t.tgisinternal AND t.tgname NOT IN ('jurat_checks_submitted', 'jurat_verdicts_told')
+      AND NOT t.tgisinternal
+      AND t.tgname NOT IN ('jurat_checks_submitted', 'jurat_verdicts_told')
   LOOP
     EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guard.place, guard.tgname);
   END LOOP;
