@@ -21,7 +21,7 @@ from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.queue.pauses import KEPT as SPANS_KEPT
 from store.queue.turns import queues, waiting
 from store.rows import columns_of, row_of
-from tasks.rules.rate_limits import Span
+from tasks.rules.source_limits import Span
 
 SEEN_EVERY = 10.0
 """Seconds between two reports of a worker."""

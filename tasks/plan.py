@@ -13,7 +13,7 @@ from adapters.address.zones import ZoneGeometry
 from adapters.base import Found, Query, Source, Unavailable, of_many
 from config.configuration import Configuration, Question
 from config.sources import SourceModel
-from tasks.rules.rate_limits import Breaker, Demand
+from tasks.rules.source_limits import Breaker, Demand
 
 
 @dataclass(frozen=True, slots=True)

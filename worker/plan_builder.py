@@ -20,7 +20,7 @@ from store.lookups import StoredCodes, StoredDatasets, StoredRosters, outage
 from store.queries import Queries, ZoneVersion
 from store.queue.sources import Sources
 from tasks.plan import Plan, Unusable, demand_of
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 
 
 def make_plan(

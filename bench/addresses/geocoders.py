@@ -19,7 +19,7 @@ from config.document import Document
 from config.networks import LOOPBACK
 from config.settings import Settings
 from store.schema import migrations
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 from worker.bootstrap import open_service
 from worker.plan_builder import make_plan
 

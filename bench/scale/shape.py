@@ -12,7 +12,7 @@ from typing import Any
 
 from config.configuration import Configuration
 from config.document import Document
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 
 CONSULTATIONS = 10
 SOURCES = {"residence": "towns", "profession": "rpps", "company": "sirene"}

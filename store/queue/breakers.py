@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
 from store.verdicts.records import WORKER, add_audit_row
-from tasks.rules.rate_limits import Breaker
+from tasks.rules.source_limits import Breaker
 
 GRAIN = 0.001
 """Seconds to which SQLite stores times: within the same one, an answer counts as later than a failure."""

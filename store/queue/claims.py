@@ -39,7 +39,7 @@ from store.queue.leases import (
 )
 from tasks.checks import ClaimedCheck
 from tasks.crash_points import crash_point
-from tasks.rules.rate_limits import Demand, Queue, turns
+from tasks.rules.source_limits import Demand, Queue, turns
 
 
 class Claimed(NamedTuple):

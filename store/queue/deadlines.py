@@ -21,7 +21,7 @@ from store.dialects import POSTGRESQL, SQLITE, StoreDialect, dialect_of
 from store.held_rows import id_of
 from store.queue.pauses import history
 from store.queue.turns import Keys, sealed_for
-from tasks.rules.rate_limits import Span, standstill, standstill_since
+from tasks.rules.source_limits import Span, standstill, standstill_since
 
 ENDED = 1e9
 """Seconds in `stood_s` of a check whose deadline was ended on purpose: nothing is added to that."""

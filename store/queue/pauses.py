@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from jurat.columns import moment
 from jurat.statements import rows_json
 from store.dialects import dialect_of
-from tasks.rules.rate_limits import Span
+from tasks.rules.source_limits import Span
 
 KEPT = 400 * 86_400.0
 """Seconds that the history goes back."""

@@ -16,7 +16,7 @@ from jurat.statements import rows_json
 from jurat.vocabulary import Reason
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.queue.pauses import pause
-from tasks.rules.rate_limits import AHEAD, Demand, next_start, price, raise_lateness, starts
+from tasks.rules.source_limits import AHEAD, Demand, next_start, price, raise_lateness, starts
 
 KEPT = 30.0
 """Seconds of the lease of a check that was looked up and cannot be written for now."""

@@ -13,7 +13,7 @@ from store.dialects import dialect_of
 from store.queue import breakers, pauses, quotas
 from store.queue.breakers import BreakerChanges, SourceFigures
 from store.verdicts.records import WORKER, add_audit_row
-from tasks.rules.rate_limits import Breaker, Demand
+from tasks.rules.source_limits import Breaker, Demand
 
 _FAILING = "SELECT name, failures FROM jurat_sources WHERE failures > 0"
 

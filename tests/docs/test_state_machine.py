@@ -17,7 +17,7 @@ from jurat.vocabulary import Outcome, Reason, State
 from store.requests.request_runner import Request, RequestKind, Requests
 from store.requests.reviews import ReviewError
 from tasks.checks import ClaimedCheck, Decision, GiveBack, Later, NextSource, Review, Settle
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 from tests.docs.pages import ROOT, block
 from tests.rigs.servers import Databases
 from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration, entry

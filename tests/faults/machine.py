@@ -25,7 +25,7 @@ from jurat.vocabulary import Outcome, Reason, State
 from store.configurations.applied_config import AccessTerms
 from store.queue.leases import LEASE
 from tasks.checks import MOST_LOST_LEASES, CheckResult, ClaimedCheck, GiveBack, Later, NextSource, Review, Settle
-from tasks.rules.rate_limits import Breaker, Demand
+from tasks.rules.source_limits import Breaker, Demand
 from tests.faults.persons import Persons
 from tests.faults.snapshot import CheckRow, read
 from tests.faults.stage import Worker, first, when

@@ -7,7 +7,7 @@ from hypothesis.stateful import rule
 
 from jurat.vocabulary import Reason, State
 from store.queue.breakers import BreakerChanges, SourceFigures
-from tasks.rules.rate_limits import Breaker, Demand
+from tasks.rules.source_limits import Breaker, Demand
 from tests.faults.machine import WORKERS, LedgerMachine
 from tests.faults.persons import SOURCES
 from tests.faults.stage import when

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from jurat.access import Confirmed
 from jurat.columns import moment
 from jurat.vocabulary import Outcome, Reason, State
-from tasks.rules.rate_limits import Span
+from tasks.rules.source_limits import Span
 
 Key = tuple[str, str]
 """(consultation, participant)"""

@@ -23,7 +23,7 @@ from store.requests.request_runner import Requests
 from store.schema.grants import Role
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import PUBLIC_KEY, Desk, entry

@@ -33,7 +33,7 @@ from store.verdicts.access import lock_statements
 from store.verdicts.verdict_writer import VerdictWriter, WriteOutcome
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, Review, Settle
 from tasks.plan import Plan
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 from worker.plan_builder import make_plan
 
 PRIVATE_KEY, PUBLIC_KEY = generate_keys()

@@ -22,7 +22,7 @@ from store.workers import KEPT, LIVE, Fleet, Keyholders, Member, forget, missing
 from tasks.check_runner import CheckRunner
 from tasks.checks import ClaimedCheck
 from tasks.plan import Plan
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 from tests.store.desk import Desk, ids
 
 OLD, NEW = generate(), generate()

@@ -22,7 +22,7 @@ from jurat.vocabulary import Outcome, Reason
 from store.queue.breakers import SourceFigures
 from store.requests.request_rows import Request, RequestKind, ask
 from tasks.checks import CheckResult, GiveBack, Later, NextSource, Review, Settle
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 from tests.rigs.servers import Databases
 from tests.store.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
 

@@ -16,7 +16,7 @@ from jurat.vocabulary import Outcome, Reason
 from store.in_parts import LEFT_OUT_S, LeftOut
 from store.upkeep import pieces
 from tasks.checks import MOST_LOST_LEASES, Later, Review, Settle
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 from tests.store.desk import ACCEPTED, DOCUMENT, UNDETERMINED, Desk, entry, ids
 from tests.store.refusals import refusing, row_of_the_platforms_held
 

@@ -19,7 +19,7 @@ from jurat.database import open_engine
 from store.datasets.zones import NewZone, import_zones
 from store.queries import Queries
 from tasks.plan import Plan, Unusable
-from tasks.rules.rate_limits import Breaker, Demand
+from tasks.rules.source_limits import Breaker, Demand
 from tests.adapters.address.servers import Answering
 from tests.store.desk import ADMIN, DOCUMENT, HASH_KEY, Desk, claiming, configuration
 from worker.plan_builder import make_plan

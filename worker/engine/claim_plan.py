@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from tasks.checks import ClaimedCheck
 from tasks.plan import Plan
-from tasks.rules.rate_limits import AHEAD, Demand
+from tasks.rules.source_limits import AHEAD, Demand
 
 RESERVE = 0.25
 """Seconds of work that are claimed ahead of the slots, at the recent pace. A claim then takes many checks, and no slot

@@ -14,8 +14,8 @@ from jurat.vocabulary import Reason
 from store.queue.breakers import SourceFigures
 from store.queue.sources import Sources
 from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
-from tasks.rules.rate_limits import LATE
 from tasks.rules.retries import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
+from tasks.rules.source_limits import LATE
 from worker.engine.local_breaker import LocalBreaker
 from worker.engine.wake_schedule import WakeSchedule
 

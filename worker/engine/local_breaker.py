@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from store.queue.sources import Sources
 from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
-from tasks.rules.rate_limits import Breaker
 from tasks.rules.retries import TROUBLE
+from tasks.rules.source_limits import Breaker
 from worker.engine.delay_queue import DelayQueue
 from worker.engine.threads import EngineThread
 

@@ -12,7 +12,7 @@ from config.hours import Hours
 from config.problems import InvalidConfiguration
 from store.queries import Queries
 from tasks.plan import Plan
-from tasks.rules.rate_limits import Breaker
+from tasks.rules.source_limits import Breaker
 
 log = structlog.get_logger("jurat.engine")
 

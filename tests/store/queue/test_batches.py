@@ -11,7 +11,7 @@ import pytest
 from jurat.vocabulary import Reason
 from store.queue.breakers import SourceFigures
 from tasks.checks import GiveBack
-from tasks.rules.rate_limits import Breaker, Demand
+from tasks.rules.source_limits import Breaker, Demand
 from tests.store.desk import Desk, entry
 
 BROKEN = SourceFigures(failed=5, trailing=5, last_failure=Reason.SOURCE_UNAVAILABLE)

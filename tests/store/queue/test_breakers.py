@@ -11,7 +11,7 @@ from jurat.vocabulary import Priority, Reason
 from store.queue.breakers import BreakerChanges, SourceFigures
 from store.queue.pauses import KEPT
 from tasks.checks import GiveBack
-from tasks.rules.rate_limits import Breaker
+from tasks.rules.source_limits import Breaker
 from tests.store.desk import Desk, entry
 
 # ------------------------------------------------------------------------------------------------ pauses

@@ -16,7 +16,7 @@ from store.queue.claims import Claims
 from store.queue.leases import LEASE
 from store.schema.status import MIGRATIONS
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Ended, GiveBack, Later, Review
-from tasks.rules.rate_limits import AHEAD, Demand, Queue, turns
+from tasks.rules.source_limits import AHEAD, Demand, Queue, turns
 from tests.store.desk import DOCUMENT, Desk, attempt, entry, ids
 
 

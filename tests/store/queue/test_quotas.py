@@ -16,7 +16,7 @@ from jurat.vocabulary import Priority, Reason
 from store.queue.breakers import SourceFigures
 from store.queue.claims import Claims
 from tasks.checks import ClaimedCheck, GiveBack
-from tasks.rules.rate_limits import Breaker, Demand
+from tasks.rules.source_limits import Breaker, Demand
 from tests.store.desk import DOCUMENT, Desk, entry
 
 BROKEN = SourceFigures(failed=5, trailing=5, last_failure=Reason.SOURCE_UNAVAILABLE)

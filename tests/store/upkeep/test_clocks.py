@@ -14,7 +14,7 @@ from store.upkeep import clocks
 from store.upkeep.turns import LOOK_AT_CLOCK
 from store.upkeep.upkeep import Upkeep
 from store.workers import Fleet, Member, workers
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 from tests.store.desk import Desk
 from tests.store.refusals import refusing
 from worker.engine.keeper import EVERY

@@ -6,7 +6,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from tasks.rules.rate_limits import Breaker
+from tasks.rules.source_limits import Breaker
 from tests.worker.engine.test_delay_queue import lot
 from worker.engine.delay_queue import DelayQueue
 from worker.engine.local_breaker import LOOK_EVERY, BreakerWatch, LocalBreaker

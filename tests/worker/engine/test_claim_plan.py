@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.checks import ClaimedCheck
-from tasks.rules.rate_limits import AHEAD, Demand
+from tasks.rules.source_limits import AHEAD, Demand
 from tests.store.desk import DOCUMENT, Desk
 from tests.tasks.roll import document
 from worker.engine.claim_plan import (

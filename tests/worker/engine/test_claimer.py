@@ -11,7 +11,7 @@ import pytest
 from adapters.base import Found, Query
 from store.queue.claims import Claimed
 from tasks.checks import ClaimedCheck
-from tasks.rules.rate_limits import AHEAD, Demand
+from tasks.rules.source_limits import AHEAD, Demand
 from tests.store.desk import DOCUMENT
 from tests.worker.engine.works import SELDOM, Works
 from worker.engine.claim_plan import share

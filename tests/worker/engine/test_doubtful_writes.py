@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from store.queue.claims import Claimed
-from tasks.rules.rate_limits import Demand
+from tasks.rules.source_limits import Demand
 from tests.store.desk import entry
 from tests.store.refusals import refusing
 from tests.worker.engine import test_claimer as claims

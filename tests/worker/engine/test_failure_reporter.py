@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from jurat.vocabulary import Reason
 from store.queue.breakers import SourceFigures
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Ended, Later
-from tasks.rules.rate_limits import LATE, Breaker
 from tasks.rules.retries import SHUT_OUT_AFTER, SHUT_OUT_PAUSE
+from tasks.rules.source_limits import LATE, Breaker
 from tests.store.desk import attempt, entry
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.local_breaker import LocalBreaker

@@ -8,7 +8,7 @@ import pytest
 
 from jurat.vocabulary import Reason
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource
-from tasks.rules.rate_limits import Breaker
+from tasks.rules.source_limits import Breaker
 from tests.store.desk import attempt, entry
 from worker.engine.local_breaker import LocalBreaker
 

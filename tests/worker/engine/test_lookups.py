@@ -8,7 +8,7 @@ import pytest
 
 from tasks.checks import CheckResult, ClaimedCheck, GiveBack
 from tasks.plan import Plan
-from tasks.rules.rate_limits import Breaker
+from tasks.rules.source_limits import Breaker
 from tests.store.desk import ACCEPTED, DOCUMENT, Desk, entry
 from tests.tasks.roll import document, number
 from tests.worker.engine.works import Handed

@@ -1,4 +1,4 @@
-"""Decides the rate limits of a source: how much may be taken, when lookups may start, whose turn it is, and for how
+"""Decides the limits of a source: how much may be taken, when lookups may start, whose turn it is, and for how
 long it took no work. Pure: `store` reads and writes the database's clock and rows.
 """
 

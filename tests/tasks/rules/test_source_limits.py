@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from config.hours import Hours
 from config.limits import TRAVEL
-from tasks.rules.rate_limits import (
+from tasks.rules.source_limits import (
     AHEAD,
     BULK_SHARE,
     Breaker,
