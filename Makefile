@@ -10,9 +10,10 @@ PYTHON ?= python3 python3.11 python3.12 python3.13 python3.14
 ARGS ?=
 # Tests start hundreds of processes: with this set, each of them would compile again what it imports.
 unexport PYTHONDONTWRITEBYTECODE
-# Three processes on two cores, for tests also wait. Each gets neighbours in the list, which share a file and servers,
+# More processes than two cores, for tests also wait. Each gets neighbours in the list, which share a file and servers,
 # and the fewer, the closer the end.
 THREE := -n 3 --dist load
+FOUR := -n 4 --dist load
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # A .venv whose Python was removed or is too old is made again. Here, before make looks at what is in it.
@@ -33,8 +34,8 @@ demo: $(VENV)/.service ## See checks on their whole way, in one process; ARGS="-
 platform: $(VENV)/.platform ## Try a platform in a browser, with an invented town behind it; ARGS="--port 8090"
 	@PYTHONPATH=. $(PY) -P -m examples.platform.start $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests, in less than five minutes; ARGS="-k words tests/folder" for some
-	$(PY) -m pytest $(THREE) -m "not slow and not stacks and not browser" $(ARGS)
+test: $(VENV)/.dev ## Run the tests, in about three minutes; ARGS="-k words tests/folder" for some
+	$(PY) -m pytest $(FOUR) -m "not slow and not stacks and not browser" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the tests that take longer, and all properties on more examples, after `make test`
 	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(THREE) -m "(slow or hypothesis) and not stacks and not browser" $(ARGS)

@@ -25,7 +25,7 @@ IN_CI = os.environ.get("CI") == "true"
 # CI repeats the same examples each time, so that a red run is the change's own doing; at home new ones are looked for.
 # `make test-all` runs every property again as `thorough`. A slow machine is no fault in either.
 settings.register_profile(
-    "quick", deadline=None, max_examples=25, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
+    "quick", deadline=None, max_examples=20, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "quick")

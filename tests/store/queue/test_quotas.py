@@ -306,7 +306,7 @@ def test_start_times_go_to_the_consultations_in_turn(two: Desk) -> None:
     two.submit_many(1, consultation="dance")
     held = two.claim(free=20, interval=0.1, late=0.0)
     assert [check.starts_in for check in held] == sorted(check.starts_in for check in held)
-    assert next(check.starts_in for check in held if check.consultation == "dance") <= 0.11
+    assert "dance" in [check.consultation for check in held[:2]]
 
 
 def test_bulk_has_its_share_behind_interactive_checks(two: Desk) -> None:
