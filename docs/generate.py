@@ -31,6 +31,7 @@ from jurat.access import Confirmed
 from jurat.database import open_engine
 from jurat.messages import KEYS, languages, message_for
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
+from store.schema.baseline import tables_sql
 from store.schema.migrations import upgrade
 from store.schema.status import MIGRATIONS
 
@@ -63,9 +64,9 @@ _COLUMN = re.compile(
 def tables() -> Iterator[str]:
     """Every table with its columns, in the order of the meanings."""
     texts = meanings()["tables"]
-    found = {each["name"]: each["columns"] for each in _TABLE.finditer((MIGRATIONS / "sql" / "tables.sql").read_text())}
+    found = {each["name"]: each["columns"] for each in _TABLE.finditer(tables_sql(MIGRATIONS))}
     if missing := set(found) ^ set(texts):
-        raise KeyError(f"meanings.yaml and migrations/sql/tables.sql differ in {sorted(missing)}")
+        raise KeyError(f"meanings.yaml and the tables of migrations/sql/ differ in {sorted(missing)}")
     for name, part in texts.items():
         columns = {each["name"]: each for each in _COLUMN.finditer(found[name])}
         if missing := set(columns) ^ set(part["columns"]):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from store.dialects import BY_NAME, dialect_of
 from store.schema.grants import closing, creating
 
-_FILES = ("functions", "guards", "views")
+_FILES = ("functions", "request_functions", "publication_functions", "guards", "request_guards", "views")
 """Those of each engine, in the order in which they build on each other and on the tables. SQLite has no functions."""
 
 _TYPES = {"bytea": "BLOB", "float8": "FLOAT", "jsonb": "JSON", "timestamptz": "CHAR(23)", "uuid": "CHAR(36)"}
@@ -25,12 +25,17 @@ INSERT OR REPLACE could take over the rowid of a row that must stay: a trigger k
 
 def scripts(dialect: str, migrations: Path) -> list[str]:
     """The SQL files of an engine, in order. Missing roles are made last: other upgrades on the server wait for that."""
-    tables = (migrations / "sql" / "tables.sql").read_text("utf-8")
+    tables = tables_sql(migrations)
     paths = (migrations / "sql" / dialect / f"{name}.sql" for name in _FILES)
     files = [path.read_text("utf-8") for path in paths if path.exists()]
     if BY_NAME[dialect].has_users:
         return [tables, *files, closing(), f"{creating().strip()};\n"]
     return [_tables_for_sqlite(tables), *files]
+
+
+def tables_sql(migrations: Path) -> str:
+    """The text of all tables, in PostgreSQL's words."""
+    return "\n".join((migrations / "sql" / f"{name}.sql").read_text("utf-8") for name in ("tables", "service_tables"))
 
 
 def _tables_for_sqlite(tables: str) -> str:

@@ -131,7 +131,7 @@ def test_all_leave_out_the_same_characters(request: pytest.FixtureRequest) -> No
     left_out = "SELECT c FROM unnest(CAST(:tried AS text[])) c WHERE jurat_person('n' || c) = 'n'"
     assert {c for (c,) in postgresql.read(left_out, tried=tried)} == expected
     sqlite: Town = request.getfixturevalue("_sqlite_town")
-    for file in ("guards", "views"):
+    for file in ("request_guards", "views"):
         (unseen,) = re.findall(
             r"GLOB ('\[' \|\| char\([\d,\s]+\)\s*\|\| '\]')", (SQL / f"{file}.sql").read_text("utf-8")
         )

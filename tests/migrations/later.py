@@ -30,13 +30,13 @@ class Change:
 _NOTES = {
     "a column": Change(
         ("ALTER TABLE jurat_pauses ADD COLUMN note TEXT",),
-        "tables.sql",
+        "service_tables.sql",
         "  PRIMARY KEY (source, began_at)",
         "  note TEXT,\n  PRIMARY KEY (source, began_at)",
     ),
     "an index": Change(
         ("CREATE INDEX jurat_pauses_until ON jurat_pauses (until)",),
-        "tables.sql",
+        "service_tables.sql",
         "-- When each upkeep job",
         "CREATE INDEX jurat_pauses_until ON jurat_pauses (until);\n\n-- When each upkeep job",
     ),

@@ -17,6 +17,7 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 
 from jurat.database import open_engine
 from jurat.errors import ConfigurationError
+from store.schema.baseline import tables_sql
 from store.schema.migrations import upgrade, upgrade_sql
 from store.schema.status import ADVICE, MIGRATIONS, SchemaStatus, schema_status
 from tests.migrations.attacks import attempt, fill
@@ -121,7 +122,7 @@ def test_both_engines_have_the_same_tables_columns_keys_and_indexes(sqlite_url: 
         )
         engine.dispose()
     assert found[0] == found[1]
-    made = re.findall(r"^CREATE TABLE (\w+)", (MIGRATIONS / "sql" / "tables.sql").read_text("utf-8"), re.MULTILINE)
+    made = re.findall(r"^CREATE TABLE (\w+)", tables_sql(MIGRATIONS), re.MULTILINE)
     assert {*made, "jurat_alembic_version", "views"} == set(found[0])
     views = {"jurat_results", "jurat_review_queue", "jurat_zone_outlines", "jurat_code_lists"}
     assert set(found[0]["views"]) == views

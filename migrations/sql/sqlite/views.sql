@@ -29,7 +29,7 @@ LEFT JOIN jurat_sources s ON s.name = c.source;
 -- The queue of reviews as a back office lists it.
 --
 -- `words` has the last decision of each person since the review was opened. Persons are compared as in
--- jurat_requests_added (guards.sql). Which decisions count is for store.requests.decisions to say.
+-- jurat_requests_added (request_guards.sql). Which decisions count is for store.requests.decisions to say.
 --
 -- `needed` is false if an accepted question has ended this one, see jurat_access.ended. That counts only while all
 -- questions that it names are accepted.
