@@ -59,6 +59,11 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a minute begin first: at the end one process would work on the last of them, and the others wait."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def missing(reason: str) -> NoReturn:
     """Something that this machine has not. CI must have it."""
     if IN_CI:
