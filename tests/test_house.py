@@ -335,7 +335,6 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, sqlite_url: str, s
 
 @pytest.mark.slow
 @pytest.mark.long
-@pytest.mark.timeout(600)
 def test_the_contract_passes_its_own_tests_on_the_oldest_sqlalchemy_it_allows(tmp_path: Path) -> None:
     older = tmp_path / "sqlalchemy"
     quiet = ("--quiet", "--no-deps")
