@@ -75,6 +75,7 @@ def submit(client: Client, connection: Any, participant: str = "p-42") -> UUID:
     return client.submit(connection, participant=participant, **given).id  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_reading_gives_up_on_a_server_that_hangs_and_reads_on_when_it_answers(
     server: PostgreSQL, town: Town, seal_key: str
 ) -> None:
@@ -95,6 +96,7 @@ def test_reading_gives_up_on_a_server_that_hangs_and_reads_on_when_it_answers(
         assert "Current Checked out connections: 0" in client._engine.pool.status()
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_free_connection_gives_up_as_well(server: PostgreSQL, town: Town) -> None:
     with closing(Client(town.url, deadline=DEADLINE)) as client:
         with pytest.raises(Exception, match="there is no check"):

@@ -116,6 +116,7 @@ def test_an_upgrade_gives_up_after_five_minutes_and_the_next_goes_on(behind: Eng
     assert stands(behind) is SchemaStatus.CURRENT
 
 
+@pytest.mark.slow
 def test_a_second_upgrade_says_that_another_is_under_way(behind: Engine) -> None:
     said: list[str] = []
     with reader(behind, f"SELECT pg_advisory_xact_lock({migrations._LOCK})") as connection:
@@ -125,6 +126,7 @@ def test_a_second_upgrade_says_that_another_is_under_way(behind: Engine) -> None
     assert stands(behind) is SchemaStatus.CURRENT
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_a_sentence(behind: Engine, bare_shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     bare_shell.environment["JURAT_DATABASE_URL"] = behind.url.render_as_string(hide_password=False)
     monkeypatch.setattr(migrations, "PATIENCE", 1.0)

@@ -61,6 +61,7 @@ def test_a_check_whose_row_somebody_holds_is_busy_and_the_others_are_written(pos
     assert len(desk.write(entry(held[2])).done) == 1
 
 
+@pytest.mark.slow
 def test_while_a_row_is_held_the_next_writes_wait_for_nothing(postgresql: Desk) -> None:
     desk = postgresql
     desk.submit_many(4)
@@ -216,6 +217,7 @@ def test_a_lease_that_is_refused_is_found_behind_any_number_of_checks_that_nobod
     assert [each.participant for each in held] == ["p-good"]
 
 
+@pytest.mark.slow
 def test_a_row_that_a_platform_holds_keeps_nobody_else_s_from_being_purged(postgresql: Desk) -> None:
     postgresql.submit_many(5)
     for check in postgresql.claim():
@@ -226,6 +228,7 @@ def test_a_row_that_a_platform_holds_keeps_nobody_else_s_from_being_purged(postg
     assert postgresql.upkeep.purge() == 1
 
 
+@pytest.mark.slow
 def test_a_row_that_somebody_holds_keeps_no_other_review_from_its_end(postgresql: Desk) -> None:
     postgresql.submit_many(3)
     for check in postgresql.claim():

@@ -236,6 +236,7 @@ def test_reading_nothing_again_asks_nothing(desk: Desk) -> None:
     assert statements == []
 
 
+@pytest.mark.slow
 def test_what_a_neighbour_holds_is_ours_still_and_keeps_nobody_else(postgresql: Desk) -> None:
     """A write failed, and meanwhile another transaction holds one of its checks: the others are known all the same."""
     desk = postgresql

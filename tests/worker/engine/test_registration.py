@@ -86,6 +86,7 @@ def test_an_engine_is_in_the_register_while_it_runs(right: Registered) -> None:
     assert right.row is None
 
 
+@pytest.mark.slow
 def test_who_has_read_the_configuration_says_so_at_once(right: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registration, "SEEN_EVERY", 10_000)
     registrar = registration.Registrar(
@@ -121,6 +122,7 @@ def test_who_is_told_to_end_says_so_while_its_look_ups_run(right: Registered, st
     assert right.stop()
 
 
+@pytest.mark.slow
 def test_a_worker_that_opens_nothing_claims_nothing_and_says_so_once(wrong: Registered, right: Registered) -> None:
     with capture_logs() as logs:
         wrong.start()
@@ -156,6 +158,7 @@ def test_a_worker_without_hash_keys_leaves_codes_to_others(postgresql: Desk, ste
     without.close()
 
 
+@pytest.mark.slow
 def test_a_register_that_cannot_be_written_holds_nobody_up(postgresql: Desk, steered: Steered, often: None) -> None:
     """Another session holds its table: checks get their verdicts, the worker is seen to live, and it ends in time."""
     works = Registered(postgresql, steered, PRIVATE_KEY)

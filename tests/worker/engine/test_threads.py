@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from structlog.testing import capture_logs
 
@@ -32,6 +33,7 @@ def test_a_step_that_fails_is_survived_and_the_thread_says_that_the_database_is_
     assert [line["event"] for line in logs] == ["database away", "engine thread failed", "database back"]
 
 
+@pytest.mark.slow
 def test_the_same_failure_is_told_once_and_one_of_the_database_in_a_sentence_without_what_it_says() -> None:
     class Refused(EngineThread):
         steps = 0

@@ -287,6 +287,7 @@ def test_the_breaker_does_not_wait_for_a_row_that_somebody_holds(works: Works, w
     assert works.desk.one("SELECT failures FROM jurat_sources WHERE name = 'towns'") == 1, "counted once"
 
 
+@pytest.mark.slow
 def test_pauses_grow_while_a_row_is_held(works: Works, writer: Writer) -> None:
     held = works.desk.held()
     with held_row(works.desk, held.participant), works.desk.statements() as seen:
@@ -311,7 +312,10 @@ def test_no_more_is_kept_than_there_is_room_for(works: Works, writer: Writer, mo
 # --------------------------------------------------------------------------------- what the database refuses
 
 
-@pytest.mark.parametrize("table", ["jurat_verdicts", "jurat_access", "jurat_checks"])
+@pytest.mark.parametrize(
+    "table",
+    ["jurat_verdicts", *(pytest.param(name, marks=pytest.mark.slow) for name in ("jurat_access", "jurat_checks"))],
+)
 def test_what_the_platforms_own_trigger_refuses_harms_no_neighbour_and_is_written_once_it_does_not(
     works: Works, writer: Writer, table: str
 ) -> None:
