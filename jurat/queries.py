@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import CHAR, Uuid, bindparam, text
 
-from jurat.columns import moment
+from jurat.times import moment
 from jurat.vocabulary import AccessState, Outcome, QuestionState, Reason, State, reason_from
 
 

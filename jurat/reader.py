@@ -13,7 +13,6 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from jurat.candidates import open_candidates, opening_key, reading_candidates
-from jurat.columns import moment
 from jurat.database import NO_FILE, is_missing_table, make_no_file, open_engine, reader
 from jurat.dialects import dialect_of
 from jurat.errors import (
@@ -47,6 +46,7 @@ from jurat.queries import (
     result_from,
 )
 from jurat.silence import seconds_of
+from jurat.times import moment
 from jurat.vocabulary import AccessState, QuestionState, Reason, State
 from jurat.zones import ZONES, Zone, zone_from
 

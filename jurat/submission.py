@@ -12,7 +12,6 @@ from uuid import UUID
 
 from jurat.access import Confirmed, Terms, question_status
 from jurat.answers import encode, validate
-from jurat.columns import instant, moment
 from jurat.dialects import POSTGRESQL
 from jurat.errors import (
     AccessRevoked,
@@ -28,6 +27,7 @@ from jurat.names import ERASED, is_erased, require_printable
 from jurat.savepoint import all_or_nothing
 from jurat.seal import Seal
 from jurat.statements import Statements, accepted, history, in_force, insert, rows_json, taken
+from jurat.times import instant, moment
 from jurat.vocabulary import Outcome, Priority, QuestionState, State, reason_from
 
 _CHUNK = 500

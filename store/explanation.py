@@ -12,11 +12,11 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from adapters.base import Box
-from jurat.columns import moment
 from jurat.database import reader
 from jurat.messages import OwnTexts
 from jurat.queries import read_json
 from jurat.seal import KEY_ID_LENGTH
+from jurat.times import moment
 from jurat.vocabulary import QuestionState, State
 from store.dialects import StoreDialect, dialect_of
 from store.requests.decisions import Opinion, opinions

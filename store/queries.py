@@ -12,9 +12,9 @@ from sqlalchemy import Engine, text
 
 from adapters.codes import StoredCode
 from adapters.rosters import RosterVersion
-from jurat.columns import instant, moment
 from jurat.database import reader
 from jurat.statements import rows_json
+from jurat.times import instant, moment
 from store.configurations.applied_config import same_document
 from store.configurations.config_versions import document_of
 from store.datasets.address_bases import OpenDataset, open_dataset

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any, TypeVar, get_type_hints
 from uuid import UUID
 
-from jurat.columns import moment
 from jurat.queries import read_json
+from jurat.times import moment
 
 Kind = TypeVar("Kind")
 

@@ -14,9 +14,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from jurat.columns import instant
 from jurat.seal import KEY_ID_LENGTH
 from jurat.statements import rows_json
+from jurat.times import instant
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.queue.pauses import KEPT as SPANS_KEPT
 from store.queue.turns import queues, waiting

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
-from jurat.columns import moment
 from jurat.statements import rows_json
+from jurat.times import moment
 from store.dialects import dialect_of
 from tasks.rules.source_limits import Span
 

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, text
 
 from jurat import contests
 from jurat.batches import run
-from jurat.columns import moment
 from jurat.names import PRINTABLE, is_erased, is_printable, person, same_person
+from jurat.times import moment
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
 from store.dialects import dialect_of
 from store.requests.request_rows import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied

@@ -14,11 +14,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from jurat.columns import moment
 from jurat.database import reader
 from jurat.names import PRINTABLE, is_erased, is_printable
 from jurat.queries import read_json
 from jurat.statements import in_force, rows_json
+from jurat.times import moment
 from jurat.vocabulary import QuestionState
 from store.dialects import dialect_of
 from store.requests.request_rows import CannotBeDone, Request, RequestKind, WrongRequest, mark_applied

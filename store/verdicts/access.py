@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from jurat.access import AccessSummary, AtLeast, Confirmed, Terms, add_up, question_status
 from jurat.batches import Rows, Statement, run
-from jurat.columns import instant, moment
 from jurat.statements import in_force, prepared, rows_json
+from jurat.times import instant, moment
 from jurat.vocabulary import Outcome, State, reason_from
 from store.configurations.applied_config import NEWEST, AccessTerms, AppliedConfig, ConfigReader
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of

@@ -93,8 +93,8 @@ def test_a_page_takes_from_the_wheel_what_the_wheel_offers() -> None:
 
 
 def test_what_is_not_offered_is_found() -> None:
-    code = "import jurat.columns\nfrom jurat import Client, submitting\nfrom jurat.statements import taken\nimport json"
-    assert not_offered(code) == [("jurat.columns", "*"), ("jurat", "submitting"), ("jurat.statements", "taken")]
+    code = "import jurat.times\nfrom jurat import Client, submitting\nfrom jurat.statements import taken\nimport json"
+    assert not_offered(code) == [("jurat.times", "*"), ("jurat", "submitting"), ("jurat.statements", "taken")]
 
 
 def test_all_that_is_offered_is_there() -> None:

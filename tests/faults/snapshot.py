@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from jurat.access import Confirmed
-from jurat.columns import moment
+from jurat.times import moment
 from jurat.vocabulary import Outcome, Reason, State
 from tasks.rules.source_limits import Span
 

@@ -11,10 +11,10 @@ import pytest
 
 from jurat import Client, ConfigurationError, InvalidSubmission
 from jurat.codes import clean, generate
-from jurat.columns import moment
 from jurat.dialects import SQLITE
 from jurat.ids import uuid7
 from jurat.seal import Seal, Unseal
+from jurat.times import moment
 from tests.jurat.conftest import PRIVATE_KEY, PUBLIC_KEY, Platform
 from tests.jurat.consultations import Town, execute, plain
 

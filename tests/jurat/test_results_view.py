@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from jurat import AlreadyConfirmed, Check, Client, Outcome, Reason
-from jurat.columns import moment
+from jurat.times import moment
 from tests.jurat.consultations import ADDRESS, Town
 
 

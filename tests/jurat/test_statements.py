@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jurat.columns import moment
 from jurat.dialects import dialect_of
 from jurat.statements import rows_json, statements_on
+from jurat.times import moment
 from tests.jurat.conftest import Platform
 from tests.jurat.consultations import Town
 

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from jurat.columns import instant, moment
 from jurat.dialects import dialect_of
 from jurat.ids import uuid7
 from jurat.queries import read_json
+from jurat.times import instant, moment
 from tests.jurat.consultations import Town
 
 TIMES = st.datetimes(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from jurat.columns import instant
 from jurat.dialects import BY_NAME as CONTRACT
+from jurat.times import instant
 from store.dialects import BY_NAME, StoreDialect, dialect_of
 from tests.store.desk import Desk
 

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, text
 
 from examples.platform.web.parts import parts
 from jurat import AccessState, Outcome, State
-from jurat.columns import moment
 from jurat.database import reader
 from jurat.queries import read_json
+from jurat.times import moment
 
 REVIEW = "review"
 ON_ITS_WAY = "pending"

@@ -28,9 +28,9 @@ from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR, REVIEWER
 from examples.platform.web.waiting import request_status, uuid_or_400, wait_for_request
 from jurat import Reason, RequestState, UnknownCheck
-from jurat.columns import instant
 from jurat.database import state_of
 from jurat.queries import read_json
+from jurat.times import instant
 
 pages = Blueprint("reviewing", __name__, url_prefix="/<locale>/reviews")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jurat.columns import instant
+from jurat.times import instant
 from jurat.vocabulary import Priority, Reason
 from store.queue.breakers import BreakerChanges, SourceFigures
 from store.queue.pauses import KEPT

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import chain, combinations
 from typing import Any
 
-from jurat.columns import instant, moment
+from jurat.times import instant, moment
 from tests.store.desk import Desk
 
 FREE = {
