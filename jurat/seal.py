@@ -78,11 +78,8 @@ class Unseal:
     def __init__(self, private_keys: Iterable[bytes]) -> None:
         keys = [PrivateKey(key) for key in private_keys]
         self._pairs = {key_id(bytes(key.public_key)): (bytes(key.public_key), bytes(key)) for key in keys}
-
-    @property
-    def key_ids(self) -> list[str]:
+        self.key_ids = list(self._pairs)
         """The ids of the keys that can be opened, newest first."""
-        return list(self._pairs)
 
     def open(self, sealed: bytes, key: str | None) -> bytes:
         """The plain text of `sealed`, whose row names `key`.

@@ -8,8 +8,7 @@ from __future__ import annotations
 from alembic import context
 
 from store.schema.baseline import run
-
-VERSION_TABLE = "jurat_alembic_version"
+from store.schema.status import VERSION_TABLE
 
 # Functions are made with this path (SET search_path FROM CURRENT): temporary tables, which anyone may make, come last.
 PATH = "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);"

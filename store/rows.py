@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_type_hints
 from uuid import UUID
 
 from jurat.queries import read_json
-from jurat.times import moment
+from jurat.times import instant, moment
 
 Kind = TypeVar("Kind")
 
@@ -18,7 +18,7 @@ _READ: Mapping[Any, Callable[[Any], Any]] = {
     bool: bool,
     bytes: bytes,
     date: date.fromisoformat,
-    datetime: moment,
+    datetime: instant,
     datetime | None: moment,
     Mapping[str, Any]: read_json,
     Sequence[Mapping[str, Any]]: read_json,

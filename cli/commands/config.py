@@ -90,7 +90,7 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
         report = lint_here(paths, service.queries.zone_versions())
         problems = [*report.problems, *registry_problems(report)]
         if report.configuration is not None:
-            problems += unknown_lists(report, service.queries.code_lists())
+            problems += unknown_lists(report, service.queries.code_list_names())
         problems.sort()
         for line in problem_lines(problems):
             out.say(line)

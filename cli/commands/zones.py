@@ -183,6 +183,5 @@ def _states(history: Sequence[ZoneVersion], queries: Queries) -> list[str]:
 
 
 def _zones_in_use(service: Service) -> set[str]:
-
     configuration = applied_configuration(service)
     return {question.zone for question in configuration.questions.values() if question.zone} if configuration else set()

@@ -25,8 +25,9 @@ from jurat.answers import validate
 from jurat.seal import Unopenable
 from jurat.vocabulary import Reason
 from store.queries import ZoneRow
+from store.requests.decisions import ReviewError
 from store.requests.request_rows import WrongRequest
-from store.requests.reviews import ReviewError, SealedReviews
+from store.requests.reviews import SealedReviews
 from tasks.plan import Plan
 from tasks.rules.margins import margins_of
 from tasks.rules.residence import Residence, decide_residence

@@ -231,8 +231,9 @@ def _span(shape: Polygon | MultiPolygon, mark: Mark | None, sighting: Sighting |
 
 
 def _neighbours(plane: Plane, stored: Iterable[Stored], window: Window) -> Iterator[Area]:
+    frame = window.frame()
     areas = (Area(each.name, plane.shape(each.geometry())) for each in stored)
-    return islice((area for area in areas if area.shape.intersects(window.frame())), MOST_NEIGHBOURS)
+    return islice((area for area in areas if area.shape.intersects(frame)), MOST_NEIGHBOURS)
 
 
 def _houses(plane: Plane, shape: Polygon | MultiPolygon, houses: Houses, window: Window) -> Iterator[DrawnHouse]:

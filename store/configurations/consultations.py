@@ -76,7 +76,7 @@ def with_published(connection: Connection, configuration: Configuration) -> Conf
             wrong.append(f"the consultation '{name}', which the platform published, would not fit any more: {why}")
     if wrong:
         raise Unpublishable("; ".join(wrong) + ". Keep what it uses, or have the platform withdraw it first")
-    return configuration.republish(kept, ())
+    return configuration.republish(kept, ()) if kept else configuration
 
 
 class Consultations:

@@ -30,7 +30,7 @@ def reached_limits(engine: Engine) -> Sequence[ReachedLimit]:
     if not dialect_of(engine).has_users:
         return []
     sql = f"""
-        SELECT login, per_hour, reached_at AS at FROM jurat_allowances
+        SELECT login, per_hour, reached_at FROM jurat_allowances
         WHERE reached_at > statement_timestamp() - interval '{WATCHED}' ORDER BY reached_at DESC, login"""
     with reader(engine).begin() as connection:
         return [row_of(ReachedLimit, row) for row in connection.execute(text(sql))]

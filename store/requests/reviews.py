@@ -17,8 +17,6 @@ from store.requests.decisions import ReviewError, WrongReview
 from store.verdicts.access import AccessRows, Key
 from store.verdicts.records import add_audit_row, close_reviews
 
-__all__ = ["ReviewError", "SealedAnswer", "SealedReview", "SealedReviews", "end_reviews"]
-
 
 @dataclass(frozen=True, slots=True)
 class SealedAnswer:

@@ -16,7 +16,8 @@ _FILES = ("functions", "request_functions", "publication_functions", "guards", "
 """Those of each engine, in the order in which they build on each other and on the tables. SQLite has no functions."""
 
 _TYPES = {"bytea": "BLOB", "float8": "FLOAT", "jsonb": "JSON", "timestamptz": "CHAR(23)", "uuid": "CHAR(36)"}
-"""The types that SQLite names otherwise: it would take times, ids, texts of JSON and bytes for numbers."""
+"""The types that SQLite names otherwise: it would take times, ids and bytes for numbers. Its own names for the other
+two are kept."""
 
 _ROWIDS = ("jurat_checks", "jurat_configs", "jurat_contract", "jurat_datasets")
 """The tables that have a rowid on SQLite: for an integer key is one, and rows as large as an answer are found sooner.

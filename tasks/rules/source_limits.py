@@ -195,4 +195,4 @@ def _last_true(holds: Callable[[int], bool], limit: int = 10 * 366 * 86_400_000)
     while over < limit and holds(over):
         over *= 2
     sure = over // 2
-    return sure + bisect_left(range(sure, over), True, key=lambda number: not holds(number)) - 1
+    return sure + bisect_left(range(sure + 1, over), True, key=lambda number: not holds(number))

@@ -17,7 +17,7 @@ from jurat import codes as code
 from jurat.database import open_engine
 from jurat.seal import Unseal, generate, key_from_text, key_to_text
 from jurat.vocabulary import AccessState, Outcome, Reason
-from store.requests.reviews import ReviewError
+from store.requests.decisions import ReviewError
 from store.schema.grants import Role
 from tests.acceptance.town import INSIDE, PATIENCE, ROOT, soon
 from tests.cli.shell import Ran, Shell

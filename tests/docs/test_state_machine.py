@@ -14,8 +14,8 @@ import pytest
 
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason, State
+from store.requests.decisions import ReviewError
 from store.requests.request_runner import Request, RequestKind, Requests
-from store.requests.reviews import ReviewError
 from tasks.checks import ClaimedCheck, Decision, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.source_limits import Demand
 from tests.docs.pages import ROOT, block

@@ -14,7 +14,7 @@ from jurat.vocabulary import Reason, State
 from store.configurations.applied_config import AccessTerms
 from store.configurations.consultations import Unpublishable
 from store.queue.deadlines import ENDED
-from store.requests.reviews import ReviewError
+from store.requests.decisions import ReviewError
 from tests.faults.snapshot import CheckRow
 from tests.faults.stage import Stage, when
 from tests.faults.told import CONFIGURATIONS

@@ -121,7 +121,8 @@ DECLARE
 BEGIN
   PERFORM jurat_take_turn(true);
   SELECT c.version, c.document INTO last FROM jurat_configs c ORDER BY c.version DESC LIMIT 1;
-  IF NOT FOUND OR last.version IS DISTINCT FROM jurat_add_version.after OR NOT jsonb_exists(last.document, 'consultations')
+  IF NOT FOUND OR last.version IS DISTINCT FROM jurat_add_version.after
+     OR NOT jsonb_exists(last.document, 'consultations')
   THEN
     RAISE EXCEPTION 'jurat: no version can be added: version % is not the newest', jurat_add_version.after
       USING ERRCODE = 'integrity_constraint_violation';

@@ -69,7 +69,7 @@ BEGIN
     END IF;
     -- The user of the database, whose name no one chose for this, is not refused. Names are compared outside queries:
     -- in a query they would be constants, for which PostgreSQL plans jurat_person again for each row.
-    IF NEW.check_id IS NOT NULL THEN
+    IF NEW.check_id IS NOT NULL AND NEW.by_whom <> 'participant' THEN
       SELECT k.participant INTO whose FROM jurat_checks k WHERE k.id = NEW.check_id;
     END IF;
     IF (NEW.by_whom NOT IN ('participant', session_user::text)
@@ -221,14 +221,15 @@ EXECUTE FUNCTION jurat_refuse_change('a request that waits cannot be deleted');
 
 -- ------------------------------------------------------------------------------------------------------- Firing always
 --
--- All but the two that refuse nothing.
+-- All but jurat_checks_submitted, which answers for the row that stands, and jurat_verdicts_told, which is off.
 DO $$
 DECLARE
   guard record;
 BEGIN
   FOR guard IN
-    SELECT t.tgrelid::regclass AS place, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-    WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relname LIKE 'jurat\_%'
+    SELECT t.tgrelid::regclass AS place, t.tgname FROM pg_trigger t
+    WHERE t.tgrelid IN ('jurat_checks'::regclass, 'jurat_verdicts'::regclass, 'jurat_requests'::regclass,
+        'jurat_audit'::regclass)
       AND NOT t.tgisinternal
       AND t.tgname NOT IN ('jurat_checks_submitted', 'jurat_verdicts_told')
   LOOP

@@ -15,10 +15,9 @@ from jurat.ids import uuid7
 from jurat.seal import Seal
 from jurat.vocabulary import AccessState, Reason, State
 from store.explanation import Explanations
-from store.requests.decisions import SECOND_PERSON, opinions
+from store.requests.decisions import SECOND_PERSON, ReviewError, opinions
 from store.requests.request_rows import ask
 from store.requests.request_runner import CannotBeDone, Request, RequestKind, Requests
-from store.requests.reviews import ReviewError
 from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
 from tests.store.desk import ACCEPTED, DOCUMENT, PUBLIC_KEY, REFUSED, UNAVAILABLE, UNDETERMINED, Desk, entry

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from jurat.vocabulary import AccessState, Outcome, Reason, State
-from store.requests.reviews import ReviewError
+from store.requests.decisions import ReviewError
 from store.upkeep.upkeep import Upkeep
 from tasks.checks import ClaimedCheck, Review
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNDETERMINED, Desk, attempt, entry

@@ -16,8 +16,8 @@ from jurat import AccessRevoked, AlreadyConfirmed, JuratError, NotContestable, N
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
 from store.configurations.consultations import Unpublishable
+from store.requests.decisions import ReviewError
 from store.requests.request_runner import CannotBeDone, RequestKind, Requests
-from store.requests.reviews import ReviewError
 from store.verdicts.access import AccessRows
 from tasks.checks import ClaimedCheck, Decision, Review, Settle
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk
