@@ -73,7 +73,7 @@ def read(paths: Iterable[FilePath | str]) -> WrittenConfig:
 
 
 def read_text(text: str, file: str) -> WrittenConfig:
-    """Read one YAML document; `file` is its name in problems. Raises InvalidConfiguration with the first place."""
+    """Read one YAML document; `file` is its name in problems. Raises InvalidConfiguration with each place."""
     if found := _UNPRINTABLE.search(text):
         name = "a NUL character" if found[0] == "\x00" else f"the control character U+{ord(found[0]):04X}"
         raise _refusal(_position(text, found.start(), file), f"{name} does not belong in YAML", "remove it")

@@ -12,7 +12,7 @@ from contextlib import suppress
 from adapters.registry_tests.dependence import Dependence, fields_of
 from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.offline_run import Fault, NoAnswer, OfflineRun, Path
-from config.registry.model.answer_formats import Csv
+from config.registry.lint.answers import read_as
 from config.registry.model.rules import EqualsRule, NameRule, ValidAtRule
 from jurat.vocabulary import Outcome
 
@@ -25,8 +25,7 @@ def find_untested(offline_run: OfflineRun, results: Sequence[TrialResult]) -> It
     A table needs no such test: it names its columns, and one without a needed column is unreadable.
     """
     source = offline_run.source
-    first = source.steps[-1].decoders[0]
-    if first == "csv" or isinstance(first, Csv):
+    if read_as(source.steps[-1]) == "csv":
         return
     last = source.steps[-1].name
     seen = [_TestAnswer(offline_run, test) for test in results if test.passed and last in test.replies]
