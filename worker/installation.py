@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-VERSION: Final = "0.1.0"
+VERSION: Final = "0.2.0"
 """That of pyproject.toml, which the image does not have."""
 
 _DEFAULT = "sqlite:///jurat.db"

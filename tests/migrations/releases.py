@@ -45,6 +45,19 @@ def migrations_of(commit: str, folder: Path, repository: Path = ROOT) -> Path:
     return folder / "migrations"
 
 
+def has_history(repository: Path = ROOT) -> bool:
+    """Whether this copy of the repository came with its history: a shallow clone or an archive has none."""
+    git = shutil.which("git")
+    if git is None:
+        return False
+    words = (["rev-parse", "--is-shallow-repository"], ["rev-list", "--count", "HEAD"])
+    shallow, commits = (
+        subprocess.run([git, "-C", repository, *each], capture_output=True, text=True, check=False).stdout.strip()
+        for each in words
+    )
+    return shallow == "false" and commits.isdigit() and int(commits) > 1
+
+
 def rewritten(released: Path, now: Path) -> list[str]:
     """The steps that were released and are gone or others now. Databases that have run them know nothing of that."""
     return [
