@@ -1,0 +1,1 @@
+"""Reads what operators watch of the whole fleet, and says which conditions hold."""

@@ -1,0 +1,1 @@
+"""Metrics: their names, what a worker and the exporter show, and the HTTP endpoints for both."""
