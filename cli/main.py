@@ -26,6 +26,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "worker": "Run a worker: it looks up answers and writes verdicts.",
         "health": "Say whether the workers on this machine are alive.",
         "fleet": "List the workers of the database, on all machines.",
+        "now": "Say what someone should look at, over the whole fleet.",
     },
     "Check answers": {
         "submit": "Submit one confirmed answer.",

@@ -23,7 +23,7 @@ from adapters.address.base.file import AddressFile
 from adapters.base import Blocked, SourceError
 from adapters.codes import Codes
 from adapters.fingerprints import KEY_ID_LENGTH
-from cli.diagnosis.source_status import SourceState, SourceStatus, read_statuses
+from cli.diagnosis.source_status import SourceStatus, read_statuses
 from cli.output import CheckupStep, StepMark, count_text, time_text
 from config.addresses import AddressFileSource
 from config.configuration import Configuration
@@ -34,6 +34,7 @@ from config.sources import CodesSource, SourceModel, secrets_of, urls_of
 from jurat.database import bounded
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
+from store.monitoring.fleet import SourceState
 from store.queries import Queries
 from store.queue.sources import Sources
 from store.schema.status import ADVICE, SchemaStatus, schema_of
