@@ -49,7 +49,8 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Set up": {
         "db": "Bring the database's schema up to date, and show its state.",
-        "keys": "Generate keys.",
+        "keys": "Generate keys, and check stored copies of them.",
+        "backup": "Note that the database was backed up.",
         "doctor": "Show what is set, from where, and what is wrong.",
     },
 }

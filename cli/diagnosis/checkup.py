@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from adapters.address.base.file import AddressFile
 from adapters.base import Blocked, SourceError
 from adapters.codes import Codes
 from adapters.fingerprints import KEY_ID_LENGTH
-from cli.diagnosis.source_status import SourceStatus, read_statuses
+from cli.diagnosis.source_status import SourceStatus
 from cli.output import CheckupStep, StepMark, count_text, time_text
 from config.addresses import AddressFileSource
 from config.configuration import Configuration
@@ -211,14 +210,6 @@ def _check_roster(source: RosterAdapter) -> tuple[StepMark, str]:
         return StepMark.PROBLEM, error.detail
     left_out = f", {count_text(found.left_out, 'row')} left out" if found.left_out else ""
     return StepMark.OK, f"{found.count:,} people{left_out}, version {found.version}, data of {found.data_date}"
-
-
-def trouble_steps(plan: Plan, queries: Queries) -> Iterator[CheckupStep]:
-    """The sources with a problem: broken, asked too often, without a worker, or with old figures."""
-    for status in read_statuses(plan.configuration.sources, queries):
-        step = status_step(status)
-        if step.mark is StepMark.PROBLEM:
-            yield replace(step, name=f"source {status.name}")
 
 
 def status_step(status: SourceStatus) -> CheckupStep:

@@ -14,6 +14,7 @@ from jurat.vocabulary import State
 from store.answer_keys import sealed_answers
 from store.dialects import StoreDialect, dialect_of
 from store.monitoring.fleet import FleetReading, KeyReading, Observation, SourceReading, Waiting
+from store.monitoring.notes import BACKUP_NOTE, KEYS_CHECK
 from store.queue import backlog
 from store.rows import row_of
 from store.schema.status import schema_status
@@ -23,9 +24,6 @@ MOST = backlog.MOST_COUNTED
 """Whatever waits is counted up to so many."""
 
 TABLES = ("jurat_checks", "jurat_verdicts", "jurat_attempts", "jurat_access", "jurat_requests", "jurat_audit")
-
-BACKUP_NOTE, KEYS_CHECK = "backup note", "keys check"
-"""Actions in the audit."""
 
 
 class FleetReader:
