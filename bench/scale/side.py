@@ -20,7 +20,7 @@ from store.configurations.publisher import ConfigPublisher
 from store.monitoring.fleet_reader import FleetReader
 from store.queue.claims import Claims
 from store.schema import migrations
-from store.upkeep.turns import EVERY
+from store.upkeep.schedule import EVERY
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Settle

@@ -12,7 +12,7 @@ from jurat.vocabulary import Reason
 from store.monitoring.alarms import SEVERITY, Alarm, Severity
 from store.monitoring.fleet import FleetReading, Observation, SourceReading, SourceState
 from store.schema.status import ADVICE
-from store.upkeep.turns import EVERY
+from store.upkeep.schedule import EVERY
 from store.workers import LIVE
 
 STUCK = 60.0

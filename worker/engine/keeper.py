@@ -13,7 +13,7 @@ from jurat.database import is_away, state_of
 from store.queue.claims import Claims
 from store.queue.leases import LEASE
 from store.queue.quotas import KEPT
-from store.upkeep.turns import EVERY
+from store.upkeep.schedule import EVERY
 from store.upkeep.upkeep import Upkeep
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight

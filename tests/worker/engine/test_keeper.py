@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from structlog.testing import capture_logs
 
 from store.queue.leases import LEASE
-from store.upkeep.turns import EVERY
+from store.upkeep.schedule import EVERY
 from tasks.checks import ClaimedCheck
 from tests.store.desk import REFUSED, entry, ids, listening
 from tests.store.refusals import refusing
