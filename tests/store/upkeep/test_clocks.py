@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from store.queue.leases import LEASE
 from store.upkeep import clocks
-from store.upkeep.schedule import EVERY, LOOK_AT_CLOCK
+from store.upkeep.schedule import EVERY
+from store.upkeep.turns import LOOK_AT_CLOCK
 from store.upkeep.upkeep import Upkeep
 from store.workers import Fleet, Member, workers
 from tasks.rules.source_limits import Demand
