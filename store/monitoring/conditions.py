@@ -151,9 +151,10 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
     if live and unserved:
         found = f"{source.unsettled:,} checks wait, and no live worker serves this source"
         yield Finding(Alarm.SOURCE_UNSERVED, found, "start a worker that serves it, see `bin/jurat fleet`", name)
-    if (broken or unserved) and source.next_deadline is not None and source.next_deadline < DEADLINE:
+    ends_soon = source.next_deadline is not None and source.next_deadline < DEADLINE and not source.stopped
+    if (broken or unserved) and ends_soon:
         why = "the source is broken" if broken else "no worker serves it"
-        found = f"{why}, and the next deadline is in {max(0.0, source.next_deadline):.0f} s"
+        found = f"{why}, and the next deadline is in {max(0.0, source.next_deadline or 0):.0f} s"
         advice = "get it to answer, or pause it (`bin/jurat sources pause`): deadlines do not run during a pause"
         yield Finding(Alarm.DEADLINES_AHEAD, found, advice, name)
     if _is_stuck(source):

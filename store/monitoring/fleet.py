@@ -59,14 +59,19 @@ class SourceReading:
         return SourceState.CLOSED if (self.closed or 0) > 0 else SourceState.OPEN
 
     @property
+    def stopped(self) -> bool:
+        """Whether it is paused or closed. Meanwhile deadlines do not run."""
+        return (self.paused or 0) > 0 or (self.closed or 0) > 0
+
+    @property
     def unsettled(self) -> int:
         return self.due + self.later + self.leased
 
     @property
     def wanted(self) -> int:
         """Lookups at once that it could use now."""
-        stopped = (self.paused or 0) > 0 or (self.closed or 0) > 0
-        return wanted_slots(self.due, self.leased, self.limit, stopped=stopped, broken=self.broken_age is not None)
+        broken = self.broken_age is not None
+        return wanted_slots(self.due, self.leased, self.limit, stopped=self.stopped, broken=broken)
 
     @property
     def lookup_age(self) -> float | None:
