@@ -21,6 +21,10 @@ _ON_SQLITE = {"float8": "FLOAT", "timestamptz": "CHAR(23)"}
 
 _KEYS = "CREATE INDEX jurat_checks_keys ON jurat_checks (answer_key, source, state) WHERE answer IS NOT NULL"
 
+_SEALED = """
+CREATE VIEW jurat_sealed_answers AS
+SELECT answer_key, source, state FROM jurat_checks WHERE answer IS NOT NULL"""
+
 _NOTED = """
 CREATE INDEX jurat_audit_noted ON jurat_audit (action, at)
 WHERE action IN ('backup note', 'keys check', 'worker vanished')"""
@@ -51,6 +55,7 @@ def upgrade() -> None:
             f"ALTER TABLE jurat_sources ADD COLUMN {name} {kind if on_postgresql else _ON_SQLITE.get(kind, kind)}"
         )
     op.execute(_KEYS)
+    op.execute(_SEALED)
     op.execute(_NOTED)
     if on_postgresql:
         op.execute(_WANTED_SLOTS)

@@ -181,6 +181,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_review_queue": dict.fromkeys((Role.REVIEWER, Role.READER), "SELECT"),
     "jurat_zone_outlines": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
+    "jurat_sealed_answers": dict.fromkeys((Role.WORKER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_code_lists": dict.fromkeys((Role.ADMIN, Role.READER), "SELECT"),
 }
 """What each role may do with each table and view, in the syntax of GRANT; nothing where it is not named."""
