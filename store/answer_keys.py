@@ -6,6 +6,7 @@ however many answers a group has; SQLite, which cannot step that way, reads the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +17,13 @@ from store.dialects import StoreDialect, dialect_of
 
 MOST_GROUPS = 1_000
 """A platform may write any key id into its rows: no more groups than this are looked at."""
+
+_KEY_ID = re.compile(f"[0-9a-f]{{{KEY_ID_LENGTH}}}")
+
+
+def is_key_id(text: str) -> bool:
+    """Whether a text can be the id of a key. A platform may write any other one of the same length."""
+    return _KEY_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_dataset_words": _DATASET,
     "jurat_configs": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_audit": {
-        Role.WORKER: "INSERT",
+        Role.WORKER: "SELECT (at, action), INSERT",
         Role.REVIEWER: "INSERT",
         Role.ADMIN: "SELECT, INSERT",
         Role.READER: "SELECT (at, action)",
