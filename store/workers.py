@@ -14,13 +14,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
+from jurat.database import reader
 from jurat.statements import rows_json
 from jurat.times import instant
 from jurat.vocabulary import State
 from store.answer_keys import sealed_answers
 from store.dialects import StoreDialect, dialect_of
+from store.hash_keys import hash_keys
 from store.queue.pauses import KEPT as SPANS_KEPT
 from store.rows import columns_of, row_of
+from store.schema.status import SchemaStatus, schema_of
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.source_limits import Span
 
@@ -141,6 +144,15 @@ class Fleet:
             if member.is_for(source) and key not in member.unseal_keys:
                 strange[key] = strange.get(key, 0) + count
         return strange
+
+    def schema(self) -> SchemaStatus:
+        """How the schema fits this program."""
+        return schema_of(self._engine)
+
+    def hash_keys(self) -> set[str]:
+        """The ids of all keys that codes and numbers in the database were hashed with."""
+        with reader(self._engine).begin() as connection:
+            return hash_keys(connection)
 
     def leave(self, member: UUID) -> None:
         """Delete the row of a worker that ends."""

@@ -23,6 +23,7 @@ from adapters.base import (
     Source,
     SourceError,
     SourceOfMany,
+    TimedOut,
     Unreadable,
     of_many,
 )
@@ -136,7 +137,14 @@ class CheckRunner:
         )
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
         now = self.clock()
-        attempt = Attempt(ended, _reason(found, decision), now - began_at, isinstance(found, Refused), now)
+        attempt = Attempt(
+            ended,
+            _reason(found, decision),
+            now - began_at,
+            refused=isinstance(found, Refused),
+            ended_at=now,
+            timed_out=isinstance(found, TimedOut),
+        )
         return CheckResult(held, decision, plan.version, attempt, question.retain_s)
 
     def _open(self, held: ClaimedCheck, schema: str) -> Mapping[str, Any]:

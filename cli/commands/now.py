@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from store.monitoring.conditions import Finding
     from store.monitoring.fleet import FleetReading
 
-PATIENCE = 5.0
-"""Seconds until a database that says nothing counts as away."""
-
 
 @command(
     examples=("jurat now", "jurat now --json"),
@@ -31,7 +28,7 @@ def now(out: Output) -> Exit:
     """
     from cli.diagnosis.fleet import look
 
-    found, fleet = look(PATIENCE)
+    found, fleet = look()
     document = {
         "ok": not found,
         "findings": [

@@ -21,7 +21,6 @@ from adapters.address.base.database import AddressDataset
 from adapters.address.base.file import AddressFile
 from adapters.base import Blocked, SourceError
 from adapters.codes import Codes
-from adapters.fingerprints import KEY_ID_LENGTH
 from cli.diagnosis.source_status import SourceStatus
 from cli.output import CheckupStep, StepMark, count_text, time_text
 from config.addresses import AddressFileSource
@@ -183,7 +182,7 @@ def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
             advice = f"run `bin/jurat codes generate {model.list} --count N`"
             return step(StepMark.PROBLEM, f"the list {model.list} has no codes", advice)
         known = set(source.fingerprints.key_ids) if isinstance(source, Codes) else set()
-        if queries.code_keys(model.list, KEY_ID_LENGTH) - known:
+        if queries.code_keys(model.list) - known:
             found = f"codes of the list {model.list} were hashed with a key that JURAT_HASH_KEYS lacks"
             return step(StepMark.PROBLEM, found, "add the key that made them")
         return step(StepMark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")

@@ -8,16 +8,14 @@ from jurat.database import open_engine
 from store.monitoring.conditions import Finding
 from store.monitoring.fleet import FleetReading
 from store.monitoring.fleet_reader import FleetReader
-from worker.metrics.fleet_watch import look_at
+from worker.metrics.fleet_watch import PATIENCE, look_at
 
 
-def look(patience: float) -> tuple[list[Finding], FleetReading | None]:
-    """What was found, the gravest first, and the fleet; None where it cannot be read. A database that says nothing for
-    `patience` seconds is away.
-    """
+def look() -> tuple[list[Finding], FleetReading | None]:
+    """What was found, the gravest first, and the fleet; None where it cannot be read."""
     settings = read_settings()
     require_file(settings)
-    engine = open_engine(settings.database_url, deadline=patience)
+    engine = open_engine(settings.database_url, deadline=PATIENCE)
     try:
         seen, found = look_at(FleetReader(engine))
     finally:

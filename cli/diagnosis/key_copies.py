@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from adapters.fingerprints import hash_key_id
-from cli.diagnosis.keys import hashed_with
 from cli.output import Exit, Failure
 from config.secrets import SecretError, read_secret_file
 from jurat.errors import ConfigurationError
@@ -38,6 +37,6 @@ def keys_in_use(queries: Queries) -> dict[str, str]:
     return {
         **{worker.unseal_keys[0]: "newest of a worker" for worker in live if worker.unseal_keys},
         **{worker.hash_keys[0]: "newest of a worker" for worker in live if worker.hash_keys},
-        **dict.fromkeys(hashed_with(queries), "codes or numbers"),
+        **dict.fromkeys(queries.hash_keys(), "codes or numbers"),
         **dict.fromkeys(queries.sealed_keys(), "answers or notes"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -21,6 +21,8 @@ from worker.engine.lookup_queue import LookupQueue
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
 from worker.engine.wake_schedule import WakeSchedule
+from worker.metrics.names import StatementName
+from worker.metrics.tallies import Tallies
 
 log = structlog.get_logger("jurat.engine")
 
@@ -35,8 +37,11 @@ OVERDUE_BATCH = 100
 class Renewer(EngineThread):
     """Renews the leases of all checks in flight, in one statement."""
 
-    def __init__(self, claims: Claims, in_flight: InFlight, longest: Callable[[str], float]) -> None:
+    def __init__(
+        self, claims: Claims, in_flight: InFlight, longest: Callable[[str], float], tallies: Tallies | None = None
+    ) -> None:
         super().__init__("renewer")
+        self._tallies = tallies or Tallies()
         self._claims = claims
         self._in_flight = in_flight
         self._longest = longest
@@ -51,11 +56,15 @@ class Renewer(EngineThread):
         if not held:
             return
         apart = self._in_flight.apart()
-        kept = self._claims.renew(check for check in held if (check.id, check.fence) not in apart)
+        with self._tallies.time(StatementName.RENEW):
+            kept = self._claims.renew(check for check in held if (check.id, check.fence) not in apart)
         kept |= self._claims.renew((check for check in held if (check.id, check.fence) in apart), seconds=KEPT)
         self._in_flight.mark_renewed((check for check in held if check.id in kept), asked)
-        for check in held:
-            if check.id not in kept:
+        if gone := [check for check in held if check.id not in kept]:
+            # Others were written meanwhile, or their write will be refused.
+            unfinished = {(check.id, check.fence) for check in self._in_flight.unfinished()}
+            self._tallies.count_lost(sum((check.id, check.fence) in unfinished for check in gone))
+            for check in gone:
                 log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
 
 
@@ -73,6 +82,7 @@ class Keeper(EngineThread):
     _lookups: LookupQueue
     _reporter: FailureReporter
     _wakes: WakeSchedule
+    _tallies: Tallies = field(default_factory=Tallies)
 
     def __post_init__(self) -> None:
         super().__init__("keeper")
@@ -99,6 +109,7 @@ class Keeper(EngineThread):
                 self._wakes.wake()
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
         turns = self._upkeep.turns(EVERY)
+        self._tallies.note_answer()
         try:
             with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
                 last_first.callback(self._reporter.report)
@@ -139,7 +150,8 @@ class Keeper(EngineThread):
 
     def _do(self, task: str) -> None:
         self.beat = time.monotonic()  # a database that hangs holds each of them for a while
-        self._jobs[task]()
+        with self._tallies.time(StatementName.UPKEEP):
+            self._jobs[task]()
 
     def _end_leases(self) -> None:
         if ended := self._upkeep.end_leases():

@@ -12,7 +12,8 @@ from prometheus_client.registry import Collector
 from store.monitoring.alarms import Alarm
 from store.monitoring.conditions import Finding
 from store.monitoring.fleet import FleetReading, SourceReading, SourceState
-from store.schema.status import SchemaStatus
+from store.schema.status import ADVICE, SchemaStatus
+from worker.metrics.endpoints import Probe, Problems
 from worker.metrics.families import gauge
 from worker.metrics.fleet_watch import FleetWatch
 from worker.metrics.names import MOST_KEYS, MOST_SOURCES, MOST_VERSIONS, OTHER, WaitState
@@ -45,6 +46,18 @@ class FleetCollector(Collector):
                 values |= _fleet(look.seen.fleet, time.time() - look.age)
         for name, samples in values.items():
             yield gauge(name, samples)
+
+
+def probes(watch: FleetWatch) -> dict[Probe, Problems]:
+    """What health says of an exporter: it is ready while the database can be read."""
+
+    def unready() -> list[str]:
+        look = watch.look()
+        if look.seen is None:
+            return [each.found for each in look.found]
+        return [] if look.seen.fleet else [ADVICE[look.seen.schema]]
+
+    return {Probe.LIVE: list, Probe.READY: unready, Probe.STARTED: list}
 
 
 def _conditions(found: Sequence[Finding]) -> Samples:

@@ -15,6 +15,9 @@ from store.monitoring.fleet import Observation
 from store.monitoring.fleet_reader import FleetReader
 from worker.database import advice_on, first_line
 
+PATIENCE = 5.0
+"""Seconds until a database that says nothing counts as away."""
+
 FRESH = 5.0
 """Seconds for which a look counts: however many ask, the database is read no more often."""
 
