@@ -170,8 +170,8 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
         found = f"a check has been due for {source.oldest_due_age:.0f} s, and none is looked up"
         yield Finding(Alarm.CHECKS_STUCK, found, "read the logs of the workers that serve it, and restart them", name)
     if broken:
-        failures = f"{_number(source.failures, 'failure')} in a row, the last {source.last_failure}"
-        found = f"broken for {source.broken_age:.0f} s: {failures}"
+        last = f", the last {source.last_failure}" if source.last_failure else ""
+        found = f"broken for {source.broken_age:.0f} s: {_number(source.failures, 'failure')} in a row{last}"
         yield Finding(Alarm.SOURCE_BROKEN, found, f"run `bin/jurat sources test {name} --live`", name)
     if refusal := _refusal(source):
         yield Finding(Alarm.SOURCE_REFUSES_US, *refusal, source=name)
