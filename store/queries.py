@@ -16,6 +16,7 @@ from jurat.database import reader
 from jurat.statements import rows_json
 from jurat.times import instant, moment
 from store import hash_keys
+from store.answer_keys import sealed_answers
 from store.configurations.applied_config import same_document
 from store.configurations.config_versions import document_of
 from store.datasets.address_bases import OpenDataset, open_dataset
@@ -254,6 +255,13 @@ class Queries:
                 WHERE answer_key IS NOT NULL GROUP BY source, answer_key"""
         )
         return {(source, key): count for source, key, count in rows}
+
+    def sealed_keys(self) -> set[str]:
+        """The ids of the keys that stored answers, and notes of waiting requests, are sealed for."""
+        with self._engine.begin() as connection:
+            answers = {each.key for each in sealed_answers(connection, 1)}
+        sql = "SELECT DISTINCT note_key FROM jurat_requests WHERE applied_at IS NULL AND note_key IS NOT NULL"
+        return answers | {row[0] for row in self._all(sql)}
 
     def clock(self) -> datetime:
         """The database's time."""

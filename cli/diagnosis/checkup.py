@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ from adapters.address.base.database import AddressDataset
 from adapters.address.base.file import AddressFile
 from adapters.base import Blocked, SourceError
 from adapters.codes import Codes
-from cli.diagnosis.source_status import SourceState, SourceStatus, read_statuses
+from cli.diagnosis.source_status import SourceStatus
 from cli.output import CheckupStep, StepMark, count_text, time_text
 from config.addresses import AddressFileSource
 from config.configuration import Configuration
@@ -33,6 +32,7 @@ from config.sources import CodesSource, SourceModel, secrets_of, urls_of
 from jurat.database import bounded
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
+from store.monitoring.fleet import SourceState
 from store.queries import Queries
 from store.queue.sources import Sources
 from store.schema.status import ADVICE, SchemaStatus, schema_of
@@ -209,14 +209,6 @@ def _check_roster(source: RosterAdapter) -> tuple[StepMark, str]:
         return StepMark.PROBLEM, error.detail
     left_out = f", {count_text(found.left_out, 'row')} left out" if found.left_out else ""
     return StepMark.OK, f"{found.count:,} people{left_out}, version {found.version}, data of {found.data_date}"
-
-
-def trouble_steps(plan: Plan, queries: Queries) -> Iterator[CheckupStep]:
-    """The sources with a problem: broken, asked too often, without a worker, or with old figures."""
-    for status in read_statuses(plan.configuration.sources, queries):
-        step = status_step(status)
-        if step.mark is StepMark.PROBLEM:
-            yield replace(step, name=f"source {status.name}")
 
 
 def status_step(status: SourceStatus) -> CheckupStep:

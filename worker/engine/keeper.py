@@ -13,6 +13,7 @@ from jurat.database import is_away, state_of
 from store.queue.claims import Claims
 from store.queue.leases import LEASE
 from store.queue.quotas import KEPT
+from store.upkeep.schedule import EVERY
 from store.upkeep.upkeep import Upkeep
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight
@@ -67,20 +68,6 @@ class Renewer(EngineThread):
                 log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
 
 
-EVERY = {
-    "leases": 1.0,
-    "requests": 1.0,
-    "consultations": 1.0,
-    "overdue": 3.0,
-    "figures": 5.0,
-    "access": 5.0,
-    "candidates": 15.0,
-    "reviews": 30.0,
-    "purge": 600.0,
-}
-"""Seconds within which each piece of upkeep is done once over all workers. For `purge` they run from the end of one to
-the beginning of the next; when a worker vanishes during one, another begins after that."""
-
 PURGE_REST = 3.0
 """The next piece of a purge waits so many times as long as the last one took, to leave the database to others."""
 
@@ -108,7 +95,7 @@ class Keeper(EngineThread):
             "requests": self._upkeep.do_requests,
             "consultations": self._apply_publications,
             "overdue": self._end_overdue,
-            "figures": self._upkeep.count_waiting,
+            "figures": self._count_waiting,
             "access": self._upkeep.add_up_access,
             "candidates": self._upkeep.erase_candidates,
             "reviews": self._upkeep.end_reviews,
@@ -170,6 +157,9 @@ class Keeper(EngineThread):
         if ended := self._upkeep.end_leases():
             log.warning("leases ended", checks=len(ended))
             self._wakes.wake()
+
+    def _count_waiting(self) -> None:
+        self._upkeep.count_waiting(self._plans.demands())
 
     def _apply_publications(self) -> None:
         if self._upkeep.apply_publications() and self._plans.refresh():

@@ -96,7 +96,7 @@ def test_metrics_come_in_the_format_that_is_asked_for(served: Served) -> None:
     asked = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain"
     opened = served.ask("/metrics", Accept=asked)
     assert opened.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
-    (family,) = open_metrics(opened.text)
+    (family,) = open_metrics(opened.text)  # type: ignore[no-untyped-call]
     assert family.samples[0][:3] == ("jurat_seven", {}, 7.0)
 
 
