@@ -26,6 +26,7 @@ from adapters.base import (
     Unreadable,
     of_many,
 )
+from adapters.http_client.last_answer import last_answer
 from config.configuration import Question
 from jurat.answers import encode, validate
 from jurat.candidates import seal_candidates
@@ -61,6 +62,7 @@ class CheckRunner:
             ready = self._prepare(held, plan)
             if isinstance(ready, CheckResult):
                 return ready
+            last_answer.status = None
             began_at = self.clock()
             crash_point("look_up.begins")
             found = self._ask(ready, plan.sources[held.source])
@@ -85,6 +87,7 @@ class CheckRunner:
                 entries.append(ready)
             else:
                 queries.append(ready)
+        last_answer.status = None
         began_at = self.clock()
         crash_point("look_up.begins")
         in_one_request = plan.at_once(lot[0].source) is not None
@@ -136,7 +139,14 @@ class CheckRunner:
         )
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
         now = self.clock()
-        attempt = Attempt(ended, _reason(found, decision), now - began_at, isinstance(found, Refused), now)
+        attempt = Attempt(
+            ended,
+            _reason(found, decision),
+            now - began_at,
+            isinstance(found, Refused),
+            now,
+            http_status=last_answer.status,
+        )
         return CheckResult(held, decision, plan.version, attempt, question.retain_s)
 
     def _open(self, held: ClaimedCheck, schema: str) -> Mapping[str, Any]:

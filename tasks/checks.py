@@ -130,7 +130,7 @@ class Attempt:
 
     `refused` means that the source refused the connection itself. `ended_at` is a reading of this process's monotonic
     clock; None means now. Of attempts that shared one request, only one counts for the source's health: the others are
-    not `counted`.
+    not `counted`. `http_status` is that of the last answer over HTTP, None where there was none.
     """
 
     ended: Ended
@@ -139,6 +139,7 @@ class Attempt:
     refused: bool = False
     ended_at: float | None = field(default=None, compare=False)
     counted: bool = True
+    http_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from worker.engine.plans import Plans
 from worker.installation import VERSION, installation
 from worker.keyring import fingerprints_of, unseal_of
 from worker.plan_builder import make_plan
+from worker.traces import open_traces
 
 CONNECTIONS = 8
 """Database connections of a process: one for each engine thread that reads or writes, and a few for code lookups."""
@@ -87,6 +88,7 @@ class Service:
             member=member,
             database=installation(self.settings.database_url),
             explain=partial(why_not, self.database),
+            traces=open_traces(member.name, VERSION, plans.current),
         )
 
     def close(self) -> None:

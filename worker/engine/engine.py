@@ -41,6 +41,7 @@ from worker.engine.threads import Explain, Outage, in_short
 from worker.engine.wake_schedule import WakeSchedule
 from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
+from worker.traces import Traces
 
 log = structlog.get_logger("jurat.engine")
 
@@ -72,6 +73,7 @@ class Engine:
         member: what it says about itself in the table of workers and in its health file.
         database: identifies the database to readers of the health file.
         explain: says why the database cannot be used, for the log.
+        traces: what it traces checks with, None for no traces.
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class Engine:
         member: Member | None = None,
         database: str = "",
         explain: Explain = in_short,
+        traces: Traces | None = None,
     ) -> None:
         self.plans = plans
+        self._traces = traces
         self.in_flight = InFlight(slots)
         self._outage = Outage(explain)
 
@@ -95,7 +99,7 @@ class Engine:
         self._breaker = LocalBreaker(plans.breaker)
         self._lookups = LookupQueue(self.in_flight, self._breaker)
         self._reporter = FailureReporter(stores.sources, self._breaker, self._wakes)
-        self.writer = Writer(stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes)
+        self.writer = Writer(stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes, traces)
         self._results = Results(self._lookups, self._breaker, self.writer, self._wakes)
         missing_keys = MissingKeys()
 
@@ -170,6 +174,8 @@ class Engine:
             thread.stop()
         for thread in last:
             thread.join(LAST_WRITE)
+        if self._traces:
+            self._traces.close()
         if clean:
             self.plans.close()
         log.info("engine stopped", clean=clean, held=len(self.in_flight))

@@ -20,6 +20,7 @@ from worker.engine.in_flight import InFlight
 from worker.engine.set_aside import SetAside
 from worker.engine.threads import EngineThread
 from worker.engine.wake_schedule import WakeSchedule
+from worker.traces import Traces
 
 log = structlog.get_logger("jurat.checks")
 
@@ -50,6 +51,7 @@ class Writer(EngineThread):
     _in_flight: InFlight
     _reporter: FailureReporter
     _wakes: WakeSchedule
+    _traces: Traces | None = None
 
     def __post_init__(self) -> None:
         super().__init__("writer")
@@ -103,8 +105,9 @@ class Writer(EngineThread):
         """Write what is waiting. What cannot be written now is put apart, or given back where too much is."""
         if not self._waiting:
             return
-        only_read = self._unknown
+        only_read, began = self._unknown, time.monotonic()
         outcome = self._write()
+        ended = time.monotonic()
         self._waiting = [] if only_read else self._waiting[self._most :]
         if only_read:  # what is still ours is to be written next
             self._waiting, outcome.busy = outcome.busy, []
@@ -112,6 +115,8 @@ class Writer(EngineThread):
         else:
             self._most, self._failures = min(BATCH, 2 * self._most), []
         self._follow_up(outcome)
+        if self._traces:
+            self._traces.add(outcome.done, outcome.stale, began, ended)
         for entry, error in outcome.failed:
             self._warn(
                 "check not written: the database refuses it; look for a trigger or constraint of the platform",
