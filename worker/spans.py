@@ -127,7 +127,7 @@ class _Exporter(SpanExporter):
 
     def __init__(self, exporter: SpanExporter) -> None:
         self.taken = self.delivered = self.failed = 0
-        self.why = "the receiver is too slow"
+        self.why = "the receiver does not answer in time"
         self._exporter = exporter
         self._thread: int | None = None
         self._logger = logging.getLogger(type(exporter).__module__)
@@ -153,7 +153,9 @@ class _Exporter(SpanExporter):
     def _pass(self, record: logging.LogRecord) -> bool:
         if record.thread != self._thread:
             return True
-        self.why = record.getMessage()
+        # Of an exception only the class: its text is long, and has the URL.
+        args = record.args if isinstance(record.args, tuple) else ()
+        self.why = str(record.msg) % tuple(type(arg).__name__ if isinstance(arg, Exception) else arg for arg in args)
         return False
 
 
