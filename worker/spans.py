@@ -23,6 +23,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, StatusCode, T
 
 from jurat import span_names as names
 from tasks.checks import Attempt, CheckResult, Ended, GiveBack, Settle
+from tasks.trace_context import SubmitSpan
 
 QUEUE: Final = 2048
 """Spans that may wait to be sent, unless the SDK's own variable says otherwise."""
@@ -30,6 +31,7 @@ QUEUE: Final = 2048
 MOST_SPANS: Final = 3
 """The most spans of one check."""
 
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _Attributes = dict[str, str | int]
 
 
@@ -53,7 +55,7 @@ class OtlpSpans:
     def add(
         self,
         result: CheckResult,
-        submit: tuple[int, int],
+        submit: SubmitSpan,
         began: float,
         ended: float,
         *,
@@ -63,7 +65,7 @@ class OtlpSpans:
         """Make the spans of a check, or drop all of them where too many wait. Takes microseconds.
 
         Args:
-            submit: ids of the trace and of the span in which it was submitted.
+            submit: the span in which it was submitted.
             began, ended: when its result was written, on the monotonic clock.
             refused: the result came after the lease had been lost.
             server: the host of its source.
@@ -75,7 +77,9 @@ class OtlpSpans:
         attempt = result.attempt if result.attempt and result.attempt.ended_at is not None else None
         looked_up_at = attempt.ended_at if attempt and attempt.ended_at is not None else began
         start = _at(clock, looked_up_at - (attempt.duration if attempt else 0.0))
-        link = Link(SpanContext(*submit, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)))
+        link = Link(
+            SpanContext(int(submit.trace_id, 16), int(submit.span_id, 16), is_remote=True, trace_flags=_SAMPLED)
+        )
         process = self._tracer.start_span(
             f"{names.PROCESS} {result.held.source}",
             Context(),

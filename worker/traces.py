@@ -8,7 +8,6 @@ here; `worker.spans` does that where traces are on.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
@@ -19,6 +18,7 @@ import structlog
 from config.sources import urls_of
 from tasks.checks import CheckResult, GiveBack
 from tasks.plan import Plan
+from tasks.trace_context import submit_span
 
 if TYPE_CHECKING:
     from worker.spans import OtlpSpans
@@ -31,21 +31,6 @@ CLOSE_TIMEOUT: Final = 2.0
 """Seconds for which the end of a worker waits until its last spans are sent."""
 
 _LOG_EVERY = 60.0
-
-_SAMPLED = re.compile(r"(?!ff|00.{54})[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f][13579bdf](?:-.*)?")
-"""A traceparent with the flag `sampled` (https://www.w3.org/TR/trace-context-2/#traceparent-header). Version 00 has
-these parts and no more, a later one may have more."""
-
-SubmitSpan = tuple[int, int]
-"""The ids of the trace and of the span in which a platform submitted a check."""
-
-
-def sampled_submit(traceparent: str | None) -> SubmitSpan | None:
-    """The span that a traceparent names, if the platform samples it."""
-    if traceparent is None or (found := _SAMPLED.fullmatch(traceparent)) is None:
-        return None
-    trace_id, span_id = int(found[1], 16), int(found[2], 16)
-    return (trace_id, span_id) if trace_id and span_id else None
 
 
 class Traces:
@@ -66,8 +51,10 @@ class Traces:
         try:
             for results, lost in ((written, False), (refused, True)):
                 for result in results:
-                    submit = sampled_submit(result.held.traceparent)
-                    if submit and (result.attempt or not isinstance(result.decision, GiveBack)):
+                    submit = submit_span(result.held.traceparent)
+                    if not submit or not submit.sampled:
+                        continue
+                    if result.attempt or not isinstance(result.decision, GiveBack):
                         self._spans.add(result, submit, began, ended, refused=lost, server=self._server(result))
             self._log_losses()
         except Exception as error:  # noqa: BLE001 - the write is done, and the writer must go on

@@ -16,8 +16,6 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from opentelemetry import trace
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from structlog.testing import capture_logs
 
 from config.settings import Settings
@@ -32,7 +30,7 @@ from tests.store.desk import DOCUMENT, PRIVATE_KEY, PUBLIC_KEY, Desk, attempt, e
 from tests.worker.engine.works import PATIENCE, soon
 from worker import health, spans, traces
 from worker.embedded import embedded
-from worker.traces import Traces, open_traces, sampled_submit
+from worker.traces import Traces, open_traces
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLED = f"00-{'c' * 32}-{'d' * 16}-01"
@@ -81,27 +79,6 @@ def held(**given: Any) -> ClaimedCheck:
 def settled(**given: Any) -> CheckResult:
     looked_up = replace(attempt(), duration=0.5, ended_at=time.monotonic())
     return CheckResult(held(**given), Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES), 1, looked_up)
-
-
-# ---------------------------------------------------------------------------------------------------------- traceparent
-
-TRACEPARENTS = st.one_of(
-    st.text(),
-    st.from_regex(r"[0-9a-f]{2}-[0-9a-fA-F]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?", fullmatch=True),
-    st.from_regex(r"0[01]-0{31}[01]-0{15}[01]-0[0-3](-00)?", fullmatch=True),
-)
-
-
-@given(TRACEPARENTS)
-def test_a_traceparent_is_read_as_opentelemetry_reads_it(text: str) -> None:
-    context = TraceContextTextMapPropagator().extract({"traceparent": text})
-    found = trace.get_current_span(context).get_span_context()
-    wanted = (found.trace_id, found.span_id) if found.is_valid and found.trace_flags.sampled else None
-    assert sampled_submit(text) == wanted
-
-
-def test_without_a_traceparent_there_is_no_trace() -> None:
-    assert sampled_submit(None) is None
 
 
 # -------------------------------------------------------------------------------------------------------------- on, off
