@@ -35,6 +35,15 @@ _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _Attributes = dict[str, str | int]
 
 
+def _hide_header(record: logging.LogRecord) -> bool:
+    record.args = ("(not shown, as it may be a secret)",)
+    return True
+
+
+# The SDK logs a header of OTEL_EXPORTER_OTLP_HEADERS that it cannot read, with its value.
+logging.getLogger("opentelemetry.util.re").addFilter(_hide_header)
+
+
 class OtlpSpans:
     """The spans of one worker. One thread adds them."""
 

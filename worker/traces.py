@@ -27,6 +27,9 @@ log = structlog.get_logger("jurat.traces")
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
+_OFF = {"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "none"}
+"""What turns traces off where an endpoint is set for all programs of a machine."""
+
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds for which the end of a worker waits until its last spans are sent."""
 
@@ -108,7 +111,7 @@ def open_traces(worker: str, version: str, plan: Callable[[], Plan | None]) -> T
     programs of a machine or cluster, and no check may wait for it.
     """
     endpoint = next((name for name in ENDPOINTS if os.environ.get(name)), None)
-    if endpoint is None:
+    if endpoint is None or any(os.environ.get(name, "").strip().lower() == off for name, off in _OFF.items()):
         return None
     try:
         from worker.spans import OtlpSpans

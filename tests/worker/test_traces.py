@@ -126,6 +126,19 @@ def test_an_endpoint_without_the_library_is_said_in_a_sentence_and_no_more() -> 
     assert "None" in said
 
 
+@pytest.mark.parametrize(("name", "value"), [("OTEL_SDK_DISABLED", "True"), ("OTEL_TRACES_EXPORTER", "none")])
+def test_opentelemetrys_own_switches_turn_them_off(name: str, value: str) -> None:
+    code = f"{OPEN}; import sys; print('worker.spans' in sys.modules)"
+    assert script(code, OTEL_EXPORTER_OTLP_ENDPOINT="http://x", **{name: value}).split() == ["None", "False"]
+
+
+def test_a_header_that_cannot_be_read_is_logged_without_its_value() -> None:
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_EXPORTER_OTLP_HEADERS": "authorization: Bearer abc"}
+    said = script(OPEN, **variables)
+    assert "Header format invalid" in said
+    assert "abc" not in said
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many"), ("OTEL_BSP_MAX_QUEUE_SIZE", "100")]
 )
