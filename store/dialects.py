@@ -46,6 +46,15 @@ class StoreDialect(SqlDialect):
     snapshot = ""
     """SQL that lets all statements of a transaction see one moment; "" where they do anyway."""
 
+    takes_writes = "true"
+    """SQL that is true where the database takes writes, whatever this connection may do."""
+
+    watches = ""
+    """SQL that begins a transaction which only watches: it ends soon, and writes nothing."""
+
+    table_sizes = ""
+    """SQL for our largest tables: name, bytes with indexes, and dead rows; "" where no statistics are kept."""
+
     def rounded_up(self, seconds: float) -> float:
         """The least time in seconds, of at least `seconds`, that the engine can store: SQLite stores milliseconds."""
         return self.choose(postgresql=seconds, sqlite=math.ceil(seconds * 1000) / 1000)
@@ -142,6 +151,15 @@ class StorePostgreSql(PostgreSql, StoreDialect):
     materialized = "MATERIALIZED"
     begin_of_time = "to_timestamp(0)"
     snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    # A login that is read-only by its own setting, as that of a watcher may be, says nothing about the others.
+    takes_writes = """
+        NOT pg_is_in_recovery() AND NOT EXISTS (
+          SELECT 1 FROM pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on'
+            AND source NOT IN ('user', 'database user', 'client', 'session'))"""
+    watches = "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = '2s'"
+    table_sizes = """
+        SELECT t.relname, pg_total_relation_size(t.relid), t.n_dead_tup FROM pg_stat_user_tables t
+        WHERE t.relid IN (SELECT to_regclass(name) FROM unnest(CAST(:tables AS text[])) AS name)"""
 
 
 class StoreSqlite(Sqlite, StoreDialect):

@@ -14,13 +14,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from jurat.seal import KEY_ID_LENGTH
+from jurat.database import reader
 from jurat.statements import rows_json
 from jurat.times import instant
-from store.dialects import POSTGRESQL, StoreDialect, dialect_of
+from jurat.vocabulary import State
+from store.answer_keys import sealed_answers
+from store.dialects import StoreDialect, dialect_of
+from store.hash_keys import hash_keys
 from store.queue.pauses import KEPT as SPANS_KEPT
-from store.queue.turns import queues, waiting
 from store.rows import columns_of, row_of
+from store.schema.status import SchemaStatus, schema_of
+from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.source_limits import Span
 
 SEEN_EVERY = 10.0
@@ -32,8 +36,11 @@ LIVE = 30.0
 KEPT = 86_400.0
 """Seconds for which the row of a worker is kept that did not delete it itself."""
 
-HEADS = 100
-"""Checks at the head of each queue whose keys are read. Answers that no worker can open stay there; others move on."""
+MOST_ANSWERS = 100
+"""Waiting answers are counted up to so many, for each key and source."""
+
+VANISHED = "worker vanished"
+"""The action in the audit row of a worker that ended without a goodbye and came back."""
 
 SAME_SPAN = 600.0
 """Seconds without a look by any worker, after which a missing key begins a new span."""
@@ -114,9 +121,10 @@ class Fleet:
         self._entered = False
 
     def report(self, member: Member) -> Mapping[str, int]:
-        """Write this worker's row; returns how many answers of its sources, at the heads of the queues or held by other
-        workers, are sealed for each key that it lacks. Keys that no live worker of their source has are recorded as
-        missing.
+        """Write this worker's row; returns how many waiting answers of its sources (up to `MOST_ANSWERS` of each) are
+        sealed for each key that it lacks. Keys that no live worker of their source has are recorded as missing.
+
+        A worker of this host and name that vanished leaves an audit row.
         """
         with self._engine.begin() as connection:
             dialect = dialect_of(connection)
@@ -124,9 +132,10 @@ class Fleet:
             if not self._entered:
                 sql = "DELETE FROM jurat_workers WHERE host = :host AND name = :name AND seen_at < "
                 same = {"host": member.host, "name": member.name}
-                connection.execute(text(sql + dialect.now(str(-LIVE))), same)
+                if connection.execute(text(sql + dialect.now(str(-LIVE))), same).rowcount:
+                    add_audit_row(connection, WORKER, VANISHED, member.name, {"host": member.host})
             connection.execute(text(_report(dialect)), {"row": json.dumps({**asdict(member), "id": str(member.id)})})
-            found = _at_heads(connection)
+            found = _waiting(connection)
             if missing := Keyholders.read(connection).lack(found) if found else ():
                 _record_missing(connection, sorted(missing))
         self._entered = True
@@ -135,6 +144,15 @@ class Fleet:
             if member.is_for(source) and key not in member.unseal_keys:
                 strange[key] = strange.get(key, 0) + count
         return strange
+
+    def schema(self) -> SchemaStatus:
+        """How the schema fits this program."""
+        return schema_of(self._engine)
+
+    def hash_keys(self) -> set[str]:
+        """The ids of all keys that codes and numbers in the database were hashed with."""
+        with reader(self._engine).begin() as connection:
+            return hash_keys(connection)
 
     def leave(self, member: UUID) -> None:
         """Delete the row of a worker that ends."""
@@ -208,51 +226,13 @@ def _report(dialect: StoreDialect) -> str:
         ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in changed)}"""
 
 
-def _at_heads(connection: Connection) -> Mapping[SourceKey, int]:
-    """How many due answers at the heads of the queues, and held ones, are sealed for each key."""
-    dialect = dialect_of(connection)
-    if dialect.has_lateral:
-        rows = connection.execute(text(_HEADS), {"most": HEADS}).all()
-    else:
-        found = connection.execute(text(f"{_every(dialect)} SELECT * FROM queues WHERE consultation IS NOT NULL")).all()
-        rows = [
-            row
-            for source, priority, consultation in found
-            for row in connection.execute(
-                text(_head(dialect)),
-                {"source": source, "priority": priority, "consultation": consultation, "most": HEADS},
-            )
-        ]
+def _waiting(connection: Connection) -> dict[SourceKey, int]:
+    """How many answers wait or are held by workers, by source and key. Those in review need no worker."""
     counts: dict[SourceKey, int] = {}
-    for source, key, count in (*rows, *connection.execute(text(_HELD))):
-        counts[source, key] = counts.get((source, key), 0) + count
+    for each in sealed_answers(connection, MOST_ANSWERS):
+        if each.state != State.REVIEW:
+            counts[each.source, each.key] = counts.get((each.source, each.key), 0) + each.count
     return counts
-
-
-_HELD = f"""
-    SELECT c.source, c.answer_key, count(*) FROM jurat_checks c
-    WHERE c.state = 'leased' AND c.answer IS NOT NULL AND length(c.answer_key) = {KEY_ID_LENGTH}
-    GROUP BY c.source, c.answer_key"""
-
-
-def _every(dialect: StoreDialect) -> str:
-    return f"WITH RECURSIVE every AS (SELECT name AS source FROM jurat_sources), {queues(dialect, 'every')}"
-
-
-def _head(dialect: StoreDialect, of: str = ":") -> str:
-    """SQL for the keys at the head of one queue, whose columns are parameters or those of the alias in `of`."""
-    same = " AND ".join(f"c.{name} = {of}{name}" for name in ("source", "priority", "consultation"))
-    return f"""
-        SELECT h.source, h.answer_key, count(*) FROM (
-          SELECT c.source, c.answer_key, c.answer IS NOT NULL AS answered FROM jurat_checks c
-          WHERE {waiting()} AND {same} AND c.due_at <= {dialect.now()} ORDER BY c.due_at LIMIT :most) AS h
-        WHERE h.answered AND length(h.answer_key) = {KEY_ID_LENGTH} GROUP BY h.source, h.answer_key"""
-
-
-_HEADS = f"""{_every(POSTGRESQL)}
-    SELECT k.source, k.answer_key, CAST(sum(k.count) AS int)
-    FROM queues q CROSS JOIN LATERAL ({_head(POSTGRESQL, "q.")}) AS k
-    GROUP BY k.source, k.answer_key"""
 
 
 def _record_missing(connection: Connection, keys: Iterable[SourceKey]) -> None:

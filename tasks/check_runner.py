@@ -23,6 +23,7 @@ from adapters.base import (
     Source,
     SourceError,
     SourceOfMany,
+    TimedOut,
     Unreadable,
     of_many,
 )
@@ -143,8 +144,9 @@ class CheckRunner:
             ended,
             _reason(found, decision),
             now - began_at,
-            isinstance(found, Refused),
-            now,
+            refused=isinstance(found, Refused),
+            ended_at=now,
+            timed_out=isinstance(found, TimedOut),
             http_status=last_answer.status,
         )
         return CheckResult(held, decision, plan.version, attempt, question.retain_s)

@@ -14,7 +14,8 @@ from celery.worker.control import inspect_command
 
 import worker.bell  # noqa: F401 - registers the task
 from config.settings import Settings, read_settings
-from worker.bootstrap import open_service
+from jurat.errors import ConfigurationError
+from worker.bootstrap import open_endpoints, open_service, serve_endpoints
 from worker.broker import Broker, oddities
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
 from worker.celery_step import EngineStep, queue
@@ -36,10 +37,14 @@ def make_app(settings: Settings) -> Any:
 
     def make_engine(slots: int, only: set[str] | None, name: str) -> Engine:
         engine = service.engine(slots=slots, only=only, name=name)
+        if app.jurat_listener is not None:
+            serve_endpoints(app.jurat_listener, engine)
         threading.Thread(target=look, args=(service,), name="look", daemon=True).start()  # which may take its time
         return engine
 
     app.jurat_make_engine = make_engine
+    app.jurat_settings = settings
+    app.jurat_listener = None
     app.jurat_lacks_keys = not settings.unseal_keys
     return app
 
@@ -53,13 +58,19 @@ def refuse(sentence: str) -> NoReturn:
 @celeryd_init.connect
 def _look_at_options(options: dict[str, Any], instance: Any, **_: Any) -> None:
     """Declare the queues of -Q as given, since sources may be configured later; refuse pools that do harm, and a worker
-    without keys. Celery's other commands, such as `inspect`, need none.
+    without keys. Celery's other commands, such as `inspect`, need none. Take the address of the endpoints before any
+    work begins.
     """
     if getattr(instance.app, "jurat_lacks_keys", False):
         refuse(f"JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; {UNKNOWN}")
     context = click.get_current_context(silent=True)
     if context is not None:
         _refuse_unfit(context)
+    if hasattr(instance.app, "jurat_settings"):
+        try:
+            instance.app.jurat_listener = open_endpoints(instance.app.jurat_settings)
+        except ConfigurationError as error:
+            refuse(str(error))
     queues = options.get("queues") or []
     for name in queues.split(",") if isinstance(queues, str) else queues:
         if name not in instance.app.amqp.queues:

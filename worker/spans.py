@@ -210,5 +210,5 @@ def _lookup_attributes(attempt: Attempt, server: str | None) -> _Attributes:
     if attempt.http_status is not None:
         attributes[names.HTTP_STATUS] = attempt.http_status
     if attempt.ended is Ended.FAILED:
-        attributes[names.ERROR] = attempt.reason.value
+        attributes[names.ERROR] = names.TIMEOUT if attempt.timed_out else attempt.reason.value
     return attributes

@@ -22,7 +22,7 @@ from config.settings import Settings
 from jurat import span_names
 from jurat.seal import key_to_text
 from jurat.vocabulary import Outcome, Reason
-from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Later, Settle
+from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Later, Settle
 from tests.adapters.registry import described
 from tests.rigs.receiver import Mood, Receiver
 from tests.rigs.workers import Worker
@@ -204,6 +204,20 @@ def test_a_result_that_came_too_late_is_an_error_and_no_verdict(receiver: Receiv
     assert settle.failed
     assert process.attributes["error.type"] == settle.attributes["error.type"] == "lease_lost"
     assert {"jurat.outcome", "jurat.reason"}.isdisjoint(process.attributes)
+
+
+@pytest.mark.usefixtures("_on")
+def test_a_lookup_that_took_too_long_is_told_from_an_outage(receiver: Receiver) -> None:
+    made, result = opened(), settled()
+    failed = attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE)
+    for timed_out in (True, False):
+        failed = replace(failed, ended_at=time.monotonic(), timed_out=timed_out)
+        made.add([replace(result, decision=Later(1.0, failed.reason), attempt=failed)], [], 0.0, 0.0)
+    made.close()
+    first, second = receiver.spans("lookup")
+    assert (first.attributes["error.type"], second.attributes["error.type"]) == ("timeout", "source_unavailable")
+    assert first.failed
+    assert not any(span.failed for span in receiver.spans("process")), "it waits for the next"
 
 
 @pytest.mark.usefixtures("_on")

@@ -32,10 +32,12 @@ class _Tally:
     last_failure: Reason | None = None
     answered_at: float = 0.0
     failed_at: float = 0.0
+    seconds: float = 0.0
 
     def count(self, attempt: Attempt, at: float) -> None:
         if attempt.ended is Ended.ANSWERED:
             self.answered += 1
+            self.seconds += attempt.duration
             self.trailing = 0
             self.answered_at = at
             return
@@ -43,11 +45,13 @@ class _Tally:
         if attempt.reason in TROUBLE:
             self.failed += 1
             self.trailing += 1
+            self.seconds += attempt.duration
 
     def add(self, later: _Tally) -> None:
         self.trailing = later.trailing if later.answered else self.trailing + later.trailing
         self.answered += later.answered
         self.failed += later.failed
+        self.seconds += later.seconds
         if later.answered:
             self.answered_at = later.answered_at
         if later.last_failure:
@@ -61,6 +65,7 @@ class _Tally:
             self.last_failure,
             answered_ago=now - self.answered_at if self.answered else 0.0,
             failed_ago=now - self.failed_at if self.last_failure else 0.0,
+            seconds=self.seconds,
         )
 
 

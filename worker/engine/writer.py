@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -20,6 +20,8 @@ from worker.engine.in_flight import InFlight
 from worker.engine.set_aside import SetAside
 from worker.engine.threads import EngineThread
 from worker.engine.wake_schedule import WakeSchedule
+from worker.metrics.names import StatementName
+from worker.metrics.tallies import Tallies
 from worker.traces import Traces
 
 log = structlog.get_logger("jurat.checks")
@@ -51,6 +53,7 @@ class Writer(EngineThread):
     _in_flight: InFlight
     _reporter: FailureReporter
     _wakes: WakeSchedule
+    _tallies: Tallies = field(default_factory=Tallies)
     _traces: Traces | None = None
 
     def __post_init__(self) -> None:
@@ -170,7 +173,8 @@ class Writer(EngineThread):
             self._unknown = True
             self._tried = self._waiting[: self._most]
             try:
-                outcome = self._verdict_writer.write(self._tried)
+                with self._tallies.time(StatementName.SETTLE):
+                    outcome = self._verdict_writer.write(self._tried)
             except Exception as error:
                 self._failures.append(error)
                 raise
@@ -224,6 +228,7 @@ class Writer(EngineThread):
             self._wakes.write_ended()
         self.refused += len(outcome.stale)
         self.written += len(outcome.done)
+        self._tallies.count_written(outcome.done, outcome.stale)
         for entry in outcome.stale:
             log.warning("write refused", check_id=str(entry.held.id), fence=entry.held.fence, why="lease lost")
         soonest, given_back = None, 0

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Blocked, RejectedRequest, SourceError, Unavailable, Unreadable
+from adapters.base import Blocked, RejectedRequest, SourceError, TimedOut, Unavailable, Unreadable
 from adapters.http_client.last_answer import last_answer
 from adapters.http_client.transport import Transport
 from config.networks import LOOPBACK
@@ -182,7 +182,7 @@ def test_the_deadline_holds_over_the_whole_exchange(slow: str, transport: Transp
     started = time.monotonic()
     error = error_of(lambda: transport.send("GET", f"http://127.0.0.1:{port}/", timeout=0.4))
     assert 0.4 <= time.monotonic() - started < 15  # all of it would take more than half a minute
-    assert (type(error), error.detail) == (Unavailable, "no answer within 0.4 s")
+    assert (type(error), error.detail) == (TimedOut, "no answer within 0.4 s")
 
 
 def test_a_wait_is_bounded_by_the_read_timeout_as_well(listen: Listen) -> None:
