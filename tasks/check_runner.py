@@ -27,6 +27,7 @@ from adapters.base import (
     Unreadable,
     of_many,
 )
+from adapters.http_client.last_answer import last_answer
 from config.configuration import Question
 from jurat.answers import encode, validate
 from jurat.candidates import seal_candidates
@@ -62,6 +63,7 @@ class CheckRunner:
             ready = self._prepare(held, plan)
             if isinstance(ready, CheckResult):
                 return ready
+            last_answer.status = None
             began_at = self.clock()
             crash_point("look_up.begins")
             found = self._ask(ready, plan.sources[held.source])
@@ -86,6 +88,7 @@ class CheckRunner:
                 entries.append(ready)
             else:
                 queries.append(ready)
+        last_answer.status = None
         began_at = self.clock()
         crash_point("look_up.begins")
         in_one_request = plan.at_once(lot[0].source) is not None
@@ -144,6 +147,7 @@ class CheckRunner:
             refused=isinstance(found, Refused),
             ended_at=now,
             timed_out=isinstance(found, TimedOut),
+            http_status=last_answer.status,
         )
         return CheckResult(held, decision, plan.version, attempt, question.retain_s)
 

@@ -134,9 +134,10 @@ class Ended(StrEnum):
 class Attempt:
     """One lookup that took `duration` seconds; of many at once, what all of them took.
 
-    `refused` means that the source refused the connection itself, `timed_out` that it took too long. `ended_at` is a
-    reading of this process's monotonic clock; None means now. Of attempts that shared one request, only one counts for
-    the source's health: the others are not `counted`.
+    `refused` means that the source refused the connection itself, `timed_out` that it took too long. `http_status` is
+    that of the last answer over HTTP, None where there was none. `ended_at` is a reading of this process's monotonic
+    clock; None means now. Of attempts that shared one request, only one counts for the source's health: the others are
+    not `counted`.
     """
 
     ended: Ended
@@ -146,6 +147,7 @@ class Attempt:
     ended_at: float | None = field(default=None, compare=False)
     counted: bool = True
     timed_out: bool = False
+    http_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

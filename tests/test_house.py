@@ -226,7 +226,7 @@ def test_the_lock_of_node_has_a_hash_for_every_package_and_no_address() -> None:
 # ------------------------------------------------------------------------------------------------------------ layers
 
 BREACHES = {
-    "config/intruder.py": "import tasks.checks",
+    "config/intruder.py": "import tasks.checks\nimport opentelemetry",
     "jurat/intruder.py": "import celery\nimport requests",
     "adapters/address/intruder.py": "import celery\nimport adapters.registry",
     "tasks/intruder.py": "import adapters.catalogue\nimport sqlalchemy",
