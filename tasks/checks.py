@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +13,9 @@ from uuid import UUID
 
 from adapters.base import NumberClaim, Redemption
 from jurat.vocabulary import Outcome, Reason
+
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+"""The form of https://www.w3.org/TR/trace-context/#traceparent-header. Versions after 00 may add fields at the end."""
 
 MOST_LOST_LEASES = 3
 """A check that lost its workers so often is not looked up again: it may be what kills them."""
@@ -58,6 +62,20 @@ class ClaimedCheck:
     def overdue(self) -> bool:
         """Whether its deadline had passed when it was claimed."""
         return self.seconds_left <= 0
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the check was submitted in; None where the platform gave none, or one that is malformed."""
+        found = _TRACEPARENT.fullmatch(self.traceparent) if self.traceparent else None
+        return found[1] if found else None
+
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """What each line of the log about this check says of it."""
+        fields: dict[str, Any] = {"check_id": str(self.id), "fence": self.fence}
+        if trace_id := self.trace_id:
+            fields["trace_id"] = trace_id
+        return fields
 
     def __repr__(self) -> str:
         return f"ClaimedCheck({self.id}, fence={self.fence})"

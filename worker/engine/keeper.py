@@ -56,7 +56,7 @@ class Renewer(EngineThread):
         self._in_flight.mark_renewed((check for check in held if check.id in kept), asked)
         for check in held:
             if check.id not in kept:
-                log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
+                log.info("lease not renewed", **check.log_fields)
 
 
 PURGE_REST = 3.0
