@@ -126,13 +126,16 @@ mutants: $(VENV)/.dev ## Make one-line mistakes in copies of the code; the tests
 
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+SERVICE := --extra service --extra metrics --extra zones
 lock: ## Write requirements/*.txt from pyproject.toml; ARGS="--upgrade" for newer versions
 	@uv --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 2; }
-	$(COMPILE) $(ARGS) --extra service --extra zones -o requirements/service.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev -c requirements/service.txt -o requirements/dev.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev --extra bench -c requirements/dev.txt -o requirements/bench.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra platform -c requirements/service.txt -o requirements/platform.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev --extra platform --extra browser -c requirements/dev.txt \
+	$(COMPILE) $(ARGS) $(SERVICE) -o requirements/service.txt
+	$(COMPILE) $(ARGS) --extra otel -c requirements/service.txt -o requirements/otel.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra otel --extra dev -c requirements/service.txt -c requirements/otel.txt \
+		-o requirements/dev.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra otel --extra dev --extra bench -c requirements/dev.txt -o requirements/bench.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra platform -c requirements/service.txt -o requirements/platform.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra otel --extra dev --extra platform --extra browser -c requirements/dev.txt \
 		-c requirements/platform.txt -o requirements/browser.txt
 	$(COMPILE) $(ARGS) --extra examples --extra platform --extra ring -c requirements/service.txt -o requirements/examples.txt
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,9 +12,7 @@ from uuid import UUID
 
 from adapters.base import NumberClaim, Redemption
 from jurat.vocabulary import Outcome, Reason
-
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
-"""The form of https://www.w3.org/TR/trace-context/#traceparent-header. Versions after 00 may add fields at the end."""
+from tasks.trace_context import submit_span
 
 MOST_LOST_LEASES = 3
 """A check that lost its workers so often is not looked up again: it may be what kills them."""
@@ -66,8 +63,8 @@ class ClaimedCheck:
     @property
     def trace_id(self) -> str | None:
         """The trace that the check was submitted in; None where the platform gave none, or one that is malformed."""
-        found = _TRACEPARENT.fullmatch(self.traceparent) if self.traceparent else None
-        return found[1] if found else None
+        span = submit_span(self.traceparent)
+        return span.trace_id if span else None
 
     @property
     def log_fields(self) -> dict[str, Any]:
