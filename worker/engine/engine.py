@@ -45,6 +45,7 @@ from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
 from worker.metrics.names import BellKind
 from worker.metrics.tallies import Tallies
+from worker.traces import Traces
 
 log = structlog.get_logger("jurat.engine")
 
@@ -76,6 +77,7 @@ class Engine:
         member: what it says about itself in the table of workers and in its health file.
         database: identifies the database to readers of the health file.
         explain: says why the database cannot be used, for the log.
+        traces: what it traces checks with, None for no traces.
     """
 
     def __init__(
@@ -89,8 +91,10 @@ class Engine:
         member: Member | None = None,
         database: str = "",
         explain: Explain = in_short,
+        traces: Traces | None = None,
     ) -> None:
         self.plans = plans
+        self._traces = traces
         self.in_flight = InFlight(slots)
         self.tallies = Tallies()
         self._outage = Outage(explain, self.tallies.count_outage)
@@ -101,7 +105,7 @@ class Engine:
         self._lookups = LookupQueue(self.in_flight, self._breaker)
         self._reporter = FailureReporter(stores.sources, self._breaker, self._wakes)
         self.writer = Writer(
-            stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes, self.tallies
+            stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes, self.tallies, traces
         )
         self._results = Results(self._lookups, self._breaker, self.writer, self._wakes)
         lacks = Lacks(known=stores.fleet is None or member is None)
@@ -202,6 +206,8 @@ class Engine:
             thread.stop()
         for thread in last:
             thread.join(LAST_WRITE)
+        if self._traces:
+            self._traces.close()
         if clean:
             self.plans.close()
         log.info("engine stopped", clean=clean, held=len(self.in_flight))

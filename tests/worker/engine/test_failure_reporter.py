@@ -38,6 +38,7 @@ class Sources:
         self.pauses: list[tuple[str, float, Reason]] = []
         self.changes = Changes()
         self.throttled: float | None = None
+        self.paused: float | None = 0.0
 
     def record(self, figures: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Changes:
         if self.away:
@@ -46,13 +47,14 @@ class Sources:
         self.breakers.append(dict(breakers))
         return self.changes
 
-    def pause(self, source: str, seconds: float, reason: Reason, **_: Any) -> None:
+    def pause(self, source: str, seconds: float, reason: Reason, **_: Any) -> float | None:
         if self.away:
             raise OperationalError("", {}, Exception("away"))
         self.pauses.append((source, seconds, reason))
+        return self.paused
 
-    def cut_off(self, source: str, seconds: float, reason: Reason) -> None:
-        self.pause(source, seconds, reason)
+    def cut_off(self, source: str, seconds: float, reason: Reason) -> bool:
+        return self.pause(source, seconds, reason) == 0
 
     def since_throttled(self, source: str) -> float | None:
         assert source == "towns"
@@ -240,6 +242,17 @@ def test_each_source_is_paused_once_and_for_the_longest_time(reporter: FailureRe
     assert urgent(reporter)
     reporter.report()
     assert sources.pauses == [("towns", 540.0, Reason.SOURCE_THROTTLED)]
+
+
+@pytest.mark.parametrize(("left", "said"), [(0.0, ["source paused"]), (3.0, []), (None, [])])
+def test_the_worker_that_begins_a_pause_logs_it(
+    reporter: FailureReporter, sources: Sources, left: float | None, said: list[str]
+) -> None:
+    sources.paused = left
+    reporter.count([failed(Reason.SOURCE_THROTTLED, 60.0)])
+    with capture_logs() as logs:
+        reporter.report()
+    assert [line["event"] for line in logs] == said
 
 
 def test_what_could_not_be_told_is_told_the_next_time(reporter: FailureReporter, sources: Sources) -> None:
