@@ -273,7 +273,7 @@ def test_each_condition_that_does_not_hold_has_one_series() -> None:
 
 
 def test_a_condition_has_a_series_for_each_source_that_it_concerns() -> None:
-    broken = {"broken_age": 5.0, "last_failure": Reason.SOURCE_UNAVAILABLE, "failures": 5}
+    broken: dict[str, Any] = {"broken_age": 5.0, "last_failure": Reason.SOURCE_UNAVAILABLE, "failures": 5}
     sources = [replace(TOWNS, name=name, **broken) for name in ("ban", "rpps")]
     found = conditions(with_fleet(sources=sources, vanished=3))
     holding = {("JuratSourceBroken", "ban"), ("JuratSourceBroken", "rpps"), ("JuratWorkersRestart", "")}
