@@ -23,13 +23,16 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo platform test test-all test-examples test-browser pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
+.PHONY: help demo demo-pythons platform test test-all test-examples test-browser pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.service ## See checks on their whole way, in one process; ARGS="--json" for a program
 	@bin/jurat demo $(ARGS)
+
+demo-pythons: ## Run `make demo` in a clone with each other Python from 3.11 on that is found, 20 s each
+	@.ci/pythons
 
 platform: $(VENV)/.platform ## Try a platform in a browser, with an invented town behind it; ARGS="--port 8090"
 	@PYTHONPATH=. $(PY) -P -m examples.platform.start $(ARGS)
