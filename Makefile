@@ -31,7 +31,7 @@ help: ## Show this list
 demo: $(VENV)/.service ## See checks on their whole way, in one process; ARGS="--json" for a program
 	@bin/jurat demo $(ARGS)
 
-demo-pythons: ## Run `make demo` in a clone of this commit with each Python from 3.11 on that is found, 20 s each
+demo-pythons: ## Run `make demo` in a clone with each other Python from 3.11 on that is found, 20 s each
 	@.ci/pythons
 
 platform: $(VENV)/.platform ## Try a platform in a browser, with an invented town behind it; ARGS="--port 8090"

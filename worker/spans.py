@@ -83,25 +83,23 @@ class OtlpSpans:
             self._dropped += 1
             return
         clock = time.time_ns() - time.monotonic_ns()
-        attempt = result.attempt if result.attempt and result.attempt.ended_at is not None else None
-        looked_up_at = attempt.ended_at if attempt and attempt.ended_at is not None else began
-        start = _at(clock, looked_up_at - (attempt.duration if attempt else 0.0))
-        link = Link(
-            SpanContext(int(submit.trace_id, 16), int(submit.span_id, 16), is_remote=True, trace_flags=_SAMPLED)
-        )
+        attempt = result.attempt
+        looked_up = attempt.ended_at if attempt else None  # None: the source was not asked
+        start = _at(clock, began if attempt is None or looked_up is None else looked_up - attempt.duration)
+        trace_id, span_id = int(submit.trace_id, 16), int(submit.span_id, 16)
         process = self._tracer.start_span(
             f"{names.PROCESS} {result.held.source}",
             Context(),
             SpanKind.CONSUMER,
             _process_attributes(result, refused=refused),
-            [link],
+            [Link(SpanContext(trace_id, span_id, is_remote=True, trace_flags=_SAMPLED))],
             start,
         )
         parent = set_span_in_context(process, Context())
-        if attempt:
+        if attempt is not None and looked_up is not None:
             attributes = _lookup_attributes(attempt, server)
             lookup = self._tracer.start_span(names.LOOKUP, parent, SpanKind.CLIENT, attributes, start_time=start)
-            _end(lookup, _at(clock, looked_up_at), failed=attempt.ended is Ended.FAILED)
+            _end(lookup, _at(clock, looked_up), failed=attempt.ended is Ended.FAILED)
         error = {names.ERROR: names.LEASE_LOST} if refused else None
         settle = self._tracer.start_span(names.SETTLE, parent, attributes=error, start_time=_at(clock, began))
         for span in (settle, process):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from jurat.vocabulary import Reason
 from store.monitoring.alarms import SEVERITY, Alarm, Severity
-from store.monitoring.fleet import NO_KEY, FleetReading, Observation, SourceReading, SourceState
+from store.monitoring.fleet import MOST_SEALED, NO_KEY, FleetReading, Observation, SourceReading, SourceState
 from store.schema.status import ADVICE
 from store.upkeep.schedule import EVERY
 from store.workers import LIVE
@@ -190,7 +190,7 @@ def _is_stuck(source: SourceReading) -> bool:
     asked = source.lookup_age is not None and source.lookup_age < STUCK
     may_be_asked = source.state is SourceState.OPEN and (source.next_start or 0) <= 0 and (source.used or 0) < 1
     idle = source.leased == 0 and not asked
-    return waited and idle and may_be_asked and source.workers > 0 and source.due > source.key_missing
+    return waited and idle and may_be_asked and source.workers > 0 and min(source.due, MOST_SEALED) > source.key_missing
 
 
 def _refusal(source: SourceReading) -> tuple[str, str] | None:

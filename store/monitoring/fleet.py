@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from store.schema.status import SchemaStatus
 from store.workers import SourceKey, WorkerRow
@@ -78,6 +79,9 @@ class SourceReading:
         """Seconds since a lookup ended."""
         return min((age for age in (self.success_age, self.failure_age) if age is not None), default=None)
 
+
+MOST_SEALED: Final = 1_000
+"""Answers are counted up to so many for each key: each is looked up in its table, unless a vacuum came by lately."""
 
 NO_KEY = "unknown"
 """The key of answers that have something else in place of a key's id."""

@@ -13,7 +13,15 @@ from jurat.database import reader
 from jurat.vocabulary import State
 from store.answer_keys import is_key_id, sealed_answers
 from store.dialects import StoreDialect, dialect_of
-from store.monitoring.fleet import NO_KEY, FleetReading, KeyReading, Observation, SourceReading, Waiting
+from store.monitoring.fleet import (
+    MOST_SEALED,
+    NO_KEY,
+    FleetReading,
+    KeyReading,
+    Observation,
+    SourceReading,
+    Waiting,
+)
 from store.monitoring.notes import BACKUP_NOTE, KEYS_CHECK
 from store.queue import backlog
 from store.rows import row_of
@@ -94,12 +102,12 @@ def _answers(connection: Connection) -> tuple[dict[str, int], dict[SourceKey, in
     """How many stored answers are sealed for each key, and how many of them wait for each source."""
     stored: dict[str, int] = {}
     waiting: dict[SourceKey, int] = {}
-    for each in sealed_answers(connection, MOST):
+    for each in sealed_answers(connection, MOST_SEALED):
         # A platform may write any text there, and what watches shows no one's words.
         key = each.key if is_key_id(each.key) else NO_KEY
-        stored[key] = min(MOST, stored.get(key, 0) + each.count)
+        stored[key] = min(MOST_SEALED, stored.get(key, 0) + each.count)
         if each.state != State.REVIEW:
-            waiting[each.source, key] = min(MOST, waiting.get((each.source, key), 0) + each.count)
+            waiting[each.source, key] = min(MOST_SEALED, waiting.get((each.source, key), 0) + each.count)
     return stored, waiting
 
 
@@ -107,7 +115,7 @@ def _met(source: SourceReading, registered: Sequence[WorkerRow], missing: Mappin
     """The source with the workers that serve it, and its answers that none of them opens."""
     serving = sum(worker.serves(source.name) for worker in registered)
     strange = sum(count for (name, _), count in missing.items() if name == source.name)
-    return replace(source, workers=serving, key_missing=min(MOST, strange))
+    return replace(source, workers=serving, key_missing=min(MOST_SEALED, strange))
 
 
 def _counted(connection: Connection, found: Sequence[SourceReading]) -> list[SourceReading]:

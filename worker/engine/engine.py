@@ -6,6 +6,7 @@ parts are small threads, with one shared object for each way between them:
     claimer, keeper ── LookupQueue ──▶ lookup threads ── Results ──▶ writer
     all of these    ── WakeSchedule ──▶ claimer                  (there may be work, or room for it)
     writer          ── FailureReporter ──▶ database              (how the sources answer)
+    writer          ── Traces ──▶ receiver                       (checks that their platform samples)
     lookup threads  ── LocalBreaker ──▶ claimer, lookup threads  (which sources are in trouble)
     registrar       ── Lacks ──▶ claimer                         (which keys this worker lacks)
     all of these    ── Status ──▶ heartbeat, endpoints           (how this worker is)
