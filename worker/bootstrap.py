@@ -34,6 +34,7 @@ from worker.health import Facts
 from worker.installation import VERSION, installation
 from worker.keyring import fingerprints_of, unseal_of
 from worker.plan_builder import make_plan
+from worker.traces import open_traces
 
 if TYPE_CHECKING:
     from worker.metrics.endpoints import Endpoints
@@ -93,6 +94,7 @@ class Service:
             member=member,
             database=installation(self.settings.database_url),
             explain=partial(why_not, self.database),
+            traces=open_traces(member.name, VERSION, plans.current),
         )
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 from adapters.base import Blocked, Refused, RejectedRequest, SourceError, TimedOut, Unavailable
 from adapters.http_client.connections import Exchange, NoTunnel, TimedAdapter
 from adapters.http_client.destinations import Destinations, HostNotFound, Resolver, system_resolver
+from adapters.http_client.last_answer import last_answer
 from adapters.http_client.reply import Reply, retry_after
 from config.limits import ClientCertificate
 from config.networks import IPNetwork
@@ -113,6 +114,7 @@ class Transport:
             Unavailable: no connection, no trusted certificate, or no whole answer in time.
             Unreadable: the answer is too large, or not HTTP.
         """
+        last_answer.status = None
         if self._closed:
             raise Unavailable("this source was closed; a new configuration has replaced it")
         request = self._prepare(method, url, params, headers, body)
@@ -123,6 +125,7 @@ class Transport:
         # Raised outside the `except`, whose exception would be its context and holds the URL.
         if isinstance(outcome, SourceError):
             raise outcome
+        last_answer.status = outcome.status
         return outcome
 
     def close(self) -> None:

@@ -41,8 +41,8 @@ def test_a_line_of_the_log_looks_as_shown(terminal: Terminal) -> None:
     """The processors that write it, without a worker."""
     said = terminal.run(
         '.venv/bin/python -c "import structlog; from config.settings import LogFormat; from worker.logs import set_up; '
-        "set_up(LogFormat.JSON); structlog.get_logger('jurat.checks').info('settled', check_id='1', fence=1, "
-        "outcome='accepted', reason='code_valid')\""
+        "set_up(LogFormat.JSON, worker='w', host='h', version='1'); structlog.get_logger('jurat.checks').info("
+        "'settled', check_id='1', fence=1, trace_id='4b', outcome='accepted', reason='code_valid')\""
     )[1]
     assert list(json.loads(said)) == list(json.loads(block(PAGE, "json")))
 

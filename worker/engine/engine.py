@@ -6,6 +6,7 @@ parts are small threads, with one shared object for each way between them:
     claimer, keeper ── LookupQueue ──▶ lookup threads ── Results ──▶ writer
     all of these    ── WakeSchedule ──▶ claimer                  (there may be work, or room for it)
     writer          ── FailureReporter ──▶ database              (how the sources answer)
+    writer          ── Traces ──▶ receiver                       (checks that their platform samples)
     lookup threads  ── LocalBreaker ──▶ claimer, lookup threads  (which sources are in trouble)
     registrar       ── Lacks ──▶ claimer                         (which keys this worker lacks)
     all of these    ── Status ──▶ heartbeat, endpoints           (how this worker is)
@@ -45,6 +46,7 @@ from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
 from worker.metrics.names import BellKind
 from worker.metrics.tallies import Tallies
+from worker.traces import Traces
 
 log = structlog.get_logger("jurat.engine")
 
@@ -76,6 +78,7 @@ class Engine:
         member: what it says about itself in the table of workers and in its health file.
         database: identifies the database to readers of the health file.
         explain: says why the database cannot be used, for the log.
+        traces: what it traces checks with, None for no traces.
     """
 
     def __init__(
@@ -89,8 +92,10 @@ class Engine:
         member: Member | None = None,
         database: str = "",
         explain: Explain = in_short,
+        traces: Traces | None = None,
     ) -> None:
         self.plans = plans
+        self._traces = traces
         self.in_flight = InFlight(slots)
         self.tallies = Tallies()
         self._outage = Outage(explain, self.tallies.count_outage)
@@ -101,7 +106,7 @@ class Engine:
         self._lookups = LookupQueue(self.in_flight, self._breaker)
         self._reporter = FailureReporter(stores.sources, self._breaker, self._wakes)
         self.writer = Writer(
-            stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes, self.tallies
+            stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes, self.tallies, traces
         )
         self._results = Results(self._lookups, self._breaker, self.writer, self._wakes)
         lacks = Lacks(known=stores.fleet is None or member is None)
@@ -202,6 +207,8 @@ class Engine:
             thread.stop()
         for thread in last:
             thread.join(LAST_WRITE)
+        if self._traces:
+            self._traces.close()
         if clean:
             self.plans.close()
         log.info("engine stopped", clean=clean, held=len(self.in_flight))

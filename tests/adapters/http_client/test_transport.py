@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from adapters.base import Blocked, RejectedRequest, SourceError, TimedOut, Unavailable, Unreadable
+from adapters.http_client.last_answer import last_answer
 from adapters.http_client.transport import Transport
 from config.networks import LOOPBACK
 from examples.sources import Mood, Sources
@@ -418,3 +419,14 @@ def test_a_closed_transport_sends_nothing(sources: Sources) -> None:
     transport.send("GET", sources.url(), timeout=PATIENCE)
     transport.close()
     assert isinstance(error_of(lambda: transport.send("GET", sources.url(), timeout=PATIENCE)), Unavailable)
+
+
+def test_a_thread_keeps_the_status_of_its_last_answer_and_of_no_other(transport: Transport, sources: Sources) -> None:
+    transport.send("GET", sources.url("redirect", "registry"), timeout=PATIENCE)
+    assert last_answer.status == 302
+    transport.send("GET", sources.url("down", "registry"), timeout=PATIENCE)
+    with ThreadPoolExecutor(1) as others:
+        others.submit(transport.send, "GET", sources.url("empty", "registry"), timeout=PATIENCE).result()
+    assert last_answer.status == 503
+    error_of(lambda: transport.send("GET", sources.url("hang-up", "registry"), timeout=PATIENCE))
+    assert last_answer.status is None, "it is that of this request, not of one before"
