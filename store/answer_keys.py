@@ -6,6 +6,7 @@ however many answers a group has; SQLite, which cannot step that way, reads the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +17,13 @@ from store.dialects import StoreDialect, dialect_of
 
 MOST_GROUPS = 1_000
 """A platform may write any key id into its rows: no more groups than this are looked at."""
+
+_KEY_ID = re.compile(f"[0-9a-f]{{{KEY_ID_LENGTH}}}")
+
+
+def is_key_id(text: str) -> bool:
+    """Whether a text can be the id of a key. A platform may write any other one of the same length."""
+    return _KEY_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +47,10 @@ def _groups(dialect: StoreDialect) -> str:
     columns = "c.answer_key, c.source, c.state"
     if not dialect.has_lateral:
         return f"""
-            SELECT {columns}, min(count(*), :most) FROM jurat_checks c
-            WHERE c.answer IS NOT NULL AND length(c.answer_key) = {KEY_ID_LENGTH}
+            SELECT {columns}, min(count(*), :most) FROM jurat_sealed_answers c
+            WHERE length(c.answer_key) = {KEY_ID_LENGTH}
             GROUP BY {columns} LIMIT :groups"""
-    step = f"""SELECT {columns} FROM jurat_checks c WHERE c.answer IS NOT NULL AND {{}} ORDER BY {columns} LIMIT 1"""
+    step = f"""SELECT {columns} FROM jurat_sealed_answers c WHERE {{}} ORDER BY {columns} LIMIT 1"""
     return f"""
         WITH RECURSIVE groups (answer_key, source, state, number) AS (
           (SELECT first.*, 1 FROM ({step.format("c.answer_key IS NOT NULL")}) AS first)
@@ -52,7 +60,6 @@ def _groups(dialect: StoreDialect) -> str:
           WHERE g.number < :groups)
         SELECT g.answer_key, g.source, g.state, (
           SELECT count(*) FROM (
-            SELECT 1 FROM jurat_checks c
-            WHERE c.answer IS NOT NULL
-              AND c.answer_key = g.answer_key AND c.source = g.source AND c.state = g.state LIMIT :most) AS counted)
+            SELECT 1 FROM jurat_sealed_answers c
+            WHERE c.answer_key = g.answer_key AND c.source = g.source AND c.state = g.state LIMIT :most) AS counted)
         FROM groups g WHERE length(g.answer_key) = {KEY_ID_LENGTH}"""

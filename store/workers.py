@@ -6,12 +6,13 @@ A worker reports every `SEEN_EVERY` seconds. Commands and pages read about the f
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
@@ -26,6 +27,8 @@ from store.rows import columns_of, row_of
 from store.schema.status import SchemaStatus, schema_of
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.source_limits import Span
+
+log = structlog.get_logger("jurat.engine")
 
 SEEN_EVERY = 10.0
 """Seconds between two reports of a worker."""
@@ -136,9 +139,16 @@ class Fleet:
                     add_audit_row(connection, WORKER, VANISHED, member.name, {"host": member.host})
             connection.execute(text(_report(dialect)), {"row": json.dumps({**asdict(member), "id": str(member.id)})})
             found = _waiting(connection)
-            if missing := Keyholders.read(connection).lack(found) if found else ():
-                _record_missing(connection, sorted(missing))
+            missing = Keyholders.read(connection).lack(found) if found else ()
+            begun = _record_missing(connection, sorted(missing)) if missing else []
         self._entered = True
+        for source, key in begun:
+            log.error(
+                "key missing",
+                source=source,
+                key=key,
+                advice="no live worker opens these answers; bring back the key with this id",
+            )
         strange: dict[str, int] = {}
         for (source, key), count in found.items():
             if member.is_for(source) and key not in member.unseal_keys:
@@ -235,17 +245,27 @@ def _waiting(connection: Connection) -> dict[SourceKey, int]:
     return counts
 
 
-def _record_missing(connection: Connection, keys: Iterable[SourceKey]) -> None:
-    """Record that these keys, in their order, are missing now: prolong their spans, or begin new ones."""
+def _record_missing(connection: Connection, keys: Sequence[SourceKey]) -> list[SourceKey]:
+    """Record that these keys, in their order, are missing now: prolong their spans, or begin new ones. Returns those
+    whose span begins: of all workers, one gets each.
+    """
     dialect = dialect_of(connection)
-    now, wanted = dialect.now(), dialect.rowset("source text, key text")
-    is_open = f"m.source = r.source AND m.answer_key = r.key AND m.seen_at >= {dialect.now(str(-SAME_SPAN))}"
-    rows = rows_json([{"source": source, "key": key} for source, key in keys])
-    for sql in (
-        f"UPDATE jurat_missing_keys AS m SET seen_at = {now} FROM {wanted} WHERE {is_open}",
-        f"""
+    now, wanted = dialect.now(), dialect.rowset("name text, key text")
+    is_open = f"m.source = r.name AND m.answer_key = r.key AND m.seen_at >= {dialect.now(str(-SAME_SPAN))}"
+    rows = {"rows": rows_json([{"name": source, "key": key} for source, key in keys])}
+    prolong = f"""
+        UPDATE jurat_missing_keys AS m SET seen_at = {now} FROM {wanted} WHERE {is_open}
+        RETURNING source, answer_key"""
+    if {(source, key) for source, key in connection.execute(text(prolong), rows)}.issuperset(keys):
+        return []
+    # Several workers may find it at once: one begins the span, and the others see it.
+    lock = f"""
+        SELECT name FROM jurat_sources WHERE name IN (SELECT r.name FROM {wanted})
+        ORDER BY name {dialect.row_lock("FOR UPDATE")}"""
+    connection.execute(text(lock), rows)
+    begin = f"""
         INSERT INTO jurat_missing_keys (source, answer_key, since, seen_at)
-        SELECT r.source, r.key, {now}, {now} FROM {wanted}
-        WHERE NOT EXISTS (SELECT 1 FROM jurat_missing_keys m WHERE {is_open}) ON CONFLICT DO NOTHING""",
-    ):
-        connection.execute(text(sql), {"rows": rows})
+        SELECT r.name, r.key, {now}, {now} FROM {wanted}
+        WHERE NOT EXISTS (SELECT 1 FROM jurat_missing_keys m WHERE {is_open})
+        ON CONFLICT DO NOTHING RETURNING source, answer_key"""
+    return [(source, key) for source, key in connection.execute(text(begin), rows)]

@@ -114,7 +114,7 @@ class CheckRunner:
         try:
             answer = self._open(held, plan.answer_schemas[question.consultation, question.name])
         except (Unopenable, InvalidAnswer, ValueError, RecursionError) as error:
-            log.warning("answer unreadable", check_id=str(held.id), fence=held.fence, why=type(error).__name__)
+            log.warning("answer unreadable", **held.log_fields, why=type(error).__name__)
             verdict = Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
             return CheckResult(held, verdict, plan.version, retain=question.retain_s)
         if question.zone and question.zone not in plan.zones:
@@ -127,7 +127,7 @@ class CheckRunner:
         """What becomes of a check whose lookup returned `found`."""
         held, question = ready.held, ready.question
         if isinstance(found, SourceError):
-            log.info("no answer", check_id=str(held.id), source=held.source, reason=found.reason, detail=found.detail)
+            log.info("no answer", **held.log_fields, source=held.source, reason=found.reason, detail=found.detail)
         decision = decide(
             held,
             question,
@@ -203,7 +203,7 @@ def _seal(held: ClaimedCheck, candidates: Candidates) -> bytes | None:
     try:
         return seal_candidates(candidates, held.reply_key)
     except ValueError:
-        log.warning("reply key unusable", check_id=str(held.id), fence=held.fence)
+        log.warning("reply key unusable", **held.log_fields)
         return None
 
 
@@ -238,14 +238,14 @@ def _count_once(entries: Sequence[CheckResult]) -> list[CheckResult]:
 def _failed(held: ClaimedCheck, error: Exception) -> Unreadable:
     """Log an adapter's mistake, which counts as unreadable. Its message may hold the answer, and is not logged."""
     kind = type(error).__name__
-    log.error("adapter failed", check_id=str(held.id), source=held.source, error=kind, at=_place(error))
+    log.error("adapter failed", **held.log_fields, source=held.source, error=kind, at=_place(error))
     return Unreadable(f"the adapter failed with {kind}")
 
 
 def _broken(held: ClaimedCheck, error: Exception, plan: Plan) -> CheckResult:
     """What becomes of a check on which our own code failed."""
     # Without the traceback, whose message may hold the answer.
-    log.error("check failed", check_id=str(held.id), error=type(error).__name__, at=_place(error))
+    log.error("check failed", **held.log_fields, error=type(error).__name__, at=_place(error))
     return CheckResult(held, Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE), plan.version)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from adapters.base import NumberClaim, Redemption
 from jurat.vocabulary import Outcome, Priority, Reason
+from tasks.trace_context import submit_span
 
 MOST_LOST_LEASES = 3
 """A check that lost its workers so often is not looked up again: it may be what kills them."""
@@ -64,6 +65,20 @@ class ClaimedCheck:
     def overdue(self) -> bool:
         """Whether its deadline had passed when it was claimed."""
         return self.seconds_left <= 0
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the check was submitted in; None where the platform gave none, or one that is malformed."""
+        span = submit_span(self.traceparent)
+        return span.trace_id if span else None
+
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """What each line of the log about this check says of it."""
+        fields: dict[str, Any] = {"check_id": str(self.id), "fence": self.fence}
+        if trace_id := self.trace_id:
+            fields["trace_id"] = trace_id
+        return fields
 
     def __repr__(self) -> str:
         return f"ClaimedCheck({self.id}, fence={self.fence})"

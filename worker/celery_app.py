@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Iterator
+from socket import gethostname
 from typing import Any, NoReturn
 
 import click
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging, worker_shutting_down
+from celery.utils.log import mlevel
 from celery.worker.control import inspect_command
 
 import worker.bell  # noqa: F401 - registers the task
@@ -21,8 +24,10 @@ from worker.celery_settings import DEFAULT_QUEUE, celery_settings
 from worker.celery_step import EngineStep, queue
 from worker.database import look
 from worker.engine.engine import Engine
+from worker.installation import VERSION
 from worker.keyring import UNKNOWN
 from worker.logs import set_up
+from worker.output import capture
 
 _UNFIT_POOLS = ("prefork", "processes", "solo", "gevent", "eventlet")
 
@@ -56,7 +61,15 @@ def refuse(sentence: str) -> NoReturn:
 
 
 @celeryd_init.connect
-def _look_at_options(options: dict[str, Any], instance: Any, **_: Any) -> None:
+def _begin(sender: str, options: dict[str, Any], instance: Any, **_: Any) -> None:
+    """Look at the options of a worker that is about to start, and send all that it writes from now on to its log."""
+    _look_at_options(options, instance)
+    form = read_settings().log
+    set_up(form, mlevel(options.get("loglevel") or logging.INFO), worker=sender, host=gethostname(), version=VERSION)
+    capture(instance, form)
+
+
+def _look_at_options(options: dict[str, Any], instance: Any) -> None:
     """Declare the queues of -Q as given, since sources may be configured later; refuse pools that do harm, and a worker
     without keys. Celery's other commands, such as `inspect`, need none. Take the address of the endpoints before any
     work begins.
@@ -103,8 +116,8 @@ def _stop_claiming(**_: Any) -> None:
 
 
 @setup_logging.connect
-def _set_up_logging(loglevel: int | None = None, **_: Any) -> None:
-    set_up(read_settings().log, loglevel or 20)
+def _leave_logging(**_: Any) -> None:
+    """Keep Celery from setting up logging again: who answers this signal has done so."""
 
 
 @inspect_command()

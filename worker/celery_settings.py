@@ -12,9 +12,6 @@ from jurat.ring import NO_BROKER
 DEFAULT_QUEUE = "checks"
 SLOTS = 32
 
-IN_MEMORY = "memory://"
-"""The URL of Celery's transport in memory."""
-
 _REDIS = {
     # Without timeouts a half-open connection leaves a worker deaf for minutes, and a hung broker blocks for ever.
     "socket_timeout": 3.0,  # up to three connections are found dead one after the other
@@ -34,10 +31,10 @@ def celery_settings(broker_url: str, *, remote_control: bool = False) -> dict[st
 
     With `remote_control`, anyone who reaches the broker may ask workers what they do, and may end them.
     """
-    in_memory = broker_url in (NO_BROKER, IN_MEMORY)
+    in_memory = broker_url in (NO_BROKER, "memory://")
     redis = broker_url.startswith(("redis", "rediss", "sentinel", "valkey"))
     return {
-        "broker_url": f"{IN_MEMORY}localhost//" if in_memory else broker_url,
+        "broker_url": "memory://localhost//" if in_memory else broker_url,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # the default gives up after some 46 minutes
         "broker_channel_error_retry": True,

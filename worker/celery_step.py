@@ -15,7 +15,7 @@ from kombu import Queue
 from jurat.ring import queue_of
 from tasks.plan import Plan
 from worker.bell import forget, listen
-from worker.celery_settings import DEFAULT_QUEUE, IN_MEMORY
+from worker.celery_settings import DEFAULT_QUEUE
 from worker.engine.engine import FIRST_PLAN, GRACE, Engine
 from worker.engine.plans import LONGEST_LOOK_UP
 
@@ -52,8 +52,7 @@ class EngineStep(bootsteps.StartStopStep):
         only = None if DEFAULT_QUEUE in queues else {name.removeprefix(_PREFIX) for name in queues}
         self.engine = parent.app.jurat_make_engine(parent.concurrency, only, parent.hostname)
         self.engine.plans.listeners.append(lambda plan: _follow(parent, plan, only))
-        if not parent.app.conf.broker_url.startswith(IN_MEMORY):
-            self.engine.status.hears_bells.append(lambda: _hears_bells(parent))
+        self.engine.status.hears_bells.append(lambda: _hears_bells(parent))
         listen(self.engine.wake)
         EngineStep.running.append(self)
         self.engine.start()
@@ -125,7 +124,7 @@ def _follow(worker: Any, plan: Plan, only: set[str] | None) -> None:
 
 
 def _hears_bells(worker: Any) -> bool:
-    """Whether Celery's consumer is connected to the broker and takes messages."""
+    """Whether Celery's consumer is connected to its broker, or to none, and takes messages."""
     consumer = getattr(worker, "consumer", None)
     if consumer is None or consumer.connection is None or consumer.task_consumer is None:
         return False

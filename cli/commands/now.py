@@ -62,5 +62,7 @@ def _lines(found: list[Finding], fleet: FleetReading | None) -> list[str]:
         return lines
     seen = _summary(fleet)
     workers = f"{count_text(len(fleet.live), 'worker')} with {count_text(fleet.slots, 'slot')}"
-    checks = f"{seen['due']:,} checks are due, {seen['later']:,} wait for later, {seen['leased']:,} are looked up"
+    checks = (
+        f"{count_text(seen['due'] or 0, 'check')} due, {seen['later']:,} for later, {seen['leased']:,} looked up now"
+    )
     return [*lines, f"{'' if found else 'nothing needs attention: '}{workers}; {checks}"]

@@ -21,6 +21,10 @@ _ON_SQLITE = {"float8": "FLOAT", "timestamptz": "CHAR(23)"}
 
 _KEYS = "CREATE INDEX jurat_checks_keys ON jurat_checks (answer_key, source, state) WHERE answer IS NOT NULL"
 
+_SEALED = """
+CREATE VIEW jurat_sealed_answers AS
+SELECT answer_key, source, state FROM jurat_checks WHERE answer IS NOT NULL"""
+
 _NOTED = """
 CREATE INDEX jurat_audit_noted ON jurat_audit (action, at)
 WHERE action IN ('backup note', 'keys check', 'worker vanished')"""
@@ -37,10 +41,15 @@ CREATE FUNCTION jurat_wanted_slots() RETURNS bigint LANGUAGE sql STABLE SET sear
   CROSS JOIN LATERAL (
     SELECT coalesce(l.held, 0) + CASE WHEN s.figures_at > statement_timestamp() - interval '30 s'
       THEN least(s.due, 1000)
-      ELSE (SELECT count(*) FILTER (WHERE d.due_at <= statement_timestamp()) FROM (
-              SELECT c.due_at FROM jurat_checks c
-              WHERE c.state = 'pending' AND c.lost_leases <> 2 AND c.source = s.name
-              ORDER BY c.priority, c.consultation, c.due_at LIMIT 1000) d) END AS checks) w
+      ELSE least(1000, (
+        SELECT count(*) FILTER (WHERE d.due_at <= statement_timestamp()) FROM (
+          SELECT c.due_at FROM jurat_checks c
+          WHERE c.state = 'pending' AND c.lost_leases <> 2 AND c.source = s.name
+          ORDER BY c.priority, c.consultation, c.due_at LIMIT 10000) d) + (
+        SELECT count(*) FROM (
+          SELECT 1 FROM jurat_checks c
+          WHERE c.state = 'pending' AND c.lost_leases = 2 AND c.source = s.name
+            AND c.due_at <= statement_timestamp() LIMIT 1000) d)) END AS checks) w
 $$"""
 
 
@@ -51,6 +60,7 @@ def upgrade() -> None:
             f"ALTER TABLE jurat_sources ADD COLUMN {name} {kind if on_postgresql else _ON_SQLITE.get(kind, kind)}"
         )
     op.execute(_KEYS)
+    op.execute(_SEALED)
     op.execute(_NOTED)
     if on_postgresql:
         op.execute(_WANTED_SLOTS)

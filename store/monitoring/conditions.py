@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from jurat.vocabulary import Reason
 from store.monitoring.alarms import SEVERITY, Alarm, Severity
-from store.monitoring.fleet import FleetReading, Observation, SourceReading, SourceState
+from store.monitoring.fleet import MOST_SEALED, NO_KEY, FleetReading, Observation, SourceReading, SourceState
 from store.schema.status import ADVICE
 from store.upkeep.schedule import EVERY
 from store.workers import LIVE
@@ -26,6 +26,9 @@ REQUEST = 600.0
 
 LONGEST_WAIT = 600.0
 """Seconds that a new check may wait behind others."""
+
+PROMPT = 5.0
+"""Seconds for which a check may be due before it matters that there are fewer slots than could be used."""
 
 NEARLY = 0.9
 """Share of a source's day that is nearly all of it."""
@@ -94,15 +97,17 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
     leases = fleet.upkeep.get("leases")
     if not live:
         waiting = sum(source.unsettled for source in fleet.sources)
+        seen = any(worker.live for worker in fleet.workers)
+        found = "all workers are stopping" if seen else f"no worker of this database was seen in the last {LIVE:.0f} s"
         yield Finding(
             Alarm.NOBODY_WORKS,
-            f"no worker of this database was seen in the last {LIVE:.0f} s; {waiting:,} checks wait",
+            f"{found}, with {_number(waiting, 'check')} waiting",
             "start workers (`bin/jurat worker`), and read the end of their logs",
         )
     elif leases is not None and leases > STUCK:
         yield Finding(
             Alarm.NOBODY_WORKS,
-            f"{len(live)} workers report, but none has kept the leases for {leases:.0f} s",
+            f"{_number(len(live), 'live worker')}, but nobody has looked after the leases for {leases:.0f} s",
             "read the workers' logs, and restart them one after the other",
         )
     versions = {worker.version for worker in live}
@@ -115,7 +120,8 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
     if behind := fleet.behind:
         yield Finding(
             Alarm.CONFIG_NOT_TAKEN,
-            f"{len(behind)} of {len(live)} workers have not taken version {fleet.config_version} of the configuration",
+            f"version {fleet.config_version} of the configuration is not taken by {len(behind)} of "
+            f"{_number(len(live), 'worker')}",
             f"read the log of {behind[0].name}; update workers that cannot read it, or apply the one before",
         )
     if fleet.vanished >= VANISHED:
@@ -124,10 +130,12 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
             f"{fleet.vanished} workers ended in the last hour without a goodbye",
             "read the end of their logs; exit code 70 means that they hung, 137 that they were killed",
         )
-    if live and fleet.wanted > fleet.slots:
+    late = any((source.oldest_due_age or 0) > PROMPT and source.wanted for source in fleet.sources)
+    if live and late and fleet.wanted > fleet.slots:
         yield Finding(
             Alarm.BACKLOG_GROWS,
-            f"{fleet.wanted:,} lookups at once could be used, and all workers together have {fleet.slots:,} slots",
+            f"{fleet.wanted:,} lookups at once could be used, and all workers together have "
+            f"{_number(fleet.slots, 'slot')}",
             "start more workers, or give them more slots",
         )
 
@@ -135,12 +143,13 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
 def _keys(fleet: FleetReading) -> Iterator[Finding]:
     for (source, key), count in sorted(fleet.missing.items()):
         elsewhere = fleet.keys[key].workers if key in fleet.keys else 0
-        advice = (
-            f"have a worker with that key serve {source} (-Q)"
-            if elsewhere
-            else f"bring back the key with the id {key}: add it to the workers' JURAT_UNSEAL_KEYS"
-        )
-        found = f"no live worker opens {count:,} answers that are sealed for the key {key}"
+        if key == NO_KEY:
+            advice = "see jurat_checks.answer_key: a platform writes there what is no key's id"
+        elif elsewhere:
+            advice = f"have a worker with that key serve {source} (-Q)"
+        else:
+            advice = f"bring back the key with the id {key}: add it to the workers' JURAT_UNSEAL_KEYS"
+        found = f"no live worker opens {_number(count, 'answer')} sealed for the key {key}"
         yield Finding(Alarm.KEY_MISSING, found, f"{advice}; after a day they end undetermined", source)
 
 
@@ -149,7 +158,7 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
     unserved = not source.workers and source.unsettled > 0
     broken = source.state is SourceState.BROKEN
     if live and unserved:
-        found = f"{source.unsettled:,} checks wait, and no live worker serves this source"
+        found = f"no live worker serves this source, with {_number(source.unsettled, 'check')} waiting"
         yield Finding(Alarm.SOURCE_UNSERVED, found, "start a worker that serves it, see `bin/jurat fleet`", name)
     ends_soon = source.next_deadline is not None and source.next_deadline < DEADLINE and not source.stopped
     if (broken or unserved) and ends_soon:
@@ -161,12 +170,12 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
         found = f"a check has been due for {source.oldest_due_age:.0f} s, and none is looked up"
         yield Finding(Alarm.CHECKS_STUCK, found, "read the logs of the workers that serve it, and restart them", name)
     if broken:
-        failures = f"{source.failures:,} failures in a row, the last {source.last_failure}"
-        found = f"broken for {source.broken_age:.0f} s: {failures}"
+        last = f", the last {source.last_failure}" if source.last_failure else ""
+        found = f"broken for {source.broken_age:.0f} s: {_number(source.failures, 'failure')} in a row{last}"
         yield Finding(Alarm.SOURCE_BROKEN, found, f"run `bin/jurat sources test {name} --live`", name)
     if refusal := _refusal(source):
         yield Finding(Alarm.SOURCE_REFUSES_US, *refusal, source=name)
-    if source.used is not None and source.used > NEARLY:
+    if live and source.used is not None and source.used > NEARLY:
         found = f"{source.used:.0%} of today's requests are used"
         yield Finding(Alarm.DAY_NEARLY_USED, found, "ask the provider for more, or add another source", name)
     if live and source.state is SourceState.OPEN and (source.wait or 0) > LONGEST_WAIT:
@@ -181,7 +190,7 @@ def _is_stuck(source: SourceReading) -> bool:
     asked = source.lookup_age is not None and source.lookup_age < STUCK
     may_be_asked = source.state is SourceState.OPEN and (source.next_start or 0) <= 0 and (source.used or 0) < 1
     idle = source.leased == 0 and not asked
-    return waited and idle and may_be_asked and source.workers > 0 and source.due > source.key_missing
+    return waited and idle and may_be_asked and source.workers > 0 and min(source.due, MOST_SEALED) > source.key_missing
 
 
 def _refusal(source: SourceReading) -> tuple[str, str] | None:
@@ -201,6 +210,8 @@ def _upkeep(fleet: FleetReading) -> Iterator[Finding]:
         return
     for task, every in EVERY.items():
         age = fleet.upkeep.get(task)
+        if task == "figures":
+            age = fleet.figures_age
         if age is None or age <= max(LATE * every, LIVE):
             continue
         found = f"{task} last ran {age:.0f} s ago, and is due each {every:.0f} s"
@@ -212,13 +223,17 @@ def _upkeep(fleet: FleetReading) -> Iterator[Finding]:
 def _people(fleet: FleetReading) -> Iterator[Finding]:
     for kind, requests in fleet.requests.items():
         if requests.age > REQUEST:
-            found = f"{requests.count:,} requests ({kind}) wait, the oldest for {requests.age / 60:.0f} minutes"
-            yield Finding(
-                Alarm.REQUESTS_STUCK, found, "read the workers' logs for `request`, and see `bin/jurat doctor`"
-            )
+            asked = _number(requests.count, f"`{kind}` request")
+            found = f"{asked} waiting, the oldest for {requests.age / 60:.0f} minutes"
+            advice = "read the workers' logs for `request`, and see `bin/jurat doctor`"
+            yield Finding(Alarm.REQUESTS_STUCK, found, advice)
     if fleet.reviews.due:
-        found = f"{fleet.reviews.due:,} of {fleet.reviews.count:,} reviews are overdue"
+        found = f"{fleet.reviews.due:,} of {_number(fleet.reviews.count, 'review')} overdue"
         yield Finding(Alarm.REVIEWS_OVERDUE, found, "remind the reviewers: `bin/jurat review list`")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _copies(fleet: FleetReading) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from store.schema.status import SchemaStatus
 from store.workers import SourceKey, WorkerRow
@@ -79,6 +80,13 @@ class SourceReading:
         return min((age for age in (self.success_age, self.failure_age) if age is not None), default=None)
 
 
+MOST_SEALED: Final = 1_000
+"""Answers are counted up to so many for each key: each is looked up in its table, unless a vacuum came by lately."""
+
+NO_KEY = "unknown"
+"""The key of answers that have something else in place of a key's id."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyReading:
     """One key by its id: how many stored answers are sealed for it, and how many live workers have it."""
@@ -129,6 +137,12 @@ class FleetReading:
         """The live workers that have not taken the newest configuration."""
         newest = self.config_version
         return [each for each in self.live if newest is not None and (each.config_version or 0) < newest]
+
+    @property
+    def figures_age(self) -> float | None:
+        """Seconds since workers counted what waits. A turn of upkeep whose count failed does not count."""
+        ages = [source.figures_age for source in self.sources if source.figures_age is not None]
+        return min(ages, default=self.upkeep.get("figures"))
 
     @property
     def slots(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import lru_cache
@@ -9,11 +10,18 @@ from functools import lru_cache
 from sqlalchemy import Connection, Engine, text
 
 from jurat.database import reader
-from jurat.times import instant, moment
 from jurat.vocabulary import State
-from store.answer_keys import sealed_answers
+from store.answer_keys import is_key_id, sealed_answers
 from store.dialects import StoreDialect, dialect_of
-from store.monitoring.fleet import FleetReading, KeyReading, Observation, SourceReading, Waiting
+from store.monitoring.fleet import (
+    MOST_SEALED,
+    NO_KEY,
+    FleetReading,
+    KeyReading,
+    Observation,
+    SourceReading,
+    Waiting,
+)
 from store.monitoring.notes import BACKUP_NOTE, KEYS_CHECK
 from store.queue import backlog
 from store.rows import row_of
@@ -51,13 +59,13 @@ class FleetReader:
         answers, waiting = _answers(connection)
         lack = Keyholders(live).lack(waiting) if live else set()
         missing = {lock: count for lock, count in waiting.items() if lock in lack}
-        holders = {key: sum(key in worker.unseal_keys for worker in live) for key in answers}
+        holders = Counter(key for worker in live for key in worker.unseal_keys)
         config_version = connection.execute(text("SELECT max(version) FROM jurat_configs")).scalar()
         backup_age, keys_age, came_back = connection.execute(text(_noted(self._dialect))).one()
         return FleetReading(
             workers=registered,
             sources=[_met(each, registered, missing) for each in self._sources(connection, config_version)],
-            keys={key: KeyReading(count, holders[key]) for key, count in sorted(answers.items())},
+            keys={key: KeyReading(answers.get(key, 0), holders[key]) for key in sorted({*answers, *holders})},
             missing=missing,
             upkeep=_upkeep(connection),
             reviews=_reviews(connection),
@@ -77,12 +85,15 @@ class FleetReader:
             self._named_at, self._names = config_version, frozenset(row[0] for row in rows)
         rows = connection.execute(text(_source_rows(self._dialect)))
         found = [row_of(SourceReading, row) for row in rows]
-        if any((each.figures_age or 0) > LIVE or each.figures_age is None for each in found):
+        if any(_is_stale(each) for each in found):
             found = _counted(connection, found)
         return [each for each in found if each.unsettled or each.name in self._names]
 
 
 _HOUR = 3600.0
+
+_NOTED = f"action IN ('{BACKUP_NOTE}', '{KEYS_CHECK}', '{VANISHED}')"
+"""The condition of the index `jurat_audit_noted`. SQLite uses it only where a statement repeats that."""
 
 _PUBLICATIONS = "SELECT count(*) FROM jurat_consultations WHERE coalesce(answered_revision, 0) < revision"
 
@@ -91,10 +102,12 @@ def _answers(connection: Connection) -> tuple[dict[str, int], dict[SourceKey, in
     """How many stored answers are sealed for each key, and how many of them wait for each source."""
     stored: dict[str, int] = {}
     waiting: dict[SourceKey, int] = {}
-    for each in sealed_answers(connection, MOST):
-        stored[each.key] = min(MOST, stored.get(each.key, 0) + each.count)
+    for each in sealed_answers(connection, MOST_SEALED):
+        # A platform may write any text there, and what watches shows no one's words.
+        key = each.key if is_key_id(each.key) else NO_KEY
+        stored[key] = min(MOST_SEALED, stored.get(key, 0) + each.count)
         if each.state != State.REVIEW:
-            waiting[each.source, each.key] = min(MOST, waiting.get((each.source, each.key), 0) + each.count)
+            waiting[each.source, key] = min(MOST_SEALED, waiting.get((each.source, key), 0) + each.count)
     return stored, waiting
 
 
@@ -102,24 +115,22 @@ def _met(source: SourceReading, registered: Sequence[WorkerRow], missing: Mappin
     """The source with the workers that serve it, and its answers that none of them opens."""
     serving = sum(worker.serves(source.name) for worker in registered)
     strange = sum(count for (name, _), count in missing.items() if name == source.name)
-    return replace(source, workers=serving, key_missing=min(MOST, strange))
+    return replace(source, workers=serving, key_missing=min(MOST_SEALED, strange))
 
 
 def _counted(connection: Connection, found: Sequence[SourceReading]) -> list[SourceReading]:
-    """The sources with what waits counted now: no worker has done that lately."""
+    """The sources with what waits counted now, where no worker has done that lately."""
     counted = {row["source"]: row for row in backlog.waiting_counts(connection)}
-    now = instant(connection.execute(text(f"SELECT {dialect_of(connection).now()}")).scalar())
     return [
-        replace(
-            each,
-            due=row["due"],
-            later=row["waiting"] - row["due"],
-            oldest_due_age=None if (oldest := moment(row["oldest"])) is None else (now - oldest).total_seconds(),
-        )
-        if (row := counted.get(each.name))
+        replace(each, due=row["due"], later=row["waiting"] - row["due"], oldest_due_age=row["age"])
+        if _is_stale(each) and (row := counted.get(each.name))
         else each
         for each in found
     ]
+
+
+def _is_stale(source: SourceReading) -> bool:
+    return source.figures_age is None or source.figures_age > LIVE
 
 
 def _upkeep(connection: Connection) -> dict[str, float]:
@@ -161,11 +172,12 @@ def _age(dialect: StoreDialect, moment: str) -> str:
 @lru_cache
 def _noted(dialect: StoreDialect) -> str:
     def last(action: str) -> str:
-        return _age(dialect, f"SELECT max(at) FROM jurat_audit WHERE action = '{action}'")
+        return _age(dialect, f"SELECT max(at) FROM jurat_audit WHERE {_NOTED} AND action = '{action}'")
 
     return f"""
         SELECT {last(BACKUP_NOTE)}, {last(KEYS_CHECK)}, (
-          SELECT count(*) FROM jurat_audit WHERE action = '{VANISHED}' AND at > {dialect.now(str(-_HOUR))})"""
+          SELECT count(*) FROM jurat_audit
+          WHERE {_NOTED} AND action = '{VANISHED}' AND at > {dialect.now(str(-_HOUR))})"""
 
 
 @lru_cache

@@ -31,7 +31,7 @@ _BASE = 1_000_000
 
 def count_waiting(connection: Connection, demands: Mapping[str, Demand]) -> None:
     """Count what waits for each source, and estimate from its recent pace how long that will last. Note what the limits
-    in its demand leave.
+    in its demand leave; a worker that knows no demands leaves what another one noted.
 
     The pace is measured only while there was work all the time; otherwise it would be that of the participants.
     """
@@ -42,7 +42,7 @@ def count_waiting(connection: Connection, demands: Mapping[str, Demand]) -> None
     lock = dialect.row_lock("FOR UPDATE")
     sql = f"SELECT name, lookup_s, day, used, {dialect.clock()} FROM jurat_sources ORDER BY name {lock}"
     limits = {row[0]: _limits(demands.get(row[0]), *row[1:]) for row in connection.execute(text(sql))}
-    rows = [{**row, **limits.get(row["source"], {})} for row in found]
+    rows = [{**row, "planned": bool(demands), **limits.get(row["source"], {})} for row in found]
     connection.execute(text(_keep_counts(dialect)), {"rows": rows_json(rows)})
 
 
@@ -54,33 +54,35 @@ def _limits(
         return {}
     now, hours = datetime.fromtimestamp(clock, UTC), demand.hours
     closed_until = hours.closed_until(now) if hours else None
-    today = (hours or Hours()).day(now)
+    today = used if day == (hours or Hours()).day(now) else 0
     return {
-        "most_slots": most_slots(demand, lookup_s),
+        "most_slots": most_slots(demand, lookup_s, today),
         "closed_s": None if closed_until is None else (closed_until - now).total_seconds(),
-        "day_used": None if demand.daily is None else (used if day == today else 0) / max(1, demand.daily),
+        "day_used": None if demand.daily is None else today / max(1, demand.daily),
     }
 
 
 def waiting_counts(connection: Connection) -> list[dict[str, Any]]:
     """How many checks wait for each `source`: `waiting` and, of these, `due`, each up to `MOST_COUNTED`; when the
-    `oldest` was due.
+    `oldest` was due, and its `age` in seconds since then.
     """
     statement = text(_count(dialect_of(connection)))
     return [
         {
             "source": source,
             "oldest": oldest,
+            "age": age,
             "waiting": min(MOST_COUNTED, both // _BASE),
             "due": min(MOST_COUNTED, both % _BASE),
         }
-        for source, oldest, both in connection.execute(statement, {"most": MOST_COUNTED})
+        for source, oldest, age, both in connection.execute(statement, {"most": MOST_COUNTED})
     ]
 
 
 @lru_cache
 def _count(dialect: StoreDialect) -> str:
     oldest = f"(CASE WHEN {dialect.readable('o.due_at')} THEN o.due_at END)"
+    age = dialect.seconds_between(dialect.now(), f"({oldest})")
     both = f"{_BASE} * count(*) + count(CASE WHEN counted.due_at <= {dialect.now()} THEN 1 END)"
     count = f"""(SELECT {both} FROM (
               SELECT c.due_at FROM jurat_checks c WHERE {waiting()} AND c.source = e.source
@@ -98,11 +100,14 @@ def _count(dialect: StoreDialect) -> str:
               WHERE {waiting()} AND c.source = q.source AND c.priority = q.priority AND c.consultation = q.consultation
               ORDER BY c.due_at LIMIT 1) AS due_at
             FROM queues q WHERE q.consultation IS NOT NULL) AS heads GROUP BY source)
-        SELECT e.source, {dialect.as_text(oldest)} AS oldest, {count} AS counts
+        SELECT e.source, {dialect.as_text(oldest)} AS oldest, {age} AS age, {count} AS counts
         FROM every e LEFT JOIN oldest o ON o.source = e.source"""
 
 
-_COUNTS = "source text, oldest timestamptz, waiting int, due int, most_slots int, closed_s float8, day_used float8"
+_COUNTS = (
+    "source text, oldest timestamptz, waiting int, due int, "
+    "planned boolean, most_slots int, closed_s float8, day_used float8"
+)
 
 
 @lru_cache
@@ -120,14 +125,19 @@ def _keep_counts(dialect: StoreDialect) -> str:
     lasts = f"""
         CASE WHEN p.waiting = 0 THEN 0.0 WHEN p.pace > 0.0 THEN
           p.waiting / p.pace + CASE WHEN paused_until > {dialect.now()} THEN {rest} ELSE 0.0 END END"""
+
+    def planned(value: str, column: str) -> str:
+        return f"CASE WHEN p.planned THEN {value} ELSE jurat_sources.{column} END"
+
     closed = f"CASE WHEN p.closed_s IS NOT NULL THEN {dialect.now('p.closed_s')} END"
     return f"""
         WITH paces AS {dialect.materialized} (
-          SELECT r.source, r.waiting, r.due, r.oldest, r.most_slots, r.closed_s, r.day_used, {pace} AS pace
+          SELECT r.source, r.waiting, r.due, r.oldest, r.most_slots, r.closed_s, r.day_used, r.planned, {pace} AS pace
           FROM {dialect.rowset(_COUNTS)}
           JOIN jurat_sources s ON s.name = r.source)
         UPDATE jurat_sources SET
-          waiting = p.waiting, due = p.due, most_slots = p.most_slots, closed_until = {closed},
-          day_used = p.day_used, oldest_due_at = p.oldest, figures_at = {dialect.now()}, served = 0, served_s = p.pace,
+          waiting = p.waiting, due = p.due, most_slots = {planned("p.most_slots", "most_slots")},
+          closed_until = {planned(closed, "closed_until")}, day_used = {planned("p.day_used", "day_used")},
+          oldest_due_at = p.oldest, figures_at = {dialect.now()}, served = 0, served_s = p.pace,
           wait_s = {lasts}, poll_ms = {dialect.least("5000", poll)}
         FROM paces p WHERE jurat_sources.name = p.source"""

@@ -161,7 +161,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_dataset_words": _DATASET,
     "jurat_configs": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_audit": {
-        Role.WORKER: "INSERT",
+        Role.WORKER: "SELECT (at, action), INSERT",
         Role.REVIEWER: "INSERT",
         Role.ADMIN: "SELECT, INSERT",
         Role.READER: "SELECT (at, action)",
@@ -181,6 +181,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_review_queue": dict.fromkeys((Role.REVIEWER, Role.READER), "SELECT"),
     "jurat_zone_outlines": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
+    "jurat_sealed_answers": dict.fromkeys((Role.WORKER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_code_lists": dict.fromkeys((Role.ADMIN, Role.READER), "SELECT"),
 }
 """What each role may do with each table and view, in the syntax of GRANT; nothing where it is not named."""

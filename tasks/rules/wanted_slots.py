@@ -16,13 +16,15 @@ MOST_DUE = 1_000
 """What is due counts up to so many."""
 
 
-def most_slots(demand: Demand, lookup_s: float | None) -> int | None:
-    """How many lookups at once the limits of a source allow, when one takes `lookup_s` seconds on average; None without
-    a limit.
+def most_slots(demand: Demand, lookup_s: float | None, used: int = 0) -> int | None:
+    """How many lookups at once the limits of a source allow, when one takes `lookup_s` seconds on average and `used`
+    were made today; None without a limit.
     """
     limits = [] if demand.concurrency is None else [demand.concurrency]
     if demand.interval:
         limits.append(max(1, math.ceil((lookup_s or UNKNOWN_LOOKUP) / demand.interval * MARGIN)))
+    if demand.daily is not None:
+        limits.append(max(0, demand.daily - used))
     return min(limits, default=None)
 
 

@@ -132,7 +132,8 @@ class FailureReporter:
                 self.urgent = False
             try:
                 for source, (seconds, reason) in sorted(pauses.items()):
-                    self._sources.pause(source, seconds, reason)
+                    if self._sources.pause(source, seconds, reason) == 0:  # else it was paused already
+                        log.info("source paused", source=source, seconds=seconds, reason=reason)
                 for source in sorted(refused):
                     self._answer_refusal(source)  # before its last failure is another one
                 self._record(tallies)
@@ -166,8 +167,8 @@ class FailureReporter:
             since = self._sources.since_throttled(source)  # another worker may have had that answer
         if is_shut_out(since):
             self._throttled.pop(source, None)
-            self._sources.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)
-            log.error("source refuses us after too many requests: paused", source=source, seconds=SHUT_OUT_PAUSE)
+            if self._sources.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED):
+                log.error("source refuses us after too many requests: paused", source=source, seconds=SHUT_OUT_PAUSE)
 
     def _keep(
         self, tallies: defaultdict[str, _Tally], pauses: dict[str, tuple[float, Reason]], refused: set[str]

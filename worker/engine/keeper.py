@@ -65,7 +65,7 @@ class Renewer(EngineThread):
             unfinished = {(check.id, check.fence) for check in self._in_flight.unfinished()}
             self._tallies.count_lost(sum((check.id, check.fence) in unfinished for check in gone))
             for check in gone:
-                log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
+                log.info("lease not renewed", **check.log_fields)
 
 
 PURGE_REST = 3.0

@@ -123,7 +123,7 @@ class Writer(EngineThread):
         for entry, error in outcome.failed:
             self._warn(
                 "check not written: the database refuses it; look for a trigger or constraint of the platform",
-                check_id=str(entry.held.id),
+                **entry.held.log_fields,
                 error=state_of(error) or type(getattr(error, "orig", None) or error).__name__,
                 checks=self._apart.failed() + len(outcome.failed),
             )
@@ -230,13 +230,12 @@ class Writer(EngineThread):
         self.written += len(outcome.done)
         self._tallies.count_written(outcome.done, outcome.stale)
         for entry in outcome.stale:
-            log.warning("write refused", check_id=str(entry.held.id), fence=entry.held.fence, why="lease lost")
+            log.warning("write refused", **entry.held.log_fields, why="lease lost")
         soonest, given_back = None, 0
         for entry in outcome.done:
             match entry.decision:
                 case Settle(outcome=verdict, reason=reason):
-                    facts = {"check_id": str(entry.held.id), "fence": entry.held.fence}
-                    log.info("settled", **facts, outcome=verdict, reason=reason)
+                    log.info("settled", **entry.held.log_fields, outcome=verdict, reason=reason)
                 case Later(seconds=seconds):
                     soonest = seconds if soonest is None else min(soonest, seconds)
                 case NextSource():

@@ -113,11 +113,15 @@ class Endpoints:
         log.info("serves health and metrics", address=f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}")
 
     def close(self) -> None:
-        """Answer no more."""
+        """Answer no more. Clients that are being served have a moment to take their answers."""
         self._closed = True
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        end = time.monotonic() + PATIENCE
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, end - time.monotonic()))
 
     def _serve(self) -> None:
         while not self._closed:

@@ -43,7 +43,7 @@ class FleetCollector(Collector):
             values["jurat_database_writable"] = [((), look.seen.writable)]
             values["jurat_schema_status"] = [((status,), status is look.seen.schema) for status in SchemaStatus]
             if look.seen.fleet is not None:
-                values |= _fleet(look.seen.fleet)
+                values |= _fleet(look.seen.fleet, time.time() - look.age)
         for name, samples in values.items():
             yield gauge(name, samples)
 
@@ -70,14 +70,15 @@ def _conditions(found: Sequence[Finding]) -> Samples:
     return [*((label, 1.0) for label in labels), *(((alarm, ""), 0.0) for alarm in absent)]
 
 
-def _fleet(fleet: FleetReading) -> dict[str, Samples]:
+def _fleet(fleet: FleetReading, at: float) -> dict[str, Samples]:
+    """All about a fleet that was seen `at` this time, in seconds since 1970."""
     live = fleet.live
     ready = Counter(worker.ready for worker in live)
     versions = _at_most(Counter(worker.version for worker in live), MOST_VERSIONS)
     keys = sorted(fleet.keys.items(), key=lambda item: (-item[1].answers, item[0]))[:MOST_KEYS]
     return {
-        **_sources(fleet.sources),
-        "jurat_figures_age_seconds": [((), fleet.upkeep.get("figures"))],
+        **_sources(fleet.sources, at),
+        "jurat_figures_age_seconds": [((), fleet.figures_age)],
         "jurat_upkeep_age_seconds": [((task,), age) for task, age in fleet.upkeep.items()],
         "jurat_workers": [(("yes",), ready[True]), (("no",), ready[False])],
         "jurat_slots": [((), fleet.slots)],
@@ -101,17 +102,16 @@ def _fleet(fleet: FleetReading) -> dict[str, Samples]:
     }
 
 
-def _sources(sources: Sequence[SourceReading]) -> dict[str, Samples]:
+def _sources(sources: Sequence[SourceReading], at: float) -> dict[str, Samples]:
     """The sources by name; beyond `MOST_SOURCES`, what waits for the others together."""
     shown, others = sources[:MOST_SOURCES], sources[MOST_SOURCES:]
-    now = time.time()
     by_source: dict[str, Samples] = {
-        "jurat_check_oldest_due_seconds": [((each.name,), each.oldest_due_age or 0.0) for each in shown],
+        "jurat_check_oldest_due_seconds": [((each.name,), max(0.0, each.oldest_due_age or 0.0)) for each in shown],
         "jurat_check_next_deadline_seconds": [((each.name,), each.next_deadline) for each in shown],
         "jurat_source_state": [((each.name, state), state is each.state) for each in shown for state in SourceState],
         "jurat_source_failures_in_row": [((each.name,), each.failures) for each in shown],
         "jurat_source_last_success_timestamp_seconds": [
-            ((each.name,), now - each.success_age) for each in shown if each.success_age is not None
+            ((each.name,), at - each.success_age) for each in shown if each.success_age is not None
         ],
         "jurat_source_day_used_ratio": [((each.name,), each.used) for each in shown],
         "jurat_source_workers": [((each.name,), each.workers) for each in shown],

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from store.monitoring.fleet import MOST_SEALED
+from store.queue.backlog import MOST_COUNTED
+
 OTHER: Final = "other"
 MOST_SOURCES: Final = 100
 MOST_VERSIONS: Final = 5
 MOST_KEYS: Final = 8
-MOST_COUNTED: Final = 10_000
-"""What waits is counted up to this many, for each source and key."""
 
 
 class Kind(StrEnum):
@@ -187,7 +188,7 @@ FLEET_METRICS: Final = (
     Metric("jurat_slots", Kind.GAUGE, "Lookups that all live workers can do at once."),
     Metric("jurat_worker_versions", Kind.GAUGE, "Live workers by version.", ("version",)),
     Metric("jurat_workers_vanished", Kind.GAUGE, "Workers that ended in the last hour without a goodbye."),
-    Metric("jurat_key_answers", Kind.GAUGE, f"Answers sealed for a key, up to {MOST_COUNTED:,}.", ("key",)),
+    Metric("jurat_key_answers", Kind.GAUGE, f"Answers sealed for a key, up to {MOST_SEALED:,}.", ("key",)),
     Metric("jurat_key_workers", Kind.GAUGE, "Live workers that have a key.", ("key",)),
     Metric("jurat_reviews_waiting", Kind.GAUGE, "Reviews that nobody has decided.", ("overdue",)),
     Metric("jurat_requests_waiting", Kind.GAUGE, "Requests of persons that no worker has dealt with.", ("kind",)),

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import (
     CounterMetricFamily,
-    GaugeMetricFamily,
     HistogramMetricFamily,
     InfoMetricFamily,
     Metric,
@@ -16,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from worker.health import Facts
 from worker.metrics import names
+from worker.metrics.families import gauge
 from worker.metrics.names import WORKER_METRICS, Kind
 from worker.metrics.tallies import Distribution, Labels, Tallies
 
@@ -36,7 +36,7 @@ class WorkerCollector(Collector):
                 case Kind.INFO:
                     yield InfoMetricFamily(metric.name.removesuffix("_info"), metric.help, dict(self._info))
                 case Kind.GAUGE:
-                    yield _gauge(metric, gauges[metric.name])
+                    yield gauge(metric.name, gauges[metric.name].items())
                 case Kind.COUNTER:
                     yield _counter(metric, figures.counts[metric.name])
                 case Kind.HISTOGRAM:
@@ -53,13 +53,6 @@ def _gauges(facts: Facts) -> Mapping[str, Mapping[Labels, float]]:
         "jurat_worker_broker_connected": {(): facts.broker},
         "jurat_worker_thread_idle_seconds": {(thread,): idle for thread, idle in facts.threads.items()},
     }
-
-
-def _gauge(metric: names.Metric, values: Mapping[Labels, float]) -> Metric:
-    family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-    for labels, value in values.items():
-        family.add_metric(labels, value)
-    return family
 
 
 def _counter(metric: names.Metric, values: Mapping[Labels, int]) -> Metric:

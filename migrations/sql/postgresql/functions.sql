@@ -232,8 +232,13 @@ CREATE FUNCTION jurat_wanted_slots() RETURNS bigint LANGUAGE sql STABLE SET sear
   CROSS JOIN LATERAL (
     SELECT coalesce(l.held, 0) + CASE WHEN s.figures_at > statement_timestamp() - interval '30 s'
       THEN least(s.due, 1000)
-      ELSE (SELECT count(*) FILTER (WHERE d.due_at <= statement_timestamp()) FROM (
-              SELECT c.due_at FROM jurat_checks c
-              WHERE c.state = 'pending' AND c.lost_leases <> 2 AND c.source = s.name
-              ORDER BY c.priority, c.consultation, c.due_at LIMIT 1000) d) END AS checks) w
+      ELSE least(1000, (
+        SELECT count(*) FILTER (WHERE d.due_at <= statement_timestamp()) FROM (
+          SELECT c.due_at FROM jurat_checks c
+          WHERE c.state = 'pending' AND c.lost_leases <> 2 AND c.source = s.name
+          ORDER BY c.priority, c.consultation, c.due_at LIMIT 10000) d) + (
+        SELECT count(*) FROM (
+          SELECT 1 FROM jurat_checks c
+          WHERE c.state = 'pending' AND c.lost_leases = 2 AND c.source = s.name
+            AND c.due_at <= statement_timestamp() LIMIT 1000) d)) END AS checks) w
 $$;
