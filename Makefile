@@ -23,13 +23,16 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo platform test test-all test-examples test-browser image compose pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
+.PHONY: help demo demo-pythons platform test test-all test-examples test-browser image compose pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.service ## See checks on their whole way, in one process; ARGS="--json" for a program
 	@bin/jurat demo $(ARGS)
+
+demo-pythons: ## Run `make demo` in a clone with each other Python from 3.11 on that is found, 20 s each
+	@.ci/pythons
 
 platform: $(VENV)/.platform ## Try a platform in a browser, with an invented town behind it; ARGS="--port 8090"
 	@PYTHONPATH=. $(PY) -P -m examples.platform.start $(ARGS)
@@ -135,14 +138,17 @@ mutants: $(VENV)/.dev ## Make one-line mistakes in copies of the code; the tests
 
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+SERVICE := --extra service --extra metrics --extra zones
 lock: ## Write requirements/*.txt from pyproject.toml; ARGS="--upgrade" for newer versions
 	@uv --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 2; }
-	$(COMPILE) $(ARGS) --extra service --extra zones -o requirements/service.txt
-	$(COMPILE) $(ARGS) --extra service -c requirements/service.txt -o requirements/worker.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev -c requirements/service.txt -o requirements/dev.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev --extra bench -c requirements/dev.txt -o requirements/bench.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra platform -c requirements/service.txt -o requirements/platform.txt
-	$(COMPILE) $(ARGS) --extra service --extra zones --extra dev --extra platform --extra browser -c requirements/dev.txt \
+	$(COMPILE) $(ARGS) $(SERVICE) -o requirements/service.txt
+	$(COMPILE) $(ARGS) --extra service --extra metrics -c requirements/service.txt -o requirements/worker.txt
+	$(COMPILE) $(ARGS) --extra otel -c requirements/service.txt -o requirements/otel.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra otel --extra dev -c requirements/service.txt -c requirements/otel.txt \
+		-o requirements/dev.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra otel --extra dev --extra bench -c requirements/dev.txt -o requirements/bench.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra platform -c requirements/service.txt -o requirements/platform.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra otel --extra dev --extra platform --extra browser -c requirements/dev.txt \
 		-c requirements/platform.txt -o requirements/browser.txt
 	$(COMPILE) $(ARGS) --extra examples --extra platform --extra ring -c requirements/service.txt -o requirements/examples.txt
 

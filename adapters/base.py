@@ -149,6 +149,10 @@ class Unavailable(SourceError):
     """Down, unreachable, slow or in error (5xx, reset, timeout). Ask again later."""
 
 
+class TimedOut(Unavailable):
+    """No connection or no whole answer within the time."""
+
+
 class Refused(Unavailable):
     """The connection was refused: nothing listens there, or the source shuts us out."""
 

@@ -24,7 +24,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from adapters.base import ERRORS, Finding, Found, NeedsReview, Query, Source, Unavailable
+from adapters.base import ERRORS, Finding, Found, NeedsReview, Query, Source, TimedOut
 from jurat.vocabulary import Outcome, Reason
 
 _WORD = re.compile(
@@ -67,7 +67,7 @@ class Simulated(Source):
     def _slow(self, seconds: float, timeout: float) -> Found:
         self._sleep(min(seconds, timeout))
         if seconds > timeout:
-            raise Unavailable(f"simulated: no answer within {timeout:g} s")
+            raise TimedOut(f"simulated: no answer within {timeout:g} s")
         return _finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
 
     def _count(self, answer: Mapping[str, Any]) -> int:

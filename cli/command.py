@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "10.20.0.0/16, 192.168.4.7",
     "JURAT_REMOTE_CONTROL": "whether workers obey `celery inspect` and `celery control`: true or false (default false)",
     "JURAT_SOURCE_SECRETS": "the only folder from which `{ file: NAME }` reads the secrets of sources",
+    "JURAT_LISTEN": "where to serve health and metrics: HOST:PORT, or :PORT for all addresses",
     "JURAT_LOG": "the format of logs: json or text (default text)",
 }
 """The settings. Each can also be given as NAME_FILE, the path of a file that holds it."""

@@ -26,6 +26,8 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "worker": "Run a worker: it looks up answers and writes verdicts.",
         "health": "Say whether the workers on this machine are alive.",
         "fleet": "List the workers of the database, on all machines.",
+        "now": "Say what someone should look at, over the whole fleet.",
+        "exporter": "Show the figures of the whole fleet to Prometheus.",
     },
     "Check answers": {
         "submit": "Submit one confirmed answer.",
@@ -48,7 +50,8 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Set up": {
         "db": "Bring the database's schema up to date, and show its state.",
-        "keys": "Generate keys.",
+        "keys": "Generate keys, and check stored copies of them.",
+        "backup": "Note that the database was backed up.",
         "doctor": "Show what is set, from where, and what is wrong.",
     },
 }

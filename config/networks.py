@@ -52,9 +52,15 @@ _METADATA = _networks(
 )
 """Where clouds give their machines metadata and keys; most use 169.254.169.254, which is link-local."""
 
+_NO_HOSTS = _networks(
+    *("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"),  # this network, link-local, multicast, reserved
+    *("192.0.0.0/24", "2001::/23"),  # for protocols, such as Teredo and ORCHIDv2 (RFC 6890)
+    *("192.88.99.0/24", "2002::/16"),  # 6to4, which ends at the IPv4 address inside; obsolete (RFC 7526)
+    "3fff::/20",  # for documents (RFC 9637)
+)
+"""No source is there. `ipaddress` holds some for public in one version of Python and not in the next."""
+
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
-_TUNNELS = _networks("2002::/16", "2001::/32", "192.88.99.0/24")
-"""6to4 and Teredo, which end at the IPv4 address that they hold; both are obsolete (RFC 7526, RFC 8190)."""
 
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?")
 """A host that resolvers read as an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker)."""
@@ -70,10 +76,8 @@ def scope_of(ip: IPAddress) -> Scope:
         return Scope.NOBODY
     if _within(ip, _PRIVATE):
         return Scope.PRIVATE
-    is_public = ip.is_global and not ip.is_multicast and not _within(ip, _TUNNELS)
-    if ip.version == 6:
-        is_public = is_public and ip in _GLOBAL_UNICAST
-    return Scope.PUBLIC if is_public else Scope.NOBODY
+    is_assigned = ip.version == 4 or ip in _GLOBAL_UNICAST
+    return Scope.PUBLIC if is_assigned and not _within(ip, _NO_HOSTS) else Scope.NOBODY
 
 
 def embedded(ip: IPAddress) -> IPv4Address | None:

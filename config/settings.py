@@ -25,6 +25,9 @@ from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER, is_readable
 from jurat.seal import key_from_text
 
+_ADDRESS = re.compile(r"(\[[^\[\]\s]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
+_LAST_PORT = 65_535
+
 _BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "memory", "filesystem")
 
 
@@ -69,6 +72,12 @@ def _broker_url(value: str) -> str:
     return value
 
 
+def _listen(value: str) -> str:
+    if not (found := _ADDRESS.fullmatch(value.strip())) or int(found["port"]) > _LAST_PORT:
+        raise ValueError("is no address to listen on; write HOST:PORT, [HOST]:PORT or :PORT for all addresses")
+    return value.strip()
+
+
 def _check_key(value: str) -> str:
     try:
         key_from_text(value, "")
@@ -104,7 +113,8 @@ class Settings(BaseModel):
     a broker. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one; `hash_keys`
     make the fingerprints of codes and numbers, newest first. Keys are 32 bytes in base64, as `keys generate` prints
     them. Besides the public internet, sources and proxies may only be in `private_networks`. `source_secrets` is the
-    folder with the secrets of sources. With `remote_control`, workers obey Celery's commands from the broker.
+    folder with the secrets of sources. With `remote_control`, workers obey Celery's commands from the broker. At
+    `listen` (`HOST:PORT`, with port 0 any that is free) health and metrics are served; None means not at all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
@@ -117,6 +127,7 @@ class Settings(BaseModel):
     private_networks: Annotated[tuple[IPNetwork, ...], _of_text(networks_of)] = ()
     remote_control: Annotated[bool, BeforeValidator(_yes_or_no)] = False
     source_secrets: Annotated[Path, AfterValidator(_check_folder)] | None = None
+    listen: Annotated[str, BeforeValidator(_listen)] | None = None
     log: LogFormat = LogFormat.TEXT
 
 

@@ -22,7 +22,7 @@ from cli.command import ENVIRONMENT
 from cli.main import SECTIONS, load
 from cli.reference import wrapped
 from config.settings import Settings
-from docs import rights, wheel
+from docs import metrics, rights, wheel
 from docs.markdown import Row, table
 from docs.options import default_text, magic, options
 from docs.texts import DOCS, meanings
@@ -35,7 +35,7 @@ from store.schema.baseline import tables_sql
 from store.schema.migrations import upgrade
 from store.schema.status import MIGRATIONS
 
-FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment")
+FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics")
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
 
 
@@ -241,6 +241,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "options": options,
     "magic": magic,
     "variables": variables,
+    **metrics.sections(),
 }
 
 

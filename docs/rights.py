@@ -47,8 +47,9 @@ def _functions(texts: Mapping[str, Any]) -> Iterator[str]:
         gives = re.fullmatch(r"TABLE \((.*)\)", found[name]["gives"])
         columns = gives[1] if gives else f"{name} {found[name]['gives']}"
         yield from (f"### {name}", "", part["about"], "")
-        yield from table(("argument", "type", "default", "meaning"), _describe(given, part["given"], name))
-        yield ""
+        if given:
+            yield from table(("argument", "type", "default", "meaning"), _describe(given, part["given"], name))
+            yield ""
         kept = ((row[0], row[1], row[3]) for row in _describe(columns, part["gives"], name))
         yield from table(("gives", "type", "meaning"), kept)
         yield ""

@@ -17,6 +17,7 @@ from jurat.seal import Seal, key_from_text
 from jurat.silence import silence_limited
 from jurat.statements import Statements, require_tables, statements_on
 from jurat.submission import Check, Schemas, Submission, submit_all
+from jurat.traces import sending
 from jurat.vocabulary import Priority
 
 
@@ -79,7 +80,8 @@ class Client(Reader):
             priority: `interactive` while someone waits at the form, `bulk` otherwise.
             reply_key: a public key of the platform (32 bytes); candidates of an ambiguous address are sealed for it
                 (see `candidates`).
-            traceparent: W3C trace context, passed on to the lookup.
+            traceparent: W3C trace context that the workers' spans are linked to. Without one, a platform that has a
+                recording span of OpenTelemetry gets a span `send SOURCE` in it, and the check that span's context.
 
         Raises:
             UnknownConsultation, UnknownQuestion: not in the applied configuration.
@@ -106,8 +108,9 @@ class Client(Reader):
         if not isinstance(given, Iterable):
             raise InvalidSubmission(f"submissions must be a list of them, not {type(given).__name__}")
         many = [item if isinstance(item, Submission) else _submission(item) for item in given]
-        with self._statements(connection) as statements:
-            checks, sources = submit_all(statements, many, self._seal, self._schemas)
+        with self._statements(connection) as statements, sending(many) as sent:
+            checks, sources = submit_all(statements, sent.submissions, self._seal, self._schemas)
+            sent.end(checks, sources)
         if self._bell:
             self._bell.note(sources)
         return checks

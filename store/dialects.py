@@ -46,6 +46,15 @@ class StoreDialect(SqlDialect):
     snapshot = ""
     """SQL that lets all statements of a transaction see one moment; "" where they do anyway."""
 
+    takes_writes = "true"
+    """SQL that is true where the database takes writes, whatever this connection may do."""
+
+    watches = ""
+    """SQL that begins a transaction which only watches: it ends soon, and writes nothing."""
+
+    table_sizes = ""
+    """SQL for our largest tables: name, bytes with indexes, and dead rows; "" where no statistics are kept."""
+
     def rounded_up(self, seconds: float) -> float:
         """The least time in seconds, of at least `seconds`, that the engine can store: SQLite stores milliseconds."""
         return self.choose(postgresql=seconds, sqlite=math.ceil(seconds * 1000) / 1000)
@@ -142,6 +151,20 @@ class StorePostgreSql(PostgreSql, StoreDialect):
     materialized = "MATERIALIZED"
     begin_of_time = "to_timestamp(0)"
     snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    # A login that is read-only by its own setting, as that of a watcher may be, says nothing about the others, and
+    # hides the setting of the database.
+    takes_writes = """
+        NOT pg_is_in_recovery() AND NOT EXISTS (
+          SELECT 1 FROM pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on'
+            AND source NOT IN ('user', 'database user', 'client', 'session')) AND NOT EXISTS (
+          SELECT 1 FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS line
+          WHERE s.setrole = 0 AND line ~* '^default_transaction_read_only=(on|true|yes|1)$'
+            AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))"""
+    watches = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = '2s'"
+    table_sizes = """
+        SELECT t.name, pg_total_relation_size(t.oid), pg_stat_get_dead_tuples(t.oid)
+        FROM (SELECT name, to_regclass(name)::oid AS oid FROM unnest(CAST(:tables AS text[])) AS name) AS t
+        WHERE t.oid IS NOT NULL"""
 
 
 class StoreSqlite(Sqlite, StoreDialect):

@@ -10,7 +10,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.base import Unavailable
 from adapters.codes import StoredCode
-from adapters.fingerprints import KEY_ID_LENGTH
 from adapters.rosters import RosterVersion
 from jurat.database import is_away
 from store.datasets.address_bases import OpenDataset
@@ -29,7 +28,7 @@ class StoredCodes:
 
     def key_ids(self, code_list: str) -> set[str]:
         with outage():
-            return self.queries.code_keys(code_list, KEY_ID_LENGTH)
+            return self.queries.code_keys(code_list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from adapters.rosters import RosterVersion
 from jurat.database import reader
 from jurat.statements import rows_json
 from jurat.times import instant, moment
+from store import hash_keys
+from store.answer_keys import sealed_answers
 from store.configurations.applied_config import same_document
 from store.configurations.config_versions import document_of
 from store.datasets.address_bases import OpenDataset, open_dataset
@@ -95,15 +97,6 @@ class SourceRow:
     used: int = 0
     wait_s: float | None = None
     figures_at: datetime | None = None
-
-
-CODE_LISTS = """
-    WITH RECURSIVE found (list) AS (
-      SELECT min(list) FROM jurat_codes
-      UNION ALL SELECT (SELECT min(k.list) FROM jurat_codes k WHERE k.list > found.list) FROM found
-      WHERE found.list IS NOT NULL)
-    SELECT list FROM found WHERE list IS NOT NULL"""
-"""SQL for the names of the lists that have codes. It steps from one to the next by the index, whatever they hold."""
 
 
 def zones_in_force(dialect: StoreDialect) -> str:
@@ -206,32 +199,24 @@ class Queries:
         )
         return {row[0]: CodeListRow(*row) for row in rows}
 
-    def code_keys(self, code_list: str, length: int) -> set[str]:
-        """The ids (the first `length` characters of a fingerprint) of the keys that a list's codes were hashed with."""
-        sql = "SELECT min(fingerprint) FROM jurat_codes WHERE list = :list AND fingerprint > :after"
-        return self._keys(sql, length, list=code_list)
+    def hash_keys(self) -> set[str]:
+        """The ids of all keys that codes and numbers in the database were hashed with."""
+        with self._engine.begin() as connection:
+            return hash_keys.hash_keys(connection)
 
-    def claim_keys(self, length: int) -> set[str]:
+    def code_keys(self, code_list: str) -> set[str]:
+        """The ids of the keys that a list's codes were hashed with."""
+        with self._engine.begin() as connection:
+            return hash_keys.code_keys(connection, code_list)
+
+    def claim_keys(self) -> set[str]:
         """The ids of the keys that the numbers claimed by participants were hashed with."""
-        return self._keys("SELECT min(fingerprint) FROM jurat_claims WHERE holds AND fingerprint > :after", length)
-
-    def _keys(self, sql: str, length: int, **parameters: str) -> set[str]:
-        """Steps from one key to the next by the index, so that its cost does not grow with the number of hashes."""
-        found: set[str] = set()
-        after = ""
-        while (fingerprint := self._all(sql, {"after": after, **parameters})[0][0]) is not None:
-            found.add(fingerprint[:length])
-            after = fingerprint[:length] + "~"  # behind every fingerprint of this key
-        return found
+        with self._engine.begin() as connection:
+            return hash_keys.claim_keys(connection)
 
     def code_list_names(self) -> list[str]:
         """The names of the lists that have codes."""
-        return [row[0] for row in self._all(CODE_LISTS)]
-
-    def roster_keys(self) -> set[str]:
-        """The ids of the keys that the numbers of rosters in force were hashed with."""
-        sql = "SELECT DISTINCT key_id FROM jurat_datasets WHERE key_id IS NOT NULL AND state = 'active'"
-        return {row[0] for row in self._all(sql)}
+        return [row[0] for row in self._all(hash_keys.CODE_LISTS)]
 
     def address_base(self, name: str) -> AbstractContextManager[OpenDataset | None]:
         """The version of an address base that is in force, to be searched within the block; None without one."""
@@ -270,6 +255,13 @@ class Queries:
                 WHERE answer_key IS NOT NULL GROUP BY source, answer_key"""
         )
         return {(source, key): count for source, key, count in rows}
+
+    def sealed_keys(self) -> set[str]:
+        """The ids of the keys that stored answers, and notes of waiting requests, are sealed for."""
+        with self._engine.begin() as connection:
+            answers = {each.key for each in sealed_answers(connection, 1)}
+        sql = "SELECT DISTINCT note_key FROM jurat_requests WHERE applied_at IS NULL AND note_key IS NOT NULL"
+        return answers | {row[0] for row in self._all(sql)}
 
     def clock(self) -> datetime:
         """The database's time."""

@@ -6,22 +6,29 @@ A worker reports every `SEEN_EVERY` seconds. Commands and pages read about the f
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection, Engine, text
 
-from jurat.seal import KEY_ID_LENGTH
+from jurat.database import reader
 from jurat.statements import rows_json
 from jurat.times import instant
-from store.dialects import POSTGRESQL, StoreDialect, dialect_of
+from jurat.vocabulary import State
+from store.answer_keys import sealed_answers
+from store.dialects import StoreDialect, dialect_of
+from store.hash_keys import hash_keys
 from store.queue.pauses import KEPT as SPANS_KEPT
-from store.queue.turns import queues, waiting
 from store.rows import columns_of, row_of
+from store.schema.status import SchemaStatus, schema_of
+from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.source_limits import Span
+
+log = structlog.get_logger("jurat.engine")
 
 SEEN_EVERY = 10.0
 """Seconds between two reports of a worker."""
@@ -32,8 +39,11 @@ LIVE = 30.0
 KEPT = 86_400.0
 """Seconds for which the row of a worker is kept that did not delete it itself."""
 
-HEADS = 100
-"""Checks at the head of each queue whose keys are read. Answers that no worker can open stay there; others move on."""
+MOST_ANSWERS = 100
+"""Waiting answers are counted up to so many, for each key and source."""
+
+VANISHED = "worker vanished"
+"""The action in the audit row of a worker that ended without a goodbye and came back."""
 
 SAME_SPAN = 600.0
 """Seconds without a look by any worker, after which a missing key begins a new span."""
@@ -114,9 +124,10 @@ class Fleet:
         self._entered = False
 
     def report(self, member: Member) -> Mapping[str, int]:
-        """Write this worker's row; returns how many answers of its sources, at the heads of the queues or held by other
-        workers, are sealed for each key that it lacks. Keys that no live worker of their source has are recorded as
-        missing.
+        """Write this worker's row; returns how many waiting answers of its sources (up to `MOST_ANSWERS` of each) are
+        sealed for each key that it lacks. Keys that no live worker of their source has are recorded as missing.
+
+        A worker of this host and name that vanished leaves an audit row.
         """
         with self._engine.begin() as connection:
             dialect = dialect_of(connection)
@@ -124,17 +135,34 @@ class Fleet:
             if not self._entered:
                 sql = "DELETE FROM jurat_workers WHERE host = :host AND name = :name AND seen_at < "
                 same = {"host": member.host, "name": member.name}
-                connection.execute(text(sql + dialect.now(str(-LIVE))), same)
+                if connection.execute(text(sql + dialect.now(str(-LIVE))), same).rowcount:
+                    add_audit_row(connection, WORKER, VANISHED, member.name, {"host": member.host})
             connection.execute(text(_report(dialect)), {"row": json.dumps({**asdict(member), "id": str(member.id)})})
-            found = _at_heads(connection)
-            if missing := Keyholders.read(connection).lack(found) if found else ():
-                _record_missing(connection, sorted(missing))
+            found = _waiting(connection)
+            missing = Keyholders.read(connection).lack(found) if found else ()
+            begun = _record_missing(connection, sorted(missing)) if missing else []
         self._entered = True
+        for source, key in begun:
+            log.error(
+                "key missing",
+                source=source,
+                key=key,
+                advice="no live worker opens these answers; bring back the key with this id",
+            )
         strange: dict[str, int] = {}
         for (source, key), count in found.items():
             if member.is_for(source) and key not in member.unseal_keys:
                 strange[key] = strange.get(key, 0) + count
         return strange
+
+    def schema(self) -> SchemaStatus:
+        """How the schema fits this program."""
+        return schema_of(self._engine)
+
+    def hash_keys(self) -> set[str]:
+        """The ids of all keys that codes and numbers in the database were hashed with."""
+        with reader(self._engine).begin() as connection:
+            return hash_keys(connection)
 
     def leave(self, member: UUID) -> None:
         """Delete the row of a worker that ends."""
@@ -208,64 +236,36 @@ def _report(dialect: StoreDialect) -> str:
         ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in changed)}"""
 
 
-def _at_heads(connection: Connection) -> Mapping[SourceKey, int]:
-    """How many due answers at the heads of the queues, and held ones, are sealed for each key."""
-    dialect = dialect_of(connection)
-    if dialect.has_lateral:
-        rows = connection.execute(text(_HEADS), {"most": HEADS}).all()
-    else:
-        found = connection.execute(text(f"{_every(dialect)} SELECT * FROM queues WHERE consultation IS NOT NULL")).all()
-        rows = [
-            row
-            for source, priority, consultation in found
-            for row in connection.execute(
-                text(_head(dialect)),
-                {"source": source, "priority": priority, "consultation": consultation, "most": HEADS},
-            )
-        ]
+def _waiting(connection: Connection) -> dict[SourceKey, int]:
+    """How many answers wait or are held by workers, by source and key. Those in review need no worker."""
     counts: dict[SourceKey, int] = {}
-    for source, key, count in (*rows, *connection.execute(text(_HELD))):
-        counts[source, key] = counts.get((source, key), 0) + count
+    for each in sealed_answers(connection, MOST_ANSWERS):
+        if each.state != State.REVIEW:
+            counts[each.source, each.key] = counts.get((each.source, each.key), 0) + each.count
     return counts
 
 
-_HELD = f"""
-    SELECT c.source, c.answer_key, count(*) FROM jurat_checks c
-    WHERE c.state = 'leased' AND c.answer IS NOT NULL AND length(c.answer_key) = {KEY_ID_LENGTH}
-    GROUP BY c.source, c.answer_key"""
-
-
-def _every(dialect: StoreDialect) -> str:
-    return f"WITH RECURSIVE every AS (SELECT name AS source FROM jurat_sources), {queues(dialect, 'every')}"
-
-
-def _head(dialect: StoreDialect, of: str = ":") -> str:
-    """SQL for the keys at the head of one queue, whose columns are parameters or those of the alias in `of`."""
-    same = " AND ".join(f"c.{name} = {of}{name}" for name in ("source", "priority", "consultation"))
-    return f"""
-        SELECT h.source, h.answer_key, count(*) FROM (
-          SELECT c.source, c.answer_key, c.answer IS NOT NULL AS answered FROM jurat_checks c
-          WHERE {waiting()} AND {same} AND c.due_at <= {dialect.now()} ORDER BY c.due_at LIMIT :most) AS h
-        WHERE h.answered AND length(h.answer_key) = {KEY_ID_LENGTH} GROUP BY h.source, h.answer_key"""
-
-
-_HEADS = f"""{_every(POSTGRESQL)}
-    SELECT k.source, k.answer_key, CAST(sum(k.count) AS int)
-    FROM queues q CROSS JOIN LATERAL ({_head(POSTGRESQL, "q.")}) AS k
-    GROUP BY k.source, k.answer_key"""
-
-
-def _record_missing(connection: Connection, keys: Iterable[SourceKey]) -> None:
-    """Record that these keys, in their order, are missing now: prolong their spans, or begin new ones."""
+def _record_missing(connection: Connection, keys: Sequence[SourceKey]) -> list[SourceKey]:
+    """Record that these keys, in their order, are missing now: prolong their spans, or begin new ones. Returns those
+    whose span begins: of all workers, one gets each.
+    """
     dialect = dialect_of(connection)
-    now, wanted = dialect.now(), dialect.rowset("source text, key text")
-    is_open = f"m.source = r.source AND m.answer_key = r.key AND m.seen_at >= {dialect.now(str(-SAME_SPAN))}"
-    rows = rows_json([{"source": source, "key": key} for source, key in keys])
-    for sql in (
-        f"UPDATE jurat_missing_keys AS m SET seen_at = {now} FROM {wanted} WHERE {is_open}",
-        f"""
+    now, wanted = dialect.now(), dialect.rowset("name text, key text")
+    is_open = f"m.source = r.name AND m.answer_key = r.key AND m.seen_at >= {dialect.now(str(-SAME_SPAN))}"
+    rows = {"rows": rows_json([{"name": source, "key": key} for source, key in keys])}
+    prolong = f"""
+        UPDATE jurat_missing_keys AS m SET seen_at = {now} FROM {wanted} WHERE {is_open}
+        RETURNING source, answer_key"""
+    if {(source, key) for source, key in connection.execute(text(prolong), rows)}.issuperset(keys):
+        return []
+    # Several workers may find it at once: one begins the span, and the others see it.
+    lock = f"""
+        SELECT name FROM jurat_sources WHERE name IN (SELECT r.name FROM {wanted})
+        ORDER BY name {dialect.row_lock("FOR UPDATE")}"""
+    connection.execute(text(lock), rows)
+    begin = f"""
         INSERT INTO jurat_missing_keys (source, answer_key, since, seen_at)
-        SELECT r.source, r.key, {now}, {now} FROM {wanted}
-        WHERE NOT EXISTS (SELECT 1 FROM jurat_missing_keys m WHERE {is_open}) ON CONFLICT DO NOTHING""",
-    ):
-        connection.execute(text(sql), {"rows": rows})
+        SELECT r.name, r.key, {now}, {now} FROM {wanted}
+        WHERE NOT EXISTS (SELECT 1 FROM jurat_missing_keys m WHERE {is_open})
+        ON CONFLICT DO NOTHING RETURNING source, answer_key"""
+    return [(source, key) for source, key in connection.execute(text(begin), rows)]

@@ -23,9 +23,11 @@ from adapters.base import (
     Source,
     SourceError,
     SourceOfMany,
+    TimedOut,
     Unreadable,
     of_many,
 )
+from adapters.http_client.last_answer import last_answer
 from config.configuration import Question
 from jurat.answers import encode, validate
 from jurat.candidates import seal_candidates
@@ -61,6 +63,7 @@ class CheckRunner:
             ready = self._prepare(held, plan)
             if isinstance(ready, CheckResult):
                 return ready
+            last_answer.status = None
             began_at = self.clock()
             crash_point("look_up.begins")
             found = self._ask(ready, plan.sources[held.source])
@@ -85,6 +88,7 @@ class CheckRunner:
                 entries.append(ready)
             else:
                 queries.append(ready)
+        last_answer.status = None
         began_at = self.clock()
         crash_point("look_up.begins")
         in_one_request = plan.at_once(lot[0].source) is not None
@@ -110,7 +114,7 @@ class CheckRunner:
         try:
             answer = self._open(held, plan.answer_schemas[question.consultation, question.name])
         except (Unopenable, InvalidAnswer, ValueError, RecursionError) as error:
-            log.warning("answer unreadable", check_id=str(held.id), fence=held.fence, why=type(error).__name__)
+            log.warning("answer unreadable", **held.log_fields, why=type(error).__name__)
             verdict = Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
             return CheckResult(held, verdict, plan.version, retain=question.retain_s)
         if question.zone and question.zone not in plan.zones:
@@ -123,7 +127,7 @@ class CheckRunner:
         """What becomes of a check whose lookup returned `found`."""
         held, question = ready.held, ready.question
         if isinstance(found, SourceError):
-            log.info("no answer", check_id=str(held.id), source=held.source, reason=found.reason, detail=found.detail)
+            log.info("no answer", **held.log_fields, source=held.source, reason=found.reason, detail=found.detail)
         decision = decide(
             held,
             question,
@@ -136,7 +140,15 @@ class CheckRunner:
         )
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
         now = self.clock()
-        attempt = Attempt(ended, _reason(found, decision), now - began_at, isinstance(found, Refused), now)
+        attempt = Attempt(
+            ended,
+            _reason(found, decision),
+            now - began_at,
+            refused=isinstance(found, Refused),
+            ended_at=now,
+            timed_out=isinstance(found, TimedOut),
+            http_status=last_answer.status,
+        )
         return CheckResult(held, decision, plan.version, attempt, question.retain_s)
 
     def _open(self, held: ClaimedCheck, schema: str) -> Mapping[str, Any]:
@@ -191,7 +203,7 @@ def _seal(held: ClaimedCheck, candidates: Candidates) -> bytes | None:
     try:
         return seal_candidates(candidates, held.reply_key)
     except ValueError:
-        log.warning("reply key unusable", check_id=str(held.id), fence=held.fence)
+        log.warning("reply key unusable", **held.log_fields)
         return None
 
 
@@ -226,14 +238,14 @@ def _count_once(entries: Sequence[CheckResult]) -> list[CheckResult]:
 def _failed(held: ClaimedCheck, error: Exception) -> Unreadable:
     """Log an adapter's mistake, which counts as unreadable. Its message may hold the answer, and is not logged."""
     kind = type(error).__name__
-    log.error("adapter failed", check_id=str(held.id), source=held.source, error=kind, at=_place(error))
+    log.error("adapter failed", **held.log_fields, source=held.source, error=kind, at=_place(error))
     return Unreadable(f"the adapter failed with {kind}")
 
 
 def _broken(held: ClaimedCheck, error: Exception, plan: Plan) -> CheckResult:
     """What becomes of a check on which our own code failed."""
     # Without the traceback, whose message may hold the answer.
-    log.error("check failed", check_id=str(held.id), error=type(error).__name__, at=_place(error))
+    log.error("check failed", **held.log_fields, error=type(error).__name__, at=_place(error))
     return CheckResult(held, Later(FAILED_RETRY, Reason.SOURCE_UNREADABLE), plan.version)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from adapters.base import NumberClaim, Redemption
-from jurat.vocabulary import Outcome, Reason
+from jurat.vocabulary import Outcome, Priority, Reason
+from tasks.trace_context import submit_span
 
 MOST_LOST_LEASES = 3
 """A check that lost its workers so often is not looked up again: it may be what kills them."""
@@ -31,6 +32,9 @@ class ClaimedCheck:
     `leaning` is the side ("inside" or "outside") on which the source before saw the address, without being sure enough
     to decide. `reply_key` is the platform's public key for candidates of an ambiguous address. `forsaken` means that
     its answer has waited too long for a missing key.
+
+    It had been due for `waited` seconds when it was claimed. `submitted` is when it was submitted, as a reading of this
+    process's monotonic clock, plus the seconds that its deadline was moved on; None where that is unknown.
     """
 
     id: UUID
@@ -53,11 +57,28 @@ class ClaimedCheck:
     leaning: str | None = None
     reply_key: bytes | None = None
     forsaken: bool = False
+    priority: str = Priority.BULK
+    waited: float = 0.0
+    submitted: float | None = None
 
     @property
     def overdue(self) -> bool:
         """Whether its deadline had passed when it was claimed."""
         return self.seconds_left <= 0
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the check was submitted in; None where the platform gave none, or one that is malformed."""
+        span = submit_span(self.traceparent)
+        return span.trace_id if span else None
+
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """What each line of the log about this check says of it."""
+        fields: dict[str, Any] = {"check_id": str(self.id), "fence": self.fence}
+        if trace_id := self.trace_id:
+            fields["trace_id"] = trace_id
+        return fields
 
     def __repr__(self) -> str:
         return f"ClaimedCheck({self.id}, fence={self.fence})"
@@ -128,7 +149,8 @@ class Ended(StrEnum):
 class Attempt:
     """One lookup that took `duration` seconds; of many at once, what all of them took.
 
-    `refused` means that the source refused the connection itself. `ended_at` is a reading of this process's monotonic
+    `refused` means that the source refused the connection itself, `timed_out` that it took too long. `http_status` is
+    that of the last answer over HTTP, None where there was none. `ended_at` is a reading of this process's monotonic
     clock; None means now. Of attempts that shared one request, only one counts for the source's health: the others are
     not `counted`.
     """
@@ -139,6 +161,8 @@ class Attempt:
     refused: bool = False
     ended_at: float | None = field(default=None, compare=False)
     counted: bool = True
+    timed_out: bool = False
+    http_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def pytest_configure() -> None:
     What they write goes to memory, if there is room: a commit of SQLite waits for the disk, and there are thousands.
     """
     for name in list(os.environ):
-        if name.startswith("JURAT_") and not name.startswith("JURAT_TEST_"):
+        if name.startswith(("JURAT_", "OTEL_")) and not name.startswith("JURAT_TEST_"):
             del os.environ[name]
     if "TMPDIR" not in os.environ and (folder := memory()):
         os.environ["TMPDIR"] = str(folder)

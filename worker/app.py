@@ -11,14 +11,15 @@ from typing import Any
 from config.settings import Settings, SettingsError, read_settings
 from worker.cores import leave_none
 
-# structlog takes rich for tracebacks, which a worker never shows that way: megabytes in each process. Imports do not
-# find what is None here.
+# Megabytes in each process for what no worker uses: structlog takes rich for tracebacks, and the library for Redis
+# OpenTelemetry for metrics of its own. Imports do not find what is None here.
 _modules: dict[str, Any] = sys.modules
-_hidden = _modules.setdefault("rich", None) is None
-from worker.celery_app import make_app, refuse  # noqa: E402 - only now rich is out of the way
+_hidden = {"rich", "opentelemetry"} - _modules.keys()
+_modules.update(dict.fromkeys(_hidden))
+from worker.celery_app import make_app, refuse  # noqa: E402 - only now they are out of the way
 
-if _hidden:
-    del _modules["rich"]
+for _name in _hidden:
+    del _modules[_name]
 
 
 def _settings() -> Settings:

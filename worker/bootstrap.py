@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import sqlalchemy
@@ -15,6 +16,7 @@ from adapters.address.zones import ZoneCache
 from adapters.fingerprints import Fingerprints
 from config.settings import Settings, as_environment
 from jurat.database import bounded, open_engine
+from jurat.errors import ConfigurationError
 from store.configurations.publisher import ConfigPublisher
 from store.queries import Queries
 from store.queue.claims import Claims
@@ -28,9 +30,14 @@ from tasks.check_runner import CheckRunner
 from worker.database import give_up_on, why_not
 from worker.engine.engine import Engine, Stores
 from worker.engine.plans import Plans
+from worker.health import Facts
 from worker.installation import VERSION, installation
 from worker.keyring import fingerprints_of, unseal_of
 from worker.plan_builder import make_plan
+from worker.traces import open_traces
+
+if TYPE_CHECKING:
+    from worker.metrics.endpoints import Endpoints
 
 CONNECTIONS = 8
 """Database connections of a process: one for each engine thread that reads or writes, and a few for code lookups."""
@@ -87,10 +94,51 @@ class Service:
             member=member,
             database=installation(self.settings.database_url),
             explain=partial(why_not, self.database),
+            traces=open_traces(member.name, VERSION, plans.current),
         )
 
     def close(self) -> None:
         self.database.dispose()
+
+
+def open_endpoints(settings: Settings) -> socket.socket | None:
+    """Take the address at which health and metrics are to be served; None without one.
+
+    Raises ConfigurationError when it cannot be used.
+    """
+    if settings.listen is None:
+        return None
+    from worker.metrics.endpoints import AddressUnusable, open_listener
+
+    try:
+        return open_listener(settings.listen)
+    except AddressUnusable as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def serve_endpoints(listener: socket.socket, engine: Engine) -> Endpoints:
+    """Serve health and metrics of an engine, from when it has started on."""
+    from worker.metrics.endpoints import Endpoints, Probe
+    from worker.metrics.worker_metrics import WorkerCollector
+
+    facts = engine.status.facts
+
+    def sentences(problems: Callable[[Facts], Sequence[str]]) -> Callable[[], list[str]]:
+        return lambda: [f"this worker {problem}" for problem in problems(facts())]
+
+    endpoints = Endpoints(
+        listener,
+        WorkerCollector(facts, engine.tallies, engine.status.info),
+        {
+            Probe.LIVE: sentences(lambda now: now.hanging),
+            Probe.READY: sentences(lambda now: now.unready),
+            Probe.STARTED: sentences(lambda now: now.unstarted),
+        },
+        version=VERSION,
+        installation=engine.status.installation,
+    )
+    endpoints.start()
+    return endpoints
 
 
 def open_service(settings: Settings) -> Service:

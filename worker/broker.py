@@ -25,6 +25,7 @@ from kombu.utils.json import loads
 from redis.exceptions import RedisError
 
 from worker.bell import wake
+from worker.metrics.names import BellKind
 
 log = structlog.get_logger("jurat.broker")
 
@@ -84,7 +85,7 @@ oddities = Oddities()
 def drop(oddity: Oddity) -> None:
     """Treat a message that is no bell like one: waking is harmless, and its sender may have meant well."""
     oddities.note(oddity)
-    wake()
+    wake(BellKind(oddity))
 
 
 class _SturdyChannel(redis.Channel):

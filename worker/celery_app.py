@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Iterator
+from socket import gethostname
 from typing import Any, NoReturn
 
 import click
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging, worker_shutting_down
+from celery.utils.log import mlevel
 from celery.worker.control import inspect_command
 
 import worker.bell  # noqa: F401 - registers the task
 from config.settings import Settings, read_settings
-from worker.bootstrap import open_service
+from jurat.errors import ConfigurationError
+from worker.bootstrap import open_endpoints, open_service, serve_endpoints
 from worker.broker import Broker, oddities
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
 from worker.celery_step import EngineStep, queue
 from worker.database import look
 from worker.engine.engine import Engine
+from worker.installation import VERSION
 from worker.keyring import UNKNOWN
 from worker.logs import set_up
+from worker.output import capture
 
 _UNFIT_POOLS = ("prefork", "processes", "solo", "gevent", "eventlet")
 
@@ -36,10 +42,14 @@ def make_app(settings: Settings) -> Any:
 
     def make_engine(slots: int, only: set[str] | None, name: str) -> Engine:
         engine = service.engine(slots=slots, only=only, name=name)
+        if app.jurat_listener is not None:
+            serve_endpoints(app.jurat_listener, engine)
         threading.Thread(target=look, args=(service,), name="look", daemon=True).start()  # which may take its time
         return engine
 
     app.jurat_make_engine = make_engine
+    app.jurat_settings = settings
+    app.jurat_listener = None
     app.jurat_lacks_keys = not settings.unseal_keys
     return app
 
@@ -51,15 +61,29 @@ def refuse(sentence: str) -> NoReturn:
 
 
 @celeryd_init.connect
-def _look_at_options(options: dict[str, Any], instance: Any, **_: Any) -> None:
+def _begin(sender: str, options: dict[str, Any], instance: Any, **_: Any) -> None:
+    """Look at the options of a worker that is about to start, and send all that it writes from now on to its log."""
+    _look_at_options(options, instance)
+    form = read_settings().log
+    set_up(form, mlevel(options.get("loglevel") or logging.INFO), worker=sender, host=gethostname(), version=VERSION)
+    capture(instance, form)
+
+
+def _look_at_options(options: dict[str, Any], instance: Any) -> None:
     """Declare the queues of -Q as given, since sources may be configured later; refuse pools that do harm, and a worker
-    without keys. Celery's other commands, such as `inspect`, need none.
+    without keys. Celery's other commands, such as `inspect`, need none. Take the address of the endpoints before any
+    work begins.
     """
     if getattr(instance.app, "jurat_lacks_keys", False):
         refuse(f"JURAT_UNSEAL_KEYS is not set: without it no answer can be opened; {UNKNOWN}")
     context = click.get_current_context(silent=True)
     if context is not None:
         _refuse_unfit(context)
+    if hasattr(instance.app, "jurat_settings"):
+        try:
+            instance.app.jurat_listener = open_endpoints(instance.app.jurat_settings)
+        except ConfigurationError as error:
+            refuse(str(error))
     queues = options.get("queues") or []
     for name in queues.split(",") if isinstance(queues, str) else queues:
         if name not in instance.app.amqp.queues:
@@ -92,8 +116,8 @@ def _stop_claiming(**_: Any) -> None:
 
 
 @setup_logging.connect
-def _set_up_logging(loglevel: int | None = None, **_: Any) -> None:
-    set_up(read_settings().log, loglevel or 20)
+def _leave_logging(**_: Any) -> None:
+    """Keep Celery from setting up logging again: who answers this signal has done so."""
 
 
 @inspect_command()

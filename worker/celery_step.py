@@ -52,6 +52,7 @@ class EngineStep(bootsteps.StartStopStep):
         only = None if DEFAULT_QUEUE in queues else {name.removeprefix(_PREFIX) for name in queues}
         self.engine = parent.app.jurat_make_engine(parent.concurrency, only, parent.hostname)
         self.engine.plans.listeners.append(lambda plan: _follow(parent, plan, only))
+        self.engine.status.hears_bells.append(lambda: _hears_bells(parent))
         listen(self.engine.wake)
         EngineStep.running.append(self)
         self.engine.start()
@@ -120,6 +121,14 @@ def _follow(worker: Any, plan: Plan, only: set[str] | None) -> None:
     if added:
         # Done by the consumer's own loop once it runs: it may be connecting at this very moment.
         worker.consumer.call_soon(_consume, worker.consumer, added)
+
+
+def _hears_bells(worker: Any) -> bool:
+    """Whether Celery's consumer is connected to its broker, or to none, and takes messages."""
+    consumer = getattr(worker, "consumer", None)
+    if consumer is None or consumer.connection is None or consumer.task_consumer is None:
+        return False
+    return bool(consumer.connection.connected)
 
 
 def _consume(consumer: Any, names: list[str]) -> None:

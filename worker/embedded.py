@@ -12,14 +12,14 @@ The keys are in that server's memory. The server decides whether it leaves core 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from config.settings import Settings
 from jurat.database import is_away
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from store.schema.status import ADVICE, schema_of
-from worker.bootstrap import Service, open_service
+from worker.bootstrap import Service, open_endpoints, open_service, serve_endpoints
 from worker.database import missing_file, why_not
 from worker.engine.engine import FIRST_PLAN, Engine
 from worker.keyring import UNKNOWN, mismatch
@@ -33,25 +33,28 @@ def embedded(settings: Settings, slots: int = SLOTS) -> Iterator[Engine]:
     """An engine with `slots` lookup threads on the database alone; `wake()` has it look for work at once.
 
     At the end, lookups that run are finished, and checks that were not looked up yet are given back. As with a worker,
-    the process ends itself with code 70 when the engine comes to a standstill: have a supervisor start it again.
+    the process ends itself with code 70 when the engine comes to a standstill: have a supervisor start it again. With
+    JURAT_LISTEN, it serves health and metrics there, from this process alone.
 
     Raises:
-        ConfigurationError: keys, tables or the database are missing, or there is a broker: its bells ring in workers.
+        ConfigurationError: keys, tables or the database are missing, JURAT_LISTEN cannot be used, or there is a broker:
+            its bells ring in workers.
     """
     _require_settings(settings)
     hand_on()
-    service = open_service(settings)
-    try:
+    with ExitStack() as last_first:
+        if listener := open_endpoints(settings):
+            last_first.callback(listener.close)
+        service = open_service(settings)
+        last_first.callback(service.close)
         _require_schema(service)
         engine = service.engine(slots=slots)
+        if listener:
+            last_first.callback(serve_endpoints(listener, engine).close)
         engine.start()
-        try:
-            engine.plans.taken.wait(FIRST_PLAN)
-            yield engine
-        finally:
-            engine.stop()
-    finally:
-        service.close()
+        last_first.callback(engine.stop)
+        engine.plans.taken.wait(FIRST_PLAN)
+        yield engine
 
 
 def _require_settings(settings: Settings) -> None:

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 OLDEST_SIGN = 15.0
@@ -45,8 +45,12 @@ class Facts:
 
     `threads` has the seconds since each engine thread last moved, without lookup threads, which may wait for long.
     `database` says whether the database answered last; `config_version` is None before a configuration was taken.
-    `strange` counts the answers that wait for each key that the worker lacks. `installation` identifies its database;
-    it is "" in the file of a worker that does not say so.
+    `strange` counts the answers that wait for each key that the worker lacks; `hash_keys` are those that it lacks and
+    that codes or numbers were hashed with. `installation` identifies its database; it is "" in the file of a worker
+    that does not say so. `schema` says why the schema cannot be used, `standstill` why the watchdog ends this process.
+
+    `busy` counts the lookups under way. `broker` says whether bells are heard, or none is needed; `started` whether the
+    worker has looked for work once, `looked` whether it has looked which keys it lacks.
     """
 
     slots: int
@@ -58,6 +62,56 @@ class Facts:
     name: str = ""
     version: str = ""
     installation: str = ""
+    busy: int = 0
+    broker: bool = True
+    started: bool = True
+    looked: bool = True
+    stopping: bool = False
+    hash_keys: tuple[str, ...] = ()
+    schema: str = ""
+    standstill: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the worker can do every check that waits."""
+        return not self.unready
+
+    @property
+    def hanging(self) -> list[str]:
+        """Why the worker is to be ended, for a sentence that begins with "the worker", as all of these."""
+        return [f"hangs: {self.standstill}"] if self.standstill else []
+
+    @property
+    def unstarted(self) -> list[str]:
+        """Why the worker has not started yet."""
+        return [] if self.started else ["has not looked for work yet"]
+
+    @property
+    def unready(self) -> list[str]:
+        """Why the worker cannot do every check that waits."""
+        found = []
+        if self.stopping:
+            found.append("is stopping")
+        if not self.database:
+            found.append("does not reach the database, or may not write there")
+        if self.schema:
+            found.append(f"cannot use the database: {self.schema}")
+        if self.config_version is None:
+            found.append("has no configuration; run `bin/jurat config apply`")
+        if not self.looked:
+            found.append("has not seen yet which keys it needs")
+        if self.strange:
+            what = ", ".join(f"{count} for the key {key}" for key, count in self.strange.items())
+            found.append(
+                f"lacks the keys of answers that wait: {what}, or more; "
+                "bring back the keys with these ids: add them to its JURAT_UNSEAL_KEYS"
+            )
+        if self.hash_keys:
+            found.append(
+                f"lacks the keys that codes or numbers were hashed with: {', '.join(self.hash_keys)}; "
+                "bring back the keys with these ids: add them to its JURAT_HASH_KEYS"
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +129,15 @@ class WorkerHealth:
     @property
     def ready(self) -> bool:
         """Whether it can do checks: the database answers, a configuration was taken, and its keys open what waits."""
-        return self.unready is None
+        return self.facts.ready
 
     @property
     def trouble(self) -> str | None:
         """Why this worker is not alive, in a sentence; None when it is."""
         if self.age > OLDEST_SIGN:
             return f"worker {self.pid} hangs: its last sign of life is {self.age:.0f} s old"
+        for problem in self.facts.hanging:
+            return f"worker {self.pid} {problem}"
         for name, age in self.facts.threads.items():
             if age + self.age > OLDEST_THREAD:
                 return f"worker {self.pid} hangs: its thread {name} has not moved for {age:.0f} s"
@@ -90,17 +146,7 @@ class WorkerHealth:
     @property
     def unready(self) -> str | None:
         """Why this worker can do no checks, in a sentence; None when it can."""
-        if not self.facts.database:
-            return f"worker {self.pid} does not reach the database, or may not write there"
-        if self.facts.config_version is None:
-            return f"worker {self.pid} has no configuration; run `bin/jurat config apply`"
-        if self.facts.strange:
-            what = ", ".join(f"{count} for the key {key}" for key, count in self.facts.strange.items())
-            return (
-                f"worker {self.pid} lacks the keys of answers that wait: {what}, or more; "
-                "bring back the keys with these ids: add them to its JURAT_UNSEAL_KEYS"
-            )
-        return None
+        return next((f"worker {self.pid} {problem}" for problem in self.facts.unready), None)
 
 
 class Health:
@@ -206,15 +252,8 @@ def _parse(file: int, now: Callable[[], float]) -> WorkerHealth | None:
     for _ in range(_READS):
         try:
             document = json.loads(os.pread(file, _SIZE, 0))
-            facts = Facts(
-                document["slots"],
-                document["held"],
-                document["database"],
-                document["config_version"],
-                dict(document["threads"]),
-                dict(document.get("strange", {})),
-                *(str(document.get(name, "")) for name in ("name", "version", "installation")),
-            )
+            known = {each.name: document[each.name] for each in fields(Facts) if each.name in document}
+            facts = Facts(**{**known, "hash_keys": tuple(known.get("hash_keys", ()))})
             return WorkerHealth(document["pid"], max(0.0, now() - document["clock"]), facts)
         except (ValueError, KeyError, TypeError):
             time.sleep(0.02)  # just made, and nothing written yet

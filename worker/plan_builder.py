@@ -12,7 +12,7 @@ from pathlib import Path
 from adapters.address.zones import ZoneCache, ZoneGeometry
 from adapters.base import Source
 from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
-from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
+from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
 from config.networks import IPNetwork
 from config.secrets import SecretReference, resolve
@@ -84,7 +84,7 @@ def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: F
     """Why numbers cannot be matched to earlier uses: they were hashed with a key that is not here; "" if they can."""
     if fingerprints is None or not any(getattr(model, "one_person", False) for model in configuration.sources.values()):
         return ""
-    missing = sorted(queries.claim_keys(KEY_ID_LENGTH) - set(fingerprints.key_ids))
+    missing = sorted(queries.claim_keys() - set(fingerprints.key_ids))
     if not missing:
         return ""
     return f"numbers that participants have used were hashed with a key that JURAT_HASH_KEYS lacks ({missing[0]})"

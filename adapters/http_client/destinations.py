@@ -1,7 +1,7 @@
 """Decides where a source's requests may go: resolves a name once, and checks each address before connecting to it.
 
 Connections go only to the checked addresses, so a name that changes its address in between (DNS rebinding) gains
-nothing. The ranges are those of `config.networks` and of requests-hardened.
+nothing. The ranges are those of `config.networks`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
 from adapters.base import Blocked
 from config.networks import IPAddress, IPNetwork, Scope, embedded, literal, misleading, scope_of
@@ -114,7 +112,7 @@ class Destinations:
             return objection
         scope = scope_of(ip)
         if scope is Scope.PUBLIC:
-            return Scope.NOBODY if any(ip in network for network in EXTRA_BLOCKED_NET_RANGES) else None
+            return None
         if scope is Scope.NOBODY:
             return scope
         return None if self._is_listed(ip) else scope

@@ -23,9 +23,10 @@ import certifi
 from requests import PreparedRequest, RequestException
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from adapters.base import Blocked, Refused, RejectedRequest, SourceError, Unavailable
+from adapters.base import Blocked, Refused, RejectedRequest, SourceError, TimedOut, Unavailable
 from adapters.http_client.connections import Exchange, NoTunnel, TimedAdapter
 from adapters.http_client.destinations import Destinations, HostNotFound, Resolver, system_resolver
+from adapters.http_client.last_answer import last_answer
 from adapters.http_client.reply import Reply, retry_after
 from config.limits import ClientCertificate
 from config.networks import IPNetwork
@@ -113,6 +114,7 @@ class Transport:
             Unavailable: no connection, no trusted certificate, or no whole answer in time.
             Unreadable: the answer is too large, or not HTTP.
         """
+        last_answer.status = None
         if self._closed:
             raise Unavailable("this source was closed; a new configuration has replaced it")
         request = self._prepare(method, url, params, headers, body)
@@ -123,6 +125,7 @@ class Transport:
         # Raised outside the `except`, whose exception would be its context and holds the URL.
         if isinstance(outcome, SourceError):
             raise outcome
+        last_answer.status = outcome.status
         return outcome
 
     def close(self) -> None:
@@ -223,11 +226,11 @@ def _source_error(error: BaseException, exchange: Exchange, timeout: float) -> S
 
 def _timeout_error(exchange: Exchange, timeout: float, *, connecting: bool) -> SourceError:
     if timeout <= 0:
-        return Unavailable("no time was left to send the request")
+        return TimedOut("no time was left to send the request")
     if connecting and exchange.connect_timeout < timeout:
-        return Unavailable(f"no connection within {exchange.connect_timeout:g} s")
+        return TimedOut(f"no connection within {exchange.connect_timeout:g} s")
     waited = timeout if time.monotonic() >= exchange.deadline else min(timeout, exchange.read_timeout)
-    return Unavailable(f"no answer within {waited:.3g} s")
+    return TimedOut(f"no answer within {waited:.3g} s")
 
 
 def _closed_error(exchange: Exchange, *, in_tls: bool) -> SourceError:

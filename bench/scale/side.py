@@ -17,13 +17,14 @@ from jurat.database import bounded, open_engine
 from jurat.seal import Seal, generate, key_to_text
 from jurat.vocabulary import Outcome, Reason
 from store.configurations.publisher import ConfigPublisher
+from store.monitoring.fleet_reader import FleetReader
 from store.queue.claims import Claims
 from store.schema import migrations
+from store.upkeep.schedule import EVERY
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Settle
 from tests.rigs.servers import PostgreSQL
-from worker.engine.keeper import EVERY
 
 ACCEPTED = Settle(
     Outcome.ACCEPTED, Reason.RECORD_MATCHES, {"matched": "number", "name": "exact", "professions": ["10"]}
@@ -60,6 +61,7 @@ class Side:
         self.platform = open_engine(self.url, pool_size=1)
         self.claims, self.verdict_writer = Claims(self.engine), VerdictWriter(self.engine)
         self.upkeep = Upkeep(self.engine)
+        self.fleet_reader = FleetReader(self.engine)
         self.client = Client(self.url, seal_key=key_to_text(public))
         self.held: list[ClaimedCheck] = []
         self._pending = self.filler.some(size, "pending", min(_KNOWN, size.pending))
@@ -179,6 +181,10 @@ class Side:
     def count_waiting(self) -> None:
         """Keep the figures of all sources."""
         self.upkeep.count_waiting()
+
+    def read_fleet(self) -> None:
+        """Read the fleet, as the exporter does for each scrape."""
+        self.fleet_reader.observe()
 
     def turns(self) -> None:
         """Look for every piece of upkeep, as if the turn of each had come."""

@@ -50,6 +50,8 @@ class Arm:
     """Celery's pool."""
     late: bool = False
     """Celery's `acks_late`."""
+    scraped: bool = False
+    """Whether the workers serve their metrics, and each is asked for them once a second."""
 
     @property
     def ideal(self) -> float:
@@ -62,6 +64,7 @@ _ALL = frozenset(Part)
 
 ARMS = (
     Arm("jurat-64", "jurat 2 × 64", Kind.JURAT, 2, 64, _ALL),
+    Arm("jurat-64-metrics", "jurat 2 × 64, scraped each second", Kind.JURAT, 2, 64, _FLOW, scraped=True),
     Arm("jurat-128", "jurat 2 × 128", Kind.JURAT, 2, 128, _FLOW),
     Arm("jurat-silent", "jurat 2 × 64, no bell", Kind.JURAT, 2, 64, frozenset({Part.PACED}), bell=False),
     Arm("celery-threads", "Celery, threads 64 × 2 processes", Kind.CELERY, 2, 64, _ALL, pool="threads"),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
+
+import requests
 
 from bench.rig import ROOT
 from bench.rig.fleet import Fleet, Verdict
@@ -91,6 +95,41 @@ _IN_TRANSACTION = """
       AND state <> 'idle'"""
 
 
+class Scraper:
+    """Asks the workers at `ports` for their metrics once a second, as Prometheus would, only more often."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self.ports = ports
+        self.scrapes = 0
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._scrape, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it. Raises RuntimeError where it never had an answer, so that nothing was measured."""
+        self._ending.set()
+        if self._thread.ident is None:
+            return
+        self._thread.join()
+        if not self.scrapes:
+            raise RuntimeError("no worker showed its metrics")
+
+    def _scrape(self) -> None:
+        accept = {"Accept": "application/openmetrics-text;version=1.0.0"}
+        while not self._ending.wait(1.0):
+            for port in self.ports:
+                with suppress(requests.RequestException):  # a worker that was stopped in its tracks
+                    self.scrapes += requests.get(f"http://127.0.0.1:{port}/metrics", headers=accept, timeout=5).ok
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 class _Jurat(Workers):
     """All of it: sealed answers, fences, quotas, attempts, access, and a line in a log file for each verdict."""
 
@@ -98,8 +137,10 @@ class _Jurat(Workers):
         self._fleet = Fleet(database_url, rig.valkey.url, rig.folder / database_url.rpartition("/")[2])
         super().__init__(arm, rig, database_url, self._fleet.seal_key)
         self._fleet.apply(_document(rig.source.url(REGISTRY)))
-        for _ in range(arm.processes):
-            self._fleet.add(arm.slots)
+        self._scraper = Scraper([_free_port() for _ in range(arm.processes)]) if arm.scraped else None
+        ports = self._scraper.ports if self._scraper else [None] * arm.processes
+        for port in ports:
+            self._fleet.add(arm.slots, environment={"JURAT_LISTEN": f"127.0.0.1:{port}"} if port else None)
 
     @property
     def pids(self) -> list[int]:
@@ -107,6 +148,8 @@ class _Jurat(Workers):
 
     def start(self) -> None:
         self._fleet.start(_START)
+        if self._scraper:
+            self._scraper.start()
 
     def ended(self) -> int:
         return sum(unit.ends.total() for unit in self._fleet.units)
@@ -115,6 +158,8 @@ class _Jurat(Workers):
         return self._fleet.verdicts()
 
     def close(self) -> None:
+        if self._scraper:
+            self._scraper.close()
         self._fleet.close()
         super().close()
 

@@ -137,10 +137,9 @@ def list_(out: Output) -> None:
 
 def _fingerprints(service: Service) -> Fingerprints:
     if service.fingerprints is None:
-        from cli.diagnosis.keys import hashed_with
         from worker.keyring import how_to_set
 
-        advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.queries))
+        advice = how_to_set("JURAT_HASH_KEYS", service.queries.hash_keys())
         raise Failure(f"JURAT_HASH_KEYS is not set: codes are stored only as keyed hashes; {advice}", Exit.USAGE)
     return service.fingerprints
 

@@ -63,11 +63,11 @@ def _steps_with(settings: Settings) -> list[CheckupStep]:
         steps += keys.key_steps(settings, service)
         steps += keys.missing_steps(service.queries)
         steps.append(workforce.fleet_step(service.queries))
+        steps += workforce.finding_steps(service)
         found, plan = checkup.configuration_steps(service)
         steps += found
         if plan is not None:
             steps += [checkup.source_step(name, plan, service.queries) for name in plan.sources]
-            steps += checkup.trouble_steps(plan, service.queries)
             models = plan.configuration.sources.values()
             known = {reference.env for model in models for _, reference in secrets_of(model) if reference.env}
             plan.close()

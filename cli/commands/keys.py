@@ -1,19 +1,21 @@
-"""`keys`: generates the keys that seal answers and make fingerprints."""
+"""`keys`: generates the keys that seal answers and make fingerprints, and checks stored copies of them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from cli.command import Group
-from cli.output import Exit, Failure, Output, new_file
+from cli.command import Group, as_option
+from cli.database import open_database
+from cli.output import Exit, Failure, Output, columns, count_text, new_file
 
 
 @click.group(cls=Group)
 def keys() -> None:
-    """Generate keys."""
+    """Generate keys, and check stored copies of them."""
 
 
 @keys.command(
@@ -64,6 +66,42 @@ def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> None:
     seal_key = new_keys["JURAT_SEAL_KEY"]
     out.show({"JURAT_SEAL_KEY": seal_key, "files": files}, [f"JURAT_SEAL_KEY={seal_key}"])
     out.say(f"wrote {', '.join(map(str, files))}; the pair has the id {key_id(public)}")
+
+
+@keys.command(
+    examples=("jurat keys check /mnt/safe/unseal_keys /mnt/safe/hash_keys",),
+    codes={
+        Exit.DONE: "the copies are complete, and that was noted",
+        Exit.REFUSED: "a key that is in use is in none of the files",
+    },
+)
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@as_option
+def check(out: Output, *, files: Sequence[Path], who: str) -> Exit:
+    """Check that stored copies of the private keys have every key in use: of waiting answers, of codes and numbers, and
+    the newest of each live worker.
+
+    FILE holds keys as JURAT_UNSEAL_KEYS or JURAT_HASH_KEYS do. A key is recognised by its id, which is a digest of it;
+    none is shown or stored. A complete check is noted in the audit. From the first one on, `jurat now` and the alert
+    JuratKeysUnverified say when the last was more than 31 days ago.
+    """
+    from cli.diagnosis.key_copies import copies_in, keys_in_use
+    from store.monitoring.notes import note_keys
+
+    copies = copies_in(files)
+    with open_database() as service:
+        in_use = keys_in_use(service.queries)
+        if not in_use:
+            raise Failure("no key is in use: no answer waits, no code is stored, no worker runs", Exit.USAGE)
+        missing = sorted(set(in_use) - set(copies))
+        if not missing:
+            note_keys(service.database, who, in_use)
+    rows = [(key, use, copies.get(key, "missing")) for key, use in sorted(in_use.items())]
+    document = {"ok": not missing, "keys": [dict(zip(("id", "use", "file"), row, strict=True)) for row in rows]}
+    out.show(document, columns(("key", "use", "file"), rows))
+    if missing:
+        out.say(f"jurat: {count_text(len(missing), 'key')} in use without a copy here: find the key before it is lost")
+    return Exit.REFUSED if missing else Exit.DONE
 
 
 def _write(folder: Path, new_keys: dict[str, str], *, for_compose: bool) -> list[Path]:

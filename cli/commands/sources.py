@@ -101,9 +101,9 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> N
 
     with open_database() as service:
         applied_sources.source_statuses(service, name)
-        changed = applied_sources.sources(service).pause(name, seconds, reason, who)
+        before = applied_sources.sources(service).pause(name, seconds, reason, who)
         (status,) = applied_sources.source_statuses(service, name)
-    if not changed:
+    if before is None:
         said = f"{name} is already paused for longer: {status.state_text()}"
         raise Failure(f"{said}; to shorten that, run `bin/jurat sources resume {name}` first", Exit.REFUSED)
     out.show(status.as_data(), [f"{name} is {status.state_text()}"])

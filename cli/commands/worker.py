@@ -58,7 +58,6 @@ def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, c
     for option in celery_options:
         if option in ("-D", "--detach"):
             raise Failure("a worker stays in the foreground; use systemd, a container or `&`", Exit.USAGE)
-    from config.settings import LogFormat, read_settings
     from worker.app import app  # refuses unusable settings with exit code 2
 
     arguments = ["worker"]
@@ -68,9 +67,8 @@ def worker(out: Output, *, slots: int | None, queues: str | None, check: bool, c
         arguments += ["--loglevel", "INFO"]
     # At SIGHUP Celery replaces this process by `python` and sys.argv; `-P` keeps the current folder off the path.
     sys.argv = ["-P", "-m", "cli", *sys.argv[1:]]
-    quiet = ["--quiet"] if read_settings().log is LogFormat.JSON else []
     try:
-        app.start([*quiet, *arguments, *celery_options])
+        app.start([*arguments, *celery_options])
     except click.UsageError as error:
         raise click.UsageError(error.format_message(), click.get_current_context()) from None
     return Exit.DONE

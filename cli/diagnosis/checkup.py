@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +21,7 @@ from adapters.address.base.database import AddressDataset
 from adapters.address.base.file import AddressFile
 from adapters.base import Blocked, SourceError
 from adapters.codes import Codes
-from adapters.fingerprints import KEY_ID_LENGTH
-from cli.diagnosis.source_status import SourceState, SourceStatus, read_statuses
+from cli.diagnosis.source_status import SourceStatus
 from cli.output import CheckupStep, StepMark, count_text, time_text
 from config.addresses import AddressFileSource
 from config.configuration import Configuration
@@ -34,6 +32,7 @@ from config.sources import CodesSource, SourceModel, secrets_of, urls_of
 from jurat.database import bounded
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
+from store.monitoring.fleet import SourceState
 from store.queries import Queries
 from store.queue.sources import Sources
 from store.schema.status import ADVICE, SchemaStatus, schema_of
@@ -183,7 +182,7 @@ def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
             advice = f"run `bin/jurat codes generate {model.list} --count N`"
             return step(StepMark.PROBLEM, f"the list {model.list} has no codes", advice)
         known = set(source.fingerprints.key_ids) if isinstance(source, Codes) else set()
-        if queries.code_keys(model.list, KEY_ID_LENGTH) - known:
+        if queries.code_keys(model.list) - known:
             found = f"codes of the list {model.list} were hashed with a key that JURAT_HASH_KEYS lacks"
             return step(StepMark.PROBLEM, found, "add the key that made them")
         return step(StepMark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")
@@ -210,14 +209,6 @@ def _check_roster(source: RosterAdapter) -> tuple[StepMark, str]:
         return StepMark.PROBLEM, error.detail
     left_out = f", {count_text(found.left_out, 'row')} left out" if found.left_out else ""
     return StepMark.OK, f"{found.count:,} people{left_out}, version {found.version}, data of {found.data_date}"
-
-
-def trouble_steps(plan: Plan, queries: Queries) -> Iterator[CheckupStep]:
-    """The sources with a problem: broken, asked too often, without a worker, or with old figures."""
-    for status in read_statuses(plan.configuration.sources, queries):
-        step = status_step(status)
-        if step.mark is StepMark.PROBLEM:
-            yield replace(step, name=f"source {status.name}")
 
 
 def status_step(status: SourceStatus) -> CheckupStep:

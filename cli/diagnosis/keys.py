@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from adapters.fingerprints import KEY_ID_LENGTH
 from cli.output import CheckupStep, StepMark, count_text
 from config.settings import Settings
 from store.queries import Queries
@@ -37,16 +36,10 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', strange)}; a worker here leaves these answers to others"
         yield CheckupStep("sealed answers", StepMark.PROBLEM, found, advice)
     own_hashes = service.fingerprints.key_ids if service.fingerprints else ()
-    if missing := sorted(hashed_with(service.queries).difference(own_hashes)):
+    if missing := sorted(service.queries.hash_keys().difference(own_hashes)):
         what = "is not set" if not settings.hash_keys else f"lacks {', '.join(missing)}"
         found = f"codes or numbers are stored as keyed hashes, and JURAT_HASH_KEYS {what}"
         yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
-
-
-def hashed_with(queries: Queries) -> set[str]:
-    """The ids of the keys that codes and numbers in the database were hashed with."""
-    of_codes = (queries.code_keys(code_list, KEY_ID_LENGTH) for code_list in queries.code_list_names())
-    return queries.claim_keys(KEY_ID_LENGTH).union(queries.roster_keys(), *of_codes)
 
 
 def missing_steps(queries: Queries) -> Iterator[CheckupStep]:

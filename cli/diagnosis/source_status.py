@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from cli.output import count_text, fields_of, time_text
@@ -13,18 +12,10 @@ from config.durations import duration_text
 from config.hours import Hours
 from config.sources import SourceModel
 from jurat.vocabulary import Reason
+from store.monitoring.fleet import SourceState
 from store.queries import Queries, SourceRow
 from store.queue.backlog import MOST_COUNTED
 from store.workers import LIVE
-
-
-class SourceState(StrEnum):
-    """Whether a source is asked. If several apply, the first counts."""
-
-    BROKEN = "broken"
-    PAUSED = "paused"
-    CLOSED = "closed"
-    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from cli.output import CheckupStep, StepMark, count_text, time_text
+from store.monitoring.alarms import Alarm
+from store.monitoring.conditions import findings
+from store.monitoring.fleet_reader import FleetReader
 from store.queries import Queries
 from store.requests.allowances import reached_limits
 from worker import health
@@ -42,6 +45,15 @@ def fleet_step(queries: Queries) -> CheckupStep:
         )
     names = ", ".join(each.name for each in live[:5]) + (" …" if len(live) > 5 else "")
     return CheckupStep("fleet", StepMark.OK, f"{count_text(len(live), 'worker')} seen in the last 30 s: {names}")
+
+
+def finding_steps(service: Service) -> Iterator[CheckupStep]:
+    """What `jurat now` finds. That no worker runs is no problem yet: `fleet_step` says so."""
+    seen = FleetReader(service.database).observe()
+    for each in findings(seen):
+        if each.alarm is not Alarm.NOBODY_WORKS:
+            name = f"source {each.source}" if each.source else each.alarm.removeprefix("Jurat")
+            yield CheckupStep(name, StepMark.PROBLEM, each.found, f"{each.advice} ({each.runbook})")
 
 
 def allowance_steps(service: Service) -> Iterator[CheckupStep]:

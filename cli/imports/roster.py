@@ -23,7 +23,6 @@ from adapters.registry.record import RecordReader
 from adapters.registry.roster import namespace
 from adapters.registry.roster_rows import SHOWN_PROBLEMS, Person, RosterFileError, RosterRows
 from cli.database import applied_configuration, open_database
-from cli.diagnosis.keys import hashed_with
 from cli.imports.address_base import file_digest
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 from config.configuration import Configuration
@@ -244,7 +243,7 @@ def import_roster_file(
     with open_database() as service:
         model = _source(_configuration_in(paths) if paths else applied_configuration(service), source, name)
         if service.fingerprints is None:
-            advice = how_to_set("JURAT_HASH_KEYS", hashed_with(service.queries))
+            advice = how_to_set("JURAT_HASH_KEYS", service.queries.hash_keys())
             raise Failure(f"JURAT_HASH_KEYS is not set: numbers are stored only as keyed hashes; {advice}", Exit.USAGE)
         new = NewRoster(file, model, day, skip_malformed)
         with _failures():

@@ -125,6 +125,11 @@ CREATE TABLE jurat_sources (
   served integer NOT NULL DEFAULT 0,
   served_s float8,
   wait_s float8,
+  due integer NOT NULL DEFAULT 0,
+  lookup_s float8,
+  most_slots integer,
+  closed_until timestamptz,
+  day_used float8,
   PRIMARY KEY (name)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
@@ -189,5 +194,9 @@ CREATE TABLE jurat_audit (
   detail jsonb NOT NULL,
   PRIMARY KEY (id)
 );
+
+-- When operators last noted a backup or checked their copies of the keys, and which workers vanished.
+CREATE INDEX jurat_audit_noted ON jurat_audit (action, at)
+WHERE action IN ('backup note', 'keys check', 'worker vanished');
 
 INSERT INTO jurat_contract (version) VALUES (1);

@@ -133,6 +133,8 @@ CREATE INDEX jurat_checks_last_chance ON jurat_checks (source) WHERE state = 'pe
 CREATE INDEX jurat_checks_leased ON jurat_checks (lease_until, source) WHERE state = 'leased';
 -- Candidates whose time is over.
 CREATE INDEX jurat_checks_candidates ON jurat_checks (candidates_until) WHERE candidates_until IS NOT NULL;
+-- The keys that answers are sealed for. Each is found by one step from the one before, however many answers it has.
+CREATE INDEX jurat_checks_keys ON jurat_checks (answer_key, source, state) WHERE answer IS NOT NULL;
 
 -- The verdicts. Rows are added and never changed; the highest revision of a check counts.
 CREATE TABLE jurat_verdicts (

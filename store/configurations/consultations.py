@@ -27,7 +27,8 @@ from store.configurations.orphans import orphans_of, places_of
 from store.configurations.publication_limits import PublicationRefused, PublicationRoom, WaitingPublication
 from store.configurations.questions import replace_questions, terms_versions
 from store.dialects import dialect_of
-from store.queries import CODE_LISTS, zones_in_force
+from store.hash_keys import CODE_LISTS
+from store.queries import zones_in_force
 from store.verdicts.records import WORKER, add_audit_row
 
 log = structlog.get_logger("jurat.consultations")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 
 class Severity(StrEnum):
@@ -13,16 +15,16 @@ class Severity(StrEnum):
 
 
 class Alarm(StrEnum):
-    """A condition that one read of the database shows. Its page is `docs/runbooks/NAME.md`."""
+    """A condition that one read of the database shows, the gravest first. Its page is `docs/runbooks/NAME.md`."""
 
-    NOBODY_WORKS = "JuratNobodyWorks"
-    KEY_MISSING = "JuratKeyMissing"
-    CHECKS_STUCK = "JuratChecksStuck"
-    SOURCE_UNSERVED = "JuratSourceUnserved"
-    DEADLINES_AHEAD = "JuratDeadlinesAhead"
     DATABASE_AWAY = "JuratDatabaseAway"
     DATABASE_READ_ONLY = "JuratDatabaseReadOnly"
     SCHEMA_UNUSABLE = "JuratSchemaUnusable"
+    NOBODY_WORKS = "JuratNobodyWorks"
+    KEY_MISSING = "JuratKeyMissing"
+    SOURCE_UNSERVED = "JuratSourceUnserved"
+    DEADLINES_AHEAD = "JuratDeadlinesAhead"
+    CHECKS_STUCK = "JuratChecksStuck"
     REQUESTS_STUCK = "JuratRequestsStuck"
     SOURCE_BROKEN = "JuratSourceBroken"
     SOURCE_REFUSES_US = "JuratSourceRefusesUs"
@@ -30,8 +32,16 @@ class Alarm(StrEnum):
     UPKEEP_LATE = "JuratUpkeepLate"
     REVIEWS_OVERDUE = "JuratReviewsOverdue"
     DAY_NEARLY_USED = "JuratDayNearlyUsed"
-    VERSIONS_MIXED = "JuratVersionsMixed"
     CONFIG_NOT_TAKEN = "JuratConfigNotTaken"
+    VERSIONS_MIXED = "JuratVersionsMixed"
     WORKERS_RESTART = "JuratWorkersRestart"
     BACKUP_OLD = "JuratBackupOld"
     KEYS_UNVERIFIED = "JuratKeysUnverified"
+
+
+_PAGES = frozenset(list(Alarm)[: list(Alarm).index(Alarm.SOURCE_BROKEN)])
+
+SEVERITY: Final[Mapping[Alarm, Severity]] = {
+    alarm: Severity.PAGE if alarm in _PAGES else Severity.TICKET for alarm in Alarm
+}
+"""Someone is called for all that loses answers, or will."""

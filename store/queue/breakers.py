@@ -17,11 +17,15 @@ GRAIN = 0.001
 """Seconds to which SQLite stores times: within the same one, an answer counts as later than a failure."""
 
 
+MEMORY = 50.0
+"""The duration of a source's lookups is averaged over about so many."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFigures:
     """A worker's lookups at one source since its last report: those that were answered, and those that failed and show
     trouble of the source; `trailing` failed after the last answer. `last_failure` may concern only one request. The
-    last answer came `answered_ago` seconds ago, the last failure `failed_ago`.
+    last answer came `answered_ago` seconds ago, the last failure `failed_ago`. All of them together took `seconds`.
     """
 
     answered: int = 0
@@ -30,6 +34,7 @@ class SourceFigures:
     last_failure: str | None = None
     answered_ago: float = 0.0
     failed_ago: float = 0.0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +89,16 @@ def record(
 def _record(dialect: StoreDialect) -> str:
     rows = dialect.rowset(
         "source text, answered int, failed int, last_failure text, answered_ago float8, failed_ago float8, "
-        "failures int, open boolean, probe float8",
+        "seconds float8, failures int, open boolean, probe float8",
     )
 
     def last(column: str, ago: str) -> str:
         at = dialect.now(f"-r.{ago}")
         return dialect.greatest(f"coalesce({column}, {at})", at)
 
+    # The mean of the last lookups or so; the newest count more.
+    mean = "(r.seconds / (r.answered + r.failed))"
+    share = f"((r.answered + r.failed) / (r.answered + r.failed + {MEMORY}))"
     return f"""
         UPDATE jurat_sources SET
           last_success_at = CASE WHEN r.answered > 0 THEN {last("last_success_at", "answered_ago")}
@@ -100,6 +108,8 @@ def _record(dialect: StoreDialect) -> str:
           last_failure = CASE WHEN r.last_failure IS NULL OR last_failure_at > {dialect.now("-r.failed_ago")}
             THEN jurat_sources.last_failure ELSE r.last_failure END,
           served = served + r.answered + r.failed,
+          lookup_s = CASE WHEN r.answered + r.failed = 0 THEN lookup_s ELSE
+            coalesce(lookup_s, {mean}) + {share} * ({mean} - coalesce(lookup_s, {mean})) END,
           failures = r.failures,
           opened_at = CASE WHEN r.open THEN coalesce(opened_at, {dialect.now()}) END,
           probe_at = CASE WHEN r.open THEN coalesce(probe_at, {dialect.now("r.probe")}) END

@@ -77,6 +77,9 @@ class _Taken(NamedTuple):
         """
         row = self.row
         starts_in = max(0.0, self.start - read_ago)
+        # Both by the database's clock alone: "now" is the deadline less the seconds that were left until it.
+        due, submitted, deadline, stood = row[15:19]
+        age = deadline - submitted - stood - self.left
         return ClaimedCheck(
             id=id_of(row[0]),
             fence=row[1],
@@ -98,6 +101,9 @@ class _Taken(NamedTuple):
             leaning=row[19],
             reply_key=row[20],
             forsaken=forsaken,
+            priority=row[14],
+            waited=max(0.0, deadline - row[10] - due),
+            submitted=time.monotonic() - age if stood < deadlines.ENDED else None,
         )
 
 

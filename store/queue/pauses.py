@@ -15,8 +15,9 @@ KEPT = 400 * 86_400.0
 """Seconds that the history goes back."""
 
 
-def pause(connection: Connection, source: str, seconds: float, reason: str, by: str | None = None) -> bool:
-    """Pause a source for `seconds`; whether that changed anything: a longer pause is kept.
+def pause(connection: Connection, source: str, seconds: float, reason: str, by: str | None = None) -> float | None:
+    """Pause a source for `seconds`. Returns how many seconds the pause in force had left, 0.0 if there was none; None
+    if it is longer, and is kept, or there is no such source.
 
     A pause in force is prolonged, so that the history never counts a second twice.
     """
@@ -24,12 +25,16 @@ def pause(connection: Connection, source: str, seconds: float, reason: str, by: 
     now, by_whom = dialect.now(), dialect.parameter("by", "text")
     until = dialect.now(dialect.parameter("seconds", "float8"))
     parameters = {"source": source, "seconds": seconds, "reason": reason, "by": by}
+    left = f"""
+        SELECT {dialect.seconds_between("paused_until", now)} FROM jurat_sources WHERE name = :source
+        {dialect.row_lock("FOR UPDATE")}"""
+    before = connection.execute(text(left), parameters).scalar()
     stop = f"""
         UPDATE jurat_sources SET paused_until = {until}, pause_reason = :reason
         WHERE name = :source AND (paused_until IS NULL OR paused_until < {until}) RETURNING paused_until"""
     row = connection.execute(text(stop), parameters).first()
     if row is None:
-        return False
+        return None
     parameters["until"] = row[0]
     prolong = f"""
         UPDATE jurat_pauses SET until = :until, reason = :reason, by_whom = {by_whom}
@@ -40,7 +45,7 @@ def pause(connection: Connection, source: str, seconds: float, reason: str, by: 
             VALUES (:source, {now}, :until, :reason, {by_whom})
             ON CONFLICT (source, began_at) DO UPDATE SET until = excluded.until"""
         connection.execute(text(begin), parameters)
-    return True
+    return max(0.0, float(before or 0.0))
 
 
 def resume(connection: Connection, source: str) -> bool:

@@ -15,6 +15,9 @@ from store.queue.breakers import BreakerChanges, SourceFigures
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.source_limits import Breaker, Demand
 
+SAME = 0.9
+"""A pause that has this share of a new one left was begun for the same cause, by another worker a moment ago."""
+
 _FAILING = "SELECT name, failures FROM jurat_sources WHERE failures > 0"
 
 
@@ -25,19 +28,26 @@ class Sources:
         self._engine = engine
         self._often = preparing(engine)
 
-    def pause(self, source: str, seconds: float, reason: str, by: str | None = None) -> bool:
-        """Pause a source for `seconds`, for itself or a person; whether that changed anything: a longer one is kept."""
+    def pause(self, source: str, seconds: float, reason: str, by: str | None = None) -> float | None:
+        """Pause a source for `seconds`, for itself or a person. Returns how many seconds the pause in force had left,
+        0.0 if there was none; None if nothing changed, because that is longer and is kept.
+        """
         with self._engine.begin() as connection:
-            changed = pauses.pause(connection, source, seconds, reason, by)
-            if changed and by is not None:
+            before = pauses.pause(connection, source, seconds, reason, by)
+            if before is not None and by is not None:
                 add_audit_row(connection, by, "sources pause", source, {"seconds": seconds, "reason": reason})
-        return changed
+        return before
 
-    def cut_off(self, source: str, seconds: float, reason: str) -> None:
-        """Pause a source that refuses us after it had asked for patience, with an audit row for a person to see."""
+    def cut_off(self, source: str, seconds: float, reason: str) -> bool:
+        """Pause a source that refuses us after it had asked for patience, with an audit row for a person to see.
+        Returns whether that is news: the first of the workers that see it writes the row.
+        """
         with self._engine.begin() as connection:
-            if pauses.pause(connection, source, seconds, reason):
+            before = pauses.pause(connection, source, seconds, reason)
+            is_news = before is not None and before < SAME * seconds
+            if is_news:
                 add_audit_row(connection, WORKER, "source refuses us", source, {"seconds": seconds, "reason": reason})
+        return is_news
 
     def resume(self, source: str, by: str) -> bool:
         """End the pause of a source; whether there was one."""

@@ -98,7 +98,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.WORKER: (
             "SELECT, UPDATE (paused_until, pause_reason, next_start_at, last_success_at, last_failure_at, "
             "last_failure, waiting, oldest_due_at, poll_ms, figures_at, failures, opened_at, probe_at, day, used, "
-            "served, served_s, wait_s)"
+            "served, served_s, wait_s, due, lookup_s, most_slots, closed_until, day_used)"
         ),
         Role.REVIEWER: f"SELECT, UPDATE ({_PAYS})",
         Role.ADMIN: f"SELECT, INSERT (name), UPDATE (paused_until, pause_reason, {_PAYS})",
@@ -160,8 +160,17 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_dataset_houses": _DATASET,
     "jurat_dataset_words": _DATASET,
     "jurat_configs": {**_READS, Role.ADMIN: "SELECT, INSERT"},
-    "jurat_audit": {Role.WORKER: "INSERT", Role.REVIEWER: "INSERT", Role.ADMIN: "SELECT, INSERT"},
-    "jurat_upkeep": {Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)"},
+    "jurat_audit": {
+        Role.WORKER: "SELECT (at, action), INSERT",
+        Role.REVIEWER: "INSERT",
+        Role.ADMIN: "SELECT, INSERT",
+        Role.READER: "SELECT (at, action)",
+    },
+    "jurat_upkeep": {
+        Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)",
+        Role.ADMIN: "SELECT",
+        Role.READER: "SELECT",
+    },
     "jurat_workers": {
         **_READS,
         Role.WORKER: "SELECT, INSERT, UPDATE (seen_at, slots, held, sources, config_version, ready, stopping), DELETE",
@@ -172,6 +181,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_review_queue": dict.fromkeys((Role.REVIEWER, Role.READER), "SELECT"),
     "jurat_zone_outlines": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
+    "jurat_sealed_answers": dict.fromkeys((Role.WORKER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_code_lists": dict.fromkeys((Role.ADMIN, Role.READER), "SELECT"),
 }
 """What each role may do with each table and view, in the syntax of GRANT; nothing where it is not named."""
@@ -198,6 +208,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_check_consultation": frozenset({Role.PLATFORM}),
     "jurat_publish_consultation": frozenset({Role.PLATFORM}),
     "jurat_listen": frozenset({Role.ADMIN}),
+    "jurat_wanted_slots": frozenset({Role.ADMIN, Role.READER}),
     **dict.fromkeys(OUR_OWN, frozenset({Role.WORKER, Role.ADMIN})),
     "jurat_show_submitted": frozenset(),
     "jurat_require_open": frozenset(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -19,6 +20,7 @@ from store.upkeep.overdue_reviews import end_overdue_reviews
 from store.upkeep.purge import Purge
 from store.upkeep.turns import Turns
 from store.verdicts.access import AccessRows
+from tasks.rules.source_limits import Demand
 
 
 class Upkeep:
@@ -54,9 +56,10 @@ class Upkeep:
         """Put what platforms published into the configuration, or store why not; how many were answered."""
         return self._consultations.apply_waiting()
 
-    def count_waiting(self) -> None:
+    def count_waiting(self, demands: Mapping[str, Demand] = MappingProxyType({})) -> None:
+        """As `backlog.count_waiting`: `demands` are the limits of the sources that are configured."""
         with self._engine.begin() as connection:
-            backlog.count_waiting(connection)
+            backlog.count_waiting(connection, demands)
 
     def erase_candidates(self) -> int:
         return erase_candidates(self._engine)

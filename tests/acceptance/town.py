@@ -65,7 +65,8 @@ class Town:
         }
         settings = {name.removeprefix("JURAT_").lower(): value for name, value in self.environment.items()}
         self.service = open_service(Settings.model_validate(settings))
-        self.client = Client(database_url, None if broker_url == "none" else broker_url, key_to_text(public))
+        self.seal_key = key_to_text(public)
+        self.client = Client(database_url, None if broker_url == "none" else broker_url, self.seal_key)
         self.document = self._document()
         zones = read_zone_file(ROOT / "examples" / "town" / "zones.geojson").zones
         import_zones(

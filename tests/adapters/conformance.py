@@ -30,7 +30,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from adapters.base import Finding, Query, Source, SourceError, Throttled, Unavailable, Unreadable
+from adapters.base import Finding, Query, Source, SourceError, Throttled, TimedOut, Unavailable, Unreadable
 from examples.sources import Mood, Sources
 from jurat.vocabulary import Outcome
 
@@ -50,9 +50,9 @@ TROUBLE: Mapping[Mood, type[SourceError]] = {
     Mood.THROTTLING_BARE: Throttled,
     Mood.THROTTLING_NEGATIVE: Throttled,
     Mood.THROTTLING_HUGE: Throttled,
-    Mood.TIME_OUT: Unavailable,
-    Mood.SLOW_HEADERS: Unavailable,
-    Mood.DRIP: Unavailable,
+    Mood.TIME_OUT: TimedOut,
+    Mood.SLOW_HEADERS: TimedOut,
+    Mood.DRIP: TimedOut,
     Mood.OVERSIZED: Unreadable,
     Mood.ENDLESS: Unreadable,
     Mood.GZIP_BOMB: Unreadable,

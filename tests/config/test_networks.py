@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -55,6 +55,31 @@ from config.networks import Scope, embedded, misleading, networks_of, scope_of
 )
 def test_an_address_is_public_private_this_machines_or_nobodys(ip: str, scope: Scope) -> None:
     assert scope_of(ip_address(ip)) is scope
+
+
+NOT_GLOBAL = (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+    "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+    "224.0.0.0/4", "240.0.0.0/4", "::/128", "::1/128", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23",
+    "2001::/32", "2001:2::/48", "2001:10::/28", "2001:20::/28", "2001:db8::/32", "2002::/16", "3fff::/20",
+    "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+)  # fmt: skip
+"""The entries of IANA's registries of special addresses that cannot be reached globally, and multicast."""
+
+
+@pytest.mark.parametrize("network", NOT_GLOBAL)
+def test_what_cannot_be_reached_globally_is_public_on_no_version_of_python(network: str) -> None:
+    first, last = ip_network(network)[0], ip_network(network)[-1]
+    assert Scope.PUBLIC not in {scope_of(first), scope_of(last)}
+
+
+@pytest.mark.parametrize(
+    "ip",
+    ["1.0.0.0", "9.255.255.255", "191.255.255.255", "192.0.1.0", "192.88.98.255", "192.88.100.0", "223.255.255.255",
+     "2000::", "2001:200::", "2003::", "3ffe:ffff::1", "3fff:1000::"],
+)  # fmt: skip
+def test_their_neighbours_are(ip: str) -> None:
+    assert scope_of(ip_address(ip)) is Scope.PUBLIC
 
 
 @given(st.ip_addresses())

@@ -42,6 +42,7 @@ def test_without_any_setting_there_is_a_local_database_and_no_broker() -> None:
     assert settings.hash_keys == ()
     assert settings.private_networks == ()
     assert settings.remote_control is False
+    assert settings.listen is None
     assert settings.log is LogFormat.TEXT
     assert set(provenance().values()) == {"default"}
 
@@ -56,6 +57,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
     monkeypatch.setenv("JURAT_PRIVATE_NETWORKS", "10.20.0.0/16, 192.168.4.7 fd12::/64")
     monkeypatch.setenv("JURAT_REMOTE_CONTROL", "true")
     monkeypatch.setenv("JURAT_SOURCE_SECRETS", str(tmp_path))
+    monkeypatch.setenv("JURAT_LISTEN", ":9464")
     monkeypatch.setenv("JURAT_LOG", "json")
     settings = read_settings()
     assert settings.source_secrets == tmp_path
@@ -66,6 +68,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
     assert settings.seal_key == KEY
     assert [str(network) for network in settings.private_networks] == ["10.20.0.0/16", "192.168.4.7/32", "fd12::/64"]
     assert settings.remote_control is True
+    assert settings.listen == ":9464"
     assert settings.log is LogFormat.JSON
     assert dict(provenance()) == {
         "JURAT_DATABASE_URL": "environment",
@@ -76,8 +79,24 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
         "JURAT_PRIVATE_NETWORKS": "environment",
         "JURAT_REMOTE_CONTROL": "environment",
         "JURAT_SOURCE_SECRETS": "environment",
+        "JURAT_LISTEN": "environment",
         "JURAT_LOG": "environment",
     }
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9464", ":0", "[::1]:9464", "worker.example:65535"])
+def test_an_address_to_listen_on_has_a_port(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("JURAT_LISTEN", f" {address}\n")
+    assert read_settings().listen == address
+
+
+@pytest.mark.parametrize(
+    "address", ["9464", "127.0.0.1", "::1:9464", "h:65536", "h:-1", "h:x", "http://h:1", "a b:1", "[]:1"]
+)
+def test_another_text_is_no_address_to_listen_on(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("JURAT_LISTEN", address)
+    (problem,) = problems()
+    assert problem.startswith("JURAT_LISTEN is no address to listen on; write HOST:PORT")
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +125,7 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         "JURAT_PRIVATE_NETWORKS": "10.20.0.0/16, 192.168.4.7/32",
         "JURAT_REMOTE_CONTROL": "false",
         "JURAT_SOURCE_SECRETS": "not set",
+        "JURAT_LISTEN": "not set",
         "JURAT_LOG": "text",
     }
 

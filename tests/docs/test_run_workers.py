@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
 
 import pytest
 
@@ -12,6 +14,7 @@ from worker.engine.engine import GRACE
 from worker.engine.plans import LONGEST_LOOK_UP
 
 PAGE = ROOT / "docs" / "operators" / "run-workers.md"
+ASK = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
 QUICKSTART = ROOT / "docs" / "platforms" / "quickstart.md"
 
 
@@ -21,7 +24,12 @@ def test_workers_start_tell_how_they_are_and_stop(terminal: Terminal) -> None:
     assert "config apply" in set_up.text
     terminal.run_block(set_up, {})
     all_ready = 'until test "$(bin/jurat health --ready 2>&1 | grep -c yes)" = 4; do sleep 1; done'
-    terminal.follow(PAGE, instead={"sleep 6": all_ready})
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    instead = {"sleep 6": all_ready, "9464": port}
+    if not shutil.which("curl"):
+        instead["curl -s"] = f".venv/bin/python -c '{ASK}'"
+    terminal.follow(PAGE, instead=instead)
     for number in ("", "2", "3", "4"):
         log = (terminal.folder / f"worker{number}.log").read_text("utf-8")
         assert "engine stopped" in log
@@ -31,8 +39,8 @@ def test_a_line_of_the_log_looks_as_shown(terminal: Terminal) -> None:
     """The processors that write it, without a worker."""
     said = terminal.run(
         '.venv/bin/python -c "import structlog; from config.settings import LogFormat; from worker.logs import set_up; '
-        "set_up(LogFormat.JSON); structlog.get_logger('jurat.checks').info('settled', check_id='1', fence=1, "
-        "outcome='accepted', reason='code_valid')\""
+        "set_up(LogFormat.JSON, worker='w', host='h', version='1'); structlog.get_logger('jurat.checks').info("
+        "'settled', check_id='1', fence=1, trace_id='4b', outcome='accepted', reason='code_valid')\""
     )[1]
     assert list(json.loads(said)) == list(json.loads(block(PAGE, "json")))
 

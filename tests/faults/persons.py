@@ -133,7 +133,7 @@ class Persons(Stage):
         """A longer pause that stands is kept, a shorter one is prolonged."""
         until, standing = self.clock.later(seconds), self.now.paused.get(source)
         longer = standing is None or standing < until
-        assert self.desk.sources.pause(source, seconds, "because", CLERK) == longer
+        assert (self.desk.sources.pause(source, seconds, "because", CLERK) is not None) == longer
         self._changed({})
         assert self.now.audited == self.before.audited + longer
         assert self.now.paused[source] == (until if longer else standing)

@@ -1,10 +1,11 @@
-"""Databases as a release made them: from the `migrations/` of its commit, which releases.toml names."""
+"""Databases as a release made them: by its own program, of the commit that releases.toml names."""
 
 from __future__ import annotations
 
 import io
 import shutil
 import subprocess
+import sys
 import tarfile
 import tomllib
 from pathlib import Path
@@ -32,17 +33,17 @@ def last_release(listed: str) -> str:
     return str(releases[-1]["commit"])
 
 
-def migrations_of(commit: str, folder: Path, repository: Path = ROOT) -> Path:
-    """The `migrations/` of a commit, laid into `folder`. Raises NoRelease where there is no history, or no git."""
+def program_of(commit: str, folder: Path, repository: Path = ROOT) -> Path:
+    """The program of a commit, laid into `folder`. Raises NoRelease where there is no history, or no git."""
     git = shutil.which("git")
     if git is None:
         raise NoRelease("there is no git")
-    ran = subprocess.run([git, "-C", repository, "archive", commit, "migrations"], capture_output=True, check=False)
+    ran = subprocess.run([git, "-C", repository, "archive", commit], capture_output=True, check=False)
     if ran.returncode:
         raise NoRelease(f"git has no commit {commit} here: {ran.stderr.decode(errors='replace').strip()}")
     with tarfile.open(fileobj=io.BytesIO(ran.stdout)) as archive:
         archive.extractall(folder, filter="data")
-    return folder / "migrations"
+    return folder
 
 
 def has_history(repository: Path = ROOT) -> bool:
@@ -65,6 +66,18 @@ def rewritten(released: Path, now: Path) -> list[str]:
         for path in sorted((released / "versions").glob("*.py"))
         if not (mine := now / "versions" / path.name).exists() or mine.read_bytes() != path.read_bytes()
     ]
+
+
+def made_by_program(program: Path, engine: Engine) -> None:
+    """Make what an empty database gets by the `db upgrade` of a release."""
+    url = engine.url.render_as_string(hide_password=False)
+    subprocess.run(
+        [sys.executable, "-P", "-m", "cli", "db", "upgrade"],
+        cwd=program,
+        env={"PYTHONPATH": str(program), "JURAT_DATABASE_URL": url},
+        capture_output=True,
+        check=True,
+    )
 
 
 def made_by(migrations: Path, engine: Engine) -> None:

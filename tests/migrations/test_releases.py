@@ -22,7 +22,8 @@ from tests.migrations.releases import (
     has_history,
     last_release,
     made_by,
-    migrations_of,
+    made_by_program,
+    program_of,
     rewritten,
 )
 from tests.rigs.servers import Databases
@@ -56,9 +57,15 @@ def make(request: pytest.FixtureRequest, dialect: str, tmp_path: Path) -> Iterat
 
 def apart(make: Make, migrations: Path) -> list[str]:
     """How a new database differs from one that these `migrations` made, once that is upgraded."""
-    new, old = make(), make()
-    upgrade(new)
+    old = make()
     made_by(migrations, old)
+    return apart_from(make, old)
+
+
+def apart_from(make: Make, old: Engine) -> list[str]:
+    """How a new database differs from an old one, once that is upgraded."""
+    new = make()
+    upgrade(new)
     upgrade(old)
     with new.begin() as one, old.begin() as other:
         assert schema_status(one) is schema_status(other) is SchemaStatus.CURRENT
@@ -67,13 +74,13 @@ def apart(make: Make, migrations: Path) -> list[str]:
 
 @pytest.fixture
 def released(tmp_path: Path) -> Path:
-    """The `migrations/` of the last release."""
+    """The program of the last release."""
     try:
         commit = last_release((ROOT / "releases.toml").read_text("utf-8"))
     except NoRelease as reason:
         pytest.skip(str(reason))
     try:
-        return migrations_of(commit, tmp_path / "released")
+        return program_of(commit, tmp_path / "released")
     except NoRelease as reason:
         if has_history():
             pytest.fail(str(reason))
@@ -81,11 +88,13 @@ def released(tmp_path: Path) -> Path:
 
 
 def test_the_last_release_and_the_steps_since_make_what_a_new_database_gets(make: Make, released: Path) -> None:
-    assert apart(make, released) == []
+    old = make()
+    made_by_program(released, old)
+    assert apart_from(make, old) == []
 
 
 def test_no_step_that_was_released_is_another_one_now(released: Path) -> None:
-    assert rewritten(released, MIGRATIONS) == []
+    assert rewritten(released / "migrations", MIGRATIONS) == []
 
 
 # -- the same of a later version, which is invented
@@ -197,19 +206,19 @@ def test_the_last_of_several_releases_counts() -> None:
     assert last_release(listed) == "bb"
 
 
-def test_the_migrations_of_a_commit_come_out_of_its_history(tmp_path: Path) -> None:
+def test_the_program_of_a_commit_comes_out_of_its_history(tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     lay_out(repository)
     git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "release"], ["rm", "-rq", "migrations/versions"]):
         subprocess.run([*git, *words], check=True)
-    found = migrations_of("HEAD", tmp_path / "out", repository)
+    found = program_of("HEAD", tmp_path / "out", repository) / "migrations"
     assert (found / "versions" / f"{REVISION}.py").exists()
 
 
 def test_a_folder_without_history_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(NoRelease, match="git has no commit"):
-        migrations_of("a" * 40, tmp_path, tmp_path)
+        program_of("a" * 40, tmp_path, tmp_path)
 
 
 def test_a_shallow_copy_and_a_folder_without_git_have_no_history(tmp_path: Path) -> None:

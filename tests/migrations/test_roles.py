@@ -19,7 +19,7 @@ from tests.rigs.servers import Databases
 Connection = psycopg.Connection[Any]
 COLUMNWISE = ("SELECT", "INSERT", "UPDATE")
 WHOLE = ("DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
-VIEWS = ("jurat_results", "jurat_review_queue", "jurat_zone_outlines", "jurat_code_lists")
+VIEWS = ("jurat_results", "jurat_review_queue", "jurat_zone_outlines", "jurat_code_lists", "jurat_sealed_answers")
 MAINTAINS = 170_000
 
 
@@ -188,6 +188,7 @@ CALLED = {
     "jurat_check_consultation": "SELECT jurat_check_consultation('nowhere', NULL, 'a person')",
     "jurat_publish_consultation": "SELECT jurat_publish_consultation('nowhere', NULL, 'a person')",
     "jurat_listen": "SELECT jurat_listen(false)",
+    "jurat_wanted_slots": "SELECT jurat_wanted_slots()",
     "jurat_take_turn": "SELECT jurat_take_turn(false)",
     "jurat_add_version": "SELECT jurat_add_version(NULL, '[]')",
     "jurat_add_questions": "SELECT jurat_add_questions('[]')",

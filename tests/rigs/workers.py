@@ -12,6 +12,7 @@ Like the servers beside it, a worker has a folder of its own, and ends when the 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -47,6 +48,13 @@ class Worker(Server):
         with self._log.open("rb") as log:
             log.seek(self._begun)
             return log.read().decode(errors="replace")
+
+    @property
+    def endpoints(self) -> str:
+        """The URL of its health and metrics, where JURAT_LISTEN is `127.0.0.1:0`."""
+        assert self.says("serves health and metrics"), self.log
+        (*_, address) = re.findall(r"serves health and metrics +.*address=(\S+)", self.log)
+        return f"http://{address}"
 
     def start(self) -> None:
         """Start and wait until the engine runs; broker and database may be away. Raises ServerFailed."""

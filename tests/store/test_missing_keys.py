@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from adapters.base import Finding, Found, Query
 from jurat import Check, Client
@@ -334,6 +336,16 @@ def test_a_key_is_missing_where_no_live_worker_has_it(desk: Desk, right: Worker,
     wrong.report()
     with desk.engine.begin() as connection:
         assert list(missing_since(connection)) == [("towns", key_id(OLD[1]))]
+    assert desk.one("SELECT count(*) FROM jurat_missing_keys") == 1
+
+
+def test_that_a_key_is_missing_is_logged_by_one_of_the_workers_that_find_it(desk: Desk, plain_logs: None) -> None:
+    submit(desk, "p-1", "p-2")
+    fleet = [Worker(desk, [NEW[0]]) for _ in range(8)]
+    with capture_logs() as logs, ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            list(pool.map(Worker.report, fleet))
+    assert [(line["event"], line["source"], line["key"]) for line in logs] == [("key missing", "towns", key_id(OLD[1]))]
     assert desk.one("SELECT count(*) FROM jurat_missing_keys") == 1
 
 

@@ -17,16 +17,19 @@ from adapters.base import (
     Places,
     Query,
     Refused,
+    Source,
     SourceError,
     Throttled,
     Unavailable,
 )
 from config.levels import Level
+from examples.sources import Sources
 from jurat.seal import Seal, Unseal, generate
 from jurat.vocabulary import AccessState, Outcome, Reason
 from tasks.check_runner import FAILED_RETRY, KEY_RETRY, CheckRunner
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Ended, GiveBack, Later, NextSource, Review, Settle
 from tasks.plan import Plan
+from tests.adapters.registry import described
 from tests.store.desk import PUBLIC_KEY, Desk
 
 SECRET = "12 rue des Tanneurs, Sidonie Valombre"
@@ -55,11 +58,11 @@ class Adapter:
 MATCHES = Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES)
 
 
-def planned(desk: Desk, adapter: Adapter, **changes: Any) -> Plan:
+def planned(desk: Desk, adapter: Source, **changes: Any) -> Plan:
     return replace(desk.plan(), sources=dict.fromkeys(desk.configuration.sources, adapter), **changes)
 
 
-def run(desk: Desk, held: ClaimedCheck, adapter: Adapter, **changes: Any) -> tuple[CheckResult, str]:
+def run(desk: Desk, held: ClaimedCheck, adapter: Source, **changes: Any) -> tuple[CheckResult, str]:
     """What came of `held`, and everything that was logged meanwhile as one text."""
     ticks = iter(range(100))
     with capture_logs() as logs:
@@ -152,6 +155,16 @@ def test_an_attempt_says_that_the_connection_was_refused(sqlite: Desk) -> None:
         entry, _ = run(sqlite, held, Adapter(error))
         assert entry.decision == Later(1.0, Reason.SOURCE_UNAVAILABLE)
         assert entry.attempt == Attempt(Ended.FAILED, Reason.SOURCE_UNAVAILABLE, 0.5, refused)
+
+
+def test_an_attempt_has_the_status_of_the_last_answer_over_http(sqlite: Desk, sources: Sources) -> None:
+    held = sqlite.held(question="profession", answer={"number": "9000010000", "family_name": "X", "given_name": "Y"})
+    unreadable = described.adapter(described.at(sources.url("wrong-type", "registry"), one_person=False))
+    down = described.adapter(described.at(sources.url("down", "registry"), one_person=False))
+    for source, status in ((unreadable, 200), (down, 503), (Adapter(MATCHES), None)):
+        entry, _ = run(sqlite, held, source)
+        assert entry.attempt is not None
+        assert entry.attempt.http_status == status
 
 
 # ------------------------------------------------------------------------------------------------ many at once

@@ -7,10 +7,10 @@ from worker.bell import forget, listen, ring, wake
 def test_a_bell_wakes_everybody_who_listens() -> None:
     woken: list[str] = []
 
-    def first() -> None:
+    def first(_: object) -> None:
         woken.append("first")
 
-    def second() -> None:
+    def second(_: object) -> None:
         woken.append("second")
 
     listen(first)
@@ -27,11 +27,11 @@ def test_a_bell_wakes_everybody_who_listens() -> None:
 def test_one_who_stops_listening_while_it_rings_does_not_silence_the_others() -> None:
     woken: list[str] = []
 
-    def first() -> None:
+    def first(_: object) -> None:
         woken.append("first")
         forget(first)
 
-    def second() -> None:
+    def second(_: object) -> None:
         woken.append("second")
 
     listen(first)
@@ -44,7 +44,7 @@ def test_one_who_stops_listening_while_it_rings_does_not_silence_the_others() ->
 def test_the_task_that_a_message_names_wakes_as_well() -> None:
     woken: list[str] = []
 
-    def listener() -> None:
+    def listener(_: object) -> None:
         woken.append("listener")
 
     listen(listener)

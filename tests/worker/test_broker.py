@@ -82,7 +82,7 @@ def rung() -> Iterator[list[None]]:
     """One entry for each time that a message woke the engine."""
     heard: list[None] = []
 
-    def wake() -> None:
+    def wake(_: object) -> None:
         heard.append(None)
 
     listen(wake)

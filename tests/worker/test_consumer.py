@@ -43,7 +43,7 @@ def consumer() -> Iterator[Any]:
 def rung() -> Iterator[list[None]]:
     heard: list[None] = []
 
-    def wake() -> None:
+    def wake(_: object) -> None:
         heard.append(None)
 
     listen(wake)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import structlog
 
 from config.settings import Settings
@@ -96,6 +97,26 @@ def test_a_key_that_it_was_given_as_an_argument_is_sent_to_no_source(sqlite_url:
             found.append([each for each in plan.problems if each.startswith("source geo ")])
     assert found[0] == []
     assert "contains JURAT_UNSEAL_KEYS of jurat itself, which no source may get" in found[1][0]
+    desk.close()
+
+
+def test_it_serves_health_and_metrics_where_it_is_told_to(sqlite_url: str) -> None:
+    desk = Desk(sqlite_url)
+    with (
+        structlog.testing.capture_logs() as logs,
+        embedded(settings(sqlite_url, listen="127.0.0.1:0"), slots=2) as engine,
+    ):
+        (address,) = [line["address"] for line in logs if line["event"] == "serves health and metrics"]
+        assert soon(lambda: requests.get(f"http://{address}/readyz", timeout=PATIENCE).status_code == 200)
+        engine.wake()
+        shown = requests.get(f"http://{address}/metrics", timeout=PATIENCE).text
+        assert 'jurat_bells_total{kind="rung"} 1.0' in shown
+        assert "jurat_worker_broker_connected 1.0" in shown
+        taken = settings(sqlite_url, listen=address)
+        with pytest.raises(ConfigurationError, match=f"JURAT_LISTEN: {address} cannot be used"), embedded(taken):
+            pass
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://{address}/livez", timeout=PATIENCE)
     desk.close()
 
 

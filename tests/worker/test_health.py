@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +92,48 @@ def test_a_worker_without_database_or_configuration_is_alive_and_not_ready() -> 
         assert beat.trouble is None
         assert not beat.ready
         assert word in (beat.unready or "")
+
+
+@pytest.mark.parametrize(
+    ("lacks", "words"),
+    [
+        ({"stopping": True}, "is stopping"),
+        ({"looked": False}, "has not seen yet which keys it needs"),
+        ({"strange": {"0123456789abcdef": 7}}, "7 for the key 0123456789abcdef"),
+        ({"hash_keys": ("01234567",)}, "were hashed with: 01234567; bring back"),
+        (
+            {"schema": "the schema is behind this program; run `bin/jurat db upgrade`"},
+            "cannot use the database: the sch",
+        ),
+    ],
+)
+def test_what_a_worker_lacks_is_read_from_its_file(tmp_path: Path, lacks: dict[str, Any], words: str) -> None:
+    health = Health(tmp_path / "jurat-worker-1.json")
+    facts = replace(FACTS, **lacks)
+    health.write(facts)
+    beat = read(tmp_path / "jurat-worker-1.json")
+    assert beat is not None
+    assert (beat.facts, beat.ready, beat.trouble) == (facts, False, None)
+    assert words in (beat.unready or "")
+    health.close()
+
+
+def test_a_worker_whose_watchdog_ends_it_is_not_alive() -> None:
+    beat = WorkerHealth(1, 0.5, replace(FACTS, standstill="its writer has not moved for 61 s"))
+    assert beat.trouble == "worker 1 hangs: its writer has not moved for 61 s"
+
+
+def test_the_file_of_another_version_is_read_as_far_as_it_is_understood(tmp_path: Path) -> None:
+    path = tmp_path / "jurat-worker-1.json"
+    health = Health(path)
+    health.write(FACTS)
+    document = json.loads(path.read_text())
+    del document["hash_keys"], document["looked"], document["strange"]
+    path.write_text(json.dumps({**document, "of_a_newer_version": [1]}).ljust(4096))
+    beat = read(path)
+    assert beat is not None
+    assert beat.facts == FACTS
+    health.close()
 
 
 def test_a_link_that_somebody_laid_is_not_followed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

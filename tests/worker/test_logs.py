@@ -61,6 +61,17 @@ def test_json_logs_are_one_object_a_line() -> None:
     assert all("RuntimeError: broken" in line["exception"] and "timestamp" in line for line in lines)
 
 
+def test_what_each_line_of_json_has_is_in_those_of_the_library_too() -> None:
+    always = {"worker": "w@here", "host": "here"}
+    script = f"{SPEAK}".replace("set_up(LogFormat(sys.argv[1]))", f"set_up(LogFormat(sys.argv[1]), **{always})")
+    for form in LogFormat:
+        command = [sys.executable, "-c", script, form]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=100).stderr
+        assert ("w@here" in said) == (form is LogFormat.JSON)
+        if form is LogFormat.JSON:
+            assert all(json.loads(line).items() >= always.items() for line in said.splitlines())
+
+
 def test_text_for_people_is_laid_out_as_structlog_does_it() -> None:
     facts: dict[str, Any] = {"event": "no answer", "level": "info", "logger": "jurat.checks", "timestamp": "2026-11-25"}
     facts |= {"source": "ban", "fence": 3, "outcome": Outcome.ACCEPTED, "detail": 'it said "no"\nand left', "age": 1.5}

@@ -222,7 +222,7 @@ def test_a_second_request_of_a_look_up_is_paid_from_its_source_s_quota(desk: Des
         return found.unknown_words, len(geocoder.asked), used
 
     assert looked_up() == (frozenset({"pelanfer"}), 2, 1)
-    assert desk.sources.pause("geo", 60.0, "source_throttled")
+    assert desk.sources.pause("geo", 60.0, "source_throttled") == 0
     assert looked_up() == (frozenset(), 3, 1)
     plan.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from store.queue.claims import Claims
 from tasks.plan import Plan
@@ -16,9 +16,11 @@ from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 from worker.engine.lookups import Results
 from worker.engine.plans import Plans
-from worker.engine.registration import MissingKeys
+from worker.engine.registration import Lacks
 from worker.engine.threads import EngineThread
 from worker.engine.wake_schedule import WakeSchedule
+from worker.metrics.names import StatementName
+from worker.metrics.tallies import Tallies
 
 UNWRITTEN = 4
 """Times the slots: so many checks may wait to be written before no more are claimed."""
@@ -59,8 +61,7 @@ class Throughput:
 class Claimer(EngineThread):
     """Sends what `claim_plan` decides to the database, and what comes back to the lookup threads.
 
-    `_only` are the sources that it serves, None is all. `_missing_keys` are those that answers wait for and that this
-    worker does not have.
+    `_only` are the sources that it serves, None is all.
     """
 
     _claims: Claims
@@ -69,8 +70,9 @@ class Claimer(EngineThread):
     _results: Results
     _breaker: LocalBreaker
     _wakes: WakeSchedule
-    _missing_keys: MissingKeys
+    _lacks: Lacks
     _only: Collection[str] | None = None
+    _tallies: Tallies = field(default_factory=Tallies)
 
     def __post_init__(self) -> None:
         super().__init__("claimer")
@@ -79,6 +81,8 @@ class Claimer(EngineThread):
         self._last_chances = LastChances()
         self._scope: tuple[Plan, ClaimScope] | None = None
         self._turn = 0
+        self.has_tried = False
+        """Whether it has looked for work once, successfully or not."""
 
     def stop(self) -> None:
         super().stop()
@@ -89,6 +93,12 @@ class Claimer(EngineThread):
         while not due:
             due = self._wakes.wait(self.stopping)
             self.beat = time.monotonic()
+        try:
+            self._look()
+        finally:
+            self.has_tried = True
+
+    def _look(self) -> None:
         plan = self._plans.current()
         if plan is None or self.stopping.is_set():
             return
@@ -114,9 +124,11 @@ class Claimer(EngineThread):
         self._next_turn(scope)
         self._wakes.claim_begins(wanted.worth)
         asked = time.monotonic()
-        held, last_chances = self._claims.claim(wanted.demands, wanted.free)
+        with self._tallies.time(StatementName.CLAIM):
+            held, last_chances = self._claims.claim(wanted.demands, wanted.free)
         answered = time.monotonic()
-        if not held and self._missing_keys.counts:
+        self._tallies.count_claimed(held)
+        if not held and self._lacks.unseal_keys:
             self._wakes.claim_found_nothing(asked, answered)
         taken = Counter(check.source for check in held)
         self._wakes.claim_ended(
@@ -141,6 +153,7 @@ class Claimer(EngineThread):
             demands = lone_demands(scope, self._shut(scope), self._turn)
             self._next_turn(scope)
             if held := self._claims.claim_alone(demands):
+                self._tallies.count_claimed([held])
                 self._last_chances.mark_taken()
                 self._lookups.add(scope, [held], asked, time.monotonic())
                 return True

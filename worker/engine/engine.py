@@ -6,9 +6,11 @@ parts are small threads, with one shared object for each way between them:
     claimer, keeper ── LookupQueue ──▶ lookup threads ── Results ──▶ writer
     all of these    ── WakeSchedule ──▶ claimer                  (there may be work, or room for it)
     writer          ── FailureReporter ──▶ database              (how the sources answer)
+    writer          ── Traces ──▶ receiver                       (checks that their platform samples)
     lookup threads  ── LocalBreaker ──▶ claimer, lookup threads  (which sources are in trouble)
-    registrar       ── MissingKeys ──▶ claimer, heartbeat        (which keys this worker lacks)
-    InFlight: what this process holds, known to all of them
+    registrar       ── Lacks ──▶ claimer                         (which keys this worker lacks)
+    all of these    ── Status ──▶ heartbeat, endpoints           (how this worker is)
+    InFlight: what this process holds, Tallies: what it did; known to all of them
 """
 
 from __future__ import annotations
@@ -36,11 +38,15 @@ from worker.engine.local_breaker import BreakerWatch, LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 from worker.engine.lookups import LookupThread, Results
 from worker.engine.plans import LONGEST_LOOK_UP, Plans
-from worker.engine.registration import MissingKeys, Registrar
+from worker.engine.registration import Lacks, Registrar
+from worker.engine.status import Status
 from worker.engine.threads import Explain, Outage, in_short
 from worker.engine.wake_schedule import WakeSchedule
 from worker.engine.watchdog import Watchdog
 from worker.engine.writer import Writer
+from worker.metrics.names import BellKind
+from worker.metrics.tallies import Tallies
+from worker.traces import Traces
 
 log = structlog.get_logger("jurat.engine")
 
@@ -72,6 +78,7 @@ class Engine:
         member: what it says about itself in the table of workers and in its health file.
         database: identifies the database to readers of the health file.
         explain: says why the database cannot be used, for the log.
+        traces: what it traces checks with, None for no traces.
     """
 
     def __init__(
@@ -85,38 +92,67 @@ class Engine:
         member: Member | None = None,
         database: str = "",
         explain: Explain = in_short,
+        traces: Traces | None = None,
     ) -> None:
         self.plans = plans
+        self._traces = traces
         self.in_flight = InFlight(slots)
-        self._outage = Outage(explain)
+        self.tallies = Tallies()
+        self._outage = Outage(explain, self.tallies.count_outage)
 
         # What the threads share, one object for each way between them.
         self._wakes = WakeSchedule()
         self._breaker = LocalBreaker(plans.breaker)
         self._lookups = LookupQueue(self.in_flight, self._breaker)
         self._reporter = FailureReporter(stores.sources, self._breaker, self._wakes)
-        self.writer = Writer(stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes)
+        self.writer = Writer(
+            stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes, self.tallies, traces
+        )
         self._results = Results(self._lookups, self._breaker, self.writer, self._wakes)
-        missing_keys = MissingKeys()
+        lacks = Lacks(known=stores.fleet is None or member is None)
 
         # The threads that do the work.
         self.claimer = Claimer(
-            stores.claims, plans, self._lookups, self._results, self._breaker, self._wakes, missing_keys, only
+            stores.claims,
+            plans,
+            self._lookups,
+            self._results,
+            self._breaker,
+            self._wakes,
+            lacks,
+            only,
+            self.tallies,
         )
         self._lookup_threads = [
             LookupThread(number, runner, plans, self._lookups, self._results) for number in range(slots)
         ]
         self._breaker_watch = BreakerWatch(stores.sources, self._lookups.delay_queue, self._breaker)
-        self._renewer = Renewer(stores.claims, self.in_flight, plans.longest)
-        self._keeper = Keeper(stores.upkeep, stores.claims, plans, self._lookups, self._reporter, self._wakes)
+        self._renewer = Renewer(stores.claims, self.in_flight, plans.longest, self.tallies)
+        self._keeper = Keeper(
+            stores.upkeep, stores.claims, plans, self._lookups, self._reporter, self._wakes, self.tallies
+        )
+
+        # What shows whether these are alive, and how this worker is.
+        watched = (self.claimer, self._lookups.delay_queue, self.writer, self._renewer, self._keeper)
+        self._watchdog = Watchdog(self.in_flight, watched, self.writer, plans.longest, self._end_process)
+        self.status = Status(
+            self.in_flight,
+            plans,
+            self._lookups,
+            self.claimer,
+            watched,
+            self._watchdog,
+            lacks,
+            self.tallies,
+            member,
+            database,
+        )
+        self._heartbeat = Heartbeat(self.status.facts)
         self._registrars: list[Registrar] = []
         if stores.fleet is not None and member is not None:
-            self._registrars.append(Registrar(stores.fleet, member, self.in_flight, plans, missing_keys))
-
-        # The threads that show whether these are alive.
-        watched = (self.claimer, self._lookups.delay_queue, self.writer, self._renewer, self._keeper)
-        self._heartbeat = Heartbeat(self.in_flight, plans, watched, missing_keys, member, database)
-        self._watchdog = Watchdog(self.in_flight, watched, self.writer, plans.longest, self._end_process)
+            self._registrars.append(
+                Registrar(stores.fleet, member, self.in_flight, plans, lacks, self.status.facts, self.tallies)
+            )
 
     def start(self) -> None:
         """Begin to work. Needs neither database nor broker to be there yet."""
@@ -136,8 +172,9 @@ class Engine:
             thread.start()
         log.info("engine started", slots=self.in_flight.slots)
 
-    def wake(self) -> None:
-        """There may be work: look for it now."""
+    def wake(self, kind: BellKind = BellKind.RUNG) -> None:
+        """There may be work: look for it now. `kind` is that of the message that says so."""
+        self.tallies.count_bell(kind)
         self._wakes.wake()
 
     def stop_claiming(self) -> None:
@@ -170,6 +207,8 @@ class Engine:
             thread.stop()
         for thread in last:
             thread.join(LAST_WRITE)
+        if self._traces:
+            self._traces.close()
         if clean:
             self.plans.close()
         log.info("engine stopped", clean=clean, held=len(self.in_flight))

@@ -32,10 +32,12 @@ class _Tally:
     last_failure: Reason | None = None
     answered_at: float = 0.0
     failed_at: float = 0.0
+    seconds: float = 0.0
 
     def count(self, attempt: Attempt, at: float) -> None:
         if attempt.ended is Ended.ANSWERED:
             self.answered += 1
+            self.seconds += attempt.duration
             self.trailing = 0
             self.answered_at = at
             return
@@ -43,11 +45,13 @@ class _Tally:
         if attempt.reason in TROUBLE:
             self.failed += 1
             self.trailing += 1
+            self.seconds += attempt.duration
 
     def add(self, later: _Tally) -> None:
         self.trailing = later.trailing if later.answered else self.trailing + later.trailing
         self.answered += later.answered
         self.failed += later.failed
+        self.seconds += later.seconds
         if later.answered:
             self.answered_at = later.answered_at
         if later.last_failure:
@@ -61,6 +65,7 @@ class _Tally:
             self.last_failure,
             answered_ago=now - self.answered_at if self.answered else 0.0,
             failed_ago=now - self.failed_at if self.last_failure else 0.0,
+            seconds=self.seconds,
         )
 
 
@@ -127,7 +132,8 @@ class FailureReporter:
                 self.urgent = False
             try:
                 for source, (seconds, reason) in sorted(pauses.items()):
-                    self._sources.pause(source, seconds, reason)
+                    if self._sources.pause(source, seconds, reason) == 0:  # else it was paused already
+                        log.info("source paused", source=source, seconds=seconds, reason=reason)
                 for source in sorted(refused):
                     self._answer_refusal(source)  # before its last failure is another one
                 self._record(tallies)
@@ -161,8 +167,8 @@ class FailureReporter:
             since = self._sources.since_throttled(source)  # another worker may have had that answer
         if is_shut_out(since):
             self._throttled.pop(source, None)
-            self._sources.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED)
-            log.error("source refuses us after too many requests: paused", source=source, seconds=SHUT_OUT_PAUSE)
+            if self._sources.cut_off(source, SHUT_OUT_PAUSE, Reason.SOURCE_THROTTLED):
+                log.error("source refuses us after too many requests: paused", source=source, seconds=SHUT_OUT_PAUSE)
 
     def _keep(
         self, tallies: defaultdict[str, _Tally], pauses: dict[str, tuple[float, Reason]], refused: set[str]

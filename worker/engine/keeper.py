@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -13,6 +13,7 @@ from jurat.database import is_away, state_of
 from store.queue.claims import Claims
 from store.queue.leases import LEASE
 from store.queue.quotas import KEPT
+from store.upkeep.schedule import EVERY
 from store.upkeep.upkeep import Upkeep
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.in_flight import InFlight
@@ -20,6 +21,8 @@ from worker.engine.lookup_queue import LookupQueue
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
 from worker.engine.wake_schedule import WakeSchedule
+from worker.metrics.names import StatementName
+from worker.metrics.tallies import Tallies
 
 log = structlog.get_logger("jurat.engine")
 
@@ -34,8 +37,11 @@ OVERDUE_BATCH = 100
 class Renewer(EngineThread):
     """Renews the leases of all checks in flight, in one statement."""
 
-    def __init__(self, claims: Claims, in_flight: InFlight, longest: Callable[[str], float]) -> None:
+    def __init__(
+        self, claims: Claims, in_flight: InFlight, longest: Callable[[str], float], tallies: Tallies | None = None
+    ) -> None:
         super().__init__("renewer")
+        self._tallies = tallies or Tallies()
         self._claims = claims
         self._in_flight = in_flight
         self._longest = longest
@@ -50,27 +56,17 @@ class Renewer(EngineThread):
         if not held:
             return
         apart = self._in_flight.apart()
-        kept = self._claims.renew(check for check in held if (check.id, check.fence) not in apart)
+        with self._tallies.time(StatementName.RENEW):
+            kept = self._claims.renew(check for check in held if (check.id, check.fence) not in apart)
         kept |= self._claims.renew((check for check in held if (check.id, check.fence) in apart), seconds=KEPT)
         self._in_flight.mark_renewed((check for check in held if check.id in kept), asked)
-        for check in held:
-            if check.id not in kept:
-                log.info("lease not renewed", check_id=str(check.id), fence=check.fence)
+        if gone := [check for check in held if check.id not in kept]:
+            # Others were written meanwhile, or their write will be refused.
+            unfinished = {(check.id, check.fence) for check in self._in_flight.unfinished()}
+            self._tallies.count_lost(sum((check.id, check.fence) in unfinished for check in gone))
+            for check in gone:
+                log.info("lease not renewed", **check.log_fields)
 
-
-EVERY = {
-    "leases": 1.0,
-    "requests": 1.0,
-    "consultations": 1.0,
-    "overdue": 3.0,
-    "figures": 5.0,
-    "access": 5.0,
-    "candidates": 15.0,
-    "reviews": 30.0,
-    "purge": 600.0,
-}
-"""Seconds within which each piece of upkeep is done once over all workers. For `purge` they run from the end of one to
-the beginning of the next; when a worker vanishes during one, another begins after that."""
 
 PURGE_REST = 3.0
 """The next piece of a purge waits so many times as long as the last one took, to leave the database to others."""
@@ -86,6 +82,7 @@ class Keeper(EngineThread):
     _lookups: LookupQueue
     _reporter: FailureReporter
     _wakes: WakeSchedule
+    _tallies: Tallies = field(default_factory=Tallies)
 
     def __post_init__(self) -> None:
         super().__init__("keeper")
@@ -98,7 +95,7 @@ class Keeper(EngineThread):
             "requests": self._upkeep.do_requests,
             "consultations": self._apply_publications,
             "overdue": self._end_overdue,
-            "figures": self._upkeep.count_waiting,
+            "figures": self._count_waiting,
             "access": self._upkeep.add_up_access,
             "candidates": self._upkeep.erase_candidates,
             "reviews": self._upkeep.end_reviews,
@@ -112,6 +109,7 @@ class Keeper(EngineThread):
                 self._wakes.wake()
         # Before the first wait: a fleet whose workers live for a second each must not look like an outage.
         turns = self._upkeep.turns(EVERY)
+        self._tallies.note_answer()
         try:
             with ExitStack() as last_first:  # runs all of them, whatever one raises: none loses the turn that it got
                 last_first.callback(self._reporter.report)
@@ -152,12 +150,16 @@ class Keeper(EngineThread):
 
     def _do(self, task: str) -> None:
         self.beat = time.monotonic()  # a database that hangs holds each of them for a while
-        self._jobs[task]()
+        with self._tallies.time(StatementName.UPKEEP):
+            self._jobs[task]()
 
     def _end_leases(self) -> None:
         if ended := self._upkeep.end_leases():
             log.warning("leases ended", checks=len(ended))
             self._wakes.wake()
+
+    def _count_waiting(self) -> None:
+        self._upkeep.count_waiting(self._plans.demands())
 
     def _apply_publications(self) -> None:
         if self._upkeep.apply_publications() and self._plans.refresh():

@@ -12,7 +12,7 @@ from config.hours import Hours
 from config.problems import InvalidConfiguration
 from store.queries import Queries
 from tasks.plan import Plan
-from tasks.rules.source_limits import Breaker
+from tasks.rules.source_limits import Breaker, Demand
 
 log = structlog.get_logger("jurat.engine")
 
@@ -55,9 +55,12 @@ class Plans:
 
     def hours(self) -> dict[str, Hours]:
         """The opening hours of those sources that have them."""
+        return {demand.source: demand.hours for demand in self.demands().values() if demand.hours is not None}
+
+    def demands(self) -> dict[str, Demand]:
+        """The limits of the sources, as the demand of a worker without a free slot."""
         plan = self._current
-        demands = (plan.demand(source, 0) for source in plan.sources) if plan else ()
-        return {demand.source: demand.hours for demand in demands if demand.hours is not None}
+        return {source: plan.demand(source, 0) for source in plan.sources} if plan else {}
 
     def refresh(self) -> bool:
         """Look for a newer configuration or zone; whether a new plan is in force. Raises what the database raises."""

@@ -1,46 +1,69 @@
-"""Registers this worker in the database every ten seconds and with each new plan, and learns which keys it lacks."""
+"""Registers this worker in the database every ten seconds and with each new plan, and learns what it lacks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
 
+from store.schema.status import ADVICE
 from store.workers import SEEN_EVERY, Fleet, Member
 from tasks.plan import Plan
 from worker.engine.in_flight import InFlight
 from worker.engine.plans import Plans
 from worker.engine.threads import EngineThread
+from worker.health import Facts
+from worker.metrics.names import StatementName
+from worker.metrics.tallies import Tallies
 
 log = structlog.get_logger("jurat.engine")
 
+HASHES_EVERY = 60.0
+"""Seconds between two looks for the keys that codes and numbers were hashed with."""
+
 
 @dataclass(slots=True)
-class MissingKeys:
-    """The keys that answers wait for and that this worker does not have. The registrar finds them, others read them."""
+class Lacks:
+    """What this worker lacks to do every check that waits. The registrar finds it, others read it."""
 
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """How many answers waited for each key at the last look; it counts up to 100 a queue."""
+    unseal_keys: Mapping[str, int] = field(default_factory=dict)
+    """How many answers waited for each key that it does not have, at the last look. Each queue counts up to 100."""
+    hash_keys: Sequence[str] = ()
+    """The keys that it does not have and that codes or numbers were hashed with."""
+    schema: str = ""
+    """Why it cannot use the schema, and what to do."""
+    known: bool = True
+    """Whether it has looked."""
 
 
 class Registrar(EngineThread):
     """A thread of its own, so that a database that hangs holds up nothing else."""
 
     def __init__(
-        self, fleet: Fleet, member: Member, in_flight: InFlight, plans: Plans, missing_keys: MissingKeys
+        self,
+        fleet: Fleet,
+        member: Member,
+        in_flight: InFlight,
+        plans: Plans,
+        lacks: Lacks,
+        facts: Callable[[], Facts],
+        tallies: Tallies,
     ) -> None:
         super().__init__("register")
         self._fleet = fleet
         self._member = member
         self._in_flight = in_flight
         self._plans = plans
+        self._lacks = lacks
+        self._facts = facts
+        self._tallies = tallies
         self._next = 0.0
+        self._next_hashes = 0.0
         self._ending = False
         self._logged_keys: Collection[str] = ()
         self._reported_plan: Plan | None = None
-        self._missing_keys = missing_keys
 
     def end(self) -> None:
         """Have it write that this worker claims nothing more. Its row is deleted when this thread stops."""
@@ -51,17 +74,38 @@ class Registrar(EngineThread):
         plan = self._plans.current()
         if time.monotonic() >= self._next or plan is not self._reported_plan:
             self._next, self._reported_plan = time.monotonic() + SEEN_EVERY, plan
+            self._look()
+            ready = self._is_ready()
             member = replace(
                 self._member,
                 held=len(self._in_flight),
                 sources=_served(self._member.sources, plan),
                 config_version=plan.version if plan else None,
-                ready=plan is not None and not self._missing_keys.counts and not self._ending,
+                ready=ready,
                 stopping=self._ending,
             )
-            self._log_missing(self._fleet.report(member))
+            with self._tallies.time(StatementName.REGISTER):
+                strange = self._fleet.report(member)
+            self._log_missing(strange)
+            self._lacks.known = True
+            if self._is_ready() is not ready:
+                self._next = 0.0
         if self.stopping.wait(1.0):
             self._fleet.leave(self._member.id)
+
+    def _look(self) -> None:
+        """Look whether the schema can be used, and now and then which keys hashes need."""
+        found = self._fleet.schema()
+        self._lacks.schema = "" if found.usable else ADVICE[found]
+        # One that was given only some sources, and no key for hashes, leaves codes and numbers to others.
+        leaves_hashes = self._member.sources is not None and not self._member.hash_keys
+        if found.usable and not leaves_hashes and time.monotonic() >= self._next_hashes:
+            self._lacks.hash_keys = sorted(self._fleet.hash_keys().difference(self._member.hash_keys))
+            self._next_hashes = time.monotonic() + HASHES_EVERY
+
+    def _is_ready(self) -> bool:
+        """Whether it is ready, by the rule of the endpoint. The database is there: it is about to be written to."""
+        return replace(self._facts(), database=True).ready
 
     def _log_missing(self, strange: Mapping[str, int]) -> None:
         """Log once which keys are missing, and again when others are."""
@@ -72,7 +116,7 @@ class Registrar(EngineThread):
                 ours=list(self._member.unseal_keys),
                 advice="bring back the keys with these ids: add them to JURAT_UNSEAL_KEYS here; others are left alone",
             )
-        self._missing_keys.counts = strange
+        self._lacks.unseal_keys = strange
         self._logged_keys = set(strange)
 
 

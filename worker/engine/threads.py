@@ -29,8 +29,10 @@ def in_short(error: Exception) -> Mapping[str, str]:
 class Outage:
     """Logs outages of the database once a minute for all threads, so that they do not fill the disk. Thread-safe."""
 
-    def __init__(self, explain: Explain = in_short) -> None:
+    def __init__(self, explain: Explain = in_short, begun: Callable[[], object] = lambda: None) -> None:
         self._explain = explain
+        self._begun = begun
+        """Called when the first thread cannot use it."""
         self._lock = threading.Lock()
         self._without: set[str] = set()
         """The threads that cannot use it."""
@@ -38,6 +40,8 @@ class Outage:
 
     def met_by(self, thread: str, error: Exception) -> None:
         with self._lock:
+            if not self._without:
+                self._begun()
             self._without.add(thread)
             if time.monotonic() - self._logged_at < _LOG_EVERY:
                 return

@@ -61,12 +61,15 @@ class Watchdog(EngineThread):
         self._outages: dict[str, tuple[float, float]] = {}
         """The same of the last time that it found the database away."""
         self._running: Mapping[tuple[UUID, int], float] = {}
+        self.found: str | None = None
+        """What it found at its last look, None where all was well."""
 
     def step(self) -> None:
         if self.stopping.wait(LOOK_EVERY):
             return
-        if why := self.trouble():
-            log.critical("worker ends itself", why=why, held=len(self._in_flight))
+        self.found = self.trouble()
+        if self.found is not None:
+            log.critical("worker ends itself", why=self.found, held=len(self._in_flight))
             self.stopping.set()
             self._end(EXIT_CODE)
 

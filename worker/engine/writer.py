@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -20,6 +20,9 @@ from worker.engine.in_flight import InFlight
 from worker.engine.set_aside import SetAside
 from worker.engine.threads import EngineThread
 from worker.engine.wake_schedule import WakeSchedule
+from worker.metrics.names import StatementName
+from worker.metrics.tallies import Tallies
+from worker.traces import Traces
 
 log = structlog.get_logger("jurat.checks")
 
@@ -50,6 +53,8 @@ class Writer(EngineThread):
     _in_flight: InFlight
     _reporter: FailureReporter
     _wakes: WakeSchedule
+    _tallies: Tallies = field(default_factory=Tallies)
+    _traces: Traces | None = None
 
     def __post_init__(self) -> None:
         super().__init__("writer")
@@ -103,8 +108,9 @@ class Writer(EngineThread):
         """Write what is waiting. What cannot be written now is put apart, or given back where too much is."""
         if not self._waiting:
             return
-        only_read = self._unknown
+        only_read, began = self._unknown, time.monotonic()
         outcome = self._write()
+        ended = time.monotonic()
         self._waiting = [] if only_read else self._waiting[self._most :]
         if only_read:  # what is still ours is to be written next
             self._waiting, outcome.busy = outcome.busy, []
@@ -112,10 +118,12 @@ class Writer(EngineThread):
         else:
             self._most, self._failures = min(BATCH, 2 * self._most), []
         self._follow_up(outcome)
+        if self._traces:
+            self._traces.add(outcome.done, outcome.stale, began, ended)
         for entry, error in outcome.failed:
             self._warn(
                 "check not written: the database refuses it; look for a trigger or constraint of the platform",
-                check_id=str(entry.held.id),
+                **entry.held.log_fields,
                 error=state_of(error) or type(getattr(error, "orig", None) or error).__name__,
                 checks=self._apart.failed() + len(outcome.failed),
             )
@@ -165,7 +173,8 @@ class Writer(EngineThread):
             self._unknown = True
             self._tried = self._waiting[: self._most]
             try:
-                outcome = self._verdict_writer.write(self._tried)
+                with self._tallies.time(StatementName.SETTLE):
+                    outcome = self._verdict_writer.write(self._tried)
             except Exception as error:
                 self._failures.append(error)
                 raise
@@ -219,14 +228,14 @@ class Writer(EngineThread):
             self._wakes.write_ended()
         self.refused += len(outcome.stale)
         self.written += len(outcome.done)
+        self._tallies.count_written(outcome.done, outcome.stale)
         for entry in outcome.stale:
-            log.warning("write refused", check_id=str(entry.held.id), fence=entry.held.fence, why="lease lost")
+            log.warning("write refused", **entry.held.log_fields, why="lease lost")
         soonest, given_back = None, 0
         for entry in outcome.done:
             match entry.decision:
                 case Settle(outcome=verdict, reason=reason):
-                    facts = {"check_id": str(entry.held.id), "fence": entry.held.fence}
-                    log.info("settled", **facts, outcome=verdict, reason=reason)
+                    log.info("settled", **entry.held.log_fields, outcome=verdict, reason=reason)
                 case Later(seconds=seconds):
                     soonest = seconds if soonest is None else min(soonest, seconds)
                 case NextSource():

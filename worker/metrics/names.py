@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from store.monitoring.fleet import MOST_SEALED
+from store.queue.backlog import MOST_COUNTED
+
 OTHER: Final = "other"
 MOST_SOURCES: Final = 100
 MOST_VERSIONS: Final = 5
 MOST_KEYS: Final = 8
-MOST_COUNTED: Final = 10_000
-"""What waits is counted up to this many, for each source and key."""
 
 
 class Kind(StrEnum):
@@ -128,18 +129,23 @@ WORKER_METRICS: Final = (
     Metric(
         "jurat_check_verdict_seconds",
         Kind.HISTOGRAM,
-        "Time from submit to verdict, less what a pause of the source or a missing key stopped.",
+        "Time from submit to verdict, less what the check's deadline was moved on by. Without reviews.",
         ("priority",),
         WAIT_BUCKETS,
     ),
     Metric("jurat_verdicts_total", Kind.COUNTER, "Verdicts written, by outcome.", ("source", "outcome")),
     Metric("jurat_verdict_reasons_total", Kind.COUNTER, "Verdicts written, by reason.", ("reason",)),
     Metric("jurat_writes_refused_total", Kind.COUNTER, "Results that came after the lease had been lost."),
-    Metric("jurat_leases_lost_total", Kind.COUNTER, "Leases that were not renewed because they had been lost."),
-    Metric("jurat_checks_given_back_total", Kind.COUNTER, "Checks given back without a lookup."),
+    Metric("jurat_leases_lost_total", Kind.COUNTER, "Leases lost before the lookup had ended."),
+    Metric("jurat_checks_given_back_total", Kind.COUNTER, "Checks given back without a result."),
     Metric("jurat_answers_unreadable_total", Kind.COUNTER, "Verdicts answer_unreadable: such an answer is lost."),
     Metric("jurat_database_outages_total", Kind.COUNTER, "Outages of the database that this worker met."),
-    Metric("jurat_bells_total", Kind.COUNTER, "Messages from the broker.", ("kind",)),
+    Metric(
+        "jurat_bells_total",
+        Kind.COUNTER,
+        "Messages from the broker, and calls of `wake` in an embedded engine.",
+        ("kind",),
+    ),
     Metric(
         "jurat_statement_duration_seconds",
         Kind.HISTOGRAM,
@@ -182,7 +188,7 @@ FLEET_METRICS: Final = (
     Metric("jurat_slots", Kind.GAUGE, "Lookups that all live workers can do at once."),
     Metric("jurat_worker_versions", Kind.GAUGE, "Live workers by version.", ("version",)),
     Metric("jurat_workers_vanished", Kind.GAUGE, "Workers that ended in the last hour without a goodbye."),
-    Metric("jurat_key_answers", Kind.GAUGE, f"Answers sealed for a key, up to {MOST_COUNTED:,}.", ("key",)),
+    Metric("jurat_key_answers", Kind.GAUGE, f"Answers sealed for a key, up to {MOST_SEALED:,}.", ("key",)),
     Metric("jurat_key_workers", Kind.GAUGE, "Live workers that have a key.", ("key",)),
     Metric("jurat_reviews_waiting", Kind.GAUGE, "Reviews that nobody has decided.", ("overdue",)),
     Metric("jurat_requests_waiting", Kind.GAUGE, "Requests of persons that no worker has dealt with.", ("kind",)),

@@ -7,6 +7,7 @@
 --                                 jurat_stored
 --   confirming an answer          jurat_submit
 --   waiting for verdicts          jurat_listen
+--   scaling the fleet             jurat_wanted_slots
 --
 -- Most run with the owner's rights (SECURITY DEFINER), because their callers may not write the tables. Each has a
 -- search path of its own: the schema of our tables, then pg_temp. If pg_temp were not named, temporary tables, which
@@ -212,3 +213,32 @@ BEGIN
           jsonb_build_object('enabled', enabled));
   RETURN true;
 END $$;
+
+
+-- -------------------------------------------------------------------------------------------------- Scaling the fleet
+
+-- How many lookups at once could be used now, over all sources: what more workers would speed up. A source that is
+-- paused or closed can use none, a broken one a single lookup, any other as many as are due, within its limits.
+-- What is due was counted by workers in the last 30 s, or is counted here, up to 1,000.
+-- `tasks.rules.wanted_slots` is the twin.
+CREATE FUNCTION jurat_wanted_slots() RETURNS bigint LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+  SELECT coalesce(sum(CASE
+    WHEN s.paused_until > statement_timestamp() OR s.closed_until > statement_timestamp() THEN 0
+    WHEN s.opened_at IS NOT NULL THEN least(1, w.checks)
+    ELSE least(w.checks, s.most_slots) END), 0)
+  FROM jurat_sources s
+  LEFT JOIN (SELECT c.source, count(*) AS held FROM jurat_checks c WHERE c.state = 'leased' GROUP BY c.source) l
+    ON l.source = s.name
+  CROSS JOIN LATERAL (
+    SELECT coalesce(l.held, 0) + CASE WHEN s.figures_at > statement_timestamp() - interval '30 s'
+      THEN least(s.due, 1000)
+      ELSE least(1000, (
+        SELECT count(*) FILTER (WHERE d.due_at <= statement_timestamp()) FROM (
+          SELECT c.due_at FROM jurat_checks c
+          WHERE c.state = 'pending' AND c.lost_leases <> 2 AND c.source = s.name
+          ORDER BY c.priority, c.consultation, c.due_at LIMIT 10000) d) + (
+        SELECT count(*) FROM (
+          SELECT 1 FROM jurat_checks c
+          WHERE c.state = 'pending' AND c.lost_leases = 2 AND c.source = s.name
+            AND c.due_at <= statement_timestamp() LIMIT 1000) d)) END AS checks) w
+$$;

@@ -1,5 +1,5 @@
 -- The views of the contract on PostgreSQL: what platforms poll, what reviewers work on, what a web tier draws and
--- counts. ../sqlite/views.sql has the same views with the same columns.
+-- counts, and what operators watch. ../sqlite/views.sql has the same views with the same columns.
 
 
 -- ------------------------------------------------------------------------------------------------------------- Results
@@ -77,3 +77,7 @@ SELECT list, count(*) AS codes,
        count(CASE WHEN revoked_at IS NOT NULL THEN 1 END) AS revoked,
        count(CASE WHEN expires_at <= statement_timestamp() THEN 1 END) AS expired
 FROM jurat_codes GROUP BY list;
+
+-- The keys that stored answers are sealed for, without the answers: whoever watches or tends keys may read no answer.
+CREATE VIEW jurat_sealed_answers AS
+SELECT answer_key, source, state FROM jurat_checks WHERE answer IS NOT NULL;

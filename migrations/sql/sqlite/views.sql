@@ -87,3 +87,7 @@ SELECT list, count(*) AS codes,
        count(CASE WHEN revoked_at IS NOT NULL THEN 1 END) AS revoked,
        count(CASE WHEN expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now') THEN 1 END) AS expired
 FROM jurat_codes GROUP BY list;
+
+-- The keys that stored answers are sealed for, without the answers: whoever watches or tends keys may read no answer.
+CREATE VIEW jurat_sealed_answers AS
+SELECT answer_key, source, state FROM jurat_checks WHERE answer IS NOT NULL;

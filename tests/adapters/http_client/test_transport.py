@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Blocked, RejectedRequest, SourceError, Unavailable, Unreadable
+from adapters.base import Blocked, RejectedRequest, SourceError, TimedOut, Unavailable, Unreadable
+from adapters.http_client.last_answer import last_answer
 from adapters.http_client.transport import Transport
 from config.networks import LOOPBACK
 from examples.sources import Mood, Sources
@@ -181,7 +182,7 @@ def test_the_deadline_holds_over_the_whole_exchange(slow: str, transport: Transp
     started = time.monotonic()
     error = error_of(lambda: transport.send("GET", f"http://127.0.0.1:{port}/", timeout=0.4))
     assert 0.4 <= time.monotonic() - started < 15  # all of it would take more than half a minute
-    assert (type(error), error.detail) == (Unavailable, "no answer within 0.4 s")
+    assert (type(error), error.detail) == (TimedOut, "no answer within 0.4 s")
 
 
 def test_a_wait_is_bounded_by_the_read_timeout_as_well(listen: Listen) -> None:
@@ -418,3 +419,14 @@ def test_a_closed_transport_sends_nothing(sources: Sources) -> None:
     transport.send("GET", sources.url(), timeout=PATIENCE)
     transport.close()
     assert isinstance(error_of(lambda: transport.send("GET", sources.url(), timeout=PATIENCE)), Unavailable)
+
+
+def test_a_thread_keeps_the_status_of_its_last_answer_and_of_no_other(transport: Transport, sources: Sources) -> None:
+    transport.send("GET", sources.url("redirect", "registry"), timeout=PATIENCE)
+    assert last_answer.status == 302
+    transport.send("GET", sources.url("down", "registry"), timeout=PATIENCE)
+    with ThreadPoolExecutor(1) as others:
+        others.submit(transport.send, "GET", sources.url("empty", "registry"), timeout=PATIENCE).result()
+    assert last_answer.status == 503
+    error_of(lambda: transport.send("GET", sources.url("hang-up", "registry"), timeout=PATIENCE))
+    assert last_answer.status is None, "it is that of this request, not of one before"

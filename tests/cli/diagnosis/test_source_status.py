@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from cli.diagnosis.checkup import status_step
-from cli.diagnosis.source_status import SourceState, SourceStatus
+from cli.diagnosis.source_status import SourceStatus
 from cli.output import StepMark
 from config.sources import CodesSource
+from store.monitoring.fleet import SourceState
 from store.queries import SourceRow
 
 NOW = datetime(2026, 11, 25, 17, 0, tzinfo=UTC)

@@ -69,8 +69,8 @@ def test_the_history_has_each_pause_once_and_none_that_overlaps_another(desk: De
 
 
 def test_a_person_pauses_and_resumes_and_the_audit_says_who(desk: Desk) -> None:
-    assert desk.sources.pause("towns", 7200, "moving house", "the operator")
-    assert not desk.sources.pause("towns", 60, "in vain", "another")
+    assert desk.sources.pause("towns", 7200, "moving house", "the operator") is not None
+    assert desk.sources.pause("towns", 60, "in vain", "another") is None
     assert history(desk) == [(7200.0, "moving house", "the operator")]
     desk.sql("UPDATE jurat_pauses SET began_at = NOW(-100)")
     assert desk.sources.resume("towns", "another")
@@ -81,7 +81,7 @@ def test_a_person_pauses_and_resumes_and_the_audit_says_who(desk: Desk) -> None:
 
 
 def test_nobody_can_pause_what_is_no_source(desk: Desk) -> None:
-    assert not desk.sources.pause("nowhere", 60, "x", "the operator")
+    assert desk.sources.pause("nowhere", 60, "x", "the operator") is None
     assert not desk.sources.resume("nowhere", "the operator")
     assert desk.sql("SELECT * FROM jurat_pauses") == []
     assert audit(desk) == []
@@ -94,6 +94,15 @@ def test_a_source_that_asks_for_a_pause_leaves_no_audit_row_and_one_that_cuts_us
     desk.sources.cut_off("towns", 1800 - 60, Reason.SOURCE_UNAVAILABLE)
     assert audit(desk) == [("worker", "source refuses us", "towns")]
     assert history(desk) == [(pytest.approx(1800, abs=2), "source_unavailable", None)]
+
+
+def test_of_workers_that_meet_the_same_pause_one_begins_it(desk: Desk) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        before = list(pool.map(lambda _: desk.sources.pause("towns", 60, Reason.SOURCE_THROTTLED), range(8)))
+        is_news = list(pool.map(lambda _: desk.sources.cut_off("towns", 1800, Reason.SOURCE_THROTTLED), range(8)))
+    assert before.count(0.0) == 1
+    assert is_news.count(True) == 1
+    assert audit(desk) == [("worker", "source refuses us", "towns")]
 
 
 def test_pauses_of_long_ago_are_forgotten(desk: Desk) -> None:

@@ -11,13 +11,13 @@ from structlog.testing import capture_logs
 
 from store.queue.leases import LEASE
 from store.upkeep import clocks
+from store.upkeep.schedule import EVERY
 from store.upkeep.turns import LOOK_AT_CLOCK
 from store.upkeep.upkeep import Upkeep
 from store.workers import Fleet, Member, workers
 from tasks.rules.source_limits import Demand
 from tests.store.desk import Desk
 from tests.store.refusals import refusing
-from worker.engine.keeper import EVERY
 
 HOUR = 3600
 AT_ONCE = dict.fromkeys(EVERY, 0.0)

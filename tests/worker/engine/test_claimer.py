@@ -20,7 +20,7 @@ from worker.engine.in_flight import HANGING, InFlight
 from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 from worker.engine.lookups import Results
-from worker.engine.registration import MissingKeys
+from worker.engine.registration import Lacks
 from worker.engine.wake_schedule import GRAIN, IDLE, WakeSchedule
 
 
@@ -43,7 +43,7 @@ def make(works: Works, claims: Any, in_flight: InFlight, only: list[str] | None 
     breaker, wakes = LocalBreaker(works.plans.breaker), WakeSchedule()
     lookups = LookupQueue(in_flight, breaker)
     results = Results(lookups, breaker, works.engine.writer, wakes)
-    return Claimer(claims, works.plans, lookups, results, breaker, wakes, MissingKeys(), only)
+    return Claimer(claims, works.plans, lookups, results, breaker, wakes, Lacks(), only)
 
 
 @pytest.fixture

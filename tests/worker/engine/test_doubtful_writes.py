@@ -86,7 +86,7 @@ def test_a_claim_that_takes_long_has_the_next_one_wait_for_seconds_and_no_thread
     monkeypatch.setattr("worker.engine.claimer.time.monotonic", lambda: clock[0])
     claimer: Any = claims.make(works, claims.Claims(), InFlight(2))
     claimer._wakes = wakes = WakeSchedule(lambda: clock[0])
-    claimer._missing_keys.counts = {"0123456789abcdef": 1}
+    claimer._lacks.unseal_keys = {"0123456789abcdef": 1}
 
     def slow(demands: Sequence[Demand], slots: int) -> Claimed:
         clock[0] += 8.0

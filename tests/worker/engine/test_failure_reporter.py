@@ -38,6 +38,7 @@ class Sources:
         self.pauses: list[tuple[str, float, Reason]] = []
         self.changes = Changes()
         self.throttled: float | None = None
+        self.paused: float | None = 0.0
 
     def record(self, figures: Mapping[str, SourceFigures], breakers: Mapping[str, Breaker]) -> Changes:
         if self.away:
@@ -46,13 +47,14 @@ class Sources:
         self.breakers.append(dict(breakers))
         return self.changes
 
-    def pause(self, source: str, seconds: float, reason: Reason, **_: Any) -> None:
+    def pause(self, source: str, seconds: float, reason: Reason, **_: Any) -> float | None:
         if self.away:
             raise OperationalError("", {}, Exception("away"))
         self.pauses.append((source, seconds, reason))
+        return self.paused
 
-    def cut_off(self, source: str, seconds: float, reason: Reason) -> None:
-        self.pause(source, seconds, reason)
+    def cut_off(self, source: str, seconds: float, reason: Reason) -> bool:
+        return self.pause(source, seconds, reason) == 0
 
     def since_throttled(self, source: str) -> float | None:
         assert source == "towns"
@@ -116,6 +118,12 @@ def failed(
     return entry(held(), Later(1.0, reason, pause), attempt=Attempt(Ended.FAILED, reason, 0.1, refused))
 
 
+def told(answers: int, failures: int, trailing: int, last_failure: Reason | None) -> SourceFigures:
+    """What is reported of so many of `answered` and `failed`."""
+    seconds: Any = pytest.approx(0.25 * answers + 0.1 * failures)
+    return SourceFigures(answers, failures, trailing, last_failure, seconds=seconds)
+
+
 def test_answers_are_told_each_second_and_trouble_at_once(reporter: FailureReporter, sources: Sources) -> None:
     reporter.count([answered(), answered("ban")])
     assert not urgent(reporter)
@@ -123,9 +131,7 @@ def test_answers_are_told_each_second_and_trouble_at_once(reporter: FailureRepor
     assert urgent(reporter)
     reporter.report()
     assert not urgent(reporter)
-    assert sources.figures == [
-        {"towns": SourceFigures(1, 2, 2, Reason.SOURCE_UNAVAILABLE), "ban": SourceFigures(1, 0, 0, None)}
-    ]
+    assert sources.figures == [{"towns": told(1, 2, 2, Reason.SOURCE_UNAVAILABLE), "ban": told(1, 0, 0, None)}]
     assert set(sources.breakers[0]) == {"towns", "ban"}
     reporter.report()
     assert len(sources.figures) == 1, "there was nothing to tell"
@@ -138,14 +144,14 @@ def test_of_checks_that_shared_a_request_one_tells_how_the_source_stands(
     assert failure.attempt is not None
     reporter.count([failure, *[replace(failure, attempt=replace(failure.attempt, counted=False))] * 19])
     reporter.report()
-    assert sources.figures == [{"towns": SourceFigures(0, 1, 1, Reason.SOURCE_THROTTLED)}]
+    assert sources.figures == [{"towns": told(0, 1, 1, Reason.SOURCE_THROTTLED)}]
     assert sources.pauses == [("towns", 60.0, Reason.SOURCE_THROTTLED)]
 
 
 def test_only_failures_after_the_last_answer_are_trailing(reporter: FailureReporter, sources: Sources) -> None:
     reporter.count([failed(), failed(), answered(), failed()])
     reporter.report()
-    assert sources.figures == [{"towns": SourceFigures(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
+    assert sources.figures == [{"towns": told(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
 
 
 def test_how_long_ago_a_source_answered_and_failed_is_told_by_when_the_look_ups_ended(
@@ -171,7 +177,7 @@ def test_a_request_that_was_no_good_is_a_last_failure_and_no_trouble(
     reporter.count([failed(Reason.SOURCE_REJECTED_REQUEST)])
     assert not urgent(reporter)
     reporter.report()
-    assert sources.figures == [{"towns": SourceFigures(0, 0, 0, Reason.SOURCE_REJECTED_REQUEST)}]
+    assert sources.figures == [{"towns": told(0, 0, 0, Reason.SOURCE_REJECTED_REQUEST)}]
 
 
 def test_a_success_of_a_source_that_failed_last_is_urgent_and_wakes_when_it_closes_the_breaker(
@@ -238,6 +244,17 @@ def test_each_source_is_paused_once_and_for_the_longest_time(reporter: FailureRe
     assert sources.pauses == [("towns", 540.0, Reason.SOURCE_THROTTLED)]
 
 
+@pytest.mark.parametrize(("left", "said"), [(0.0, ["source paused"]), (3.0, []), (None, [])])
+def test_the_worker_that_begins_a_pause_logs_it(
+    reporter: FailureReporter, sources: Sources, left: float | None, said: list[str]
+) -> None:
+    sources.paused = left
+    reporter.count([failed(Reason.SOURCE_THROTTLED, 60.0)])
+    with capture_logs() as logs:
+        reporter.report()
+    assert [line["event"] for line in logs] == said
+
+
 def test_what_could_not_be_told_is_told_the_next_time(reporter: FailureReporter, sources: Sources) -> None:
     sources.away = True
     reporter.count([answered(), failed(), failed(Reason.SOURCE_THROTTLED, 60.0)])
@@ -248,7 +265,7 @@ def test_what_could_not_be_told_is_told_the_next_time(reporter: FailureReporter,
     reporter.count([failed(Reason.SOURCE_UNREADABLE)])
     sources.away = False
     reporter.report()
-    assert sources.figures == [{"towns": SourceFigures(1, 3, 3, Reason.SOURCE_UNREADABLE)}]
+    assert sources.figures == [{"towns": told(1, 3, 3, Reason.SOURCE_UNREADABLE)}]
     assert sources.pauses == [("towns", 60.0, Reason.SOURCE_THROTTLED)]
 
 
@@ -262,7 +279,7 @@ def test_an_answer_after_what_could_not_be_told_ends_the_run_of_failures(
     reporter.count([answered(), failed()])
     sources.away = False
     reporter.report()
-    assert sources.figures == [{"towns": SourceFigures(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
+    assert sources.figures == [{"towns": told(1, 3, 1, Reason.SOURCE_UNAVAILABLE)}]
 
 
 def test_a_connection_refused_soon_after_too_many_requests_pauses_for_half_an_hour_and_is_said_aloud(

@@ -7,12 +7,13 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from structlog.testing import capture_logs
 
 from store.queue.leases import LEASE
+from store.upkeep.schedule import EVERY
 from tasks.checks import ClaimedCheck
 from tests.store.desk import REFUSED, entry, ids, listening
 from tests.store.refusals import refusing
 from tests.worker.engine.works import PATIENCE, Works
 from worker.engine.in_flight import HANGING, TRUSTED, InFlight
-from worker.engine.keeper import EVERY, Keeper, Renewer
+from worker.engine.keeper import Keeper, Renewer
 from worker.engine.local_breaker import LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
 

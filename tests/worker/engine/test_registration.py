@@ -89,9 +89,7 @@ def test_an_engine_is_in_the_register_while_it_runs(right: Registered) -> None:
 @pytest.mark.slow
 def test_who_has_read_the_configuration_says_so_at_once(right: Registered, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registration, "SEEN_EVERY", 10_000)
-    registrar = registration.Registrar(
-        Fleet(right.desk.engine), right.member, right.engine.in_flight, right.plans, registration.MissingKeys()
-    )
+    (registrar,) = right.engine._registrars
     registrar.step()
     row = right.row
     assert row is not None

@@ -1,0 +1,42 @@
+"""Compares stored copies of the private keys with the keys in use, by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from adapters.fingerprints import hash_key_id
+from cli.output import Exit, Failure
+from config.secrets import SecretError, read_secret_file
+from jurat.errors import ConfigurationError
+from jurat.seal import Unseal, key_from_text
+from store.queries import Queries
+
+
+def copies_in(files: Iterable[Path]) -> dict[str, str]:
+    """The ids of the keys in these files, each with its file. A key has two ids, for it may open answers or hash codes.
+
+    Raises Failure for a file that cannot be read or holds something else than keys.
+    """
+    found: dict[str, str] = {}
+    for file in files:
+        try:
+            keys = [key_from_text(word, str(file)) for word in read_secret_file(file).replace(",", " ").split()]
+        except SecretError as error:
+            raise Failure(str(error), Exit.USAGE) from None
+        except ConfigurationError:
+            raise Failure(f"{file}: has an entry that is no key of 32 bytes in base64", Exit.USAGE) from None
+        for key in keys:
+            found |= dict.fromkeys((*Unseal([key]).key_ids, hash_key_id(key)), str(file))
+    return found
+
+
+def keys_in_use(queries: Queries) -> dict[str, str]:
+    """The ids of the keys that are needed, and what for."""
+    live = [worker for worker in queries.workers() if worker.live]
+    return {
+        **{worker.unseal_keys[0]: "newest of a worker" for worker in live if worker.unseal_keys},
+        **{worker.hash_keys[0]: "newest of a worker" for worker in live if worker.hash_keys},
+        **dict.fromkeys(queries.hash_keys(), "codes or numbers"),
+        **dict.fromkeys(queries.sealed_keys(), "answers or notes"),
+    }

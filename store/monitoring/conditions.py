@@ -1,0 +1,245 @@
+"""Decides which conditions hold that someone should look at. Pure: a reading of the fleet goes in.
+
+`jurat now` prints them, and the exporter shows them to Prometheus, whose rules add for how long each must hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jurat.vocabulary import Reason
+from store.monitoring.alarms import SEVERITY, Alarm, Severity
+from store.monitoring.fleet import MOST_SEALED, NO_KEY, FleetReading, Observation, SourceReading, SourceState
+from store.schema.status import ADVICE
+from store.upkeep.schedule import EVERY
+from store.workers import LIVE
+
+STUCK = 60.0
+"""Seconds for which a check may be due at an open source, with nothing looked up there."""
+
+DEADLINE = 900.0
+"""Seconds to a deadline that will pass, because nothing can be looked up before."""
+
+REQUEST = 600.0
+"""Seconds within which what a person or a platform asked for is to be done."""
+
+LONGEST_WAIT = 600.0
+"""Seconds that a new check may wait behind others."""
+
+PROMPT = 5.0
+"""Seconds for which a check may be due before it matters that there are fewer slots than could be used."""
+
+NEARLY = 0.9
+"""Share of a source's day that is nearly all of it."""
+
+BACKUP, VERIFIED = 26 * 3600.0, 31 * 86_400.0
+"""Seconds since the last backup and the last check of the stored keys."""
+
+VANISHED = 3
+"""Workers that ended within an hour without a goodbye."""
+
+LATE = 3
+"""An upkeep job is late after so many of its periods, at least `LIVE` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A condition that holds: what was found, and what to do about it. `source` is "" where it concerns no one."""
+
+    alarm: Alarm
+    found: str
+    advice: str
+    source: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        return SEVERITY[self.alarm]
+
+    @property
+    def runbook(self) -> str:
+        return f"docs/runbooks/{self.alarm}.md"
+
+
+def away(found: str, advice: str) -> Finding:
+    """The finding where the database does not answer."""
+    return Finding(Alarm.DATABASE_AWAY, found, advice)
+
+
+def findings(seen: Observation) -> list[Finding]:
+    """The conditions that hold, in the order of `Alarm`: the gravest first."""
+    return sorted(_of(seen), key=lambda finding: (list(Alarm).index(finding.alarm), finding.source))
+
+
+def _of(seen: Observation) -> Iterator[Finding]:
+    if not seen.writable:
+        yield Finding(
+            Alarm.DATABASE_READ_ONLY,
+            "the database takes no writes: no answer can be confirmed and no verdict be written",
+            "let it take writes, or promote the standby and name it in JURAT_DATABASE_URL",
+        )
+    if seen.fleet is None:
+        found, _, advice = ADVICE[seen.schema].partition("; ")
+        yield Finding(Alarm.SCHEMA_UNUSABLE, found, advice)
+        return
+    fleet = seen.fleet
+    yield from _workers(fleet)
+    yield from _keys(fleet)
+    for source in fleet.sources:
+        yield from _source(fleet, source)
+    yield from _upkeep(fleet)
+    yield from _people(fleet)
+    yield from _copies(fleet)
+
+
+def _workers(fleet: FleetReading) -> Iterator[Finding]:
+    live = fleet.live
+    leases = fleet.upkeep.get("leases")
+    if not live:
+        waiting = sum(source.unsettled for source in fleet.sources)
+        seen = any(worker.live for worker in fleet.workers)
+        found = "all workers are stopping" if seen else f"no worker of this database was seen in the last {LIVE:.0f} s"
+        yield Finding(
+            Alarm.NOBODY_WORKS,
+            f"{found}, with {_number(waiting, 'check')} waiting",
+            "start workers (`bin/jurat worker`), and read the end of their logs",
+        )
+    elif leases is not None and leases > STUCK:
+        yield Finding(
+            Alarm.NOBODY_WORKS,
+            f"{_number(len(live), 'live worker')}, but nobody has looked after the leases for {leases:.0f} s",
+            "read the workers' logs, and restart them one after the other",
+        )
+    versions = {worker.version for worker in live}
+    if len(versions) > 1:
+        yield Finding(
+            Alarm.VERSIONS_MIXED,
+            f"workers of {len(versions)} versions run: {', '.join(sorted(versions)[:5])}",
+            "finish the update: restart those that `bin/jurat fleet` shows with the older version",
+        )
+    if behind := fleet.behind:
+        yield Finding(
+            Alarm.CONFIG_NOT_TAKEN,
+            f"version {fleet.config_version} of the configuration is not taken by {len(behind)} of "
+            f"{_number(len(live), 'worker')}",
+            f"read the log of {behind[0].name}; update workers that cannot read it, or apply the one before",
+        )
+    if fleet.vanished >= VANISHED:
+        yield Finding(
+            Alarm.WORKERS_RESTART,
+            f"{fleet.vanished} workers ended in the last hour without a goodbye",
+            "read the end of their logs; exit code 70 means that they hung, 137 that they were killed",
+        )
+    late = any((source.oldest_due_age or 0) > PROMPT and source.wanted for source in fleet.sources)
+    if live and late and fleet.wanted > fleet.slots:
+        yield Finding(
+            Alarm.BACKLOG_GROWS,
+            f"{fleet.wanted:,} lookups at once could be used, and all workers together have "
+            f"{_number(fleet.slots, 'slot')}",
+            "start more workers, or give them more slots",
+        )
+
+
+def _keys(fleet: FleetReading) -> Iterator[Finding]:
+    for (source, key), count in sorted(fleet.missing.items()):
+        elsewhere = fleet.keys[key].workers if key in fleet.keys else 0
+        if key == NO_KEY:
+            advice = "see jurat_checks.answer_key: a platform writes there what is no key's id"
+        elif elsewhere:
+            advice = f"have a worker with that key serve {source} (-Q)"
+        else:
+            advice = f"bring back the key with the id {key}: add it to the workers' JURAT_UNSEAL_KEYS"
+        found = f"no live worker opens {_number(count, 'answer')} sealed for the key {key}"
+        yield Finding(Alarm.KEY_MISSING, found, f"{advice}; after a day they end undetermined", source)
+
+
+def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
+    name, live = source.name, bool(fleet.live)
+    unserved = not source.workers and source.unsettled > 0
+    broken = source.state is SourceState.BROKEN
+    if live and unserved:
+        found = f"no live worker serves this source, with {_number(source.unsettled, 'check')} waiting"
+        yield Finding(Alarm.SOURCE_UNSERVED, found, "start a worker that serves it, see `bin/jurat fleet`", name)
+    ends_soon = source.next_deadline is not None and source.next_deadline < DEADLINE and not source.stopped
+    if (broken or unserved) and ends_soon:
+        why = "the source is broken" if broken else "no worker serves it"
+        found = f"{why}, and the next deadline is in {max(0.0, source.next_deadline or 0):.0f} s"
+        advice = "get it to answer, or pause it (`bin/jurat sources pause`): deadlines do not run during a pause"
+        yield Finding(Alarm.DEADLINES_AHEAD, found, advice, name)
+    if _is_stuck(source):
+        found = f"a check has been due for {source.oldest_due_age:.0f} s, and none is looked up"
+        yield Finding(Alarm.CHECKS_STUCK, found, "read the logs of the workers that serve it, and restart them", name)
+    if broken:
+        last = f", the last {source.last_failure}" if source.last_failure else ""
+        found = f"broken for {source.broken_age:.0f} s: {_number(source.failures, 'failure')} in a row{last}"
+        yield Finding(Alarm.SOURCE_BROKEN, found, f"run `bin/jurat sources test {name} --live`", name)
+    if refusal := _refusal(source):
+        yield Finding(Alarm.SOURCE_REFUSES_US, *refusal, source=name)
+    if live and source.used is not None and source.used > NEARLY:
+        found = f"{source.used:.0%} of today's requests are used"
+        yield Finding(Alarm.DAY_NEARLY_USED, found, "ask the provider for more, or add another source", name)
+    if live and source.state is SourceState.OPEN and (source.wait or 0) > LONGEST_WAIT:
+        found = f"a new check waits about {(source.wait or 0) / 60:.0f} minutes"
+        advice = "raise the source's limits if its provider allows that; more workers do not help a limited source"
+        yield Finding(Alarm.BACKLOG_GROWS, found, advice, name)
+
+
+def _is_stuck(source: SourceReading) -> bool:
+    """Whether something is due at a source that may be asked and is served, and none of it is looked up."""
+    waited = source.oldest_due_age is not None and source.oldest_due_age > STUCK
+    asked = source.lookup_age is not None and source.lookup_age < STUCK
+    may_be_asked = source.state is SourceState.OPEN and (source.next_start or 0) <= 0 and (source.used or 0) < 1
+    idle = source.leased == 0 and not asked
+    return waited and idle and may_be_asked and source.workers > 0 and min(source.due, MOST_SEALED) > source.key_missing
+
+
+def _refusal(source: SourceReading) -> tuple[str, str] | None:
+    """That a source refuses our credentials or the number of our requests, and what to do; None where it does not."""
+    failed, answered = source.failure_age, source.success_age
+    failed_last = failed is not None and (answered is None or failed < answered)
+    reason = source.pause_reason if source.state is SourceState.PAUSED else source.last_failure if failed_last else None
+    if reason == Reason.SOURCE_CREDENTIALS:
+        return "it refuses our credentials", "renew its secret in the workers' JURAT_SOURCE_SECRETS or environment"
+    if reason == Reason.SOURCE_THROTTLED and (source.used or 0) < 1:
+        return "it says that it is asked too often", "lower its rate, burst or concurrency in the configuration"
+    return None
+
+
+def _upkeep(fleet: FleetReading) -> Iterator[Finding]:
+    if not fleet.live:
+        return
+    for task, every in EVERY.items():
+        age = fleet.upkeep.get(task)
+        if task == "figures":
+            age = fleet.figures_age
+        if age is None or age <= max(LATE * every, LIVE):
+            continue
+        found = f"{task} last ran {age:.0f} s ago, and is due each {every:.0f} s"
+        if task == "figures":
+            found += ": what waits is not counted, and platforms poll less often"
+        yield Finding(Alarm.UPKEEP_LATE, found, "read the workers' logs: one of them says why it fails")
+
+
+def _people(fleet: FleetReading) -> Iterator[Finding]:
+    for kind, requests in fleet.requests.items():
+        if requests.age > REQUEST:
+            asked = _number(requests.count, f"`{kind}` request")
+            found = f"{asked} waiting, the oldest for {requests.age / 60:.0f} minutes"
+            advice = "read the workers' logs for `request`, and see `bin/jurat doctor`"
+            yield Finding(Alarm.REQUESTS_STUCK, found, advice)
+    if fleet.reviews.due:
+        found = f"{fleet.reviews.due:,} of {_number(fleet.reviews.count, 'review')} overdue"
+        yield Finding(Alarm.REVIEWS_OVERDUE, found, "remind the reviewers: `bin/jurat review list`")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _copies(fleet: FleetReading) -> Iterator[Finding]:
+    if fleet.backup_age is not None and fleet.backup_age > BACKUP:
+        found = f"the last backup was noted {fleet.backup_age / 3600:.0f} hours ago"
+        yield Finding(Alarm.BACKUP_OLD, found, "look at the backup job; it ends with `bin/jurat backup note`")
+    if fleet.keys_age is not None and fleet.keys_age > VERIFIED:
+        found = f"the stored copies of the keys were checked {fleet.keys_age / 86_400:.0f} days ago"
+        yield Finding(Alarm.KEYS_UNVERIFIED, found, "run `bin/jurat keys check` on the copies")
