@@ -1,23 +1,36 @@
-# One image for all of the service's processes: worker, migrations, command line.
-#   docker build -t jurat .        docker run --rm jurat --help
-ARG PYTHON_VERSION=3.11
+# Two images. `worker` runs workers, the migrations and the exporter. `tools` is for people: it also imports zones in
+# Shapefiles and in other coordinate systems, and draws pictures as PNG.
+#   docker build --target worker -t jurat .            docker run --rm jurat --help
+#   docker build --target tools -t jurat-tools .       `make image` builds both where no registry can be reached
+# BASE is any image with Python 3.11 or newer and its venv module.
+ARG BASE=python:3.11-slim
 
-FROM python:${PYTHON_VERSION}-slim AS build
-COPY requirements/service.txt /build/
+FROM ${BASE} AS worker-libraries
+COPY requirements/worker.txt /build/
 # Wheels alone: nothing is compiled, and no package runs code of its own while it is installed.
-RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check \
-        --require-hashes --only-binary :all: -r /build/service.txt
+RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv \
+    && /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
+        --require-hashes --only-binary :all: -r /build/worker.txt \
+    && find /opt/venv -type d -name tests -prune -exec rm -r {} + # 20 MB of the libraries' own
+
+FROM worker-libraries AS tools-libraries
+COPY requirements/service.txt /build/
+RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
+        --quiet --require-hashes --only-binary :all: -r /build/service.txt \
+    && find /opt/venv -type d -name tests -prune -exec rm -r {} +
+
+FROM ${BASE} AS source
 WORKDIR /srv/jurat
 COPY . .
-RUN rm -r requirements && /opt/venv/bin/python -m compileall -q /srv/jurat
+RUN rm -r requirements && python3 -m compileall -q .
 
-FROM python:${PYTHON_VERSION}-slim
-LABEL org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jurat
-COPY --from=build /opt/venv /opt/venv
-COPY --from=build /srv/jurat /srv/jurat
-# Our root stands first on the path: `config` and `tasks` are names that a library may have too.
+FROM ${BASE} AS program
+# Nothing here installs packages: the base's own pip goes too.
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jurat \
+    && rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages/* /usr/local/lib/python3.*/ensurepip \
+        /usr/lib/python3.*/ensurepip /usr/share/python-wheels
+COPY --from=source /srv/jurat /srv/jurat
+# Our root is first on the path: `config` and `tasks` are names that a library may have too.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/srv/jurat \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -27,5 +40,20 @@ ENV PATH=/opt/venv/bin:$PATH \
 USER 10001:10001
 WORKDIR /srv/jurat
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["/srv/jurat/bin/jurat"]
+# Not bin/jurat, which starts two more interpreters to see what is installed: a health check asks every few seconds.
+ENTRYPOINT ["python", "-P", "-m", "cli"]
+ARG VERSION REVISION SOURCE
+LABEL org.opencontainers.image.title="jurat" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}" \
+    org.opencontainers.image.source="${SOURCE}" \
+    org.opencontainers.image.licenses="Apache-2.0"
+
+FROM program AS tools
+COPY --from=tools-libraries /opt/venv /opt/venv
+CMD ["--help"]
+
+# The last one, and so what a build without --target makes.
+FROM program AS worker
+COPY --from=worker-libraries /opt/venv /opt/venv
 CMD ["worker"]

@@ -23,7 +23,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-pythons platform test test-all test-examples test-browser pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
+.PHONY: help demo demo-pythons platform test test-all test-examples test-browser image compose pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,10 +38,10 @@ platform: $(VENV)/.platform ## Try a platform in a browser, with an invented tow
 	@PYTHONPATH=. $(PY) -P -m examples.platform.start $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, in about three minutes; ARGS="-k words tests/folder" for some
-	$(PY) -m pytest $(FOUR) -m "not slow and not stacks and not browser" $(ARGS)
+	$(PY) -m pytest $(FOUR) -m "not slow and not stacks and not browser and not containers" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the tests that take longer, and all properties on more examples, after `make test`
-	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(THREE) -m "(slow or hypothesis) and not stacks and not browser" $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(THREE) -m "(slow or hypothesis) and not stacks and not browser and not containers" $(ARGS)
 
 test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes
@@ -50,6 +50,15 @@ test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the plat
 test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, some ten minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
 	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser $(ARGS)
+
+image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, and look into them; as root on Debian, two minutes
+	@PYTHONPATH=. $(PY) -m tests.containers.debian mmdebstrap buildah
+	@PYTHONPATH=. $(PY) -m tests.containers.build
+	$(PY) -m pytest -m containers tests/containers/test_image.py $(ARGS)
+
+compose: $(VENV)/.dev ## Follow the pages about containers in an engine of their own; as root on Debian, three minutes
+	@PYTHONPATH=. $(PY) -m tests.containers.debian dockerd docker docker-compose mmdebstrap
+	$(PY) -m pytest -x -m containers tests/containers/test_page.py tests/containers/test_platform.py $(ARGS)
 
 pictures: $(VENV)/.browser ## Take the pictures of the platform in docs/pictures/ again
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
@@ -133,6 +142,7 @@ SERVICE := --extra service --extra metrics --extra zones
 lock: ## Write requirements/*.txt from pyproject.toml; ARGS="--upgrade" for newer versions
 	@uv --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 2; }
 	$(COMPILE) $(ARGS) $(SERVICE) -o requirements/service.txt
+	$(COMPILE) $(ARGS) --extra service --extra metrics -c requirements/service.txt -o requirements/worker.txt
 	$(COMPILE) $(ARGS) --extra otel -c requirements/service.txt -o requirements/otel.txt
 	$(COMPILE) $(ARGS) $(SERVICE) --extra otel --extra dev -c requirements/service.txt -c requirements/otel.txt \
 		-o requirements/dev.txt

@@ -15,7 +15,7 @@ from worker.keyring import UNKNOWN, how_to_set
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("jurat", "config", "adapters", "tasks", "store", "worker", "cli", "examples", "docs")
-OTHERS = ("Makefile", "docker-compose.yml", "examples/platform/compose.yml", "Dockerfile")
+OTHERS = ("Makefile", "docker-compose.yml", "compose/secrets.sh", "examples/platform/compose.yml", "Dockerfile")
 
 MAKES_KEYS = "keys generate"
 
@@ -40,7 +40,7 @@ SAFE_COMMAND = re.compile(r"set -C; (bin/)?jurat keys generate >|keys generate -
 DESTROYS = re.compile(
     r">>\s*\.?/?\.env|FLUSH(ALL|DB)|DROP (DATABASE|TABLE|SCHEMA)|TRUNCATE (TABLE|jurat)|down -v\b|down --volumes"
     r"|db downgrade"
-    r"|rm (-\w+ )*(\S*/)?(jurat\.db|secrets|\.env)|unset JURAT_(UNSEAL|HASH)_KEYS"
+    r"|(?<![-\w])rm (-\w+ )*(\S*/)?(jurat\.db|secrets|\.env)|unset JURAT_(UNSEAL|HASH)_KEYS"
 )
 
 FORCED = {

@@ -1,6 +1,7 @@
 """What docker-compose.yml starts, without an engine: its users, its commands and its brokers' users on real servers.
 
-The secrets are made by the page's own commands. Only the hosts in them are replaced by those of the servers here.
+The secrets are made by the script that makes them in a container. Only the hosts in them are replaced by those of the
+servers here. tests/containers/ runs the file as it is, in containers.
 """
 
 from __future__ import annotations
@@ -25,12 +26,9 @@ from sqlalchemy import create_engine, make_url
 
 from jurat import Client, Outcome
 from store.schema.grants import Role
-from tests.docs.pages import blocks
-from tests.docs.terminal import Terminal
 from tests.rigs.servers import NoServer, PostgreSQL, Valkey, postgresql_bindir
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "operators" / "run-workers.md"
 SERVICES = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
 PATIENCE = 100.0
 
@@ -69,7 +67,6 @@ class Stack:
     def environment(self, service: str) -> dict[str, str]:
         """What the file gives a service, with the folder of the secrets in the place of theirs."""
         given: Mapping[str, str] = SERVICES[service]["environment"]
-        seal = {"JURAT_SEAL_KEY": self.secret("seal_key")} if "JURAT_SEAL_KEY" in given else {}
         said = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value)) for name, value in given.items()}
         mounted = {"/run/secrets": str(self.secrets), "/run/source-secrets": str(self.secrets / "sources")}
         for inside, outside in mounted.items():
@@ -78,7 +75,7 @@ class Stack:
             if "/run/secrets/" in str(value):
                 assert Path(str(value)).name in SERVICES[service]["secrets"], (service, value)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("JURAT_")}
-        return {**kept, **said, **seal}
+        return {**kept, **said}
 
     def run(self, service: str, *command: str, code: int = 0) -> str:
         """Its own command, or another one as `docker compose run` gives it."""
@@ -114,19 +111,26 @@ def make_users(postgresql: PostgreSQL, secrets: Path) -> subprocess.CompletedPro
     )
 
 
+def make_secrets(folder: Path, *parts: str) -> subprocess.CompletedProcess[str]:
+    """What `docker compose run --rm secrets` runs."""
+    path = f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"
+    return subprocess.run(
+        [ROOT / "compose" / "secrets.sh", *parts],
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "SECRETS": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.fixture(scope="module")
 def made_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """By the commands of the page."""
-    clone = tmp_path_factory.mktemp("compose") / "clone"
-    clone.mkdir()
-    for path in ROOT.iterdir():
-        if path.name not in {".venv", ".git", "secrets"}:
-            (clone / path.name).symlink_to(path)
-    (clone / ".venv").symlink_to(sys.prefix)
-    (making,) = [each for each in blocks(PAGE, "sh") if "docker compose config" in each.text]
-    with Terminal(clone, {}) as terminal:
-        terminal.run_block(making, {"docker compose config": ": docker compose config"})
-    return clone / "secrets"
+    """As the service `secrets` makes them."""
+    folder = tmp_path_factory.mktemp("compose") / "secrets"
+    folder.mkdir()
+    ran = make_secrets(folder)
+    assert ran.returncode == 0, ran.stderr
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -154,16 +158,16 @@ def stack(made_secrets: Path) -> Iterator[Stack]:
             connection.execute("SELECT pg_reload_conf()")
         stack = Stack(postgresql, bells, made_secrets)
         assert "WARNING" not in stack.run("migrate")
-        stack.run("admin", "zones", "import", "examples/town/zones.geojson")
+        stack.run("tools", "zones", "import", "examples/town/zones.geojson")
         stack.run(
-            "admin", "codes", "generate", "spring", "--count", "3", "--out", str(made_secrets.parent / "codes.txt")
+            "tools", "codes", "generate", "spring", "--count", "3", "--out", str(made_secrets.parent / "codes.txt")
         )
-        stack.run("admin", "config", "apply", "config/sample")
+        stack.run("tools", "config", "apply", "config/sample")
         yield stack
 
 
 def test_each_service_does_its_work_with_its_own_user(stack: Stack) -> None:
-    assert re.search(r"^schema +current$", stack.run("admin"), re.MULTILINE)
+    assert re.search(r"^schema +current$", stack.run("tools"), re.MULTILINE)
     stack.run("reviewer")
     stack.run("worker", "worker", "--check")
     told = stack.run("worker", "doctor")
@@ -320,10 +324,42 @@ def test_the_script_of_users_makes_the_roles_that_are_granted_rights() -> None:
 def test_no_service_has_a_secret_of_another_one() -> None:
     given = {name: set(service.get("secrets", ())) for name, service in SERVICES.items()}
     assert given["migrate"] == {"owner_database_url"}
-    assert given["worker"] == {"worker_database_url", "broker_url", "unseal_keys", "hash_keys"}
-    assert given["admin"] == {"admin_database_url", "broker_url", "hash_keys"}
+    assert given["worker"] == {"worker_database_url", "broker_url", "unseal_keys", "hash_keys", "seal_key"}
+    assert given["tools"] == {"admin_database_url", "broker_url", "hash_keys", "seal_key"}
+    assert given["platform"] == {"platform_database_url", "platform_broker_url", "seal_key"}
+    assert given["secrets"] == set()
     assert given["reviewer"] == {"reviewer_database_url", "unseal_keys"}
     assert {name for name, secrets in given.items() if "superuser_password" in secrets} == {"postgresql"}
-    for name in ("migrate", "worker", "admin", "reviewer"):
+    for name in ("migrate", "worker", "tools", "reviewer", "platform", "secrets"):
         assert SERVICES[name]["ulimits"] == {"core": 0}
-    assert "LimitCORE=0" in PAGE.read_text("utf-8")
+    systemd = (ROOT / "docs" / "operators" / "run-workers.md").read_text("utf-8")
+    assert "LimitCORE=0" in systemd
+
+
+def test_secrets_that_are_there_stay(made_secrets: Path, tmp_path: Path) -> None:
+    assert make_secrets(tmp_path, "web").returncode == 0
+    before = {file.name: file.read_text("utf-8") for file in tmp_path.iterdir() if file.is_file()}
+    (tmp_path / "broker_url").unlink()
+    assert make_secrets(tmp_path).returncode == 0
+    after = {file.name: file.read_text("utf-8") for file in tmp_path.iterdir() if file.is_file()}
+    assert {name for name in before if before[name] != after[name]} == {"broker_url", "valkey_users"}
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir() if file.is_file()} == {0o444}
+
+
+def test_a_key_that_is_missing_is_not_replaced(tmp_path: Path) -> None:
+    assert make_secrets(tmp_path).returncode == 0
+    (tmp_path / "hash_keys").unlink()
+    ended = make_secrets(tmp_path)
+    assert ended.returncode == 1
+    assert "hash_keys is missing" in ended.stderr
+    assert not (tmp_path / "hash_keys").exists()
+
+
+def test_no_image_of_ours_comes_from_a_registry() -> None:
+    """One of that name would be a stranger's."""
+    files = (ROOT / "docker-compose.yml", ROOT / "examples" / "platform" / "compose.yml")
+    services = [each for file in files for each in YAML(typ="safe").load(file.read_text("utf-8"))["services"].values()]
+    ours = [each for each in services if str(each.get("image", "")).startswith(("jurat", "valmont"))]
+    assert len(ours) > 8
+    for each in ours:
+        assert each["pull_policy"] == ("build" if "build" in each else "never")

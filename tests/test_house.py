@@ -354,17 +354,14 @@ def test_the_launcher_says_what_to_do_where_python_is_too_old(checkout: Path, tm
 # ---------------------------------------------------------------------------------------------------------- containers
 
 
-def test_the_compose_file_is_accepted_and_says_what_it_needs(tmp_path: Path) -> None:
+def test_the_compose_file_is_accepted() -> None:
     compose = next(
         (command for command in (["docker", "compose"], ["docker-compose"]) if works([*command, "version"])), None
     )
     if compose is None and os.environ.get("CI") != "true":
         pytest.skip("needs docker compose (Debian: apt-get install docker-compose); no engine is asked for")
     assert compose, "CI must have docker compose"
-    unset = run(*compose, "config", "--quiet", JURAT_SECRETS="")
-    assert unset.returncode != 0
-    assert "JURAT_SECRETS" in unset.stderr
-    accepted = run(*compose, "--profile", "admin", "config", "--quiet", JURAT_SECRETS=str(tmp_path))
+    accepted = run(*compose, "--profile", "*", "config", "--quiet")
     assert (accepted.returncode, accepted.stderr) == (0, "")
 
 

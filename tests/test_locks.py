@@ -24,6 +24,7 @@ def locked(lock: str) -> dict[str, list[Version]]:
 
 LOCKS = {
     "service": "service metrics zones",
+    "worker": "service metrics",
     "otel": "otel",
     "dev": "service metrics zones otel dev",
     "bench": "service metrics zones otel dev bench",

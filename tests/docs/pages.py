@@ -68,6 +68,21 @@ def block(page: Path, language: str, holding: str = "") -> str:
     return found
 
 
+def sections(page: Path) -> list[str]:
+    """The headings of the second level, in order."""
+    return re.findall(r"^## (.+)$", page.read_text("utf-8"), re.MULTILINE)
+
+
+def lines_of(page: Path, section: str) -> tuple[int, int]:
+    """The line of a heading of the second level, and that of the next one or of the end."""
+    heads = [
+        (number, line[3:]) for number, line in enumerate(page.read_text("utf-8").splitlines(), 1) if line[:3] == "## "
+    ]
+    numbers = [number for number, _ in heads] + [len(page.read_text("utf-8").splitlines()) + 1]
+    at = [title for _, title in heads].index(section)
+    return numbers[at], numbers[at + 1]
+
+
 def links(page: Path) -> list[str]:
     """The targets of the page's links to other files and places of the repository."""
     text = _FENCE.sub("", page.read_text("utf-8"))

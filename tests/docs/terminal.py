@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from tests.docs.pages import Block, blocks, is_shown
+from tests.docs.pages import Block, blocks, is_shown, lines_of
 
 _END = "--- the command has ended:"
 
@@ -44,9 +44,15 @@ class Terminal:
             said.append(line)
         raise AssertionError(f"the shell ended at: {command}\n{''.join(said)}")
 
-    def follow(self, page: Path, *, instead: Mapping[str, str] | None = None) -> None:
-        """Do what a page says: run its shell blocks, and compare what it shows behind them."""
+    def follow(self, page: Path, *, instead: Mapping[str, str] | None = None, section: str | None = None) -> None:
+        """Do what a page says: run its shell blocks, and compare what it shows behind them.
+
+        Of one `section`, those below the heading of this name alone.
+        """
         following = blocks(page, "sh", "text")
+        if section is not None:
+            first, last = lines_of(page, section)
+            following = [each for each in following if first < each.line < last]
         for index, block in enumerate(following):
             if block.language == "text" or block.not_run:
                 continue

@@ -17,8 +17,6 @@ from tests.docs.pages import PAGES, ROOT, anchors, blocks, command_lines, links
 KNOWN = dict(commands())
 NOT_RUN_ON_PURPOSE = {
     "docs/administrators/describe-a-real-registry.md": 1,
-    "docs/operators/run-workers.md": 1,
-    "examples/platform/README.md": 1,
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-import subprocess
 
 import pytest
 
@@ -27,14 +26,13 @@ def test_workers_start_tell_how_they_are_and_stop(terminal: Terminal) -> None:
     all_ready = 'until test "$(bin/jurat health --ready 2>&1 | grep -c yes)" = 4; do sleep 1; done'
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    instead = {"docker compose": ": docker compose", "sleep 6": all_ready, "9464": port}
+    instead = {"sleep 6": all_ready, "9464": port}
     if not shutil.which("curl"):
         instead["curl -s"] = f".venv/bin/python -c '{ASK}'"
     terminal.follow(PAGE, instead=instead)
     for number in ("", "2", "3", "4"):
         log = (terminal.folder / f"worker{number}.log").read_text("utf-8")
         assert "engine stopped" in log
-    assert (terminal.folder / "secrets" / "unseal_keys").read_text("utf-8").strip()
 
 
 def test_a_line_of_the_log_looks_as_shown(terminal: Terminal) -> None:
@@ -52,24 +50,3 @@ def test_the_time_to_stop_is_that_of_the_engine() -> None:
     assert f"at most {LONGEST_LOOK_UP:.0f} s" in text
     assert f"give it {LONGEST_LOOK_UP + 4 * GRACE:.0f} s" in text
     assert "stop_grace_period: 80s" in (ROOT / "docker-compose.yml").read_text("utf-8")
-
-
-@pytest.mark.slow
-def test_compose_takes_the_secrets_that_the_page_makes(terminal: Terminal) -> None:
-    compose = next(filter(_answers, ("docker compose", "docker-compose")), None)
-    if compose is None:
-        pytest.skip("needs docker compose; no engine is asked for")
-    (containers,) = [each for each in blocks(PAGE, "sh") if "docker compose config" in each.text]
-    terminal.run_block(containers, {"docker compose": compose})
-
-
-def _answers(compose: str) -> bool:
-    words = compose.split()
-    return (
-        bool(shutil.which(words[0]))
-        and not subprocess.run([*words, "version"], check=False, capture_output=True).returncode
-    )
-
-
-def test_only_what_needs_a_container_engine_is_not_run() -> None:
-    assert [each.not_run for each in blocks(PAGE, "sh") if each.not_run] == ["needs a container engine"]

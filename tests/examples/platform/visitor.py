@@ -82,8 +82,8 @@ class Visitor:
         to = urljoin(page.url, form.get("action") or page.url)
         return self._page(self.session.post(to, data=fields, headers={"Referer": page.url}, timeout=PATIENCE_S))
 
-    def sign_in(self, name: str) -> Page:
-        return self.send(self.get("sign-in"), name=name, password=PASSWORD)
+    def sign_in(self, name: str, password: str = PASSWORD) -> Page:
+        return self.send(self.get("sign-in"), name=name, password=password)
 
     def to_confirm(self, consultation: str, question: str, **answer: str) -> Page:
         """The page that asks whether what was typed is right."""

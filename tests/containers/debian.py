@@ -1,0 +1,81 @@
+"""Root file systems of Debian's packages, for images where no registry can be reached, and what makes and runs them.
+
+    python -m tests.containers.debian mmdebstrap buildah
+
+installs the programs that are missing, as root on Debian.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+PACKAGES = {
+    "mmdebstrap": "mmdebstrap",
+    "buildah": "buildah",
+    "dockerd": "docker.io",
+    "docker": "docker-cli",
+    "docker-compose": "docker-compose",
+}
+"""Debian's packages, by the program that each brings."""
+
+os.environ["PATH"] += ":/usr/sbin:/sbin"  # of dockerd and iptables, which root may lack here
+
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Whom this machine trusts; what builds an image trusts the same, and the image does not."""
+
+PYTHON = ("ca-certificates", "python3-venv", "tzdata")
+"""What is in the base of our images, which `python:3.11-slim` is elsewhere."""
+
+_LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
+
+
+def lacking(*programs: str) -> str | None:
+    """What this machine misses to make or run images, None where nothing is missing."""
+    if absent := [PACKAGES[program] for program in programs if shutil.which(program) is None]:
+        return f"needs Debian's {' '.join(absent)}; as root on Debian, `make image` and `make compose` install that"
+    return None if os.geteuid() == 0 else "needs root: it makes root file systems, and starts dockerd"
+
+
+def install(*programs: str) -> None:
+    """Install what is missing and can be had."""
+    packages = [PACKAGES[program] for program in programs if shutil.which(program) is None]
+    if not packages or shutil.which("apt-get") is None or os.geteuid() != 0:
+        return
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    apt = ("apt-get", "-qq", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=300")
+    print("Installing", *packages, file=sys.stderr)
+    for command in (("update",), ("install", "-y", "--no-install-recommends", *packages)):
+        subprocess.run([*apt, *command], env=environment, check=False)
+
+
+def root_file_system(
+    target: Path, packages: Sequence[str], *, left_out: Sequence[str] = (), hooks: Sequence[str] = ()
+) -> None:
+    """Write a tar with Debian's smallest system and `packages`, from the sources of this machine's apt.
+
+    `left_out` are patterns of files that are not installed, `hooks` those of mmdebstrap (`customize=…`, `essential=…`).
+    Raises CalledProcessError.
+    """
+    options = [f"--dpkgopt=path-exclude={pattern}" for pattern in (*_LEFT_OUT, *left_out)]
+    options += [f"--{kind}-hook={text}" for kind, _, text in (hook.partition("=") for hook in hooks)]
+    suite = _suite()
+    subprocess.run(
+        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", *options, suite, target],
+        check=True,
+    )
+
+
+def _suite() -> str:
+    told = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    return next(line.partition("=")[2].strip('"') for line in told if line.startswith("VERSION_CODENAME="))
+
+
+if __name__ == "__main__":
+    install(*sys.argv[1:])
+    if reason := lacking(*sys.argv[1:]):
+        print(f"The containers: {reason}", file=sys.stderr)
