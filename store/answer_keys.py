@@ -48,7 +48,7 @@ def _groups(dialect: StoreDialect) -> str:
     if not dialect.has_lateral:
         return f"""
             SELECT {columns}, min(count(*), :most) FROM jurat_sealed_answers c
-            WHERE length(c.answer_key) = {KEY_ID_LENGTH}
+            WHERE length(c.answer_key) = {KEY_ID_LENGTH} AND typeof(c.answer_key) = 'text'
             GROUP BY {columns} LIMIT :groups"""
     step = f"""SELECT {columns} FROM jurat_sealed_answers c WHERE {{}} ORDER BY {columns} LIMIT 1"""
     return f"""

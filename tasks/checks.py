@@ -34,7 +34,7 @@ class ClaimedCheck:
     its answer has waited too long for a missing key.
 
     It had been due for `waited` seconds when it was claimed. `submitted` is when it was submitted, as a reading of this
-    process's monotonic clock, plus the seconds that its deadline was moved on; None where that is unknown.
+    process's monotonic clock, plus the seconds for which it stood still; None where that is unknown.
     """
 
     id: UUID

@@ -132,8 +132,8 @@ class _Queue(BatchSpanProcessor):
 class _Exporter(SpanExporter):
     """Counts the spans that were `taken` out of the queue, and those of them that were `delivered` or `failed`.
 
-    The SDK logs every try that fails. From its own thread these lines go no further: the last one is the reason that
-    is logged once a minute.
+    The SDK logs every try that fails. While this sends, these lines go no further: the last one is the reason that is
+    logged once a minute.
     """
 
     def __init__(self, exporter: SpanExporter) -> None:
@@ -141,6 +141,8 @@ class _Exporter(SpanExporter):
         self.why = "the receiver does not answer in time"
         self._exporter = exporter
         self._thread: int | None = None
+        """The thread that sends now."""
+        self._ended = False
         self._logger = logging.getLogger(type(exporter).__module__)
         self._logger.addFilter(self._pass)
 
@@ -151,15 +153,22 @@ class _Exporter(SpanExporter):
             result = self._exporter.export(spans)
         except Exception as error:  # noqa: BLE001 - the SDK would log a traceback
             self.why, result = type(error).__name__, SpanExportResult.FAILURE
+        self._thread = None
         if result is SpanExportResult.SUCCESS:
             self.delivered += len(spans)
         else:
             self.failed += len(spans)
+        self._leave_logger()
         return result
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
-        self._logger.removeFilter(self._pass)
+        self._ended = True
+        self._leave_logger()
+
+    def _leave_logger(self) -> None:
+        if self._ended and self._thread is None:
+            self._logger.removeFilter(self._pass)
 
     def _pass(self, record: logging.LogRecord) -> bool:
         if record.thread != self._thread:

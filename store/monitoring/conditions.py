@@ -227,9 +227,10 @@ def _people(fleet: FleetReading) -> Iterator[Finding]:
             found = f"{asked} waiting, the oldest for {requests.age / 60:.0f} minutes"
             advice = "read the workers' logs for `request`, and see `bin/jurat doctor`"
             yield Finding(Alarm.REQUESTS_STUCK, found, advice)
-    if fleet.reviews.due:
-        found = f"{fleet.reviews.due:,} of {_number(fleet.reviews.count, 'review')} overdue"
-        yield Finding(Alarm.REVIEWS_OVERDUE, found, "remind the reviewers: `bin/jurat review list`")
+    if fleet.reviews.age > LATE * EVERY["reviews"]:
+        found = f"{_number(fleet.reviews.due, 'review')} overdue, the oldest for {fleet.reviews.age / 60:.0f} minutes"
+        advice = "upkeep ends them: read the workers' logs, and see in pg_stat_activity who holds a participant's row"
+        yield Finding(Alarm.REVIEWS_OVERDUE, found, advice)
 
 
 def _number(count: int, noun: str) -> str:

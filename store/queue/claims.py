@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from config.hours import Hours
 from jurat.batches import Rows, Statement, begin, run
 from jurat.database import preparing
 from jurat.statements import rows_json
-from jurat.vocabulary import Reason
+from jurat.vocabulary import Priority, Reason
 from store import workers
 from store.dialects import dialect_of
 from store.held_rows import HARDLY_WAIT, id_of, is_held
@@ -68,6 +68,14 @@ class _Taken(NamedTuple):
     start: float = 0.0
     late: float = math.inf
     probe: bool = False
+    stood: float = 0.0
+    """Seconds for which it had stood still, as far as its deadline does not tell yet."""
+
+    @property
+    def claimed_at(self) -> float:
+        """When it was claimed by the database's clock, in seconds since 1970."""
+        at: float = self.row[17] - self.row[10]
+        return at
 
     def claimed(self, asked_ago: float = 0.0, read_ago: float = 0.0, *, forsaken: bool = False) -> ClaimedCheck:
         """The check as a worker gets it; the database's clock was read between `asked_ago` and `read_ago` seconds ago.
@@ -77,9 +85,8 @@ class _Taken(NamedTuple):
         """
         row = self.row
         starts_in = max(0.0, self.start - read_ago)
-        # Both by the database's clock alone: "now" is the deadline less the seconds that were left until it.
-        due, submitted, deadline, stood = row[15:19]
-        age = deadline - submitted - stood - self.left
+        moved_on = row[18] + self.left - row[10]
+        age = self.claimed_at - row[16] - max(moved_on, self.stood)  # by the database's clock alone
         return ClaimedCheck(
             id=id_of(row[0]),
             fence=row[1],
@@ -102,8 +109,8 @@ class _Taken(NamedTuple):
             reply_key=row[20],
             forsaken=forsaken,
             priority=row[14],
-            waited=max(0.0, deadline - row[10] - due),
-            submitted=time.monotonic() - age if stood < deadlines.ENDED else None,
+            waited=max(0.0, self.claimed_at - row[15]),
+            submitted=time.monotonic() - age if row[18] < deadlines.ENDED else None,
         )
 
 
@@ -122,6 +129,7 @@ class Claims:
         self._dialect = dialect_of(engine)
         self._dice = dice
         self._left_out = LeftOut(engine)
+        self._standstills = deadlines.RecentStandstills(engine)
         self._chosen: Callable[[], list[Statement]] = list
         """Returns the statements that find the checks which the claim under way is about to lease."""
         self.held_back: set[str] = set()
@@ -152,7 +160,7 @@ class Claims:
             self.held_back.clear()
             taken = self._take(connection, able, due, slots) if able else []
         crash_point("claim.committed")
-        return Claimed(self._claimed(taken), any(found.last_chance for found in due.values()))
+        return Claimed(self._claimed(taken, demands), any(found.last_chance for found in due.values()))
 
     def _about_to_lease(self) -> Sequence[Statement]:
         return self._chosen()
@@ -171,7 +179,7 @@ class Claims:
             able = [demand for demand in demands if demand.source in due and due[demand.source].last_chance]
             taken = self._take(connection, able, due, 1, alone=True)
         crash_point("claim.committed")
-        return next(iter(self._claimed(taken)), None)
+        return next(iter(self._claimed(taken, demands)), None)
 
     def claim_overdue(self, limit: int, hours: Mapping[str, Hours]) -> list[ClaimedCheck]:
         """Claim checks whose deadline has passed, of any source, so that none waits for a paused or removed one.
@@ -356,13 +364,24 @@ class Claims:
             return 0.0
         return min(2 * self._delay, LEASE / 3)
 
-    def _claimed(self, taken: Sequence[_Taken]) -> list[ClaimedCheck]:
+    def _claimed(self, taken: Sequence[_Taken], demands: Sequence[Demand]) -> list[ClaimedCheck]:
         """What a claim returns now."""
         if not taken:
             return []
+        stood = self._stood(taken, {demand.source: demand.hours for demand in demands if demand.hours})
+        taken = [each._replace(stood=stood.get(id_of(each.row[0]), 0.0)) for each in taken] if stood else taken
         now = time.monotonic()
         self._delay = max(now - self._asked, 0.9 * self._delay)
         return [each.claimed(now - self._asked, now - self._read) for each in taken]
+
+    def _stood(self, taken: Sequence[_Taken], hours: Mapping[str, Hours]) -> Mapping[UUID, float]:
+        """For how many seconds interactive checks had stood still that have waited for long."""
+        rows = [each.row for each in taken if each.row[14] == Priority.INTERACTIVE]
+        checks = [deadlines.PassedDeadline.of(row[0], row[5], row[16], row[17], row[18], row[7]) for row in rows]
+        try:
+            return self._standstills.of(checks, taken[0].claimed_at, hours)
+        except SQLAlchemyError:
+            return {}  # they are claimed: only a figure is not what it could be
 
 
 _ALONE = Queue("", "")

@@ -6,15 +6,17 @@ submitted is added to it; `stood_s` is how many of these seconds were added befo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from config.hours import Hours
+from jurat.database import reader
 from jurat.statements import rows_json
 from store import workers
 from store.dialects import POSTGRESQL, SQLITE, StoreDialect, dialect_of
@@ -79,13 +81,55 @@ class Standstills:
 
     def due(self, check: PassedDeadline) -> float:
         """By how many seconds its deadline is to be moved on; 0 when it has passed even so."""
-        pauses = self._pauses.get(check.source, [])
-        if missing := self._missing.get((check.source, check.key or "")):
-            pauses = workers.merge([*pauses, *missing])
-        seconds = standstill(check.submitted_at, self._now, self._hours.get(check.source), pauses)
+        seconds = self.between(check.submitted_at, self._now, check.source, check.key)
         # To the millisecond, as times are stored: a clock read as a float may be a microsecond behind.
         more = round(seconds - check.stood_s, 3)
         return more if more > round((self._now - check.deadline_at).total_seconds(), 3) else 0.0
+
+    def between(self, begin: datetime, end: datetime, source: str, key: str | None) -> float:
+        """For how many seconds a source took no work, or at least none that needs this key."""
+        pauses = self._pauses.get(source, [])
+        if missing := self._missing.get((source, key or "")):
+            pauses = workers.merge([*pauses, *missing])
+        return standstill(begin, end, self._hours.get(source), pauses)
+
+
+class RecentStandstills:
+    """For how long claimed checks had stood still, for figures alone: nothing is decided by it. Not thread-safe.
+
+    The standstills are read once in `READ_EVERY` seconds at most, and only where interactive checks have waited for
+    longer than `LONG`: of others no one asks why it took so long.
+    """
+
+    READ_EVERY, LONG = 10.0, 5.0
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = reader(engine)
+        self._clock = clock
+        self._still: Standstills | None = None
+        self._read_at = 0.0
+        self._sources: frozenset[str] = frozenset()
+
+    def of(self, checks: Iterable[PassedDeadline], now: float, hours: Mapping[str, Hours]) -> dict[UUID, float]:
+        """The seconds of interactive `checks` by id, up to the database's time `now` in seconds since 1970."""
+        end = datetime.fromtimestamp(now, UTC)
+        long = [check for check in checks if (end - check.submitted_at).total_seconds() > self.LONG]
+        if not long:
+            return {}
+        still = self._recent({check.source for check in long}, hours)
+        return {check.id: still.between(check.submitted_at, end, check.source, check.key) for check in long}
+
+    def _recent(self, sources: Collection[str], hours: Mapping[str, Hours]) -> Standstills:
+        if (
+            self._still is None
+            or self._clock() - self._read_at > self.READ_EVERY
+            or not self._sources.issuperset(sources)
+        ):
+            self._sources |= frozenset(sources)
+            with self._engine.begin() as connection:
+                self._still = Standstills.read(connection, self._sources, hours)
+            self._read_at = self._clock()
+        return self._still
 
 
 def move_on(connection: Connection, seconds: Mapping[UUID, float]) -> None:

@@ -191,4 +191,5 @@ def test_a_receiver_in_a_bad_mood_costs_no_verdict_and_no_end(town: Town, receiv
     lost = [line for line in worker.log.splitlines() if "traces lost" in line]
     assert lost, worker.log
     assert "Traceback" not in worker.log
+    assert "[opentelemetry." not in worker.log, "the SDK logs each try"
     assert receiver.spans() == []

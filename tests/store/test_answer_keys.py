@@ -67,6 +67,12 @@ def test_what_cannot_be_the_id_of_a_key_names_none(desk: Desk, key: str | None) 
     assert counts(look(desk)) == {(OURS, "towns", "pending"): 2}
 
 
+def test_bytes_name_no_key(sqlite: Desk) -> None:
+    sqlite.submit_many(2)
+    sqlite.sql("UPDATE jurat_checks SET answer_key = zeroblob(16) WHERE participant = 'p-1'")
+    assert counts(look(sqlite)) == {(OURS, "towns", "pending"): 1}
+
+
 def test_answers_of_several_keys_are_told_apart(desk: Desk) -> None:
     desk.submit_many(4)
     for participant, key in (("p-0", "0" * 16), ("p-1", "f" * 16)):

@@ -129,7 +129,7 @@ WORKER_METRICS: Final = (
     Metric(
         "jurat_check_verdict_seconds",
         Kind.HISTOGRAM,
-        "Time from submit to verdict, less what the check's deadline was moved on by. Without reviews.",
+        "Time from submit to verdict, less that in which the source took no work or the key was missing.",
         ("priority",),
         WAIT_BUCKETS,
     ),

@@ -77,7 +77,7 @@ HOLDS: list[tuple[Alarm, Observation]] = [
         if task != "figures"
     ),
     (Alarm.UPKEEP_LATE, with_source(figures_age=LIVE + A_LITTLE)),
-    (Alarm.REVIEWS_OVERDUE, with_fleet(reviews=Waiting(2, 1, 0.1))),
+    (Alarm.REVIEWS_OVERDUE, with_fleet(reviews=Waiting(2, 1, 3 * EVERY["reviews"] + A_LITTLE))),
     (Alarm.DAY_NEARLY_USED, with_source(used=0.91)),
     (Alarm.DAY_NEARLY_USED, with_source(used=1.5)),
     (Alarm.CONFIG_NOT_TAKEN, with_fleet(config_version=5)),
@@ -134,6 +134,7 @@ HOLDS_NOT: list[tuple[Alarm, Observation]] = [
     (Alarm.UPKEEP_LATE, with_source(figures_age=LIVE)),
     (Alarm.UPKEEP_LATE, observed(replace(HEALTHY, workers=[], upkeep=dict.fromkeys(EVERY, 1e6)))),
     (Alarm.REVIEWS_OVERDUE, with_fleet(reviews=Waiting(10_000, 0, 0.0))),
+    (Alarm.REVIEWS_OVERDUE, with_fleet(reviews=Waiting(2, 1, 3 * EVERY["reviews"]))),
     (Alarm.DAY_NEARLY_USED, with_source(used=0.9)),
     (Alarm.CONFIG_NOT_TAKEN, with_worker(config_version=5)),
     (Alarm.CONFIG_NOT_TAKEN, with_fleet(workers=[WORKER, replace(WORKER, config_version=1, stopping=True)])),

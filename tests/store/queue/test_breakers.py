@@ -316,3 +316,16 @@ def test_upkeep_of_the_sources_and_claims_never_wait_for_each_other_in_a_circle(
         ]
         for done in work:
             done.result(60)
+
+
+def test_the_duration_of_look_ups_is_that_of_the_last_fifty_or_so(desk: Desk) -> None:
+    def told(**given: Any) -> float | None:
+        desk.sources.record({"towns": SourceFigures(**given)}, {})
+        mean: float | None = desk.one("SELECT lookup_s FROM jurat_sources WHERE name = 'towns'")
+        return mean
+
+    assert told(last_failure=Reason.SOURCE_REJECTED_REQUEST) is None, "it says nothing of how long the source takes"
+    assert told(answered=1, seconds=2.0) == pytest.approx(2.0)
+    assert told(answered=30, failed=20, seconds=50.0) == pytest.approx(1.5)
+    assert told(last_failure=Reason.SOURCE_REJECTED_REQUEST) == pytest.approx(1.5)
+    assert desk.one("SELECT lookup_s FROM jurat_sources WHERE name = 'ban'") is None
