@@ -6,11 +6,11 @@
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS worker-libraries
-COPY requirements/worker.txt /build/
+COPY requirements/worker.txt requirements/otel.txt /build/
 # Wheels alone: nothing is compiled, and no package runs code of its own while it is installed.
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv \
     && /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
-        --require-hashes --only-binary :all: -r /build/worker.txt \
+        --quiet --require-hashes --only-binary :all: -r /build/worker.txt -r /build/otel.txt \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} + # 20 MB of the libraries' own
 
 FROM worker-libraries AS tools-libraries

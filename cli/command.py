@@ -27,7 +27,7 @@ ENVIRONMENT = {
     "JURAT_HASH_KEYS": "the keys that access codes and numbers are hashed with, newest first",
     "JURAT_PRIVATE_NETWORKS": "the private networks and addresses where sources and proxies may be, such as "
     "10.20.0.0/16, 192.168.4.7",
-    "JURAT_REMOTE_CONTROL": "whether workers obey `celery inspect` and `celery control`: true or false (default false)",
+    "JURAT_REMOTE_CONTROL": "whether workers answer `celery inspect`: true or false (default false)",
     "JURAT_SOURCE_SECRETS": "the only folder from which `{ file: NAME }` reads the secrets of sources",
     "JURAT_LISTEN": "where to serve health and metrics: HOST:PORT, or :PORT for all addresses",
     "JURAT_LOG": "the format of logs: json or text (default text)",

@@ -106,7 +106,7 @@ def misleading(host: str) -> str | None:
         hidden = _NUMERIC.fullmatch(plain)
         return f"'{printable(host)}' is an address in disguise — write the name of the host" if hidden else None
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        return f"'{ip}' is an IPv4 address in disguise — write the name of the host"
+        return f"'{printable(host)}' is an IPv4 address in disguise — write the name of the host"
     return f"no source is at {ip} — write the name of the host" if scope_of(ip) is Scope.NOBODY else None
 
 

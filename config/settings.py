@@ -113,7 +113,7 @@ class Settings(BaseModel):
     a broker. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one; `hash_keys`
     make the fingerprints of codes and numbers, newest first. Keys are 32 bytes in base64, as `keys generate` prints
     them. Besides the public internet, sources and proxies may only be in `private_networks`. `source_secrets` is the
-    folder with the secrets of sources. With `remote_control`, workers obey Celery's commands from the broker. At
+    folder with the secrets of sources. With `remote_control`, workers answer `celery inspect` over the broker. At
     `listen` (`HOST:PORT`, with port 0 any that is free) health and metrics are served; None means not at all.
     """
 

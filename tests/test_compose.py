@@ -328,9 +328,10 @@ def test_no_service_has_a_secret_of_another_one() -> None:
     assert given["tools"] == {"admin_database_url", "broker_url", "hash_keys", "seal_key"}
     assert given["platform"] == {"platform_database_url", "platform_broker_url", "seal_key"}
     assert given["secrets"] == set()
+    assert given["exporter"] == {"reader_database_url"}
     assert given["reviewer"] == {"reviewer_database_url", "unseal_keys"}
     assert {name for name, secrets in given.items() if "superuser_password" in secrets} == {"postgresql"}
-    for name in ("migrate", "worker", "tools", "reviewer", "platform", "secrets"):
+    for name in ("migrate", "worker", "tools", "reviewer", "platform", "secrets", "exporter"):
         assert SERVICES[name]["ulimits"] == {"core": 0}
     systemd = (ROOT / "docs" / "operators" / "run-workers.md").read_text("utf-8")
     assert "LimitCORE=0" in systemd

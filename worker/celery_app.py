@@ -13,13 +13,12 @@ import click
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging, worker_shutting_down
 from celery.utils.log import mlevel
-from celery.worker.control import inspect_command
 
 import worker.bell  # noqa: F401 - registers the task
 from config.settings import Settings, read_settings
 from jurat.errors import ConfigurationError
 from worker.bootstrap import open_endpoints, open_service, serve_endpoints
-from worker.broker import Broker, oddities
+from worker.broker import Broker
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
 from worker.celery_step import EngineStep, queue
 from worker.database import look
@@ -28,6 +27,7 @@ from worker.installation import VERSION
 from worker.keyring import UNKNOWN
 from worker.logs import set_up
 from worker.output import capture
+from worker.remote_control import allow_questions_alone
 
 _UNFIT_POOLS = ("prefork", "processes", "solo", "gevent", "eventlet")
 
@@ -62,8 +62,11 @@ def refuse(sentence: str) -> NoReturn:
 
 @celeryd_init.connect
 def _begin(sender: str, options: dict[str, Any], instance: Any, **_: Any) -> None:
-    """Look at the options of a worker that is about to start, and send all that it writes from now on to its log."""
+    """Look at the options of a worker that is about to start, limit what it may be told over the broker, and send all
+    that it writes from now on to its log.
+    """
     _look_at_options(options, instance)
+    allow_questions_alone()
     form = read_settings().log
     set_up(form, mlevel(options.get("loglevel") or logging.INFO), worker=sender, host=gethostname(), version=VERSION)
     capture(instance, form)
@@ -118,16 +121,3 @@ def _stop_claiming(**_: Any) -> None:
 @setup_logging.connect
 def _leave_logging(**_: Any) -> None:
     """Keep Celery from setting up logging again: who answers this signal has done so."""
-
-
-@inspect_command()
-def held(state: Any) -> list[dict[str, Any]]:
-    """The checks that this worker holds: `celery -A worker.app inspect held`."""
-    engine = state.consumer.controller.jurat_step.engine
-    return [{"check": str(check.id), "fence": check.fence, "source": check.source} for check in engine.in_flight.all()]
-
-
-@inspect_command()
-def dropped(_: Any) -> dict[str, int]:
-    """How many messages this worker has dropped, of each kind: `celery -A worker.app inspect dropped`."""
-    return oddities.counts()

@@ -29,7 +29,7 @@ _REDIS = {
 def celery_settings(broker_url: str, *, remote_control: bool = False) -> dict[str, Any]:
     """The settings for a broker; `none` is Celery's transport in memory, which no other process reaches.
 
-    With `remote_control`, anyone who reaches the broker may ask workers what they do, and may end them.
+    With `remote_control`, anyone who reaches the broker may ask workers what they do (worker/remote_control.py).
     """
     in_memory = broker_url in (NO_BROKER, "memory://")
     redis = broker_url.startswith(("redis", "rediss", "sentinel", "valkey"))

@@ -1,7 +1,11 @@
-"""Celery's remote control, over a real broker: whoever may ring cannot end a worker with it."""
+"""Celery's remote control, over a real broker: whoever may ring cannot end a worker with it, be it on or off."""
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -10,6 +14,7 @@ from redis import Redis
 
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import PATIENCE, PHYSICIAN, Town, soon
+from tests.rigs.workers import ROOT
 from worker.celery_settings import celery_settings
 
 pytestmark = pytest.mark.acceptance
@@ -47,13 +52,29 @@ def test_who_may_ring_ends_no_worker(make_town: MakeTown, valkey_server: str) ->
         assert worker.stop(PATIENCE) == 0
 
 
+def ask(url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Celery's own command, without any key."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JURAT_")}
+    environment |= {"PYTHONPATH": str(ROOT), "JURAT_BROKER_URL": url, "JURAT_DATABASE_URL": "sqlite:///none.db"}
+    command = [sys.executable, "-P", "-m", "celery", "-A", "worker.app", *words, "--timeout", "25"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=200)
+
+
 @pytest.mark.slow
-def test_it_is_there_where_the_operator_asks_for_it(make_town: MakeTown, valkey_server: str) -> None:
-    """The other half, without which the first would hold with no broker at all."""
+def test_where_it_is_on_workers_answer_without_keys_and_take_no_command(
+    make_town: MakeTown, valkey_server: str
+) -> None:
     town = make_town()
     with town.worker("--concurrency", "2", JURAT_REMOTE_CONTROL="true") as worker:
         assert worker.says("ready.", PATIENCE)
         assert soon(lambda: listens(valkey_server))
+        here = f"{worker.folder.name}@{socket.gethostname()}"
+        pinged = ask(valkey_server, "inspect", "ping", "--destination", here)
+        assert "pong" in pinged.stdout, pinged.stderr
+        for command in ("shutdown", "pool_shrink"):
+            told = ask(valkey_server, "control", command, "--destination", here)
+            assert "answer `celery inspect` alone" in told.stdout, told.stderr
         tell(valkey_server, "shutdown")
-        assert soon(lambda: not worker.running)
-        assert worker.exit_code == 0
+        assert works(town, "p")
+        assert worker.running
+        assert worker.stop(PATIENCE) == 0

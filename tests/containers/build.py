@@ -47,7 +47,7 @@ class Buildah:
 @contextmanager
 def buildah() -> Iterator[Buildah]:
     """One in a folder that goes at the end."""
-    with tempfile.TemporaryDirectory(prefix="jurat-buildah-", dir="/var/tmp") as folder:  # memory is too small for it
+    with tempfile.TemporaryDirectory(prefix="jurat-buildah-", dir=debian.PLACE) as folder:
         made = Buildah(Path(folder))
         try:
             yield made
@@ -79,7 +79,7 @@ def build() -> None:
 
 
 def _make_base(run: Buildah) -> None:
-    with tempfile.TemporaryDirectory(prefix="jurat-base-", dir="/var/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix="jurat-base-", dir=debian.PLACE) as folder:
         tar = Path(folder) / "base.tar"
         debian.root_file_system(tar, debian.PYTHON)
         container = run("from", "scratch").stdout.strip()

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.rigs.memory import memory
+
 PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "buildah": "buildah",
@@ -30,6 +32,9 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 PYTHON = ("ca-certificates", "python3-venv", "tzdata")
 """What is in the base of our images, which `python:3.11-slim` is elsewhere."""
+
+PLACE = memory() or Path("/var/tmp")
+"""Where images are made and kept. On a disk most of the time is spent waiting for it."""
 
 _LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
 
@@ -63,11 +68,8 @@ def root_file_system(
     """
     options = [f"--dpkgopt=path-exclude={pattern}" for pattern in (*_LEFT_OUT, *left_out)]
     options += [f"--{kind}-hook={text}" for kind, _, text in (hook.partition("=") for hook in hooks)]
-    suite = _suite()
-    subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", *options, suite, target],
-        check=True,
-    )
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", *options]
+    subprocess.run([*command, _suite(), target], check=True, env={**os.environ, "TMPDIR": str(PLACE)})
 
 
 def _suite() -> str:

@@ -40,12 +40,12 @@ _VALKEY = (f"ENV PATH={_SYSTEM}", "VOLUME /data", "WORKDIR /data", 'CMD ["valkey
 
 
 class Engine(Server):
-    """Debian's dockerd. Its folder is on a disk: where temporary files are may be memory, too small for images."""
+    """Debian's dockerd."""
 
     name = "dockerd"
 
     def __init__(self) -> None:
-        super().__init__(place=Path("/var/tmp"))
+        super().__init__(place=debian.PLACE)
         self._settings = self.folder / "daemon.json"
         self._settings.write_text("{}", encoding="utf-8")  # this machine's are for another engine
         self._had_bridge = Path("/sys/class/net/docker0").exists()
@@ -64,7 +64,7 @@ class Engine(Server):
 
     def provide_images(self) -> None:
         """Put in what docker-compose.yml and the Dockerfile take from registries."""
-        with tempfile.TemporaryDirectory(prefix="jurat-images-", dir="/var/tmp") as folder:
+        with tempfile.TemporaryDirectory(prefix="jurat-images-", dir=debian.PLACE) as folder:
             base, servers = Path(folder) / "base.tar", Path(folder) / "servers.tar"
             with ThreadPoolExecutor() as making:
                 for each in (

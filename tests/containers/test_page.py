@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def test_secrets_are_made_without_anything_on_the_host(reader: Reader) -> None:
 def test_workers_start_and_are_healthy(reader: Reader) -> None:
     reader.follow("Start")
     reader.wait_until_healthy("worker", 2)
+    reader.wait_until_healthy("exporter", 1)
     assert [each["State"]["ExitCode"] for each in reader.containers("migrate")] == [0]
 
 
@@ -82,7 +84,7 @@ def test_no_secret_is_in_what_the_engine_tells(reader: Reader) -> None:
 
 def test_each_part_logs_in_as_a_user_with_least_rights(reader: Reader) -> None:
     asking = "SELECT DISTINCT usename FROM pg_stat_activity WHERE client_addr IS NOT NULL"
-    assert sql(reader, asking).split() == ["verifier"]
+    assert set(sql(reader, asking).split()) <= {"verifier", "monitor"}
     mighty = "SELECT rolname FROM pg_roles WHERE rolcanlogin AND (rolsuper OR rolcreaterole OR rolcreatedb)"
     assert sql(reader, mighty).split() == ["postgres"]
     assert sql(reader, "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'jurat_checks'") == "jurat_owner"
@@ -143,6 +145,11 @@ def test_the_secrets_of_sources_reach_the_workers(reader: Reader) -> None:
 
 def test_a_platform_gets_a_verdict_with_its_own_login(reader: Reader) -> None:
     reader.follow("Connect your platform")
+
+
+def test_prometheus_sees_the_fleet(reader: Reader) -> None:
+    with urllib.request.urlopen("http://127.0.0.1:9465/metrics", timeout=30) as answer:
+        assert re.search(r"^jurat_workers(\{.*\})? 2(\.0)?$", answer.read().decode(), re.MULTILINE)
 
 
 def test_there_can_be_more_workers(reader: Reader) -> None:

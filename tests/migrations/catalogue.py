@@ -78,6 +78,9 @@ def _acl(acl: str) -> str:
     return _ACL.format(f"aclexplode({acl})")
 
 
+_OPTIONS = "ARRAY(SELECT each FROM unnest(attoptions) AS each WHERE each NOT LIKE 'pg\\_attver=%')"
+"""Those of a column. Debian's PostgreSQL 17.12 adds one by itself, with a number that is new for each column made."""
+
 _QUERIES = {
     "relation": f"""
         SELECT relname, c.relkind::text, c.relpersistence::text, c.reloptions, c.relrowsecurity, c.relforcerowsecurity,
@@ -87,7 +90,7 @@ _QUERIES = {
         SELECT format('%s.%s', relname, lpad((row_number() OVER (PARTITION BY c.oid ORDER BY attnum))::text, 2, '0')),
                attname, format_type(atttypid, atttypmod), attnotnull, pg_get_expr(d.adbin, d.adrelid),
                l.collname, attstattarget, attstorage::text, attcompression::text, attidentity::text,
-               attgenerated::text, attoptions, {_acl("attacl")}
+               attgenerated::text, {_OPTIONS}, {_acl("attacl")}
         FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         LEFT JOIN pg_collation l ON l.oid = a.attcollation

@@ -45,7 +45,10 @@ def services(compose: list[str], tmp_path_factory: pytest.TempPathFactory) -> di
 
 
 def test_each_container_may_as_little_as_those_of_the_service(services: dict[str, Any]) -> None:
-    assert {"postgresql", "valkey", "migrate", "worker", "registry", "seed", "prepare", "web"} == set(services)
+    assert set(services) == {
+        *("postgresql", "valkey", "migrate", "worker", "exporter"),
+        *("registry", "seed", "prepare", "web"),
+    }
     for name, service in services.items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -69,10 +72,11 @@ def test_people_have_no_password_of_this_repository(services: dict[str, Any]) ->
     assert services["prepare"]["environment"]["PEOPLE_PASSWORD"] == ""
 
 
-def test_only_the_web_tier_is_reached_and_only_from_this_machine(services: dict[str, Any]) -> None:
+def test_only_pages_and_figures_are_reached_and_only_from_this_machine(services: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in services.items() if service.get("ports")}
-    assert list(published) == ["web"]
-    assert [port["host_ip"] for port in published["web"]] == ["127.0.0.1"]
+    assert set(published) == {"exporter", "web"}
+    for ports in published.values():
+        assert [port["host_ip"] for port in ports] == ["127.0.0.1"]
 
 
 def test_the_web_tier_gets_no_private_key(services: dict[str, Any]) -> None:
