@@ -109,6 +109,12 @@ def a_newer_release_applies_what_workers_cannot_read(fleet: WatchedFleet) -> Ite
 def someone_holds_a_job(fleet: WatchedFleet) -> Iterator[None]:
     with fleet.left_open("SELECT 1 FROM jurat_upkeep WHERE task = 'access' FOR UPDATE"):
         yield
+        page = (ROOT / "docs" / "runbooks" / "README.md").read_text("utf-8")
+        find, end = re.findall(r"^```sql\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+        ((pid, *_, tables, statement),) = fleet.sql(find)
+        assert tables == "{jurat_upkeep}"
+        assert statement.startswith("SELECT 1 FROM jurat_upkeep")
+        fleet.sql(end.replace("PID", str(pid)))
 
 
 # ---------------------------------------------------------------------------------------------------------------- keys

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -213,7 +213,8 @@ class WatchedFleet:
         with psycopg.connect(libpq_url(self.fleet.database_url), application_name="forgotten") as session:
             session.execute(statement, parameters or None)
             yield
-            session.rollback()
+            with suppress(psycopg.OperationalError):  # someone may have ended it
+                session.rollback()
 
     def ready(self, port: int) -> bool:
         return answers(f"http://127.0.0.1:{port}/readyz")

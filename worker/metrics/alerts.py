@@ -150,10 +150,13 @@ PAGES: Final = (
         f"Source {SOURCE} gives no answers, and the first deadline is less than 15 minutes away: those checks then end"
         " undetermined.",
     ),
-    _condition(
+    Alert(
         Alarm.DATABASE_AWAY,
+        SEVERITY[Alarm.DATABASE_AWAY],
         MINUTE,
         "The database does not answer: nobody can submit an answer or see a verdict, and no check goes on.",
+        # Where one of two exporters reaches it, others do as well.
+        "max(jurat_database_up) == 0",
     ),
     _condition(
         Alarm.DATABASE_READ_ONLY,
