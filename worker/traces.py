@@ -118,7 +118,7 @@ def open_traces(worker: str, version: str, plan: Callable[[], Plan | None]) -> T
 
         spans = OtlpSpans(worker, version)
     except ImportError:
-        advice = f"install the extra `otel`, or unset {endpoint}"
+        advice = f"install requirements/otel.txt, or unset {endpoint}"
         log.error("no traces: OpenTelemetry is not installed", advice=advice)  # noqa: TRY400 - no traceback for a setting
         return None
     except ValueError as error:  # of the SDK, about one of its variables

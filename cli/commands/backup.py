@@ -14,7 +14,7 @@ def backup() -> None:
     """Note that the database was backed up."""
 
 
-@backup.command(examples=("pg_dump … && jurat backup note",))
+@backup.command(examples=("jurat backup note", "pg_dump … && jurat backup note"))
 @as_option
 def note(out: Output, *, who: str) -> None:
     """Note in the audit that a backup has just ended well: call it at the end of the backup job.

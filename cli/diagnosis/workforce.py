@@ -48,10 +48,11 @@ def fleet_step(queries: Queries) -> CheckupStep:
 
 
 def finding_steps(service: Service) -> Iterator[CheckupStep]:
-    """What `jurat now` finds. That no worker runs is no problem yet: `fleet_step` says so."""
+    """What `jurat now` finds. That no worker runs is no problem while nothing waits: `fleet_step` says so."""
     seen = FleetReader(service.database).observe()
+    idle = seen.fleet is not None and not seen.fleet.live and not any(each.unsettled for each in seen.fleet.sources)
     for each in findings(seen):
-        if each.alarm is not Alarm.NOBODY_WORKS:
+        if each.alarm is not Alarm.NOBODY_WORKS or not idle:
             name = f"source {each.source}" if each.source else each.alarm.removeprefix("Jurat")
             yield CheckupStep(name, StepMark.PROBLEM, each.found, f"{each.advice} ({each.runbook})")
 

@@ -107,7 +107,7 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
     elif leases is not None and leases > STUCK:
         yield Finding(
             Alarm.NOBODY_WORKS,
-            f"{_number(len(live), 'live worker')}, but nobody has looked after the leases for {leases:.0f} s",
+            f"{_number(len(live), 'live worker')}, but nobody has looked after the leases for {_time(leases)}",
             "read the workers' logs, and restart them one after the other",
         )
     versions = {worker.version for worker in live}
@@ -163,15 +163,15 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
     ends_soon = source.next_deadline is not None and source.next_deadline < DEADLINE and not source.stopped
     if (broken or unserved) and ends_soon:
         why = "the source is broken" if broken else "no worker serves it"
-        found = f"{why}, and the next deadline is in {max(0.0, source.next_deadline or 0):.0f} s"
+        found = f"{why}, and the next deadline is in {_time(max(0.0, source.next_deadline or 0))}"
         advice = "get it to answer, or pause it (`bin/jurat sources pause`): deadlines do not run during a pause"
         yield Finding(Alarm.DEADLINES_AHEAD, found, advice, name)
     if _is_stuck(source):
-        found = f"a check has been due for {source.oldest_due_age:.0f} s, and none is looked up"
+        found = f"a check has been due for {_time(source.oldest_due_age or 0)}, and none is looked up"
         yield Finding(Alarm.CHECKS_STUCK, found, "read the logs of the workers that serve it, and restart them", name)
     if broken:
         last = f", the last {source.last_failure}" if source.last_failure else ""
-        found = f"broken for {source.broken_age:.0f} s: {_number(source.failures, 'failure')} in a row{last}"
+        found = f"broken for {_time(source.broken_age or 0)}: {_number(source.failures, 'failure')} in a row{last}"
         yield Finding(Alarm.SOURCE_BROKEN, found, f"run `bin/jurat sources test {name} --live`", name)
     if refusal := _refusal(source):
         yield Finding(Alarm.SOURCE_REFUSES_US, *refusal, source=name)
@@ -179,7 +179,7 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
         found = f"{source.used:.0%} of today's requests are used"
         yield Finding(Alarm.DAY_NEARLY_USED, found, "ask the provider for more, or add another source", name)
     if live and source.state is SourceState.OPEN and (source.wait or 0) > LONGEST_WAIT:
-        found = f"a new check waits about {(source.wait or 0) / 60:.0f} minutes"
+        found = f"a new check waits about {_time(source.wait or 0)}"
         advice = "raise the source's limits if its provider allows that; more workers do not help a limited source"
         yield Finding(Alarm.BACKLOG_GROWS, found, advice, name)
 
@@ -214,7 +214,7 @@ def _upkeep(fleet: FleetReading) -> Iterator[Finding]:
             age = fleet.figures_age
         if age is None or age <= max(LATE * every, LIVE):
             continue
-        found = f"{task} last ran {age:.0f} s ago, and is due each {every:.0f} s"
+        found = f"{task} last ran {_time(age)} ago, and is due each {_time(every)}"
         if task == "figures":
             found += ": what waits is not counted, and platforms poll less often"
         yield Finding(Alarm.UPKEEP_LATE, found, "read the workers' logs: one of them says why it fails")
@@ -224,13 +224,21 @@ def _people(fleet: FleetReading) -> Iterator[Finding]:
     for kind, requests in fleet.requests.items():
         if requests.age > REQUEST:
             asked = _number(requests.count, f"`{kind}` request")
-            found = f"{asked} waiting, the oldest for {requests.age / 60:.0f} minutes"
+            found = f"{asked} waiting, the oldest for {_time(requests.age)}"
             advice = "read the workers' logs for `request`, and see `bin/jurat doctor`"
             yield Finding(Alarm.REQUESTS_STUCK, found, advice)
     if fleet.reviews.age > LATE * EVERY["reviews"]:
-        found = f"{_number(fleet.reviews.due, 'review')} overdue, the oldest for {fleet.reviews.age / 60:.0f} minutes"
+        found = f"{_number(fleet.reviews.due, 'review')} overdue, the oldest for {_time(fleet.reviews.age)}"
         advice = "upkeep ends them: read the workers' logs, and see in pg_stat_activity who holds a participant's row"
         yield Finding(Alarm.REVIEWS_OVERDUE, found, advice)
+
+
+def _time(seconds: float) -> str:
+    """How long something lasts, to what a reader needs of it."""
+    for unit, least, size in (("days", 2 * 86_400, 86_400), ("hours", 7200, 3600), ("minutes", 120, 60)):
+        if seconds >= least:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _number(count: int, noun: str) -> str:
@@ -239,8 +247,8 @@ def _number(count: int, noun: str) -> str:
 
 def _copies(fleet: FleetReading) -> Iterator[Finding]:
     if fleet.backup_age is not None and fleet.backup_age > BACKUP:
-        found = f"the last backup was noted {fleet.backup_age / 3600:.0f} hours ago"
+        found = f"the last backup was noted {_time(fleet.backup_age)} ago"
         yield Finding(Alarm.BACKUP_OLD, found, "look at the backup job; it ends with `bin/jurat backup note`")
     if fleet.keys_age is not None and fleet.keys_age > VERIFIED:
-        found = f"the stored copies of the keys were checked {fleet.keys_age / 86_400:.0f} days ago"
+        found = f"the stored copies of the keys were checked {_time(fleet.keys_age)} ago"
         yield Finding(Alarm.KEYS_UNVERIFIED, found, "run `bin/jurat keys check` on the copies")

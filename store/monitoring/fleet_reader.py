@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import lru_cache
 
@@ -64,7 +64,7 @@ class FleetReader:
         backup_age, keys_age, came_back = connection.execute(text(_noted(self._dialect))).one()
         return FleetReading(
             workers=registered,
-            sources=[_met(each, registered, missing) for each in self._sources(connection, config_version)],
+            sources=[_met(each, registered, missing) for each in self._sources(connection, config_version, live)],
             keys={key: KeyReading(answers.get(key, 0), holders[key]) for key in sorted({*answers, *holders})},
             missing=missing,
             upkeep=_upkeep(connection),
@@ -78,15 +78,18 @@ class FleetReader:
             vanished=came_back + sum(LIVE < worker.age <= _HOUR for worker in registered),
         )
 
-    def _sources(self, connection: Connection, config_version: int | None) -> list[SourceReading]:
+    def _sources(
+        self, connection: Connection, config_version: int | None, live: Sequence[WorkerRow]
+    ) -> list[SourceReading]:
         """The sources of the applied configuration, and others for which something waits."""
         if config_version != self._named_at:
             rows = connection.execute(text(_names(self._dialect)))
             self._named_at, self._names = config_version, frozenset(row[0] for row in rows)
         rows = connection.execute(text(_source_rows(self._dialect)))
         found = [row_of(SourceReading, row) for row in rows]
-        if any(_is_stale(each) for each in found):
-            found = _counted(connection, found)
+        stale = {each.name for each in found if not live or each.figures_age is None or each.figures_age > LIVE}
+        if stale:
+            found = _counted(connection, found, stale)
         return [each for each in found if each.unsettled or each.name in self._names]
 
 
@@ -118,19 +121,15 @@ def _met(source: SourceReading, registered: Sequence[WorkerRow], missing: Mappin
     return replace(source, workers=serving, key_missing=min(MOST_SEALED, strange))
 
 
-def _counted(connection: Connection, found: Sequence[SourceReading]) -> list[SourceReading]:
-    """The sources with what waits counted now, where no worker has done that lately."""
+def _counted(connection: Connection, found: Sequence[SourceReading], stale: Collection[str]) -> list[SourceReading]:
+    """The sources with what waits counted now, where no worker has done that lately, or will."""
     counted = {row["source"]: row for row in backlog.waiting_counts(connection)}
     return [
         replace(each, due=row["due"], later=row["waiting"] - row["due"], oldest_due_age=row["age"])
-        if _is_stale(each) and (row := counted.get(each.name))
+        if each.name in stale and (row := counted.get(each.name))
         else each
         for each in found
     ]
-
-
-def _is_stale(source: SourceReading) -> bool:
-    return source.figures_age is None or source.figures_age > LIVE
 
 
 def _upkeep(connection: Connection) -> dict[str, float]:

@@ -121,7 +121,7 @@ OPEN = "from worker.traces import open_traces; print(open_traces('w', '1', lambd
 def test_an_endpoint_without_the_library_is_said_in_a_sentence_and_no_more() -> None:
     said = script(f"import sys; sys.modules['opentelemetry'] = None; {OPEN}", OTEL_EXPORTER_OTLP_ENDPOINT="http://x")
     assert "no traces: OpenTelemetry is not installed" in said
-    assert "install the extra `otel`, or unset OTEL_EXPORTER_OTLP_ENDPOINT" in said
+    assert "install requirements/otel.txt, or unset OTEL_EXPORTER_OTLP_ENDPOINT" in said
     assert "Traceback" not in said
     assert "None" in said
 

@@ -62,6 +62,7 @@ def checks(desk: Desk) -> None:
 
 @pytest.mark.parametrize("counted", [False, True], ids=["counted by the reader", "counted by a worker"])
 def test_unsettled_checks_are_due_or_later_or_leased(desk: Desk, counted: bool) -> None:
+    report(desk)
     checks(desk)
     if counted:
         desk.upkeep.count_waiting()
@@ -83,18 +84,24 @@ def test_deadlines_are_those_of_checks_that_wait(desk: Desk) -> None:
     assert source(desk).next_deadline is None
 
 
-def test_what_workers_counted_lately_is_not_counted_again(desk: Desk) -> None:
+def test_what_workers_counted_lately_is_not_counted_again_while_one_lives(desk: Desk) -> None:
+    worker = report(desk)
     desk.submit_many(2)
     desk.upkeep.count_waiting()
     desk.submit_many(3, first=2)
     assert source(desk).due == 2
     assert 0 <= (source(desk).figures_age or 0) < SLOW
+    Fleet(desk.engine).leave(worker.id)
+    assert source(desk).due == 5, "nobody will count what came since"
+    report(desk)
+    assert source(desk).due == 2
     age_figures(desk, LIVE + 1)
     assert source(desk).due == 5
     assert LIVE < (fleet(desk).figures_age or 0) < LIVE + 1 + SLOW
 
 
 def test_only_stale_figures_are_counted_again(desk: Desk) -> None:
+    report(desk)
     desk.upkeep.count_waiting()
     desk.submit_many(2)
     desk.submit_many(2, "profession")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from store.workers import LIVE
 from tests.store.desk import DOCUMENT, Desk
-from tests.store.monitoring.fleets import fleet
+from tests.store.monitoring.fleets import fleet, report
 
 _CHECKS = """
     INSERT INTO jurat_checks (id, consultation, participant, question, priority, answer_key, state, source, lost_leases,
@@ -94,6 +94,7 @@ def test_the_function_wants_what_the_rule_wants(postgresql: Desk, rows: list[Row
     postgresql.apply(DOCUMENT)
     for source, row in zip(SOURCES, rows, strict=True):
         lay_in(postgresql, source, row)
+    report(postgresql)  # without a worker a reader trusts no figures
     seen = fleet(postgresql)
     assert [each.name for each in seen.sources] == SOURCES
     assert postgresql.one("SELECT jurat_wanted_slots()") == seen.wanted

@@ -202,7 +202,9 @@ def test_a_look_reads_no_table_whole(full: Desk, fresh: bool) -> None:
         "SELECT gen_random_uuid(), NOW, 'a', 'review', 'b', '{}' FROM generate_series(1, 20000)"
     )
     full.sql("UPDATE jurat_sources SET figures_at = NULL")
+    full.sql("DELETE FROM jurat_workers")
     if fresh:
+        report(full)
         full.upkeep.count_waiting()
     vacuum(full)
     reader = FleetReader(full.engine)
