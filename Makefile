@@ -23,7 +23,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-pythons platform test test-all test-examples test-browser image compose pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short control-arm soak bench-scale mutants
+.PHONY: help demo demo-pythons platform test test-all test-examples test-browser image compose pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,10 +38,10 @@ platform: $(VENV)/.platform ## Try a platform in a browser, with an invented tow
 	@PYTHONPATH=. $(PY) -P -m examples.platform.start $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, in about three minutes; ARGS="-k words tests/folder" for some
-	$(PY) -m pytest $(FOUR) -m "not slow and not stacks and not browser and not containers" $(ARGS)
+	$(PY) -m pytest $(FOUR) -m "not slow and not stacks and not browser and not containers and not alerts" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the tests that take longer, and all properties on more examples, after `make test`
-	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(THREE) -m "(slow or hypothesis) and not stacks and not browser and not containers" $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(THREE) -m "(slow or hypothesis) and not stacks and not browser and not containers and not alerts" $(ARGS)
 
 test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes
@@ -126,6 +126,12 @@ faults: $(VENV)/.dev ## Break a running fleet in every way; SCENARIO="kill sigst
 
 faults-short: $(VENV)/.dev ## The short faults alone, with 300 checks, three at once: a few minutes
 	$(FAULTS) --short --fresh --jobs 3 $(ARGS)
+
+alerts: $(VENV)/.dev ## Fire every alert by a real fault, under a real Prometheus, in under ten minutes; ARGS="-k Nobody"
+	$(PY) -m pytest -n 3 --dist load -m alerts tests/monitoring $(ARGS)
+
+alerts-soak: $(VENV)/.dev ## The same as `make soak`, watched: nobody must be called; MINUTES=30 RATE=50
+	@PYTHONPATH=. $(PY) -m bench.soak --watched $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(ARGS)
 
 control-arm: $(VENV)/.dev ## Kill workers of plain Celery as often, and count what it loses
 	@PYTHONPATH=. $(PY) -m bench.control_arm $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/reference/ from the code, between the marks of each page.
+"""Writes the tables of docs/reference/ from the code, between the marks of each page, and the files of monitoring/.
 
     python -m docs.generate
 
@@ -22,7 +22,7 @@ from cli.command import ENVIRONMENT
 from cli.main import SECTIONS, load
 from cli.reference import wrapped
 from config.settings import Settings
-from docs import metrics, rights, wheel
+from docs import metrics, monitoring, rights, wheel
 from docs.markdown import Row, table
 from docs.options import default_text, magic, options
 from docs.texts import DOCS, meanings
@@ -35,7 +35,7 @@ from store.schema.baseline import tables_sql
 from store.schema.migrations import upgrade
 from store.schema.status import MIGRATIONS
 
-FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics")
+FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts")
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
 
 
@@ -242,11 +242,14 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "magic": magic,
     "variables": variables,
     **metrics.sections(),
+    "alerts": monitoring.alerts_table,
 }
 
 
 def main() -> None:
-    """Rewrite the pages."""
+    """Rewrite the pages, and what operators load into Prometheus and Grafana."""
+    for file, made in monitoring.FILES.items():
+        file.write_text(made(), "utf-8")
     for page in PAGES:
         page.write_text(filled_in(page.read_text("utf-8")), "utf-8")
 

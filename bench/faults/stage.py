@@ -32,7 +32,7 @@ from bench.rig.source import Registry, SourceThread
 from bench.rig.unit import Unit, until, waited
 from jurat.database import parse_url
 from jurat.seal import generate, key_to_text
-from tests.rigs.servers import PostgreSQL, Valkey
+from tests.rigs.servers import PostgreSQL, Valkey, free_port
 from worker.bootstrap import Service
 
 TIMEOUT = 5.0
@@ -62,6 +62,8 @@ class Setting:
     started: bool = True
     """Whether the workers run from the beginning."""
     batch: int = 1
+    listens: bool = False
+    """Whether the workers show their metrics, at `Stage.targets`."""
     prefixes: tuple[tuple[str, ...], ...] = ()
     """The words before the command of each worker."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -100,6 +102,7 @@ class Stage:
         self.rabbitmq: RabbitMQ | None = None
         self.broker_proxy: Proxy | None = None
         self.database_proxy: Proxy | None = None
+        self.targets = [f"127.0.0.1:{free_port()}" for _ in range(setting.workers if setting.listens else 0)]
 
     def __enter__(self) -> Self:
         try:
@@ -132,6 +135,8 @@ class Stage:
         for number in range(setting.workers):
             named = place.update_query_dict({"application_name": f"worker{number}"})
             own = {**setting.environment, "JURAT_DATABASE_URL": named.render_as_string(hide_password=False)}
+            if self.targets:
+                own["JURAT_LISTEN"] = self.targets[number]
             if number < setting.strange:
                 own["JURAT_UNSEAL_KEYS"] = key_to_text(generate()[0])
             self.fleet.add(

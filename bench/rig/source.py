@@ -37,6 +37,10 @@ class Mood(StrEnum):
     WELL = "well"
     DOWN = "down"
     """503."""
+    THROTTLED = "throttled"
+    """429."""
+    REFUSING = "refusing"
+    """401."""
     SILENT = "silent"
     """Takes the request and never answers."""
     GARBAGE = "garbage"
@@ -56,7 +60,13 @@ class Asked(NamedTuple):
 
 _WELL = Mood.WELL
 _GARBAGE = (b"", b"<html>Maintenance</html>", b"[]", b"null", b'{"count": "many"}', b"\xff\xfe\x00", b'{"count": 1, ')
-_TROUBLE = {Mood.DOWN: (503, (b"down",)), Mood.SILENT: (0, ()), Mood.GARBAGE: (200, _GARBAGE)}
+_TROUBLE = {
+    Mood.DOWN: (503, (b"down",)),
+    Mood.THROTTLED: (429, (b"slower",)),
+    Mood.REFUSING: (401, (b"who?",)),
+    Mood.SILENT: (0, ()),
+    Mood.GARBAGE: (200, _GARBAGE),
+}
 """The status of each other mood, and what is answered in turn."""
 
 

@@ -2,9 +2,11 @@
 
     python -m bench.soak                        30 minutes at 50 checks a second
     python -m bench.soak --minutes 5 --rate 20
+    python -m bench.soak --watched              under Prometheus and Alertmanager; nobody must be called
 
 PostgreSQL, Valkey, two worker processes and a registry on loopback. Samples go to a file of JSON lines each ten
-seconds. Ends with 1 when something grew, or when a promise of the checker was broken.
+seconds. Ends with 1 when something grew, when a promise of the checker was broken, or when a page
+was sent. Alerts must hold for a tenth of the time that they must hold in production.
 """
 
 from __future__ import annotations
@@ -24,11 +26,18 @@ from bench.faults.stage import Setting, Stage
 from bench.rig import ROOT
 from bench.rig.figures import Figure
 from bench.rig.report import figure_table
+from bench.rig.watch import Watch
 from bench.soak.judge import Process, Sample, Vacuum, judge, warm_up
+from store.monitoring.alarms import Severity
+from store.schema.grants import Role
+from tests.rigs.logins import Logins
 
 SLOTS = 16
 EVERY = 10.0
 """Seconds from sample to sample."""
+
+SHORTENED = 10.0
+"""By how much alerts must hold for less than in production."""
 
 BURST = 640
 BURSTS = 4
@@ -57,16 +66,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=30.0, help="how long (default 30)")
     parser.add_argument("--rate", type=float, default=50.0, help="submits a second (default 50)")
     parser.add_argument("--seed", type=int, default=1, help="of what is random")
+    parser.add_argument("--watched", action="store_true", help="also run what watches a fleet")
     parser.add_argument("--file", type=Path, help="where samples go (default build/soak.jsonl)")
     options = parser.parse_args(arguments)
     file: Path = options.file or ROOT / "build" / "soak.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     seconds = options.minutes * 60
     checks = BURST * BURSTS + int(options.rate * seconds)
-    setting = Setting(workers=2, slots=SLOTS, concurrency=64, batch=5)
+    setting = Setting(workers=2, slots=SLOTS, concurrency=64, batch=5, listens=options.watched)
     with Stage(setting, checks, options.seed, short=False) as stage:
+        watch = _watch(stage) if options.watched else None
         samples = _soak(stage, seconds, options.rate, file)
         drained = stage.drain(120)
+        pages = [one for one in watch.heard.heard if one.fires and one.severity == Severity.PAGE] if watch else []
         for unit in stage.units:
             unit.kill()
         found = violations(stage.history(frozenset()))
@@ -81,10 +93,20 @@ def main(arguments: list[str]) -> int:
     print(figure_table(figure.as_data() for figure in _figures(samples, judged)))
     for violation in found[:10]:
         print(f"{violation.kind} {violation.subject}: {violation.detail}")
+    for page in pages:
+        print(f"{page.name} {page.source}: {page.summary}")
+    if watch:
+        print(f"{len(pages)} pages were sent.")
     if drained is None:
         print("Not everything was settled in time.")
-    well = all(figure.kept for figure in judged) and not found and drained is not None
+    well = all(figure.kept for figure in judged) and not found and not pages and drained is not None
     return 0 if well else 1
+
+
+def _watch(stage: Stage) -> Watch:
+    """All that watches the fleet, until the stage ends."""
+    logins = stage.stack.enter_context(Logins(stage.fleet.database_url))
+    return stage.stack.enter_context(Watch(logins.url(Role.READER), stage.targets, shortened=SHORTENED))
 
 
 def _soak(stage: Stage, seconds: float, rate: float, file: Path) -> list[Sample]:

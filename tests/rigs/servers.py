@@ -61,7 +61,7 @@ class Server(ABC):
     """What the warden sends: the quickest end after which nothing stays behind in the system."""
 
     def __init__(self, *, place: Path | None = None) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix=f"jurat-{self.name}-", dir=place))
         self._log = self.folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -396,7 +396,7 @@ class PostgreSQL(Server):
             subprocess.run(["ipcrm", "-m", segment], stderr=subprocess.DEVNULL, check=False)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port below those that the kernel gives to outgoing connections: it stays ours while the server is down."""
     while True:
         port = random.randrange(20_000, 32_000)

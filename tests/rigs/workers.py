@@ -32,7 +32,8 @@ class Worker(Server):
 
     def __init__(self, environment: Mapping[str, str], *options: str) -> None:
         super().__init__()
-        self._settings = dict(environment)
+        self.environment = dict(environment)
+        """Of the next process."""
         self._options = options
         self._begun = 0
         self._ended: int | None = None
@@ -99,7 +100,7 @@ class Worker(Server):
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(self.folder),
             "PYTHONWARNINGS": "ignore::RuntimeWarning:celery.platforms",  # tests may run as root
-            **self._settings,
+            **self.environment,
         }
 
     def _gone(self) -> None:
