@@ -21,7 +21,7 @@ from tests.docs.pages import ROOT
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """Docker, with what stands in for the images of registries."""
-    if reason := debian.lacking("dockerd", "docker", "docker-compose", "mmdebstrap"):
+    if reason := debian.lacking("runs"):
         missing(reason)
     with Engine() as started:
         started.provide_images()
