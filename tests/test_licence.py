@@ -62,7 +62,7 @@ def test_what_is_built_names_the_licence_and_holds_it(target: str, tmp_path: Pat
 @pytest.mark.parametrize("folder", [".", "examples/platform"])
 def test_the_images_hold_it_and_name_it(folder: str) -> None:
     recipe = (ROOT / folder / "Dockerfile").read_text("utf-8")
-    assert 'LABEL org.opencontainers.image.licenses="Apache-2.0"' in recipe
+    assert 'org.opencontainers.image.licenses="Apache-2.0"' in recipe
     ignored = ROOT / folder / ("Dockerfile.dockerignore" if folder != "." else ".dockerignore")
     assert "!LICENSE" in ignored.read_text("utf-8").splitlines()
     copied = [line.split()[1:-1] for line in recipe.splitlines() if line.startswith("COPY ")]
