@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -54,6 +55,18 @@ def test_shortened_rules_are_rules_too(tmp_path: Path) -> None:
     named = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
     assert named["JuratVersionsMixed"]["for"] == "1m"
     assert named["JuratAnswersUnreadable"]["expr"] == "sum(increase(jurat_answers_unreadable_total[5s])) > 0"
+
+
+def test_runbooks_are_named_in_one_place(tmp_path: Path) -> None:
+    """By the line of docs/operators/monitor.md."""
+    (line,) = re.findall(
+        r"`(sed -i [^`]+ rules[.]yml)`", (ROOT / "docs" / "operators" / "monitor.md").read_text("utf-8")
+    )
+    (tmp_path / "rules.yml").write_text(monitoring.rules_text(), "utf-8")
+    subprocess.run(shlex.split(line), cwd=tmp_path, check=True)
+    rules = (tmp_path / "rules.yml").read_text("utf-8")
+    assert rules.count("runbook_url: https://wiki.example/jurat/Jurat") == len(ALERTS)
+    assert "jurat.example" not in rules
 
 
 def test_there_is_one_alert_for_each_condition_and_five_more() -> None:
