@@ -112,7 +112,7 @@ def someone_holds_a_job(fleet: WatchedFleet) -> Iterator[None]:
         page = (ROOT / "docs" / "runbooks" / "README.md").read_text("utf-8")
         find, end = re.findall(r"^```sql\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
         ((pid, *_, tables, statement),) = fleet.sql(find)
-        assert tables == "{jurat_upkeep}"
+        assert tables == "jurat_upkeep"
         assert statement.startswith("SELECT 1 FROM jurat_upkeep")
         fleet.sql(end.replace("PID", str(pid)))
 
