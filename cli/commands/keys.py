@@ -79,7 +79,7 @@ def generate(out: Output, *, out_dir: Path | None, for_compose: bool) -> None:
 @as_option
 def check(out: Output, *, files: Sequence[Path], who: str) -> Exit:
     """Check that stored copies of the private keys have every key in use: of waiting answers, of codes and numbers, and
-    the newest of each live worker.
+    of live workers.
 
     FILE holds keys as JURAT_UNSEAL_KEYS or JURAT_HASH_KEYS do. A key is recognised by its id, which is a digest of it;
     none is shown or stored. A complete check is noted in the audit. From the first one on, `jurat now` and the alert

@@ -270,7 +270,8 @@ def _reach(name: str, model: SourceModel, origins: list[str], settings: Settings
             try:
                 status = transport.send("GET", origin, timeout=model.timeout).status
             except Blocked as error:
-                return CheckupStep(name, StepMark.PROBLEM, f"{origin}: {error.detail}")
+                advice = "nothing was asked; other settings than these, such as a worker's, may allow it"
+                return CheckupStep(name, StepMark.PROBLEM, f"{origin}: {error.detail}", advice)
             except SourceError as error:
                 advice = "fix the network, or the source's url and proxy"
                 return CheckupStep(name, StepMark.DOWN, f"{origin}: {error.detail}", advice)

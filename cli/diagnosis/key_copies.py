@@ -35,8 +35,7 @@ def keys_in_use(queries: Queries) -> dict[str, str]:
     """The ids of the keys that are needed, and what for."""
     live = [worker for worker in queries.workers() if worker.live]
     return {
-        **{worker.unseal_keys[0]: "newest of a worker" for worker in live if worker.unseal_keys},
-        **{worker.hash_keys[0]: "newest of a worker" for worker in live if worker.hash_keys},
+        **{key: "a worker has it" for worker in live for key in (*worker.unseal_keys, *worker.hash_keys)},
         **dict.fromkeys(queries.hash_keys(), "codes or numbers"),
         **dict.fromkeys(queries.sealed_keys(), "answers or notes"),
     }

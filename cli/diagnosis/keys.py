@@ -12,12 +12,18 @@ from store.workers import Keyholders
 from worker.bootstrap import Service
 from worker.keyring import how_to_set, mismatch, seal_id, unseal_of
 
+ELSEWHERE = "run this with a worker's settings to check them"
+
 
 def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupStep]:
     """Whether there are keys, whether they match, and whether they open the waiting answers."""
     opened = unseal_of(settings).key_ids
     waiting = _by_key(service.queries.waiting_keys()) if service is not None else {}
-    if not opened:
+    live = [each for each in service.queries.workers() if each.live] if service is not None else []
+    if not opened and (theirs := sorted({key for each in live for key in each.unseal_keys})):
+        found = f"JURAT_UNSEAL_KEYS is not set here; live workers have {', '.join(theirs)}"
+        yield CheckupStep("keys", StepMark.NOTE, found, ELSEWHERE)
+    elif not opened:
         advice = how_to_set("JURAT_UNSEAL_KEYS", waiting if service is not None else None)
         yield CheckupStep(
             "keys", StepMark.PROBLEM, "JURAT_UNSEAL_KEYS is not set: a worker cannot open answers", advice
@@ -26,7 +32,7 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
         yield CheckupStep("keys", StepMark.DOWN, problem)
     else:
         own = seal_id(settings)
-        sealed = f"answers are sealed for {own}, which they open" if own else "JURAT_SEAL_KEY is not set here"
+        sealed = f"JURAT_SEAL_KEY has the id {own}, which they open" if own else "JURAT_SEAL_KEY is not set here"
         found = f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {sealed}"
         yield CheckupStep("keys", StepMark.OK, found)
     if service is None:
@@ -39,7 +45,10 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
     if missing := sorted(service.queries.hash_keys().difference(own_hashes)):
         what = "is not set" if not settings.hash_keys else f"lacks {', '.join(missing)}"
         found = f"codes or numbers are stored as keyed hashes, and JURAT_HASH_KEYS {what}"
-        yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
+        if not settings.hash_keys and all(any(key in each.hash_keys for each in live) for key in missing):
+            yield CheckupStep("hash keys", StepMark.NOTE, f"{found} here; live workers have them", ELSEWHERE)
+        else:
+            yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
 
 
 def missing_steps(queries: Queries) -> Iterator[CheckupStep]:

@@ -82,6 +82,8 @@ def _of(seen: Observation) -> Iterator[Finding]:
         found, _, advice = ADVICE[seen.schema].partition("; ")
         yield Finding(Alarm.SCHEMA_UNUSABLE, found, advice)
         return
+    if not seen.writable:
+        return  # the rest would only follow from it: no worker can say that it runs
     fleet = seen.fleet
     yield from _workers(fleet)
     yield from _keys(fleet)
@@ -130,14 +132,20 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
             f"{fleet.vanished} workers ended in the last hour without a goodbye",
             "read the end of their logs; exit code 70 means that they hung, 137 that they were killed",
         )
-    late = any((source.oldest_due_age or 0) > PROMPT and source.wanted for source in fleet.sources)
-    if live and late and fleet.wanted > fleet.slots:
+    asked = [source for source in fleet.sources if _is_looked_up(source)]
+    late = any((source.oldest_due_age or 0) > PROMPT and source.wanted for source in asked)
+    wanted = sum(source.wanted for source in asked)
+    if live and late and wanted > fleet.slots:
         yield Finding(
             Alarm.BACKLOG_GROWS,
-            f"{fleet.wanted:,} lookups at once could be used, and all workers together have "
-            f"{_number(fleet.slots, 'slot')}",
+            f"{wanted:,} lookups at once could be used, and all workers together have {_number(fleet.slots, 'slot')}",
             "start more workers, or give them more slots",
         )
+
+
+def _is_looked_up(source: SourceReading) -> bool:
+    """Whether more slots or other limits would help it: a worker serves it, and all keys are there."""
+    return source.workers > 0 and not source.key_missing
 
 
 def _keys(fleet: FleetReading) -> Iterator[Finding]:
@@ -178,7 +186,7 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
     if live and source.used is not None and source.used > NEARLY:
         found = f"{source.used:.0%} of today's requests are used"
         yield Finding(Alarm.DAY_NEARLY_USED, found, "ask the provider for more, or add another source", name)
-    if live and source.state is SourceState.OPEN and (source.wait or 0) > LONGEST_WAIT:
+    if live and _is_looked_up(source) and source.state is SourceState.OPEN and (source.wait or 0) > LONGEST_WAIT:
         found = f"a new check waits about {_time(source.wait or 0)}"
         advice = "raise the source's limits if its provider allows that; more workers do not help a limited source"
         yield Finding(Alarm.BACKLOG_GROWS, found, advice, name)
@@ -225,7 +233,7 @@ def _people(fleet: FleetReading) -> Iterator[Finding]:
         if requests.age > REQUEST:
             asked = _number(requests.count, f"`{kind}` request")
             found = f"{asked} waiting, the oldest for {_time(requests.age)}"
-            advice = "read the workers' logs for `request`, and see `bin/jurat doctor`"
+            advice = "read the workers' logs for `request`; if there is nothing, look for who holds a row"
             yield Finding(Alarm.REQUESTS_STUCK, found, advice)
     if fleet.reviews.age > LATE * EVERY["reviews"]:
         found = f"{_number(fleet.reviews.due, 'review')} overdue, the oldest for {_time(fleet.reviews.age)}"

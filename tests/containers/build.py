@@ -107,6 +107,6 @@ def _seen_by_pip() -> Sequence[str]:
 
 
 if __name__ == "__main__":
-    if reason := debian.lacking("mmdebstrap", "buildah"):
+    if reason := debian.lacking("builds"):
         sys.exit(f"The images cannot be built here: {reason}")
     build()

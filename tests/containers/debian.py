@@ -1,8 +1,8 @@
 """Root file systems of Debian's packages, for images where no registry can be reached, and what makes and runs them.
 
-    python -m tests.containers.debian mmdebstrap buildah
+    python -m tests.containers.debian builds            # or `runs`
 
-installs the programs that are missing, as root on Debian.
+installs what is missing to build images, or to run containers, as root on Debian.
 """
 
 from __future__ import annotations
@@ -19,11 +19,18 @@ from tests.rigs.memory import memory
 PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "buildah": "buildah",
+    "/usr/lib/podman/netavark": "netavark",  # buildah asks for it, though its chroot has this machine's network
     "dockerd": "docker.io",
     "docker": "docker-cli",
     "docker-compose": "docker-compose",
 }
 """Debian's packages, by the program that each brings."""
+
+PROGRAMS = {
+    "builds": ("mmdebstrap", "buildah", "/usr/lib/podman/netavark"),
+    "runs": ("mmdebstrap", "dockerd", "docker", "docker-compose"),
+}
+"""What it takes to build images, and to run containers."""
 
 os.environ["PATH"] += ":/usr/sbin:/sbin"  # of dockerd and iptables, which root may lack here
 
@@ -39,16 +46,20 @@ PLACE = memory() or Path("/var/tmp")
 _LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
 
 
-def lacking(*programs: str) -> str | None:
-    """What this machine misses to make or run images, None where nothing is missing."""
-    if absent := [PACKAGES[program] for program in programs if shutil.which(program) is None]:
+def lacking(purpose: str) -> str | None:
+    """What this machine misses for it, None where nothing is missing."""
+    if absent := _absent(purpose):
         return f"needs Debian's {' '.join(absent)}; as root on Debian, `make image` and `make compose` install that"
     return None if os.geteuid() == 0 else "needs root: it makes root file systems, and starts dockerd"
 
 
-def install(*programs: str) -> None:
+def _absent(purpose: str) -> list[str]:
+    return [PACKAGES[program] for program in PROGRAMS[purpose] if shutil.which(program) is None]
+
+
+def install(purpose: str) -> None:
     """Install what is missing and can be had."""
-    packages = [PACKAGES[program] for program in programs if shutil.which(program) is None]
+    packages = _absent(purpose)
     if not packages or shutil.which("apt-get") is None or os.geteuid() != 0:
         return
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -78,6 +89,6 @@ def _suite() -> str:
 
 
 if __name__ == "__main__":
-    install(*sys.argv[1:])
-    if reason := lacking(*sys.argv[1:]):
+    install(sys.argv[1])
+    if reason := lacking(sys.argv[1]):
         print(f"The containers: {reason}", file=sys.stderr)

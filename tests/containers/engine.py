@@ -1,7 +1,7 @@
 """A Docker engine of the test's own, with images made from Debian's packages instead of those from registries.
 
 It shares this machine's network, for builds fetch packages: its bridge `docker0` and its rules of iptables are the
-machine's. So there can be no other engine beside it.
+machine's. So there can be no other engine beside it, and the rules stay.
 """
 
 from __future__ import annotations
@@ -78,6 +78,11 @@ class Engine(Server):
             self._import(servers, "postgres:17", *_POSTGRESQL)
             self._import(servers, "valkey/valkey:8", *_VALKEY)
         self._trust_as_here("base", "python:3.11-slim")
+
+    def open_to_all(self) -> None:
+        """Let every user of this machine ask it, as a member of the group `docker` may."""
+        self.folder.chmod(0o711)
+        (self.folder / "docker.sock").chmod(0o666)
 
     def close(self) -> None:
         if self.running:

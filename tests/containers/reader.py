@@ -11,6 +11,9 @@ from tests.containers.engine import Engine
 from tests.docs.pages import lines_of, sections
 from tests.docs.terminal import Terminal
 
+OPERATOR = 1234
+"""The user, and the group, who follows a page. Only the engine's socket is open to them."""
+
 PATIENCE = 240.0
 """Seconds; a worker is healthy after a few, a machine may be busy."""
 
@@ -21,7 +24,9 @@ class Reader:
     def __init__(self, engine: Engine, clone: Path, page: Path) -> None:
         self.engine, self.clone, self.page = engine, clone, page
         self.read: list[str] = []
-        self.terminal = Terminal(clone, {"DOCKER_HOST": engine.host})
+        engine.open_to_all()
+        self.terminal = Terminal(clone, {"DOCKER_HOST": engine.host, "HOME": str(clone)})
+        self.terminal.run(f"exec setpriv --reuid {OPERATOR} --regid {OPERATOR} --clear-groups bash --norc --noprofile")
         # The shell reads its own commands from standard input, and `docker compose run` would read on there.
         self.terminal.run('docker() { command docker "$@" < /dev/null; }')
 

@@ -23,10 +23,6 @@ MISTAKES = {
     "rules[0]": ("    rules:\n", f"    rules:\n{STATUS_RULE}"),
     "outcomes[2]": ("body.count == `0`", "status == `404`"),
     "outcomes[0]": ("status == `429`", "status == 429"),
-    "request.url": ('hosts: ["127.0.0.1"]', "hosts: [registry.example]"),
-    "request.query": ("{number}", "{nummer}"),
-    "secrets": ("    timeout: 5s\n", "    timeout: 5s\n    secrets: { api_key: 1234abcd }\n"),
-    "timeout": ("timeout: 5s", "timeout: 5"),
     "require": (
         'source: professionals, require: { professions: ["10"]',
         "source: professionals, require: { professions: [10]",

@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import make_url
@@ -17,6 +18,8 @@ from sqlalchemy import make_url
 from jurat.seal import generate, key_to_text
 from store.queries import Queries
 from store.schema.grants import Role
+from store.workers import Fleet, Member
+from tests.cli.commands.test_now import opened
 from tests.cli.conftest import CONFIGURATION, configure
 from tests.cli.shell import Ran, Shell
 from tests.rigs.logins import Logins, plain
@@ -158,6 +161,22 @@ def test_keys_that_rows_need_are_to_be_brought_back_and_no_new_ones_made(configu
     refused = configured("codes", "generate", "spring", "--count", "1", JURAT_HASH_KEYS="")
     assert (refused.code, "bring back the key with the id" in refused.err) == (2, True)
     assert "keys generate" not in refused.err
+
+
+def test_keys_that_live_workers_have_are_no_problem_where_they_are_not_set(configured: Shell) -> None:
+    configured("submit", "budget", "p-1", "who", "--field", "x=accept")
+    unseal = step(configured("doctor", "--json"), "keys")["found"].split("with the id ")[1][:16]
+    hashes = step(configured("doctor", "--json", JURAT_HASH_KEYS=""), "hash keys")["advice"].split("the id ")[1][:8]
+    with opened(configured) as engine:
+        Fleet(engine).report(
+            Member(uuid4(), "here", "w", "1", "r", 4, config_version=1, unseal_keys=(unseal,), hash_keys=(hashes,))
+        )
+    ran = configured("doctor", "--json", JURAT_UNSEAL_KEYS="", JURAT_HASH_KEYS="")
+    for name, key in (("keys", unseal), ("hash keys", "")):
+        found = step(ran, name)
+        assert found["mark"] == "note"
+        assert key in found["found"]
+        assert "keys generate" not in found["advice"]
 
 
 def test_the_time_of_the_broker_is_its_own(configured: Shell, valkey_url: str) -> None:

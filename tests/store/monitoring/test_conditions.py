@@ -189,6 +189,18 @@ def test_a_database_that_cannot_be_read_has_no_other_findings() -> None:
     }
 
 
+def test_what_only_follows_from_a_read_only_database_is_not_shown() -> None:
+    nobody = replace(HEALTHY, workers=[], upkeep=dict.fromkeys(EVERY, 3600.0))
+    assert alarms(observed(nobody, writable=False)) == {Alarm.DATABASE_READ_ONLY}
+
+
+def test_more_slots_are_wanted_only_where_they_would_be_used() -> None:
+    crowd = {"due": 1000, "oldest_due_age": 60.0 - 1, "wait": 3600.0}
+    assert alarms(with_source(**crowd)) == {Alarm.BACKLOG_GROWS}
+    assert Alarm.BACKLOG_GROWS not in alarms(with_source(**crowd, key_missing=1000))
+    assert Alarm.BACKLOG_GROWS not in alarms(with_source(**crowd, workers=0))
+
+
 def test_a_key_that_a_worker_elsewhere_has_is_not_to_be_brought_back() -> None:
     for keys, advice in (
         ({KEY: KeyReading(1, 0)}, f"bring back the key with the id {KEY}"),
