@@ -141,7 +141,7 @@ def test_the_deadline_of_an_answer_stands_still_for_the_whole_pause(
     desk.set_back("due_at", 1800)
     desk.set_back("deadline_at", 600)
     desk.sql("UPDATE jurat_sources SET paused_until = NOW(5000) WHERE name = 'towns'")
-    desk.sql("UPDATE jurat_pauses SET began_at = NOW(-2000), until = NOW(5000) WHERE began_at <= NOW")
+    desk.sql("UPDATE jurat_pauses SET began_at = NOW(-2000), until = NOW(5000) WHERE began_at <= NOW(60)")
     assert desk.claims.claim_overdue(10, {}) == []
 
 

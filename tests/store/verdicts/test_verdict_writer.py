@@ -357,13 +357,17 @@ def test_evidence_that_cannot_be_stored_fails_its_check_alone(
     entries: list[CheckResult] = [entry(check, attempt=attempt()) for check in held]
     entries[3] = entry(bad, make(evidence), attempt=attempt())
     written = desk.write(*entries)
-    assert len(written.done) == 5
+    done = list(written.done)
+    while written.busy:  # the server may take a moment to see that the connection of the failed write is gone
+        written = desk.write(*written.busy)
+        done += written.done
+    assert len(done) == 5
     for check in held:
         expected = [("undetermined", "source_unreadable")] if check is bad else [("accepted", "record_matches")]
         if check is bad and not desk.postgresql and evidence is UNSTORABLE["NUL"]:
             continue  # SQLite can store it
         assert desk.verdicts(check.id) == expected
-    assert {e.held.id for e in written.done} == ids(held)
+    assert {e.held.id for e in done} == ids(held)
     reasons = dict(desk.sql("SELECT check_id, reason FROM jurat_attempts"))
     if desk.verdicts(bad.id):
         assert reasons[desk.id(bad.id)] == desk.verdicts(bad.id)[0][1]
