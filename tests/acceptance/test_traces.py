@@ -135,6 +135,7 @@ def test_one_check_is_traced_from_its_submit_to_its_verdict(town: Town, receiver
     worker.stop()
 
 
+@pytest.mark.slow
 def test_only_checks_whose_platform_samples_them_are_traced(town: Town, receiver: Receiver) -> None:
     worker = started(town, receiver.url)
     ask = {"question": "profession", "answer": PHYSICIAN}
@@ -153,6 +154,7 @@ def test_only_checks_whose_platform_samples_them_are_traced(town: Town, receiver
     assert len(receiver.spans()) == len(["request", "send", "process", "lookup", "settle"])
 
 
+@pytest.mark.slow
 def test_a_lookup_that_fails_says_so_and_the_next_claim_is_a_trace_of_its_own(town: Town, receiver: Receiver) -> None:
     down = described.at(town.sources.url("down", "registry"))
     town.apply({**town.document, "sources": {**town.document["sources"], "registry": {**down, "one_person": False}}})
@@ -176,6 +178,7 @@ def test_a_lookup_that_fails_says_so_and_the_next_claim_is_a_trace_of_its_own(to
     worker.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mood", ["refuses", Mood.FAILS, Mood.BUSY, Mood.HANGS])
 def test_a_receiver_in_a_bad_mood_costs_no_verdict_and_no_end(town: Town, receiver: Receiver, mood: str) -> None:
     receiver.mood = Mood.TAKES if mood == "refuses" else Mood(mood)

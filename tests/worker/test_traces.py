@@ -126,6 +126,7 @@ def test_an_endpoint_without_the_library_is_said_in_a_sentence_and_no_more() -> 
     assert "None" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), [("OTEL_SDK_DISABLED", "True"), ("OTEL_TRACES_EXPORTER", "none")])
 def test_opentelemetrys_own_switches_turn_them_off(name: str, value: str) -> None:
     code = f"{OPEN}; import sys; print('worker.spans' in sys.modules)"
@@ -139,6 +140,7 @@ def test_a_header_that_cannot_be_read_is_logged_without_its_value() -> None:
     assert "abc" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"), [("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "many"), ("OTEL_BSP_MAX_QUEUE_SIZE", "100")]
 )
@@ -252,6 +254,7 @@ def test_the_server_is_the_host_as_configured(receiver: Receiver, sqlite_url: st
 # --------------------------------------------------------------------------------------------------------------- losses
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_on")
 def test_while_a_receiver_hangs_whole_checks_are_dropped_and_counted(receiver: Receiver) -> None:
     receiver.mood = Mood.HANGS

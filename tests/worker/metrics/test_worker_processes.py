@@ -156,6 +156,7 @@ def test_a_worker_without_the_key_of_what_waits_is_alive_and_never_ready(desk: D
         assert desk.one("SELECT count(*) FROM jurat_workers WHERE ready") == 0
 
 
+@pytest.mark.slow
 def test_a_worker_without_the_key_of_stored_codes_is_not_ready(desk: Desk) -> None:
     add_codes(desk.engine, "spring", [desk.fingerprints.newest("spring", "ABCD2345")], "an admin")
     with worker_of(desk, JURAT_HASH_KEYS=key_to_text(bytes(32))) as worker:
@@ -167,6 +168,7 @@ def test_a_worker_without_the_key_of_stored_codes_is_not_ready(desk: Desk) -> No
         assert becomes(worker, "readyz", 200) == [], "it leaves codes to others"
 
 
+@pytest.mark.slow
 def test_a_worker_without_a_configuration_or_with_another_schema_is_not_ready(postgresql_url: str) -> None:
     environment = {**KEYS, "JURAT_DATABASE_URL": postgresql_url}
     engine = open_engine(postgresql_url)
@@ -238,6 +240,7 @@ def _mend(server: PostgreSQL, desk: Desk, fault: str) -> None:
         desk.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_a_worker_without_its_broker_is_ready_and_says_that_it_hears_no_bells(desk: Desk) -> None:
     try:
@@ -253,6 +256,7 @@ def test_a_worker_without_its_broker_is_ready_and_says_that_it_hears_no_bells(de
         assert soon(lambda: value(worker, "jurat_worker_broker_connected") == 1)
 
 
+@pytest.mark.slow
 def test_a_worker_that_ends_is_not_ready_at_once_and_alive_to_the_end(desk: Desk) -> None:
     with worker_of(desk) as worker:
         becomes(worker, "readyz", 200)
@@ -280,6 +284,7 @@ def test_a_worker_that_ends_is_not_ready_at_once_and_alive_to_the_end(desk: Desk
     assert desk.verdicts(check.id) != [], "the lookup that was under way was finished"
 
 
+@pytest.mark.slow
 def test_an_address_that_is_taken_ends_a_worker_before_it_works(desk: Desk) -> None:
     with worker_of(desk) as worker:
         address = worker.endpoints.removeprefix("http://")
@@ -304,6 +309,7 @@ def _typed(environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_without_an_address_nothing_is_served_and_no_library_for_it_is_loaded(desk: Desk) -> None:
     def loaded(address: str) -> set[str]:
         with worker_of(desk, PYTHONPROFILEIMPORTTIME="1", JURAT_LISTEN=address) as worker:
