@@ -37,6 +37,21 @@ class Fault:
     notice: float = 0.0
 
 
+def mended(run: Callable[[WatchedFleet], Iterator[None]]) -> Put:
+    """The generator as a context that mends its fault also where the block fails: the next test shares the fleet."""
+
+    @contextmanager
+    def put(fleet: WatchedFleet) -> Iterator[None]:
+        steps = run(fleet)
+        next(steps)
+        try:
+            yield
+        finally:
+            next(steps, None)
+
+    return put
+
+
 FAULTS: dict[str, Fault] = {}
 """By the alert that each must fire."""
 
@@ -47,7 +62,7 @@ def fault(
     """Register a generator as the fault of an alert."""
 
     def register(run: Callable[[WatchedFleet], Iterator[None]]) -> Callable[[WatchedFleet], Iterator[None]]:
-        FAULTS[alert] = Fault(contextmanager(run), source, notice)
+        FAULTS[alert] = Fault(mended(run), source, notice)
         return run
 
     return register
