@@ -17,7 +17,6 @@ from sqlalchemy import make_url
 
 from examples.sources.server import Sources
 from jurat.seal import generate, key_to_text
-from tests.docs.pages import block
 from tests.examples.platform.processes import Alone
 from tests.examples.platform.visitor import PASSWORD
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT
@@ -85,11 +84,12 @@ class Fleet:
             return rows
 
     def _certificate(self) -> tuple[Path, Path]:
-        """Of the registry, and its key: its own, as the README makes it for Compose."""
+        """Of the registry, and its key: its own, as for Compose."""
         folder = Path(self._left.enter_context(tempfile.TemporaryDirectory()))
-        (made,) = [line for line in block(README, "sh", "openssl").splitlines() if line.startswith("openssl")]
-        made = made.replace("secrets/", f"{folder}/").replace("DNS:registry", "IP:127.0.0.1")
-        subprocess.run(shlex.split(made.partition(" 2>")[0]), check=True, capture_output=True)
+        script = (ROOT / "examples" / "platform" / "secrets.sh").read_text("utf-8").replace("\\\n", " ")
+        (made,) = [line.strip() for line in script.splitlines() if line.strip().startswith("openssl")]
+        made = made.replace("DNS:registry", "IP:127.0.0.1")
+        subprocess.run(shlex.split(made.partition(" 2>")[0]), check=True, capture_output=True, cwd=folder)
         return folder / "registry_certificate", folder / "registry_key"
 
     def _ask_for_passwords(self) -> None:
