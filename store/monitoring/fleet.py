@@ -148,10 +148,6 @@ class FleetReading:
     def slots(self) -> int:
         return sum(worker.slots for worker in self.live)
 
-    @property
-    def wanted(self) -> int:
-        return sum(source.wanted for source in self.sources)
-
 
 @dataclass(frozen=True, slots=True)
 class Observation:

@@ -19,11 +19,9 @@ from examples.sources.server import Sources
 from jurat.seal import generate, key_to_text
 from tests.examples.platform.processes import Alone
 from tests.examples.platform.visitor import PASSWORD
-from tests.examples.stacks.runtimes import EXAMPLES, ROOT
+from tests.examples.stacks.runtimes import ROOT
 from tests.rigs.servers import PostgreSQL
 from tests.rigs.workers import Worker
-
-README = EXAMPLES / "platform" / "README.md"
 
 
 class Fleet:

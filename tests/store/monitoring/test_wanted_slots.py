@@ -97,7 +97,7 @@ def test_the_function_wants_what_the_rule_wants(postgresql: Desk, rows: list[Row
     report(postgresql)  # without a worker a reader trusts no figures
     seen = fleet(postgresql)
     assert [each.name for each in seen.sources] == SOURCES
-    assert postgresql.one("SELECT jurat_wanted_slots()") == seen.wanted
+    assert postgresql.one("SELECT jurat_wanted_slots()") == sum(each.wanted for each in seen.sources)
 
 
 def test_the_function_wants_nothing_without_sources(postgresql: Desk) -> None:
