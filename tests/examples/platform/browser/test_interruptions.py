@@ -44,7 +44,7 @@ def test_the_back_button_after_confirm_shows_what_stands(walk: Walk, embedded: F
 def test_reloading_the_page_to_confirm_confirms_nothing(walk: Walk, embedded: Fleet) -> None:
     walk.type_answer("budget", "residence", INSIDE)
     assert walk.page.reload().status == 200
-    assert walk.page.locator(".answer dd").all_inner_texts() == list(INSIDE.values())
+    expect(walk.page.locator(".answer dd")).to_have_text(list(INSIDE.values()))
     assert embedded.ground.checks(walk.name) == []
     walk.confirm()
     walk.hears("accepted")
@@ -58,7 +58,7 @@ def test_what_was_typed_can_still_be_changed_before_it_is_confirmed(walk: Walk) 
     walk.fill(INSIDE)
     walk.press()
     expect(walk.page).to_have_url(re.compile(r"/confirm$"))
-    assert walk.page.locator(".answer dd").all_inner_texts() == list(INSIDE.values())
+    expect(walk.page.locator(".answer dd")).to_have_text(list(INSIDE.values()))
 
 
 def test_the_back_button_finds_a_question_again_that_was_sent_wrongly(walk: Walk) -> None:
@@ -135,7 +135,7 @@ def test_an_answer_that_was_changed_in_another_window_is_shown_before_it_is_conf
     walk.press()
     expect(walk.page.locator(".notice")).to_be_visible()
     assert walk.path == CONFIRM
-    assert walk.page.locator(".answer dd").all_inner_texts() == list(INSIDE.values())
+    expect(walk.page.locator(".answer dd")).to_have_text(list(INSIDE.values()))
     assert embedded.ground.checks(walk.name) == []
     walk.confirm()
     walk.hears("accepted")

@@ -203,7 +203,7 @@ def test_while_the_database_is_away_a_page_says_so_and_nothing_is_lost(
     finally:
         server.start()
     walk.go("consultations/budget/access/residence/confirm")
-    assert walk.page.locator(".answer dd").all_inner_texts() == list(INSIDE.values()), "what was typed is still there"
+    expect(walk.page.locator(".answer dd"), "what was typed is still there").to_have_text(list(INSIDE.values()))
     walk.confirm()
     walk.hears("accepted", seconds=60)
     assert separate.ground.checks(walk.name) == [("residence", "settled", "accepted")]

@@ -45,7 +45,7 @@ def test_from_reading_to_the_vote(walk: Walk, fleet: Fleet) -> None:
     walk.fill(INSIDE)
     walk.press()
     assert walk.path == "consultations/budget/access/residence/confirm"
-    assert page.locator(".answer dd").all_inner_texts() == list(INSIDE.values())
+    expect(page.locator(".answer dd")).to_have_text(list(INSIDE.values()))
     expect(page.locator(".warning")).to_be_visible()
     assert fleet.ground.checks(name) == []
     walk.confirm()
