@@ -27,7 +27,7 @@ IN_CI = os.environ.get("CI") == "true"
 settings.register_profile(
     "quick", deadline=None, max_examples=20, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "quick")
 
 

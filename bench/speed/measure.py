@@ -27,7 +27,7 @@ ENQUEUED = 1000
 
 _WEB_PROCESSES, _WEB_THREADS = 2, 4
 _WARM_S = 3.0
-"""Seconds of work before the measured work, which also say how much of that there must be."""
+"""Seconds of work at most before the measured work, which also say how much of that there must be."""
 _FASTER = 1.4
 """Times that of the warm-up, which is short with a slow source: so fast may the measured work be."""
 _WAKING_S = 1.0
@@ -49,10 +49,11 @@ def measure(part: Part, arm: Arm, rig: Rig, seconds: float, size: float = 1.0) -
         case Part.SLOW:
             return _flow(arm, rig, seconds, SLOW)
         case Part.PACED:
-            return _crowd(arm, rig, count=round((_WAKING_S + seconds) * PACE), processes=1, threads=1, rate=PACE)
+            count = round((_WAKING_S + seconds) * PACE)
+            return _crowd(arm, rig, seconds, count=count, processes=1, threads=1, rate=PACE)
         case Part.STORM:
             count = round(STORM * size)
-            return _crowd(arm, rig, count=count, processes=_WEB_PROCESSES, threads=_WEB_THREADS, rate=None)
+            return _crowd(arm, rig, seconds, count=count, processes=_WEB_PROCESSES, threads=_WEB_THREADS, rate=None)
         case Part.ENQUEUE:
             return _enqueue(arm, rig, round(ENQUEUED * size))
 
@@ -73,11 +74,11 @@ class _Run:
         self.platform.submit_many(indexes)
         return indexes
 
-    def warm_up(self, latency: float) -> float:
-        """Have every slot work, and learn how many checks a second there will be."""
+    def warm_up(self, latency: float, seconds: float) -> float:
+        """Have every slot work, for no longer than what is measured; how many checks a second there will be."""
         self.rig.source.start_over(REGISTRY, latency)
         rate = self._rate_of(2 * self.workers.arm.processes * self.workers.arm.slots + 50)
-        return self._rate_of(max(50, round(rate * _WARM_S)))
+        return self._rate_of(max(50, round(rate * min(_WARM_S, seconds))))
 
     def _rate_of(self, count: int) -> float:
         indexes = self.submit(count)
@@ -144,7 +145,7 @@ def _flow(arm: Arm, rig: Rig, seconds: float, latency: float) -> Figures:
     """Checks a second while work waits. All of it is there before the workers are released."""
 
     def body(run: _Run) -> Figures:
-        rate = run.warm_up(latency)
+        rate = run.warm_up(latency, seconds)
         run.workers.stop()
         rig.source.start_over(REGISTRY, latency)
         if latency:
@@ -168,11 +169,13 @@ def _flow(arm: Arm, rig: Rig, seconds: float, latency: float) -> Figures:
     return _with_workers(arm, rig, body)
 
 
-def _crowd(arm: Arm, rig: Rig, *, count: int, processes: int, threads: int, rate: float | None) -> Figures:
+def _crowd(
+    arm: Arm, rig: Rig, seconds: float, *, count: int, processes: int, threads: int, rate: float | None
+) -> Figures:
     """Time to the verdict of single submits, each with its bell or message, from processes of a web tier."""
 
     def body(run: _Run) -> Figures:
-        run.warm_up(0.0)
+        run.warm_up(0.0, seconds)
         rig.source.start_over(REGISTRY)
         share = count // processes
         begin = run.next

@@ -155,7 +155,7 @@ def test_access_is_what_its_history_adds_up_to(desk: Desk, steps: Sequence[Step]
 
 
 @pytest.mark.slow
-@settings(max_examples=400, suppress_health_check=QUIET)
+@settings(max_examples=150, suppress_health_check=QUIET)
 @given(steps=STEPS, idle=IDLE)
 def test_access_is_what_its_history_adds_up_to_after_hundreds_of_lives(
     desk: Desk, steps: Sequence[Step], idle: Sequence[bool]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 
 WIDTHS = (360, 1280)
-SCHEMES = ("light", "dark")
+LOOKS = ((360, "light"), (1280, "dark"), (360, "dark"), (1280, "light"))
+"""A phone and a desk, by day and by night: the first two have every width and every scheme, and so the last two."""
 OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 """All rules that axe has on by itself, best practices among them, and the size of targets."""
 
@@ -67,17 +69,16 @@ def examine(page: Any) -> None:
     assert too_wide(page) == []
 
 
-def violations(page: Any) -> list[str]:
-    """What axe-core says against the page, light and dark, on a phone and on a desk."""
+def violations(page: Any, looks: Sequence[tuple[int, str]] = LOOKS) -> list[str]:
+    """What axe-core says against the page in these looks."""
     found = []
     page.evaluate(Axe().axe_script)
-    for width in WIDTHS:
+    for width, scheme in looks:
         page.set_viewport_size({"width": width, "height": 800})
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            for each in page.evaluate("options => axe.run(document, options)", OPTIONS)["violations"]:
-                nodes = [node["html"][:200] for node in each["nodes"]]
-                found.append(f"{width} {scheme} {each['id']}: {each['help']}: {json.dumps(nodes, ensure_ascii=False)}")
+        page.emulate_media(color_scheme=scheme)
+        for each in page.evaluate("options => axe.run(document, options)", OPTIONS)["violations"]:
+            nodes = [node["html"][:200] for node in each["nodes"]]
+            found.append(f"{width} {scheme} {each['id']}: {each['help']}: {json.dumps(nodes, ensure_ascii=False)}")
     page.emulate_media(color_scheme="light")
     return found
 

@@ -18,15 +18,36 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 CONTACT = {"en": "participation@valmont.example, or come", "fr": "participation@valmont.example, ou venez"}
 
 
-@pytest.fixture(params=["script", "no script"])
-def walk(request: pytest.FixtureRequest, browse: Callable[..., Any], fleet: Fleet, language: str) -> Walk:
-    scripted = request.param == "script"
-    return Walk(browse(java_script_enabled=scripted), fleet.web.address, language, scripted=scripted)
+WAYS = (
+    ("embedded", "script", "en"),
+    ("separate", "script", "fr"),
+    ("embedded", "no script", "fr"),
+    ("separate", "no script", "en"),
+)
+"""Any two of where it runs, whether scripts do and the language come together."""
 
 
-@pytest.fixture(params=["en", "fr"])
-def language(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=WAYS, ids="-".join)
+def way(request: pytest.FixtureRequest) -> tuple[str, str, str]:
+    found: tuple[str, str, str] = request.param
+    return found
+
+
+@pytest.fixture
+def fleet(request: pytest.FixtureRequest, way: tuple[str, str, str]) -> Fleet:
+    found: Fleet = request.getfixturevalue(way[0])
+    return found
+
+
+@pytest.fixture
+def language(way: tuple[str, str, str]) -> str:
+    return way[2]
+
+
+@pytest.fixture
+def walk(browse: Callable[..., Any], fleet: Fleet, way: tuple[str, str, str]) -> Walk:
+    scripted = way[1] == "script"
+    return Walk(browse(java_script_enabled=scripted), fleet.web.address, way[2], scripted=scripted)
 
 
 def test_from_reading_to_the_vote(walk: Walk, fleet: Fleet) -> None:
