@@ -40,6 +40,7 @@ def listens(url: str) -> bool:
         return int(broker.publish(CONTROL, b"no command")) > 0
 
 
+@pytest.mark.slow
 def test_who_may_ring_ends_no_worker(make_town: MakeTown, valkey_server: str) -> None:
     town = make_town()
     with town.worker("--concurrency", "2") as worker:

@@ -93,6 +93,7 @@ def below(receiver: Receiver, parent: Received) -> dict[str, Received]:
     return {span.name: span for span in receiver.spans() if span.parent == parent.span_id}
 
 
+@pytest.mark.slow
 def test_one_check_is_traced_from_its_submit_to_its_verdict(town: Town, receiver: Receiver) -> None:
     worker = started(town, receiver.url, OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test")
     (check,) = submitted(town, receiver, {"participant": "iris", "question": "residence", "answer": INSIDE})

@@ -61,6 +61,7 @@ def test_nothing_that_a_participant_confirmed_is_left_or_was_logged(town: Town, 
         assert word not in stored + worker.log
 
 
+@pytest.mark.slow
 def test_a_bell_is_answered_well_before_the_next_look_at_the_database(town: Town, worker: Worker) -> None:
     assert town.hears_bells("profession", PHYSICIAN, "waiting")
 
@@ -87,6 +88,7 @@ def test_a_source_that_is_configured_later_is_served_and_its_bells_are_heard(tow
     assert town.hears_bells("anything", {"word": "accept"}, "late")
 
 
+@pytest.mark.slow
 def test_an_ambiguous_address_is_chosen_from_a_list_and_costs_no_round(town: Town, worker: Worker) -> None:
     """The street is in two towns of one postcode, and the form asked for no town."""
     document = {**town.document}

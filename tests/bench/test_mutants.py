@@ -77,6 +77,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_it_tells_what_tests_find_from_what_they_do_not(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], project, project / "mutants.toml") == 1
     lines = capsys.readouterr().out.splitlines()
@@ -112,6 +113,7 @@ def test_an_entry_that_matches_no_line_or_several_is_said_and_nothing_is_run(
         read(project / "mutants.toml")[0].mutated(project)
 
 
+@pytest.mark.slow
 def test_a_run_that_hangs_is_ended_and_counts_as_killed(project: Path, tmp_path: Path) -> None:
     ran = Copy(project, tmp_path / "copy").run(["tests/test_waiting.py"], timeout=1.0)
     assert (ran.verdict, ran.said) == (Verdict.KILLED, "hangs for 1 s")

@@ -312,6 +312,7 @@ def connections(url: str) -> set[int]:
         return {pid for (pid,) in connection.execute(others)}
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(bare_shell: Shell) -> None:
     ran = subprocess.run(
         ["/bin/sh", "-c", f"{shlex.quote(str(LAUNCHER))} config schema | head -n 1"],

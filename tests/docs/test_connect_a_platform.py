@@ -115,6 +115,7 @@ def _kinds(platform: Platform) -> list[str]:
     return [name for name in SUBMITS if name != other]
 
 
+@pytest.mark.slow
 def test_every_kind_of_connection_gets_a_verdict(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
     for kind in _kinds(platform):
         platform.run(SUBMITS[kind])
@@ -224,6 +225,7 @@ def test_any_language_submits_and_polls_with_sql_alone(platform: Platform) -> No
     assert _json(access["questions"])["residence"] == "accepted"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_any_language_submits_by_one_call_on_postgresql(platform: Platform) -> None:
     who = {"consultation": "budget", "participant": "p-11", "question": "residence"}

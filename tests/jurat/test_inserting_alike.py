@@ -142,6 +142,7 @@ def write_ended(town: Town, people: str, step: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.slow
 @given(steps=STEPS)
 @example(steps=[ONE, decided(DOWN), decided(REFUSED), ONE])
 @example(steps=[ONE, decided(ACCEPTED), ONE])

@@ -120,6 +120,7 @@ def test_postgresql_also_normalises(
         assert same is same_person(one, name)
 
 
+@pytest.mark.slow
 def test_all_leave_out_the_same_characters(request: pytest.FixtureRequest) -> None:
     """Of all that Python knows. Format characters (Cf) are not printable: as a name they are refused."""
     tried = [

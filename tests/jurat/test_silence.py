@@ -140,6 +140,7 @@ def _with_psycopg(town: Town) -> Iterator[Any]:
         yield connection
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [_with_engine, _with_session, _with_psycopg])
 def test_a_submit_gives_up_on_a_server_that_hangs(server: PostgreSQL, town: Town, seal_key: str, way: Any) -> None:
     with closing(Client(town.url, seal_key=seal_key, deadline=DEADLINE)) as client:
@@ -153,6 +154,7 @@ def test_a_submit_gives_up_on_a_server_that_hangs(server: PostgreSQL, town: Town
     assert town.count("jurat_checks") == 0, "the transaction went with its connection"
 
 
+@pytest.mark.slow
 def test_a_submit_leaves_the_platforms_own_statements_as_patient_as_they_were(town: Town, seal_key: str) -> None:
     with closing(Client(town.url, seal_key=seal_key, deadline=DEADLINE)) as client, plain(town.url) as connection:
         submit(client, connection)

@@ -248,6 +248,7 @@ def ways(request: pytest.FixtureRequest) -> Iterator[tuple[Town, Client, psycopg
     client.close()
 
 
+@pytest.mark.slow
 @given(steps=STEPS)
 @example(steps=[ONE, decided(DOWN), decided(REFUSED), ONE])
 @example(steps=[ONE, decided(REFUSED), decided(DOWN), ONE, ONE])

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from uuid import UUID
 
+import pytest
+
 from jurat import (
     AlreadyConfirmed,
     Check,
@@ -66,6 +68,7 @@ def test_of_two_confirmed_at_the_same_moment_one_wins_and_the_other_is_told(clie
         ]
 
 
+@pytest.mark.slow
 def test_two_platforms_that_submit_many_at_once_do_not_wait_for_each_other_in_a_circle(
     client: Client, town: Town
 ) -> None:

@@ -68,6 +68,7 @@ def town(postgresql_url: str) -> Iterator[Town]:
     desk.close()
 
 
+@pytest.mark.slow
 def test_a_platform_erases_a_hundred_in_an_hour_and_no_more(town: Town) -> None:
     desk = town.desk
     desk.submit_many(PER_HOUR + 2)

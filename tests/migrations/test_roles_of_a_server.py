@@ -69,6 +69,7 @@ def results_readable(logins: Logins) -> bool:
         return connection.execute("SELECT count(*) FROM jurat_results").fetchone() == (0,)
 
 
+@pytest.mark.slow
 def test_an_upgrade_by_a_user_who_may_not_make_roles_says_what_an_administrator_runs(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

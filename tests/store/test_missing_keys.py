@@ -190,6 +190,7 @@ def test_upkeep_of_a_worker_without_the_key_ends_what_passed_while_another_had_i
     assert desk.verdicts(check.id) == [("undetermined", "deadline_passed")]
 
 
+@pytest.mark.slow
 def test_after_a_day_without_its_key_an_answer_ends_unreadable(desk: Desk, wrong: Worker) -> None:
     (check,), hours = submit(desk, "p-1"), 0.0
     while hours < 23:
@@ -399,6 +400,7 @@ def test_where_no_worker_serves_the_source_the_key_of_any_live_one_is_there(
 STEPS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["work", "crash", "upkeep", "tell"])), max_size=12)
 
 
+@pytest.mark.slow
 @given(holders=st.sets(st.integers(0, 3), min_size=1), steps=STEPS)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_with_any_one_worker_that_has_the_key_every_answer_gets_the_verdict_that_it_would_have(

@@ -48,6 +48,7 @@ def test_evidence_that_cannot_be_stored_of_one_whom_the_database_refuses_is_a_fa
     assert (len(written.done), [each.held.participant for each, _ in written.failed]) == (2, ["p-1"])
 
 
+@pytest.mark.slow
 def test_a_check_whose_row_somebody_holds_is_busy_and_the_others_are_written(postgresql: Desk) -> None:
     desk = postgresql
     desk.submit_many(6)
@@ -280,6 +281,7 @@ def test_a_row_of_the_platforms_own_that_it_holds_keeps_no_other_check_from_a_cl
         assert {each.participant for each in postgresql.claim()} == {f"p-{n}" for n in range(5) if n != 3}
 
 
+@pytest.mark.slow
 def test_nor_from_keeping_its_lease_and_no_half_waits_as_long_as_the_whole(postgresql: Desk) -> None:
     postgresql.submit_many(16)
     held = postgresql.claim(free=16)

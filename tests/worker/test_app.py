@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from examples.sources import Mood, Sources
 from jurat.seal import generate, key_to_text
 from tests.adapters.registry import described
@@ -96,6 +98,7 @@ def celery(broker: str, folder: Path, *words: str) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.slow
 def test_who_asks_workers_needs_no_key_and_who_is_one_does(tmp_path: Path, valkey_url: str) -> None:
     asked = celery(valkey_url, tmp_path, "inspect", "ping", "--timeout", "1")
     assert "JURAT_UNSEAL_KEYS" not in asked.stdout + asked.stderr

@@ -96,6 +96,7 @@ sys.exit("no one has ended it")
 """
 
 
+@pytest.mark.slow
 def test_the_engine_ends_by_itself_where_celery_hangs_in_its_broker(desk: Desk) -> None:
     command = [sys.executable, "-c", CELERY_HANGS, desk.url]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
@@ -106,6 +107,7 @@ def test_the_engine_ends_by_itself_where_celery_hangs_in_its_broker(desk: Desk) 
     assert desk.sql("SELECT max(lost_leases), max(lookups) FROM jurat_checks") == [(0, 0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broker", ["none", pytest.param("silent", marks=pytest.mark.slow)])
 def test_sigterm_lets_lookups_end_and_gives_the_rest_back(desk: Desk, silent_broker: str, broker: str) -> None:
     with working(desk, silent_broker if broker == "silent" else broker) as worker:

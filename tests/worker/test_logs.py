@@ -61,6 +61,7 @@ def test_json_logs_are_one_object_a_line() -> None:
     assert all("RuntimeError: broken" in line["exception"] and "timestamp" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_what_each_line_of_json_has_is_in_those_of_the_library_too() -> None:
     always = {"worker": "w@here", "host": "here"}
     script = f"{SPEAK}".replace("set_up(LogFormat(sys.argv[1]))", f"set_up(LogFormat(sys.argv[1]), **{always})")

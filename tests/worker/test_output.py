@@ -63,6 +63,7 @@ def ends(worker: Worker) -> bool:
     return soon(lambda: not worker.running)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Worker, pytest.param(Jurat, marks=pytest.mark.slow)])
 def test_every_line_is_an_object_from_the_start_over_outages_to_the_end(kind: type[Worker]) -> None:
     with PostgreSQL() as server, Valkey() as broker:
@@ -96,6 +97,7 @@ def test_every_line_is_an_object_from_the_start_over_outages_to_the_end(kind: ty
         assert any("SecurityWarning" in event for event in said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ending", [signal.SIGTERM, *(pytest.param(signal.Signals[name], marks=pytest.mark.slow) for name in OTHER_ENDINGS)]
 )
@@ -109,6 +111,7 @@ def test_without_database_and_broker_as_well_and_however_it_ends(ending: signal.
         assert {"database away", "engine started"} <= set(events(worker.log))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["json", pytest.param("text", marks=pytest.mark.slow)])
 def test_where_threads_are_is_shown_without_what_they_hold(form: str, sqlite_url: str) -> None:
     given = {**environment(sqlite_url, "none"), "JURAT_LOG": form}
@@ -178,6 +181,7 @@ def test_what_python_and_libraries_print_is_logged() -> None:
     assert "worker: Warm shutdown" in [line["event"] for line in lines]
 
 
+@pytest.mark.slow
 def test_who_is_refused_gets_a_sentence_and_no_object(sqlite_url: str) -> None:
     given = {**environment(sqlite_url, "none"), "JURAT_UNSEAL_KEYS": "short", "PATH": os.environ["PATH"]}
     command = [str(ROOT / "bin" / "jurat"), "worker"]

@@ -84,6 +84,7 @@ def settled(**given: Any) -> CheckResult:
 # -------------------------------------------------------------------------------------------------------------- on, off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", [False, True])
 def test_without_an_endpoint_a_worker_loads_nothing_of_it(
     receiver: Receiver, sqlite_url: str, valkey_url: str, *, on: bool

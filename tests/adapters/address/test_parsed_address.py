@@ -324,6 +324,7 @@ def test_personal_values_do_not_show_in_reprs() -> None:
 JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=80) | st.lists(st.text(max_size=5), max_size=3)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(["number", "street", "postcode", "city"]), JSON))
 def test_no_answer_is_an_error(answer: dict[str, object]) -> None:
     asked = read_answer(answer)

@@ -36,6 +36,7 @@ def test_strangers_of_many_cultures_do_not_confirm_each_other(seed: int) -> None
     assert len(wrong_acceptances(people(seed))) <= MOST
 
 
+@pytest.mark.slow
 def test_nor_do_those_whom_a_search_by_prefix_finds() -> None:
     assert len(wrong_acceptances(people_found_by_prefix(1))) <= MOST
 

@@ -113,6 +113,7 @@ print(*{ask(each) for each in hostile for _ in range(20)}, most_memory() - befor
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="only Linux tells the most memory that a process had"
 )

@@ -311,6 +311,7 @@ def test_it_works_the_same_on_postgresql(postgresql_shell: Shell) -> None:
     assert postgresql_shell(*WHO, "--field", "x=y").code == 2
 
 
+@pytest.mark.slow
 def test_an_operator_gets_data_and_talk_apart(configured: Shell) -> None:
     taken = configured.process(*WHO, "--answer-file", "-", stdin='{"x": "accept"}')
     assert (taken.code, taken.err) == (0, "")

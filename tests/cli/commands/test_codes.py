@@ -161,6 +161,7 @@ def test_a_pipe_with_a_name_is_told_and_not_waited_for(configured: Shell, words:
 OTHER_NAMES = [pytest.param(name, marks=pytest.mark.slow) for name in ("-", "/dev/fd/0", "/proc/self/fd/0")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["/dev/stdin", *OTHER_NAMES])
 def test_a_pipe_that_the_shell_has_opened_is_read(configured: Shell, place: str) -> None:
     ran = configured.process("codes", "import", "spring", place, stdin=f"{generate()}\n")

@@ -91,6 +91,7 @@ def test_lint_of_the_sample_warns_at_most(bare_shell: Shell) -> None:
     assert bare_shell("config", "lint", str(ROOT / "config" / "sample")).code == 0
 
 
+@pytest.mark.slow
 def test_an_operator_sees_problems_as_data_and_the_count_as_talk(bare_shell: Shell) -> None:
     bare_shell.write("jurat.yaml", TYPO)
     ran = bare_shell.process("config", "lint", "jurat.yaml")

@@ -13,6 +13,7 @@ PIPE = "cannot be read: it is a pipe, and no file — write it into a file first
 DEVICE = "cannot be read: it is a device, and no file — write it into a file first"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "said"),
     [

@@ -200,6 +200,7 @@ def test_a_killed_import_leaves_what_the_next_one_removes(shell: Shell) -> None:
     assert "staged" not in {state for _, _, state in listed(shell)}
 
 
+@pytest.mark.slow
 def test_a_pipe_is_told_and_not_waited_for(shell: Shell) -> None:
     os.mkfifo(shell.folder / "a.csv")
     for more in ((), ("--columns", "street=s,number=n,postcode=p,city=c,longitude=x,latitude=y")):

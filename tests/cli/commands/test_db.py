@@ -157,6 +157,7 @@ def test_a_database_that_is_down_is_one_sentence(bare_shell: Shell, words: str) 
     assert "confidential" not in ran.err
 
 
+@pytest.mark.slow
 def test_a_database_that_is_down_is_one_sentence_to_an_operator(bare_shell: Shell) -> None:
     url = "postgresql://u:confidential@127.0.0.1:1/jurat"
     ran = bare_shell.process("db", "check", JURAT_DATABASE_URL=url)

@@ -179,6 +179,7 @@ def test_keys_that_live_workers_have_are_no_problem_where_they_are_not_set(confi
         assert "keys generate" not in found["advice"]
 
 
+@pytest.mark.slow
 def test_the_time_of_the_broker_is_its_own(configured: Shell, valkey_url: str) -> None:
     """In a fresh process, where asking it begins with an import of 300 ms."""
     process = configured.start("doctor", "--json", JURAT_BROKER_URL=valkey_url)

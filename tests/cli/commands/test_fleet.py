@@ -171,6 +171,7 @@ def test_polls_grow_rarer_while_nobody_counts(town: Shell) -> None:
     assert polls[0] < polls[1] < polls[2] <= polls[3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("town", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"], indirect=True)
 def test_a_worker_without_the_key_is_named_everywhere_and_settles_nothing(town: Shell, start: Start) -> None:
     """The platform seals for a key that no worker has, and then one comes that has it."""

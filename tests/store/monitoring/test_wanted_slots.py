@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -82,6 +83,7 @@ def lay_in(desk: Desk, source: str, row: Row) -> None:
     )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(ROWS, min_size=len(SOURCES), max_size=len(SOURCES)))
 @example([Row(due=1_100, last_chances=2), Row(later=1_100, due=3), Row(due=5, leased=2, limit=4), Row(due=3)])

@@ -272,6 +272,7 @@ def test_a_row_that_somebody_holds_keeps_no_other_check_waiting_and_brings_none_
     assert postgresql.claim_one().participant == "p-1"
 
 
+@pytest.mark.slow
 def test_a_rate_with_a_burst_is_kept_over_all_claimers(desk: Desk) -> None:
     """In any stretch of time no more start than the burst and what the rate adds; start times reach 1 s ahead."""
     desk.submit_many(200)
@@ -394,6 +395,7 @@ def test_no_check_shows_its_answer_or_its_participant_when_printed(sqlite: Desk)
     assert repr(held.sealed) not in repr(held)
 
 
+@pytest.mark.slow
 def test_renewing_and_writing_at_once_never_wait_for_each_other_in_a_circle(postgresql: Desk) -> None:
     """Both change rows of the same checks, in whatever order a plan gives them."""
     postgresql.submit_many(300)

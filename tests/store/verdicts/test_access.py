@@ -67,6 +67,7 @@ class Expected:
         return question_status(self.confirmed[question], self._terms[question], NOW)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_access_is_what_the_history_adds_up_to_after_every_submit_and_every_write(
@@ -184,6 +185,7 @@ def test_two_answers_settled_by_two_writers_of_one_file_grant_access_each_time(s
     assert settle_at_once(sqlite, 100) == ["granted"] * 100
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance
 @pytest.mark.parametrize("times", [200, pytest.param(1000, marks=pytest.mark.slow)])
 def test_two_answers_settled_by_two_workers_at_once_grant_access_hundreds_of_times(

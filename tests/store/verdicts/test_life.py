@@ -132,7 +132,8 @@ ONLY_A_REQUEST_IS_LEFT: Sequence[Step] = (*GRANTED, ("ask", "restore"), ("purge"
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=5, suppress_health_check=QUIET)
+@pytest.mark.slow
+@settings(max_examples=150, suppress_health_check=QUIET)
 @given(steps=STEPS, idle=IDLE)
 @example(steps=A_RENEWAL, idle=[False])
 @example(steps=A_RENEWAL, idle=[True])
@@ -151,15 +152,6 @@ QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.
 @example(steps=ERASED_IN_PARTS, idle=[False])
 @example(steps=ONLY_A_REQUEST_IS_LEFT, idle=[False])
 def test_access_is_what_its_history_adds_up_to(desk: Desk, steps: Sequence[Step], idle: Sequence[bool]) -> None:
-    live(desk, steps, idle)
-
-
-@pytest.mark.slow
-@settings(max_examples=150, suppress_health_check=QUIET)
-@given(steps=STEPS, idle=IDLE)
-def test_access_is_what_its_history_adds_up_to_after_hundreds_of_lives(
-    desk: Desk, steps: Sequence[Step], idle: Sequence[bool]
-) -> None:
     live(desk, steps, idle)
 
 

@@ -199,6 +199,7 @@ PUNCTUATION = frozenset("°º−–—‐‑’‘`´“”«»·•№℅")
 NO_NUMBER = frozenset({"", "-", "--", "/", "//", ".", "s n", "sn", "sans numero", "ss n"})
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(WRITTEN, st.sampled_from(["rue du Moulin", "8 rue du Moulin"]))
 def test_a_house_decides_only_for_a_number_that_is_written_as_numbers_are(number: str, street: str) -> None:
@@ -297,6 +298,7 @@ def test_the_streets_of_the_base_are_accepted(street: str) -> None:
     assert asked_for(street, "addok") is asked_for(street, "nominatim") is Outcome.ACCEPTED
 
 
+@pytest.mark.slow
 @settings(max_examples=250)
 @given(st.data(), INVENTED, st.sampled_from(["addok", "nominatim"]))
 def test_typos_never_turn_an_invented_street_into_one_that_is_accepted(

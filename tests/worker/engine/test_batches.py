@@ -87,6 +87,7 @@ def test_checks_of_a_batch_go_together_at_their_start_and_take_a_slot_for_each_r
     assert (of_roll.batch, of_roll.free, slots) == (3, 3 * share(16, 4), 20)
 
 
+@pytest.mark.slow
 def test_two_hundred_checks_are_ten_requests_and_never_more_than_the_rate_allows(
     each_works: Works, roll: Roll, url: str
 ) -> None:
@@ -120,6 +121,7 @@ def test_several_workers_share_the_rate_and_checks_that_come_one_by_one_gather_b
     assert len(roll.asked) < 50, "as many as were submitted together"
 
 
+@pytest.mark.slow
 def test_a_request_that_fails_for_twenty_is_one_failure(works: Works, roll: Roll, url: str) -> None:
     roll.status = 503
     submit(works.desk, 20)

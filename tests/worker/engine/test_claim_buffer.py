@@ -134,6 +134,7 @@ def test_what_is_claimed_ahead_is_renewed_and_given_back_at_no_cost(works: Works
     assert spent == [(0, 0, "pending")] * (20 - share_of_one)
 
 
+@pytest.mark.slow
 def test_another_worker_gets_what_waits_behind_a_source_that_hangs(works: Works) -> None:
     works.desk.submit_many(9)
     works.configure(slots=8)
@@ -147,6 +148,7 @@ def test_another_worker_gets_what_waits_behind_a_source_that_hangs(works: Works)
     assert works.desk.one("SELECT count(*) FROM jurat_checks WHERE state = 'pending'") == 9 - share(8, 4)
 
 
+@pytest.mark.slow
 def test_every_check_of_a_long_queue_is_looked_up_once(works: Works) -> None:
     works.desk.submit_many(600)
     works.desk.submit_many(100, "profession")

@@ -35,6 +35,7 @@ def test_checks_get_their_verdicts_and_participants_their_access(each_works: Wor
     assert free(each_works.engine.in_flight) == 4
 
 
+@pytest.mark.slow
 def test_without_a_bell_work_is_found_within_a_second(works: Works) -> None:
     works.start()
     for n in range(1, 4):
@@ -208,6 +209,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_and_says_so(works: Works) -
 # ------------------------------------------------------------------------------------------------ configurations
 
 
+@pytest.mark.slow
 def test_a_new_configuration_is_taken_soon_and_named_in_each_verdict(works: Works) -> None:
     works.start()
     works.desk.submit("p-1")

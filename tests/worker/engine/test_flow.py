@@ -43,6 +43,7 @@ def test_no_look_up_begins_before_its_start(works: Works) -> None:
     assert begun[-1] - begun[0] >= 0.8, "nineteen intervals of 50 ms, except a first lookup that was a little late"
 
 
+@pytest.mark.slow
 def test_a_check_that_waits_for_its_start_takes_no_look_up_thread(works: Works) -> None:
     limited(works, "towns", rate="4/s", burst=1)
     works.desk.submit_many(6)

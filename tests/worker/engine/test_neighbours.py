@@ -40,6 +40,7 @@ def test_participants_whose_rows_a_platform_holds_keep_nobody_waiting_and_are_lo
     assert desk.one("SELECT max(lost_leases) FROM jurat_checks") == 0
 
 
+@pytest.mark.slow
 def test_what_a_platforms_trigger_refuses_is_told_in_few_words_and_harms_nobody(works: Works) -> None:
     desk = works.desk
     desk.submit_many(40)

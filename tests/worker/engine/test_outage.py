@@ -42,6 +42,7 @@ def works(server: PostgreSQL, steered: Steered) -> Iterator[Works]:
     desk.close()
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_an_engine_outlives_its_database_and_settles_each_check_once(works: Works, server: PostgreSQL) -> None:
     works.configure(slots=7)  # of which one of four sources may have four

@@ -98,6 +98,7 @@ def test_a_lot_is_given_back_where_the_database_is_away_meanwhile(
     assert [entry.decision for entry in handed] == [GiveBack()]
 
 
+@pytest.mark.slow
 def test_an_engine_publishes_and_decides_by_itself(each_works: Works) -> None:
     works, desk = each_works, each_works.desk
     works.start()

@@ -49,6 +49,7 @@ def test_an_engine_is_started_once_it_has_looked_for_work(
     assert soon(lambda: problems(url, "startupz") == (200, []))
 
 
+@pytest.mark.slow
 def test_an_engine_that_stands_still_is_not_alive(each_works: Works, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The watchdog then ends the process, which here would be that of the tests."""
     monkeypatch.setattr(watchdog, "STANDSTILL", 4.0)
@@ -66,6 +67,7 @@ def test_an_engine_that_stands_still_is_not_alive(each_works: Works, url: str, m
     hangs.set()
 
 
+@pytest.mark.slow
 def test_lookups_that_hang_leave_it_alive_while_they_are_few(
     each_works: Works, url: str, steered: Steered, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -312,6 +312,7 @@ def test_no_more_is_kept_than_there_is_room_for(works: Works, writer: Writer, mo
 # --------------------------------------------------------------------------------- what the database refuses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "table",
     ["jurat_verdicts", *(pytest.param(name, marks=pytest.mark.slow) for name in ("jurat_access", "jurat_checks"))],

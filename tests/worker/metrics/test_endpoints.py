@@ -191,6 +191,7 @@ def test_a_client_that_takes_nothing_costs_one_thread_for_a_while(
             assert [answer.status_code for answer in pool.map(lambda _: served.ask("/x"), range(8))] == [404] * 8
 
 
+@pytest.mark.slow
 def test_connections_that_came_and_went_leave_nothing(served: Served) -> None:
     for _ in range(300):
         served.connect().close()

@@ -78,6 +78,7 @@ def value(worker: Worker, name: str, **labels: str) -> float:
     return sum(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Worker, Typed])
 def test_a_worker_shows_each_of_its_metrics_and_no_other(kind: type[Worker], desk: Desk, valkey_url: str) -> None:
     with worker_of(desk, kind, JURAT_BROKER_URL=valkey_url) as worker:

@@ -252,6 +252,7 @@ def test_a_file_that_changes_while_it_is_read_is_found(tmp_path: Path) -> None:
         list(reader)
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_stops_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_lines, "EXPANDED_FROM", 1 << 20)
     path = tmp_path / "a.csv.gz"
