@@ -290,8 +290,8 @@ def test_the_contract_passes_its_own_tests_on_the_oldest_sqlalchemy_it_allows(tm
     brought = run(*command, "sqlalchemy==2.0.*")
     assert brought.returncode == 0, brought.stderr
     quick = ("-q", "-p", "no:cacheprovider", "-m", "not slow")
-    given = {"PYTHONPATH": str(older), "HYPOTHESIS_PROFILE": "quick"}
-    tested = run(sys.executable, "-m", "pytest", "tests/jurat", *quick, **given)
+    tests = (sys.executable, "-m", "pytest", "tests/jurat", *quick)
+    tested = run(*tests, PYTHONPATH=str(older), HYPOTHESIS_PROFILE="quick")
     assert tested.returncode == 0, tested.stdout[-5000:]
     told = run(sys.executable, "-c", "import sqlalchemy; print(sqlalchemy.__version__)", PYTHONPATH=str(older))
     assert told.stdout.startswith("2.0."), told.stdout
