@@ -1,4 +1,4 @@
-"""The browser that tests drive: Debian's Chromium, and how it comes onto this machine.
+"""The browser that tests drive: Debian's Chromium without windows, and how it comes onto this machine.
 
     python -m tests.examples.platform.browser.chromium
 
@@ -14,7 +14,10 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
-PACKAGES = ("chromium", "fonts-dejavu-core")
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
+"""The first of them that is there. The first draws no windows and takes less than half the time of the others."""
+
+PACKAGES = ("chromium-headless-shell", "fonts-dejavu-core")
 """Debian's. The stylesheet asks for what a system has; without any font there is nothing to look at."""
 
 ARGUMENTS = (
@@ -32,7 +35,7 @@ ARGUMENTS = (
 
 def binary() -> str | None:
     """Where Chromium is; None where there is none."""
-    return os.environ.get("JURAT_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return os.environ.get("JURAT_TEST_CHROMIUM") or next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
 def lacking() -> str | None:
