@@ -47,7 +47,7 @@ test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the plat
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes
 	$(PY) -m pytest $(THREE) -m stacks tests/examples $(ARGS)
 
-test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, some ten minutes; as root on Debian it installs that
+test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, five minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
 	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser $(ARGS)
 
