@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-import structlog
 
 from bench import trace_cost
+from tests.rigs import loggers
 from worker.traces import ENDPOINTS
 
 
@@ -21,4 +21,4 @@ def test_it_prints_what_a_check_costs_and_that_the_sampled_ones_arrived(
         said = capsys.readouterr().out
         assert "not sampled" in said
         assert "10 of 10 sampled checks arrived" in said
-    structlog.reset_defaults()
+    loggers.forget()

@@ -16,11 +16,11 @@ from typing import Any
 
 import click
 import pytest
-import structlog
 
 from cli.command import Command
 from cli.main import SECTIONS, load, run
 from cli.output import Exit
+from tests.rigs import loggers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LAUNCHER = ROOT / "bin" / "jurat"
@@ -76,7 +76,7 @@ class Shell:
             finally:
                 logging.root.handlers[:] = handlers
                 logging.root.setLevel(level)
-                structlog.reset_defaults()
+                loggers.forget()
         assert_is_named(code, words)
         return Ran(code, *(buffer.getvalue().decode() for buffer in written))
 

@@ -17,6 +17,7 @@ from config.settings import Settings
 from jurat import Client
 from jurat.errors import ConfigurationError
 from jurat.seal import generate, key_to_text
+from tests.rigs import loggers
 from tests.store.desk import DOCUMENT, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, soon
 from worker import health
@@ -33,7 +34,7 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """Health files of the test's own, and structlog as it was."""
     monkeypatch.setattr(health, "folder", lambda: tmp_path)
     yield
-    structlog.reset_defaults()
+    loggers.forget()
 
 
 def settings(url: str, **given: Any) -> Settings:

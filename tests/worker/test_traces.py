@@ -13,7 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -24,6 +23,7 @@ from jurat.seal import key_to_text
 from jurat.vocabulary import Outcome, Reason
 from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Later, Settle
 from tests.adapters.registry import described
+from tests.rigs import loggers
 from tests.rigs.receiver import Mood, Receiver
 from tests.rigs.workers import Worker
 from tests.store.desk import DOCUMENT, PRIVATE_KEY, PUBLIC_KEY, Desk, attempt, entry
@@ -314,7 +314,7 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """Health files of the test's own, and structlog as it was."""
     monkeypatch.setattr(health, "folder", lambda: tmp_path)
     yield
-    structlog.reset_defaults()
+    loggers.forget()
 
 
 @pytest.mark.usefixtures("_on", "_own_place")

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import structlog
 
 from config.settings import Settings
 from examples.platform import seed, town
@@ -22,6 +21,7 @@ from examples.platform.web.parts import Parts
 from jurat import Client, PublicationState
 from jurat.database import open_engine
 from jurat.seal import generate, key_to_text
+from tests.rigs import loggers
 from worker import health
 from worker.bootstrap import open_service
 from worker.embedded import embedded
@@ -118,7 +118,7 @@ def opened(url: str, folder: Path, platform_url: str | None = None, office_url: 
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(health, "folder", lambda: folder)
-        stack.callback(structlog.reset_defaults)
+        stack.callback(loggers.forget)
         owner, engine, office = (open_engine(each or url) for each in (None, platform_url, office_url))
         for each in (owner, engine, office):
             stack.callback(each.dispose)
