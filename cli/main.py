@@ -13,7 +13,7 @@ import click
 
 from cli.command import ENVIRONMENT, ENVIRONMENT_TITLE, Group
 from cli.output import MEANINGS, Exit, Failure, Output
-from worker.installation import VERSION
+from store.schema.release import VERSION
 
 PROGRAM: Final = "jurat"
 

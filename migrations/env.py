@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from store.schema.baseline import run
+from store.schema.baseline import PATH, run
 from store.schema.status import VERSION_TABLE
-
-# Functions are made with this path (SET search_path FROM CURRENT): temporary tables, which anyone may make, come last.
-PATH = "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);"
 
 attributes = context.config.attributes
 scripts: list[str] = attributes.get("scripts", [])
@@ -36,7 +33,7 @@ else:
     )
 
 if dialect == "postgresql":
-    scripts = [PATH, *scripts]
+    scripts = [f"{PATH};", *scripts]
 with context.begin_transaction():
     if context.is_offline_mode():
         for script in scripts:

@@ -22,6 +22,7 @@ from store.queries import Queries
 from store.queue.claims import Claims
 from store.queue.sources import Sources
 from store.requests.code_lists import CodeImporter
+from store.schema.release import VERSION
 from store.schema.status import known_revisions
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
@@ -31,7 +32,7 @@ from worker.database import give_up_on, why_not
 from worker.engine.engine import Engine, Stores
 from worker.engine.plans import Plans
 from worker.health import Facts
-from worker.installation import VERSION, installation
+from worker.installation import installation
 from worker.keyring import fingerprints_of, unseal_of
 from worker.plan_builder import make_plan
 from worker.traces import open_traces

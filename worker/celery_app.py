@@ -17,13 +17,13 @@ from celery.utils.log import mlevel
 import worker.bell  # noqa: F401 - registers the task
 from config.settings import Settings, read_settings
 from jurat.errors import ConfigurationError
+from store.schema.release import VERSION
 from worker.bootstrap import open_endpoints, open_service, serve_endpoints
 from worker.broker import Broker
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
 from worker.celery_step import EngineStep, queue
 from worker.database import look
 from worker.engine.engine import Engine
-from worker.installation import VERSION
 from worker.keyring import UNKNOWN
 from worker.logs import set_up
 from worker.output import capture

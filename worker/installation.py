@@ -1,4 +1,4 @@
-"""Identifies this program's version and its database, without a URL, a user or a password.
+"""Identifies the database of this program, without a URL, a user or a password.
 
 Uses the standard library alone.
 """
@@ -8,11 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
-
-VERSION: Final = "0.2.0"
-"""That of pyproject.toml, which the image does not have."""
 
 _DEFAULT = "sqlite:///jurat.db"
 _DEFAULT_PORT = "5432"

@@ -14,7 +14,8 @@ def db() -> None:
     """Bring the database's schema up to date, and show its state."""
 
 
-@db.command(examples=("jurat db upgrade", "jurat db upgrade --sql > upgrade.sql"))
+@db.command(examples=("jurat db upgrade", "jurat db upgrade --contract", "jurat db upgrade --sql > upgrade.sql"))
+@click.option("--contract", is_flag=True, help="Also take away what only older workers used, if none of them runs.")
 @click.option("--sql", is_flag=True, help="Print the SQL for an administrator to run, without connecting.")
 @click.option(
     "--from",
@@ -22,11 +23,12 @@ def db() -> None:
     metavar="REVISION",
     help="With --sql: print only what follows this revision of jurat_alembic_version.  [default: a new database]",
 )
-def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
+def upgrade(out: Output, *, contract: bool, sql: bool, since: str | None) -> None:
     """Create the tables of a new database, or run the migrations that it lacks.
 
     It is safe to run it again, or from several places at once. A SQLite database is created if there is none. If
     another session holds a lock that it needs, it says which, lets others continue, and retries for five minutes.
+    What it did stays: the next one goes on from there. `jurat db plan` shows it before.
     """
     from config.settings import read_settings
     from jurat.database import parse_url, reader
@@ -40,7 +42,7 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
     settings = read_settings()
     if sql:
         dialect = parse_url(settings.database_url).get_backend_name()
-        statements = migrations.upgrade_sql(dialect, since)
+        statements = migrations.upgrade_sql(dialect, since, contract=contract)
         out.show({"dialect": dialect, "sql": statements}, statements.splitlines())
         return
     file = sqlite_file(settings)
@@ -50,9 +52,9 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
         if old := too_old(engine):
             raise Failure(old, Exit.DEPENDENCY)
         before = schema_of(engine)
-        if before in (SchemaStatus.EMPTY, SchemaStatus.BEHIND, SchemaStatus.CURRENT):
+        if before in (SchemaStatus.EMPTY, SchemaStatus.BEHIND, SchemaStatus.EXPANDED, SchemaStatus.CURRENT):
             try:
-                migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"))
+                migrations.upgrade(engine, lambda sentence: out.say(f"jurat: {sentence}"), contract=contract)
             except migrations.UpgradeBlocked as error:
                 raise Failure(str(error), Exit.DEPENDENCY) from None
         after = schema_of(engine)
@@ -65,6 +67,39 @@ def upgrade(out: Output, *, sql: bool, since: str | None) -> None:
     out.say(ADVICE[after] + (f"; it was {before}" if after is not before else ""))
     if without:
         out.say(advice(without))
+
+
+@db.command(examples=("jurat db plan",))
+def plan(out: Output) -> None:
+    """Show what `db upgrade` would do: each statement, its lock, the rows it reads, and who can go on meanwhile.
+
+    Nothing is changed. A statement under ACCESS EXCLUSIVE or SHARE ROW EXCLUSIVE changes only the catalogue, which
+    takes milliseconds once it has the lock, and waits 2 s at most for that. Rows are estimated.
+    """
+    from config.settings import read_settings
+    from jurat.database import reader
+    from store.schema.plan import Phase, plan
+    from store.schema.status import ADVICE, known_revisions, revision_of, schema_status
+
+    settings = read_settings()
+    require_file(settings)
+    with open_engine_on(settings) as engine, reader(engine).begin() as connection:
+        found, revision, planned = schema_status(connection), revision_of(connection), list(plan(connection))
+    known = known_revisions()[-1]
+    rows = [
+        (
+            each.revision,
+            each.phase,
+            each.statement,
+            f"{each.lock} on {each.table}" if each.table else each.lock,
+            f"{each.rows:,}",
+            "all" if each.phase is Phase.EXPAND else f"from {each.oldest_worker} on",
+        )
+        for each in planned
+    ]
+    head = ("revision", "phase", "statement", "lock", "rows read", "workers that go on")
+    out.show({"schema": found, "from": revision, "to": known, "statements": planned}, columns(head, rows))
+    out.say(f"from {revision} to {known}" if planned else ADVICE[found])
 
 
 @db.command(
@@ -92,15 +127,20 @@ def check(out: Output) -> None:
 def status(out: Output) -> None:
     """Show which database this is, the state of its schema, and how many checks wait at which source."""
     from config.settings import printable_settings
-    from store.schema.status import schema_of
+    from jurat.database import reader
+    from store.schema.status import known_revisions, revision_of, schema_of
     from worker.database import engine_version
 
     with open_database() as service:
+        with reader(service.database).begin() as connection:
+            revision = revision_of(connection)
         waiting = service.queries.unsettled()
         facts = {
             "database": printable_settings(service.settings)["JURAT_DATABASE_URL"],
             "engine": engine_version(service.database),
             "schema": schema_of(service.database),
+            "revision": revision,
+            "revision_of_program": known_revisions()[-1],
             "config_version": service.queries.config_version(),
             "unsettled": sum(waiting.values()),
         }

@@ -27,7 +27,8 @@ def exporter(out: Output) -> None:
     """
     from config.settings import read_settings
     from jurat.database import open_engine
-    from worker.installation import VERSION, installation
+    from store.schema.release import VERSION
+    from worker.installation import installation
     from worker.logs import set_up
     from worker.metrics.endpoints import AddressUnusable, Endpoints, open_listener
     from worker.metrics.fleet_metrics import FleetCollector, probes

@@ -19,9 +19,11 @@
 
 -- -------------------------------------------------------------------------------------------------------- The contract
 
--- The version of the contract. A client of another version refuses to work.
+-- The version of the contract. A client of another version refuses to work. A schema that no longer has what the
+-- workers of an old release need says which is the oldest that may work on it.
 CREATE TABLE jurat_contract (
   version integer NOT NULL,
+  oldest_worker text NOT NULL DEFAULT '0.2.0',
   PRIMARY KEY (version)
 );
 

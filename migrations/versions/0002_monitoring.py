@@ -6,31 +6,27 @@ from alembic import op
 
 revision = "0002_monitoring"
 down_revision = "0001_baseline"
-branch_labels = None
-depends_on = None
 
-_COLUMNS = {
-    "due": "integer NOT NULL DEFAULT 0",
-    "lookup_s": "float8",
-    "most_slots": "integer",
-    "closed_until": "timestamptz",
-    "day_used": "float8",
-}
+_SEALED = "SELECT answer_key, source, state FROM jurat_checks WHERE answer IS NOT NULL"
 
-_ON_SQLITE = {"float8": "FLOAT", "timestamptz": "CHAR(23)"}
+_NOTED = "jurat_audit (action, at) WHERE action IN ('backup note', 'keys check', 'worker vanished')"
 
-_KEYS = "CREATE INDEX jurat_checks_keys ON jurat_checks (answer_key, source, state) WHERE answer IS NOT NULL"
+_KEYS = "jurat_checks (answer_key, source, state) WHERE answer IS NOT NULL"
 
-_SEALED = """
-CREATE VIEW jurat_sealed_answers AS
-SELECT answer_key, source, state FROM jurat_checks WHERE answer IS NOT NULL"""
-
-_NOTED = """
-CREATE INDEX jurat_audit_noted ON jurat_audit (action, at)
-WHERE action IN ('backup note', 'keys check', 'worker vanished')"""
-
-_WANTED_SLOTS = """
-CREATE FUNCTION jurat_wanted_slots() RETURNS bigint LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+STATEMENTS = {
+    "postgresql": (
+        """
+ALTER TABLE jurat_sources
+  ADD COLUMN IF NOT EXISTS due integer NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS lookup_s float8,
+  ADD COLUMN IF NOT EXISTS most_slots integer,
+  ADD COLUMN IF NOT EXISTS closed_until timestamptz,
+  ADD COLUMN IF NOT EXISTS day_used float8""",
+        f"CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_checks_keys ON {_KEYS}",
+        f"CREATE OR REPLACE VIEW jurat_sealed_answers AS {_SEALED}",
+        f"CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_audit_noted ON {_NOTED}",
+        """
+CREATE OR REPLACE FUNCTION jurat_wanted_slots() RETURNS bigint LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
   SELECT coalesce(sum(CASE
     WHEN s.paused_until > statement_timestamp() OR s.closed_until > statement_timestamp() THEN 0
     WHEN s.opened_at IS NOT NULL THEN least(1, w.checks)
@@ -50,18 +46,21 @@ CREATE FUNCTION jurat_wanted_slots() RETURNS bigint LANGUAGE sql STABLE SET sear
           SELECT 1 FROM jurat_checks c
           WHERE c.state = 'pending' AND c.lost_leases = 2 AND c.source = s.name
             AND c.due_at <= statement_timestamp() LIMIT 1000) d)) END AS checks) w
-$$"""
+$$""",
+        "REVOKE ALL ON FUNCTION jurat_wanted_slots() FROM PUBLIC",
+    ),
+    "sqlite": (
+        "ALTER TABLE jurat_sources ADD COLUMN due integer NOT NULL DEFAULT 0",
+        "ALTER TABLE jurat_sources ADD COLUMN lookup_s FLOAT",
+        "ALTER TABLE jurat_sources ADD COLUMN most_slots integer",
+        "ALTER TABLE jurat_sources ADD COLUMN closed_until CHAR(23)",
+        "ALTER TABLE jurat_sources ADD COLUMN day_used FLOAT",
+        f"CREATE INDEX jurat_checks_keys ON {_KEYS}",
+        f"CREATE VIEW jurat_sealed_answers AS {_SEALED}",
+        f"CREATE INDEX jurat_audit_noted ON {_NOTED}",
+    ),
+}
 
 
 def upgrade() -> None:
-    on_postgresql = op.get_context().dialect.name == "postgresql"
-    for name, kind in _COLUMNS.items():
-        op.execute(
-            f"ALTER TABLE jurat_sources ADD COLUMN {name} {kind if on_postgresql else _ON_SQLITE.get(kind, kind)}"
-        )
-    op.execute(_KEYS)
-    op.execute(_SEALED)
-    op.execute(_NOTED)
-    if on_postgresql:
-        op.execute(_WANTED_SLOTS)
-        op.execute("REVOKE ALL ON FUNCTION jurat_wanted_slots() FROM PUBLIC")
+    op.get_context().config.attributes["perform"](STATEMENTS)

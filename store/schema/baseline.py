@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -22,6 +22,11 @@ two are kept."""
 _ROWIDS = ("jurat_checks", "jurat_configs", "jurat_contract", "jurat_datasets")
 """The tables that have a rowid on SQLite: for an integer key is one, and rows as large as an answer are found sooner.
 INSERT OR REPLACE could take over the rowid of a row that must stay: a trigger keeps those of checks."""
+
+
+PATH = "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)"
+"""On PostgreSQL, functions are made with this path (SET search_path FROM CURRENT). Temporary tables, which anyone may
+make, come last in it."""
 
 
 def scripts(dialect: str, migrations: Path) -> list[str]:
@@ -51,7 +56,7 @@ def _tables_for_sqlite(tables: str) -> str:
     )
 
 
-def run(connection: Connection, scripts: list[str]) -> None:
+def run(connection: Connection, scripts: Sequence[str]) -> None:
     """Run SQL as it is written, in the connection's transaction: nothing in it is a parameter."""
     whole = dialect_of(connection).runs_scripts
     for script in scripts:

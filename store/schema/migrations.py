@@ -10,24 +10,44 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
+from itertools import chain, repeat
+from typing import TypeVar
 
-from alembic import command
-from alembic.config import Config
+from alembic import command, op
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from jurat.database import state_of
 from jurat.errors import ConfigurationError
 from store.dialects import BY_NAME, dialect_of
 from store.held_rows import is_held
-from store.schema.baseline import scripts
+from store.schema.baseline import PATH, run, scripts
+from store.schema.blockers import LOCK, Watch, in_the_way
 from store.schema.grants import granting
-from store.schema.status import ADVICE, MIGRATIONS, VERSION_TABLE, beyond, known_revisions, revision_of
+from store.schema.plan import Migration, effect_of, migration, script_config
+from store.schema.release import is_older
+from store.schema.status import ADVICE, MIGRATIONS, VERSION_TABLE, beyond, known_revisions, revision_of, takes_away
 
-_LOCK = 0x6A75726174  # "jurat": two upgrades at once wait for each other
+Say = Callable[[str], object]
+Result = TypeVar("Result")
+Perform = Callable[[Mapping[str, Sequence[str]]], None]
 
-_BOUNDS = "SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '60s'"
+_LOCK_WAIT = "SET LOCAL lock_timeout = '2s'"
 """While a migration waits for a table's lock, all other users of the table wait behind it."""
+
+_SHORT = "SET LOCAL statement_timeout = '10s'"
+"""For a statement that holds up platforms: all of those change only the catalogue, which takes milliseconds."""
+
+_LONG = "SET LOCAL statement_timeout = 0"
+
+_TOOK_TOO_LONG = "57014"
+"""PostgreSQL's code for a statement that was ended by its timeout."""
+
+_LIVE = 60.0
+"""Seconds for which a worker without a report is still taken for a running one: longer than anywhere else."""
 
 RESTS = (2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds between two tries, in which others go on; the last value is repeated."""
@@ -35,26 +55,15 @@ RESTS = (2.0, 4.0, 8.0, 16.0, 30.0)
 PATIENCE = 300.0
 """Seconds until an upgrade gives up."""
 
-_HOLDERS = """
-    SELECT DISTINCT a.pid, a.usename, a.application_name, a.state,
-           to_char(a.xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"') AS since, a.query
-    FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE l.granted AND l.pid <> pg_backend_pid()
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND coalesce(a.backend_type, 'client backend') = 'client backend'
-      AND coalesce(a.xact_start < clock_timestamp() - make_interval(secs => 2), true)
-      AND CASE l.locktype
-          WHEN 'relation' THEN l.relation IN (SELECT oid FROM pg_class WHERE relname LIKE 'jurat\\_%')
-          WHEN 'advisory' THEN (CAST(l.classid AS bigint) << 32) + CAST(l.objid AS bigint) = :key END
-    ORDER BY since"""
-"""The sessions that have held a lock of ours for so long that a migration gave up on it. PostgreSQL may hide all about
-other users except their names."""
+CONCURRENT = re.compile(r"(?:CREATE (?:UNIQUE )?|DROP )INDEX CONCURRENTLY IF (?:NOT )?EXISTS (\w+)")
 
-_LITERALS = re.compile(r"""(?sx) /\*.*?(?:\*/|$) | --[^\n]* | \$(\w*)\$.*?(?:\$\1\$|$)
-                           | '(?:[^'\\]|\\.|'')*(?:'|$) | \b\d[\w.]*""")
-"""The comments, texts and numbers in a query, which may be personal data."""
+_INVALID = "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
 
-_QUERY_SHOWN = 120
+_FOR_PSQL = """\
+-- Run this with psql, outside a transaction: an index is built beside others.
+\\set ON_ERROR_STOP on
+
+"""
 
 _SCHEMAS = """
     SELECT quote_ident(current_schema()) AS first,
@@ -64,93 +73,173 @@ _SCHEMAS = """
 
 
 class UpgradeBlocked(ConfigurationError):
-    """An upgrade gave up: another session holds a lock that a migration needs. Completed migrations stay."""
+    """An upgrade gave up: another session holds a lock that it needs, or a worker runs that a migration would break.
+    What it did stays, and the next one goes on from there.
+    """
 
 
 def upgrade(
     engine: Engine,
-    say: Callable[[str], object] = lambda _: None,
+    say: Say = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
+    *,
+    contract: bool = False,
 ) -> None:
-    """Make the schema in a new database, or run all migrations that the database lacks. Then set the rights of the
+    """Make the schema in a new database, or run the migrations that the database lacks. Then set the rights of the
     roles that exist.
 
+    Migrations that take something away run only with `contract`, and only once no worker is left that needs it.
+
     Safe to run from several places at once, also behind PgBouncer in transaction mode: no lock outlives a transaction.
-    Existing tables stay in their schema, and new ones are made there. Each migration is a transaction of its own that
-    waits 2 s for a lock, and is tried again for five minutes; `say` gets a sentence about who holds the lock.
+    Existing tables stay in their schema, and new ones are made there. Each statement is a transaction of its own that
+    waits 2 s for a lock, and is tried again for five minutes; `say` gets a sentence about who holds the lock. An
+    upgrade that ended anywhere, even by SIGKILL, is continued by the next one.
 
     Raises:
         ConfigurationError: the search path names no existing schema, or no migration leads from its revision.
-        UpgradeBlocked: a lock that it needs was held all the time.
+        UpgradeBlocked: a lock that it needs was held all the time, or a worker is too old.
     """
-    known = known_revisions()
-    end, rests = clock() + PATIENCE, _rests()
-    with engine.connect() as connection:
-        more = True
-        while more:
-            try:
-                more = _step(connection, known)
-            except DBAPIError as error:
-                if not is_held(error):
-                    raise
-                who, rest = in_the_way(connection), next(rests)
-                if clock() + rest > end:
-                    raise UpgradeBlocked(f"the upgrade gave up: {who}; end that, and run it again") from None
-                say(f"the upgrade waits: {who}; it tries again in {rest:.0f} s")
-                sleep(rest)
-            else:
-                end, rests = clock() + PATIENCE, _rests()
+    if dialect_of(engine).one_writer:
+        with engine.connect() as connection, connection.begin():
+            # Its one lock ends with its transaction: a second upgrade could get in between two migrations.
+            while _step(connection, partial(_perform_at_once, connection), contract=contract):
+                pass
+        return
+    with engine.connect() as turn, engine.connect() as connection:
+        statements = _Statements(engine, connection, say, clock, sleep)
+        while statements.patiently(lambda: _take_turn(turn, statements, contract=contract)):
+            pass
 
 
-def _rests() -> Iterator[float]:
-    yield from RESTS
-    while True:
-        yield RESTS[-1]
+def _perform_at_once(connection: Connection, statements: Mapping[str, Sequence[str]]) -> None:
+    run(connection, [f"{statement};" for statement in statements[connection.dialect.name]])
 
 
-def in_the_way(connection: Connection) -> str:
-    """The query and user that hold what a migration needs, in a sentence; without the query's literals."""
-    with connection.begin():
-        found = connection.execute(text(_HOLDERS), {"key": _LOCK}).all()
-    if not found:
-        return "a lock that it needs was held, and no more"
-    first = found[0]
-    about = [f"application {first.application_name}"] * bool(first.application_name)
-    about += [f"{first.state or 'in a transaction'} since {first.since}"] * bool(first.since)
-    details = f" ({', '.join(about)})" if about else ""
-    holder = f"process {first.pid} of the user {first.usename}{details} holds a lock"
-    if len(found) > 1:
-        holder += f", and {len(found) - 1} more"
-    query = " ".join(_LITERALS.sub("?", first.query or "").split())
-    shown = f"{query[:_QUERY_SHOWN]}{'…' * (len(query) > _QUERY_SHOWN)}"
-    return f"{holder}; its last query is `{shown}`" if query else holder
+def _take_turn(turn: Connection, statements: _Statements, *, contract: bool) -> bool:
+    """Do one step while no other upgrade does one. The transaction that holds the turn is idle meanwhile: an index that
+    is built beside it does not wait for it.
+    """
+    with turn.begin():
+        turn.exec_driver_sql(f"{_LOCK_WAIT}; SET LOCAL idle_in_transaction_session_timeout = 0")
+        statements.process = turn.scalar(text("SELECT pg_backend_pid()"))
+        turn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        _stay_in_schema(turn)
+        return _step(turn, statements.perform, contract=contract)
 
 
-def _step(connection: Connection, known: Sequence[str]) -> bool:
-    """Make a new schema, or run the next of the `known` migrations (on SQLite all); whether anything was to be done."""
-    config = _config()
-    config.attributes["connection"] = connection
-    with connection.begin():
-        dialect = dialect_of(connection)
-        if not dialect.one_writer:
-            connection.exec_driver_sql(_BOUNDS)
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            _stay_in_schema(connection)
-        current = revision_of(connection)
-        if current == known[-1]:
-            if dialect.has_users:
-                connection.execute(text(granting()))
-            return False
-        if current is None:
-            config.attributes["scripts"] = scripts(dialect.name, MIGRATIONS)
-            command.stamp(config, "head")
-        elif current in known:
-            # SQLite's one lock ends with its transaction: a second upgrade could get in between two migrations.
-            command.upgrade(config, "head" if dialect.one_writer else known[known.index(current) + 1])
-        else:
-            raise ConfigurationError(ADVICE[beyond(connection, current)])
+def _step(connection: Connection, perform: Perform, *, contract: bool) -> bool:
+    """Make a new schema, or go one step towards the newest; whether anything was to be done."""
+    dialect, current, known = dialect_of(connection), revision_of(connection), known_revisions()
+    config = script_config()
+    config.attributes.update(connection=connection, perform=perform)
+    if current is None:
+        config.attributes["scripts"] = scripts(dialect.name, MIGRATIONS)
+        command.stamp(config, "head")
         return True
+    if current not in known:
+        raise ConfigurationError(ADVICE[beyond(connection, current)])
+    missing = known[known.index(current) + 1 :]
+    if missing and (contract or not takes_away(missing[0])):
+        following = migration(missing[0], dialect.name)
+        if not (following.oldest_worker and _refuse_older(connection, following)):
+            command.upgrade(config, following.revision)
+        return True
+    if not all(map(takes_away, missing)):
+        raise UpgradeBlocked(
+            f"{missing[0]} has to run first, which takes away what only older workers need: "
+            "run `bin/jurat db upgrade --contract`"
+        )
+    if dialect.has_users:
+        connection.execute(text(granting()))
+    return False
+
+
+def _refuse_older(connection: Connection, following: Migration) -> bool:
+    """Have older workers that start from now on refuse to work; whether this was still to be done. Afterwards raise
+    UpgradeBlocked if one runs that needs what the migration takes away.
+    """
+    oldest, now = str(following.oldest_worker), dialect_of(connection).now
+    if connection.scalar(text("SELECT max(oldest_worker) FROM jurat_contract")) != oldest:
+        connection.execute(text("UPDATE jurat_contract SET oldest_worker = :oldest"), {"oldest": oldest})
+        return True
+    sql = f"SELECT name, host, version FROM jurat_workers WHERE seen_at >= {now(str(-_LIVE))} ORDER BY name, host"
+    for name, host, version in connection.execute(text(sql)):
+        if is_older(version, oldest):
+            raise UpgradeBlocked(
+                f"{following.revision} takes away what workers before {oldest} need, and {name} on {host} is of "
+                f"{version}; update it, and run this again"
+            )
+    return False
+
+
+class _Statements:
+    """Runs statements of migrations on PostgreSQL, each in a transaction of its own, and again after a rest where a
+    lock was held. The transaction that holds the turn has the process `process`.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        connection: Connection,
+        say: Say,
+        clock: Callable[[], float],
+        sleep: Callable[[float], object],
+    ) -> None:
+        self.process = 0
+        self._engine = engine
+        self._connection = connection
+        self._say = say
+        self._clock = clock
+        self._sleep = sleep
+
+    def perform(self, statements: Mapping[str, Sequence[str]]) -> None:
+        """Run what a migration does here."""
+        for statement in statements["postgresql"]:
+            run_it = self._run_beside if CONCURRENT.match(statement) else self._run
+            self.patiently(partial(run_it, statement))
+
+    def patiently(self, action: Callable[[], Result]) -> Result:
+        """Do it again, with rests, for as long as another session holds a lock that it needs."""
+        end, rests = self._clock() + PATIENCE, chain(RESTS, repeat(RESTS[-1]))
+        while True:
+            try:
+                return action()
+            except DBAPIError as error:
+                if not is_held(error) and state_of(error) != _TOOK_TOO_LONG:
+                    raise
+            who, rest = in_the_way(self._connection, self.process), next(rests)
+            if self._clock() + rest > end:
+                raise UpgradeBlocked(f"the upgrade gave up: {who}; end that, and run it again")
+            self._say(f"the upgrade waits: {who}; it tries again in {rest:.0f} s")
+            self._sleep(rest)
+
+    def _run(self, statement: str) -> None:
+        bound = _SHORT if effect_of(statement).lock.holds_up else _LONG
+        with self._connection.begin():
+            self._connection.exec_driver_sql(f"{_LOCK_WAIT}; {bound}")
+            _stay_in_schema(self._connection)
+            run(self._connection, [PATH, statement])
+
+    def _run_beside(self, statement: str) -> None:
+        """Make or drop an index while all others read and write. It may wait for hours and holds up no one meanwhile.
+        An index that was not completed is made again.
+        """
+        name = CONCURRENT.match(statement)[1]  # type: ignore[index]
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if connection.scalar(text(_INVALID), {"name": name}):
+                self._run_watched(connection, f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            self._run_watched(connection, statement)
+
+    def _run_watched(self, connection: Connection, statement: str) -> None:
+        with Watch(self._engine, statement, PATIENCE, self._say) as watch:
+            try:
+                run(connection, [statement])
+            except DBAPIError:
+                if watch.blocked_by:
+                    blocked = f"the upgrade gave up: {watch.blocked_by}; end that, and run it again"
+                    raise UpgradeBlocked(blocked) from None
+                raise
 
 
 def _stay_in_schema(connection: Connection) -> None:
@@ -165,25 +254,37 @@ def _stay_in_schema(connection: Connection) -> None:
         connection.execute(text("SELECT set_config('search_path', :path, true)"), {"path": where.ours})
 
 
-def upgrade_sql(dialect: str, since: str | None = None) -> str:
-    """The SQL for a database administrator to run by hand: for a new database, or for all steps after `since`.
+def upgrade_sql(dialect: str, since: str | None = None, *, contract: bool = False) -> str:
+    """The SQL for a database administrator to run by hand: for a new database, or for all steps after `since`. Those
+    that take something away come only with `contract`; nothing looks there for workers that need it.
 
     Raises ConfigurationError: there is no such revision.
     """
-    output = io.StringIO()
-    config = _config()
-    config.attributes.update(dialect=dialect, output=output)
+    output, known = io.StringIO(), known_revisions()
+    config = script_config()
+    config.attributes.update(dialect=dialect, output=output, perform=partial(_write, dialect))
     if since is None:
         config.attributes["scripts"] = scripts(dialect, MIGRATIONS)
         command.stamp(config, "head", sql=True)
-    elif since in (known := known_revisions()):
-        command.upgrade(config, f"{since}:head", sql=True)
-    else:
+    elif since not in known:
         raise ConfigurationError(f"there is no revision {since!r}; expected one of {', '.join(known)}")
-    return output.getvalue() + (f"{granting()}\n" if BY_NAME[dialect].has_users else "")
+    else:
+        missing = known[known.index(since) + 1 :]
+        for before, revision in zip([since, *missing], missing, strict=False):
+            if takes_away(revision) and not contract:
+                break
+            if oldest := migration(revision, dialect).oldest_worker:
+                output.write(f"UPDATE jurat_contract SET oldest_worker = '{oldest}';\n\n")
+            command.upgrade(config, f"{before}:{revision}", sql=True)
+    script = output.getvalue() + (f"{granting()}\n" if BY_NAME[dialect].has_users else "")
+    return f"{_FOR_PSQL}{script}" if "CONCURRENTLY" in script else script
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
+def _write(dialect: str, statements: Mapping[str, Sequence[str]]) -> None:
+    """Write what a migration does as a script. An index that is made beside others takes no transaction."""
+    context = op.get_context()
+    for statement in statements[dialect]:
+        with context.autocommit_block() if CONCURRENT.match(statement) else nullcontext():
+            context.impl.static_output(f"{statement.strip()};")
+        if CONCURRENT.match(statement):
+            context.impl.static_output(f"{PATH};")  # it ended with the transaction

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from jurat.database import reader
 from jurat.dialects import dialect_of
 from jurat.statements import CONTRACT_VERSION
+from store.schema.release import VERSION, is_older
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -24,23 +25,30 @@ class SchemaStatus(StrEnum):
     """A database's schema, compared with this code."""
 
     CURRENT = "current"
+    EXPANDED = "expanded"
     EMPTY = "empty"
     BEHIND = "behind"
     AHEAD = "ahead"
+    TOO_NEW = "too_new"
     FOREIGN = "foreign"
     UNRELEASED = "unreleased"
 
     @property
     def usable(self) -> bool:
-        """Whether workers and commands can work on it: an ahead one of the same contract version is fine."""
-        return self in (SchemaStatus.CURRENT, SchemaStatus.AHEAD)
+        """Whether workers and commands can work on it. One that is ahead is fine if it still serves this release."""
+        return self in (SchemaStatus.CURRENT, SchemaStatus.EXPANDED, SchemaStatus.AHEAD)
 
 
 ADVICE = {
     SchemaStatus.CURRENT: "the schema is up to date",
+    SchemaStatus.EXPANDED: (
+        "the schema has all that this program needs; what only older workers used can go once none is left: "
+        "`bin/jurat db upgrade --contract`"
+    ),
     SchemaStatus.EMPTY: "the database has no jurat tables; run `bin/jurat db upgrade`",
     SchemaStatus.BEHIND: "the schema is behind this program; run `bin/jurat db upgrade`",
     SchemaStatus.AHEAD: "the schema is ahead of this program, within the same contract version",
+    SchemaStatus.TOO_NEW: "the schema lacks what this release needs, for a later one took it away; update this program",
     SchemaStatus.FOREIGN: "the schema is of another contract version; update this program",
     SchemaStatus.UNRELEASED: (
         "the schema is of a version of jurat that was never released, and cannot be brought up to date; "
@@ -52,6 +60,11 @@ ADVICE = {
 def known_revisions() -> list[str]:
     """The revisions that this program knows, in order: each step's file has the name of its revision."""
     return sorted(path.stem for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def takes_away(revision: str) -> bool:
+    """Whether a migration takes something away: it runs only when no worker is left that needs it."""
+    return revision[len("0000_") :].startswith("contract_")
 
 
 def schema_of(engine: Engine) -> SchemaStatus:
@@ -67,7 +80,10 @@ def schema_status(connection: Connection) -> SchemaStatus:
         return SchemaStatus.EMPTY
     if current == known[-1]:
         return SchemaStatus.CURRENT
-    return SchemaStatus.BEHIND if current in known else beyond(connection, current)
+    if current not in known:
+        return beyond(connection, current)
+    missing = known[known.index(current) + 1 :]
+    return SchemaStatus.EXPANDED if all(map(takes_away, missing)) else SchemaStatus.BEHIND
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -84,7 +100,9 @@ def beyond(connection: Connection, current: str) -> SchemaStatus:
     if current in _UNRELEASED:
         return SchemaStatus.UNRELEASED
     try:
-        version = connection.execute(text("SELECT max(version) FROM jurat_contract")).scalar()
+        found = connection.execute(text("SELECT * FROM jurat_contract ORDER BY version DESC LIMIT 1")).mappings().one()
     except SQLAlchemyError:
         return SchemaStatus.FOREIGN
-    return SchemaStatus.AHEAD if version == CONTRACT_VERSION else SchemaStatus.FOREIGN
+    if found["version"] != CONTRACT_VERSION:
+        return SchemaStatus.FOREIGN
+    return SchemaStatus.TOO_NEW if is_older(VERSION, found.get("oldest_worker", "")) else SchemaStatus.AHEAD

@@ -28,9 +28,9 @@ from cli.reference import reference
 from jurat import AccessState
 from jurat.errors import AlreadyConfirmed, SchemaMissing, WaitTimeout
 from jurat.ids import uuid7
+from store.schema.release import VERSION
 from tests.cli.conftest import configure
 from tests.cli.shell import LAUNCHER, ROOT, Shell, Terminal, command_of, is_one_sentence
-from worker.installation import VERSION
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:

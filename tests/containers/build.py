@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from store.schema.release import VERSION
 from tests.containers import debian
-from worker.installation import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {"worker": "jurat", "tools": "jurat-tools"}

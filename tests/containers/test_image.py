@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from store.schema.release import VERSION
 from tests.conftest import missing
 from tests.containers.build import TARGETS, Buildah, archive, buildah, limits
-from worker.installation import VERSION
 
 LARGEST = {"worker": 340, "tools": 480}
 """MB, unpacked."""

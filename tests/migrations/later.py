@@ -27,24 +27,29 @@ class Change:
     after: str
 
 
-_NOTES = {
-    "a column": Change(
-        ("ALTER TABLE jurat_pauses ADD COLUMN note TEXT",),
-        "service_tables.sql",
-        "  PRIMARY KEY (source, began_at)",
-        "  note TEXT,\n  PRIMARY KEY (source, began_at)",
-    ),
-    "an index": Change(
-        ("CREATE INDEX jurat_pauses_until ON jurat_pauses (until)",),
-        "service_tables.sql",
-        "-- When each upkeep job",
-        "CREATE INDEX jurat_pauses_until ON jurat_pauses (until);\n\n-- When each upkeep job",
-    ),
-}
+def _notes(column: str, index: str) -> dict[str, Change]:
+    return {
+        "a column": Change(
+            (column,),
+            "service_tables.sql",
+            "  PRIMARY KEY (source, began_at)",
+            "  note text,\n  PRIMARY KEY (source, began_at)",
+        ),
+        "an index": Change(
+            (index,),
+            "service_tables.sql",
+            "-- When each upkeep job",
+            "CREATE INDEX jurat_pauses_until ON jurat_pauses (until);\n\n-- When each upkeep job",
+        ),
+    }
+
 
 CHANGES = {
     "postgresql": {
-        **_NOTES,
+        **_notes(
+            "ALTER TABLE jurat_pauses ADD COLUMN IF NOT EXISTS note text",
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_pauses_until ON jurat_pauses (until)",
+        ),
         "a function, repeated whole": Change(
             (
                 """
@@ -58,8 +63,7 @@ $$""",
         ),
         "a trigger that fires always": Change(
             (
-                "DROP TRIGGER jurat_audit_not_emptied ON jurat_audit",
-                """CREATE TRIGGER jurat_audit_not_emptied BEFORE TRUNCATE ON jurat_audit
+                """CREATE OR REPLACE TRIGGER jurat_audit_not_emptied BEFORE TRUNCATE ON jurat_audit
                 EXECUTE FUNCTION jurat_refuse_change('never')""",
                 "ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_not_emptied",
             ),
@@ -69,7 +73,10 @@ $$""",
         ),
     },
     "sqlite": {
-        **_NOTES,
+        **_notes(
+            "ALTER TABLE jurat_pauses ADD COLUMN note text",
+            "CREATE INDEX jurat_pauses_until ON jurat_pauses (until)",
+        ),
         "a trigger, repeated whole": Change(
             (
                 "DROP TRIGGER jurat_audit_kept",
@@ -100,11 +107,11 @@ def lay_out(folder: Path, *, forgotten: Collection[str] = ()) -> Path:
         f"""from alembic import op
 
 revision, down_revision = {REVISION!r}, {BEFORE!r}
+STATEMENTS = {steps!r}
 
 
 def upgrade():
-    for step in {steps!r}[op.get_context().dialect.name]:
-        op.execute(step)
+    op.get_context().config.attributes["perform"](STATEMENTS)
 """,
         "utf-8",
     )
@@ -114,5 +121,36 @@ def upgrade():
 def become_later(patch: pytest.MonkeyPatch, folder: Path, *, forgotten: Collection[str] = ()) -> None:
     """Have this program be that version, so that databases of now are behind it."""
     migrations = lay_out(folder, forgotten=forgotten)
-    patch.setattr("store.schema.migrations.MIGRATIONS", migrations)
-    patch.setattr("store.schema.status.MIGRATIONS", migrations)
+    patched(patch, migrations)
+
+
+def patched(patch: pytest.MonkeyPatch, migrations: Path) -> None:
+    """Have this program find its migrations there."""
+    for module in ("migrations", "plan", "status"):
+        patch.setattr(f"store.schema.{module}.MIGRATIONS", migrations)
+
+
+SMALLER = "9001_contract_layout"
+
+
+def become_smaller(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have this program be a version that needs a column less, which a migration takes away."""
+    migrations = folder / "migrations"
+    shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
+    (migrations / "versions" / f"{SMALLER}.py").write_text(
+        f"""from alembic import op
+
+revision, down_revision = {SMALLER!r}, {BEFORE!r}
+OLDEST_WORKER = "99.0.0"
+STATEMENTS = {{
+    "postgresql": ("ALTER TABLE jurat_datasets DROP COLUMN IF EXISTS layout",),
+    "sqlite": ("ALTER TABLE jurat_datasets DROP COLUMN layout",),
+}}
+
+
+def upgrade():
+    op.get_context().config.attributes["perform"](STATEMENTS)
+""",
+        "utf-8",
+    )
+    patched(patch, migrations)

@@ -14,11 +14,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
-from store.schema.baseline import run, scripts
+from store.schema.baseline import PATH, run, scripts
 
 ROOT = Path(__file__).resolve().parents[2]
-
-_PATH = "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)"
 
 
 class NoRelease(Exception):
@@ -84,7 +82,7 @@ def made_by(migrations: Path, engine: Engine) -> None:
     """Make what an empty database gets by these `migrations`: their SQL, and their newest revision."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text(_PATH))
+            connection.execute(text(PATH))
         run(connection, scripts(connection.dialect.name, migrations))
         versions = MigrationContext.configure(connection, opts={"version_table": "jurat_alembic_version"})
         versions.stamp(ScriptDirectory(str(migrations)), "head")

@@ -15,7 +15,7 @@ from jurat.errors import ConfigurationError
 from store.schema.migrations import upgrade, upgrade_sql
 from store.schema.status import MIGRATIONS, SchemaStatus, known_revisions, schema_status
 from tests.migrations.catalogue import catalogue, differences
-from tests.migrations.later import BEFORE, CHANGES, REVISION, become_later, lay_out
+from tests.migrations.later import BEFORE, CHANGES, REVISION, become_later, become_smaller, lay_out
 from tests.migrations.releases import (
     ROOT,
     NoRelease,
@@ -26,7 +26,7 @@ from tests.migrations.releases import (
     program_of,
     rewritten,
 )
-from tests.rigs.servers import Databases
+from tests.rigs.servers import Databases, postgresql_bindir
 
 Make = Callable[[], Engine]
 
@@ -122,7 +122,9 @@ def test_what_the_sql_has_not_followed_is_found(
 def test_what_no_step_does_is_found(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     become_later(monkeypatch, tmp_path)
     (step,) = (tmp_path / "migrations" / "versions").glob(f"{REVISION}.py")
-    step.write_text(step.read_text("utf-8").replace("op.execute(step)", "pass"), "utf-8")
+    step.write_text(
+        step.read_text("utf-8").replace('op.get_context().config.attributes["perform"](STATEMENTS)', "pass"), "utf-8"
+    )
     assert apart(make, MIGRATIONS) != []
 
 
@@ -159,14 +161,30 @@ def test_the_sql_for_an_administrator_follows_both_ways(
 
 
 def by_hand(engine: Engine, script: str) -> None:
-    """Run a script as its own program would: all of it at once, transactions included."""
-    raw = engine.raw_connection()
-    driver = raw.driver_connection
+    """Run a script as an administrator would, in the engine's own program; transactions are the script's."""
     if engine.dialect.name == "sqlite":
-        driver.executescript(script)  # type: ignore[union-attr]
-    else:
-        driver.execute(script)  # type: ignore[union-attr]
-    raw.close()
+        raw = engine.raw_connection()
+        raw.driver_connection.executescript(script)  # type: ignore[union-attr]
+        raw.close()
+        return
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    psql = postgresql_bindir() / "psql"
+    ran = subprocess.run([psql, "-X", "-q", url], input=script, capture_output=True, text=True, check=False)
+    assert (ran.returncode, [line for line in ran.stderr.splitlines() if "ERROR" in line]) == (0, [])
+
+
+@pytest.mark.parametrize("contract", [False, True])
+def test_the_script_takes_away_only_when_asked_for(
+    make: Make, dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contract: bool
+) -> None:
+    engine = make()
+    upgrade(engine)
+    become_smaller(monkeypatch, tmp_path)
+    by_hand(engine, upgrade_sql(dialect, BEFORE, contract=contract))
+    with engine.begin() as connection:
+        found = connection.exec_driver_sql("SELECT oldest_worker FROM jurat_contract").scalar()
+        expected = (SchemaStatus.CURRENT, "99.0.0") if contract else (SchemaStatus.EXPANDED, "0.2.0")
+        assert (schema_status(connection), found) == expected
 
 
 @pytest.mark.parametrize("revision", ["0001", "9999", "base", "head", ""])

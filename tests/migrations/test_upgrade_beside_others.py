@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, event, make_url, text
+from sqlalchemy.exc import IntegrityError
 
 from jurat.database import open_engine
-from store.schema import migrations
+from store.schema import blockers, migrations
 from store.schema.migrations import UpgradeBlocked, upgrade
 from store.schema.status import SchemaStatus, schema_status
 from tests.cli.conftest import bare_shell
 from tests.cli.shell import Shell, is_one_sentence
-from tests.migrations.later import become_later
+from tests.migrations.catalogue import catalogue, differences
+from tests.migrations.later import CHANGES, become_later
 from tests.rigs.servers import Databases
 
 __all__ = ["bare_shell"]
+
+STATEMENTS = [step for change in CHANGES["postgresql"].values() for step in change.steps]
 
 SECRETS = "'confidential ''1''', E'it\\'s confidential', $x$confidential$x$, 4711 /* confidential */ -- confidential"
 
@@ -36,11 +41,14 @@ def behind(postgresql_server: Databases, tmp_path: Path, monkeypatch: pytest.Mon
     postgresql_server.drop(url)
 
 
+def plain_url(engine: Engine) -> str:
+    return make_url(engine.url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 @contextmanager
 def reader(engine: Engine, *statements: str) -> Iterator[psycopg.Connection]:
     """Somebody whose transaction stays open after these statements, as that of a backup does."""
-    url = make_url(engine.url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(url, application_name="nightly-backup") as connection:
+    with psycopg.connect(plain_url(engine), application_name="nightly-backup") as connection:
         for statement in statements or (every_table(engine), f"SELECT {SECRETS}"):
             connection.execute(statement.encode())
         connection.execute(
@@ -116,10 +124,108 @@ def test_an_upgrade_gives_up_after_five_minutes_and_the_next_goes_on(behind: Eng
     assert stands(behind) is SchemaStatus.CURRENT
 
 
+class Killed(BaseException):
+    """What ends this process, as far as the upgrade can tell."""
+
+
+def kill_at(engine: Engine, statement: int, *, done: bool) -> None:
+    """Upgrade, and end at a statement of the migration: before the server does it, or when it is `done`."""
+    steps, left = [" ".join(each.split()) for each in STATEMENTS], [statement]
+
+    def end(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
+        if " ".join(text.split()) in steps:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+
+    moment = "after_cursor_execute" if done else "before_cursor_execute"
+    event.listen(engine, moment, end)
+    with pytest.raises(Killed):
+        upgrade(engine)
+    event.remove(engine, moment, end)
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("statement", range(len(STATEMENTS)))
+def test_an_upgrade_that_ended_at_any_statement_goes_on(
+    behind: Engine, postgresql_server: Databases, statement: int, done: bool
+) -> None:
+    kill_at(behind, statement, done=done)
+    assert stands(behind) is SchemaStatus.BEHIND
+    upgrade(behind)
+    url = postgresql_server.create()
+    new = open_engine(url)
+    upgrade(new)
+    with behind.begin() as one, new.begin() as other:
+        assert differences(catalogue(one), catalogue(other)) == []
+    new.dispose()
+    postgresql_server.drop(url)
+
+
+def test_an_index_that_was_not_completed_is_made_again(behind: Engine) -> None:
+    with behind.begin() as connection:
+        connection.execute(
+            text("INSERT INTO jurat_pauses VALUES ('s', now(), now(), 'why'), ('t', now(), now(), 'why')")
+        )
+    with behind.connect().execution_options(isolation_level="AUTOCOMMIT") as connection, pytest.raises(IntegrityError):
+        connection.execute(text("CREATE UNIQUE INDEX CONCURRENTLY jurat_pauses_until ON jurat_pauses (until)"))
+    with behind.begin() as connection:
+        assert connection.scalar(text(migrations._INVALID), {"name": "jurat_pauses_until"})
+    upgrade(behind)
+    with behind.begin() as connection:
+        assert connection.scalar(text(migrations._INVALID), {"name": "jurat_pauses_until"}) is False
+        assert "UNIQUE" not in connection.scalar(text("SELECT pg_get_indexdef('jurat_pauses_until'::regclass)"))
+
+
+@contextmanager
+def writer_before_the_index(engine: Engine) -> Iterator[psycopg.Connection]:
+    """Somebody whose transaction writes just before an index is built, and stays open."""
+    with psycopg.connect(plain_url(engine), application_name="importer") as connection:
+
+        def write(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if statement.startswith("CREATE INDEX"):
+                connection.execute("DELETE FROM jurat_pauses WHERE source = 'confidential'")
+
+        event.listen(engine, "before_cursor_execute", write)
+        yield connection
+        event.remove(engine, "before_cursor_execute", write)
+
+
+def test_an_index_waits_for_a_writer_says_so_and_holds_up_no_one(behind: Engine) -> None:
+    said: list[str] = []
+    with writer_before_the_index(behind) as writer:
+
+        def say(sentence: str) -> None:
+            said.append(sentence)
+            with behind.begin() as other:
+                other.execute(text("INSERT INTO jurat_pauses VALUES ('s', now(), now(), 'why')"))
+            writer.rollback()
+
+        upgrade(behind, say)
+    assert len(said) == 1
+    assert "application importer" in said[0]
+    assert "`DELETE FROM jurat_pauses WHERE source = ?`" in said[0]
+    assert stands(behind) is SchemaStatus.CURRENT
+
+
+def test_an_index_that_waits_too_long_is_given_up_and_made_by_the_next(
+    behind: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blockers, "LOOKS_EVERY", 0.2)
+    monkeypatch.setattr(migrations, "PATIENCE", 1.0)
+    with writer_before_the_index(behind), pytest.raises(UpgradeBlocked, match=r"gave up: .*application importer"):
+        upgrade(behind)
+    assert stands(behind) is SchemaStatus.BEHIND
+    upgrade(behind)
+    assert stands(behind) is SchemaStatus.CURRENT
+    with behind.begin() as connection:
+        assert connection.scalar(text(migrations._INVALID), {"name": "jurat_pauses_until"}) is False
+
+
 @pytest.mark.slow
 def test_a_second_upgrade_says_that_another_is_under_way(behind: Engine) -> None:
     said: list[str] = []
-    with reader(behind, f"SELECT pg_advisory_xact_lock({migrations._LOCK})") as connection:
+    with reader(behind, f"SELECT pg_advisory_xact_lock({blockers.LOCK})") as connection:
         upgrade(behind, said.append, sleep=lambda _: connection.rollback())
         assert len(said) == 1
         assert f"process {connection.info.backend_pid} of the user postgres" in said[0]

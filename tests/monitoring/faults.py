@@ -20,10 +20,10 @@ from bench.rig.unit import waited
 from jurat import Client, Priority, Submission
 from jurat.ids import uuid7
 from jurat.seal import generate, key_from_text, key_id, key_to_text
+from store.schema.release import VERSION
 from store.workers import LIVE
 from tests.monitoring.watched_fleet import PEOPLE, ROOT, SLOTS, UNSERVED, WatchedFleet
 from tests.rigs.logins import plain
-from worker.installation import VERSION
 
 Put = Callable[[WatchedFleet], AbstractContextManager[None]]
 
@@ -101,8 +101,8 @@ def an_update_stops_halfway(fleet: WatchedFleet) -> Iterator[None]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         for name in ("adapters", "config", "jurat", "migrations", "store", "tasks", "worker"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        file = folder / "worker" / "installation.py"
-        file.write_text(file.read_text("utf-8").replace(VERSION, "0.1.9"), "utf-8")
+        file = folder / "store" / "schema" / "release.py"
+        file.write_text(file.read_text("utf-8").replace(VERSION, "99.0.0"), "utf-8")
         worker = stack.enter_context(fleet.worker(PYTHONPATH=str(folder)))
         assert worker.says("configuration taken"), worker.log[-2000:]
         yield

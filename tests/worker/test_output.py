@@ -17,12 +17,12 @@ import pytest
 from config.settings import Settings
 from jurat.seal import key_to_text
 from store.schema.migrations import upgrade
+from store.schema.release import VERSION
 from tests.rigs.servers import PostgreSQL, Valkey
 from tests.rigs.workers import ROOT, Worker
 from tests.store.desk import HASH_KEY, PRIVATE_KEY, Desk
 from tests.worker.engine.works import soon
 from worker.bootstrap import open_service
-from worker.installation import VERSION
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -17,6 +16,7 @@ from jurat.seal import Unseal, generate, key_from_text, key_id, key_to_text
 from store.workers import Fleet, Member
 from tests.cli.conftest import configure
 from tests.cli.shell import Ran, Shell
+from tests.rigs.waiting import until
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -42,15 +42,6 @@ def start(town: Shell) -> Iterator[Start]:
             process.kill()
         with process:
             process.communicate(timeout=60)
-
-
-def until(condition: Callable[[], bool], seconds: float = 100.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def sql(shell: Shell, statement: str, **given: Any) -> None:

@@ -24,9 +24,10 @@ from store.schema.grants import Role
 from store.upkeep.upkeep import Upkeep
 from store.workers import Fleet, Member
 from tasks.rules.source_limits import Breaker
-from tests.cli.commands.test_fleet import Start, ago, opened_by, sql, start, submit, town, until
+from tests.cli.commands.test_fleet import Start, ago, opened_by, sql, start, submit, town
 from tests.cli.shell import Ran, Shell, is_one_sentence
 from tests.rigs.logins import Logins, plain
+from tests.rigs.waiting import until
 
 __all__ = ["start", "town"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.cli.conftest import configure
 from tests.cli.shell import Shell, is_one_sentence
+from tests.rigs.waiting import until
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -30,15 +30,6 @@ def start(shell: Shell) -> Iterator[Start]:
             process.kill()
         with process:
             process.communicate(timeout=60)
-
-
-def until(condition: Callable[[], bool], seconds: float = 100.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return False
 
 
 # ---------------------------------------------------------------------------------------------------------------- check

@@ -20,11 +20,12 @@ from jurat.ring import Bell
 from jurat.seal import generate, key_id, key_to_text
 from jurat.vocabulary import Priority
 from store.requests.code_lists import add_codes
+from store.schema.release import VERSION
 from tests.rigs.servers import NoServer, PostgreSQL, Valkey
 from tests.rigs.workers import ROOT, Worker, refused
 from tests.store.desk import HASH_KEY, PRIVATE_KEY, PUBLIC_KEY, Desk
 from tests.worker.engine.works import PATIENCE, soon
-from worker.installation import VERSION, installation
+from worker.installation import installation
 from worker.metrics.names import WORKER_METRICS, Kind
 
 pytestmark = pytest.mark.acceptance
