@@ -69,7 +69,7 @@ def test_the_health_check_loads_click_and_nothing_else_of_the_libraries(tmp_path
     ran = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    assert set(ran.stdout.splitlines()[-1].split()) == {"cli", "click", "worker"}
+    assert set(ran.stdout.splitlines()[-1].split()) == {"cli", "click", "store", "worker"}
 
 
 def test_the_help_has_every_command_setting_and_exit_code(bare_shell: Shell) -> None:
