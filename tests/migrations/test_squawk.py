@@ -19,7 +19,7 @@ BOUNDS = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'"
 def linted(statements: list[str]) -> str:
     """What squawk says of these statements, each as an upgrade runs it: an index beside others alone."""
     each = (f"{one};" if CONCURRENT.match(one) else f"BEGIN; {BOUNDS}; {one}; COMMIT;" for one in statements)
-    squawk = [Path(sys.executable).parent / "squawk", "--config", HERE / "squawk.toml", "--reporter", "gcc"]
+    squawk = [f"{Path(sys.executable).parent}/squawk", "--config", f"{HERE}/squawk.toml", "--reporter", "gcc"]
     ran = subprocess.run(squawk, input="\n".join(each), capture_output=True, text=True, check=False)
     assert ran.returncode in (0, 1), ran.stderr
     return ran.stdout
