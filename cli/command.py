@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "JURAT_REMOTE_CONTROL": "whether workers answer `celery inspect`: true or false (default false)",
     "JURAT_SOURCE_SECRETS": "the only folder from which `{ file: NAME }` reads the secrets of sources",
     "JURAT_LISTEN": "where to serve health and metrics: HOST:PORT, or :PORT for all addresses",
+    "JURAT_ERASURE_JOURNAL": "a file that remembers erasures, by keyed hashes, in case a backup is restored",
     "JURAT_LOG": "the format of logs: json or text (default text)",
 }
 """The settings. Each can also be given as NAME_FILE, the path of a file that holds it."""
@@ -70,25 +71,38 @@ def future_moment(past: str, *, whole_day: bool = False) -> Callable[[str], date
     """
 
     def parse(value: str) -> datetime:
-        try:
-            if len(value) == len("2027-06-30"):
-                moment = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
-                moment += timedelta(days=whole_day)
-            else:
-                moment = datetime.fromisoformat(value)
-        except (ValueError, OverflowError):
-            example = "a day such as 2027-06-30 or a time such as 2027-06-30T18:00+02:00 is expected"
-            raise click.BadParameter(example) from None
-        if moment.tzinfo is None:
-            raise click.BadParameter("a time needs its offset, such as 2027-06-30T18:00+02:00, or Z for UTC")
+        moment = _moment(value, whole_day=whole_day)
         if moment <= datetime.now(UTC):
             raise click.BadParameter(past)
-        try:
-            return moment.astimezone(UTC)
-        except OverflowError:
-            raise click.BadParameter("it is after the last day that exists in UTC, 9999-12-31") from None
+        return moment
 
     return parse
+
+
+def past_moment(value: str) -> datetime:
+    """A day, which begins in UTC, or a time with its offset; in UTC and not in the future."""
+    moment = _moment(value, whole_day=False)
+    if moment > datetime.now(UTC):
+        raise click.BadParameter("it has not come yet; when did the backup end?")
+    return moment
+
+
+def _moment(value: str, *, whole_day: bool) -> datetime:
+    try:
+        if len(value) == len("2027-06-30"):
+            moment = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
+            moment += timedelta(days=whole_day)
+        else:
+            moment = datetime.fromisoformat(value)
+    except (ValueError, OverflowError):
+        example = "a day such as 2027-06-30 or a time such as 2027-06-30T18:00+02:00 is expected"
+        raise click.BadParameter(example) from None
+    if moment.tzinfo is None:
+        raise click.BadParameter("a time needs its offset, such as 2027-06-30T18:00+02:00, or Z for UTC")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise click.BadParameter("it is after the last day that exists in UTC, 9999-12-31") from None
 
 
 class Command(click.Command):

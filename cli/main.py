@@ -50,8 +50,9 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Set up": {
         "db": "Bring the database's schema up to date, and show its state.",
-        "keys": "Generate keys, and check stored copies of them.",
+        "keys": "Generate keys, check stored copies of them, and replace them.",
         "backup": "Note that the database was backed up.",
+        "reconcile": "Compare a platform's checks with the database, after a backup was restored.",
         "doctor": "Show what is set, from where, and what is wrong.",
     },
 }

@@ -102,6 +102,12 @@ def _check_folder(value: Path) -> Path:
     return value
 
 
+def _check_journal(value: Path) -> Path:
+    if value.is_dir() or not value.parent.is_dir():
+        raise ValueError("is no file in a folder that exists")
+    return value
+
+
 _Key = Annotated[SecretStr, BeforeValidator(_check_key)]
 _Keys = Annotated[tuple[_Key, ...], _of_text(lambda text: text.replace(",", " ").split())]
 
@@ -114,7 +120,8 @@ class Settings(BaseModel):
     make the fingerprints of codes and numbers, newest first. Keys are 32 bytes in base64, as `keys generate` prints
     them. Besides the public internet, sources and proxies may only be in `private_networks`. `source_secrets` is the
     folder with the secrets of sources. With `remote_control`, workers answer `celery inspect` over the broker. At
-    `listen` (`HOST:PORT`, with port 0 any that is free) health and metrics are served; None means not at all.
+    `listen` (`HOST:PORT`, with port 0 any that is free) health and metrics are served; None means not at all. Erasures
+    are remembered in the file `erasure_journal`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
@@ -128,6 +135,7 @@ class Settings(BaseModel):
     remote_control: Annotated[bool, BeforeValidator(_yes_or_no)] = False
     source_secrets: Annotated[Path, AfterValidator(_check_folder)] | None = None
     listen: Annotated[str, BeforeValidator(_listen)] | None = None
+    erasure_journal: Annotated[Path, AfterValidator(_check_journal)] | None = None
     log: LogFormat = LogFormat.TEXT
 
 

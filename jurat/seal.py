@@ -95,6 +95,11 @@ class Unseal:
             raise Unopenable("the answer does not open with the key that its row names") from None
 
 
+def public_key(private_key: bytes) -> bytes:
+    """The public key of a pair."""
+    return bytes(PrivateKey(private_key).public_key)
+
+
 def generate() -> tuple[bytes, bytes]:
     """A new pair of keys: private, public."""
     key = PrivateKey.generate()

@@ -22,6 +22,7 @@ from store.queries import Queries
 from store.queue.claims import Claims
 from store.queue.sources import Sources
 from store.requests.code_lists import CodeImporter
+from store.requests.erasure_journal import ErasureJournal
 from store.schema.release import VERSION
 from store.schema.status import known_revisions
 from store.upkeep.upkeep import Upkeep
@@ -74,7 +75,8 @@ class Service:
         )
         plans = Plans(self.queries, make)
         code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints and unseal.key_ids else None
-        stores = Stores(claims, VerdictWriter(database), Upkeep(database, code_importer), sources, Fleet(database))
+        upkeep = Upkeep(database, code_importer, journal=self.journal)
+        stores = Stores(claims, VerdictWriter(database), upkeep, sources, Fleet(database))
         member = Member(
             uuid4(),
             socket.gethostname(),
@@ -97,6 +99,14 @@ class Service:
             explain=partial(why_not, self.database),
             traces=open_traces(member.name, VERSION, plans.current),
         )
+
+    @property
+    def journal(self) -> ErasureJournal | None:
+        """Where erasures are remembered; None where that is not set. Raises ConfigurationError without hash keys."""
+        path = self.settings.erasure_journal
+        if path is not None and self.fingerprints is None:
+            raise ConfigurationError("JURAT_ERASURE_JOURNAL needs JURAT_HASH_KEYS: it has keyed hashes of participants")
+        return ErasureJournal(path, self.fingerprints) if path and self.fingerprints else None
 
     def close(self) -> None:
         self.database.dispose()

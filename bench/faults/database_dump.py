@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 from bench.faults.history import AccessRow, AttemptRow, CheckRow, Dump, VerdictRow
 
 
-def dump(engine: Engine) -> Dump:
-    """All rows as they are now. Raises SQLAlchemy's errors if the database cannot be reached."""
+def dump(engine: Engine, consultation: str) -> Dump:
+    """All rows of a consultation as they are now. Raises SQLAlchemy's errors if the database cannot be reached."""
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         return Dump(
             checks={
@@ -20,22 +20,36 @@ def dump(engine: Engine) -> Dump:
                 for row in connection.execute(
                     text(
                         "SELECT id, participant, question, state, fence, lookups, lost_leases, answer IS NOT NULL "
-                        "FROM jurat_checks"
-                    )
+                        "FROM jurat_checks WHERE consultation = :name"
+                    ),
+                    {"name": consultation},
                 )
             },
             verdicts=tuple(
-                _verdict(row) for row in connection.execute(text("SELECT * FROM jurat_verdicts")).mappings()
+                _verdict(row)
+                for row in connection.execute(
+                    text(f"SELECT * FROM jurat_verdicts WHERE {_OF_THE_CONSULTATION}"), {"name": consultation}
+                ).mappings()
             ),
             attempts=tuple(
                 AttemptRow(str(row[0]), row[1], row[2])
-                for row in connection.execute(text("SELECT check_id, fence, result FROM jurat_attempts"))
+                for row in connection.execute(
+                    text(f"SELECT check_id, fence, result FROM jurat_attempts WHERE {_OF_THE_CONSULTATION}"),
+                    {"name": consultation},
+                )
             ),
             access=tuple(
                 AccessRow(*row)
-                for row in connection.execute(text("SELECT participant, access, questions FROM jurat_access"))
+                for row in connection.execute(
+                    text("SELECT participant, access, questions FROM jurat_access WHERE consultation = :name"),
+                    {"name": consultation},
+                )
             ),
         )
+
+
+_OF_THE_CONSULTATION = "check_id NOT IN (SELECT id FROM jurat_checks WHERE consultation <> :name)"
+"""Also a row without a check, which there must not be."""
 
 
 def _verdict(row: Any) -> VerdictRow:

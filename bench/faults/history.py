@@ -14,6 +14,8 @@ class Fate(StrEnum):
     """The commit returned."""
     ROLLED_BACK = "rolled back"
     """The web tier rolled its own transaction back."""
+    GONE = "gone"
+    """Committed, and then an older backup was restored, after which the platform was told that it is missing."""
     UNKNOWN = "unknown"
     """The connection broke and no later try with the same id went through: the check may be there or not."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.faults import on_broker, on_database, on_platforms, on_sources, on_workers
+from bench.faults import on_backups, on_broker, on_database, on_keys, on_platforms, on_sources, on_upgrades, on_workers
 from bench.faults.scenario import Scenario
 
 ALL: tuple[Scenario, ...] = (
@@ -13,5 +13,8 @@ ALL: tuple[Scenario, ...] = (
     *on_database.SCENARIOS,
     *on_sources.SCENARIOS,
     *on_platforms.SCENARIOS,
+    *on_keys.SCENARIOS,
+    *on_backups.SCENARIOS,
+    *on_upgrades.SCENARIOS,
 )
 BY_NAME: Mapping[str, Scenario] = {scenario.name: scenario for scenario in ALL}

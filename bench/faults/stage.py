@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,12 +27,14 @@ from bench.faults.history import Dump, History
 from bench.faults.proxy import Proxy
 from bench.faults.rabbitmq import RabbitMQ
 from bench.faults.web_tier import CONSULTATION, QUESTIONS, WebTier
+from bench.rig import ROOT
 from bench.rig.fleet import Fleet
 from bench.rig.registry import description
 from bench.rig.source import Registry, SourceThread
 from bench.rig.unit import Unit, until, waited
 from jurat.database import parse_url
 from jurat.seal import generate, key_to_text
+from tests.migrations.releases import made_by_program
 from tests.rigs.servers import PostgreSQL, Valkey, free_port
 from worker.bootstrap import Service
 
@@ -69,6 +72,8 @@ class Setting:
     environment: Mapping[str, str] = field(default_factory=dict)
     database: Callable[[ExitStack], PostgreSQL] | None = None
     """Makes the database's server, where it is a special one."""
+    released: Callable[[Path], Path] | None = None
+    """Lays the last release's program into a folder: it makes the tables, and all workers but the last are of it."""
     between: Callable[[Stage, str], str] | None = None
     """Puts something between the workers and the database's URL, and gives the new one."""
 
@@ -99,6 +104,8 @@ class Stage:
         self.fleet: Fleet
         self.service: Service
         self.web: WebTier
+        self.released: Path | None = None
+        """The folder of the last release."""
         self.rabbitmq: RabbitMQ | None = None
         self.broker_proxy: Proxy | None = None
         self.database_proxy: Proxy | None = None
@@ -127,7 +134,7 @@ class Stage:
         self.source = self.stack.enter_context(SourceThread({_REGISTRY: self.registry}))
         url, broker = self.postgresql.databases.create(), self._broker()
         place = make_url(self._between(url))
-        self.fleet = self.stack.enter_context(Fleet(url, broker, self.folder))
+        self.fleet = self.stack.enter_context(self._fleet(url, broker))
         self.service = self.fleet.service
         with self.service.database.begin() as connection:
             moves.watch(connection)
@@ -143,6 +150,7 @@ class Stage:
                 setting.slots,
                 prefix=setting.prefixes[number] if number < len(setting.prefixes) else (),
                 environment=own,
+                program=self.released if self.released and number < setting.workers - 1 else ROOT,
             )
         engine = create_engine(parse_url(url), pool_pre_ping=True, connect_args=_BOUNDED)
         self.stack.callback(engine.dispose)
@@ -151,6 +159,12 @@ class Stage:
         self.web.start()
         if setting.started:
             self.start_workers()
+
+    def _fleet(self, url: str, broker: str) -> Fleet:
+        if self.setting.released is None:
+            return Fleet(url, broker, self.folder)
+        self.released = self.setting.released(self.folder / "released")
+        return Fleet(url, broker, self.folder, partial(made_by_program, self.released))
 
     @property
     def units(self) -> list[Unit]:
@@ -174,10 +188,12 @@ class Stage:
         self.broker_proxy = self.stack.enter_context(Proxy(self.valkey.port))
         return f"redis://127.0.0.1:{self.broker_proxy.port}/0"
 
-    def apply(self, **limits: Any) -> int:
-        """Apply the configuration; `limits` change its second source. Returns its version."""
+    def apply(self, more: Mapping[str, Mapping[str, Any]] | None = None, **limits: Any) -> int:
+        """Apply the configuration, with `more` of each section; `limits` change its second source. Returns its
+        version.
+        """
         url, timeout = self.source.url(_REGISTRY), self.setting.timeout
-        document = {
+        document: dict[str, Any] = {
             "environment": "test",
             "sources": {
                 "registry": description(url, timeout=timeout),
@@ -194,6 +210,8 @@ class Stage:
                 }
             },
         }
+        for section, entries in (more or {}).items():
+            document[section] |= entries
         return self.fleet.apply(document)
 
     def start_workers(self) -> None:
@@ -278,7 +296,7 @@ class Stage:
 
     def remember(self) -> None:
         """Dump the database now: what it holds must be there until the end."""
-        self.earlier.append(dump(self.service.database))
+        self.earlier.append(dump(self.service.database, CONSULTATION))
 
     def add(self, name: str, value: float = 1) -> None:
         """Count something in the notes."""
@@ -370,7 +388,7 @@ class Stage:
         """What is known now. Call it when nothing runs any more."""
         return History(
             submits=tuple(self.web.submits),
-            dump=dump(self.service.database),
+            dump=dump(self.service.database, CONSULTATION),
             earlier=tuple(self.earlier),
             asked=dict(self.registry.counts),
             undetermined=undetermined,

@@ -41,7 +41,8 @@ class WebTier:
         """Tries that failed because the database was away."""
         self.bugs: list[str] = []
         """Exceptions that no platform should see."""
-        self._client = client
+        self.client = client
+        """What it submits with. A scenario may give it another one."""
         self._engine = engine
         self._ledger = (folder / "ledger.jsonl").open("a", encoding="utf-8")
         self._random = random.Random(seed)
@@ -139,10 +140,10 @@ class WebTier:
 
     def _transact(self, wanted: list[Submission], *, roll_back: bool) -> None:
         with self._engine.connect() as connection, connection.begin() as transaction:
-            self._client.submit_many(connection, wanted)
+            self.client.submit_many(connection, wanted)
             if roll_back:
                 transaction.rollback()
-        self._client.ring()
+        self.client.ring()
 
 
 def _submission(index: int) -> Submission:

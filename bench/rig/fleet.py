@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
+from bench.rig import ROOT
 from bench.rig.unit import Unit, until
 from config.configuration import Configuration
 from config.document import Document
@@ -45,7 +46,13 @@ class Fleet:
     `broker_url` may be `none`. The logs of workers are in `folder`.
     """
 
-    def __init__(self, database_url: str, broker_url: str, folder: Path) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        broker_url: str,
+        folder: Path,
+        make_tables: Callable[[Engine], object] = migrations.upgrade,
+    ) -> None:
         private, public = map(key_to_text, generate())
         keys = {"unseal_keys": private, "hash_keys": key_to_text(os.urandom(32))}
         self.database_url = database_url
@@ -63,7 +70,7 @@ class Fleet:
             Settings.model_validate({**keys, "database_url": database_url, "broker_url": "none"})
         )
         self.client = Client(database_url, broker_url, public)
-        migrations.upgrade(self.service.database)
+        make_tables(self.service.database)
 
     def __enter__(self) -> Self:
         return self
@@ -82,10 +89,19 @@ class Fleet:
         """Apply a configuration, as YAML would give it. Returns its version."""
         return self.service.publisher.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
 
-    def add(self, slots: int, *, prefix: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Unit:
-        """One more worker. `prefix` precedes its command; `environment` is in addition to that of all."""
+    def add(
+        self,
+        slots: int,
+        *,
+        prefix: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        program: Path = ROOT,
+    ) -> Unit:
+        """One more worker, of the jurat in `program`. `prefix` precedes its command; `environment` is in addition to
+        that of all.
+        """
         own = {**self.environment, **(environment or {})}
-        unit = Unit(f"worker{len(self.units)}", self.folder, own, slots, prefix=prefix)
+        unit = Unit(f"worker{len(self.units)}", self.folder, own, slots, prefix=prefix, program=program)
         self.units.append(unit)
         return unit
 

@@ -24,7 +24,9 @@ _CELERY = (sys.executable, "-P", "-m", "celery")
 
 
 class Unit:
-    """One worker that is meant to run. `prefix` precedes its command, as `clock` gives it."""
+    """One worker that is meant to run. `prefix` precedes its command, as `clock` gives it. `program` is the folder of
+    jurat, where it is not this one.
+    """
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class Unit:
         *,
         prefix: Sequence[str] = (),
         application: str = "worker.app",
+        program: Path = ROOT,
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
@@ -42,7 +45,8 @@ class Unit:
         """How its processes ended, by exit code, negative for a signal."""
         options = ("--concurrency", str(slots), "-n", f"{name}@%h", "--loglevel", "INFO")
         self._command = [*prefix, *_CELERY, "-A", application, "worker", *options]
-        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), "JURAT_LOG": "json", **environment}
+        self._program = program
+        self._environment = {**os.environ, "PYTHONPATH": str(program), "JURAT_LOG": "json", **environment}
         self._environment["PYTHONWARNINGS"] = "ignore::RuntimeWarning:celery.platforms"  # may run as root
         self._environment["TMPDIR"] = str(folder)
         self._process: subprocess.Popen[bytes] | None = None
@@ -107,6 +111,13 @@ class Unit:
             return True
         return False
 
+    def renew(self, environment: Mapping[str, str]) -> None:
+        """Have its process end by SIGTERM, and start again with these variables."""
+        self._environment |= environment
+        before = self.pid
+        self.signal(signal.SIGTERM)
+        until(lambda: self.pid not in (None, before), 90)
+
     def retire(self) -> None:
         """Ask it to end for good, by SIGTERM."""
         self._over.set()
@@ -135,7 +146,7 @@ class Unit:
                 self._begun = log.tell()
                 self._process = subprocess.Popen(
                     self._command,
-                    cwd=ROOT,
+                    cwd=self._program,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from cli.command import Group
+from cli.command import Group, as_option, past_moment
 from cli.database import open_database, open_engine_on, require_file
-from cli.output import Exit, Failure, Output, columns
+from cli.output import Exit, Failure, Output, columns, count_text
+
+if TYPE_CHECKING:
+    from worker.bootstrap import Service
 
 
 @click.group(cls=Group)
@@ -74,7 +83,7 @@ def plan(out: Output) -> None:
     """Show what `db upgrade` would do: each statement, its lock, the rows it reads, and who can go on meanwhile.
 
     Nothing is changed. A statement under ACCESS EXCLUSIVE or SHARE ROW EXCLUSIVE changes only the catalogue, which
-    takes milliseconds once it has the lock, and waits 2 s at most for that. Rows are estimated.
+    takes milliseconds once it has the lock, and waits 0.8 s at most for that. Rows are estimated.
     """
     from config.settings import read_settings
     from jurat.database import reader
@@ -152,3 +161,69 @@ def status(out: Output) -> None:
     lines = columns(("what", "value"), facts.items())[1:]
     table = columns(head, (list(row.values()) for row in rows))
     out.show({**facts, "waiting": rows}, [*lines, *(["", *table] if table else [])])
+
+
+@db.command(
+    examples=(
+        "jurat db restored --taken-at 2026-11-30T04:00Z --journal /var/lib/jurat/erasures",
+        "jurat db restored --confirm",
+    ),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
+)
+@click.option("--taken-at", metavar="TIME", type=past_moment, help="The moment to which the database was restored.")
+@click.option(
+    "--journal",
+    "journals",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file of JURAT_ERASURE_JOURNAL: its erasures since then are done again.  [repeatable]",
+)
+@click.option("--confirm", "confirmed", is_flag=True, help="Every erasure since then was done again: go on.")
+@as_option
+def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path], confirmed: bool, who: str) -> None:
+    """Make a database safe that was restored from a backup. Run it as the owner of the tables, before anyone works.
+
+    Workers of before are refused whatever they write, and all sources are paused. Erasures since the backup are done
+    again from --journal, or by the platform, which repeats its calls. Then --confirm lets the workers go on.
+    """
+    from store import restored as after
+
+    if confirmed == (taken_at is not None) or (confirmed and journals):
+        raise click.UsageError("Give --taken-at, and later --confirm.")
+    with open_database() as service:
+        if taken_at is None:
+            with service.database.begin() as connection:
+                sources = after.confirm(connection, who)
+            if not sources:
+                raise Failure("nothing waits for this: no restore was begun with --taken-at", Exit.USAGE)
+            out.show({"sources": sources}, [f"{count_text(sources, 'source')} go on"])
+            out.say("now let the platform in, and run `bin/jurat reconcile` with the ids of its checks")
+            return
+        with service.database.begin() as connection:
+            secured = after.secure(connection, taken_at, who)
+        erased = _erase_again(service, taken_at, journals, who)
+    document = {**asdict(secured), "erased_again": erased}
+    out.show(document, columns(("what", "count"), document.items())[1:])
+    done = "" if journals else "have the platform repeat its erasures since then; "
+    out.say(f"all sources are paused: {done}then run `bin/jurat db restored --confirm`")
+
+
+def _erase_again(service: Service, since: datetime, journals: Sequence[Path], who: str) -> int:
+    """Do the erasures of journals again; how many participants there were. Raises Failure without hash keys."""
+    from jurat.database import reader
+    from jurat.ids import uuid7
+    from store.requests.erasure_journal import find_erased, read_journal
+    from store.requests.request_runner import Request, RequestKind, Requests
+
+    if not journals:
+        return 0
+    if service.fingerprints is None:
+        raise Failure("JURAT_HASH_KEYS is not set: the erasures of a journal are found by it", Exit.USAGE)
+    erasures = [erasure for path in journals for erasure in read_journal(path, since)]
+    with reader(service.database).begin() as connection:
+        found = find_erased(connection, erasures, service.fingerprints)
+    requests = Requests(service.database)
+    for participant, consultation in found:
+        requests.do(Request(uuid7(), RequestKind.ERASE, who, consultation=consultation, participant=participant))
+    return len(found)

@@ -1,10 +1,12 @@
-"""`keys`: generates the keys that seal answers and make fingerprints, and checks stored copies of them."""
+"""`keys`: generates the keys that seal answers and make fingerprints, checks copies of them, and replaces them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,10 +14,13 @@ from cli.command import Group, as_option
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, new_file
 
+if TYPE_CHECKING:
+    from cli.key_rotation import KeyRing
+
 
 @click.group(cls=Group)
 def keys() -> None:
-    """Generate keys, and check stored copies of them."""
+    """Generate keys, check stored copies of them, and replace them."""
 
 
 @keys.command(
@@ -102,6 +107,139 @@ def check(out: Output, *, files: Sequence[Path], who: str) -> Exit:
     if missing:
         out.say(f"jurat: {count_text(len(missing), 'key')} in use without a copy here: find the key before it is lost")
     return Exit.REFUSED if missing else Exit.DONE
+
+
+@keys.command(examples=("jurat keys status",))
+def status(out: Output) -> None:
+    """Show what each key is still needed for, and how many live workers have it."""
+    from cli.key_rotation import KeyKind, uses
+
+    with open_database() as service:
+        found = {kind: uses(service, kind) for kind in KeyKind}
+    rows = [
+        (kind, each.id, f"{each.holders} of {each.live}", "; ".join(each.needed_for) or "nothing")
+        for kind, keys in found.items()
+        for each in keys
+    ]
+    document = {
+        f"{kind}_keys": [{**asdict(each), "needed_for": each.needed_for} for each in keys]
+        for kind, keys in found.items()
+    }
+    out.show(document, columns(("for", "key", "workers", "needed for"), rows))
+    if not rows:
+        out.say("no key is in use: no answer waits, no code is stored, no worker runs")
+
+
+_WITH_KEYS = ("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_HASH_KEYS")
+
+print_option = click.option(
+    "--print", "printed", is_flag=True, help="Print the setting, and leave the file that holds it alone."
+)
+
+
+@keys.command(examples=("jurat keys add unseal", "jurat keys add hash --print"), environment=_WITH_KEYS)
+@click.argument("purpose", type=click.Choice(["unseal", "hash"]))
+@print_option
+@as_option
+def add(out: Output, *, purpose: str, printed: bool, who: str) -> None:
+    """Add a new key behind those that are set here: one that opens answers (unseal), or hashes codes and numbers
+    (hash). Nothing uses it yet.
+
+    It goes into the file that JURAT_UNSEAL_KEYS_FILE or JURAT_HASH_KEYS_FILE names. Without one, all keys are printed
+    as the setting to put in. Keep a copy, give the setting to all workers, restart them, and run `jurat keys use`.
+    """
+    from cli.key_rotation import KeyKind, KeyRing
+
+    with open_database() as service:
+        ring = KeyRing.read(KeyKind(purpose), service)
+        new = ring.kind.new()
+        _keep(out, ring.with_keys([*ring.keys, new]), printed=printed)
+        key_id = ring.kind.id_of(new)
+        ring.note(service, who, "keys add", key_id)
+    out.say(f"{key_id} was added; give it to all workers, restart them, and then run `bin/jurat keys use {key_id}`")
+
+
+@keys.command(
+    examples=("jurat keys use 637557a1f810a1cf",),
+    environment=_WITH_KEYS,
+    codes={Exit.REFUSED: "a live worker lacks the key"},
+)
+@click.argument("key_id", metavar="ID")
+@print_option
+@as_option
+def use(out: Output, *, key_id: str, printed: bool, who: str) -> None:
+    """Begin to use a key that all live workers have.
+
+    For a key that opens answers, this prints JURAT_SEAL_KEY for the platforms. A key that hashes moves to the front of
+    its setting: workers that are restarted make new hashes with it.
+    """
+    from cli.key_rotation import KeyKind, KeyRing, public_text
+
+    with open_database() as service:
+        ring = KeyRing.with_key(key_id, service)
+        key, found = ring.key(key_id), ring.use(key_id)
+        if not found.live or found.holders < found.live:
+            lack = f"{found.live - found.holders} of {count_text(found.live, 'live worker')} lack it"
+            advice = "give it to all workers and restart them"
+            raise Failure(f"{key_id}: {lack if found.live else 'no worker runs'}; {advice}", Exit.REFUSED)
+        if ring.kind is KeyKind.UNSEAL:
+            public = public_text(key)
+            out.show({"JURAT_SEAL_KEY": public}, [f"JURAT_SEAL_KEY={public}"])
+            after = (
+                "give this to all platforms; a day after the last sealed with the old key, run `bin/jurat keys retire`"
+            )
+        else:
+            _keep(out, ring.with_keys([key, *(each for each in ring.keys if each != key)]), printed=printed)
+            after = "give the setting to all workers and restart them: then new codes and numbers are hashed with it"
+        ring.note(service, who, "keys use", key_id)
+    out.say(after)
+
+
+@keys.command(
+    examples=("jurat keys retire 637557a1f810a1cf --to /mnt/safe/637557a1f810a1cf",),
+    environment=_WITH_KEYS,
+    codes={Exit.REFUSED: "the key is still needed"},
+)
+@click.argument("key_id", metavar="ID")
+@click.option(
+    "--to",
+    "copy",
+    metavar="FILE",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the key in this new file (0600): a backup that is restored may need it.",
+)
+@print_option
+@as_option
+def retire(out: Output, *, key_id: str, copy: Path, printed: bool, who: str) -> None:
+    """Take out a key that nothing needs any more.
+
+    It refuses while answers or requests are stored that the key opens, for a day after a platform last sealed with it,
+    and while codes, numbers or rosters rest on it.
+    """
+    from cli.key_rotation import KeyRing
+
+    with open_database() as service:
+        ring = KeyRing.with_key(key_id, service)
+        key = ring.key(key_id)
+        if needs := ring.use(key_id).needed_for:
+            raise Failure(f"{key_id} is still needed for {', '.join(needs)}", Exit.REFUSED)
+        if ring.newest(key_id):
+            raise Failure(f"{key_id} is the one in use; begin with another: keys add, keys use", Exit.REFUSED)
+        with new_file(copy, 0o600) as stream:
+            stream.write(f"{ring.line(key)}\n")
+        _keep(out, ring.with_keys([each for each in ring.keys if each != key]), printed=printed)
+        ring.note(service, who, "keys retire", key_id)
+    out.say(f"{key_id} is in {copy} alone; keep that as long as backups of its time; restart the workers without it")
+
+
+def _keep(out: Output, ring: KeyRing, *, printed: bool) -> None:
+    """Write keys into the file that holds their setting, or print them."""
+    if ring.file is None or printed:
+        out.show({ring.kind.setting: ring.text}, [f"{ring.kind.setting}={ring.text}"])
+    else:
+        ring.save(ring.file)
+        out.show({"file": ring.file, "keys": ring.ids}, [f"{ring.file}: {', '.join(ring.ids)}"])
 
 
 def _write(folder: Path, new_keys: dict[str, str], *, for_compose: bool) -> list[Path]:

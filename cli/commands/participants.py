@@ -146,7 +146,7 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
         if not yes and not confirm("This cannot be undone.", "Erase?"):
             raise Failure("nothing was erased", Exit.REFUSED)
         request = _request("erase", who, consultation=consultation, participant=participant)
-        Requests(service.database).do(request)
+        Requests(service.database, journal=service.journal).do(request)
     document = {"request": request.id, "consultations": [asdict(each) for each in found]}
     out.show(document, [f"erased from {count_text(len(found), 'consultation')}"])
 

@@ -23,6 +23,7 @@ from store.held_rows import is_held
 from store.requests.code_lists import LEFT_TO_OTHERS, CodeImporter
 from store.requests.decisions import contest, decide, open_again
 from store.requests.erasure import erase
+from store.requests.erasure_journal import ErasureJournal
 from store.requests.participants import reopen, restore, revoke, transfer
 from store.requests.request_rows import (
     COLUMNS,
@@ -92,11 +93,16 @@ ACTIONS: Mapping[RequestKind, Action] = {
 
 
 class Requests:
-    """The requests of one database. With `code_importer` codes are added as well."""
+    """The requests of one database. With `code_importer` codes are added as well. Erasures are remembered in the
+    `journal`.
+    """
 
-    def __init__(self, engine: Engine, code_importer: CodeImporter | None = None) -> None:
+    def __init__(
+        self, engine: Engine, code_importer: CodeImporter | None = None, journal: ErasureJournal | None = None
+    ) -> None:
         self._engine = engine
         self._code_importer = code_importer
+        self._journal = journal
         self._dialect = dialect_of(engine)
         self._access = AccessRows()
 
@@ -186,6 +192,8 @@ class Requests:
         importer = self._code_importer if request.kind is RequestKind.CODES else None
         action = importer.add if importer is not None else ACTIONS[request.kind]
         reply = action(connection, self._access, request)
+        if self._journal is not None and request.kind is RequestKind.ERASE and request.participant:
+            self._journal.append(request.participant, request.consultation)
         mark_applied(connection, request.id)
         return reply
 

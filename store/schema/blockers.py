@@ -13,6 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 LOCK = 0x6A75726174
 """The key of the advisory lock that one upgrade at a time holds: "jurat"."""
 
+LOCK_WAIT = 0.8
+"""Seconds that a statement waits for a lock. Meanwhile all others who use the table wait behind it: a platform's users
+must not notice that.
+"""
+
 LOOKS_EVERY = 2.0
 """Seconds between two looks at a statement that waits."""
 
@@ -25,7 +30,7 @@ _HOLDERS = f"""
     WHERE l.granted AND l.pid <> pg_backend_pid() AND l.pid <> :but
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND coalesce(a.backend_type, 'client backend') = 'client backend'
-      AND coalesce(a.xact_start < clock_timestamp() - make_interval(secs => 2), true)
+      AND coalesce(a.xact_start < clock_timestamp() - make_interval(secs => :wait), true)
       AND CASE l.locktype
           WHEN 'relation' THEN l.relation IN (SELECT oid FROM pg_class WHERE relname LIKE 'jurat\\_%')
           WHEN 'advisory' THEN (CAST(l.classid AS bigint) << 32) + CAST(l.objid AS bigint) = :key END
@@ -55,7 +60,7 @@ def in_the_way(connection: Connection, but: int) -> str:
     `but` is the upgrade's own.
     """
     with connection.begin():
-        found = connection.execute(text(_HOLDERS), {"key": LOCK, "but": but}).all()
+        found = connection.execute(text(_HOLDERS), {"key": LOCK, "but": but, "wait": LOCK_WAIT}).all()
     return _sentence(found) if found else "a lock that it needs was held, and no more"
 
 

@@ -25,7 +25,7 @@ from jurat.errors import ConfigurationError
 from store.dialects import BY_NAME, dialect_of
 from store.held_rows import is_held
 from store.schema.baseline import PATH, run, scripts
-from store.schema.blockers import LOCK, Watch, in_the_way
+from store.schema.blockers import LOCK, LOCK_WAIT, Watch, in_the_way
 from store.schema.grants import granting
 from store.schema.plan import Migration, effect_of, migration, script_config
 from store.schema.release import is_older
@@ -35,8 +35,7 @@ Say = Callable[[str], object]
 Result = TypeVar("Result")
 Perform = Callable[[Mapping[str, Sequence[str]]], None]
 
-_LOCK_WAIT = "SET LOCAL lock_timeout = '2s'"
-"""While a migration waits for a table's lock, all other users of the table wait behind it."""
+_LOCK_WAIT = f"SET LOCAL lock_timeout = '{LOCK_WAIT * 1000:.0f}ms'"
 
 _SHORT = "SET LOCAL statement_timeout = '10s'"
 """For a statement that holds up platforms: all of those change only the catalogue, which takes milliseconds."""
@@ -93,7 +92,7 @@ def upgrade(
 
     Safe to run from several places at once, also behind PgBouncer in transaction mode: no lock outlives a transaction.
     Existing tables stay in their schema, and new ones are made there. Each statement is a transaction of its own that
-    waits 2 s for a lock, and is tried again for five minutes; `say` gets a sentence about who holds the lock. An
+    waits 0.8 s for a lock, and is tried again for five minutes; `say` gets a sentence about who holds the lock. An
     upgrade that ended anywhere, even by SIGKILL, is continued by the next one.
 
     Raises:

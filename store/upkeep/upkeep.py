@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from store.configurations.consultations import Consultations
 from store.queue import backlog
 from store.requests.code_lists import CodeImporter
+from store.requests.erasure_journal import ErasureJournal
 from store.requests.request_runner import Requests
 from store.upkeep.expired_candidates import erase_candidates
 from store.upkeep.expired_leases import end_leases
@@ -24,16 +25,22 @@ from tasks.rules.source_limits import Demand
 
 
 class Upkeep:
-    """All jobs on one database, safe to run in every worker at once. Codes are added with a `code_importer` only."""
+    """All jobs on one database, safe to run in every worker at once. Codes are added with a `code_importer` only, and
+    erasures remembered with a `journal`.
+    """
 
     def __init__(
-        self, engine: Engine, code_importer: CodeImporter | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        engine: Engine,
+        code_importer: CodeImporter | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        journal: ErasureJournal | None = None,
     ) -> None:
         self._engine = engine
         self._turns = Turns(engine, clock)
         self._access = AccessRows()
         self._purge = Purge(engine, self._access)
-        self._requests = Requests(engine, code_importer)
+        self._requests = Requests(engine, code_importer, journal)
         self._consultations = Consultations(engine)
 
     def turns(self, every: Mapping[str, float]) -> set[str]:

@@ -336,20 +336,10 @@ class PostgreSQL(Server):
         super().close()
 
     def _initialise(self) -> None:
-        made = subprocess.run(
-            [
-                *(str(self._bindir / "initdb"), "--pgdata", str(self._data), "--username", "postgres"),
-                *("--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
-            ],
-            cwd=self.folder,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            **self._credentials(),
+        self._run(
+            *("initdb", "--pgdata", str(self._data), "--username", "postgres"),
+            *("--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
         )
-        if made.returncode:
-            raise ServerFailed(f"initdb failed with exit code {made.returncode}:\n{made.stdout[-500:]}{made.stderr}")
 
     def _command(self) -> list[str]:
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "timezone": "UTC"} | self._settings
@@ -365,6 +355,21 @@ class PostgreSQL(Server):
 
     def _lock_file(self) -> list[str]:
         return (self._data / "postmaster.pid").read_text().splitlines()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        """Run one of the server's programs. Raises ServerFailed."""
+        ran = subprocess.run(
+            [str(self._bindir / program), *arguments],
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+            **self._credentials(),
+        )
+        if ran.returncode:
+            raise ServerFailed(f"{program} failed with exit code {ran.returncode}:\n{ran.stdout[-500:]}{ran.stderr}")
 
     def _credentials(self) -> Mapping[str, Any]:
         """PostgreSQL refuses to run as root, so there it runs as nobody."""

@@ -8,9 +8,8 @@ with PostgreSQL() as primary, Standby(primary) as standby:
 from __future__ import annotations
 
 import contextlib
-import subprocess
 
-from tests.rigs.servers import PostgreSQL, ServerFailed
+from tests.rigs.servers import PostgreSQL
 
 
 class Standby(PostgreSQL):
@@ -35,17 +34,3 @@ class Standby(PostgreSQL):
             lines = self._lock_file()
             return lines[:1] == [str(self.pid)] and lines[7:] != [] and lines[7].strip() in ("standby", "ready")
         return False
-
-    def _run(self, program: str, *arguments: str) -> None:
-        ran = subprocess.run(
-            [str(self._bindir / program), *arguments],
-            cwd=self.folder,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=100,
-            **self._credentials(),
-        )
-        if ran.returncode:
-            raise ServerFailed(f"{program} failed with exit code {ran.returncode}:\n{ran.stdout[-500:]}{ran.stderr}")

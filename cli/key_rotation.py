@@ -1,0 +1,155 @@
+"""Replaces keys: what each is needed for, and the setting that holds them, of which none is ever lost."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from adapters.fingerprints import hash_key_id
+from cli.output import Exit, Failure
+from config.settings import VARIABLES
+from jurat.database import reader
+from jurat.seal import KEY_ID_LENGTH, Unseal, generate, key_from_text, key_to_text, public_key
+from store.key_use import HashKey, UnsealKey, hash_keys_in_use, unseal_keys
+from store.verdicts.records import add_audit_row
+from worker.bootstrap import Service
+
+
+class KeyKind(StrEnum):
+    """What a key is for: to open answers, or to hash codes and numbers."""
+
+    UNSEAL = "unseal"
+    HASH = "hash"
+
+    @property
+    def setting(self) -> str:
+        """The variable that holds keys of this kind."""
+        return VARIABLES[f"{self}_keys"]
+
+    def new(self) -> bytes:
+        """A new private key."""
+        return generate()[0] if self is KeyKind.UNSEAL else os.urandom(32)
+
+    def id_of(self, key: bytes) -> str:
+        """The id under which the database names a key."""
+        return Unseal([key]).key_ids[0] if self is KeyKind.UNSEAL else hash_key_id(key)
+
+
+def uses(service: Service, kind: KeyKind, known: Collection[str] = ()) -> Sequence[UnsealKey] | Sequence[HashKey]:
+    """What each key is needed for: those in use, those of live workers, and the `known` ones."""
+    with reader(service.database).begin() as connection:
+        return unseal_keys(connection, known) if kind is KeyKind.UNSEAL else hash_keys_in_use(connection, known)
+
+
+def public_text(key: bytes) -> str:
+    """The public key of a private one, as JURAT_SEAL_KEY has it."""
+    return key_to_text(public_key(key))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The keys of one kind that are set here, in their order, and what they are needed for. `file` holds them, unless
+    the environment does.
+    """
+
+    kind: KeyKind
+    keys: Sequence[bytes]
+    file: Path | None
+    uses: Mapping[str, UnsealKey | HashKey]
+
+    @classmethod
+    def read(cls, kind: KeyKind, service: Service) -> KeyRing:
+        """Those of the settings.
+
+        Raises Failure if one is missing that a live worker has or the database needs: this is not the setting of the
+        workers, and must not replace it.
+        """
+        settings = service.settings
+        given = settings.unseal_keys if kind is KeyKind.UNSEAL else settings.hash_keys
+        if not given:
+            raise Failure(f"{kind.setting} is not set here: run this with the settings of the workers", Exit.USAGE)
+        keys = [key_from_text(key.get_secret_value(), kind.setting) for key in given]
+        ids = [kind.id_of(key) for key in keys]
+        found = {each.id: each for each in uses(service, kind, ids)}
+        if lost := sorted(key for key, each in found.items() if key not in ids and (each.holders or each.needed_for)):
+            raise Failure(
+                f"{kind.setting} lacks {', '.join(lost)} here, which is in use: run this with the settings of the "
+                "workers, or bring that key back first",
+                Exit.USAGE,
+            )
+        mounted = os.environ.get(f"{kind.setting}_FILE")
+        return cls(kind, keys, Path(mounted) if mounted else None, found)
+
+    @classmethod
+    def with_key(cls, key_id: str, service: Service) -> KeyRing:
+        """Those of the kind that an id is of: ids of keys that open answers are longer. Raises Failure as `read`."""
+        return cls.read(KeyKind.UNSEAL if len(key_id) == KEY_ID_LENGTH else KeyKind.HASH, service)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the keys."""
+        return [self.kind.id_of(key) for key in self.keys]
+
+    def key(self, key_id: str) -> bytes:
+        """The key with an id. Raises Failure if it is not there."""
+        for key in self.keys:
+            if self.kind.id_of(key) == key_id:
+                return key
+        raise Failure(f"{self.kind.setting} has no key {key_id} here, only {', '.join(self.ids)}", Exit.USAGE)
+
+    def use(self, key_id: str) -> UnsealKey | HashKey:
+        """What a key is needed for."""
+        return self.uses[key_id]
+
+    def newest(self, key_id: str) -> bool:
+        """Whether it is the only key, or the one that makes new hashes."""
+        return self.ids == [key_id] or (self.kind is KeyKind.HASH and self.ids[0] == key_id)
+
+    def with_keys(self, keys: Sequence[bytes]) -> KeyRing:
+        """The same with these keys."""
+        return replace(self, keys=keys)
+
+    def line(self, key: bytes) -> str:
+        """A key as its setting has it."""
+        return key_to_text(key)
+
+    def note(self, service: Service, who: str, action: str, key_id: str) -> None:
+        """Note in the audit what was done with a key."""
+        with service.database.begin() as connection:
+            add_audit_row(connection, who, action, key_id, {"for": self.kind})
+
+    @property
+    def text(self) -> str:
+        """The keys as their setting has them."""
+        return ",".join(map(key_to_text, self.keys))
+
+    def save(self, file: Path) -> None:
+        """Replace the file at once, with its rights and owner.
+
+        Raises Failure if it cannot be replaced; it is as before then.
+        """
+        place = file.resolve()
+        new = ""
+        try:
+            had = place.stat()
+            handle, new = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                os.fchmod(stream.fileno(), stat.S_IMODE(had.st_mode))
+                if (had.st_uid, had.st_gid) != (os.geteuid(), os.getegid()):
+                    os.fchown(stream.fileno(), had.st_uid, had.st_gid)
+                stream.write(self.text + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(new).replace(place)
+        except OSError as error:
+            if new:
+                Path(new).unlink(missing_ok=True)
+            raise Failure(
+                f"{file} cannot be replaced ({error.strerror}); add --print, and put what it prints there yourself",
+                Exit.USAGE,
+            ) from None

@@ -1,0 +1,115 @@
+"""Remembers erasures in a file outside the database, so that none is undone when an older backup is restored.
+
+A line of JSON for each erasure holds its time, a keyed hash of the participant, and the consultation (null for all). A
+restored database is searched for participants with these hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
+from jurat.errors import ConfigurationError
+from jurat.names import is_erased
+
+_NAMESPACE = "erasure"
+
+MARGIN = timedelta(hours=1)
+"""Erasures from so long before a backup are done again as well: clocks differ, and doing one twice does no harm."""
+
+_PARTICIPANTS = """
+    SELECT participant FROM jurat_access UNION SELECT participant FROM jurat_checks
+    UNION SELECT participant FROM jurat_requests WHERE participant IS NOT NULL
+    UNION SELECT target FROM jurat_requests WHERE target IS NOT NULL"""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """An erasure of a participant, known by their `fingerprint`, from a consultation, or from all (None)."""
+
+    at: datetime
+    fingerprint: str
+    consultation: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureJournal:
+    """The file that this process appends to. Several processes may share it."""
+
+    path: Path
+    fingerprints: Fingerprints
+
+    def append(self, participant: str, consultation: str | None) -> None:
+        """Remember an erasure durably, before it is committed. One that fails then is done later, and is in it twice.
+
+        Raises OSError if it cannot be written; then the erasure must not be done.
+        """
+        entry = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "participant": self.fingerprints.newest(_NAMESPACE, participant),
+            "consultation": consultation,
+        }
+        handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(handle).st_size
+            cut_off = size and os.pread(handle, 1, size - 1) != b"\n"
+            os.write(handle, b"\n" * bool(cut_off) + f"{json.dumps(entry)}\n".encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_journal(path: Path, since: datetime) -> Iterator[Erasure]:
+    """The erasures in a journal since shortly before a time. A line that was cut off is passed over: its erasure was
+    not committed then.
+
+    Raises ConfigurationError, which names the line, for one that is whole and no erasure.
+    """
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.endswith(b"}"):
+            continue
+        try:
+            found = _erasure(json.loads(line))
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise ConfigurationError(f"{path}:{number}:1: this is no line of a journal of erasures") from None
+        if found.at >= since - MARGIN:
+            yield found
+
+
+def _erasure(entry: Any) -> Erasure:
+    found = Erasure(datetime.fromisoformat(entry["at"]), entry["participant"], entry["consultation"])
+    if found.at.tzinfo is None or found.fingerprint[KEY_ID_LENGTH] != ":":
+        raise ValueError
+    return found
+
+
+def find_erased(
+    connection: Connection, erasures: Iterable[Erasure], fingerprints: Fingerprints
+) -> list[tuple[str, str | None]]:
+    """The participants in the database whom these erasures are about, each with the consultation, or None for all.
+
+    Raises ConfigurationError if an erasure was remembered under a key that is missing here.
+    """
+    wanted: dict[str, set[str | None]] = {}
+    for erasure in erasures:
+        wanted.setdefault(erasure.fingerprint, set()).add(erasure.consultation)
+    if strange := sorted({found[:KEY_ID_LENGTH] for found in wanted} - set(fingerprints.key_ids)):
+        raise ConfigurationError(
+            f"erasures were remembered under the key {', '.join(strange)}, which JURAT_HASH_KEYS lacks here; "
+            "bring it back, behind the others"
+        )
+    found: list[tuple[str, str | None]] = []
+    if wanted:
+        for (participant,) in connection.execute(text(_PARTICIPANTS)):
+            if not is_erased(participant):
+                for fingerprint in fingerprints.all(_NAMESPACE, participant):
+                    found += ((participant, consultation) for consultation in wanted.get(fingerprint, ()))
+    return found

@@ -1,0 +1,102 @@
+"""What a database needs after a backup was restored, before anyone works on it.
+
+Workers of before may still hold checks under fences that the backup does not know, and would be believed. And what was
+done since the backup, such as erasures, has to be done again first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from jurat.statements import rows_json
+from store.dialects import dialect_of
+from store.queue import pauses
+from store.verdicts.records import add_audit_row
+
+JUMP: Final = 1 << 32
+"""By so much every fence is raised: no worker can have claimed one check so often."""
+
+PAUSE: Final = 10 * 365 * 86_400.0
+"""Seconds for which sources are paused, unless someone confirms."""
+
+REASON: Final = "a backup was restored; erasures since then come first"
+
+RESTORED: Final = "db restored"
+CONFIRMED: Final = "db restored, confirmed"
+"""The actions in the audit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """How many unsettled checks got another fence, how many leases were ended, and how many sources are paused."""
+
+    unsettled: int
+    leases: int
+    sources: int
+
+
+def secure(connection: Connection, taken_at: datetime, who: str) -> Secured:
+    """Have every worker of before be refused, and none claim anything until `confirm`."""
+    dialect = dialect_of(connection)
+    leases = connection.execute(text("SELECT count(*) FROM jurat_checks WHERE state = 'leased'")).scalar() or 0
+    raised = connection.execute(
+        text(
+            f"""UPDATE jurat_checks SET fence = fence + {JUMP}, lease_until = NULL,
+                due_at = CASE state WHEN 'leased' THEN {dialect.now()} ELSE due_at END,
+                state = CASE state WHEN 'leased' THEN 'pending' ELSE state END
+                WHERE state <> 'settled'"""
+        )
+    )
+    names = connection.scalars(text("SELECT name FROM jurat_sources ORDER BY name")).all()
+    for name in names:
+        pauses.pause(connection, name, PAUSE, REASON, who)
+    found = Secured(raised.rowcount, leases, len(names))
+    detail = {"taken_at": taken_at.isoformat(), "unsettled": found.unsettled, "leases": found.leases}
+    add_audit_row(connection, who, RESTORED, "database", detail)
+    return found
+
+
+def confirm(connection: Connection, who: str) -> int:
+    """Let workers claim again; how many sources were resumed. Zero where nothing waits for it."""
+    sql = "SELECT name FROM jurat_sources WHERE pause_reason = :reason ORDER BY name"
+    resumed = [
+        name for name in connection.scalars(text(sql), {"reason": REASON}).all() if pauses.resume(connection, name)
+    ]
+    if resumed:
+        add_audit_row(connection, who, CONFIRMED, "database", {"sources": len(resumed)})
+    return len(resumed)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A check that a platform knows and the database has otherwise. `here` is None where it has no such check, else the
+    outcome that counts, or the state of a check without a verdict.
+    """
+
+    id: UUID
+    known: str
+    here: str | None
+
+
+def differences(connection: Connection, known: Iterable[tuple[UUID, str]], lot: int = 1000) -> Iterator[Difference]:
+    """What differs from what a platform knows: ids of checks, each with the outcome it saw, or ""."""
+    waiting = iter(known)
+    sql = text(
+        f"""SELECT c.id, c.state, (SELECT v.outcome FROM jurat_verdicts v WHERE v.check_id = c.id
+                                   ORDER BY v.revision DESC LIMIT 1)
+            FROM {dialect_of(connection).rowset("id uuid")} JOIN jurat_checks c ON c.id = r.id"""
+    )
+    while some := list(islice(waiting, lot)):
+        rows = connection.execute(sql, {"rows": rows_json([{"id": str(each)} for each, _ in some])})
+        here: dict[UUID, str] = {UUID(str(row[0])): row[2] or row[1] for row in rows}
+        for check, outcome in some:
+            found = here.get(check)
+            if found is None or (outcome and outcome != found):
+                yield Difference(check, outcome, found)

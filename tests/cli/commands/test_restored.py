@@ -1,0 +1,129 @@
+"""`db restored` and `reconcile`: what an operator does with a restored database, on SQLite and with a journal."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import Shell, is_one_sentence
+
+TAKEN = ("--taken-at", "2026-01-01T04:00Z")
+
+
+@pytest.fixture
+def journalled(configured: Shell) -> Shell:
+    configured.environment["JURAT_ERASURE_JOURNAL"] = str(configured.folder / "erasures")
+    return configured
+
+
+def backup(shell: Shell) -> Path:
+    """A copy of the database, made as the page says."""
+    copy = shell.folder / "backup.db"
+    with closing(sqlite3.connect(shell.folder / "jurat.db")) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    return copy
+
+
+def put_back(shell: Shell, copy: Path) -> None:
+    for name in ("jurat.db-wal", "jurat.db-shm"):
+        (shell.folder / name).unlink(missing_ok=True)
+    shutil.copy(copy, shell.folder / "jurat.db")
+
+
+def submit(shell: Shell, participant: str) -> str:
+    ran = shell("submit", "budget", participant, "who", "--field", "x=accept", "--json")
+    return str(ran.json["check_id"])
+
+
+def test_an_older_backup_is_put_back_and_loses_nothing_silently(journalled: Shell) -> None:
+    kept, erased = submit(journalled, "p-1"), submit(journalled, "p-2")
+    copy = backup(journalled)
+    assert journalled("erase", "p-2", "--yes").code == 0
+    later = submit(journalled, "p-3")
+    put_back(journalled, copy)
+    assert journalled("status", "--access", "budget", "p-2").code != 2, "they are back"
+    ran = journalled("db", "restored", *TAKEN, "--journal", "erasures", "--json")
+    assert ran.code == 0
+    assert ran.json == {"unsettled": 2, "leases": 0, "sources": 2, "erased_again": 1}
+    gone = journalled("erase", "p-2", "--yes")
+    assert (gone.code, "nothing exists" in gone.err) == (2, True)
+    assert "restored" in journalled("sources", "list").out
+    assert journalled("db", "restored", "--confirm").code == 0
+    assert "restored" not in journalled("sources", "list").out
+    known = f"{kept}\n{later} accepted\n\n{erased}\n"
+    ran = journalled("reconcile", "--json", stdin=known)
+    assert ran.code == 1
+    assert (ran.json["checks"], [each["id"] for each in ran.json["differences"]]) == (3, [later])
+    assert "missing" in journalled("reconcile", stdin=known).out
+    assert journalled("reconcile", stdin=kept).code == 0
+
+
+def test_without_a_journal_the_platform_is_asked_to_repeat_its_erasures(configured: Shell) -> None:
+    ran = configured("db", "restored", *TAKEN)
+    assert ran.code == 0
+    assert "have the platform repeat its erasures since then" in ran.err
+    assert configured("db", "restored", "--confirm").code == 0
+
+
+def test_nothing_is_confirmed_that_was_not_begun(configured: Shell) -> None:
+    ran = configured("db", "restored", "--confirm")
+    assert (ran.code, is_one_sentence(ran)) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--confirm", *TAKEN),
+        ("--confirm", "--journal", "jurat.yaml"),
+        ("--taken-at", "yesterday"),
+        ("--taken-at", "2099-01-01"),
+        ("--taken-at", "2026-01-01T04:00"),
+        (*TAKEN, "--journal", "no-such-file"),
+        (*TAKEN, "--journal", "."),
+    ],
+)
+def test_wrong_usage_changes_nothing(configured: Shell, words: tuple[str, ...]) -> None:
+    before = configured("sources", "list").out
+    ran = configured("db", "restored", *words)
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+    assert configured("sources", "list").out == before
+
+
+def test_a_broken_journal_is_named_by_its_line_before_anything_is_confirmed(configured: Shell) -> None:
+    configured.write("erasures", "{}\n")
+    ran = configured("db", "restored", *TAKEN, "--journal", "erasures")
+    assert (ran.code, is_one_sentence(ran)) == (2, True)
+    assert "erasures:1:1" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("p-1", "1:1"),
+        ("\n0193-7", "2:1"),
+        ("{id} yes", "1:38"),
+        ("{id} accepted twice", "1:38"),
+        ("{id};accepted", "1:1"),
+    ],
+)
+def test_a_line_that_is_no_check_is_named_and_not_shown(configured: Shell, line: str, place: str) -> None:
+    ran = configured("reconcile", stdin=line.format(id="019b0000-0000-7000-8000-000000000001"))
+    assert (ran.code, is_one_sentence(ran)) == (2, True)
+    assert f"standard input:{place}: " in ran.err
+    assert "p-1" not in ran.err
+    assert "twice" not in ran.err
+
+
+def test_a_journal_needs_keys_and_a_folder(configured: Shell) -> None:
+    ran = configured("db", "status", JURAT_ERASURE_JOURNAL="/no/such/folder/erasures")
+    assert (ran.code, is_one_sentence(ran)) == (2, True)
+    assert "JURAT_ERASURE_JOURNAL is no file in a folder that exists" in ran.err
+    submit(configured, "p-1")
+    ran = configured("erase", "p-1", "--yes", JURAT_ERASURE_JOURNAL="erasures", JURAT_HASH_KEYS="")
+    assert (ran.code, "JURAT_ERASURE_JOURNAL needs JURAT_HASH_KEYS" in ran.err) == (2, True)

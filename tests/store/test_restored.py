@@ -1,0 +1,98 @@
+"""A restored database: workers of before are refused, nothing is claimed until someone confirms, and what is gone is
+found. On both engines.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from store import restored
+from store.restored import Difference, Secured
+from tests.store.desk import ADMIN, Desk, entry
+
+TAKEN = datetime(2026, 11, 30, 4, 0, tzinfo=UTC)
+
+
+def secure(desk: Desk) -> Secured:
+    with desk.engine.begin() as connection:
+        return restored.secure(connection, TAKEN, ADMIN)
+
+
+def confirm(desk: Desk) -> int:
+    with desk.engine.begin() as connection:
+        return restored.confirm(connection, ADMIN)
+
+
+def test_a_worker_of_before_is_refused_whatever_it_writes(desk: Desk) -> None:
+    held = desk.held()
+    desk.submit("p-2")
+    assert secure(desk) == Secured(2, 1, 4)
+    outcome = desk.write(entry(held))
+    assert (outcome.done, len(outcome.stale)) == ([], 1)
+    assert desk.claims.renew([held]) == set()
+    assert desk.row(held.id, "state, lease_until") == ("pending", None)
+    assert desk.verdicts(held.id) == []
+
+
+def test_a_claim_that_the_backup_does_not_know_is_never_given_again(desk: Desk) -> None:
+    """The backup has the check unclaimed; the worker of before holds it under fence 1, which comes next."""
+    check = desk.submit()
+    (lost,) = desk.claim()
+    desk.sql("UPDATE jurat_checks SET state = 'pending', fence = 0, lease_until = NULL")  # as in the backup
+    secure(desk)
+    confirm(desk)
+    (again,) = desk.claim()
+    assert (again.id, lost.fence) == (check.id, 1)
+    assert again.fence > restored.JUMP
+    assert [len(kept) for kept in (desk.write(entry(lost)).stale, desk.write(entry(again)).done)] == [1, 1]
+    assert len(desk.verdicts(check.id)) == 1
+
+
+def test_nothing_is_claimed_before_someone_confirms(desk: Desk) -> None:
+    desk.submit()
+    secure(desk)
+    assert desk.claim() == []
+    desk.submit("p-2")
+    assert desk.claim() == []
+    assert confirm(desk) == 4
+    assert len(desk.claim()) == 2
+    assert confirm(desk) == 0
+
+
+def test_a_source_that_someone_had_paused_stays_paused_for_less(desk: Desk) -> None:
+    desk.sources.pause("ban", 60, "maintenance", by=ADMIN)
+    assert secure(desk).sources == 4
+    assert confirm(desk) == 4, "what was paused before has to be paused again, and is said"
+
+
+def test_a_deadline_does_not_run_meanwhile(desk: Desk) -> None:
+    check = desk.submit()
+    secure(desk)
+    desk.sql("UPDATE jurat_pauses SET began_at = NOW(-7200)")
+    desk.set_back("submitted_at", 7100)
+    desk.set_back("deadline_at", 3600)
+    assert desk.claims.claim_overdue(10, {}) == []
+    assert desk.row(check.id, "state") == "pending"
+
+
+def test_both_steps_are_in_the_audit(desk: Desk) -> None:
+    desk.held()
+    secure(desk)
+    confirm(desk)
+    rows = desk.sql("SELECT actor, action FROM jurat_audit WHERE action LIKE 'db restored%' ORDER BY at")
+    assert [tuple(row) for row in rows] == [(ADMIN, restored.RESTORED), (ADMIN, restored.CONFIRMED)]
+
+
+def test_what_a_platform_knows_and_the_database_does_not_is_listed(desk: Desk) -> None:
+    held = desk.held()
+    desk.settle(held)
+    waiting, gone = desk.submit("p-2"), uuid4()
+    known = [(held.id, "accepted"), (held.id, "refused"), (waiting.id, ""), (waiting.id, "accepted"), (gone, "")]
+    with desk.engine.begin() as connection:
+        found = list(restored.differences(connection, known, lot=2))
+    assert found == [
+        Difference(held.id, "refused", "accepted"),
+        Difference(waiting.id, "accepted", "pending"),
+        Difference(gone, "", None),
+    ]
