@@ -83,6 +83,7 @@ def _strings(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
+@pytest.mark.slow
 def test_the_texts_are_found() -> None:
     assert sum(MAKES_KEYS in text for _, text in texts()) > 20
     assert any("--force" in text for _, text in texts())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+import pytest
+
 from tests.test_house import FLOORS, ROOT, our_files
 
 MOST_COMPARISONS, MOST_FILES = 15, 4
@@ -42,6 +44,7 @@ names = {"sqlite": 1, "postgresql": 2}; names["sqlite"]; f("sqlite")
     assert comparisons_with_an_engine(code) == [2, 3, 4, 6, 8]
 
 
+@pytest.mark.slow
 def test_what_differs_between_the_engines_is_behind_their_dialects() -> None:
     """A piece of SQL that only one engine takes, or a thing that only one can do, is in `dialects.py` of its floor."""
     ours = [path for path in our_files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in FLOORS]

@@ -41,7 +41,7 @@ def _restore(stage: Stage) -> float | None:
     server.back_up()
     stage.over(3.0, begin=0.3, end=0.5)
     stage.web.finish(60)
-    until(lambda: stage.unsettled() < stage.checks * 0.2, 60)
+    until(lambda: stage.fleet.unsettled() < stage.checks * 0.2, 60)
     kept = len(stage.web.submits)
     (moment,) = stage.column("SELECT CAST(clock_timestamp() AS text)")
     time.sleep(0.1)

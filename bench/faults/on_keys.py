@@ -105,7 +105,7 @@ def _rotation(stage: Stage) -> float | None:
             keys.hand_in_codes(replaced[0])
             stage.over(1.0 if stage.short else 4.0, begin=number / len(orders), end=(number + 0.8) / len(orders))
         keys.give([old, new], [fresh, *replaced])  # brought back where it was taken too early
-        waited(lambda: stage.unsettled() == 0, 90, f"not everything is settled after {order}")
+        waited(lambda: stage.fleet.unsettled() == 0, 90, f"not everything is settled after {order}")
         keys.give([new], keys.hashes)
     recovery = stage.all_settle()
     for client in keys.clients[:-1]:

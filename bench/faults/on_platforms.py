@@ -23,7 +23,7 @@ def _open_transactions(stage: Stage) -> float | None:
     sources = Sources(stage.service.database)
     whole = 20.0 if stage.short else 180.0
     stage.over(whole / 4, end=0.2)
-    until(lambda: stage.unsettled() == 0, 60)
+    until(lambda: stage.fleet.unsettled() == 0, 60)
     without = stage.clock()
     for source in _SOURCES:  # so that the rows are held before anything of theirs is looked up
         sources.pause(source, 600, "held rows", by="bench")
@@ -48,7 +48,7 @@ def _open_transactions(stage: Stage) -> float | None:
             "SELECT count(DISTINCT participant) FROM jurat_checks WHERE state = 'leased' AND participant = ANY(:of)"
         )
         stage.notes["looked_up_meanwhile"] = stage.scalar(leased, of=chosen)
-    took = waited(lambda: stage.unsettled() == 0, 60, "not everything is settled after the transactions ended")
+    took = waited(lambda: stage.fleet.unsettled() == 0, 60, "not everything is settled after the transactions ended")
     before, during = _p99(stage, 0, without), _p99(stage, begun, begun + whole)
     stage.notes |= {"p99_without_s": round(before, 3), "p99_with_s": round(during, 3)}
     stage.notes["p99_times"] = round(max(during, _SHORTEST_P99) / max(before, _SHORTEST_P99), 2)

@@ -73,7 +73,7 @@ class Setting:
     database: Callable[[ExitStack], PostgreSQL] | None = None
     """Makes the database's server, where it is a special one."""
     released: Callable[[Path], Path] | None = None
-    """Lays the last release's program into a folder: it makes the tables, and all workers but the last are of it."""
+    """Lays the last release's program into a folder. It makes the tables, and is that of all workers but the last."""
     between: Callable[[Stage, str], str] | None = None
     """Puts something between the workers and the database's URL, and gives the new one."""
 
@@ -189,9 +189,7 @@ class Stage:
         return f"redis://127.0.0.1:{self.broker_proxy.port}/0"
 
     def apply(self, more: Mapping[str, Mapping[str, Any]] | None = None, **limits: Any) -> int:
-        """Apply the configuration, with `more` of each section; `limits` change its second source. Returns its
-        version.
-        """
+        """Apply the configuration, with `more` in its sections; `limits` change its second source. Its version."""
         url, timeout = self.source.url(_REGISTRY), self.setting.timeout
         document: dict[str, Any] = {
             "environment": "test",
@@ -291,9 +289,6 @@ class Stage:
         ]  # fmt: skip
         return sorted(during if self.troubles else [took for _, took in made])
 
-    def unsettled(self) -> int:
-        return self.fleet.unsettled()
-
     def remember(self) -> None:
         """Dump the database now: what it holds must be there until the end."""
         self.earlier.append(dump(self.service.database, CONSULTATION))
@@ -380,7 +375,7 @@ class Stage:
             self.web.finish(seconds)
         except TimeoutError:
             return None
-        if until(lambda: self.unsettled() == 0, seconds - (time.monotonic() - begun)):
+        if until(lambda: self.fleet.unsettled() == 0, seconds - (time.monotonic() - begun)):
             return time.monotonic() - begun
         return None
 

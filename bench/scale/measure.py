@@ -46,7 +46,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("upkeep: access", Side.add_up_access),
     Kind("upkeep: purge", Side.purge),
     Kind("upkeep: figures", Side.count_waiting, judged=False),
+    Kind("upkeep: worker", Side.report, judged=False),
     Kind("exporter: fleet", Side.read_fleet, judged=False),
+    Kind("exporter: fleet, no worker", Side.read_fleet_alone, judged=False),
 )
 """A round, in its order: what is claimed first is settled, what is claimed then is given back."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
@@ -23,6 +23,7 @@ from store.schema import migrations
 from store.upkeep.schedule import EVERY
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
+from store.workers import Fleet, Member
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Settle
 from tests.rigs.servers import PostgreSQL
 
@@ -31,6 +32,8 @@ ACCEPTED = Settle(
 )
 _ATTEMPT = Attempt(Ended.ANSWERED, Reason.RECORD_MATCHES, 0.2)
 _RETAIN = 400 * 86_400.0
+
+_WORKER = Member(uuid4(), "bench", "worker", "0", "0", BATCH, config_version=1, ready=True)
 
 _KNOWN = 20_000
 """Random checks and participants that a platform asks for."""
@@ -61,6 +64,7 @@ class Side:
         self.platform = open_engine(self.url, pool_size=1)
         self.claims, self.verdict_writer = Claims(self.engine), VerdictWriter(self.engine)
         self.upkeep = Upkeep(self.engine)
+        self.fleet = Fleet(self.engine)
         self.fleet_reader = FleetReader(self.engine)
         self.client = Client(self.url, seal_key=key_to_text(public))
         self.held: list[ClaimedCheck] = []
@@ -182,8 +186,18 @@ class Side:
         """Keep the figures of all sources."""
         self.upkeep.count_waiting()
 
+    def report(self) -> None:
+        """Say that a worker lives, as it does every ten seconds."""
+        self.fleet.report(_WORKER)
+
     def read_fleet(self) -> None:
-        """Read the fleet, as the exporter does for each scrape."""
+        """Read the fleet, as the exporter does for each scrape. A worker has just kept the figures."""
+        self.fleet_reader.observe()
+
+    def read_fleet_alone(self) -> None:
+        """The same while no worker lives, so that what waits has to be counted."""
+        with self.engine.begin() as connection:
+            connection.execute(text("DELETE FROM jurat_workers"))
         self.fleet_reader.observe()
 
     def turns(self) -> None:

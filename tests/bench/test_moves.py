@@ -68,6 +68,7 @@ def test_each_outage_is_judged_by_what_was_held_when_it_began() -> None:
     assert stampede(moves, [101.0, 132.0]) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("postgresql_server")
 def test_the_trigger_writes_down_each_change_of_state_and_who_made_it(postgresql_server: Databases) -> None:
     from store.schema.migrations import upgrade

@@ -103,6 +103,7 @@ def test_what_hangs_arrives_later(proxy: Proxy) -> None:
             assert late.recv(65536) == b"late"
 
 
+@pytest.mark.slow
 def test_a_black_hole_swallows_and_the_connection_stays_dead(proxy: Proxy) -> None:
     with connect(proxy) as client, connect(proxy) as quiet:
         assert echoed(client) == echoed(quiet) == b"hello"

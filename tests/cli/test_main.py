@@ -289,6 +289,7 @@ def test_a_fault_is_one_sentence_and_with_verbose_a_traceback(
     assert "Traceback" in bare_shell("health", "--verbose").err
 
 
+@pytest.mark.slow
 def test_control_c_ends_a_command_without_a_traceback(postgresql_shell: Shell) -> None:
     shell = configure(postgresql_shell)
     submitted = shell("submit", "budget", "p-1", "who", "--field", "x=accept")

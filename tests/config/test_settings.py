@@ -80,6 +80,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
         "JURAT_REMOTE_CONTROL": "environment",
         "JURAT_SOURCE_SECRETS": "environment",
         "JURAT_LISTEN": "environment",
+        "JURAT_ERASURE_JOURNAL": "default",
         "JURAT_LOG": "environment",
     }
 
@@ -126,6 +127,7 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         "JURAT_REMOTE_CONTROL": "false",
         "JURAT_SOURCE_SECRETS": "not set",
         "JURAT_LISTEN": "not set",
+        "JURAT_ERASURE_JOURNAL": "not set",
         "JURAT_LOG": "text",
     }
 

@@ -126,6 +126,7 @@ def test_every_kind_of_connection_gets_a_verdict(platform: Platform, capsys: pyt
         assert platform.names["access"].open == ["profession"], kind
 
 
+@pytest.mark.slow
 def test_a_page_shows_all_that_stands(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
     names = platform.names
     with names["engine"].begin() as connection:
@@ -147,6 +148,7 @@ def test_a_page_shows_all_that_stands(platform: Platform, capsys: pytest.Capture
     ]
 
 
+@pytest.mark.slow
 def test_any_language_shows_all_that_stands_with_one_statement(platform: Platform) -> None:
     who = {"consultation": "budget", "participant": "p-12"}
     for row in _list(platform.sql("q.messages", **who)):
@@ -164,6 +166,7 @@ def test_any_language_shows_all_that_stands_with_one_statement(platform: Platfor
     assert _json(profession["contact"]) == {"und": "Write to participation@valmont.example"}
 
 
+@pytest.mark.slow
 def test_the_addresses_that_may_be_meant_are_shown(platform: Platform, capsys: pytest.CaptureFixture[str]) -> None:
     platform.run("reply_key=reply_key")
     names = platform.names
@@ -203,6 +206,7 @@ def _submitted(
     return identifier, platform.sql(engine, **who, **row)
 
 
+@pytest.mark.slow
 def test_any_language_submits_and_polls_with_sql_alone(platform: Platform) -> None:
     who = {"consultation": "budget", "participant": "p-9"}
     submit = partial(_submitted, platform, who)
@@ -293,6 +297,7 @@ def test_two_lines_let_a_platform_on_sqlite_wait_for_its_turn(sqlite_url: str) -
         assert connection.in_transaction
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_platform_works_with_the_rights_that_the_page_grants(platform: Platform) -> None:
     role = f"platform_{secrets.token_hex(4)}"

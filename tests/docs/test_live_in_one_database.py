@@ -121,6 +121,7 @@ def place(request: pytest.FixtureRequest, postgresql_server: Databases, _migrate
         yield Place(schema, urls, url)
 
 
+@pytest.mark.slow
 def test_everything_works_wherever_the_tables_stand(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

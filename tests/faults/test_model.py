@@ -85,6 +85,7 @@ def _run(start: Start, examples: int) -> None:
     run_state_machine_as_test(start, settings=given)  # type: ignore[arg-type]  # any factory will do
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)  # a failure is made small before it is shown
 def test_every_check_gets_one_verdict_of_who_still_held_it(start: Start) -> None:
     _run(start, 6)

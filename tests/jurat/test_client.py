@@ -86,6 +86,7 @@ def test_results_come_in_the_order_that_was_asked_for_without_unknown_ones(clien
     assert client.results([uuid7()]) == []
 
 
+@pytest.mark.slow
 def test_results_of_three_thousand_checks_are_one_query(client: Client, town: Town) -> None:
     many = [
         {"consultation": "budget", "participant": f"p-{n}", "question": "residence", "answer": ADDRESS}

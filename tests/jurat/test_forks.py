@@ -38,6 +38,7 @@ def submit(client: Client, town: Town, participant: str) -> Any:
         ).id
 
 
+@pytest.mark.slow
 def test_each_of_four_children_sees_its_own_participants_alone(client: Client, town: Town) -> None:
     """As with gunicorn's preload: the client was used before the fork, and has connections open."""
     checks = {number: submit(client, town, f"p-{number}") for number in range(CHILDREN + 1)}

@@ -162,6 +162,7 @@ def test_a_submit_leaves_the_platforms_own_statements_as_patient_as_they_were(to
         assert connection.execute(f"SELECT 1 FROM pg_sleep({3 * DEADLINE})").fetchone() == (1,)
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_limited_by_its_engine_stays_so(town: Town, seal_key: str) -> None:
     engine = open_engine(town.url, deadline=LONG)
     with closing(Client(town.url, seal_key=seal_key, deadline=DEADLINE)) as client, engine.begin() as connection:

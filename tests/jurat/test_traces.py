@@ -162,6 +162,7 @@ def test_nothing_that_a_participant_gave_is_in_a_span(
         assert shown - ours <= {"send towns", "towns", "InvalidAnswer", str(check.id)}
 
 
+@pytest.mark.slow
 def test_a_platform_without_it_loads_nothing_of_it(sqlite_url: str) -> None:
     script = """
 import sys
@@ -214,6 +215,7 @@ provider.shutdown()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_platform_may_fork_with_its_sdk(town: Town, seal_key: str) -> None:
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING, town.url, seal_key]

@@ -90,6 +90,7 @@ def test_an_upgrade_by_a_user_who_may_not_make_roles_says_what_an_administrator_
         assert results_readable(logins)
 
 
+@pytest.mark.slow
 def test_the_script_by_hand_warns_of_each_role_that_it_cannot_make(url: str) -> None:
     with Logins(url) as logins, plain(owning(url, logins)) as connection:
         said: list[str] = []

@@ -191,6 +191,7 @@ def writer_before_the_index(engine: Engine) -> Iterator[psycopg.Connection]:
         event.remove(engine, "before_cursor_execute", write)
 
 
+@pytest.mark.slow
 def test_an_index_waits_for_a_writer_says_so_and_holds_up_no_one(behind: Engine) -> None:
     said: list[str] = []
     with writer_before_the_index(behind) as writer:
@@ -208,6 +209,7 @@ def test_an_index_waits_for_a_writer_says_so_and_holds_up_no_one(behind: Engine)
     assert stands(behind) is SchemaStatus.CURRENT
 
 
+@pytest.mark.slow
 def test_an_index_that_waits_too_long_is_given_up_and_made_by_the_next(
     behind: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

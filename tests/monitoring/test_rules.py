@@ -90,6 +90,7 @@ def test_expressions_ask_for_metrics_that_there_are() -> None:
         assert asked <= known, alert.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(path.stem for path in CASES.iterdir()))
 def test_an_expression_fires_as_its_cases_say(name: str, tmp_path: Path) -> None:
     """Cases are promtool's own, but for the texts of the alerts, which are filled in here."""

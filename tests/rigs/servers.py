@@ -365,7 +365,6 @@ class PostgreSQL(Server):
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
             **self._credentials(),
         )
         if ran.returncode:

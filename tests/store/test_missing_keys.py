@@ -238,6 +238,7 @@ def test_an_answer_is_not_given_up_once_its_key_is_back(desk: Desk, right: Worke
     assert desk.verdicts(check.id) == ACCEPTED
 
 
+@pytest.mark.slow
 def test_a_key_that_comes_back_within_the_day_opens_the_answer(desk: Desk, right: Worker, wrong: Worker) -> None:
     (check,) = submit(desk, "p-1")
     for _ in range(160):

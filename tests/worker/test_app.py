@@ -69,12 +69,14 @@ def loaded_by(source: dict[str, Any], answer: dict[str, str], folder: Path) -> t
     return reason, set(libraries.split())
 
 
+@pytest.mark.slow
 def test_a_worker_loads_no_library_that_its_sources_do_not_need(tmp_path: Path) -> None:
     with Sources() as sources:
         registry = described.at(sources.url(Mood.OK, "registry"))
         assert loaded_by(registry, ANSWER, tmp_path) == ("record_matches", set())
 
 
+@pytest.mark.slow
 def test_a_library_is_loaded_when_an_answer_needs_it(tmp_path: Path) -> None:
     with Sources() as sources:
         registry = described.at(sources.url(Mood.OK, "registry"))

@@ -123,6 +123,7 @@ def test_sigterm_lets_lookups_end_and_gives_the_rest_back(desk: Desk, silent_bro
     assert desk.sql("SELECT max(lost_leases), max(lookups) FROM jurat_checks") == [(0, 0)]
 
 
+@pytest.mark.slow
 def test_a_second_sigterm_gives_back_lookups_that_have_begun(desk: Desk) -> None:
     with working(desk, look_up=LONG) as worker:
         os.kill(worker.pid, signal.SIGTERM)

@@ -93,6 +93,7 @@ def test_neither_limit_alone_is_what_keeps_it(tmp_path: Path) -> None:
     assert said.stdout.splitlines() == ["(0, 0)", "0"]
 
 
+@pytest.mark.slow
 @LINUX
 @pytest.mark.parametrize("how", ["celery", "bin/jurat"])
 def test_a_worker_that_aborts_leaves_no_core(how: str, tmp_path: Path) -> None:
@@ -109,6 +110,7 @@ def test_a_worker_that_aborts_leaves_no_core(how: str, tmp_path: Path) -> None:
             assert left(tmp_path) == []
 
 
+@pytest.mark.slow
 @LINUX
 def test_every_command_is_such_a_process(tmp_path: Path) -> None:
     """`doctor`, `review show` and `codes generate` hold keys as well. One that waits shows what holds for all."""

@@ -45,6 +45,7 @@ def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("jurat-")]
 
 
+@pytest.mark.slow
 def test_a_platform_with_an_engine_inside_needs_nothing_else(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +150,7 @@ def test_a_database_without_tables_or_that_is_not_there_is_refused(tmp_path: Pat
     assert threads() == []
 
 
+@pytest.mark.slow
 def test_it_does_without_celery() -> None:
     looked = "import sys, worker.embedded; print(sorted({'celery', 'kombu', 'redis'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", looked], cwd=ROOT, capture_output=True, text=True, check=True)

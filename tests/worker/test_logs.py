@@ -44,6 +44,7 @@ def speak(form: LogFormat) -> str:
     return said.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", LogFormat)
 def test_a_traceback_shows_no_local_variables(form: LogFormat) -> None:
     said = speak(form)
@@ -95,6 +96,7 @@ def test_of_many_threads_each_line_is_whole(tmp_path: Path) -> None:
     assert {json.loads(line)["more"] for line in lines} == {"x" * 300}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_a_full_disk_stops_no_work() -> None:
     script = (

@@ -119,6 +119,7 @@ def script(code: str, **environment: str) -> str:
 OPEN = "from worker.traces import open_traces; print(open_traces('w', '1', lambda: None))"
 
 
+@pytest.mark.slow
 def test_an_endpoint_without_the_library_is_said_in_a_sentence_and_no_more() -> None:
     said = script(f"import sys; sys.modules['opentelemetry'] = None; {OPEN}", OTEL_EXPORTER_OTLP_ENDPOINT="http://x")
     assert "no traces: OpenTelemetry is not installed" in said
@@ -134,6 +135,7 @@ def test_opentelemetrys_own_switches_turn_them_off(name: str, value: str) -> Non
     assert script(code, OTEL_EXPORTER_OTLP_ENDPOINT="http://x", **{name: value}).split() == ["None", "False"]
 
 
+@pytest.mark.slow
 def test_a_header_that_cannot_be_read_is_logged_without_its_value() -> None:
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_EXPORTER_OTLP_HEADERS": "authorization: Bearer abc"}
     said = script(OPEN, **variables)
@@ -317,6 +319,7 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     loggers.forget()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_on", "_own_place")
 def test_nothing_that_a_participant_gave_is_in_what_is_sent(receiver: Receiver, sqlite_url: str) -> None:
     """Nor the consultation or the question: none of these words is in the bytes on the wire."""

@@ -63,6 +63,7 @@ def test_celerys_worker_loads_no_command_no_test_and_no_import(desk: Desk) -> No
     assert loaded(desk, Worker) == set()
 
 
+@pytest.mark.slow
 def test_the_worker_command_loads_itself_alone(desk: Desk) -> None:
     entry = {"cli", "cli.__main__", "cli.main", "cli.command", "cli.output", "cli.commands", "cli.commands.worker"}
     assert loaded(desk, Typed) <= entry

@@ -201,6 +201,7 @@ def test_the_streets_of_a_town_are_alike_only_to_themselves(one: str, other: str
     assert (similarity(one, other) >= THRESHOLD) == (one == other)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_texts_can_be_compared(one: str, other: str) -> None:
     assert 0.0 <= similarity(one, other) <= 1.0

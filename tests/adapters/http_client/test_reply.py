@@ -104,6 +104,7 @@ def test_the_wait_that_a_source_asks_for(header: str | None, seconds: float | No
     assert retry_after(header, NOW) == seconds
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_wait_is_a_number_within_the_cap_or_nothing(header: str) -> None:
     wait = retry_after(header, NOW)

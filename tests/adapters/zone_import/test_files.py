@@ -50,6 +50,7 @@ def test_the_invented_town_has_three_zones() -> None:
     assert len({zone.digest for zone in zones}) == 3
 
 
+@pytest.mark.slow
 def test_a_geopackage_and_a_zipped_shapefile_give_the_same_zones_under_any_name(tmp_path: Path) -> None:
     two = {"mill": square(), "quay": square(1000)}
     package = write(tmp_path / "some.gpkg", two).rename(tmp_path / "zones.geojson")
@@ -67,6 +68,7 @@ def test_a_geopackage_and_a_zipped_shapefile_give_the_same_zones_under_any_name(
     ]
 
 
+@pytest.mark.slow
 def test_a_shapefile_without_its_system_is_taken_in_the_one_that_is_said(tmp_path: Path) -> None:
     files = {name: content for name, content in shapefile(tmp_path, {"mill": square()}).items() if ".prj" not in name}
     path = tmp_path / "zones.zip"
@@ -108,6 +110,7 @@ def vrt(source: str) -> bytes:
     ).encode()
 
 
+@pytest.mark.slow
 def test_a_virtual_layer_reads_nothing_and_asks_nobody(tmp_path: Path, asked: tuple[str, list[str]]) -> None:
     url, paths = asked
     elsewhere = tmp_path / "secret.geojson"

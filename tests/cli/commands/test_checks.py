@@ -321,6 +321,7 @@ def test_an_operator_gets_data_and_talk_apart(configured: Shell) -> None:
     assert late.err.startswith("check ")
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.text(max_size=80), st.binary(max_size=80))
 def test_no_answer_makes_submit_show_it_or_fall_over(configured: Shell, text: str, content: bytes) -> None:

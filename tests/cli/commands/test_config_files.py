@@ -47,6 +47,7 @@ def test_a_file_that_may_not_be_read_is_told(bare_shell: Shell) -> None:
     assert (ran.code, ran.out) == (2, "jurat.yaml:1:1: error: cannot be read: Permission denied\n")
 
 
+@pytest.mark.slow
 def test_of_thousands_of_mistakes_the_first_are_told_and_the_others_counted(configured: Shell) -> None:
     wrong = "".join(f"  c{number}: 1\n" for number in range(3000))
     configured.write("jurat.yaml", f"sources:\n  unused: {{ type: manual }}\ncriteria:\n{wrong}")

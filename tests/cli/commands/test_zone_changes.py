@@ -82,6 +82,7 @@ def test_verdicts_that_the_moved_border_may_concern_are_listed(moved: Shell) -> 
     assert (none.code, none.out) == (0, "")
 
 
+@pytest.mark.slow
 def test_who_is_in_a_hole_that_was_cut_is_listed_however_far_the_border_was(town: Shell) -> None:
     hole = [[2.004, 48.003], [2.004, 48.007], [2.006, 48.007], [2.006, 48.003], [2.004, 48.003]]
     document = collection(("old-town", SQUARE))

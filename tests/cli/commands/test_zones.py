@@ -68,6 +68,7 @@ def test_zones_are_imported_and_one_that_did_not_change_keeps_its_version(file: 
     ]
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_the_same_and_changes_nothing(file: Shell) -> None:
     dry = file("zones", "import", "zones.geojson", "--dry-run", "--json").json["zones"]
     assert versions(file) == {}
@@ -76,6 +77,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(file: Shell) -> None:
     assert again.err == "0 zones would be imported, 2 unchanged\n"
 
 
+@pytest.mark.slow
 def test_a_version_that_is_to_come_is_listed_and_the_one_before_stays_in_force(file: Shell) -> None:
     file("zones", "import", "zones.geojson")
     file.write("other.geojson", json.dumps(collection(("old-town", SQUARE), ("harbour", LARGER))))
@@ -155,6 +157,7 @@ def test_what_the_importer_should_look_at_is_told(shell: Shell) -> None:
     assert "zones.geojson: note: feature 0 ('old-town'): leaves a gap" in ran.err
 
 
+@pytest.mark.slow
 def test_swapped_axes_are_seen_by_the_zones_that_are_there(file: Shell) -> None:
     file("zones", "import", "zones.geojson")
     swapped = [[latitude, longitude] for longitude, latitude in SQUARE]

@@ -298,6 +298,7 @@ def test_checks_that_have_one_chance_left_wait_as_well(desk: Desk) -> None:
     assert sum(desk.queries.unsettled().values()) == 3
 
 
+@pytest.mark.slow
 def test_upkeep_of_the_sources_and_claims_never_wait_for_each_other_in_a_circle(postgresql: Desk) -> None:
     desk = postgresql
     desk.submit_many(50)

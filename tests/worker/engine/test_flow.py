@@ -26,6 +26,7 @@ def limited(works: Works, source: str, **limits: Any) -> None:
 # ------------------------------------------------------------------------------------------------ start times
 
 
+@pytest.mark.slow
 def test_no_look_up_begins_before_its_start(works: Works) -> None:
     limited(works, "towns", rate="20/s", burst=1)
     works.desk.submit_many(20)
@@ -55,6 +56,7 @@ def test_a_check_that_waits_for_its_start_takes_no_look_up_thread(works: Works) 
     assert works.settles(6)
 
 
+@pytest.mark.slow
 def test_look_ups_that_missed_their_starts_are_given_back_at_no_cost(works: Works) -> None:
     limited(works, "towns", rate="50/s", burst=2)
     works.configure(slots=8, only=["towns"])

@@ -23,6 +23,7 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "folder", lambda: tmp_path)
 
 
+@pytest.mark.slow
 def test_participants_whose_rows_a_platform_holds_keep_nobody_waiting_and_are_looked_up_once(works: Works) -> None:
     desk = works.desk
     desk.submit_many(BAD)

@@ -87,6 +87,7 @@ def test_an_engine_starts_without_its_database_and_begins_when_it_comes(works: W
     assert works.desk.verdicts(check.id) == [("accepted", "record_matches")]
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_stopping_while_the_database_is_away_waits_for_it_as_long_as_it_may(works: Works, server: PostgreSQL) -> None:
     works.start()

@@ -106,6 +106,7 @@ def test_who_has_read_the_configuration_says_so_at_once(right: Registered, monke
     assert row.seen_at == seen, "nothing is new"
 
 
+@pytest.mark.slow
 def test_who_is_told_to_end_says_so_while_its_look_ups_run(right: Registered, steered: Steered) -> None:
     steered.hold()
     right.start()
@@ -138,6 +139,7 @@ def test_a_worker_that_opens_nothing_claims_nothing_and_says_so_once(wrong: Regi
     assert soon(lambda: wrong.row is not None and wrong.row.ready), "nothing waits any more"
 
 
+@pytest.mark.slow
 def test_a_worker_without_hash_keys_leaves_codes_to_others(postgresql: Desk, steered: Steered, often: None) -> None:
     """It fails no lookup, which would open the breaker for all, and says what it serves."""
     without = Registered(postgresql, steered, PRIVATE_KEY, fingerprints=None)

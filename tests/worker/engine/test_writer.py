@@ -351,6 +351,7 @@ def test_what_is_refused_until_its_deadline_ends_undetermined(
     assert works.desk.verdicts(held.id) == [("undetermined", "deadline_passed")]
 
 
+@pytest.mark.slow
 def test_a_verdict_that_nobody_lets_in_is_tried_ever_more_seldom_and_said_once(
     works: Works, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,7 @@ def _promtool(text: str) -> None:
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_a_verdict_and_a_wait_are_measured_by_the_databases_clock_alone(desk: Desk) -> None:
     """The check is an hour old before a worker comes."""
     check = desk.submit(priority=Priority.INTERACTIVE)
@@ -147,6 +148,7 @@ def test_a_verdict_and_a_wait_are_measured_by_the_databases_clock_alone(desk: De
         assert 600 <= value(worker, "jurat_check_wait_seconds_sum", source="towns") < 600 + PATIENCE
 
 
+@pytest.mark.slow
 def test_a_worker_without_the_key_of_what_waits_is_alive_and_never_ready(desk: Desk) -> None:
     desk.submit()
     with worker_of(desk, JURAT_UNSEAL_KEYS=key_to_text(generate()[0]), JURAT_SEAL_KEY="") as worker:
