@@ -42,6 +42,7 @@ WORDS: Mapping[str, str] = {
     "erased_back": "erased ones that came back",
     "failed_of_before": "failures of the platform of before",
     "failed_of_now": "failures of the platform of now",
+    "first_verdict_s": "first verdict after s",
     "held_by_stale_workers": "held by workers of before",
     "lost_answers": "answers after the backup",
     "missing_not_listed": "of them not listed",

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.faults import on_backups, on_broker, on_database, on_keys, on_platforms, on_sources, on_upgrades, on_workers
+from bench.faults import (
+    on_backups,
+    on_broker,
+    on_database,
+    on_keys,
+    on_platforms,
+    on_regions,
+    on_sources,
+    on_upgrades,
+    on_workers,
+)
 from bench.faults.scenario import Scenario
 
 ALL: tuple[Scenario, ...] = (
@@ -16,5 +26,6 @@ ALL: tuple[Scenario, ...] = (
     *on_keys.SCENARIOS,
     *on_backups.SCENARIOS,
     *on_upgrades.SCENARIOS,
+    *on_regions.SCENARIOS,
 )
 BY_NAME: Mapping[str, Scenario] = {scenario.name: scenario for scenario in ALL}

@@ -74,6 +74,8 @@ class Setting:
     """Makes the database's server, where it is a special one."""
     released: Callable[[Path], Path] | None = None
     """Lays the last release's program into a folder. It makes the tables, and is that of all workers but the last."""
+    everywhere: Callable[[Stage, str], str] | None = None
+    """Gives the database's URL for everyone, where it is not that of one server."""
     between: Callable[[Stage, str], str] | None = None
     """Puts something between the workers and the database's URL, and gives the new one."""
 
@@ -133,7 +135,8 @@ class Stage:
         self.registry = Registry(setting.latency, jitter=0.5, slow_repeats=setting.slow_repeats)
         self.source = self.stack.enter_context(SourceThread({_REGISTRY: self.registry}))
         url, broker = self.postgresql.databases.create(), self._broker()
-        place = make_url(self._between(url))
+        url = setting.everywhere(self, url) if setting.everywhere else url
+        place = parse_url(self._between(url))
         self.fleet = self.stack.enter_context(self._fleet(url, broker))
         self.service = self.fleet.service
         with self.service.database.begin() as connection:
