@@ -16,7 +16,7 @@ from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage
 from bench.rig import ROOT
 from bench.rig.figures import percentile
-from bench.rig.unit import until, waited
+from bench.rig.unit import OURS, Program, until, waited
 from store.schema.status import SchemaStatus, schema_of
 from tests.migrations.releases import NoRelease, last_release, program_of
 
@@ -46,8 +46,18 @@ _PAST = """
     FROM jurat_checks WHERE consultation = 'past'"""
 
 
-def _released(folder: Path) -> Path:
-    return program_of(last_release((ROOT / "releases.toml").read_text("utf-8")), folder)
+def _released(folder: Path) -> Program:
+    """The release with what its own lock names, which is kept for the next run."""
+    commit = last_release((ROOT / "releases.toml").read_text("utf-8"))
+    program = program_of(commit, folder)
+    kept = ROOT / "build" / f"released-{commit[:12]}"
+    if not (kept / "done").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", kept], check=True)
+        lock = program / "requirements" / "service.txt"
+        pip = (f"{kept}/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
+        (kept / "done").touch()
+    return Program(program, f"{kept}/bin/python")
 
 
 def _no_release() -> str | None:
@@ -59,7 +69,7 @@ def _no_release() -> str | None:
 
 
 @contextmanager
-def _platform(stage: Stage, name: str, program: Path, first: int) -> Iterator[list[str]]:
+def _platform(stage: Stage, name: str, first: int, program: Program) -> Iterator[list[str]]:
     """A platform of a release that submits and polls. Its output is there at the end."""
     fleet = stage.fleet
     lines: list[str] = []
@@ -67,8 +77,8 @@ def _platform(stage: Stage, name: str, program: Path, first: int) -> Iterator[li
     broker = fleet.environment["JURAT_BROKER_URL"]
     words = (fleet.database_url, broker, fleet.seal_key, name, str(first), str(_RATE))
     process = subprocess.Popen(
-        [sys.executable, "-P", script, *words],
-        env={**os.environ, "PYTHONPATH": str(program)},
+        [program.python, "-P", script, *words],
+        env={**os.environ, "PYTHONPATH": str(program.folder)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -93,7 +103,6 @@ def _reader(stage: Stage) -> Iterator[None]:
 
 def _upgrade(stage: Stage) -> float | None:
     """The command is killed again and again while it waits for the reader, and runs to its end when that is gone."""
-    assert stage.released is not None
     *old, new = stage.units
     count = _SETTLED // 100 if stage.short else _SETTLED
     with stage.service.database.execution_options(jurat_bounded=False).begin() as connection:
@@ -106,8 +115,8 @@ def _upgrade(stage: Stage) -> float | None:
         waited(lambda unit=unit: unit.ready, 60, f"{unit.name} does not start")  # type: ignore[misc]
     assert schema_of(stage.service.database) is SchemaStatus.BEHIND
     with (
-        _platform(stage, _VERSIONS[0], stage.released, 8_000_000_000) as before,
-        _platform(stage, _VERSIONS[1], ROOT, 8_500_000_000) as now,
+        _platform(stage, _VERSIONS[0], 8_000_000_000, stage.released) as before,
+        _platform(stage, _VERSIONS[1], 8_500_000_000, OURS) as now,
     ):
         time.sleep(2.0)
         with _reader(stage):

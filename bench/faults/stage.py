@@ -27,11 +27,10 @@ from bench.faults.history import Dump, History
 from bench.faults.proxy import Proxy
 from bench.faults.rabbitmq import RabbitMQ
 from bench.faults.web_tier import CONSULTATION, QUESTIONS, WebTier
-from bench.rig import ROOT
 from bench.rig.fleet import Fleet
 from bench.rig.registry import description
 from bench.rig.source import Registry, SourceThread
-from bench.rig.unit import Unit, until, waited
+from bench.rig.unit import OURS, Program, Unit, until, waited
 from jurat.database import parse_url
 from jurat.seal import generate, key_to_text
 from tests.migrations.releases import made_by_program
@@ -72,8 +71,8 @@ class Setting:
     environment: Mapping[str, str] = field(default_factory=dict)
     database: Callable[[ExitStack], PostgreSQL] | None = None
     """Makes the database's server, where it is a special one."""
-    released: Callable[[Path], Path] | None = None
-    """Lays the last release's program into a folder. It makes the tables, and is that of all workers but the last."""
+    released: Callable[[Path], Program] | None = None
+    """Lays the last release into a folder. It makes the tables, and is that of all workers but the last."""
     everywhere: Callable[[Stage, str], str] | None = None
     """Gives the database's URL for everyone, where it is not that of one server."""
     between: Callable[[Stage, str], str] | None = None
@@ -106,8 +105,7 @@ class Stage:
         self.fleet: Fleet
         self.service: Service
         self.web: WebTier
-        self.released: Path | None = None
-        """The folder of the last release."""
+        self.released = OURS
         self.rabbitmq: RabbitMQ | None = None
         self.broker_proxy: Proxy | None = None
         self.database_proxy: Proxy | None = None
@@ -153,7 +151,7 @@ class Stage:
                 setting.slots,
                 prefix=setting.prefixes[number] if number < len(setting.prefixes) else (),
                 environment=own,
-                program=self.released if self.released and number < setting.workers - 1 else ROOT,
+                program=self.released if number < setting.workers - 1 else OURS,
             )
         engine = create_engine(parse_url(url), pool_pre_ping=True, connect_args=_BOUNDED)
         self.stack.callback(engine.dispose)
@@ -167,7 +165,9 @@ class Stage:
         if self.setting.released is None:
             return Fleet(url, broker, self.folder)
         self.released = self.setting.released(self.folder / "released")
-        return Fleet(url, broker, self.folder, partial(made_by_program, self.released))
+        return Fleet(
+            url, broker, self.folder, partial(made_by_program, self.released.folder, python=self.released.python)
+        )
 
     @property
     def units(self) -> list[Unit]:

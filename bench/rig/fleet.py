@@ -13,8 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from bench.rig import ROOT
-from bench.rig.unit import Unit, until
+from bench.rig.unit import OURS, Program, Unit, until
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
@@ -95,11 +94,9 @@ class Fleet:
         *,
         prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
-        program: Path = ROOT,
+        program: Program = OURS,
     ) -> Unit:
-        """One more worker, of the jurat in `program`. `prefix` precedes its command; `environment` is in addition to
-        that of all.
-        """
+        """One more worker. `prefix` precedes its command; `environment` is in addition to that of all."""
         own = {**self.environment, **(environment or {})}
         unit = Unit(f"worker{len(self.units)}", self.folder, own, slots, prefix=prefix, program=program)
         self.units.append(unit)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -20,13 +21,22 @@ from bench.rig import ROOT
 RESTART = 0.5
 """Seconds between a worker's end and its next start."""
 
-_CELERY = (sys.executable, "-P", "-m", "celery")
+_CELERY = ("-P", "-m", "celery")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The folder of a jurat, and what runs it."""
+
+    folder: Path = ROOT
+    python: str = sys.executable
+
+
+OURS = Program()
 
 
 class Unit:
-    """One worker that is meant to run. `prefix` precedes its command, as `clock` gives it. `program` is the folder of
-    jurat, where it is not this one.
-    """
+    """One worker that is meant to run. `prefix` precedes its command, as `clock` gives it."""
 
     def __init__(
         self,
@@ -37,16 +47,16 @@ class Unit:
         *,
         prefix: Sequence[str] = (),
         application: str = "worker.app",
-        program: Path = ROOT,
+        program: Program = OURS,
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self.ends: Counter[int] = Counter()
         """How its processes ended, by exit code, negative for a signal."""
         options = ("--concurrency", str(slots), "-n", f"{name}@%h", "--loglevel", "INFO")
-        self._command = [*prefix, *_CELERY, "-A", application, "worker", *options]
+        self._command = [*prefix, program.python, *_CELERY, "-A", application, "worker", *options]
         self._program = program
-        self._environment = {**os.environ, "PYTHONPATH": str(program), "JURAT_LOG": "json", **environment}
+        self._environment = {**os.environ, "PYTHONPATH": str(program.folder), "JURAT_LOG": "json", **environment}
         self._environment["PYTHONWARNINGS"] = "ignore::RuntimeWarning:celery.platforms"  # may run as root
         self._environment["TMPDIR"] = str(folder)
         self._process: subprocess.Popen[bytes] | None = None
@@ -146,7 +156,7 @@ class Unit:
                 self._begun = log.tell()
                 self._process = subprocess.Popen(
                     self._command,
-                    cwd=self._program,
+                    cwd=self._program.folder,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -66,11 +66,11 @@ def rewritten(released: Path, now: Path) -> list[str]:
     ]
 
 
-def made_by_program(program: Path, engine: Engine) -> None:
+def made_by_program(program: Path, engine: Engine, python: str = sys.executable) -> None:
     """Make what an empty database gets by the `db upgrade` of a release."""
     url = engine.url.render_as_string(hide_password=False)
     subprocess.run(
-        [sys.executable, "-P", "-m", "cli", "db", "upgrade"],
+        [python, "-P", "-m", "cli", "db", "upgrade"],
         cwd=program,
         env={"PYTHONPATH": str(program), "JURAT_DATABASE_URL": url},
         capture_output=True,
