@@ -28,13 +28,13 @@ def dump(engine: Engine, consultation: str) -> Dump:
             verdicts=tuple(
                 _verdict(row)
                 for row in connection.execute(
-                    text(f"SELECT * FROM jurat_verdicts WHERE {_OF_THE_CONSULTATION}"), {"name": consultation}
+                    text(f"SELECT r.* FROM jurat_verdicts r {_OF_THE_CONSULTATION}"), {"name": consultation}
                 ).mappings()
             ),
             attempts=tuple(
                 AttemptRow(str(row[0]), row[1], row[2])
                 for row in connection.execute(
-                    text(f"SELECT check_id, fence, result FROM jurat_attempts WHERE {_OF_THE_CONSULTATION}"),
+                    text(f"SELECT r.check_id, r.fence, r.result FROM jurat_attempts r {_OF_THE_CONSULTATION}"),
                     {"name": consultation},
                 )
             ),
@@ -48,7 +48,8 @@ def dump(engine: Engine, consultation: str) -> Dump:
         )
 
 
-_OF_THE_CONSULTATION = "check_id NOT IN (SELECT id FROM jurat_checks WHERE consultation <> :name)"
+_OF_THE_CONSULTATION = """
+    LEFT JOIN jurat_checks c ON c.id = r.check_id WHERE c.id IS NULL OR c.consultation = :name"""
 """Also a row without a check, which there must not be."""
 
 
