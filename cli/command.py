@@ -83,7 +83,7 @@ def past_moment(value: str) -> datetime:
     """A day, which begins in UTC, or a time with its offset; in UTC and not in the future."""
     moment = _moment(value, whole_day=False)
     if moment > datetime.now(UTC):
-        raise click.BadParameter("it has not come yet; when did the backup end?")
+        raise click.BadParameter("that time is in the future; give the time to which the database was restored")
     return moment
 
 

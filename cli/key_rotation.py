@@ -9,15 +9,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
+
+from sqlalchemy import text
 
 from adapters.fingerprints import hash_key_id
-from cli.output import Exit, Failure
+from cli.output import Exit, Failure, new_file
 from config.settings import VARIABLES
 from jurat.database import reader
-from jurat.seal import KEY_ID_LENGTH, Unseal, generate, key_from_text, key_to_text, public_key
+from jurat.seal import KEY_ID_LENGTH, Unseal, generate, key_from_text, key_id, key_to_text, public_key
 from store.key_use import HashKey, UnsealKey, hash_keys_in_use, unseal_keys
+from store.requests.erasure_journal import sync_folder
 from store.verdicts.records import add_audit_row
 from worker.bootstrap import Service
+
+USE: Final = "keys use"
+"""The action in the audit with which a key comes into use."""
 
 
 class KeyKind(StrEnum):
@@ -51,6 +58,31 @@ def public_text(key: bytes) -> str:
     return key_to_text(public_key(key))
 
 
+def public_id(seal_key: str) -> str:
+    """The id of the key that JURAT_SEAL_KEY has."""
+    return key_id(key_from_text(seal_key, "JURAT_SEAL_KEY"))
+
+
+def _begun(service: Service) -> set[str]:
+    """The keys that `keys use` gave out."""
+    with reader(service.database).begin() as connection:
+        return set(connection.scalars(text("SELECT subject FROM jurat_audit WHERE action = :use"), {"use": USE}))
+
+
+def keep_copy(file: Path, key: str) -> None:
+    """Write a key into a new file durably. One that has it already, as an earlier try left it, is fine.
+
+    Raises Failure if the file exists with anything else.
+    """
+    if file.exists() and file.read_bytes() == f"{key}\n".encode():
+        return
+    with new_file(file, 0o600) as stream:
+        stream.write(f"{key}\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    sync_folder(file.resolve().parent)
+
+
 @dataclass(frozen=True, slots=True)
 class KeyRing:
     """The keys of one kind that are set here, in their order, and what they are needed for. `file` holds them, unless
@@ -61,13 +93,15 @@ class KeyRing:
     keys: Sequence[bytes]
     file: Path | None
     uses: Mapping[str, UnsealKey | HashKey]
+    read_keys: Sequence[bytes]
+    """The keys as they were when this was read."""
 
     @classmethod
     def read(cls, kind: KeyKind, service: Service) -> KeyRing:
         """Those of the settings.
 
-        Raises Failure if one is missing that a live worker has or the database needs: this is not the setting of the
-        workers, and must not replace it.
+        Raises Failure if a live worker has one that is missing: this is not the setting of the workers, and must not
+        replace it.
         """
         settings = service.settings
         given = settings.unseal_keys if kind is KeyKind.UNSEAL else settings.hash_keys
@@ -76,14 +110,13 @@ class KeyRing:
         keys = [key_from_text(key.get_secret_value(), kind.setting) for key in given]
         ids = [kind.id_of(key) for key in keys]
         found = {each.id: each for each in uses(service, kind, ids)}
-        if lost := sorted(key for key, each in found.items() if key not in ids and (each.holders or each.needed_for)):
+        if lost := sorted(key for key, each in found.items() if key not in ids and each.holders):
             raise Failure(
-                f"{kind.setting} lacks {', '.join(lost)} here, which is in use: run this with the settings of the "
-                "workers, or bring that key back first",
+                f"{kind.setting} lacks {', '.join(lost)} here, which live workers have: run this with their settings",
                 Exit.USAGE,
             )
         mounted = os.environ.get(f"{kind.setting}_FILE")
-        return cls(kind, keys, Path(mounted) if mounted else None, found)
+        return cls(kind, keys, Path(mounted) if mounted else None, found, keys)
 
     @classmethod
     def with_key(cls, key_id: str, service: Service) -> KeyRing:
@@ -106,9 +139,19 @@ class KeyRing:
         """What a key is needed for."""
         return self.uses[key_id]
 
-    def newest(self, key_id: str) -> bool:
-        """Whether it is the only key, or the one that makes new hashes."""
-        return self.ids == [key_id] or (self.kind is KeyKind.HASH and self.ids[0] == key_id)
+    def replaces(self, key_id: str, service: Service) -> bool:
+        """Whether another key is in use in the place of this one: all live workers have it, and platforms seal with it,
+        or it makes the new hashes.
+        """
+        others = [self.uses[each] for each in self.ids if each != key_id]
+        held = [each for each in others if each.live and each.holders == each.live]
+        if self.kind is KeyKind.HASH:
+            return self.ids[0] != key_id and self.uses[self.ids[0]] in held
+        seal_key = service.settings.seal_key
+        if seal_key is not None and public_id(seal_key) == key_id:
+            return False
+        begun = _begun(service)
+        return any(each.id in begun or (isinstance(each, UnsealKey) and each.last_sealed) for each in held)
 
     def with_keys(self, keys: Sequence[bytes]) -> KeyRing:
         """The same with these keys."""
@@ -136,20 +179,28 @@ class KeyRing:
         place = file.resolve()
         new = ""
         try:
+            if [
+                key_from_text(word, "") for word in place.read_text("utf-8").replace(",", " ").split()
+            ] != self.read_keys:
+                raise Failure(f"{file} was changed meanwhile; run this again", Exit.USAGE)
             had = place.stat()
             handle, new = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 os.fchmod(stream.fileno(), stat.S_IMODE(had.st_mode))
-                if (had.st_uid, had.st_gid) != (os.geteuid(), os.getegid()):
+                made = os.fstat(stream.fileno())
+                if (had.st_uid, had.st_gid) != (made.st_uid, made.st_gid):
                     os.fchown(stream.fileno(), had.st_uid, had.st_gid)
                 stream.write(self.text + "\n")
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(new).replace(place)
+            new = ""
+            sync_folder(place.parent)
         except OSError as error:
-            if new:
-                Path(new).unlink(missing_ok=True)
             raise Failure(
                 f"{file} cannot be replaced ({error.strerror}); add --print, and put what it prints there yourself",
                 Exit.USAGE,
             ) from None
+        finally:
+            if new:
+                Path(new).unlink(missing_ok=True)

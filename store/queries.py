@@ -257,10 +257,10 @@ class Queries:
         return {(source, key): count for source, key, count in rows}
 
     def sealed_keys(self) -> set[str]:
-        """The ids of the keys that stored answers, and notes of waiting requests, are sealed for."""
+        """The ids of the keys that stored answers and notes are sealed for."""
         with self._engine.begin() as connection:
             answers = {each.key for each in sealed_answers(connection, 1)}
-        sql = "SELECT DISTINCT note_key FROM jurat_requests WHERE applied_at IS NULL AND note_key IS NOT NULL"
+        sql = "SELECT DISTINCT note_key FROM jurat_requests WHERE note IS NOT NULL AND note_key IS NOT NULL"
         return answers | {row[0] for row in self._all(sql)}
 
     def clock(self) -> datetime:

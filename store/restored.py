@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 from jurat.statements import rows_json
 from store.dialects import dialect_of
 from store.queue import pauses
+from store.queue.deadlines import ENDED
 from store.verdicts.records import add_audit_row
 
 JUMP: Final = 1 << 32
@@ -43,16 +44,23 @@ class Secured:
 
 
 def secure(connection: Connection, taken_at: datetime, who: str) -> Secured:
-    """Have every worker of before be refused, and none claim anything until `confirm`."""
+    """Have every worker of before be refused, and none claim anything until `confirm`. Deadlines move on by the time
+    since the backup: that was no time to look anything up, and an answer that ends by its deadline is erased.
+    """
     dialect = dialect_of(connection)
+    gone = dialect.seconds_between(dialect.now(), dialect.parameter("taken_at", "timestamptz"))
+    later = dialect.later("deadline_at", dialect.parameter("gone", "float8"))
+    (lost,) = connection.execute(text(f"SELECT {gone}"), {"taken_at": dialect.time_text(taken_at)}).one()
     leases = connection.execute(text("SELECT count(*) FROM jurat_checks WHERE state = 'leased'")).scalar() or 0
     raised = connection.execute(
         text(
             f"""UPDATE jurat_checks SET fence = fence + {JUMP}, lease_until = NULL,
                 due_at = CASE state WHEN 'leased' THEN {dialect.now()} ELSE due_at END,
-                state = CASE state WHEN 'leased' THEN 'pending' ELSE state END
+                state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,
+                deadline_at = CASE WHEN stood_s < {ENDED} THEN {later} ELSE deadline_at END
                 WHERE state <> 'settled'"""
-        )
+        ),
+        {"gone": max(0.0, lost)},
     )
     names = connection.scalars(text("SELECT name FROM jurat_sources ORDER BY name")).all()
     for name in names:

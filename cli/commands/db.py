@@ -184,7 +184,7 @@ def status(out: Output) -> None:
 def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path], confirmed: bool, who: str) -> None:
     """Make a database safe that was restored from a backup. Run it as the owner of the tables, before anyone works.
 
-    Workers of before are refused whatever they write, and all sources are paused. Erasures since the backup are done
+    Workers that ran before can no longer write, and all sources are paused. Erasures since the backup are done
     again from --journal, or by the platform, which repeats its calls. Then --confirm lets the workers go on.
     """
     from store import restored as after
@@ -205,8 +205,8 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
         erased = _erase_again(service, taken_at, journals, who)
     document = {**asdict(secured), "erased_again": erased}
     out.show(document, columns(("what", "count"), document.items())[1:])
-    done = "" if journals else "have the platform repeat its erasures since then; "
-    out.say(f"all sources are paused: {done}then run `bin/jurat db restored --confirm`")
+    done = "now run" if journals else "have the platform repeat its erasures since then, and run"
+    out.say(f"all sources are paused; {done} `bin/jurat db restored --confirm`")
 
 
 def _erase_again(service: Service, since: datetime, journals: Sequence[Path], who: str) -> int:
@@ -226,4 +226,4 @@ def _erase_again(service: Service, since: datetime, journals: Sequence[Path], wh
     requests = Requests(service.database)
     for participant, consultation in found:
         requests.do(Request(uuid7(), RequestKind.ERASE, who, consultation=consultation, participant=participant))
-    return len(found)
+    return len({participant for participant, _ in found})

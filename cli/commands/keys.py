@@ -217,20 +217,24 @@ def retire(out: Output, *, key_id: str, copy: Path, printed: bool, who: str) -> 
     It refuses while answers or requests are stored that the key opens, for a day after a platform last sealed with it,
     and while codes, numbers or rosters rest on it.
     """
-    from cli.key_rotation import KeyRing
+    from cli.key_rotation import KeyRing, keep_copy
 
     with open_database() as service:
         ring = KeyRing.with_key(key_id, service)
         key = ring.key(key_id)
         if needs := ring.use(key_id).needed_for:
             raise Failure(f"{key_id} is still needed for {', '.join(needs)}", Exit.REFUSED)
-        if ring.newest(key_id):
-            raise Failure(f"{key_id} is the one in use; begin with another: keys add, keys use", Exit.REFUSED)
-        with new_file(copy, 0o600) as stream:
-            stream.write(f"{ring.line(key)}\n")
+        if not ring.replaces(key_id, service):
+            raise Failure(
+                f"no other key is in use in place of {key_id}: give one to all workers, and run `bin/jurat keys use`",
+                Exit.REFUSED,
+            )
+        keep_copy(copy, ring.line(key))
         _keep(out, ring.with_keys([each for each in ring.keys if each != key]), printed=printed)
         ring.note(service, who, "keys retire", key_id)
-    out.say(f"{key_id} is in {copy} alone; keep that as long as backups of its time; restart the workers without it")
+    given = "give this setting to all workers, and restart them"
+    what = given if printed or ring.file is None else "restart the workers"
+    out.say(f"{what}: then {key_id} is in {copy} alone; keep that for as long as you keep backups from its time")
 
 
 def _keep(out: Output, ring: KeyRing, *, printed: bool) -> None:

@@ -31,7 +31,7 @@ def reconcile(out: Output) -> Exit:
     from store.restored import differences
 
     with open_database() as service, reader(service.database).begin() as connection:
-        counted = _Counted(_known(sys.stdin))
+        counted = _Counted(_known(line.decode(errors="replace") for line in sys.stdin.buffer))
         found = list(differences(connection, counted))
     rows = [(each.id, each.known, each.here or "missing") for each in found]
     document = {"ok": not found, "checks": counted.count, "differences": found}

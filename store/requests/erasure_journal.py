@@ -6,6 +6,7 @@ restored database is searched for participants with these hashes.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, text
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from jurat.errors import ConfigurationError
 from jurat.names import is_erased
+from store.requests.request_rows import Request, is_known
 
 _NAMESPACE = "erasure"
 
@@ -50,21 +52,62 @@ class ErasureJournal:
     def append(self, participant: str, consultation: str | None) -> None:
         """Remember an erasure durably, before it is committed. One that fails then is done later, and is in it twice.
 
-        Raises OSError if it cannot be written; then the erasure must not be done.
+        Raises ConfigurationError if it cannot be written; then the erasure must not be done.
         """
         entry = {
             "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             "participant": self.fingerprints.newest(_NAMESPACE, participant),
             "consultation": consultation,
         }
+        try:
+            self._write(f"{json.dumps(entry)}\n".encode())
+        except OSError as error:
+            raise ConfigurationError(
+                f"JURAT_ERASURE_JOURNAL: {self.path} cannot be written ({error.strerror}), and nothing is erased "
+                "without it; make room, or correct its rights"
+            ) from None
+
+    def _write(self, line: bytes) -> None:
+        new = not self.path.exists()
         handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(handle).st_size
-            cut_off = size and os.pread(handle, 1, size - 1) != b"\n"
-            os.write(handle, b"\n" * bool(cut_off) + f"{json.dumps(entry)}\n".encode())
+            if size and os.pread(handle, 1, size - 1) != b"\n":  # another line was cut off
+                line = b"\n" + line
+            if os.write(handle, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
         finally:
             os.close(handle)
+        if new:
+            sync_folder(self.path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a power cut. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def former_ids(connection: Connection, request: Request) -> list[str]:
+    """The participant of an erasure, and the ids that the same person had before transfers: an older copy of the
+    database knows them by those.
+    """
+    found: list[str] = []
+    more = [request.participant] if request.participant else []
+    sql = text(
+        """SELECT DISTINCT participant FROM jurat_requests
+           WHERE kind = 'transfer' AND target = :target AND applied_at IS NOT NULL AND refused IS NULL
+             AND participant IS NOT NULL"""
+    )
+    while more:
+        found += more
+        earlier = {each for target in more for each in connection.scalars(sql, {"target": target})}
+        more = sorted(each for each in earlier if each not in found and not is_erased(each))
+    return found
 
 
 def read_journal(path: Path, since: datetime) -> Iterator[Erasure]:
@@ -112,4 +155,5 @@ def find_erased(
             if not is_erased(participant):
                 for fingerprint in fingerprints.all(_NAMESPACE, participant):
                     found += ((participant, consultation) for consultation in wanted.get(fingerprint, ()))
-    return found
+    # One that was made after the backup is unknown here, and has nothing of them.
+    return [each for each in found if each[1] is None or is_known(connection, each[1])]

@@ -23,7 +23,7 @@ from store.held_rows import is_held
 from store.requests.code_lists import LEFT_TO_OTHERS, CodeImporter
 from store.requests.decisions import contest, decide, open_again
 from store.requests.erasure import erase
-from store.requests.erasure_journal import ErasureJournal
+from store.requests.erasure_journal import ErasureJournal, former_ids
 from store.requests.participants import reopen, restore, revoke, transfer
 from store.requests.request_rows import (
     COLUMNS,
@@ -191,9 +191,11 @@ class Requests:
     def _carry_out(self, connection: Connection, request: Request) -> str | None:
         importer = self._code_importer if request.kind is RequestKind.CODES else None
         action = importer.add if importer is not None else ACTIONS[request.kind]
+        journal = self._journal if request.kind is RequestKind.ERASE else None
+        people = former_ids(connection, request) if journal else ()
         reply = action(connection, self._access, request)
-        if self._journal is not None and request.kind is RequestKind.ERASE and request.participant:
-            self._journal.append(request.participant, request.consultation)
+        for participant in people:
+            journal.append(participant, request.consultation)  # type: ignore[union-attr]
         mark_applied(connection, request.id)
         return reply
 

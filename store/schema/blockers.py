@@ -48,20 +48,22 @@ _BLOCKERS = f"""
     ORDER BY since"""
 """The sessions that a running statement waits for. It is found by its text: a pooler hides its process."""
 
-_LITERALS = re.compile(r"""(?sx) /\*.*?(?:\*/|$) | --[^\n]* | \$(\w*)\$.*?(?:\$\1\$|$)
-                           | '(?:[^'\\]|\\.|'')*(?:'|$) | \b\d[\w.]*""")
+_LITERALS = re.compile(r"""(?sx) --[^\n]* | \$(\w*)\$.*?(?:\$\1\$|$) | '(?:[^']|'')*(?:'|$) | \b\d[\w.]*""")
 """The comments, texts and numbers in a query, which may be personal data."""
+
+_UNSURE = re.compile(r"\\|/\*")
+"""From here on it is unsure where a text or comment ends: a backslash may escape, and comments may be nested."""
 
 _QUERY_SHOWN = 120
 
 
 def in_the_way(connection: Connection, but: int) -> str:
-    """The query and user that hold what a migration needs, in a sentence; without the query's literals. The process
-    `but` is the upgrade's own.
+    """The query and user that hold what a migration needs, in a sentence; without the query's literals. "" where nobody
+    does any more. The process `but` is the upgrade's own.
     """
     with connection.begin():
         found = connection.execute(text(_HOLDERS), {"key": LOCK, "but": but, "wait": LOCK_WAIT}).all()
-    return _sentence(found) if found else "a lock that it needs was held, and no more"
+    return _sentence(found) if found else ""
 
 
 def _sentence(found: Sequence[Any]) -> str:
@@ -72,7 +74,7 @@ def _sentence(found: Sequence[Any]) -> str:
     holder = f"process {first.pid} of the user {first.usename}{details} holds a lock"
     if len(found) > 1:
         holder += f", and {len(found) - 1} more"
-    query = " ".join(_LITERALS.sub("?", first.query or "").split())
+    query = " ".join(_LITERALS.sub("?", _UNSURE.split(first.query or "", maxsplit=1)[0]).split())
     shown = f"{query[:_QUERY_SHOWN]}{'…' * (len(query) > _QUERY_SHOWN)}"
     return f"{holder}; its last query is `{shown}`" if query else holder
 
@@ -102,20 +104,23 @@ class Watch:
 
     def _run(self) -> None:
         blocker, looks = None, 0
-        with self._engine.connect() as connection:
-            while not self._over.wait(LOOKS_EVERY):
-                try:
-                    with connection.begin():
-                        found = connection.execute(text(_BLOCKERS), {"statement": self._statement}).all()
-                except SQLAlchemyError:
-                    continue  # the statement itself goes on
-                if not found or found[0].pid != blocker:
-                    blocker, looks = (found[0].pid, 0) if found else (None, 0)
-                    if found:
-                        self._say(f"the upgrade waits: {_sentence(found)}")
-                    continue
+        while not self._over.wait(LOOKS_EVERY):
+            found = self._look(end=looks >= self._looks and not self.blocked_by)
+            if not found or found[0].pid != blocker:
+                blocker, looks = (found[0].pid, 0) if found else (None, 0)
+                if found:
+                    self._say(f"the upgrade waits: {_sentence(found)}")
+            else:
                 looks += 1
-                if looks >= self._looks and not self.blocked_by:
+
+    def _look(self, *, end: bool) -> Sequence[Any]:
+        """Whom the statement waits for, no one where that is unknown. With `end` it is ended."""
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                found = connection.execute(text(_BLOCKERS), {"statement": self._statement}).all()
+                if found and end:
                     self.blocked_by = _sentence(found)
-                    with connection.begin():
-                        connection.execute(text("SELECT pg_cancel_backend(:pid)"), {"pid": found[0].waits})
+                    connection.execute(text("SELECT pg_cancel_backend(:pid)"), {"pid": found[0].waits})
+                return found
+        except SQLAlchemyError:
+            return ()  # the statement itself goes on

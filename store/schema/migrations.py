@@ -11,7 +11,7 @@ import io
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
 from typing import TypeVar
@@ -33,7 +33,6 @@ from store.schema.status import ADVICE, MIGRATIONS, VERSION_TABLE, beyond, known
 
 Say = Callable[[str], object]
 Result = TypeVar("Result")
-Perform = Callable[[Mapping[str, Sequence[str]]], None]
 
 _LOCK_WAIT = f"SET LOCAL lock_timeout = '{LOCK_WAIT * 1000:.0f}ms'"
 
@@ -42,8 +41,19 @@ _SHORT = "SET LOCAL statement_timeout = '10s'"
 
 _LONG = "SET LOCAL statement_timeout = 0"
 
+_OF_THE_TURN = f"""
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    {_LOCK_WAIT}; {_LONG}; SET LOCAL idle_in_transaction_session_timeout = 0;
+    SELECT set_config('transaction_timeout', '0', true) WHERE current_setting('server_version_num')::int >= 170000"""
+
+_TIMEOUTS = ("statement_timeout", "lock_timeout")
+"""What would end a statement that runs beside all others, which may take hours."""
+
 _TOOK_TOO_LONG = "57014"
 """PostgreSQL's code for a statement that was ended by its timeout."""
+
+NOTICED = 15.0
+"""Seconds in which a worker that has just started reports itself, or sees that it is too old. It looks each 10 s."""
 
 _LIVE = 60.0
 """Seconds for which a worker without a report is still taken for a running one: longer than anywhere else."""
@@ -100,50 +110,68 @@ def upgrade(
         UpgradeBlocked: a lock that it needs was held all the time, or a worker is too old.
     """
     if dialect_of(engine).one_writer:
-        with engine.connect() as connection, connection.begin():
-            # Its one lock ends with its transaction: a second upgrade could get in between two migrations.
-            while _step(connection, partial(_perform_at_once, connection), contract=contract):
-                pass
+        with engine.connect() as connection:
+            rest: float | None = 0.0
+            while rest is not None:
+                # Its one lock ends with its transaction: a second upgrade could get in between two migrations.
+                with connection.begin():
+                    while (rest := _step(connection, _AtOnce(connection), contract=contract)) == 0.0:
+                        pass
+                if rest:
+                    sleep(rest)
         return
     with engine.connect() as turn, engine.connect() as connection:
         statements = _Statements(engine, connection, say, clock, sleep)
-        while statements.patiently(lambda: _take_turn(turn, statements, contract=contract)):
-            pass
+        while (rest := statements.patiently(lambda: _take_turn(turn, statements, contract=contract))) is not None:
+            if rest:
+                sleep(rest)
 
 
-def _perform_at_once(connection: Connection, statements: Mapping[str, Sequence[str]]) -> None:
-    run(connection, [f"{statement};" for statement in statements[connection.dialect.name]])
+@dataclass(frozen=True, slots=True)
+class _AtOnce:
+    """Runs statements of migrations in one transaction."""
+
+    connection: Connection
+
+    def perform(self, statements: Mapping[str, Sequence[str]]) -> None:
+        run(self.connection, [f"{statement};" for statement in statements[self.connection.dialect.name]])
+
+    def refuse_older(self, following: Migration) -> bool:
+        return _refuse_older(self.connection, following)
 
 
-def _take_turn(turn: Connection, statements: _Statements, *, contract: bool) -> bool:
-    """Do one step while no other upgrade does one. The transaction that holds the turn is idle meanwhile: an index that
-    is built beside it does not wait for it.
+def _take_turn(turn: Connection, statements: _Statements, *, contract: bool) -> float | None:
+    """Do one step while no other upgrade does one. The transaction that holds the turn is idle meanwhile, and sees no
+    snapshot: an index that is built beside it does not wait for it.
     """
     with turn.begin():
-        turn.exec_driver_sql(f"{_LOCK_WAIT}; SET LOCAL idle_in_transaction_session_timeout = 0")
+        turn.exec_driver_sql(_OF_THE_TURN)
         statements.process = turn.scalar(text("SELECT pg_backend_pid()"))
         turn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         _stay_in_schema(turn)
-        return _step(turn, statements.perform, contract=contract)
+        return _step(turn, statements, contract=contract)
 
 
-def _step(connection: Connection, perform: Perform, *, contract: bool) -> bool:
-    """Make a new schema, or go one step towards the newest; whether anything was to be done."""
+def _step(connection: Connection, statements: _AtOnce | _Statements, *, contract: bool) -> float | None:
+    """Make a new schema, or go one step towards the newest. Returns the seconds until the next step, None after the
+    last.
+    """
     dialect, current, known = dialect_of(connection), revision_of(connection), known_revisions()
     config = script_config()
-    config.attributes.update(connection=connection, perform=perform)
+    config.attributes.update(connection=connection, perform=statements.perform)
     if current is None:
         config.attributes["scripts"] = scripts(dialect.name, MIGRATIONS)
         command.stamp(config, "head")
-        return True
+        return 0.0
     if current not in known:
         raise ConfigurationError(ADVICE[beyond(connection, current)])
     missing = known[known.index(current) + 1 :]
     if missing and (contract or not takes_away(missing[0])):
         following = migration(missing[0], dialect.name)
-        if not (following.oldest_worker and _refuse_older(connection, following)):
-            command.upgrade(config, following.revision)
-        return True
+        if following.oldest_worker and statements.refuse_older(following):
+            return NOTICED
+        command.upgrade(config, following.revision)
+        return 0.0
     if not all(map(takes_away, missing)):
         raise UpgradeBlocked(
             f"{missing[0]} has to run first, which takes away what only older workers need: "
@@ -151,7 +179,7 @@ def _step(connection: Connection, perform: Perform, *, contract: bool) -> bool:
         )
     if dialect.has_users:
         connection.execute(text(granting()))
-    return False
+    return None
 
 
 def _refuse_older(connection: Connection, following: Migration) -> bool:
@@ -198,6 +226,11 @@ class _Statements:
             run_it = self._run_beside if CONCURRENT.match(statement) else self._run
             self.patiently(partial(run_it, statement))
 
+    def refuse_older(self, following: Migration) -> bool:
+        """As `_refuse_older`, apart from the turn: what it reads there could not be changed by the migration."""
+        with self._connection.begin():
+            return _refuse_older(self._connection, following)
+
     def patiently(self, action: Callable[[], Result]) -> Result:
         """Do it again, with rests, for as long as another session holds a lock that it needs."""
         end, rests = self._clock() + PATIENCE, chain(RESTS, repeat(RESTS[-1]))
@@ -209,8 +242,8 @@ class _Statements:
                     raise
             who, rest = in_the_way(self._connection, self.process), next(rests)
             if self._clock() + rest > end:
-                raise UpgradeBlocked(f"the upgrade gave up: {who}; end that, and run it again")
-            self._say(f"the upgrade waits: {who}; it tries again in {rest:.0f} s")
+                raise UpgradeBlocked(_gave_up(who))
+            self._say(f"the upgrade waits: {who or _UNKNOWN}; it tries again in {rest:.0f} s")
             self._sleep(rest)
 
     def _run(self, statement: str) -> None:
@@ -226,9 +259,17 @@ class _Statements:
         """
         name = CONCURRENT.match(statement)[1]  # type: ignore[index]
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if connection.scalar(text(_INVALID), {"name": name}):
-                self._run_watched(connection, f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-            self._run_watched(connection, statement)
+            # Only where the user has some: behind a pooler they may stay with a connection that others get.
+            bounds = [each for each in _TIMEOUTS if connection.exec_driver_sql(f"SHOW {each}").scalar() != "0"]
+            for each in bounds:
+                connection.exec_driver_sql(f"SET {each} = 0")
+            try:
+                if connection.scalar(text(_INVALID), {"name": name}):
+                    self._run_watched(connection, f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+                self._run_watched(connection, statement)
+            finally:
+                for each in bounds:
+                    connection.exec_driver_sql(f"RESET {each}")
 
     def _run_watched(self, connection: Connection, statement: str) -> None:
         with Watch(self._engine, statement, PATIENCE, self._say) as watch:
@@ -236,9 +277,16 @@ class _Statements:
                 run(connection, [statement])
             except DBAPIError:
                 if watch.blocked_by:
-                    blocked = f"the upgrade gave up: {watch.blocked_by}; end that, and run it again"
-                    raise UpgradeBlocked(blocked) from None
+                    raise UpgradeBlocked(_gave_up(watch.blocked_by)) from None
                 raise
+
+
+def _gave_up(who: str) -> str:
+    advice = f"{who}; end that, and run it again" if who else f"{_UNKNOWN}; run it again"
+    return f"the upgrade gave up: {advice}"
+
+
+_UNKNOWN = "it could not get a lock that nobody holds any more"
 
 
 def _stay_in_schema(connection: Connection) -> None:
@@ -283,7 +331,13 @@ def _write(dialect: str, statements: Mapping[str, Sequence[str]]) -> None:
     """Write what a migration does as a script. An index that is made beside others takes no transaction."""
     context = op.get_context()
     for statement in statements[dialect]:
-        with context.autocommit_block() if CONCURRENT.match(statement) else nullcontext():
+        if found := CONCURRENT.match(statement):
+            with context.autocommit_block():
+                context.impl.static_output(
+                    f"DROP INDEX CONCURRENTLY IF EXISTS {found[1]};"
+                )  # as one that was ended left it
+                context.impl.static_output(f"{statement.strip()};")
+            context.impl.static_output(f"{_LOCK_WAIT};")  # these two ended with the transaction
+            context.impl.static_output(f"{PATH};")
+        else:
             context.impl.static_output(f"{statement.strip()};")
-        if CONCURRENT.match(statement):
-            context.impl.static_output(f"{PATH};")  # it ended with the transaction

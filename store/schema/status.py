@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, RowMapping, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from jurat.database import reader
@@ -78,10 +78,12 @@ def schema_status(connection: Connection) -> SchemaStatus:
     known, current = known_revisions(), revision_of(connection)
     if current is None:
         return SchemaStatus.EMPTY
-    if current == known[-1]:
-        return SchemaStatus.CURRENT
     if current not in known:
         return beyond(connection, current)
+    if _is_outgrown(_contract(connection)):
+        return SchemaStatus.TOO_NEW
+    if current == known[-1]:
+        return SchemaStatus.CURRENT
     missing = known[known.index(current) + 1 :]
     return SchemaStatus.EXPANDED if all(map(takes_away, missing)) else SchemaStatus.BEHIND
 
@@ -100,9 +102,20 @@ def beyond(connection: Connection, current: str) -> SchemaStatus:
     if current in _UNRELEASED:
         return SchemaStatus.UNRELEASED
     try:
-        found = connection.execute(text("SELECT * FROM jurat_contract ORDER BY version DESC LIMIT 1")).mappings().one()
+        found = _contract(connection)
     except SQLAlchemyError:
         return SchemaStatus.FOREIGN
     if found["version"] != CONTRACT_VERSION:
         return SchemaStatus.FOREIGN
-    return SchemaStatus.TOO_NEW if is_older(VERSION, found.get("oldest_worker", "")) else SchemaStatus.AHEAD
+    return SchemaStatus.TOO_NEW if _is_outgrown(found) else SchemaStatus.AHEAD
+
+
+def _contract(connection: Connection) -> RowMapping:
+    """The newest row of jurat_contract, which has more columns in later releases."""
+    sql = "SELECT * FROM jurat_contract ORDER BY version DESC LIMIT 1"
+    return connection.execute(text(sql)).mappings().one()
+
+
+def _is_outgrown(contract: RowMapping) -> bool:
+    """Whether the schema no longer has what this release needs, or is about to lose it."""
+    return is_older(VERSION, contract.get("oldest_worker", ""))

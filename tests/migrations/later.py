@@ -133,7 +133,9 @@ def patched(patch: pytest.MonkeyPatch, migrations: Path) -> None:
 SMALLER = "9001_contract_layout"
 
 
-def become_smaller(patch: pytest.MonkeyPatch, folder: Path) -> None:
+def become_smaller(
+    patch: pytest.MonkeyPatch, folder: Path, *, table: str = "jurat_datasets", column: str = "layout"
+) -> None:
     """Have this program be a version that needs a column less, which a migration takes away."""
     migrations = folder / "migrations"
     shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
@@ -143,8 +145,8 @@ def become_smaller(patch: pytest.MonkeyPatch, folder: Path) -> None:
 revision, down_revision = {SMALLER!r}, {BEFORE!r}
 OLDEST_WORKER = "99.0.0"
 STATEMENTS = {{
-    "postgresql": ("ALTER TABLE jurat_datasets DROP COLUMN IF EXISTS layout",),
-    "sqlite": ("ALTER TABLE jurat_datasets DROP COLUMN layout",),
+    "postgresql": ("ALTER TABLE {table} DROP COLUMN IF EXISTS {column}",),
+    "sqlite": ("ALTER TABLE {table} DROP COLUMN {column}",),
 }}
 
 
@@ -154,3 +156,5 @@ def upgrade():
         "utf-8",
     )
     patched(patch, migrations)
+    patch.setattr("store.schema.status.VERSION", "99.0.0")
+    patch.setattr("store.schema.migrations.NOTICED", 0.01)

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 
 from jurat.database import open_engine
+from store.schema import migrations
 from store.schema.migrations import UpgradeBlocked, upgrade
 from store.schema.plan import Lock, Phase, effect_of, migration, plan
 from store.schema.release import VERSION, is_older
@@ -243,6 +244,27 @@ def upgrade():
         upgrade(larger)
     upgrade(larger, contract=True)
     assert schema_of(larger) is SchemaStatus.CURRENT
+
+
+def test_what_takes_away_may_change_the_table_of_workers(
+    postgresql_server: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look at the workers must not hold it."""
+    url = postgresql_server.create()
+    engine = open_engine(url)
+    upgrade(engine)
+    become_smaller(monkeypatch, tmp_path, table="jurat_workers", column="started_at")
+    monkeypatch.setattr(migrations, "PATIENCE", 1.0)
+    upgrade(engine, contract=True)
+    assert schema_of(engine) is SchemaStatus.CURRENT
+    engine.dispose()
+    postgresql_server.drop(url)
+
+
+def test_a_program_that_is_too_old_is_told_so_before_anything_is_taken_away(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE jurat_contract SET oldest_worker = '98.0.0'"))
+    assert schema_of(engine) is SchemaStatus.TOO_NEW
 
 
 @pytest.mark.parametrize("revision", known_revisions()[1:])

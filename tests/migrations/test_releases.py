@@ -173,6 +173,25 @@ def by_hand(engine: Engine, script: str) -> None:
     assert (ran.returncode, [line for line in ran.stderr.splitlines() if "ERROR" in line]) == (0, [])
 
 
+def test_the_script_makes_an_index_again_that_was_not_completed(
+    make: Make, dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if dialect == "sqlite":
+        pytest.skip("SQLite builds no index beside others")
+    engine = make()
+    upgrade(engine)
+    become_later(monkeypatch, tmp_path)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE INDEX jurat_pauses_until ON jurat_pauses (until)")
+        connection.exec_driver_sql(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'jurat_pauses_until'::regclass"
+        )
+    by_hand(engine, upgrade_sql(dialect, BEFORE))
+    with engine.begin() as connection:
+        valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'jurat_pauses_until'::regclass"
+        assert connection.exec_driver_sql(valid).scalar() is True
+
+
 @pytest.mark.parametrize("contract", [False, True])
 def test_the_script_takes_away_only_when_asked_for(
     make: Make, dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contract: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -175,6 +176,35 @@ def test_an_index_that_was_not_completed_is_made_again(behind: Engine) -> None:
     with behind.begin() as connection:
         assert connection.scalar(text(migrations._INVALID), {"name": "jurat_pauses_until"}) is False
         assert "UNIQUE" not in connection.scalar(text("SELECT pg_get_indexdef('jurat_pauses_until'::regclass)"))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "default_transaction_isolation = 'repeatable read'",
+        "default_transaction_isolation = 'serializable'",
+        "statement_timeout = '1s'",
+        "lock_timeout = '1ms'",
+    ],
+)
+def test_what_the_database_sets_for_all_spoils_no_upgrade(
+    behind: Engine, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blockers, "LOOKS_EVERY", 0.2)
+    monkeypatch.setattr(migrations, "PATIENCE", 1.0)
+    with behind.begin() as connection:
+        connection.execute(text(f"ALTER DATABASE {behind.url.database} SET {setting}"))
+    behind.dispose()
+    upgrade(behind)
+    assert stands(behind) is SchemaStatus.CURRENT
+
+
+@pytest.mark.parametrize(
+    "query", [r"INSERT INTO t VALUES ('C:\', 'Jane Doe')", "SELECT 1 /* a /* b */ Jane Doe */", "SELECT 'Jane Doe"]
+)
+def test_whoever_is_in_the_way_shows_no_one_s_words(query: str) -> None:
+    row = SimpleNamespace(pid=1, usename="u", application_name="", state="active", since=None, query=query)
+    assert "Jane" not in blockers._sentence([row])
 
 
 @contextmanager

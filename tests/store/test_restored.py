@@ -4,7 +4,7 @@ found. On both engines.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from store import restored
@@ -66,14 +66,18 @@ def test_a_source_that_someone_had_paused_stays_paused_for_less(desk: Desk) -> N
     assert confirm(desk) == 4, "what was paused before has to be paused again, and is said"
 
 
-def test_a_deadline_does_not_run_meanwhile(desk: Desk) -> None:
+def test_a_deadline_that_passed_since_the_backup_moves_on_and_no_answer_is_erased(desk: Desk) -> None:
     check = desk.submit()
-    secure(desk)
-    desk.sql("UPDATE jurat_pauses SET began_at = NOW(-7200)")
-    desk.set_back("submitted_at", 7100)
+    desk.set_back("submitted_at", 10_000)
     desk.set_back("deadline_at", 3600)
+    with desk.engine.begin() as connection:
+        restored.secure(connection, datetime.now(UTC) - timedelta(hours=2), ADMIN)
     assert desk.claims.claim_overdue(10, {}) == []
-    assert desk.row(check.id, "state") == "pending"
+    confirm(desk)
+    assert desk.claims.claim_overdue(10, {}) == []
+    (held,) = desk.claim()
+    assert held.id == check.id
+    assert 3000 < held.seconds_left < 3700
 
 
 def test_both_steps_are_in_the_audit(desk: Desk) -> None:

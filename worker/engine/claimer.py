@@ -22,6 +22,9 @@ from worker.engine.wake_schedule import WakeSchedule
 from worker.metrics.names import StatementName
 from worker.metrics.tallies import Tallies
 
+SCHEMA_PAUSE = 0.05
+"""Seconds between two looks whether the schema is known."""
+
 UNWRITTEN = 4
 """Times the slots: so many checks may wait to be written before no more are claimed."""
 
@@ -100,7 +103,11 @@ class Claimer(EngineThread):
 
     def _look(self) -> None:
         plan = self._plans.current()
-        if plan is None or self.stopping.is_set():
+        if plan is None or self.stopping.is_set() or self._lacks.schema:
+            return
+        if not self._lacks.known:  # whether the schema serves this release: a moment after the start
+            self.stopping.wait(SCHEMA_PAUSE)
+            self._wakes.wake()
             return
         if self._in_flight.unwritten() > UNWRITTEN * self._in_flight.slots:
             self._wakes.wait_for_write()

@@ -80,13 +80,16 @@ def test_a_key_that_opens_answers_is_replaced_in_steps(rotating: Shell, monkeypa
         assert (setting, key_id(key_from_text(public, ""))) == ("JURAT_SEAL_KEY", new)
         kept = rotating("keys", "retire", old, "--to", "old.key")
         assert kept.code == 1
-        assert "1 stored answers" in kept.err
+        assert "1 stored answer" in kept.err
         assert "a platform that sealed with it at" in kept.err
         assert not (rotating.folder / "old.key").exists()
         assert rotating("erase", "p-1", "--yes").code == 0
         today = rotating("keys", "retire", old, "--to", "old.key")
-        assert (today.code, "stored answers" in today.err, "a platform that sealed" in today.err) == (1, False, True)
+        assert (today.code, "stored answer" in today.err, "a platform that sealed" in today.err) == (1, False, True)
         monkeypatch.setattr(key_use, "QUIET", -60.0)  # a day later
+        still = rotating("keys", "retire", old, "--to", "old.key")
+        assert (still.code, "no other key is in use" in still.err) == (1, True), "JURAT_SEAL_KEY is the old one here"
+        rotating.environment["JURAT_SEAL_KEY"] = public
         assert rotating("keys", "retire", old, "--to", "old.key").code == 0
     assert ring(rotating, "unseal_keys") == [new]
     saved = rotating.folder / "old.key"
@@ -110,7 +113,7 @@ def test_a_key_that_hashes_is_replaced_in_steps(rotating: Shell) -> None:
         assert rotating("keys", "retire", old, "--to", "old.key").code == 1, "its codes are still there"
         with opened(rotating) as engine, engine.begin() as connection:
             connection.execute(text("DELETE FROM jurat_codes"))
-        assert "is the one in use" in rotating("keys", "retire", new, "--to", "new.key").err
+        assert "no other key is in use" in rotating("keys", "retire", new, "--to", "new.key").err
         assert rotating("keys", "retire", old, "--to", "old.key").code == 0
     assert ring(rotating, "hash_keys") == [new]
 
@@ -134,7 +137,7 @@ def test_a_setting_that_lacks_a_key_in_use_is_not_taken_for_the_workers(rotating
         for words in (["add", "unseal"], ["use", ring(rotating, "unseal_keys")[0]]):
             ran = rotating("keys", *words)
             assert (ran.code, is_one_sentence(ran)) == (2, True)
-            assert "lacks 0123456789abcdef here, which is in use" in ran.err
+            assert "lacks 0123456789abcdef here, which live workers have" in ran.err
     assert len(ring(rotating, "unseal_keys")) == 1
 
 
@@ -152,7 +155,9 @@ def test_an_unknown_key_and_a_copy_that_exists_change_nothing(rotating: Shell) -
     assert (unknown.code, is_one_sentence(unknown)) == (2, True)
     assert f"only {old}, {new}" in unknown.err
     (rotating.folder / "old.key").write_text("precious")
-    assert rotating("keys", "retire", new, "--to", "old.key").code == 2
+    with worker(rotating):
+        assert rotating("keys", "use", new).code == 0
+        assert rotating("keys", "retire", old, "--to", "old.key", JURAT_SEAL_KEY="").code == 2
     assert ring(rotating, "unseal_keys") == [old, new]
     assert (rotating.folder / "old.key").read_text() == "precious"
 
@@ -189,7 +194,7 @@ def test_each_step_is_in_the_audit(rotating: Shell) -> None:
     old, new = ring(rotating, "unseal_keys")
     with worker(rotating):
         rotating("keys", "use", new, "--as", "ops")
-        rotating("keys", "retire", old, "--to", "old.key", "--as", "ops")
+        rotating("keys", "retire", old, "--to", "old.key", "--as", "ops", JURAT_SEAL_KEY="")
     with opened(rotating) as engine, engine.begin() as connection:
         rows = connection.execute(text("SELECT actor, action, subject FROM jurat_audit WHERE action LIKE 'keys %'"))
         assert {tuple(row) for row in rows} == {
@@ -204,3 +209,41 @@ def test_a_private_key_is_only_in_its_files(rotating: Shell) -> None:
     for word in Path(rotating.folder / "unseal_keys").read_text("utf-8").strip().split(","):
         assert word not in said
         assert key_to_text(key_from_text(word, "")) == word
+
+
+def test_a_key_is_needed_while_a_note_is_kept_that_it_opens(rotating: Shell) -> None:
+    """A contest is applied at once, and its note is read when the review comes."""
+    (old,) = ring(rotating, "unseal_keys")
+    check = rotating("submit", "budget", "p-1", "who", "--field", "x=accept", "--json").json["check_id"]
+    with opened(rotating) as engine, engine.begin() as connection:
+        connection.execute(
+            text(
+                """INSERT INTO jurat_requests (id, kind, check_id, note, note_key, by_whom, asked_at)
+                VALUES ('019b0000-0000-7000-8000-000000000001', 'contest', :check, :note, :key, 'platform',
+                '2026-01-01 00:00:00.000')"""
+            ),
+            {"key": old, "check": check, "note": bytes(80)},
+        )
+        connection.execute(text("UPDATE jurat_requests SET applied_at = '2026-01-01 00:00:01.000'"))
+    (found,) = rotating("keys", "status", "--json").json["unseal_keys"]
+    assert (found["id"], found["requests"]) == (old, 1)
+
+
+def test_a_key_of_a_foreign_platform_stops_no_one_from_adding_one(rotating: Shell) -> None:
+    rotating("submit", "budget", "p-1", "who", "--field", "x=accept")
+    with opened(rotating) as engine, engine.begin() as connection:
+        connection.execute(text("UPDATE jurat_checks SET answer_key = 'ffffffffffffffff'"))
+    assert rotating("keys", "add", "unseal").code == 0
+
+
+def test_the_group_of_a_key_file_is_kept(rotating: Shell) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    (rotating.folder / "secrets").mkdir()
+    os.chown(rotating.folder / "secrets", 0, 1)
+    (rotating.folder / "secrets").chmod(0o2770)
+    kept = (rotating.folder / "unseal_keys").rename(rotating.folder / "secrets" / "unseal_keys")
+    os.chown(kept, 0, 0)
+    rotating.environment["JURAT_UNSEAL_KEYS_FILE"] = str(kept)
+    assert rotating("keys", "add", "unseal").code == 0
+    assert (kept.stat().st_uid, kept.stat().st_gid) == (0, 0)

@@ -76,7 +76,7 @@ def test_the_journal_names_no_one_and_is_for_its_owner(desk: Desk, journal: Eras
 
 def test_an_erasure_that_cannot_be_remembered_is_not_done(desk: Desk, tmp_path: Path) -> None:
     desk.submit("p-1")
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(ConfigurationError, match="cannot be written"):
         erase(desk, ErasureJournal(tmp_path / "no" / "folder", Fingerprints([HASH_KEY])), "p-1")
     assert traces(desk.engine, "p-1") != []
 
@@ -130,3 +130,33 @@ def test_a_line_that_was_cut_off_is_passed_over_and_spoils_no_later_one(journal:
         file.write(rest)
     journal.append("p-2", None)
     assert len(list(read_journal(journal.path, LONG_AGO))) == 2
+
+
+def test_who_was_transferred_is_erased_under_every_id_that_they_had(desk: Desk, journal: ErasureJournal) -> None:
+    desk.submit("p-1")
+    for old, new in (("p-1", "p-8"), ("p-8", "p-9")):
+        transfer = Request(uuid7(), RequestKind.TRANSFER, ADMIN, consultation="budget", participant=old, target=new)
+        Requests(desk.engine).do(transfer)
+    erase(desk, journal, "p-9")
+    desk.submit("p-1")  # as in the older copy
+    assert found(desk, journal) == [("p-1", None)]
+
+
+def test_an_erasure_from_a_consultation_that_the_older_copy_does_not_know_stops_no_other(
+    desk: Desk, journal: ErasureJournal
+) -> None:
+    desk.submit("p-1")
+    desk.submit("p-2")
+    journal.append("p-1", "made-later")
+    journal.append("p-2", None)
+    assert found(desk, journal) == [("p-2", None)]
+
+
+def test_a_line_that_does_not_fit_on_the_disk_is_an_error(
+    desk: Desk, journal: ErasureJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.submit("p-1")
+    monkeypatch.setattr(os, "write", lambda *_: 10)
+    with pytest.raises(ConfigurationError, match="No space left on device"):
+        erase(desk, journal, "p-1")
+    assert traces(desk.engine, "p-1") != []
