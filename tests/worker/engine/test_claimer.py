@@ -403,3 +403,21 @@ def test_a_claim_that_has_a_reserve_waits_until_half_of_it_is_used(claimer: Clai
     assert claimer._wakes.wakes_at() == at
     claimer._wakes.slot_freed(50)
     assert claimer._wakes.wakes_at() == 0.0
+
+
+def test_nothing_is_claimed_on_a_schema_that_does_not_serve_this_release_or_is_not_known_yet(works: Works) -> None:
+    works.plans.refresh()
+    check = works.desk.submit()
+    claimer = make(works, works.desk.claims, InFlight(2))
+
+    def state() -> str:
+        claimer._wakes.wake()
+        claimer.step()
+        return str(works.desk.row(check.id, "state"))
+
+    claimer._lacks.schema = "the schema lacks what this release needs"
+    assert state() == "pending"
+    claimer._lacks.schema, claimer._lacks.known = "", False
+    assert state() == "pending"
+    claimer._lacks.known = True
+    assert state() == "leased"
