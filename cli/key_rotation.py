@@ -63,10 +63,12 @@ def public_id(seal_key: str) -> str:
     return key_id(key_from_text(seal_key, "JURAT_SEAL_KEY"))
 
 
-def _begun(service: Service) -> set[str]:
-    """The keys that `keys use` gave out."""
+def _begun(service: Service) -> list[str]:
+    """The keys that `keys use` gave out, the last one last."""
     with reader(service.database).begin() as connection:
-        return set(connection.scalars(text("SELECT subject FROM jurat_audit WHERE action = :use"), {"use": USE}))
+        return list(
+            connection.scalars(text("SELECT subject FROM jurat_audit WHERE action = :use ORDER BY at"), {"use": USE})
+        )
 
 
 def keep_copy(file: Path, key: str) -> None:
@@ -112,7 +114,8 @@ class KeyRing:
         found = {each.id: each for each in uses(service, kind, ids)}
         if lost := sorted(key for key, each in found.items() if key not in ids and each.holders):
             raise Failure(
-                f"{kind.setting} lacks {', '.join(lost)} here, which live workers have: run this with their settings",
+                f"{kind.setting} lacks {', '.join(lost)} here, which live workers have: run this with their settings, "
+                "or restart those that still have a key that was retired",
                 Exit.USAGE,
             )
         mounted = os.environ.get(f"{kind.setting}_FILE")
@@ -151,6 +154,8 @@ class KeyRing:
         if seal_key is not None and public_id(seal_key) == key_id:
             return False
         begun = _begun(service)
+        if begun[-1:] == [key_id]:
+            return False
         return any(each.id in begun or (isinstance(each, UnsealKey) and each.last_sealed) for each in held)
 
     def with_keys(self, keys: Sequence[bytes]) -> KeyRing:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -21,9 +22,12 @@ def installation(database_url: str) -> str:
         name = unquote(parts.path.removeprefix("/"))
         place = ["sqlite", os.path.realpath(name)]
     else:
-        given = parse_qs(parts.query)
-        where = parts.netloc.rpartition("@")[2]
-        hosts = [_with_port(each, given) for each in (where or given.get("host", [""])[0]).lower().split(",")]
+        given = parse_qs(parts.query, keep_blank_values=True)
+        where = parts.netloc.rpartition("@")[2] or given.get("host", [""])[0]
+        # SQLAlchemy's form of a URL with several hosts has their ports apart. In any order they are one database.
+        ports = given.get("port", [_DEFAULT_PORT])[0].split(",")
+        each = zip_longest(where.lower().split(","), ports, fillvalue=ports[-1])
+        hosts = sorted({_with_port(host, port or _DEFAULT_PORT) for host, port in each})
         name = unquote(parts.path.removeprefix("/")) or given.get("dbname", [""])[0] or unquote(parts.username or "")
         place = ["postgresql", ",".join(hosts), name]
     return hashlib.blake2b("\0".join(place).encode(errors="replace"), digest_size=8).hexdigest()
@@ -40,8 +44,6 @@ def installation_here() -> str:
     return installation(url or _DEFAULT)
 
 
-def _with_port(host: str, given: dict[str, list[str]]) -> str:
-    name, colon, port = host.rpartition(":")
-    if colon and port.isdigit():
-        return f"{name}:{port}"
-    return f"{host}:{given.get('port', [_DEFAULT_PORT])[0]}"
+def _with_port(host: str, port: str) -> str:
+    name, colon, own = host.rpartition(":")
+    return f"{name}:{own}" if colon and own.isdigit() else f"{host}:{port}"

@@ -198,32 +198,38 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
             if not sources:
                 raise Failure("nothing waits for this: no restore was begun with --taken-at", Exit.USAGE)
             out.show({"sources": sources}, [f"{count_text(sources, 'source')} go on"])
-            out.say("now let the platform in, and run `bin/jurat reconcile` with the ids of its checks")
+            out.say("now run `bin/jurat reconcile` with the ids of the platform's checks, and then let the platform in")
             return
+        people = _find_erased(service, taken_at, journals)
         with service.database.begin() as connection:
             secured = after.secure(connection, taken_at, who)
-        erased = _erase_again(service, taken_at, journals, who)
+        erased = _erase_again(service, people, who)
     document = {**asdict(secured), "erased_again": erased}
     out.show(document, columns(("what", "count"), document.items())[1:])
     done = "now run" if journals else "have the platform repeat its erasures since then, and run"
     out.say(f"all sources are paused; {done} `bin/jurat db restored --confirm`")
 
 
-def _erase_again(service: Service, since: datetime, journals: Sequence[Path], who: str) -> int:
-    """Do the erasures of journals again; how many participants there were. Raises Failure without hash keys."""
+def _find_erased(service: Service, since: datetime, journals: Sequence[Path]) -> list[tuple[str, str | None]]:
+    """Whom the journals have as erased, each with the consultation. Raises Failure without hash keys."""
     from jurat.database import reader
-    from jurat.ids import uuid7
     from store.requests.erasure_journal import find_erased, read_journal
-    from store.requests.request_runner import Request, RequestKind, Requests
 
     if not journals:
-        return 0
+        return []
     if service.fingerprints is None:
         raise Failure("JURAT_HASH_KEYS is not set: the erasures of a journal are found by it", Exit.USAGE)
     erasures = [erasure for path in journals for erasure in read_journal(path, since)]
     with reader(service.database).begin() as connection:
-        found = find_erased(connection, erasures, service.fingerprints)
+        return find_erased(connection, erasures, service.fingerprints)
+
+
+def _erase_again(service: Service, people: Sequence[tuple[str, str | None]], who: str) -> int:
+    """Erase them; how many they are."""
+    from jurat.ids import uuid7
+    from store.requests.request_runner import Request, RequestKind, Requests
+
     requests = Requests(service.database)
-    for participant, consultation in found:
+    for participant, consultation in people:
         requests.do(Request(uuid7(), RequestKind.ERASE, who, consultation=consultation, participant=participant))
-    return len({participant for participant, _ in found})
+    return len({participant for participant, _ in people})

@@ -118,6 +118,7 @@ for _command in (revoke, restore, transfer):
 
 @command(
     examples=("jurat erase p-42", "jurat erase p-42 --consultation budget --yes"),
+    environment=("JURAT_DATABASE_URL", "JURAT_ERASURE_JOURNAL", "JURAT_HASH_KEYS"),
     codes={Exit.REFUSED: "you said no, and nothing was erased"},
 )
 @click.argument("participant", type=contract_name)

@@ -116,7 +116,10 @@ def read_journal(path: Path, since: datetime) -> Iterator[Erasure]:
 
     Raises ConfigurationError, which names the line, for one that is whole and no erasure.
     """
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+    content = path.read_bytes()
+    if content and b"}" not in content:
+        raise ConfigurationError(f"{path}:1:1: this is no journal of erasures")
+    for number, line in enumerate(content.split(b"\n"), start=1):
         if not line.endswith(b"}"):
             continue
         try:

@@ -68,9 +68,12 @@ CONCURRENT = re.compile(r"(?:CREATE (?:UNIQUE )?|DROP )INDEX CONCURRENTLY IF (?:
 
 _INVALID = "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
 
-_FOR_PSQL = """\
--- Run this with psql, outside a transaction: an index is built beside others.
+_SCRIPT_LOCK_WAIT = f"SET lock_timeout = '{LOCK_WAIT * 1000:.0f}ms';"
+
+_FOR_PSQL = f"""\
+-- Run this with psql, outside a transaction: indexes are built beside others. After an error, run it again.
 \\set ON_ERROR_STOP on
+{_SCRIPT_LOCK_WAIT}
 
 """
 
@@ -324,7 +327,7 @@ def upgrade_sql(dialect: str, since: str | None = None, *, contract: bool = Fals
                 output.write(f"UPDATE jurat_contract SET oldest_worker = '{oldest}';\n\n")
             command.upgrade(config, f"{before}:{revision}", sql=True)
     script = output.getvalue() + (f"{granting()}\n" if BY_NAME[dialect].has_users else "")
-    return f"{_FOR_PSQL}{script}" if "CONCURRENTLY" in script else script
+    return f"{_FOR_PSQL}{script}" if since is not None and BY_NAME[dialect].has_users else script
 
 
 def _write(dialect: str, statements: Mapping[str, Sequence[str]]) -> None:
@@ -332,12 +335,14 @@ def _write(dialect: str, statements: Mapping[str, Sequence[str]]) -> None:
     context = op.get_context()
     for statement in statements[dialect]:
         if found := CONCURRENT.match(statement):
-            with context.autocommit_block():
-                context.impl.static_output(
-                    f"DROP INDEX CONCURRENTLY IF EXISTS {found[1]};"
-                )  # as one that was ended left it
-                context.impl.static_output(f"{statement.strip()};")
-            context.impl.static_output(f"{_LOCK_WAIT};")  # these two ended with the transaction
-            context.impl.static_output(f"{PATH};")
+            with context.autocommit_block():  # an index that was not completed is in the way
+                for each in (
+                    "SET lock_timeout = 0",
+                    f"DROP INDEX CONCURRENTLY IF EXISTS {found[1]}",
+                    statement.strip(),
+                ):
+                    context.impl.static_output(f"{each};")
+                context.impl.static_output(_SCRIPT_LOCK_WAIT)
+            context.impl.static_output(f"{PATH};")  # it ended with the transaction
         else:
             context.impl.static_output(f"{statement.strip()};")

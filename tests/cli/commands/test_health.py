@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jurat.database import parse_url
 from tests.cli.shell import Shell
 from worker import health as files
 from worker.health import Facts, Health
@@ -109,3 +110,19 @@ def test_the_same_database_is_the_same_by_whatever_user(url: str) -> None:
 )
 def test_another_database_is_another(url: str) -> None:
     assert installation(url) != installation("postgresql://db/one")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@db1.example:5433,db2.example/platform?target_session_attrs=read-write",
+        "postgresql://u:p@db2.example,db1.example:5433/platform?target_session_attrs=read-write",
+        "postgresql://u@db1.example/platform",
+        "postgresql://u@/platform?host=db1.example,db2.example&port=5433,",
+    ],
+)
+def test_a_database_is_the_same_in_each_form_of_its_url(url: str) -> None:
+    """A worker knows it by its settings, which have SQLAlchemy's form; `health` by the variable alone."""
+    assert installation(parse_url(url).render_as_string(hide_password=False)) == installation(url)
+    if "db2" in url:
+        assert installation(url) == installation("postgresql://u@db2.example:5432,db1.example:5433/platform")

@@ -90,6 +90,8 @@ def test_a_key_that_opens_answers_is_replaced_in_steps(rotating: Shell, monkeypa
         still = rotating("keys", "retire", old, "--to", "old.key")
         assert (still.code, "no other key is in use" in still.err) == (1, True), "JURAT_SEAL_KEY is the old one here"
         rotating.environment["JURAT_SEAL_KEY"] = public
+        back = rotating("keys", "retire", new, "--to", "new.key", JURAT_SEAL_KEY="")
+        assert back.code == 1, "platforms have it, though none has sealed with it yet"
         assert rotating("keys", "retire", old, "--to", "old.key").code == 0
     assert ring(rotating, "unseal_keys") == [new]
     saved = rotating.folder / "old.key"

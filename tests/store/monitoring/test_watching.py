@@ -213,7 +213,7 @@ def test_a_look_reads_no_table_whole(full: Desk, fresh: bool) -> None:
         seen = reader.observe().fleet
     assert seen is not None
     assert max(each.due for each in seen.sources) == 10_000
-    within(found, 700, "pg_db_role_setting", "jurat_alembic_version")
+    within(found, 700, "pg_db_role_setting", "jurat_alembic_version", "jurat_contract")
 
 
 @pytest.mark.slow

@@ -160,3 +160,9 @@ def test_a_line_that_does_not_fit_on_the_disk_is_an_error(
     with pytest.raises(ConfigurationError, match="No space left on device"):
         erase(desk, journal, "p-1")
     assert traces(desk.engine, "p-1") != []
+
+
+def test_another_file_is_not_taken_for_an_empty_journal(journal: ErasureJournal) -> None:
+    journal.path.write_text("c2VjcmV0\n", "utf-8")
+    with pytest.raises(ConfigurationError, match=":1:1: this is no journal"):
+        list(read_journal(journal.path, LONG_AGO))
