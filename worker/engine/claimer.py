@@ -105,7 +105,7 @@ class Claimer(EngineThread):
         plan = self._plans.current()
         if plan is None or self.stopping.is_set() or self._lacks.schema:
             return
-        if not self._lacks.known:  # whether the schema serves this release: a moment after the start
+        if not self._lacks.schema_known:  # whether the schema serves this release: a moment after the start
             self.stopping.wait(SCHEMA_PAUSE)
             self._wakes.wake()
             return

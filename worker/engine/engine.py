@@ -109,7 +109,8 @@ class Engine:
             stores.verdict_writer, stores.claims, self.in_flight, self._reporter, self._wakes, self.tallies, traces
         )
         self._results = Results(self._lookups, self._breaker, self.writer, self._wakes)
-        lacks = Lacks(known=stores.fleet is None or member is None)
+        unregistered = stores.fleet is None or member is None
+        lacks = Lacks(known=unregistered, schema_known=unregistered)
 
         # The threads that do the work.
         self.claimer = Claimer(

@@ -36,6 +36,8 @@ class Lacks:
     """Why it cannot use the schema, and what to do."""
     known: bool = True
     """Whether it has looked."""
+    schema_known: bool = True
+    """Whether it has looked at the schema. It may be unable to do more, and works nevertheless."""
 
 
 class Registrar(EngineThread):
@@ -97,6 +99,7 @@ class Registrar(EngineThread):
         """Look whether the schema can be used, and now and then which keys hashes need."""
         found = self._fleet.schema()
         self._lacks.schema = "" if found.usable else ADVICE[found]
+        self._lacks.schema_known = True
         # One that was given only some sources, and no key for hashes, leaves codes and numbers to others.
         leaves_hashes = self._member.sources is not None and not self._member.hash_keys
         if found.usable and not leaves_hashes and time.monotonic() >= self._next_hashes:

@@ -417,7 +417,7 @@ def test_nothing_is_claimed_on_a_schema_that_does_not_serve_this_release_or_is_n
 
     claimer._lacks.schema = "the schema lacks what this release needs"
     assert state() == "pending"
-    claimer._lacks.schema, claimer._lacks.known = "", False
+    claimer._lacks.schema, claimer._lacks.schema_known = "", False
     assert state() == "pending"
-    claimer._lacks.known = True
+    claimer._lacks.schema_known = True
     assert state() == "leased"
