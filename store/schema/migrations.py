@@ -186,13 +186,10 @@ def _step(connection: Connection, statements: _AtOnce | _Statements, *, contract
 
 
 def _refuse_older(connection: Connection, following: Migration) -> bool:
-    """Have older workers that start from now on refuse to work; whether this was still to be done. Afterwards raise
-    UpgradeBlocked if one runs that needs what the migration takes away.
+    """Raise UpgradeBlocked if a worker runs that needs what the migration takes away: it goes on as before. Otherwise
+    have older ones that start from now on refuse to work; whether this was still to be done. Then look once more.
     """
     oldest, now = str(following.oldest_worker), dialect_of(connection).now
-    if connection.scalar(text("SELECT max(oldest_worker) FROM jurat_contract")) != oldest:
-        connection.execute(text("UPDATE jurat_contract SET oldest_worker = :oldest"), {"oldest": oldest})
-        return True
     sql = f"SELECT name, host, version FROM jurat_workers WHERE seen_at >= {now(str(-_LIVE))} ORDER BY name, host"
     for name, host, version in connection.execute(text(sql)):
         if is_older(version, oldest):
@@ -200,7 +197,10 @@ def _refuse_older(connection: Connection, following: Migration) -> bool:
                 f"{following.revision} takes away what workers before {oldest} need, and {name} on {host} is of "
                 f"{version}; update it, and run this again"
             )
-    return False
+    if connection.scalar(text("SELECT max(oldest_worker) FROM jurat_contract")) == oldest:
+        return False
+    connection.execute(text("UPDATE jurat_contract SET oldest_worker = :oldest"), {"oldest": oldest})
+    return True
 
 
 class _Statements:

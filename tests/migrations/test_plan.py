@@ -203,7 +203,8 @@ def test_what_takes_away_is_refused_while_an_older_worker_runs(larger: Engine) -
     with pytest.raises(UpgradeBlocked, match=r"workers before 99\.0\.0 need, and w on h is of 98\.7\.0\+local"):
         upgrade(larger, contract=True)
     assert has_layout(larger)
-    with larger.begin() as connection:
+    with larger.begin() as connection:  # or that worker would claim nothing any more
+        assert connection.scalar(text("SELECT oldest_worker FROM jurat_contract")) == "0.2.0"
         connection.execute(text("DELETE FROM jurat_workers"))
     add_worker(larger, "99.0.0")
     upgrade(larger, contract=True)

@@ -60,7 +60,7 @@ def test_nothing_is_claimed_before_someone_confirms(desk: Desk) -> None:
     assert confirm(desk) == 0
 
 
-def test_a_source_that_someone_had_paused_stays_paused_for_less(desk: Desk) -> None:
+def test_a_pause_of_before_ends_with_the_confirmation(desk: Desk) -> None:
     desk.sources.pause("ban", 60, "maintenance", by=ADMIN)
     assert secure(desk).sources == 4
     assert confirm(desk) == 4, "what was paused before has to be paused again, and is said"
