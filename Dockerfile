@@ -27,6 +27,7 @@ RUN rm -r requirements && python3 -m compileall -q .
 FROM ${BASE} AS program
 # Nothing here installs packages: the base's own pip goes too.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jurat \
+    && install -d -g jurat -m 2770 /erasures \
     && rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages/* /usr/local/lib/python3.*/ensurepip \
         /usr/lib/python3.*/ensurepip /usr/share/python-wheels
 COPY --from=source /srv/jurat /srv/jurat

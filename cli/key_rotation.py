@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import text
 
+from adapters.fingerprints import KEY_ID_LENGTH as HASH_ID_LENGTH
 from adapters.fingerprints import hash_key_id
 from cli.output import Exit, Failure, new_file
 from config.settings import VARIABLES
@@ -123,7 +125,12 @@ class KeyRing:
 
     @classmethod
     def with_key(cls, key_id: str, service: Service) -> KeyRing:
-        """Those of the kind that an id is of: ids of keys that open answers are longer. Raises Failure as `read`."""
+        """Those of the kind that an id is of: ids of keys that open answers are longer.
+
+        Raises Failure as `read`, and if it is no id.
+        """
+        if not re.fullmatch(f"[0-9a-f]{{{HASH_ID_LENGTH}}}|[0-9a-f]{{{KEY_ID_LENGTH}}}", key_id):
+            raise Failure(f"{key_id:.80} is not a whole id: `bin/jurat keys status` lists them", Exit.USAGE)
         return cls.read(KeyKind.UNSEAL if len(key_id) == KEY_ID_LENGTH else KeyKind.HASH, service)
 
     @property

@@ -62,13 +62,24 @@ def secure(connection: Connection, taken_at: datetime, who: str) -> Secured:
         ),
         {"gone": max(0.0, lost)},
     )
-    names = connection.scalars(text("SELECT name FROM jurat_sources ORDER BY name")).all()
-    for name in names:
-        pauses.pause(connection, name, PAUSE, REASON, who)
-    found = Secured(raised.rowcount, leases, len(names))
+    found = Secured(raised.rowcount, leases, pause_sources(connection, who))
     detail = {"taken_at": taken_at.isoformat(), "unsettled": found.unsettled, "leases": found.leases}
     add_audit_row(connection, who, RESTORED, "database", detail)
     return found
+
+
+def pause_sources(connection: Connection, who: str) -> int:
+    """Pause all sources until `confirm`, also those that came meanwhile; how many there are."""
+    names = connection.scalars(text("SELECT name FROM jurat_sources ORDER BY name")).all()
+    for name in names:
+        pauses.pause(connection, name, PAUSE, REASON, who)
+    return len(names)
+
+
+def awaits_confirmation(connection: Connection) -> bool:
+    """Whether a restore was begun and is not confirmed yet."""
+    sql = "SELECT EXISTS (SELECT 1 FROM jurat_sources WHERE pause_reason = :reason)"
+    return bool(connection.scalar(text(sql), {"reason": REASON}))
 
 
 def confirm(connection: Connection, who: str) -> int:

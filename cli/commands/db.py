@@ -87,7 +87,7 @@ def plan(out: Output) -> None:
     """
     from config.settings import read_settings
     from jurat.database import reader
-    from store.schema.plan import Phase, plan
+    from store.schema.plan import Phase, one_line, plan
     from store.schema.status import ADVICE, known_revisions, revision_of, schema_status
 
     settings = read_settings()
@@ -99,7 +99,7 @@ def plan(out: Output) -> None:
         (
             each.revision,
             each.phase,
-            each.statement,
+            one_line(each.statement),
             f"{each.lock} on {each.table}" if each.table else each.lock,
             f"{each.rows:,}",
             "all" if each.phase is Phase.EXPAND else f"from {each.oldest_worker} on",
@@ -197,7 +197,7 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
                 sources = after.confirm(connection, who)
             if not sources:
                 raise Failure("nothing waits for this: no restore was begun with --taken-at", Exit.USAGE)
-            out.show({"sources": sources}, [f"{count_text(sources, 'source')} go on"])
+            out.show({"sources": sources}, [f"resumed {count_text(sources, 'source')}"])
             out.say("now run `bin/jurat reconcile` with the ids of the platform's checks, and then let the platform in")
             return
         people = _find_erased(service, taken_at, journals)

@@ -147,9 +147,12 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
         if not yes and not confirm("This cannot be undone.", "Erase?"):
             raise Failure("nothing was erased", Exit.REFUSED)
         request = _request("erase", who, consultation=consultation, participant=participant)
-        Requests(service.database, journal=service.journal).do(request)
+        journal = service.journal
+        Requests(service.database, journal=journal).do(request)
     document = {"request": request.id, "consultations": [asdict(each) for each in found]}
     out.show(document, [f"erased from {count_text(len(found), 'consultation')}"])
+    if journal is None:
+        out.say("an older backup would bring it back: set JURAT_ERASURE_JOURNAL, see docs/runbooks/restore-a-backup.md")
 
 
 def _request(kind: str, who: str, **given: Any) -> Request:

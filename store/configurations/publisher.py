@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from config.configuration import Configuration, digest_of
 from jurat.database import is_too_much, state_of
 from jurat.statements import rows_json
+from store import restored
 from store.configurations.applied_config import same_document
 from store.configurations.config_versions import take_turn
 from store.configurations.consultations import Unpublishable, with_published
@@ -68,6 +69,8 @@ class ConfigPublisher:
             )
             replace_questions(connection, configuration, version, before, versions)
             self._publish_choices(connection, configuration, version)
+            if restored.awaits_confirmation(connection):
+                restored.pause_sources(connection, who)
             if orphans:
                 end_orphans(connection, orphans, AccessRows())
             add_audit_row(connection, who, "config apply", f"version {version}", {"digest": digest})

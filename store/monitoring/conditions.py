@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from jurat.vocabulary import Reason
 from store.monitoring.alarms import SEVERITY, Alarm, Severity
 from store.monitoring.fleet import MOST_SEALED, NO_KEY, FleetReading, Observation, SourceReading, SourceState
+from store.restored import REASON as RESTORE
 from store.schema.status import ADVICE
 from store.upkeep.schedule import EVERY
 from store.workers import LIVE
@@ -111,6 +112,12 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
             Alarm.NOBODY_WORKS,
             f"{_number(len(live), 'live worker')}, but nobody has looked after the leases for {_time(leases)}",
             "read the workers' logs, and restart them one after the other",
+        )
+    elif any(source.pause_reason == RESTORE and source.stopped for source in fleet.sources):
+        yield Finding(
+            Alarm.NOBODY_WORKS,
+            "a backup was restored, and nothing is looked up until someone confirms it",
+            "do the erasures since then again, and run `bin/jurat db restored --confirm`",
         )
     versions = {worker.version for worker in live}
     if len(versions) > 1:

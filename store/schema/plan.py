@@ -139,7 +139,7 @@ def plan(connection: Connection) -> Iterator[PlannedStatement]:
             effect = Effect(Lock.DATABASE) if dialect.one_writer else effect_of(statement)
             rows = _rows(connection, effect.table) if effect.reads else 0
             yield PlannedStatement(
-                revision, each.phase, one_line(statement), effect.lock, effect.table, rows, each.oldest_worker
+                revision, each.phase, " ".join(statement.split()), effect.lock, effect.table, rows, each.oldest_worker
             )
 
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from tests.containers.engine import Engine
-from tests.containers.reader import OPERATOR, Reader
+from tests.containers.reader import OPERATOR, PATIENCE, Reader
 from tests.docs.pages import ROOT
 
 PAGE = ROOT / "docs" / "operators" / "containers.md"
@@ -147,6 +149,22 @@ def test_a_platform_gets_a_verdict_with_its_own_login(reader: Reader) -> None:
     reader.follow("Connect your platform")
 
 
+def test_erasures_outlive_the_database(reader: Reader) -> None:
+    reader.run("docker compose run --rm platform submit budget p-3 code --field code=0000-0000-0000 --wait 60", code=1)
+    assert sql(reader, "SELECT jurat_erase('p-3') IS NOT NULL") == "t"
+    sql_done = "SELECT applied_at IS NOT NULL FROM jurat_requests WHERE kind = 'erase' ORDER BY asked_at DESC LIMIT 1"
+    end = time.monotonic() + PATIENCE
+    while sql(reader, sql_done) != "t":
+        assert time.monotonic() < end
+    assert "JURAT_ERASURE_JOURNAL" not in reader.run("docker compose run --rm tools erase p-1 --yes")
+    taken = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
+    journals = "--journal /erasures/workers --journal /erasures/tools"
+    said = reader.run(f"docker compose run --rm owner db restored --taken-at {taken} {journals}")
+    assert re.search(r"erased_again +0$", said, re.MULTILINE)
+    assert "a backup was restored" in reader.run("docker compose exec exporter python -P -m cli now", code=1)
+    assert "resumed " in reader.run("docker compose run --rm owner db restored --confirm")
+
+
 def test_prometheus_sees_the_fleet(reader: Reader) -> None:
     with urllib.request.urlopen("http://127.0.0.1:9465/metrics", timeout=30) as answer:
         assert re.search(r"^jurat_workers(\{.*\})? 2(\.0)?$", answer.read().decode(), re.MULTILINE)
@@ -181,7 +199,8 @@ def test_a_new_release_replaces_the_old_one(reader: Reader) -> None:
 def test_it_stops_and_keeps_what_it_has(reader: Reader) -> None:
     reader.follow("Stop")
     assert reader.containers() == []
-    assert reader.engine.docker("volume", "ls", "--quiet").split() == ["jurat_bells", "jurat_database"]
+    kept = ["jurat_bells", "jurat_database", "jurat_erasures"]
+    assert reader.engine.docker("volume", "ls", "--quiet").split() == kept
 
 
 def test_the_whole_page_was_followed(reader: Reader) -> None:

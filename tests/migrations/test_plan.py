@@ -14,7 +14,7 @@ from sqlalchemy import Engine, make_url, text
 from jurat.database import open_engine
 from store.schema import migrations
 from store.schema.migrations import UpgradeBlocked, upgrade
-from store.schema.plan import Lock, Phase, effect_of, migration, plan
+from store.schema.plan import Lock, Phase, effect_of, migration, one_line, plan
 from store.schema.release import VERSION, is_older
 from store.schema.status import SchemaStatus, known_revisions, schema_of, takes_away
 from tests.migrations.later import REVISION, become_later, become_smaller
@@ -145,7 +145,8 @@ def test_the_plan_of_a_database_that_is_behind(engine: Engine, tmp_path: Path, m
     )
     assert (index.lock, index.rows) == (Lock.BESIDE, 1_234_567)
     assert (function.lock, function.table, function.rows) == (Lock.NONE, "", 0)
-    assert len(function.statement) == 80
+    assert function.statement.endswith("= 'removed' $$"), "whole, for a program"
+    assert len(one_line(function.statement)) == 80
 
 
 # -- what takes away

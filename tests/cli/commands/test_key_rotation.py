@@ -156,6 +156,8 @@ def test_an_unknown_key_and_a_copy_that_exists_change_nothing(rotating: Shell) -
     unknown = rotating("keys", "retire", "f" * 16, "--to", "old.key")
     assert (unknown.code, is_one_sentence(unknown)) == (2, True)
     assert f"only {old}, {new}" in unknown.err
+    short = rotating("keys", "use", new[:7])
+    assert (short.code, is_one_sentence(short), "is not a whole id" in short.err) == (2, True, True)
     (rotating.folder / "old.key").write_text("precious")
     with worker(rotating):
         assert rotating("keys", "use", new).code == 0

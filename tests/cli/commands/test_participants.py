@@ -115,7 +115,9 @@ def test_at_a_terminal_a_person_is_asked(
 def test_from_one_consultation_alone(answered: Shell) -> None:
     ran = answered("erase", SECRET, "--consultation", "vote", "--yes")
     assert (ran.code, is_one_sentence(ran)) == (2, True)
-    assert answered("erase", SECRET, "--consultation", "budget", "--yes").out == "erased from 1 consultation\n"
+    ran = answered("erase", SECRET, "--consultation", "budget", "--yes")
+    assert ran.out == "erased from 1 consultation\n"
+    assert "an older backup would bring it back: set JURAT_ERASURE_JOURNAL" in ran.err
 
 
 @pytest.mark.parametrize(

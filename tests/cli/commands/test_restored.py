@@ -69,6 +69,16 @@ def test_without_a_journal_the_platform_is_asked_to_repeat_its_erasures(configur
     assert configured("db", "restored", "--confirm").code == 0
 
 
+def test_sources_of_a_configuration_that_comes_before_the_confirmation_wait_as_well(configured: Shell) -> None:
+    assert configured("db", "restored", *TAKEN).code == 0
+    document = (configured.folder / "jurat.yaml").read_text("utf-8")
+    more = document.replace("sources:\n", "sources:\n  later: { type: simulated }\n", 1)
+    assert configured("config", "apply", str(configured.write("more.yaml", more))).code == 0
+    states = {each["source"]: each["state"] for each in configured("sources", "list", "--json").json}
+    assert (set(states.values()), "later" in states) == ({"paused"}, True)
+    assert configured("db", "restored", "--confirm").out == f"resumed {len(states)} sources\n"
+
+
 def test_nothing_is_confirmed_that_was_not_begun(configured: Shell) -> None:
     ran = configured("db", "restored", "--confirm")
     assert (ran.code, is_one_sentence(ran)) == (2, True)

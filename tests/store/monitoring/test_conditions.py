@@ -23,6 +23,7 @@ from store.monitoring.conditions import (
     findings,
 )
 from store.monitoring.fleet import NO_KEY, FleetReading, KeyReading, Observation, SourceReading, Waiting
+from store.restored import REASON as RESTORE
 from store.schema.status import SchemaStatus
 from store.upkeep.schedule import EVERY
 from store.workers import LIVE
@@ -52,6 +53,7 @@ HOLDS: list[tuple[Alarm, Observation]] = [
     (Alarm.NOBODY_WORKS, with_worker(age=LIVE + A_LITTLE)),
     (Alarm.NOBODY_WORKS, with_worker(stopping=True)),
     (Alarm.NOBODY_WORKS, with_fleet(upkeep={**HEALTHY.upkeep, "leases": STUCK + A_LITTLE})),
+    (Alarm.NOBODY_WORKS, with_source(paused=A_LITTLE, pause_reason=RESTORE)),
     (Alarm.KEY_MISSING, with_fleet(missing={("towns", KEY): 1})),
     (Alarm.KEY_MISSING, with_fleet(missing={("towns", NO_KEY): 1})),
     (Alarm.SOURCE_UNSERVED, with_source(workers=0, due=0, later=1, leased=0)),
@@ -94,6 +96,7 @@ HOLDS_NOT: list[tuple[Alarm, Observation]] = [
     (Alarm.NOBODY_WORKS, with_fleet(workers=[WORKER, replace(WORKER, stopping=True)])),
     (Alarm.NOBODY_WORKS, with_fleet(upkeep={**HEALTHY.upkeep, "leases": STUCK})),
     (Alarm.NOBODY_WORKS, with_fleet(upkeep={})),
+    (Alarm.NOBODY_WORKS, with_source(paused=A_LITTLE, pause_reason="holidays")),
     (Alarm.SOURCE_UNSERVED, with_source(workers=0, due=0, later=0, leased=0)),
     (Alarm.SOURCE_UNSERVED, observed(replace(HEALTHY, workers=[], sources=[replace(TOWNS, workers=0)]))),
     (Alarm.DEADLINES_AHEAD, with_source(workers=0, next_deadline=DEADLINE)),

@@ -71,7 +71,7 @@ def test_the_journal_names_no_one_and_is_for_its_owner(desk: Desk, journal: Eras
     erase(desk, journal, "participant-4711")
     content = journal.path.read_text("utf-8")
     assert "4711" not in content
-    assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(journal.path.stat().st_mode) == 0o640
 
 
 def test_an_erasure_that_cannot_be_remembered_is_not_done(desk: Desk, tmp_path: Path) -> None:
