@@ -29,7 +29,7 @@ class Kind(StrEnum):
     CHANGED = "changed"
     """A verdict that was there before reads differently now, or is gone."""
     ROLLED_BACK = "rolled back"
-    """The web tier rolled this submit back, and yet there is a check or a lookup."""
+    """The web tier rolled this submit back, or was told that it is missing, and yet there is a check or a lookup."""
     ACCESS = "access"
     """A participant's access is not what the verdicts add up to."""
     WRONG = "wrong"
@@ -133,11 +133,10 @@ def _digests(dump: Dump) -> Mapping[tuple[str, int], str]:
 
 def _rolled_back(history: History) -> Iterator[Violation]:
     for submit in history.submits:
-        if submit.fate is Fate.ROLLED_BACK:
-            if submit.check in history.dump.checks:
-                yield Violation(Kind.ROLLED_BACK, submit.check, "is in the database")
-            if history.asked.get(submit.number):
-                yield Violation(Kind.ROLLED_BACK, submit.check, "was looked up")
+        if submit.fate in (Fate.ROLLED_BACK, Fate.GONE) and submit.check in history.dump.checks:
+            yield Violation(Kind.ROLLED_BACK, submit.check, "is in the database")
+        if submit.fate is Fate.ROLLED_BACK and history.asked.get(submit.number):
+            yield Violation(Kind.ROLLED_BACK, submit.check, "was looked up")
 
 
 def _access(history: History) -> Iterator[Violation]:

@@ -71,20 +71,19 @@ def _restore(stage: Stage) -> float | None:
         requests.do(request)
     with engine.begin() as connection:
         restored.confirm(connection, _WHO)
-    _compare(stage, kept)
+    compare(stage, {submit.check for submit in stage.web.submits[kept:] if submit.fate is Fate.ACKNOWLEDGED})
     recovery = stage.all_settle()
     names = "SELECT count(*) FROM jurat_checks WHERE participant = ANY(:those)"
     stage.notes["erased_back"] = stage.scalar(names, those=erased)
     return recovery
 
 
-def _compare(stage: Stage, kept: int) -> None:
-    """What the platform is told to be missing must be what it confirmed after the moment, and nothing else."""
+def compare(stage: Stage, lost: set[str]) -> None:
+    """What the platform is told to be missing must be the checks that are `lost`, and nothing else."""
     submits = stage.web.submits
     known = [(UUID(submit.check), "") for submit in submits if submit.fate is Fate.ACKNOWLEDGED]
     with stage.service.database.begin() as connection:
         listed = {str(each.id) for each in restored.differences(connection, known) if each.here is None}
-    lost = {submit.check for submit in submits[kept:] if submit.fate is Fate.ACKNOWLEDGED}
     stage.notes |= {
         "lost_answers": len(lost),
         "missing_not_listed": len(lost - listed),

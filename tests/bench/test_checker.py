@@ -126,6 +126,14 @@ def rolled_back_and_there(history: History) -> History:
     return with_dump(history, checks={**history.dump.checks, "c2": settled("cleo", "licence")})
 
 
+def told_to_be_missing(history: History) -> History:
+    return replace(history, submits=tuple(gone(each) if each.check == "c1" else each for each in history.submits))
+
+
+def gone(submit: Submit) -> Submit:
+    return replace(submit, fate=Fate.GONE)
+
+
 def rolled_back_and_asked(history: History) -> History:
     return replace(history, asked={**history.asked, "6": 1})
 
@@ -149,6 +157,7 @@ PLANTED: dict[str, tuple[Callable[[History], History], Kind]] = {
     "a verdict that was changed and changed back": (changed_and_changed_back, Kind.CHANGED),
     "a verdict that was deleted": (deleted_verdict, Kind.CHANGED),
     "a rolled back submit that is there": (rolled_back_and_there, Kind.ROLLED_BACK),
+    "a check that the platform was told to be missing": (told_to_be_missing, Kind.ROLLED_BACK),
     "a rolled back submit that was looked up": (rolled_back_and_asked, Kind.ROLLED_BACK),
     "access that was granted too early": (
         lambda history: access(history, AccessRow("cleo", "granted", {"profession": "accepted"})),
@@ -240,3 +249,7 @@ def test_requests_beyond_the_first_are_counted() -> None:
 
 def test_a_run_that_was_not_looked_at_before_its_end_is_judged_by_its_end() -> None:
     assert violations(replace(clean(), earlier=())) == []
+
+
+def test_what_went_back_with_a_backup_and_was_told_is_not_lost() -> None:
+    assert violations(told_to_be_missing(without_row(clean()))) == []

@@ -36,17 +36,26 @@ class PgBouncer(Server):
         super().__init__()
         names = [self._place.username or "postgres", *users]
         (self.folder / "users").write_text("".join(f'"{name}" ""\n' for name in names), encoding="ascii")
-        (self.folder / "pgbouncer.ini").write_text(
-            f"[databases]\n* = host=127.0.0.1 port={self._place.port}\n"
-            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
-            f"auth_type = trust\nauth_file = {self.folder}/users\n"
-            f"pool_mode = transaction\ndefault_pool_size = {size}\nmax_client_conn = 200\n"
-            "max_prepared_statements = 0\n",
-            encoding="utf-8",
-        )
+        self._size = size
+        self._lead_to(self._place.port or 5432)
         if os.geteuid() == 0:  # it refuses to run as root
             for path in (self.folder, *self.folder.iterdir()):
                 os.chown(path, self._credentials()["user"], self._credentials()["group"])
+
+    def lead_to(self, port: int) -> None:
+        """Lead to the server at another port from now on, as after a change of its file."""
+        self._lead_to(port)
+        os.kill(self.pid, signal.SIGHUP)
+
+    def _lead_to(self, port: int) -> None:
+        (self.folder / "pgbouncer.ini").write_text(
+            f"[databases]\n* = host=127.0.0.1 port={port}\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
+            f"auth_type = trust\nauth_file = {self.folder}/users\n"
+            f"pool_mode = transaction\ndefault_pool_size = {self._size}\nmax_client_conn = 200\n"
+            "max_prepared_statements = 0\n",
+            encoding="utf-8",
+        )
 
     def through(self, url: str) -> str:
         """The same database and user through this pooler."""
