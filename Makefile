@@ -1,8 +1,9 @@
 # Nothing needs to be installed or activated by hand: each target makes .venv with what it needs, from the locks.
-# uv is used where it is on PATH, for speed; else python's own venv and pip.
+# uv is used where it is on PATH or in .venv, as `make test` brings it, for speed; else python's own venv and pip.
 
 VENV := .venv
 PY := $(VENV)/bin/python
+UV = $(firstword $(shell command -v uv) $(wildcard $(VENV)/bin/uv))
 # What the example platforms in Python run in: the wheel, and nothing of the service.
 EXAMPLES := .venv-examples
 # The first of these that is Python 3.11 or newer; `make PYTHON=/path/to/python3` names another.
@@ -142,11 +143,10 @@ soak: $(VENV)/.dev ## Run a fleet for half an hour and see whether anything grow
 mutants: $(VENV)/.dev ## Make one-line mistakes in copies of the code; the tests must find each, half an hour; ARGS="fence lease --jobs 2"
 	@PYTHONPATH=. $(PY) -m bench.mutants $(ARGS)
 
-COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE = $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 SERVICE := --extra service --extra metrics --extra zones
-lock: ## Write requirements/*.txt from pyproject.toml; ARGS="--upgrade" for newer versions
-	@uv --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv" >&2; exit 2; }
+lock: $(VENV)/.dev ## Write requirements/*.txt from pyproject.toml; ARGS="--upgrade" for newer versions
 	$(COMPILE) $(ARGS) $(SERVICE) -o requirements/service.txt
 	$(COMPILE) $(ARGS) --extra service --extra metrics -c requirements/service.txt -o requirements/worker.txt
 	$(COMPILE) $(ARGS) --extra otel -c requirements/service.txt -o requirements/otel.txt
@@ -181,17 +181,15 @@ $(EXAMPLES)/.wheel: $(EXAMPLES)/.libraries pyproject.toml $(wildcard jurat/*.py 
 # Progress goes to standard error: the output of `make demo ARGS=--json` is one document.
 define install
 packages=$$(grep -cE '^[A-Za-z0-9._-]+==' $(1)); \
-echo "$(2): installing the $$packages packages of $(1), $$(if $(HAS_UV); then echo 'some seconds with uv'; else echo 'about a minute with pip'; fi) ..." >&2; \
+echo "$(2): installing the $$packages packages of $(1), $(if $(UV),some seconds with uv,about a minute with pip) ..." >&2; \
 begun=$$(date +%s); \
 $(call pip,$(2),--require-hashes -r $(1)) && echo "$(2): done in $$(($$(date +%s) - begun)) s" >&2
 endef
 
-HAS_UV := uv --version >/dev/null 2>&1
-
 # Of pip's long output, a line for each ten packages. Its errors are on standard error, and stay.
 define pip
-if $(HAS_UV); then \
-	uv pip install --quiet --python $(1)/bin/python $(2); \
+if [ -n "$(UV)" ]; then \
+	$(UV) pip install --quiet --python $(1)/bin/python $(2); \
 else \
 	{ $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(1)/bin/python -m ensurepip >/dev/null; } && \
 	{ PYTHONUNBUFFERED=1 $(1)/bin/python -m pip install --disable-pip-version-check --progress-bar off $(2); echo "ended $$?"; } \
@@ -214,8 +212,8 @@ $(VENV)/pyvenv.cfg $(EXAMPLES)/pyvenv.cfg:
 		exit 2; \
 	fi; \
 	echo "$(@D): making it with $$python, $$("$$python" --version) ..." >&2; \
-	if $(HAS_UV); then \
-		uv venv --quiet --python "$$python" $(@D); \
+	if [ -n "$(UV)" ]; then \
+		$(UV) venv --quiet --python "$$python" $(@D); \
 	elif "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
 		"$$python" -m venv $(@D); \
 	else \

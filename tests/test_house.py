@@ -256,13 +256,12 @@ print(jurat.__file__)
 @pytest.mark.parametrize("sqlalchemy", ["2.0", "2.1"])
 def test_the_wheel_works_in_an_empty_environment(wheel: Path, sqlite_url: str, sqlalchemy: str, tmp_path: Path) -> None:
     environment = tmp_path / "platform"
-    venv.create(environment, with_pip=True)
+    venv.create(environment)
     python = environment / "bin" / "python"
-    before = installed(python)
-    pip = run(python, "-m", "pip", "install", "--quiet", wheel, f"sqlalchemy=={sqlalchemy}.*")
-    assert pip.returncode == 0, pip.stderr
+    uv("install", "--python", python, wheel, f"sqlalchemy=={sqlalchemy}.*")
     brought = {"cffi", "fastjsonschema", "greenlet", "jurat", "pycparser", "pynacl", "sqlalchemy", "typing-extensions"}
-    assert installed(python) - before <= brought
+    listed = uv("list", "--python", python, "--format=freeze")
+    assert {line.split("==")[0].lower().replace("_", "-") for line in listed.splitlines()} <= brought
     used = run(python, "-I", "-W", "error", "-c", PLATFORM, sqlite_url, cwd=tmp_path)
     assert used.returncode == 0, used.stderr
     assert "code" in used.stderr
@@ -273,22 +272,7 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, sqlite_url: str, s
 @pytest.mark.long
 def test_the_contract_passes_its_own_tests_on_the_oldest_sqlalchemy_it_allows(tmp_path: Path) -> None:
     older = tmp_path / "sqlalchemy"
-    quiet = ("--quiet", "--no-deps")
-    if shutil.which("uv"):
-        command: tuple[str | Path, ...] = (
-            "uv",
-            "pip",
-            "install",
-            *quiet,
-            "--python",
-            sys.executable,
-            "--target",
-            older,
-        )
-    else:
-        command = (sys.executable, "-m", "pip", "install", *quiet, "--target", older)
-    brought = run(*command, "sqlalchemy==2.0.*")
-    assert brought.returncode == 0, brought.stderr
+    uv("install", "--no-deps", "--python", sys.executable, "--target", older, "sqlalchemy==2.0.*")
     quick = ("-q", "-p", "no:cacheprovider", "-m", "not slow")
     tests = (sys.executable, "-m", "pytest", "tests/jurat", *quick)
     tested = run(*tests, PYTHONPATH=str(older), HYPOTHESIS_PROFILE="quick")
@@ -297,9 +281,10 @@ def test_the_contract_passes_its_own_tests_on_the_oldest_sqlalchemy_it_allows(tm
     assert told.stdout.startswith("2.0."), told.stdout
 
 
-def installed(python: Path) -> set[str]:
-    listed = run(python, "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check").stdout
-    return {line.split("==")[0].lower().replace("_", "-") for line in listed.splitlines()}
+def uv(*words: str | Path) -> str:
+    ran = run(Path(sys.executable).with_name("uv"), "pip", *words)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
 
 
 # -------------------------------------------------------------------------------------------------------- the launcher
