@@ -1,9 +1,9 @@
 """The rule by which KEDA and Kubernetes' own autoscaler count pods, with the settings of a ScaledObject.
 
-KEDA hands the metric to a HorizontalPodAutoscaler, which decides: how many pods the metric is worth, within a tolerance;
-for the way down the most of the last minutes, and so many pods in so many seconds
-(kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale, section "Algorithm details" and "Configurable scaling
-behavior"). A metric that cannot be read decides nothing, where there is no `fallback`.
+KEDA hands the metric to a HorizontalPodAutoscaler, which decides: as many pods as the metric is worth, in a tolerance;
+on the way down the most of the last minutes, and so many pods in so many seconds. Its documentation has it under
+"Horizontal Pod Autoscaling", in the sections on details of the algorithm and on configurable behavior. A metric that
+cannot be read decides nothing, where there is no `fallback`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Autoscaler:
             int(policy["value"]),
             float(policy["periodSeconds"]),
         )
-        self._least, self._most = scaled["minReplicaCount"], scaled["maxReplicaCount"]
+        self._least, self._most = int(scaled["minReplicaCount"]), int(scaled["maxReplicaCount"])
         self._read = read
         self._thought = [(0.0, pods)]
         self._changes: list[tuple[float, int]] = []

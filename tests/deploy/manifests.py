@@ -39,7 +39,7 @@ def _built(overlay: str) -> str:
 
 @cache
 def _read(overlay: str) -> tuple[Object, ...]:
-    return tuple(YAML(typ="safe", pure=True).load_all(_built(overlay)))
+    return tuple(YAML(typ="safe").load_all(_built(overlay)))
 
 
 def build(overlay: str) -> list[Object]:

@@ -30,7 +30,7 @@ SHARE: Final = 0.8
 def problems(objects: list[Object]) -> list[str]:
     """What is wrong with the objects of an overlay."""
     own = (f"{part.name}: {said}" for part in parts(objects) for said in chain(_part(part), _least_rights(part)))
-    return [*own, *_references(objects), *_scaling(objects), *_monitoring(objects)]
+    return [*own, *_names(objects), *_selectors(objects), *_scaling(objects), *_monitoring(objects)]
 
 
 def _part(part: Part) -> Iterator[str]:
@@ -99,8 +99,8 @@ def _least_rights(part: Part) -> Iterator[str]:
         yield "cannot read its secrets"
 
 
-def _references(objects: list[Object]) -> Iterator[str]:
-    """What an object names is there: each selector selects, each name is that of an object."""
+def _names(objects: list[Object]) -> Iterator[str]:
+    """What a part names is there, and each secret is that of one part."""
     all_parts = list(parts(objects))
     names = {(each["kind"], each["metadata"]["name"]) for each in objects}
     secrets = [secret for part in all_parts for secret in part.mounts.values()]
@@ -112,6 +112,15 @@ def _references(objects: list[Object]) -> Iterator[str]:
         for source in part.container.get("envFrom", ()):
             if ("ConfigMap", source["configMapRef"]["name"]) not in names:
                 yield f"{part.name}: has no ConfigMap {source}"
+    for each in objects:
+        if each["metadata"].get("namespace") != "jurat":
+            yield f"{each['kind']} {each['metadata']['name']} is in no namespace"
+
+
+def _selectors(objects: list[Object]) -> Iterator[str]:
+    """What an object selects is there."""
+    all_parts = list(parts(objects))
+    for part in all_parts:
         for spread in part.pod.get("topologySpreadConstraints", ()):
             if not selects(spread["labelSelector"], part.labels):
                 yield f"{part.name}: spreads other pods"
@@ -123,9 +132,6 @@ def _references(objects: list[Object]) -> Iterator[str]:
             if not selected or (each["kind"] in ("Deployment", "PodDisruptionBudget") and selected != {name}):
                 yield f"{each['kind']} {name} selects {sorted(selected)}"
             yield from _ports(each, [part for part in all_parts if part.name in selected])
-    for each in objects:
-        if each["metadata"].get("namespace") != "jurat":
-            yield f"{each['kind']} {each['metadata']['name']} is in no namespace"
 
 
 def _ports(each: Object, selected: list[Part]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Real workers, as many as the ScaledObject of the manifests wants, with times shortened by one factor.
 
-The query of the manifest is asked as a user with `jurat_reader`; workers have the slots that they have in a cluster, and
-end by SIGTERM. Only the cluster is missing: `Autoscaler` decides, and processes stand for pods.
+The manifest's query is asked as a user with `jurat_reader`; workers have the slots that they have in a cluster, and end
+by SIGTERM. Only the cluster is missing: `Autoscaler` decides, and processes stand for pods.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from worker.celery_settings import SLOTS
 
 FASTER: Final = 60.0
 """A minute of the autoscaler is a second here. jurat's own times are as they are."""
+
 
 class ScaledFleet:
     """Runs with its least pods until the `with` block ends. `registries` are its sources, `limits` those of some."""
@@ -106,9 +107,7 @@ class ScaledFleet:
                 name: description(source.url(name), timeout="60s", **self._limits.get(name, {})) for name in names
             },
             "criteria": {name: {"source": name} for name in names},
-            "consultations": {
-                name: {"questions": {"q": {"criterion": name, "deadline": "1d"}}} for name in names
-            },
+            "consultations": {name: {"questions": {"q": {"criterion": name, "deadline": "1d"}}} for name in names},
         }
 
     def _scale(self, pods: int) -> None:
@@ -134,4 +133,3 @@ class ScaledFleet:
         (value,) = row
         self.metrics[-1] = float(value)
         return float(value)
-

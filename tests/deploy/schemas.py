@@ -1,37 +1,39 @@
-"""What a cluster would refuse: objects that do not fit the schemas of Kubernetes, KEDA and Prometheus' operator."""
+"""What a cluster would refuse: objects that do not fit the schemas of Kubernetes, KEDA and Prometheus' operator.
+
+The models of the operators are loaded where one is asked for: it takes seconds.
+"""
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Iterator
 from typing import Any, Final
 
 import kubernetes_validate
-from cloudcoil.models.keda import v1alpha1 as keda
-from cloudcoil.models.prometheus_operator import v1 as prometheus
 from pydantic import ValidationError
 
 from tests.deploy.manifests import Object
 
 OLDEST: Final = "1.29"
 """The oldest Kubernetes that docs/operators/kubernetes.md names."""
-VERSIONS: Final = (OLDEST, kubernetes_validate.latest_version())
 
-CUSTOM: Final[dict[tuple[str, str], Any]] = {
-    ("keda.sh/v1alpha1", "ScaledObject"): keda.ScaledObject,
-    ("keda.sh/v1alpha1", "TriggerAuthentication"): keda.TriggerAuthentication,
-    ("monitoring.coreos.com/v1", "PodMonitor"): prometheus.PodMonitor,
-    ("monitoring.coreos.com/v1", "PrometheusRule"): prometheus.PrometheusRule,
+CUSTOM: Final = {
+    ("keda.sh/v1alpha1", "ScaledObject"): "cloudcoil.models.keda.v1alpha1",
+    ("keda.sh/v1alpha1", "TriggerAuthentication"): "cloudcoil.models.keda.v1alpha1",
+    ("monitoring.coreos.com/v1", "PodMonitor"): "cloudcoil.models.prometheus_operator.v1",
+    ("monitoring.coreos.com/v1", "PrometheusRule"): "cloudcoil.models.prometheus_operator.v1",
 }
+"""The module with the model of each kind that is not Kubernetes' own."""
 
 
 def schema_problems(each: Object) -> Iterator[str]:
     """What is wrong with an object; unknown keys are."""
-    model = CUSTOM.get((each["apiVersion"], each["kind"]))
-    if model is not None:
-        yield from _custom_problems(model, each)
+    module = CUSTOM.get((each["apiVersion"], each["kind"]))
+    if module is not None:
+        yield from _custom_problems(getattr(importlib.import_module(module), each["kind"]), each)
         return
-    for version in VERSIONS:
+    for version in (OLDEST, kubernetes_validate.latest_version()):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ResourceWarning)  # it leaves its files to the collector

@@ -97,9 +97,15 @@ MISTAKES: list[tuple[str, Change]] = [
         lambda o: one(o, "Job")["spec"]["template"]["spec"]["volumes"][0]["secret"].update(secretName="jurat-worker"),
     ),
     ("has no ConfigMap", lambda o: container(o)["envFrom"][0]["configMapRef"].update(name="setings")),
-    ("PodDisruptionBudget worker selects []", lambda o: one(o, "PodDisruptionBudget")["spec"].update(selector={"matchLabels": {"app": "worker"}})),
+    (
+        "PodDisruptionBudget worker selects []",
+        lambda o: one(o, "PodDisruptionBudget")["spec"].update(selector={"matchLabels": {"app": "worker"}}),
+    ),
     ("names ['metrics']", lambda o: one(o, "PodMonitor")["spec"]["podMetricsEndpoints"][0].update(port="metrics")),
-    ("Prometheus asks", lambda o: one(o, "PodMonitor")["spec"]["selector"]["matchExpressions"][0].update(values=["worker"])),
+    (
+        "Prometheus asks",
+        lambda o: one(o, "PodMonitor")["spec"]["selector"]["matchExpressions"][0].update(values=["worker"]),
+    ),
     ("is in no namespace", lambda o: one(o, "ServiceAccount")["metadata"].pop("namespace")),
     ("set the count back", lambda o: worker(o).update(replicas=2)),
     ("the count would change", lambda o: scaled(o).update(fallback={"failureThreshold": 3, "replicas": 2})),
@@ -139,7 +145,7 @@ def test_only_workers_reach_the_broker_and_sources(overlay: str) -> None:
 def test_production_watches_with_the_rules_and_dashboards_of_monitoring() -> None:
     objects = build("production")
     assert {(each["apiVersion"], each["kind"]) for each in objects} >= set(CUSTOM)
-    rules = YAML(typ="safe", pure=True).load(RULES.read_text("utf-8"))
+    rules = YAML(typ="safe").load(RULES.read_text("utf-8"))
     assert one(objects, "PrometheusRule")["spec"] == rules
     shown = {
         name: json.loads(text)

@@ -1,4 +1,4 @@
-"""Each part is run as its manifest says, with the least rights that it has in a cluster, and asked as a kubelet asks."""
+"""Each part is run as its manifest says, with the rights that it has in a cluster, and asked as a kubelet asks."""
 
 from __future__ import annotations
 
