@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -18,7 +19,7 @@ from store.schema.grants import Role
 from tests.conftest import missing
 from tests.deploy.manifests import ROOT, Part, build, entry_point, parts
 from tests.rigs.logins import Logins, plain
-from tests.rigs.servers import NoServer, PostgreSQL, Server, Valkey
+from tests.rigs.servers import NoServer, PostgreSQL, Server, Valkey, free_port
 from tests.rigs.waiting import until
 from worker.metrics.endpoints import Probe
 
@@ -118,14 +119,15 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def pods(secrets: Path) -> Iterator[dict[str, Pod]]:
-    """All parts, each started when the one before it has done what it needs of it."""
+    """All parts. A cluster starts them at once, so workers may find an empty database."""
     made = {part.name: Pod(part, secrets) for part in parts(build("production"))}
     assert set(made) == set(PARTS)
     try:
+        made["worker"].start()
+        made["exporter"].start()
+        assert made["worker"].ask("readinessProbe") == made["exporter"].ask("readinessProbe") == 503
         made["migrate"].start()
         assert made["migrate"].wait() == 0, made["migrate"].said
-        made["exporter"].start()
-        made["worker"].start()
         yield made
     finally:
         for pod in made.values():
@@ -160,6 +162,15 @@ def test_paths_are_all_that_health_has(pods: dict[str, Pod]) -> None:
         urllib.request.urlopen(f"http://127.0.0.1:{pods['worker'].port}/healthz", timeout=5)
     said = refused.value.read().decode()
     assert all(f"/{probe}" in said for probe in Probe)
+
+
+def test_a_worker_that_starts_without_the_database_is_not_restarted(secrets: Path, tmp_path: Path) -> None:
+    shutil.copytree(secrets, tmp_path, dirs_exist_ok=True)
+    (part,) = (part for part in parts(build("production")) if part.name == "worker")
+    file = tmp_path / "jurat-worker" / "database_url"
+    file.write_text(make_url(file.read_text("utf-8")).set(port=free_port()).render_as_string(hide_password=False))
+    with Pod(part, tmp_path) as pod:
+        assert [pod.ask(kind) for kind in ("startupProbe", "livenessProbe", "readinessProbe")] == [200, 200, 503]
 
 
 def test_a_worker_ends_by_itself_within_its_grace(pods: dict[str, Pod]) -> None:
