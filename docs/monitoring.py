@@ -1,4 +1,6 @@
-"""Writes the files of monitoring/ that are made: rules from the alerts of worker/metrics/alerts.py, and dashboards."""
+"""Writes the files of monitoring/ that are made: rules from the alerts of worker/metrics/alerts.py, and dashboards; and
+the same rules for Prometheus' operator on Kubernetes.
+"""
 # ruff: noqa: INP001 - a script next to the pages that it fills, not a package
 
 from __future__ import annotations
@@ -7,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, indent
 from typing import Final
 
 from docs.dashboards import DASHBOARDS
@@ -21,6 +23,7 @@ from worker.metrics.alerts import ALERTS, RECORDINGS, SOURCE, Alert, Recording
 MONITORING: Final = DOCS.parent / "monitoring"
 RULES: Final = MONITORING / "rules.yml"
 DASHBOARD_FILES: Final = MONITORING / "dashboards"
+RULE_OBJECT: Final = DOCS.parent / "deploy" / "kubernetes" / "components" / "monitoring" / "rules.yaml"
 
 LEAST_WINDOW: Final = 5.0
 """Seconds; a window must hold several samples, which come each second where times are shortened."""
@@ -31,12 +34,28 @@ _HEAD: Final = """\
 # What must hold, and who is called when it does not. `python -m docs.generate` writes it from worker/metrics/alerts.py.
 # Runbooks are looked for under {}; set your own place there.
 """
+_OBJECT: Final = """\
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: jurat
+spec:
+"""
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 
 
 def rules_text(shortened: float = 1.0) -> str:
     """The rules as Prometheus reads them, with `for` and all windows so many times shorter, but not below `LEAST_…`."""
-    lines = [_HEAD.format(alerts.RUNBOOKS), "groups:", "- name: jurat-slo", "  rules:"]
+    return f"{_HEAD.format(alerts.RUNBOOKS)}\n{_groups(shortened)}"
+
+
+def rule_object_text() -> str:
+    """The rules as an object for Prometheus' operator: kustomize reads no file outside its folder."""
+    return f"{_HEAD.format(alerts.RUNBOOKS)}{_OBJECT}{indent(_groups(), '  ')}"
+
+
+def _groups(shortened: float = 1.0) -> str:
+    lines = ["groups:", "- name: jurat-slo", "  rules:"]
     for rule in RECORDINGS:
         lines += _recording(rule, shortened)
     for severity in Severity:
@@ -109,6 +128,7 @@ def _minutes(seconds: int) -> str:
 
 FILES: Final[Mapping[Path, Callable[[], str]]] = {
     RULES: rules_text,
+    RULE_OBJECT: rule_object_text,
     **{DASHBOARD_FILES / f"{each.name}.json": partial(dashboard_text, each) for each in DASHBOARDS},
 }
 """What is written as a whole."""
