@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,11 +33,15 @@ def test_every_step_does_what_the_page_shows(terminal: Terminal) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_every_step_works_in_a_fresh_clone(tmp_path: Path) -> None:
-    """Also `make demo`, which makes the environment: so nothing may be needed that is not committed."""
+def test_every_step_works_in_a_fresh_clone(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Also `make demo`, which makes the environment: so nothing may be needed that is not committed. By uv, for
+    tests/test_install.py does it by pip.
+    """
+    tools = tmp_path_factory.mktemp("tools")
+    (tools / "uv").symlink_to(Path(sys.executable).with_name("uv"))
     for file in committed():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / file, tmp_path / file)
     (tmp_path / "try.py").write_text(block(PAGE, "python"), "utf-8")
-    with Terminal(tmp_path, {"TMPDIR": str(tmp_path)}) as terminal:
+    with Terminal(tmp_path, {"TMPDIR": str(tmp_path), "PATH": f"{tools}:{os.environ['PATH']}"}) as terminal:
         terminal.follow(PAGE, instead=PATIENT)
