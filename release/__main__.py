@@ -12,38 +12,37 @@ import tempfile
 from pathlib import Path
 
 from release.artifacts import make
-from release.conditions import Refused, check, git
+from release.conditions import Refused, Release, check, git
 from tests.containers import debian
 
 ROOT = Path(__file__).resolve().parent.parent
 
 _NEXT = """
-{folder} has the release, and {tag} is on {commit}. Nothing was published yet. Next:
+{folder} has the release, and the tag {release.tag} is in this clone. Nothing was published. Next:
 
-  git push origin {tag}
-
-publishes the tag; the files go where your users fetch them. In the next commit, add to releases.toml:
+1. git push origin {release.tag}
+2. Publish the files of {folder}.
+3. Add to releases.toml, commit and push:
 
   [[release]]
-  version = "{version}"
-  commit = "{commit}"
+  version = "{release.version}"
+  commit = "{release.commit}"
 """
 
 
-def cut(root: Path, version: str) -> int:
-    """Cut a release; the exit code. Raises Refused before anything is written."""
-    release = check(root, version)
+def cut(root: Path, release: Release) -> int:
+    """Cut a release; the exit code."""
     without = debian.lacking("builds")
     if without:
         print(f"The images are left out: {without}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="jurat-release-", dir=debian.PLACE) as place:
-        builds = [Path(place) / name for name in ("first", "the-second")]
+        builds = [Path(place) / name for name in ("first", "second")]
         for build in builds:
-            print(f"Building {release.commit[:12]}, {build.name} of two times ...", file=sys.stderr)
+            print(f"Building {release.commit[:12]} for the {build.name} time ...", file=sys.stderr)
             export(root, release.commit, build / "source")
             make(release, build / "source", build / "files", images=not without)
         first, second = (build / "files" for build in builds)
-        folder = root / "dist" / f"release-{version}"
+        folder = root / "dist" / f"release-{release.version}"
         shutil.rmtree(folder, ignore_errors=True)
         if differing := differences(first, second):
             for build in builds:
@@ -56,11 +55,10 @@ def cut(root: Path, version: str) -> int:
             return 1
         shutil.move(first, folder)
     if not release.tagged:
-        git(root, "tag", "--annotate", f"--message=jurat {version}", release.tag, release.commit)
+        git(root, "tag", "--annotate", f"--message=jurat {release.version}", release.tag, release.commit)
     for path in sorted(folder.iterdir()):
         print(f"{path.relative_to(root)}: {path.stat().st_size / 1e6:.1f} MB")
-    told = {"folder": folder.relative_to(root), "tag": release.tag, "commit": release.commit, "version": version}
-    print(_NEXT.format(**told), end="")
+    print(_NEXT.format(folder=folder.relative_to(root), release=release), end="")
     return 0
 
 
@@ -79,7 +77,9 @@ def differences(first: Path, second: Path) -> list[str]:
 
 if __name__ == "__main__":
     try:
-        sys.exit(cut(ROOT, *sys.argv[1:2] or [""]))
+        checked = check(ROOT, *sys.argv[1:2] or [""])
     except Refused as reason:
         print(f"make release: {reason}", file=sys.stderr)
         sys.exit(2)
+    debian.install("builds")
+    sys.exit(cut(ROOT, checked))

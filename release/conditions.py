@@ -60,6 +60,7 @@ def check(root: Path, version: str) -> Release:
     notes = _notes(root, version)
     commit, epoch = git(root, "log", "-1", "--format=%H %ct").split()
     tagged = _check_tag(root, version, commit)
+    git(root, "var", "GIT_COMMITTER_IDENT")  # who tags: git says what to do where it does not know
     return Release(version, commit, epoch, notes, tagged)
 
 

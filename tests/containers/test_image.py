@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from release.artifacts import pack
 from store.schema.release import VERSION
 from tests.conftest import missing
-from tests.containers.build import TARGETS, Buildah, archive, buildah, limits
+from tests.containers.build import TARGETS, Buildah, archive, build_images, buildah, head, limits
 
 LARGEST = {"worker": 340, "tools": 480}
 """MB, unpacked."""
@@ -108,3 +111,22 @@ def test_all_that_workers_load_is_in_it(image: Image) -> None:
 def test_it_holds_nothing_but_the_service(image: Image) -> None:
     there = set(image.run("ls", "-A", "/srv/jurat").split())
     assert not there & {"tests", "docs", "bench", "requirements", "compose", ".git", ".venv", "secrets", ".env"}
+
+
+@pytest.fixture(scope="module")
+def built_again(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both archives, built once more from a copy of the same files, made just now."""
+    folder = tmp_path_factory.mktemp("again")
+    for run, target, name in build_images(clone, *head()):
+        run("push", "--quiet", name, f"docker-archive:{folder / archive(target).name}:{name}")
+        run("push", "--quiet", name, f"oci:{folder / target}:{name}")
+        pack(folder / target, folder / f"{target}.oci.tar", name)
+        pulled = run("pull", "--quiet", f"oci-archive:{folder / target}.oci.tar").stdout.strip()
+        assert run("images", "--quiet", "--no-trunc", name).stdout.strip() == f"sha256:{pulled}"
+    return folder
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_two_builds_are_the_same_byte_for_byte(target: str, built_again: Path) -> None:
+    one, other = archive(target), built_again / archive(target).name
+    assert filecmp.cmp(one, other, shallow=False), f"{one} and {other} differ"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from release.__main__ import cut
+from release.conditions import check
 from tests.containers import debian
 from tests.release.conftest import Repository
 from tests.test_house import MACHINE_PATHS, REGISTRIES, ROOT
@@ -55,7 +56,7 @@ def members(wheel: Path) -> dict[str, bytes]:
 def test_it_leaves_the_files_and_a_tag_and_says_what_is_next(
     project: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cut(project.root, "0.3.0") == 0
+    assert cut(project.root, check(project.root, "0.3.0")) == 0
     folder = released(project)
     assert sorted(path.name for path in folder.iterdir()) == [
         "SHA256SUMS",
@@ -76,19 +77,19 @@ def test_it_leaves_the_files_and_a_tag_and_says_what_is_next(
     told = capsys.readouterr()
     assert "The images are left out: needs a machine with more\n" in told.err
     assert f'[[release]]\n  version = "0.3.0"\n  commit = "{commit}"\n' in told.out
-    assert "git push origin v0.3.0\n" in told.out
+    assert "1. git push origin v0.3.0\n" in told.out
     texts = {path.name: path.read_text("utf-8") for path in folder.iterdir() if path.suffix != ".whl"}
     texts |= {name: content.decode() for name, content in members(folder / "jurat-0.3.0-py3-none-any.whl").items()}
     assert [name for name, text in texts.items() if REGISTRIES.search(text) or MACHINE_PATHS.search(text)] == []
 
 
 def test_it_can_be_run_again(project: Repository) -> None:
-    assert cut(project.root, "0.3.0") == 0
+    assert cut(project.root, check(project.root, "0.3.0")) == 0
     before = {path.name: path.read_bytes() for path in released(project).iterdir()}
     tag = project.git("rev-parse", "v0.3.0")
     (released(project) / "of-before").touch()
     (project.root / ".git/info/exclude").write_text("/dist/\n")
-    assert cut(project.root, "0.3.0") == 0
+    assert cut(project.root, check(project.root, "0.3.0")) == 0
     assert {path.name: path.read_bytes() for path in released(project).iterdir()} == before
     assert project.git("rev-parse", "v0.3.0") == tag
 
@@ -96,14 +97,14 @@ def test_it_can_be_run_again(project: Repository) -> None:
 def test_what_is_not_committed_is_not_released(project: Repository) -> None:
     (project.root / ".git/info/exclude").write_text("/jurat/notes.txt\n")
     (project.root / "jurat/notes.txt").write_text("an operator's own")
-    assert cut(project.root, "0.3.0") == 0
+    assert cut(project.root, check(project.root, "0.3.0")) == 0
     assert "jurat/notes.txt" not in members(released(project) / "jurat-0.3.0-py3-none-any.whl")
 
 
 def test_builds_that_differ_are_no_release(project: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     project.commit("hatch_build.py", LATE)
     project.replace("pyproject.toml", "[tool.hatch.build]\n", "[tool.hatch.build.hooks.custom]\n\n[tool.hatch.build]\n")
-    assert cut(project.root, "0.3.0") == 1
+    assert cut(project.root, check(project.root, "0.3.0")) == 1
     expected = "The two builds differ in SHA256SUMS, jurat-0.3.0-py3-none-any.whl. Both are in dist/release-0.3.0"
     assert expected in capsys.readouterr().err
     wheels = sorted(released(project).glob("*/*.whl"))

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from release.__main__ import cut
 from release.conditions import PLACES, Refused, check
 from store.schema.release import VERSION
 from tests.release.conftest import Repository
@@ -72,7 +71,7 @@ def test_each_fault_is_refused(repository: Repository, fault: Callable[[Reposito
     fault(repository)
     before = repository.state
     with pytest.raises(Refused) as refused:
-        cut(repository.root, "0.3.0")
+        check(repository.root, "0.3.0")
     assert re.search(expected, str(refused.value))
     assert repository.state == before
 
@@ -91,6 +90,12 @@ def test_a_version_has_three_numbers(repository: Repository, version: str) -> No
 def test_without_git_it_says_so(repository: Repository) -> None:
     (repository.root / ".git").rename(repository.root / "elsewhere")
     with pytest.raises(Refused, match=r"git status failed: .*not a git repository"):
+        check(repository.root, "0.3.0")
+
+
+def test_someone_tags_it(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "")
+    with pytest.raises(Refused, match=r"git var failed: .*(?s:.)*ident name"):
         check(repository.root, "0.3.0")
 
 
