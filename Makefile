@@ -51,7 +51,7 @@ test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, five
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
 	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser $(ARGS)
 
-image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, and look into them; as root on Debian, two minutes
+image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, twice, and look into them; as root on Debian, four minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian builds
 	@PYTHONPATH=. $(PY) -m tests.containers.build
 	$(PY) -m pytest -m containers tests/containers/test_image.py $(ARGS)

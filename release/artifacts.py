@@ -40,7 +40,7 @@ def _make_wheel(release: Release, source: Path, target: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", target],
         cwd=source,
-        env={**os.environ, "SOURCE_DATE_EPOCH": release.epoch},
+        env={**os.environ, "SOURCE_DATE_EPOCH": release.epoch, "HATCH_QUIET": "1"},
         stdout=subprocess.DEVNULL,
         check=True,
     )
