@@ -31,6 +31,15 @@ for root in ("adapters", "config", "jurat", "store", "tasks", "worker"):
 print(*sorted({"pyproj", "pyogrio", "resvg_py"} & set(sys.modules)))
 """
 
+BYTE_CODE = """
+import importlib.util, pathlib
+for root in ("/opt/venv/lib", "/srv/jurat"):
+    for source in pathlib.Path(root).rglob("*.py"):
+        with open(importlib.util.cache_from_source(source), "rb") as file:
+            print(end="" if file.read(8)[4] == 1 else f"{source} ")
+"""
+"""Prints the sources with byte code that is not taken unchecked (PEP 552)."""
+
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
 
@@ -106,6 +115,11 @@ def test_all_that_workers_load_is_in_it(image: Image) -> None:
     assert image.run("python", "-P", "-c", MODULES) == "\n"
     found = image.run("python", "-P", "-c", "import pyproj, pyogrio, resvg_py", code=image.target != "tools")
     assert ("ModuleNotFoundError" in found) == (image.target != "tools")
+
+
+def test_nothing_is_compiled_when_it_starts(image: Image) -> None:
+    """Byte code that goes by the times of its sources would be out of date: all files have one time."""
+    assert image.run("python", "-P", "-c", BYTE_CODE) == ""
 
 
 def test_it_holds_nothing_but_the_service(image: Image) -> None:
