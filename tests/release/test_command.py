@@ -83,6 +83,7 @@ def test_it_leaves_the_files_and_a_tag_and_says_what_is_next(
     assert [name for name, text in texts.items() if REGISTRIES.search(text) or MACHINE_PATHS.search(text)] == []
 
 
+@pytest.mark.slow
 def test_it_can_be_run_again(project: Repository) -> None:
     assert cut(project.root, check(project.root, "0.3.0")) == 0
     before = {path.name: path.read_bytes() for path in released(project).iterdir()}
