@@ -7,24 +7,29 @@ ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS worker-libraries
 COPY requirements/worker.txt requirements/otel.txt /build/
-# Wheels alone: nothing is compiled, and no package runs code of its own while it is installed.
+# Wheels alone: nothing is compiled, and no package runs code of its own while it is installed. 20 MB of the libraries'
+# own tests go. Byte code does not depend on the times of files, which the builder sets, and so two builds are the same.
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv \
-    && /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
+    && /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-compile \
         --quiet --require-hashes --only-binary :all: -r /build/worker.txt -r /build/otel.txt \
-    && find /opt/venv -type d -name tests -prune -exec rm -r {} + # 20 MB of the libraries' own
+    && find /opt/venv -type d -name tests -prune -exec rm -r {} + \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 
 FROM worker-libraries AS tools-libraries
 COPY requirements/service.txt /build/
-RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
+RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-compile \
         --quiet --require-hashes --only-binary :all: -r /build/service.txt \
-    && find /opt/venv -type d -name tests -prune -exec rm -r {} +
+    && find /opt/venv -type d -name tests -prune -exec rm -r {} + \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 
 FROM ${BASE} AS source
 WORKDIR /srv/jurat
 COPY . .
-RUN rm -r requirements && python3 -m compileall -q .
+RUN rm -r requirements && python3 -m compileall -q --invalidation-mode unchecked-hash .
 
 FROM ${BASE} AS program
+# The day that useradd writes into /etc/shadow; a build without it has today's.
+ARG SOURCE_DATE_EPOCH
 # Nothing here installs packages: the base's own pip goes too.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jurat \
     && install -d -g jurat -m 2770 /erasures \

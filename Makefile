@@ -24,7 +24,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-pythons platform test test-all test-examples test-browser image compose pictures lint format wheel lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants
+.PHONY: help demo demo-pythons platform test test-all test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,7 +52,7 @@ test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, five
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
 	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser $(ARGS)
 
-image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, and look into them; as root on Debian, two minutes
+image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, twice, and look into them; as root on Debian, four minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian builds
 	@PYTHONPATH=. $(PY) -m tests.containers.build
 	$(PY) -m pytest -m containers tests/containers/test_image.py $(ARGS)
@@ -77,6 +77,9 @@ format: $(VENV)/.dev ## Fix what ruff can fix
 
 wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
 	$(PY) -m hatchling build -t wheel -d dist
+
+release: $(VENV)/.dev ## Build HEAD twice as VERSION=0.3.0, compare, tag it here; as root on Debian with the images, ten minutes
+	@PYTHONPATH=. $(PY) -m release $(VERSION)
 
 bench-addresses: $(VENV)/.dev ## Ask a real geocoder 10,000 real addresses, minutes; SOURCE=address-file|dataset ARGS="--direct"
 	@PYTHONPATH=. $(PY) -m bench.real_addresses $(if $(SOURCE),--source $(SOURCE)) $(ARGS)

@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("adapters", "cli", "config", "jurat", "store", "tasks", "worker")
-OUR_NAMES = (*FLOORS, "bench", "console", "examples", "migrations", "tests")
+OUR_NAMES = (*FLOORS, "bench", "console", "examples", "migrations", "release", "tests")
 LONGEST, LONGEST_PRODUCT = 450, 400
 VAGUE = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 

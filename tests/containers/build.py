@@ -26,6 +26,9 @@ TARGETS = {"worker": "jurat", "tools": "jurat-tools"}
 
 _BASE = "localhost/base"
 
+_FORGET = 'customize=rm -f "$1/etc/hostname" "$1/etc/resolv.conf" "$1/etc/apt/sources.list"'
+"""A hook against what mmdebstrap copies from the machine that builds, whose apt may ask a mirror of its own."""
+
 
 class Buildah:
     """Buildah with a storage of its own, so that nothing stays behind on this machine."""
@@ -68,36 +71,50 @@ def archive(target: str) -> Path:
 
 
 def build() -> None:
-    """Write both archives."""
+    """Write both archives, of the working tree."""
+    begun = time.monotonic()
+    for run, target, name in build_images(ROOT, *head()):
+        file = archive(target)
+        file.parent.mkdir(exist_ok=True)
+        file.unlink(missing_ok=True)
+        run("push", "--quiet", name, f"docker-archive:{file}:{name}")
+        print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1e6:.0f} MB, {time.monotonic() - begun:.0f} s")
+
+
+def head() -> tuple[str, str]:
+    """The commit that is checked out here, and its time in seconds since 1970."""
+    told = subprocess.check_output(["git", "log", "-1", "--format=%H %ct"], text=True, cwd=ROOT)
+    revision, epoch = told.split()
+    return revision, epoch
+
+
+def build_images(source: Path, revision: str, epoch: str) -> Iterator[tuple[Buildah, str, str]]:
+    """Build both images of the files in `source`, and yield each with its target and its name.
+
+    The same files at the same `epoch` (seconds since 1970) make the same images, as long as Debian and PyPI offer the
+    same packages.
+    """
     with buildah() as run:
-        _make_base(run)
-        for target, name in TARGETS.items():
-            begun = time.monotonic()
-            _build_target(run, target, f"{name}:{VERSION}")
-            file = archive(target)
-            print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1e6:.0f} MB, {time.monotonic() - begun:.0f} s")
+        _make_base(run, epoch)
+        for target, title in TARGETS.items():
+            name = f"{title}:{VERSION}"
+            labels = {"VERSION": VERSION, "REVISION": revision, "SOURCE": os.environ.get("SOURCE", "")}
+            given = {"BASE": _BASE, "SOURCE_DATE_EPOCH": epoch, **labels}
+            arguments = [f"--build-arg={key}={value}" for key, value in given.items()]
+            options = ["--quiet", "--layers", "--pull=never", "--isolation=chroot", *limits(), *_seen_by_pip()]
+            words = (*options, *arguments, f"--timestamp={epoch}", f"--target={target}", f"--tag={name}")
+            run("build", *words, source)
+            yield run, target, name
 
 
-def _make_base(run: Buildah) -> None:
+def _make_base(run: Buildah, epoch: str) -> None:
     with tempfile.TemporaryDirectory(prefix="jurat-base-", dir=debian.PLACE) as folder:
         tar = Path(folder) / "base.tar"
-        debian.root_file_system(tar, debian.PYTHON)
+        debian.root_file_system(tar, debian.PYTHON, hooks=[_FORGET], epoch=epoch)
         container = run("from", "scratch").stdout.strip()
         run("add", "--quiet", container, tar, "/")
     run("config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container)
-    run("commit", "--quiet", "--rm", container, _BASE)
-
-
-def _build_target(run: Buildah, target: str, name: str) -> None:
-    revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=ROOT)
-    labels = {"VERSION": VERSION, "REVISION": revision.stdout.strip(), "SOURCE": os.environ.get("SOURCE", "")}
-    arguments = [f"--build-arg={key}={value}" for key, value in {"BASE": _BASE, **labels}.items()]
-    options = ["--quiet", "--layers", "--pull=never", "--isolation=chroot", *limits(), *_seen_by_pip()]
-    run("build", *options, *arguments, f"--target={target}", f"--tag={name}", ROOT)
-    file = archive(target)
-    file.parent.mkdir(exist_ok=True)
-    file.unlink(missing_ok=True)
-    run("push", "--quiet", name, f"docker-archive:{file}:{name}")
+    run("commit", "--quiet", "--rm", f"--timestamp={epoch}", container, _BASE)
 
 
 def _seen_by_pip() -> Sequence[str]:

@@ -70,17 +70,24 @@ def install(purpose: str) -> None:
 
 
 def root_file_system(
-    target: Path, packages: Sequence[str], *, left_out: Sequence[str] = (), hooks: Sequence[str] = ()
+    target: Path,
+    packages: Sequence[str],
+    *,
+    left_out: Sequence[str] = (),
+    hooks: Sequence[str] = (),
+    epoch: str | None = None,
 ) -> None:
     """Write a tar with Debian's smallest system and `packages`, from the sources of this machine's apt.
 
     `left_out` are patterns of files that are not installed, `hooks` those of mmdebstrap (`customize=…`, `essential=…`).
-    Raises CalledProcessError.
+    With an `epoch`, in seconds since 1970, the same packages make the same tar; no file is younger, and Debian's byte
+    code goes by what is in a source. Raises CalledProcessError.
     """
     options = [f"--dpkgopt=path-exclude={pattern}" for pattern in (*_LEFT_OUT, *left_out)]
     options += [f"--{kind}-hook={text}" for kind, _, text in (hook.partition("=") for hook in hooks)]
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", *options]
-    subprocess.run([*command, _suite(), target], check=True, env={**os.environ, "TMPDIR": str(PLACE)})
+    environment = {**os.environ, "TMPDIR": str(PLACE), **({"SOURCE_DATE_EPOCH": epoch} if epoch else {})}
+    subprocess.run([*command, _suite(), target], check=True, env=environment)
 
 
 def _suite() -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from release.artifacts import pack
 from store.schema.release import VERSION
 from tests.conftest import missing
-from tests.containers.build import TARGETS, Buildah, archive, buildah, limits
+from tests.containers.build import TARGETS, Buildah, archive, build_images, buildah, head, limits
 
 LARGEST = {"worker": 340, "tools": 480}
 """MB, unpacked."""
@@ -27,6 +30,15 @@ for root in ("adapters", "config", "jurat", "store", "tasks", "worker"):
             importlib.import_module(each.name)
 print(*sorted({"pyproj", "pyogrio", "resvg_py"} & set(sys.modules)))
 """
+
+BYTE_CODE = """
+import importlib.util, pathlib
+for root in ("/opt/venv/lib", "/srv/jurat"):
+    for source in pathlib.Path(root).rglob("*.py"):
+        with open(importlib.util.cache_from_source(source), "rb") as file:
+            print(end="" if file.read(8)[4] == 1 else f"{source} ")
+"""
+"""Prints the sources with byte code that is not taken unchecked (PEP 552)."""
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 
@@ -105,6 +117,30 @@ def test_all_that_workers_load_is_in_it(image: Image) -> None:
     assert ("ModuleNotFoundError" in found) == (image.target != "tools")
 
 
+def test_nothing_is_compiled_when_it_starts(image: Image) -> None:
+    """Byte code that goes by the times of its sources would be out of date: all files have one time."""
+    assert image.run("python", "-P", "-c", BYTE_CODE) == ""
+
+
 def test_it_holds_nothing_but_the_service(image: Image) -> None:
     there = set(image.run("ls", "-A", "/srv/jurat").split())
     assert not there & {"tests", "docs", "bench", "requirements", "compose", ".git", ".venv", "secrets", ".env"}
+
+
+@pytest.fixture(scope="module")
+def built_again(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both archives, built once more from a copy of the same files, made just now."""
+    folder = tmp_path_factory.mktemp("again")
+    for run, target, name in build_images(clone, *head()):
+        run("push", "--quiet", name, f"docker-archive:{folder / archive(target).name}:{name}")
+        run("push", "--quiet", name, f"oci:{folder / target}:{name}")
+        pack(folder / target, folder / f"{target}.oci.tar", name)
+        pulled = run("pull", "--quiet", f"oci-archive:{folder / target}.oci.tar").stdout.strip()
+        assert run("images", "--quiet", "--no-trunc", name).stdout.strip() == f"sha256:{pulled}"
+    return folder
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_two_builds_are_the_same_byte_for_byte(target: str, built_again: Path) -> None:
+    one, other = archive(target), built_again / archive(target).name
+    assert filecmp.cmp(one, other, shallow=False), f"{one} and {other} differ"
