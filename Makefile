@@ -55,7 +55,7 @@ test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, five
 image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, twice, and look into them; as root on Debian, four minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian builds
 	@PYTHONPATH=. $(PY) -m tests.containers.build
-	$(PY) -m pytest -m containers tests/containers/test_image.py $(ARGS)
+	$(PY) -m pytest -m "containers and not slow" tests/containers/test_image.py $(ARGS)
 
 compose: $(VENV)/.dev ## Follow the pages about containers in an engine of their own; as root on Debian, three minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian runs

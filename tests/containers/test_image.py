@@ -140,6 +140,7 @@ def built_again(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow  # `make release` compares two builds itself
 @pytest.mark.parametrize("target", TARGETS)
 def test_two_builds_are_the_same_byte_for_byte(target: str, built_again: Path) -> None:
     one, other = archive(target), built_again / archive(target).name
