@@ -55,6 +55,13 @@ def uses(service: Service, kind: KeyKind, known: Collection[str] = ()) -> Sequen
         return unseal_keys(connection, known) if kind is KeyKind.UNSEAL else hash_keys_in_use(connection, known)
 
 
+def keys_here(kind: KeyKind, service: Service) -> list[bytes]:
+    """The keys that are set here, in their order."""
+    settings = service.settings
+    given = settings.unseal_keys if kind is KeyKind.UNSEAL else settings.hash_keys
+    return [key_from_text(key.get_secret_value(), kind.setting) for key in given]
+
+
 def public_text(key: bytes) -> str:
     """The public key of a private one, as JURAT_SEAL_KEY has it."""
     return key_to_text(public_key(key))
@@ -107,11 +114,9 @@ class KeyRing:
         Raises Failure if a live worker has one that is missing: this is not the setting of the workers, and must not
         replace it.
         """
-        settings = service.settings
-        given = settings.unseal_keys if kind is KeyKind.UNSEAL else settings.hash_keys
-        if not given:
+        keys = keys_here(kind, service)
+        if not keys:
             raise Failure(f"{kind.setting} is not set here: run this with the settings of the workers", Exit.USAGE)
-        keys = [key_from_text(key.get_secret_value(), kind.setting) for key in given]
         ids = [kind.id_of(key) for key in keys]
         found = {each.id: each for each in uses(service, kind, ids)}
         if lost := sorted(key for key, each in found.items() if key not in ids and each.holders):

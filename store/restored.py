@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from jurat.statements import rows_json
+from jurat.times import moment
 from store.dialects import dialect_of
 from store.queue import pauses
 from store.queue.deadlines import ENDED
@@ -32,6 +33,10 @@ REASON: Final = "a backup was restored; erasures since then come first"
 RESTORED: Final = "db restored"
 CONFIRMED: Final = "db restored, confirmed"
 """The actions in the audit."""
+
+
+DOUBTFUL: Final = timedelta(hours=1)
+"""If the newest answer is older than the moment of the restore by more than that, the moment may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,11 @@ def secure(connection: Connection, taken_at: datetime, who: str) -> Secured:
     detail = {"taken_at": taken_at.isoformat(), "unsettled": found.unsettled, "leases": found.leases}
     add_audit_row(connection, who, RESTORED, "database", detail)
     return found
+
+
+def newest_answer(connection: Connection) -> datetime | None:
+    """When the newest answer was confirmed; None without any. Ids are in the order of time (UUIDv7)."""
+    return moment(connection.scalar(text("SELECT submitted_at FROM jurat_checks ORDER BY id DESC LIMIT 1")))
 
 
 def pause_sources(connection: Connection, who: str) -> int:

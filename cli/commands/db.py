@@ -12,7 +12,7 @@ import click
 
 from cli.command import Group, as_option, past_moment
 from cli.database import open_database, open_engine_on, require_file
-from cli.output import Exit, Failure, Output, columns, count_text
+from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from worker.bootstrap import Service
@@ -170,7 +170,7 @@ def status(out: Output) -> None:
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
 )
-@click.option("--taken-at", metavar="TIME", type=past_moment, help="The moment to which the database was restored.")
+@click.option("--taken-at", metavar="TIME", type=past_moment, help="The moment to which the database was restored, such as 2026-11-30T04:00Z.")
 @click.option(
     "--journal",
     "journals",
@@ -185,8 +185,12 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
     """Make a database safe that was restored from a backup. Run it as the owner of the tables, before anyone works.
 
     Workers that ran before can no longer write, and all sources are paused. Erasures since the backup are done
-    again from --journal, or by the platform, which repeats its calls. Then --confirm lets the workers go on.
+    again from --journal, which needs JURAT_HASH_KEYS, or by the platform, which repeats its calls. Then --confirm lets
+    the workers go on. Before that it may be run again, such as with another journal.
     """
+    from sqlalchemy.exc import DBAPIError
+
+    from jurat.database import state_of
     from store import restored as after
 
     if confirmed == (taken_at is not None) or (confirmed and journals):
@@ -200,26 +204,41 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
             out.show({"sources": sources}, [f"resumed {count_text(sources, 'source')}"])
             out.say("now run `bin/jurat reconcile` with the ids of the platform's checks, and then let the platform in")
             return
-        people = _find_erased(service, taken_at, journals)
-        with service.database.begin() as connection:
-            secured = after.secure(connection, taken_at, who)
+        people = _find_erased(out, service, taken_at, journals)
+        try:
+            with service.database.begin() as connection:
+                newest = after.newest_answer(connection)
+                secured = after.secure(connection, taken_at, who)
+        except DBAPIError as error:
+            if state_of(error) != "42501":  # insufficient_privilege
+                raise
+            raise Failure("run this as the owner of the tables; nothing was changed", Exit.DEPENDENCY) from None
         erased = _erase_again(service, people, who)
     document = {**asdict(secured), "erased_again": erased}
     out.show(document, columns(("what", "count"), document.items())[1:])
-    done = "now run" if journals else "have the platform repeat its erasures since then, and run"
-    out.say(f"all sources are paused; {done} `bin/jurat db restored --confirm`")
+    if newest is not None and newest < taken_at - after.DOUBTFUL:
+        out.say(f"the newest answer is of {time_text(newest)}; if the database went back so far, run this again with that")
+    done = "" if journals else "have the platform repeat its erasures since then, "
+    out.say(f"all sources are paused; {done}start the workers, and run `bin/jurat db restored --confirm`")
 
 
-def _find_erased(service: Service, since: datetime, journals: Sequence[Path]) -> list[tuple[str, str | None]]:
+def _find_erased(
+    out: Output, service: Service, since: datetime, journals: Sequence[Path]
+) -> list[tuple[str, str | None]]:
     """Whom the journals have as erased, each with the consultation. Raises Failure without hash keys."""
     from jurat.database import reader
-    from store.requests.erasure_journal import find_erased, read_journal
+    from store.requests.erasure_journal import Erasure, find_erased, read_journal
 
     if not journals:
         return []
     if service.fingerprints is None:
         raise Failure("JURAT_HASH_KEYS is not set: the erasures of a journal are found by it", Exit.USAGE)
-    erasures = [erasure for path in journals for erasure in read_journal(path, since)]
+    erasures = list[Erasure]()
+    for path in journals:
+        read = list(read_journal(path, since))
+        last = f", the last at {time_text(max(each.at for each in read))}" if read else ""
+        out.say(f"{path}: {count_text(len(read), 'erasure')} since an hour before then{last}")
+        erasures += read
     with reader(service.database).begin() as connection:
         return find_erased(connection, erasures, service.fingerprints)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cli.key_rotation import KeyRing
 
 
+_WITH_KEYS = ("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_HASH_KEYS")
+
+
 @click.group(cls=Group)
 def keys() -> None:
     """Generate keys, check stored copies of them, and replace them."""
@@ -109,13 +112,13 @@ def check(out: Output, *, files: Sequence[Path], who: str) -> Exit:
     return Exit.REFUSED if missing else Exit.DONE
 
 
-@keys.command(examples=("jurat keys status",))
+@keys.command(examples=("jurat keys status",), environment=_WITH_KEYS)
 def status(out: Output) -> None:
-    """Show what each key is still needed for, and how many live workers have it."""
-    from cli.key_rotation import KeyKind, uses
+    """Show what each key is still needed for, and how many live workers have it: the keys in use, and those set here."""
+    from cli.key_rotation import KeyKind, keys_here, uses
 
     with open_database() as service:
-        found = {kind: uses(service, kind) for kind in KeyKind}
+        found = {kind: uses(service, kind, list(map(kind.id_of, keys_here(kind, service)))) for kind in KeyKind}
     rows = [
         (kind, each.id, f"{each.holders} of {each.live}", "; ".join(each.needed_for) or "nothing")
         for kind, keys in found.items()
@@ -129,8 +132,6 @@ def status(out: Output) -> None:
     if not rows:
         out.say("no key is in use: no answer waits, no code is stored, no worker runs")
 
-
-_WITH_KEYS = ("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_HASH_KEYS")
 
 print_option = click.option(
     "--print", "printed", is_flag=True, help="Print the setting, and leave the file that holds it alone."
@@ -156,7 +157,8 @@ def add(out: Output, *, purpose: str, printed: bool, who: str) -> None:
         _keep(out, ring.with_keys([*ring.keys, new]), printed=printed)
         key_id = ring.kind.id_of(new)
         ring.note(service, who, "keys add", key_id)
-    out.say(f"{key_id} was added; give it to all workers, restart them, and then run `bin/jurat keys use {key_id}`")
+    done = "goes with the setting above" if printed or ring.file is None else "was added"
+    out.say(f"{key_id} {done}; give it to all workers, restart them, and then run `bin/jurat keys use {key_id}`")
 
 
 @keys.command(
@@ -198,7 +200,7 @@ def use(out: Output, *, key_id: str, printed: bool, who: str) -> None:
 @keys.command(
     examples=("jurat keys retire 637557a1f810a1cf --to /mnt/safe/637557a1f810a1cf",),
     environment=_WITH_KEYS,
-    codes={Exit.REFUSED: "the key is still needed"},
+    codes={Exit.REFUSED: "the key is still needed, or no other is in use in its place"},
 )
 @click.argument("key_id", metavar="ID")
 @click.option(
@@ -234,7 +236,7 @@ def retire(out: Output, *, key_id: str, copy: Path, printed: bool, who: str) -> 
         ring.note(service, who, "keys retire", key_id)
     given = "give this setting to all workers, and restart them"
     what = given if printed or ring.file is None else "restart the workers"
-    out.say(f"{what}: then {key_id} is in {copy} alone; keep that for as long as you keep backups from its time")
+    out.say(f"{what}, and renew your copies; keep {copy} for as long as backups and erasure journals from its time")
 
 
 def _keep(out: Output, ring: KeyRing, *, printed: bool) -> None:

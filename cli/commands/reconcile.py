@@ -33,6 +33,8 @@ def reconcile(out: Output) -> Exit:
     with open_database() as service, reader(service.database).begin() as connection:
         counted = _Counted(_known(line.decode(errors="replace") for line in sys.stdin.buffer))
         found = list(differences(connection, counted))
+    if not counted.count:
+        raise Failure("standard input has no ids of checks", Exit.USAGE)
     rows = [(each.id, each.known, each.here or "missing") for each in found]
     document = {"ok": not found, "checks": counted.count, "differences": found}
     out.show(document, columns(("check", "known", "here"), rows))

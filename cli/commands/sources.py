@@ -109,7 +109,10 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> N
     out.show(status.as_data(), [f"{name} is {status.state_text()}"])
 
 
-@sources.command(examples=("jurat sources resume ban",))
+@sources.command(
+    examples=("jurat sources resume ban",),
+    codes={Exit.REFUSED: "a backup was restored, and no one has confirmed it yet"},
+)
 @click.argument("name", metavar="NAME")
 @as_option
 def resume(out: Output, *, name: str, who: str) -> None:
@@ -118,9 +121,12 @@ def resume(out: Output, *, name: str, who: str) -> None:
     A source that paused itself may take that as asking too often. Outside its hours it stays closed.
     """
     from cli.diagnosis import applied_sources
+    from store.restored import REASON as RESTORE
 
     with open_database() as service:
-        applied_sources.source_statuses(service, name)
+        (status,) = applied_sources.source_statuses(service, name)
+        if status.row.pause_reason == RESTORE:
+            raise Failure("a backup was restored: `bin/jurat db restored --confirm` resumes all sources", Exit.REFUSED)
         ended = applied_sources.sources(service).resume(name, who)
         (status,) = applied_sources.source_statuses(service, name)
     changed = "" if ended else "was not paused, and "

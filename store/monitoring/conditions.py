@@ -117,7 +117,7 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
         yield Finding(
             Alarm.NOBODY_WORKS,
             "a backup was restored, and nothing is looked up until someone confirms it",
-            "do the erasures since then again, and run `bin/jurat db restored --confirm`",
+            "do all erasures since then again, and run `bin/jurat db restored --confirm`",
         )
     versions = {worker.version for worker in live}
     if len(versions) > 1:

@@ -20,17 +20,24 @@ from sqlalchemy import Connection, text
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from jurat.errors import ConfigurationError
 from jurat.names import is_erased
-from store.requests.request_rows import Request, is_known
+from jurat.times import instant
+from store.requests.request_rows import Request
 
 _NAMESPACE = "erasure"
 
 MARGIN = timedelta(hours=1)
-"""Erasures from so long before a backup are done again as well: clocks differ, and doing one twice does no harm."""
+"""Erasures from so long before a backup are looked at as well, for clocks differ. Who came back after one is left alone."""
+
+_CLOCKS = timedelta(milliseconds=1)
+"""By so much SQLite rounds its times."""
 
 _PARTICIPANTS = """
-    SELECT participant FROM jurat_access UNION SELECT participant FROM jurat_checks
-    UNION SELECT participant FROM jurat_requests WHERE participant IS NOT NULL
-    UNION SELECT target FROM jurat_requests WHERE target IS NOT NULL"""
+    SELECT participant, consultation, min(at) FROM (
+      SELECT participant, consultation, submitted_at AS at FROM jurat_checks
+      UNION ALL SELECT participant, consultation, asked_at FROM jurat_requests WHERE participant IS NOT NULL
+      UNION ALL SELECT target, consultation, asked_at FROM jurat_requests WHERE target IS NOT NULL) AS each_row
+    GROUP BY participant, consultation"""
+"""Since when something is known of each participant in each consultation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +56,14 @@ class ErasureJournal:
     path: Path
     fingerprints: Fingerprints
 
-    def append(self, participant: str, consultation: str | None) -> None:
-        """Remember an erasure durably, before it is committed. One that fails then is done later, and is in it twice.
+    def append(self, participant: str, consultation: str | None, at: datetime) -> None:
+        """Remember an erasure durably, before it is committed; `at` is by the database's clock. One that fails then is
+        done later, and is in it twice.
 
         Raises ConfigurationError if it cannot be written; then the erasure must not be done.
         """
         entry = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "at": at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "participant": self.fingerprints.newest(_NAMESPACE, participant),
             "consultation": consultation,
         }
@@ -141,22 +149,24 @@ def find_erased(
     connection: Connection, erasures: Iterable[Erasure], fingerprints: Fingerprints
 ) -> list[tuple[str, str | None]]:
     """The participants in the database whom these erasures are about, each with the consultation, or None for all.
+    Who is known only since after an erasure came back, and stays.
 
     Raises ConfigurationError if an erasure was remembered under a key that is missing here.
     """
-    wanted: dict[str, set[str | None]] = {}
+    wanted: dict[str, dict[str | None, datetime]] = {}
     for erasure in erasures:
-        wanted.setdefault(erasure.fingerprint, set()).add(erasure.consultation)
+        last = wanted.setdefault(erasure.fingerprint, {})
+        last[erasure.consultation] = max(erasure.at, last.get(erasure.consultation, erasure.at))
     if strange := sorted({found[:KEY_ID_LENGTH] for found in wanted} - set(fingerprints.key_ids)):
         raise ConfigurationError(
             f"erasures were remembered under the key {', '.join(strange)}, which JURAT_HASH_KEYS lacks here; "
             "bring it back, behind the others"
         )
-    found: list[tuple[str, str | None]] = []
-    if wanted:
-        for (participant,) in connection.execute(text(_PARTICIPANTS)):
-            if not is_erased(participant):
-                for fingerprint in fingerprints.all(_NAMESPACE, participant):
-                    found += ((participant, consultation) for consultation in wanted.get(fingerprint, ()))
-    # One that was made after the backup is unknown here, and has nothing of them.
-    return [each for each in found if each[1] is None or is_known(connection, each[1])]
+    found: set[tuple[str, str | None]] = set()
+    rows = connection.execute(text(_PARTICIPANTS)) if wanted else ()
+    for participant, consultation, since in rows:
+        for fingerprint in () if is_erased(participant) else fingerprints.all(_NAMESPACE, participant):
+            for erased, at in wanted.get(fingerprint, {}).items():
+                if erased in (None, consultation) and instant(since) <= at + _CLOCKS:
+                    found.add((participant, erased))
+    return sorted(found, key=lambda each: (each[0], each[1] or ""))

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -194,8 +195,10 @@ class Requests:
         journal = self._journal if request.kind is RequestKind.ERASE else None
         people = former_ids(connection, request) if journal else ()
         reply = action(connection, self._access, request)
-        for participant in people:
-            journal.append(participant, request.consultation)  # type: ignore[union-attr]
+        if people:
+            now = datetime.fromtimestamp(connection.scalar(text(f"SELECT {self._dialect.clock()}")) or 0.0, UTC)
+            for participant in people:
+                journal.append(participant, request.consultation, now)  # type: ignore[union-attr]
         mark_applied(connection, request.id)
         return reply
 

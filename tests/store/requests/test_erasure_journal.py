@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from store.upkeep.upkeep import Upkeep
 from tests.store.desk import ADMIN, HASH_KEY, Desk
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -33,8 +36,10 @@ def erase(desk: Desk, journal: ErasureJournal, participant: str, consultation: s
 
 
 def found(desk: Desk, journal: ErasureJournal, since: datetime = LONG_AGO) -> list[tuple[str, str | None]]:
+    """Who is to be erased again, were this an older copy: all that is in it came before the erasures."""
+    erasures = [replace(each, at=datetime.now(UTC)) for each in read_journal(journal.path, since)]
     with desk.engine.begin() as connection:
-        return sorted(find_erased(connection, read_journal(journal.path, since), journal.fingerprints))
+        return find_erased(connection, erasures, journal.fingerprints)
 
 
 def test_an_erasure_is_found_again_in_an_older_copy(desk: Desk, journal: ErasureJournal) -> None:
@@ -48,6 +53,15 @@ def test_an_erasure_is_found_again_in_an_older_copy(desk: Desk, journal: Erasure
         erase(desk, journal, participant, consultation)
     assert traces(desk.engine, "p-1") == []
     assert found(desk, journal) == []
+
+
+def test_who_came_back_after_an_erasure_stays(desk: Desk, journal: ErasureJournal) -> None:
+    desk.submit("p-1")
+    erase(desk, journal, "p-1")
+    time.sleep(0.01)  # SQLite's clock ticks in milliseconds
+    desk.submit("p-1")
+    with desk.engine.begin() as connection:
+        assert find_erased(connection, read_journal(journal.path, LONG_AGO), journal.fingerprints) == []
 
 
 def test_an_erasure_from_one_consultation_is_done_there_alone(desk: Desk, journal: ErasureJournal) -> None:
@@ -117,7 +131,7 @@ def test_an_erasure_under_an_older_key_is_found_by_that_key_alone(desk: Desk, jo
     ],
 )
 def test_a_line_that_is_none_is_named(journal: ErasureJournal, line: str) -> None:
-    journal.append("p-1", None)
+    journal.append("p-1", None, NOW)
     journal.path.write_bytes(journal.path.read_bytes() + line.encode() + b"\n")
     with pytest.raises(ConfigurationError, match=rf"{journal.path}:2:1: this is no line"):
         list(read_journal(journal.path, LONG_AGO))
@@ -125,10 +139,10 @@ def test_a_line_that_is_none_is_named(journal: ErasureJournal, line: str) -> Non
 
 @pytest.mark.parametrize("rest", [b"", b'{"at": "2026', b"\x00\x00"])
 def test_a_line_that_was_cut_off_is_passed_over_and_spoils_no_later_one(journal: ErasureJournal, rest: bytes) -> None:
-    journal.append("p-1", None)
+    journal.append("p-1", None, NOW)
     with journal.path.open("ab") as file:
         file.write(rest)
-    journal.append("p-2", None)
+    journal.append("p-2", None, NOW)
     assert len(list(read_journal(journal.path, LONG_AGO))) == 2
 
 
@@ -147,8 +161,8 @@ def test_an_erasure_from_a_consultation_that_the_older_copy_does_not_know_stops_
 ) -> None:
     desk.submit("p-1")
     desk.submit("p-2")
-    journal.append("p-1", "made-later")
-    journal.append("p-2", None)
+    journal.append("p-1", "made-later", NOW)
+    journal.append("p-2", None, NOW)
     assert found(desk, journal) == [("p-2", None)]
 
 
