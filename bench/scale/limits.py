@@ -42,11 +42,12 @@ def figures(side: Side, checks: int) -> list[Figure]:
 def _sizes(side: Side) -> Iterator[Figure]:
     """Bytes of a check on disk, with what belongs to it."""
     sql = """
-        SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree(%s)
-        UNION ALL SELECT pg_total_relation_size(%s::regclass) ORDER BY 1 DESC NULLS LAST LIMIT 1"""
-    for table in TABLES:
-        ((size,),) = side.connection.execute(sql, (table, table)).fetchall()
-        yield Figure(f"of {table}, for each check", float(size) / side.state()["rows"], unit="B")
+        SELECT sum(pg_total_relation_size(oid))::float8, sum(pg_indexes_size(oid))::float8
+        FROM pg_class WHERE relkind = 'r' AND relname ~ %s"""
+    ((whole, indexes),) = side.connection.execute(sql, (f"^({'|'.join(TABLES)})",)).fetchall()
+    rows = side.state()["rows"]
+    yield Figure("a check on disk, with all that belongs to it", whole / rows, unit="B")
+    yield Figure("of that, indexes", indexes / rows, unit="B")
 
 
 def _wal(side: Side) -> Iterator[Figure]:
@@ -63,7 +64,7 @@ def _wal(side: Side) -> Iterator[Figure]:
                     side.submit()
                 side.claim()
                 side.settle()
-        yield Figure(f"WAL of a check, {name}", wal[0] / _WRITTEN / BATCH, unit="B")
+        yield Figure(f"WAL from a submit to its verdict, {name}", wal[0] / _WRITTEN / BATCH, unit="B")
     side.refill()
 
 
@@ -91,7 +92,7 @@ def _purge(side: Side, checks: int) -> list[Figure]:
         after = work(backends)
     found = [
         Figure("checks purged", gone, least=1),
-        Figure("checks purged a second, without rests", gone / sum(pieces), unit="/s"),
+        Figure("checks purged in a second, without rests", gone / sum(pieces), unit="/s"),
         Figure("a piece of the purge, p95", percentile(pieces, 0.95) * 1000, most=LONGEST, unit="ms"),
         Figure("the longest of them", max(pieces) * 1000, unit="ms"),
         Figure("WAL of a check that is purged", wal[0] / max(gone, 1), unit="B"),
