@@ -23,7 +23,7 @@ READ = [
     and (page == ROOT / "README.md" or page.is_relative_to(ROOT / "docs"))
 ]
 """Without the runbooks: nobody reads them all, but one at a time, and each has a bound of its own."""
-MOST_WORDS = 42_000
+MOST_WORDS = 43_500
 
 READERS = ("platforms", "administrators", "reviewers", "operators", "contributors")
 OUTPUT = ("text", "json")
