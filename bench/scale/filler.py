@@ -45,7 +45,7 @@ def _uuid(seconds: str, seed: str) -> str:
     """SQL for a UUIDv7 of that time (seconds since 1970), the same for the same seed."""
     digits = f"md5({seed})"
     return (
-        f"(lpad(to_hex(({seconds} * 1000)::bigint), 12, '0') || '7' || substr({digits}, 1, 3) "
+        f"(lpad(to_hex((({seconds}) * 1000)::bigint), 12, '0') || '7' || substr({digits}, 1, 3) "
         f"|| '8' || substr({digits}, 4, 15))::uuid"
     )
 
@@ -212,6 +212,10 @@ class Filler:
               SELECT floor(random() * {size.people})::bigint AS n FROM generate_series(1, :count)) AS p"""
         return [(row[0], row[1]) for row in self._connection.execute(_percent(sql), {"count": count})]
 
+    def use_up(self) -> None:
+        """Say that the database is no longer what it was filled with."""
+        self._connection.execute(f"UPDATE {_NOTE} SET filled = false")
+
     def _next(self) -> int:
         return int(self._noted("next"))
 
@@ -259,7 +263,7 @@ def without_indexes(connection: psycopg.Connection[Any], say: Callable[[str], No
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
     yield
-    orders = [(name, definition) for name, definition in indexes]
+    orders = [(name, definition.replace(" ON ONLY ", " ON ")) for name, definition in indexes]  # of partitions too
     orders += [(name, f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}") for table, name, rule, _ in constraints]
     for name, order in orders:
         begun = time.monotonic()

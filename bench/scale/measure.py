@@ -96,15 +96,16 @@ def measure(sides: Sequence[Side], rounds: int, warm_up: int) -> dict[str, list[
 
 def _timed(do: Callable[[Side], object], side: Side, backends: Sequence[int]) -> tuple[float, float | None]:
     """Milliseconds by the clock, and of work; None if this system does not report it."""
-    before = _work(backends)
+    before = work(backends)
     begun = time.perf_counter()
     do(side)
     wall = time.perf_counter() - begun
-    after = _work(backends)
+    after = work(backends)
     return wall * 1000, None if before is None or after is None else (after - before) * 1000
 
 
-def _work(backends: Sequence[int]) -> float | None:
+def work(backends: Sequence[int]) -> float | None:
+    """Seconds on a processor of this thread and of these processes so far; None if this system does not report it."""
     try:
         # https://docs.kernel.org/scheduler/sched-stats.html: nanoseconds on a processor come first.
         spent = sum(int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[0]) for pid in backends)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from bench.rig.figures import percentile
-from bench.rig.report import MISSED, Report, Row, Rows, markdown
+from bench.rig.figures import Figure, percentile
+from bench.rig.report import MISSED, Report, Row, Rows, figure_table, markdown
 from bench.scale.measure import KINDS, Blocks, Times
 
 REPORT = Report("bench-scale", "contributors/performance.md", "scale", "scale.jsonl")
+
+LIMITS = Report("bench-scale", "operators/past-one-database.md", "limits")
+"""Where the figures are from which the end of one database is reckoned."""
 
 LIMIT = 1.5
 """So many times as long may a call take, by the clock and in work, with a thousand times as many rows."""
@@ -61,8 +64,16 @@ def rows_of(
     return rows
 
 
+def row_of(common: Row, figures: Sequence[Figure]) -> dict[str, Any]:
+    """The row of what was measured of the large side alone."""
+    found = [figure.as_data() for figure in figures]
+    return {**common, "state": "", "stage": "Of the large one alone", "figures": found}
+
+
 def kept(row: Row) -> bool:
-    """Whether both ratios of a row stay within the limit; where nothing is judged, yes."""
+    """Whether both ratios of a row stay within the limit; where nothing is judged, yes. Or all figures of a row."""
+    if "figures" in row:
+        return all(figure["kept"] for figure in row["figures"])
     return not row["judged"] or all(row[name] is None or row[name][0] <= LIMIT for name in ("wall", "work"))
 
 
@@ -77,12 +88,14 @@ def tables(rows: Rows) -> str:
     parts = []
     for stage in dict.fromkeys(row["stage"] for row in rows):
         mine = [row for row in rows if row["stage"] == stage]
-        parts += [f"### {stage}", mine[0]["state"], markdown(HEADS, [_line(row) for row in mine])]
+        table = figure_table(mine[0]["figures"]) if "figures" in mine[0] else markdown(HEADS, map(_line, mine))
+        parts += [f"### {stage}", mine[0]["state"], table]
     return "\n\n".join(parts)
 
 
 def page(rows: Rows) -> str:
     """What the docs have: the large side's times and both ratios, the stages next to each other."""
+    rows = [row for row in rows if "figures" not in row]
     stages = dict.fromkeys(row["stage"] for row in rows)
     heads = ["what", *(head for stage in stages for head in (f"{stage[0].lower()}{stage[1:]}, p50 ms", "×", "× CPU"))]
     lines: dict[str, list[str]] = {}
@@ -90,6 +103,12 @@ def page(rows: Rows) -> str:
         name = row["kind"] if row["judged"] else f"{row['kind']} (bounded)"
         lines.setdefault(row["kind"], [name]).extend(_page_cells(row))
     return f"{head(rows)}\n\n{markdown(heads, list(lines.values()))}"
+
+
+def limits_page(rows: Rows) -> str:
+    """The figures of the large side alone."""
+    figures = [figure for row in rows for figure in row.get("figures", ())]
+    return f"{head(rows)}\n\n{figure_table(figures)}"
 
 
 def _page_cells(row: Row) -> list[str]:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
+from bench.scale import months as by_month
 from bench.scale import shape
 from bench.scale.filler import Filler, filled_with
 from bench.scale.server import connect, exists, recreate, url_of
@@ -44,12 +45,21 @@ _POLL = text(
 
 
 class Side:
-    """A database called `name`, filled with `size`, unless `kept` and it is filled already."""
+    """A database called `name`, filled with `size`, unless `kept` and it is filled already. With `months`, its verdicts
+    and attempts are in so many partitions.
+    """
 
     def __init__(
-        self, server: PostgreSQL, name: str, size: Size, say: Callable[[str], None], *, kept: bool = False
+        self,
+        server: PostgreSQL,
+        name: str,
+        size: Size,
+        say: Callable[[str], None],
+        *,
+        kept: bool = False,
+        months: int = 0,
     ) -> None:
-        self.name, self.size = name, size
+        self.name, self.size, self.months = name, size, months
         self.url = url_of(server, name)
         _, public = generate()
         ready = kept and _is_filled(server, name, size)
@@ -77,7 +87,10 @@ class Side:
 
     def _make_tables(self) -> None:
         engine = open_engine(self.url)
-        migrations.upgrade(engine)
+        if self.months:
+            by_month.make_tables(engine, self.months)
+        else:
+            migrations.upgrade(engine)
         ConfigPublisher(engine).apply(shape.configuration(), "bench")
         engine.dispose()
 

@@ -146,3 +146,11 @@ def test_more_may_come_with_the_indexes_there(connection: psycopg.Connection[Any
 def test_the_guards_refuse_what_they_always_refuse(connection: psycopg.Connection[Any]) -> None:
     with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="cannot be changed"):
         connection.execute("UPDATE jurat_verdicts SET outcome = 'accepted'")
+
+
+def test_ids_begin_with_the_milliseconds_of_the_submit(connection: psycopg.Connection[Any]) -> None:
+    sql = """
+        SELECT max(abs(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint
+                       - extract(epoch FROM submitted_at) * 1000)) FROM jurat_checks"""
+    ((apart,),) = connection.execute(sql).fetchall()
+    assert apart <= 1

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.rig.figures import Figure
 from bench.scale import report
 from bench.scale.measure import KINDS, Blocks, Times
 
@@ -97,3 +98,15 @@ def test_the_page_has_the_stages_next_to_each_other() -> None:
 
 def test_the_head_has_the_sizes() -> None:
     assert "1,000,000 pending and 10,000,000 settled checks (12.3 GB)" in report.head(rows())
+
+
+@pytest.mark.parametrize(("milliseconds", "kept"), [(90.0, True), (900.0, False)])
+def test_the_figures_of_the_large_side_have_a_table_of_their_own(milliseconds: float, kept: bool) -> None:
+    row = report.row_of(COMMON, [Figure("the longest piece", milliseconds, most=800, unit="ms")])
+    both = [*rows(), row]
+    assert report.kept(row) is kept
+    assert "the longest piece" not in report.page(both)
+    assert "claim 64" not in report.limits_page(both)
+    for text in (report.tables(both), report.limits_page(both)):
+        assert "≤ 800 ms" in text
+        assert ("MISSED" in text) is not kept
