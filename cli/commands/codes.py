@@ -60,7 +60,8 @@ def codes() -> None:
 def generate(out: Output, code_list: str, *, count: int, expires: datetime | None, target: str, who: str) -> None:
     """Generate codes and print them once, one a line.
 
-    They are not stored: the database keeps only what it needs to recognise them. Print or send them, and delete them after the next backup.
+    They are not stored: the database keeps only what it needs to recognise them. Print or send them, and delete them
+    after the next backup.
     """
     from jurat.codes import generate as new_code
     from store.requests.code_lists import add_codes

@@ -170,7 +170,12 @@ def status(out: Output) -> None:
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
 )
-@click.option("--taken-at", metavar="TIME", type=past_moment, help="The moment to which the database was restored, such as 2026-11-30T04:00Z.")
+@click.option(
+    "--taken-at",
+    metavar="TIME",
+    type=past_moment,
+    help="The moment to which the database was restored, such as 2026-11-30T04:00Z.",
+)
 @click.option(
     "--journal",
     "journals",
@@ -217,7 +222,7 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
     document = {**asdict(secured), "erased_again": erased}
     out.show(document, columns(("what", "count"), document.items())[1:])
     if newest is not None and newest < taken_at - after.DOUBTFUL:
-        out.say(f"the newest answer is of {time_text(newest)}; if the database went back so far, run this again with that")
+        out.say(f"the newest answer is of {time_text(newest)}; if that is how far it went back, run this again with it")
     done = "" if journals else "have the platform repeat its erasures since then, "
     out.say(f"all sources are paused; {done}start the workers, and run `bin/jurat db restored --confirm`")
 

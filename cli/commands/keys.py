@@ -114,7 +114,7 @@ def check(out: Output, *, files: Sequence[Path], who: str) -> Exit:
 
 @keys.command(examples=("jurat keys status",), environment=_WITH_KEYS)
 def status(out: Output) -> None:
-    """Show what each key is still needed for, and how many live workers have it: the keys in use, and those set here."""
+    """Show what each key that is in use or set here is still needed for, and how many live workers have it."""
     from cli.key_rotation import KeyKind, keys_here, uses
 
     with open_database() as service:

@@ -26,7 +26,7 @@ from store.requests.request_rows import Request
 _NAMESPACE = "erasure"
 
 MARGIN = timedelta(hours=1)
-"""Erasures from so long before a backup are looked at as well, for clocks differ. Who came back after one is left alone."""
+"""Erasures from so long before a backup are looked at as well, for clocks differ. Who came back after one stays."""
 
 _CLOCKS = timedelta(milliseconds=1)
 """By so much SQLite rounds its times."""

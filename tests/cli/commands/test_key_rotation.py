@@ -153,6 +153,7 @@ def test_the_only_key_stays(rotating: Shell) -> None:
 def test_an_unknown_key_and_a_copy_that_exists_change_nothing(rotating: Shell) -> None:
     rotating("keys", "add", "unseal")
     old, new = ring(rotating, "unseal_keys")
+    assert new in rotating("keys", "status").out, "although nobody has it yet"
     unknown = rotating("keys", "retire", "f" * 16, "--to", "old.key")
     assert (unknown.code, is_one_sentence(unknown)) == (2, True)
     assert f"only {old}, {new}" in unknown.err

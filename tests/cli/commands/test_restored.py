@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,13 @@ def test_an_older_backup_is_put_back_and_loses_nothing_silently(journalled: Shel
     ran = journalled("db", "restored", *TAKEN, "--journal", "erasures", "--json")
     assert ran.code == 0
     assert ran.json == {"unsettled": 2, "leases": 0, "sources": 2, "erased_again": 1}
+    assert "erasures: 1 erasure since an hour before then, the last at " in ran.err
+    assert "the newest answer is of" not in ran.err, "the backup is newer than that"
     gone = journalled("erase", "p-2", "--yes")
     assert (gone.code, "nothing exists" in gone.err) == (2, True)
     assert "restored" in journalled("sources", "list").out
+    early = journalled("sources", "resume", "magic")
+    assert (early.code, is_one_sentence(early), "db restored --confirm" in early.err) == (1, True, True)
     assert journalled("db", "restored", "--confirm").code == 0
     assert "restored" not in journalled("sources", "list").out
     known = f"{kept}\n{later} accepted\n\n{erased}\n"
@@ -60,6 +65,18 @@ def test_an_older_backup_is_put_back_and_loses_nothing_silently(journalled: Shel
     assert (ran.json["checks"], [each["id"] for each in ran.json["differences"]]) == (3, [later])
     assert "missing" in journalled("reconcile", stdin=known).out
     assert journalled("reconcile", stdin=kept).code == 0
+    nothing = journalled("reconcile", stdin="\n")
+    assert (nothing.code, is_one_sentence(nothing)) == (2, True)
+
+
+def test_a_moment_that_is_long_after_the_newest_answer_is_doubted(configured: Shell) -> None:
+    submit(configured, "p-1")
+    later = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    assert "newest" not in configured("db", "restored", "--taken-at", later).err
+    with closing(sqlite3.connect(configured.folder / "jurat.db")) as connection:
+        connection.execute("UPDATE jurat_checks SET submitted_at = '2026-01-01 00:00:00.000'")
+        connection.commit()
+    assert "the newest answer is of 2026-01-01 00:00:00Z" in configured("db", "restored", "--taken-at", later).err
 
 
 def test_without_a_journal_the_platform_is_asked_to_repeat_its_erasures(configured: Shell) -> None:
