@@ -15,6 +15,9 @@ PLACES = {
     "store/schema/release.py": r'^VERSION: Final = "(.*)"$',
     "docker-compose.yml": r"\$\{JURAT_VERSION:-(.*?)\}",
     "examples/platform/compose.yml": r"\$\{JURAT_VERSION:-(.*?)\}",
+    "docs/reference/environment.md": r"^\| `JURAT_VERSION` \| .* \| `(.*)` \|$",
+    "deploy/kubernetes/overlays/one-node/kustomization.yaml": r"newTag: (.*)$",
+    "deploy/kubernetes/overlays/production/kustomization.yaml": r"newTag: (.*)$",
 }
 """Where the version is written, each with what it stands in."""
 

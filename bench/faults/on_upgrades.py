@@ -17,6 +17,7 @@ from bench.faults.stage import Setting, Stage
 from bench.rig import ROOT
 from bench.rig.figures import percentile
 from bench.rig.unit import OURS, Program, until, waited
+from store.schema.release import VERSION
 from store.schema.status import SchemaStatus, schema_of
 from tests.migrations.releases import NoRelease, last_release, program_of
 
@@ -48,7 +49,7 @@ _PAST = """
 
 def _released(folder: Path) -> Program:
     """The release with what its own lock names, which is kept for the next run."""
-    commit = last_release((ROOT / "releases.toml").read_text("utf-8"))
+    commit = last_release((ROOT / "releases.toml").read_text("utf-8"), before=VERSION)
     program = program_of(commit, folder)
     kept = ROOT / "build" / f"released-{commit[:12]}"
     if not (kept / "done").exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-VERSION: Final = "0.2.0"
+VERSION: Final = "0.3.0"
 """That of pyproject.toml, which the image does not have."""
 
 

@@ -1,6 +1,6 @@
 """Builds both images where no registry can be reached, and writes them to dist/: `make image`.
 
-    docker load -i dist/jurat-0.2.0.tar
+    docker load -i dist/jurat-0.3.0.tar
 
 Their base is made of Debian's packages. Buildah needs no service and, with its own chroot, no rights of a container.
 """

@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
 from store.schema.baseline import PATH, run, scripts
+from store.schema.release import is_older
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,9 +24,13 @@ class NoRelease(Exception):
     """There is none, or not here. The message says why."""
 
 
-def last_release(listed: str) -> str:
-    """The commit of the last release in the text of releases.toml. Raises NoRelease."""
-    releases = tomllib.loads(listed).get("release", [])
+def last_release(listed: str, before: str | None = None) -> str:
+    """The commit of the last release in the text of releases.toml, or of the last before a version. Raises NoRelease."""
+    releases = [
+        each
+        for each in tomllib.loads(listed).get("release", [])
+        if before is None or is_older(each["version"], than=before)
+    ]
     if not releases:
         raise NoRelease("nothing was released yet")
     return str(releases[-1]["commit"])

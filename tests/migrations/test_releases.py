@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from jurat.database import open_engine
 from jurat.errors import ConfigurationError
 from store.schema.migrations import upgrade, upgrade_sql
+from store.schema.release import VERSION
 from store.schema.status import MIGRATIONS, SchemaStatus, known_revisions, schema_status
 from tests.migrations.catalogue import catalogue, differences
 from tests.migrations.later import BEFORE, CHANGES, REVISION, become_later, become_smaller, lay_out
@@ -72,13 +73,16 @@ def apart_from(make: Make, old: Engine) -> list[str]:
         return differences(catalogue(one), catalogue(other))
 
 
-@pytest.fixture
-def released(tmp_path: Path) -> Path:
-    """The program of the last release."""
+@pytest.fixture(params=[None, VERSION], ids=["last", "before this one"])
+def released(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The program of the last release, and of the last before this version."""
+    listed = (ROOT / "releases.toml").read_text("utf-8")
     try:
-        commit = last_release((ROOT / "releases.toml").read_text("utf-8"))
+        commit = last_release(listed, before=request.param)
     except NoRelease as reason:
         pytest.skip(str(reason))
+    if request.param and commit == last_release(listed):
+        pytest.skip("the same as the last")
     try:
         return program_of(commit, tmp_path / "released")
     except NoRelease as reason:
@@ -240,7 +244,9 @@ def test_no_release_is_told_so() -> None:
 
 def test_the_last_of_several_releases_counts() -> None:
     listed = '[[release]]\nversion = "0.2.0"\ncommit = "aa"\n[[release]]\nversion = "0.3.0"\ncommit = "bb"\n'
-    assert last_release(listed) == "bb"
+    assert (last_release(listed), last_release(listed, before="0.3.0")) == ("bb", "aa")
+    with pytest.raises(NoRelease):
+        last_release(listed, before="0.2.0")
 
 
 def test_the_program_of_a_commit_comes_out_of_its_history(tmp_path: Path) -> None:

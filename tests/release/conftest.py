@@ -13,6 +13,9 @@ FILES = {
     "store/schema/release.py": 'VERSION: Final = "0.3.0"\n',
     "docker-compose.yml": "image: jurat:${JURAT_VERSION:-0.3.0}\nimage: jurat-tools:${JURAT_VERSION:-0.3.0}\n",
     "examples/platform/compose.yml": "image: jurat:${JURAT_VERSION:-0.3.0}\n",
+    "docs/reference/environment.md": "| `JURAT_VERSION` | the tag of the images | `0.3.0` |\n",
+    "deploy/kubernetes/overlays/one-node/kustomization.yaml": "newTag: 0.3.0\n",
+    "deploy/kubernetes/overlays/production/kustomization.yaml": "newTag: 0.3.0\n",
     "releases.toml": '[[release]]\nversion = "0.2.0"\ncommit = "aa"\n',
     "CHANGELOG.md": """# Changelog
 
