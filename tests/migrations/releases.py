@@ -25,7 +25,10 @@ class NoRelease(Exception):
 
 
 def last_release(listed: str, before: str | None = None) -> str:
-    """The commit of the last release in the text of releases.toml, or of the last before a version. Raises NoRelease."""
+    """The commit of the last release in the text of releases.toml, or of the last one before a version.
+
+    Raises NoRelease.
+    """
     releases = [
         each
         for each in tomllib.loads(listed).get("release", [])
