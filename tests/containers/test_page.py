@@ -150,7 +150,7 @@ def test_a_platform_gets_a_verdict_with_its_own_login(reader: Reader) -> None:
 
 
 def test_erasures_outlive_the_database(reader: Reader) -> None:
-    reader.run("docker compose run --rm platform submit budget p-3 code --field code=0000-0000-0000 --wait 60", code=1)
+    reader.run("docker compose run --rm platform submit budget p-3 code --field code=0000-0000-0000 --wait 60", code=5)
     assert sql(reader, "SELECT jurat_erase('p-3') IS NOT NULL") == "t"
     sql_done = "SELECT applied_at IS NOT NULL FROM jurat_requests WHERE kind = 'erase' ORDER BY asked_at DESC LIMIT 1"
     end = time.monotonic() + PATIENCE
