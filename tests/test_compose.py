@@ -68,7 +68,11 @@ class Stack:
         """What the file gives a service, with the folder of the secrets in the place of theirs."""
         given: Mapping[str, str] = SERVICES[service]["environment"]
         said = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value)) for name, value in given.items()}
-        mounted = {"/run/secrets": str(self.secrets), "/run/source-secrets": str(self.secrets / "sources")}
+        mounted = {
+            "/run/secrets": str(self.secrets),
+            "/run/source-secrets": str(self.secrets / "sources"),
+            "/erasures": str(self.secrets),
+        }
         for inside, outside in mounted.items():
             said = {name: value.replace(inside, outside) for name, value in said.items()}
         for value in given.values():  # a container sees the secrets that it is given, and no other
