@@ -89,6 +89,7 @@ def test_the_texts_are_found() -> None:
     assert any("--force" in text for _, text in texts())
 
 
+@pytest.mark.slow
 def test_new_keys_are_advised_only_where_no_row_needs_older_ones() -> None:
     wrong = [
         (file, text)

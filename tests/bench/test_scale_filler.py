@@ -80,6 +80,7 @@ def one(connection: psycopg.Connection[Any], sql: str) -> Any:
     return row[0] if len(row) == 1 else row
 
 
+@pytest.mark.slow
 def test_every_key_index_and_guard_is_there_again(
     connection: psycopg.Connection[Any], catalogue_before: list[Any]
 ) -> None:

@@ -15,6 +15,8 @@ from tests.deploy.manifests import OVERLAYS, Object, build, one, parts
 from tests.deploy.rules import egress, problems
 from tests.deploy.schemas import CUSTOM, schema_problems
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[list[Object]], object]
 """A mistake that someone could make in one line."""
 

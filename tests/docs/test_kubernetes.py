@@ -19,6 +19,8 @@ from tests.docs.pages import block, blocks
 from tests.docs.terminal import Terminal
 from worker.bootstrap import CONNECTIONS
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "docs" / "operators" / "kubernetes.md"
 TEXT = PAGE.read_text("utf-8")
 WORDS = {2: "two", 6: "six", 8: "eight"}

@@ -91,6 +91,7 @@ def released(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         pytest.skip(f"this copy of the repository has no history: {reason}")
 
 
+@pytest.mark.slow
 def test_the_last_release_and_the_steps_since_make_what_a_new_database_gets(make: Make, released: Path) -> None:
     old = make()
     made_by_program(released, old)

@@ -53,6 +53,7 @@ def members(wheel: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+@pytest.mark.slow
 def test_it_leaves_the_files_and_a_tag_and_says_what_is_next(
     project: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +96,7 @@ def test_it_can_be_run_again(project: Repository) -> None:
     assert project.git("rev-parse", "v0.3.0") == tag
 
 
+@pytest.mark.slow
 def test_what_is_not_committed_is_not_released(project: Repository) -> None:
     (project.root / ".git/info/exclude").write_text("/jurat/notes.txt\n")
     (project.root / "jurat/notes.txt").write_text("an operator's own")
@@ -102,6 +104,7 @@ def test_what_is_not_committed_is_not_released(project: Repository) -> None:
     assert "jurat/notes.txt" not in members(released(project) / "jurat-0.3.0-py3-none-any.whl")
 
 
+@pytest.mark.slow
 def test_builds_that_differ_are_no_release(project: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     project.commit("hatch_build.py", LATE)
     project.replace("pyproject.toml", "[tool.hatch.build]\n", "[tool.hatch.build.hooks.custom]\n\n[tool.hatch.build]\n")

@@ -51,6 +51,7 @@ def graph(told: dict[str, Any]) -> dict[str, list[str]]:
     return {each["ref"]: each.get("dependsOn", []) for each in told["dependencies"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image", LOCKS)
 def test_it_names_every_locked_package_with_its_hashes_and_no_other(image: str) -> None:
     files = [ROOT / "requirements" / f"{lock}.txt" for lock in LOCKS[image]]
