@@ -31,10 +31,13 @@ def worker(town: Town) -> Iterator[Worker]:
 
 def test_answers_become_verdicts_and_verdicts_access(town: Town, worker: Worker) -> None:
     (code,) = town.codes(1)
+    residence, profession, by_code = town.submit_all(
+        "iris", residence=INSIDE, profession=PHYSICIAN, code={"code": code.lower()}
+    )
     checks = {
-        "residence": town.submit("iris", "residence", INSIDE),
-        "profession": town.submit("iris", "profession", PHYSICIAN),
-        "code": town.submit("iris", "code", {"code": code.lower()}),
+        "residence": residence,
+        "profession": profession,
+        "code": by_code,
         "suspended": town.submit("tugdual", "profession", SUSPENDED),
         "elsewhere": town.submit("tugdual", "residence", {**INSIDE, "number": "12", "street": "quai des Sardiniers",
                                                           "postcode": "99002"}),
