@@ -52,12 +52,12 @@ test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, five
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
 	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser $(ARGS)
 
-image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, twice, and look into them; as root on Debian, four minutes
+image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, and look into them; as root on Debian, two minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian builds
 	@PYTHONPATH=. $(PY) -m tests.containers.build
 	$(PY) -m pytest -m "containers and not slow" tests/containers/test_image.py $(ARGS)
 
-compose: $(VENV)/.dev ## Follow the pages about containers in an engine of their own; as root on Debian, three minutes
+compose: $(VENV)/.dev ## Follow the pages about containers in an engine of their own; as root on Debian, four minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian runs
 	$(PY) -m pytest -x -m containers tests/containers/test_page.py tests/containers/test_platform.py $(ARGS)
 

@@ -51,11 +51,7 @@ def _restore(stage: Stage) -> float | None:
     for participant in erased:
         requests.do(Request(uuid7(), RequestKind.ERASE, _WHO, participant=participant))
     stage.over(8.0 if stage.short else 30.0, begin=0.5, end=0.8)
-    stage.web.finish(60)
-    until(lambda: stage.leased() > 0, 5)
-    for unit in stage.units:
-        unit.signal(signal.SIGSTOP)
-    stage.notes["held_by_stale_workers"] = stage.leased()
+    freeze(stage)
     server.go_back(moment)
     engine.dispose()
     with engine.begin() as connection:
@@ -76,6 +72,15 @@ def _restore(stage: Stage) -> float | None:
     names = "SELECT count(*) FROM jurat_checks WHERE participant = ANY(:those)"
     stage.notes["erased_back"] = stage.scalar(names, those=erased)
     return recovery
+
+
+def freeze(stage: Stage) -> None:
+    """Stop the workers in their tracks while they hold checks."""
+    stage.web.finish(60)
+    until(lambda: stage.leased() > 0, 5)
+    for unit in stage.units:
+        unit.signal(signal.SIGSTOP)
+    stage.notes["held_by_stale_workers"] = stage.leased()
 
 
 def compare(stage: Stage, lost: set[str]) -> None:

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import make_url, text
 
 from bench.faults.history import Fate
-from bench.faults.on_backups import compare
+from bench.faults.on_backups import compare, freeze
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage
 from bench.rig.unit import until, waited
@@ -98,11 +98,7 @@ def _fall_behind(stage: Stage) -> float | None:
     (sender,) = stage.column("SELECT pid FROM pg_stat_replication")
     os.kill(sender, signal.SIGSTOP)
     stage.over(8.0 if stage.short else 20.0, begin=0.4, end=0.7)
-    stage.web.finish(60)
-    until(lambda: stage.leased() > 0, 5)
-    for unit in stage.units:
-        unit.signal(signal.SIGSTOP)
-    stage.notes["held_by_stale_workers"] = stage.leased()
+    freeze(stage)
     pair.kill()
     with psycopg.connect(_at(stage, pair.standby.port), autocommit=True) as standby:
         had = {str(row[0]) for row in standby.execute("SELECT id FROM jurat_checks")}
@@ -151,38 +147,28 @@ def _without(binary: Callable[[], str]) -> str | None:
 
 
 _LIMITS = {"first_verdict_s": 30, "recovery_s": 30, "tracebacks": 0}
-_HELD = {"held_at_outages": 1}
+
+
+def _promotion(
+    name: str, where: str, everywhere: Callable[[Stage, str], str], binary: Callable[[], str] | None = None
+) -> Scenario:
+    """The same promotion, seen through what leads everyone to the database: of Debian's package `binary`."""
+    return Scenario(
+        name,
+        f"the primary is killed, and its standby is promoted{where}",
+        _promote,
+        setting=Setting(database=_pair, everywhere=everywhere, latency=0.5),
+        limits={"stampede": 0} | _LIMITS,
+        at_least={"held_at_outages": 1},
+        skip=lambda: _without(binary) if binary else None,
+        short=False,
+    )
+
 
 SCENARIOS = (
-    Scenario(
-        "promote",
-        "the primary is killed, and its standby is promoted",
-        _promote,
-        setting=Setting(database=_pair, everywhere=_both, latency=0.5),
-        limits={"stampede": 0} | _LIMITS,
-        at_least=_HELD,
-        short=False,
-    ),
-    Scenario(
-        "promote-pooled",
-        "the primary is killed, and its standby is promoted, behind PgBouncer",
-        _promote,
-        setting=Setting(database=_pair, everywhere=_pooled, latency=0.5),
-        limits={"stampede": 0} | _LIMITS,
-        at_least=_HELD,
-        skip=lambda: _without(pgbouncer_binary),
-        short=False,
-    ),
-    Scenario(
-        "promote-proxied",
-        "the primary is killed, and its standby is promoted, behind HAProxy",
-        _promote,
-        setting=Setting(database=_pair, everywhere=_proxied, latency=0.5),
-        limits={"stampede": 0} | _LIMITS,
-        at_least=_HELD,
-        skip=lambda: _without(haproxy_binary),
-        short=False,
-    ),
+    _promotion("promote", "", _both),
+    _promotion("promote-pooled", ", behind PgBouncer", _pooled, pgbouncer_binary),
+    _promotion("promote-proxied", ", behind HAProxy", _proxied, haproxy_binary),
     Scenario(
         "promote-behind",
         "the primary is killed, and its standby, promoted, lacks the last commits",
