@@ -50,13 +50,17 @@ class Secured:
 
 def secure(connection: Connection, taken_at: datetime, who: str) -> Secured:
     """Have every worker of before be refused, and none claim anything until `confirm`. Deadlines move on by the time
-    since the backup: that was no time to look anything up, and an answer that ends by its deadline is erased.
+    since the backup: that was no time to look anything up, and an answer that ends by its deadline is erased. If this
+    is done again for the same backup, they move on only by the time since.
     """
     dialect = dialect_of(connection)
-    gone = dialect.seconds_between(dialect.now(), dialect.parameter("taken_at", "timestamptz"))
-    later = dialect.later("deadline_at", dialect.parameter("gone", "float8"))
-    (lost,) = connection.execute(text(f"SELECT {gone}"), {"taken_at": dialect.time_text(taken_at)}).one()
+    taken = dialect.parameter("taken_at", "timestamptz")
+    moved_before = f"""SELECT coalesce(sum(CAST(detail ->> 'moved_s' AS float8)), 0) FROM jurat_audit
+                       WHERE action = '{RESTORED}' AND at > {taken}"""
+    gone = f"SELECT {dialect.seconds_between(dialect.now(), taken)} - ({moved_before})"
+    moved = max(0.0, connection.execute(text(gone), {"taken_at": dialect.time_text(taken_at)}).scalar() or 0.0)
     leases = connection.execute(text("SELECT count(*) FROM jurat_checks WHERE state = 'leased'")).scalar() or 0
+    later = dialect.later("deadline_at", dialect.parameter("moved", "float8"))
     raised = connection.execute(
         text(
             f"""UPDATE jurat_checks SET fence = fence + {JUMP}, lease_until = NULL,
@@ -65,10 +69,10 @@ def secure(connection: Connection, taken_at: datetime, who: str) -> Secured:
                 deadline_at = CASE WHEN stood_s < {ENDED} THEN {later} ELSE deadline_at END
                 WHERE state <> 'settled'"""
         ),
-        {"gone": max(0.0, lost)},
+        {"moved": moved},
     )
     found = Secured(raised.rowcount, leases, pause_sources(connection, who))
-    detail = {"taken_at": taken_at.isoformat(), "unsettled": found.unsettled, "leases": found.leases}
+    detail = {"taken_at": taken_at.isoformat(), "unsettled": found.unsettled, "leases": found.leases, "moved_s": moved}
     add_audit_row(connection, who, RESTORED, "database", detail)
     return found
 

@@ -187,9 +187,9 @@ def use(out: Output, *, key_id: str, printed: bool, who: str) -> None:
         if ring.kind is KeyKind.UNSEAL:
             public = public_text(key)
             out.show({"JURAT_SEAL_KEY": public}, [f"JURAT_SEAL_KEY={public}"])
-            after = (
-                "give this to all platforms; a day after the last sealed with the old key, run `bin/jurat keys retire`"
-            )
+            after = "give this to all platforms"
+            if len(ring.keys) > 1:
+                after += "; a day after the last sealed with the old key, run `bin/jurat keys retire`"
         else:
             _keep(out, ring.with_keys([key, *(each for each in ring.keys if each != key)]), printed=printed)
             after = "give the setting to all workers and restart them: then new codes and numbers are hashed with it"

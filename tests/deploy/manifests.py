@@ -82,12 +82,17 @@ class Part:
     @property
     def mounts(self) -> dict[str, str]:
         """The name of each mounted secret, by the folder."""
-        volumes = {each["name"]: each.get("secret", {}).get("secretName") for each in self.pod["volumes"]}
-        return {
-            each["mountPath"]: volumes[each["name"]]
-            for each in self.container["volumeMounts"]
-            if volumes[each["name"]] is not None
-        }
+        return self._mounted("secret", "secretName")
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """The claim of each mounted volume that outlives the pod, by the folder."""
+        return self._mounted("persistentVolumeClaim", "claimName")
+
+    def _mounted(self, kind: str, key: str) -> dict[str, str]:
+        names = {each["name"]: each[kind][key] for each in self.pod["volumes"] if kind in each}
+        mounts = self.container["volumeMounts"]
+        return {each["mountPath"]: names[each["name"]] for each in mounts if each["name"] in names}
 
     @property
     def read_secrets(self) -> dict[str, set[str]]:

@@ -57,6 +57,9 @@ def _part(part: Part) -> Iterator[str]:
     name, _, tag = container["image"].rpartition(":")
     if tag != VERSION or ("/" not in name and container.get("imagePullPolicy") != "Never"):
         yield f"{container['image']} is not {VERSION}, or a stranger's"
+    journal = part.variables.get("JURAT_ERASURE_JOURNAL")
+    if journal is not None and journal.rpartition("/")[0] not in part.kept:
+        yield f"notes erasures in {journal}, where they end with the pod"
     yield from _probes(part)
 
 
@@ -109,6 +112,9 @@ def _names(objects: list[Object]) -> Iterator[str]:
     for part in all_parts:
         if ("ServiceAccount", part.pod["serviceAccountName"]) not in names:
             yield f"{part.name}: has no ServiceAccount"
+        for claim in part.kept.values():
+            if ("PersistentVolumeClaim", claim) not in names:
+                yield f"{part.name}: has no PersistentVolumeClaim {claim}"
         for source in part.container.get("envFrom", ()):
             if ("ConfigMap", source["configMapRef"]["name"]) not in names:
                 yield f"{part.name}: has no ConfigMap {source}"

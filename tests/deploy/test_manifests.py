@@ -98,6 +98,11 @@ MISTAKES: list[tuple[str, Change]] = [
         "share secrets",
         lambda o: one(o, "Job")["spec"]["template"]["spec"]["volumes"][0]["secret"].update(secretName="jurat-worker"),
     ),
+    (
+        "where they end with the pod",
+        lambda o: worker(o)["template"]["spec"]["volumes"][-1].pop("persistentVolumeClaim"),
+    ),
+    ("has no PersistentVolumeClaim", lambda o: one(o, "PersistentVolumeClaim")["metadata"].update(name="erasure")),
     ("has no ConfigMap", lambda o: container(o)["envFrom"][0]["configMapRef"].update(name="setings")),
     (
         "PodDisruptionBudget worker selects []",
@@ -161,6 +166,15 @@ def test_production_watches_with_the_rules_and_dashboards_of_monitoring() -> Non
 def test_another_region_has_all_but_the_migration() -> None:
     whole, other = build("production"), build("region")
     assert [each for each in whole if each["kind"] != "Job"] == other
+
+
+@pytest.mark.parametrize(("overlay", "mode"), [("production", "ReadWriteMany"), ("one-node", "ReadWriteOnce")])
+def test_erasures_are_noted_on_a_volume_that_each_worker_writes_to(overlay: str, mode: str) -> None:
+    objects = build(overlay)
+    (part,) = (each for each in parts(objects) if each.name == "worker")
+    assert part.kept == {"/erasures": "erasures"}
+    assert part.variables["JURAT_ERASURE_JOURNAL"] == "/erasures/workers"
+    assert one(objects, "PersistentVolumeClaim")["spec"]["accessModes"] == [mode]
 
 
 def test_one_node_needs_neither_operator() -> None:

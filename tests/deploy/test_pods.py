@@ -73,6 +73,8 @@ class Pod(Server):
         for folder, secret in self._part.mounts.items():
             place = str(self._secrets / secret)
             given = {name: value.replace(folder, place) for name, value in given.items()}
+        for folder in self._part.kept:
+            given = {name: value.replace(folder, str(self.folder)) for name, value in given.items()}
         if "JURAT_LISTEN" in given:
             given["JURAT_LISTEN"] = f":{self.port}"
         return {**super()._environment(), "PYTHONPATH": str(ROOT), "TMPDIR": str(self.folder), **given}

@@ -80,6 +80,31 @@ def test_a_deadline_that_passed_since_the_backup_moves_on_and_no_answer_is_erase
     assert 3000 < held.seconds_left < 3700
 
 
+def test_deadlines_move_on_once_however_often_it_is_said(desk: Desk) -> None:
+    check = desk.submit()
+    desk.set_back("submitted_at", 10_000)
+    desk.set_back("deadline_at", 3600)
+    for hours in (2, 2, 1):
+        with desk.engine.begin() as connection:
+            restored.secure(connection, datetime.now(UTC) - timedelta(hours=hours), ADMIN)
+    confirm(desk)
+    (held,) = desk.claim()
+    assert held.id == check.id
+    assert 3000 < held.seconds_left < 3700
+
+
+def test_a_moment_that_is_corrected_moves_deadlines_by_what_was_missing(desk: Desk) -> None:
+    desk.submit()
+    desk.set_back("submitted_at", 10_000)
+    desk.set_back("deadline_at", 3600)
+    for hours in (0.5, 2):
+        with desk.engine.begin() as connection:
+            restored.secure(connection, datetime.now(UTC) - timedelta(hours=hours), ADMIN)
+    confirm(desk)
+    (held,) = desk.claim()
+    assert 3000 < held.seconds_left < 3700
+
+
 def test_both_steps_are_in_the_audit(desk: Desk) -> None:
     desk.held()
     secure(desk)
