@@ -72,8 +72,10 @@ class Codes(SourceOfMany):
         unknown: Finding | SourceError | None = None
         found: list[Found | SourceError] = []
         for code in codes:
-            if (row := next((stored[each] for each in code if each in stored), None)) is not None:
-                found.append(_finding(code_list, row))
+            if rows := [stored[each] for each in code if each in stored]:
+                # One that is in the list under two keys may be used once.
+                spent = (row for row in rows if row.redeemed or row.revoked)
+                found.append(_finding(code_list, next(spent, rows[0])))
             elif code:
                 unknown = unknown or self._unknown(code_list)
                 found.append(unknown)

@@ -113,16 +113,16 @@ def import_(
     With a single bad line, nothing is imported; each is reported with its line and column. Codes that are already in
     the list stay as they are. A list that jurat did not generate needs `checked: false` in its source.
     """
-    from store.requests.code_lists import add_codes
+    from store.requests.code_lists import import_codes
 
     with open_database() as service:
         fingerprints = _fingerprints(service)
         mode = _check_mode(service, code_list, checked)
-        stored = [fingerprints.newest(code_list, code) for code in _read(file, checked=mode)]
-        added = add_codes(service.database, code_list, stored, who, expires)
-    document = {"list": code_list, "codes": len(stored), "added": added, "checked": mode, "expires_at": expires}
-    out.show(document, [f"{added} of {len(stored)}"])
-    out.say(f"added {count_text(added, 'code')} to the list {code_list}; {len(stored) - added} were already in it")
+        given = _read(file, checked=mode)
+        added = import_codes(service.database, fingerprints, code_list, given, who, expires)
+    document = {"list": code_list, "codes": len(given), "added": added, "checked": mode, "expires_at": expires}
+    out.show(document, [f"{added} of {len(given)}"])
+    out.say(f"added {count_text(added, 'code')} to the list {code_list}; {len(given) - added} were already in it")
 
 
 @codes.command(name="list", examples=("jurat codes list",))

@@ -18,9 +18,11 @@ from config.configuration import Question
 from config.sources import CodesSource, SourceModel
 from jurat.code_lists import LONGEST_CODE, MOST_CODES
 from jurat.codes import clean
+from jurat.errors import ConfigurationError
 from jurat.seal import Unopenable, Unseal
 from jurat.statements import rows_json
 from store.dialects import dialect_of
+from store.hash_keys import code_keys
 from store.requests.request_rows import CannotBeDone, Request
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
@@ -36,12 +38,52 @@ FREE_CODE = "4 to 64 letters and digits"
 def add_codes(
     engine: Engine, code_list: str, fingerprints: Iterable[str], who: str, expires: datetime | None = None
 ) -> int:
-    """Add access codes to a list by their keyed hashes; how many were new."""
+    """Add new access codes to a list by their keyed hashes; how many were not in it under these."""
     with engine.begin() as connection:
-        when = expires and dialect_of(connection).time_text(expires)
-        added = insert_codes(connection, code_list, fingerprints, expires=when)
-        add_audit_row(connection, who, "codes add", code_list, {"codes": added})
+        return _add_codes(connection, code_list, fingerprints, who, expires)
+
+
+def import_codes(
+    engine: Engine,
+    fingerprints: Fingerprints,
+    code_list: str,
+    codes: Sequence[str],
+    who: str,
+    expires: datetime | None = None,
+) -> int:
+    """Add codes that may be in the list already, under whichever key; how many were not.
+
+    Raises ConfigurationError if a key of the list is missing: what it hashed cannot be recognised.
+    """
+    with engine.begin() as connection:
+        stored = _not_in_list(connection, fingerprints, code_list, codes)
+        return _add_codes(connection, code_list, stored, who, expires)
+
+
+def _add_codes(
+    connection: Connection, code_list: str, fingerprints: Iterable[str], who: str, expires: datetime | None
+) -> int:
+    when = expires and dialect_of(connection).time_text(expires)
+    added = insert_codes(connection, code_list, fingerprints, expires=when)
+    add_audit_row(connection, who, "codes add", code_list, {"codes": added})
     return added
+
+
+def _not_in_list(
+    connection: Connection, fingerprints: Fingerprints, code_list: str, codes: Sequence[str]
+) -> Sequence[str]:
+    """The fingerprints to store of those codes that the list has under no key. Raises as `import_codes`."""
+    if strange := sorted(code_keys(connection, code_list) - set(fingerprints.key_ids)):
+        raise ConfigurationError(
+            f"the codes of the list {code_list} were hashed with the key {', '.join(strange)}, which JURAT_HASH_KEYS "
+            "lacks here: codes that are in the list already would become valid again"
+        )
+    every = [fingerprints.all(code_list, code) for code in codes]
+    rows = rows_json([{"fingerprint": fingerprint} for each in every for fingerprint in each])
+    sql = f"""SELECT k.fingerprint FROM {dialect_of(connection).rowset("fingerprint text")}
+              JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint"""
+    known = set(connection.scalars(text(sql), {"list": code_list, "rows": rows}))
+    return [each[0] for each in every if known.isdisjoint(each)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +97,7 @@ class CodeImporter:
         """Add the codes of a request to its list, and erase them from the request.
 
         Raises CannotBeDone, which shows no code: no applied source reads the list, the codes do not open, or one of
-        them is no code.
+        them is no code. Raises ConfigurationError as `import_codes`; then the request waits for another worker.
         """
         code_list = request.code_list
         if not code_list or request.note is None or request.note_key is None:
@@ -68,7 +110,7 @@ class CodeImporter:
                 "apply a configuration that does, then ask again"
             )
         codes = _clean(self._open(request), checked=any(readers.values()))
-        stored = [self.fingerprints.newest(code_list, code) for code in codes]
+        stored = _not_in_list(connection, self.fingerprints, code_list, codes)
         added = insert_codes(connection, code_list, stored, request=request)
         erase = f"UPDATE jurat_requests SET note = NULL, note_key = NULL WHERE id = {dialect_of(connection).uuid()}"
         connection.execute(text(erase), {"id": str(request.id)})

@@ -169,6 +169,15 @@ def test_a_code_that_is_spent_is_refused(stored: dict[str, bool], reason: Reason
     assert (finding.outcome, finding.reason, finding.redemption) == (Outcome.REFUSED, reason, None)
 
 
+@pytest.mark.parametrize("spent", [0, 1], ids=["under the newest key", "under the older key"])
+def test_a_code_that_is_in_the_list_under_two_keys_is_used_once(spent: int) -> None:
+    lists = Lists()
+    code = generate()
+    lists.add(cleaned(code), spent, redeemed=True)
+    lists.add(cleaned(code), 1 - spent)
+    assert look_up(lists, code).reason is Reason.CODE_USED
+
+
 def test_a_code_of_nobody_is_refused() -> None:
     lists = Lists()
     lists.add(cleaned(generate()))

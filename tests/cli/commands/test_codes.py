@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jurat.codes import clean, generate
+from jurat.seal import key_to_text
 from tests.cli.conftest import CONFIGURATION, configure
 from tests.cli.shell import Shell, is_one_sentence
 
@@ -230,6 +231,20 @@ def test_without_codes_the_list_says_how_to_make_some(shell: Shell) -> None:
     assert (ran.code, ran.out) == (0, "")
     assert "codes generate" in ran.err
     assert shell("codes", "list", "--json").json == []
+
+
+def test_codes_that_were_hashed_with_an_older_key_are_in_the_list_already(configured: Shell) -> None:
+    """Who restores a list from the file of its codes must not make used ones valid again."""
+    codes = [generate() for _ in range(3)]
+    configured.write("codes.txt", "\n".join(codes))
+    assert configured("codes", "import", "spring", "codes.txt").out == "3 of 3\n"
+    old, new = configured.environment["JURAT_HASH_KEYS"], key_to_text(bytes(32))
+    again = configured("codes", "import", "spring", "codes.txt", JURAT_HASH_KEYS=f"{new},{old}")
+    assert (again.code, again.out) == (0, "0 of 3\n")
+    ran = configured("codes", "import", "spring", "codes.txt", JURAT_HASH_KEYS=new)
+    assert (ran.code, is_one_sentence(ran)) == (2, True)
+    assert "would become valid again" in ran.err
+    assert counts(configured)["codes"] == 5
 
 
 def test_who_did_it_stands_in_the_audit(shell: Shell) -> None:

@@ -15,6 +15,7 @@ from adapters.fingerprints import Fingerprints
 from jurat import RequestState
 from jurat.code_lists import insert_codes
 from jurat.codes import generate
+from jurat.errors import ConfigurationError
 from jurat.ids import uuid7
 from jurat.seal import Seal, Unseal
 from jurat.seal import generate as generate_keys
@@ -157,6 +158,29 @@ def test_the_newest_key_hashes_them(desk: Desk) -> None:
     Upkeep(desk.engine, CodeImporter(desk.unseal, Fingerprints([newest, HASH_KEY]))).do_requests()
     stored = Fingerprints([newest]).newest("spring", code.replace("-", ""))
     assert desk.sql("SELECT fingerprint FROM jurat_codes") == [(stored,)]
+
+
+def test_a_code_that_the_list_has_under_an_older_key_is_not_added_again(desk: Desk) -> None:
+    code = generate()
+    ask(desk, [code])
+    assert upkeep(desk).do_requests() == 1
+    again = ask(desk, [code, generate()])
+    assert Upkeep(desk.engine, CodeImporter(desk.unseal, Fingerprints([bytes(32), HASH_KEY]))).do_requests() == 1
+    assert desk.client.request(again).state is RequestState.DONE
+    assert counted(desk)["spring"][0] == 2
+
+
+def test_a_worker_without_a_key_of_the_list_adds_nothing_to_it(desk: Desk) -> None:
+    """It cannot tell whether a code is in the list: another worker can."""
+    code = generate()
+    ask(desk, [code])
+    assert upkeep(desk).do_requests() == 1
+    again = ask(desk, [code])
+    with pytest.raises(ConfigurationError, match=desk.fingerprints.key_ids[0]):
+        Upkeep(desk.engine, CodeImporter(desk.unseal, Fingerprints([bytes(32)]))).do_requests()
+    assert desk.client.request(again).state is RequestState.WAITING
+    assert upkeep(desk).do_requests() == 1
+    assert counted(desk)["spring"][0] == 1
 
 
 def test_what_no_worker_can_open_is_refused_after_a_day(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
