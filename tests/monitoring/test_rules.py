@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from docs import monitoring
+from docs.monitoring import RULES, SOURCE, alerts
 from store.monitoring.alarms import Alarm
 from tests.conftest import ROOT, missing
 from tests.rigs.prometheus import program, promtool
 from tests.rigs.servers import NoServer
-from worker.metrics.alerts import ALERTS, SOURCE
 from worker.metrics.names import FLEET_METRICS, WORKER_METRICS
 
+ALERTS = alerts()
 BY_NAME = {alert.name: alert for alert in ALERTS}
 PROMQL = sorted(set(BY_NAME) - set(Alarm))
 CASES = Path(__file__).parent / "rules"
@@ -32,7 +36,7 @@ def _programs() -> None:
         missing(str(error))
 
 
-def test_the_files_are_those_of_the_tables() -> None:
+def test_what_is_made_is_up_to_date() -> None:
     assert {file.name: file.read_text("utf-8") == made() for file, made in monitoring.FILES.items()} == {
         file.name: True for file in monitoring.FILES
     }, "out of date: python -m docs.generate"
@@ -41,7 +45,7 @@ def test_the_files_are_those_of_the_tables() -> None:
 def test_the_examples_are_what_prometheus_and_alertmanager_take() -> None:
     checked = promtool("check", "config", "--lint=all", "--lint-fatal", "monitoring/prometheus.yml", cwd=ROOT)
     assert checked.returncode == 0, checked.stderr
-    assert f"SUCCESS: {len(ALERTS) + 7} rules found" in checked.stdout
+    assert f"SUCCESS: {len(ALERTS) + len(monitoring.recordings())} rules found" in checked.stdout
     taken = subprocess.run(
         [program("amtool"), "check-config", "monitoring/alertmanager.yml"], cwd=ROOT, capture_output=True, check=False
     )
@@ -49,12 +53,20 @@ def test_the_examples_are_what_prometheus_and_alertmanager_take() -> None:
 
 
 def test_shortened_rules_are_rules_too(tmp_path: Path) -> None:
-    (tmp_path / "rules.yml").write_text(monitoring.rules_text(60), "utf-8")
+    (tmp_path / "rules.yml").write_text(monitoring.shortened_rules(60), "utf-8")
     assert promtool("check", "rules", "--lint=all", "--lint-fatal", "rules.yml", cwd=tmp_path).returncode == 0
-    rules = YAML(typ="safe").load(monitoring.rules_text(60))
-    named = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
-    assert named["JuratVersionsMixed"]["for"] == "1m"
-    assert named["JuratAnswersUnreadable"]["expr"] == "sum(increase(jurat_answers_unreadable_total[5s])) > 0"
+    before, after = monitoring.read_rules(), json.loads(monitoring.shortened_rules(60))
+    assert windows(before) == {"5m", "15m", "30m", "1h", "6h"}
+    assert windows(after) == {"5s", "15s", "30s", "1m", "6m"}
+    holds = {rule["alert"]: rule.get("for") for group in after["groups"] for rule in group["rules"] if "alert" in rule}
+    assert [holds[name] for name in ("JuratVersionsMixed", "JuratNobodyWorks", "JuratBurnFast")] == ["1m", "12s", None]
+    assert json.loads(monitoring.shortened_rules(1)) == before
+
+
+def windows(rules: Any) -> set[str]:
+    """The ranges over which the rules ask."""
+    expressions = (rule["expr"] for group in rules["groups"] for rule in group["rules"])
+    return {found for each in expressions for found in re.findall(r"\[(.*?)\]", each)}
 
 
 def test_runbooks_are_named_in_one_place(tmp_path: Path) -> None:
@@ -62,7 +74,7 @@ def test_runbooks_are_named_in_one_place(tmp_path: Path) -> None:
     (line,) = re.findall(
         r"`(sed -i [^`]+ rules[.]yml)`", (ROOT / "docs" / "operators" / "monitor.md").read_text("utf-8")
     )
-    (tmp_path / "rules.yml").write_text(monitoring.rules_text(), "utf-8")
+    shutil.copy(RULES, tmp_path)
     subprocess.run(shlex.split(line), cwd=tmp_path, check=True)
     rules = (tmp_path / "rules.yml").read_text("utf-8")
     assert rules.count("runbook_url: https://wiki.example/jurat/Jurat") == len(ALERTS)
@@ -85,9 +97,9 @@ def test_each_summary_is_one_sentence() -> None:
 
 def test_expressions_ask_for_metrics_that_there_are() -> None:
     known = {metric.name for metric in (*WORKER_METRICS, *FLEET_METRICS)}
-    for alert in ALERTS:
-        asked = {re.sub("_(bucket|count)$", "", name) for name in re.findall(r"\bjurat_\w+", alert.expression)}
-        assert asked <= known, alert.name
+    for expression in (*(alert.expression for alert in ALERTS), *monitoring.recordings().values()):
+        asked = {re.sub("_(bucket|count)$", "", name) for name in re.findall(r"\bjurat_\w+", expression)}
+        assert asked <= known, expression
 
 
 @pytest.mark.slow
@@ -103,7 +115,7 @@ def test_an_expression_fires_as_its_cases_say(name: str, tmp_path: Path) -> None
                 alert = BY_NAME[test["alertname"]]
                 summary = alert.summary.replace(SOURCE, expected["exp_labels"].get("source", ""))
                 expected["exp_annotations"] = {"summary": summary, "runbook_url": alert.runbook}
-    case["rule_files"] = [str(monitoring.RULES)]
+    case["rule_files"] = [str(RULES)]
     with (tmp_path / "case.yml").open("w") as file:
         YAML(typ="safe").dump(case, file)
     ended = promtool("test", "rules", "case.yml", cwd=tmp_path)
