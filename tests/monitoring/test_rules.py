@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from docs import monitoring
 from docs.monitoring import RULES, SOURCE, alerts
-from store.monitoring.alarms import Alarm
+from store.monitoring.alarms import SEVERITY, Alarm, Severity
 from tests.conftest import ROOT, missing
 from tests.rigs.prometheus import program, promtool
 from tests.rigs.servers import NoServer
@@ -25,6 +25,10 @@ ALERTS = alerts()
 BY_NAME = {alert.name: alert for alert in ALERTS}
 PROMQL = sorted(set(BY_NAME) - set(Alarm))
 CASES = Path(__file__).parent / "rules"
+UNWRITTEN = {Alarm.NOBODY_WORKS, Alarm.SOURCE_UNSERVED, Alarm.UPKEEP_LATE, Alarm.WORKERS_RESTART}
+"""Conditions that hold because workers have not written something."""
+TARGET = 0.99
+"""Share of the interactive checks of open sources that have their verdict in 5 s."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,12 +91,60 @@ def test_there_is_one_alert_for_each_condition_and_five_more() -> None:
     assert len(PROMQL) == 5
 
 
+def test_an_alert_calls_as_its_condition_says() -> None:
+    assert {alarm: BY_NAME[alarm].severity for alarm in Alarm} == SEVERITY
+
+
+def test_alerts_of_one_severity_are_together() -> None:
+    groups = {group["name"]: group["rules"] for group in monitoring.read_rules()["groups"]}
+    for severity in Severity:
+        assert {rule["labels"]["severity"] for rule in groups[f"jurat-{severity}s"]} == {severity}
+
+
+@pytest.mark.parametrize("alarm", sorted(set(Alarm) - {Alarm.DATABASE_AWAY}))
+def test_an_alert_asks_for_its_condition(alarm: Alarm) -> None:
+    """Where workers must have written something, it asks only while they can."""
+    asked, _, unless = BY_NAME[alarm].expression.partition(" unless ")
+    assert asked == f'max by (source) (jurat_condition{{condition="{alarm}"}}) == 1'
+    assert unless == ("on () max(jurat_database_writable) == 0" if alarm in UNWRITTEN else "")
+
+
+@pytest.mark.parametrize(
+    ("name", "times", "window", "short"), [("JuratBurnFast", 14, "1h", "5m"), ("JuratBurnSlow", 3, "6h", "30m")]
+)
+def test_an_alert_on_the_target_fires_where_the_allowance_burns(name: str, times: int, window: str, short: str) -> None:
+    """So many times as many as the target allows are late in both windows, and as many as a night may have."""
+    least = f"{1 - times * (1 - TARGET):.2f}"
+    assert BY_NAME[name].expression.split(" and ") == [
+        f"jurat:verdicts_in_5s:ratio_rate{window} < {least}",
+        f"jurat:verdicts_in_5s:ratio_rate{short} < {least}",
+        f"jurat:verdicts_over_5s:increase{window} > 10",
+    ]
+    assert f"More than {times * (1 - TARGET) * 100:.0f} % of the interactive checks" in BY_NAME[name].summary
+    page = " ".join((ROOT / "docs" / "operators" / "monitor.md").read_text("utf-8").split())
+    assert f"**{TARGET * 100:.0f} % of interactive checks have their verdict within 5 s**" in page
+    assert re.search(rf"{name} [^,]*\b{times} times", page)
+
+
+@pytest.mark.parametrize("name", sorted(monitoring.recordings()))
+def test_a_recording_asks_for_the_window_in_its_name(name: str) -> None:
+    asked = set(re.findall(r"\[(.*?)\]", monitoring.recordings()[name]))
+    assert asked == {re.findall(r"(?:ratio_rate|increase)(\w+)$", name)[0]}
+
+
 def test_each_summary_is_one_sentence() -> None:
     """What is at stake follows the colon."""
     for alert in ALERTS:
         assert re.fullmatch(r"[A-Z][^:]+(: [^:]+)?\.", alert.summary.replace(SOURCE, "X")), alert.name
         assert alert.summary.count(". ") == 0, alert.name
         assert len(alert.summary) < 170, alert.name
+
+
+def test_summaries_name_a_source_and_nothing_else() -> None:
+    """No label with data of a person could reach whoever is called; and where a source is named, there is one."""
+    for alert in ALERTS:
+        assert set(re.findall(r"\{\{.*?\}\}", alert.summary + alert.runbook)) <= {SOURCE}, alert.name
+        assert SOURCE not in alert.summary or "by (source)" in alert.expression, alert.name
 
 
 def test_expressions_ask_for_metrics_that_there_are() -> None:
