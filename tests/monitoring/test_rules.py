@@ -40,12 +40,6 @@ def _programs() -> None:
         missing(str(error))
 
 
-def test_what_is_made_is_up_to_date() -> None:
-    assert {file.name: file.read_text("utf-8") == made() for file, made in monitoring.FILES.items()} == {
-        file.name: True for file in monitoring.FILES
-    }, "out of date: python -m docs.generate"
-
-
 def test_the_examples_are_what_prometheus_and_alertmanager_take() -> None:
     checked = promtool("check", "config", "--lint=all", "--lint-fatal", "monitoring/prometheus.yml", cwd=ROOT)
     assert checked.returncode == 0, checked.stderr
