@@ -1,4 +1,5 @@
-"""Writes the tables of docs/reference/ from the code, between the marks of each page, and the files of monitoring/.
+"""Writes the tables of docs/reference/ from the code, between the marks of each page, and what is made as a whole: the
+reference of the commands, and the files of monitoring/.
 
     python -m docs.generate
 
@@ -13,17 +14,17 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 from sqlalchemy import inspect, text
 
 from cli.command import ENVIRONMENT
-from cli.main import SECTIONS, load
-from cli.reference import wrapped
 from config.settings import Settings
 from docs import metrics, monitoring, rights, wheel
-from docs.markdown import Row, table
+from docs.commands import PAGE, commands, reference
+from docs.markdown import Row, table, wrapped
 from docs.options import default_text, magic, options
 from docs.texts import DOCS, meanings
 from jurat import vocabulary
@@ -37,6 +38,8 @@ from store.schema.status import MIGRATIONS
 
 FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts")
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
+FILES: Mapping[Path, Callable[[], str]] = {PAGE: reference, **monitoring.FILES}
+"""What is written as a whole."""
 
 
 def filled_in(page: str) -> str:
@@ -215,16 +218,6 @@ def _reads(command: click.Command) -> Sequence[str]:
     return getattr(command, "environment", ())
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
-    """Every command of the tree with its path, such as `config apply`."""
-    for part in SECTIONS.values():
-        for name in part:
-            command = load(name)
-            yield name, command
-            if isinstance(command, click.Group):
-                yield from ((f"{name} {below}", child) for below, child in command.commands.items())
-
-
 TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "tables": tables,
     "view": partial(view, "jurat_results", "view"),
@@ -248,7 +241,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
 
 def main() -> None:
     """Rewrite the pages, and what operators load into Prometheus and Grafana."""
-    for file, made in monitoring.FILES.items():
+    for file, made in FILES.items():
         file.write_text(made(), "utf-8")
     for page in PAGES:
         page.write_text(filled_in(page.read_text("utf-8")), "utf-8")

@@ -1,14 +1,29 @@
-"""Tables and lists in Markdown, for docs.generate and what it brings."""
+"""Tables, lists and paragraphs in Markdown, for docs.generate and what it brings."""
 # ruff: noqa: INP001 - next to docs.generate, which is no package either
 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 
-from cli.reference import WIDTH
+WIDTH = 120
+"""Columns of a page, for all lines that can be broken."""
+
+_CODE = re.compile(r"`[^`\n]+`")
+_UNBROKEN = "\x00"
 
 Row = Sequence[str]
+
+
+def wrapped(line: str) -> str:
+    """A paragraph or a list entry, broken at the width of a page. Code spans and tables stay whole."""
+    if len(line) <= WIDTH or "\n" in line or line.startswith(("|", "#", "<")):
+        return line
+    whole = _CODE.sub(lambda found: found[0].replace(" ", _UNBROKEN), line)
+    indent = "  " if line.startswith("- ") else ""
+    filled = textwrap.fill(whole, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return filled.replace(_UNBROKEN, " ")
 
 
 def table(head: Row, rows: Iterator[Row]) -> Iterator[str]:

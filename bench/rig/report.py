@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.rig import ROOT
 from bench.rig.machine import processor
-from cli.reference import WIDTH, wrapped
+from docs.markdown import WIDTH, wrapped
 
 END = "<!-- end -->"
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 from ruamel.yaml import YAML
 
 from bench.rig import ROOT
-from docs.monitoring import MONITORING, rules_text
+from docs.monitoring import MONITORING, shortened_rules
 from tests.rigs.prometheus import Alertmanager, Notifications, Prometheus
 from tests.rigs.servers import Server
 
@@ -80,7 +80,7 @@ class Watch:
             self.exporter = stack.enter_context(Exporter(self._reader_url))
             self.heard = stack.enter_context(Notifications())
             self.alertmanager = stack.enter_context(Alertmanager(self._routes()))
-            self.prometheus = stack.enter_context(Prometheus(self._scrapes(), rules_text(self._shortened)))
+            self.prometheus = stack.enter_context(Prometheus(self._scrapes(), shortened_rules(self._shortened)))
             self._stack = stack.pop_all()
         return self
 

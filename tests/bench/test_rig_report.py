@@ -12,7 +12,7 @@ import pytest
 from bench.rig import ROOT, report
 from bench.rig.figures import Figure
 from bench.rig.report import END, Report
-from cli.reference import WIDTH
+from docs.markdown import WIDTH
 
 GOOD, BAD = Figure("share used", 98.25, least=97, unit="%"), Figure("failures", 17, most=10)
 REPORT = Report("bench-hats", "hats.md", "hats", "hats.jsonl")

@@ -24,7 +24,6 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from cli.command import ENVIRONMENT, Command
 from cli.main import SECTIONS, explain, load, run
 from cli.output import ACCESS_CODES, Exit, Failure
-from cli.reference import reference
 from jurat import AccessState
 from jurat.errors import AlreadyConfirmed, SchemaMissing, WaitTimeout
 from jurat.ids import uuid7
@@ -180,11 +179,6 @@ def test_examples_use_only_options_that_there_are(name: str) -> None:
         if name == "worker":
             used -= {"--loglevel", "--hostname"}  # Celery's own
         assert used <= known
-
-
-def test_the_reference_is_up_to_date() -> None:
-    page = ROOT / "docs" / "reference" / "commands.md"
-    assert page.read_text("utf-8") == reference(), "run `python -m cli.reference > docs/reference/commands.md`"
 
 
 def test_the_version_is_that_of_the_project(bare_shell: Shell) -> None:

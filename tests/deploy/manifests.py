@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
-from docs.generate import commands
+from docs.commands import commands
 from tests.conftest import missing
 
 ROOT: Final = Path(__file__).resolve().parents[2]

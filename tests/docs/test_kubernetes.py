@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from docs.generate import commands
+from docs.commands import commands
 from tests.conftest import missing
 from tests.deploy.manifests import OVERLAYS, ROOT, build, compose, entry_point, one, parts
 from tests.deploy.schemas import OLDEST

@@ -10,8 +10,9 @@ import click
 import pytest
 
 from cli.main import root
+from docs.commands import commands
+from docs.generate import FILES, filled_in
 from docs.generate import PAGES as MADE
-from docs.generate import commands, filled_in
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, command_lines, links
 
 KNOWN = dict(commands())
@@ -24,6 +25,11 @@ NOT_RUN_ON_PURPOSE = {
 def test_a_reference_is_up_to_date(page: Path) -> None:
     text = page.read_text("utf-8")
     assert text == filled_in(text), "run: python -m docs.generate"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_is_made_as_a_whole_is_up_to_date(file: Path) -> None:
+    assert file.read_text("utf-8") == FILES[file](), "run: python -m docs.generate"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

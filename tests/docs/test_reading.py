@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.reference import WIDTH
+from docs.generate import FILES
 from docs.generate import PAGES as MADE
+from docs.markdown import WIDTH
 from tests.docs.pages import EXAMPLES, PAGES, ROOT
 
-GENERATED = {*MADE, ROOT / "docs" / "reference" / "commands.md"}
+GENERATED = {*MADE, *FILES}
 """The reference: tables and lists that are made from the code, and looked into rather than read."""
 
 READ = [

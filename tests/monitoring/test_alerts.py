@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bench.rig.unit import until
-from docs.monitoring import held
+from docs.monitoring import alerts, held
 from jurat import Priority
 from store.monitoring.alarms import Alarm, Severity
 from tests.conftest import ROOT, missing
@@ -28,14 +28,13 @@ from tests.monitoring.test_runbooks import look
 from tests.monitoring.watched_fleet import LIMITS, SHORTENED, UNSERVED, WatchedFleet
 from tests.rigs.prometheus import program
 from tests.rigs.servers import NoServer
-from worker.metrics.alerts import ALERTS
 
 pytestmark = [pytest.mark.alerts, pytest.mark.timeout(300)]
 
 SLACK = float(os.environ.get("JURAT_TEST_SLACK", "3"))
 WITHIN = 10.0
 """Seconds, in addition to what an alert must hold for."""
-BY_NAME = {alert.name: alert for alert in ALERTS}
+BY_NAME = {alert.name: alert for alert in alerts()}
 MEASURED = ROOT / "build" / "alerts.jsonl"
 
 
@@ -132,4 +131,4 @@ def test_each_panel_gives_data(watched: WatchedFleet) -> None:
 
 def test_every_alert_has_a_fault() -> None:
     assert sorted(FAULTS) == sorted(BY_NAME)
-    assert len([one for one in ALERTS if one.severity is Severity.PAGE]) == 12
+    assert len([one for one in BY_NAME.values() if one.severity is Severity.PAGE]) == 12

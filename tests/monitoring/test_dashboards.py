@@ -15,7 +15,6 @@ from docs.dashboards import DASHBOARDS, PAUSES, Dashboard
 from tests.conftest import missing
 from tests.rigs.prometheus import promtool
 from tests.rigs.servers import NoServer
-from worker.metrics.alerts import ALERTS, RECORDINGS
 from worker.metrics.names import FLEET_METRICS, WORKER_METRICS, Kind
 
 WITH_GRAFANA = {"timeseries", "stat", "state-timeline", "heatmap", "table", "row"}
@@ -50,8 +49,8 @@ def test_each_expression_can_be_asked(tmp_path: Path) -> None:
 def test_each_metric_is_on_a_panel_or_in_an_alert_or_a_detail() -> None:
     metrics = (*WORKER_METRICS, *FLEET_METRICS)
     endings = {metric.name: "(_bucket|_count|_sum)" if metric.kind is Kind.HISTOGRAM else "" for metric in metrics}
-    texts = [*expressions(), *(alert.expression for alert in ALERTS), *(rule.expression for rule in RECORDINGS)]
-    asked = "\n".join(texts)
+    rules = (*(alert.expression for alert in monitoring.alerts()), *monitoring.recordings().values())
+    asked = "\n".join([*expressions(), *rules])
     shown = {name: bool(re.search(rf"\b{name}{ending}(?!\w)", asked)) for name, ending in endings.items()}
     assert {metric.name for metric in metrics if shown[metric.name] == metric.detail} == set()
     names = {re.sub("_(bucket|count|sum)$", "", name) for name in re.findall(r"\bjurat_\w+", asked)}

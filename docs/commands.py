@@ -1,14 +1,9 @@
-"""Writes the reference of all commands from their help.
-
-python -m cli.reference > docs/reference/commands.md
-"""
+"""Lists the commands, and writes their reference from their help, for docs.generate."""
+# ruff: noqa: INP001 - next to docs.generate, which is no package either
 
 from __future__ import annotations
 
 import inspect
-import re
-import sys
-import textwrap
 from collections.abc import Iterator
 
 import click
@@ -16,20 +11,18 @@ import click
 from cli.command import ENVIRONMENT
 from cli.main import SECTIONS, load, root
 from cli.output import MEANINGS
+from docs.markdown import wrapped
+from docs.texts import DOCS
+
+PAGE = DOCS / "reference" / "commands.md"
 
 _HEAD = """# Commands
 
-Generated from the commands' help by `python -m cli.reference`; a test keeps it up to date.
+Generated from the commands' help by `python -m docs.generate`; a test keeps it up to date.
 
 Data goes to standard output, messages to standard error. Every command has `--help`, and `--json` for one JSON document
 instead of text. An error is a sentence on standard error and an exit code; `--verbose` adds a traceback.
 """
-
-WIDTH = 120
-"""Columns of a page, for all lines that can be broken."""
-
-_CODE = re.compile(r"`[^`\n]+`")
-_UNBROKEN = "\x00"
 
 _EVERYWHERE = ("json", "verbose")
 
@@ -62,14 +55,14 @@ def reference() -> str:
     return "\n".join(map(wrapped, lines)) + "\n"
 
 
-def wrapped(line: str) -> str:
-    """A paragraph or a list entry, broken at the width of a page. Code spans and tables stay whole."""
-    if len(line) <= WIDTH or "\n" in line or line.startswith(("|", "#", "<")):
-        return line
-    whole = _CODE.sub(lambda found: found[0].replace(" ", _UNBROKEN), line)
-    indent = "  " if line.startswith("- ") else ""
-    filled = textwrap.fill(whole, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    return filled.replace(_UNBROKEN, " ")
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command of the tree with its path, such as `config apply`."""
+    for part in SECTIONS.values():
+        for name in part:
+            command = load(name)
+            yield name, command
+            if isinstance(command, click.Group):
+                yield from ((f"{name} {below}", child) for below, child in command.commands.items())
 
 
 def _section(command: click.Command, name: str, above: click.Context, level: int) -> Iterator[str]:
@@ -94,7 +87,3 @@ def _section(command: click.Command, name: str, above: click.Context, level: int
         yield from ("", f"Reads {', '.join(f'`{name}`' for name in names)}.")
     if codes := getattr(command, "codes", {}):
         yield from ("", f"Ends with {'; '.join(f'`{code.value}`: {meaning}' for code, meaning in codes.items())}.")
-
-
-if __name__ == "__main__":
-    sys.stdout.write(reference())
