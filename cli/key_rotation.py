@@ -154,21 +154,23 @@ class KeyRing:
         """What a key is needed for."""
         return self.uses[key_id]
 
-    def replaces(self, key_id: str, service: Service) -> bool:
-        """Whether another key is in use in the place of this one: all live workers have it, and platforms seal with it,
-        or it makes the new hashes.
+    def not_replaced(self, key_id: str, service: Service) -> str | None:
+        """Why no other key is in use in the place of this one, and what to do; None where one is: all live workers have
+        it, and platforms seal with it, or it makes the new hashes.
         """
         others = [self.uses[each] for each in self.ids if each != key_id]
         held = [each for each in others if each.live and each.holders == each.live]
+        no_other = f"no other key is in use in place of {key_id}: give one to all workers, and run `bin/jurat keys use`"
         if self.kind is KeyKind.HASH:
-            return self.ids[0] != key_id and self.uses[self.ids[0]] in held
-        seal_key = service.settings.seal_key
-        if seal_key is not None and public_id(seal_key) == key_id:
-            return False
+            return None if self.ids[0] != key_id and self.uses[self.ids[0]] in held else no_other
         begun = _begun(service)
         if begun[-1:] == [key_id]:
-            return False
-        return any(each.id in begun or (isinstance(each, UnsealKey) and each.last_sealed) for each in held)
+            return no_other
+        seal_key = service.settings.seal_key
+        if seal_key is not None and public_id(seal_key) == key_id:
+            return f"JURAT_SEAL_KEY here is still that of {key_id}: put in the one that `bin/jurat keys use` printed"
+        in_use = any(each.id in begun or (isinstance(each, UnsealKey) and each.last_sealed) for each in held)
+        return None if in_use else no_other
 
     def with_keys(self, keys: Sequence[bytes]) -> KeyRing:
         """The same with these keys."""

@@ -70,7 +70,9 @@ def unknown_lists(report: Report, lists: Collection[str]) -> list[Problem]:
         if code_list not in lists:
             near = did_you_mean(code_list, lists)
             hint = f"{near} Otherwise run" if near else "run"
-            hint += f": bin/jurat codes generate {code_list} --count N"
+            hint += (
+                f": bin/jurat codes generate {code_list} --count N, or codes import {code_list} FILE if it has codes"
+            )
             complaint = Complaint(place, f"the list '{code_list}' has no codes", hint, severity)
             problems.append(complaint.placed(report.positions))
     return problems

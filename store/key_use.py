@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
@@ -22,6 +22,9 @@ COUNTED = 1_000
 
 QUIET = 86_400.0
 """Seconds in which a platform may have sealed nothing with a key that is to go."""
+
+
+_TIME = "%Y-%m-%d %H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class UnsealKey:
             if count
         ]
         if self.last_sealed is not None:
-            found.append(f"a platform that sealed with it at {self.last_sealed:%Y-%m-%d %H:%M:%SZ}")
+            until = self.last_sealed + timedelta(seconds=QUIET)
+            found.append(f"a platform that sealed with it at {self.last_sealed:{_TIME}}, until {until:{_TIME}}")
         return found
 
 

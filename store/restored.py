@@ -31,12 +31,16 @@ PAUSE: Final = 10 * 365 * 86_400.0
 REASON: Final = "a backup was restored; erasures since then come first"
 
 RESTORED: Final = "db restored"
+ERASED: Final = "db restored, erasures repeated"
 CONFIRMED: Final = "db restored, confirmed"
 """The actions in the audit."""
 
-
 DOUBTFUL: Final = timedelta(hours=1)
 """If the newest answer is older than the moment of the restore by more than that, the moment may be wrong."""
+
+
+class NotFinished(Exception):
+    """A restore was begun, and its erasures were not repeated to the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,11 @@ def secure(connection: Connection, taken_at: datetime, who: str) -> Secured:
     return found
 
 
+def finish(connection: Connection, who: str, erased: int) -> None:
+    """Note that all erasures that are known were repeated: then `confirm` may go on."""
+    add_audit_row(connection, who, ERASED, "database", {"participants": erased})
+
+
 def newest_answer(connection: Connection) -> datetime | None:
     """When the newest answer was confirmed; None without any. Ids are in the order of time (UUIDv7)."""
     return moment(connection.scalar(text("SELECT submitted_at FROM jurat_checks ORDER BY id DESC LIMIT 1")))
@@ -97,7 +106,16 @@ def awaits_confirmation(connection: Connection) -> bool:
 
 
 def confirm(connection: Connection, who: str) -> int:
-    """Let workers claim again; how many sources were resumed. Zero where nothing waits for it."""
+    """Let workers claim again; how many sources were resumed. Zero where nothing waits for it.
+
+    Raises NotFinished if erasures may be missing.
+    """
+    begun, erased = (
+        connection.scalar(text("SELECT max(at) FROM jurat_audit WHERE action = :action"), {"action": action})
+        for action in (RESTORED, ERASED)
+    )
+    if awaits_confirmation(connection) and begun is not None and (erased is None or erased < begun):
+        raise NotFinished
     sql = "SELECT name FROM jurat_sources WHERE pause_reason = :reason ORDER BY name"
     resumed = [
         name for name in connection.scalars(text(sql), {"reason": REASON}).all() if pauses.resume(connection, name)

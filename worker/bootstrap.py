@@ -75,7 +75,9 @@ class Service:
         )
         plans = Plans(self.queries, make)
         code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints and unseal.key_ids else None
-        upkeep = Upkeep(database, code_importer, journal=self.journal)
+        if journal := self.journal:
+            journal.prepare()
+        upkeep = Upkeep(database, code_importer, journal=journal)
         stores = Stores(claims, VerdictWriter(database), upkeep, sources, Fleet(database))
         member = Member(
             uuid4(),

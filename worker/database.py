@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,10 +146,36 @@ def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
         read_only = connection.execute(text("SHOW transaction_read_only")).scalar() == "on"
     if read_only:
         yield True, "it takes no writes", advice_on("read-only")
+    if len(primaries := _primaries(engine)) > 1:
+        problem = f"{' and '.join(primaries)} both take writes: each may have what the other lacks"
+        yield True, problem, "cut off the one that was not promoted last, and see that nothing starts it again"
     query = make_url(service.settings.database_url).query
     if len(str(query.get("host", "")).split(",")) > 1 and "target_session_attrs" not in query:
         problem = "the first of several hosts that answers is taken, though it may take no writes"
         yield False, problem, "add ?target_session_attrs=read-write to JURAT_DATABASE_URL"
+
+
+def _primaries(engine: Engine) -> list[str]:
+    """Of several hosts those that take writes, each asked by itself; one of each server, by when that was started."""
+    import psycopg
+
+    _, given = engine.dialect.create_connect_args(engine.url)
+    hosts, ports = (str(given.get(part, "")).split(",") for part in ("host", "port"))
+    if len(hosts) < 2:
+        return []
+    found: dict[datetime, str] = {}
+    for host, port in zip(hosts, ports * (len(hosts) if len(ports) == 1 else 1), strict=False):
+        alone = {
+            **given,
+            "host": host,
+            "port": port or None,
+            "target_session_attrs": "read-write",
+            "connect_timeout": 3,
+        }
+        with suppress(psycopg.Error), psycopg.connect(**alone) as connection:
+            ((started,),) = connection.execute("SELECT pg_postmaster_start_time()")
+            found.setdefault(started, f"{host}:{port}" if port else host)
+    return list(found.values())
 
 
 _ADVICE = {

@@ -56,7 +56,7 @@ def _restore(stage: Stage) -> float | None:
     engine.dispose()
     with engine.begin() as connection:
         restored.secure(connection, datetime.fromisoformat(moment), _WHO)
-        again = find_erased(connection, read_journal(journal.path, datetime.fromisoformat(moment)), keys)
+        again = find_erased(connection, read_journal(journal.path, datetime.fromisoformat(moment)).since, keys)
     for unit in stage.units:
         unit.signal(signal.SIGCONT)
     stage.notes["erased_again"] = len(again)
@@ -66,6 +66,7 @@ def _restore(stage: Stage) -> float | None:
         request = Request(uuid7(), RequestKind.ERASE, _WHO, consultation=consultation, participant=participant)
         requests.do(request)
     with engine.begin() as connection:
+        restored.finish(connection, _WHO, len(again))
         restored.confirm(connection, _WHO)
     compare(stage, {submit.check for submit in stage.web.submits[kept:] if submit.fate is Fate.ACKNOWLEDGED})
     recovery = stage.all_settle()

@@ -116,6 +116,7 @@ def _fall_behind(stage: Stage) -> float | None:
         time.sleep(5.0)  # in which the workers would claim
         stage.notes["claimed_before"] = stage.leased()
         with stage.service.database.begin() as connection:
+            restored.finish(connection, _WHO, 0)
             restored.confirm(connection, _WHO)
 
     return _first_verdict(stage, go_on)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -193,38 +193,61 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
     again from --journal, which needs JURAT_HASH_KEYS, or by the platform, which repeats its calls. Then --confirm lets
     the workers go on. Before that it may be run again, such as with another journal.
     """
-    from sqlalchemy.exc import DBAPIError
-
-    from jurat.database import state_of
     from store import restored as after
+    from store.workers import workers
 
     if confirmed == (taken_at is not None) or (confirmed and journals):
         raise click.UsageError("Give --taken-at, and later --confirm.")
     with open_database() as service:
+        _require_owner(service)
         if taken_at is None:
-            with service.database.begin() as connection:
-                sources = after.confirm(connection, who)
-            if not sources:
-                raise Failure("nothing waits for this: no restore was begun with --taken-at", Exit.USAGE)
-            out.show({"sources": sources}, [f"resumed {count_text(sources, 'source')}"])
-            out.say("now run `bin/jurat reconcile` with the ids of the platform's checks, and then let the platform in")
+            _confirm(out, service, who)
             return
         people = _find_erased(out, service, taken_at, journals)
-        try:
-            with service.database.begin() as connection:
-                newest = after.newest_answer(connection)
-                secured = after.secure(connection, taken_at, who)
-        except DBAPIError as error:
-            if state_of(error) != "42501":  # insufficient_privilege
-                raise
-            raise Failure("run this as the owner of the tables; nothing was changed", Exit.DEPENDENCY) from None
+        with service.database.begin() as connection:
+            newest, running = after.newest_answer(connection), sum(each.live for each in workers(connection))
+            secured = after.secure(connection, taken_at, who)
         erased = _erase_again(service, people, who)
+        with service.database.begin() as connection:
+            after.finish(connection, who, erased)
     document = {**asdict(secured), "erased_again": erased}
     out.show(document, columns(("what", "count"), document.items())[1:])
+    ago = timedelta(seconds=round((datetime.now(UTC) - taken_at).total_seconds()))
+    out.say(f"restored to {time_text(taken_at)}, {ago} ago")
     if newest is not None and newest < taken_at - after.DOUBTFUL:
         out.say(f"the newest answer is of {time_text(newest)}; if that is how far it went back, run this again with it")
+    elif newest is not None and newest > taken_at:
+        out.say(f"an answer is of {time_text(newest)}, after that; if the time meant another zone, run this again")
+    if running:
+        out.say(f"{count_text(running, 'worker')} ran within the last half minute: stop all, and run this again")
     done = "" if journals else "have the platform repeat its erasures since then, "
     out.say(f"all sources are paused; {done}start the workers, and run `bin/jurat db restored --confirm`")
+
+
+def _require_owner(service: Service) -> None:
+    """Raises Failure for a user of PostgreSQL who does not own the tables: it could do half of it."""
+    from store.dialects import dialect_of
+    from store.schema.grants import unbound
+
+    with service.database.connect() as connection:
+        if dialect_of(connection).has_users and unbound(connection) is None:
+            raise Failure("run this as the owner of the tables; nothing was changed", Exit.DEPENDENCY)
+
+
+def _confirm(out: Output, service: Service, who: str) -> None:
+    from store import restored as after
+
+    try:
+        with service.database.begin() as connection:
+            sources = after.confirm(connection, who)
+    except after.NotFinished:
+        raise Failure(
+            "the last `bin/jurat db restored --taken-at` did not end: run it again, with every journal", Exit.USAGE
+        ) from None
+    if not sources:
+        raise Failure("nothing waits for this: no restore was begun with --taken-at", Exit.USAGE)
+    out.show({"sources": sources}, [f"resumed {count_text(sources, 'source')}"])
+    out.say("now run `bin/jurat reconcile` with the ids of the platform's checks, and then let the platform in")
 
 
 def _find_erased(
@@ -240,10 +263,13 @@ def _find_erased(
         raise Failure("JURAT_HASH_KEYS is not set: the erasures of a journal are found by it", Exit.USAGE)
     erasures = list[Erasure]()
     for path in journals:
-        read = list(read_journal(path, since))
-        last = f", the last at {time_text(max(each.at for each in read))}" if read else ""
-        out.say(f"{path}: {count_text(len(read), 'erasure')} since an hour before then{last}")
-        erasures += read
+        read = read_journal(path, since)
+        last = f", the last at {time_text(max(each.at for each in read.since))}" if read.since else ""
+        found = f"{count_text(len(read.since), 'erasure')} since an hour before then{last}"
+        out.say(f"{path}: {found}" if read.erasures else f"{path}: it holds no erasure at all")
+        if read.cut_off:
+            out.say(f"{path}: the last line was cut off: if this is a copy, get the whole file, and run this again")
+        erasures += read.since
     with reader(service.database).begin() as connection:
         return find_erased(connection, erasures, service.fingerprints)
 

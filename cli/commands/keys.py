@@ -226,11 +226,8 @@ def retire(out: Output, *, key_id: str, copy: Path, printed: bool, who: str) -> 
         key = ring.key(key_id)
         if needs := ring.use(key_id).needed_for:
             raise Failure(f"{key_id} is still needed for {', '.join(needs)}", Exit.REFUSED)
-        if not ring.replaces(key_id, service):
-            raise Failure(
-                f"no other key is in use in place of {key_id}: give one to all workers, and run `bin/jurat keys use`",
-                Exit.REFUSED,
-            )
+        if why := ring.not_replaced(key_id, service):
+            raise Failure(why, Exit.REFUSED)
         keep_copy(copy, ring.line(key))
         _keep(out, ring.with_keys([each for each in ring.keys if each != key]), printed=printed)
         ring.note(service, who, "keys retire", key_id)

@@ -25,7 +25,11 @@ def copies_in(files: Iterable[Path]) -> dict[str, str]:
         except SecretError as error:
             raise Failure(str(error), Exit.USAGE) from None
         except ConfigurationError:
-            raise Failure(f"{file}: has an entry that is no key of 32 bytes in base64", Exit.USAGE) from None
+            raise Failure(
+                f"{file}: has an entry that is no key of 32 bytes in base64; it must hold keys alone, and no names of "
+                "settings",
+                Exit.USAGE,
+            ) from None
         for key in keys:
             found |= dict.fromkeys((*Unseal([key]).key_ids, hash_key_id(key)), str(file))
     return found

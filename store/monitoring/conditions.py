@@ -77,7 +77,7 @@ def _of(seen: Observation) -> Iterator[Finding]:
         yield Finding(
             Alarm.DATABASE_READ_ONLY,
             "the database takes no writes: no answer can be confirmed and no verdict be written",
-            "let it take writes, or promote the standby and name it in JURAT_DATABASE_URL",
+            "name the primary in JURAT_DATABASE_URL; if there is none, let this one take writes or promote the standby",
         )
     if seen.fleet is None:
         found, _, advice = ADVICE[seen.schema].partition("; ")
@@ -174,7 +174,8 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
     broken = source.state is SourceState.BROKEN
     if live and unserved:
         found = f"no live worker serves this source, with {_number(source.unsettled, 'check')} waiting"
-        yield Finding(Alarm.SOURCE_UNSERVED, found, "start a worker that serves it, see `bin/jurat fleet`", name)
+        advice = "start a worker that serves it (`bin/jurat fleet`) and has its hash keys (`bin/jurat keys status`)"
+        yield Finding(Alarm.SOURCE_UNSERVED, found, advice, name)
     ends_soon = source.next_deadline is not None and source.next_deadline < DEADLINE and not source.stopped
     if (broken or unserved) and ends_soon:
         why = "the source is broken" if broken else "no worker serves it"
@@ -214,7 +215,10 @@ def _refusal(source: SourceReading) -> tuple[str, str] | None:
     failed_last = failed is not None and (answered is None or failed < answered)
     reason = source.pause_reason if source.state is SourceState.PAUSED else source.last_failure if failed_last else None
     if reason == Reason.SOURCE_CREDENTIALS:
-        return "it refuses our credentials", "renew its secret in the workers' JURAT_SOURCE_SECRETS or environment"
+        advice = (
+            "renew its secret in the workers' JURAT_SOURCE_SECRETS or environment; a list or roster wants its hash key"
+        )
+        return "it refuses our credentials", advice
     if reason == Reason.SOURCE_THROTTLED and (source.used or 0) < 1:
         return "it says that it is asked too often", "lower its rate, burst or concurrency in the configuration"
     return None

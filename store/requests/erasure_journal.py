@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,8 @@ _NAMESPACE = "erasure"
 
 MARGIN = timedelta(hours=1)
 """Erasures from so long before a backup are looked at as well, for clocks differ. Who came back after one stays."""
+
+_BEGINNING = b'{"at": "'
 
 _CLOCKS = timedelta(milliseconds=1)
 """By so much SQLite rounds its times."""
@@ -67,15 +69,25 @@ class ErasureJournal:
             "participant": self.fingerprints.newest(_NAMESPACE, participant),
             "consultation": consultation,
         }
+        self._write(f"{json.dumps(entry)}\n".encode())
+
+    def prepare(self) -> None:
+        """Make the file before the first erasure: one that is missing later was lost, and is not just empty.
+
+        Raises ConfigurationError as `append`.
+        """
+        self._write(b"")
+
+    def _write(self, line: bytes) -> None:
         try:
-            self._write(f"{json.dumps(entry)}\n".encode())
+            self._append(line)
         except OSError as error:
             raise ConfigurationError(
                 f"JURAT_ERASURE_JOURNAL: {self.path} cannot be written ({error.strerror}), and nothing is erased "
                 "without it; make room, or correct its rights"
             ) from None
 
-    def _write(self, line: bytes) -> None:
+    def _append(self, line: bytes) -> None:
         new = not self.path.exists()
         handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
@@ -118,24 +130,34 @@ def former_ids(connection: Connection, request: Request) -> list[str]:
     return found
 
 
-def read_journal(path: Path, since: datetime) -> Iterator[Erasure]:
-    """The erasures in a journal since shortly before a time. A line that was cut off is passed over: its erasure was
-    not committed then.
-
-    Raises ConfigurationError, which names the line, for one that is whole and no erasure.
+@dataclass(frozen=True, slots=True)
+class JournalCopy:
+    """What a file has: all erasures, those since shortly before a time, and whether its last line is `cut_off`. A
+    worker that was killed leaves such a line, and did not commit its erasure; or the copy is not complete.
     """
-    content = path.read_bytes()
-    if content and b"}" not in content:
-        raise ConfigurationError(f"{path}:1:1: this is no journal of erasures")
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if not line.endswith(b"}"):
+
+    erasures: int
+    since: Sequence[Erasure]
+    cut_off: bool
+
+
+def read_journal(path: Path, since: datetime) -> JournalCopy:
+    """The erasures in a journal. Raises ConfigurationError, which names the line, for what is no line of one."""
+    lines = path.read_bytes().split(b"\n")
+    found: list[Erasure] = []
+    for number, line in enumerate(lines, start=1):
+        if _is_cut_off(line):
             continue
         try:
-            found = _erasure(json.loads(line))
+            found.append(_erasure(json.loads(line)))
         except (ValueError, KeyError, TypeError, IndexError):
             raise ConfigurationError(f"{path}:{number}:1: this is no line of a journal of erasures") from None
-        if found.at >= since - MARGIN:
-            yield found
+    return JournalCopy(len(found), [each for each in found if each.at >= since - MARGIN], bool(lines[-1].strip()))
+
+
+def _is_cut_off(line: bytes) -> bool:
+    """Whether this may be what a killed worker or a power cut left of a line; the next one begins another."""
+    return b"}" not in line and (line[:8] == _BEGINNING[: len(line)] or not line.strip(b"\0\r"))
 
 
 def _erasure(entry: Any) -> Erasure:

@@ -4,11 +4,14 @@ found. On both engines.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import pytest
+
 from store import restored
-from store.restored import Difference, Secured
+from store.restored import Difference, NotFinished, Secured
 from tests.store.desk import ADMIN, Desk, entry
 
 TAKEN = datetime(2026, 11, 30, 4, 0, tzinfo=UTC)
@@ -21,6 +24,7 @@ def secure(desk: Desk) -> Secured:
 
 def confirm(desk: Desk) -> int:
     with desk.engine.begin() as connection:
+        restored.finish(connection, ADMIN, 0)
         return restored.confirm(connection, ADMIN)
 
 
@@ -58,6 +62,19 @@ def test_nothing_is_claimed_before_someone_confirms(desk: Desk) -> None:
     assert confirm(desk) == 4
     assert len(desk.claim()) == 2
     assert confirm(desk) == 0
+
+
+def test_nothing_is_confirmed_before_the_erasures_were_repeated(desk: Desk) -> None:
+    """Else who runs it as a user who may not erase confirms what was half done."""
+    secure(desk)
+    confirm(desk)
+    desk.submit()
+    time.sleep(0.01)  # SQLite's clock ticks in milliseconds
+    secure(desk)
+    with desk.engine.begin() as connection, pytest.raises(NotFinished):
+        restored.confirm(connection, ADMIN)
+    assert desk.claim() == []
+    assert confirm(desk) == 4
 
 
 def test_a_pause_of_before_ends_with_the_confirmation(desk: Desk) -> None:
@@ -105,12 +122,13 @@ def test_a_moment_that_is_corrected_moves_deadlines_by_what_was_missing(desk: De
     assert 3000 < held.seconds_left < 3700
 
 
-def test_both_steps_are_in_the_audit(desk: Desk) -> None:
+def test_each_step_is_in_the_audit(desk: Desk) -> None:
     desk.held()
     secure(desk)
     confirm(desk)
-    rows = desk.sql("SELECT actor, action FROM jurat_audit WHERE action LIKE 'db restored%' ORDER BY at")
-    assert [tuple(row) for row in rows] == [(ADMIN, restored.RESTORED), (ADMIN, restored.CONFIRMED)]
+    rows = desk.sql("SELECT actor, action FROM jurat_audit WHERE action LIKE 'db restored%' ORDER BY at, id")
+    steps = (restored.RESTORED, restored.ERASED, restored.CONFIRMED)
+    assert [tuple(row) for row in rows] == [(ADMIN, step) for step in steps]
 
 
 def test_what_a_platform_knows_and_the_database_does_not_is_listed(desk: Desk) -> None:

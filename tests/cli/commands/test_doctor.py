@@ -23,7 +23,7 @@ from tests.cli.commands.test_now import opened
 from tests.cli.conftest import CONFIGURATION, configure
 from tests.cli.shell import Ran, Shell
 from tests.rigs.logins import Logins, plain
-from tests.rigs.servers import Databases
+from tests.rigs.servers import Databases, PostgreSQL
 
 DOWN = "redis://:confidential@127.0.0.1:1/0"
 
@@ -250,6 +250,26 @@ def test_where_the_owner_alone_may_create_beside_the_tables_nothing_is_said(
     assert rights(postgresql_shell) == []
     with Logins(postgresql_url) as logins:
         assert rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(Role.WORKER)) == []
+
+
+def test_two_hosts_that_both_take_writes_are_told(
+    postgresql_shell: Shell, postgresql_url: str, postgresql_server: Databases
+) -> None:
+    """The old primary was started again after a promotion: half of the answers go to it."""
+    url = make_url(postgresql_url)
+    two_names = f"postgresql://{url.username}@127.0.0.1:{url.port},localhost:{url.port}/{url.database}"
+    attributes = "?target_session_attrs=read-write"
+    once = postgresql_shell("doctor", JURAT_DATABASE_URL=two_names + attributes)
+    assert "both take writes" not in once.out, "the same server under two names"
+    with PostgreSQL() as other:
+        with plain(other.url) as connection:
+            connection.execute(f"CREATE DATABASE {url.database}".encode())
+        hosts = f"127.0.0.1:{url.port},127.0.0.1:{other.port}"
+        ran = postgresql_shell(
+            "doctor", JURAT_DATABASE_URL=f"postgresql://{url.username}@{hosts}/{url.database}{attributes}"
+        )
+    assert ran.code == 1
+    assert f"127.0.0.1:{url.port} and 127.0.0.1:{other.port} both take writes" in ran.out
 
 
 def test_on_sqlite_nobody_has_such_a_right(configured: Shell) -> None:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from store.schema.grants import Role
+from tests.cli.conftest import configure
 from tests.cli.shell import Shell, is_one_sentence
+from tests.rigs.logins import Logins
 
 TAKEN = ("--taken-at", "2026-01-01T04:00Z")
 
@@ -77,6 +80,51 @@ def test_a_moment_that_is_long_after_the_newest_answer_is_doubted(configured: Sh
         connection.execute("UPDATE jurat_checks SET submitted_at = '2026-01-01 00:00:00.000'")
         connection.commit()
     assert "the newest answer is of 2026-01-01 00:00:00Z" in configured("db", "restored", "--taken-at", later).err
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (b"", "it holds no erasure at all"),
+        (b'{"at": "20', "the last line was cut off: if this is a copy, get the whole"),
+    ],
+)
+def test_a_journal_that_may_be_no_whole_one_is_told(configured: Shell, written: bytes, said: str) -> None:
+    (configured.folder / "erasures").write_bytes(written)
+    ran = configured("db", "restored", *TAKEN, "--journal", "erasures")
+    assert (ran.code, f"erasures: {said}" in ran.err) == (0, True)
+
+
+def test_the_moment_is_said_as_it_was_understood_and_doubted_if_an_answer_came_after_it(configured: Shell) -> None:
+    submit(configured, "p-1")
+    ran = configured("db", "restored", "--taken-at", "2026-01-01T04:00+05:00")
+    assert "restored to 2025-12-31 23:00:00Z, " in ran.err
+    assert "after that; if the time meant another zone, run this again" in ran.err
+
+
+def test_workers_that_still_run_are_told(configured: Shell) -> None:
+    assert "within the last half minute" not in configured("db", "restored", *TAKEN).err
+    row = "'0192a000-0000-7000-8000-000000000009', 'h', 'w', '0', '0', :now, :now, 1, 0, 1, '[]', '[]', 1, 0"
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.000")
+    with closing(sqlite3.connect(configured.folder / "jurat.db")) as connection:
+        connection.execute(
+            "INSERT INTO jurat_workers (id, host, name, version, revision, started_at, seen_at, slots, held, "
+            f"config_version, unseal_keys, hash_keys, ready, stopping) VALUES ({row})",
+            {"now": now},
+        )
+        connection.commit()
+    said = configured("db", "restored", *TAKEN).err
+    assert "1 worker ran within the last half minute: stop all, and run this again" in said
+
+
+def test_nobody_but_the_owner_does_half_of_it(postgresql_shell: Shell, postgresql_url: str) -> None:
+    configure(postgresql_shell)
+    with Logins(postgresql_url) as logins:
+        for role in (Role.WORKER, Role.ADMIN):
+            for words in (TAKEN, ("--confirm",)):
+                ran = postgresql_shell("db", "restored", *words, JURAT_DATABASE_URL=logins.url(role))
+                assert (ran.code, is_one_sentence(ran), "as the owner of the tables" in ran.err) == (3, True, True)
+    assert "restored" not in postgresql_shell("sources", "list").out
 
 
 def test_without_a_journal_the_platform_is_asked_to_repeat_its_erasures(configured: Shell) -> None:

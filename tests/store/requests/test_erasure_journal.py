@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import stat
 import time
@@ -37,7 +38,7 @@ def erase(desk: Desk, journal: ErasureJournal, participant: str, consultation: s
 
 def found(desk: Desk, journal: ErasureJournal, since: datetime = LONG_AGO) -> list[tuple[str, str | None]]:
     """Who is to be erased again, were this an older copy: all that is in it came before the erasures."""
-    erasures = [replace(each, at=datetime.now(UTC)) for each in read_journal(journal.path, since)]
+    erasures = [replace(each, at=datetime.now(UTC)) for each in read_journal(journal.path, since).since]
     with desk.engine.begin() as connection:
         return find_erased(connection, erasures, journal.fingerprints)
 
@@ -61,7 +62,7 @@ def test_who_came_back_after_an_erasure_stays(desk: Desk, journal: ErasureJourna
     time.sleep(0.01)  # SQLite's clock ticks in milliseconds
     desk.submit("p-1")
     with desk.engine.begin() as connection:
-        assert find_erased(connection, read_journal(journal.path, LONG_AGO), journal.fingerprints) == []
+        assert find_erased(connection, read_journal(journal.path, LONG_AGO).since, journal.fingerprints) == []
 
 
 def test_an_erasure_from_one_consultation_is_done_there_alone(desk: Desk, journal: ErasureJournal) -> None:
@@ -93,6 +94,14 @@ def test_an_erasure_that_cannot_be_remembered_is_not_done(desk: Desk, tmp_path: 
     with pytest.raises(ConfigurationError, match="cannot be written"):
         erase(desk, ErasureJournal(tmp_path / "no" / "folder", Fingerprints([HASH_KEY])), "p-1")
     assert traces(desk.engine, "p-1") != []
+
+
+def test_a_journal_is_there_before_its_first_erasure_and_keeps_what_it_has(journal: ErasureJournal) -> None:
+    journal.prepare()
+    assert (journal.path.read_bytes(), stat.S_IMODE(journal.path.stat().st_mode)) == (b"", 0o640)
+    journal.append("p-1", None, NOW)
+    journal.prepare()
+    assert read_journal(journal.path, LONG_AGO).erasures == 1
 
 
 def test_an_erasure_that_is_refused_is_not_remembered(desk: Desk, journal: ErasureJournal) -> None:
@@ -134,7 +143,7 @@ def test_a_line_that_is_none_is_named(journal: ErasureJournal, line: str) -> Non
     journal.append("p-1", None, NOW)
     journal.path.write_bytes(journal.path.read_bytes() + line.encode() + b"\n")
     with pytest.raises(ConfigurationError, match=rf"{journal.path}:2:1: this is no line"):
-        list(read_journal(journal.path, LONG_AGO))
+        read_journal(journal.path, LONG_AGO)
 
 
 @pytest.mark.parametrize("rest", [b"", b'{"at": "2026', b"\x00\x00"])
@@ -143,7 +152,32 @@ def test_a_line_that_was_cut_off_is_passed_over_and_spoils_no_later_one(journal:
     with journal.path.open("ab") as file:
         file.write(rest)
     journal.append("p-2", None, NOW)
-    assert len(list(read_journal(journal.path, LONG_AGO))) == 2
+    read = read_journal(journal.path, LONG_AGO)
+    assert (len(read.since), read.cut_off) == (2, False)
+
+
+@pytest.mark.parametrize(("rest", "cut_off"), [(b"", False), (b'{"at": "2026', True), (b"\x00\x00", True)])
+def test_a_last_line_that_was_cut_off_is_told(journal: ErasureJournal, rest: bytes, cut_off: bool) -> None:
+    journal.append("p-1", None, NOW)
+    journal.path.write_bytes(journal.path.read_bytes() + rest)
+    read = read_journal(journal.path, LONG_AGO)
+    assert (len(read.since), read.cut_off) == (1, cut_off)
+
+
+def test_line_ends_of_another_system_do_no_harm(journal: ErasureJournal) -> None:
+    journal.append("p-1", None, NOW)
+    journal.append("p-2", None, NOW)
+    journal.path.write_bytes(journal.path.read_bytes().replace(b"\n", b"\r\n"))
+    read = read_journal(journal.path, LONG_AGO)
+    assert (len(read.since), read.cut_off) == (2, False)
+
+
+def test_a_compressed_journal_is_none(journal: ErasureJournal) -> None:
+    for participant in range(100):
+        journal.append(f"p-{participant}", None, NOW)
+    journal.path.write_bytes(gzip.compress(journal.path.read_bytes()))
+    with pytest.raises(ConfigurationError, match=f"{journal.path}:1:1"):
+        read_journal(journal.path, LONG_AGO)
 
 
 def test_who_was_transferred_is_erased_under_every_id_that_they_had(desk: Desk, journal: ErasureJournal) -> None:
@@ -178,5 +212,5 @@ def test_a_line_that_does_not_fit_on_the_disk_is_an_error(
 
 def test_another_file_is_not_taken_for_an_empty_journal(journal: ErasureJournal) -> None:
     journal.path.write_text("c2VjcmV0\n", "utf-8")
-    with pytest.raises(ConfigurationError, match=":1:1: this is no journal"):
-        list(read_journal(journal.path, LONG_AGO))
+    with pytest.raises(ConfigurationError, match=":1:1: this is no line of a journal"):
+        read_journal(journal.path, LONG_AGO)
