@@ -220,6 +220,7 @@ def retire(out: Output, *, key_id: str, copy: Path, printed: bool, who: str) -> 
     and while codes, numbers or rosters rest on it.
     """
     from cli.key_rotation import KeyRing, keep_copy
+    from jurat.seal import key_to_text
 
     with open_database() as service:
         ring = KeyRing.with_key(key_id, service)
@@ -231,7 +232,7 @@ def retire(out: Output, *, key_id: str, copy: Path, printed: bool, who: str) -> 
                 f"no other key is in use in place of {key_id}: give one to all workers, and run `bin/jurat keys use`",
                 Exit.REFUSED,
             )
-        keep_copy(copy, ring.line(key))
+        keep_copy(copy, key_to_text(key))
         _keep(out, ring.with_keys([each for each in ring.keys if each != key]), printed=printed)
         ring.note(service, who, "keys retire", key_id)
     given = "give this setting to all workers, and restart them"
