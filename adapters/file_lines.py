@@ -10,7 +10,10 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
+
+from config.regular_files import open_regular
 
 LONGEST_ROW = 128 << 10
 """Bytes, over all lines of a row."""
@@ -24,6 +27,10 @@ MOST_WRONG, FEWEST_WRONG = 0.05, 100
 UTF_8 = "utf-8"
 _UTF_8_MARK = b"\xef\xbb\xbf"
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+class FileError(ValueError):
+    """The file cannot be used; the message has a line for each problem: file, line, column, and what to do."""
 
 
 class WrongFile(Exception):
@@ -55,26 +62,39 @@ class Problems:
         if self.count > max(FEWEST_WRONG, rows * MOST_WRONG):
             raise WrongFile(line, f"read no further: more than {MOST_WRONG:.0%} of the rows are wrong")
 
-    def end(self, what: str, line: int = 0) -> None:
+    def _set_end(self, what: str, line: int = 0) -> None:
         """Set why the file as a whole cannot be used."""
         self._end = f"{self._name}:{line}: {what}" if line else f"{self._name}: {what}"
 
     @contextmanager
     def collect(self) -> Iterator[None]:
-        """Catch the error that ends the reading of the file, and keep it."""
+        """Catch the error that ends the reading of the file. Raises FileError with all problems at the end."""
         try:
             yield
         except WrongFile as error:
-            self.end(str(error), error.line)
+            self._set_end(str(error), error.line)
         except OSError as error:
-            self.end(f"cannot be read: {error.strerror or 'it is no gzip file'}")
+            self._set_end(f"cannot be read: {error.strerror or 'it is no gzip file'}")
         except (EOFError, zlib.error):
-            self.end("the gzip file is cut off or damaged")
+            self._set_end("the gzip file is cut off or damaged")
+        if self:
+            raise FileError(str(self))
 
     def __str__(self) -> str:
         unshown = self.count - len(self._reported)
         more = f"{self._name}: and {unshown:,} more problems" if unshown else ""
         return "\n".join(filter(None, [*self._reported, more, self._end]))
+
+
+@contextmanager
+def unchanged(path: Path) -> Iterator[BinaryIO]:
+    """The regular file at `path`, open for reading. Raises OSError, and WrongFile if it was changed meanwhile."""
+    before = path.stat()
+    with open_regular(path) as raw:
+        yield raw
+    after = path.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise WrongFile(0, "was changed while it was read; try again")
 
 
 class Lines(Iterator[str]):

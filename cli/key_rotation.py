@@ -176,10 +176,6 @@ class KeyRing:
         """The same with these keys."""
         return replace(self, keys=keys)
 
-    def line(self, key: bytes) -> str:
-        """A key as its setting has it."""
-        return key_to_text(key)
-
     def note(self, service: Service, who: str, action: str, key_id: str) -> None:
         """Note in the audit what was done with a key."""
         with service.database.begin() as connection:

@@ -99,7 +99,8 @@ def defined(file: str, name: str) -> list[str]:
     """What a file has under a name; `…` at its end stands for the rest. The files of SQL are in `migrations/sql/`."""
     if file.endswith(".sql"):
         made = (ROOT / "migrations" / "sql" / file).read_text("utf-8")
-        return re.findall(rf"^CREATE (?:FUNCTION|TRIGGER|VIEW|TABLE) ({name})\b", made, re.MULTILINE)
+        made_by = "CREATE (?:FUNCTION|TRIGGER|VIEW|TABLE)|-- The fragment"
+        return re.findall(rf"^(?:{made_by}) ({name})\b", made, re.MULTILINE)
     text = (ROOT / file).read_text("utf-8")
     if not file.endswith(".py"):
         return [name] if name in text else []

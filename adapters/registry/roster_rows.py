@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from typing import BinaryIO, NamedTuple
 
 from adapters.file_lines import UTF_8, Lines, Problems, WrongFile
@@ -24,10 +24,6 @@ LONGEST_VALUE = 1000
 MOST_LINES = 2_000_000_000
 _DELIMITERS = ",;\t|"
 _SHOWN_COLUMNS = 40
-
-
-class RosterFileError(ValueError):
-    """The file cannot be used; the message has a line for each problem: file, line, column, and what to do."""
 
 
 class Person(NamedTuple):
@@ -46,7 +42,7 @@ class _WrongRow(Exception):
 
 
 class RosterRows:
-    """The people in `raw`, to be iterated over once. `name` is the file's name in messages.
+    """The people in `file`, to be iterated over once: then it is opened. `name` is its name in messages.
 
     With `skip_malformed`, a row whose number is empty or cannot be right is left out and counted (`left_out`, and
     `left_out_at` has the first lines); otherwise it is a problem. `rows` counts the rows read, `columns` are those of
@@ -55,7 +51,7 @@ class RosterRows:
 
     def __init__(
         self,
-        raw: BinaryIO,
+        file: AbstractContextManager[BinaryIO],
         name: str,
         layout: RosterFile,
         number: Input,
@@ -63,7 +59,8 @@ class RosterRows:
         packed: bool = False,
         skip_malformed: bool = False,
     ) -> None:
-        self._lines = Lines(raw, packed=packed, encoding=layout.encoding)
+        self._file = file
+        self._packed = packed
         self._layout = layout
         self._clean = Cleaner(number).clean_record_value
         self._longest_number = number.max_length
@@ -74,16 +71,16 @@ class RosterRows:
         self.left_out_at: list[int] = []
 
     def __iter__(self) -> Iterator[Person]:
-        """The people before the first problem; the rest is only checked. Raises RosterFileError with all problems."""
-        with self._problems.collect(), closing(self._lines):
-            yield from self._people()
-        if not (self._problems or self.rows > self.left_out):
-            self._problems.end("has no person in it")
-        if self._problems:
-            raise RosterFileError(str(self._problems))
+        """The people before the first problem; the rest is only checked. Raises FileError with all problems."""
+        encoding = self._layout.encoding
+        with self._problems.collect():
+            with self._file as raw, closing(Lines(raw, packed=self._packed, encoding=encoding)) as lines:
+                yield from self._people(lines)
+            if not (self._problems or self.rows > self.left_out):
+                raise WrongFile(0, "has no person in it")
 
-    def _people(self) -> Iterator[Person]:
-        lines, problems = self._lines, self._problems
+    def _people(self, lines: Lines) -> Iterator[Person]:
+        problems = self._problems
         reader = csv.reader(lines, delimiter=self._layout.delimiter, strict=True)
         try:
             self.columns = header = [name.strip() for name in next(reader, [])]

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
 from adapters.base import Unavailable
+from adapters.file_lines import FileError
 from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RosterAdapter, namespace
-from adapters.registry.roster_rows import RosterFileError, RosterRows
+from adapters.registry.roster_rows import RosterRows
 from adapters.registry_tests.description_tests import ReadFile, TrialResult, difference
 from adapters.registry_tests.encoder import encode_table
 from adapters.registry_tests.offline_run import DecisionTrace, Path, look_up, verdict_text
@@ -41,7 +42,7 @@ def _run_trial(path: Path, trial: Trial, source: RosterSource, read_file: ReadFi
     noon = datetime.combine(today, time(12), parse_zone(source.record.timezone))
     try:
         played = look_up(RosterAdapter(source, rosters, _MADE_UP, lambda: noon, notes), trial, notes, [FILE])
-    except RosterFileError as error:
+    except FileError as error:
         problem = f"its list cannot be read: {str(error).splitlines()[0]} — fix the list, or what file: says of it"
         return TrialResult(trial, "", problem, here, {})
     found = str(played)
@@ -85,7 +86,7 @@ class _TestRosters:
         self.asked = False
 
     def roster(self, dataset: str, numbers: Sequence[bytes]) -> RosterVersion:
-        """The whole list. Raises RosterFileError, and Unavailable where the test has none."""
+        """The whole list. Raises FileError, and Unavailable where the test has none."""
         self.asked = True
         if self._content is None:
             raise Unavailable("there is no list")

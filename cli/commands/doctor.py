@@ -61,7 +61,7 @@ def _steps_with(settings: Settings) -> list[CheckupStep]:
         steps += _rights_steps(service)
         steps += workforce.allowance_steps(service)
         steps += keys.key_steps(settings, service)
-        steps += keys.missing_steps(service.queries)
+        steps += keys.lacking_steps(service.queries)
         steps.append(workforce.fleet_step(service.queries))
         steps += workforce.finding_steps(service)
         found, plan = checkup.configuration_steps(service)

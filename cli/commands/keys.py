@@ -220,6 +220,7 @@ def retire(out: Output, *, key_id: str, copy: Path, printed: bool, who: str) -> 
     and while codes, numbers or rosters rest on it.
     """
     from cli.key_rotation import KeyRing, keep_copy
+    from jurat.seal import key_to_text
 
     with open_database() as service:
         ring = KeyRing.with_key(key_id, service)
@@ -228,7 +229,7 @@ def retire(out: Output, *, key_id: str, copy: Path, printed: bool, who: str) -> 
             raise Failure(f"{key_id} is still needed for {', '.join(needs)}", Exit.REFUSED)
         if why := ring.not_replaced(key_id, service):
             raise Failure(why, Exit.REFUSED)
-        keep_copy(copy, ring.line(key))
+        keep_copy(copy, key_to_text(key))
         _keep(out, ring.with_keys([each for each in ring.keys if each != key]), printed=printed)
         ring.note(service, who, "keys retire", key_id)
     given = "give this setting to all workers, and restart them"

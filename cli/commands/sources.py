@@ -72,11 +72,13 @@ def health(out: Output, *, name: str | None) -> Exit:
     source is asked: see `sources test --live`.
     """
     from cli.diagnosis import applied_sources, checkup, keys, workforce
+    from store.monitoring.alarms import Alarm
 
     with open_database() as service:
         source_statuses = applied_sources.source_statuses(service, name)
         steps = [checkup.status_step(each) for each in source_statuses]
-        steps += keys.missing_steps(service.queries)
+        steps += workforce.finding_steps(service, [Alarm.KEY_MISSING])
+        steps += keys.lacking_steps(service.queries)
         steps += workforce.allowance_steps(service)
     return out.show_steps(steps, sources=[each.as_data() for each in source_statuses])
 

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.address.base.columns import AddressFileError
 from adapters.address.base.database import AddressDataset
 from adapters.address.base.file import AddressFile
 from adapters.base import Blocked, SourceError
 from adapters.codes import Codes
+from adapters.file_lines import FileError
 from cli.diagnosis.source_status import SourceStatus
 from cli.output import CheckupStep, StepMark, count_text, time_text
 from config.addresses import AddressFileSource
@@ -170,7 +170,7 @@ def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
         case AddressFile():
             try:
                 return step(StepMark.OK, f"{source.load():,} addresses read")
-            except AddressFileError as error:
+            except FileError as error:
                 return step(StepMark.PROBLEM, str(error).splitlines()[0])
         case AddressDataset() if isinstance(model, AddressFileSource):
             return step(*_check_dataset(model, queries))

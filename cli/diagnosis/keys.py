@@ -51,20 +51,11 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
             yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
 
 
-def missing_steps(queries: Queries) -> Iterator[CheckupStep]:
-    """The keys of waiting answers that live workers lack."""
+def lacking_steps(queries: Queries) -> Iterator[CheckupStep]:
+    """The keys of waiting answers that some live workers lack. Those that all lack are `Alarm.KEY_MISSING`."""
     live = [each for each in queries.workers() if each.live and not each.stopping]
     waiting = queries.waiting_keys()
     missing = Keyholders(live).lack(waiting)
-    if live and (lost := _by_key({lock: count for lock, count in waiting.items() if lock in missing})):
-        advice = f"{how_to_set('JURAT_UNSEAL_KEYS', lost)}; after a day they end undetermined (answer_unreadable)"
-        found = (
-            f"no live worker opens waiting answers (key_missing): {_counts_text(lost)}; their deadlines are extended"
-        )
-        places = sorted({source for source, key in missing if any(key in each.unseal_keys for each in live)})
-        if places:
-            found += f"; workers with such a key do not serve {', '.join(places)}"
-        yield CheckupStep("keys of workers", StepMark.PROBLEM, found, advice)
     for worker in live:
         own = {
             (source, key): count

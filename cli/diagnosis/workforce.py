@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 
 from cli.output import CheckupStep, StepMark, count_text, time_text
@@ -47,12 +47,12 @@ def fleet_step(queries: Queries) -> CheckupStep:
     return CheckupStep("fleet", StepMark.OK, f"{count_text(len(live), 'worker')} seen in the last 30 s: {names}")
 
 
-def finding_steps(service: Service) -> Iterator[CheckupStep]:
+def finding_steps(service: Service, alarms: Collection[Alarm] = tuple(Alarm)) -> Iterator[CheckupStep]:
     """What `jurat now` finds. That no worker runs is no problem while nothing waits: `fleet_step` says so."""
     seen = FleetReader(service.database).observe()
     idle = seen.fleet is not None and not seen.fleet.live and not any(each.unsettled for each in seen.fleet.sources)
     for each in findings(seen):
-        if each.alarm is not Alarm.NOBODY_WORKS or not idle:
+        if each.alarm in alarms and not (idle and each.alarm is Alarm.NOBODY_WORKS):
             name = f"source {each.source}" if each.source else each.alarm.removeprefix("Jurat")
             yield CheckupStep(name, StepMark.PROBLEM, each.found, f"{each.advice} ({each.runbook})")
 

@@ -14,14 +14,15 @@ from datetime import date
 from pathlib import Path
 
 from adapters.address.base.batches import StreetsMixed, batches
-from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError, Layout, own_layout
+from adapters.address.base.columns import BAN, OPENADDRESSES, Layout, own_layout
 from adapters.address.base.rows import AddressRows, layout_of
 from adapters.base import Box
+from adapters.file_lines import FileError
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 from config.regular_files import open_regular
 from store.datasets.address_bases import DatasetRow
-from store.datasets.imports import DatasetImport, OtherKind, Overtaken
+from store.datasets.imports import DatasetImport, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def import_base(
     Memory does not grow with the file.
 
     Raises:
-        AddressFileError: with everything that is wrong with the file; the version in force stays.
+        FileError: with everything that is wrong with the file; the version in force stays.
         Overtaken: another import of this name began, or it was removed.
         OtherKind: a roster has this name.
         StreetsMixed: once in a million imports; import it again.
@@ -82,14 +83,11 @@ def import_base(
             return Imported(row)
     staged = imports.stage(base.name, base.layout.kind, base.language, digest, base.data_date, who)
     rows = base.rows()
-    try:
+    with imports.removing_on_failure(staged):
         for batch in batches(rows, base.language, salt=staged.id):
             imports.add(staged, batch)
             report(rows.rows)
         switched = imports.switch(staged, who)
-    except Exception:
-        imports.give_up(staged)
-        raise
     return Imported(switched.row, rows, switched.box)
 
 
@@ -98,7 +96,7 @@ def check_addresses(out: Output, base: NewAddressBase) -> None:
     houses = 0
     west, south, east, north = math.inf, math.inf, -math.inf, -math.inf
     rows = base.rows()
-    with _failures():
+    with failures():
         for address in rows:
             houses += address.number is not None
             west, east = min(west, address.longitude), max(east, address.longitude)
@@ -114,7 +112,7 @@ def check_addresses(out: Output, base: NewAddressBase) -> None:
 def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Callable[[int], None]) -> None:
     """Import the file, switch to it, and report."""
     started = time.monotonic()
-    with _failures(), open_database() as service:
+    with failures(), open_database() as service:
         done = import_base(DatasetImport(service.database), base, who, progress)
     row, taken = done.row, time.monotonic() - started
     document = {
@@ -150,12 +148,13 @@ def layout(file: Path, kind: str | None, named: Mapping[str, str] | None, separa
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def failures() -> Iterator[None]:
+    """Tell what is wrong with a file, or why an import of it is not done. Raises Failure."""
     try:
         yield
-    except AddressFileError as error:
+    except FileError as error:
         raise Failure(f"{error}\nnothing was imported", Exit.USAGE) from None
-    except (OtherKind, Overtaken, StreetsMixed) as error:
+    except (Refused, StreetsMixed) as error:
         raise Failure(str(error), Exit.REFUSED) from None
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -18,21 +17,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from adapters.base import Unreadable
+from adapters.file_lines import unchanged
 from adapters.fingerprints import Fingerprints
 from adapters.registry.record import RecordReader
 from adapters.registry.roster import namespace
-from adapters.registry.roster_rows import SHOWN_PROBLEMS, Person, RosterFileError, RosterRows
+from adapters.registry.roster_rows import SHOWN_PROBLEMS, Person, RosterRows
 from cli.database import applied_configuration, open_database
-from cli.imports.address_base import file_digest
+from cli.imports.address_base import failures, file_digest
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 from config.configuration import Configuration
 from config.lint import lint
 from config.registry import RosterSource
 from config.registry.model.record import STATUS
-from config.regular_files import open_regular
 from config.suggestions import suggest
 from store.datasets.address_bases import DatasetRow
-from store.datasets.imports import OtherKind, Overtaken
+from store.datasets.imports import Refused
 from store.datasets.rosters import RosterEntry, RosterImport
 from worker.keyring import how_to_set
 
@@ -44,7 +43,7 @@ _SHRUNK = 0.5
 """A roster that has lost more than this share of its people is more likely truncated than right."""
 
 
-class Doubtful(Exception):
+class Doubtful(Refused):
     """The file is well formed, and yet probably wrong. It is imported only by force."""
 
 
@@ -66,25 +65,15 @@ class NewRoster:
         layout = (KIND, self.source.layout, self.source.file.encoding, self.source.file.delimiter)
         return file_digest(self.path, *layout, key_id, self.data_date.isoformat(), self.skip_malformed)
 
-    @contextmanager
-    def open_rows(self) -> Iterator[RosterRows]:
-        """The rows of the file, to be read once. Raises RosterFileError if it is unreadable or was changed."""
-        try:
-            before = self.path.stat()
-            with open_regular(self.path) as raw:
-                yield RosterRows(
-                    raw,
-                    self.path.name,
-                    self.source.file,
-                    self.source.number_input,
-                    packed=self.path.suffix == ".gz",
-                    skip_malformed=self.skip_malformed,
-                )
-            after = self.path.stat()
-        except OSError as error:
-            raise RosterFileError(f"{self.path.name}: cannot be read: {error.strerror}") from None
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise RosterFileError(f"{self.path.name}: was changed while it was read; try again")
+    def rows(self) -> RosterRows:
+        return RosterRows(
+            unchanged(self.path),
+            self.path.name,
+            self.source.file,
+            self.source.number_input,
+            packed=self.path.suffix == ".gz",
+            skip_malformed=self.skip_malformed,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +103,7 @@ def import_roster(
     Memory does not grow with the file.
 
     Raises:
-        RosterFileError: with everything that is wrong with the file; the version in force stays.
+        FileError: with everything that is wrong with the file; the version in force stays.
         Doubtful: its data are older than those in force, or half of the people are missing. Not with `force`.
         Overtaken: another import of this name began, or it was removed.
         OtherKind: an address base has this name.
@@ -129,12 +118,12 @@ def import_roster(
             f"the data of {new.data_date} are older than those in force, of {before.data_date}; give their day with "
             "--data-date, or import them with --force"
         )
+    rows = new.rows()
     staged = imports.stage(new.name, KIND, "", digest, new.data_date, who, layout=new.source.layout, key_id=key_id)
-    try:
-        with new.open_rows() as rows:
-            entries = _entries(rows, hashed, new.source.file.keep)
-            while imports.add(staged, islice(entries, BATCH)):
-                report(rows.rows)
+    with imports.removing_on_failure(staged):
+        entries = _entries(rows, hashed, new.source.file.keep)
+        while imports.add(staged, islice(entries, BATCH)):
+            report(rows.rows)
         people = rows.rows - rows.left_out
         if before is not None and people < before.people * _SHRUNK and not force:
             raise Doubtful(
@@ -142,9 +131,6 @@ def import_roster(
                 "is right, import it with --force"
             )
         enrolled = imports.switch(staged, who, rows.left_out)
-    except Exception:
-        imports.give_up(staged)
-        raise
     return ImportedRoster(enrolled.row, rows, enrolled.shared, enrolled.sharing)
 
 
@@ -197,8 +183,8 @@ def check_roster(
         with open_database() as service:
             configuration = applied_configuration(service)
     model = _source(configuration, source, name)
-    new = NewRoster(file, model, day, skip_malformed)
-    with _failures(), new.open_rows() as rows:
+    rows = NewRoster(file, model, day, skip_malformed).rows()
+    with failures():
         found = survey(rows, model)
     people = rows.rows - rows.left_out
     statuses = {meaning: found.statuses.get(meaning, 0) for meaning in (*model.record.status, None)}
@@ -246,7 +232,7 @@ def import_roster_file(
             advice = how_to_set("JURAT_HASH_KEYS", service.queries.hash_keys())
             raise Failure(f"JURAT_HASH_KEYS is not set: numbers are stored only as keyed hashes; {advice}", Exit.USAGE)
         new = NewRoster(file, model, day, skip_malformed)
-        with _failures():
+        with failures():
             done = import_roster(RosterImport(service.database), new, service.fingerprints, who, progress, force=force)
     _show(out, done, new, time.monotonic() - started)
 
@@ -272,16 +258,6 @@ def _show(out: Output, done: ImportedRoster, new: NewRoster, seconds: float) -> 
         shared = f"{count_text(done.shared, 'number')} in {count_text(done.sharing, 'row')}"
         out.say(f"{shared}: a participant with one of them is ambiguous")
     out.say(f"imported {count_text(rows.rows, 'row')} in {seconds:.1f} s; version {row.version} is in force")
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    try:
-        yield
-    except RosterFileError as error:
-        raise Failure(f"{error}\nnothing was imported", Exit.USAGE) from None
-    except (Doubtful, OtherKind, Overtaken) as error:
-        raise Failure(str(error), Exit.REFUSED) from None
 
 
 def _configuration_in(paths: Sequence[Path]) -> Configuration:

@@ -11,10 +11,11 @@ from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
-from adapters.address.base.columns import BAN, AddressFileError
+from adapters.address.base.columns import BAN
 from adapters.address.base.rows import AddressRows
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Box
+from adapters.file_lines import FileError
 from cli.database import applied_configuration
 from cli.output import Exit, Failure, new_file
 from config.addresses import AddressFileSource
@@ -30,7 +31,7 @@ def house_finder(service: Service, zone: str, dataset: str | None) -> Houses:
     base = _base(service, zone, dataset)
 
     def find(box: Box) -> Iterator[NearbyHouse]:
-        with suppress(AddressFileError):
+        with suppress(FileError):
             yield from base(box) if base else ()
 
     return find
@@ -65,7 +66,7 @@ def count_moved(
                 if was != now:
                     counts[now] += 1
                     add(["in" if now else "out", house.number, house.street, house.postcode, house.city, *at])
-    except AddressFileError as error:
+    except FileError as error:
         raise Failure(str(error), Exit.USAGE) from None
     return counts[True], counts[False]
 

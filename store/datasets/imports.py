@@ -34,11 +34,15 @@ _LOCK = 7882846
 """PostgreSQL's advisory lock for changes of the list of versions."""
 
 
-class Overtaken(Exception):
+class Refused(Exception):
+    """An import is not done; the message says why."""
+
+
+class Overtaken(Refused):
     """Another import of the same name began, or the dataset was removed, while this import was running."""
 
 
-class OtherKind(Exception):
+class OtherKind(Refused):
     """A roster was to be imported under the name of an address base, or the other way round."""
 
 
@@ -106,12 +110,17 @@ class Versions:
         self.sweep()
         return row_of(DatasetRow, row)
 
-    def give_up(self, staged: DatasetRow) -> None:
-        """Remove a staged version."""
-        sql = "UPDATE jurat_datasets SET state = 'removing' WHERE id = :id AND state = 'staged'"
-        with self._engine.begin() as connection:
-            connection.execute(text(sql), {"id": staged.id})
-        self.sweep()
+    @contextmanager
+    def removing_on_failure(self, staged: DatasetRow) -> Iterator[None]:
+        """Remove a staged version if the block, which fills it and switches to it, raises an exception."""
+        try:
+            yield
+        except Exception:
+            sql = "UPDATE jurat_datasets SET state = 'removing' WHERE id = :id AND state = 'staged'"
+            with self._engine.begin() as connection:
+                connection.execute(text(sql), {"id": staged.id})
+            self.sweep()
+            raise
 
     def remove(self, name: str, who: str) -> int:
         """Remove all versions of a name; how many there were."""

@@ -163,9 +163,12 @@ def _keys(fleet: FleetReading) -> Iterator[Finding]:
         elif elsewhere:
             advice = f"have a worker with that key serve {source} (-Q)"
         else:
-            advice = f"bring back the key with the id {key}: add it to the workers' JURAT_UNSEAL_KEYS"
+            advice = (
+                f"bring back the key with the id {key}: add it to the workers' JURAT_UNSEAL_KEYS, behind the others"
+            )
         found = f"no live worker opens {_number(count, 'answer')} sealed for the key {key}"
-        yield Finding(Alarm.KEY_MISSING, found, f"{advice}; after a day they end undetermined", source)
+        advice += "; their deadlines are extended, and after a day they end undetermined (answer_unreadable)"
+        yield Finding(Alarm.KEY_MISSING, found, advice, source)
 
 
 def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:

@@ -31,17 +31,23 @@ make, come last in it."""
 
 def scripts(dialect: str, migrations: Path) -> list[str]:
     """The SQL files of an engine, in order. Missing roles are made last: other upgrades on the server wait for that."""
-    tables = tables_sql(migrations)
+    tables, views = tables_sql(migrations), _sql(migrations, "views")
     paths = (migrations / "sql" / dialect / f"{name}.sql" for name in _FILES)
     files = [path.read_text("utf-8") for path in paths if path.exists()]
     if BY_NAME[dialect].has_users:
-        return [tables, *files, closing(), f"{creating().strip()};\n"]
-    return [_tables_for_sqlite(tables), *files]
+        return [tables, *files, views, closing(), f"{creating().strip()};\n"]
+    person = re.sub(r"^--.*\n", "", _sql(migrations, "sqlite/person"), flags=re.MULTILINE).strip()
+    files = [file.replace("{person}", person) for file in files]
+    return [_tables_for_sqlite(tables), *files, views.replace("statement_timestamp()", BY_NAME[dialect].now())]
 
 
 def tables_sql(migrations: Path) -> str:
     """The text of all tables, in PostgreSQL's words."""
-    return "\n".join((migrations / "sql" / f"{name}.sql").read_text("utf-8") for name in ("tables", "service_tables"))
+    return "\n".join(_sql(migrations, name) for name in ("tables", "service_tables"))
+
+
+def _sql(migrations: Path, name: str) -> str:
+    return (migrations / "sql" / f"{name}.sql").read_text("utf-8")
 
 
 def _tables_for_sqlite(tables: str) -> str:

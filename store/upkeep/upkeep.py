@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
-from uuid import UUID
 
 from sqlalchemy import Engine
 
@@ -27,6 +27,8 @@ from tasks.rules.source_limits import Demand
 class Upkeep:
     """All jobs on one database, safe to run in every worker at once. Codes are added with a `code_importer` only, and
     erasures remembered with a `journal`.
+
+    Each job is what its own module says, on this database.
     """
 
     def __init__(
@@ -37,44 +39,21 @@ class Upkeep:
         journal: ErasureJournal | None = None,
     ) -> None:
         self._engine = engine
-        self._turns = Turns(engine, clock)
-        self._access = AccessRows()
-        self._purge = Purge(engine, self._access)
-        self._requests = Requests(engine, code_importer, journal)
-        self._consultations = Consultations(engine)
-
-    def turns(self, every: Mapping[str, float]) -> set[str]:
-        return self._turns.take(every)
-
-    def end_leases(self) -> list[UUID]:
-        return end_leases(self._engine)
-
-    def end_reviews(self) -> int:
-        return end_overdue_reviews(self._engine, self._access)
-
-    def do_requests(self) -> int:
-        """Carry out waiting requests; how many were dealt with."""
-        return self._requests.apply_waiting()
-
-    def add_up_access(self) -> int:
-        return add_up_access(self._engine, self._access)
-
-    def apply_publications(self) -> int:
-        """Put what platforms published into the configuration, or store why not; how many were answered."""
-        return self._consultations.apply_waiting()
+        access = AccessRows()
+        self.turns = Turns(engine, clock).take
+        self.end_leases = partial(end_leases, engine)
+        self.end_reviews = partial(end_overdue_reviews, engine, access)
+        self.do_requests = Requests(engine, code_importer, journal).apply_waiting
+        self.add_up_access = partial(add_up_access, engine, access)
+        self.apply_publications = Consultations(engine).apply_waiting
+        self.erase_candidates = partial(erase_candidates, engine)
+        self.purge_pieces = Purge(engine, access).pieces
 
     def count_waiting(self, demands: Mapping[str, Demand] = MappingProxyType({})) -> None:
         """As `backlog.count_waiting`: `demands` are the limits of the sources that are configured."""
         with self._engine.begin() as connection:
             backlog.count_waiting(connection, demands)
 
-    def erase_candidates(self) -> int:
-        return erase_candidates(self._engine)
-
-    def purge_pieces(self) -> Iterator[int]:
-        """As `Purge.pieces`: rest between the steps."""
-        return self._purge.pieces()
-
     def purge(self) -> int:
-        """The same at once, without a rest."""
+        """All pieces of a purge at once, without a rest between them."""
         return sum(self.purge_pieces())

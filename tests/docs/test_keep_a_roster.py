@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.registry.roster_rows import RosterFileError, RosterRows
+from adapters.file_lines import FileError
+from adapters.registry.roster_rows import RosterRows
 from bench.rig.data_import import LIKE_PRODUCTION
 from bench.roster import REPORT
 from cli.registry_lint import lint_here, registry_problems
@@ -52,7 +53,7 @@ def test_each_problem_that_it_shows_is_reported_so(
     path = tmp_path / "physicians.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     layout = RosterFile.model_validate({**described.file.model_dump(), **changes})
-    with path.open("rb") as raw, pytest.raises(RosterFileError) as raised:
+    with path.open("rb") as raw, pytest.raises(FileError) as raised:
         list(RosterRows(raw, path.name, layout, described.number_input))
     assert str(raised.value) in MESSAGES
 

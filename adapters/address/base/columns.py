@@ -10,14 +10,12 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from adapters.file_lines import WrongFile
+
 FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "longitude", "latitude")
 """The fields that are read of a row."""
 
 SEPARATORS = ";,\t|"
-
-
-class AddressFileError(ValueError):
-    """The file cannot be used; the message has a line for each problem: file, line, column, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,7 @@ def read_header(first_line: str, layout: Layout) -> tuple[str, list[str]]:
 def positions(header: Sequence[str], layout: Layout) -> list[int | None]:
     """The position of each of `FIELDS` in a row, None for those that the file does not have.
 
-    Raises AddressFileError where the header lacks a column, or has one twice.
+    Raises WrongFile where the header lacks a column, or has one twice.
     """
     folded = [name.casefold() for name in header]
     wanted = [layout.columns.get(field) for field in FIELDS]
@@ -147,8 +145,8 @@ def positions(header: Sequence[str], layout: Layout) -> list[int | None]:
         if column is not None and field not in layout.optional and column.casefold() not in folded
     ]
     if missing:
-        raise AddressFileError(f"has no column {', '.join(missing)}; {layout.advice}")
+        raise WrongFile(1, f"has no column {', '.join(missing)}; {layout.advice}")
     if twice := [column for column in wanted if column is not None and folded.count(column.casefold()) > 1]:
-        raise AddressFileError(f"has the column {', '.join(twice)} more than once; rename the other")
+        raise WrongFile(1, f"has the column {', '.join(twice)} more than once; rename the other")
     indices = {name: index for index, name in enumerate(folded)}
     return [None if column is None else indices.get(column.casefold()) for column in wanted]

@@ -15,11 +15,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from adapters.address.base.batches import StreetRow, StreetsMixed, batches
-from adapters.address.base.columns import BAN, AddressFileError
+from adapters.address.base.columns import BAN
 from adapters.address.base.rows import AddressRows
 from adapters.address.base.search import search
 from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
 from adapters.base import Places, Query, SourceOfMany, Unreadable
+from adapters.file_lines import FileError
 
 MOST_ROWS = 2_000_000
 """A department has up to 1.1 million; all of France belongs in a dataset in the database."""
@@ -31,11 +32,11 @@ class AddressFile(SourceOfMany):
     def __init__(self, path: Path, language: str = "fr") -> None:
         self._path = path
         self._language = language
-        self._base: _Memory | AddressFileError | None = None
+        self._base: _Memory | FileError | None = None
         self._lock = threading.Lock()
 
     def load(self) -> int:
-        """Read the file, unless that was done, and return the number of addresses. Raises AddressFileError."""
+        """Read the file, unless that was done, and return the number of addresses. Raises FileError."""
         return self._load().rows
 
     def look_up(self, query: Query) -> Places:
@@ -45,7 +46,7 @@ class AddressFile(SourceOfMany):
         """As `search`. Raises Unreadable where the file cannot be used."""
         try:
             base = self._load()
-        except AddressFileError as error:
+        except FileError as error:
             raise Unreadable(str(error).splitlines()[0]) from None
         return search(queries, base, self._language)
 
@@ -54,17 +55,17 @@ class AddressFile(SourceOfMany):
             if self._base is None:
                 try:
                     self._base = _Memory(self._path, self._language)
-                except AddressFileError as error:
+                except FileError as error:
                     self._base = error  # so that a large broken file is not read for each lookup
                 except StreetsMixed as error:
-                    self._base = AddressFileError(f"{self._path.name}: {error}")
-            if isinstance(self._base, AddressFileError):
-                raise AddressFileError(*self._base.args)
+                    self._base = FileError(f"{self._path.name}: {error}")
+            if isinstance(self._base, FileError):
+                raise FileError(*self._base.args)
             return self._base
 
 
 class _Memory:
-    """An `AddressBase` in memory. Raises AddressFileError with all problems of the file."""
+    """An `AddressBase` in memory. Raises FileError with all problems of the file."""
 
     def __init__(self, path: Path, language: str) -> None:
         rows = AddressRows(path, BAN, language, most=MOST_ROWS)

@@ -18,11 +18,11 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.address.base.columns import FIELDS, AddressFileError, Layout, guess_layout, positions, read_header
+from adapters.address.base.columns import FIELDS, Layout, guess_layout, positions, read_header
 from adapters.address.house_numbers import read_number, repetition
 from adapters.address.languages import fold
 from adapters.address.parsed_address import MAX_LETTERS, read_postcode
-from adapters.file_lines import Lines, Problems, WrongFile
+from adapters.file_lines import FileError, Lines, Problems, WrongFile, unchanged
 from config.regular_files import open_regular
 
 SHOWN_PROBLEMS = 20
@@ -74,33 +74,27 @@ class AddressRows:
         self.rows = self.unplaced = self.unnumbered = self.nameless = 0
 
     def __iter__(self) -> Iterator[Address]:
-        """The addresses before the first problem; the rest is only checked. Raises AddressFileError at the end."""
+        """The addresses before the first problem; the rest is only checked. Raises FileError at the end."""
         with self._problems.collect():
-            yield from self._addresses()
-        if not (self._problems or self.rows > self.nameless):
-            self._problems.end("has no address in it")
-        if self._problems:
-            raise AddressFileError(str(self._problems))
+            with unchanged(self._path) as raw, closing(Lines(raw, packed=self._path.suffix == ".gz")) as lines:
+                yield from self._addresses(lines)
+            if not (self._problems or self.rows > self.nameless):
+                raise WrongFile(0, "has no address in it")
 
-    def _addresses(self) -> Iterator[Address]:
-        before = self._path.stat()
-        with open_regular(self._path) as raw, closing(Lines(raw, packed=self._path.suffix == ".gz")) as lines:
-            for line, texts in self._texts(lines):
-                self.rows += 1
-                if self.rows > self._most:
-                    raise WrongFile(0, f"has more than {self._most:,} rows; import it as a dataset")
-                try:
-                    if isinstance(texts, _WrongField):
-                        raise texts
-                    address = self._address(line, texts)
-                except _WrongField as error:
-                    self._problems.add(line, f"column {self._column(error.field)}: {error}", self.rows)
-                else:
-                    if address is not None and not self._problems:
-                        yield address
-        after = self._path.stat()
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise WrongFile(0, "was changed while it was read; try again")
+    def _addresses(self, lines: Lines) -> Iterator[Address]:
+        for line, texts in self._texts(lines):
+            self.rows += 1
+            if self.rows > self._most:
+                raise WrongFile(0, f"has more than {self._most:,} rows; import it as a dataset")
+            try:
+                if isinstance(texts, _WrongField):
+                    raise texts
+                address = self._address(line, texts)
+            except _WrongField as error:
+                self._problems.add(line, f"column {self._column(error.field)}: {error}", self.rows)
+            else:
+                if address is not None and not self._problems:
+                    yield address
 
     def _column(self, field: str) -> str:
         columns = self._layout.columns
@@ -120,8 +114,6 @@ class AddressRows:
         try:
             separator, header = read_header(first, self._layout)
             where = positions(header, self._layout)
-        except AddressFileError as error:
-            raise WrongFile(1, str(error)) from None
         except csv.Error as error:
             raise WrongFile(1, f"is not CSV: {error}") from None
         reader = csv.reader(lines, delimiter=separator, strict=True)
@@ -258,18 +250,18 @@ def _digits(number: float) -> str:
 
 
 def layout_of(path: Path) -> Layout:
-    """The format of a file, by its first line. Raises AddressFileError where it is unknown."""
+    """The format of a file, by its first line. Raises FileError where it is unknown."""
     first = ""
     try:
         with open_regular(path) as raw, closing(Lines(raw, packed=path.suffix == ".gz")) as lines:
             first = next(lines, "")
     except WrongFile as error:
-        raise AddressFileError(f"{path.name}:{error.line}: {error}") from None
+        raise FileError(f"{path.name}:{error.line}: {error}") from None
     except (OSError, EOFError, zlib.error):
-        raise AddressFileError(f"{path.name}: cannot be read, or is no gzip file") from None
+        raise FileError(f"{path.name}: cannot be read, or is no gzip file") from None
     layout = guess_layout(first)
     if layout is None:
-        raise AddressFileError(
+        raise FileError(
             f"{path.name}:1: is neither in BAN's format nor in that of OpenAddresses; name its columns with --columns"
         )
     return layout

@@ -18,9 +18,7 @@ END;
 -- A request holds only what its kind needs, and never the participant's id as the name of the person who asks: an
 -- erasure would not look for an id there. The names 'participant' and 'platform', which no one chose, are not refused.
 --
--- Persons are compared as in `jurat.names.person`: without characters that show nothing (`jurat.names.UNSEEN`, here
--- each range with 45, the hyphen, between its ends), with single blanks, and without the case of ASCII letters, the
--- only ones that SQLite knows. The view jurat_review_queue has the same text, because SQLite has no functions in SQL.
+-- Persons are compared as person.sql says.
 CREATE TRIGGER jurat_requests_added BEFORE INSERT ON jurat_requests
 BEGIN
   SELECT RAISE(IGNORE) WHERE EXISTS (SELECT 1 FROM jurat_requests r WHERE r.id = NEW.id);
@@ -29,16 +27,7 @@ BEGIN
       WITH RECURSIVE person (who, rest, done) AS (
         VALUES ('asks', NEW.by_whom, ''), ('named', NEW.participant, ''), ('named', NEW.target, ''),
           ('answered', (SELECT c.participant FROM jurat_checks c WHERE c.id = NEW.check_id), '')
-        UNION ALL
-        SELECT who, substr(rest, 2), done || CASE
-          WHEN substr(rest, 1, 1) = ' ' AND substr(done, -1) = ' ' THEN ''
-          WHEN substr(rest, 1, 1) GLOB '[' || char(
-            173, 45, 173, 847, 45, 847, 1564, 45, 1564, 4447, 45, 4448, 6068, 45, 6069, 6155, 45, 6159, 8203, 45,
-            8207, 8234, 45, 8238, 8288, 45, 8303, 10240, 45, 10240, 12644, 45, 12644, 65024, 45, 65039, 65279, 45,
-            65279, 65440, 45, 65440, 65520, 45, 65528, 113824, 45, 113827, 119155, 45, 119162, 917504, 45, 921599)
-            || ']' THEN ''
-          ELSE substr(rest, 1, 1) END
-        FROM person WHERE length(rest) > 0)
+        {person})
       SELECT 1 FROM person a JOIN person b ON lower(trim(a.done)) = lower(trim(b.done))
       WHERE a.who = 'asks' AND length(a.rest) = 0 AND length(b.rest) = 0 AND NEW.by_whom <> 'participant' AND (
         b.who = 'answered' OR (b.who = 'named' AND NEW.by_whom <> 'platform')));

@@ -1,4 +1,4 @@
--- The views of the contract on SQLite, with the same columns as in ../postgresql/views.sql.
+-- The views of the contract on SQLite, with the same columns as in ../postgresql/views.sql. ../views.sql has the rest.
 
 
 -- ------------------------------------------------------------------------------------------------------------- Results
@@ -28,8 +28,8 @@ LEFT JOIN jurat_sources s ON s.name = c.source;
 
 -- The queue of reviews as a back office lists it.
 --
--- `words` has the last decision of each person since the review was opened. Persons are compared as in
--- jurat_requests_added (request_guards.sql). Which decisions count is for store.requests.decisions to say.
+-- `words` has the last decision of each person since the review was opened. Persons are compared as person.sql
+-- says. Which decisions count is for store.requests.decisions to say.
 --
 -- `needed` is false if an accepted question has ended this one, see jurat_access.ended. That counts only while all
 -- questions that it names are accepted.
@@ -50,17 +50,7 @@ SELECT v.check_id, c.consultation, c.question, v.reason, v.evidence, v.opened_at
          AND 1 = (
            WITH RECURSIVE person (who, rest, done) AS (
              VALUES ('later', l.by_whom, ''), ('this', q.by_whom, '')
-             UNION ALL
-             SELECT who, substr(rest, 2), done || CASE
-               WHEN substr(rest, 1, 1) = ' ' AND substr(done, -1) = ' ' THEN ''
-               WHEN substr(rest, 1, 1) GLOB '[' || char(
-                 173, 45, 173, 847, 45, 847, 1564, 45, 1564, 4447, 45, 4448, 6068, 45, 6069, 6155, 45, 6159, 8203, 45,
-                 8207, 8234, 45, 8238, 8288, 45, 8303, 10240, 45, 10240, 12644, 45, 12644, 65024, 45, 65039, 65279,
-                 45, 65279, 65440, 45, 65440, 65520, 45, 65528, 113824, 45, 113827, 119155, 45, 119162, 917504, 45,
-                 921599)
-                 || ']' THEN ''
-               ELSE substr(rest, 1, 1) END
-             FROM person WHERE length(rest) > 0)
+             {person})
            SELECT count(DISTINCT lower(trim(done))) FROM person WHERE length(rest) = 0))) AS words,
   NOT coalesce((
     SELECT min(json_extract(a.questions, '$."' || b.value || '"') IS 'accepted')
@@ -68,26 +58,3 @@ SELECT v.check_id, c.consultation, c.question, v.reason, v.evidence, v.opened_at
     WHERE a.consultation = c.consultation AND a.participant = c.participant AND e.key = c.question), 0) AS needed
 FROM jurat_reviews v JOIN jurat_checks c ON c.id = v.check_id AND c.state = 'review'
 WHERE v.decided_at IS NULL;
-
-
--- ----------------------------------------------------------------------------------------------------- Zones and codes
-
--- The version of each zone in force: the one whose time came last, or the highest of several.
-CREATE VIEW jurat_zone_outlines AS
-SELECT z.name, z.title, z.version, z.outline FROM jurat_zones z
-WHERE z.in_force_from <= strftime('%Y-%m-%d %H:%M:%f', 'now') AND NOT EXISTS (
-  SELECT 1 FROM jurat_zones l
-  WHERE l.name = z.name AND l.in_force_from <= strftime('%Y-%m-%d %H:%M:%f', 'now')
-    AND (l.in_force_from > z.in_force_from OR (l.in_force_from = z.in_force_from AND l.version > z.version)));
-
--- How many codes each list has, and how many are redeemed, revoked or expired.
-CREATE VIEW jurat_code_lists AS
-SELECT list, count(*) AS codes,
-       count(CASE WHEN redeemed_by IS NOT NULL THEN 1 END) AS redeemed,
-       count(CASE WHEN revoked_at IS NOT NULL THEN 1 END) AS revoked,
-       count(CASE WHEN expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now') THEN 1 END) AS expired
-FROM jurat_codes GROUP BY list;
-
--- The keys that stored answers are sealed for, without the answers: whoever watches or tends keys may read no answer.
-CREATE VIEW jurat_sealed_answers AS
-SELECT answer_key, source, state FROM jurat_checks WHERE answer IS NOT NULL;

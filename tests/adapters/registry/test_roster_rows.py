@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import file_lines
+from adapters.file_lines import FileError
 from adapters.registry.record import RecordReader
-from adapters.registry.roster_rows import LONGEST_VALUE, Person, RosterFileError, RosterRows
+from adapters.registry.roster_rows import LONGEST_VALUE, Person, RosterRows
 from config.registry.model.inputs import CleaningStep, Input
 from config.registry.roster import RosterFile, Row
 
@@ -37,7 +38,7 @@ def rows(content: bytes | str, *, skip: bool = False, packed: bool = False, **ch
 
 
 def problems(content: bytes | str, **changes: Any) -> list[str]:
-    with pytest.raises(RosterFileError) as raised:
+    with pytest.raises(FileError) as raised:
         list(rows(content, **changes))
     return str(raised.value).splitlines()
 
@@ -180,7 +181,7 @@ def test_a_file_that_is_wrong_throughout_is_not_read_to_its_end() -> None:
 def test_nobody_is_given_after_the_first_problem() -> None:
     read = iter(rows(f"{HEADER}\n1;X;Y;;on\n;X;Y;;on\n3;X;Y;;on\n"))
     assert next(read).number == "1"
-    with pytest.raises(RosterFileError):
+    with pytest.raises(FileError):
         next(read)
 
 
@@ -242,7 +243,7 @@ def test_a_gzip_file_that_unpacks_without_end_is_not_read_on(monkeypatch: pytest
 def test_whatever_bytes_come_they_are_people_or_problems(content: bytes) -> None:
     for encoding in ("utf-8", "windows-1252"):
         for start in (b"", HEADER.encode() + b"\n"):
-            with suppress(RosterFileError):
+            with suppress(FileError):
                 found = list(rows(start + content, encoding=encoding))
                 assert all(person.number.isdigit() and person.number.isascii() for person in found)
 

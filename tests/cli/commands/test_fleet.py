@@ -178,9 +178,10 @@ def test_a_worker_without_the_key_is_named_everywhere_and_settles_nothing(town: 
     for command in ("doctor", "sources health"):
         ran = town(*command.split(), "--json")
         assert ran.code == 1
-        (step,) = steps(ran, "keys of workers")
-        assert f"1 answer for {missing}" in step["found"]
-        assert "bring back" in step["advice"]
+        (step,) = [each for each in steps(ran, "source magic") if missing in each["found"]]
+        assert step["found"] == f"no live worker opens 1 answer sealed for the key {missing}"
+        assert step["advice"].startswith(f"bring back the key with the id {missing}")
+        assert steps(ran, "keys of workers") == []
     assert until(lambda: f"no live worker has the key {missing}" in town("explain", check).out)
     assert town("explain", check, "--json").json["waits_for"] == "key_missing"
     assert until(lambda: fleet(town)["wrong@here"]["ready"] is False)
@@ -189,8 +190,8 @@ def test_a_worker_without_the_key_is_named_everywhere_and_settles_nothing(town: 
     engine = open_engine(town.environment["JURAT_DATABASE_URL"])
     Fleet(engine).report(elsewhere)
     engine.dispose()
-    (step,) = steps(town("doctor", "--json"), "keys of workers")
-    assert step["found"].endswith("are extended; workers with such a key do not serve magic")
+    (step,) = [each for each in steps(town("doctor", "--json"), "source magic") if missing in each["found"]]
+    assert step["advice"].startswith("have a worker with that key serve magic (-Q)")
 
     keys = f"{key_to_text(private)},{town.environment['JURAT_UNSEAL_KEYS']}"
     start("--hostname", "right@here", JURAT_UNSEAL_KEYS=keys)

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 import store.datasets.imports as module
 from adapters.address.base.columns import BAN
 from adapters.base import Unavailable
-from adapters.registry.roster_rows import RosterFileError
+from adapters.file_lines import FileError
 from cli.imports import roster
 from cli.imports.address_base import NewAddressBase, import_base
 from cli.imports.roster import Doubtful, NewRoster, import_roster, survey
@@ -179,7 +179,7 @@ def test_a_bad_row_at_the_end_changes_nothing(
     monkeypatch.setattr(roster, "BATCH", 2)
     enrolled(imports, tmp_path, *ROWS)
     more = [f"{number};X;Y;on;Z" for number in range(1, 7)]
-    with pytest.raises(RosterFileError, match=r"a\.csv:8: column Ref No: is empty"):
+    with pytest.raises(FileError, match=r"a\.csv:8: column Ref No: is empty"):
         enrolled(imports, tmp_path, *more, ";X;Y;on;Z")
     assert verdict_of(adapter(engine).look_up(IRIS)) == ACCEPTED
     assert states(engine) == {1: "active", 2: "removed"}
@@ -227,14 +227,11 @@ def test_a_file_that_changes_while_it_is_read_is_not_put_in_force(
         if rows == 1:
             new.path.write_text("changed")
 
-    with pytest.raises(RosterFileError, match="was changed while it was read"):
+    with pytest.raises(FileError, match="was changed while it was read"):
         import_roster(imports, new, KEYS, "Iris", meddle)
     assert states(engine) == {1: "removed"}
-    with (
-        pytest.raises(RosterFileError, match="cannot be read: No such file"),
-        replace(new, path=tmp_path / "none.csv").open_rows(),
-    ):
-        pass
+    with pytest.raises(FileError, match=r"^none\.csv: cannot be read: No such file"):
+        list(replace(new, path=tmp_path / "none.csv").rows())
 
 
 def test_removing_deletes_in_small_lots(
@@ -261,7 +258,6 @@ def test_removing_deletes_in_small_lots(
 def test_a_file_is_looked_through_as_look_ups_would_read_it(tmp_path: Path) -> None:
     path = file_of(tmp_path / "a.csv", *ROWS, "3;X;Y;on;Z", "4;X;Y;gone;Z", f"5;{'x' * 300};Y;on;Z")
     new = NewRoster(path, model(), DAY)
-    with new.open_rows() as rows:
-        found = survey(rows, new.source)
+    found = survey(new.rows(), new.source)
     assert found.statuses == {"active": 2, "inactive": 1, None: 1}
     assert (found.unreadable, found.unreadable_at) == (1, [6])

@@ -249,7 +249,7 @@ def test_workers_that_publish_at_the_same_moment_answer_each_once(desk: Desk) ->
 
     def worker(_: int) -> int:
         upkeep = Upkeep(desk.engine)
-        return sum(upkeep._consultations.apply_waiting(2) for _ in range(8))
+        return sum(upkeep.apply_publications(2) for _ in range(8))
 
     with ThreadPoolExecutor(4) as pool:
         answered = sum(pool.map(worker, range(4)))

@@ -13,10 +13,11 @@ from sqlalchemy import Engine, text
 
 import store.datasets.imports as module
 from adapters.address.base.batches import AddressBatch, StreetsMixed
-from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError
+from adapters.address.base.columns import BAN, OPENADDRESSES
 from adapters.address.base.database import AddressDataset
 from adapters.address.base.file import AddressFile
 from adapters.base import Places, Query, Unavailable
+from adapters.file_lines import FileError
 from cli.imports.address_base import NewAddressBase, import_base
 from config.levels import Level
 from jurat.database import open_engine
@@ -281,7 +282,7 @@ def test_a_bad_row_at_the_end_changes_nothing(
     monkeypatch.setattr("cli.imports.address_base.batches", _small)
     import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     before = rows(engine)
-    with pytest.raises(AddressFileError, match=r"a\.csv:10: column lon or lat"):
+    with pytest.raises(FileError, match=r"a\.csv:10: column lon or lat"):
         import_base(imports, town_of(tmp_path / "a.csv", *houses(3.0, 8), "9;;Rue;99002;1;V;x;1"), "Iris")
     assert longitudes(source.look_up(MOULIN)) == {2.0}
     assert rows(engine) == before

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.address.base.columns import AddressFileError
 from adapters.address.base.file import AddressFile
 from adapters.base import Places, Query, Unreadable
+from adapters.file_lines import FileError
 from config.levels import Level
 
 TOWN = Path(__file__).parents[4] / "examples" / "town" / "addresses.csv"
@@ -128,7 +128,7 @@ def test_a_bad_file_is_told_with_line_and_column(tmp_path: Path, content: bytes,
     path = tmp_path / "base.csv"
     path.write_bytes(content)
     source = AddressFile(path)
-    with pytest.raises(AddressFileError) as caught:
+    with pytest.raises(FileError) as caught:
         source.load()
     assert said in str(caught.value)
     with pytest.raises(Unreadable) as failed:
@@ -139,7 +139,7 @@ def test_a_bad_file_is_told_with_line_and_column(tmp_path: Path, content: bytes,
 def test_several_bad_rows_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "base.csv"
     path.write_text("\n".join([HEADER, *[GOOD.replace("44.005", "x")] * 30]))
-    with pytest.raises(AddressFileError) as caught:
+    with pytest.raises(FileError) as caught:
         AddressFile(path).load()
     lines = str(caught.value).splitlines()
     assert len(lines) == 21
@@ -160,7 +160,7 @@ def test_several_bad_rows_are_told_at_once(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
     path = tmp_path / "base.csv.gz"
     spoil(path)
-    with pytest.raises(AddressFileError, match=r"base\.csv\.gz: "):
+    with pytest.raises(FileError, match=r"base\.csv\.gz: "):
         AddressFile(path).load()
 
 

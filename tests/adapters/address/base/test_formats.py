@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters import file_lines
-from adapters.address.base.columns import BAN, OPENADDRESSES, AddressFileError, Layout, own_layout
+from adapters.address.base.columns import BAN, OPENADDRESSES, Layout, own_layout
 from adapters.address.base.rows import Address, AddressRows, layout_of
+from adapters.file_lines import FileError
 
 BAN_HEADER = "id;numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
 BAN_ROW = "1;8;bis;Rue du Moulin;99002;99901;Valmont;-37.98;44.005"
@@ -32,7 +33,7 @@ def read(path: Path, content: bytes | str, layout: Layout = BAN, code: str = "fr
 
 
 def problems(path: Path, content: bytes | str, layout: Layout = BAN) -> list[str]:
-    with pytest.raises(AddressFileError) as caught:
+    with pytest.raises(FileError) as caught:
         read(path, content, layout)
     return str(caught.value).splitlines()
 
@@ -112,10 +113,10 @@ def test_known_formats_are_known_by_their_first_line(tmp_path: Path, content: st
 @pytest.mark.parametrize("content", [b"", b"No;Voie\n", b"\xff\xfe", b"x" * 300_000])
 def test_what_is_no_known_format_is_found(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(AddressFileError, match=r"^a\.csv:1: "):
+    with pytest.raises(FileError, match=r"^a\.csv:1: "):
         layout_of(tmp_path / "a.csv")
     (tmp_path / "a.gz").write_bytes(content)
-    with pytest.raises(AddressFileError, match=r"^a\.gz:(1:)? "):
+    with pytest.raises(FileError, match=r"^a\.gz:(1:)? "):
         layout_of(tmp_path / "a.gz")
 
 
@@ -225,7 +226,7 @@ def test_a_file_that_is_wrong_throughout_is_not_read_to_its_end(tmp_path: Path) 
     path = tmp_path / "a.csv"
     path.write_text("\n".join([BAN_HEADER, *[BAN_ROW.replace("44.005", "x")] * 5000]))
     reader = AddressRows(path, BAN)
-    with pytest.raises(AddressFileError, match=r"a\.csv:102: read no further: more than 5%"):
+    with pytest.raises(FileError, match=r"a\.csv:102: read no further: more than 5%"):
         list(reader)
     assert reader.rows == 101
 
@@ -234,11 +235,11 @@ def test_after_a_problem_no_further_address_is_given(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("\n".join([BAN_HEADER, BAN_ROW, BAN_ROW.replace("44.005", "x"), BAN_ROW]))
     given_out: list[Address] = []
-    with pytest.raises(AddressFileError):
+    with pytest.raises(FileError):
         given_out.extend(AddressRows(path, BAN))
     reader = iter(AddressRows(path, BAN))
     assert next(reader).line == 2
-    with pytest.raises(AddressFileError):
+    with pytest.raises(FileError):
         next(reader)
 
 
@@ -248,7 +249,7 @@ def test_a_file_that_changes_while_it_is_read_is_found(tmp_path: Path) -> None:
     reader = iter(AddressRows(path, BAN))
     next(reader)
     path.write_text(f"{BAN_HEADER}\n{BAN_ROW}\n{BAN_ROW}\n")
-    with pytest.raises(AddressFileError, match="was changed while it was read"):
+    with pytest.raises(FileError, match="was changed while it was read"):
         list(reader)
 
 
@@ -260,7 +261,7 @@ def test_a_gzip_bomb_stops_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         stream.write(BAN_HEADER + "\n")
         for _ in range(100):
             stream.write("\n" * 100_000)
-    with pytest.raises(AddressFileError, match="unpacks to more than 100 times its size"):
+    with pytest.raises(FileError, match="unpacks to more than 100 times its size"):
         list(AddressRows(path, BAN))
 
 
@@ -270,7 +271,7 @@ def test_one_endless_line_takes_no_memory(tmp_path: Path) -> None:
         for _ in range(64):
             stream.write(b"x" * (1 << 20))
     tracemalloc.start()
-    with pytest.raises(AddressFileError, match="the row is longer"):
+    with pytest.raises(FileError, match="the row is longer"):
         list(AddressRows(path, BAN))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -297,7 +298,7 @@ def test_no_row_does_more_than_be_a_problem(
     said = ""
     try:
         found = list(AddressRows(path, layout))
-    except AddressFileError as error:
+    except FileError as error:
         said = str(error)
     assert all(line.startswith("a.csv") for line in said.splitlines())
     assert all(abs(house.longitude) <= 180 and abs(house.latitude) <= 90 and house.street for house in found)
@@ -309,5 +310,5 @@ def test_no_bytes_do_either(tmp_path_factory: pytest.TempPathFactory, content: b
     path = tmp_path_factory.mktemp("bytes") / ("a.gz" if packed else "a.csv")
     path.write_bytes(content)
     for layout in (BAN, OPENADDRESSES):
-        with pytest.raises(AddressFileError):
+        with pytest.raises(FileError):
             list(AddressRows(path, layout))
