@@ -42,7 +42,7 @@ test: $(VENV)/.dev ## Run the tests, in about three minutes; ARGS="-k words test
 	$(PY) -m pytest $(FOUR) -m "not slow and not stacks and not browser and not containers and not alerts" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the tests that take longer, and all properties on more examples, after `make test`
-	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(THREE) -m "(slow or hypothesis) and not stacks and not browser and not containers and not alerts" $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(FOUR) -m "(slow or hypothesis) and not stacks and not browser and not containers and not alerts" $(ARGS)
 
 test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes

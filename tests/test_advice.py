@@ -114,6 +114,7 @@ def test_where_rows_need_keys_these_are_named_and_no_new_ones_advised(setting: s
     assert CAREFUL.search(UNKNOWN)
 
 
+@pytest.mark.slow
 def test_no_text_has_somebody_write_over_keys_or_drop_what_is_there() -> None:
     assert [(file, text) for file, text in texts() if DESTROYS.search(text)] == []
     assert [

@@ -132,6 +132,7 @@ def test_a_poisoned_number_names_the_port_that_asked(registry: Registry, thread:
     assert len(ports) == 1
 
 
+@pytest.mark.slow
 def test_mistakes_of_its_own_are_known(registry: Registry) -> None:
     registry.latency = "late"  # type: ignore[assignment]
     with SourceThread({"professionals": registry}) as running, pytest.raises(requests.RequestException):

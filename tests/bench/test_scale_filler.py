@@ -88,6 +88,7 @@ def test_every_key_index_and_guard_is_there_again(
     assert catalogue(connection) == catalogue_before
 
 
+@pytest.mark.slow
 def test_as_many_are_there_as_were_asked_for(connection: psycopg.Connection[Any]) -> None:
     counts = "SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'settled')"
     pending, settled = one(connection, f"{counts} FROM jurat_checks")

@@ -324,6 +324,7 @@ def rules(known: list[str]) -> st.SearchStrategy[Any]:
     return st.recursive(st.sampled_from(known), grown, max_leaves=8)
 
 
+@pytest.mark.slow
 @given(st.data(), st.dictionaries(names, consultations, max_size=3))
 def test_any_configuration_reads_back_from_its_json(data: st.DataObject, found: dict[str, Any]) -> None:
     for consultation in found.values():

@@ -35,6 +35,7 @@ def test_workers_start_tell_how_they_are_and_stop(terminal: Terminal) -> None:
         assert "engine stopped" in log
 
 
+@pytest.mark.slow
 def test_a_line_of_the_log_looks_as_shown(terminal: Terminal) -> None:
     """The processors that write it, without a worker."""
     said = terminal.run(

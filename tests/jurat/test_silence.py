@@ -174,6 +174,7 @@ def test_a_connection_that_is_limited_by_its_engine_stays_so(town: Town, seal_ke
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_connection_that_waits_in_its_own_way_goes_on_to(town: Town, seal_key: str) -> None:
     waited: list[object] = []
 

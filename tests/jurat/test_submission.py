@@ -127,6 +127,7 @@ def test_the_same_id_gives_the_same_check_back(platform: Platform) -> None:
     assert platform.town.count("jurat_checks") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "platform", [way for way in WAYS if way.endswith((" connection", "sqlite3", "psycopg"))], indirect=True
 )

@@ -100,6 +100,7 @@ def test_the_script_by_hand_warns_of_each_role_that_it_cannot_make(url: str) -> 
         assert all("CREATE ROLE jurat_" in line for line in said)
 
 
+@pytest.mark.slow
 def test_a_user_who_may_make_roles_and_nothing_else_makes_them(url: str) -> None:
     with Logins(url) as logins:
         migrated(owning(url, logins, "CREATEROLE"))
@@ -109,6 +110,7 @@ def test_a_user_who_may_make_roles_and_nothing_else_makes_them(url: str) -> None
             owner.execute("DROP OWNED BY jurat_platform, jurat_worker, jurat_reviewer, jurat_admin, jurat_reader")
 
 
+@pytest.mark.slow
 def test_roles_that_are_there_stay_as_they_are(url: str) -> None:
     with plain(url) as owner:
         owner.execute("CREATE ROLE jurat_platform NOLOGIN CONNECTION LIMIT 7")

@@ -81,6 +81,7 @@ def test_text_for_people_is_laid_out_as_structlog_does_it() -> None:
         assert _text({**facts, **more}) == ConsoleRenderer(colors=False)(None, "info", {**facts, **more})
 
 
+@pytest.mark.slow
 def test_of_many_threads_each_line_is_whole(tmp_path: Path) -> None:
     script = (
         "import structlog, threading; from config.settings import LogFormat; from worker.logs import set_up\n"
@@ -131,6 +132,7 @@ log.warning("x")
 """
 
 
+@pytest.mark.slow
 def test_in_somebody_elses_process_the_lines_go_their_way() -> None:
     said = subprocess.run([sys.executable, "-c", HOST], cwd=ROOT, capture_output=True, text=True, check=True)
     first, second, *trace = said.stderr.splitlines()

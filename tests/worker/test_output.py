@@ -159,6 +159,7 @@ raise RuntimeError("at the end")
 """
 
 
+@pytest.mark.slow
 def test_what_python_and_libraries_print_is_logged() -> None:
     command = [sys.executable, "-W", "default::UserWarning", "-c", SPEAK]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)

@@ -46,6 +46,7 @@ def test_nothing_changed() -> None:
     assert change.box is None
 
 
+@pytest.mark.slow
 def test_a_side_that_moved_is_told_in_metres() -> None:
     wider = shapely.box(2.0, 45.0, 2.01, 45.01 + 50 * NORTH)
     change = between(SQUARE, wider)
@@ -79,6 +80,7 @@ def test_the_middle_of_a_new_hole_is_farther_from_the_old_border_than_its_rim() 
     assert change.lost == pytest.approx(200 * 200, rel=0.001)
 
 
+@pytest.mark.slow
 def test_the_middle_of_a_hole_that_was_filled_is_far_from_every_border() -> None:
     hole = metres(50, 50, 950, 950)
     change = between(Polygon(metres(0, 0, 1000, 1000).exterior, [hole.exterior.coords]), metres(0, 0, 1000, 1000))
@@ -87,6 +89,7 @@ def test_the_middle_of_a_hole_that_was_filled_is_far_from_every_border() -> None
     assert change.gained == pytest.approx(900 * 900, rel=0.001)
 
 
+@pytest.mark.slow
 def test_a_spike_that_was_cut_off_moves_the_border_far_and_hardly_anybody() -> None:
     corners = [(0, 0), (1000, 0), (1000, 490), (1500, 490), (1500, 510), (1000, 510), (1000, 1000), (0, 1000)]
     spiked = Polygon([(2 + east * EAST, 45 + north * NORTH) for east, north in corners])
@@ -122,6 +125,7 @@ RADII = st.lists(st.floats(0.7, 1.3), min_size=9, max_size=9).map(lambda radii: 
 HOLES = st.none() | st.floats(0.05, 0.9)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(RADII, RADII, HOLES, HOLES, st.integers(0, 2**32))
 def test_who_is_farther_from_the_old_border_than_the_reach_stays_on_his_side(

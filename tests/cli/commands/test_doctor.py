@@ -252,6 +252,7 @@ def test_where_the_owner_alone_may_create_beside_the_tables_nothing_is_said(
         assert rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(Role.WORKER)) == []
 
 
+@pytest.mark.slow
 def test_two_hosts_that_both_take_writes_are_told(
     postgresql_shell: Shell, postgresql_url: str, postgresql_server: Databases
 ) -> None:

@@ -21,6 +21,7 @@ def moved(town: Shell) -> Shell:
     return town
 
 
+@pytest.mark.slow
 def test_a_difference_counts_the_addresses_that_move(moved: Shell) -> None:
     ran = moved("zones", "diff", "old-town", "--json", "--out", "moved.csv")
     assert ran.code == 0

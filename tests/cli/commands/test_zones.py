@@ -110,6 +110,7 @@ def test_a_date_that_is_none_or_has_passed_is_refused(file: Shell, begins: str, 
     assert said in ran.err
 
 
+@pytest.mark.slow
 def test_name_and_title_may_stand_in_other_properties(shell: Shell) -> None:
     shell.write("zones.geojson", json.dumps(collection(("old-town", SQUARE), insee="00100", nom="Vieille ville")))
     words = ("zones", "import", "zones.geojson", "--name-property", "insee", "--title-property", "nom", "--json")
@@ -120,6 +121,7 @@ def test_name_and_title_may_stand_in_other_properties(shell: Shell) -> None:
     assert 'needs "code" in its properties' in missing.err
 
 
+@pytest.mark.slow
 def test_a_geopackage_in_metres_is_imported_with_its_coordinate_system(shell: Shell) -> None:
     write(Path(shell.folder / "zones.gpkg"), {"mill": square()})
     ran = shell("zones", "import", "zones.gpkg", "--expect", "1.5,45,2,46")
@@ -141,6 +143,7 @@ def test_one_bad_feature_and_nothing_is_imported(shell: Shell) -> None:
     assert versions(shell) == {}
 
 
+@pytest.mark.slow
 def test_zones_that_overlap_are_imported_only_where_they_are_meant_to(shell: Shell) -> None:
     shell.write("zones.geojson", json.dumps(collection(("old-town", WIDER), ("harbour", EAST))))
     ran = shell("zones", "import", "zones.geojson")
@@ -200,6 +203,7 @@ def test_without_zones_the_list_says_how_to_import_some(shell: Shell) -> None:
     assert "zones import" in ran.err
 
 
+@pytest.mark.slow
 def test_the_file_is_looked_at_before_the_database(bare_shell: Shell) -> None:
     bare_shell.write("zones.geojson", "{")
     assert bare_shell("zones", "import", "zones.geojson").code == 2
@@ -207,6 +211,7 @@ def test_the_file_is_looked_at_before_the_database(bare_shell: Shell) -> None:
     assert bare_shell("zones", "import", "zones.geojson").code == 3
 
 
+@pytest.mark.slow
 def test_it_works_the_same_on_postgresql(postgresql_shell: Shell) -> None:
     postgresql_shell.write("zones.geojson", json.dumps(collection(("old-town", SQUARE))))
     assert postgresql_shell("zones", "import", "zones.geojson").code == 0

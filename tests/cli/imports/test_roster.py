@@ -108,6 +108,7 @@ def test_a_list_that_lost_half_of_its_people_is_put_in_force_by_force_alone(
     assert enrolled(imports, tmp_path, many[0], force=True).row.version == 4
 
 
+@pytest.mark.slow
 def test_look_ups_see_a_whole_version_while_versions_are_switched(
     imports: RosterImport, engine: Engine, tmp_path: Path
 ) -> None:
