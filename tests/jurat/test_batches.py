@@ -137,7 +137,7 @@ def test_a_sign_of_the_driver_s_in_a_statement_stands_for_itself(engine: Engine)
 
 def cut(url: str) -> None:
     other = open_engine(url)
-    end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    end = "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity"
     where = "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
     with begin(other, (f"{end} {where}", {})):
         pass

@@ -147,11 +147,11 @@ def plans(engine: Engine) -> list[tuple[str, int]]:
 
 
 def end_sessions(url: str) -> None:
-    """Cut every connection to the database but the one that does it."""
+    """Cut every connection to the database but the one that does it, and wait until their processes are gone."""
     other = open_engine(url)
     ask(
         other,
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
     )
     other.dispose()
