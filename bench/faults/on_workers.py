@@ -151,7 +151,7 @@ SCENARIOS = (
         _kill,
         setting=Setting(concurrency=64),
         limits={"repeated_a_slot": 1, "leased_again_s": LEASE + 2, "submit_errors": 0},
-        at_least={"leases_cut": 6},
+        at_least={"leases_cut": 2},
         undetermined=frozenset({"worker_lost"}),
     ),
     Scenario(
@@ -198,7 +198,7 @@ SCENARIOS = (
         _clocks,
         setting=Setting(prefixes=(clock("+2h"), clock("-2h")), concurrency=64),
         limits={"repeated_a_slot": 1, "leased_again_s": LEASE + 2, "submit_errors": 0},
-        at_least={"leases_cut": 6, "clocks_off_h": 1.9},
+        at_least={"leases_cut": 2, "clocks_off_h": 1.9},
         undetermined=frozenset({"worker_lost"}),
         skip=_no_faketime,
         short=False,

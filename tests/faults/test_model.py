@@ -95,4 +95,4 @@ def test_every_check_gets_one_verdict_of_who_still_held_it(start: Start) -> None
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_every_check_gets_one_verdict_of_who_still_held_it_however_long_one_tries(start: Start) -> None:
-    _run(start, 100)
+    _run(start, 60)
