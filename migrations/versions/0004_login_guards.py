@@ -17,7 +17,7 @@ CREATE OR REPLACE FUNCTION jurat_is_owner() RETURNS boolean LANGUAGE sql STABLE
 RETURN pg_has_role(
   session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'jurat_checks'::regclass), 'USAGE')""",
         """
-CREATE OR REPLACE FUNCTION jurat_refuse_others() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION jurat_refuse_others() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF jurat_is_owner() THEN
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;

@@ -14,7 +14,7 @@ RETURN pg_has_role(
   session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'jurat_checks'::regclass), 'USAGE');
 
 -- As jurat_refuse_change, but lets the owner through.
-CREATE FUNCTION jurat_refuse_others() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION jurat_refuse_others() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF jurat_is_owner() THEN
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
