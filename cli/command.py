@@ -79,6 +79,11 @@ def future_moment(past: str, *, whole_day: bool = False) -> Callable[[str], date
     return parse
 
 
+def any_moment(value: str) -> datetime:
+    """A day, which begins in UTC, or a time with its offset; in UTC."""
+    return _moment(value, whole_day=False)
+
+
 def past_moment(value: str) -> datetime:
     """A day, which begins in UTC, or a time with its offset; in UTC and not in the future."""
     moment = _moment(value, whole_day=False)

@@ -53,6 +53,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "keys": "Generate keys, check stored copies of them, and replace them.",
         "backup": "Note that the database was backed up.",
         "reconcile": "Compare a platform's checks with the database, after a backup was restored.",
+        "audit": "Show who did what.",
         "doctor": "Show what is set, from where, and what is wrong.",
     },
 }

@@ -341,7 +341,9 @@ def make_no_file(engine: Engine, why: Callable[[Path], str]) -> None:
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver starts no transactions of its own; _begin does
-    for pragma in (f"busy_timeout={_BUSY * 1000:.0f}", "synchronous=FULL", "foreign_keys=ON"):
+    # Many builds of SQLite leave deleted bytes in the file: answers and erased participants would be among them.
+    pragmas = (f"busy_timeout={_BUSY * 1000:.0f}", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}").close()
     # If several open a new file at once, SQLite lets one switch to WAL, and the others fail without waiting.
     end = time.monotonic() + _BUSY

@@ -296,7 +296,7 @@ def _require_file(option: str, path: str) -> None:
 def _tls_context_for(ca_file: str) -> ssl.SSLContext:
     _require_file("ca_file", ca_file)
     try:
-        return ssl.create_default_context(cafile=ca_file)
+        return _trusting(ca_file)
     except FileNotFoundError:
         raise ValueError(f"ca_file: there is no file {ca_file}") from None
     except OSError:
@@ -306,4 +306,11 @@ def _tls_context_for(ca_file: str) -> ssl.SSLContext:
 @functools.cache
 def _public_tls_context() -> ssl.SSLContext:
     """The context that all transports share: it takes megabytes and tens of milliseconds to load."""
-    return ssl.create_default_context(cafile=certifi.where())
+    return _trusting(certifi.where())
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    # SSLKEYLOGFILE in the environment would have the keys of all sessions written to it.
+    context.keylog_filename = None  # type: ignore[assignment] # None switches it off
+    return context

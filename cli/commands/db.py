@@ -164,6 +164,31 @@ def status(out: Output) -> None:
 
 
 @db.command(
+    examples=("jurat db verify",),
+    codes={Exit.DONE: "all of it goes together", Exit.REFUSED: "something does not follow from the verdicts"},
+)
+def verify(out: Output) -> Exit:
+    """Verify that access follows from the verdicts, and verdicts from what was done: lookups, decisions, codes.
+
+    What a stolen login wrote into one table does not go together with the others. It reads everything, and changes
+    nothing. A participant is named by the id of their last check.
+    """
+    from store.verification import verify_access, verify_checks
+
+    participants = 0
+    with open_database() as service:
+        found = verify_checks(service.database)
+        for each in verify_access(service.database):
+            participants += each.participants
+            found += each.found
+    rows = [(each.check, each.consultation, each.what) for each in found]
+    document = {"participants": participants, "found": [asdict(each) for each in found]}
+    out.show(document, columns(("check", "consultation", "what does not follow"), rows))
+    out.say(f"{count_text(participants, 'participant')} verified; {count_text(len(found), 'contradiction')} found")
+    return Exit.REFUSED if found else Exit.DONE
+
+
+@db.command(
     examples=(
         "jurat db restored --taken-at 2026-11-30T04:00Z --journal /var/lib/jurat/erasures",
         "jurat db restored --confirm",
@@ -227,7 +252,7 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
 def _require_owner(service: Service) -> None:
     """Raises Failure for a user of PostgreSQL who does not own the tables: it could do half of it."""
     from store.dialects import dialect_of
-    from store.schema.grants import unbound
+    from store.schema.owners import unbound
 
     with service.database.connect() as connection:
         if dialect_of(connection).has_users and unbound(connection) is None:

@@ -78,7 +78,7 @@ def _steps_with(settings: Settings) -> list[CheckupStep]:
 def _rights_steps(service: Service) -> Iterator[CheckupStep]:
     """Warns of a login that no right limits, and of users other than the owner who may create in our tables' schema."""
     from jurat.database import reader
-    from store.schema.grants import creators, unbound
+    from store.schema.owners import creators, unbound
 
     with reader(service.database).begin() as connection:
         why, found = unbound(connection), creators(connection)

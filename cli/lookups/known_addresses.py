@@ -65,10 +65,18 @@ def count_moved(
                 was, now = before.border.holds(*at), after.border.holds(*at)
                 if was != now:
                     counts[now] += 1
-                    add(["in" if now else "out", house.number, house.street, house.postcode, house.city, *at])
+                    words = map(_as_text, (house.number, house.street, house.postcode, house.city))
+                    add(["in" if now else "out", *words, *at])
     except FileError as error:
         raise Failure(str(error), Exit.USAGE) from None
     return counts[True], counts[False]
+
+
+def _as_text(word: str) -> str:
+    """A word of an address file that a spreadsheet takes for a text: it would run one that begins as a formula does
+    (https://owasp.org/www-community/attacks/CSV_Injection).
+    """
+    return f"'{word}" if word.startswith(("=", "+", "-", "@", "\t", "\r")) else word
 
 
 def _base(service: Service, zone: str, dataset: str | None) -> Houses | None:

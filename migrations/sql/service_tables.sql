@@ -192,6 +192,7 @@ CREATE TABLE jurat_audit (
   action text NOT NULL,
   subject text NOT NULL,
   detail jsonb NOT NULL,
+  login text,
   PRIMARY KEY (id)
 );
 

@@ -138,7 +138,8 @@ CREATE INDEX jurat_checks_candidates ON jurat_checks (candidates_until) WHERE ca
 -- The keys that answers are sealed for. Each is found by one step from the one before, however many answers it has.
 CREATE INDEX jurat_checks_keys ON jurat_checks (answer_key, source, state) WHERE answer IS NOT NULL;
 
--- The verdicts. Rows are added and never changed; the highest revision of a check counts.
+-- The verdicts. Rows are added and never changed; the highest revision of a check counts. `login` here and below is the
+-- user of PostgreSQL who wrote the row; null on SQLite.
 CREATE TABLE jurat_verdicts (
   check_id uuid NOT NULL,
   revision integer NOT NULL,
@@ -152,6 +153,7 @@ CREATE TABLE jurat_verdicts (
   fence bigint NOT NULL,
   decided_at timestamptz NOT NULL,
   retain_until timestamptz,
+  login text,
   -- What platforms poll is read from this index alone.
   PRIMARY KEY (check_id, revision) INCLUDE (outcome, reason, decided_at),
   FOREIGN KEY (check_id) REFERENCES jurat_checks (id)
@@ -262,6 +264,7 @@ CREATE TABLE jurat_requests (
   refused text,
   code_list text,
   expires_at timestamptz,
+  login text,
   PRIMARY KEY (id)
 );
 

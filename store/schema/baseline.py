@@ -12,7 +12,15 @@ from sqlalchemy import Connection
 from store.dialects import BY_NAME, dialect_of
 from store.schema.grants import closing, creating
 
-_FILES = ("functions", "request_functions", "publication_functions", "guards", "request_guards", "views")
+_FILES = (
+    "functions",
+    "request_functions",
+    "publication_functions",
+    "guards",
+    "request_guards",
+    "login_guards",
+    "views",
+)
 """Those of each engine, in the order in which they build on each other and on the tables. SQLite has no functions."""
 
 _TYPES = {"bytea": "BLOB", "float8": "FLOAT", "jsonb": "JSON", "timestamptz": "CHAR(23)", "uuid": "CHAR(36)"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
@@ -55,6 +54,13 @@ _ANSWERS = "answered_revision, answered_at, refused"
 _PAYS = "next_start_at, probe_at, day, used"
 """What a person's lookup costs a source as well."""
 
+_VERDICT = (
+    "check_id, revision, outcome, reason, evidence, decided_by, config_version, source, data_date, fence, decided_at, "
+    "retain_until"
+)
+_NOTED = "id, at, actor, action, subject, detail"
+"""All columns but `login`, whose default says who wrote the row."""
+
 _READS = dict.fromkeys((Role.WORKER, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT")
 _DATASET = {Role.WORKER: "SELECT", Role.REVIEWER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"}
 
@@ -75,8 +81,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_verdicts": {
         Role.PLATFORM: "SELECT (check_id, revision, outcome, reason, decided_at)",
-        Role.WORKER: "SELECT, INSERT, DELETE",
-        Role.REVIEWER: "SELECT, INSERT",
+        Role.WORKER: f"SELECT, INSERT ({_VERDICT}), DELETE",
+        Role.REVIEWER: f"SELECT, INSERT ({_VERDICT})",
         Role.ADMIN: "SELECT",
         Role.READER: "SELECT",
     },
@@ -127,7 +133,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         ),
         Role.READER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, document, by_whom, "
-            "asked_at, applied_at, refused, code_list, expires_at)"
+            "asked_at, applied_at, refused, code_list, expires_at, login)"
         ),
     },
     "jurat_allowances": {**_READS, Role.ADMIN: "SELECT, INSERT (login, per_hour), UPDATE (per_hour)"},
@@ -161,10 +167,10 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_dataset_words": _DATASET,
     "jurat_configs": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_audit": {
-        Role.WORKER: "SELECT (at, action), INSERT",
-        Role.REVIEWER: "INSERT",
-        Role.ADMIN: "SELECT, INSERT",
-        Role.READER: "SELECT (at, action)",
+        Role.WORKER: f"SELECT (at, action), INSERT ({_NOTED})",
+        Role.REVIEWER: f"INSERT ({_NOTED})",
+        Role.ADMIN: f"SELECT, INSERT ({_NOTED})",
+        Role.READER: "SELECT",
     },
     "jurat_upkeep": {
         Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)",
@@ -219,6 +225,12 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_count_asked": frozenset(),
     "jurat_fix_times": frozenset(),
     "jurat_tell_results": frozenset(),
+    "jurat_refuse_others": frozenset(),
+    "jurat_keep_participant": frozenset(),
+    "jurat_keep_verdict": frozenset(),
+    "jurat_keep_trace": frozenset(),
+    "jurat_keep_revocation": frozenset(),
+    "jurat_fix_audit_time": frozenset(),
 }
 """The roles that may call each function. Functions for triggers and for other functions have none."""
 
@@ -230,8 +242,9 @@ FOR_ALL = (
     "jurat_deciding",
     "jurat_stored",
     "jurat_may_ask",
+    "jurat_is_owner",
 )
-"""Functions that read no table, and that others share. Everyone may call them."""
+"""Functions that read no table of ours, and that others share. Everyone may call them."""
 
 ASKS: Mapping[str, str] = {
     "contest": "jurat_contest",
@@ -342,58 +355,3 @@ def advice(roles: Sequence[Role]) -> str:
         f"them. All works without them, for who owns the tables. To have them, an administrator of the server runs: "
         f"{made}; and then you `bin/jurat db upgrade` again"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Creator:
-    """Someone other than the owner of our tables who may create objects in their schema, and the statement that takes
-    the right away. `who` is a role, or PUBLIC, which means everyone.
-    """
-
-    schema: str
-    who: str
-    remedy: str
-
-
-def creators(connection: Connection) -> list[Creator]:
-    """Those who may create objects in the schema of our tables and should not: our functions run with the owner's
-    rights, and look there for what they call. Administrators of the server and roles without other users are left out.
-
-    None on SQLite, which knows no users.
-    """
-    if not dialect_of(connection).has_users:
-        return []
-    return [Creator(*row) for row in connection.execute(text(_CREATORS))]
-
-
-def unbound(connection: Connection) -> str | None:
-    """Why our rights and triggers do not bind the current user; None where they do. SQLite knows no users."""
-    if not dialect_of(connection).has_users:
-        return None
-    found: str | None = connection.scalar(text(_UNBOUND))
-    return found
-
-
-_UNBOUND = """
-    SELECT CASE WHEN u.rolsuper THEN quote_ident(u.rolname) || ' is a superuser of the server'
-      WHEN pg_has_role(u.oid, c.relowner, 'USAGE') THEN quote_ident(u.rolname) || ' owns the tables' END
-    FROM pg_class c, pg_roles u WHERE c.oid = 'jurat_checks'::regclass AND u.rolname = current_user"""
-
-# A member of the owner's role counts as the owner. If nothing was ever granted, the schema's owner has the right by
-# itself; of `public` that is the database's owner. Such a right cannot be revoked, so the schema's owner has to change.
-_CREATORS = """
-    SELECT quote_ident(n.nspname), coalesce(quote_ident(g.rolname), 'PUBLIC'),
-      CASE WHEN a.grantee = n.nspowner
-        THEN format('ALTER SCHEMA %I OWNER TO %I', n.nspname, o.rolname)
-        ELSE format('REVOKE CREATE ON SCHEMA %I FROM ', n.nspname) || coalesce(quote_ident(g.rolname), 'PUBLIC')
-      END
-    FROM pg_class c
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_roles o ON o.oid = c.relowner
-    CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
-    LEFT JOIN pg_roles g ON g.oid = a.grantee
-    WHERE c.oid = 'jurat_checks'::regclass AND a.privilege_type = 'CREATE'
-      AND (a.grantee = 0 OR EXISTS (
-        SELECT FROM pg_roles u WHERE u.rolcanlogin AND NOT u.rolsuper
-          AND NOT pg_has_role(u.oid, c.relowner, 'MEMBER') AND pg_has_role(u.oid, a.grantee, 'MEMBER')))
-    GROUP BY 1, 2, 3 ORDER BY 2"""

@@ -72,6 +72,7 @@ _EFFECTS: Sequence[tuple[str, Lock, bool]] = (
     (r"DROP INDEX CONCURRENTLY IF EXISTS (\w+)", Lock.BESIDE, False),
     (r"ALTER TABLE (\w+) VALIDATE CONSTRAINT \w+$", Lock.BESIDE, True),
     (r"ALTER TABLE (\w+) ADD COLUMN IF NOT EXISTS ", Lock.ALONE, False),
+    (r"ALTER TABLE (\w+) ALTER COLUMN \w+ SET DEFAULT \w+$", Lock.ALONE, False),
     (r"ALTER TABLE (\w+) DROP COLUMN IF EXISTS \w+$", Lock.ALONE, False),
     (r"ALTER TABLE (\w+) DROP CONSTRAINT IF EXISTS (\w+), ADD CONSTRAINT \2 .* NOT VALID$", Lock.ALONE, False),
     (r"ALTER TABLE (\w+) ENABLE ALWAYS TRIGGER \w+$", Lock.READERS, False),

@@ -114,9 +114,7 @@ class AccessRows:
             return []
         newest, rows = found
         applied, dialect = self._configs.read(connection, newest), dialect_of(connection)
-        histories = {key: _History() for key in sorted(keys)}
-        for row in rows:
-            histories[row[0], row[1]].read(row)
+        histories = _histories(keys, rows)
         changed: list[dict[str, Any]] = []
         kept: list[dict[str, Any]] = []
         for key, history in histories.items():
@@ -125,6 +123,12 @@ class AccessRows:
             (changed if history.revoked or (history.answers and configured) else kept).append(row)
         statements: list[Statement] = [(_add_up(dialect), {"rows": rows_json(changed)})] if changed else []
         return [*statements, (_keep(dialect), {"rows": rows_json(kept)})] if kept else statements
+
+    def summaries(self, connection: Connection, keys: set[Key]) -> dict[Key, AccessSummary]:
+        """What the answers of these participants add up to now, and nothing is written."""
+        newest, rows = run(connection, *history_statements(dialect_of(connection), keys))
+        terms = self._configs.read(connection, newest).terms
+        return {key: history.access(terms, key[0]) for key, history in _histories(keys, rows).items()}
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -162,6 +166,14 @@ class _History:
         }
         rule = terms.rules.get(consultation, _NOTHING_GRANTS)
         return add_up(rule, statuses, self.now, revoked=self.revoked)
+
+
+def _histories(keys: Iterable[Key], rows: Rows) -> dict[Key, _History]:
+    """The histories of these participants, from the rows of `_history`."""
+    histories = {key: _History() for key in sorted(keys)}
+    for row in rows:
+        histories[row[0], row[1]].read(row)
+    return histories
 
 
 _NOT_ASKED = Terms(0)

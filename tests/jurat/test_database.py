@@ -264,15 +264,15 @@ def test_behind_a_pooler_nothing_is_prepared_and_the_bounds_hold(pooled_url: str
         each.dispose()
 
 
-def test_a_commit_on_sqlite_is_on_the_disk_however_the_driver_was_built(
+def test_sqlite_keeps_what_was_committed_and_nothing_deleted_however_the_driver_was_built(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Debian's driver writes each commit through by itself, macOS's does not: ours says so."""
+    """Debian's driver writes each commit through and overwrites what is deleted. Others do not: ours says so."""
 
     class Careless(sqlite3.Connection):
         def __init__(self, *arguments: Any, **values: Any) -> None:
             super().__init__(*arguments, **values)
-            for pragma in ("synchronous=OFF", "foreign_keys=OFF", "busy_timeout=0"):
+            for pragma in ("synchronous=OFF", "foreign_keys=OFF", "busy_timeout=0", "secure_delete=OFF"):
                 self.execute(f"PRAGMA {pragma}").close()
 
     monkeypatch.setattr(sqlite3.dbapi2, "connect", functools.partial(sqlite3.connect, factory=Careless))
@@ -281,7 +281,7 @@ def test_a_commit_on_sqlite_is_on_the_disk_however_the_driver_was_built(
         with each.begin() as connection:
             set_to = [
                 connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-                for name in ("synchronous", "foreign_keys", "busy_timeout", "journal_mode")
+                for name in ("synchronous", "foreign_keys", "busy_timeout", "journal_mode", "secure_delete")
             ]
-        assert set_to == [2, 1, 5000, "wal"]
+        assert set_to == [2, 1, 5000, "wal", 1]
     engine.dispose()

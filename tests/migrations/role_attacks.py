@@ -329,7 +329,6 @@ BY: Mapping[Role, list[str]] = {
         *_ERASES,
         *_ASKS_FOR_PLATFORMS,
         *_ASKS_FOR_REVIEWERS,
-        "SELECT * FROM jurat_audit",
         "SELECT * FROM jurat_dataset_streets",
         "SELECT candidates FROM jurat_checks",
         f"INSERT {INTO_AUDIT} VALUES ({entry(STRANGER)})",

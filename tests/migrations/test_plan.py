@@ -23,6 +23,7 @@ from tests.rigs.waiting import until
 
 STATEMENTS = [
     "ALTER TABLE jurat_pauses ADD COLUMN IF NOT EXISTS note text, ADD COLUMN IF NOT EXISTS more integer",
+    "ALTER TABLE jurat_pauses ALTER COLUMN reason SET DEFAULT session_user",
     "ALTER TABLE jurat_pauses DROP COLUMN IF EXISTS reason",
     "ALTER TABLE jurat_pauses DROP CONSTRAINT IF EXISTS short, ADD CONSTRAINT short CHECK (reason <> '') NOT VALID",
     "ALTER TABLE jurat_pauses VALIDATE CONSTRAINT known",

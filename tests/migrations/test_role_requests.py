@@ -65,7 +65,9 @@ def test_a_platform_asks_and_the_worker_does_it(logins: tuple[Desk, Logins]) -> 
     )
     held = Claims(worker).claim([Demand("towns", 10)], 10).held
     assert [each.participant for each in held] == ["p-2"]
-    assert len(VerdictWriter(worker).write([entry(held[0], retain=-1.0)]).done) == 1
+    early = VerdictWriter(worker).write([entry(held[0], retain=-1.0)])
+    assert [str(why).count("stays for an hour at least") for _, why in early.failed] == [1]
+    assert len(desk.write(entry(held[0], retain=-1.0)).done) == 1, "the owner is let through"
     assert Upkeep(worker).purge() == 1
     client.close()
     for engine in (platform, worker):

@@ -202,6 +202,12 @@ CALLED = {
     "jurat_keep_asked": "SELECT jurat_keep_asked()",
     "jurat_fix_times": "SELECT jurat_fix_times()",
     "jurat_tell_results": "SELECT jurat_tell_results()",
+    "jurat_refuse_others": "SELECT jurat_refuse_others()",
+    "jurat_keep_participant": "SELECT jurat_keep_participant()",
+    "jurat_keep_verdict": "SELECT jurat_keep_verdict()",
+    "jurat_keep_trace": "SELECT jurat_keep_trace()",
+    "jurat_keep_revocation": "SELECT jurat_keep_revocation()",
+    "jurat_fix_audit_time": "SELECT jurat_fix_audit_time()",
 }
 
 

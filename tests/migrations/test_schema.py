@@ -146,6 +146,8 @@ def as_on_sqlite(column: ReflectedColumn) -> tuple[object, ...]:
     """A column's name, type, default, and whether it may be null."""
     written, default = str(column["type"]).partition(" COLLATE")[0], column["default"]
     kind = SQLITE_TYPES[written] if written not in SQLITE_TYPES.values() else written
+    if default == "SESSION_USER":  # SQLite knows no users
+        default = None
     return column["name"], kind, column["nullable"], default and default.partition("::")[0]
 
 

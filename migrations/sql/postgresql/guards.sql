@@ -1,10 +1,10 @@
 -- What PostgreSQL does and refuses by itself, whoever writes: triggers, and the functions that they run.
 --
--- Table by table: checks, verdicts, audit; request_guards.sql has requests. Triggers of one event fire in the order of
--- their names.
+-- Table by table: checks, verdicts, audit; request_guards.sql has requests, and login_guards.sql what binds all but the
+-- owner. Triggers of one event fire in the order of their names.
 --
 -- `session_replication_role = replica` switches ordinary triggers off. So every trigger that refuses something is set
--- to fire always, at the end of request_guards.sql. The owner of the tables can still drop them all, so no part of a
+-- to fire always, at the end of login_guards.sql. The owner of the tables can still drop them all, so no part of a
 -- platform should log in as the owner: docs/operators/separate-roles.md.
 --
 -- Triggers guard sizes, and not CHECK constraints, because PostgreSQL quotes the whole row when a CHECK fails. A size

@@ -217,22 +217,3 @@ EXECUTE FUNCTION jurat_refuse_change('a request that waits cannot be deleted');
 
 CREATE TRIGGER jurat_requests_not_emptied BEFORE TRUNCATE ON jurat_requests
 EXECUTE FUNCTION jurat_refuse_change('a request that waits cannot be deleted');
-
-
--- ------------------------------------------------------------------------------------------------------- Firing always
---
--- All but jurat_checks_submitted, which answers for the row that stands, and jurat_verdicts_told, which is off.
-DO $$
-DECLARE
-  guard record;
-BEGIN
-  FOR guard IN
-    SELECT t.tgrelid::regclass AS place, t.tgname FROM pg_trigger t
-    WHERE t.tgrelid IN ('jurat_checks'::regclass, 'jurat_verdicts'::regclass, 'jurat_requests'::regclass,
-        'jurat_audit'::regclass)
-      AND NOT t.tgisinternal
-      AND t.tgname NOT IN ('jurat_checks_submitted', 'jurat_verdicts_told')
-  LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guard.place, guard.tgname);
-  END LOOP;
-END $$;

@@ -217,6 +217,11 @@ BEGIN
     WHERE EXISTS (SELECT 1 FROM jurat_verdicts WHERE check_id = NEW.check_id AND revision = NEW.revision);
   SELECT RAISE(ABORT, 'jurat: a verdict needs its check')
     WHERE NOT EXISTS (SELECT 1 FROM jurat_checks WHERE id = NEW.check_id);
+  SELECT RAISE(ABORT, 'jurat: a verdict is accepted, refused or undetermined')
+    WHERE NEW.outcome NOT IN ('accepted', 'refused', 'undetermined');
+  SELECT RAISE(ABORT, 'jurat: the revision of a verdict is one more than the last')
+    WHERE NEW.revision IS NOT 1 + coalesce(
+      (SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = NEW.check_id), 0);
 END;
 
 CREATE TRIGGER jurat_verdicts_kept BEFORE UPDATE ON jurat_verdicts
@@ -247,4 +252,14 @@ END;
 CREATE TRIGGER jurat_audit_retained BEFORE DELETE ON jurat_audit
 BEGIN
   SELECT RAISE(ABORT, 'jurat: an audit row cannot be deleted');
+END;
+
+
+-- --------------------------------------------------------------------------------------------------------------- Codes
+
+CREATE TRIGGER jurat_codes_redeemed BEFORE UPDATE OF redeemed_by, redeemed_at ON jurat_codes
+WHEN OLD.redeemed_by IS NOT NULL
+  AND (NEW.redeemed_by IS NOT OLD.redeemed_by OR NEW.redeemed_at IS NOT OLD.redeemed_at)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a code is redeemed once');
 END;

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.base import Refused, SourceError, Unavailable
-from adapters.http_client.transport import Transport
+from adapters.http_client.transport import Transport, _public_tls_context, _tls_context_for
 from config.networks import networks_of
 from tests.adapters.conftest import Listen, Script, read_request
 from tests.adapters.tls import OK, certificate_for, over_tls, serve
@@ -279,3 +279,15 @@ def test_a_proxy_that_is_down_is_an_outage() -> None:
 def test_a_proxy_of_another_kind_is_refused(proxy: str) -> None:
     with pytest.raises(ValueError, match="http://host:port"):
         Transport(proxy=proxy)
+
+
+@pytest.mark.parametrize("ca_file", ["", "its own"])
+def test_no_key_of_a_session_is_written_down(
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca_file: str
+) -> None:
+    """With SSLKEYLOGFILE in its environment, Python would append them to that file."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    _public_tls_context.cache_clear()
+    context = _tls_context_for(str(certificate)) if ca_file else _public_tls_context()
+    assert not context.keylog_filename
+    _public_tls_context.cache_clear()

@@ -1,0 +1,184 @@
+-- What a user may write only as our own programs do, though it has the right to write there. Rights say which columns;
+-- these say which values. So a stolen login of a worker or a reviewer cannot write what an honest one never does.
+-- guards.sql says what holds for all triggers.
+--
+-- The owner of the tables is let through, who fills and mends them; no trigger would stop an owner anyway. Each WHEN is
+-- false for what our programs write, and costs next to nothing: what reads a table is in the functions.
+
+
+-- ----------------------------------------------------------------------------------------------------------- The owner
+
+-- Whether who logged in owns our tables. Functions that run with the owner's rights do not make their caller one.
+CREATE FUNCTION jurat_is_owner() RETURNS boolean LANGUAGE sql STABLE
+RETURN pg_has_role(
+  session_user, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'jurat_checks'::regclass), 'USAGE');
+
+-- As jurat_refuse_change, but lets the owner through.
+CREATE FUNCTION jurat_refuse_others() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() THEN
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: %', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+
+-- ------------------------------------------------------------------------------------------------------------ Who wrote
+
+-- The login that wrote a row. No role has the right to write this column, so the default holds.
+ALTER TABLE jurat_verdicts ALTER COLUMN login SET DEFAULT session_user;
+ALTER TABLE jurat_requests ALTER COLUMN login SET DEFAULT session_user;
+ALTER TABLE jurat_audit ALTER COLUMN login SET DEFAULT session_user;
+
+
+-- -------------------------------------------------------------------------------------------------------------- Checks
+
+-- The changes of state that docs/contributors/state-machine.md lists.
+CREATE TRIGGER jurat_checks_moved BEFORE UPDATE OF state ON jurat_checks FOR EACH ROW
+WHEN (NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
+  ('pending', 'leased'), ('leased', 'pending'), ('leased', 'settled'), ('leased', 'review'), ('review', 'settled'),
+  ('review', 'pending'), ('settled', 'review')))
+EXECUTE FUNCTION jurat_refuse_others('a check does not go from this state to that one');
+
+CREATE TRIGGER jurat_checks_fenced BEFORE UPDATE OF fence ON jurat_checks FOR EACH ROW
+WHEN (NEW.fence < OLD.fence)
+EXECUTE FUNCTION jurat_refuse_others('a fence never falls');
+
+-- What is due at the end of time would be looked up by no one. An erasure sets deadlines to 1970.
+CREATE TRIGGER jurat_checks_in_time BEFORE UPDATE OF due_at, deadline_at ON jurat_checks FOR EACH ROW
+WHEN (NOT (NEW.due_at BETWEEN '1970-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'
+  AND NEW.deadline_at BETWEEN '1970-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'))
+EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
+
+-- An erased participant's id goes from the checks first, while the request for it waits.
+CREATE FUNCTION jurat_keep_participant() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() OR EXISTS (
+    SELECT FROM jurat_requests e
+    WHERE e.kind = 'erase' AND e.applied_at IS NULL AND e.participant = OLD.participant
+      AND (e.consultation IS NULL OR e.consultation = NEW.consultation)
+  ) THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: a participant is erased where someone asked for it', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE TRIGGER jurat_checks_erased BEFORE UPDATE OF participant ON jurat_checks FOR EACH ROW
+WHEN (NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%')
+EXECUTE FUNCTION jurat_keep_participant();
+
+
+-- ------------------------------------------------------------------------------------------------------------ Verdicts
+
+-- A verdict is the next one of its check, of the present, and stays for an hour at least, as `retain` of a consultation
+-- does.
+CREATE FUNCTION jurat_keep_verdict() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() THEN
+    RETURN NEW;
+  ELSIF NEW.outcome NOT IN ('accepted', 'refused', 'undetermined') THEN
+    RAISE EXCEPTION 'jurat: % on % is refused: a verdict is accepted, refused or undetermined', TG_OP, TG_TABLE_NAME
+      USING ERRCODE = 'integrity_constraint_violation';
+  ELSIF NEW.revision <> 1 + coalesce(
+    (SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = NEW.check_id), 0) THEN
+    RAISE EXCEPTION 'jurat: % on % is refused: the revision of a verdict is one more than the last', TG_OP,
+      TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  IF (NEW.decided_at BETWEEN statement_timestamp() - interval '1 minute' AND clock_timestamp()) IS NOT TRUE THEN
+    NEW.decided_at := statement_timestamp();
+  END IF;
+  IF NEW.retain_until < NEW.decided_at + interval '1 hour' THEN
+    RAISE EXCEPTION 'jurat: % on % is refused: a verdict stays for an hour at least', TG_OP, TG_TABLE_NAME
+      USING ERRCODE = 'integrity_constraint_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE TRIGGER jurat_verdicts_added BEFORE INSERT ON jurat_verdicts FOR EACH ROW
+WHEN (NEW.revision <> 1 OR NEW.outcome NOT IN ('accepted', 'refused', 'undetermined')
+  OR (NEW.decided_at BETWEEN statement_timestamp() - interval '1 minute' AND clock_timestamp()) IS NOT TRUE
+  OR NEW.retain_until < NEW.decided_at + interval '1 hour')
+EXECUTE FUNCTION jurat_keep_verdict();
+
+-- What belongs to a check goes after its verdicts: they say whether it is time.
+CREATE FUNCTION jurat_keep_trace() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() OR NOT EXISTS (SELECT FROM jurat_checks c WHERE c.id = OLD.check_id AND (
+    c.state <> 'settled' OR EXISTS (SELECT FROM jurat_verdicts v WHERE v.check_id = OLD.check_id))) THEN
+    RETURN OLD;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: it goes with the verdicts of its check', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE TRIGGER jurat_attempts_kept BEFORE DELETE ON jurat_attempts
+FOR EACH ROW EXECUTE FUNCTION jurat_keep_trace();
+
+CREATE TRIGGER jurat_reviews_kept BEFORE DELETE ON jurat_reviews
+FOR EACH ROW EXECUTE FUNCTION jurat_keep_trace();
+
+CREATE TRIGGER jurat_claims_kept BEFORE DELETE ON jurat_claims
+FOR EACH ROW EXECUTE FUNCTION jurat_keep_trace();
+
+
+-- --------------------------------------------------------------------------------------------------------------- Codes
+
+CREATE TRIGGER jurat_codes_redeemed BEFORE UPDATE OF redeemed_by, redeemed_at ON jurat_codes FOR EACH ROW
+WHEN (OLD.redeemed_by IS NOT NULL
+  AND (NEW.redeemed_by, NEW.redeemed_at) IS DISTINCT FROM (OLD.redeemed_by, OLD.redeemed_at))
+EXECUTE FUNCTION jurat_refuse_others('a code is redeemed once');
+
+
+-- ------------------------------------------------------------------------------------------------------------ Requests
+
+-- A revocation, or its end, stays while the participant is known.
+CREATE FUNCTION jurat_keep_revocation() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() OR NOT EXISTS (
+    SELECT FROM jurat_access a WHERE a.consultation = OLD.consultation AND a.participant = OLD.participant) THEN
+    RETURN OLD;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: it stays while the participant is known', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE TRIGGER jurat_requests_revoked BEFORE DELETE ON jurat_requests FOR EACH ROW
+WHEN (OLD.kind IN ('revoke', 'restore') AND OLD.refused IS NULL AND OLD.participant NOT LIKE 'erased-%')
+EXECUTE FUNCTION jurat_keep_revocation();
+
+
+-- --------------------------------------------------------------------------------------------------------------- Audit
+
+CREATE FUNCTION jurat_fix_audit_time() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF NOT jurat_is_owner() THEN
+    NEW.at := statement_timestamp();
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE TRIGGER jurat_audit_timed BEFORE INSERT ON jurat_audit FOR EACH ROW
+WHEN ((NEW.at BETWEEN statement_timestamp() - interval '1 minute' AND clock_timestamp()) IS NOT TRUE)
+EXECUTE FUNCTION jurat_fix_audit_time();
+
+
+-- ------------------------------------------------------------------------------------------------------- Firing always
+--
+-- All but jurat_checks_submitted, which answers for the row that stands, and jurat_verdicts_told, which is off.
+DO $$
+DECLARE
+  guard record;
+BEGIN
+  FOR guard IN
+    SELECT t.tgrelid::regclass AS place, t.tgname FROM pg_trigger t
+    WHERE t.tgrelid IN ('jurat_checks'::regclass, 'jurat_verdicts'::regclass, 'jurat_requests'::regclass,
+        'jurat_audit'::regclass, 'jurat_attempts'::regclass, 'jurat_reviews'::regclass, 'jurat_claims'::regclass,
+        'jurat_codes'::regclass)
+      AND NOT t.tgisinternal
+      AND t.tgname NOT IN ('jurat_checks_submitted', 'jurat_verdicts_told')
+  LOOP
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guard.place, guard.tgname);
+  END LOOP;
+END $$;

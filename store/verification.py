@@ -1,0 +1,139 @@
+"""Verifies that what the database says follows from its verdicts, and its verdicts from what was done.
+
+A login of a worker or an administrator may write what guards cannot compare, such as `granted` into `jurat_access`. It
+does not go together with the rest then: this finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from jurat.access import AccessSummary
+from jurat.database import reader
+from jurat.names import is_erased
+from jurat.queries import read_json
+from jurat.vocabulary import AccessState
+from store.dialects import StoreDialect, dialect_of
+from store.verdicts.access import AccessRows, Key
+
+BATCH: Final = 500
+"""Participants that are read in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """What does not follow: of a check, or of a participant, who is known by their last check."""
+
+    what: str
+    consultation: str
+    check: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How many participants were read, and what was found of them."""
+
+    participants: int
+    found: Sequence[Discrepancy]
+
+
+def verify_checks(engine: Engine) -> list[Discrepancy]:
+    """Whether each settled check has its verdicts, all of them, and each acceptance what it rests on."""
+    found = list[Discrepancy]()
+    with reader(engine).begin() as connection:
+        for what, sql in _CHECKS.items():
+            rows = connection.execute(text(sql))
+            found += [Discrepancy(what, row[0], UUID(str(row[1]))) for row in rows]
+    return found
+
+
+def verify_access(engine: Engine) -> Iterator[Verified]:
+    """Whether access follows from the verdicts, participant by participant. While answers wait, only granted access is
+    compared. Rows that upkeep still has to add up, for the configuration or the time has changed, are left out; and
+    consultations that are no longer configured, where nothing says what answers add up to.
+    """
+    access, after = AccessRows(), ("", "")
+    while True:
+        with reader(engine).begin() as connection:
+            dialect = dialect_of(connection)
+            if dialect.snapshot:
+                connection.execute(text(dialect.snapshot))
+            rows = connection.execute(text(_page(dialect)), _place(after)).all()
+            compared = {(row[0], row[1]): row for row in rows if row[5] and not is_erased(row[1])}
+            summaries = access.summaries(connection, set(compared)) if compared else {}
+            found = [
+                Discrepancy(what, key[0], _last_check(connection, key))
+                for key, row in compared.items()
+                if (what := _difference(row, summaries[key]))
+            ]
+        yield Verified(len(rows), found)
+        if len(rows) < BATCH:
+            return
+        after = rows[-1][0], rows[-1][1]
+
+
+def _difference(row: Any, summary: AccessSummary) -> str:
+    """What is other in a row of `jurat_access` than the answers add up to; empty if nothing is."""
+    shown, states, waits = row[2], read_json(row[3]), row[4]
+    added_up = summary.access
+    if shown != added_up and (not waits or AccessState.GRANTED in (shown, added_up)):
+        return f"access is shown as {shown}, and the verdicts add up to {added_up}"
+    others = sorted(name for name, state in summary.states.items() if states.get(name, state) != state)
+    return "" if waits or not others else f"not as decided is shown: {', '.join(others)}"
+
+
+def _place(after: Key) -> dict[str, Any]:
+    return {"consultation": after[0], "participant": after[1], "limit": BATCH}
+
+
+def _last_check(connection: Connection, key: Key) -> UUID | None:
+    sql = """SELECT id FROM jurat_checks WHERE consultation = :consultation AND participant = :participant
+             ORDER BY id DESC LIMIT 1"""
+    found = connection.scalar(text(sql), {"consultation": key[0], "participant": key[1]})
+    return None if found is None else UUID(str(found))
+
+
+def _page(dialect: StoreDialect) -> str:
+    """A page of access rows, each with whether an answer waits, and whether it is up to date."""
+    return f"""
+        SELECT a.consultation, a.participant, a.access, a.questions,
+          EXISTS (SELECT 1 FROM jurat_checks c WHERE c.consultation = a.consultation
+                  AND c.participant = a.participant AND c.state <> 'settled') AS waits,
+          a.config_version >= q.version AND coalesce(a.changes_at > {dialect.now()}, true) AS added_up
+        FROM jurat_access a LEFT JOIN (
+          SELECT consultation, max(config_version) AS version FROM jurat_questions GROUP BY consultation) q
+          ON q.consultation = a.consultation
+        WHERE (a.consultation, a.participant) > (:consultation, :participant)
+        ORDER BY a.consultation, a.participant LIMIT :limit"""
+
+
+_OF_CHECK = "SELECT c.consultation, c.id FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id WHERE"
+
+_CHECKS: Final = {
+    "it is settled without a verdict": """
+        SELECT c.consultation, c.id FROM jurat_checks c
+        WHERE c.state = 'settled' AND NOT EXISTS (SELECT 1 FROM jurat_verdicts v WHERE v.check_id = c.id)""",
+    "revisions of its verdict are missing": """
+        SELECT c.consultation, c.id FROM jurat_checks c JOIN (
+          SELECT check_id FROM jurat_verdicts GROUP BY check_id
+          HAVING max(revision) <> count(*) OR min(revision) <> 1) v ON v.check_id = c.id""",
+    "a worker accepted it, and no lookup is known": f"""
+        {_OF_CHECK} v.outcome = 'accepted' AND v.decided_by = 'worker' AND NOT EXISTS (
+          SELECT 1 FROM jurat_attempts t WHERE t.check_id = v.check_id AND t.fence = v.fence)""",
+    "a person decided it, and the audit knows of none": f"""
+        {_OF_CHECK} v.decided_by = 'reviewer' AND CAST(v.check_id AS text) NOT IN (
+          SELECT subject FROM jurat_audit WHERE action = 'review decide')""",
+    "neither a worker nor a reviewer decided it": f"{_OF_CHECK} v.decided_by NOT IN ('worker', 'reviewer')",
+    "it was accepted for a code that is not used": f"""
+        {_OF_CHECK} v.reason = 'code_valid' AND v.check_id NOT IN (
+          SELECT redeemed_by FROM jurat_codes WHERE redeemed_by IS NOT NULL)""",
+    "it used a code, and was not accepted": """
+        SELECT c.consultation, c.id FROM jurat_codes k JOIN jurat_checks c ON c.id = k.redeemed_by
+        WHERE NOT EXISTS (SELECT 1 FROM jurat_verdicts v WHERE v.check_id = c.id AND v.outcome = 'accepted')""",
+}
+"""What is wrong with a check, and the SQL that finds such checks."""

@@ -1,0 +1,150 @@
+"""What a login may write only as our own programs do: forged verdicts, states, times and deletions are refused, and
+rows keep who wrote them and when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from store.schema.grants import Role
+from tests.migrations.attacks import INTO_AUDIT, INTO_CHECKS, INTO_VERDICTS, TIME, check
+from tests.migrations.forgeries import BY, IN_THE_NAME_OF_OTHERS, LATER, NOW, PENDING, REVIEWED, REVOKED, SETTLED
+from tests.migrations.test_role_attacks import QUESTION, Shared, refusal
+from tests.rigs.logins import Logins, plain
+
+ASKED = b"SELECT jurat_erase(participant => 'p-2')"
+TABLES = ("checks", "verdicts", "attempts", "reviews", "claims", "requests", "codes", "audit")
+
+
+@pytest.fixture
+def shared(postgresql_url: str) -> Iterator[Shared]:
+    """Three answers on their way and at its end, a number, a code that was redeemed, and a revocation."""
+    with Logins(postgresql_url) as logins, plain(postgresql_url) as owner:
+        owner.execute(QUESTION)
+        rows = (check(SETTLED, "p-1"), check(PENDING, "p-2"), check(REVIEWED, "p-3"))
+        owner.execute(f"INSERT {INTO_CHECKS} VALUES ({'), ('.join(rows)})".encode())
+        owner.execute("UPDATE jurat_checks SET fence = 3")
+        owner.execute(f"UPDATE jurat_checks SET state = 'settled' WHERE id = '{SETTLED}'".encode())
+        owner.execute(f"UPDATE jurat_checks SET state = 'review' WHERE id = '{REVIEWED}'".encode())
+        values = f"'{SETTLED}', 1, 'refused', 'outside_zone', '{{}}', 'worker', 1, 'towns', 3, {TIME}, NULL"
+        owner.execute(f"INSERT {INTO_VERDICTS} VALUES ({values})".encode())
+        for each in (SETTLED, PENDING):
+            owner.execute(
+                f"INSERT INTO jurat_attempts VALUES ('{each}', 1, 'towns', now(), 1, 'answered', '')".encode()
+            )
+        owner.execute(
+            f"INSERT INTO jurat_reviews VALUES ('{REVIEWED}', 'near_border', '{{}}', 1, now(), {LATER})".encode()
+        )
+        owner.execute(
+            f"INSERT INTO jurat_claims VALUES ('budget', 'n', '12345678:aa', '{SETTLED}', 'p-1', true, now())".encode()
+        )
+        owner.execute(
+            "INSERT INTO jurat_codes (list, fingerprint, created_at, redeemed_by, redeemed_at)"
+            f" VALUES ('spring', '12345678:aa', now(), '{SETTLED}', now())".encode()
+        )
+        owner.execute(
+            "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at, applied_at)"
+            f" VALUES ('{REVOKED}', 'revoke', 'budget', 'p-1', 'a clerk', now(), now())".encode()
+        )
+        yield Shared(postgresql_url, owner, logins)
+
+
+def rows(shared: Shared) -> list[Any]:
+    return [shared.owner.execute(f"SELECT * FROM jurat_{table} ORDER BY 1, 2".encode()).fetchall() for table in TABLES]
+
+
+@pytest.mark.parametrize("role", BY)
+def test_what_no_honest_program_writes_is_refused(shared: Shared, role: Role) -> None:
+    before, passed = rows(shared), {}
+    with shared.logins.connection(role) as connection:
+        for forgery in BY[role]:
+            if (said := refusal(connection, forgery)) != "23000":
+                passed[forgery] = said
+    assert passed == {}
+    assert rows(shared) == before
+
+
+@pytest.mark.parametrize("role", Role)
+def test_no_one_writes_in_the_name_of_another_login(shared: Shared, role: Role) -> None:
+    with shared.logins.connection(role) as connection:
+        said = {forgery: refusal(connection, forgery) for forgery in IN_THE_NAME_OF_OTHERS}
+    assert said == dict.fromkeys(IN_THE_NAME_OF_OTHERS, "42501")
+
+
+@pytest.mark.parametrize("role", [Role.WORKER, Role.REVIEWER])
+def test_a_verdict_is_of_the_present_and_keeps_who_wrote_it(shared: Shared, role: Role) -> None:
+    login = make_url(shared.logins.url(role)).username
+    for revision, time in enumerate(("'2001-01-01'", "'infinity'", NOW), start=2):
+        values = f"'{SETTLED}', {revision}, 'accepted', 'a-reason', '{{}}', 'worker', 1, 'towns', 3, {time}, {LATER}"
+        with shared.logins.connection(role) as connection:
+            connection.execute(f"INSERT {INTO_VERDICTS} VALUES ({values})".encode())
+    found = shared.owner.execute(
+        "SELECT login, decided_at BETWEEN clock_timestamp() - interval '5 minutes' AND clock_timestamp()"
+        " FROM jurat_verdicts WHERE revision > 1"
+    ).fetchall()
+    assert found == [(login, True)] * 3
+
+
+@pytest.mark.parametrize("role", [Role.WORKER, Role.REVIEWER, Role.ADMIN])
+def test_an_audit_row_is_of_the_present_and_keeps_who_wrote_it(shared: Shared, role: Role) -> None:
+    login = make_url(shared.logins.url(role)).username
+    with shared.logins.connection(role) as connection:
+        for time in ("'2001-01-01'", "'infinity'", NOW):
+            values = f"gen_random_uuid(), {time}, 'somebody else', 'opened', 'check', '{{}}'"
+            connection.execute(f"INSERT {INTO_AUDIT} VALUES ({values})".encode())
+    found = shared.owner.execute(
+        "SELECT login, at BETWEEN clock_timestamp() - interval '5 minutes' AND clock_timestamp() FROM jurat_audit"
+    ).fetchall()
+    assert found == [(login, True)] * 3
+
+
+def test_a_request_keeps_the_login_that_asked_also_by_a_function(shared: Shared) -> None:
+    login = make_url(shared.logins.url(Role.PLATFORM)).username
+    with shared.logins.connection(Role.PLATFORM) as connection:
+        connection.execute(ASKED)
+    ((found,),) = shared.owner.execute("SELECT login FROM jurat_requests WHERE kind = 'erase'").fetchall()
+    assert found == login
+
+
+def test_an_erasure_that_was_asked_for_takes_the_participant_away(shared: Shared) -> None:
+    with shared.logins.connection(Role.PLATFORM) as connection:
+        connection.execute(ASKED)
+    rename = "UPDATE jurat_checks SET participant = 'erased-x' WHERE participant = '{}'"
+    with shared.logins.connection(Role.WORKER) as connection:
+        assert refusal(connection, rename.format("p-3")) == "23000", "nobody asked for this one"
+        assert refusal(connection, rename.format("p-2")) is None
+
+
+def test_what_belongs_to_a_check_goes_after_its_verdicts(shared: Shared) -> None:
+    shared.owner.execute("ALTER TABLE jurat_verdicts DISABLE TRIGGER jurat_verdicts_retained")
+    shared.owner.execute(b"DELETE FROM jurat_verdicts")
+    with shared.logins.connection(Role.WORKER) as connection:
+        for table in ("attempts", "claims"):
+            assert refusal(connection, f"DELETE FROM jurat_{table} WHERE check_id = '{SETTLED}'") is None
+
+
+def test_the_owner_is_let_through(shared: Shared) -> None:
+    """Who fills a database, or mends one. No trigger would stop an owner anyway."""
+    for statement in (*BY[Role.ADMIN], "DELETE FROM jurat_attempts"):
+        assert refusal(shared.owner, f"BEGIN;\n{statement};\nROLLBACK") is None, statement
+
+
+def test_guards_fire_whatever_the_session_says(shared: Shared) -> None:
+    off = shared.owner.execute(
+        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid::regclass::text LIKE 'jurat%'"
+        " AND tgenabled <> 'A' ORDER BY 1"
+    ).fetchall()
+    assert off == [("jurat_checks_submitted",), ("jurat_verdicts_told",)]
+
+
+def test_a_request_is_dealt_with_though_a_revision_was_to_block_its_check(shared: Shared) -> None:
+    """With the highest number as a revision there would be no next one: every turn of upkeep failed at it."""
+    values = f"'{REVIEWED}', 2147483647, 'refused', 'x', '{{}}', 'me', 1, 'towns', 3, {NOW}, NULL"
+    insert = f"INSERT {INTO_VERDICTS} VALUES ({values})".encode()
+    with shared.logins.connection(Role.REVIEWER) as connection, pytest.raises(psycopg.Error, match="one more than"):
+        connection.execute(insert)
