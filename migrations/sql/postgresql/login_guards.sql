@@ -24,7 +24,7 @@ BEGIN
 END $$;
 
 
--- ------------------------------------------------------------------------------------------------------------ Who wrote
+-- ----------------------------------------------------------------------------------------------------------- Who wrote
 
 -- The login that wrote a row. No role has the right to write this column, so the default holds.
 ALTER TABLE jurat_verdicts ALTER COLUMN login SET DEFAULT session_user;
