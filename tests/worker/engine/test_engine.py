@@ -326,7 +326,7 @@ def test_no_thread_is_left_behind(works: Works) -> None:
 
 
 @pytest.mark.slow
-def test_an_idle_worker_asks_the_database_five_times_a_second_at_most(works: Works) -> None:
+def test_an_idle_worker_asks_the_database_a_few_times_a_second(works: Works) -> None:
     works.start()
     works.desk.submit()
     assert works.settles(1)
@@ -335,5 +335,6 @@ def test_an_idle_worker_asks_the_database_five_times_a_second_at_most(works: Wor
     begun = time.monotonic()
     with works.desk.statements() as seen:
         assert soon(lambda: len(seen) >= 45)
-    # Upkeep's turn twice a second, a claim each second, and now and then figures, configurations and the clock.
-    assert time.monotonic() - begun > 45 / 5
+    # Upkeep's turn twice a second, a claim each second, and now and then figures, configurations and the clock: about
+    # four. Where a machine stands still for a moment, some of them come together.
+    assert time.monotonic() - begun > 45 / 6
