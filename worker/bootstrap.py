@@ -75,9 +75,7 @@ class Service:
         )
         plans = Plans(self.queries, make)
         code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints and unseal.key_ids else None
-        if journal := self.journal:
-            journal.prepare()
-        upkeep = Upkeep(database, code_importer, journal=journal)
+        upkeep = Upkeep(database, code_importer, journal=self.journal)
         stores = Stores(claims, VerdictWriter(database), upkeep, sources, Fleet(database))
         member = Member(
             uuid4(),
@@ -109,6 +107,11 @@ class Service:
         if path is not None and self.fingerprints is None:
             raise ConfigurationError("JURAT_ERASURE_JOURNAL needs JURAT_HASH_KEYS: it has keyed hashes of participants")
         return ErasureJournal(path, self.fingerprints) if path and self.fingerprints else None
+
+    def prepare_journal(self) -> None:
+        """Make the journal of erasures, where one is set. Raises ConfigurationError if it cannot be written."""
+        if journal := self.journal:
+            journal.prepare()
 
     def close(self) -> None:
         self.database.dispose()

@@ -48,6 +48,7 @@ def make_app(settings: Settings) -> Any:
         return engine
 
     app.jurat_make_engine = make_engine
+    app.jurat_prepare_journal = service.prepare_journal
     app.jurat_settings = settings
     app.jurat_listener = None
     app.jurat_lacks_keys = not settings.unseal_keys
@@ -84,6 +85,7 @@ def _look_at_options(options: dict[str, Any], instance: Any) -> None:
         _refuse_unfit(context)
     if hasattr(instance.app, "jurat_settings"):
         try:
+            instance.app.jurat_prepare_journal()
             instance.app.jurat_listener = open_endpoints(instance.app.jurat_settings)
         except ConfigurationError as error:
             refuse(str(error))

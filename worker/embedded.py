@@ -37,8 +37,8 @@ def embedded(settings: Settings, slots: int = SLOTS) -> Iterator[Engine]:
     JURAT_LISTEN, it serves health and metrics there, from this process alone.
 
     Raises:
-        ConfigurationError: keys, tables or the database are missing, JURAT_LISTEN cannot be used, or there is a broker:
-            its bells ring in workers.
+        ConfigurationError: keys, tables or the database are missing, JURAT_LISTEN or JURAT_ERASURE_JOURNAL cannot be
+            used, or there is a broker: its bells ring in workers.
     """
     _require_settings(settings)
     hand_on()
@@ -48,6 +48,7 @@ def embedded(settings: Settings, slots: int = SLOTS) -> Iterator[Engine]:
         service = open_service(settings)
         last_first.callback(service.close)
         _require_schema(service)
+        service.prepare_journal()
         engine = service.engine(slots=slots)
         if listener:
             last_first.callback(serve_endpoints(listener, engine).close)

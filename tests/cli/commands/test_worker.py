@@ -78,6 +78,12 @@ def test_the_check_names_what_is_missing(configured: Shell, environment: dict[st
         ("", {"JURAT_BROKER_URL": ""}, "JURAT_BROKER_URL is not set"),
         pytest.param("--nonsense", {}, "--nonsense", marks=pytest.mark.slow),
         ("--detach", {}, "foreground"),
+        pytest.param(
+            "",
+            {"JURAT_BROKER_URL": "none", "JURAT_ERASURE_JOURNAL": "/proc/erasures"},
+            "/proc/erasures cannot be written",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_worker_that_cannot_start_says_why_in_one_sentence(
