@@ -213,7 +213,7 @@ def test_the_pages_of_participants_may_do_nothing_of_the_office(fleet: Fleet, st
         "INSERT INTO jurat_verdicts SELECT * FROM jurat_verdicts",
         "UPDATE jurat_access SET access = 'granted'",
         "SELECT note FROM jurat_requests",
-        "SELECT * FROM jurat_audit",
+        "DELETE FROM jurat_audit",
         "SELECT * FROM jurat_codes",
         "SELECT * FROM platform_accounts",
         "SELECT * FROM platform_answers",
