@@ -10,6 +10,7 @@ import pytest
 from examples.sources import Sources
 from jurat.seal import generate
 from jurat.vocabulary import AccessState
+from store.verification import verify_access, verify_checks
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import INSIDE, PATIENCE, PHYSICIAN, ROOT, SUSPENDED, Town, soon
 from tests.rigs.workers import Worker
@@ -73,6 +74,12 @@ def test_many_answers_at_once_get_a_verdict_each(town: Town, worker: Worker) -> 
     checks = town.submit_many(200, "profession", PHYSICIAN, prefix="many")
     assert soon(lambda: town.states()["settled"] == sum(town.states().values()))
     assert town.verdicts_a_check(checks) == Counter({1: 200})
+
+
+def test_all_that_was_written_goes_together(town: Town, worker: Worker) -> None:
+    database = town.service.database
+    assert verify_checks(database) == []
+    assert [each.found for each in verify_access(database)] == [[]]
 
 
 @pytest.mark.slow
