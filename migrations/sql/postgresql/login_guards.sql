@@ -1,5 +1,5 @@
 -- What a user may write only as our own programs do, though it has the right to write there. Rights say which columns;
--- these say which values. So a stolen login of a worker or a reviewer cannot write what an honest one never does.
+-- these say which values. What they cannot compare, such as access with all verdicts, `bin/jurat db verify` does.
 -- guards.sql says what holds for all triggers.
 --
 -- The owner of the tables is let through, who fills and mends them; no trigger would stop an owner anyway. Each WHEN is
