@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI") == "true"
 
 # CI repeats the same examples each time, so that a red run is the change's own doing; at home new ones are looked for.
-# `make test-all` runs every property again as `thorough`. A slow machine is no fault in either.
+# `make test-properties` looks further. A slow machine is no fault in either.
 settings.register_profile(
     "quick", deadline=None, max_examples=20, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -66,12 +66,12 @@ def test_what_cannot_be_measured_is_refused(words: str) -> None:
 @pytest.mark.slow
 def test_a_small_crowd_polls_and_is_reported_its_verdicts(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
-    small = ("--participants", "40", "--seconds", "6", "--connections", "2")
+    small = ("--participants", "20", "--seconds", "3", "--connections", "2")
     assert main([*small, "--file", str(file)]) in (0, 1)
     (row,) = read(file)
     figures = {figure["name"]: figure["value"] for figure in row["figures"]}
-    assert row["command"] == "make bench-polling PARTICIPANTS=40 SECONDS=6"
-    assert figures["participants who polled"] >= 40
+    assert row["command"] == "make bench-polling PARTICIPANTS=20 SECONDS=3"
+    assert figures["participants who polled"] >= 20
     assert figures["verdicts that they got"] >= 1
     assert figures["polls whose time PostgreSQL logged"] >= 1
     assert figures["a poll in the database, p50"] < figures["a poll as the web tier sees it, p50"]

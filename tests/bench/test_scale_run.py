@@ -26,12 +26,12 @@ def test_everything_is_measured_on_both_sides_and_a_kept_server_is_used_again(
     tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "rows.jsonl"
-    small = ["--pending", "2000", "--settled", "6000", "--rounds", "2", "--settles", "600", "--keep", str(kept)]
+    small = ["--pending", "2000", "--settled", "6000", "--rounds", "1", "--settles", "200", "--keep", str(kept)]
     assert main([*small, "--file", str(file), "--plans", str(tmp_path / "plans.jsonl")]) in (0, 1)
     assert "large: 3,333 of 3,333 participants" in capsys.readouterr().err
     *rows, alone = read(file)
     assert "checks purged" not in {figure["name"] for figure in alone["figures"]}, "a kept server is used again"
-    assert {row["stage"] for row in rows} == {"After a vacuum", "After 600 settles more"}
+    assert {row["stage"] for row in rows} == {"After a vacuum", "After 200 settles more"}
     for stage in {row["stage"] for row in rows}:
         assert [row["kind"] for row in rows if row["stage"] == stage] == list(dict.fromkeys(k.name for k in KINDS))
     for row in rows:
@@ -47,15 +47,14 @@ def test_everything_is_measured_on_both_sides_and_a_kept_server_is_used_again(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("months", [0, 6])
-def test_the_oldest_checks_are_purged_in_the_end(tmp_path: Path, months: int) -> None:
+def test_the_oldest_checks_are_purged_in_the_end(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
-    small = ["--pending", "2000", "--settled", "6000", "--rounds", "1", "--settles", "0", "--months", str(months)]
+    small = ["--pending", "2000", "--settled", "6000", "--rounds", "1", "--settles", "0", "--months", "6"]
     assert main([*small, "--file", str(file)]) in (0, 1)
     found = {figure["name"]: figure["value"] for figure in read(file)[-1]["figures"]}
     assert found["checks purged"] == pytest.approx(60, abs=3), "all of a participant's go, or none"
     assert found["WAL of a check that is purged"] > 100
-    assert ("drop of that month" in found) is (months > 0)
+    assert "drop of that month" in found
 
 
 def test_sizes_that_cannot_be_made_are_said(capsys: pytest.CaptureFixture[str]) -> None:

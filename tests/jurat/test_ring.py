@@ -100,7 +100,7 @@ def test_a_bell_expires_after_five_seconds(broker: Redis, open_bell: Callable[[s
 
 
 @pytest.mark.slow
-def test_ten_thousand_bells_that_nobody_hears_leave_one_for_each_source_and_that_one_goes(
+def test_two_thousand_bells_that_nobody_hears_leave_one_for_each_source_and_that_one_goes(
     real_broker: Redis, open_bell: Callable[[str], Bell], valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jurat.ring.STEADY", math.inf)
@@ -108,14 +108,14 @@ def test_ten_thousand_bells_that_nobody_hears_leave_one_for_each_source_and_that
     bell, sources = open_bell(valkey_url), ("towns", "rpps")
     real_broker.config_resetstat()
     sent, end = 0, time.monotonic() + 2 * PATIENCE
-    while sent < 10_000 and time.monotonic() < end:
+    while sent < 2_000 and time.monotonic() < end:
         for _ in range(100):
             ring(bell, *sources)
             time.sleep(0.0001)
         assert all(real_broker.llen(queue_of(source)) <= 2 for source in sources)
         sent = real_broker.info("commandstats").get("cmdstat_lpush", {"calls": 0})["calls"]
     bell.close(PATIENCE)
-    assert sent >= 10_000
+    assert sent >= 2_000
     for source in sources:
         assert real_broker.llen(queue_of(source)) <= 1
         assert real_broker.pttl(queue_of(source)) != -1, "it has an end"
