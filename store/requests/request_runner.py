@@ -193,7 +193,7 @@ class Requests:
         importer = self._code_importer if request.kind is RequestKind.CODES else None
         action = importer.add if importer is not None else ACTIONS[request.kind]
         journal = self._journal if request.kind is RequestKind.ERASE else None
-        people = former_ids(connection, request) if journal else ()
+        people = former_ids(connection, request.participant) if journal else ()
         reply = action(connection, self._access, request)
         if people:
             now = datetime.fromtimestamp(connection.scalar(text(f"SELECT {self._dialect.clock()}")) or 0.0, UTC)
