@@ -22,7 +22,6 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from jurat.errors import ConfigurationError
-from jurat.seal import key_from_text
 
 _LOST: Final = 0xFF00
 """The type of our extension: the size that the tree had before a restore."""
@@ -77,16 +76,6 @@ def _signed(signed_ms: int, tree_size: int, root_hash: bytes, lost_from: int | N
     return head + struct.pack(">H", len(extensions)) + extensions
 
 
-def signing_key(text: str, name: str) -> SigningKey:
-    """The key in a setting. Raises ConfigurationError, which names it."""
-    return SigningKey(key_from_text(text, name))
-
-
-def verify_key(text: str, name: str) -> VerifyKey:
-    """The public key in an option. Raises ConfigurationError, which names it."""
-    return VerifyKey(key_from_text(text, name))
-
-
 def read_heads(path: Path) -> list[Head]:
     """The heads in a file, in its order. Lines that were cut off are left out. Raises ConfigurationError, which names
     the line, for what is no head.
@@ -99,13 +88,14 @@ def read_heads(path: Path) -> list[Head]:
     for number, line in enumerate(lines, start=1):
         try:
             if line.endswith(b"}"):
-                heads.append(_head(json.loads(line)))
+                heads.append(head_of(json.loads(line)))
         except (ValueError, KeyError, TypeError, binascii.Error):
             raise ConfigurationError(f"{path}:{number}:1: this is no signed head of a history") from None
     return heads
 
 
-def _head(document: Any) -> Head:
+def head_of(document: Any) -> Head:
+    """The head in a JSON document. Raises ValueError, KeyError or TypeError for what is none."""
     numbers = document["timestamp"], document["tree_size"], document.get("lost_from", 0)
     if not all(type(each) is int and 0 <= each < 1 << 63 for each in numbers):
         raise ValueError

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 from nacl.signing import SigningKey
@@ -22,7 +23,7 @@ from jurat.statements import rows_json
 from jurat.times import instant
 from store.dialects import StoreDialect, dialect_of
 from store.history.entries import SALT, SEALED, Leaf, LeafKind, leaf_of, missing_rows, read_rows
-from store.history.heads import Head, sign
+from store.history.heads import Head, append_heads, read_heads, sign
 from store.history.merkle import Frontier
 from store.restored import RESTORED
 
@@ -85,19 +86,31 @@ def heads_after(engine: Engine, signed_ms: int) -> list[Head]:
 
 
 class Sealer:
-    """Seals the history of one database. `outside` is the last head that is kept outside of it, or None without any."""
+    """Seals the history of one database. `file` keeps the heads outside of it, and belongs on another disk.
 
-    def __init__(self, engine: Engine, key: SigningKey, outside: Head | None) -> None:
+    Raises ConfigurationError if the file cannot be read.
+    """
+
+    def __init__(self, engine: Engine, key: SigningKey, file: Path) -> None:
         self._engine = engine
         self._key = key
-        self._outside = outside
+        self._file = file
         self._dialect = dialect_of(engine)
+        self._outside = heads[-1] if file.exists() and (heads := read_heads(file)) else None
 
     def turn(self) -> Turn:
-        """Add up to `BATCH` rows that wait, and sign the tree.
+        """Add up to `BATCH` rows that wait, sign the tree, and add its head to the file.
 
-        Raises HistoryError if no history has begun, or the last head is not our own.
+        Raises HistoryError if no history has begun, or the last head is not our own; ConfigurationError if the file
+        cannot be written. The next turn writes what is missing there.
         """
+        turn = self._seal()
+        if missing := heads_after(self._engine, self._outside.signed_ms if self._outside else -1):
+            append_heads(self._file, missing)
+            self._outside = missing[-1]
+        return turn
+
+    def _seal(self) -> Turn:
         with self._engine.begin() as connection:
             # The row is locked so: one sealer at a time.
             if not connection.execute(text(f"UPDATE jurat_history SET sealed_at = {self._dialect.now()}")).rowcount:
@@ -107,8 +120,7 @@ class Sealer:
             frontier = found[1] if found else Frontier()
             lost_from = self._lost_from(connection, last, frontier)
             if lost_from is not None:  # a head of its own: from here on, the tree is another one
-                self._outside = head = self._sign(connection, last, frontier, lost_from)
-                return Turn(head, 0, more=True)
+                return Turn(self._sign(connection, last, frontier, lost_from), 0, more=True)
             waiting = connection.execute(text(_TAKE), {"limit": BATCH}).all()
             waiting = sorted(waiting, key=lambda row: (str(row[0]), row[1] == LeafKind.PURGE, row[1], row[2]))
             leaves = self._leaves(connection, [(row[1], row[2]) for row in waiting])

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nacl.signing import SigningKey
 
-from store.history.heads import Head
-from store.history.sealer import Sealer, begin, heads_after
+from store.history.heads import Head, read_heads
+from store.history.sealer import Sealer, begin
 from store.history.verification import VerifiedHistory, verify_history
 from tests.store.desk import ADMIN, Desk
 
 
 class Keeper:
-    """The key, and the heads that are kept outside of the database."""
+    """The key, and the file outside of the database."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, folder: Path) -> None:
         self.desk = desk
         self.key = SigningKey.generate()
-        self.heads: list[Head] = []
+        self.file = folder / "heads"
         begin(desk.engine, ADMIN)
         self.seal()
 
+    @property
+    def heads(self) -> list[Head]:
+        return read_heads(self.file)
+
     def seal(self) -> int:
         """Seal all that waits; how many leaves were added."""
-        sealer = Sealer(self.desk.engine, self.key, self.heads[-1] if self.heads else None)
+        sealer = Sealer(self.desk.engine, self.key, self.file)
         added, more = 0, True
         while more:
             turn = sealer.turn()
             added, more = added + turn.leaves, turn.more
-        self.heads += heads_after(self.desk.engine, self.heads[-1].signed_ms if self.heads else -1)
         return added
 
     def verify(self) -> VerifiedHistory:

@@ -8,7 +8,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from jurat.errors import ConfigurationError
-from store.history.heads import append_heads, read_heads, sign, signing_key, verify_key
+from store.history.heads import append_heads, read_heads, sign
 
 KEY = SigningKey(bytes(range(32)))
 HEADS = [sign(KEY, 1_800_000_000_000 + n, n, bytes([n]) * 32, 7 if n == 2 else None) for n in range(4)]
@@ -65,10 +65,3 @@ def test_a_file_that_cannot_be_read_or_written_is_told(tmp_path: Path) -> None:
         read_heads(tmp_path / "none")
     with pytest.raises(ConfigurationError, match=r"cannot be written \(Is a directory\); make room, or correct its"):
         append_heads(tmp_path, HEADS)
-
-
-def test_a_key_that_is_none_is_told_by_its_name() -> None:
-    with pytest.raises(ConfigurationError, match=r"^JURAT_HISTORY_KEY is not a key: 32 bytes in base64"):
-        signing_key("short", "JURAT_HISTORY_KEY")
-    with pytest.raises(ConfigurationError, match=r"^--key is not a key: 32 bytes in base64"):
-        verify_key("short", "--key")

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from nacl.signing import SigningKey
@@ -50,8 +51,8 @@ def forge(desk: Desk, *statements: str) -> None:
             assert connection.execute(text(desk.clock(statement))).rowcount
 
 
-def test_what_was_there_and_what_comes_is_sealed(decided: Desk) -> None:
-    keeper = Keeper(decided)
+def test_what_was_there_and_what_comes_is_sealed(decided: Desk, tmp_path: Path) -> None:
+    keeper = Keeper(decided, tmp_path)
     assert keeper.verify().leaves == decided.one(
         "SELECT (SELECT count(*) FROM jurat_verdicts) + (SELECT count(*) FROM jurat_audit) + 1 + 1"
         " + (SELECT count(*) FROM jurat_requests)"
@@ -65,9 +66,9 @@ def test_what_was_there_and_what_comes_is_sealed(decided: Desk) -> None:
     assert begin(decided.engine, ADMIN) is None
 
 
-def test_erasures_transfers_and_purges_fit(decided: Desk) -> None:
+def test_erasures_transfers_and_purges_fit(decided: Desk, tmp_path: Path) -> None:
     let_be_over(decided)
-    keeper = Keeper(decided)
+    keeper = Keeper(decided, tmp_path)
     ask(decided, RequestKind.TRANSFER, consultation="budget", participant="p-1", target="p-4")
     keeper.seal()
     ask(decided, RequestKind.TRANSFER, consultation="budget", participant="p-4", target="p-5")
@@ -117,8 +118,8 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_what_the_owner_forges_is_found(decided: Desk, name: str) -> None:
-    keeper = Keeper(decided)
+def test_what_the_owner_forges_is_found(decided: Desk, tmp_path: Path, name: str) -> None:
+    keeper = Keeper(decided, tmp_path)
     refused = "SELECT number FROM jurat_leaves WHERE subject IN (SELECT CAST(check_id AS text) || '/1'"
     places = {
         "FIRST": decided.one(f"{refused} FROM jurat_verdicts WHERE outcome = 'refused')"),
@@ -135,8 +136,8 @@ def test_what_the_owner_forges_is_found(decided: Desk, name: str) -> None:
         assert keeper.found()
 
 
-def test_a_restore_is_told_apart_from_a_forgery(decided: Desk) -> None:
-    keeper = Keeper(decided)
+def test_a_restore_is_told_apart_from_a_forgery(decided: Desk, tmp_path: Path) -> None:
+    keeper = Keeper(decided, tmp_path)
     size = keeper.heads[-1].tree_size
     decided.settle(decided.claim_one(), ACCEPTED, attempt=attempt())
     keeper.seal()
@@ -164,16 +165,16 @@ def test_a_restore_is_told_apart_from_a_forgery(decided: Desk) -> None:
     assert len(keeper.verify().lost) == 1
 
 
-def test_only_who_has_the_key_seals(decided: Desk) -> None:
-    keeper = Keeper(decided)
+def test_only_who_has_the_key_seals(decided: Desk, tmp_path: Path) -> None:
+    keeper = Keeper(decided, tmp_path)
     with pytest.raises(HistoryError, match=r"this key did not sign the last head, of "):
-        Sealer(decided.engine, SigningKey.generate(), None).turn()
+        Sealer(decided.engine, SigningKey.generate(), tmp_path / "other").turn()
     assert keeper.seal() == 0
 
 
-def test_a_history_begins_before_it_is_sealed(desk: Desk) -> None:
+def test_a_history_begins_before_it_is_sealed(desk: Desk, tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match=r"no history has begun; run `bin/jurat history begin`"):
-        Sealer(desk.engine, SigningKey.generate(), None).turn()
+        Sealer(desk.engine, SigningKey.generate(), tmp_path / "other").turn()
 
 
 CHANGES = {
@@ -191,9 +192,9 @@ CHANGES = {
 
 
 @pytest.mark.slow
-def test_each_of_a_hundred_random_changes_is_found(decided: Desk) -> None:
+def test_each_of_a_hundred_random_changes_is_found(decided: Desk, tmp_path: Path) -> None:
     let_be_over(decided, "reason = 'outside_zone'")
-    keeper, dice, missed = Keeper(decided), random.Random(19), list[str]()
+    keeper, dice, missed = Keeper(decided, tmp_path), random.Random(19), list[str]()
     before = {table: decided.sql(f"SELECT * FROM {table}") for table in CHANGES}
     for _ in range(100):
         table = dice.choice(list(CHANGES))
