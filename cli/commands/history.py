@@ -96,18 +96,17 @@ def seal(out: Output, *, key_file: Path, heads: Path, period: float, once: bool)
     import structlog
     from sqlalchemy.exc import DBAPIError
 
-    from config.settings import read_settings
     from jurat.errors import ConfigurationError
     from store.history.sealer import HistoryError, Sealer
     from worker.logs import set_up
 
     if out.json:
         raise click.UsageError("--json does not apply: logs are JSON with JURAT_LOG=json.")
-    set_up(read_settings().log)
     log, ended = structlog.get_logger("jurat.history"), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in () if once else (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     with open_database() as service:
+        set_up(service.settings.log)
         sealer = Sealer(service.database, _signing_key(key_file), heads)
         while not ended.is_set():
             more = False
