@@ -40,6 +40,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "access": "Show, revoke, restore or transfer a participant's access.",
         "reopen": "Allow a participant one more answer to a question.",
         "erase": "Erase a participant.",
+        "withdraw": "Withdraw transfers and erasures that still have to wait.",
     },
     "Administer": {
         "config": "Check, compare, publish and show the configuration.",

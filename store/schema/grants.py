@@ -126,7 +126,9 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: "SELECT, UPDATE (decided_at)",
     },
     "jurat_requests": {
-        Role.PLATFORM: "SELECT (id, kind, consultation, participant, question, asked_at, applied_at, refused)",
+        Role.PLATFORM: (
+            "SELECT (id, kind, consultation, participant, question, asked_at, applied_at, refused, apply_from)"
+        ),
         Role.WORKER: f"SELECT, UPDATE ({_DEALT_WITH}), DELETE",
         Role.REVIEWER: (
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at), "
@@ -138,14 +140,14 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         ),
         Role.READER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, document, by_whom, "
-            "asked_at, applied_at, refused, code_list, expires_at, login)"
+            "asked_at, applied_at, refused, code_list, expires_at, login, apply_from)"
         ),
         Role.SEALER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, by_whom, asked_at, "
             "applied_at, refused, code_list, expires_at, login)"
         ),
     },
-    "jurat_allowances": {**_READS, Role.ADMIN: "SELECT, INSERT (login, per_hour), UPDATE (per_hour)"},
+    "jurat_allowances": {**_READS, Role.ADMIN: "SELECT, INSERT (login, per_hour, delay_s), UPDATE (per_hour, delay_s)"},
     "jurat_criteria": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
     "jurat_consultations": {
         **_READS,
@@ -250,6 +252,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_keep_trace": frozenset(),
     "jurat_keep_revocation": frozenset(),
     "jurat_fix_audit_time": frozenset(),
+    "jurat_delay_asked": frozenset(),
     "jurat_queue_verdicts": frozenset(),
     "jurat_queue_row": frozenset(),
     "jurat_queue_purged": frozenset(),

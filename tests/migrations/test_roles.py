@@ -210,6 +210,7 @@ CALLED = {
     "jurat_queue_verdicts": "SELECT jurat_queue_verdicts()",
     "jurat_queue_row": "SELECT jurat_queue_row()",
     "jurat_queue_purged": "SELECT jurat_queue_purged()",
+    "jurat_delay_asked": "SELECT jurat_delay_asked()",
     "jurat_fix_audit_time": "SELECT jurat_fix_audit_time()",
 }
 
