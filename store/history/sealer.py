@@ -30,6 +30,9 @@ from store.restored import RESTORED
 BATCH: Final = 2000
 """Rows that one head takes at most."""
 
+LATE: Final = 600
+"""Seconds after which a row should have been sealed."""
+
 
 class HistoryError(Exception):
     """The history cannot be continued, and what to do."""
@@ -83,6 +86,18 @@ def heads_after(engine: Engine, signed_ms: int) -> list[Head]:
     with reader(engine).begin() as connection:
         rows = connection.execute(text(sql), {"after": signed_ms}).all()
     return [Head(row[0], row[1], bytes(row[2]), bytes(row[3]), row[4]) for row in rows]
+
+
+def unsealed_since(engine: Engine) -> tuple[int, datetime] | None:
+    """How many rows wait to be sealed for longer than `LATE`, counted up to a million, and since when the first does;
+    None if none does.
+    """
+    sql = f"""SELECT count(*), min(queued_at) FROM (
+                SELECT queued_at FROM jurat_unsealed WHERE queued_at < {dialect_of(engine).now(f"-{LATE}")}
+                ORDER BY queued_at LIMIT 1000000) u"""
+    with reader(engine).begin() as connection:
+        count, first = connection.execute(text(sql)).one()
+    return (count, instant(first)) if count else None
 
 
 class Sealer:

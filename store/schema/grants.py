@@ -189,8 +189,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.READER: "SELECT",
         Role.SEALER: "SELECT",
     },
-    "jurat_history": {**_WATCHED, Role.SEALER: "SELECT, UPDATE (sealed_at)"},
-    "jurat_unsealed": {**_WATCHED, Role.SEALER: "SELECT, DELETE"},
+    "jurat_history": {**_WATCHED, Role.WORKER: "SELECT", Role.SEALER: "SELECT, UPDATE (sealed_at)"},
+    "jurat_unsealed": {**_WATCHED, Role.WORKER: "SELECT", Role.SEALER: "SELECT, DELETE"},
     "jurat_leaves": {**_WATCHED, Role.SEALER: "SELECT, INSERT"},
     "jurat_tree_heads": {**_WATCHED, Role.SEALER: "SELECT, INSERT"},
     "jurat_upkeep": {

@@ -138,3 +138,16 @@ def test_each_login_may_do_its_part(postgresql_shell: Shell, postgresql_url: str
         assert verify(shell, tmp_path) == (0, [])
         row = shell("audit", "--json").json[-1]
         assert shell("history", "receipt", row["id"]).code == 0
+
+
+def test_doctor_tells_that_nobody_seals(begun: Shell, tmp_path: Path) -> None:
+    def told() -> list[str]:
+        steps = begun("doctor", "--json").json["steps"]
+        return [each["found"] for each in steps if each["name"] == "history"]
+
+    assert told() == []
+    change(begun, "UPDATE jurat_unsealed SET queued_at = strftime('%Y-%m-%d %H:%M:%f', queued_at, '-700 seconds')")
+    (found,) = told()
+    assert "wait to be sealed, the first since " in found
+    seal(begun, tmp_path)
+    assert told() == []
