@@ -40,6 +40,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "access": "Show, revoke, restore or transfer a participant's access.",
         "reopen": "Allow a participant one more answer to a question.",
         "erase": "Erase a participant.",
+        "withdraw": "Withdraw transfers and erasures that still have to wait.",
     },
     "Administer": {
         "config": "Check, compare, publish and show the configuration.",
@@ -54,6 +55,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "backup": "Note that the database was backed up.",
         "reconcile": "Compare a platform's checks with the database, after a backup was restored.",
         "audit": "Show who did what.",
+        "history": "Seal what was decided and done, so that a change of it is found.",
         "doctor": "Show what is set, from where, and what is wrong.",
     },
 }

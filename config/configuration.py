@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
@@ -28,8 +28,9 @@ class Question:
 
     `sources` are asked in order; all are of `kind`. `deadline_s`, `review_due_s` and `retain_s` are seconds (None: kept
     until purged), `margins` metres by level. `review`: a person decides what no source could; `four_eyes`: two people
-    must decide the same. `terms` say how often it may be answered, and how long an answer holds. `position` counts the
-    questions of a consultation from 0. Texts are by language; `und` is a text without a language.
+    must decide the same, with `logins` under two logins. `terms` say how often it may be answered, and how long an
+    answer holds. `position` counts the questions of a consultation from 0. Texts are by language; `und` is a text
+    without a language.
     """
 
     consultation: str
@@ -42,7 +43,7 @@ class Question:
     deadline_s: float
     review: bool
     review_due_s: float
-    four_eyes: bool
+    four_eyes: bool | Literal["logins"]
     retain_s: float | None
     zone: str | None
     margins: Mapping[str, float]

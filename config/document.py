@@ -198,8 +198,9 @@ class Consultation(Part):
     """A consultation with restricted access, and the questions that participants answer, in order.
 
     `retain` is how long verdicts are kept, in seconds (None: until they are purged); `review_due` is how long a review
-    may take; `four_eyes`: a decision takes effect when two people decide the same. `contact` says who helps
-    participants, `messages` replace jurat's own texts. Without an `access` rule, access requires every question.
+    may take; `four_eyes`: a decision takes effect when two people decide the same, with `logins` under two logins of
+    the database. `contact` says who helps participants, `messages` replace jurat's own texts. Without an `access` rule,
+    access requires every question.
     """
 
     title: Texts | None = None
@@ -207,7 +208,7 @@ class Consultation(Part):
     messages: Messages = Field(default_factory=dict)
     retain: Annotated[Duration, between("1h", "36500d")] | None = None
     review_due: Annotated[Duration, between("1h", "365d")] = duration_default("14d")
-    four_eyes: StrictBool = False
+    four_eyes: StrictBool | Literal["logins"] = False
     questions: dict[Name, QuestionModel] = Field(min_length=1, max_length=50)
     access: AccessRule | None = None
 

@@ -100,7 +100,8 @@ def _clarify_spelling(complaint: Complaint, data: Any) -> Complaint:
             return replace(complaint, hint="write each entry under a name of its own, NAME: …, without the -")
         if isinstance(value, str) and (glued := re.match(r"([\w.-]+:)\S", value)) and "//" not in value:
             return replace(complaint, hint=f"put a space after {printable(glued[1])}")
-    if complaint.message == "must be true or false" and isinstance(value, str) and value.lower() in _YES_AND_NO:
+    told = complaint.message.startswith("must be true or false")
+    if told and isinstance(value, str) and value.lower() in _YES_AND_NO:
         return replace(complaint, hint=f"write {_YES_AND_NO[value.lower()]}")
     for path, text in _texts(value, complaint.path):
         if text and (text[0] in CURLY or text[-1] in CURLY):

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     """A verdict that the source's answer does not bear out, or a technical one that no fault excuses."""
     UNASKED = "unasked"
     """A verdict about someone the source was never asked about."""
+    CONTRADICTION = "contradiction"
+    """What `bin/jurat db verify` finds."""
     KEPT = "kept"
     """Settled, and the participant's answer is still in the row."""
 
@@ -187,6 +189,11 @@ def _kept(history: History) -> Iterator[Violation]:
             yield Violation(Kind.KEPT, check_id, "settled, and the answer is still in the row")
 
 
+def _contradictions(history: History) -> Iterator[Violation]:
+    for check, what in history.contradictions:
+        yield Violation(Kind.CONTRADICTION, check, what)
+
+
 _RULES: tuple[Callable[[History], Iterator[Violation]], ...] = (
     _lost,
     _doubled,
@@ -196,5 +203,6 @@ _RULES: tuple[Callable[[History], Iterator[Violation]], ...] = (
     _rolled_back,
     _access,
     _wrong,
+    _contradictions,
     _kept,
 )

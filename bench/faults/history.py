@@ -99,3 +99,5 @@ class History:
     earlier: tuple[Dump, ...] = ()
     asked: Mapping[str, int] = field(default_factory=dict)
     undetermined: frozenset[str] = frozenset()
+    contradictions: tuple[tuple[str, str], ...] = ()
+    """Of `bin/jurat db verify`: a check, and what does not follow."""

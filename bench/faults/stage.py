@@ -33,6 +33,7 @@ from bench.rig.source import Registry, SourceThread
 from bench.rig.unit import OURS, Program, Unit, until, waited
 from jurat.database import parse_url
 from jurat.seal import generate, key_to_text
+from store.verification import Discrepancy, verify_access, verify_checks
 from tests.migrations.releases import made_by_program
 from tests.rigs.servers import PostgreSQL, Valkey, free_port
 from worker.bootstrap import Service
@@ -390,7 +391,13 @@ class Stage:
             earlier=tuple(self.earlier),
             asked=dict(self.registry.counts),
             undetermined=undetermined,
+            contradictions=tuple((str(each.check), each.what) for each in self._verified()),
         )
+
+    def _verified(self) -> Iterator[Discrepancy]:
+        yield from verify_checks(self.service.database)
+        for page in verify_access(self.service.database):
+            yield from page.found
 
 
 _REGISTRY = "professionals"

@@ -52,6 +52,8 @@ class Arm:
     """Celery's `acks_late`."""
     scraped: bool = False
     """Whether the workers serve their metrics, and each is asked for them once a second."""
+    sealed: bool = False
+    """Whether the history is sealed meanwhile, every five seconds."""
 
     @property
     def ideal(self) -> float:
@@ -65,6 +67,7 @@ _ALL = frozenset(Part)
 ARMS = (
     Arm("jurat-64", "jurat 2 × 64", Kind.JURAT, 2, 64, _ALL),
     Arm("jurat-64-metrics", "jurat 2 × 64, scraped each second", Kind.JURAT, 2, 64, _FLOW, scraped=True),
+    Arm("jurat-64-sealed", "jurat 2 × 64, its history sealed", Kind.JURAT, 2, 64, _FLOW, sealed=True),
     Arm("jurat-128", "jurat 2 × 128", Kind.JURAT, 2, 128, _FLOW),
     Arm("jurat-silent", "jurat 2 × 64, no bell", Kind.JURAT, 2, 64, frozenset({Part.PACED}), bell=False),
     Arm("celery-threads", "Celery, threads 64 × 2 processes", Kind.CELERY, 2, 64, _ALL, pool="threads"),

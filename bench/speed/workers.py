@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -130,6 +131,36 @@ def _free_port() -> int:
     return port
 
 
+class Sealer:
+    """Seals the history every five seconds, in a process of its own."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._heads = folder / "heads"
+        self._words = ("--key", str(folder / "history"), "--heads", str(self._heads), "--every", "5")
+        self._environment = {**environment, "PYTHONPATH": str(ROOT)}
+        for words in (("key", str(folder / "history")), ("begin",)):
+            subprocess.run(self._command(*words), env=self._environment, check=True, capture_output=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command("seal", *self._words), env=self._environment, stderr=subprocess.DEVNULL
+        )
+
+    def close(self) -> None:
+        """End it. Raises RuntimeError if it sealed nothing, so that nothing was measured."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        self._process.wait()
+        if self._heads.read_bytes().count(b"\n") < 2:
+            raise RuntimeError("nothing was sealed")
+
+    @staticmethod
+    def _command(*words: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "cli", "history", *words]
+
+
 class _Jurat(Workers):
     """All of it: sealed answers, fences, quotas, attempts, access, and a line in a log file for each verdict."""
 
@@ -138,6 +169,8 @@ class _Jurat(Workers):
         super().__init__(arm, rig, database_url, self._fleet.seal_key)
         self._fleet.apply(_document(rig.source.url(REGISTRY)))
         self._scraper = Scraper([_free_port() for _ in range(arm.processes)]) if arm.scraped else None
+        folder = rig.folder / database_url.rpartition("/")[2]
+        self._sealer = Sealer(folder, {**os.environ, "JURAT_DATABASE_URL": database_url}) if arm.sealed else None
         ports = self._scraper.ports if self._scraper else [None] * arm.processes
         for port in ports:
             self._fleet.add(arm.slots, environment={"JURAT_LISTEN": f"127.0.0.1:{port}"} if port else None)
@@ -148,8 +181,9 @@ class _Jurat(Workers):
 
     def start(self) -> None:
         self._fleet.start(_START)
-        if self._scraper:
-            self._scraper.start()
+        for beside in (self._scraper, self._sealer):
+            if beside:
+                beside.start()
 
     def ended(self) -> int:
         return sum(unit.ends.total() for unit in self._fleet.units)
@@ -158,8 +192,9 @@ class _Jurat(Workers):
         return self._fleet.verdicts()
 
     def close(self) -> None:
-        if self._scraper:
-            self._scraper.close()
+        for beside in (self._scraper, self._sealer):
+            if beside:
+                beside.close()
         self._fleet.close()
         super().close()
 

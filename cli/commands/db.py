@@ -15,6 +15,7 @@ from cli.database import open_database, open_engine_on, require_file
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
+    from store.history.verification import VerifiedHistory
     from worker.bootstrap import Service
 
 
@@ -164,28 +165,58 @@ def status(out: Output) -> None:
 
 
 @db.command(
-    examples=("jurat db verify",),
-    codes={Exit.DONE: "all of it goes together", Exit.REFUSED: "something does not follow from the verdicts"},
+    examples=("jurat db verify", "jurat db verify --heads /mnt/safe/heads --key history.pub"),
+    codes={Exit.DONE: "all of it goes together", Exit.REFUSED: "something does not follow, or was changed"},
 )
-def verify(out: Output) -> Exit:
+@click.option(
+    "--heads", metavar="FILE", type=click.Path(path_type=Path), help="Signed heads, from outside the database."
+)
+@click.option("--key", "key_file", metavar="FILE", type=click.Path(path_type=Path), help="The public key of the heads.")
+def verify(out: Output, *, heads: Path | None, key_file: Path | None) -> Exit:
     """Verify that access follows from the verdicts, and verdicts from what was done: lookups, decisions, codes.
 
-    What a stolen login wrote into one table does not go together with the others. It reads everything, and changes
-    nothing. A participant is named by the id of their last check.
+    Where the history is sealed, also that rows are as they were sealed, and that purges were due. What a stolen login
+    wrote does not go together with the rest; with --heads, not even the owner's changes fit. It reads everything, and
+    changes nothing. A participant is named by the id of their last check.
     """
+    from cli.commands.history import verify_key
+    from store.history.heads import read_heads
+    from store.history.verification import verify_history
     from store.verification import verify_access, verify_checks
 
+    if (heads is None) != (key_file is None):
+        raise click.UsageError("--heads and --key belong together.")
     participants = 0
+    outside, key = (read_heads(heads), verify_key(key_file)) if heads and key_file else ([], None)
     with open_database() as service:
         found = verify_checks(service.database)
         for each in verify_access(service.database):
             participants += each.participants
             found += each.found
-    rows = [(each.check, each.consultation, each.what) for each in found]
-    document = {"participants": participants, "found": [asdict(each) for each in found]}
+        sealed = verify_history(service.database, outside, key)
+    changed = sealed.contradictions if sealed else []
+    rows: list[Sequence[object]] = [(each.check, each.consultation, each.what) for each in found]
+    rows += [(each.subject, each.kind, each.what) for each in changed]
+    document = {"participants": participants, "found": found, "history": sealed}
     out.show(document, columns(("check", "consultation", "what does not follow"), rows))
-    out.say(f"{count_text(participants, 'participant')} verified; {count_text(len(found), 'contradiction')} found")
-    return Exit.REFUSED if found else Exit.DONE
+    out.say(f"{count_text(participants, 'participant')} verified; {count_text(len(rows), 'contradiction')} found")
+    _say_of_history(out, sealed, outside=bool(outside))
+    return Exit.REFUSED if rows else Exit.DONE
+
+
+def _say_of_history(out: Output, sealed: VerifiedHistory | None, *, outside: bool) -> None:
+    if sealed is None:
+        out.say("no history is sealed: see docs/operators/seal-the-history.md")
+        return
+    counted = f"{sealed.leaves:,} leaves and {count_text(sealed.heads, 'head')} of the history verified"
+    out.say(f"{counted}; {count_text(sealed.waiting, 'row')} not sealed yet, last sealed {time_text(sealed.sealed_at)}")
+    for each in sealed.lost:
+        out.say(
+            f"lost when a backup was restored: leaves {each.first} to {each.after_last - 1}, sealed between "
+            f"{time_text(each.since)} and {time_text(each.until)}"
+        )
+    if not outside:
+        out.say("no head from outside was compared: the owner of the tables could have changed all of it")
 
 
 @db.command(

@@ -60,6 +60,7 @@ def _steps_with(settings: Settings) -> list[CheckupStep]:
     with closing(service):
         steps += _rights_steps(service)
         steps += workforce.allowance_steps(service)
+        steps += workforce.history_steps(service)
         steps += keys.key_steps(settings, service)
         steps += keys.lacking_steps(service.queries)
         steps.append(workforce.fleet_step(service.queries))

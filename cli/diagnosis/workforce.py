@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 
 from cli.output import CheckupStep, StepMark, count_text, time_text
+from store.history.sealer import unsealed_since
 from store.monitoring.alarms import Alarm
 from store.monitoring.conditions import findings
 from store.monitoring.fleet_reader import FleetReader
@@ -69,6 +70,14 @@ def allowance_steps(service: Service) -> Iterator[CheckupStep]:
             "raise its per_hour in jurat_allowances"
         )
         yield CheckupStep("requests", StepMark.PROBLEM, found, advice)
+
+
+def history_steps(service: Service) -> Iterator[CheckupStep]:
+    """A problem if nobody seals a history that has begun."""
+    if (found := unsealed_since(service.database)) is not None:
+        count, since = found
+        waiting = f"{count_text(count, 'row')} wait to be sealed, the first since {time_text(since)}"
+        yield CheckupStep("history", StepMark.PROBLEM, waiting, "run `bin/jurat history seal`, and see its log")
 
 
 def clock_step(queries: Queries) -> CheckupStep:

@@ -200,4 +200,48 @@ CREATE TABLE jurat_audit (
 CREATE INDEX jurat_audit_noted ON jurat_audit (action, at)
 WHERE action IN ('backup note', 'keys check', 'worker vanished');
 
+-- ----------------------------------------------------------------------------------------------------- Sealed history
+
+-- That the history has begun: one row, or none. From then on, what is decided and done waits in jurat_unsealed.
+CREATE TABLE jurat_history (
+  began_at timestamptz NOT NULL,
+  began_by text NOT NULL,
+  sealed_at timestamptz,
+  PRIMARY KEY (began_at)
+);
+
+-- Rows of other tables that are not in the history yet. `subject` is their key as text.
+CREATE TABLE jurat_unsealed (
+  queued_at timestamptz NOT NULL,
+  kind text NOT NULL,
+  subject text NOT NULL,
+  PRIMARY KEY (queued_at, kind, subject)
+);
+
+-- The leaves of the Merkle tree, in order. `content` and `person` are hashes of a row with the salt. The salt goes when
+-- the row goes; then they say nothing any more.
+CREATE TABLE jurat_leaves (
+  number bigint NOT NULL,
+  kind text NOT NULL,
+  subject text NOT NULL,
+  due_at timestamptz,
+  salt bytea,
+  content bytea,
+  person bytea,
+  PRIMARY KEY (number)
+);
+
+CREATE INDEX jurat_leaves_subject ON jurat_leaves (subject, kind);
+
+-- The signed heads of the tree, one for each time that it grew. `frontier` has the roots of its complete subtrees.
+CREATE TABLE jurat_tree_heads (
+  signed_ms bigint NOT NULL,
+  tree_size bigint NOT NULL,
+  root_hash bytea NOT NULL,
+  signature bytea NOT NULL,
+  lost_from bigint,
+  frontier bytea NOT NULL,
+  PRIMARY KEY (signed_ms)
+);
+
 INSERT INTO jurat_contract (version) VALUES (1);

@@ -265,6 +265,7 @@ CREATE TABLE jurat_requests (
   code_list text,
   expires_at timestamptz,
   login text,
+  apply_from timestamptz,
   PRIMARY KEY (id)
 );
 
@@ -281,12 +282,14 @@ CREATE INDEX jurat_requests_target ON jurat_requests (target) WHERE target IS NO
 CREATE INDEX jurat_requests_soon ON jurat_requests (asked_at)
 WHERE applied_at IS NULL AND kind NOT IN ('erase', 'transfer');
 
--- How many transfers and erasures a user of the database may ask for in an hour. A row comes with the first request.
+-- How many transfers and erasures a user of the database may ask for in an hour, and how many seconds they can be
+-- withdrawn. A row comes with the first request.
 CREATE TABLE jurat_allowances (
   login text NOT NULL,
   per_hour integer NOT NULL,
   began_at timestamptz,
   used integer NOT NULL DEFAULT 0,
   reached_at timestamptz,
+  delay_s float8 NOT NULL DEFAULT 0,
   PRIMARY KEY (login)
 );

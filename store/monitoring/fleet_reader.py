@@ -148,10 +148,13 @@ def _reviews(connection: Connection) -> Waiting:
 
 
 def _requests(connection: Connection) -> dict[str, Waiting]:
-    age = _age(dialect_of(connection), "min(asked_at)")
+    dialect = dialect_of(connection)
+    # The age of what can be withdrawn counts from when it no longer can.
+    age = dialect.greatest("0.0", _age(dialect, "min(asked_at)"))
     sql = f"""
         SELECT kind, count(*), count(*), {age} FROM (
-          SELECT kind, asked_at FROM jurat_requests WHERE applied_at IS NULL ORDER BY asked_at LIMIT {MOST}) AS r
+          SELECT kind, coalesce(apply_from, asked_at) AS asked_at FROM jurat_requests WHERE applied_at IS NULL
+          ORDER BY jurat_requests.asked_at LIMIT {MOST}) AS r
         GROUP BY kind ORDER BY kind"""
     return {kind: Waiting(*row) for kind, *row in connection.execute(text(sql))}
 

@@ -44,6 +44,7 @@ class Opinion:
     by_whom: str
     reason: str
     at: datetime | None
+    login: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,10 @@ def decide_check(
     configured = applied.questions.get((check.key[0], check.question))
     if configured and configured.four_eyes:
         mark_applied(connection, request.id)  # it counts from now on, while no one can open the review again
-        if not _agrees(opinions(connection, check.id), request.by_whom, reason):
+        sql = f"SELECT login FROM jurat_requests WHERE id = {dialect_of(connection).uuid()}"
+        login = connection.scalar(text(sql), {"id": str(request.id)})
+        own = Opinion(request.by_whom, reason, None, login if configured.four_eyes == "logins" else None)
+        if not _agrees(opinions(connection, check.id), own):
             add_audit_row(connection, request.by_whom, "review word", str(check.id), {"reason": reason})
             return None
         evidence = {**evidence, "persons": 2}
@@ -161,7 +165,7 @@ def opinions(connection: Connection, check: UUID) -> list[Opinion]:
     """The decisions about a check in its current review, the last one of each person, the oldest first."""
     # Those that led to a verdict do not count again, if the check was opened again in the same millisecond.
     sql = f"""
-        SELECT q.by_whom, q.reason, q.applied_at FROM jurat_requests q
+        SELECT q.by_whom, q.reason, q.applied_at, q.login FROM jurat_requests q
         JOIN jurat_reviews v ON v.check_id = q.check_id AND v.decided_at IS NULL
         WHERE q.check_id = {dialect_of(connection).uuid()} AND q.kind = 'decide' AND q.refused IS NULL
           AND q.applied_at >= v.opened_at
@@ -171,12 +175,18 @@ def opinions(connection: Connection, check: UUID) -> list[Opinion]:
     found: dict[str, Opinion] = {}
     for row in connection.execute(text(sql), {"id": str(check)}):
         found.pop(person(row[0]), None)
-        found[person(row[0])] = Opinion(row[0], row[1], moment(row[2]))
+        found[person(row[0])] = Opinion(row[0], row[1], moment(row[2]), row[3])
     return list(found.values())
 
 
-def _agrees(others: Sequence[Opinion], by_whom: str, reason: Reason) -> bool:
-    return any(each.reason == reason and not same_person(each.by_whom, by_whom) for each in others)
+def _agrees(others: Sequence[Opinion], own: Opinion) -> bool:
+    """Whether another person says the same; under another login as well, if our own counts."""
+    return any(
+        each.reason == own.reason
+        and not same_person(each.by_whom, own.by_whom)
+        and (own.login is None or each.login != own.login)
+        for each in others
+    )
 
 
 def _take(connection: Connection, access: AccessRows, request: Request) -> _Check:

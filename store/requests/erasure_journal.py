@@ -21,7 +21,6 @@ from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from jurat.errors import ConfigurationError
 from jurat.names import is_erased
 from jurat.times import instant
-from store.requests.request_rows import Request
 
 _NAMESPACE = "erasure"
 
@@ -112,12 +111,12 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def former_ids(connection: Connection, request: Request) -> list[str]:
-    """The participant of an erasure, and the ids that the same person had before transfers: an older copy of the
-    database knows them by those.
+def former_ids(connection: Connection, participant: str | None) -> list[str]:
+    """A participant, and the ids that the same person had before transfers: an older copy of the database knows them
+    by those.
     """
     found: list[str] = []
-    more = [request.participant] if request.participant else []
+    more = [participant] if participant else []
     sql = text(
         """SELECT DISTINCT participant FROM jurat_requests
            WHERE kind = 'transfer' AND target = :target AND applied_at IS NOT NULL AND refused IS NULL

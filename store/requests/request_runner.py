@@ -193,7 +193,7 @@ class Requests:
         importer = self._code_importer if request.kind is RequestKind.CODES else None
         action = importer.add if importer is not None else ACTIONS[request.kind]
         journal = self._journal if request.kind is RequestKind.ERASE else None
-        people = former_ids(connection, request) if journal else ()
+        people = former_ids(connection, request.participant) if journal else ()
         reply = action(connection, self._access, request)
         if people:
             now = datetime.fromtimestamp(connection.scalar(text(f"SELECT {self._dialect.clock()}")) or 0.0, UTC)
@@ -305,10 +305,16 @@ def _take(dialect: StoreDialect) -> str:
     before = " OR ".join(f"e.{by} = {of}" for by in ("participant", "target") for of in (one, other))
     kinds = ", ".join(f"'{kind}'" for lane in _LANES for kind in lane)
     return f"""
-        SELECT {COLUMNS} FROM jurat_requests WHERE id = {own} AND applied_at IS NULL AND NOT EXISTS (
-          SELECT 1 FROM jurat_requests e WHERE ({before}) AND e.applied_at IS NULL
+        SELECT {COLUMNS} FROM jurat_requests
+        WHERE id = {own} AND applied_at IS NULL AND {_due(dialect, "apply_from")} AND NOT EXISTS (
+          SELECT 1 FROM jurat_requests e WHERE ({before}) AND e.applied_at IS NULL AND {_due(dialect, "e.apply_from")}
             AND (e.asked_at, e.id) < ({place}, {own}) AND e.kind IN ({kinds}))
         {dialect.row_lock("FOR UPDATE SKIP LOCKED")}"""
+
+
+def _due(dialect: StoreDialect, column: str) -> str:
+    """SQL that is true for a request that no one can withdraw any more."""
+    return f"({column} IS NULL OR {column} <= {dialect.now()})"
 
 
 @lru_cache
@@ -326,5 +332,5 @@ def _page(dialect: StoreDialect, kinds: tuple[RequestKind, ...], keys: tuple[str
     return f"""
         SELECT id, {place}, check_id, participant, target FROM jurat_requests
         WHERE applied_at IS NULL AND (asked_at, id) > ({at}, {dialect.uuid()})
-          AND kind IN ('{"', '".join(kinds)}') {soon}{ours}
+          AND kind IN ('{"', '".join(kinds)}') AND {_due(dialect, "apply_from")} {soon}{ours}
         ORDER BY asked_at, id LIMIT :limit"""

@@ -19,6 +19,7 @@ _FILES = (
     "guards",
     "request_guards",
     "login_guards",
+    "history",
     "views",
 )
 """Those of each engine, in the order in which they build on each other and on the tables. SQLite has no functions."""

@@ -1,4 +1,4 @@
-"""Grants rights on PostgreSQL to five roles: each may do what it needs and nothing else.
+"""Grants rights on PostgreSQL to six roles: each may do what it needs and nothing else.
 
 `RIGHTS` and `CALLS` are the only list. Every upgrade sets these rights, docs/reference/roles.md is generated from them,
 and a test tries each cell. A table that is not listed fails that test.
@@ -24,6 +24,7 @@ class Role(StrEnum):
     REVIEWER = "jurat_reviewer"
     ADMIN = "jurat_admin"
     READER = "jurat_reader"
+    SEALER = "jurat_sealer"
 
 
 ABOUT: Mapping[Role, str] = {
@@ -32,6 +33,7 @@ ABOUT: Mapping[Role, str] = {
     Role.REVIEWER: "who decides what no source could, and opens settled checks again",
     Role.ADMIN: "who applies configurations and imports zones, codes and address bases",
     Role.READER: "who watches: verdicts, sources and figures, and no answers",
+    Role.SEALER: "who seals the history, and has the key for that",
 }
 
 _SEEN = (
@@ -62,6 +64,7 @@ _NOTED = "id, at, actor, action, subject, detail"
 """All columns but `login`, whose default says who wrote the row."""
 
 _READS = dict.fromkeys((Role.WORKER, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT")
+_WATCHED = dict.fromkeys((Role.ADMIN, Role.READER), "SELECT")
 _DATASET = {Role.WORKER: "SELECT", Role.REVIEWER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"}
 
 RIGHTS: Mapping[str, Mapping[Role, str]] = {
@@ -78,6 +81,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.REVIEWER: f"SELECT ({_SEEN}, answer), UPDATE (state, fence, answer, settled_at)",
         Role.ADMIN: f"SELECT ({_SEEN}), UPDATE (state, due_at, deadline_at, settled_at, stood_s, {_ERASED})",
         Role.READER: f"SELECT ({_SEEN})",
+        Role.SEALER: "SELECT (id, consultation, participant, question, round)",
     },
     "jurat_verdicts": {
         Role.PLATFORM: "SELECT (check_id, revision, outcome, reason, decided_at)",
@@ -85,6 +89,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.REVIEWER: f"SELECT, INSERT ({_VERDICT})",
         Role.ADMIN: "SELECT",
         Role.READER: "SELECT",
+        Role.SEALER: "SELECT",
     },
     "jurat_attempts": {**_READS, Role.WORKER: "SELECT, INSERT, DELETE"},
     "jurat_access": {
@@ -121,7 +126,9 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: "SELECT, UPDATE (decided_at)",
     },
     "jurat_requests": {
-        Role.PLATFORM: "SELECT (id, kind, consultation, participant, question, asked_at, applied_at, refused)",
+        Role.PLATFORM: (
+            "SELECT (id, kind, consultation, participant, question, asked_at, applied_at, refused, apply_from)"
+        ),
         Role.WORKER: f"SELECT, UPDATE ({_DEALT_WITH}), DELETE",
         Role.REVIEWER: (
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at), "
@@ -133,10 +140,14 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         ),
         Role.READER: (
             "SELECT (id, kind, consultation, participant, question, check_id, reason, target, document, by_whom, "
-            "asked_at, applied_at, refused, code_list, expires_at, login)"
+            "asked_at, applied_at, refused, code_list, expires_at, login, apply_from)"
+        ),
+        Role.SEALER: (
+            "SELECT (id, kind, consultation, participant, question, check_id, reason, target, by_whom, asked_at, "
+            "applied_at, refused, code_list, expires_at, login)"
         ),
     },
-    "jurat_allowances": {**_READS, Role.ADMIN: "SELECT, INSERT (login, per_hour), UPDATE (per_hour)"},
+    "jurat_allowances": {**_READS, Role.ADMIN: "SELECT, INSERT (login, per_hour, delay_s), UPDATE (per_hour, delay_s)"},
     "jurat_criteria": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
     "jurat_consultations": {
         **_READS,
@@ -147,6 +158,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_codes": {
         Role.WORKER: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (redeemed_by, redeemed_at)",
         Role.ADMIN: "SELECT, INSERT",
+        Role.SEALER: "SELECT (list, redeemed_by, redeemed_at)",
     },
     "jurat_claims": {
         Role.WORKER: "SELECT, INSERT, UPDATE (participant, holds), DELETE",
@@ -165,13 +177,22 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_roster_entries": {Role.WORKER: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
     "jurat_dataset_houses": _DATASET,
     "jurat_dataset_words": _DATASET,
-    "jurat_configs": {**_READS, Role.ADMIN: "SELECT, INSERT"},
+    "jurat_configs": {
+        **_READS,
+        Role.ADMIN: "SELECT, INSERT",
+        Role.SEALER: "SELECT (version, digest, applied_by, applied_at)",
+    },
     "jurat_audit": {
         Role.WORKER: f"SELECT (at, action), INSERT ({_NOTED})",
         Role.REVIEWER: f"INSERT ({_NOTED})",
         Role.ADMIN: f"SELECT, INSERT ({_NOTED})",
         Role.READER: "SELECT",
+        Role.SEALER: "SELECT",
     },
+    "jurat_history": {**_WATCHED, Role.WORKER: "SELECT", Role.SEALER: "SELECT, UPDATE (sealed_at)"},
+    "jurat_unsealed": {**_WATCHED, Role.WORKER: "SELECT", Role.SEALER: "SELECT, DELETE"},
+    "jurat_leaves": {**_WATCHED, Role.SEALER: "SELECT, INSERT"},
+    "jurat_tree_heads": {**_WATCHED, Role.SEALER: "SELECT, INSERT"},
     "jurat_upkeep": {
         Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)",
         Role.ADMIN: "SELECT",
@@ -182,8 +203,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.WORKER: "SELECT, INSERT, UPDATE (seen_at, slots, held, sources, config_version, ready, stopping), DELETE",
     },
     "jurat_missing_keys": {**_READS, Role.WORKER: "SELECT, INSERT, UPDATE (seen_at), DELETE"},
-    "jurat_contract": {**_READS, Role.PLATFORM: "SELECT"},
-    "jurat_alembic_version": _READS,
+    "jurat_contract": {**_READS, Role.PLATFORM: "SELECT", Role.SEALER: "SELECT"},
+    "jurat_alembic_version": {**_READS, Role.SEALER: "SELECT"},
     "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_review_queue": dict.fromkeys((Role.REVIEWER, Role.READER), "SELECT"),
     "jurat_zone_outlines": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
@@ -231,6 +252,10 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_keep_trace": frozenset(),
     "jurat_keep_revocation": frozenset(),
     "jurat_fix_audit_time": frozenset(),
+    "jurat_delay_asked": frozenset(),
+    "jurat_queue_verdicts": frozenset(),
+    "jurat_queue_row": frozenset(),
+    "jurat_queue_purged": frozenset(),
 }
 """The roles that may call each function. Functions for triggers and for other functions have none."""
 

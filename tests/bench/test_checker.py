@@ -188,6 +188,10 @@ PLANTED: dict[str, tuple[Callable[[History], History], Kind]] = {
         lambda history: replace(history, asked=dict.fromkeys("2345", 1)),
         Kind.UNASKED,
     ),
+    "what `db verify` finds": (
+        lambda history: replace(history, contradictions=(("a1", "it is settled without a verdict"),)),
+        Kind.CONTRADICTION,
+    ),
     "an answer that was kept": (
         lambda history: with_dump(
             history, checks={**history.dump.checks, "a1": replace(history.dump.checks["a1"], sealed=True)}

@@ -48,6 +48,13 @@ ANYBODY = [
     "UPDATE jurat_verdicts SET outcome = 'accepted'",
     "UPDATE jurat_audit SET actor = 'nobody'",
     "DELETE FROM jurat_audit",
+    "UPDATE jurat_leaves SET salt = NULL",
+    "DELETE FROM jurat_leaves",
+    "UPDATE jurat_tree_heads SET tree_size = 0",
+    "DELETE FROM jurat_tree_heads",
+    "INSERT INTO jurat_unsealed (queued_at, kind, subject) VALUES (now(), 'purge', 'x')",
+    "INSERT INTO jurat_history (began_at, began_by) VALUES (now(), 'me')",
+    "DELETE FROM jurat_history",
     "COPY jurat_checks TO PROGRAM 'true'",
     "COPY jurat_checks FROM '/dev/null'",
     "SELECT pg_read_file('/etc/hostname')",
@@ -193,6 +200,12 @@ _ASKS_AS_A_REVIEWER = [
     ),
     "INSERT INTO jurat_requests (id, kind, by_whom, asked_at, applied_at) SELECT NULL, 'erase', 'me', now(), now()",
 ]
+_SEALS = [
+    "INSERT INTO jurat_leaves (number, kind, subject) VALUES (0, 'audit', 'x')",
+    "INSERT INTO jurat_tree_heads (signed_ms, tree_size, root_hash, signature, frontier) VALUES (0, 0, '', '', '')",
+    "DELETE FROM jurat_unsealed",
+    "UPDATE jurat_history SET sealed_at = now()",
+]
 _ADDS_UP = [
     "UPDATE jurat_access SET access = 'granted'",
     "INSERT INTO jurat_access SELECT 'budget', 'p-99', 'granted', '{}', '{}', 1, now()",
@@ -200,6 +213,7 @@ _ADDS_UP = [
 
 BY: Mapping[Role, list[str]] = {
     Role.PLATFORM: [
+        *_SEALS,
         *_DECIDES,
         *_CLAIMS,
         *_SECRETS,
@@ -249,6 +263,7 @@ BY: Mapping[Role, list[str]] = {
         "SET ROLE jurat_worker",
     ],
     Role.WORKER: [
+        *_SEALS,
         *_CONFIRMS,
         *_CONFIGURES,
         *_ASKS_FOR_CODES,
@@ -269,6 +284,7 @@ BY: Mapping[Role, list[str]] = {
         "SET ROLE jurat_reviewer",
     ],
     Role.REVIEWER: [
+        *_SEALS,
         *_CONFIRMS,
         *_CONFIGURES,
         *_LAYS_IN,
@@ -291,6 +307,7 @@ BY: Mapping[Role, list[str]] = {
         "SET ROLE jurat_worker",
     ],
     Role.ADMIN: [
+        *_SEALS,
         *_ASKS_AS_A_REVIEWER,
         *_CONFIRMS,
         *_ASKS_TO_PUBLISH,
@@ -311,6 +328,7 @@ BY: Mapping[Role, list[str]] = {
         "SET ROLE jurat_reviewer",
     ],
     Role.READER: [
+        *_SEALS,
         *_CONFIRMS,
         *_CONFIGURES,
         *_LAYS_IN,
@@ -333,5 +351,30 @@ BY: Mapping[Role, list[str]] = {
         "SELECT candidates FROM jurat_checks",
         f"INSERT {INTO_AUDIT} VALUES ({entry(STRANGER)})",
         "SET ROLE jurat_admin",
+    ],
+    Role.SEALER: [
+        *_CONFIRMS,
+        *_CONFIGURES,
+        *_LAYS_IN,
+        *_ASKS_TO_PUBLISH,
+        *_DECIDES,
+        *_CLAIMS,
+        *_SECRETS,
+        *_MINTS,
+        *_ASKS_FOR_CODES,
+        *_ANSWERS,
+        *_MOVES,
+        *_ADDS_UP,
+        *_NOTES,
+        *_CONTESTS,
+        *_REVIEWS,
+        *_ERASES,
+        *_ASKS_FOR_PLATFORMS,
+        *_ASKS_FOR_REVIEWERS,
+        f"INSERT {INTO_AUDIT} VALUES ({entry(STRANGER)})",
+        "SELECT document FROM jurat_configs",
+        "SELECT document FROM jurat_requests",
+        "SELECT fingerprint FROM jurat_codes",
+        "SET ROLE jurat_worker",
     ],
 }

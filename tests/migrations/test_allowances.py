@@ -16,9 +16,11 @@ from jurat import Client, LimitReached, RequestState
 from jurat.database import open_engine
 from jurat.ids import uuid7
 from jurat.seal import key_to_text
+from store.monitoring.fleet_reader import FleetReader
 from store.requests.allowances import reached_limits
 from store.requests.request_rows import Request, RequestKind
 from store.requests.request_runner import Requests
+from store.requests.withdrawals import delayed_requests, withdraw
 from store.schema.grants import Role
 from tests.cli.shell import Shell
 from tests.rigs.logins import Logins, plain
@@ -45,6 +47,15 @@ class Town:
                 "INSERT INTO jurat_allowances (login, per_hour) VALUES (%s, %s) "
                 "ON CONFLICT (login) DO UPDATE SET per_hour = excluded.per_hour",
                 (self.login, per_hour),
+            )
+
+    def waits(self, seconds: float) -> None:
+        """What the platform asks for can be withdrawn for so long."""
+        with self.logins.connection(Role.ADMIN) as admin:
+            admin.execute(
+                "INSERT INTO jurat_allowances (login, per_hour, delay_s) VALUES (%s, 100, %s) "
+                "ON CONFLICT (login) DO UPDATE SET delay_s = excluded.delay_s",
+                (self.login, seconds),
             )
 
     def erase(self, *participants: str) -> None:
@@ -241,3 +252,84 @@ def test_doctor_and_the_health_of_sources_fail_while_it_is_told(
         assert ran.code in (1, 3), ran
         assert f"{town.login} asked for 1 transfers and erasures within an hour, which is its limit" in ran.out
     assert told(Role.READER, "sources", "health").code == 1
+
+
+# ----------------------------------------------------------------------------------------------------------- the delay
+
+
+def test_what_can_be_withdrawn_waits_and_keeps_nothing_else_waiting(town: Town) -> None:
+    town.waits(3600)
+    town.desk.submit_many(3)
+    town.erase("p-1")
+    assert town.desk.upkeep.do_requests() == 0
+    assert town.desk.one("SELECT count(*) FROM jurat_checks WHERE participant = 'p-1'") == 1
+    with town.desk.engine.begin() as connection:
+        assert FleetReader(town.desk.engine).read(connection).requests["erase"].age == 0.0
+    requests = Requests(town.desk.engine)
+    requests.do(Request(uuid7(), RequestKind.REVOKE, "a clerk", consultation="budget", participant="p-1"))
+    assert town.desk.upkeep.do_requests() == 0
+    assert town.client.access("budget", "p-1").state == "blocked"
+    requests.do(Request(uuid7(), RequestKind.ERASE, "a clerk", participant="p-1"))
+    assert town.desk.one("SELECT count(*) FROM jurat_checks WHERE participant = 'p-1'") == 0
+
+
+def test_when_its_time_has_come_it_is_done(town: Town) -> None:
+    town.waits(3600)
+    town.desk.submit_many(2)
+    town.erase("p-0", "p-1")
+    town.desk.sql("UPDATE jurat_requests SET apply_from = NOW(-1) WHERE participant = 'p-1'")
+    assert town.desk.upkeep.do_requests() == 1
+    assert town.desk.sql("SELECT participant FROM jurat_checks WHERE participant LIKE 'p-%'") == [("p-0",)]
+
+
+def test_an_administrator_withdraws_all_of_a_login(town: Town) -> None:
+    town.waits(3600)
+    town.desk.submit_many(3)
+    town.erase("p-0", "p-1")
+    with town.engine.begin() as connection:
+        moved = town.client.transfer(connection, consultation="budget", participant="p-2", target="p-9", by="a clerk")
+    engine = open_engine(town.logins.url(Role.ADMIN))
+    assert sorted(each.kind for each in delayed_requests(engine)) == ["erase", "erase", "transfer"]
+    assert withdraw(engine, "Iris", login="another") == []
+    assert [each.id for each in withdraw(engine, "Iris", ids=[moved])] == [moved]
+    assert town.client.request(moved).state is RequestState.REFUSED
+    assert len(withdraw(engine, "Iris", login=town.login)) == 2
+    assert withdraw(engine, "Iris", login=town.login) == []
+    engine.dispose()
+    assert town.desk.upkeep.do_requests() == 0
+    assert town.desk.one("SELECT count(*) FROM jurat_checks WHERE participant LIKE 'p-%'") == 3
+    assert town.desk.one("SELECT count(*) FROM jurat_audit WHERE action = 'withdraw' AND actor = 'Iris'") == 3
+
+
+@pytest.mark.parametrize("kind", ["erase", "transfer"])
+def test_no_login_of_a_worker_does_it_earlier(town: Town, kind: str) -> None:
+    """Nor does a worker of before, which knows of no delay."""
+    town.waits(3600)
+    town.desk.submit("p-1")
+    to = "erased-1" if kind == "erase" else "p-9"
+    with town.engine.begin() as connection:
+        if kind == "erase":
+            town.client.erase(connection, participant="p-1")
+        else:
+            town.client.transfer(connection, consultation="budget", participant="p-1", target=to, by="a clerk")
+    rename = f"UPDATE jurat_checks SET participant = '{to}'"
+    with town.logins.connection(Role.WORKER) as worker:
+        for statement in ("UPDATE jurat_requests SET apply_from = now()", rename):
+            with pytest.raises(psycopg.Error):
+                worker.execute(statement.encode())
+            worker.rollback()
+        town.desk.sql("UPDATE jurat_requests SET apply_from = NOW(-1)")
+        worker.execute(rename.encode())
+
+
+def test_the_command_lists_and_withdraws(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = Shell(tmp_path, {"JURAT_DATABASE_URL": town.logins.url(Role.ADMIN)}, monkeypatch)
+    assert shell("withdraw").err == "nothing can be withdrawn\n"
+    town.waits(3600)
+    town.desk.submit("p-1")
+    town.erase("p-1")
+    (listed,) = shell("withdraw", "--json").json
+    assert "p-1" not in shell("withdraw").out
+    ran = shell("withdraw", listed["id"], "--as", "Iris")
+    assert (ran.code, ran.err) == (0, "withdrew 1 request\n")
+    assert shell("withdraw", "--login", town.login).code == 1

@@ -18,12 +18,14 @@ MOVED = {
 }
 """Times in the past, or next to it. Deadlines stay in the future: a check's own life is not tested here."""
 
+GUARDED = (*MOVED, "jurat_audit", "jurat_codes", "jurat_configs")
+
 
 @contextmanager
 def unguarded(connection: Connection) -> Iterator[None]:
-    """The triggers of `MOVED` are off meanwhile, as no one but the owner of the tables could."""
+    """The triggers of `GUARDED` are off meanwhile, as no one but the owner of the tables could."""
     if connection.dialect.name == "postgresql":
-        listed = ", ".join(f"'{table}'::regclass" for table in MOVED)
+        listed = ", ".join(f"'{table}'::regclass" for table in GUARDED)
         found = connection.execute(
             text(
                 "SELECT tgrelid::regclass::text, tgname, tgenabled FROM pg_trigger "
@@ -34,7 +36,7 @@ def unguarded(connection: Connection) -> Iterator[None]:
         modes = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
         on = [f"ALTER TABLE {table} {modes[mode]} TRIGGER {name}" for table, name, mode in found]
     else:
-        listed = ", ".join(f"'{table}'" for table in MOVED)
+        listed = ", ".join(f"'{table}'" for table in GUARDED)
         triggers = f"SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ({listed})"
         rows = connection.execute(text(triggers)).all()
         off, on = [f"DROP TRIGGER {name}" for name, _ in rows], [sql for _, sql in rows]

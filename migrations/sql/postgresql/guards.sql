@@ -239,7 +239,8 @@ CREATE FUNCTION jurat_refuse_renaming() RETURNS trigger LANGUAGE plpgsql SET sea
 BEGIN
   IF EXISTS (SELECT 1 FROM jurat_requests t
              WHERE t.kind = 'transfer' AND t.applied_at IS NULL AND t.consultation = NEW.consultation
-               AND t.participant = OLD.participant AND t.target = NEW.participant) THEN
+               AND t.participant = OLD.participant AND t.target = NEW.participant
+               AND (t.apply_from IS NULL OR t.apply_from <= clock_timestamp())) THEN
     RETURN NEW;
   END IF;
   RAISE EXCEPTION 'jurat: % on % is refused: %', TG_OP, TG_TABLE_NAME,

@@ -57,6 +57,7 @@ BEGIN
   IF jurat_is_owner() OR EXISTS (
     SELECT FROM jurat_requests e
     WHERE e.kind = 'erase' AND e.applied_at IS NULL AND e.participant = OLD.participant
+      AND (e.apply_from IS NULL OR e.apply_from <= clock_timestamp())
       AND (e.consultation IS NULL OR e.consultation = NEW.consultation)
   ) THEN
     RETURN NEW;

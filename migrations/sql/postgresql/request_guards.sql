@@ -177,6 +177,20 @@ WHEN (NEW.kind IN ('transfer', 'erase')
   AND NOT has_column_privilege(session_user, 'jurat_requests'::regclass, 'target', 'INSERT'))
 EXECUTE FUNCTION jurat_count_asked();
 
+-- Has them wait for as long as an administrator said, so that they can be withdrawn.
+CREATE FUNCTION jurat_delay_asked()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  NEW.apply_from := statement_timestamp() + make_interval(secs => (
+    SELECT a.delay_s FROM jurat_allowances a WHERE a.login = session_user AND a.delay_s > 0));
+  RETURN NEW;
+END $$;
+
+CREATE TRIGGER jurat_requests_delayed BEFORE INSERT ON jurat_requests FOR EACH ROW
+WHEN (NEW.kind IN ('transfer', 'erase')
+  AND NOT has_column_privilege(session_user, 'jurat_requests'::regclass, 'target', 'INSERT'))
+EXECUTE FUNCTION jurat_delay_asked();
+
 CREATE TRIGGER jurat_requests_list BEFORE UPDATE ON jurat_requests FOR EACH ROW
 WHEN (NEW.code_list IS DISTINCT FROM OLD.code_list OR NEW.expires_at IS DISTINCT FROM OLD.expires_at)
 EXECUTE FUNCTION jurat_refuse_change(

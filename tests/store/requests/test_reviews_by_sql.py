@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 
 from jurat import Client
 from jurat.database import bounded, open_engine
@@ -226,6 +227,23 @@ def test_two_reviewers_in_their_role_are_four_eyes(postgresql: Desk) -> None:
         )
         assert [Requests(clerk).do(word) for word in words] == [SECOND_PERSON, None]
         clerk.dispose()
+
+
+def test_with_logins_two_names_under_one_login_are_not_four_eyes(postgresql: Desk) -> None:
+    postgresql.apply({**DOCUMENT, "consultations": {"budget": {**BUDGET, "four_eyes": "logins"}}})
+    held = in_review(postgresql)
+
+    def word(engine: Engine, who: str) -> str | None:
+        request = Request(uuid7(), RequestKind.DECIDE, who, check_id=held.id, reason=Reason.PERSON_ACCEPTED)
+        return Requests(engine).do(request)
+
+    with Logins(postgresql.url) as logins:
+        urls = (logins.url(Role.REVIEWER, options=options) for options in ("", "CONNECTION LIMIT 9"))
+        one, other = (bounded(open_engine(url)) for url in urls)
+        assert [word(one, who) for who in "ab"] == [SECOND_PERSON] * 2, "two names under one login"
+        assert word(other, "c") is None
+        one.dispose()
+        other.dispose()
 
 
 def test_an_owner_needs_no_role(postgresql: Desk) -> None:

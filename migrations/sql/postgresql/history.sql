@@ -1,0 +1,75 @@
+-- What has to get into the sealed history waits in jurat_unsealed from the same transaction on, once a history has
+-- begun. `bin/jurat history seal` takes it from there. ../sqlite/history.sql is the twin.
+--
+-- These functions run with the owner's rights: no role may write jurat_unsealed or jurat_leaves by itself.
+
+CREATE FUNCTION jurat_queue_verdicts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+BEGIN
+  IF EXISTS (SELECT FROM jurat_history) THEN
+    INSERT INTO jurat_unsealed (queued_at, kind, subject)
+    SELECT statement_timestamp(), 'verdict', v.check_id || '/' || v.revision FROM added v;
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- For a row of another table: of a kind, and with its key in a column.
+CREATE FUNCTION jurat_queue_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+BEGIN
+  IF EXISTS (SELECT FROM jurat_history) THEN
+    INSERT INTO jurat_unsealed (queued_at, kind, subject)
+    VALUES (statement_timestamp(), TG_ARGV[0], to_jsonb(NEW) ->> TG_ARGV[1]);
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- A row that goes takes along the salt of its leaf, and its end gets a leaf of its own.
+CREATE FUNCTION jurat_queue_purged() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+DECLARE
+  subjects text[];
+BEGIN
+  IF EXISTS (SELECT FROM jurat_history) THEN
+    IF TG_ARGV[0] = 'verdict' THEN
+      subjects := ARRAY(SELECT g.check_id || '/' || g.revision FROM gone g);
+    ELSE
+      subjects := ARRAY(SELECT g.id::text FROM gone g WHERE g.applied_at IS NOT NULL);
+    END IF;
+    INSERT INTO jurat_unsealed (queued_at, kind, subject)
+    SELECT statement_timestamp(), 'purge', s FROM unnest(subjects) s;
+    UPDATE jurat_leaves SET salt = NULL WHERE subject = ANY (subjects) AND kind = TG_ARGV[0];
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER jurat_verdicts_queued AFTER INSERT ON jurat_verdicts REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION jurat_queue_verdicts();
+
+CREATE TRIGGER jurat_verdicts_purged AFTER DELETE ON jurat_verdicts REFERENCING OLD TABLE AS gone
+FOR EACH STATEMENT EXECUTE FUNCTION jurat_queue_purged('verdict');
+
+CREATE TRIGGER jurat_requests_queued AFTER UPDATE OF applied_at ON jurat_requests FOR EACH ROW
+WHEN (OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL)
+EXECUTE FUNCTION jurat_queue_row('request', 'id');
+
+CREATE TRIGGER jurat_requests_purged AFTER DELETE ON jurat_requests REFERENCING OLD TABLE AS gone
+FOR EACH STATEMENT EXECUTE FUNCTION jurat_queue_purged('request');
+
+CREATE TRIGGER jurat_codes_queued AFTER UPDATE OF redeemed_by ON jurat_codes FOR EACH ROW
+WHEN (OLD.redeemed_by IS NULL AND NEW.redeemed_by IS NOT NULL)
+EXECUTE FUNCTION jurat_queue_row('redemption', 'redeemed_by');
+
+CREATE TRIGGER jurat_configs_queued AFTER INSERT ON jurat_configs FOR EACH ROW
+EXECUTE FUNCTION jurat_queue_row('configuration', 'version');
+
+CREATE TRIGGER jurat_audit_queued AFTER INSERT ON jurat_audit FOR EACH ROW
+EXECUTE FUNCTION jurat_queue_row('audit', 'id');
+
+ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_queued;
+ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_purged;
+ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_queued;
+ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_purged;
+ALTER TABLE jurat_codes ENABLE ALWAYS TRIGGER jurat_codes_queued;
+ALTER TABLE jurat_configs ENABLE ALWAYS TRIGGER jurat_configs_queued;
+ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_queued;

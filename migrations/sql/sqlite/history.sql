@@ -1,0 +1,53 @@
+-- What has to get into the sealed history waits in jurat_unsealed from the same transaction on, once a history has
+-- begun. ../postgresql/history.sql is the twin.
+
+CREATE TRIGGER jurat_verdicts_queued AFTER INSERT ON jurat_verdicts
+WHEN EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT INTO jurat_unsealed (queued_at, kind, subject)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'verdict', NEW.check_id || '/' || NEW.revision);
+END;
+
+CREATE TRIGGER jurat_verdicts_purged AFTER DELETE ON jurat_verdicts
+WHEN EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT INTO jurat_unsealed (queued_at, kind, subject)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'purge', OLD.check_id || '/' || OLD.revision);
+  UPDATE jurat_leaves SET salt = NULL WHERE subject = OLD.check_id || '/' || OLD.revision AND kind = 'verdict';
+END;
+
+CREATE TRIGGER jurat_requests_queued AFTER UPDATE OF applied_at ON jurat_requests
+WHEN OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL AND EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT INTO jurat_unsealed (queued_at, kind, subject)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'request', NEW.id);
+END;
+
+CREATE TRIGGER jurat_requests_purged AFTER DELETE ON jurat_requests
+WHEN OLD.applied_at IS NOT NULL AND EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT INTO jurat_unsealed (queued_at, kind, subject)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'purge', OLD.id);
+  UPDATE jurat_leaves SET salt = NULL WHERE subject = OLD.id AND kind = 'request';
+END;
+
+CREATE TRIGGER jurat_codes_queued AFTER UPDATE OF redeemed_by ON jurat_codes
+WHEN OLD.redeemed_by IS NULL AND NEW.redeemed_by IS NOT NULL AND EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT INTO jurat_unsealed (queued_at, kind, subject)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'redemption', NEW.redeemed_by);
+END;
+
+CREATE TRIGGER jurat_configs_queued AFTER INSERT ON jurat_configs
+WHEN EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT INTO jurat_unsealed (queued_at, kind, subject)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'configuration', NEW.version);
+END;
+
+CREATE TRIGGER jurat_audit_queued AFTER INSERT ON jurat_audit
+WHEN EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT INTO jurat_unsealed (queued_at, kind, subject)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'audit', NEW.id);
+END;

@@ -1,0 +1,269 @@
+"""What is sealed of each kind of row, and how it becomes a leaf.
+
+A leaf has hashes of the row with a salt. When the row is deleted, its salt goes too, and the leaf tells nothing that
+could be guessed; the tree stays as it is. The ids of participants change with transfers and erasures, so they have a
+hash of their own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from jurat.statements import rows_json
+from store.dialects import dialect_of
+from store.history.merkle import leaf_hash
+from store.requests.erasure import KEPT
+from store.requests.request_rows import RequestKind
+from store.rows import row_of
+
+SALT: Final = 16
+"""Bytes of a salt."""
+
+
+class LeafKind(StrEnum):
+    """What a leaf is about."""
+
+    VERDICT = "verdict"
+    REQUEST = "request"
+    REDEMPTION = "redemption"
+    CONFIGURATION = "configuration"
+    AUDIT = "audit"
+    PURGE = "purge"
+    """The end of a verdict or a request that is in the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRow:
+    """A row that is sealed: what never changes of it, and in `PEOPLE` the fields that name participants."""
+
+    KEY: ClassVar[str]
+    """The columns of the subject, each with its type."""
+    ROWS: ClassVar[str]
+    """SQL for its rows: a table, or a join."""
+    COLUMNS: ClassVar[str]
+    """The columns, as the fields are."""
+    WHERE: ClassVar[str] = "true"
+    """SQL that is true for a row that has to be in the history."""
+    PEOPLE: ClassVar[Sequence[str]] = ()
+
+    @property
+    def due(self) -> datetime | None:
+        """From when on it may be deleted, if that is known."""
+        return None
+
+    def people(self) -> list[str | None]:
+        """The participants that it names."""
+        return [getattr(self, name) for name in self.PEOPLE]
+
+    def content(self) -> bytes:
+        """What never changes, in canonical JSON."""
+        apart = {"retain_until", *self.PEOPLE}
+        return _canonical({each.name: getattr(self, each.name) for each in fields(self) if each.name not in apart})
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow(SealedRow):
+    """A verdict, and whose answer to which question it is about."""
+
+    KEY = "check_id uuid, revision int"
+    ROWS = "jurat_verdicts s JOIN jurat_checks c ON c.id = s.check_id"
+    COLUMNS = (
+        "s.outcome, s.reason, s.evidence, s.decided_by, s.config_version, s.source, s.data_date, s.fence, "
+        "s.decided_at, s.retain_until, s.login, c.consultation, c.question, c.round, c.participant"
+    )
+    PEOPLE = ("participant",)
+
+    outcome: str
+    reason: str
+    evidence: Mapping[str, Any]
+    decided_by: str
+    config_version: int
+    source: str
+    data_date: str | None
+    fence: int
+    decided_at: datetime
+    retain_until: datetime | None
+    login: str | None
+    consultation: str
+    question: str
+    round: int
+    participant: str
+
+    @property
+    def due(self) -> datetime | None:
+        return self.retain_until
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow(SealedRow):
+    """A request that was dealt with."""
+
+    KEY = "id uuid"
+    ROWS = "jurat_requests s"
+    COLUMNS = (
+        "s.kind, s.consultation, s.question, s.check_id, s.reason, s.by_whom, s.asked_at, s.applied_at, s.refused, "
+        "s.code_list, s.expires_at, s.login, s.participant, s.target"
+    )
+    WHERE = "s.applied_at IS NOT NULL"
+    PEOPLE = ("participant", "target")
+
+    kind: str
+    consultation: str | None
+    question: str | None
+    check_id: UUID | None
+    reason: str | None
+    by_whom: str
+    asked_at: datetime
+    applied_at: datetime | None
+    refused: str | None
+    code_list: str | None
+    expires_at: datetime | None
+    login: str | None
+    participant: str | None
+    target: str | None
+
+    @property
+    def due(self) -> datetime | None:
+        """One about a check goes with the check, and a further round with all of the participant."""
+        if self.check_id is not None or self.kind == RequestKind.REOPEN or self.applied_at is None:
+            return None
+        return self.applied_at + timedelta(seconds=KEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionRow(SealedRow):
+    """A code that was redeemed, without its hash: the check that did it names it."""
+
+    KEY = "redeemed_by uuid"
+    ROWS = "jurat_codes s"
+    COLUMNS = "s.list, s.redeemed_at"
+    WHERE = "s.redeemed_by IS NOT NULL"
+
+    list: str
+    redeemed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRow(SealedRow):
+    """A version of the configuration, by its digest."""
+
+    KEY = "version int"
+    ROWS = "jurat_configs s"
+    COLUMNS = "s.digest, s.applied_by, s.applied_at"
+
+    digest: str
+    applied_by: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedRow(SealedRow):
+    """A row of the audit."""
+
+    KEY = "id uuid"
+    ROWS = "jurat_audit s"
+    COLUMNS = "s.at, s.actor, s.action, s.subject, s.detail, s.login"
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
+    login: str | None
+
+
+SEALED: Final[Mapping[LeafKind, type[SealedRow]]] = {
+    LeafKind.VERDICT: VerdictRow,
+    LeafKind.REQUEST: RequestRow,
+    LeafKind.REDEMPTION: RedemptionRow,
+    LeafKind.CONFIGURATION: ConfigurationRow,
+    LeafKind.AUDIT: AuditedRow,
+}
+"""The row of each kind. A purge has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf of the tree. `salt` is None once its row was purged; a purge has no hashes."""
+
+    kind: str
+    subject: str
+    due_at: datetime | None = None
+    salt: bytes | None = None
+    content: bytes | None = None
+    person: bytes | None = None
+
+    @property
+    def hash(self) -> bytes:
+        """Its hash in the tree, by all that stays when the row goes."""
+        hashes = [None if each is None else each.hex() for each in (self.content, self.person)]
+        return leaf_hash(_canonical([self.kind, self.subject, self.due_at, *hashes]))
+
+
+def leaf_of(kind: LeafKind, subject: str, row: SealedRow, salt: bytes) -> Leaf:
+    """The leaf of a row."""
+    person = person_hash(row.people(), salt) if row.PEOPLE else None
+    return Leaf(kind, subject, row.due, salt, content_hash(row, salt), person)
+
+
+def content_hash(row: SealedRow, salt: bytes) -> bytes:
+    """The hash of what never changes in a row."""
+    return sha256(salt + row.content()).digest()
+
+
+def person_hash(people: Sequence[str | None], salt: bytes) -> bytes:
+    """The hash of the participants that a row names."""
+    return sha256(salt + _canonical(list(people))).digest()
+
+
+def read_rows(connection: Connection, kind: LeafKind, subjects: Sequence[str]) -> dict[str, SealedRow]:
+    """The rows of these subjects, by subject; those that are gone are missing."""
+    model = SEALED[kind]
+    names = [column.split()[0] for column in model.KEY.split(", ")]
+    keys = [key for subject in subjects if (key := _key(model, subject))]
+    same = " AND ".join(f"s.{name} = r.{name}" for name in names)
+    sql = f"""
+        SELECT {", ".join(f"r.{name}" for name in names)}, {model.COLUMNS}
+        FROM {dialect_of(connection).rowset(model.KEY)} JOIN {model.ROWS.replace(" s", f" s ON {same}", 1)}"""
+    found = connection.execute(text(sql), {"rows": rows_json(keys)}).all()
+    return {"/".join(map(str, row[: len(names)])): row_of(model, row[len(names) :]) for row in found}
+
+
+def _key(model: type[SealedRow], subject: str) -> dict[str, str | int] | None:
+    """The values of a key in a subject; None where it is none: someone may have changed it."""
+    columns = [column.split() for column in model.KEY.split(", ")]
+    try:
+        given = zip(columns, subject.split("/"), strict=True)
+        return {name: int(part) if kind == "int" else str(UUID(part)) for (name, kind), part in given}
+    except ValueError:
+        return None
+
+
+def missing_rows(kind: LeafKind) -> str:
+    """SQL for the subjects of rows that are neither in the history nor wait for it."""
+    model = SEALED[kind]
+    subject = " || '/' || ".join(f"CAST(s.{column.split()[0]} AS text)" for column in model.KEY.split(", "))
+    table = model.ROWS.split(" JOIN")[0]
+    same = f"WHERE t.subject = q.subject AND t.kind = '{kind}'"
+    return f"""
+        SELECT q.subject FROM (SELECT {subject} AS subject FROM {table} WHERE {model.WHERE}) q
+        WHERE NOT EXISTS (SELECT 1 FROM jurat_leaves t {same})
+          AND NOT EXISTS (SELECT 1 FROM jurat_unsealed t {same})"""
+
+
+def _canonical(value: Any) -> bytes:
+    """JSON with sorted keys and without spaces; times in UTC with microseconds, or milliseconds on SQLite."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_text).encode()
+
+
+def _text(value: Any) -> str:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)

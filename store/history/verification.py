@@ -1,0 +1,258 @@
+"""Verifies the history: that its leaves make the signed heads, that rows are as they were sealed, and purges were due.
+
+What changes rows past all guards cannot make the heads that are kept outside. A range that was lost in a restore is
+told apart from a forgery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import product
+from typing import Any, Final
+
+from nacl.signing import VerifyKey
+from sqlalchemy import Connection, Engine, text
+
+from jurat.database import reader
+from jurat.names import is_erased
+from jurat.statements import rows_json
+from jurat.times import instant, moment
+from store.dialects import dialect_of
+from store.history.entries import (
+    SEALED,
+    Leaf,
+    LeafKind,
+    SealedRow,
+    content_hash,
+    missing_rows,
+    person_hash,
+    read_rows,
+)
+from store.history.heads import Head
+from store.history.merkle import Frontier
+from store.history.sealer import heads_after, newest_head, was_restored
+from store.requests.erasure_journal import former_ids
+
+PAGE: Final = 1000
+"""Leaves that are read in one transaction."""
+
+TOLD: Final = 100
+"""Rows of one kind that are named at most if they are not in the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What was changed: of a row, or of the history itself (`kind` head)."""
+
+    what: str
+    kind: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Leaves that a restore took away: their numbers, and between which heads."""
+
+    first: int
+    after_last: int
+    since: datetime | None
+    until: datetime
+
+
+@dataclass(slots=True)
+class VerifiedHistory:
+    """What was found. `waiting` rows are not sealed yet, and `sealed_at` is when the sealer last ran."""
+
+    leaves: int = 0
+    heads: int = 0
+    waiting: int = 0
+    sealed_at: datetime | None = None
+    contradictions: list[Contradiction] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
+
+
+def verify_history(engine: Engine, outside: Sequence[Head], key: VerifyKey | None) -> VerifiedHistory | None:
+    """Verify all of it, by the heads in the database and those `outside`, in the order of their file; None if no
+    history has begun. Without the `key`, nobody knows who signed.
+    """
+    found = VerifiedHistory()
+    with reader(engine).begin() as connection:
+        begun = connection.execute(text("SELECT sealed_at FROM jurat_history")).first()
+        last, size = newest_head(connection), connection.scalar(text("SELECT count(*) FROM jurat_leaves")) or 0
+        unknown_end = outside and (last is None or last[0].signed_ms < outside[-1].signed_ms)
+        restored = bool(unknown_end and was_restored(connection, outside[-1].signed_at))
+    if begun is None and not outside:
+        return None
+    found.sealed_at = moment(begun[0]) if begun else None
+    heads = heads_after(engine, -1)
+    kept = _after_restores(outside, found)
+    if unknown_end:
+        if restored:
+            kept = _without_lost(kept, size, outside[-1].tree_size, outside[-1].signed_at, found)
+        else:
+            what = f"the history does not reach the head of {outside[-1].signed_at:%Y-%m-%d %H:%M:%S}Z"
+            found.contradictions.append(Contradiction(what, "head", str(outside[-1].tree_size)))
+            kept = [head for head in kept if head.tree_size <= size]
+    if key is not None:
+        for head in {*heads, *outside}:
+            if not head.verified_by(key):
+                what = f"another key signed the head of {head.signed_at:%Y-%m-%d %H:%M:%S}Z"
+                found.contradictions.append(Contradiction(what, "head", str(head.tree_size)))
+    found.heads = len({*heads, *kept})
+    walk = _Walk(sorted({*heads, *kept}, key=lambda head: (head.tree_size, head.signed_ms)), heads)
+    while walk.page(engine, found):
+        pass
+    with reader(engine).begin() as connection:
+        found.waiting = connection.scalar(text("SELECT count(*) FROM jurat_unsealed")) or 0
+        for kind in SEALED:
+            sql = f"{missing_rows(kind)} LIMIT {TOLD}"
+            for subject in connection.scalars(text(sql)):
+                found.contradictions.append(Contradiction("it is not in the history", kind, subject))
+    return found
+
+
+def _after_restores(outside: Sequence[Head], found: VerifiedHistory) -> list[Head]:
+    """The heads outside that still hold: those that a restore took back are not compared."""
+    kept: list[Head] = []
+    for head in outside:
+        if head.lost_from is not None:
+            until = kept[-1].signed_at if kept else head.signed_at
+            kept = _without_lost(kept, head.tree_size, head.lost_from, until, found)
+        kept.append(head)
+    return kept
+
+
+def _without_lost(
+    kept: Sequence[Head], size: int, lost_from: int, until: datetime, found: VerifiedHistory
+) -> list[Head]:
+    rest = [head for head in kept if head.tree_size <= size]
+    found.lost.append(Lost(size, lost_from, rest[-1].signed_at if rest else None, until))
+    return rest
+
+
+class _Walk:
+    """One walk along the leaves: builds the tree, and compares each row and each head on the way."""
+
+    def __init__(self, heads: Sequence[Head], own: Sequence[Head]) -> None:
+        self._heads = list(heads)
+        self._times = sorted((head.tree_size, head.signed_at) for head in own)
+        self._tree = Frontier()
+        self._broken = False
+
+    def page(self, engine: Engine, found: VerifiedHistory) -> bool:
+        """Go on by up to `PAGE` leaves; whether there are more."""
+        with reader(engine).begin() as connection:
+            if snapshot := dialect_of(connection).snapshot:
+                connection.execute(text(snapshot))
+            rows = connection.execute(text(_LEAVES), {"after": self._tree.size, "limit": PAGE}).all()
+            leaves = [(row[0], Leaf(row[1], row[2], moment(row[3]), *map(_bytes, row[4:7])), row[7]) for row in rows]
+            found.contradictions += self._compare(connection, leaves)
+        self._reach(found)
+        for number, leaf, _ in leaves:
+            if number != self._tree.size and not self._broken:
+                self._break(found, f"leaf {self._tree.size} is missing", number)
+            self._tree.add(leaf.hash)
+            self._reach(found)
+        found.leaves += len(leaves)
+        if len(leaves) == PAGE:
+            return True
+        for head in self._heads[:1]:
+            self._break(found, f"the leaves end before the head of {head.signed_at:%Y-%m-%d %H:%M:%S}Z", head.tree_size)
+        return False
+
+    def _reach(self, found: VerifiedHistory) -> None:
+        while self._heads and self._heads[0].tree_size == self._tree.size:
+            head = self._heads.pop(0)
+            if head.root_hash != self._tree.root():
+                self._break(
+                    found, f"the leaves do not make the head of {head.signed_at:%Y-%m-%d %H:%M:%S}Z", self._tree.size
+                )
+
+    def _break(self, found: VerifiedHistory, what: str, number: int) -> None:
+        """The first that is wrong is told: all later heads are wrong with it."""
+        if not self._broken:
+            self._broken = True
+            found.contradictions.append(Contradiction(what, "head", str(number)))
+
+    def _compare(self, connection: Connection, leaves: Sequence[tuple[int, Leaf, Any]]) -> Iterator[Contradiction]:
+        purges = [leaf.subject for _, leaf, _ in leaves if leaf.kind == LeafKind.PURGE]
+        due = _due(connection, purges)
+        rows: dict[tuple[str, str], SealedRow] = {}
+        for kind in SEALED:
+            subjects = [leaf.subject for _, leaf, _ in leaves if leaf.kind == kind]
+            if subjects:
+                rows |= {(kind, subject): row for subject, row in read_rows(connection, kind, subjects).items()}
+        waiting = _purged_just_now(connection, [leaf.subject for _, leaf, _ in leaves if leaf.salt is None])
+        now = instant(connection.scalar(text(f"SELECT {dialect_of(connection).now()}")))
+        for number, leaf, purged in leaves:
+            if leaf.kind == LeafKind.PURGE:
+                signed_at = next((at for size, at in self._times if size > number), now)
+                what = _early(due.get(leaf.subject), signed_at)
+            else:
+                gone = purged is not None or leaf.subject in waiting
+                what = _difference(connection, leaf, rows.get((leaf.kind, leaf.subject)), purged=gone)
+                if not what and purged is None and gone:
+                    what = _early((leaf.kind, leaf.due_at), now)
+            if what:
+                yield Contradiction(what, leaf.kind, leaf.subject)
+
+
+def _early(sealed: tuple[str, datetime | None] | None, purged_at: datetime) -> str:
+    """Why a purge was not due yet, of a leaf of a kind and from when on it was; empty if it was due."""
+    if sealed is None:
+        return "it was purged, and is not in the history"
+    kind, due = sealed
+    if due is None:
+        return "" if kind == LeafKind.REQUEST else "it was purged, and had to stay for good"
+    return "it was purged before its time" if due > purged_at else ""
+
+
+def _difference(connection: Connection, leaf: Leaf, row: SealedRow | None, *, purged: bool) -> str:
+    """What is other in a row than when it was sealed; empty if nothing is."""
+    if row is None:
+        return "" if purged and leaf.salt is None else "it is gone, and was not purged"
+    if leaf.salt is None or purged:
+        return "it is said to be purged, and is there"
+    if content_hash(row, leaf.salt) != leaf.content:
+        return "it is not as it was sealed"
+    if row.due != leaf.due_at:
+        return "the time until which it stays was changed"
+    people = row.people()
+    if not people or any(name is not None and is_erased(name) for name in people):
+        return ""
+    salt, before = leaf.salt, [[name, *former_ids(connection, name)] for name in people]
+    known = (person_hash(each, salt) == leaf.person for each in product(*before))
+    return "" if any(known) else "it was given to another participant, and no transfer is known"
+
+
+def _due(connection: Connection, subjects: Sequence[str]) -> Mapping[str, tuple[str, datetime | None]]:
+    """From when on each of these may be purged, by its leaf."""
+    if not subjects:
+        return {}
+    sql = f"""
+        SELECT r.subject, l.kind, l.due_at FROM {dialect_of(connection).rowset("subject text")}
+        JOIN jurat_leaves l ON l.subject = r.subject WHERE l.kind <> '{LeafKind.PURGE}'"""
+    rows = connection.execute(text(sql), {"rows": rows_json([{"subject": subject} for subject in subjects])})
+    return {row[0]: (row[1], moment(row[2])) for row in rows}
+
+
+def _purged_just_now(connection: Connection, subjects: Sequence[str]) -> set[str]:
+    """Those of them whose purge is not sealed yet."""
+    if not subjects:
+        return set()
+    sql = f"""
+        SELECT r.subject FROM {dialect_of(connection).rowset("subject text")}
+        JOIN jurat_unsealed u ON u.subject = r.subject WHERE u.kind = '{LeafKind.PURGE}'"""
+    return set(connection.scalars(text(sql), {"rows": rows_json([{"subject": subject} for subject in subjects])}))
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+_LEAVES = f"""
+    SELECT l.number, l.kind, l.subject, l.due_at, l.salt, l.content, l.person, p.number
+    FROM jurat_leaves l LEFT JOIN jurat_leaves p ON p.subject = l.subject AND p.kind = '{LeafKind.PURGE}'
+    WHERE l.number >= :after ORDER BY l.number LIMIT :limit"""

@@ -1,0 +1,218 @@
+"""A row that changes past all guards no longer fits the history, on both engines. What was purged or erased does."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from nacl.signing import SigningKey
+from sqlalchemy import text
+
+from jurat.ids import uuid7
+from jurat.vocabulary import Outcome, Reason
+from store.history.sealer import HistoryError, Sealer, begin
+from store.requests.request_runner import Request, RequestKind, Requests
+from store.restored import secure
+from tasks.checks import Settle
+from tests.store.desk import ADMIN, Desk, attempt
+from tests.store.history.keeper import Keeper
+from tests.store.passing import let_be_over, unguarded
+
+ACCEPTED, REFUSED = Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE), Settle(Outcome.REFUSED, Reason.OUTSIDE_ZONE)
+
+
+@pytest.fixture
+def decided(desk: Desk) -> Desk:
+    """p-1 has access by an address and a code, p-2 was refused and then accepted by a reviewer, p-3 waits."""
+    desk.settle(desk.held("p-1"), ACCEPTED, attempt=attempt())
+    (code,) = desk.add_codes()
+    desk.settle(desk.held("p-1", "code"), desk.code_valid(code), attempt=attempt())
+    desk.settle(desk.held("p-2"), REFUSED)
+    check = desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'")
+    ask(desk, RequestKind.OPEN, check_id=check)
+    ask(desk, RequestKind.DECIDE, check_id=check, reason=Reason.PERSON_ACCEPTED)
+    ask(desk, RequestKind.REVOKE, consultation="budget", participant="p-2")
+    desk.submit("p-3")
+    return desk
+
+
+def ask(desk: Desk, kind: RequestKind, **given: object) -> None:
+    Requests(desk.engine).do(Request(uuid7(), kind, ADMIN, **given))  # type: ignore[arg-type]
+
+
+def forge(desk: Desk, *statements: str) -> None:
+    """Change rows as the owner can, past all guards."""
+    with desk.engine.begin() as connection, unguarded(connection):
+        for statement in statements:
+            assert connection.execute(text(desk.clock(statement))).rowcount
+
+
+def test_what_was_there_and_what_comes_is_sealed(decided: Desk, tmp_path: Path) -> None:
+    keeper = Keeper(decided, tmp_path)
+    assert keeper.verify().leaves == decided.one(
+        "SELECT (SELECT count(*) FROM jurat_verdicts) + (SELECT count(*) FROM jurat_audit) + 1 + 1"
+        " + (SELECT count(*) FROM jurat_requests)"
+    )
+    decided.settle(decided.claim_one(), ACCEPTED, attempt=attempt())
+    assert keeper.verify().waiting == 1
+    assert keeper.seal() == 1
+    assert keeper.seal() == 0
+    verified = keeper.verify()
+    assert (verified.waiting, verified.contradictions, verified.lost) == (0, [], [])
+    assert begin(decided.engine, ADMIN) is None
+
+
+def test_erasures_transfers_and_purges_fit(decided: Desk, tmp_path: Path) -> None:
+    let_be_over(decided)
+    keeper = Keeper(decided, tmp_path)
+    ask(decided, RequestKind.TRANSFER, consultation="budget", participant="p-1", target="p-4")
+    keeper.seal()
+    ask(decided, RequestKind.TRANSFER, consultation="budget", participant="p-4", target="p-5")
+    assert keeper.found() == []
+    ask(decided, RequestKind.ERASE, participant="p-5")
+    assert keeper.found() == []
+    decided.upkeep.purge()
+    assert decided.one("SELECT count(*) FROM jurat_verdicts") < 4
+    assert decided.one("SELECT count(*) FROM jurat_leaves WHERE salt IS NULL") > 0
+    assert keeper.found() == []
+    keeper.seal()
+    assert decided.one("SELECT count(*) FROM jurat_leaves WHERE kind = 'purge'") > 0
+    assert keeper.found() == []
+
+
+FORGERIES = {
+    "a verdict": ("UPDATE jurat_verdicts SET outcome = 'accepted' WHERE outcome = 'refused'",),
+    "its evidence": ("UPDATE jurat_verdicts SET evidence = '{\"a\": 1}' WHERE reason = 'inside_zone'",),
+    "its time": ("UPDATE jurat_verdicts SET retain_until = NOW(-1) WHERE reason = 'inside_zone'",),
+    "who wrote it": ("UPDATE jurat_verdicts SET login = 'other' WHERE reason = 'inside_zone'",),
+    "whose it is": ("UPDATE jurat_checks SET participant = 'p-9' WHERE participant = 'p-2'",),
+    "which question": ("UPDATE jurat_checks SET question = 'profession' WHERE participant = 'p-2'",),
+    "a verdict that goes": ("DELETE FROM jurat_verdicts WHERE outcome = 'refused'",),
+    "a verdict that is added": (
+        """INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version,
+             source, fence, decided_at)
+           SELECT id, 1, 'accepted', 'inside_zone', '{}', 'worker', 1, 'towns', 1, NOW
+           FROM jurat_checks WHERE participant = 'p-3'""",
+    ),
+    "an audit row": ("UPDATE jurat_audit SET actor = 'other' WHERE action = 'review decide'",),
+    "an audit row that goes": ("DELETE FROM jurat_audit WHERE action = 'review open'",),
+    "a request": ("UPDATE jurat_requests SET by_whom = 'other' WHERE kind = 'decide'",),
+    "whom a request is about": ("UPDATE jurat_requests SET participant = 'p-1' WHERE kind = 'revoke'",),
+    "a request that goes": ("DELETE FROM jurat_requests WHERE kind = 'revoke'",),
+    "a code": ("UPDATE jurat_codes SET redeemed_by = NULL WHERE redeemed_by IS NOT NULL",),
+    "a configuration": ("UPDATE jurat_configs SET applied_by = 'other'",),
+    "a purge that was not due": (
+        "DELETE FROM jurat_verdicts WHERE outcome = 'refused'",
+        "UPDATE jurat_leaves SET salt = NULL WHERE subject LIKE '%/1' AND salt IS NOT NULL AND number = FIRST",
+        """INSERT INTO jurat_unsealed (queued_at, kind, subject)
+           SELECT NOW, 'purge', subject FROM jurat_leaves WHERE number = FIRST""",
+    ),
+    "a leaf": ("UPDATE jurat_leaves SET subject = 'other' WHERE kind = 'audit' AND number = LAST",),
+    "the last leaf": ("DELETE FROM jurat_leaves WHERE number = LAST",),
+    "a head": ("DELETE FROM jurat_tree_heads", "UPDATE jurat_leaves SET content = person WHERE person IS NOT NULL"),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_what_the_owner_forges_is_found(decided: Desk, tmp_path: Path, name: str) -> None:
+    keeper = Keeper(decided, tmp_path)
+    refused = "SELECT number FROM jurat_leaves WHERE subject IN (SELECT CAST(check_id AS text) || '/1'"
+    places = {
+        "FIRST": decided.one(f"{refused} FROM jurat_verdicts WHERE outcome = 'refused')"),
+        "LAST": decided.one("SELECT max(number) FROM jurat_leaves WHERE kind = 'audit'"),
+    }
+    assert keeper.found() == []
+    statements = FORGERIES[name]
+    for place, number in places.items():
+        statements = tuple(each.replace(place, str(number)) for each in statements)
+    forge(decided, *statements)
+    assert keeper.found()
+    if name not in ("the last leaf", "a head"):  # the sealer refuses these
+        keeper.seal()
+        assert keeper.found()
+
+
+def test_a_restore_is_told_apart_from_a_forgery(decided: Desk, tmp_path: Path) -> None:
+    keeper = Keeper(decided, tmp_path)
+    size = keeper.heads[-1].tree_size
+    decided.settle(decided.claim_one(), ACCEPTED, attempt=attempt())
+    keeper.seal()
+    forge(
+        decided,
+        f"DELETE FROM jurat_leaves WHERE number >= {size}",
+        f"DELETE FROM jurat_tree_heads WHERE tree_size > {size}",
+        "DELETE FROM jurat_verdicts WHERE check_id = (SELECT id FROM jurat_checks WHERE participant = 'p-3')",
+        "UPDATE jurat_checks SET state = 'leased' WHERE participant = 'p-3'",
+    )
+    (end,) = keeper.found()
+    assert end[1].startswith("the history does not reach the head of ")
+    with pytest.raises(HistoryError, match=r"the database knows no head as new as that of .* outside"):
+        keeper.seal()
+    with decided.engine.begin() as connection:
+        secure(connection, datetime.now(UTC), ADMIN)
+    for sealed in (0, 1):
+        verified = keeper.verify()
+        assert verified.contradictions == []
+        assert [(each.first, each.after_last) for each in verified.lost] == [(size, size + 1)]
+        assert keeper.seal() == 1 - sealed
+    ask(decided, RequestKind.RESTORE, consultation="budget", participant="p-2")
+    assert keeper.seal() == 2
+    assert keeper.found() == []
+    assert len(keeper.verify().lost) == 1
+
+
+def test_only_who_has_the_key_seals(decided: Desk, tmp_path: Path) -> None:
+    keeper = Keeper(decided, tmp_path)
+    with pytest.raises(HistoryError, match=r"this key did not sign the last head, of "):
+        Sealer(decided.engine, SigningKey.generate(), tmp_path / "other").turn()
+    assert keeper.seal() == 0
+
+
+def test_a_history_begins_before_it_is_sealed(desk: Desk, tmp_path: Path) -> None:
+    with pytest.raises(HistoryError, match=r"no history has begun; run `bin/jurat history begin`"):
+        Sealer(desk.engine, SigningKey.generate(), tmp_path / "other").turn()
+
+
+CHANGES = {
+    "jurat_verdicts": (
+        *("outcome = 'undetermined'", "reason = 'other'", "source = 'other'", "fence = fence + 1", "decided_by = 'x'"),
+        *("decided_at = NOW(-7)", "config_version = 7", "data_date = '2020-01-01'", "revision = revision + 8"),
+        *("evidence = '{\"a\": 1}'", "login = 'other'", "retain_until = NOW(5000)", ""),
+    ),
+    "jurat_audit": (
+        *("actor = 'other'", "action = 'other'", "subject = 'other'", "detail = '{}'", "at = NOW(-7)"),
+        *("login = 'other'", ""),
+    ),
+}
+"""What is set to another value; nothing deletes the row."""
+
+
+@pytest.mark.slow
+def test_each_of_a_hundred_random_changes_is_found(decided: Desk, tmp_path: Path) -> None:
+    let_be_over(decided, "reason = 'outside_zone'")
+    keeper, dice, missed = Keeper(decided, tmp_path), random.Random(19), list[str]()
+    before = {table: decided.sql(f"SELECT * FROM {table}") for table in CHANGES}
+    for _ in range(100):
+        table = dice.choice(list(CHANGES))
+        key = "id" if table == "jurat_audit" else "check_id"
+        change, row = dice.choice(CHANGES[table]), dice.choice(before[table])
+        where = f"WHERE {key} = '{getattr(row, key)}'"
+        statement = f"UPDATE {table} SET {change} {where}" if change else f"DELETE FROM {table} {where}"
+        forge(decided, statement)
+        if not keeper.found():
+            missed.append(statement)
+        marks = ", ".join(f":{name}" for name in row._fields)
+        with decided.engine.begin() as connection, unguarded(connection):
+            connection.execute(text(f"DELETE FROM {table}"))
+            kept = [{**each._mapping, **_json(each._mapping)} for each in before[table]]
+            connection.execute(text(f"INSERT INTO {table} ({', '.join(row._fields)}) VALUES ({marks})"), kept)
+        assert keeper.found() == []
+    assert missed == []
+
+
+def _json(row: Mapping[str, object]) -> dict[str, str]:
+    return {name: json.dumps(value) for name, value in row.items() if isinstance(value, dict)}
