@@ -136,7 +136,8 @@ def _of_base(
         asked = [(answer, _found(source, answer)) for answer in map(_answer, read_base(base))]
     for which, shapes in sets:
         around = [ZoneGeometry(f"{shape.name}-{number}", 1, shape.wkb) for number, shape in enumerate(shapes)]
-        yield name, which, *(groups(asked, around, geocoder, review=review) for review in (True, False))
+        in_review, settled = (groups(asked, around, geocoder, review=review) for review in (True, False))
+        yield name, which, in_review, settled
 
 
 def groups(asked: Sequence[Asked], around: Sequence[ZoneGeometry], geocoder: Geocoder, *, review: bool) -> Groups:

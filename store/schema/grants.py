@@ -81,7 +81,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_verdicts": {
         Role.PLATFORM: "SELECT (check_id, revision, outcome, reason, decided_at)",
-        Role.WORKER: f"SELECT, INSERT ({_VERDICT}), DELETE",
+        Role.WORKER: f"SELECT, INSERT ({_VERDICT}), UPDATE (retain_until), DELETE",
         Role.REVIEWER: f"SELECT, INSERT ({_VERDICT})",
         Role.ADMIN: "SELECT",
         Role.READER: "SELECT",
