@@ -27,7 +27,7 @@ class Question:
     """One question of a consultation with everything that its criterion says.
 
     `sources` are asked in order; all are of `kind`. `deadline_s`, `review_due_s` and `retain_s` are seconds (None: kept
-    until purged), `margins` metres by level. `review`: a person decides what no source could; `four_eyes`: two people
+    forever), `margins` metres by level. `review`: a person decides what no source could; `four_eyes`: two people
     must decide the same, with `logins` under two logins. `terms` say how often it may be answered, and how long an
     answer holds. `position` counts the questions of a consultation from 0. Texts are by language; `und` is a text
     without a language.
@@ -197,7 +197,7 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
         review=question.on_undetermined == "review",
         review_due_s=whole.review_due,
         four_eyes=whole.four_eyes,
-        retain_s=whole.retain,
+        retain_s=whole.retain_s,
         zone=question.parameters.get(Parameter.ZONE, criterion.zone),
         margins={level.value: metres for level, metres in criterion.margin.items()},
         requirement=dict(criterion.require) | ({} if code_list is None else {"list": code_list}),

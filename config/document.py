@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictBool, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictBool, TypeAdapter, WithJsonSchema
 
-from config.durations import Distance, Duration, between, duration_default, parse_duration
+from config.durations import Distance, Duration, between, duration_default, duration_text, parse_duration
 from config.languages import KnownLanguage, Language
 from config.levels import Level
 from config.limits import Name
@@ -23,6 +23,13 @@ from jurat.messages import KEYS, NO_LANGUAGE
 
 RENEW: Final = parse_duration("30d")
 """The default time before its end from which an accepted answer may be renewed."""
+
+RETAIN: Final = parse_duration("730d")
+"""How long verdicts are kept by default: two years."""
+
+FOREVER: Final = "forever"
+_FOREVER: Final = "36500d"
+"""As "forever" is stored: workers of before 0.4 read no such word."""
 
 
 class Environment(StrEnum):
@@ -194,23 +201,43 @@ class QuestionModel(Part):
         return Terms(self.rounds, self.valid_for, min(RENEW, self.valid_for) if self.renew is None else self.renew)
 
 
+def _parse_forever(value: object) -> object:
+    if isinstance(value, str) and value.isalpha() and value != FOREVER:
+        raise value_error(f"write a duration such as {duration_text(RETAIN)}, or {FOREVER}")
+    return _FOREVER if value == FOREVER else value
+
+
+Retain = Annotated[
+    Duration,
+    between("1h", _FOREVER),
+    BeforeValidator(_parse_forever),
+    WithJsonSchema({"anyOf": [TypeAdapter(Duration).json_schema(), {"const": FOREVER}]}),
+]
+"""How long verdicts are kept; 100 years are forever."""
+
+
 class Consultation(Part):
     """A consultation with restricted access, and the questions that participants answer, in order.
 
-    `retain` is how long verdicts are kept, in seconds (None: until they are purged); `review_due` is how long a review
-    may take; `four_eyes`: a decision takes effect when two people decide the same, with `logins` under two logins of
-    the database. `contact` says who helps participants, `messages` replace jurat's own texts. Without an `access` rule,
+    `retain` is how long verdicts are kept, in seconds (None: two years); `review_due` is how long a review may take;
+    `four_eyes`: a decision takes effect when two people decide the same, with `logins` under two logins of the
+    database. `contact` says who helps participants, `messages` replace jurat's own texts. Without an `access` rule,
     access requires every question.
     """
 
     title: Texts | None = None
     contact: Texts | None = None
     messages: Messages = Field(default_factory=dict)
-    retain: Annotated[Duration, between("1h", "36500d")] | None = None
+    retain: Retain | None = None
     review_due: Annotated[Duration, between("1h", "365d")] = duration_default("14d")
     four_eyes: StrictBool | Literal["logins"] = False
     questions: dict[Name, QuestionModel] = Field(min_length=1, max_length=50)
     access: AccessRule | None = None
+
+    @property
+    def retain_s(self) -> float | None:
+        """The seconds for which verdicts are kept at least; None is forever."""
+        return None if self.retain == parse_duration(_FOREVER) else self.retain or RETAIN
 
     @property
     def access_rule(self) -> Rule:

@@ -302,7 +302,7 @@ def _check_question(path: Path, question: QuestionModel, document: Document) -> 
 
 def _check_retention(path: Path, consultation: Consultation) -> Iterator[Complaint]:
     """Whether the verdicts that a granted access depends on can ever be deleted."""
-    if consultation.retain is None:
+    if consultation.retain is None or consultation.retain_s is None:  # by default, or forever
         return
     asked = (consultation.questions.get(name) for name in questions_in(consultation.access_rule))
     if all(question is None or question.valid_for is None for question in asked):

@@ -21,6 +21,8 @@ import click
 from sqlalchemy import inspect, text
 
 from cli.command import ENVIRONMENT
+from config.document import RETAIN
+from config.durations import duration_text
 from config.settings import Settings
 from docs import metrics, monitoring, rights, wheel
 from docs.commands import PAGE, commands, reference
@@ -29,14 +31,17 @@ from docs.options import default_text, magic, options
 from docs.texts import DOCS, meanings
 from jurat import vocabulary
 from jurat.access import Confirmed
+from jurat.candidates import LIFETIME
 from jurat.database import open_engine
 from jurat.messages import KEYS, languages, message_for
 from jurat.vocabulary import Outcome, Reason, State, outcomes_of
+from store.requests.erasure import KEPT
 from store.schema.baseline import tables_sql
 from store.schema.migrations import upgrade
 from store.schema.status import MIGRATIONS
+from store.upkeep.retention import NOTICE
 
-FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts")
+FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts", "retention")
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
 FILES: Mapping[Path, Callable[[], str]] = {PAGE: reference, **monitoring.FILES}
 """What is written as a whole."""
@@ -88,6 +93,26 @@ def _type(column: re.Match[str], keys: Sequence[str]) -> str:
 
 def _default(column: re.Match[str]) -> str:
     return f"`{column['default']}`" if column["default"] else ""
+
+
+_OF_PARTICIPANTS = frozenset({"participant", "check_id", "fingerprint", "kept", "actor"})
+"""Columns by which a row is about a participant, or about someone who dealt with one."""
+
+
+def retention() -> Iterator[str]:
+    """What each table about participants holds, and what ends it."""
+    texts = meanings()["retention"]
+    ours = {
+        each["name"]
+        for each in _TABLE.finditer(tables_sql(MIGRATIONS))
+        if _OF_PARTICIPANTS & {column["name"] for column in _COLUMN.finditer(each["columns"])}
+    }
+    if missing := ours ^ set(texts):
+        raise KeyError(f"meanings.yaml and the tables about participants differ in {sorted(missing)}")
+    periods = {"retain": RETAIN, "notice": NOTICE, "requests": KEPT, "candidates": LIFETIME}
+    named = {name: duration_text(seconds) for name, seconds in periods.items()}
+    rows = ((f"`{name}`", *row) for name, parts in texts.items() for part in parts for row in part.items())
+    return table(("table", "what", "until"), ((name, what, until.format(**named)) for name, what, until in rows))
 
 
 def view(name: str, meaning: str) -> Iterator[str]:
@@ -220,6 +245,7 @@ def _reads(command: click.Command) -> Sequence[str]:
 
 TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "tables": tables,
+    "retention": retention,
     "view": partial(view, "jurat_results", "view"),
     "queue": partial(view, "jurat_review_queue", "queue"),
     "outlines": partial(view, "jurat_zone_outlines", "outlines"),

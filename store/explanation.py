@@ -145,14 +145,14 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class AffectedRow:
-    """The newest verdict of a check near a border; `distance_m` and `margin_m` are metres, as its evidence has them."""
+    """The newest verdict of a check that a moved border may affect. Metres are as in older evidence; newer has none."""
 
     check: UUID
     consultation: str
     question: str
     outcome: str
     reason: str
-    distance_m: float
+    distance_m: float | None
     margin_m: float | None
     decided_at: datetime | None
 
@@ -241,13 +241,13 @@ class Explanations:
         """Verdicts about a version of a zone that a change within `metres` of its border may affect, in order of the
         checks' ids.
 
-        These are, by the evidence of each check's newest verdict, those with a recorded distance of at most `metres` on
-        either side. Recorded distances are rounded down, so that no nearer address is left out. Where several houses
-        may have been meant, the evidence has only the distance of the likeliest. Such a verdict is listed as well if
-        the smallest margin of all is at most `metres` (the other houses of a decided verdict were beyond their own), if
-        its house was interpolated (older evidence has no smallest margin), or if nothing was decided (another house may
-        lie at the border). Verdicts without a distance are not listed: a person's, and those undetermined before any
-        position was looked at.
+        These are, by the evidence of each check's newest verdict, all that went by a position: a verdict keeps no
+        distance. Older ones have one. Of them, only those with a distance of at most `metres` on either side are
+        listed; it is rounded down, so that no nearer address is left out. Where several houses may have been meant, the
+        evidence has only the distance of the likeliest. Such a verdict is listed as well if the smallest margin of all
+        is at most `metres` (the other houses of a decided verdict were beyond their own), if its house was interpolated
+        (the oldest evidence has no smallest margin), or if nothing was decided (another house may lie at the border). A
+        person's verdicts are not listed, nor are those undetermined before any position was looked at.
         """
         about = {"zone": zone, "version": str(version), "metres": metres, "limit": PAGE}
         sql, after = _near(self._dialect), str(UUID(int=0))
@@ -326,6 +326,7 @@ def _near(dialect: StoreDialect) -> str:
         WHERE v.check_id > {dialect.uuid("after")} AND v.evidence ->> 'zone' = :zone
           AND CAST(v.evidence ->> 'zone_version' AS text) = :version
           AND (abs({distance}) <= :metres
+               OR ({distance} IS NULL AND v.evidence -> 'rules' ->> 'margin' IS NOT NULL)
                OR (CAST(v.evidence ->> 'houses' AS int) > 1
                    AND (COALESCE({least}, {margin}) <= :metres OR v.evidence ->> 'level' = 'interpolated'
                         OR v.outcome = 'undetermined')))

@@ -40,11 +40,16 @@ def lint(out: Output, paths: Sequence[Path]) -> Exit:
     network. `config apply` checks zones and code lists against the database.
     """
     from cli.registry_lint import lint_here, problem_lines, registry_problems
+    from config.document import FOREVER, RETAIN
+    from config.durations import duration_text
 
     report = lint_here(paths)
     problems = sorted([*report.problems, *registry_problems(report)])
     out.show(_document(problems), problem_lines(problems))
     out.say(_summary(problems))
+    if silent := [name for name, each in report.document.consultations.items() if each.retain is None]:
+        kept = duration_text(RETAIN)
+        out.say(f"no retain: {', '.join(silent)}. Verdicts are kept for {kept}; write retain: {kept}, or {FOREVER}")
     return Exit.USAGE if _count(problems, "error") else Exit.DONE
 
 

@@ -288,8 +288,9 @@ def diff(
 def affected(out: Output, zone: str, *, before: int, after: int) -> None:
     """List the verdicts about a version whose addresses may have changed sides in a newer one.
 
-    The addresses are erased, so this is an upper bound: every verdict whose evidence puts it no farther from the border
-    than the farthest place that came in or went out. A person can reopen those checks.
+    The addresses are erased and verdicts keep no distance, so this is an upper bound: every verdict that went by a
+    position. Older verdicts with a distance are listed where it is at most that of the farthest place that came in or
+    went out. A person can reopen those checks.
     """
     from adapters.zone_import.changes import compare
     from cli.lookups.address_query import two_versions, zone_of
@@ -309,9 +310,9 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> None:
         else:
             for each in found:  # one by one: there may be any number of them
                 count += 1
-                where, decided = f"{each.distance_m:+g} m", time_text(each.decided_at)
+                where = "" if each.distance_m is None else f"  {each.distance_m:+g} m"
                 about = f"{each.check}  {each.consultation}/{each.question}"
-                out.show(None, [f"{about}  {each.outcome}  {each.reason}  {where}  {decided}"])
+                out.show(None, [f"{about}  {each.outcome}  {each.reason}{where}  {time_text(each.decided_at)}"])
     out.say(f"places up to {reach:.1f} m from the old border changed sides: {count_text(count, 'verdict')} may change")
 
 

@@ -138,8 +138,8 @@ CREATE INDEX jurat_checks_candidates ON jurat_checks (candidates_until) WHERE ca
 -- The keys that answers are sealed for. Each is found by one step from the one before, however many answers it has.
 CREATE INDEX jurat_checks_keys ON jurat_checks (answer_key, source, state) WHERE answer IS NOT NULL;
 
--- The verdicts. Rows are added and never changed; the highest revision of a check counts. `login` here and below is the
--- user of PostgreSQL who wrote the row; null on SQLite.
+-- The verdicts. Rows are added and never changed, but that `retain_until` may be set once; the highest revision of a
+-- check counts. `login` here and below is the user of PostgreSQL who wrote the row; null on SQLite.
 CREATE TABLE jurat_verdicts (
   check_id uuid NOT NULL,
   revision integer NOT NULL,
@@ -161,6 +161,8 @@ CREATE TABLE jurat_verdicts (
 
 -- Verdicts that may be deleted.
 CREATE INDEX jurat_verdicts_retained ON jurat_verdicts (retain_until) WHERE retain_until IS NOT NULL;
+-- Verdicts that no one has said yet how long to keep, or that are kept forever.
+CREATE INDEX jurat_verdicts_unlimited ON jurat_verdicts (check_id, revision) WHERE retain_until IS NULL;
 
 -- The lookups, one row each.
 CREATE TABLE jurat_attempts (
@@ -190,6 +192,8 @@ CREATE TABLE jurat_reviews (
 
 -- Reviews that no one decided in time.
 CREATE INDEX jurat_reviews_due ON jurat_reviews (due_at) WHERE decided_at IS NULL;
+-- Reviews that ended and still have their evidence, as workers of before 0.4 leave it.
+CREATE INDEX jurat_reviews_ended ON jurat_reviews (check_id) WHERE decided_at IS NOT NULL AND evidence <> '{}';
 
 -- What the verdicts of one participant add up to. The first submit makes the row; without checks there is none.
 CREATE TABLE jurat_access (

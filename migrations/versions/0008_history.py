@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0008_history"
-down_revision = "0004_login_guards"
+down_revision = "0005_retention"
 
 STATEMENTS = {
     "postgresql": (
@@ -66,6 +66,16 @@ BEGIN
   RETURN NULL;
 END $$""",
         """
+CREATE OR REPLACE FUNCTION jurat_queue_retention() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+BEGIN
+  IF EXISTS (SELECT FROM jurat_history) THEN
+    INSERT INTO jurat_unsealed (queued_at, kind, subject)
+    VALUES (statement_timestamp(), 'retention', NEW.check_id || '/' || NEW.revision);
+  END IF;
+  RETURN NULL;
+END $$""",
+        """
 CREATE OR REPLACE FUNCTION jurat_queue_purged() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
 DECLARE
@@ -90,6 +100,9 @@ FOR EACH STATEMENT EXECUTE FUNCTION jurat_queue_verdicts()""",
 CREATE OR REPLACE TRIGGER jurat_verdicts_purged AFTER DELETE ON jurat_verdicts REFERENCING OLD TABLE AS gone
 FOR EACH STATEMENT EXECUTE FUNCTION jurat_queue_purged('verdict')""",
         """
+CREATE OR REPLACE TRIGGER jurat_verdicts_limited AFTER UPDATE OF retain_until ON jurat_verdicts FOR EACH ROW
+EXECUTE FUNCTION jurat_queue_retention()""",
+        """
 CREATE OR REPLACE TRIGGER jurat_requests_queued AFTER UPDATE OF applied_at ON jurat_requests FOR EACH ROW
 WHEN (OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL)
 EXECUTE FUNCTION jurat_queue_row('request', 'id')""",
@@ -108,12 +121,15 @@ CREATE OR REPLACE TRIGGER jurat_audit_queued AFTER INSERT ON jurat_audit FOR EAC
 EXECUTE FUNCTION jurat_queue_row('audit', 'id')""",
         "ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_queued",
         "ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_purged",
+        "ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_limited",
         "ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_queued",
         "ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_purged",
         "ALTER TABLE jurat_codes ENABLE ALWAYS TRIGGER jurat_codes_queued",
         "ALTER TABLE jurat_configs ENABLE ALWAYS TRIGGER jurat_configs_queued",
         "ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_queued",
-        "REVOKE ALL ON FUNCTION jurat_queue_verdicts(), jurat_queue_row(), jurat_queue_purged() FROM PUBLIC",
+        """
+REVOKE ALL ON FUNCTION jurat_queue_verdicts(), jurat_queue_row(), jurat_queue_retention(), jurat_queue_purged()
+  FROM PUBLIC""",
     ),
     "sqlite": (
         """
@@ -166,6 +182,13 @@ BEGIN
   INSERT INTO jurat_unsealed (queued_at, kind, subject)
   VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'purge', OLD.check_id || '/' || OLD.revision);
   UPDATE jurat_leaves SET salt = NULL WHERE subject = OLD.check_id || '/' || OLD.revision AND kind = 'verdict';
+END""",
+        """
+CREATE TRIGGER jurat_verdicts_limited AFTER UPDATE OF retain_until ON jurat_verdicts
+WHEN EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT INTO jurat_unsealed (queued_at, kind, subject)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'retention', NEW.check_id || '/' || NEW.revision);
 END""",
         """
 CREATE TRIGGER jurat_requests_queued AFTER UPDATE OF applied_at ON jurat_requests

@@ -37,6 +37,8 @@ class LeafKind(StrEnum):
     REDEMPTION = "redemption"
     CONFIGURATION = "configuration"
     AUDIT = "audit"
+    RETENTION = "retention"
+    """The time until which a verdict is kept that was set later."""
     PURGE = "purge"
     """The end of a verdict or a request that is in the history."""
 
@@ -188,7 +190,7 @@ SEALED: Final[Mapping[LeafKind, type[SealedRow]]] = {
     LeafKind.CONFIGURATION: ConfigurationRow,
     LeafKind.AUDIT: AuditedRow,
 }
-"""The row of each kind. A purge has none."""
+"""The row of each kind. A retention and a purge have none."""
 
 
 @dataclass(frozen=True, slots=True)

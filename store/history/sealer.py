@@ -171,12 +171,14 @@ class Sealer:
         by_kind: dict[str, list[str]] = {}
         for kind, subject in waiting:
             by_kind.setdefault(kind, []).append(subject)
-        purged = by_kind.pop(LeafKind.PURGE, [])
+        purged, retained = by_kind.pop(LeafKind.PURGE, []), by_kind.pop(LeafKind.RETENTION, [])
         found: dict[tuple[str, str], Leaf] = {}
         for name, subjects in by_kind.items():
             kind = LeafKind(name)
             for subject, row in read_rows(connection, kind, subjects).items():
                 found[kind, subject] = leaf_of(kind, subject, row, os.urandom(SALT))
+        for subject, verdict in read_rows(connection, LeafKind.VERDICT, retained).items():
+            found[LeafKind.RETENTION, subject] = Leaf(LeafKind.RETENTION, subject, verdict.due)
         if purged:
             given = {"rows": rows_json([{"subject": subject} for subject in purged])}
             for subject in connection.scalars(text(_known(self._dialect)), given):

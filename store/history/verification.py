@@ -6,7 +6,8 @@ told apart from a forgery.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
@@ -177,30 +178,38 @@ class _Walk:
             found.contradictions.append(Contradiction(what, "head", str(number)))
 
     def _compare(self, connection: Connection, leaves: Sequence[tuple[int, Leaf, Any]]) -> Iterator[Contradiction]:
-        purges = [leaf.subject for _, leaf, _ in leaves if leaf.kind == LeafKind.PURGE]
-        due = _due(connection, purges)
+        about = {leaf.subject for _, leaf, _ in leaves}
+        due, waiting = _due(connection, about), _waiting(connection, about)
         rows: dict[tuple[str, str], SealedRow] = {}
         for kind in SEALED:
             subjects = [leaf.subject for _, leaf, _ in leaves if leaf.kind == kind]
             if subjects:
                 rows |= {(kind, subject): row for subject, row in read_rows(connection, kind, subjects).items()}
-        waiting = _purged_just_now(connection, [leaf.subject for _, leaf, _ in leaves if leaf.salt is None])
         now = instant(connection.scalar(text(f"SELECT {dialect_of(connection).now()}")))
-        for number, leaf, purged in leaves:
-            if leaf.kind == LeafKind.PURGE:
-                signed_at = next((at for size, at in self._times if size > number), now)
-                what = _early(due.get(leaf.subject), signed_at)
-            else:
-                gone = purged is not None or leaf.subject in waiting
-                what = _difference(connection, leaf, rows.get((leaf.kind, leaf.subject)), purged=gone)
-                if not what and purged is None and gone:
-                    what = _early((leaf.kind, leaf.due_at), now)
+        for number, leaf, purge in leaves:
+            next_head = bisect_right(self._times, number, key=lambda each: each[0])
+            match leaf.kind:
+                case LeafKind.PURGE:
+                    signed_at = self._times[next_head][1] if next_head < len(self._times) else now
+                    what = _early(due.get(leaf.subject), signed_at)
+                case LeafKind.RETENTION:
+                    before = self._times[next_head - 1][1] if next_head else None
+                    too_early = leaf.due_at is None or (before is not None and leaf.due_at < before)
+                    what = "the time until which it stays was set in the past" if too_early else ""
+                case _:
+                    just_now = (LeafKind.PURGE, leaf.subject) in waiting
+                    limited = leaf.due_at is None and (LeafKind.RETENTION, leaf.subject) in waiting
+                    kept = [] if limited else [due[leaf.subject][1]]
+                    row = rows.get((leaf.kind, leaf.subject))
+                    what = _difference(connection, leaf, row, kept, purged=purge is not None or just_now)
+                    if not what and purge is None and just_now:
+                        what = _early(due.get(leaf.subject), now)
             if what:
                 yield Contradiction(what, leaf.kind, leaf.subject)
 
 
 def _early(sealed: tuple[str, datetime | None] | None, purged_at: datetime) -> str:
-    """Why a purge was not due yet, of a leaf of a kind and from when on it was; empty if it was due."""
+    """Why a purge was not due yet, of a row of a kind and from when on it was; empty if it was due."""
     if sealed is None:
         return "it was purged, and is not in the history"
     kind, due = sealed
@@ -209,15 +218,19 @@ def _early(sealed: tuple[str, datetime | None] | None, purged_at: datetime) -> s
     return "it was purged before its time" if due > purged_at else ""
 
 
-def _difference(connection: Connection, leaf: Leaf, row: SealedRow | None, *, purged: bool) -> str:
-    """What is other in a row than when it was sealed; empty if nothing is."""
+def _difference(
+    connection: Connection, leaf: Leaf, row: SealedRow | None, kept: Sequence[datetime | None], *, purged: bool
+) -> str:
+    """What is other in a row than when it was sealed; empty if nothing is. `kept` is until when it stays, or empty if
+    that was set just now.
+    """
     if row is None:
         return "" if purged and leaf.salt is None else "it is gone, and was not purged"
     if leaf.salt is None or purged:
         return "it is said to be purged, and is there"
     if content_hash(row, leaf.salt) != leaf.content:
         return "it is not as it was sealed"
-    if row.due != leaf.due_at:
+    if kept and row.due != kept[0]:
         return "the time until which it stays was changed"
     people = row.people()
     if not people or any(name is not None and is_erased(name) for name in people):
@@ -227,25 +240,24 @@ def _difference(connection: Connection, leaf: Leaf, row: SealedRow | None, *, pu
     return "" if any(known) else "it was given to another participant, and no transfer is known"
 
 
-def _due(connection: Connection, subjects: Sequence[str]) -> Mapping[str, tuple[str, datetime | None]]:
-    """From when on each of these may be purged, by its leaf."""
-    if not subjects:
-        return {}
+def _due(connection: Connection, subjects: Collection[str]) -> Mapping[str, tuple[str, datetime | None]]:
+    """The kind of each of these rows, and from when on it may be purged, by its leaf or by one of its retention."""
     sql = f"""
-        SELECT r.subject, l.kind, l.due_at FROM {dialect_of(connection).rowset("subject text")}
-        JOIN jurat_leaves l ON l.subject = r.subject WHERE l.kind <> '{LeafKind.PURGE}'"""
+        SELECT r.subject, l.kind, coalesce(l.due_at, (
+          SELECT min(t.due_at) FROM jurat_leaves t WHERE t.subject = r.subject AND t.kind = '{LeafKind.RETENTION}'))
+        FROM {dialect_of(connection).rowset("subject text")} JOIN jurat_leaves l ON l.subject = r.subject
+        WHERE l.kind NOT IN ('{LeafKind.PURGE}', '{LeafKind.RETENTION}')"""
     rows = connection.execute(text(sql), {"rows": rows_json([{"subject": subject} for subject in subjects])})
     return {row[0]: (row[1], moment(row[2])) for row in rows}
 
 
-def _purged_just_now(connection: Connection, subjects: Sequence[str]) -> set[str]:
-    """Those of them whose purge is not sealed yet."""
-    if not subjects:
-        return set()
+def _waiting(connection: Connection, subjects: Collection[str]) -> set[tuple[str, str]]:
+    """What is not sealed yet about these rows: the kind, and the row."""
     sql = f"""
-        SELECT r.subject FROM {dialect_of(connection).rowset("subject text")}
-        JOIN jurat_unsealed u ON u.subject = r.subject WHERE u.kind = '{LeafKind.PURGE}'"""
-    return set(connection.scalars(text(sql), {"rows": rows_json([{"subject": subject} for subject in subjects])}))
+        SELECT u.kind, r.subject FROM {dialect_of(connection).rowset("subject text")}
+        JOIN jurat_unsealed u ON u.subject = r.subject"""
+    rows = connection.execute(text(sql), {"rows": rows_json([{"subject": subject} for subject in subjects])})
+    return {(row[0], row[1]) for row in rows}
 
 
 def _bytes(value: Any) -> bytes | None:

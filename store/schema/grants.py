@@ -85,7 +85,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_verdicts": {
         Role.PLATFORM: "SELECT (check_id, revision, outcome, reason, decided_at)",
-        Role.WORKER: f"SELECT, INSERT ({_VERDICT}), DELETE",
+        Role.WORKER: f"SELECT, INSERT ({_VERDICT}), UPDATE (retain_until), DELETE",
         Role.REVIEWER: f"SELECT, INSERT ({_VERDICT})",
         Role.ADMIN: "SELECT",
         Role.READER: "SELECT",
@@ -255,6 +255,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_delay_asked": frozenset(),
     "jurat_queue_verdicts": frozenset(),
     "jurat_queue_row": frozenset(),
+    "jurat_queue_retention": frozenset(),
     "jurat_queue_purged": frozenset(),
 }
 """The roles that may call each function. Functions for triggers and for other functions have none."""

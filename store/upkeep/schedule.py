@@ -10,6 +10,7 @@ EVERY = {
     "figures": 5.0,
     "access": 5.0,
     "candidates": 15.0,
+    "retention": 15.0,
     "reviews": 30.0,
     "purge": 600.0,
 }

@@ -13,7 +13,7 @@ from store.configurations.consultations import ANY_WAITING
 from store.dialects import StoreDialect, dialect_of
 from store.queue.deadlines import any_passed
 from store.requests.request_runner import WAITING
-from store.upkeep import clocks, expired_candidates, expired_leases, overdue_reviews
+from store.upkeep import clocks, expired_candidates, expired_leases, overdue_reviews, retention
 from store.verdicts.access import ANY_OUTDATED
 
 log = structlog.get_logger("jurat.engine")
@@ -32,6 +32,7 @@ WORK = {
     "access": ANY_OUTDATED,
     "consultations": ANY_WAITING,
     "candidates": expired_candidates.ANY,
+    "retention": retention.ANY,
 }
 """Whether a job has work: asked together with the turn, so that an idle worker costs the database one statement and not
 two. For `overdue` it is `any_passed`."""

@@ -19,6 +19,7 @@ from store.upkeep.expired_leases import end_leases
 from store.upkeep.outdated_access import add_up_access
 from store.upkeep.overdue_reviews import end_overdue_reviews
 from store.upkeep.purge import Purge
+from store.upkeep.retention import Retention
 from store.upkeep.turns import Turns
 from store.verdicts.access import AccessRows
 from tasks.rules.source_limits import Demand
@@ -47,6 +48,7 @@ class Upkeep:
         self.add_up_access = partial(add_up_access, engine, access)
         self.apply_publications = Consultations(engine).apply_waiting
         self.erase_candidates = partial(erase_candidates, engine)
+        self.limit_retention = Retention(engine, access, clock).limit
         self.purge_pieces = Purge(engine, access).pieces
 
     def count_waiting(self, demands: Mapping[str, Demand] = MappingProxyType({})) -> None:

@@ -39,7 +39,9 @@ def open_reviews(dialect: StoreDialect, rows: Rows) -> list[Statement]:
 
 
 def close_reviews(dialect: StoreDialect, checks: Iterable[UUID]) -> list[Statement]:
-    """Close the reviews of checks, and erase the notes of those who contested them: no one needs them any more."""
+    """Close the reviews of checks, and erase their evidence and the notes of those who contested: both were for those
+    who decide, and exact evidence may tell a home from its neighbours.
+    """
     rows = [{"id": str(check)} for check in checks]
     return [*_statement(_close_reviews(dialect), rows), *_statement(_erase_notes(dialect), rows)]
 
@@ -158,7 +160,7 @@ def _open_reviews(dialect: StoreDialect) -> str:
 @lru_cache
 def _close_reviews(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_reviews SET decided_at = {dialect.now()}
+        UPDATE jurat_reviews SET decided_at = {dialect.now()}, evidence = '{{}}'
         WHERE decided_at IS NULL AND check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})"""
 
 

@@ -25,6 +25,7 @@ from config.configuration import Question
 from config.levels import Level
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
+from tasks.rules.lasting_evidence import lasting
 from tasks.rules.residence import Residence, Side, decide_residence
 from tasks.rules.retries import ZONE_RETRY, wait_after
 
@@ -65,7 +66,10 @@ def decide(
                 return wait_for_zone(held)
             margins = {Level(level): metres for level, metres in question.margins.items()}
             residence = decide_residence(answer, found, zone, margins, language=language)
-            return _with_residence(held, question, residence, seal)
+            decision = _with_residence(held, question, residence, seal)
+            if isinstance(decision, Settle):  # a reviewer sees all of the evidence, until the review ends
+                return replace(decision, evidence=lasting(decision.evidence))
+            return decision
         case Finding():
             return _with_answer(held, question, found)
 

@@ -114,10 +114,26 @@ def test_what_is_not_said_has_its_default() -> None:
         3600,
         False,
         14 * 86_400,
-        None,
+        730 * 86_400,
     )
     assert (found.zone, found.margins, found.title, found.contact) == (None, {}, {}, {})
     assert configuration().questions["budget", "again"].zone == "harbour"
+
+
+@pytest.mark.parametrize(
+    ("retain", "seconds"), [(None, 730 * 86_400), ("1h", 3600), ("365d", 365 * 86_400), ("forever", None)]
+)
+def test_verdicts_are_kept_for_two_years_if_nothing_else_is_said(retain: str | None, seconds: float | None) -> None:
+    budget = DATA["consultations"]["budget"] | {"retain": retain}
+    found = configuration(DATA | {"consultations": {"budget": budget}})
+    assert found.questions["budget", "code"].retain_s == seconds
+    assert Configuration.from_json(found.to_json()).questions["budget", "code"].retain_s == seconds
+
+
+def test_forever_is_stored_as_workers_of_before_can_read_it() -> None:
+    budget = DATA["consultations"]["budget"] | {"retain": "forever"}
+    stored = json.loads(configuration(DATA | {"consultations": {"budget": budget}}).to_json())
+    assert stored["consultations"]["budget"]["retain"] == "36500d"
 
 
 def test_without_a_rule_access_needs_every_question() -> None:

@@ -10,6 +10,7 @@ import psycopg
 
 CHECK, OTHER, AUDIT, STRANGER = (f"0192a000-0000-7000-8000-00000000000{n}" for n in range(1, 5))
 TIME = "'2026-01-02 03:04:05.678'"
+LATER = "'2099-01-02 03:04:05.678'"
 
 INTO_CHECKS = (
     "INTO jurat_checks (id, consultation, participant, question, source, answer, due_at, submitted_at, deadline_at)"
@@ -81,6 +82,26 @@ ON_BOTH = [
     f"UPDATE jurat_verdicts SET check_id = '{OTHER}'",
     "UPDATE jurat_verdicts SET revision = 2",
     "UPDATE jurat_verdicts SET retain_until = '2000-01-01 00:00:00.000'",
+    "UPDATE jurat_verdicts SET retain_until = NULL",
+    "UPDATE jurat_verdicts SET retain_until = '9999-12-31 00:00:00.000'",
+    "UPDATE jurat_verdicts SET retain_until = CURRENT_TIMESTAMP",
+    *(
+        f"UPDATE jurat_verdicts SET retain_until = {LATER}, {column} = {value}"
+        for column, value in (
+            ("check_id", f"'{OTHER}'"),
+            ("revision", "2"),
+            ("outcome", "'accepted'"),
+            ("reason", "'person_accepted'"),
+            ("evidence", "'[]'"),
+            ("decided_by", "'reviewer'"),
+            ("config_version", "2"),
+            ("source", "'ban'"),
+            ("data_date", "'2026-11-01'"),
+            ("fence", "10"),
+            ("decided_at", LATER),
+            ("login", "'alice'"),
+        )
+    ),
     f"UPDATE jurat_verdicts SET evidence = '[]' WHERE check_id = '{CHECK}' AND revision = 1",
     "UPDATE jurat_verdicts SET (outcome, reason) = (SELECT 'accepted', 'person_accepted')",
     "UPDATE jurat_verdicts SET outcome = 'accepted' FROM jurat_checks c WHERE c.id = check_id",
@@ -160,6 +181,7 @@ ON_SQLITE = [
     "UPDATE OR FAIL jurat_verdicts SET revision = 1",
     "UPDATE OR ROLLBACK jurat_verdicts SET outcome = 'accepted'",
     "UPDATE jurat_verdicts SET rowid = 2",
+    *(f"UPDATE jurat_verdicts SET retain_until = {time}" for time in ("'zz'", "'2099-01-01'", "4102444800", "x'32'")),
     "DELETE FROM jurat_verdicts WHERE rowid = 1",
     f"INSERT OR REPLACE {INTO_VERDICTS.replace('(', '(rowid, ', 1)} VALUES (1, {verdict()})",
     f"PRAGMA recursive_triggers = ON;\nINSERT OR REPLACE {INTO_VERDICTS} VALUES ({verdict()})",
@@ -193,6 +215,8 @@ ON_POSTGRESQL = [
     "WITH gone AS (DELETE FROM jurat_verdicts RETURNING *) SELECT count(*) FROM gone",
     "WITH changed AS (UPDATE jurat_audit SET actor = '' RETURNING *) SELECT count(*) FROM changed",
     "UPDATE ONLY jurat_verdicts SET outcome = 'accepted'",
+    "UPDATE jurat_verdicts SET retain_until = statement_timestamp() + interval '23 hours'",
+    "UPDATE jurat_verdicts SET retain_until = 'infinity'",
     "DELETE FROM ONLY jurat_verdicts USING jurat_checks c WHERE c.id = check_id",
     "UPDATE jurat_verdicts SET evidence['name'] = '1'",
     "DELETE FROM jurat_verdicts WHERE ctid = '(0,1)'",

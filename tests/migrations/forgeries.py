@@ -32,6 +32,20 @@ _VERDICTS = [
     _verdict(at=f"{NOW} - interval '1 year'", retain_until=f"{NOW} - interval '1 day'"),
     f"{_verdict()}, ('{PENDING}', 9, 'accepted', 'a-reason', '{{}}', 'me', 1, 'towns', 9, {NOW}, NULL)",
 ]
+_RETENTION = [
+    *(
+        f"UPDATE jurat_verdicts SET retain_until = {time} WHERE check_id = '{SETTLED}'"
+        for time in (
+            "NULL",
+            NOW,
+            LATER,
+            f"{NOW} - interval '1 day'",
+            f"{NOW} + interval '23 hours'",
+            "'infinity'",
+            "'9999-12-31'",
+        )
+    ),
+]
 _STATES = [
     *(
         f"UPDATE jurat_checks SET state = '{to}' WHERE id = '{check}'"
@@ -65,6 +79,7 @@ _CODE = "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring
 BY: Mapping[Role, list[str]] = {
     Role.WORKER: [
         *_VERDICTS,
+        *_RETENTION,
         *_STATES,
         *_FENCES,
         *_TIMES,

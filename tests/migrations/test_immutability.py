@@ -17,6 +17,7 @@ from tests.migrations.attacks import (
     CHECK,
     INTO_AUDIT,
     INTO_VERDICTS,
+    LATER,
     ON_A_CHECK,
     ON_BOTH,
     ON_POSTGRESQL,
@@ -27,6 +28,7 @@ from tests.migrations.attacks import (
     REPLACING_A_CHECK_ON_SQLITE,
     STRANGER,
     SWITCHING_OFF,
+    TIME,
     attempt,
     entry,
     fill,
@@ -57,6 +59,17 @@ def database(request: pytest.FixtureRequest) -> Any:
 
 
 # -- nothing changes what stands
+
+
+def test_how_long_a_verdict_is_kept_is_said_once(database: Any) -> None:
+    database.execute(f"UPDATE jurat_verdicts SET retain_until = {LATER}")
+    (found,) = database.execute("SELECT CAST(retain_until AS text) FROM jurat_verdicts").fetchone()
+    assert found.startswith("2099-01-0")
+    again = [
+        f"UPDATE jurat_verdicts SET retain_until = {time}"
+        for time in (LATER, "'2098-01-01 00:00:00.000'", "NULL", TIME)
+    ]
+    assert not_refused(database, again) == []
 
 
 def test_postgresql_changes_no_verdict_no_audit_row_and_no_answer(on_postgresql: psycopg.Connection) -> None:

@@ -232,7 +232,13 @@ def test_every_function_with_the_owners_rights_has_a_search_path_that_ends_with_
     asking |= {"jurat_try_add_codes", "jurat_add_codes"}
     publisher = {"jurat_check_consultation", "jurat_publish_consultation"}
     guarding = {"jurat_show_submitted", "jurat_count_asked", "jurat_keep_asked", "jurat_keep_request"}
-    guarding |= {"jurat_delay_asked", "jurat_queue_verdicts", "jurat_queue_row", "jurat_queue_purged"}
+    guarding |= {
+        "jurat_delay_asked",
+        "jurat_queue_verdicts",
+        "jurat_queue_row",
+        "jurat_queue_retention",
+        "jurat_queue_purged",
+    }
     assert {name for name, _ in found} == {"jurat_listen", *guarding, *asking, *publisher, *OUR_OWN}
     assert all("search_path=public, pg_temp" in config for _, config in found)
 

@@ -209,6 +209,7 @@ CALLED = {
     "jurat_keep_revocation": "SELECT jurat_keep_revocation()",
     "jurat_queue_verdicts": "SELECT jurat_queue_verdicts()",
     "jurat_queue_row": "SELECT jurat_queue_row()",
+    "jurat_queue_retention": "SELECT jurat_queue_retention()",
     "jurat_queue_purged": "SELECT jurat_queue_purged()",
     "jurat_delay_asked": "SELECT jurat_delay_asked()",
     "jurat_fix_audit_time": "SELECT jurat_fix_audit_time()",

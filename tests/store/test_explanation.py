@@ -99,6 +99,16 @@ def test_verdicts_are_found_by_their_distance_on_both_sides(desk: Desk, explanat
     assert (row.outcome, row.distance_m, row.margin_m, row.question) == ("accepted", -25, 20, "residence")
 
 
+def test_a_verdict_that_keeps_no_distance_may_be_affected_by_any_change(desk: Desk, explanations: Explanations) -> None:
+    held = desk.held("p-1")
+    kept = {"zone": "old-town", "zone_version": 2, "rules": {"number": True, "margin": True, "agreed": True}}
+    desk.settle(held, Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE, kept))
+    assert near(explanations, 0.1) == {held.id}
+    assert near(explanations, 0.1, version=1) == set()
+    (row,) = explanations.near_border("old-town", 2, 0.1)
+    assert (row.distance_m, row.margin_m) == (None, None)
+
+
 def test_only_the_newest_verdict_of_a_check_counts(desk: Desk, explanations: Explanations) -> None:
     check = inside(desk, "p-1", 5)
     decisions = ReviewDecisions(desk.engine)

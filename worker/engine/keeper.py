@@ -99,6 +99,7 @@ class Keeper(EngineThread):
             "access": self._upkeep.add_up_access,
             "candidates": self._upkeep.erase_candidates,
             "reviews": self._upkeep.end_reviews,
+            "retention": self._upkeep.limit_retention,
             "purge": self._begin_purge,
         }
 

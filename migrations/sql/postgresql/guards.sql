@@ -259,8 +259,12 @@ EXECUTE FUNCTION jurat_refuse_change('a check on its way cannot be deleted');
 
 -- ------------------------------------------------------------------------------------------------------------ Verdicts
 
-CREATE TRIGGER jurat_verdicts_kept BEFORE UPDATE ON jurat_verdicts
-FOR EACH ROW EXECUTE FUNCTION jurat_refuse_change('a verdict cannot be changed; add a revision');
+-- How long it is kept may be said once, at least a day ahead. Text has the digits that a comparison of JSON ignores.
+CREATE TRIGGER jurat_verdicts_kept BEFORE UPDATE ON jurat_verdicts FOR EACH ROW
+WHEN ((OLD.retain_until IS NULL
+  AND NEW.retain_until BETWEEN statement_timestamp() + interval '1 day' AND '9000-01-01 00:00:00.000Z'
+  AND (to_jsonb(NEW) - 'retain_until')::text = (to_jsonb(OLD) - 'retain_until')::text) IS NOT TRUE)
+EXECUTE FUNCTION jurat_refuse_change('a verdict cannot be changed; add a revision');
 
 CREATE TRIGGER jurat_verdicts_retained BEFORE DELETE ON jurat_verdicts FOR EACH ROW
 WHEN (OLD.retain_until IS NULL OR OLD.retain_until > statement_timestamp())

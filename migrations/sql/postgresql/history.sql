@@ -24,6 +24,17 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- How long a verdict is kept may be set later, once.
+CREATE FUNCTION jurat_queue_retention() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+BEGIN
+  IF EXISTS (SELECT FROM jurat_history) THEN
+    INSERT INTO jurat_unsealed (queued_at, kind, subject)
+    VALUES (statement_timestamp(), 'retention', NEW.check_id || '/' || NEW.revision);
+  END IF;
+  RETURN NULL;
+END $$;
+
 -- A row that goes takes along the salt of its leaf, and its end gets a leaf of its own.
 CREATE FUNCTION jurat_queue_purged() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
@@ -49,6 +60,9 @@ FOR EACH STATEMENT EXECUTE FUNCTION jurat_queue_verdicts();
 CREATE TRIGGER jurat_verdicts_purged AFTER DELETE ON jurat_verdicts REFERENCING OLD TABLE AS gone
 FOR EACH STATEMENT EXECUTE FUNCTION jurat_queue_purged('verdict');
 
+CREATE TRIGGER jurat_verdicts_limited AFTER UPDATE OF retain_until ON jurat_verdicts FOR EACH ROW
+EXECUTE FUNCTION jurat_queue_retention();
+
 CREATE TRIGGER jurat_requests_queued AFTER UPDATE OF applied_at ON jurat_requests FOR EACH ROW
 WHEN (OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL)
 EXECUTE FUNCTION jurat_queue_row('request', 'id');
@@ -68,6 +82,7 @@ EXECUTE FUNCTION jurat_queue_row('audit', 'id');
 
 ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_queued;
 ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_purged;
+ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_limited;
 ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_queued;
 ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_purged;
 ALTER TABLE jurat_codes ENABLE ALWAYS TRIGGER jurat_codes_queued;

@@ -224,7 +224,15 @@ BEGIN
       (SELECT max(v.revision) FROM jurat_verdicts v WHERE v.check_id = NEW.check_id), 0);
 END;
 
+-- How long it is kept may be said once, at least a day ahead.
 CREATE TRIGGER jurat_verdicts_kept BEFORE UPDATE ON jurat_verdicts
+WHEN (OLD.retain_until IS NULL
+  AND NEW.retain_until = strftime('%Y-%m-%d %H:%M:%f', NEW.retain_until)
+  AND NEW.retain_until BETWEEN strftime('%Y-%m-%d %H:%M:%f', 'now', '1 day') AND '9000-01-01 00:00:00.000'
+  AND (NEW.check_id, NEW.revision, NEW.outcome, NEW.reason, NEW.evidence, NEW.decided_by,
+    NEW.config_version, NEW.source, NEW.data_date, NEW.fence, NEW.decided_at, NEW.login)
+  IS (OLD.check_id, OLD.revision, OLD.outcome, OLD.reason, OLD.evidence, OLD.decided_by,
+    OLD.config_version, OLD.source, OLD.data_date, OLD.fence, OLD.decided_at, OLD.login)) IS NOT TRUE
 BEGIN
   SELECT RAISE(ABORT, 'jurat: a verdict cannot be changed; add a revision');
 END;

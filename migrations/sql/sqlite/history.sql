@@ -16,6 +16,13 @@ BEGIN
   UPDATE jurat_leaves SET salt = NULL WHERE subject = OLD.check_id || '/' || OLD.revision AND kind = 'verdict';
 END;
 
+CREATE TRIGGER jurat_verdicts_limited AFTER UPDATE OF retain_until ON jurat_verdicts
+WHEN EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT INTO jurat_unsealed (queued_at, kind, subject)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'retention', NEW.check_id || '/' || NEW.revision);
+END;
+
 CREATE TRIGGER jurat_requests_queued AFTER UPDATE OF applied_at ON jurat_requests
 WHEN OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL AND EXISTS (SELECT 1 FROM jurat_history)
 BEGIN

@@ -73,7 +73,8 @@ def line_of(text: str, part: str) -> str:
 def test_a_description_with_green_tests_is_linted_and_applied(shell: Shell) -> None:
     shell.write("jurat.yaml", configuration())
     ran = shell("config", "lint", "jurat.yaml")
-    assert (ran.code, ran.out, ran.err) == (0, "", "0 errors, 0 warnings\n")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.startswith("0 errors, 0 warnings\n")
     assert shell("config", "apply", "jurat.yaml", "--dry-run").code == 0
     assert shell("config", "apply", "jurat.yaml").code == 0
     shown = shell("config", "show", "--json").json["document"]["sources"]["registry"]["tests"]
@@ -405,7 +406,8 @@ def test_a_new_source_passes_lint_with_its_tests_and_every_mood(bare_shell: Shel
     assert made.code == 0
     bare_shell.write("new.yaml", made.out)
     ran = bare_shell("config", "lint", "new.yaml")
-    assert (ran.code, ran.out, ran.err) == (0, "", "0 errors, 0 warnings\n")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.startswith("0 errors, 0 warnings\n")
     tested = bare_shell("sources", "test", "professionals", "--config", "new.yaml")
     assert tested.code == 0
     assert "NAME" not in made.out

@@ -84,6 +84,18 @@ def test_erasures_transfers_and_purges_fit(decided: Desk, tmp_path: Path) -> Non
     assert keeper.found() == []
 
 
+def test_a_time_to_be_kept_that_is_set_later_fits_and_then_counts(decided: Desk, tmp_path: Path) -> None:
+    with decided.engine.begin() as connection, unguarded(connection):
+        connection.execute(text("UPDATE jurat_verdicts SET retain_until = NULL"))
+    keeper = Keeper(decided, tmp_path)
+    decided.sql("UPDATE jurat_verdicts SET retain_until = NOW(99999) WHERE reason = 'outside_zone'")
+    assert keeper.found() == []
+    assert keeper.seal() == 1
+    assert keeper.found() == []
+    forge(decided, "DELETE FROM jurat_verdicts WHERE reason = 'outside_zone'")
+    assert keeper.found() == [("verdict", "it is gone, and was not purged")]
+
+
 FORGERIES = {
     "a verdict": ("UPDATE jurat_verdicts SET outcome = 'accepted' WHERE outcome = 'refused'",),
     "its evidence": ("UPDATE jurat_verdicts SET evidence = '{\"a\": 1}' WHERE reason = 'inside_zone'",),
@@ -110,6 +122,13 @@ FORGERIES = {
         "UPDATE jurat_leaves SET salt = NULL WHERE subject LIKE '%/1' AND salt IS NOT NULL AND number = FIRST",
         """INSERT INTO jurat_unsealed (queued_at, kind, subject)
            SELECT NOW, 'purge', subject FROM jurat_leaves WHERE number = FIRST""",
+    ),
+    "a time to be kept that is in the past": (
+        "UPDATE jurat_verdicts SET retain_until = NULL WHERE reason = 'inside_zone'",
+        "UPDATE jurat_verdicts SET retain_until = NOW(-99) WHERE reason = 'inside_zone'",
+        """INSERT INTO jurat_unsealed (queued_at, kind, subject)
+           SELECT NOW, 'retention', CAST(check_id AS text) || '/1' FROM jurat_verdicts
+           WHERE reason = 'inside_zone'""",
     ),
     "a leaf": ("UPDATE jurat_leaves SET subject = 'other' WHERE kind = 'audit' AND number = LAST",),
     "the last leaf": ("DELETE FROM jurat_leaves WHERE number = LAST",),

@@ -75,6 +75,19 @@ def test_a_persons_word_is_the_verdict(desk: Desk, decisions: ReviewDecisions, r
     assert audited(desk) == [(CLERK, "review decide", str(held.id))]
 
 
+@pytest.mark.parametrize("decided", [True, False])
+def test_the_evidence_of_a_review_goes_when_it_ends(desk: Desk, decisions: ReviewDecisions, decided: bool) -> None:
+    held = desk.held("p-1", "profession")
+    desk.settle(held, Review(Reason.NEAR_BORDER, 3600, {"distance_m": 10}))
+    assert "distance_m" in str(desk.one("SELECT evidence FROM jurat_reviews"))
+    if decided:
+        decisions.decide(held.id, Reason.PERSON_ACCEPTED, CLERK)
+    else:
+        desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1)")
+        desk.upkeep.end_reviews()
+    assert desk.one("SELECT evidence FROM jurat_reviews") in ({}, "{}")
+
+
 def test_a_decision_counts_for_the_access_at_once(desk: Desk, decisions: ReviewDecisions) -> None:
     desk.settle(desk.held())
     held = in_review(desk)
