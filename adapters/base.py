@@ -45,8 +45,8 @@ class Redemption:
 class NumberClaim:
     """A number that the verdict claims for one participant: no one else is accepted with it.
 
-    `namespace` says what kind of number it is. `fingerprints` are the keyed hashes under which it may be stored, that
-    of the newest key first.
+    `namespace` says what kind of number it is. `fingerprints` are the keyed hashes under which it may be stored, one
+    for each key of this worker.
     """
 
     namespace: str

@@ -16,7 +16,7 @@ DIGEST_LENGTH = 16
 
 
 class Fingerprints:
-    """Makes fingerprints with the newest key, and finds those of older keys until they are rotated out.
+    """Makes fingerprints with the first key, and finds those of the others until they are rotated out.
 
     Raises ValueError without a key: a plain hash would not protect anything.
     """
@@ -28,8 +28,12 @@ class Fingerprints:
 
     @property
     def key_ids(self) -> list[str]:
-        """The ids of the keys, newest first."""
+        """The ids of the keys, that which makes the fingerprints to store first."""
         return list(self._keys)
+
+    def with_first(self, key_id: str) -> Fingerprints:
+        """The same keys, this one first: it makes the fingerprints to store. Raises KeyError if it is not there."""
+        return Fingerprints([self._keys[key_id], *self._keys.values()])
 
     def newest(self, namespace: str, value: str) -> str:
         """The fingerprint to store: the key's id, a colon, 64 hexadecimal digits.
@@ -52,6 +56,11 @@ class Fingerprints:
         """The id of the newest key, and what makes the short fingerprints to store with it."""
         key_id, key = next(iter(self._keys.items()))
         return key_id, _digest(key, namespace)
+
+
+def key_of(fingerprint: str) -> str:
+    """The id of the key of a fingerprint."""
+    return fingerprint[:KEY_ID_LENGTH]
 
 
 def hash_key_id(key: bytes) -> str:

@@ -20,7 +20,8 @@ from cli.output import Exit, Failure, new_file
 from config.settings import VARIABLES
 from jurat.database import reader
 from jurat.seal import KEY_ID_LENGTH, Unseal, generate, key_from_text, key_id, key_to_text, public_key
-from store.key_use import HashKey, UnsealKey, hash_keys_in_use, unseal_keys
+from store.hash_keys import use_key
+from store.key_use import HashKey, UnsealKey, hash_keys_in_use, old_workers, unseal_keys
 from store.requests.erasure_journal import sync_folder
 from store.verdicts.records import add_audit_row
 from worker.bootstrap import Service
@@ -161,8 +162,8 @@ class KeyRing:
         others = [self.uses[each] for each in self.ids if each != key_id]
         held = [each for each in others if each.live and each.holders == each.live]
         no_other = f"no other key is in use in place of {key_id}: give one to all workers, and run `bin/jurat keys use`"
-        if self.kind is KeyKind.HASH:
-            return None if self.ids[0] != key_id and self.uses[self.ids[0]] in held else no_other
+        if self.kind is KeyKind.HASH:  # the key in use is needed, and another one was given to all workers
+            return None if any(isinstance(each, HashKey) and each.in_use for each in held) else no_other
         begun = _begun(service)
         if begun[-1:] == [key_id]:
             return no_other
@@ -175,6 +176,22 @@ class KeyRing:
     def with_keys(self, keys: Sequence[bytes]) -> KeyRing:
         """The same with these keys."""
         return replace(self, keys=keys)
+
+    def begin(self, service: Service, who: str, key_id: str) -> None:
+        """Note that a key is used from now on; have all workers hash with it at once, where that is its kind.
+
+        Raises Failure while a live worker would not: it is of a release before that.
+        """
+        with service.database.begin() as connection:
+            if self.kind is KeyKind.HASH:
+                if old := old_workers(connection):
+                    raise Failure(
+                        f"{', '.join(old)}: of an older release, whose workers hash with the first of their own keys; "
+                        "upgrade all workers first",
+                        Exit.REFUSED,
+                    )
+                use_key(connection, key_id)
+            add_audit_row(connection, who, USE, key_id, {"for": self.kind})
 
     def note(self, service: Service, who: str, action: str, key_id: str) -> None:
         """Note in the audit what was done with a key."""

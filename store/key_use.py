@@ -24,6 +24,9 @@ QUIET = 86_400.0
 """Seconds in which a platform may have sealed nothing with a key that is to go."""
 
 
+_OBEYS = "0006_hash_keys"
+"""The migration that the first release knew whose workers hash with the key in use."""
+
 _TIME = "%Y-%m-%d %H:%M:%SZ"
 
 
@@ -57,13 +60,14 @@ class UnsealKey:
 @dataclass(frozen=True, slots=True)
 class HashKey:
     """A key that codes and numbers were hashed with: those of which lists and rosters, and whether numbers that
-    participants claimed. `holders` of `live` workers have it.
+    participants claimed. New ones are hashed with the one `in_use`. `holders` of `live` workers have it.
     """
 
     id: str
     lists: tuple[str, ...]
     rosters: tuple[str, ...]
     numbers: bool
+    in_use: bool
     holders: int
     live: int
 
@@ -71,7 +75,7 @@ class HashKey:
     def needed_for(self) -> list[str]:
         """Why it cannot go yet."""
         found = [f"the codes of {name}" for name in self.lists] + [f"the roster {name}" for name in self.rosters]
-        return found + ["numbers of participants"] * self.numbers
+        return found + ["numbers of participants"] * self.numbers + ["new codes and numbers"] * self.in_use
 
 
 def unseal_keys(connection: Connection, known: Iterable[str] = ()) -> list[UnsealKey]:
@@ -118,9 +122,23 @@ def hash_keys_in_use(connection: Connection, known: Iterable[str] = ()) -> list[
     # Also of claims that hold nothing now: a reviewer may accept such a check.
     claimed = f"SELECT DISTINCT substr(fingerprint, 1, {HASH_ID_LENGTH}) FROM jurat_claims"
     numbers = set(connection.scalars(text(claimed)).all())
+    in_use = hash_keys.key_in_use(connection)
     live = [each for each in workers(connection) if each.live]
     held = Counter(key for each in live for key in each.hash_keys)
     return [
-        HashKey(key, tuple(lists.get(key, ())), tuple(rosters.get(key, ())), key in numbers, held[key], len(live))
-        for key in sorted({*lists, *rosters, *numbers, *held, *known})
+        HashKey(
+            key,
+            tuple(lists.get(key, ())),
+            tuple(rosters.get(key, ())),
+            numbers=key in numbers,
+            in_use=key == in_use,
+            holders=held[key],
+            live=len(live),
+        )
+        for key in sorted({*lists, *rosters, *numbers, *held, *known} | ({in_use} if in_use else set()))
     ]
+
+
+def old_workers(connection: Connection) -> list[str]:
+    """The live workers of releases that hash with the first of their own keys, whichever is in use."""
+    return [each.name for each in workers(connection) if each.live and each.revision < _OBEYS]

@@ -164,16 +164,15 @@ def add(out: Output, *, purpose: str, printed: bool, who: str) -> None:
 @keys.command(
     examples=("jurat keys use 637557a1f810a1cf",),
     environment=_WITH_KEYS,
-    codes={Exit.REFUSED: "a live worker lacks the key"},
+    codes={Exit.REFUSED: "a live worker lacks the key, or is of a release that would not use it"},
 )
 @click.argument("key_id", metavar="ID")
-@print_option
 @as_option
-def use(out: Output, *, key_id: str, printed: bool, who: str) -> None:
+def use(out: Output, *, key_id: str, who: str) -> None:
     """Begin to use a key that all live workers have.
 
-    For a key that opens answers, this prints JURAT_SEAL_KEY for the platforms. A key that hashes moves to the front of
-    its setting: workers that are restarted make new hashes with it.
+    For a key that opens answers, this prints JURAT_SEAL_KEY for the platforms. A key that hashes is used by all workers
+    and commands at once, whatever the order of their keys.
     """
     from cli.key_rotation import KeyKind, KeyRing, public_text
 
@@ -184,6 +183,7 @@ def use(out: Output, *, key_id: str, printed: bool, who: str) -> None:
             lack = f"{found.live - found.holders} of {count_text(found.live, 'live worker')} lack it"
             advice = "give it to all workers and restart them"
             raise Failure(f"{key_id}: {lack if found.live else 'no worker runs'}; {advice}", Exit.REFUSED)
+        ring.begin(service, who, key_id)
         if ring.kind is KeyKind.UNSEAL:
             public = public_text(key)
             out.show({"JURAT_SEAL_KEY": public}, [f"JURAT_SEAL_KEY={public}"])
@@ -191,9 +191,8 @@ def use(out: Output, *, key_id: str, printed: bool, who: str) -> None:
             if len(ring.keys) > 1:
                 after += "; a day after the last sealed with the old key, run `bin/jurat keys retire`"
         else:
-            _keep(out, ring.with_keys([key, *(each for each in ring.keys if each != key)]), printed=printed)
-            after = "give the setting to all workers and restart them: then new codes and numbers are hashed with it"
-        ring.note(service, who, "keys use", key_id)
+            out.show({"in_use": key_id}, [key_id])
+            after = "new codes and numbers are hashed with it from now on; the keys before it still find theirs"
     out.say(after)
 
 

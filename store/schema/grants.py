@@ -183,6 +183,12 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_missing_keys": {**_READS, Role.WORKER: "SELECT, INSERT, UPDATE (seen_at), DELETE"},
     "jurat_contract": {**_READS, Role.PLATFORM: "SELECT"},
+    "jurat_hash_key": {
+        **_READS,
+        # Who locks a row must have a right to change it: this column, which has one value, is no harm.
+        Role.WORKER: "SELECT, INSERT, UPDATE (one)",
+        Role.ADMIN: "SELECT, INSERT, UPDATE (one, key_id, used_since)",
+    },
     "jurat_alembic_version": _READS,
     "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_review_queue": dict.fromkeys((Role.REVIEWER, Role.READER), "SELECT"),

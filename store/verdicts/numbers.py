@@ -20,17 +20,23 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from adapters.base import NumberClaim
+from adapters.fingerprints import key_of
 from jurat.batches import run
 from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
-from tasks.checks import CheckResult, Settle
+from store.hash_keys import CLAIM_KEYS, hold_key_in_use
+from tasks.checks import CheckResult, GiveBack, Settle
+
+LEFT_TO_OTHERS = 10.0
+"""Seconds for which a check is left to other workers because a key of numbers is missing here. The plan, which leaves
+out its source, is made again meanwhile."""
 
 _Row = dict[str, Any]
 
 
 def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> list[CheckResult]:
     """Claim the numbers on which verdicts rest, each for its participant; a check that comes too late is to be
-    reviewed.
+    reviewed. All workers claim under one key, and look under all: one that lacks a key gives the check back.
 
     Only for checks that are still ours, which stay locked from here on. Call it before they are moved: a settled check
     has no answer that anyone could review.
@@ -43,9 +49,17 @@ def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> lis
     if not claims:
         return list(entries)
     dialect = dialect_of(connection)
-    older = [_row(entry, claim, old) for entry, claim in claims for old in claim.fingerprints[1:]]
-    late = _holders(connection, older, "<>")  # another participant holds the number, hashed with an older key
-    rows = [_row(entry, claim, claim.fingerprints[0]) for entry, claim in claims]
+    ours = [key_of(fingerprint) for fingerprint in claims[0][1].fingerprints]
+    key = hold_key_in_use(connection, ours[0])
+    # Read now: until the key was held, others may have claimed under the one before it.
+    (needed,) = run(connection, (CLAIM_KEYS, {}))
+    if not {key, *(row[0] for row in needed)}.issubset(ours):
+        left = {id(entry) for entry, _ in claims}
+        return [replace(entry, decision=GiveBack(LEFT_TO_OTHERS)) if id(entry) in left else entry for entry in entries]
+    every = [(_row(entry, claim, each), key_of(each) == key) for entry, claim in claims for each in claim.fingerprints]
+    rows = [row for row, in_use in every if in_use]
+    # Another participant holds the number, hashed with another key.
+    late = _holders(connection, [row for row, in_use in every if not in_use], "<>")
     wanted = [row for row in rows if row["check_id"] not in late]
     (held,) = run(connection, (_claim(dialect, holds=True), {"rows": rows_json(wanted)}))
     holding = {str(row[0]) for row in held}

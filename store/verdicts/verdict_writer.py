@@ -289,8 +289,10 @@ class _CheckStatus:
     def as_written(self, entry: CheckResult) -> CheckResult:
         """The entry with the decision in the row: a spent code, a taken number or unstorable evidence changes it."""
         if self.outcome is None or self.reason is None:
-            taken = entry.decision.if_taken if isinstance(entry.decision, Settle) else None
-            return replace(entry, decision=taken) if taken and self.state == State.REVIEW else entry
+            if not isinstance(entry.decision, Settle):
+                return entry
+            taken = entry.decision.if_taken if self.state == State.REVIEW else None
+            return replace(entry, decision=taken or GiveBack())
         verdict = Outcome(self.outcome), Reason(self.reason)
         if isinstance(entry.decision, Settle) and verdict == (entry.decision.outcome, entry.decision.reason):
             return entry

@@ -45,7 +45,7 @@ TABLES = (
     *("jurat_questions", "jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
     *("jurat_requests", "jurat_criteria", "jurat_consultations", "jurat_pauses", "jurat_datasets"),
     *("jurat_dataset_streets", "jurat_dataset_houses", "jurat_dataset_words"),
-    *("jurat_workers", "jurat_missing_keys"),
+    *("jurat_workers", "jurat_missing_keys", "jurat_hash_key"),
 )
 
 EMPTYING = f"""
