@@ -35,10 +35,13 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
-    """A code that the verdict uses up: the ledger redeems it in the verdict's transaction, or refuses."""
+    """A code that the verdict uses up: the ledger redeems it in the verdict's transaction, or refuses. It was stored
+    under `fingerprint`, and may be under one of the `others` by then, or also.
+    """
 
     code_list: str
     fingerprint: str
+    others: Sequence[str] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

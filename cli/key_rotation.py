@@ -15,8 +15,8 @@ from typing import Final
 from sqlalchemy import text
 
 from adapters.fingerprints import KEY_ID_LENGTH as HASH_ID_LENGTH
-from adapters.fingerprints import hash_key_id
-from cli.output import Exit, Failure, new_file
+from adapters.fingerprints import Fingerprints, hash_key_id
+from cli.output import Exit, Failure, count_text, new_file
 from config.settings import VARIABLES
 from jurat.database import reader
 from jurat.seal import KEY_ID_LENGTH, Unseal, generate, key_from_text, key_id, key_to_text, public_key
@@ -177,21 +177,41 @@ class KeyRing:
         """The same with these keys."""
         return replace(self, keys=keys)
 
+    def require_held(self, key_id: str) -> None:
+        """Raise Failure unless workers run, and all have this key."""
+        found = self.use(key_id)
+        if not found.live or found.holders < found.live:
+            lack = f"{found.live - found.holders} of {count_text(found.live, 'live worker')} lack it"
+            advice = "give it to all workers and restart them"
+            raise Failure(f"{key_id}: {lack if found.live else 'no worker runs'}; {advice}", Exit.REFUSED)
+
+    def require_obeying(self, service: Service) -> None:
+        """Raise Failure while a live worker hashes with the first of its own keys, as those of older releases do."""
+        with reader(service.database).begin() as connection:
+            old = old_workers(connection)
+        if old:
+            raise Failure(
+                f"{', '.join(old)}: of an older release, whose workers hash with the first of their own keys; upgrade "
+                "all workers first",
+                Exit.REFUSED,
+            )
+
     def begin(self, service: Service, who: str, key_id: str) -> None:
         """Note that a key is used from now on; have all workers hash with it at once, where that is its kind.
 
-        Raises Failure while a live worker would not: it is of a release before that.
+        Raises Failure as `require_obeying`.
         """
+        if self.kind is KeyKind.HASH:
+            self.require_obeying(service)
         with service.database.begin() as connection:
             if self.kind is KeyKind.HASH:
-                if old := old_workers(connection):
-                    raise Failure(
-                        f"{', '.join(old)}: of an older release, whose workers hash with the first of their own keys; "
-                        "upgrade all workers first",
-                        Exit.REFUSED,
-                    )
                 use_key(connection, key_id)
             add_audit_row(connection, who, USE, key_id, {"for": self.kind})
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """What hash keys make."""
+        return Fingerprints(self.keys)
 
     def note(self, service: Service, who: str, action: str, key_id: str) -> None:
         """Note in the audit what was done with a key."""

@@ -178,11 +178,8 @@ def use(out: Output, *, key_id: str, who: str) -> None:
 
     with open_database() as service:
         ring = KeyRing.with_key(key_id, service)
-        key, found = ring.key(key_id), ring.use(key_id)
-        if not found.live or found.holders < found.live:
-            lack = f"{found.live - found.holders} of {count_text(found.live, 'live worker')} lack it"
-            advice = "give it to all workers and restart them"
-            raise Failure(f"{key_id}: {lack if found.live else 'no worker runs'}; {advice}", Exit.REFUSED)
+        key = ring.key(key_id)
+        ring.require_held(key_id)
         ring.begin(service, who, key_id)
         if ring.kind is KeyKind.UNSEAL:
             public = public_text(key)
@@ -194,6 +191,37 @@ def use(out: Output, *, key_id: str, who: str) -> None:
             out.show({"in_use": key_id}, [key_id])
             after = "new codes and numbers are hashed with it from now on; the keys before it still find theirs"
     out.say(after)
+
+
+@keys.command(
+    examples=("jurat keys rehash",),
+    environment=_WITH_KEYS,
+    codes={Exit.REFUSED: "a live worker lacks the key in use, or would not recognise what comes of it"},
+)
+@as_option
+def rehash(out: Output, *, who: str) -> None:
+    """Hash stored codes and numbers once more, with the key in use, where only older keys had hashed them.
+
+    For an older key that may have leaked: with it alone, a copy of the tables gives no code away any more. It stays
+    needed, beneath the newer one. Workers go on meanwhile. After an interruption, run this again: it goes on. Rosters
+    are imported again instead.
+    """
+    from cli.key_rotation import KeyKind, KeyRing
+    from store.hash_keys import for_new_hashes
+    from store.rehashing import rehash
+
+    with open_database() as service:
+        ring = KeyRing.read(KeyKind.HASH, service)
+        ring.require_obeying(service)
+        with service.database.begin() as connection:
+            fingerprints = for_new_hashes(connection, ring.fingerprints)
+        key_id = fingerprints.key_ids[0]
+        ring.require_held(key_id)
+        done = {"codes": 0, "claims": 0}
+        for what, changed in rehash(service.database, fingerprints):
+            done[what] += changed
+        ring.note(service, who, "keys rehash", key_id)
+    out.show({"key": key_id, **done}, [f"{key_id}: {done['codes']:,} codes, {done['claims']:,} claims of numbers"])
 
 
 @keys.command(

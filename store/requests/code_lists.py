@@ -76,7 +76,7 @@ def _not_in_list(
     """The fingerprints to store of those codes that the list has under no key. Raises as `import_codes`."""
     # First: what others added under the key before is seen from now on.
     fingerprints = for_new_hashes(connection, fingerprints)
-    if strange := sorted(code_keys(connection, code_list) - set(fingerprints.key_ids)):
+    if strange := sorted(code_keys(connection, code_list).difference(fingerprints.known)):
         raise ConfigurationError(
             f"the codes of the list {code_list} were hashed with the key {', '.join(strange)}, which JURAT_HASH_KEYS "
             "lacks here: codes that are in the list already would become valid again"

@@ -146,12 +146,14 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_codes": {
         Role.WORKER: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (redeemed_by, redeemed_at)",
-        Role.ADMIN: "SELECT, INSERT",
+        Role.ADMIN: "SELECT, INSERT, UPDATE (fingerprint)",
     },
     "jurat_claims": {
         Role.WORKER: "SELECT, INSERT, UPDATE (participant, holds), DELETE",
         Role.REVIEWER: "SELECT, UPDATE (holds)",
-        Role.ADMIN: "SELECT (fingerprint, check_id, holds), UPDATE (participant)",
+        Role.ADMIN: (
+            "SELECT (consultation, namespace, fingerprint, check_id, holds), UPDATE (participant, fingerprint)"
+        ),
     },
     "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_datasets": {

@@ -144,6 +144,31 @@ def test_a_key_that_hashes_is_used_by_all_from_one_moment_on(rotating: Shell) ->
         assert (ran.code, is_one_sentence(ran), new in ran.err) == (2, True, True)
 
 
+def test_an_old_key_that_hashes_is_put_beneath_the_new_one(rotating: Shell) -> None:
+    rotating("keys", "add", "hash")
+    old, new = ring(rotating, "hash_keys")
+    with worker(rotating):
+        rotating("keys", "use", new)
+        assert "the codes of spring" in rotating("keys", "status").out
+        with worker(rotating, revision="0003_oldest_worker"):
+            assert "of an older release" in rotating("keys", "rehash").err
+        with worker(rotating, hashes=[old]):
+            early = rotating("keys", "rehash")
+            assert (early.code, is_one_sentence(early), "lack it" in early.err) == (1, True, True)
+        ran = rotating("keys", "rehash", "--as", "ops")
+        assert (ran.code, ran.out) == (0, f"{new}: 2 codes, 0 claims of numbers\n")
+        found = {each["id"]: each for each in rotating("keys", "status", "--json").json["hash_keys"]}
+        assert {key: (each["lists"], each["alone"]) for key, each in found.items()} == {
+            old: (["spring"], False),
+            new: (["spring"], False),
+        }
+        kept = rotating("keys", "retire", old, "--to", "old.key")
+        assert (kept.code, "the codes of spring, all beneath a newer key" in kept.err) == (1, True)
+        files = [str(rotating.folder / name) for name in ("unseal_keys", "hash_keys")]
+        assert rotating("keys", "check", *files).code == 0
+    assert rotating("keys", "add", "hash").code == 0
+
+
 def test_the_status_says_what_each_key_is_needed_for(rotating: Shell) -> None:
     rotating("submit", "budget", "p-1", "who", "--field", "x=accept")
     with worker(rotating), worker(rotating, hashes=[]):
