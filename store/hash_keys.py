@@ -75,13 +75,14 @@ def key_in_use(connection: Connection) -> str | None:
     return found
 
 
-def hold_key_in_use(connection: Connection, first: str) -> str:
+def hold_key_in_use(connection: Connection, first: str, lock: str = "FOR SHARE") -> str:
     """The key in use, which stays that until this transaction ends; `first` from now on if there was none.
 
-    What is read afterwards includes all that was hashed with the keys before it.
+    What is read afterwards includes all that was hashed with the keys before it. With FOR UPDATE no one else hashes
+    meanwhile.
     """
     dialect = dialect_of(connection)
-    held: Statement = f"{KEY_IN_USE} {dialect.row_lock('FOR SHARE')}", {}
+    held: Statement = f"{KEY_IN_USE} {dialect.row_lock(lock)}", {}
     (found,) = run(connection, held)
     if not found:
         begin = f"INSERT INTO jurat_hash_key (key_id, used_since) VALUES (:key, {dialect.now()}) ON CONFLICT DO NOTHING"

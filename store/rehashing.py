@@ -34,7 +34,8 @@ def rehash(engine: Engine, fingerprints: Fingerprints) -> Iterator[tuple[str, in
         after: tuple[str, ...] | None = ("",) * (len(columns) + 1)
         while after:
             with engine.begin() as connection:
-                if hold_key_in_use(connection, fingerprints.key_ids[0]) != fingerprints.key_ids[0]:
+                # Alone: a claim looks under the keys of numbers that it read a moment before.
+                if hold_key_in_use(connection, fingerprints.key_ids[0], "FOR UPDATE") != fingerprints.key_ids[0]:
                     raise ConfigurationError("another key came into use meanwhile; run this again")
                 changed, after = _batch(connection, f"jurat_{table}", columns, after, fingerprints)
             yield table, changed

@@ -53,13 +53,13 @@ def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> lis
     key = hold_key_in_use(connection, ours[0])
     # Read now: until the key was held, others may have claimed under the one before it.
     (needed,) = run(connection, (CLAIM_KEYS, {}))
-    if not {key, *(row[0] for row in needed)}.issubset(ours):
+    held_under = {row[0] for row in needed}
+    if not {key, *held_under}.issubset(ours):
         left = {id(entry) for entry, _ in claims}
         return [replace(entry, decision=GiveBack(LEFT_TO_OTHERS)) if id(entry) in left else entry for entry in entries]
-    every = [(_row(entry, claim, each), key_of(each) == key) for entry, claim in claims for each in claim.fingerprints]
-    rows = [row for row, in_use in every if in_use]
+    rows = [_row(entry, claim, key) for entry, claim in claims]
     # Another participant holds the number, hashed with another key.
-    late = _holders(connection, [row for row, in_use in every if not in_use], "<>")
+    late = _holders(connection, [_row(*each, other) for other in held_under - {key} for each in claims], "<>")
     wanted = [row for row in rows if row["check_id"] not in late]
     (held,) = run(connection, (_claim(dialect, holds=True), {"rows": rows_json(wanted)}))
     holding = {str(row[0]) for row in held}
@@ -112,14 +112,14 @@ def hold_number(connection: Connection, check: UUID) -> None:
         return
 
 
-def _row(entry: CheckResult, claim: NumberClaim, fingerprint: str) -> _Row:
+def _row(entry: CheckResult, claim: NumberClaim, key: str) -> _Row:
     return {
         "check_id": str(entry.held.id),
         "fence": entry.held.fence,
         "consultation": entry.held.consultation,
         "participant": entry.held.participant,
         "namespace": claim.namespace,
-        "fingerprint": fingerprint,
+        "fingerprint": next(each for each in claim.fingerprints if key_of(each) == key),
     }
 
 
