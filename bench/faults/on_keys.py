@@ -13,7 +13,7 @@ from sqlalchemy import text
 from adapters.fingerprints import Fingerprints, hash_key_id
 from bench.faults.scenario import Scenario
 from bench.faults.stage import Setting, Stage
-from bench.rig.registry import answer
+from bench.rig.registry import answer, number_of
 from bench.rig.unit import waited
 from jurat import Client, Submission
 from jurat.codes import clean, generate
@@ -101,6 +101,11 @@ class _Keys:
         self.numbers += _AT_ONCE
         self._submit(answers)
 
+    def forget_repeated(self) -> None:
+        """Forget that the source was asked for one number several times: that is no cost of the fault."""
+        for index in range(_FIRST_NUMBER, _FIRST_NUMBER + 4 * self.numbers, 4):
+            self.stage.registry.counts.pop(number_of(index), None)
+
     def use(self, key: bytes) -> None:
         """Have all hash with this key from now on, whether they have it or not: the command would refuse that."""
         with self.stage.service.database.begin() as connection:
@@ -165,6 +170,7 @@ def _rotation(stage: Stage) -> float | None:
     held = stage.column(holders)
     stage.notes["numbers"], stage.notes["numbers_held_twice"] = len(held), sum(count > 1 for count in held)
     stage.notes["numbers_of_no_one"] = keys.numbers - len(held)
+    keys.forget_repeated()
     unread = "SELECT count(*) FROM jurat_verdicts WHERE reason IN ('answer_unreadable', 'key_missing')"
     stage.notes["unreadable"] = stage.scalar(unread)
     stage.notes["waited_for_a_key"] = stage.scalar("SELECT count(*) FROM jurat_missing_keys")

@@ -55,8 +55,9 @@ def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> lis
     (needed,) = run(connection, (CLAIM_KEYS, {}))
     held_under = {row[0] for row in needed}
     if not {key, *held_under}.issubset(ours):
-        left = {id(entry) for entry, _ in claims}
-        return [replace(entry, decision=GiveBack(LEFT_TO_OTHERS)) if id(entry) in left else entry for entry in entries]
+        return [
+            _left(entry) if isinstance(entry.decision, Settle) and entry.decision.claim else entry for entry in entries
+        ]
     rows = [_row(entry, claim, key) for entry, claim in claims]
     # Another participant holds the number, hashed with another key.
     late = _holders(connection, [_row(*each, other) for other in held_under - {key} for each in claims], "<>")
@@ -110,6 +111,11 @@ def hold_number(connection: Connection, check: UUID) -> None:
             run(connection, (sql, {"id": str(check)}))
     except IntegrityError:  # a worker has just written another claim
         return
+
+
+def _left(entry: CheckResult) -> CheckResult:
+    """Left to another worker, which looks it up again: only what settles a check is kept of a lookup."""
+    return replace(entry, decision=GiveBack(LEFT_TO_OTHERS), attempt=None)
 
 
 def _row(entry: CheckResult, claim: NumberClaim, key: str) -> _Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
@@ -23,7 +24,7 @@ from store.verdicts.numbers import LEFT_TO_OTHERS
 from store.verdicts.verdict_writer import VerdictWriter
 from tasks.checks import CheckResult, ClaimedCheck, GiveBack, Settle
 from tests.rigs.waiting import until
-from tests.store.desk import ADMIN, NUMBER_TAKEN, Desk, claiming, entry
+from tests.store.desk import ADMIN, NUMBER_TAKEN, Desk, attempt, claiming, entry
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 OLD_ID, NEW_ID = hash_key_id(OLD), hash_key_id(NEW)
@@ -77,10 +78,11 @@ def test_a_worker_from_before_a_key_came_claims_nothing_beside_those_that_use_it
     first, second = claimed(desk, 2)
     use(desk, NEW_ID)
     assert isinstance(written(desk, accept(first, NUMBER, "new, old")).decision, Settle)
-    before = accept(second, NUMBER, "old")
+    before = replace(accept(second, NUMBER, "old"), attempt=attempt())
     assert written(desk, before).decision == GiveBack(LEFT_TO_OTHERS)
     assert desk.one("SELECT count(*) FROM jurat_claims") == 1
     assert desk.row(second.id, "state") == "pending"
+    assert desk.one("SELECT count(*) FROM jurat_attempts") == 0, "one answer of the source settles a check"
     assert desk.one("SELECT due_at > NOW(5) FROM jurat_checks WHERE id = :id", id=desk.id(second.id)), (
         "to be left to others, and not looked up again at once"
     )
