@@ -35,18 +35,21 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
-    """A code that the verdict uses up: the ledger redeems it in the verdict's transaction, or refuses."""
+    """A code that the verdict uses up: the ledger redeems it in the verdict's transaction, or refuses. It was stored
+    under `fingerprint`, and may be under one of the `others` by then, or also.
+    """
 
     code_list: str
     fingerprint: str
+    others: Sequence[str] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class NumberClaim:
     """A number that the verdict claims for one participant: no one else is accepted with it.
 
-    `namespace` says what kind of number it is. `fingerprints` are the keyed hashes under which it may be stored, that
-    of the newest key first.
+    `namespace` says what kind of number it is. `fingerprints` are the keyed hashes under which it may be stored, one
+    for each key of this worker.
     """
 
     namespace: str

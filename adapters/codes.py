@@ -75,7 +75,7 @@ class Codes(SourceOfMany):
             if rows := [stored[each] for each in code if each in stored]:
                 # One that is in the list under two keys may be used once.
                 spent = (row for row in rows if row.redeemed or row.revoked)
-                found.append(_finding(code_list, next(spent, rows[0])))
+                found.append(_finding(code_list, next(spent, rows[0]), code))
             elif code:
                 unknown = unknown or self._unknown(code_list)
                 found.append(unknown)
@@ -88,7 +88,7 @@ class Codes(SourceOfMany):
         key_ids = self.store.key_ids(code_list)
         if not key_ids:
             return Finding(Outcome.UNDETERMINED, Reason.CONFIGURATION_MISSING, {"list": code_list})
-        if key_ids - set(self.fingerprints.key_ids):
+        if key_ids.difference(self.fingerprints.known):
             return Credentials("codes of the list were hashed with a key that JURAT_HASH_KEYS does not have here")
         return Finding(Outcome.REFUSED, Reason.CODE_UNKNOWN, {"list": code_list})
 
@@ -99,7 +99,7 @@ class Codes(SourceOfMany):
         return self.fingerprints.all(code_list, code) if code else []
 
 
-def _finding(code_list: str, stored: StoredCode) -> Finding:
+def _finding(code_list: str, stored: StoredCode, fingerprints: Sequence[str]) -> Finding:
     evidence = {"list": code_list}
     if stored.revoked:
         return Finding(Outcome.REFUSED, Reason.CODE_REVOKED, evidence)
@@ -107,5 +107,6 @@ def _finding(code_list: str, stored: StoredCode) -> Finding:
         return Finding(Outcome.REFUSED, Reason.CODE_USED, evidence)
     if stored.expired:
         return Finding(Outcome.REFUSED, Reason.CODE_EXPIRED, evidence)
-    redemption = Redemption(code_list, stored.fingerprint)
+    others = tuple(each for each in fingerprints if each != stored.fingerprint)
+    redemption = Redemption(code_list, stored.fingerprint, others)
     return Finding(Outcome.ACCEPTED, Reason.CODE_VALID, evidence, redemption=redemption)

@@ -15,12 +15,13 @@ from typing import Final
 from sqlalchemy import text
 
 from adapters.fingerprints import KEY_ID_LENGTH as HASH_ID_LENGTH
-from adapters.fingerprints import hash_key_id
-from cli.output import Exit, Failure, new_file
+from adapters.fingerprints import Fingerprints, hash_key_id
+from cli.output import Exit, Failure, count_text, new_file
 from config.settings import VARIABLES
 from jurat.database import reader
 from jurat.seal import KEY_ID_LENGTH, Unseal, generate, key_from_text, key_id, key_to_text, public_key
-from store.key_use import HashKey, UnsealKey, hash_keys_in_use, unseal_keys
+from store.hash_keys import use_key
+from store.key_use import HashKey, UnsealKey, hash_keys_in_use, old_workers, unseal_keys
 from store.requests.erasure_journal import sync_folder
 from store.verdicts.records import add_audit_row
 from worker.bootstrap import Service
@@ -161,8 +162,8 @@ class KeyRing:
         others = [self.uses[each] for each in self.ids if each != key_id]
         held = [each for each in others if each.live and each.holders == each.live]
         no_other = f"no other key is in use in place of {key_id}: give one to all workers, and run `bin/jurat keys use`"
-        if self.kind is KeyKind.HASH:
-            return None if self.ids[0] != key_id and self.uses[self.ids[0]] in held else no_other
+        if self.kind is KeyKind.HASH:  # the key in use is needed, and another one was given to all workers
+            return None if any(isinstance(each, HashKey) and each.in_use for each in held) else no_other
         begun = _begun(service)
         if begun[-1:] == [key_id]:
             return no_other
@@ -175,6 +176,42 @@ class KeyRing:
     def with_keys(self, keys: Sequence[bytes]) -> KeyRing:
         """The same with these keys."""
         return replace(self, keys=keys)
+
+    def require_held(self, key_id: str) -> None:
+        """Raise Failure unless workers run, and all have this key."""
+        found = self.use(key_id)
+        if not found.live or found.holders < found.live:
+            lack = f"{found.live - found.holders} of {count_text(found.live, 'live worker')} lack it"
+            advice = "give it to all workers and restart them"
+            raise Failure(f"{key_id}: {lack if found.live else 'no worker runs'}; {advice}", Exit.REFUSED)
+
+    def require_obeying(self, service: Service) -> None:
+        """Raise Failure while a live worker hashes with the first of its own keys, as those of older releases do."""
+        with reader(service.database).begin() as connection:
+            old = old_workers(connection)
+        if old:
+            raise Failure(
+                f"{', '.join(old)}: of an older release, whose workers hash with the first of their own keys; upgrade "
+                "all workers first",
+                Exit.REFUSED,
+            )
+
+    def begin(self, service: Service, who: str, key_id: str) -> None:
+        """Note that a key is used from now on; have all workers hash with it at once, where that is its kind.
+
+        Raises Failure as `require_obeying`.
+        """
+        if self.kind is KeyKind.HASH:
+            self.require_obeying(service)
+        with service.database.begin() as connection:
+            if self.kind is KeyKind.HASH:
+                use_key(connection, key_id)
+            add_audit_row(connection, who, USE, key_id, {"for": self.kind})
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """What hash keys make."""
+        return Fingerprints(self.keys)
 
     def note(self, service: Service, who: str, action: str, key_id: str) -> None:
         """Note in the audit what was done with a key."""

@@ -117,11 +117,11 @@ class Settings(BaseModel):
 
     `database_url` names its driver (`postgresql+psycopg`). `broker_url` is None if it is not set, `none` to do without
     a broker. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one; `hash_keys`
-    make the fingerprints of codes and numbers, newest first. Keys are 32 bytes in base64, as `keys generate` prints
-    them. Besides the public internet, sources and proxies may only be in `private_networks`. `source_secrets` is the
-    folder with the secrets of sources. With `remote_control`, workers answer `celery inspect` over the broker. At
-    `listen` (`HOST:PORT`, with port 0 any that is free) health and metrics are served; None means not at all. Erasures
-    are remembered in the file `erasure_journal`.
+    make the fingerprints of codes and numbers; the first only until one is in use. Keys are 32 bytes in base64, as
+    `keys generate` prints them. Besides the public internet, sources and proxies may only be in `private_networks`.
+    `source_secrets` is the folder with the secrets of sources. With `remote_control`, workers answer `celery inspect`
+    over the broker. At `listen` (`HOST:PORT`, with port 0 any that is free) health and metrics are served; None means
+    not at all. Erasures are remembered in the file `erasure_journal`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)

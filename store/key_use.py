@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
 from adapters.fingerprints import KEY_ID_LENGTH as HASH_ID_LENGTH
+from adapters.fingerprints import chains
 from jurat.ids import uuid7
 from jurat.times import instant
 from store import hash_keys
@@ -23,6 +24,9 @@ COUNTED = 1_000
 QUIET = 86_400.0
 """Seconds in which a platform may have sealed nothing with a key that is to go."""
 
+
+_OBEYS = "0006_hash_keys"
+"""The migration that the first release knew whose workers hash with the key in use."""
 
 _TIME = "%Y-%m-%d %H:%M:%SZ"
 
@@ -54,24 +58,30 @@ class UnsealKey:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HashKey:
     """A key that codes and numbers were hashed with: those of which lists and rosters, and whether numbers that
-    participants claimed. `holders` of `live` workers have it.
+    participants claimed; whether it `alone` hashed some of them, beneath no other key. New ones are hashed with the one
+    `in_use`. `holders` of `live` workers have it.
     """
 
     id: str
-    lists: tuple[str, ...]
-    rosters: tuple[str, ...]
-    numbers: bool
-    holders: int
-    live: int
+    lists: list[str] = field(default_factory=list)
+    rosters: list[str] = field(default_factory=list)
+    numbers: bool = False
+    alone: bool = False
+    in_use: bool = False
+    holders: int = 0
+    live: int = 0
 
     @property
     def needed_for(self) -> list[str]:
         """Why it cannot go yet."""
         found = [f"the codes of {name}" for name in self.lists] + [f"the roster {name}" for name in self.rosters]
-        return found + ["numbers of participants"] * self.numbers
+        found += ["numbers of participants"] * self.numbers
+        if found and not self.alone:
+            found[-1] += ", all beneath a newer key"
+        return found + ["new codes and numbers"] * self.in_use
 
 
 def unseal_keys(connection: Connection, known: Iterable[str] = ()) -> list[UnsealKey]:
@@ -107,20 +117,34 @@ def _last_sealed(connection: Connection) -> dict[str, datetime]:
 
 def hash_keys_in_use(connection: Connection, known: Iterable[str] = ()) -> list[HashKey]:
     """The keys in use, those of live workers, and the `known` ones."""
-    lists: dict[str, list[str]] = {}
-    for name in connection.scalars(text(hash_keys.CODE_LISTS)).all():
-        for key in hash_keys.code_keys(connection, name):
-            lists.setdefault(key, []).append(name)
-    rosters: dict[str, list[str]] = {}
-    active = "SELECT key_id, name FROM jurat_datasets WHERE key_id IS NOT NULL AND state = 'active' ORDER BY name"
-    for key, name in connection.execute(text(active)):
-        rosters.setdefault(key, []).append(name)
-    # Also of claims that hold nothing now: a reviewer may accept such a check.
-    claimed = f"SELECT DISTINCT substr(fingerprint, 1, {HASH_ID_LENGTH}) FROM jurat_claims"
-    numbers = set(connection.scalars(text(claimed)).all())
     live = [each for each in workers(connection) if each.live]
     held = Counter(key for each in live for key in each.hash_keys)
-    return [
-        HashKey(key, tuple(lists.get(key, ())), tuple(rosters.get(key, ())), key in numbers, held[key], len(live))
-        for key in sorted({*lists, *rosters, *numbers, *held, *known})
-    ]
+    over_each_other = chains({*held, *known})
+    in_use = hash_keys.key_in_use(connection)
+    found = {key: HashKey(key, in_use=key == in_use, holders=held[key], live=len(live)) for key in {*held, *known}}
+    if in_use is not None:
+        found.setdefault(in_use, HashKey(in_use, in_use=True, live=len(live)))
+
+    def of(head: str) -> Iterator[HashKey]:
+        """The keys that such a hash needs."""
+        for key in (chain := over_each_other.get(head, (head,))):
+            found.setdefault(key, HashKey(key, live=len(live))).alone |= len(chain) == 1
+            yield found[key]
+
+    for name in connection.scalars(text(hash_keys.CODE_LISTS)).all():
+        for each in {key.id: key for head in hash_keys.code_keys(connection, name) for key in of(head)}.values():
+            each.lists.append(name)
+    active = "SELECT key_id, name FROM jurat_datasets WHERE key_id IS NOT NULL AND state = 'active' ORDER BY name"
+    for head, name in connection.execute(text(active)):
+        for each in of(head):
+            each.rosters.append(name)
+    # Also of claims that hold nothing now: a reviewer may accept such a check.
+    for head in connection.scalars(text(f"SELECT DISTINCT substr(fingerprint, 1, {HASH_ID_LENGTH}) FROM jurat_claims")):
+        for each in of(head):
+            each.numbers = True
+    return [found[key] for key in sorted(found)]
+
+
+def old_workers(connection: Connection) -> list[str]:
+    """The live workers of releases that hash with the first of their own keys, whichever is in use."""
+    return [each.name for each in workers(connection) if each.live and each.revision < _OBEYS]

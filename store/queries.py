@@ -115,15 +115,17 @@ class Queries:
         """The newest applied version, None when none was."""
         return self._all("SELECT max(version) FROM jurat_configs")[0][0]  # type: ignore[no-any-return]
 
-    def newest(self) -> tuple[int | None, int, int]:
-        """What a worker compares to see whether anything is new: the configuration's version, and of the zone versions
-        whose time has come the number and the sum. Both grow when a version is imported or its time comes.
+    def newest(self) -> tuple[int | None, int, int, str | None]:
+        """What a worker compares to see whether anything is new: the configuration's version; of the zone versions
+        whose time has come the number and the sum, which grow when a version is imported or its time comes; and the key
+        that numbers are hashed with.
         """
         sql = f"""
-            SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0)
+            SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0),
+              ({hash_keys.KEY_IN_USE})
             FROM jurat_zones WHERE in_force_from <= {self._dialect.now()}"""
-        ((version, zones, total),) = self._all(sql)
-        return version, zones, total
+        ((version, zones, total, key),) = self._all(sql)
+        return version, zones, total, key
 
     def config(self, version: int) -> str:
         """The document of a version, as JSON text.
@@ -200,7 +202,7 @@ class Queries:
         return {row[0]: CodeListRow(*row) for row in rows}
 
     def hash_keys(self) -> set[str]:
-        """The ids of all keys that codes and numbers in the database were hashed with."""
+        """The ids of all keys that a worker needs for codes and numbers."""
         with self._engine.begin() as connection:
             return hash_keys.hash_keys(connection)
 
@@ -210,7 +212,7 @@ class Queries:
             return hash_keys.code_keys(connection, code_list)
 
     def claim_keys(self) -> set[str]:
-        """The ids of the keys that the numbers claimed by participants were hashed with."""
+        """The ids of the keys that claiming a number needs."""
         with self._engine.begin() as connection:
             return hash_keys.claim_keys(connection)
 

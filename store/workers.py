@@ -160,7 +160,7 @@ class Fleet:
         return schema_of(self._engine)
 
     def hash_keys(self) -> set[str]:
-        """The ids of all keys that codes and numbers in the database were hashed with."""
+        """The ids of all keys that a worker needs for codes and numbers."""
         with reader(self._engine).begin() as connection:
             return hash_keys(connection)
 

@@ -84,7 +84,7 @@ def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: F
     """Why numbers cannot be matched to earlier uses: they were hashed with a key that is not here; "" if they can."""
     if fingerprints is None or not any(getattr(model, "one_person", False) for model in configuration.sources.values()):
         return ""
-    missing = sorted(queries.claim_keys() - set(fingerprints.key_ids))
+    missing = sorted(queries.claim_keys().difference(fingerprints.known))
     if not missing:
         return ""
     return f"numbers that participants have used were hashed with a key that JURAT_HASH_KEYS lacks ({missing[0]})"

@@ -64,13 +64,15 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
     after the next backup.
     """
     from jurat.codes import generate as new_code
+    from store.hash_keys import for_new_hashes
     from store.requests.code_lists import add_codes
 
     codes: set[str] = set()
     while len(codes) < count:
         codes.add(new_code())
     with open_database() as service:
-        fingerprints = _fingerprints(service)
+        with service.database.begin() as connection:
+            fingerprints = for_new_hashes(connection, _fingerprints(service))
         stored = [fingerprints.newest(code_list, code.replace("-", "")) for code in codes]
         if target == "-":
             add_codes(service.database, code_list, stored, who, expires)

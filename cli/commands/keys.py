@@ -164,26 +164,23 @@ def add(out: Output, *, purpose: str, printed: bool, who: str) -> None:
 @keys.command(
     examples=("jurat keys use 637557a1f810a1cf",),
     environment=_WITH_KEYS,
-    codes={Exit.REFUSED: "a live worker lacks the key"},
+    codes={Exit.REFUSED: "a live worker lacks the key, or is of a release that would not use it"},
 )
 @click.argument("key_id", metavar="ID")
-@print_option
 @as_option
-def use(out: Output, *, key_id: str, printed: bool, who: str) -> None:
+def use(out: Output, *, key_id: str, who: str) -> None:
     """Begin to use a key that all live workers have.
 
-    For a key that opens answers, this prints JURAT_SEAL_KEY for the platforms. A key that hashes moves to the front of
-    its setting: workers that are restarted make new hashes with it.
+    For a key that opens answers, this prints JURAT_SEAL_KEY for the platforms. A key that hashes is used by all workers
+    and commands at once, whatever the order of their keys.
     """
     from cli.key_rotation import KeyKind, KeyRing, public_text
 
     with open_database() as service:
         ring = KeyRing.with_key(key_id, service)
-        key, found = ring.key(key_id), ring.use(key_id)
-        if not found.live or found.holders < found.live:
-            lack = f"{found.live - found.holders} of {count_text(found.live, 'live worker')} lack it"
-            advice = "give it to all workers and restart them"
-            raise Failure(f"{key_id}: {lack if found.live else 'no worker runs'}; {advice}", Exit.REFUSED)
+        key = ring.key(key_id)
+        ring.require_held(key_id)
+        ring.begin(service, who, key_id)
         if ring.kind is KeyKind.UNSEAL:
             public = public_text(key)
             out.show({"JURAT_SEAL_KEY": public}, [f"JURAT_SEAL_KEY={public}"])
@@ -191,10 +188,40 @@ def use(out: Output, *, key_id: str, printed: bool, who: str) -> None:
             if len(ring.keys) > 1:
                 after += "; a day after the last sealed with the old key, run `bin/jurat keys retire`"
         else:
-            _keep(out, ring.with_keys([key, *(each for each in ring.keys if each != key)]), printed=printed)
-            after = "give the setting to all workers and restart them: then new codes and numbers are hashed with it"
-        ring.note(service, who, "keys use", key_id)
+            out.show({"in_use": key_id}, [key_id])
+            after = "new codes and numbers are hashed with it from now on; the keys before it still find theirs"
     out.say(after)
+
+
+@keys.command(
+    examples=("jurat keys rehash",),
+    environment=_WITH_KEYS,
+    codes={Exit.REFUSED: "a live worker lacks the key in use, or would not recognise what comes of it"},
+)
+@as_option
+def rehash(out: Output, *, who: str) -> None:
+    """Hash stored codes and numbers once more, with the key in use, where only older keys had hashed them.
+
+    For an older key that may have leaked: with it alone, a copy of the tables gives no code away any more. It stays
+    needed, beneath the newer one. Workers go on meanwhile. After an interruption, run this again: it goes on. Rosters
+    are imported again instead.
+    """
+    from cli.key_rotation import KeyKind, KeyRing
+    from store.hash_keys import for_new_hashes
+    from store.rehashing import rehash
+
+    with open_database() as service:
+        ring = KeyRing.read(KeyKind.HASH, service)
+        ring.require_obeying(service)
+        with service.database.begin() as connection:
+            fingerprints = for_new_hashes(connection, ring.fingerprints)
+        key_id = fingerprints.key_ids[0]
+        ring.require_held(key_id)
+        done = {"codes": 0, "claims": 0}
+        for what, changed in rehash(service.database, fingerprints):
+            done[what] += changed
+        ring.note(service, who, "keys rehash", key_id)
+    out.show({"key": key_id, **done}, [f"{key_id}: {done['codes']:,} codes, {done['claims']:,} claims of numbers"])
 
 
 @keys.command(

@@ -181,8 +181,8 @@ def source_step(name: str, plan: Plan, queries: Queries) -> CheckupStep:
         if row is None:
             advice = f"run `bin/jurat codes generate {model.list} --count N`"
             return step(StepMark.PROBLEM, f"the list {model.list} has no codes", advice)
-        known = set(source.fingerprints.key_ids) if isinstance(source, Codes) else set()
-        if queries.code_keys(model.list) - known:
+        known = source.fingerprints.known if isinstance(source, Codes) else ()
+        if queries.code_keys(model.list).difference(known):
             found = f"codes of the list {model.list} were hashed with a key that JURAT_HASH_KEYS lacks"
             return step(StepMark.PROBLEM, found, "add the key that made them")
         return step(StepMark.OK, f"{row.free:,} of {count_text(row.codes, 'code')} free")

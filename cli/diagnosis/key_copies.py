@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from adapters.fingerprints import hash_key_id
+from adapters.fingerprints import chains, hash_key_id
 from cli.output import Exit, Failure
 from config.secrets import SecretError, read_secret_file
 from jurat.errors import ConfigurationError
@@ -32,7 +32,7 @@ def copies_in(files: Iterable[Path]) -> dict[str, str]:
             ) from None
         for key in keys:
             found |= dict.fromkeys((*Unseal([key]).key_ids, hash_key_id(key)), str(file))
-    return found
+    return {head: found[chain[0]] for head, chain in chains(found).items()}
 
 
 def keys_in_use(queries: Queries) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from adapters.fingerprints import chains
 from cli.output import CheckupStep, StepMark, count_text
 from config.settings import Settings
 from store.queries import Queries
@@ -41,11 +42,11 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
         found = f"waiting answers are sealed for a key that is missing here (key_missing): {_counts_text(strange)}"
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', strange)}; a worker here leaves these answers to others"
         yield CheckupStep("sealed answers", StepMark.PROBLEM, found, advice)
-    own_hashes = service.fingerprints.key_ids if service.fingerprints else ()
+    own_hashes = service.fingerprints.known if service.fingerprints else ()
     if missing := sorted(service.queries.hash_keys().difference(own_hashes)):
         what = "is not set" if not settings.hash_keys else f"lacks {', '.join(missing)}"
         found = f"codes or numbers are stored as keyed hashes, and JURAT_HASH_KEYS {what}"
-        if not settings.hash_keys and all(any(key in each.hash_keys for each in live) for key in missing):
+        if not settings.hash_keys and all(any(key in chains(each.hash_keys) for each in live) for key in missing):
             yield CheckupStep("hash keys", StepMark.NOTE, f"{found} here; live workers have them", ELSEWHERE)
         else:
             yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))

@@ -33,6 +33,7 @@ from config.suggestions import suggest
 from store.datasets.address_bases import DatasetRow
 from store.datasets.imports import Refused
 from store.datasets.rosters import RosterEntry, RosterImport
+from store.hash_keys import for_new_hashes
 from worker.keyring import how_to_set
 
 BATCH = 20_000
@@ -231,9 +232,11 @@ def import_roster_file(
         if service.fingerprints is None:
             advice = how_to_set("JURAT_HASH_KEYS", service.queries.hash_keys())
             raise Failure(f"JURAT_HASH_KEYS is not set: numbers are stored only as keyed hashes; {advice}", Exit.USAGE)
+        with service.database.begin() as connection:
+            fingerprints = for_new_hashes(connection, service.fingerprints)
         new = NewRoster(file, model, day, skip_malformed)
         with failures():
-            done = import_roster(RosterImport(service.database), new, service.fingerprints, who, progress, force=force)
+            done = import_roster(RosterImport(service.database), new, fingerprints, who, progress, force=force)
     _show(out, done, new, time.monotonic() - started)
 
 

@@ -173,6 +173,15 @@ CREATE TABLE jurat_missing_keys (
   PRIMARY KEY (source, answer_key, since)
 );
 
+-- The key that new codes and numbers are hashed with, in one row. Who hashes one locks the row against a change: so two
+-- workers never store the same number or code under two keys.
+CREATE TABLE jurat_hash_key (
+  one boolean NOT NULL DEFAULT true CHECK (one),
+  key_id text NOT NULL,
+  used_since timestamptz NOT NULL,
+  PRIMARY KEY (one)
+);
+
 -- When each upkeep job last ran, so that one worker at a time runs it.
 CREATE TABLE jurat_upkeep (
   task text NOT NULL,

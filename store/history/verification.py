@@ -193,19 +193,25 @@ class _Walk:
                     signed_at = self._times[next_head][1] if next_head < len(self._times) else now
                     what = _early(due.get(leaf.subject), signed_at)
                 case LeafKind.RETENTION:
-                    before = self._times[next_head - 1][1] if next_head else None
-                    too_early = leaf.due_at is None or (before is not None and leaf.due_at < before)
-                    what = "the time until which it stays was set in the past" if too_early else ""
+                    what = self._in_past(leaf.due_at, next_head)
                 case _:
                     just_now = (LeafKind.PURGE, leaf.subject) in waiting
                     limited = leaf.due_at is None and (LeafKind.RETENTION, leaf.subject) in waiting
                     kept = [] if limited else [due[leaf.subject][1]]
                     row = rows.get((leaf.kind, leaf.subject))
                     what = _difference(connection, leaf, row, kept, purged=purge is not None or just_now)
+                    if not what and limited and row is not None:
+                        what = self._in_past(row.due, len(self._times))
                     if not what and purge is None and just_now:
                         what = _early(due.get(leaf.subject), now)
             if what:
                 yield Contradiction(what, leaf.kind, leaf.subject)
+
+    def _in_past(self, due: datetime | None, next_head: int) -> str:
+        """Why a time until which a row stays cannot have been set before a head."""
+        before = self._times[next_head - 1][1] if next_head else None
+        wrong = due is None or (before is not None and due < before)
+        return "the time until which it stays was set in the past" if wrong else ""
 
 
 def _early(sealed: tuple[str, datetime | None] | None, purged_at: datetime) -> str:

@@ -22,7 +22,7 @@ from jurat.errors import ConfigurationError
 from jurat.seal import Unopenable, Unseal
 from jurat.statements import rows_json
 from store.dialects import dialect_of
-from store.hash_keys import code_keys
+from store.hash_keys import code_keys, for_new_hashes
 from store.requests.request_rows import CannotBeDone, Request
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
@@ -53,7 +53,8 @@ def import_codes(
 ) -> int:
     """Add codes that may be in the list already, under whichever key; how many were not.
 
-    Raises ConfigurationError if a key of the list is missing: what it hashed cannot be recognised.
+    Raises ConfigurationError if a key of the list is missing, for what it hashed cannot be recognised, or the key in
+    use.
     """
     with engine.begin() as connection:
         stored = _not_in_list(connection, fingerprints, code_list, codes)
@@ -73,7 +74,9 @@ def _not_in_list(
     connection: Connection, fingerprints: Fingerprints, code_list: str, codes: Sequence[str]
 ) -> Sequence[str]:
     """The fingerprints to store of those codes that the list has under no key. Raises as `import_codes`."""
-    if strange := sorted(code_keys(connection, code_list) - set(fingerprints.key_ids)):
+    # First: what others added under the key before is seen from now on.
+    fingerprints = for_new_hashes(connection, fingerprints)
+    if strange := sorted(code_keys(connection, code_list).difference(fingerprints.known)):
         raise ConfigurationError(
             f"the codes of the list {code_list} were hashed with the key {', '.join(strange)}, which JURAT_HASH_KEYS "
             "lacks here: codes that are in the list already would become valid again"

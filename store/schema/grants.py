@@ -157,13 +157,15 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_codes": {
         Role.WORKER: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (redeemed_by, redeemed_at)",
-        Role.ADMIN: "SELECT, INSERT",
+        Role.ADMIN: "SELECT, INSERT, UPDATE (fingerprint)",
         Role.SEALER: "SELECT (list, redeemed_by, redeemed_at)",
     },
     "jurat_claims": {
         Role.WORKER: "SELECT, INSERT, UPDATE (participant, holds), DELETE",
         Role.REVIEWER: "SELECT, UPDATE (holds)",
-        Role.ADMIN: "SELECT (fingerprint, check_id, holds), UPDATE (participant)",
+        Role.ADMIN: (
+            "SELECT (consultation, namespace, fingerprint, check_id, holds), UPDATE (participant, fingerprint)"
+        ),
     },
     "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT"},
     "jurat_datasets": {
@@ -204,6 +206,12 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_missing_keys": {**_READS, Role.WORKER: "SELECT, INSERT, UPDATE (seen_at), DELETE"},
     "jurat_contract": {**_READS, Role.PLATFORM: "SELECT", Role.SEALER: "SELECT"},
+    "jurat_hash_key": {
+        **_READS,
+        # Who locks a row must have a right to change it: this column, which has one value, is no harm.
+        Role.WORKER: "SELECT, INSERT, UPDATE (one)",
+        Role.ADMIN: "SELECT, INSERT, UPDATE (one, key_id, used_since)",
+    },
     "jurat_alembic_version": {**_READS, Role.SEALER: "SELECT"},
     "jurat_results": dict.fromkeys((Role.PLATFORM, Role.REVIEWER, Role.ADMIN, Role.READER), "SELECT"),
     "jurat_review_queue": dict.fromkeys((Role.REVIEWER, Role.READER), "SELECT"),

@@ -20,17 +20,23 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from adapters.base import NumberClaim
+from adapters.fingerprints import key_of
 from jurat.batches import run
 from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
-from tasks.checks import CheckResult, Settle
+from store.hash_keys import CLAIM_KEYS, hold_key_in_use
+from tasks.checks import CheckResult, GiveBack, Settle
+
+LEFT_TO_OTHERS = 10.0
+"""Seconds for which a check is left to other workers because a key of numbers is missing here. The plan, which leaves
+out its source, is made again meanwhile."""
 
 _Row = dict[str, Any]
 
 
 def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> list[CheckResult]:
     """Claim the numbers on which verdicts rest, each for its participant; a check that comes too late is to be
-    reviewed.
+    reviewed. All workers claim under one key, and look under all: one that lacks a key gives the check back.
 
     Only for checks that are still ours, which stay locked from here on. Call it before they are moved: a settled check
     has no answer that anyone could review.
@@ -43,9 +49,18 @@ def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> lis
     if not claims:
         return list(entries)
     dialect = dialect_of(connection)
-    older = [_row(entry, claim, old) for entry, claim in claims for old in claim.fingerprints[1:]]
-    late = _holders(connection, older, "<>")  # another participant holds the number, hashed with an older key
-    rows = [_row(entry, claim, claim.fingerprints[0]) for entry, claim in claims]
+    ours = [key_of(fingerprint) for fingerprint in claims[0][1].fingerprints]
+    key = hold_key_in_use(connection, ours[0])
+    # Read now: until the key was held, others may have claimed under the one before it.
+    (needed,) = run(connection, (CLAIM_KEYS, {}))
+    held_under = {row[0] for row in needed}
+    if not {key, *held_under}.issubset(ours):
+        return [
+            _left(entry) if isinstance(entry.decision, Settle) and entry.decision.claim else entry for entry in entries
+        ]
+    rows = [_row(entry, claim, key) for entry, claim in claims]
+    # Another participant holds the number, hashed with another key.
+    late = _holders(connection, [_row(*each, other) for other in held_under - {key} for each in claims], "<>")
     wanted = [row for row in rows if row["check_id"] not in late]
     (held,) = run(connection, (_claim(dialect, holds=True), {"rows": rows_json(wanted)}))
     holding = {str(row[0]) for row in held}
@@ -98,14 +113,19 @@ def hold_number(connection: Connection, check: UUID) -> None:
         return
 
 
-def _row(entry: CheckResult, claim: NumberClaim, fingerprint: str) -> _Row:
+def _left(entry: CheckResult) -> CheckResult:
+    """Left to another worker, which looks it up again: only what settles a check is kept of a lookup."""
+    return replace(entry, decision=GiveBack(LEFT_TO_OTHERS), attempt=None)
+
+
+def _row(entry: CheckResult, claim: NumberClaim, key: str) -> _Row:
     return {
         "check_id": str(entry.held.id),
         "fence": entry.held.fence,
         "consultation": entry.held.consultation,
         "participant": entry.held.participant,
         "namespace": claim.namespace,
-        "fingerprint": fingerprint,
+        "fingerprint": next(each for each in claim.fingerprints if key_of(each) == key),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from adapters.base import Redemption
 from jurat.batches import Statement, begin, commit, run
 from jurat.candidates import LARGEST, LIFETIME
 from jurat.database import is_away, preparing
@@ -226,21 +227,21 @@ class VerdictWriter:
         }
         if not wanted:
             return entries
-        rows = rows_json(
-            [
-                {"check_id": str(check), "list": code.code_list, "fingerprint": code.fingerprint}
-                for check, code in sorted(wanted.items(), key=lambda item: item[1].fingerprint)
-            ]
-        )
-        (found,) = run(connection, (_redeem(self._dialect), {"rows": rows}))
-        redeemed = {id_of(row[0]) for row in found}
-        if len(redeemed) == len(wanted):
-            return entries
-        (late,) = run(connection, (_why_not(self._dialect), {"rows": rows}))
-        reasons = {id_of(row[0]): Reason(row[1]) for row in late}
+        reasons: dict[UUID, Reason] = {}
+        while left := {check: code for check, code in wanted.items() if check not in reasons}:
+            # Of checks with the same code one may have it, also where a list has the code under two keys.
+            firsts = {min(_places(code)): (check, code) for check, code in reversed(left.items())}
+            (found,) = run(connection, (_redeem(self._dialect), {"rows": _code_rows(firsts.values())}))
+            for row in found:
+                wanted.pop(id_of(row[0]), None)
+            if not left.keys() & wanted.keys():
+                break
+            (late,) = run(connection, (_why_not(self._dialect), {"rows": _code_rows(left.items())}))
+            # Without a reason it is free, and was hashed once more between the two.
+            reasons |= {id_of(row[0]): Reason(row[1]) for row in late if row[1] is not None and id_of(row[0]) in wanted}
         return [
             replace(entry, decision=Settle(Outcome.REFUSED, reasons[entry.held.id]))
-            if entry.held.id in wanted and entry.held.id not in redeemed
+            if entry.held.id in reasons
             else entry
             for entry in entries
         ]
@@ -289,8 +290,10 @@ class _CheckStatus:
     def as_written(self, entry: CheckResult) -> CheckResult:
         """The entry with the decision in the row: a spent code, a taken number or unstorable evidence changes it."""
         if self.outcome is None or self.reason is None:
-            taken = entry.decision.if_taken if isinstance(entry.decision, Settle) else None
-            return replace(entry, decision=taken) if taken and self.state == State.REVIEW else entry
+            if not isinstance(entry.decision, Settle):
+                return entry
+            taken = entry.decision.if_taken if self.state == State.REVIEW else None
+            return replace(entry, decision=taken or GiveBack())
         verdict = Outcome(self.outcome), Reason(self.reason)
         if isinstance(entry.decision, Settle) and verdict == (entry.decision.outcome, entry.decision.reason):
             return entry
@@ -343,6 +346,15 @@ def _read_again(dialect: StoreDialect) -> str:
         LEFT JOIN jurat_verdicts v ON v.check_id = r.id AND v.fence = r.fence"""
 
 
+def _places(code: Redemption) -> list[tuple[str, str]]:
+    return [(code.code_list, fingerprint) for fingerprint in (code.fingerprint, *code.others)]
+
+
+def _code_rows(codes: Iterable[tuple[UUID, Redemption]]) -> str:
+    places = sorted((place, str(check)) for check, code in codes for place in _places(code))
+    return rows_json([{"check_id": check, "list": name, "fingerprint": each} for (name, each), check in places])
+
+
 _CODE_COLUMNS = "check_id uuid, list text, fingerprint text"
 
 
@@ -359,8 +371,10 @@ def _redeem(dialect: StoreDialect) -> str:
 @lru_cache
 def _why_not(dialect: StoreDialect) -> str:
     return f"""
-        SELECT r.check_id, CASE WHEN k.list IS NULL THEN 'code_unknown'
-                                WHEN k.revoked_at IS NOT NULL THEN 'code_revoked'
-                                WHEN k.redeemed_by IS NOT NULL THEN 'code_used' ELSE 'code_expired' END
+        SELECT r.check_id, CASE WHEN count(k.list) = 0 THEN 'code_unknown'
+                                WHEN count(k.revoked_at) > 0 THEN 'code_revoked'
+                                WHEN count(k.redeemed_by) > 0 THEN 'code_used'
+                                WHEN min(k.expires_at) <= {dialect.now()} THEN 'code_expired' END
         FROM {dialect.rowset(_CODE_COLUMNS)}
-        LEFT JOIN jurat_codes k ON k.list = r.list AND k.fingerprint = r.fingerprint"""
+        LEFT JOIN jurat_codes k ON k.list = r.list AND k.fingerprint = r.fingerprint
+        GROUP BY r.check_id"""

@@ -46,6 +46,7 @@ TABLES = (
     *("jurat_requests", "jurat_criteria", "jurat_consultations", "jurat_pauses", "jurat_datasets"),
     *("jurat_dataset_streets", "jurat_dataset_houses", "jurat_dataset_words"),
     *("jurat_workers", "jurat_missing_keys", "jurat_history", "jurat_unsealed", "jurat_leaves", "jurat_tree_heads"),
+    "jurat_hash_key",
 )
 
 EMPTYING = f"""

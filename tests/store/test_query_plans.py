@@ -32,7 +32,7 @@ PENDING, SETTLED = 20_000, 20_000
 
 SMALL = {
     *("jurat_sources", "jurat_upkeep", "jurat_questions", "jurat_configs", "jurat_pauses", "jurat_zones"),
-    *("jurat_consultations", "jurat_workers", "jurat_missing_keys"),
+    *("jurat_consultations", "jurat_workers", "jurat_missing_keys", "jurat_hash_key"),
 }
 """Tables of a few rows: reading them whole is the quickest."""
 
@@ -81,7 +81,7 @@ def _full(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[D
         (
             "jurat_claims",
             "consultation, namespace, fingerprint, participant, holds, claimed_at",
-            "consultation, 'kind ' || n, md5(id::text), participant, true, NOW",
+            "consultation, 'kind ' || n, '0000000' || n || ':' || md5(id::text), participant, true, NOW",
         ),
     ):
         times = 1 if table == "jurat_reviews" else 4  # so large that reading it whole is never the quickest
@@ -223,9 +223,11 @@ def test_renewing_and_writing_touch_as_much_as_is_held(full: Desk) -> None:
 
 
 def test_claiming_numbers_touches_as_much_as_is_held(full: Desk) -> None:
-    taken = full.one("SELECT max(fingerprint) FROM jurat_claims WHERE consultation = 'budget'")
+    """Numbers are held under four keys, and are claimed under one of them."""
+    taken = full.one("SELECT max(fingerprint) FROM jurat_claims WHERE consultation = 'budget' AND namespace = 'kind 1'")
     held = full.claims.claim([Demand("towns", 20)], 20).held
-    numbers = [NumberClaim("kind 1", [taken if n == 0 else f"new {n}", f"old {n}"]) for n in range(len(held))]
+    others = [[f"0000000{key}:{n}" for key in (2, 3, 4)] for n in range(len(held))]
+    numbers = [NumberClaim("kind 1", [*each, f"00000001:{n}" if n else taken]) for n, each in enumerate(others)]
     review = Review(Reason.NUMBER_TAKEN, 60.0)
     verdicts = [replace(ACCEPTED, claim=number, if_taken=review) for number in numbers]
     with explained(full) as found:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from adapters.fingerprints import chains
 from store.schema.status import ADVICE
 from store.workers import SEEN_EVERY, Fleet, Member
 from tasks.plan import Plan
@@ -103,7 +104,7 @@ class Registrar(EngineThread):
         # One that was given only some sources, and no key for hashes, leaves codes and numbers to others.
         leaves_hashes = self._member.sources is not None and not self._member.hash_keys
         if found.usable and not leaves_hashes and time.monotonic() >= self._next_hashes:
-            self._lacks.hash_keys = sorted(self._fleet.hash_keys().difference(self._member.hash_keys))
+            self._lacks.hash_keys = sorted(self._fleet.hash_keys().difference(chains(self._member.hash_keys)))
             self._next_hashes = time.monotonic() + HASHES_EVERY
 
     def _is_ready(self) -> bool:

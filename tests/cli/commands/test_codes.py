@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from adapters.fingerprints import hash_key_id
 from jurat.codes import clean, generate
 from jurat.seal import key_to_text
+from store.hash_keys import use_key
+from tests.cli.commands.test_now import opened
 from tests.cli.conftest import CONFIGURATION, configure
 from tests.cli.shell import Shell, is_one_sentence
 
@@ -241,6 +244,11 @@ def test_codes_that_were_hashed_with_an_older_key_are_in_the_list_already(config
     old, new = configured.environment["JURAT_HASH_KEYS"], key_to_text(bytes(32))
     again = configured("codes", "import", "spring", "codes.txt", JURAT_HASH_KEYS=f"{new},{old}")
     assert (again.code, again.out) == (0, "0 of 3\n")
+    ran = configured("codes", "import", "spring", "codes.txt", JURAT_HASH_KEYS=new)
+    assert (ran.code, is_one_sentence(ran)) == (2, True)
+    assert "which JURAT_HASH_KEYS lacks here" in ran.err
+    with opened(configured) as engine, engine.begin() as connection:
+        use_key(connection, hash_key_id(bytes(32)))
     ran = configured("codes", "import", "spring", "codes.txt", JURAT_HASH_KEYS=new)
     assert (ran.code, is_one_sentence(ran)) == (2, True)
     assert "would become valid again" in ran.err

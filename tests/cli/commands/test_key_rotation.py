@@ -15,6 +15,7 @@ from sqlalchemy import text
 from adapters.fingerprints import hash_key_id
 from jurat.seal import key_from_text, key_id, key_to_text, public_key
 from store import key_use
+from store.hash_keys import code_keys
 from store.workers import Fleet, Member
 from tests.cli.commands.test_now import opened
 from tests.cli.shell import Shell, is_one_sentence
@@ -42,7 +43,9 @@ def ring(shell: Shell, name: str) -> list[str]:
 
 
 @contextmanager
-def worker(shell: Shell, *, unseal: list[str] | None = None, hashes: list[str] | None = None) -> Iterator[None]:
+def worker(
+    shell: Shell, *, unseal: list[str] | None = None, hashes: list[str] | None = None, revision: str = "r"
+) -> Iterator[None]:
     """A live worker with these keys; by default with all in the files."""
     with opened(shell) as engine:
         fleet = Fleet(engine)
@@ -51,7 +54,7 @@ def worker(shell: Shell, *, unseal: list[str] | None = None, hashes: list[str] |
             "here",
             f"w{uuid4()}",
             "1",
-            "r",
+            revision,
             4,
             unseal_keys=tuple(ring(shell, "unseal_keys") if unseal is None else unseal),
             hash_keys=tuple(ring(shell, "hash_keys") if hashes is None else hashes),
@@ -111,13 +114,59 @@ def test_a_key_that_hashes_is_replaced_in_steps(rotating: Shell) -> None:
         assert early.code == 1
         assert "the codes of spring" in early.err
         assert rotating("keys", "use", new).code == 0
-        assert ring(rotating, "hash_keys") == [new, old]
+        assert ring(rotating, "hash_keys") == [old, new], "the order says nothing"
+        (first, second) = rotating("keys", "status", "--json").json["hash_keys"]
+        assert {first["id"]: first["in_use"], second["id"]: second["in_use"]} == {old: False, new: True}
         assert rotating("keys", "retire", old, "--to", "old.key").code == 1, "its codes are still there"
         with opened(rotating) as engine, engine.begin() as connection:
             connection.execute(text("DELETE FROM jurat_codes"))
-        assert "no other key is in use" in rotating("keys", "retire", new, "--to", "new.key").err
+        assert "needed for new codes and numbers" in rotating("keys", "retire", new, "--to", "new.key").err
         assert rotating("keys", "retire", old, "--to", "old.key").code == 0
     assert ring(rotating, "hash_keys") == [new]
+
+
+def test_a_key_that_hashes_is_used_by_all_from_one_moment_on(rotating: Shell) -> None:
+    """Also by commands, whatever comes first in their setting. A worker of release 0.3.0 would not."""
+    rotating("keys", "add", "hash")
+    new = ring(rotating, "hash_keys")[1]
+    with worker(rotating), worker(rotating, revision="0003_oldest_worker"):
+        ran = rotating("keys", "use", new)
+        assert (ran.code, is_one_sentence(ran), "of an older release" in ran.err) == (1, True, True)
+    with worker(rotating):
+        assert rotating("keys", "use", new).code == 0
+    rotating("codes", "generate", "autumn", "--count", "2")
+    with opened(rotating) as engine, engine.begin() as connection:
+        assert code_keys(connection, "autumn") == {new}
+    lacking = rotating.environment["JURAT_HASH_KEYS_FILE"]
+    Path(lacking).write_text(Path(lacking).read_text("utf-8").split(",", maxsplit=1)[0] + "\n", "utf-8")
+    for words in (("codes", "generate", "autumn", "--count", "2"), ("keys", "use", new)):
+        ran = rotating(*words)
+        assert (ran.code, is_one_sentence(ran), new in ran.err) == (2, True, True)
+
+
+def test_an_old_key_that_hashes_is_put_beneath_the_new_one(rotating: Shell) -> None:
+    rotating("keys", "add", "hash")
+    old, new = ring(rotating, "hash_keys")
+    with worker(rotating):
+        rotating("keys", "use", new)
+        assert "the codes of spring" in rotating("keys", "status").out
+        with worker(rotating, revision="0003_oldest_worker"):
+            assert "of an older release" in rotating("keys", "rehash").err
+        with worker(rotating, hashes=[old]):
+            early = rotating("keys", "rehash")
+            assert (early.code, is_one_sentence(early), "lack it" in early.err) == (1, True, True)
+        ran = rotating("keys", "rehash", "--as", "ops")
+        assert (ran.code, ran.out) == (0, f"{new}: 2 codes, 0 claims of numbers\n")
+        found = {each["id"]: each for each in rotating("keys", "status", "--json").json["hash_keys"]}
+        assert {key: (each["lists"], each["alone"]) for key, each in found.items()} == {
+            old: (["spring"], False),
+            new: (["spring"], False),
+        }
+        kept = rotating("keys", "retire", old, "--to", "old.key")
+        assert (kept.code, "the codes of spring, all beneath a newer key" in kept.err) == (1, True)
+        files = [str(rotating.folder / name) for name in ("unseal_keys", "hash_keys")]
+        assert rotating("keys", "check", *files).code == 0
+    assert rotating("keys", "add", "hash").code == 0
 
 
 def test_the_status_says_what_each_key_is_needed_for(rotating: Shell) -> None:
