@@ -86,9 +86,10 @@ def test_notes_and_codes_are_sealed_with_it_too(town: Town) -> None:
     with town.engine.begin() as connection:
         add_seal_key(connection, key)
     client = Client(town.url, seal_key=PREFIX + key_to_text(bytes(signing.verify_key)))
-    who = {"consultation": "budget", "participant": "p-1", "question": "residence"}
     with town.engine.begin() as connection:
-        check = client.submit(connection, **who, answer=ADDRESS)
+        check = client.submit(
+            connection, consultation="budget", participant="p-1", question="residence", answer=ADDRESS
+        )
     town.settle(check.id, Outcome.REFUSED, Reason.OUTSIDE_ZONE)
     with town.engine.begin() as connection:
         client.contest(connection, check.id, note="a new house")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine, text
@@ -98,10 +99,7 @@ def test_only_an_administrator_adds_and_retires_one(postgresql_url: str, role: R
         add_seal_key(connection, key := a_key())
     with Logins(postgresql_url) as logins:
         engine = open_engine(logins.url(role))
-        for attempt in (
-            lambda connection: add_seal_key(connection, a_key()),
-            lambda connection: retire_seal_key(connection, key.id),
-        ):
+        for attempt in (partial(add_seal_key, key=a_key()), partial(retire_seal_key, key_id=key.id)):
             with engine.connect() as connection:
                 assert key.id in epochs(connection), "everyone reads them"
                 if role is Role.ADMIN:
