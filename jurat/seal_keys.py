@@ -84,13 +84,14 @@ class PinnedKey:
         if not statements.run(dialect.has_table("jurat_seal_keys"), {})[0][0]:
             raise ConfigurationError("the database has no table of seal keys; run `bin/jurat db upgrade`")
         rows = statements.run(_BEGUN.format(now=dialect.now()), {})
-        mine = [(key, instant(row[0])) for row in rows if self.has_signed(key := seal_key(row[1:]))]
+        mine = [key for key in (seal_key(row[1:]) for row in rows) if self.has_signed(key)]
         if not mine:
             others = ", though there are some with other signatures" if rows else ""
             raise ConfigurationError(f"no seal key in force is signed by the key that seal_key pins{others}; {_ROTATE}")
-        newest, now = mine[0]
-        if now >= newest.until_at:
-            raise ConfigurationError(f"the seal key {newest.id} ended at {newest.until_at:%Y-%m-%d %H:%M}Z; {_ROTATE}")
+        now, ended = instant(rows[0][0]), mine[0]
+        newest = next((key for key in mine if now < key.until_at), None)
+        if newest is None:
+            raise ConfigurationError(f"the seal key {ended.id} ended at {ended.until_at:%Y-%m-%d %H:%M}Z; {_ROTATE}")
         return newest
 
 

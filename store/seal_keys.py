@@ -38,6 +38,15 @@ def epochs(connection: Connection) -> dict[str, Epoch]:
     return {row[0]: Epoch(*row, replaced_at) for row, replaced_at in zip(rows, ends, strict=bool(rows))}
 
 
+def seal_key_left(connection: Connection) -> float | None:
+    """Seconds until platforms may no longer seal with the newest key; None if they take none from here."""
+    dialect = dialect_of(connection)
+    left = dialect.seconds_between("until_at", dialect.now())
+    sql = f"SELECT {left} FROM jurat_seal_keys WHERE retired_at IS NULL ORDER BY from_at DESC, id LIMIT 1"
+    found = connection.scalar(text(sql))
+    return None if found is None else float(found)
+
+
 def next_epoch(connection: Connection, every: float) -> tuple[datetime, datetime]:
     """When a new key would begin, and until when it could be sealed with, in whole seconds of the database's clock:
     at once where platforms have no key yet.
@@ -45,7 +54,7 @@ def next_epoch(connection: Connection, every: float) -> tuple[datetime, datetime
     begin = datetime.fromtimestamp(int(connection.scalar(text(f"SELECT {dialect_of(connection).clock()}")) or 0), UTC)
     if any(each.from_at <= begin < each.until_at for each in epochs(connection).values()):
         begin += timedelta(seconds=LEAD)
-    return begin, begin + timedelta(seconds=every + NOTICE)
+    return begin, begin + timedelta(seconds=int(every) + NOTICE)
 
 
 def add_seal_key(connection: Connection, key: SealKey) -> None:

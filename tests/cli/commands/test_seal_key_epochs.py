@@ -232,3 +232,23 @@ def test_the_folder_keeps_a_key_that_was_copied_away(epochs: Shell) -> None:
         assert epochs("keys", "retire", old, "--to", "safe").code == 0
     assert key_id(public_key(key_from_text(Path(epochs.folder / "safe").read_text("utf-8"), ""))) == old
     assert old not in held(epochs)
+
+
+def test_the_doctor_says_which_key_platforms_seal_with(epochs: Shell) -> None:
+    def said() -> tuple[str, str]:
+        (found,) = [each for each in epochs("doctor", "--json").json["steps"] if each["name"] == "seal key"]
+        return found["mark"], f"{found['found']}; {found['advice']}"
+
+    mark, sentence = said()
+    assert (mark, "no seal key in force" in sentence) == ("problem", True)
+    key = rotate(epochs)
+    mark, sentence = said()
+    assert (mark, f"platforms seal with {key}" in sentence) == ("ok", True)
+    with opened(epochs) as engine, engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER jurat_seal_keys_not_deleted"))
+        connection.execute(text("DELETE FROM jurat_seal_keys"))
+    with live(epochs):
+        assert epochs("keys", "use", key, "--signing-key", "signing_key", "--every", "1ms").code == 0
+    mark, sentence = said()
+    assert (mark, "due to be replaced" in sentence) == ("problem", True)
+    assert "JuratSealKeyDue" in epochs("now").out
