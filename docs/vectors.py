@@ -122,7 +122,7 @@ def _signed(public_key: bytes) -> dict[str, list[dict[str, Any]]]:
         "it begins before": {"from_s": begin_s - 1},
         "it ends later": {"until_s": end_s + 1},
         "one bit changed": {"signature": _text(_flipped(signature, 40))},
-        "signed for something else": {"signature": _text(signing.sign(text.replace(b" 1\n", b" 2\n")).signature)},
+        "signed for something else": {"signature": _text(signing.sign(text.replace(b"-v1\n", b"-v2\n")).signature)},
         "signed by someone else": {"signing_key": _text(bytes(SigningKey(bytes(_private("stranger"))).verify_key))},
     }
     return {

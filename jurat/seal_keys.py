@@ -26,7 +26,7 @@ PREFIX: Final = "ed25519:"
 FRESH = 60.0
 """Seconds for which a client seals with a key before it looks for a newer one."""
 
-_CONTEXT = "jurat seal key 1"
+_CONTEXT = "jurat-seal-key-v1"
 
 SealOf = Callable[[Statements], Seal]
 """What answers are sealed with now, by the database that they are written to."""

@@ -38,6 +38,7 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
     else:
         own = seal_id(settings)
         sealed = f"JURAT_SEAL_KEY has the id {own}, which they open" if own else "JURAT_SEAL_KEY is not set here"
+        sealed = "JURAT_SEAL_KEY pins a signing key" if settings.seal_key and not own else sealed
         found = f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {sealed}"
         yield CheckupStep("keys", StepMark.OK, found)
     if service is None:

@@ -186,7 +186,7 @@ def test_a_row_that_was_changed_is_as_if_it_was_not_there(town: Town, change: di
 
 def test_a_signature_for_something_else_is_none(town: Town) -> None:
     key = begun()
-    other = key.signed_text.replace(b"jurat seal key 1", b"jurat seal key 2")
+    other = key.signed_text.replace(b"jurat-seal-key-v1", b"jurat-seal-key-v2")
     with having(town, replace(key, signature=SIGNING.sign(other).signature)) as connection:
         refused(connection)
 
