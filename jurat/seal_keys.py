@@ -84,15 +84,14 @@ class PinnedKey:
         if not statements.run(dialect.has_table("jurat_seal_keys"), {})[0][0]:
             raise ConfigurationError("the database has no table of seal keys; run `bin/jurat db upgrade`")
         rows = statements.run(_BEGUN.format(now=dialect.now()), {})
-        mine = [key for key in (seal_key(row[1:]) for row in rows) if self.has_signed(key)]
-        if not mine:
-            others = ", though there are some with other signatures" if rows else ""
-            raise ConfigurationError(f"no seal key in force is signed by the key that seal_key pins{others}; {_ROTATE}")
-        now, ended = instant(rows[0][0]), mine[0]
-        newest = next((key for key in mine if now < key.until_at), None)
-        if newest is None:
+        begun = [seal_key(row[1:]) for row in rows]
+        for key in begun:
+            if instant(rows[0][0]) < key.until_at and self.has_signed(key):
+                return key
+        if ended := next(filter(self.has_signed, begun), None):
             raise ConfigurationError(f"the seal key {ended.id} ended at {ended.until_at:%Y-%m-%d %H:%M}Z; {_ROTATE}")
-        return newest
+        others = ", though there are some with other signatures" if begun else ""
+        raise ConfigurationError(f"no seal key in force is signed by the key that seal_key pins{others}; {_ROTATE}")
 
 
 _ROTATE = "have the operator run `bin/jurat keys rotate`"
@@ -117,7 +116,8 @@ def seal_of(text: str, name: str = "seal_key") -> SealOf:
 
     `name` is the setting that an error names. Raises ConfigurationError.
     """
-    if text.startswith(PREFIX):
-        return PinnedKey(text, name).seal
+    given: object = text
+    if isinstance(given, str) and given.startswith(PREFIX):
+        return PinnedKey(given, name).seal
     seal = Seal(key_from_text(text, name))
     return lambda _: seal
