@@ -22,7 +22,7 @@ ENVIRONMENT = {
     "JURAT_DATABASE_URL": "the shared database, postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE "
     "(default sqlite:///jurat.db)",
     "JURAT_BROKER_URL": "the broker that carries bells, such as redis://HOST:6379/0, or none",
-    "JURAT_SEAL_KEY": "the public key that answers are sealed with",
+    "JURAT_SEAL_KEY": "the public key that answers are sealed with, or ed25519: and the key that signs it",
     "JURAT_UNSEAL_KEYS": "the private keys that open them, newest first; workers alone need them",
     "JURAT_HASH_KEYS": "the keys that access codes and numbers are hashed with, newest first",
     "JURAT_PRIVATE_NETWORKS": "the private networks and addresses where sources and proxies may be, such as "

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-import tempfile
+import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import text
+from nacl.signing import SigningKey
+from sqlalchemy import Connection, text
 
 from adapters.fingerprints import KEY_ID_LENGTH as HASH_ID_LENGTH
 from adapters.fingerprints import Fingerprints, hash_key_id
-from cli.output import Exit, Failure, count_text, new_file
+from cli.key_files import replace_keys
+from cli.output import Exit, Failure, count_text
 from config.settings import VARIABLES
 from jurat.database import reader
-from jurat.seal import KEY_ID_LENGTH, Unseal, generate, key_from_text, key_id, key_to_text, public_key
+from jurat.seal import KEY_ID_LENGTH, Unseal, generate, key_from_text, key_to_text, public_key
+from jurat.seal_keys import PREFIX, SealKey
 from store.hash_keys import use_key
 from store.key_use import HashKey, UnsealKey, hash_keys_in_use, old_workers, unseal_keys
-from store.requests.erasure_journal import sync_folder
+from store.seal_keys import add_seal_key, next_epoch
 from store.verdicts.records import add_audit_row
 from worker.bootstrap import Service
+from worker.keyring import seal_id
 
+ADD: Final = "keys add"
 USE: Final = "keys use"
-"""The action in the audit with which a key comes into use."""
+"""The actions in the audit with which a key is made, and comes into use."""
 
 
 class KeyKind(StrEnum):
@@ -68,11 +72,6 @@ def public_text(key: bytes) -> str:
     return key_to_text(public_key(key))
 
 
-def public_id(seal_key: str) -> str:
-    """The id of the key that JURAT_SEAL_KEY has."""
-    return key_id(key_from_text(seal_key, "JURAT_SEAL_KEY"))
-
-
 def _begun(service: Service) -> list[str]:
     """The keys that `keys use` gave out, the last one last."""
     with reader(service.database).begin() as connection:
@@ -81,24 +80,61 @@ def _begun(service: Service) -> list[str]:
         )
 
 
-def keep_copy(file: Path, key: str) -> None:
-    """Write a key into a new file durably. One that has it already, as an earlier try left it, is fine.
+def _added(service: Service) -> set[str]:
+    """The keys that `keys add` made."""
+    with reader(service.database).begin() as connection:
+        return set(connection.scalars(text("SELECT subject FROM jurat_audit WHERE action = :add"), {"add": ADD}))
 
-    Raises Failure if the file exists with anything else.
-    """
-    if file.exists() and file.read_bytes() == f"{key}\n".encode():
-        return
-    with new_file(file, 0o600) as stream:
-        stream.write(f"{key}\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    sync_folder(file.resolve().parent)
+
+def pin_of(signing_key: bytes) -> str:
+    """The JURAT_SEAL_KEY of platforms that pin a signing key."""
+    return PREFIX + key_to_text(bytes(SigningKey(signing_key).verify_key))
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs the keys that platforms seal with, each to be replaced after `every` seconds. `pin` is their setting."""
+
+    key: SigningKey = field(repr=False)
+    every: float
+    pin: str
+
+    @classmethod
+    def of(cls, service: Service, signing_key: bytes, every: float) -> Signer:
+        """Raises Failure if JURAT_SEAL_KEY here pins another signing key."""
+        setting, pin = service.settings.seal_key or "", pin_of(signing_key)
+        if setting.startswith(PREFIX) and setting != pin:
+            raise Failure("JURAT_SEAL_KEY here pins another signing key, and so do its platforms", Exit.USAGE)
+        return cls(SigningKey(signing_key), every, pin)
+
+    def begin_epoch(self, connection: Connection, key: bytes) -> SealKey:
+        """Have platforms that pin the signing key seal with a key. Raises Failure if that was done before."""
+        new = SealKey(public_key(key), *next_epoch(connection, self.every), signature=b"")
+        if connection.scalar(text("SELECT 1 FROM jurat_seal_keys WHERE id = :id"), {"id": new.id}):
+            raise Failure(f"{new.id} was signed before; `bin/jurat keys rotate` makes a new one", Exit.USAGE)
+        new = replace(new, signature=self.key.sign(new.signed_text).signature)
+        add_seal_key(connection, new)
+        return new
+
+
+def wait_for_holders(service: Service, kind: KeyKind, key_id: str, seconds: float) -> None:
+    """Return once all live workers have a key. Raises Failure if they do not in time, or if there are none."""
+    end = time.monotonic() + seconds
+    while True:
+        (found,) = [each for each in uses(service, kind, [key_id]) if each.id == key_id]
+        if found.live and found.holders == found.live:
+            return
+        if not found.live or time.monotonic() >= end:
+            lack = f"{found.live - found.holders} of {count_text(found.live, 'live worker')} lack it"
+            advice = "give it to all workers and restart them"
+            raise Failure(f"{key_id}: {lack if found.live else 'no worker runs'}; {advice}", Exit.REFUSED)
+        time.sleep(min(1.0, seconds))
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys of one kind that are set here, in their order, and what they are needed for. `file` holds them, unless
-    the environment does.
+    """The keys of one kind that are set here, in their order, and what they are needed for. `file` holds them, or is a
+    folder of files that do, unless the environment does.
     """
 
     kind: KeyKind
@@ -151,6 +187,13 @@ class KeyRing:
                 return key
         raise Failure(f"{self.kind.setting} has no key {key_id} here, only {', '.join(self.ids)}", Exit.USAGE)
 
+    def unused(self, service: Service) -> bytes | None:
+        """A key that was added and never used, as a rotation leaves behind that was refused."""
+        added, begun = _added(service), _begun(service)
+        return next(
+            (key for key in self.keys if (key_id := self.kind.id_of(key)) in added and key_id not in begun), None
+        )
+
     def use(self, key_id: str) -> UnsealKey | HashKey:
         """What a key is needed for."""
         return self.uses[key_id]
@@ -167,8 +210,7 @@ class KeyRing:
         begun = _begun(service)
         if begun[-1:] == [key_id]:
             return no_other
-        seal_key = service.settings.seal_key
-        if seal_key is not None and public_id(seal_key) == key_id:
+        if seal_id(service.settings) == key_id:
             return f"JURAT_SEAL_KEY here is still that of {key_id}: put in the one that `bin/jurat keys use` printed"
         in_use = any(each.id in begun or (isinstance(each, UnsealKey) and each.last_sealed) for each in held)
         return None if in_use else no_other
@@ -176,14 +218,6 @@ class KeyRing:
     def with_keys(self, keys: Sequence[bytes]) -> KeyRing:
         """The same with these keys."""
         return replace(self, keys=keys)
-
-    def require_held(self, key_id: str) -> None:
-        """Raise Failure unless workers run, and all have this key."""
-        found = self.use(key_id)
-        if not found.live or found.holders < found.live:
-            lack = f"{found.live - found.holders} of {count_text(found.live, 'live worker')} lack it"
-            advice = "give it to all workers and restart them"
-            raise Failure(f"{key_id}: {lack if found.live else 'no worker runs'}; {advice}", Exit.REFUSED)
 
     def require_obeying(self, service: Service) -> None:
         """Raise Failure while a live worker hashes with the first of its own keys, as those of older releases do."""
@@ -206,7 +240,7 @@ class KeyRing:
         with service.database.begin() as connection:
             if self.kind is KeyKind.HASH:
                 use_key(connection, key_id)
-            add_audit_row(connection, who, USE, key_id, {"for": self.kind})
+            self.note_in(connection, who, USE, key_id)
 
     @property
     def fingerprints(self) -> Fingerprints:
@@ -216,43 +250,18 @@ class KeyRing:
     def note(self, service: Service, who: str, action: str, key_id: str) -> None:
         """Note in the audit what was done with a key."""
         with service.database.begin() as connection:
-            add_audit_row(connection, who, action, key_id, {"for": self.kind})
+            self.note_in(connection, who, action, key_id)
+
+    def note_in(self, connection: Connection, who: str, action: str, key_id: str, **more: object) -> None:
+        """The same in a transaction, with more to say."""
+        add_audit_row(connection, who, action, key_id, {"for": self.kind, **more})
 
     @property
     def text(self) -> str:
         """The keys as their setting has them."""
         return ",".join(map(key_to_text, self.keys))
 
-    def save(self, file: Path) -> None:
-        """Replace the file at once, with its rights and owner.
-
-        Raises Failure if it cannot be replaced; it is as before then.
-        """
-        place = file.resolve()
-        new = ""
-        try:
-            if [
-                key_from_text(word, "") for word in place.read_text("utf-8").replace(",", " ").split()
-            ] != self.read_keys:
-                raise Failure(f"{file} was changed meanwhile; run this again", Exit.USAGE)
-            had = place.stat()
-            handle, new = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                os.fchmod(stream.fileno(), stat.S_IMODE(had.st_mode))
-                made = os.fstat(stream.fileno())
-                if (had.st_uid, had.st_gid) != (made.st_uid, made.st_gid):
-                    os.fchown(stream.fileno(), had.st_uid, had.st_gid)
-                stream.write(self.text + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(new).replace(place)
-            new = ""
-            sync_folder(place.parent)
-        except OSError as error:
-            raise Failure(
-                f"{file} cannot be replaced ({error.strerror}); add --print, and put what it prints there yourself",
-                Exit.USAGE,
-            ) from None
-        finally:
-            if new:
-                Path(new).unlink(missing_ok=True)
+    def save(self, *, destroy: bool = False) -> None:
+        """Replace the file or the files of the folder; see `replace_keys`. Raises Failure if it cannot be replaced."""
+        if self.file is not None:
+            replace_keys(self.file, self.read_keys, self.keys, destroy=destroy)

@@ -91,7 +91,9 @@ def _texts(setting: str, environ: Mapping[str, str], base_dir: Path) -> Iterator
     if plain := environ.get(setting):
         yield plain
     if mounted := environ.get(f"{setting}_FILE"):
-        yield from _content(base_dir / mounted)
+        place = base_dir / mounted
+        for file in place.iterdir() if place.is_dir() else (place,):
+            yield from _content(file)
 
 
 def _of_url(setting: str, url: str, base_dir: Path) -> Iterator[OwnValue]:

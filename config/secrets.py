@@ -20,6 +20,8 @@ FOLDER: Final = "JURAT_SOURCE_SECRETS"
 PREFIX: Final = "JURAT_SOURCE_"
 
 _LARGEST_FILE = 64 << 10
+_OTHERS_RIGHTS: Final = 0o027
+"""What a file of a private key in a folder gives to no one; its group may read it, as in a mount of Kubernetes."""
 _OTHERS: Final = (
     *("JURAT_PRIVATE_NETWORKS", "JURAT_REMOTE_CONTROL", "JURAT_LISTEN", "JURAT_ERASURE_JOURNAL", "JURAT_LOG", FOLDER),
 )
@@ -130,6 +132,26 @@ def _resolve(path: Path, place: str) -> Path:
         return path.resolve(strict=True)
     except OSError as error:
         raise SecretError(f"{place} cannot be read: {error.strerror or 'unknown error'}") from None
+
+
+def read_keys(path: Path) -> str:
+    """The keys in a file, or in the files of a folder, as the setting has them. Hidden files are left out: mounts and
+    writers have some.
+
+    Raises SecretError as `read_secret_file`, for a folder without files, and for a file in it that others may read.
+    """
+    try:
+        if not path.is_dir():
+            return read_secret_file(path)
+        files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+        public = [file for file in files if file.stat().st_mode & _OTHERS_RIGHTS]
+    except OSError as error:
+        raise SecretError(f"the folder {path} cannot be read: {error.strerror or 'unknown error'}") from None
+    if public:
+        raise SecretError(f"the file {public[0]} can be read or changed by others; run `chmod 600 {public[0]}`")
+    if not files:
+        raise SecretError(f"the folder {path} has no keys")
+    return ",".join(map(read_secret_file, files))
 
 
 def read_secret_file(path: Path) -> str:

@@ -11,12 +11,21 @@ from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+)
 
 from config.networks import IPNetwork, networks_of
-from config.secrets import FOLDER, SecretError, read_secret_file
+from config.secrets import FOLDER, SecretError, read_keys, read_secret_file
 from config.secrets import PREFIX as SOURCE_PREFIX
 from config.suggestions import did_you_mean
 from jurat.database import ESCAPES, parse_url
@@ -24,6 +33,7 @@ from jurat.dialects import BY_NAME
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER, is_readable
 from jurat.seal import key_from_text
+from jurat.seal_keys import PREFIX as PINS
 
 _ADDRESS = re.compile(r"(\[[^\[\]\s]+\]|[^:\[\]\s]*):(?P<port>[0-9]{1,5})")
 _LAST_PORT = 65_535
@@ -108,6 +118,11 @@ def _check_journal(value: Path) -> Path:
     return value
 
 
+def _check_seal_key(value: str) -> str:
+    _check_key(value.removeprefix(PINS))
+    return value
+
+
 _Key = Annotated[SecretStr, BeforeValidator(_check_key)]
 _Keys = Annotated[tuple[_Key, ...], _of_text(lambda text: text.replace(",", " ").split())]
 
@@ -116,12 +131,12 @@ class Settings(BaseModel):
     """The settings of one process. Printed, it shows no password and no key.
 
     `database_url` names its driver (`postgresql+psycopg`). `broker_url` is None if it is not set, `none` to do without
-    a broker. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one; `hash_keys`
-    make the fingerprints of codes and numbers; the first only until one is in use. Keys are 32 bytes in base64, as
-    `keys generate` prints them. Besides the public internet, sources and proxies may only be in `private_networks`.
-    `source_secrets` is the folder with the secrets of sources. With `remote_control`, workers answer `celery inspect`
-    over the broker. At `listen` (`HOST:PORT`, with port 0 any that is free) health and metrics are served; None means
-    not at all. Erasures are remembered in the file `erasure_journal`.
+    a broker. `unseal_keys` are private keys that open answers, newest first; `seal_key` is the public one, or
+    `ed25519:` and the key that signs it; `hash_keys` make the fingerprints of codes and numbers; the first only until
+    one is in use. Keys are 32 bytes in base64, as `keys generate` prints them. Besides the public internet, sources and
+    proxies may only be in `private_networks`. `source_secrets` is the folder with the secrets of sources. With
+    `remote_control`, workers answer `celery inspect` over the broker. At `listen` (`HOST:PORT`, with port 0 any that is
+    free) health and metrics are served; None means not at all. Erasures are remembered in the file `erasure_journal`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
@@ -129,7 +144,7 @@ class Settings(BaseModel):
     database_url: Annotated[str, BeforeValidator(_database_url)] = Field(default="sqlite:///jurat.db", repr=False)
     broker_url: Annotated[str, BeforeValidator(_broker_url)] | None = Field(default=None, repr=False)
     unseal_keys: _Keys = Field(default=(), repr=False)
-    seal_key: Annotated[str, BeforeValidator(_check_key)] | None = None
+    seal_key: Annotated[str, BeforeValidator(_check_seal_key)] | None = None
     hash_keys: _Keys = Field(default=(), repr=False)
     private_networks: Annotated[tuple[IPNetwork, ...], _of_text(networks_of)] = ()
     remote_control: Annotated[bool, BeforeValidator(_yes_or_no)] = False
@@ -137,10 +152,24 @@ class Settings(BaseModel):
     listen: Annotated[str, BeforeValidator(_listen)] | None = None
     erasure_journal: Annotated[Path, AfterValidator(_check_journal)] | None = None
     log: LogFormat = LogFormat.TEXT
+    _key_file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def key_file(self) -> Path | None:
+        """The file or folder that `unseal_keys` were read from; None if there was none."""
+        return self._key_file
+
+    def read_from(self, key_file: Path) -> Self:
+        """The same with this file or folder."""
+        self._key_file = key_file
+        return self
 
 
 VARIABLES: Final = {field: f"JURAT_{field.upper()}" for field in Settings.model_fields}
 """The environment variable of each field."""
+
+_KEYS_FIELD: Final = "unseal_keys"
+"""The setting whose file may be a folder, and is read again while a worker runs."""
 
 
 def read_settings() -> Settings:
@@ -153,7 +182,7 @@ def read_settings() -> Settings:
             problems[f"{variable} and {variable}_FILE are both set; keep only one of them"] = None
         elif mounted:
             try:
-                values[field] = read_secret_file(Path(mounted))
+                values[field] = (read_keys if field == _KEYS_FIELD else read_secret_file)(Path(mounted))
             except SecretError as error:
                 problems[f"{variable}_FILE: {error}"] = None
         elif plain:  # compose files pass an empty variable for one that is not set
@@ -161,7 +190,9 @@ def read_settings() -> Settings:
     if problems:
         raise SettingsError(problems)
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
+        mounted = os.environ.get(f"{VARIABLES[_KEYS_FIELD]}_FILE")
+        return settings.read_from(Path(mounted)) if mounted else settings
     except ValidationError as error:
         for trouble in error.errors(include_url=False, include_input=False):
             reason = str(trouble.get("ctx", {}).get("error", "")) or f"cannot be used: {trouble['msg']}"

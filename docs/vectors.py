@@ -14,13 +14,16 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from nacl.public import Box, PrivateKey, PublicKey
+from nacl.signing import SigningKey
 
 from jurat.answers import encode
 from jurat.seal import key_id
+from jurat.seal_keys import SealKey
 
 FILE = Path(__file__).resolve().parent / "reference" / "sealing-vectors.json"
 
@@ -55,6 +58,7 @@ def vectors() -> dict[str, Any]:
         "reply": _pair(reply),
         "candidates": candidates,
         "do_not_open": _spoilt(answers[1], answers[2]),
+        **_signed(bytes(keys[0].public_key)),
     }
 
 
@@ -97,6 +101,34 @@ def _spoilt(one: Mapping[str, str], other: Mapping[str, str]) -> list[dict[str, 
         {"why": "shorter than 48 bytes", "key_id": one["key_id"], "sealed": _text(box[:47])},
         {"why": "not sealed at all", "key_id": one["key_id"], "sealed": _text(one["plain"].encode() * 4)},
     ]
+
+
+def _signed(public_key: bytes) -> dict[str, list[dict[str, Any]]]:
+    """Rows of jurat_seal_keys with their times in seconds: one that was signed, and some that were not."""
+    signing = SigningKey(bytes(_private("signing")))
+    begin, end = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 5))
+    text = SealKey(public_key, begin, end, b"").signed_text
+    signature = signing.sign(text).signature
+    begin_s, end_s = int(begin.timestamp()), int(end.timestamp())
+    row: dict[str, Any] = {
+        "signing_key": _text(bytes(signing.verify_key)),
+        "public_key": _text(public_key),
+        "from_s": begin_s,
+        "until_s": end_s,
+        "signature": _text(signature),
+    }
+    wrong: dict[str, dict[str, Any]] = {
+        "another key": {"public_key": _text(_flipped(public_key, 0))},
+        "it begins before": {"from_s": begin_s - 1},
+        "it ends later": {"until_s": end_s + 1},
+        "one bit changed": {"signature": _text(_flipped(signature, 40))},
+        "signed for something else": {"signature": _text(signing.sign(text.replace(b"-v1\n", b"-v2\n")).signature)},
+        "signed by someone else": {"signing_key": _text(bytes(SigningKey(bytes(_private("stranger"))).verify_key))},
+    }
+    return {
+        "seal_keys": [{**row, "text": text.decode()}],
+        "not_signed": [{"why": why, **row, **changed} for why, changed in wrong.items()],
+    }
 
 
 def _flipped(box: bytes, place: int) -> bytes:

@@ -13,7 +13,7 @@ from jurat.errors import ConfigurationError, InvalidSubmission
 from jurat.publications import publish
 from jurat.reader import Reader
 from jurat.ring import NO_BROKER, Bell
-from jurat.seal import Seal, key_from_text
+from jurat.seal_keys import seal_of
 from jurat.silence import silence_limited
 from jurat.statements import Statements, require_tables, statements_on
 from jurat.submission import Check, Schemas, Submission, submit_all
@@ -31,7 +31,8 @@ class Client(Reader):
         database_url: the shared database, `postgresql://…` or `sqlite:///…`.
         broker_url: the workers' broker (`redis://…`), used only to ring; without it, or with `none`, workers look once
             a second.
-        seal_key: the public key of `bin/jurat keys generate` as base64; needed to submit.
+        seal_key: the public key of `bin/jurat keys generate` as base64, or the key of `bin/jurat keys pin`, which signs
+            those in the database; needed to submit.
         deadline: seconds for which PostgreSQL may stay silent. Then a server that hangs raises OperationalError, as one
             that is away does, and its connection is closed. On the platform's own connections this holds while the
             client uses them, if they are psycopg 3's. None waits for ever.
@@ -49,7 +50,7 @@ class Client(Reader):
         deadline: float | None = 10.0,
     ) -> None:
         super().__init__(database_url, deadline)
-        self._seal = Seal(key_from_text(seal_key, "seal_key")) if seal_key else None
+        self._seal = seal_of(seal_key) if seal_key else None
         self._bell = Bell(broker_url) if broker_url and broker_url != NO_BROKER else None
         self._tables_seen = False
         self._schemas: Schemas = {}
@@ -109,7 +110,7 @@ class Client(Reader):
             raise InvalidSubmission(f"submissions must be a list of them, not {type(given).__name__}")
         many = [item if isinstance(item, Submission) else _submission(item) for item in given]
         with self._statements(connection) as statements, sending(many) as sent:
-            checks, sources = submit_all(statements, sent.submissions, self._seal, self._schemas)
+            checks, sources = submit_all(statements, sent.submissions, self._seal(statements), self._schemas)
             sent.end(checks, sources)
         if self._bell:
             self._bell.note(sources)
@@ -155,7 +156,7 @@ class Client(Reader):
         if self._seal is None:
             raise ConfigurationError("contesting needs the seal_key (the public key of `bin/jurat keys generate`)")
         with self._statements(connection) as statements:
-            return contests.contest(statements, self._seal, check_id, note, document, id)
+            return contests.contest(statements, self._seal(statements), check_id, note, document, id)
 
     def transfer(
         self,
@@ -238,7 +239,7 @@ class Client(Reader):
         if self._seal is None:
             raise ConfigurationError("adding codes needs the seal_key (the public key of `bin/jurat keys generate`)")
         with self._statements(connection) as statements:
-            return code_lists.add_codes(statements, self._seal, code_list, codes, by, expires, id)
+            return code_lists.add_codes(statements, self._seal(statements), code_list, codes, by, expires, id)
 
     # -- consultations of the platform's own
 

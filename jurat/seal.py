@@ -73,13 +73,20 @@ class Seal:
 
 
 class Unseal:
-    """Opens answers with the worker's private keys, newest first."""
+    """Opens answers with the worker's private keys, in their order."""
 
     def __init__(self, private_keys: Iterable[bytes]) -> None:
+        self.replace(private_keys)
+
+    def replace(self, private_keys: Iterable[bytes]) -> None:
+        """Open with these keys alone from now on. Other threads may be opening answers meanwhile."""
         keys = [PrivateKey(key) for key in private_keys]
         self._pairs = {key_id(bytes(key.public_key)): (bytes(key.public_key), bytes(key)) for key in keys}
-        self.key_ids = list(self._pairs)
-        """The ids of the keys that can be opened, newest first."""
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The ids of the keys whose answers it opens, in their order."""
+        return list(self._pairs)
 
     def open(self, sealed: bytes, key: str | None) -> bytes:
         """The plain text of `sealed`, whose row names `key`.

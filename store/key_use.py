@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
@@ -16,6 +16,7 @@ from jurat.times import instant
 from store import hash_keys
 from store.answer_keys import is_key_id, sealed_answers
 from store.dialects import dialect_of
+from store.seal_keys import Epoch, epochs
 from store.workers import workers
 
 COUNTED = 1_000
@@ -35,6 +36,7 @@ _TIME = "%Y-%m-%d %H:%M:%SZ"
 class UnsealKey:
     """A key that opens answers. `requests` are those with a sealed note, or with codes; `last_sealed` is when a
     platform last sealed an answer with it, None where that was not within `QUIET`. `holders` of `live` workers have it.
+    `epoch` is when platforms that pin a signing key seal with it, None where that ended `QUIET` seconds ago.
     """
 
     id: str
@@ -43,6 +45,7 @@ class UnsealKey:
     last_sealed: datetime | None
     holders: int
     live: int
+    epoch: Epoch | None = None
 
     @property
     def needed_for(self) -> list[str]:
@@ -55,6 +58,10 @@ class UnsealKey:
         if self.last_sealed is not None:
             until = self.last_sealed + timedelta(seconds=QUIET)
             found.append(f"a platform that sealed with it at {self.last_sealed:{_TIME}}, until {until:{_TIME}}")
+        if self.epoch is not None:
+            from_at, replaced_at = self.epoch.from_at, self.epoch.replaced_at
+            end = f"{replaced_at + timedelta(seconds=QUIET):{_TIME}}" if replaced_at else "it is replaced"
+            found.append(f"platforms, which seal with it since {from_at:{_TIME}}, until {end}")
         return found
 
 
@@ -91,21 +98,23 @@ def unseal_keys(connection: Connection, known: Iterable[str] = ()) -> list[Unsea
         answers[each.key] += each.count
     waiting = "SELECT note_key, count(*) FROM jurat_requests WHERE note IS NOT NULL AND note_key IS NOT NULL GROUP BY 1"
     requests = {key: count for key, count in connection.execute(text(waiting)) if is_key_id(key)}
-    sealed = _last_sealed(connection)
+    now = float(connection.scalar(text(f"SELECT {dialect_of(connection).clock()}")) or 0.0)
+    sealed = _last_sealed(connection, now)
+    ended = datetime.fromtimestamp(now - QUIET, UTC)
+    sealing = {key: each for key, each in epochs(connection).items() if (each.replaced_at or ended) >= ended}
     live = [each for each in workers(connection) if each.live]
     held = Counter(key for each in live for key in each.unseal_keys)
     return [
-        UnsealKey(key, answers[key], requests.get(key, 0), sealed.get(key), held[key], len(live))
-        for key in sorted({*answers, *requests, *sealed, *held, *known})
+        UnsealKey(key, answers[key], requests.get(key, 0), sealed.get(key), held[key], len(live), sealing.get(key))
+        for key in sorted({*answers, *requests, *sealed, *held, *sealing, *known})
     ]
 
 
-def _last_sealed(connection: Connection) -> dict[str, datetime]:
+def _last_sealed(connection: Connection, now: float) -> dict[str, datetime]:
     """When each key was last sealed with in the last `QUIET` seconds. Checks are read from the end of their ids, which
     are in the order of time (UUIDv7): a platform that makes others is found while its answers wait.
     """
     dialect = dialect_of(connection)
-    now = float(connection.scalar(text(f"SELECT {dialect.clock()}")) or 0.0)
     oldest = uuid7(int((now - QUIET) * 1000)).hex[:12]
     floor = f"{oldest[:8]}-{oldest[8:]}-0000-0000-000000000000"
     rows = connection.execute(

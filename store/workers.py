@@ -230,7 +230,7 @@ def _report(dialect: StoreDialect) -> str:
     else:
         values = ", ".join(f":row ->> '{name}'" for name in names.split(", "))
         select = f"SELECT {values}, {now}, {now} WHERE true"
-    changed = ("slots", "held", "sources", "config_version", "ready", "stopping", "seen_at")
+    changed = ("slots", "held", "sources", "config_version", "unseal_keys", "ready", "stopping", "seen_at")
     return f"""
         INSERT INTO jurat_workers ({names}, started_at, seen_at) {select}
         ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in changed)}"""

@@ -34,7 +34,7 @@ from worker.engine.engine import Engine, Stores
 from worker.engine.plans import Plans
 from worker.health import Facts
 from worker.installation import installation
-from worker.keyring import fingerprints_of, unseal_of
+from worker.keyring import fingerprints_of, reread, unseal_of
 from worker.plan_builder import make_plan
 from worker.traces import open_traces
 
@@ -77,6 +77,12 @@ class Service:
         code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints and unseal.key_ids else None
         upkeep = Upkeep(database, code_importer, journal=self.journal)
         stores = Stores(claims, VerdictWriter(database), upkeep, sources, Fleet(database))
+
+        def read_keys_again() -> Sequence[str]:
+            reread(unseal, self.settings)
+            claims.keys = frozenset(unseal.key_ids)
+            return unseal.key_ids
+
         member = Member(
             uuid4(),
             socket.gethostname(),
@@ -95,6 +101,7 @@ class Service:
             slots=slots,
             only=only,
             member=member,
+            read_keys=read_keys_again,
             database=installation(self.settings.database_url),
             explain=partial(why_not, self.database),
             traces=open_traces(member.name, VERSION, plans.current),

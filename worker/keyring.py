@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from adapters.fingerprints import Fingerprints
+from config.secrets import SecretError, read_keys
 from config.settings import Settings
 from jurat.seal import Unseal, key_from_text, key_id
+from jurat.seal_keys import PREFIX
 
 
 def seal_id(settings: Settings) -> str | None:
-    """The id of the public key that answers are sealed with, None where it is not set."""
-    if settings.seal_key is None:
+    """The id of the public key that answers are sealed with, None where it is not set or in the database."""
+    if settings.seal_key is None or settings.seal_key.startswith(PREFIX):
         return None
     return key_id(key_from_text(settings.seal_key, "JURAT_SEAL_KEY"))
 
@@ -19,6 +21,19 @@ def seal_id(settings: Settings) -> str | None:
 def unseal_of(settings: Settings) -> Unseal:
     """Opens the answers that are sealed for the keys set here."""
     return Unseal(key_from_text(key.get_secret_value(), "JURAT_UNSEAL_KEYS") for key in settings.unseal_keys)
+
+
+def reread(unseal: Unseal, settings: Settings) -> None:
+    """Open answers with the keys that are now in the file or folder that has them; nothing where the environment does.
+
+    Raises SecretError or ConfigurationError if it cannot be used, and leaves the keys as they are.
+    """
+    if settings.key_file is None:
+        return
+    words = read_keys(settings.key_file).replace(",", " ").split()
+    if not words:
+        raise SecretError(f"the file {settings.key_file} has no keys")
+    unseal.replace([key_from_text(word, str(settings.key_file)) for word in words])
 
 
 def fingerprints_of(settings: Settings) -> Fingerprints | None:

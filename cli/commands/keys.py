@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,8 @@ from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, new_file
 
 if TYPE_CHECKING:
-    from cli.key_rotation import KeyRing
+    from cli.key_rotation import KeyRing, Signer
+    from worker.bootstrap import Service
 
 
 _WITH_KEYS = ("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_HASH_KEYS")
@@ -149,37 +150,64 @@ def add(out: Output, *, purpose: str, printed: bool, who: str) -> None:
     It goes into the file that JURAT_UNSEAL_KEYS_FILE or JURAT_HASH_KEYS_FILE names. Without one, all keys are printed
     as the setting to put in. Keep a copy, give the setting to all workers, restart them, and run `jurat keys use`.
     """
-    from cli.key_rotation import KeyKind, KeyRing
+    from cli.key_rotation import ADD, KeyKind, KeyRing
 
     with open_database() as service:
         ring = KeyRing.read(KeyKind(purpose), service)
         new = ring.kind.new()
         _keep(out, ring.with_keys([*ring.keys, new]), printed=printed)
         key_id = ring.kind.id_of(new)
-        ring.note(service, who, "keys add", key_id)
+        ring.note(service, who, ADD, key_id)
     done = "goes with the setting above" if printed or ring.file is None else "was added"
     out.say(f"{key_id} {done}; give it to all workers, restart them, and then run `bin/jurat keys use {key_id}`")
 
 
+def signing_option(*, required: bool) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """The option for the operator's signing key."""
+    return click.option(
+        "--signing-key",
+        "signing_file",
+        metavar="FILE",
+        required=required,
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="The operator's signing key, which platforms pin (see `jurat keys pin`).",
+    )
+
+
+every_option = click.option(
+    "--every",
+    metavar="DURATION",
+    default="30d",
+    show_default=True,
+    help="Seconds to days until the next key is due. Platforms seal with this one for 90 days longer.",
+)
+
+
 @keys.command(
-    examples=("jurat keys use 637557a1f810a1cf",),
+    examples=("jurat keys use 637557a1f810a1cf", "jurat keys use 637557a1f810a1cf --signing-key /mnt/safe/signing_key"),
     environment=_WITH_KEYS,
     codes={Exit.REFUSED: "a live worker lacks the key, or is of a release that would not use it"},
 )
 @click.argument("key_id", metavar="ID")
+@signing_option(required=False)
+@every_option
 @as_option
-def use(out: Output, *, key_id: str, who: str) -> None:
+def use(out: Output, *, key_id: str, signing_file: Path | None, every: str, who: str) -> None:
     """Begin to use a key that all live workers have.
 
-    For a key that opens answers, this prints JURAT_SEAL_KEY for the platforms. A key that hashes is used by all workers
-    and commands at once, whatever the order of their keys.
+    For a key that opens answers, this prints JURAT_SEAL_KEY for the platforms; with a signing key, platforms that pin
+    it take the key from the database by themselves. A key that hashes is used by all workers and commands at once,
+    whatever the order of their keys.
     """
-    from cli.key_rotation import KeyKind, KeyRing, public_text
+    from cli.key_rotation import KeyKind, KeyRing, public_text, wait_for_holders
 
     with open_database() as service:
         ring = KeyRing.with_key(key_id, service)
         key = ring.key(key_id)
-        ring.require_held(key_id)
+        wait_for_holders(service, ring.kind, key_id, 0.0)
+        if ring.kind is KeyKind.UNSEAL and signing_file is not None:
+            _begin_epoch(out, service, ring, key, _signer(service, signing_file, every), who)
+            return
         ring.begin(service, who, key_id)
         if ring.kind is KeyKind.UNSEAL:
             public = public_text(key)
@@ -191,6 +219,22 @@ def use(out: Output, *, key_id: str, who: str) -> None:
             out.show({"in_use": key_id}, [key_id])
             after = "new codes and numbers are hashed with it from now on; the keys before it still find theirs"
     out.say(after)
+
+
+@keys.command(examples=("jurat keys pin /mnt/safe/signing_key",), environment=())
+@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+def pin(out: Output, *, file: Path) -> None:
+    """Make the operator's signing key in FILE, if it is not there, and print the JURAT_SEAL_KEY that pins it.
+
+    Platforms with this setting seal with the newest key that it signed: `jurat keys rotate` replaces that one without
+    them. Neither they nor workers get FILE. Keep a copy offline: with another signing key, platforms need another
+    setting.
+    """
+    from cli.key_files import make_signing_key
+    from cli.key_rotation import pin_of
+
+    pinned = pin_of(make_signing_key(file))
+    out.show({"JURAT_SEAL_KEY": pinned, "file": file}, [f"JURAT_SEAL_KEY={pinned}"])
 
 
 @keys.command(
@@ -206,7 +250,7 @@ def rehash(out: Output, *, who: str) -> None:
     needed, beneath the newer one. Workers go on meanwhile. After an interruption, run this again: it goes on. Rosters
     are imported again instead.
     """
-    from cli.key_rotation import KeyKind, KeyRing
+    from cli.key_rotation import KeyKind, KeyRing, wait_for_holders
     from store.hash_keys import for_new_hashes
     from store.rehashing import rehash
 
@@ -216,7 +260,7 @@ def rehash(out: Output, *, who: str) -> None:
         with service.database.begin() as connection:
             fingerprints = for_new_hashes(connection, ring.fingerprints)
         key_id = fingerprints.key_ids[0]
-        ring.require_held(key_id)
+        wait_for_holders(service, ring.kind, key_id, 0.0)
         done = {"codes": 0, "claims": 0}
         for what, changed in rehash(service.database, fingerprints):
             done[what] += changed
@@ -225,7 +269,71 @@ def rehash(out: Output, *, who: str) -> None:
 
 
 @keys.command(
-    examples=("jurat keys retire 637557a1f810a1cf --to /mnt/safe/637557a1f810a1cf",),
+    examples=("jurat keys rotate --signing-key /mnt/safe/signing_key --every 30d",),
+    environment=_WITH_KEYS,
+    codes={Exit.REFUSED: "a live worker did not take the new key within a minute: run it again"},
+)
+@signing_option(required=True)
+@every_option
+@as_option
+def rotate(out: Output, *, signing_file: Path, every: str, who: str) -> None:
+    """Add a new key that opens answers, wait until all live workers have it, and have platforms seal with it.
+
+    It is `jurat keys add unseal` and `jurat keys use` in one, and goes on where it was refused before. The key goes
+    into the file or folder that JURAT_UNSEAL_KEYS_FILE names, which workers read again every ten seconds.
+    """
+    from cli.key_rotation import ADD, KeyKind, KeyRing, wait_for_holders
+
+    with open_database() as service:
+        signer = _signer(service, signing_file, every)
+        ring = KeyRing.read(KeyKind.UNSEAL, service)
+        if ring.file is None:
+            sentence = "JURAT_UNSEAL_KEYS_FILE names no file or folder here; use `bin/jurat keys add` and `keys use`"
+            raise Failure(sentence, Exit.USAGE)
+        key = ring.unused(service)
+        if key is None:
+            key = ring.kind.new()
+            ring.with_keys([*ring.keys, key]).save()
+            ring.note(service, who, ADD, ring.kind.id_of(key))
+        wait_for_holders(service, ring.kind, ring.kind.id_of(key), PATIENCE)
+        _begin_epoch(out, service, ring, key, signer, who)
+
+
+PATIENCE = 60.0
+"""Seconds for which a rotation waits for workers: they look at their keys every ten."""
+
+
+def _signer(service: Service, file: Path, every: str) -> Signer:
+    """What signs keys. Raises Failure, or UsageError, if a file or duration cannot be used."""
+    from cli.key_files import signing_key
+    from cli.key_rotation import Signer
+    from config.durations import parse_duration
+
+    try:
+        seconds = parse_duration(every)
+    except ValueError as error:
+        raise click.UsageError(f"--every: {error}") from None
+    return Signer.of(service, signing_key(file), seconds)
+
+
+def _begin_epoch(out: Output, service: Service, ring: KeyRing, key: bytes, signer: Signer, who: str) -> None:
+    """Sign a key, have platforms seal with it, and show that."""
+    from cli.key_rotation import USE
+
+    with service.database.begin() as connection:
+        new = signer.begin_epoch(connection, key)
+        ring.note_in(connection, who, USE, new.id)
+    document = {"key": new.id, "from_at": new.from_at, "until_at": new.until_at, "JURAT_SEAL_KEY": signer.pin}
+    times = [f"{at:%Y-%m-%d %H:%M:%SZ}" for at in (new.from_at, new.until_at)]
+    out.show(document, columns(("key", "from", "until"), [(new.id, *times)]))
+    out.say(f"platforms with JURAT_SEAL_KEY={signer.pin} seal with it from then on; a day later, retire the one before")
+
+
+@keys.command(
+    examples=(
+        "jurat keys retire 637557a1f810a1cf --to /mnt/safe/637557a1f810a1cf",
+        "jurat keys retire 637557a1f810a1cf --destroy",
+    ),
     environment=_WITH_KEYS,
     codes={Exit.REFUSED: "the key is still needed, or no other is in use in its place"},
 )
@@ -234,42 +342,60 @@ def rehash(out: Output, *, who: str) -> None:
     "--to",
     "copy",
     metavar="FILE",
-    required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     help="Keep the key in this new file (0600): a backup that is restored may need it.",
 )
+@click.option(
+    "--destroy",
+    is_flag=True,
+    help="Overwrite and delete the key: what was sealed for it opens no more, in a backup neither.",
+)
 @print_option
 @as_option
-def retire(out: Output, *, key_id: str, copy: Path, printed: bool, who: str) -> None:
+def retire(out: Output, *, key_id: str, copy: Path | None, destroy: bool, printed: bool, who: str) -> None:
     """Take out a key that nothing needs any more.
 
     It refuses while answers or requests are stored that the key opens, for a day after a platform last sealed with it,
     and while codes, numbers or rosters rest on it.
     """
-    from cli.key_rotation import KeyRing, keep_copy
+    from cli.key_files import keep_copy
+    from cli.key_rotation import KeyRing
     from jurat.seal import key_to_text
+    from store.seal_keys import retire_seal_key
 
+    if (copy is None) is not destroy:
+        raise click.UsageError("Give either --to FILE or --destroy.")
     with open_database() as service:
         ring = KeyRing.with_key(key_id, service)
+        if destroy and (printed or ring.file is None):
+            sentence = f"--destroy needs {ring.kind.setting}_FILE here: it deletes the key from that file or folder"
+            raise Failure(sentence, Exit.USAGE)
         key = ring.key(key_id)
         if needs := ring.use(key_id).needed_for:
             raise Failure(f"{key_id} is still needed for {', '.join(needs)}", Exit.REFUSED)
         if why := ring.not_replaced(key_id, service):
             raise Failure(why, Exit.REFUSED)
-        keep_copy(copy, key_to_text(key))
-        _keep(out, ring.with_keys([each for each in ring.keys if each != key]), printed=printed)
-        ring.note(service, who, "keys retire", key_id)
+        if copy is not None:
+            keep_copy(copy, key_to_text(key))
+        # The file goes before the commit: a date without the deed would prove something that is not so.
+        with service.database.begin() as connection:
+            retire_seal_key(connection, key_id)
+            ring.note_in(connection, who, "keys retire", key_id, destroyed=destroy)
+            _keep(out, ring.with_keys([each for each in ring.keys if each != key]), printed=printed, destroy=destroy)
     given = "give this setting to all workers, and restart them"
     what = given if printed or ring.file is None else "restart the workers"
-    out.say(f"{what}, and renew your copies; keep {copy} for as long as backups and erasure journals from its time")
+    after = f"keep {copy} for as long as backups and erasure journals from its time"
+    if destroy:
+        after = "destroy all copies of it: what was sealed for it opens as long as there is one"
+    out.say(f"{what}, and renew your copies; {after}")
 
 
-def _keep(out: Output, ring: KeyRing, *, printed: bool) -> None:
-    """Write keys into the file that holds their setting, or print them."""
+def _keep(out: Output, ring: KeyRing, *, printed: bool, destroy: bool = False) -> None:
+    """Write keys into the file or folder that holds their setting, or print them."""
     if ring.file is None or printed:
         out.show({ring.kind.setting: ring.text}, [f"{ring.kind.setting}={ring.text}"])
     else:
-        ring.save(ring.file)
+        ring.save(destroy=destroy)
         out.show({"file": ring.file, "keys": ring.ids}, [f"{ring.file}: {', '.join(ring.ids)}"])
 
 

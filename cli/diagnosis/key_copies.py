@@ -7,21 +7,21 @@ from pathlib import Path
 
 from adapters.fingerprints import chains, hash_key_id
 from cli.output import Exit, Failure
-from config.secrets import SecretError, read_secret_file
+from config.secrets import SecretError, read_keys
 from jurat.errors import ConfigurationError
 from jurat.seal import Unseal, key_from_text
 from store.queries import Queries
 
 
 def copies_in(files: Iterable[Path]) -> dict[str, str]:
-    """The ids of the keys in these files, each with its file. A key has two ids, for it may open answers or hash codes.
+    """The ids of the keys in these files and folders, each with its place. A key has two, as it may open or hash.
 
     Raises Failure for a file that cannot be read or holds something else than keys.
     """
     found: dict[str, str] = {}
     for file in files:
         try:
-            keys = [key_from_text(word, str(file)) for word in read_secret_file(file).replace(",", " ").split()]
+            keys = [key_from_text(word, str(file)) for word in read_keys(file).replace(",", " ").split()]
         except SecretError as error:
             raise Failure(str(error), Exit.USAGE) from None
         except ConfigurationError:

@@ -8,7 +8,12 @@ from collections.abc import Iterator, Mapping
 from adapters.fingerprints import chains
 from cli.output import CheckupStep, StepMark, count_text
 from config.settings import Settings
+from jurat.database import reader
+from jurat.errors import ConfigurationError
+from jurat.seal_keys import PREFIX, PinnedKey
+from jurat.statements import statements_on
 from store.queries import Queries
+from store.seal_keys import NOTICE, seal_key_left
 from store.workers import Keyholders
 from worker.bootstrap import Service
 from worker.keyring import how_to_set, mismatch, seal_id, unseal_of
@@ -34,10 +39,13 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
     else:
         own = seal_id(settings)
         sealed = f"JURAT_SEAL_KEY has the id {own}, which they open" if own else "JURAT_SEAL_KEY is not set here"
+        sealed = "JURAT_SEAL_KEY pins a signing key" if settings.seal_key and not own else sealed
         found = f"{count_text(len(opened), 'unseal key')} with the id {', '.join(opened)}; {sealed}"
         yield CheckupStep("keys", StepMark.OK, found)
     if service is None:
         return
+    if settings.seal_key and settings.seal_key.startswith(PREFIX):
+        yield _seal_key_step(settings.seal_key, service)
     if opened and (strange := {key: count for key, count in waiting.items() if key not in opened}):
         found = f"waiting answers are sealed for a key that is missing here (key_missing): {_counts_text(strange)}"
         advice = f"{how_to_set('JURAT_UNSEAL_KEYS', strange)}; a worker here leaves these answers to others"
@@ -50,6 +58,22 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
             yield CheckupStep("hash keys", StepMark.NOTE, f"{found} here; live workers have them", ELSEWHERE)
         else:
             yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
+
+
+def _seal_key_step(pin: str, service: Service) -> CheckupStep:
+    """Which key platforms seal with that pin the same signing key, and whether it is due to be replaced."""
+    with reader(service.database).begin() as connection:
+        try:
+            key = PinnedKey(pin, "JURAT_SEAL_KEY").in_force(statements_on(connection))
+        except ConfigurationError as error:
+            return CheckupStep("seal key", StepMark.PROBLEM, *str(error).split("; "))
+        left = seal_key_left(connection)
+    found = f"platforms seal with {key.id}, which ends at {key.until_at:%Y-%m-%d %H:%M}Z"
+    if left is not None and left < NOTICE:
+        return CheckupStep(
+            "seal key", StepMark.PROBLEM, f"{found}; it is due to be replaced", "run `bin/jurat keys rotate`"
+        )
+    return CheckupStep("seal key", StepMark.OK, found)
 
 
 def lacking_steps(queries: Queries) -> Iterator[CheckupStep]:

@@ -191,6 +191,23 @@ CREATE TABLE jurat_upkeep (
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 
+-- ---------------------------------------------------------------------------------------------------------------- Keys
+
+-- The keys that platforms seal with, one for each epoch. The operator's own key has signed each row, and platforms pin
+-- that one: they take no key that anyone else adds. A row stays after its key was destroyed, and says when that was.
+CREATE TABLE jurat_seal_keys (
+  id text NOT NULL,
+  public_key bytea NOT NULL,
+  from_at timestamptz NOT NULL,
+  until_at timestamptz NOT NULL,
+  signature bytea NOT NULL,
+  retired_at timestamptz,
+  PRIMARY KEY (id),
+  CONSTRAINT jurat_seal_keys_in_time CHECK (
+    from_at >= '1970-01-01 00:00:00.000Z' AND from_at < until_at AND until_at < '9000-01-01 00:00:00.000Z')
+);
+
+
 -- ----------------------------------------------------------------------------------------------------------- The audit
 
 -- Who did what with the commands of administrators. Rows are added and never changed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0008_history"
-down_revision = "0006_hash_keys"
+down_revision = "0007_seal_keys"
 
 STATEMENTS = {
     "postgresql": (

@@ -37,6 +37,7 @@ class Alarm(StrEnum):
     WORKERS_RESTART = "JuratWorkersRestart"
     BACKUP_OLD = "JuratBackupOld"
     KEYS_UNVERIFIED = "JuratKeysUnverified"
+    SEAL_KEY_DUE = "JuratSealKeyDue"
 
 
 _PAGES = frozenset(list(Alarm)[: list(Alarm).index(Alarm.SOURCE_BROKEN)])

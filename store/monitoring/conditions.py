@@ -13,6 +13,7 @@ from store.monitoring.alarms import SEVERITY, Alarm, Severity
 from store.monitoring.fleet import MOST_SEALED, NO_KEY, FleetReading, Observation, SourceReading, SourceState
 from store.restored import REASON as RESTORE
 from store.schema.status import ADVICE
+from store.seal_keys import NOTICE
 from store.upkeep.schedule import EVERY
 from store.workers import LIVE
 
@@ -274,3 +275,7 @@ def _copies(fleet: FleetReading) -> Iterator[Finding]:
     if fleet.keys_age is not None and fleet.keys_age > VERIFIED:
         found = f"the stored copies of the keys were checked {_time(fleet.keys_age)} ago"
         yield Finding(Alarm.KEYS_UNVERIFIED, found, "run `bin/jurat keys check` on the copies")
+    if fleet.seal_key_left is not None and fleet.seal_key_left < NOTICE:
+        left = f"in {_time(fleet.seal_key_left)}" if fleet.seal_key_left > 0 else "already"
+        found = f"the key that platforms seal with is due to be replaced, and {left} they take no answers with it"
+        yield Finding(Alarm.SEAL_KEY_DUE, found, "run `bin/jurat keys rotate`")

@@ -109,8 +109,9 @@ class FleetReading:
     """The fleet at one moment.
 
     Ages are in seconds: of upkeep by job, and of the last `backup note` and `keys check` (None: never). `missing` has
-    the answers that no live worker of their source opens. `tables` has bytes and dead rows. `vanished` counts the
-    workers that ended in the last hour without a goodbye.
+    the answers that no live worker of their source opens. `tables` has bytes and dead rows. Platforms may seal with
+    the newest key in the database for `seal_key_left` seconds (None: there is none). `vanished` counts the workers that
+    ended in the last hour without a goodbye.
     """
 
     workers: Sequence[WorkerRow]
@@ -125,6 +126,7 @@ class FleetReading:
     tables: Mapping[str, tuple[int, int]]
     backup_age: float | None
     keys_age: float | None
+    seal_key_left: float | None
     vanished: int
 
     @property

@@ -26,6 +26,7 @@ from store.monitoring.notes import BACKUP_NOTE, KEYS_CHECK
 from store.queue import backlog
 from store.rows import row_of
 from store.schema.status import schema_status
+from store.seal_keys import seal_key_left
 from store.workers import LIVE, VANISHED, Keyholders, SourceKey, WorkerRow, workers
 
 MOST = backlog.MOST_COUNTED
@@ -75,6 +76,7 @@ class FleetReader:
             tables=_tables(connection),
             backup_age=backup_age,
             keys_age=keys_age,
+            seal_key_left=seal_key_left(connection),
             vanished=came_back + sum(LIVE < worker.age <= _HOUR for worker in registered),
         )
 

@@ -123,7 +123,8 @@ class Claims:
     def __init__(
         self, engine: Engine, dice: Callable[[], float] = random.random, keys: Iterable[str] | None = None
     ) -> None:
-        self._keys = None if keys is None else frozenset(keys)
+        self.keys = None if keys is None else frozenset(keys)
+        """May be replaced while it works."""
         self._engine = engine
         self._often = preparing(engine)
         self._dialect = dialect_of(engine)
@@ -189,7 +190,7 @@ class Claims:
         forsaken.
         """
         with self._engine.begin() as connection:
-            holders = None if self._keys is None else workers.Keyholders.read(connection, self._keys)
+            holders = None if self.keys is None else workers.Keyholders.read(connection, self.keys)
             over = deadlines.find_passed(connection, hours, limit, holders)
             rest = limit - len(over)
             forsaken = set(deadlines.find_forsaken(connection, rest, holders)) if holders is not None else set()
@@ -234,7 +235,7 @@ class Claims:
         rows = [{"source": demand.source} for demand in demands if demand.free > 0]
         most = max((min(demand.free, slots * demand.batch) for demand in demands), default=0)
         left_out = self._left_out.parameters()
-        sql = due(self._dialect, self._keys, some_left_out=bool(left_out))
+        sql = due(self._dialect, self.keys, some_left_out=bool(left_out))
         return sql, {"rows": rows_json(rows), "most": most, **left_out}
 
     def _due(self, demands: Sequence[Demand], rows: Rows) -> dict[str, _Due]:
@@ -329,13 +330,13 @@ class Claims:
         if self._dialect.has_lateral:
             most = round_up(sum(map(len, orders.values())))
             parameters = {"rows": rows_json(rows), **left_out}
-            chosen = partial(chosen_postgresql, most, self._keys, alone=alone, some_left_out=some)
+            chosen = partial(chosen_postgresql, most, self.keys, alone=alone, some_left_out=some)
             self._chosen = lambda: [(chosen(), parameters)]
-            sql = claim_postgresql(most, self._keys, alone=alone, some_left_out=some)
+            sql = claim_postgresql(most, self.keys, alone=alone, some_left_out=some)
             return run(connection, (sql, parameters))[0]
-        chosen = partial(chosen_sqlite, self._keys, alone=alone, some_left_out=some)
+        chosen = partial(chosen_sqlite, self.keys, alone=alone, some_left_out=some)
         self._chosen = lambda: [(chosen(), {**each, **left_out}) for each in rows]
-        sql = claim_sqlite(self._keys, alone=alone, some_left_out=some)
+        sql = claim_sqlite(self.keys, alone=alone, some_left_out=some)
         return [row for found in run(connection, *((sql, {**each, **left_out}) for each in rows)) for row in found]
 
     def _move_deadlines(

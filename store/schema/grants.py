@@ -202,7 +202,15 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_workers": {
         **_READS,
-        Role.WORKER: "SELECT, INSERT, UPDATE (seen_at, slots, held, sources, config_version, ready, stopping), DELETE",
+        Role.WORKER: (
+            "SELECT, INSERT, UPDATE (seen_at, slots, held, sources, config_version, unseal_keys, ready, stopping), "
+            "DELETE"
+        ),
+    },
+    "jurat_seal_keys": {
+        **_READS,
+        Role.PLATFORM: "SELECT",
+        Role.ADMIN: ("SELECT, INSERT (id, public_key, from_at, until_at, signature), UPDATE (retired_at)"),
     },
     "jurat_missing_keys": {**_READS, Role.WORKER: "SELECT, INSERT, UPDATE (seen_at), DELETE"},
     "jurat_contract": {**_READS, Role.PLATFORM: "SELECT", Role.SEALER: "SELECT"},

@@ -299,6 +299,16 @@ def test_a_password_of_jurat_is_sent_to_no_source(
         assert password not in str(told.value) + told.value.hint
 
 
+def test_a_key_of_a_folder_is_sent_to_no_source(folder: Path) -> None:
+    keys = folder.parent / "keys"
+    keys.mkdir()
+    for number in (1, 2):
+        (keys / str(number)).write_text(base64.b64encode(bytes([number] * 32)).decode(), encoding="utf-8")
+    (folder / "roll").write_text(bytes([2] * 32).hex(), encoding="utf-8")
+    with pytest.raises(ForbiddenSecretError, match="contains JURAT_UNSEAL_KEYS of jurat itself"):
+        of_file("roll", folder, JURAT_UNSEAL_KEYS_FILE="keys")
+
+
 def test_an_ordinary_key_is_sent(folder: Path) -> None:
     own = {
         "JURAT_UNSEAL_KEYS": KEY,

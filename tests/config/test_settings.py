@@ -209,3 +209,46 @@ def test_a_mistyped_variable_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
         "JURAT_DATABSE_URL is no setting of jurat; did you mean 'JURAT_DATABASE_URL'?",
         "JURAT_HASH_KEY_FILE is no setting of jurat; did you mean 'JURAT_HASH_KEYS_FILE'?",
     ]
+
+
+def test_keys_that_open_answers_may_be_in_the_files_of_a_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "keys"
+    (folder / ".mount").mkdir(parents=True)
+    for name, text, mode in (("b", KEY, 0o600), ("a", f"{OTHER_KEY}\n", 0o440), (".b.new", "half", 0o600)):
+        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).chmod(mode)
+    monkeypatch.setenv("JURAT_UNSEAL_KEYS_FILE", str(folder))
+    settings = read_settings()
+    assert [key.get_secret_value() for key in settings.unseal_keys] == [OTHER_KEY, KEY]
+    assert settings.key_file == folder
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "said"),
+    [
+        (0o604, KEY, "the file {}/a can be read or changed by others; run `chmod 600 {}/a`"),
+        (0o620, KEY, "the file {}/a can be read or changed by others; run `chmod 600 {}/a`"),
+        (0o600, "", "the file {}/a is empty"),
+        (None, "", "the folder {} has no keys"),
+    ],
+)
+def test_a_folder_of_keys_that_cannot_be_used_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int | None, text: str, said: str
+) -> None:
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    if mode is not None:
+        (folder / "a").write_text(text, encoding="utf-8")
+        (folder / "a").chmod(mode)
+    monkeypatch.setenv("JURAT_UNSEAL_KEYS_FILE", str(folder))
+    assert problems() == (f"JURAT_UNSEAL_KEYS_FILE: {said.replace('{}', str(folder))}",)
+
+
+def test_the_setting_of_a_platform_may_pin_a_signing_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JURAT_SEAL_KEY", f"ed25519:{KEY}")
+    assert read_settings().seal_key == f"ed25519:{KEY}"
+    for wrong in ("ed25519:", f"ed448:{KEY}", f"ed25519:{KEY}{KEY}"):
+        monkeypatch.setenv("JURAT_SEAL_KEY", wrong)
+        assert problems() == (f"JURAT_SEAL_KEY {NO_KEY}",)

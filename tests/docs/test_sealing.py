@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from docs.vectors import FILE, as_text
 from jurat.candidates import open_candidates, opening_key
 from jurat.errors import ConfigurationError
 from jurat.seal import Seal, Unopenable, Unseal, key_from_text, key_id
+from jurat.seal_keys import PREFIX, PinnedKey, SealKey
 
 VECTORS: Mapping[str, Any] = json.loads(FILE.read_text("utf-8"))
 UNSEAL = Unseal(key_from_text(pair["private_key"], "private_key") for pair in VECTORS["keys"])
@@ -51,3 +53,15 @@ def test_what_is_spoilt_is_refused(spoilt: Mapping[str, str]) -> None:
         UNSEAL.open(sealed, spoilt["key_id"])
     with pytest.raises(ConfigurationError):
         open_candidates(sealed, opening_key(key_from_text(VECTORS["reply"]["private_key"], "private_key")))
+
+
+def a_row(row: Mapping[str, Any]) -> SealKey:
+    begin, end = (datetime.fromtimestamp(row[name], UTC) for name in ("from_s", "until_s"))
+    return SealKey(base64.b64decode(row["public_key"]), begin, end, base64.b64decode(row["signature"]))
+
+
+@pytest.mark.parametrize("row", [*VECTORS["seal_keys"], *VECTORS["not_signed"]], ids=lambda row: row.get("why"))
+def test_a_client_takes_what_was_signed_alone(row: Mapping[str, Any]) -> None:
+    signed = "text" in row
+    assert PinnedKey(PREFIX + row["signing_key"], "seal_key").has_signed(a_row(row)) is signed
+    assert not signed or a_row(row).signed_text.decode() == row["text"]

@@ -362,6 +362,17 @@ def nobody_checks_the_keys(fleet: WatchedFleet) -> Iterator[None]:
     fleet.check_keys()
 
 
+@fault("JuratSealKeyDue", notice=5.0)
+def nobody_rotates_the_keys(fleet: WatchedFleet) -> Iterator[None]:
+    fleet.sql(
+        """INSERT INTO jurat_seal_keys (id, public_key, from_at, until_at, signature)
+           VALUES (%s, '', now() - interval '31 days', now() + interval '89 days', '')""",
+        f"{uuid7()}",
+    )
+    yield
+    fleet.sql("UPDATE jurat_seal_keys SET retired_at = statement_timestamp() WHERE retired_at IS NULL")
+
+
 # ------------------------------------------------------------------------------------------------ what must call nobody
 
 

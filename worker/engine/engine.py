@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -76,6 +76,7 @@ class Engine:
         slots: lookups at once.
         only: the sources that this worker serves, None for all.
         member: what it says about itself in the table of workers and in its health file.
+        read_keys: reads the keys that open answers again; returns their ids.
         database: identifies the database to readers of the health file.
         explain: says why the database cannot be used, for the log.
         traces: what it traces checks with, None for no traces.
@@ -90,6 +91,7 @@ class Engine:
         slots: int,
         only: Collection[str] | None = None,
         member: Member | None = None,
+        read_keys: Callable[[], Sequence[str]] | None = None,
         database: str = "",
         explain: Explain = in_short,
         traces: Traces | None = None,
@@ -152,7 +154,9 @@ class Engine:
         self._registrars: list[Registrar] = []
         if stores.fleet is not None and member is not None:
             self._registrars.append(
-                Registrar(stores.fleet, member, self.in_flight, plans, lacks, self.status.facts, self.tallies)
+                Registrar(
+                    stores.fleet, member, self.in_flight, plans, lacks, self.status.facts, self.tallies, read_keys
+                )
             )
 
     def start(self) -> None:

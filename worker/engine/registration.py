@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from adapters.fingerprints import chains
+from config.secrets import SecretError
+from jurat.errors import ConfigurationError
 from store.schema.status import ADVICE
 from store.workers import SEEN_EVERY, Fleet, Member
 from tasks.plan import Plan
@@ -53,8 +55,12 @@ class Registrar(EngineThread):
         lacks: Lacks,
         facts: Callable[[], Facts],
         tallies: Tallies,
+        read_keys: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         super().__init__("register")
+        self._read_keys = read_keys
+        self._unread = ""
+        """Why the keys could not be read again."""
         self._fleet = fleet
         self._member = member
         self._in_flight = in_flight
@@ -77,6 +83,7 @@ class Registrar(EngineThread):
         plan = self._plans.current()
         if time.monotonic() >= self._next or plan is not self._reported_plan:
             self._next, self._reported_plan = time.monotonic() + SEEN_EVERY, plan
+            self._look_at_keys()
             self._look()
             ready = self._is_ready()
             member = replace(
@@ -95,6 +102,21 @@ class Registrar(EngineThread):
                 self._next = 0.0
         if self.stopping.wait(1.0):
             self._fleet.leave(self._member.id)
+
+    def _look_at_keys(self) -> None:
+        """Take the keys as they are now. While they cannot be read, it goes on with those that it has."""
+        if self._read_keys is None:
+            return
+        mine, before, self._unread = self._member.unseal_keys, self._unread, ""
+        try:
+            keys = tuple(self._read_keys())
+        except (SecretError, ConfigurationError) as error:
+            keys, self._unread = mine, str(error)
+        if self._unread and self._unread != before:
+            log.error("keys unreadable", why=self._unread, ours=list(mine))
+        if keys != mine:
+            log.info("keys changed", before=list(mine), now=list(keys))
+            self._member = replace(self._member, unseal_keys=keys)
 
     def _look(self) -> None:
         """Look whether the schema can be used, and now and then which keys hashes need."""

@@ -294,3 +294,16 @@ FOR EACH ROW EXECUTE FUNCTION jurat_refuse_change('an audit row stays as it is')
 
 CREATE TRIGGER jurat_audit_not_emptied BEFORE TRUNCATE ON jurat_audit
 EXECUTE FUNCTION jurat_refuse_change('audit rows cannot be deleted');
+
+
+-- ----------------------------------------------------------------------------------------------------------- Seal keys
+
+CREATE TRIGGER jurat_seal_keys_kept BEFORE UPDATE ON jurat_seal_keys FOR EACH ROW
+WHEN (OLD.retired_at IS NOT NULL
+  OR (NEW.retired_at BETWEEN statement_timestamp() - interval '1 minute' AND clock_timestamp()) IS NOT TRUE
+  OR (NEW.id, NEW.public_key, NEW.from_at, NEW.until_at, NEW.signature)
+    IS DISTINCT FROM (OLD.id, OLD.public_key, OLD.from_at, OLD.until_at, OLD.signature))
+EXECUTE FUNCTION jurat_refuse_change('a seal key stays as it is, and is retired once, now');
+
+CREATE TRIGGER jurat_seal_keys_not_deleted BEFORE DELETE OR TRUNCATE ON jurat_seal_keys
+EXECUTE FUNCTION jurat_refuse_change('a seal key cannot be deleted');

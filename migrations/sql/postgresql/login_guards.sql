@@ -176,7 +176,7 @@ BEGIN
     SELECT t.tgrelid::regclass AS place, t.tgname FROM pg_trigger t
     WHERE t.tgrelid IN ('jurat_checks'::regclass, 'jurat_verdicts'::regclass, 'jurat_requests'::regclass,
         'jurat_audit'::regclass, 'jurat_attempts'::regclass, 'jurat_reviews'::regclass, 'jurat_claims'::regclass,
-        'jurat_codes'::regclass)
+        'jurat_codes'::regclass, 'jurat_seal_keys'::regclass)
       AND NOT t.tgisinternal
       AND t.tgname NOT IN ('jurat_checks_submitted', 'jurat_verdicts_told')
   LOOP

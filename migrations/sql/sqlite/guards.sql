@@ -271,3 +271,24 @@ WHEN OLD.redeemed_by IS NOT NULL
 BEGIN
   SELECT RAISE(ABORT, 'jurat: a code is redeemed once');
 END;
+
+
+-- ----------------------------------------------------------------------------------------------------------- Seal keys
+
+CREATE TRIGGER jurat_seal_keys_added BEFORE INSERT ON jurat_seal_keys
+WHEN EXISTS (SELECT 1 FROM jurat_seal_keys WHERE id = NEW.id)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a seal key cannot be replaced');
+END;
+
+CREATE TRIGGER jurat_seal_keys_kept BEFORE UPDATE ON jurat_seal_keys
+WHEN OLD.retired_at IS NOT NULL OR NEW.retired_at IS NULL OR NEW.id <> OLD.id OR NEW.public_key <> OLD.public_key
+  OR NEW.from_at <> OLD.from_at OR NEW.until_at <> OLD.until_at OR NEW.signature <> OLD.signature
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a seal key stays as it is, and is retired once');
+END;
+
+CREATE TRIGGER jurat_seal_keys_not_deleted BEFORE DELETE ON jurat_seal_keys
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a seal key cannot be deleted');
+END;

@@ -43,6 +43,16 @@ def test_copies_of_all_keys_in_use_are_complete_and_that_is_noted(configured: Sh
     assert secret not in ran.out + ran.err
 
 
+def test_a_copy_may_be_a_folder_of_keys(configured: Shell) -> None:
+    configured("submit", "budget", "p-1", "who", "--field", "x=accept")
+    (configured.folder / "keys").mkdir()
+    for name in ("unseal_keys", "hash_keys"):
+        Path(copy(configured, name)).rename(configured.folder / "keys" / name).chmod(0o600)
+    assert configured("keys", "check", "keys").code == 0
+    (configured.folder / "keys" / "hash_keys").chmod(0o644)
+    assert "can be read or changed by others" in configured("keys", "check", "keys").err
+
+
 def test_a_copy_that_lacks_a_key_in_use_is_not_complete(configured: Shell) -> None:
     configured("submit", "budget", "p-1", "who", "--field", "x=accept")
     ran = configured("keys", "check", copy(configured, "unseal_keys"))

@@ -38,7 +38,9 @@ const opened = given.boxes.map((box) => {
   try { return sodium.to_string(sodium.crypto_box_seal_open(...box.map(from))) } catch { return null }
 })
 const sealed = given.answers.map((answer) => to(seal(answer)))
-console.log(JSON.stringify({ opened, sealed, answer_key: answerKey, reply_key: to(reply.publicKey) }))
+const signed = given.rows.map(({ signing_key, ...row }) =>
+  signedBy(from(signing_key), { ...row, public_key: from(row.public_key), signature: from(row.signature) }))
+console.log(JSON.stringify({ opened, sealed, signed, answer_key: answerKey, reply_key: to(reply.publicKey) }))
 console.log(JSON.stringify(open(from(JSON.parse((await lines.next()).value)))))
 process.exit()
 """
@@ -52,8 +54,13 @@ $opened = array_map(function (array $box): ?string {
     return $plain === false ? null : $plain;
 }, $given['boxes']);
 $sealed = array_map(fn (array $answer): string => base64_encode($seal($answer)), $given['answers']);
+$signed = array_map(function (array $row) use ($signedBy): bool {
+    $bytes = array_map(base64_decode(...), array_filter($row, is_string(...)));
+    return $signedBy($bytes['signing_key'], $bytes + $row);
+}, $given['rows']);
 $ours = base64_encode(sodium_crypto_box_publickey($reply));
-echo json_encode(['opened' => $opened, 'sealed' => $sealed, 'answer_key' => $answerKey, 'reply_key' => $ours]), "\\n";
+$found = ['opened' => $opened, 'sealed' => $sealed, 'signed' => $signed];
+echo json_encode($found + ['answer_key' => $answerKey, 'reply_key' => $ours]), "\\n";
 echo json_encode($open(base64_decode(json_decode(fgets(STDIN))))), "\\n";
 """
 
@@ -67,7 +74,11 @@ rescue RbNaCl::CryptoError, RbNaCl::LengthError, ArgumentError
 end
 sealed = given["answers"].map { |answer| [seal.(answer)].pack("m0") }
 ours = [reply.public_key.to_bytes].pack("m0")
-puts JSON.generate({ opened: opened, sealed: sealed, answer_key: answer_key, reply_key: ours })
+signed = given["rows"].map do |row|
+  key, pin, signature = row.values_at("public_key", "signing_key", "signature").map { |text| text.unpack1("m0") }
+  signed_by.(pin, row.merge("public_key" => key, "signature" => signature))
+end
+puts JSON.generate({ opened: opened, sealed: sealed, signed: signed, answer_key: answer_key, reply_key: ours })
 puts JSON.generate(open.(JSON.parse($stdin.gets).unpack1("m0")))
 """
 
@@ -100,11 +111,13 @@ def test_another_language_seals_and_opens(language: str, tmp_path: Path) -> None
         encoding="utf-8",
         env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "JURAT_SEAL_KEY": key_to_text(public)},
     ) as running:
-        said = _ask(running, {"answers": ANSWERS, "boxes": to_open})
+        rows = [*VECTORS["seal_keys"], *VECTORS["not_signed"]]
+        said = _ask(running, {"answers": ANSWERS, "boxes": to_open, "rows": rows})
         reply_key = base64.b64decode(said["reply_key"])
         offered = _ask(running, base64.b64encode(seal_candidates(CANDIDATES[0], reply_key)).decode())
     assert running.returncode == 0
     assert said["opened"] == [each.get("plain") for each in boxes]
+    assert said["signed"] == ["text" in row for row in rows]
     assert said["answer_key"] == key_id(public)
     unseal = Unseal([private])
     sealed = [unseal.open(base64.b64decode(box), said["answer_key"]) for box in said["sealed"]]

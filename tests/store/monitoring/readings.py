@@ -66,6 +66,7 @@ HEALTHY = FleetReading(
     tables={"jurat_checks": (8192, 0)},
     backup_age=3600.0,
     keys_age=86_400.0,
+    seal_key_left=110 * 86_400.0,
     vanished=0,
 )
 

@@ -25,6 +25,7 @@ from store.monitoring.conditions import (
 from store.monitoring.fleet import NO_KEY, FleetReading, KeyReading, Observation, SourceReading, Waiting
 from store.restored import REASON as RESTORE
 from store.schema.status import SchemaStatus
+from store.seal_keys import NOTICE
 from store.upkeep.schedule import EVERY
 from store.workers import LIVE
 from tests.store.monitoring.readings import (
@@ -88,6 +89,8 @@ HOLDS: list[tuple[Alarm, Observation]] = [
     (Alarm.WORKERS_RESTART, with_fleet(vanished=3)),
     (Alarm.BACKUP_OLD, with_fleet(backup_age=BACKUP + A_LITTLE)),
     (Alarm.KEYS_UNVERIFIED, with_fleet(keys_age=VERIFIED + A_LITTLE)),
+    (Alarm.SEAL_KEY_DUE, with_fleet(seal_key_left=NOTICE - A_LITTLE)),
+    (Alarm.SEAL_KEY_DUE, with_fleet(seal_key_left=-A_LITTLE)),
 ]
 
 HOLDS_NOT: list[tuple[Alarm, Observation]] = [
@@ -150,6 +153,8 @@ HOLDS_NOT: list[tuple[Alarm, Observation]] = [
     (Alarm.BACKUP_OLD, with_fleet(backup_age=None)),
     (Alarm.KEYS_UNVERIFIED, with_fleet(keys_age=VERIFIED)),
     (Alarm.KEYS_UNVERIFIED, with_fleet(keys_age=None)),
+    (Alarm.SEAL_KEY_DUE, with_fleet(seal_key_left=NOTICE)),
+    (Alarm.SEAL_KEY_DUE, with_fleet(seal_key_left=None)),
 ]
 
 

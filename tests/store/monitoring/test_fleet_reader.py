@@ -9,12 +9,15 @@ import pytest
 
 from config.hours import Hours
 from jurat.database import open_engine
+from jurat.seal import generate
+from jurat.seal_keys import SealKey
 from jurat.vocabulary import Reason
 from store.monitoring.fleet import NO_KEY, KeyReading, SourceState, Waiting
 from store.monitoring.fleet_reader import TABLES, FleetReader
 from store.monitoring.notes import note_backup, note_keys
 from store.queue.breakers import SourceFigures
 from store.requests.request_rows import RequestKind
+from store.seal_keys import add_seal_key, retire_seal_key
 from store.upkeep.schedule import EVERY
 from store.workers import LIVE, Fleet
 from tasks.checks import Later
@@ -357,6 +360,22 @@ def test_notes_of_backups_and_of_keys_have_their_age(desk: Desk) -> None:
     assert fleet(desk).keys_age is None
     note_keys(desk.engine, "an operator", [OURS])
     assert -GRAIN <= (fleet(desk).keys_age or 0) < SLOW
+
+
+def test_the_newest_seal_key_has_the_time_that_is_left(desk: Desk) -> None:
+    assert fleet(desk).seal_key_left is None
+    now = datetime.now(UTC)
+    keys = [
+        SealKey(generate()[1], now + timedelta(days=begin), now + timedelta(days=end), bytes(64))
+        for begin, end in ((-30, 90), (-1, 120), (-2, 300))
+    ]
+    with desk.engine.begin() as connection:
+        for key in keys:
+            add_seal_key(connection, key)
+    assert abs((fleet(desk).seal_key_left or 0) - 120 * 86_400) < SLOW + 60
+    with desk.engine.begin() as connection:
+        retire_seal_key(connection, keys[1].id)
+    assert abs((fleet(desk).seal_key_left or 0) - 300 * 86_400) < SLOW + 60
 
 
 def test_tables_have_their_sizes_where_statistics_are_kept(desk: Desk) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from adapters.fingerprints import Fingerprints
+from config.secrets import SecretError
 from jurat.database import open_engine
 from jurat.seal import Unseal, generate, key_id
 from store import workers
@@ -42,7 +43,18 @@ class Registered(Works):
         stores = Stores(
             claims, VerdictWriter(desk.engine), Upkeep(desk.engine), Sources(desk.engine), Fleet(desk.engine)
         )
-        self.engine = Engine(stores, CheckRunner(unseal), self.plans, slots=4, member=self.member)
+        self.given = list(keys)
+        """The keys as their file has them now; none if it cannot be read."""
+
+        def read_keys() -> list[str]:
+            if not self.given:
+                raise SecretError("the folder keys has no keys")
+            unseal.replace(self.given)
+            claims.keys = frozenset(unseal.key_ids)
+            return unseal.key_ids
+
+        runner = CheckRunner(unseal)
+        self.engine = Engine(stores, runner, self.plans, slots=4, member=self.member, read_keys=read_keys)
 
     def close(self) -> None:
         """End it alone: others may run next to it."""
@@ -173,3 +185,37 @@ def test_a_register_that_cannot_be_written_holds_nobody_up(postgresql: Desk, ste
         assert time.monotonic() - begun < PATIENCE / 2
     holding.dispose()
     works.close()
+
+
+def test_a_key_that_is_added_while_it_runs_opens_what_waits(wrong: Registered, desk: Desk) -> None:
+    desk.submit()
+    wrong.start()
+    assert soon(lambda: wrong.engine.status.facts().strange)
+    assert wrong.settled == 0
+    wrong.given.append(PRIVATE_KEY)  # as `keys add` does
+    assert soon(lambda: wrong.row is not None and len(wrong.row.unseal_keys) == 2)
+    assert wrong.settles(1)
+
+
+def test_a_key_that_is_taken_away_is_no_longer_there(right: Registered, desk: Desk) -> None:
+    private, public = generate()
+    right.given.append(private)
+    right.start()
+    assert soon(lambda: right.row is not None and len(right.row.unseal_keys) == 2)
+    right.given.remove(PRIVATE_KEY)
+    assert soon(lambda: right.row is not None and right.row.unseal_keys == (key_id(public),))
+    desk.submit()
+    assert soon(lambda: right.engine.status.facts().strange), "it leaves the answer to others"
+    assert right.settled == 0
+
+
+def test_while_its_keys_cannot_be_read_it_keeps_those_that_it_has(right: Registered, desk: Desk) -> None:
+    right.given.clear()
+    with capture_logs() as logs:
+        right.start()
+        desk.submit()
+        assert right.settles(1)
+        assert soon(lambda: any(each["event"] == "keys unreadable" for each in logs))
+    assert right.row is not None
+    assert right.row.unseal_keys == right.member.unseal_keys
+    assert [each["why"] for each in logs if each["event"] == "keys unreadable"] == ["the folder keys has no keys"]
