@@ -1,8 +1,9 @@
 """Gives verdicts that have none the time until which they are kept, and erases the evidence of reviews that ended.
 
 A verdict has no such time where its consultation keeps verdicts forever, where the consultation had no `retain` while
-workers of before 0.4 ran, or where it was no longer configured. So a `retain` that is set or shortened from `forever`
-later counts for these as well. A time that was written never changes: the database allows it to be set once.
+workers of before 0.4 ran, or where it was no longer configured. So a `retain` that is set later counts for these as
+well. The database allows the time to be set once. So it is set at the latest moment, when a month is left: until then,
+another `retain`, or `forever`, counts in its place.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ from store.upkeep.pieces import TURN_S, work_through
 from store.verdicts.access import AccessRows
 
 NOTICE = 30 * 86_400.0
-"""Seconds for which a verdict stays at least once its time is set: who wants to keep it forever can say so, and export
-it, before the first goes."""
+"""Seconds for which a verdict stays once its time is set."""
 
 LOOKED = 1000
 """Verdicts that one transaction looks at."""
@@ -75,9 +75,12 @@ class Retention:
                 version, looked_at = self._looked
                 if version == applied.version and self._clock() < looked_at + AGAIN:
                     break
+                newest = connection.execute(text("SELECT max(version) FROM jurat_configs")).scalar()
+                if newest != applied.version:  # a later release applied it, and may keep what we would not
+                    break
                 found = connection.execute(text(_look(self._dialect)), self._after | {"limit": LOOKED}).all()
                 retain = {each.consultation: each.retain_s for each in applied.questions.values()}
-                rows = [limited for row in found for limited in self._limited(connection, retain, row)]
+                rows = [row for row in found if self._is_near_its_end(connection, retain, row)]
                 count += len(in_parts(connection, rows, partial(_set, connection), failures))
             if len(found) < LOOKED:
                 self._after, self._earlier = _BEGINNING, {}
@@ -101,20 +104,18 @@ class Retention:
 
         work_through(self._engine, f"SELECT check_id FROM jurat_reviews WHERE {ENDED} LIMIT :limit", change)
 
-    def _limited(self, connection: Connection, retain: RetainS, row: Sequence[Any]) -> list[dict[str, Any]]:
-        """The row of a verdict with the seconds for which it is kept from now on; none where it is kept forever.
+    def _is_near_its_end(self, connection: Connection, retain: RetainS, row: Sequence[Any]) -> bool:
+        """Whether a verdict is to be kept for no more than `NOTICE`.
 
         Where its consultation is not configured any more, the configuration counts by which it was decided.
         """
-        check, revision, version, age, consultation = row
+        _, _, version, age, consultation = row
         if consultation not in retain:
             if version not in self._earlier:
                 self._earlier[version] = _retain_of(connection, version)
             retain = self._earlier[version]
         seconds = retain.get(consultation)
-        if seconds is None:
-            return []
-        return [{"check_id": str(check), "revision": revision, "seconds": max(NOTICE, seconds - age)}]
+        return seconds is not None and age >= seconds - NOTICE
 
 
 def _retain_of(connection: Connection, version: int) -> RetainS:
@@ -126,9 +127,9 @@ def _retain_of(connection: Connection, version: int) -> RetainS:
     return {each.consultation: each.retain_s for each in configuration.questions.values()}
 
 
-def _set(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[Any]:
-    statement = _limit(dialect_of(connection))
-    return list(connection.execute(text(statement), {"rows": rows_json(rows)}).scalars())
+def _set(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Any]:
+    verdicts = rows_json([{"check_id": str(row[0]), "revision": row[1]} for row in rows])
+    return list(connection.execute(text(_limit(dialect_of(connection))), {"rows": verdicts}).scalars())
 
 
 @lru_cache
@@ -146,9 +147,9 @@ def _look(dialect: StoreDialect) -> str:
 
 @lru_cache
 def _limit(dialect: StoreDialect) -> str:
-    rows = dialect.rowset("check_id uuid, revision int, seconds float8")
+    rows = dialect.rowset("check_id uuid, revision int")
     verdict = "r.check_id = jurat_verdicts.check_id AND r.revision = jurat_verdicts.revision"
     return f"""
-        UPDATE jurat_verdicts SET retain_until = {dialect.now("r.seconds")} FROM {rows}
+        UPDATE jurat_verdicts SET retain_until = {dialect.now(str(NOTICE))} FROM {rows}
         WHERE {verdict} AND jurat_verdicts.retain_until IS NULL
         RETURNING jurat_verdicts.revision"""

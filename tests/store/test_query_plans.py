@@ -281,7 +281,7 @@ def test_thousands_of_checks_whose_source_stands_still_cost_upkeep_nothing(full:
 
 def test_an_idle_worker_s_looks_touch_next_to_nothing(full: Desk) -> None:
     with explained(full) as found:
-        for task in ("leases", "overdue", "reviews", "access", "candidates", "purge"):
+        for task in ("leases", "overdue", "reviews", "access", "candidates", "retention", "purge"):
             full.sql("UPDATE jurat_upkeep SET ran_at = NOW(-5)")
             full.upkeep.turns({task: 1.0})
         full.queries.newest()
