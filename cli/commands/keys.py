@@ -252,7 +252,7 @@ def rehash(out: Output, *, who: str) -> None:
     """
     from cli.key_rotation import KeyKind, KeyRing, wait_for_holders
     from store.hash_keys import for_new_hashes
-    from store.rehashing import rehash
+    from store.rehash import rehash
 
     with open_database() as service:
         ring = KeyRing.read(KeyKind.HASH, service)

@@ -223,13 +223,12 @@ def test_renewing_and_writing_touch_as_much_as_is_held(full: Desk) -> None:
 
 
 def test_claiming_numbers_touches_as_much_as_is_held(full: Desk) -> None:
-    """Numbers are held under four keys, and are claimed under one of them."""
     taken = full.one("SELECT max(fingerprint) FROM jurat_claims WHERE consultation = 'budget' AND namespace = 'kind 1'")
     held = full.claims.claim([Demand("towns", 20)], 20).held
+    # Numbers are held under four keys, and are claimed under one of them.
     others = [[f"0000000{key}:{n}" for key in (2, 3, 4)] for n in range(len(held))]
     numbers = [NumberClaim("kind 1", [*each, f"00000001:{n}" if n else taken]) for n, each in enumerate(others)]
-    review = Review(Reason.NUMBER_TAKEN, 60.0)
-    verdicts = [replace(ACCEPTED, claim=number, if_taken=review) for number in numbers]
+    verdicts = [replace(ACCEPTED, claim=number, if_taken=Review(Reason.NUMBER_TAKEN, 60.0)) for number in numbers]
     with explained(full) as found:
         written = full.write(*(entry(check, verdict) for check, verdict in zip(held, verdicts, strict=True)))
     assert sum(isinstance(each.decision, Review) for each in written.done) == 1

@@ -15,10 +15,10 @@ from adapters.fingerprints import Fingerprints, hash_key_id, key_of
 from jurat.codes import clean, generate
 from jurat.errors import ConfigurationError
 from jurat.vocabulary import Outcome, Reason
-from store import rehashing
+from store import rehash as rehash_module
 from store.hash_keys import use_key
 from store.lookups import StoredCodes
-from store.rehashing import rehash
+from store.rehash import rehash
 from store.requests.code_lists import add_codes, import_codes
 from tasks.checks import CheckResult, ClaimedCheck, Settle
 from tests.rigs.waiting import until
@@ -90,7 +90,7 @@ def test_workers_that_know_nothing_of_it_lack_a_key_and_refuse_no_code(desk: Des
 
 
 def test_what_was_interrupted_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehashing, "AT_ONCE", 2)
+    monkeypatch.setattr(rehash_module, "AT_ONCE", 2)
     codes = [*codes_of(desk, 5), *codes_of(desk, 2, BOTH)]
     use(desk, NEW)
     running = rehash(desk.engine, BOTH)
@@ -122,7 +122,7 @@ def test_a_code_that_is_hashed_again_while_it_is_used_is_used_and_not_expired(po
     held = desk.held("p-1", "code")
     with ThreadPoolExecutor(1) as pool:
         with desk.engine.begin() as connection:
-            rehashing._batch(connection, "jurat_codes", ("list",), ("", ""), BOTH)
+            rehash_module._batch(connection, "jurat_codes", ("list",), ("", ""), BOTH)
             writing = pool.submit(verdicts, desk, outcome(held, found))
             assert until(lambda: desk.one("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1)
         assert writing.result() == [Reason.CODE_VALID]
