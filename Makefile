@@ -24,7 +24,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-pythons platform test test-all test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-flow bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants bench-homes
+.PHONY: help demo demo-pythons platform test test-all test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-flow bench-homes bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

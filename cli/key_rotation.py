@@ -16,8 +16,9 @@ from sqlalchemy import Connection, text
 
 from adapters.fingerprints import KEY_ID_LENGTH as HASH_ID_LENGTH
 from adapters.fingerprints import Fingerprints, hash_key_id
-from cli.key_files import replace_keys
+from cli.key_files import replace_keys, signing_key
 from cli.output import Exit, Failure, count_text
+from config.durations import parse_duration
 from config.settings import VARIABLES
 from jurat.database import reader
 from jurat.seal import KEY_ID_LENGTH, Unseal, generate, key_from_text, key_to_text, public_key
@@ -100,12 +101,19 @@ class Signer:
     pin: str
 
     @classmethod
-    def of(cls, service: Service, signing_key: bytes, every: float) -> Signer:
-        """Raises Failure if JURAT_SEAL_KEY here pins another signing key."""
-        setting, pin = service.settings.seal_key or "", pin_of(signing_key)
+    def of(cls, service: Service, file: Path, every: str) -> Signer:
+        """The key in a file. Raises Failure if that or the duration cannot be used, or JURAT_SEAL_KEY here pins another
+        signing key.
+        """
+        try:
+            seconds = parse_duration(every)
+        except ValueError as error:
+            raise Failure(f"--every: {error}", Exit.USAGE) from None
+        key = signing_key(file)
+        setting, pin = service.settings.seal_key or "", pin_of(key)
         if setting.startswith(PREFIX) and setting != pin:
             raise Failure("JURAT_SEAL_KEY here pins another signing key, and so do its platforms", Exit.USAGE)
-        return cls(SigningKey(signing_key), every, pin)
+        return cls(SigningKey(key), seconds, pin)
 
     def begin_epoch(self, connection: Connection, key: bytes) -> SealKey:
         """Have platforms that pin the signing key seal with a key. Raises Failure if that was done before."""

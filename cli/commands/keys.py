@@ -199,14 +199,14 @@ def use(out: Output, *, key_id: str, signing_file: Path | None, every: str, who:
     it take the key from the database by themselves. A key that hashes is used by all workers and commands at once,
     whatever the order of their keys.
     """
-    from cli.key_rotation import KeyKind, KeyRing, public_text, wait_for_holders
+    from cli.key_rotation import KeyKind, KeyRing, Signer, public_text, wait_for_holders
 
     with open_database() as service:
         ring = KeyRing.with_key(key_id, service)
         key = ring.key(key_id)
         wait_for_holders(service, ring.kind, key_id, 0.0)
         if ring.kind is KeyKind.UNSEAL and signing_file is not None:
-            _begin_epoch(out, service, ring, key, _signer(service, signing_file, every), who)
+            _begin_epoch(out, service, ring, key, Signer.of(service, signing_file, every), who)
             return
         ring.begin(service, who, key_id)
         if ring.kind is KeyKind.UNSEAL:
@@ -247,8 +247,7 @@ def rehash(out: Output, *, who: str) -> None:
     """Hash stored codes and numbers once more, with the key in use, where only older keys had hashed them.
 
     For an older key that may have leaked: with it alone, a copy of the tables gives no code away any more. It stays
-    needed, beneath the newer one. Workers go on meanwhile. After an interruption, run this again: it goes on. Rosters
-    are imported again instead.
+    needed, beneath the newer one. Workers go on meanwhile. Run it again if it was interrupted. Import rosters again.
     """
     from cli.key_rotation import KeyKind, KeyRing, wait_for_holders
     from store.hash_keys import for_new_hashes
@@ -282,10 +281,10 @@ def rotate(out: Output, *, signing_file: Path, every: str, who: str) -> None:
     It is `jurat keys add unseal` and `jurat keys use` in one, and goes on where it was refused before. The key goes
     into the file or folder that JURAT_UNSEAL_KEYS_FILE names, which workers read again every ten seconds.
     """
-    from cli.key_rotation import ADD, KeyKind, KeyRing, wait_for_holders
+    from cli.key_rotation import ADD, KeyKind, KeyRing, Signer, wait_for_holders
 
     with open_database() as service:
-        signer = _signer(service, signing_file, every)
+        signer = Signer.of(service, signing_file, every)
         ring = KeyRing.read(KeyKind.UNSEAL, service)
         if ring.file is None:
             sentence = "JURAT_UNSEAL_KEYS_FILE names no file or folder here; use `bin/jurat keys add` and `keys use`"
@@ -303,19 +302,6 @@ PATIENCE = 60.0
 """Seconds for which a rotation waits for workers: they look at their keys every ten."""
 
 
-def _signer(service: Service, file: Path, every: str) -> Signer:
-    """What signs keys. Raises Failure, or UsageError, if a file or duration cannot be used."""
-    from cli.key_files import signing_key
-    from cli.key_rotation import Signer
-    from config.durations import parse_duration
-
-    try:
-        seconds = parse_duration(every)
-    except ValueError as error:
-        raise click.UsageError(f"--every: {error}") from None
-    return Signer.of(service, signing_key(file), seconds)
-
-
 def _begin_epoch(out: Output, service: Service, ring: KeyRing, key: bytes, signer: Signer, who: str) -> None:
     """Sign a key, have platforms seal with it, and show that."""
     from cli.key_rotation import USE
@@ -324,8 +310,7 @@ def _begin_epoch(out: Output, service: Service, ring: KeyRing, key: bytes, signe
         new = signer.begin_epoch(connection, key)
         ring.note_in(connection, who, USE, new.id)
     document = {"key": new.id, "from_at": new.from_at, "until_at": new.until_at, "JURAT_SEAL_KEY": signer.pin}
-    times = [f"{at:%Y-%m-%d %H:%M:%SZ}" for at in (new.from_at, new.until_at)]
-    out.show(document, columns(("key", "from", "until"), [(new.id, *times)]))
+    out.show(document, columns(("key", "from", "until"), [(new.id, new.from_at, new.until_at)]))
     out.say(f"platforms with JURAT_SEAL_KEY={signer.pin} seal with it from then on; a day later, retire the one before")
 
 
