@@ -20,6 +20,7 @@ from typing import Any
 import click
 from sqlalchemy import inspect, text
 
+from bench.canaries.table import lines as stored_data
 from cli.command import ENVIRONMENT
 from config.settings import Settings
 from docs import metrics, monitoring, rights, wheel
@@ -36,7 +37,7 @@ from store.schema.baseline import tables_sql
 from store.schema.migrations import upgrade
 from store.schema.status import MIGRATIONS
 
-FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts")
+FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts", "stored-data")
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
 FILES: Mapping[Path, Callable[[], str]] = {PAGE: reference, **monitoring.FILES}
 """What is written as a whole."""
@@ -236,6 +237,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "variables": variables,
     **metrics.sections(),
     "alerts": monitoring.alerts_table,
+    "stored-data": stored_data,
 }
 
 
