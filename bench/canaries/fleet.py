@@ -45,31 +45,6 @@ host all postgres 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
 """
 
-_MISTAKES = '''\
-"""Mistakes that an adapter or our own code could have: they quote what they were given, and the environment."""
-import os
-
-import adapters.registry.adapter as adapter
-import tasks.check_runner as check_runner
-
-look_up, decide = adapter.RegistryAdapter.look_up, check_runner.decide
-
-
-def careless_look_up(self, query):
-    if query.answer["given_name"].endswith("-a"):
-        raise RuntimeError(f"cannot look up {query.answer} with {dict(os.environ)} and {vars(self)}")
-    return look_up(self, query)
-
-
-def careless_decide(held, question, found, *, answer, **more):
-    if str(answer.get("given_name")).endswith("-b"):
-        raise ValueError(f"cannot decide {answer} of {held.participant}, found {found}, {more}")
-    return decide(held, question, found, answer=answer, **more)
-
-
-adapter.RegistryAdapter.look_up, check_runner.decide = careless_look_up, careless_decide
-'''
-
 
 class _PostgreSQL(PostgreSQL):
     """Whoever is not its superuser logs in with a password."""
@@ -167,7 +142,7 @@ class CanaryFleet:
         self._secret("broker", self.broker_url)
         mistakes = self.folder / "mistakes"
         mistakes.mkdir()
-        (mistakes / "sitecustomize.py").write_text(_MISTAKES, encoding="utf-8")
+        shutil.copy(Path(__file__).with_name("mistakes.py"), mistakes / "sitecustomize.py")
 
     def _secret(self, name: str, value: str) -> None:
         file = self.folder / name
@@ -205,6 +180,7 @@ class CanaryFleet:
             **self.environment(Role.WORKER),
             "OTEL_EXPORTER_OTLP_ENDPOINT": self.receiver.url,
             "PYTHONPATH": f"{self.folder / 'mistakes'}:{ROOT}",
+            "CANARIES_OBJECTS": str(self.folder / "objects"),
         }
         options = ("--loglevel", "DEBUG", "--concurrency", "4")
         for log in ("text", "json"):

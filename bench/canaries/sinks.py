@@ -12,7 +12,7 @@ from typing import Final
 
 from bench.canaries.fleet import CanaryFleet
 from bench.rig.servers import connect
-from bench.rig.unit import until
+from bench.rig.unit import until, waited
 from tests.rigs.workers import Worker
 
 _CORE_PATTERN: Final = Path("/proc/sys/kernel/core_pattern")
@@ -34,9 +34,18 @@ def collected(fleet: CanaryFleet) -> Iterator[Sink]:
     yield from (("traces", body) for body in fleet.receiver.bodies)
     for mood, sent in fleet.source.received.items():
         yield ("geocoder" if mood in {"inside", "outside"} else "registry"), sent
+    yield "objects", objects(fleet, json)
     yield from memory(json.pid)
     yield from database(fleet)
     yield from cores(text)
+
+
+def objects(fleet: CanaryFleet, worker: Worker) -> bytes:
+    """All texts that the objects of a worker hold: what is in its memory and will not be overwritten."""
+    file = fleet.folder / "objects"
+    os.kill(worker.pid, signal.SIGUSR2)
+    waited(file.exists, 60, "the worker does not say what its objects hold")
+    return file.read_bytes()
 
 
 def memory(pid: int) -> Iterator[Sink]:
