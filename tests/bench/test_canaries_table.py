@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from bench.canaries.__main__ import main
 from bench.canaries.finder import Spelling, found
 from bench.canaries.markers import MARKERS, Marked
 from bench.canaries.table import Sink, counts, lines, sinks, wrong
@@ -66,3 +67,11 @@ def test_two_runs_have_no_marker_in_common_and_all_can_be_looked_for() -> None:
         assert found([], run.texts()) == {}
     first, second = ({text for name in MARKERS for text in run.texts()[name] if name != "birth_date"} for run in runs)
     assert first & second == {b"0123456789", bytes(range(200, 240))}
+
+
+def test_who_may_not_look_into_memory_is_told_so_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert main([]) == 2
+    assert capsys.readouterr().err == "canaries: this needs root on Linux, to look into the memory of a worker\n"
