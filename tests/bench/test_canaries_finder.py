@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.canaries.finder import LEAST, LEAST_CORE, Spelling, found
@@ -56,6 +56,7 @@ def test_the_bytes_of_a_key_are_found_as_they_are_and_in_hex(key: bytes, before:
     assert Spelling.HEX in spellings({"m": key}, before + key.hex().upper().encode() + behind)
 
 
+@example("latin-1", "Zélindrakou", b"", b"")
 @given(st.sampled_from(sorted(FOLDED)), TEXTS.filter(lambda text: "œ" not in text), AROUND, AROUND)
 def test_a_text_is_found_in_other_letters(way: str, text: str, before: bytes, behind: bytes) -> None:
     assert {Spelling.FOLDED, Spelling.PLAIN} & spellings({"m": text.encode()}, before + FOLDED[way](text) + behind)
@@ -69,6 +70,7 @@ def test_a_text_is_found_in_an_url(text: str, lower: bool, form: bool, before: b
     assert {Spelling.URL, Spelling.PLAIN} & spellings({"m": text.encode()}, before + escaped.encode() + behind)
 
 
+@example("ü~>~?~>ordanbrel", True, b"", b"", b"", b"")
 @given(TEXTS, st.booleans(), st.binary(max_size=10), st.binary(max_size=10), AROUND, AROUND)
 def test_a_text_is_found_in_base64_at_each_alignment(
     text: str, for_urls: bool, lead: bytes, trail: bytes, before: bytes, behind: bytes
