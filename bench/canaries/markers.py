@@ -38,7 +38,7 @@ MARKERS: Final[Mapping[str, str]] = {
     "source_query": "a source's key for the query",
     "source_password": "a source's password",
     "platform_secret": "a secret of the platform",
-    "sealed": "sealed answers of settled checks",
+    "sealed": "sealed answers",
 }
 """What is marked, as the page says it."""
 
