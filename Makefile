@@ -24,7 +24,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-pythons platform test test-all test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-flow bench-homes bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants
+.PHONY: help demo demo-pythons platform test test-all test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-flow bench-homes bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -148,6 +148,9 @@ control-arm: $(VENV)/.dev ## Kill workers of plain Celery as often, and count wh
 
 soak: $(VENV)/.dev ## Run a fleet for half an hour and see whether anything grows; MINUTES=30 RATE=50
 	@PYTHONPATH=. $(PY) -m bench.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(ARGS)
+
+canaries: $(VENV)/.dev ## Mark all personal data and secrets of a fleet, and look for the marks everywhere; as root, 3 minutes
+	@PYTHONPATH=. $(PY) -m bench.canaries $(ARGS)
 
 mutants: $(VENV)/.dev ## Make one-line mistakes in copies of the code; the tests must find each, half an hour; ARGS="fence lease --jobs 2"
 	@PYTHONPATH=. $(PY) -m bench.mutants $(ARGS)

@@ -20,6 +20,7 @@ from typing import Any
 import click
 from sqlalchemy import inspect, text
 
+from bench.canaries.table import lines as stored_data
 from cli.command import ENVIRONMENT
 from config.document import RETAIN
 from config.durations import duration_text
@@ -41,7 +42,10 @@ from store.schema.migrations import upgrade
 from store.schema.status import MIGRATIONS
 from store.upkeep.retention import NOTICE
 
-FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts", "retention")
+FILLED = (
+    *("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts", "retention"),
+    "stored-data",
+)
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
 FILES: Mapping[Path, Callable[[], str]] = {PAGE: reference, **monitoring.FILES}
 """What is written as a whole."""
@@ -262,6 +266,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "variables": variables,
     **metrics.sections(),
     "alerts": monitoring.alerts_table,
+    "stored-data": stored_data,
 }
 
 

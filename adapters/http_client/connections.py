@@ -216,7 +216,7 @@ class TimedAdapter(HTTPAdapter):
         url = request.url or ""
         after_origin = url.index("/", len("https://"))
         origin, target = url[:after_origin], url[after_origin:].partition("#")[0]
-        route = self._routes.get(origin) or self._find_route(origin, request)
+        route = self._routes.get(origin) or self._find_route(origin)
         fields = CaseInsensitiveDict(route.fields)
         fields.update(request.headers)
         body: Any = request.body
@@ -229,7 +229,9 @@ class TimedAdapter(HTTPAdapter):
         response.url, response.request = url, request
         return response
 
-    def _find_route(self, origin: str, request: requests.PreparedRequest) -> _Route:
+    def _find_route(self, origin: str) -> _Route:
+        request = requests.PreparedRequest()
+        request.url = f"{origin}/"  # not the whole URL: requests has it split, and urlsplit keeps what it has split
         pool = self.get_connection_with_tls_context(request, verify=True, proxies=self._proxies)
         if not isinstance(pool, _Pool):
             raise TypeError("a pool of other connections")

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import clear_cache, urlencode, urlsplit  # type: ignore[attr-defined] # typeshed lacks the first
 
 import certifi
 from requests import PreparedRequest, RequestException
@@ -158,10 +158,13 @@ class Transport:
             query = urlencode(params)
             request.url = f"{url}{'&' if settled[2] else '?'}{query}" if query else url
             return
-        self._check_url(url)
-        request.prepare_url(url, params if isinstance(params, Mapping) else list(params))
-        # requests may have changed the host, as by replacing digits of other scripts.
-        self._check_url(request.url or "")
+        try:
+            self._check_url(url)
+            request.prepare_url(url, params if isinstance(params, Mapping) else list(params))
+            # requests may have changed the host, as by replacing digits of other scripts.
+            self._check_url(request.url or "")
+        finally:
+            clear_cache()  # urlsplit keeps the last URLs, and one here may hold a participant's address or number
         if settled and len(self._checked_origins) < _ORIGINS:
             self._checked_origins.add(settled[1])
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import gzip
 import logging
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import ParseResult, SplitResult, SplitResultBytes
 
 import pytest
 
@@ -321,6 +323,15 @@ def test_no_error_and_no_log_holds_what_was_asked(
 
 
 # -------------------------------------------------------------------------------------------------- kept connections
+
+
+def test_nothing_keeps_what_was_asked(transport: Transport, listen: Listen) -> None:
+    """urllib.parse remembers the last URLs that it split."""
+    number, port = "90000104517", listen(answering(OK, OK, OK, OK))
+    for path in (number, f"{number}%C3%A9", f"é {number}", f"{number}\\x"):
+        transport.send("GET", f"http://127.0.0.1:{port}/{path}", params={"number": number}, timeout=PATIENCE)
+        urls = [each for each in gc.get_objects() if isinstance(each, SplitResult | SplitResultBytes | ParseResult)]
+        assert not [each for each in urls if number in str(each)]
 
 
 def test_a_connection_is_kept(transport: Transport, listen: Listen) -> None:
