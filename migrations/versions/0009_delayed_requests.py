@@ -21,7 +21,7 @@ BEGIN
 END $$""",
         """
 CREATE OR REPLACE TRIGGER jurat_requests_delayed BEFORE INSERT ON jurat_requests FOR EACH ROW
-WHEN (NEW.kind IN ('transfer', 'erase')
+WHEN (NEW.kind IN ('erase', 'transfer')
   AND NOT has_column_privilege(session_user, 'jurat_requests'::regclass, 'target', 'INSERT'))
 EXECUTE FUNCTION jurat_delay_asked()""",
         """

@@ -96,6 +96,22 @@ def test_a_time_to_be_kept_that_is_set_later_fits_and_then_counts(decided: Desk,
     assert keeper.found() == [("verdict", "it is gone, and was not purged")]
 
 
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_purge_before_its_time_is_found(decided: Desk, tmp_path: Path, *, sealed: bool) -> None:
+    with decided.engine.begin() as connection, unguarded(connection):
+        connection.execute(text(decided.clock("UPDATE jurat_verdicts SET retain_until = NOW(5000)")))
+    keeper = Keeper(decided, tmp_path)
+    with decided.engine.begin() as connection, unguarded(connection):
+        connection.execute(text("UPDATE jurat_leaves SET salt = NULL WHERE kind = 'verdict'"))
+        purge = """INSERT INTO jurat_unsealed (queued_at, kind, subject)
+                   SELECT NOW, 'purge', subject FROM jurat_leaves WHERE kind = 'verdict'"""
+        connection.execute(text(decided.clock(purge)))
+        connection.execute(text("DELETE FROM jurat_verdicts"))
+    if sealed:
+        keeper.seal()
+    assert {what for _, what in keeper.found()} == {"it was purged before its time"}
+
+
 FORGERIES = {
     "a verdict": ("UPDATE jurat_verdicts SET outcome = 'accepted' WHERE outcome = 'refused'",),
     "its evidence": ("UPDATE jurat_verdicts SET evidence = '{\"a\": 1}' WHERE reason = 'inside_zone'",),
