@@ -144,6 +144,12 @@ def test_a_body_of_each_kind_may_be_written(request_: dict[str, Any]) -> None:
         ({"form": {"contrasena": "geheim"}}, "form.contrasena", "a secret does not belong in the configuration"),
         ({"query": {"jeton": "geheim77"}}, "query.jeton", "a secret does not belong in the configuration"),
         ({"form": {"clave": "geheim77"}}, "form.clave", "a secret does not belong in the configuration"),
+        ({"headers": {"X-Client": "a8f3e2d1c4b5a6f7"}}, "headers.X-Client", "a secret does not belong"),
+        ({"query": {"code": "Zm9vYmFyYmF6cXV4MTIz"}}, "query.code", "a secret does not belong"),
+        ({"query": {"app_id": "a8f3e2d1c4b5"}}, "query.app_id", "a secret does not belong"),
+        ({"query": {"user_key": "geheim"}}, "query.user_key", "a secret does not belong"),
+        ({"headers": {"X-Token": "geheim"}}, "headers.X-Token", "a secret does not belong"),
+        ({"query": {"jeton": "geheim"}}, "query.jeton", "a secret does not belong"),
         ({"form": {"k": "-----BEGIN PRIVATE KEY-----geheim"}}, "form.k", "a secret does not belong"),
         # a part of a key beside a placeholder
         ({"headers": {"X-Api-Key": "geheim-{secrets.key}"}}, "headers.X-Api-Key", "a part of a secret is in clear"),
@@ -213,6 +219,8 @@ def test_a_body_refers_to_what_there_is(request_: dict[str, Any], place: str, sa
         {"auth": {"type": "basic", "user": "{secrets.key}", "password": "{secrets.key}.{number}"}},
         {"query": {"key": "licence-{number}-v2", "token": "v1-{number}", "sid": "fr{number}"}},
         {"xml": "<a><key>dni-{number}</key><password>{secrets.key}</password></a>"},
+        {"query": {"resource_id": "1f0c3a5e-77b2-4d19-9c4e-0a6b2d8e4f10", "since": "20261130T182440Z"}},
+        {"headers": {"X-Client": "town-hall-2026"}, "query": {"code": "practitioner10", "app_id": "registry2"}},
     ],
 )
 def test_a_word_that_is_no_key_may_stand_under_the_name_of_one(request_: dict[str, Any]) -> None:
