@@ -17,7 +17,7 @@ SET password_encryption = 'scram-sha-256'; SET client_min_messages = 'warning';"
 
 sql <<END
 SELECT format('CREATE ROLE %I NOLOGIN', name)
-FROM unnest('{jurat_platform, jurat_worker, jurat_reviewer, jurat_admin, jurat_reader}'::text[]) AS name
+FROM unnest('{jurat_platform, jurat_worker, jurat_reviewer, jurat_admin, jurat_reader, jurat_sealer}'::text[]) AS name
 WHERE to_regrole(name) IS NULL \gexec
 REVOKE CONNECT, TEMPORARY ON DATABASE "$POSTGRES_DB" FROM PUBLIC;
 END

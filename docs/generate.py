@@ -22,7 +22,7 @@ from sqlalchemy import inspect, text
 
 from cli.command import ENVIRONMENT
 from config.settings import Settings
-from docs import metrics, monitoring, rights, wheel
+from docs import metrics, monitoring, rights, threats, wheel
 from docs.commands import PAGE, commands, reference
 from docs.markdown import Row, table, wrapped
 from docs.options import default_text, magic, options
@@ -36,7 +36,7 @@ from store.schema.baseline import tables_sql
 from store.schema.migrations import upgrade
 from store.schema.status import MIGRATIONS
 
-FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts")
+FILLED = ("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts", "threats")
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
 FILES: Mapping[Path, Callable[[], str]] = {PAGE: reference, **monitoring.FILES}
 """What is written as a whole."""
@@ -235,6 +235,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "magic": magic,
     "variables": variables,
     **metrics.sections(),
+    **threats.sections(),
     "alerts": monitoring.alerts_table,
 }
 
