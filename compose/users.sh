@@ -26,7 +26,7 @@ for file in "$secrets"/*_database_url; do
     part=$(basename "$file" _database_url)
     case $part in
         owner) role= ;;                                 # of the tables: it migrates, and nothing else runs as it
-        worker | admin | reviewer | reader | platform) role=jurat_$part ;;
+        worker | admin | reviewer | reader | platform | sealer) role=jurat_$part ;;
         *) role= ;;                                     # of the platform, which says itself what it may do
     esac
     user=$(sed -n 's|^postgresql://\([a-z_][a-z0-9_]*\):\([A-Za-z0-9_-]\{1,\}\)@.*|\1|p' "$file")
