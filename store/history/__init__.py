@@ -1,1 +1,1 @@
-"""The sealed history: a Merkle tree over what was decided and done, whose heads are signed and kept outside as well."""
+"""The sealed history: a Merkle tree over what was decided and done, with signed heads."""
