@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from config.document import Consultation, Criterion, Document, Environment, Parameter
 from config.limits import SourceKind
-from config.problems import Complaint, InvalidConfiguration, Severity
+from config.problems import STORED, Complaint, InvalidConfiguration, Severity
 from config.references import KnownNames, check_fit, check_names
 from config.sources import SourceModel, answer_schema
 from config.validation_messages import complaints_of
@@ -136,7 +136,7 @@ class Configuration:
         except (ValueError, AttributeError, KeyError, TypeError):
             raise InvalidConfiguration.of([Complaint((), "this is no configuration that jurat has stored")]) from None
         try:
-            return cls.of(Document.model_validate(data))
+            return cls.of(Document.model_validate(data, context=STORED))
         except ValidationError as error:
             raise InvalidConfiguration.of(complaints_of(error, data)) from None
 

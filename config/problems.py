@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Self
+from typing import Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Path = tuple[str | int, ...]
@@ -138,6 +138,10 @@ def misplaced(faults: Iterable[Fault]) -> ValidationError:
     return ValidationError.from_exception_data("Part", errors)
 
 
+STORED: Final = "stored"
+"""The context in which a document is validated that was applied before."""
+
+
 class Part(BaseModel):
     """A part of the document: unknown keys are refused, and all that is among its `faults`."""
 
@@ -147,9 +151,18 @@ class Part(BaseModel):
         """What does not fit together in options that are each valid."""
         return ()
 
+    def slips(self) -> Iterable[Fault]:
+        """What is refused of whoever applies it, and not in a document that was applied before: a newer release may
+        recognise more, and must not stop what runs.
+        """
+        return ()
+
     @model_validator(mode="after")
-    def _check_whole(self) -> Self:
-        if found := list(self.faults()):
+    def _check_whole(self, info: ValidationInfo) -> Self:
+        found = list(self.faults())
+        if info.context != STORED:
+            found += self.slips()
+        if found:
             raise misplaced(found)
         return self
 

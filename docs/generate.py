@@ -25,7 +25,7 @@ from cli.command import ENVIRONMENT
 from config.document import RETAIN
 from config.durations import duration_text
 from config.settings import Settings
-from docs import metrics, monitoring, rights, wheel
+from docs import metrics, monitoring, rights, threats, wheel
 from docs.commands import PAGE, commands, reference
 from docs.markdown import Row, table, wrapped
 from docs.options import default_text, magic, options
@@ -44,7 +44,7 @@ from store.upkeep.retention import NOTICE
 
 FILLED = (
     *("contract", "python", "roles", "reasons", "configuration", "environment", "metrics", "alerts", "retention"),
-    "stored-data",
+    *("stored-data", "threats"),
 )
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
 FILES: Mapping[Path, Callable[[], str]] = {PAGE: reference, **monitoring.FILES}
@@ -265,6 +265,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "magic": magic,
     "variables": variables,
     **metrics.sections(),
+    **threats.sections(),
     "alerts": monitoring.alerts_table,
     "stored-data": stored_data,
 }

@@ -368,3 +368,15 @@ def test_no_image_of_ours_comes_from_a_registry() -> None:
     assert len(ours) > 8
     for each in ours:
         assert each["pull_policy"] == ("build" if "build" in each else "never")
+
+
+def test_each_image_of_others_can_be_pinned_without_a_change_to_the_file() -> None:
+    text = (ROOT / "docker-compose.yml").read_text("utf-8")
+    services = YAML(typ="safe").load(text)["services"]
+    others = {each["image"] for each in services.values() if not each["image"].startswith("jurat")}
+    bases = {each["build"]["args"]["BASE"] for each in services.values() if "build" in each}
+    for image in others | bases:
+        name = re.fullmatch(r"\$\{(JURAT_\w+_IMAGE):-[\w/.-]+:[\w.-]+\}", image)
+        assert name, image
+        assert f"`{name[1]}`" in (ROOT / "docs" / "reference" / "environment.md").read_text("utf-8")
+    assert len(others | bases) == 3

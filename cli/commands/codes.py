@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from math import prod
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 MOST_CODES = 100_000
 _LARGEST_FILE = 10 << 20
 _SHOWN = 50
+SAFE = 10**9
+"""So many guesses for one hit are enough: one client tries some 100,000 a day, with ever new accounts."""
+_MANY = 10
+"""With so many codes, a character that they share is part of their form and takes no guess."""
 
 
 _EXPIRES = click.option(
@@ -113,7 +118,8 @@ def import_(
     """Import codes that were made elsewhere: one a line, in UTF-8. Spaces, hyphens and case do not count.
 
     With a single bad line, nothing is imported; each is reported with its line and column. Codes that are already in
-    the list stay as they are. A list that jurat did not generate needs `checked: false` in its source.
+    the list stay as they are. A list that jurat did not generate needs `checked: false` in its source. Codes that are
+    easily guessed are imported with a warning.
     """
     from store.requests.code_lists import import_codes
 
@@ -125,6 +131,11 @@ def import_(
     document = {"list": code_list, "codes": len(given), "added": added, "checked": mode, "expires_at": expires}
     out.show(document, [f"{added} of {len(given)}"])
     out.say(f"added {count_text(added, 'code')} to the list {code_list}; {len(given) - added} were already in it")
+    if not mode and (guesses := guesses_needed(given)) < SAFE:
+        out.say(
+            f"warning: of {guesses:,} guesses at these codes, one is right; use longer random codes, or have the "
+            "platform limit attempts across accounts"
+        )
 
 
 @codes.command(name="list", examples=("jurat codes list",))
@@ -136,6 +147,25 @@ def list_(out: Output) -> None:
     out.show(rows, columns(("list", *head), map(attrgetter("name", *head), rows)))
     if not rows:
         out.say("there are no codes; run `bin/jurat codes generate LIST --count N`")
+
+
+def guesses_needed(codes: list[str]) -> int:
+    """How many guesses find one of `codes` on average, for someone who knows their form: its length and where digits
+    and letters are. Of several forms the easiest counts.
+    """
+    by_length: dict[int, list[str]] = {}
+    for code in codes:
+        by_length.setdefault(len(code), []).append(code)
+    return min(prod(map(_choices, zip(*alike, strict=True))) // len(alike) for alike in by_length.values()) or 1
+
+
+def _choices(column: tuple[str, ...]) -> int:
+    """How many characters may be at one place, judged by those that are."""
+    seen = set(column)
+    if len(seen) == 1 and len(column) >= _MANY:
+        return 1
+    digits, letters = (any(map(test, seen)) for test in (str.isdigit, str.isalpha))
+    return 10 * digits + 26 * letters
 
 
 def _fingerprints(service: Service) -> Fingerprints:

@@ -22,6 +22,7 @@ from adapters.base import (
     Throttled,
     Unavailable,
 )
+from config.document import RETAIN
 from config.levels import Level
 from examples.sources import Sources
 from jurat.seal import Seal, Unseal, generate
@@ -87,6 +88,7 @@ def test_an_answer_is_opened_asked_and_decided(sqlite: Desk) -> None:
         Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES, {"fact": 1}),
         1,
         Attempt(Ended.ANSWERED, Reason.RECORD_MATCHES, 0.5),
+        retain=RETAIN,
     )
     assert [(query.answer, query.timeout) for query in adapter.asked] == [({"word": SECRET}, 10.0)]
     assert SECRET not in logs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -106,7 +107,7 @@ _PART_OF_KEY = (
     "alone, or after a word and a space"
 )
 _NAMED = frozenset({"query", "headers", "form", "json"})
-"""Options whose texts have names. Those of XML are read by `_document_faults`."""
+"""Options whose texts have names. Those of XML are read by `_secrets_in_documents`."""
 
 _LONGEST_BODY = 100_000
 _BODIES = ("json", "form", "xml")
@@ -150,7 +151,11 @@ class RequestDescription(Part):
             yield ("xml",), self.xml
 
     def faults(self) -> list[Fault]:
-        return [*self._literal_secrets(), *self._headers(), *self._bodies(), *self._documents()]
+        return [*self._headers(), *self._bodies(), *self._documents()]
+
+    def slips(self) -> list[Fault]:
+        """Keys in clear."""
+        return [*self._literal_secrets(), *self._secrets_in_documents()]
 
     def _literal_secrets(self) -> Iterator[Fault]:
         for place, tree in self.templates():
@@ -162,6 +167,12 @@ class RequestDescription(Part):
                 said = next(filter(None, (_key_in(keys, with_holes(text)) for keys, text in texts)), "")
             if said or any(shows_secret(keys, text) for keys, text in texts):
                 yield place, said or _LITERAL_KEY
+
+    def _secrets_in_documents(self) -> Iterator[Fault]:
+        for place, text in self.documents():
+            with suppress(XmlFault):  # one of `faults`
+                found = {_key_in((name,), value.strip()) for name, value in texts_in_xml(text)}
+                yield from ((place, said) for said in sorted(filter(None, found)))
 
     def _headers(self) -> Iterator[Fault]:
         seen: set[str] = set()
@@ -220,11 +231,9 @@ class RequestDescription(Part):
 
 def _document_faults(text: str) -> Iterator[str]:
     try:
-        texts = texts_in_xml(text)
+        texts_in_xml(text)
     except XmlFault as fault:
         yield str(fault)
-        return
-    yield from sorted({said for name, value in texts if (said := _key_in((name,), value.strip()))})
 
 
 def _key_in(keys: Keys, text: str) -> str:

@@ -12,13 +12,19 @@ Keys = tuple[str, ...]
 
 _NAME = re.compile(
     r"(?i:authorization|api[-_]?key|secret|password|passphrase|passwd|pwd|(?:^|[-_.])pass"
-    r"|mot[-_]?de[-_]?passe|mdp|contrase[nñ]a|passwor[dt]|kennwort|senha)$|(?<=[a-z0-9])Pass$"
+    r"|mot[-_]?de[-_]?passe|mdp|contrase[nñ]a|passwor[dt]|kennwort|senha|jeton"
+    r"|(?:(?:^|[-_.])x|access|api|app|auth|client|user)[-_]?(?:key|token))$|(?<=[a-z0-9])Pass$"
 )
 _PERHAPS_A_NAME = re.compile(
-    r"(?i:auth|key|token|jeton|clave|cookie|session|session[-_]?id|signature|(?:^|[-_.])s(?:ig|id))$|(?<=[a-z0-9])S(?:ig|id)$"
+    r"(?i:auth|key|token|clave|cookie|session|session[-_]?id|signature|(?:^|[-_.])s(?:ig|id))$|(?<=[a-z0-9])S(?:ig|id)$"
 )
 _LIKE_A_SECRET = re.compile(r"(?=\D*\d).{8,}", re.DOTALL)
 """At least eight characters, with a digit among them: `name` in `sort-key: name` is no secret."""
+
+_RANDOM = re.compile(r"(?=(?:[^\W\d_]+\d+|\d+[^\W\d_]+){3})[A-Za-z0-9]{12,}={0,2}")
+"""Letters and digits that alternate as in no word, whatever their name: `X-Client: a8f3e2d1c4b5`. No date is like this,
+and no UUID, which often names a dataset.
+"""
 
 _HOLDERS = frozenset({"value", "text", "content", "#text"})
 """Keys under which a map that is named otherwise holds its value."""
@@ -42,9 +48,11 @@ _SAID = re.compile(r"""["']([\w.-]{1,80})["']\s*:\s*["']([^"']+)["']|(?<![\w.-])
 
 
 def is_secret(keys: Keys, text: str) -> bool:
-    """Whether a literal seems to be a key: by its name, or by its name and its form."""
+    """Whether a literal seems to be a key: by its name, by its form, or by both."""
     if not text or not keys:
         return False
+    if _RANDOM.fullmatch(text):
+        return True
     return _names_one(keys) or (_may_name_one(keys) and _LIKE_A_SECRET.fullmatch(text) is not None)
 
 

@@ -149,6 +149,7 @@ def _let_in(name: str, password: str) -> Account | None:
 
     A name of the office is the office's alone, whatever the participants' pages have stored under it.
     """
+    parts().passwords.refuse_more()
     in_office, recipe = False, None
     if _is_name(name):  # PostgreSQL takes no NUL, not even in a search
         with reading() as connection:
@@ -158,7 +159,10 @@ def _let_in(name: str, password: str) -> Account | None:
             with parts().reads.begin() as connection:
                 recipe = store.recipe_of(connection, name, in_office=False)
     known = store.derived(password, recipe or store.NOBODYS)
-    if recipe is None:
-        return None
-    with reading() if in_office else parts().reads.begin() as connection:
-        return store.enter(connection, name, known, in_office=in_office)
+    found = None
+    if recipe is not None:
+        with reading() if in_office else parts().reads.begin() as connection:
+            found = store.enter(connection, name, known, in_office=in_office)
+    if found is None:
+        parts().passwords.was_wrong()
+    return found

@@ -109,6 +109,8 @@ def confirm(name: str, question: str) -> Any:
         flash(_("You changed this answer in another window. This is the latest version."))
         return redirect(url_for("answering.confirm", name=name, question=question), 303)
     who = member().participant
+    if "code" in asked.known:
+        parts().codes.refuse_more()
     try:
         with parts().engine.begin() as connection:  # the check and the platform's own row: both or none
             check = parts().client.submit(
@@ -136,6 +138,8 @@ def confirm(name: str, question: str) -> Any:
     session["reply"] = [str(check.id), b64encode(draft.reply_key).decode()]
     drafts.forget()
     wait_for_verdict(check.id)
+    if "code" in asked.known and _may_be_a_guess(parts().client.result(check.id)):
+        parts().codes.was_wrong()
     return _to_result(name, check.id)
 
 
@@ -223,6 +227,11 @@ def _own(name: str, check: UUID) -> Result:
     return next((result for result in results if (result.consultation, result.participant) == whose), None) or abort(
         404
     )
+
+
+def _may_be_a_guess(result: Result) -> bool:
+    """Whether nobody has such a code, or that is not known yet: under ever new accounts, codes could be tried out."""
+    return not result.settled or result.reason is Reason.CODE_UNKNOWN
 
 
 def _message(name: str, result: Result) -> str:

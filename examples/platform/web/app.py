@@ -65,7 +65,7 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False, host: str | N
     app.register_error_handler(CSRFError, _session_lost)
     app.register_error_handler(SQLAlchemyError, _apologise)
     app.register_error_handler(JuratError, _apologise)
-    for status in (400, 403, 404, 405, 413, 500):
+    for status in (400, 403, 404, 405, 413, 429, 500):
         app.register_error_handler(status, _refuse)
 
     @app.get("/")

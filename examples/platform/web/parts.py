@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import current_app
 from sqlalchemy import Engine
 
+from examples.platform.web.attempts import Attempts
 from jurat import Client
 from jurat.database import reader
 
@@ -20,13 +21,16 @@ class Parts:
     """One process's parts. Threads share them.
 
     `engine` and `client` log in as the participants' pages, `office` as the administrators' and reviewers': on
-    PostgreSQL two users with different rights (README.md). `ring` wakes the workers after a commit.
+    PostgreSQL two users with different rights (README.md). `ring` wakes the workers after a commit. `passwords` and
+    `codes` limit guesses at these.
     """
 
     engine: Engine
     client: Client
     office: Engine
     ring: Callable[[], None]
+    passwords: Attempts = field(default_factory=lambda: Attempts(most=20, window_s=15 * 60))
+    codes: Attempts = field(default_factory=lambda: Attempts(most=20, window_s=60 * 60))
 
     @property
     def reads(self) -> Engine:

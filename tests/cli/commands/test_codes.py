@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from adapters.fingerprints import hash_key_id
+from cli.commands.codes import guesses_needed
 from jurat.codes import clean, generate
 from jurat.seal import key_to_text
 from store.hash_keys import use_key
@@ -181,6 +182,31 @@ def test_codes_of_others_are_imported_before_their_source_is_configured(shell: S
     assert "--unchecked" in ran.err
     assert shell("codes", "import", "members", "members.txt", "--unchecked").code == 0
     assert counts(shell, "members")["codes"] == 2
+
+
+def test_codes_that_are_easily_guessed_are_imported_with_the_odds(shell: Shell) -> None:
+    shell.write("members.txt", "".join(f"{7 * number + 1000}\n" for number in range(200)))
+    ran = shell("codes", "import", "members", "members.txt", "--unchecked")
+    assert (ran.code, counts(shell, "members")["codes"]) == (0, 200)
+    assert "warning: of 50 guesses at these codes, one is right; use longer random codes" in ran.err
+    shell.write("long.txt", "".join(f"{generate()}\n" for _ in range(200)))
+    assert "warning" not in shell("codes", "import", "members", "long.txt", "--unchecked").err
+
+
+@pytest.mark.parametrize(
+    ("codes", "guesses"),
+    [
+        (["0017"], 10**4),
+        (["0017", "4711"], 10**4 // 2),
+        (["A017", "B711"], 26 * 10**3 // 2),
+        (["A017", "7711"], 36 * 10**3 // 2),
+        ([f"M{number}" for number in range(1000, 1200)], 5),
+        (["0017", "471105"], 10**4),
+        ([str(number) for number in range(1000, 10000)], 1),
+    ],
+)
+def test_the_odds_follow_from_the_form_of_the_codes(codes: list[str], guesses: int) -> None:
+    assert guesses_needed(codes) == guesses
 
 
 def test_one_bad_line_and_nothing_is_imported(shell: Shell) -> None:

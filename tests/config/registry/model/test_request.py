@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from config.configuration import Configuration
+from config.document import Document
 from config.registry.model.request import RequestDescription
 from tests.config.registry.model.test_source import VALID, complaints
 
@@ -144,6 +147,12 @@ def test_a_body_of_each_kind_may_be_written(request_: dict[str, Any]) -> None:
         ({"form": {"contrasena": "geheim"}}, "form.contrasena", "a secret does not belong in the configuration"),
         ({"query": {"jeton": "geheim77"}}, "query.jeton", "a secret does not belong in the configuration"),
         ({"form": {"clave": "geheim77"}}, "form.clave", "a secret does not belong in the configuration"),
+        ({"headers": {"X-Client": "a8f3e2d1c4b5a6f7"}}, "headers.X-Client", "a secret does not belong"),
+        ({"query": {"code": "Zm9vYmFyYmF6cXV4MTIz"}}, "query.code", "a secret does not belong"),
+        ({"query": {"app_id": "a8f3e2d1c4b5"}}, "query.app_id", "a secret does not belong"),
+        ({"query": {"user_key": "geheim"}}, "query.user_key", "a secret does not belong"),
+        ({"headers": {"X-Token": "geheim"}}, "headers.X-Token", "a secret does not belong"),
+        ({"query": {"jeton": "geheim"}}, "query.jeton", "a secret does not belong"),
         ({"form": {"k": "-----BEGIN PRIVATE KEY-----geheim"}}, "form.k", "a secret does not belong"),
         # a part of a key beside a placeholder
         ({"headers": {"X-Api-Key": "geheim-{secrets.key}"}}, "headers.X-Api-Key", "a part of a secret is in clear"),
@@ -213,6 +222,8 @@ def test_a_body_refers_to_what_there_is(request_: dict[str, Any], place: str, sa
         {"auth": {"type": "basic", "user": "{secrets.key}", "password": "{secrets.key}.{number}"}},
         {"query": {"key": "licence-{number}-v2", "token": "v1-{number}", "sid": "fr{number}"}},
         {"xml": "<a><key>dni-{number}</key><password>{secrets.key}</password></a>"},
+        {"query": {"resource_id": "1f0c3a5e-77b2-4d19-9c4e-0a6b2d8e4f10", "since": "20261130T182440Z"}},
+        {"headers": {"X-Client": "town-hall-2026"}, "query": {"code": "practitioner10", "app_id": "registry2"}},
     ],
 )
 def test_a_word_that_is_no_key_may_stand_under_the_name_of_one(request_: dict[str, Any]) -> None:
@@ -241,3 +252,14 @@ def test_no_key_is_left_out_with_an_input_that_was_not_given(request_: dict[str,
 def test_no_text_makes_the_check_of_xml_fail_otherwise(text: str) -> None:
     for written in (text, f"<a>{text}</a>", f"<a>{text}{{number}}</a>"):
         assert all(isinstance(said, str) for _, said in mistakes({"xml": written}))
+
+
+def test_a_key_in_clear_is_refused_of_who_applies_it_and_stops_nothing_that_runs() -> None:
+    """A newer release recognises more of them than the one that applied a configuration."""
+    stored = json.loads(Configuration.of(Document.model_validate({"environment": "test", "sources": {"census": VALID}})).to_json())
+    stored["sources"]["census"]["steps"][0]["request"]["headers"] = {"X-Client": "a8f3e2d1c4b5a6f7"}
+    source = Configuration.from_json(json.dumps(stored)).document.sources["census"]
+    assert source.steps[0].request.headers == {"X-Client": "a8f3e2d1c4b5a6f7"}  # type: ignore[union-attr]
+    del stored["order"]
+    with pytest.raises(ValidationError, match="a secret does not belong in the configuration"):
+        Document.model_validate(stored)
