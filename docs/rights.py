@@ -27,6 +27,7 @@ def sections(texts: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str
         "roles": lambda: table(("role", "who it is for"), ((f"`{role}`", ABOUT[role]) for role in Role)),
         "rights": lambda: matrix(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
         "columns": lambda: table(("table", "role", "right", "columns"), _columns()),
+        "writes": lambda: table(("table", "role", "right", "why"), _writes(texts["writes"])),
         "calls": lambda: table(("function", "who may call it"), _calls()),
         "kinds": lambda: table(("kind", "function", "who may ask for it"), _kinds()),
     }
@@ -92,6 +93,40 @@ def _columns() -> Iterator[Row]:
                     kept = [word for word in re.findall(r"\w+", RIGHTS[name][role]) if word in named]
                     listed = ", ".join(f"`{word}`" for word in dict.fromkeys(kept))
                     yield f"`{name}`", f"`{role}`", privilege, listed
+
+
+def writes(texts: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, Role, str, str]]:
+    """The reason why each right to write is harmless: table, role, right, reason.
+
+    The keys of `texts` name roles and rights, such as `worker admin INSERT UPDATE`.
+    """
+    for name, reasons in texts.items():
+        for key, reason in reasons.items():
+            words = key.split()
+            for role in (Role(f"jurat_{word}") for word in words if word.islower()):
+                yield from ((name, role, word, reason) for word in words if word.isupper())
+
+
+def _writes(texts: Mapping[str, Mapping[str, str]]) -> Iterator[Row]:
+    """Each right to write, with the reason why it is harmless.
+
+    Raises KeyError if `texts` and the rights differ.
+    """
+    found = sorted((name, role, privilege) for name, role, privilege, _ in writes(texts))
+    given = sorted(
+        (name, role, privilege)
+        for name in RIGHTS
+        for role in Role
+        for privilege in rights_of(role, name)
+        if privilege != "SELECT"
+    )
+    if found != given:
+        raise KeyError(f"meanings.yaml and the rights to write differ in {sorted(set(found) ^ set(given))}")
+    for name, reasons in texts.items():
+        for key, reason in reasons.items():
+            words = key.split()
+            roles = ", ".join(f"`jurat_{word}`" for word in words if word.islower())
+            yield f"`{name}`", roles, ", ".join(word for word in words if word.isupper()), reason
 
 
 def _calls() -> Iterator[Row]:
