@@ -27,7 +27,7 @@ def sections(texts: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str
         "roles": lambda: table(("role", "who it is for"), ((f"`{role}`", ABOUT[role]) for role in Role)),
         "rights": lambda: matrix(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
         "columns": lambda: table(("table", "role", "right", "columns"), _columns()),
-        "writes": lambda: table(("table", "role", "right", "why"), _writes(texts["writes"])),
+        "writes": lambda: table(("table or function", "role", "right", "why"), _writes(texts["writes"])),
         "calls": lambda: table(("function", "who may call it"), _calls()),
         "kinds": lambda: table(("kind", "function", "who may ask for it"), _kinds()),
     }
@@ -95,38 +95,34 @@ def _columns() -> Iterator[Row]:
                     yield f"`{name}`", f"`{role}`", privilege, listed
 
 
-def writes(texts: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, Role, str, str]]:
-    """The reason why each right to write is harmless: table, role, right, reason.
+def given() -> Iterator[tuple[str, Role, str]]:
+    """Each right to write: table or function, role, privilege."""
+    for name in RIGHTS:
+        for role in Role:
+            yield from ((name, role, privilege) for privilege in rights_of(role, name) if privilege != "SELECT")
+    for name, callers in CALLS.items():
+        yield from ((name, role, "EXECUTE") for role in callers if name not in _READING)
 
-    The keys of `texts` name roles and rights, such as `worker admin INSERT UPDATE`.
-    """
-    for name, reasons in texts.items():
-        for key, reason in reasons.items():
-            words = key.split()
-            for role in (Role(f"jurat_{word}") for word in words if word.islower()):
-                yield from ((name, role, word, reason) for word in words if word.isupper())
+
+_READING = frozenset({"jurat_check_consultation", "jurat_wanted_slots"})
 
 
 def _writes(texts: Mapping[str, Mapping[str, str]]) -> Iterator[Row]:
-    """Each right to write, with the reason why it is harmless.
+    """The reason why each right to write is harmless. The keys of `texts` name roles and rights, such as `worker admin
+    INSERT UPDATE`.
 
     Raises KeyError if `texts` and the rights differ.
     """
-    found = sorted((name, role, privilege) for name, role, privilege, _ in writes(texts))
-    given = sorted(
-        (name, role, privilege)
-        for name in RIGHTS
-        for role in Role
-        for privilege in rights_of(role, name)
-        if privilege != "SELECT"
-    )
-    if found != given:
-        raise KeyError(f"meanings.yaml and the rights to write differ in {sorted(set(found) ^ set(given))}")
+    rows, named = list[Row](), list[tuple[str, Role, str]]()
     for name, reasons in texts.items():
         for key, reason in reasons.items():
-            words = key.split()
-            roles = ", ".join(f"`jurat_{word}`" for word in words if word.islower())
-            yield f"`{name}`", roles, ", ".join(word for word in words if word.isupper()), reason
+            roles = [Role(f"jurat_{word}") for word in key.split() if word.islower()]
+            privileges = [word for word in key.split() if word.isupper()]
+            named += [(name, role, privilege) for role in roles for privilege in privileges]
+            rows.append((f"`{name}`", ", ".join(f"`{role}`" for role in roles), ", ".join(privileges), reason))
+    if sorted(named) != sorted(given()):
+        raise KeyError(f"meanings.yaml and the rights to write differ in {sorted(set(named) ^ set(given()))}")
+    yield from rows
 
 
 def _calls() -> Iterator[Row]:

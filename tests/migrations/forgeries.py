@@ -60,9 +60,14 @@ _ERASES = [
     f"UPDATE jurat_checks SET participant = 'erased-x' WHERE id = '{SETTLED}'",
 ]
 
+_HUGE = "jsonb_build_object('x', repeat('x', 70000))"
 _NEVER = ("infinity", "9999-12-31", "1969-12-31")
 _REVIEW = f"INSERT INTO jurat_reviews VALUES ('{PENDING}', 'near_border', '{{}}', 1, now(), 'infinity')"
-_REVIEWS = [_REVIEW, *(f"UPDATE jurat_reviews SET due_at = '{time}'" for time in _NEVER)]
+_REVIEWS = [
+    _REVIEW,
+    f"UPDATE jurat_reviews SET evidence = {_HUGE}",
+    *(f"UPDATE jurat_reviews SET due_at = '{time}'" for time in _NEVER),
+]
 _ACCESS = [
     "INSERT INTO jurat_access SELECT 'budget', 'p-9', 'granted', '{}', '{}', 1, 'infinity'",
     *(f"UPDATE jurat_access SET changes_at = '{time}'" for time in _NEVER),
@@ -74,7 +79,6 @@ _PAUSES = [
 ]
 _SOURCES = [f"UPDATE jurat_sources SET next_start_at = '{time}'" for time in _NEVER]
 _CLAIMS = ["UPDATE jurat_claims SET participant = 'p-2'", "UPDATE jurat_claims SET participant = 'erased-1'"]
-_HUGE = "jsonb_build_object('x', repeat('x', 70000))"
 _LARGE = [
     _verdict().replace("'{}'", _HUGE),
     _verdict().replace("a-reason", "x" * 201),
@@ -82,6 +86,11 @@ _LARGE = [
     f"INSERT {INTO_AUDIT} VALUES (gen_random_uuid(), now(), 'me', 'a', 'b', {_HUGE})",
 ]
 _UNDECIDED = f"UPDATE jurat_checks SET state = 'settled' WHERE id = '{REVIEWED}'"
+
+_PUBLISHES = [
+    """SELECT jurat_add_version(1, '[{"name": "budget", "part": {"questions": {}}, "questions": []}]')""",
+    """SELECT jurat_add_questions('[{"consultation": "budget", "question": "age", "deadline_s": 1}]')""",
+]
 
 _CODE = "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', '12345678:aa', now())"
 
@@ -101,6 +110,7 @@ BY: Mapping[Role, list[str]] = {
         *_SOURCES,
         *_CLAIMS,
         *_LARGE,
+        *_PUBLISHES,
         _UNDECIDED,
         f"{_UNDECIDED};\nDELETE FROM jurat_checks WHERE id = '{REVIEWED}'",
         f"UPDATE jurat_checks SET state = 'leased', lease_until = 'infinity' WHERE id = '{PENDING}'",

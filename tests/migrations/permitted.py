@@ -95,11 +95,40 @@ _PAUSES = "INSERT INTO jurat_pauses VALUES ('towns', now(), now() + interval '1 
 _CANNOT = "SELECT NOT EXISTS (SELECT FROM jurat_access WHERE consultation = 'nowhere')"
 _PAYS = "UPDATE jurat_sources SET next_start_at = now() + interval '1 year', used = 99999"
 
+_SEALED = "decode(repeat('00', 60), 'hex')"
+_KEY = "'0123456789abcdef'"
+_ASKED_BY = "SELECT bool_or(login = :login) FROM jurat_requests"
+_ASKS = dict.fromkeys(
+    (
+        "SELECT jurat_transfer('budget', 'p-1', 'p-97', 'me')",
+        "SELECT jurat_erase('p-1')",
+        "SELECT jurat_try_ask('erase', NULL, 'p-1', NULL, 'me', NULL)",
+    ),
+    _ASKED_BY,
+)
+_PUBLISHES = {
+    "SELECT jurat_take_turn(false)": _WAITS,
+    "SELECT jurat_add_version(1, '[]')": "SELECT max(version) = 1 FROM jurat_configs WHERE version < 99",
+    "SELECT jurat_add_questions('[]')": _WAITS,
+    """SELECT jurat_answer_consultations('[{"name": "c", "revision": 1, "refused": "no"}]')""": (
+        "SELECT applied_document IS NULL FROM jurat_consultations"
+    ),
+}
+
 SHOWN: Mapping[Role, Attempts] = {
     Role.PLATFORM: {
         f"INSERT {INTO_CHECKS} VALUES ({check(STRANGER, 'p-99').replace('budget', 'nowhere')})": _CANNOT,
         f"INSERT {INTO_CHECKS} VALUES ({check(AUDIT, 'p-99').replace('towns', 'nothing')})": (
             "SELECT access = 'pending' FROM jurat_access WHERE participant = 'p-99'"
+        ),
+        f"SELECT jurat_submit('budget', 'p-98', 'residence', {_SEALED}, {_KEY})": (
+            "SELECT access = 'pending' FROM jurat_access WHERE participant = 'p-98'"
+        ),
+        f"SELECT jurat_contest({_OF.format('p-2')}, {_SEALED}, {_KEY})": _ASKED_BY,
+        f"SELECT jurat_try_contest({_OF.format('p-2')}, {_SEALED}, {_KEY}, NULL, NULL)": _ASKED_BY,
+        **_ASKS,
+        "SELECT jurat_publish_consultation('mine', '{}', 'me')": (
+            "SELECT applied_document IS NULL FROM jurat_consultations WHERE name = 'mine'"
         ),
     },
     Role.WORKER: {
@@ -131,15 +160,26 @@ SHOWN: Mapping[Role, Attempts] = {
         "INSERT INTO jurat_missing_keys VALUES ('bb', now(), now(), 'towns')": _WAITS,
         "UPDATE jurat_missing_keys SET seen_at = now()": _WAITS,
         "DELETE FROM jurat_missing_keys": _WAITS,
+        **_PUBLISHES,
     },
     Role.REVIEWER: {
         "UPDATE jurat_checks SET answer = NULL WHERE participant = 'p-4'": _QUEUED,
         _PAYS: _WAITS,
         _REVIEW_ANEW.replace("5 years", "1 year"): _WAITS,
         _ASKED.format("revoke"): _KNOWN,
+        f"SELECT jurat_decide({_OF.format('p-4')}, 'person_accepted', 'me')": _ASKED_BY,
+        f"SELECT jurat_open_review({_OF.format('p-2')}, 'me')": _ASKED_BY,
+        "SELECT jurat_reopen('budget', 'p-2', 'residence', 'me')": _ASKED_BY,
+        "SELECT jurat_revoke('budget', 'p-1', 'me')": _ASKED_BY,
+        "SELECT jurat_restore('budget', 'p-1', 'me')": _ASKED_BY,
         _SIGNS: _SIGNED,
     },
     Role.ADMIN: {
+        **_ASKS,
+        **_PUBLISHES,
+        f"SELECT jurat_add_codes('spring', {_SEALED}, {_KEY}, 'me')": _ASKED_BY,
+        f"SELECT jurat_try_add_codes('spring', {_SEALED}, {_KEY}, 'me', NULL, NULL)": _ASKED_BY,
+        "SELECT jurat_listen(false)": _WAITS,
         "INSERT INTO jurat_questions SELECT 'mine', question, position, criterion, source, sources, rounds, deadline_s,"
         " answer_schema, title, consultation_title, contact, config_version FROM jurat_questions": _WAITS,
         "DELETE FROM jurat_questions": _WAITS,
