@@ -60,7 +60,7 @@ _ERASES = [
     f"UPDATE jurat_checks SET participant = 'erased-x' WHERE id = '{SETTLED}'",
 ]
 
-_HUGE = "jsonb_build_object('x', repeat('x', 70000))"
+_HUGE = "jsonb_build_object('x', repeat('x', 1100000))"
 _NEVER = ("infinity", "9999-12-31", "1969-12-31")
 _REVIEW = f"INSERT INTO jurat_reviews VALUES ('{PENDING}', 'near_border', '{{}}', 1, now(), 'infinity')"
 _REVIEWS = [

@@ -146,13 +146,13 @@ def test_what_honest_programs_do_is_let_through(copied: str) -> None:
     """Under the login of a worker. The owner's tests know nothing of guards."""
     desk = Desk(copied)
     asked = Request(uuid7(), RequestKind.REVOKE, ADMIN, consultation="budget", participant="p-5")
-    Requests(desk.engine).do(asked)
     with Logins(copied) as logins, logins.connection(Role.PLATFORM) as platform:
         engine = open_engine(logins.url(Role.WORKER))
         desk.claims = Claims(engine, keys=Unseal([PRIVATE_KEY]).key_ids)
         desk.verdict_writer = VerdictWriter(engine)
         desk.settle(desk.claim_one(), REFUSED, attempt=attempt(), retain=3600.0)
         platform.execute("SELECT jurat_transfer('budget', 'p-1', 'p-6', 'me'), jurat_erase('p-5', 'budget')")
+        Requests(desk.engine).do(asked)  # after the erasure was asked for, so that its row comes later
         Requests(engine).apply_waiting()
         engine.dispose()
     assert desk.access("p-6") == "granted"

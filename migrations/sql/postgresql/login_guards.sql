@@ -253,13 +253,13 @@ WHEN (NEW.signed_ms NOT BETWEEN 0 AND 221845392000000 OR least(NEW.tree_size, NE
 EXECUTE FUNCTION jurat_refuse_others('a head has a time, a size, a hash and a signature');
 
 CREATE TRIGGER jurat_verdicts_sized BEFORE INSERT ON jurat_verdicts FOR EACH ROW
-WHEN (octet_length(NEW.evidence::text) > 65536
+WHEN (octet_length(NEW.evidence::text) > 1048576
   OR greatest(length(NEW.reason), length(NEW.decided_by), length(NEW.source), length(NEW.data_date)) > 200)
-EXECUTE FUNCTION jurat_refuse_others('evidence has at most 64 KiB, and each text 200 characters');
+EXECUTE FUNCTION jurat_refuse_others('evidence has at most 1 MiB, and each text 200 characters');
 
 CREATE TRIGGER jurat_reviews_sized BEFORE INSERT OR UPDATE OF reason, evidence ON jurat_reviews FOR EACH ROW
-WHEN (octet_length(NEW.evidence::text) > 65536 OR length(NEW.reason) > 200)
-EXECUTE FUNCTION jurat_refuse_others('evidence has at most 64 KiB, and a reason 200 characters');
+WHEN (octet_length(NEW.evidence::text) > 1048576 OR length(NEW.reason) > 200)
+EXECUTE FUNCTION jurat_refuse_others('evidence has at most 1 MiB, and a reason 200 characters');
 
 CREATE TRIGGER jurat_access_sized BEFORE INSERT OR UPDATE ON jurat_access FOR EACH ROW
 WHEN (greatest(pg_column_size(NEW.questions), pg_column_size(NEW.rounds_left), pg_column_size(NEW.ended)) > 65536
