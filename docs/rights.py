@@ -27,6 +27,7 @@ def sections(texts: Mapping[str, Any]) -> Mapping[str, Callable[[], Iterator[str
         "roles": lambda: table(("role", "who it is for"), ((f"`{role}`", ABOUT[role]) for role in Role)),
         "rights": lambda: matrix(by_role, ((f"`{name}`", *(_cell(role, name) for role in Role)) for name in RIGHTS)),
         "columns": lambda: table(("table", "role", "right", "columns"), _columns()),
+        "writes": lambda: table(("table or function", "role", "right", "why"), _writes(texts["writes"])),
         "calls": lambda: table(("function", "who may call it"), _calls()),
         "kinds": lambda: table(("kind", "function", "who may ask for it"), _kinds()),
     }
@@ -92,6 +93,36 @@ def _columns() -> Iterator[Row]:
                     kept = [word for word in re.findall(r"\w+", RIGHTS[name][role]) if word in named]
                     listed = ", ".join(f"`{word}`" for word in dict.fromkeys(kept))
                     yield f"`{name}`", f"`{role}`", privilege, listed
+
+
+def given() -> Iterator[tuple[str, Role, str]]:
+    """Each right to write: table or function, role, privilege."""
+    for name in RIGHTS:
+        for role in Role:
+            yield from ((name, role, privilege) for privilege in rights_of(role, name) if privilege != "SELECT")
+    for name, callers in CALLS.items():
+        yield from ((name, role, "EXECUTE") for role in callers if name not in _READING)
+
+
+_READING = frozenset({"jurat_check_consultation", "jurat_wanted_slots"})
+
+
+def _writes(texts: Mapping[str, Mapping[str, str]]) -> Iterator[Row]:
+    """The reason why each right to write is harmless. The keys of `texts` name roles and rights, such as `worker admin
+    INSERT UPDATE`.
+
+    Raises KeyError if `texts` and the rights differ.
+    """
+    rows, named = list[Row](), list[tuple[str, Role, str]]()
+    for name, reasons in texts.items():
+        for key, reason in reasons.items():
+            roles = [Role(f"jurat_{word}") for word in key.split() if word.islower()]
+            privileges = [word for word in key.split() if word.isupper()]
+            named += [(name, role, privilege) for role in roles for privilege in privileges]
+            rows.append((f"`{name}`", ", ".join(f"`{role}`" for role in roles), ", ".join(privileges), reason))
+    if sorted(named) != sorted(given()):
+        raise KeyError(f"meanings.yaml and the rights to write differ in {sorted(set(named) ^ set(given()))}")
+    yield from rows
 
 
 def _calls() -> Iterator[Row]:

@@ -24,10 +24,13 @@ from store.verdicts.access import AccessRows, Key
 BATCH: Final = 500
 """Participants that are read in one transaction."""
 
+LONGEST_WAIT: Final = 2 * 366 * 86_400.0
+"""Seconds for which nothing waits: a time after that is no one's intention."""
+
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """What does not follow: of a check, or of a participant, who is known by their last check."""
+    """What does not follow: of a check, of a request, which may have none, or of a participant, by their last check."""
 
     what: str
     consultation: str
@@ -43,12 +46,15 @@ class Verified:
 
 
 def verify_checks(engine: Engine) -> list[Discrepancy]:
-    """Whether each settled check has its verdicts, all of them, and each acceptance what it rests on."""
+    """Whether each settled check has its verdicts, all of them, each acceptance what it rests on, and each request that
+    is done its trace.
+    """
     found = list[Discrepancy]()
     with reader(engine).begin() as connection:
+        late = dialect_of(connection).now(str(LONGEST_WAIT))
         for what, sql in _CHECKS.items():
-            rows = connection.execute(text(sql))
-            found += [Discrepancy(what, row[0], UUID(str(row[1]))) for row in rows]
+            rows = connection.execute(text(sql.format(late=late)))
+            found += [Discrepancy(what, row[0], row[1] and UUID(str(row[1]))) for row in rows]
     return found
 
 
@@ -135,5 +141,30 @@ _CHECKS: Final = {
     "it used a code, and was not accepted": """
         SELECT c.consultation, c.id FROM jurat_codes k JOIN jurat_checks c ON c.id = k.redeemed_by
         WHERE NOT EXISTS (SELECT 1 FROM jurat_verdicts v WHERE v.check_id = c.id AND v.outcome = 'accepted')""",
+    "it waits for years": """
+        SELECT c.consultation, c.id FROM jurat_checks c
+        WHERE c.state IN ('pending', 'leased') AND (c.due_at > {late} OR c.deadline_at > {late})
+        UNION ALL SELECT c.consultation, c.id FROM jurat_reviews v JOIN jurat_checks c ON c.id = v.check_id
+        WHERE v.decided_at IS NULL AND v.due_at > {late}""",
+    "it is in review, and no review is open": """
+        SELECT c.consultation, c.id FROM jurat_checks c WHERE c.state = 'review' AND NOT EXISTS (
+          SELECT 1 FROM jurat_reviews v WHERE v.check_id = c.id AND v.decided_at IS NULL)""",
+    "it is decided, and its participant has no access row": f"""
+        {_OF_CHECK} v.reason <> 'configuration_missing' AND NOT EXISTS (
+          SELECT 1 FROM jurat_access a WHERE a.consultation = c.consultation AND a.participant = c.participant)""",
+    "it was accepted for a number, and the number is free": """
+        SELECT c.consultation, c.id FROM jurat_claims k JOIN jurat_checks c ON c.id = k.check_id
+        WHERE NOT k.holds AND 'accepted' = (
+          SELECT v.outcome FROM jurat_verdicts v WHERE v.check_id = c.id ORDER BY v.revision DESC LIMIT 1)
+        AND NOT EXISTS (SELECT 1 FROM jurat_claims h WHERE h.consultation = k.consultation
+          AND h.namespace = k.namespace AND h.fingerprint = k.fingerprint AND h.holds)""",
+    "a request is said to be done, and the audit knows of none": """
+        SELECT coalesce(q.consultation, ''), q.check_id FROM jurat_requests q
+        WHERE q.applied_at IS NOT NULL AND q.refused IS NULL AND (
+          q.kind IN ('erase', 'transfer', 'reopen', 'revoke', 'restore') AND CAST(q.id AS text) NOT IN (
+            SELECT a.detail ->> 'request' FROM jurat_audit a WHERE a.detail ->> 'request' IS NOT NULL)
+          OR q.kind IN ('decide', 'open', 'contest') AND CAST(q.check_id AS text) NOT IN (
+            SELECT a.subject FROM jurat_audit a
+            WHERE a.action IN ('review word', 'review decide', 'review open', 'contest')))""",
 }
-"""What is wrong with a check, and the SQL that finds such checks."""
+"""What is wrong with a check or a request, and the SQL that finds such ones."""

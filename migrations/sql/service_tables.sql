@@ -16,6 +16,7 @@ CREATE TABLE jurat_zones (
   in_force_from timestamptz,
   crs text NOT NULL DEFAULT 'EPSG:4326',
   outline jsonb,
+  login text,
   PRIMARY KEY (name, version)
 );
 
@@ -40,6 +41,7 @@ CREATE TABLE jurat_datasets (
   left_out bigint NOT NULL DEFAULT 0,
   layout text,
   key_id text,
+  login text,
   PRIMARY KEY (id),
   CONSTRAINT jurat_datasets_versions UNIQUE (name, version)
 );

@@ -40,6 +40,7 @@ CREATE TABLE jurat_configs (
   applied_at timestamptz NOT NULL,
   change jsonb,
   whole boolean NOT NULL DEFAULT true,
+  login text,
   PRIMARY KEY (version)
 );
 

@@ -33,7 +33,7 @@ from store.history.entries import (
 )
 from store.history.heads import Head
 from store.history.merkle import Frontier
-from store.history.sealer import heads_after, newest_head, was_restored
+from store.history.sealer import heads_after, was_restored
 from store.requests.erasure_journal import former_ids
 
 PAGE: Final = 1000
@@ -78,16 +78,15 @@ def verify_history(engine: Engine, outside: Sequence[Head], key: VerifyKey | Non
     """Verify all of it, by the heads in the database and those `outside`, in the order of their file; None if no
     history has begun. Without the `key`, nobody knows who signed.
     """
-    found = VerifiedHistory()
+    found, heads = VerifiedHistory(), heads_after(engine, -1)
     with reader(engine).begin() as connection:
         begun = connection.execute(text("SELECT sealed_at FROM jurat_history")).first()
-        last, size = newest_head(connection), connection.scalar(text("SELECT count(*) FROM jurat_leaves")) or 0
-        unknown_end = outside and (last is None or last[0].signed_ms < outside[-1].signed_ms)
+        size = connection.scalar(text("SELECT count(*) FROM jurat_leaves")) or 0
+        unknown_end = outside and (not heads or heads[-1].signed_ms < outside[-1].signed_ms)
         restored = bool(unknown_end and was_restored(connection, outside[-1].signed_at))
     if begun is None and not outside:
         return None
     found.sealed_at = moment(begun[0]) if begun else None
-    heads = heads_after(engine, -1)
     kept = _after_restores(outside, found)
     if unknown_end:
         if restored:

@@ -157,7 +157,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_codes": {
         Role.WORKER: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (redeemed_by, redeemed_at)",
-        Role.ADMIN: "SELECT, INSERT, UPDATE (fingerprint)",
+        Role.ADMIN: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (fingerprint)",
         Role.SEALER: "SELECT (list, redeemed_by, redeemed_at)",
     },
     "jurat_claims": {
@@ -167,10 +167,19 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
             "SELECT (consultation, namespace, fingerprint, check_id, holds), UPDATE (participant, fingerprint)"
         ),
     },
-    "jurat_zones": {**_READS, Role.ADMIN: "SELECT, INSERT"},
+    "jurat_zones": {
+        **_READS,
+        Role.ADMIN: (
+            "SELECT, INSERT (name, version, title, digest, geometry, imported_by, imported_at, in_force_from, crs, "
+            "outline)"
+        ),
+    },
     "jurat_datasets": {
         **_READS,
-        Role.ADMIN: "SELECT, INSERT, UPDATE (state, addresses, houses, streets, people, left_out, imported_at)",
+        Role.ADMIN: (
+            "SELECT, INSERT (id, name, version, kind, language, digest, data_date, imported_by, imported_at, layout, "
+            "key_id), UPDATE (state, addresses, houses, streets, people, left_out, imported_at)"
+        ),
     },
     "jurat_dataset_streets": {
         **_DATASET,
@@ -181,7 +190,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_dataset_words": _DATASET,
     "jurat_configs": {
         **_READS,
-        Role.ADMIN: "SELECT, INSERT",
+        Role.ADMIN: "SELECT, INSERT (version, digest, document, applied_by, applied_at)",
         Role.SEALER: "SELECT (version, digest, applied_by, applied_at)",
     },
     "jurat_audit": {
@@ -263,6 +272,8 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_fix_times": frozenset(),
     "jurat_tell_results": frozenset(),
     "jurat_refuse_others": frozenset(),
+    "jurat_keep_decided": frozenset(),
+    "jurat_keep_claim": frozenset(),
     "jurat_keep_participant": frozenset(),
     "jurat_keep_verdict": frozenset(),
     "jurat_keep_trace": frozenset(),

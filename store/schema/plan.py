@@ -77,6 +77,7 @@ _EFFECTS: Sequence[tuple[str, Lock, bool]] = (
     (r"ALTER TABLE (\w+) DROP CONSTRAINT IF EXISTS (\w+), ADD CONSTRAINT \2 .* NOT VALID$", Lock.ALONE, False),
     (r"ALTER TABLE (\w+) ENABLE ALWAYS TRIGGER \w+$", Lock.READERS, False),
     (r"CREATE OR REPLACE TRIGGER \w+ .*? ON (\w+)", Lock.READERS, False),
+    (r"CREATE CONSTRAINT TRIGGER \w+ .*? ON (\w+)", Lock.READERS, False),  # after a DROP: it has no OR REPLACE
     (r"DROP TRIGGER IF EXISTS \w+ ON (\w+)", Lock.ALONE, False),
     (r"CREATE TABLE IF NOT EXISTS (\w+)", Lock.ALONE, False),
     (r"CREATE OR REPLACE VIEW (\w+)", Lock.ALONE, False),

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from store.schema.grants import Role
-from tests.migrations.attacks import INTO_VERDICTS, TIME
+from tests.migrations.attacks import INTO_AUDIT, INTO_CHECKS, INTO_VERDICTS, STRANGER, TIME, check
 
 SETTLED, PENDING, REVIEWED = (f"0192a000-0000-7000-8000-00000000001{n}" for n in range(1, 4))
 REVOKED = "0192a000-0000-7000-8000-000000000021"
@@ -74,9 +74,44 @@ _ERASES = [
     f"UPDATE jurat_checks SET participant = 'erased-x' WHERE id = '{SETTLED}'",
 ]
 
+_HUGE = "jsonb_build_object('x', repeat('x', 1100000))"
+_NEVER = ("infinity", "9999-12-31", "1969-12-31")
+_REVIEW = f"INSERT INTO jurat_reviews VALUES ('{PENDING}', 'near_border', '{{}}', 1, now(), 'infinity')"
+_REVIEWS = [
+    _REVIEW,
+    f"UPDATE jurat_reviews SET evidence = {_HUGE}",
+    *(f"UPDATE jurat_reviews SET due_at = '{time}'" for time in _NEVER),
+]
+_ACCESS = [
+    "INSERT INTO jurat_access SELECT 'budget', 'p-9', 'granted', '{}', '{}', 1, 'infinity'",
+    *(f"UPDATE jurat_access SET changes_at = '{time}'" for time in _NEVER),
+    "UPDATE jurat_access SET questions = (SELECT jsonb_object_agg(i, i) FROM generate_series(1, 9999) i)",
+]
+_PAUSES = [
+    "INSERT INTO jurat_pauses VALUES ('towns', now(), 'infinity', 'x')",
+    *(f"UPDATE jurat_pauses SET until = '{time}'" for time in _NEVER),
+]
+_SOURCES = [f"UPDATE jurat_sources SET next_start_at = '{time}'" for time in _NEVER]
+_CLAIMS = ["UPDATE jurat_claims SET participant = 'p-2'", "UPDATE jurat_claims SET participant = 'erased-1'"]
+_LARGE = [
+    _verdict().replace("'{}'", _HUGE),
+    _verdict().replace("a-reason", "x" * 201),
+    f"INSERT {INTO_AUDIT} VALUES (gen_random_uuid(), now(), repeat('x', 501), 'a', 'b', '{{}}')",
+    f"INSERT {INTO_AUDIT} VALUES (gen_random_uuid(), now(), 'me', 'a', 'b', {_HUGE})",
+]
+_UNDECIDED = f"UPDATE jurat_checks SET state = 'settled' WHERE id = '{REVIEWED}'"
+
+_PUBLISHES = [
+    """SELECT jurat_add_version(1, '[{"name": "budget", "part": {"questions": {}}, "questions": []}]')""",
+    """SELECT jurat_add_questions('[{"consultation": "budget", "question": "age", "deadline_s": 1}]')""",
+]
+
 _CODE = "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', '12345678:aa', now())"
 
 BY: Mapping[Role, list[str]] = {
+    Role.PLATFORM: [
+        f"INSERT {INTO_CHECKS.replace('(id,', '(priority, id,')} VALUES ('first', {check(STRANGER, 'p-9')})",
+    ],
     Role.WORKER: [
         *_VERDICTS,
         *_RETENTION,
@@ -84,6 +119,30 @@ BY: Mapping[Role, list[str]] = {
         *_FENCES,
         *_TIMES,
         *_ERASES,
+        *_REVIEWS,
+        *_ACCESS,
+        *_PAUSES,
+        *_SOURCES,
+        *_CLAIMS,
+        *_LARGE,
+        *_PUBLISHES,
+        _UNDECIDED,
+        f"{_UNDECIDED};\nDELETE FROM jurat_checks WHERE id = '{REVIEWED}'",
+        f"UPDATE jurat_checks SET state = 'leased', lease_until = 'infinity' WHERE id = '{PENDING}'",
+        "DELETE FROM jurat_checks",
+        "DELETE FROM jurat_verdicts",
+        f"UPDATE jurat_requests SET participant = 'erased-1' WHERE id = '{REVOKED}'",
+        f"DELETE FROM jurat_access WHERE participant = 'p-1';\nDELETE FROM jurat_requests WHERE id = '{REVOKED}'",
+        "INSERT INTO jurat_upkeep VALUES ('purge', now() + interval '1 hour')",
+        "UPDATE jurat_upkeep SET ran_at = 'infinity'",
+        "UPDATE jurat_upkeep SET hold_until = now() + interval '1 year'",
+        (
+            "INSERT INTO jurat_workers SELECT gen_random_uuid(), 'h', 'n', '', '', now(), 'infinity', 1, 0, NULL, NULL,"
+            " '[]', '[]', true, false"
+        ),
+        "UPDATE jurat_workers SET seen_at = now() + interval '1 day'",
+        "INSERT INTO jurat_missing_keys VALUES ('bb', now(), 'infinity', 'towns')",
+        "UPDATE jurat_missing_keys SET seen_at = 'infinity'",
         "DELETE FROM jurat_attempts",
         f"DELETE FROM jurat_attempts WHERE check_id = '{PENDING}'",
         f"DELETE FROM jurat_reviews WHERE check_id = '{REVIEWED}'",
@@ -97,15 +156,51 @@ BY: Mapping[Role, list[str]] = {
         "UPDATE jurat_codes SET redeemed_at = 'infinity'",
         f"{_CODE} ON CONFLICT (list, fingerprint) DO UPDATE SET redeemed_by = NULL",
     ],
-    Role.REVIEWER: [*_VERDICTS, *_STATES, *_FENCES],
-    Role.ADMIN: [*_STATES, *_TIMES, *_ERASES],
+    Role.REVIEWER: [
+        *_VERDICTS,
+        *_STATES,
+        *_FENCES,
+        *_REVIEWS,
+        *_ACCESS,
+        *_SOURCES,
+        *_LARGE,
+        _UNDECIDED,
+    ],
+    Role.ADMIN: [
+        *_STATES,
+        *_TIMES,
+        *_ERASES,
+        *_ACCESS,
+        *_PAUSES,
+        *_SOURCES,
+        *_CLAIMS,
+        *_LARGE[2:],
+        _UNDECIDED,
+        "UPDATE jurat_reviews SET decided_at = 'infinity'",
+    ],
+    Role.SEALER: [
+        "INSERT INTO jurat_tree_heads VALUES (9223372036854775807, 0, sha256(''), sha512(''), NULL, '')",
+        "INSERT INTO jurat_tree_heads VALUES (-1, 0, sha256(''), sha512(''), NULL, '')",
+        "INSERT INTO jurat_tree_heads VALUES (1, 0, '', sha512(''), NULL, '')",
+    ],
 }
 
 _AUDIT = "INSERT INTO jurat_audit (id, at, actor, action, subject, detail, login)"
 _REQUEST = "INSERT INTO jurat_requests (id, kind, by_whom, consultation, participant, asked_at, login)"
 
 IN_THE_NAME_OF_OTHERS = [
-    *(f"UPDATE {table} SET login = 'alice'" for table in ("jurat_verdicts", "jurat_requests", "jurat_audit")),
+    *(
+        f"UPDATE jurat_{table} SET login = 'alice'"
+        for table in ("verdicts", "requests", "audit", "configs", "zones", "datasets")
+    ),
+    (
+        "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at, login)"
+        " VALUES (9, '', '{}', 'me', now(), 'alice')"
+    ),
+    (
+        "INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at, login)"
+        " VALUES ('z', 9, '', '', '', 'me', now(), 'alice')"
+    ),
     f"{_AUDIT} VALUES (gen_random_uuid(), now(), 'me', 'a', 'b', '{{}}', 'alice')",
     f"{_REQUEST} VALUES (gen_random_uuid(), 'revoke', 'me', 'budget', 'p-1', now(), 'alice')",
     _verdict().replace("retain_until)", "retain_until, login)").replace("NULL)", "NULL, 'alice')"),

@@ -130,11 +130,11 @@ def patched(patch: pytest.MonkeyPatch, migrations: Path) -> None:
         patch.setattr(f"store.schema.{module}.MIGRATIONS", migrations)
 
 
-SMALLER = "9001_contract_layout"
+SMALLER = "9001_contract_claims"
 
 
 def become_smaller(
-    patch: pytest.MonkeyPatch, folder: Path, *, table: str = "jurat_datasets", column: str = "layout"
+    patch: pytest.MonkeyPatch, folder: Path, *, table: str = "jurat_claims", column: str = "claimed_at"
 ) -> None:
     """Have this program be a version that needs a column less, which a migration takes away."""
     migrations = folder / "migrations"

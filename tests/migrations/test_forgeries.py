@@ -18,7 +18,10 @@ from tests.migrations.test_role_attacks import QUESTION, Shared, refusal
 from tests.rigs.logins import Logins, plain
 
 ASKED = b"SELECT jurat_erase(participant => 'p-2')"
-TABLES = ("checks", "verdicts", "attempts", "reviews", "claims", "requests", "codes", "audit")
+TABLES = (
+    *("checks", "verdicts", "attempts", "reviews", "claims", "requests", "codes", "audit", "access", "sources"),
+    *("pauses", "upkeep", "workers", "missing_keys"),
+)
 
 
 @pytest.fixture
@@ -51,6 +54,14 @@ def shared(postgresql_url: str) -> Iterator[Shared]:
             "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at, applied_at)"
             f" VALUES ('{REVOKED}', 'revoke', 'budget', 'p-1', 'a clerk', now(), now())".encode()
         )
+        owner.execute("INSERT INTO jurat_sources (name) VALUES ('towns')")
+        owner.execute(b"INSERT INTO jurat_pauses VALUES ('towns', now(), now() + interval '1 hour', 'x')")
+        owner.execute("INSERT INTO jurat_upkeep VALUES ('leases', now())")
+        owner.execute("INSERT INTO jurat_missing_keys VALUES ('aa', now(), now(), 'towns')")
+        owner.execute(
+            "INSERT INTO jurat_workers SELECT gen_random_uuid(), 'host', 'a', '', '', now(), now(), 1, 0, NULL, NULL,"
+            " '[]', '[]', true, false"
+        )
         yield Shared(postgresql_url, owner, logins)
 
 
@@ -63,8 +74,9 @@ def test_what_no_honest_program_writes_is_refused(shared: Shared, role: Role) ->
     before, passed = rows(shared), {}
     with shared.logins.connection(role) as connection:
         for forgery in BY[role]:
-            if (said := refusal(connection, forgery)) != "23000":
+            if (said := refusal(connection, f"BEGIN;\n{forgery};\nCOMMIT")) != "23000":
                 passed[forgery] = said
+            connection.execute("ROLLBACK")
     assert passed == {}
     assert rows(shared) == before
 

@@ -168,10 +168,10 @@ def larger(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         request.getfixturevalue("postgresql_server").drop(url)
 
 
-def has_layout(engine: Engine) -> bool:
+def has_claimed_at(engine: Engine) -> bool:
     with engine.connect() as connection:
         try:
-            connection.execute(text("SELECT layout FROM jurat_datasets"))
+            connection.execute(text("SELECT claimed_at FROM jurat_claims"))
         except Exception:  # noqa: BLE001 - of either driver
             return False
         return True
@@ -193,10 +193,10 @@ def add_worker(engine: Engine, version: str, seen: str = "now") -> None:
 def test_what_takes_away_runs_only_when_asked_for(larger: Engine) -> None:
     assert schema_of(larger) is SchemaStatus.EXPANDED
     upgrade(larger)
-    assert has_layout(larger)
+    assert has_claimed_at(larger)
     assert schema_of(larger) is SchemaStatus.EXPANDED
     upgrade(larger, contract=True)
-    assert not has_layout(larger)
+    assert not has_claimed_at(larger)
     assert schema_of(larger) is SchemaStatus.CURRENT
 
 
@@ -204,19 +204,19 @@ def test_what_takes_away_is_refused_while_an_older_worker_runs(larger: Engine) -
     add_worker(larger, "98.7.0+local")
     with pytest.raises(UpgradeBlocked, match=r"workers before 99\.0\.0 need, and w on h is of 98\.7\.0\+local"):
         upgrade(larger, contract=True)
-    assert has_layout(larger)
+    assert has_claimed_at(larger)
     with larger.begin() as connection:  # or that worker would claim nothing any more
         assert connection.scalar(text("SELECT oldest_worker FROM jurat_contract")) == "0.2.0"
         connection.execute(text("DELETE FROM jurat_workers"))
     add_worker(larger, "99.0.0")
     upgrade(larger, contract=True)
-    assert not has_layout(larger)
+    assert not has_claimed_at(larger)
 
 
 def test_a_worker_that_is_gone_stops_no_one(larger: Engine) -> None:
     add_worker(larger, "0.2.0", seen="long ago")
     upgrade(larger, contract=True)
-    assert not has_layout(larger)
+    assert not has_claimed_at(larger)
 
 
 def test_an_older_program_refuses_what_was_taken_away_from_it(larger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,7 @@ def test_what_takes_away_may_change_the_table_of_workers(
     url = postgresql_server.create()
     engine = open_engine(url)
     upgrade(engine)
-    become_smaller(monkeypatch, tmp_path, table="jurat_workers", column="started_at")
+    become_smaller(monkeypatch, tmp_path, table="jurat_workers", column="revision")
     monkeypatch.setattr(migrations, "PATIENCE", 1.0)
     upgrade(engine, contract=True)
     assert schema_of(engine) is SchemaStatus.CURRENT

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
+from store.requests.request_rows import ask
 from store.requests.request_runner import Request, RequestKind, Requests
 from store.verification import verify_access, verify_checks
 from tasks.checks import Settle
-from tests.store.desk import Desk, attempt, entry
+from tests.store.desk import NUMBER_TAKEN, Desk, attempt, claiming, entry
 
 ACCEPTED, REFUSED = Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE), Settle(Outcome.REFUSED, Reason.OUTSIDE_ZONE)
 
@@ -110,6 +113,37 @@ def test_a_revision_that_is_missing_is_found(decided: Desk) -> None:
         decided.sql("DROP TRIGGER jurat_verdicts_added")
     decided.sql(insert, id=check)
     assert "revisions of its verdict are missing" in found(decided)
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE jurat_checks SET due_at = '8999-01-01 00:00:00.000'", "it waits for years"),
+        ("UPDATE jurat_checks SET deadline_at = '8999-01-01 00:00:00.000'", "it waits for years"),
+        ("UPDATE jurat_reviews SET due_at = '8999-01-01 00:00:00.000'", "it waits for years"),
+        ("UPDATE jurat_reviews SET decided_at = opened_at", "it is in review, and no review is open"),
+        ("DELETE FROM jurat_access WHERE participant = 'p-2'", "it is decided, and its participant has no access row"),
+        ("UPDATE jurat_claims SET holds = false", "it was accepted for a number, and the number is free"),
+    ],
+)
+def test_what_an_honest_program_leaves_otherwise_is_found(decided: Desk, statement: str, what: str) -> None:
+    decided.settle(decided.held("p-4", "profession"), claiming("900100", decided.fingerprints), attempt=attempt())
+    decided.settle(decided.held("p-5", "profession"), NUMBER_TAKEN)
+    assert found(decided) == []
+    decided.sql(statement)
+    assert set(found(decided)) == {what}
+
+
+@pytest.mark.parametrize("kind", [RequestKind.REVOKE, RequestKind.ERASE, RequestKind.OPEN])
+def test_a_request_that_nobody_did_is_found(decided: Desk, kind: RequestKind) -> None:
+    whose = {"consultation": "budget", "participant": "p-3"}
+    of_check = {"check_id": UUID(str(decided.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'")))}
+    request = Request(uuid7(), kind, "a clerk", **(of_check if kind is RequestKind.OPEN else whose))
+    with decided.engine.begin() as connection:
+        ask(connection, request)
+    assert found(decided) == []
+    decided.sql("UPDATE jurat_requests SET applied_at = asked_at")
+    assert "a request is said to be done, and the audit knows of none" in found(decided)
 
 
 def test_a_row_that_upkeep_still_has_to_add_up_is_left_out(decided: Desk) -> None:

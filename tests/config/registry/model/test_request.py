@@ -256,7 +256,9 @@ def test_no_text_makes_the_check_of_xml_fail_otherwise(text: str) -> None:
 
 def test_a_key_in_clear_is_refused_of_who_applies_it_and_stops_nothing_that_runs() -> None:
     """A newer release recognises more of them than the one that applied a configuration."""
-    stored = json.loads(Configuration.of(Document.model_validate({"environment": "test", "sources": {"census": VALID}})).to_json())
+    stored = json.loads(
+        Configuration.of(Document.model_validate({"environment": "test", "sources": {"census": VALID}})).to_json()
+    )
     stored["sources"]["census"]["steps"][0]["request"]["headers"] = {"X-Client": "a8f3e2d1c4b5a6f7"}
     source = Configuration.from_json(json.dumps(stored)).document.sources["census"]
     assert source.steps[0].request.headers == {"X-Client": "a8f3e2d1c4b5a6f7"}  # type: ignore[union-attr]

@@ -1,0 +1,249 @@
+"""Plain SQL of the worst that a stolen login may still write, beside forgeries.py, which has what is refused by value.
+
+Each statement passes, and is either found by `bin/jurat db verify`, or SQL says what is true after it: why it does no
+harm that stays unseen. docs/meanings.yaml has the reason for each right in words. The rows are those of `filled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from store.schema.grants import Role
+from tests.migrations.attacks import AUDIT, INTO_AUDIT, INTO_CHECKS, STRANGER, check
+
+Attempts = Mapping[str, str]
+"""What `db verify` says, or what is true afterwards, by the statement. `:login` is who ran it."""
+
+_UNHEARD = "access is shown as granted, and the verdicts add up to"
+_DONE = "a request is said to be done, and the audit knows of none"
+_GONE = "it is decided, and its participant has no access row"
+_FREE = "it was accepted for a number, and the number is free"
+_CLOSED = "it is in review, and no review is open"
+_YEARS = "it waits for years"
+
+_OF = "(SELECT id FROM jurat_checks WHERE participant = '{}')"
+_GRANT = "UPDATE jurat_access SET access = 'granted' WHERE participant = 'p-2'"
+_GRANT_ANEW = "INSERT INTO jurat_access SELECT 'budget', 'p-99', 'granted', '{}', '{}', 9, now()"
+_LATE = "UPDATE jurat_checks SET due_at = '8999-01-01' WHERE participant = 'p-3'"
+_REVIEW_LATE = "UPDATE jurat_reviews SET due_at = '8999-01-01'"
+_REVIEW_ENDED = "UPDATE jurat_reviews SET decided_at = now()"
+_REVIEW_ANEW = (
+    f"INSERT INTO jurat_reviews SELECT {_OF.format('p-3')}, 'near_border', '{{}}', 1, now(), now() + interval '5 years'"
+)
+_RELEASE = "UPDATE jurat_claims SET holds = false"
+_VERDICT = (
+    "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source,"
+    f" fence, decided_at) SELECT {_OF.format('p-2')}, 2, 'accepted', 'inside_zone', '{{}}', 'BY', 1, 'towns', 99, now()"
+)
+
+_HASH = "sha256('')"
+
+FOUND: Mapping[Role, Attempts] = {
+    Role.WORKER: {
+        _LATE: _YEARS,
+        _VERDICT.replace("BY", "worker"): "a worker accepted it, and no lookup is known",
+        _GRANT: _UNHEARD,
+        _GRANT_ANEW: _UNHEARD,
+        "DELETE FROM jurat_access WHERE participant = 'p-1'": _GONE,
+        "UPDATE jurat_access SET participant = 'p-99' WHERE participant = 'p-1'": _GONE,
+        _REVIEW_LATE: _YEARS,
+        _REVIEW_ENDED: _CLOSED,
+        "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'erase'": _DONE,
+        "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'revoke'": _DONE,
+        f"UPDATE jurat_codes SET redeemed_by = {_OF.format('p-2')} WHERE redeemed_by IS NULL": (
+            "it used a code, and was not accepted"
+        ),
+        _RELEASE: _FREE,
+    },
+    Role.REVIEWER: {
+        _VERDICT.replace("BY", "reviewer"): "a person decided it, and the audit knows of none",
+        _GRANT: _UNHEARD,
+        _GRANT_ANEW: _UNHEARD,
+        _REVIEW_LATE: _YEARS,
+        _REVIEW_ENDED: _CLOSED,
+        "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'revoke'": _DONE,
+        _RELEASE: _FREE,
+    },
+    Role.ADMIN: {
+        _LATE: _YEARS,
+        _GRANT: _UNHEARD,
+        _GRANT_ANEW: _UNHEARD,
+        _REVIEW_ENDED: _CLOSED,
+        "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'erase'": _DONE,
+    },
+    Role.SEALER: {
+        "DELETE FROM jurat_unsealed": "it is not in the history",
+        "INSERT INTO jurat_leaves (number, kind, subject) VALUES (7, 'audit', 'x')": "leaf 0 is missing",
+        f"INSERT INTO jurat_tree_heads VALUES (1, 9, {_HASH}, {_HASH} || {_HASH}, NULL, '')": (
+            "the leaves end before the head"
+        ),
+    },
+}
+
+_AS = " AND login = :login"
+_WAITS = "SELECT state = 'pending' FROM jurat_checks WHERE participant = 'p-3'"
+_QUEUED = "SELECT state = 'review' FROM jurat_checks WHERE participant = 'p-4'"
+_ASKED = (
+    "INSERT INTO jurat_requests (id, kind, by_whom, consultation, participant, asked_at)"
+    f" VALUES ('{STRANGER}', '{{}}', 'me', 'budget', 'p-1', now())"
+)
+_KNOWN = f"SELECT EXISTS (SELECT FROM jurat_requests WHERE id = '{STRANGER}'{_AS})"
+_SIGNED = f"SELECT EXISTS (SELECT FROM jurat_audit WHERE actor = 'the mayor'{_AS})"
+_SIGNS = f"INSERT {INTO_AUDIT} VALUES (gen_random_uuid(), now(), 'the mayor', 'opened', 'check', '{{}}')"
+_PAUSED = "SELECT count(*) = 2 FROM jurat_pauses WHERE source = 'towns'"
+_PAUSES = "INSERT INTO jurat_pauses VALUES ('towns', now(), now() + interval '1 year', 'x', 'the mayor')"
+_CANNOT = "SELECT NOT EXISTS (SELECT FROM jurat_access WHERE consultation = 'nowhere')"
+_PAYS = "UPDATE jurat_sources SET next_start_at = now() + interval '1 year', used = 99999"
+
+_SEALED = "decode(repeat('00', 60), 'hex')"
+_KEY = "'0123456789abcdef'"
+_ASKED_BY = "SELECT bool_or(login = :login) FROM jurat_requests"
+_ASKS = dict.fromkeys(
+    (
+        "SELECT jurat_transfer('budget', 'p-1', 'p-97', 'me')",
+        "SELECT jurat_erase('p-1')",
+        "SELECT jurat_try_ask('erase', NULL, 'p-1', NULL, 'me', NULL)",
+    ),
+    _ASKED_BY,
+)
+_PUBLISHES = {
+    "SELECT jurat_take_turn(false)": _WAITS,
+    "SELECT jurat_add_version(1, '[]')": "SELECT max(version) = 1 FROM jurat_configs WHERE version < 99",
+    "SELECT jurat_add_questions('[]')": _WAITS,
+    """SELECT jurat_answer_consultations('[{"name": "c", "revision": 1, "refused": "no"}]')""": (
+        "SELECT applied_document IS NULL FROM jurat_consultations"
+    ),
+}
+
+_HASHES = {
+    "INSERT INTO jurat_hash_key (key_id, used_since) VALUES ('ffffffff', now()) ON CONFLICT DO NOTHING": (
+        "SELECT key_id <> 'ffffffff' FROM jurat_hash_key"
+    ),
+    "UPDATE jurat_hash_key SET one = true": "SELECT count(*) = 1 FROM jurat_hash_key",
+}
+_SEAL_KEY = (
+    "INSERT INTO jurat_seal_keys (id, public_key, from_at, until_at, signature)"
+    f" VALUES ('{{}}', {_SEALED}, now(), now() + interval '1 day', {_SEALED})"
+)
+
+SHOWN: Mapping[Role, Attempts] = {
+    Role.PLATFORM: {
+        f"INSERT {INTO_CHECKS} VALUES ({check(STRANGER, 'p-99').replace('budget', 'nowhere')})": _CANNOT,
+        f"INSERT {INTO_CHECKS} VALUES ({check(AUDIT, 'p-99').replace('towns', 'nothing')})": (
+            "SELECT access = 'pending' FROM jurat_access WHERE participant = 'p-99'"
+        ),
+        f"SELECT jurat_submit('budget', 'p-98', 'residence', {_SEALED}, {_KEY})": (
+            "SELECT access = 'pending' FROM jurat_access WHERE participant = 'p-98'"
+        ),
+        f"SELECT jurat_contest({_OF.format('p-2')}, {_SEALED}, {_KEY})": _ASKED_BY,
+        f"SELECT jurat_try_contest({_OF.format('p-2')}, {_SEALED}, {_KEY}, NULL, NULL)": _ASKED_BY,
+        **_ASKS,
+        "SELECT jurat_publish_consultation('mine', '{}', 'me')": (
+            "SELECT applied_document IS NULL FROM jurat_consultations WHERE name = 'mine'"
+        ),
+    },
+    Role.WORKER: {
+        **_HASHES,
+        "UPDATE jurat_verdicts SET retain_until = now() + interval '2 days'": (
+            "SELECT bool_and(retain_until > now() + interval '1 day') FROM jurat_verdicts"
+        ),
+        "UPDATE jurat_checks SET answer = NULL WHERE participant = 'p-3'": _WAITS,
+        f"INSERT INTO jurat_attempts VALUES ({_OF.format('p-3')}, 9, 'towns', now(), 1, 'answered', '')": _WAITS,
+        "UPDATE jurat_sources SET paused_until = now() + interval '1 year'": (
+            "SELECT bool_and(paused_until > now()) FROM jurat_sources"
+        ),
+        _PAUSES: _PAUSED,
+        "UPDATE jurat_pauses SET until = now() + interval '1 year'": _WAITS,
+        "DELETE FROM jurat_pauses": _WAITS,
+        _REVIEW_ANEW.replace("5 years", "1 year"): _WAITS,
+        "UPDATE jurat_consultations SET refused = 'no', answered_revision = revision": (
+            "SELECT document = '{}' FROM jurat_consultations"
+        ),
+        "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', 'x', now())": (
+            "SELECT codes = 3 FROM jurat_code_lists WHERE list = 'spring'"
+        ),
+        f"INSERT INTO jurat_claims VALUES ('budget', 'n', 'y', {_OF.format('p-3')}, 'p-3', true, now())": _WAITS,
+        _SIGNS: _SIGNED,
+        "INSERT INTO jurat_upkeep VALUES ('nothing', now())": _WAITS,
+        "UPDATE jurat_upkeep SET ran_at = now(), hold_until = now() + interval '59 minutes'": _WAITS,
+        (
+            "INSERT INTO jurat_workers SELECT gen_random_uuid(), 'h', 'n', 'v', 'r', now(), now(), 1, 0, NULL, NULL,"
+            " '[]', '[]', true, false"
+        ): "SELECT count(*) = 2 FROM jurat_workers",
+        "UPDATE jurat_workers SET ready = false": "SELECT bool_and(NOT ready) FROM jurat_workers",
+        "DELETE FROM jurat_workers": _WAITS,
+        "INSERT INTO jurat_missing_keys VALUES ('bb', now(), now(), 'towns')": _WAITS,
+        "UPDATE jurat_missing_keys SET seen_at = now()": _WAITS,
+        "DELETE FROM jurat_missing_keys": _WAITS,
+        **_PUBLISHES,
+    },
+    Role.REVIEWER: {
+        "UPDATE jurat_checks SET answer = NULL WHERE participant = 'p-4'": _QUEUED,
+        _PAYS: _WAITS,
+        _REVIEW_ANEW.replace("5 years", "1 year"): _WAITS,
+        _ASKED.format("revoke"): _KNOWN,
+        f"SELECT jurat_decide({_OF.format('p-4')}, 'person_accepted', 'me')": _ASKED_BY,
+        f"SELECT jurat_open_review({_OF.format('p-2')}, 'me')": _ASKED_BY,
+        "SELECT jurat_reopen('budget', 'p-2', 'residence', 'me')": _ASKED_BY,
+        "SELECT jurat_revoke('budget', 'p-1', 'me')": _ASKED_BY,
+        "SELECT jurat_restore('budget', 'p-1', 'me')": _ASKED_BY,
+        _SIGNS: _SIGNED,
+    },
+    Role.ADMIN: {
+        **_HASHES,
+        "UPDATE jurat_hash_key SET key_id = 'ffffffff'": _WAITS,
+        _SEAL_KEY.format("x"): f"SELECT signature = {_SEALED} FROM jurat_seal_keys",
+        f"{_SEAL_KEY.format('y')};\nUPDATE jurat_seal_keys SET retired_at = now()": (
+            "SELECT count(*) = 2 FROM jurat_seal_keys"
+        ),
+        "UPDATE jurat_codes SET fingerprint = 'x' WHERE redeemed_by IS NULL": (
+            "SELECT count(*) = 1 FROM jurat_codes WHERE redeemed_by IS NOT NULL"
+        ),
+        **_ASKS,
+        **_PUBLISHES,
+        f"SELECT jurat_add_codes('spring', {_SEALED}, {_KEY}, 'me')": _ASKED_BY,
+        f"SELECT jurat_try_add_codes('spring', {_SEALED}, {_KEY}, 'me', NULL, NULL)": _ASKED_BY,
+        "SELECT jurat_listen(false)": _WAITS,
+        "INSERT INTO jurat_questions SELECT 'mine', question, position, criterion, source, sources, rounds, deadline_s,"
+        " answer_schema, title, consultation_title, contact, config_version FROM jurat_questions": _WAITS,
+        "DELETE FROM jurat_questions": _WAITS,
+        "INSERT INTO jurat_sources (name) VALUES ('mine')": _WAITS,
+        _PAYS: _WAITS,
+        _PAUSES: _PAUSED,
+        "UPDATE jurat_pauses SET until = now() + interval '1 year'": _WAITS,
+        _ASKED.format("erase"): _KNOWN,
+        "INSERT INTO jurat_allowances (login, per_hour) VALUES ('web', 1000000)": _WAITS,
+        "UPDATE jurat_allowances SET per_hour = 1000000": _WAITS,
+        "INSERT INTO jurat_criteria SELECT 'mine', '', '[]', '[]', '{}', '[]', 1": _WAITS,
+        "DELETE FROM jurat_criteria": _WAITS,
+        "UPDATE jurat_consultations SET document = NULL, revision = 9, published_by = 'x'": _WAITS,
+        "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', 'x', now())": (
+            "SELECT codes = 3 FROM jurat_code_lists WHERE list = 'spring'"
+        ),
+        "UPDATE jurat_claims SET participant = 'p-5'": _WAITS,
+        "INSERT INTO jurat_zones (name, version, title, digest, geometry, imported_by, imported_at)"
+        " VALUES ('z', 9, '', '', '', 'the mayor', now())": (
+            f"SELECT EXISTS (SELECT FROM jurat_zones WHERE imported_by = 'the mayor'{_AS})"
+        ),
+        "INSERT INTO jurat_datasets (id, name, version, kind, language, digest, data_date, imported_by, imported_at)"
+        " VALUES (9, 'd', 9, '', '', '', '', 'the mayor', now())": (
+            f"SELECT EXISTS (SELECT FROM jurat_datasets WHERE imported_by = 'the mayor'{_AS})"
+        ),
+        "UPDATE jurat_datasets SET state = 'retired'": _WAITS,
+        "INSERT INTO jurat_dataset_streets SELECT 1, 9, '', '', '', '', '', 0, 0, 0, 0, 0, 0, 0": _WAITS,
+        "UPDATE jurat_dataset_streets SET numbers = 0": _WAITS,
+        "DELETE FROM jurat_dataset_streets": _WAITS,
+        "INSERT INTO jurat_roster_entries VALUES (1, 9, 'x', '{}')": _WAITS,
+        "DELETE FROM jurat_roster_entries": _WAITS,
+        "INSERT INTO jurat_dataset_houses VALUES (1, 9, 1, '', 1, '', 0, 0)": _WAITS,
+        "DELETE FROM jurat_dataset_houses": _WAITS,
+        "INSERT INTO jurat_dataset_words VALUES (1, 'mine')": _WAITS,
+        "DELETE FROM jurat_dataset_words": _WAITS,
+        "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at)"
+        " VALUES (99, '', '{}', 'the mayor', now())": (
+            f"SELECT EXISTS (SELECT FROM jurat_configs WHERE applied_by = 'the mayor'{_AS})"
+        ),
+        _SIGNS: _SIGNED,
+    },
+    Role.SEALER: {"UPDATE jurat_history SET sealed_at = now()": _WAITS},
+}
