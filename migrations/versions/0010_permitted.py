@@ -37,6 +37,15 @@ BEGIN
     USING ERRCODE = 'integrity_constraint_violation';
 END $$""",
         """
+CREATE OR REPLACE FUNCTION jurat_keep_code() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() OR EXISTS (SELECT FROM jurat_checks c WHERE c.id = NEW.redeemed_by) THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: a code is redeemed by a check', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$""",
+        """
 CREATE OR REPLACE FUNCTION jurat_keep_participant()
 RETURNS trigger LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 BEGIN
@@ -77,6 +86,10 @@ EXECUTE FUNCTION jurat_refuse_others('a priority is interactive or bulk')""",
 CREATE OR REPLACE TRIGGER jurat_claims_renamed BEFORE UPDATE OF participant ON jurat_claims FOR EACH ROW
 WHEN (NEW.participant <> OLD.participant)
 EXECUTE FUNCTION jurat_keep_claim()""",
+        """
+CREATE OR REPLACE TRIGGER jurat_codes_used BEFORE UPDATE OF redeemed_by ON jurat_codes FOR EACH ROW
+WHEN (OLD.redeemed_by IS NULL AND NEW.redeemed_by IS NOT NULL)
+EXECUTE FUNCTION jurat_keep_code()""",
         """
 CREATE OR REPLACE TRIGGER jurat_checks_lent BEFORE UPDATE OF lease_until ON jurat_checks FOR EACH ROW
 WHEN (NEW.lease_until > statement_timestamp() + interval '1 hour')
@@ -153,6 +166,7 @@ EXECUTE FUNCTION jurat_refuse_others('detail has at most 64 KiB, and each text 5
         "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_decided",
         "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_wanted",
         "ALTER TABLE jurat_claims ENABLE ALWAYS TRIGGER jurat_claims_renamed",
+        "ALTER TABLE jurat_codes ENABLE ALWAYS TRIGGER jurat_codes_used",
         "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_lent",
         "ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_erased",
         "ALTER TABLE jurat_access ENABLE ALWAYS TRIGGER jurat_access_in_time",
@@ -167,7 +181,7 @@ EXECUTE FUNCTION jurat_refuse_others('detail has at most 64 KiB, and each text 5
         "ALTER TABLE jurat_reviews ENABLE ALWAYS TRIGGER jurat_reviews_sized",
         "ALTER TABLE jurat_access ENABLE ALWAYS TRIGGER jurat_access_sized",
         "ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_sized",
-        "REVOKE ALL ON FUNCTION jurat_keep_decided(), jurat_keep_claim() FROM PUBLIC",
+        "REVOKE ALL ON FUNCTION jurat_keep_decided(), jurat_keep_claim(), jurat_keep_code() FROM PUBLIC",
     ),
     "sqlite": (
         "ALTER TABLE jurat_configs ADD COLUMN login text",

@@ -274,6 +274,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_refuse_others": frozenset(),
     "jurat_keep_decided": frozenset(),
     "jurat_keep_claim": frozenset(),
+    "jurat_keep_code": frozenset(),
     "jurat_keep_participant": frozenset(),
     "jurat_keep_verdict": frozenset(),
     "jurat_keep_trace": frozenset(),

@@ -150,6 +150,7 @@ BY: Mapping[Role, list[str]] = {
         "DELETE FROM jurat_claims",
         f"DELETE FROM jurat_requests WHERE id = '{REVOKED}'",
         "DELETE FROM jurat_requests WHERE kind = 'revoke'",
+        "UPDATE jurat_codes SET redeemed_by = gen_random_uuid() WHERE redeemed_by IS NULL",
         "UPDATE jurat_codes SET redeemed_by = NULL",
         f"UPDATE jurat_codes SET redeemed_by = '{PENDING}' WHERE redeemed_by IS NOT NULL",
         "UPDATE jurat_codes SET redeemed_by = NULL, redeemed_at = NULL",

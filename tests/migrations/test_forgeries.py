@@ -48,7 +48,8 @@ def shared(postgresql_url: str) -> Iterator[Shared]:
         )
         owner.execute(
             "INSERT INTO jurat_codes (list, fingerprint, created_at, redeemed_by, redeemed_at)"
-            f" VALUES ('spring', '12345678:aa', now(), '{SETTLED}', now())".encode()
+            f" VALUES ('spring', '12345678:aa', now(), '{SETTLED}', now()),"
+            " ('spring', '12345678:bb', now(), NULL, NULL)".encode()
         )
         owner.execute(
             "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at, applied_at)"

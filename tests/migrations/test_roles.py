@@ -205,6 +205,7 @@ CALLED = {
     "jurat_refuse_others": "SELECT jurat_refuse_others()",
     "jurat_keep_decided": "SELECT jurat_keep_decided()",
     "jurat_keep_claim": "SELECT jurat_keep_claim()",
+    "jurat_keep_code": "SELECT jurat_keep_code()",
     "jurat_keep_participant": "SELECT jurat_keep_participant()",
     "jurat_keep_verdict": "SELECT jurat_keep_verdict()",
     "jurat_keep_trace": "SELECT jurat_keep_trace()",

@@ -176,6 +176,20 @@ WHEN (OLD.redeemed_by IS NOT NULL
   AND (NEW.redeemed_by, NEW.redeemed_at) IS DISTINCT FROM (OLD.redeemed_by, OLD.redeemed_at))
 EXECUTE FUNCTION jurat_refuse_others('a code is redeemed once');
 
+-- Then `bin/jurat db verify` can compare it with the check's verdict.
+CREATE FUNCTION jurat_keep_code() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() OR EXISTS (SELECT FROM jurat_checks c WHERE c.id = NEW.redeemed_by) THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: a code is redeemed by a check', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE TRIGGER jurat_codes_used BEFORE UPDATE OF redeemed_by ON jurat_codes FOR EACH ROW
+WHEN (OLD.redeemed_by IS NULL AND NEW.redeemed_by IS NOT NULL)
+EXECUTE FUNCTION jurat_keep_code();
+
 
 -- ------------------------------------------------------------------------------------------------------------ Requests
 
