@@ -196,7 +196,7 @@ SHOWN: Mapping[Role, Attempts] = {
         f"{_SEAL_KEY.format('y')};\nUPDATE jurat_seal_keys SET retired_at = now()": (
             "SELECT count(*) = 2 FROM jurat_seal_keys"
         ),
-        "UPDATE jurat_codes SET fingerprint = 'x' WHERE redeemed_by IS NULL": (
+        "UPDATE jurat_codes SET fingerprint = 'y' WHERE redeemed_by IS NULL": (
             "SELECT count(*) = 1 FROM jurat_codes WHERE redeemed_by IS NOT NULL"
         ),
         **_ASKS,
