@@ -43,7 +43,7 @@ def upgrade(out: Output, *, contract: bool, sql: bool, since: str | None) -> Non
     from config.settings import read_settings
     from jurat.database import parse_url, reader
     from store.schema import migrations
-    from store.schema.grants import advice, missing
+    from store.schema.roles import advice, missing
     from store.schema.status import ADVICE, SchemaStatus, schema_of
     from worker.database import sqlite_file, too_old
 

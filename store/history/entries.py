@@ -160,11 +160,12 @@ class ConfigurationRow(SealedRow):
 
     KEY = "version int"
     ROWS = "jurat_configs s"
-    COLUMNS = "s.digest, s.applied_by, s.applied_at"
+    COLUMNS = "s.digest, s.applied_by, s.applied_at, s.login"
 
     digest: str
     applied_by: str
     applied_at: datetime
+    login: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from store.dialects import BY_NAME, dialect_of
-from store.schema.grants import closing, creating
+from store.schema.roles import closing, creating
 
 _FILES = (
     "functions",

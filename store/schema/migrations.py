@@ -26,9 +26,9 @@ from store.dialects import BY_NAME, dialect_of
 from store.held_rows import is_held
 from store.schema.baseline import PATH, run, scripts
 from store.schema.blockers import LOCK, LOCK_WAIT, Watch, in_the_way
-from store.schema.grants import granting
 from store.schema.plan import Migration, effect_of, migration, script_config
 from store.schema.release import is_older
+from store.schema.roles import granting
 from store.schema.status import ADVICE, MIGRATIONS, VERSION_TABLE, beyond, known_revisions, revision_of, takes_away
 
 Say = Callable[[str], object]

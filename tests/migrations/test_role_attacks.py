@@ -13,8 +13,9 @@ from psycopg import sql
 from sqlalchemy import create_engine, make_url
 
 from jurat.database import open_engine
-from store.schema.grants import OUR_OWN, Role, granting
+from store.schema.grants import OUR_OWN, Role
 from store.schema.migrations import upgrade
+from store.schema.roles import granting
 from tests.migrations.attacks import INTO_CHECKS, INTO_VERDICTS, STRANGER, check, fill, kept, verdict
 from tests.migrations.role_attacks import ANYBODY, BY
 from tests.rigs.logins import Logins, plain

@@ -11,8 +11,9 @@ import pytest
 from psycopg import sql
 
 from jurat.database import open_engine
-from store.schema.grants import ABOUT, ANALYZED, CALLS, FOR_ALL, RIGHTS, Role, granting, rights_of
+from store.schema.grants import ABOUT, ANALYZED, CALLS, FOR_ALL, RIGHTS, Role, rights_of
 from store.schema.migrations import upgrade, upgrade_sql
+from store.schema.roles import granting
 from tests.rigs.logins import Logins, plain
 from tests.rigs.servers import Databases
 

@@ -11,8 +11,9 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from jurat.database import open_engine
-from store.schema.grants import Role, advice
+from store.schema.grants import Role
 from store.schema.migrations import upgrade, upgrade_sql
+from store.schema.roles import advice
 from tests.cli.shell import Shell
 from tests.rigs.logins import Logins, plain
 from tests.rigs.servers import Databases, NoServer, PostgreSQL
