@@ -32,7 +32,7 @@ PENDING, SETTLED = 20_000, 20_000
 
 SMALL = {
     *("jurat_sources", "jurat_upkeep", "jurat_questions", "jurat_configs", "jurat_pauses", "jurat_zones"),
-    *("jurat_consultations", "jurat_workers", "jurat_missing_keys", "jurat_hash_key"),
+    *("jurat_consultations", "jurat_workers", "jurat_missing_keys", "jurat_hash_key", "jurat_seal_keys"),
 }
 """Tables of a few rows: reading them whole is the quickest."""
 
