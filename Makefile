@@ -24,7 +24,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-pythons platform test test-all test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-flow bench-homes bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
+.PHONY: help demo demo-pythons platform test test-all test-bench test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-flow bench-homes bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,13 +39,16 @@ platform: $(VENV)/.platform ## Try a platform in a browser, with an invented tow
 	@PYTHONPATH=. $(PY) -P -m examples.platform.start $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, in about three minutes; ARGS="-k words tests/folder" for some
-	$(PY) -m pytest $(FOUR) -m "not slow and not stacks and not browser and not containers and not alerts" $(ARGS)
+	$(PY) -m pytest $(FOUR) -m "not slow and not stacks and not browser and not containers and not alerts and not bench" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the tests that take longer, after `make test`
-	$(PY) -m pytest $(FOUR) -m "slow and not stacks and not browser and not containers and not alerts" $(ARGS)
+	$(PY) -m pytest $(FOUR) -m "slow and not stacks and not browser and not containers and not alerts and not bench" $(ARGS)
 
 test-properties: $(VENV)/.dev ## Try every property on more and on new examples
-	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(FOUR) -m "hypothesis and not stacks and not browser and not containers and not alerts" $(ARGS)
+	HYPOTHESIS_PROFILE=thorough $(PY) -m pytest $(FOUR) -m "hypothesis and not stacks and not browser and not containers and not alerts and not bench" $(ARGS)
+
+test-bench: $(VENV)/.dev ## Run each bench once, small, after a change in bench/
+	$(PY) -m pytest $(FOUR) -m bench tests/bench $(ARGS)
 
 test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes

@@ -24,7 +24,7 @@ from bench.mutants.mutations import LIST, Mutation, NoMatch, read
 from bench.mutants.trial import PATIENCE, TIMES, Copy, Ran, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
-SUITE = ("tests", "-m", "not slow and not stacks and not browser and not containers and not alerts")
+SUITE = ("tests", "-m", "not slow and not stacks and not browser and not containers and not alerts and not bench")
 """What `make test` runs."""
 
 Item = TypeVar("Item")

@@ -54,7 +54,7 @@ def test_every_street_of_every_invented_town_has_a_name_and_a_word_of_its_own() 
     assert moved(ROW, 1) == moved(ROW, 1), "lookups ask for what was imported"
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_a_small_run_comes_to_its_end(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (shared / "data").is_dir()
     bench.main(["--rows", "90000", "--lookups", "100"])

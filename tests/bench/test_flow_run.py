@@ -10,7 +10,7 @@ import pytest
 from bench.flow.__main__ import main
 from bench.rig.report import read
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.bench
 
 
 def measured(tmp_path: Path, *options: str) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ def test_homes_are_counted_by_who_shares_their_verdicts() -> None:
     assert not Groups.of(["a"] * 1000).found
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_settled_verdicts_find_no_home_where_all_of_the_evidence_would() -> None:
     for _, zones, in_review, settled in of_town(replace(VILLAGE, streets=10), 3, 1):
         assert in_review.unique > 10, zones

@@ -63,7 +63,7 @@ def test_what_cannot_be_measured_is_refused(words: str) -> None:
     assert raised.value.code == 2
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_a_small_crowd_polls_and_is_reported_its_verdicts(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     small = ("--participants", "20", "--seconds", "3", "--connections", "2")

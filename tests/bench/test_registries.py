@@ -111,7 +111,7 @@ def test_the_last_run_is_shown_and_what_is_wrong_is_its_exit_code(
     assert "WRONG a: x" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_a_look_up_is_timed_from_the_typed_answer_to_the_verdict() -> None:
     by_preset = {cost.preset: cost for cost in costs([Shipped.of("us-npi"), Shipped.of("es-census-soap")], 50)}
     assert by_preset["us-npi"].limit_ms == JSON_MS

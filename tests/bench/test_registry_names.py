@@ -31,7 +31,7 @@ def test_every_variant_is_counted_once() -> None:
     assert bands[3] == "0"
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_it_prints_the_tables() -> None:
     made = registry_names.text([Sample("all cultures", [0, 3])], "make bench-names")
     assert "\n- 2 samples each: all cultures 1.5 (3).\n" in made

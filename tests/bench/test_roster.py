@@ -40,7 +40,7 @@ def test_everybody_has_a_number_of_their_own_with_its_check_digit() -> None:
     assert all(clean(person.number) == person.number for person in people)
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_a_small_run_comes_to_its_end(postgresql_server: object, capsys: pytest.CaptureFixture[str]) -> None:
     assert postgresql_server
     bench.main(["--rows", "2000", "--lookups", "50"])

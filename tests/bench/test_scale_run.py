@@ -21,7 +21,7 @@ def kept() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_everything_is_measured_on_both_sides_and_a_kept_server_is_used_again(
     tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -46,7 +46,7 @@ def test_everything_is_measured_on_both_sides_and_a_kept_server_is_used_again(
     assert "settle 64" in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_the_oldest_checks_are_purged_in_the_end(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     small = ["--pending", "2000", "--settled", "6000", "--rounds", "1", "--settles", "0", "--months", "6"]

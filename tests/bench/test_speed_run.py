@@ -10,7 +10,7 @@ from bench.rig.report import read
 from bench.speed.__main__ import main
 from bench.speed.plan import Part
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
+pytestmark = [pytest.mark.bench, pytest.mark.long]
 
 
 def test_every_part_does_every_check_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
