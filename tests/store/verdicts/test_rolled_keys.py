@@ -149,6 +149,7 @@ def test_a_key_is_not_replaced_while_a_number_is_claimed_with_it(postgresql: Des
         max_size=4,
     )
 )
+@pytest.mark.slow
 def test_in_whichever_order_keys_are_rolled_a_number_is_held_once(
     postgresql: Desk, rounds: list[tuple[list[str], str | None]]
 ) -> None:
