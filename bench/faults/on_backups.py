@@ -45,8 +45,10 @@ def _restore(stage: Stage) -> float | None:
     kept = len(stage.web.submits)
     (moment,) = stage.column("SELECT CAST(clock_timestamp() AS text)")
     time.sleep(0.1)
-    settled = "SELECT participant FROM jurat_checks GROUP BY 1 HAVING bool_and(state = 'settled') ORDER BY random()"
-    erased = stage.column(f"{settled} LIMIT {_ERASED}")
+    # Settled by then: an answer that waits when its participant is erased ends undetermined, and rightly.
+    settled = f"bool_and(state = 'settled' AND settled_at < '{moment}')"
+    participants = f"SELECT participant FROM jurat_checks GROUP BY 1 HAVING {settled} ORDER BY random()"
+    erased = stage.column(f"{participants} LIMIT {_ERASED}")
     requests = Requests(engine, journal=journal)
     for participant in erased:
         requests.do(Request(uuid7(), RequestKind.ERASE, _WHO, participant=participant))
