@@ -4,7 +4,7 @@
     python -m bench.homes --seed 7       other towns, houses and zones
     python -m bench.homes --draws 5      so many sets of six zones for each place
 
-Whoever may read verdicts and has the public address base can compute the verdict of every house. So this does the
+Anyone who may read verdicts and has the public address base can compute the verdict of every house. So this does the
 same: each house of a base confirms its own address in six consultations, each about another zone, and the six verdicts
 are joined by participant. A home is unique where no other house has the same six verdicts. Zones are of one map, or of
 six maps that overlap. "in review" is the evidence that reviewers see until a review ends, "settled" what verdicts keep.

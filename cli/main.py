@@ -55,7 +55,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "backup": "Note that the database was backed up.",
         "reconcile": "Compare a platform's checks with the database, after a backup was restored.",
         "audit": "Show who did what.",
-        "history": "Seal what was decided and done, so that a change of it is found.",
+        "history": "Seal what was decided and done, so that any change to it is found.",
         "doctor": "Show what is set, from where, and what is wrong.",
     },
 }

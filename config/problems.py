@@ -152,7 +152,7 @@ class Part(BaseModel):
         return ()
 
     def slips(self) -> Iterable[Fault]:
-        """What is refused of whoever applies it, and not in a document that was applied before: a newer release may
+        """What is refused when a document is applied, but not in one that was applied before: a newer release may
         recognise more, and must not stop what runs.
         """
         return ()

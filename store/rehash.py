@@ -1,7 +1,7 @@
 """Hashes stored codes and numbers once more with the key in use, without the codes and numbers themselves.
 
-What only an older key had hashed can be guessed by whoever has that key and a copy of the table. Afterwards they need
-both keys. Workers recognise either form, so they go on meanwhile.
+What only an older key had hashed can be guessed by anyone who has that key and a copy of the table. Afterwards both
+keys are needed. Workers recognise either form, so they go on meanwhile.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Epoch:
 
 
 def epochs(connection: Connection) -> dict[str, Epoch]:
-    """The keys that were not retired, by id, the oldest first. Whoever signed them: it is the operator's own table."""
+    """The keys that were not retired, by id, the oldest first. Signatures are not checked here."""
     sql = "SELECT id, from_at, until_at FROM jurat_seal_keys WHERE retired_at IS NULL ORDER BY from_at, id DESC"
     rows = [(key, instant(begin), instant(end)) for key, begin, end in connection.execute(text(sql))]
     ends = [*(begin for _, begin, _ in rows[1:]), None]

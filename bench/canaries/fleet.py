@@ -47,7 +47,7 @@ host all all 127.0.0.1/32 scram-sha-256
 
 
 class _PostgreSQL(PostgreSQL):
-    """Whoever is not its superuser logs in with a password."""
+    """Everyone but its superuser logs in with a password."""
 
     @property
     def data(self) -> Path:

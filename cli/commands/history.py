@@ -30,13 +30,13 @@ heads_option = click.option(
 
 @click.group(cls=Group)
 def history() -> None:
-    """Seal what was decided and done, so that `db verify` finds a change of it, whoever made it."""
+    """Seal what was decided and done, so that `db verify` finds any change to it."""
 
 
 @history.command(examples=("jurat history key /etc/jurat/history",), environment=())
 @click.argument("file", metavar="FILE", type=_FILE)
 def key(out: Output, *, file: Path) -> None:
-    """Make the key that signs: FILE, for whoever seals alone, and FILE.pub, for everyone who verifies."""
+    """Make the key that signs: FILE, for the sealer alone, and FILE.pub, for everyone who verifies."""
     from nacl.signing import SigningKey
 
     from jurat.seal import key_to_text

@@ -25,20 +25,6 @@ WHEN (NEW.kind IN ('erase', 'transfer')
   AND NOT has_column_privilege(session_user, 'jurat_requests'::regclass, 'target', 'INSERT'))
 EXECUTE FUNCTION jurat_delay_asked()""",
         """
-CREATE OR REPLACE FUNCTION jurat_keep_participant() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-BEGIN
-  IF jurat_is_owner() OR EXISTS (
-    SELECT FROM jurat_requests e
-    WHERE e.kind = 'erase' AND e.applied_at IS NULL AND e.participant = OLD.participant
-      AND (e.apply_from IS NULL OR e.apply_from <= clock_timestamp())
-      AND (e.consultation IS NULL OR e.consultation = NEW.consultation)
-  ) THEN
-    RETURN NEW;
-  END IF;
-  RAISE EXCEPTION 'jurat: % on % is refused: a participant is erased where someone asked for it', TG_OP, TG_TABLE_NAME
-    USING ERRCODE = 'integrity_constraint_violation';
-END $$""",
-        """
 CREATE OR REPLACE FUNCTION jurat_refuse_renaming() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM jurat_requests t

@@ -230,6 +230,8 @@ def person_hash(people: Sequence[str | None], salt: bytes) -> bytes:
 
 def read_rows(connection: Connection, kind: LeafKind, subjects: Sequence[str]) -> dict[str, SealedRow]:
     """The rows of these subjects, by subject; those that are gone are missing."""
+    if not subjects:
+        return {}
     model = SEALED[kind]
     names = [column.split()[0] for column in model.KEY.split(", ")]
     keys = [key for subject in subjects if (key := _key(model, subject))]

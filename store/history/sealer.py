@@ -1,7 +1,7 @@
 """Adds to the history what waits for it, and signs the tree that results.
 
-Who seals has the only signing key: neither workers nor the database have it. So no one else can make a head that
-fits a changed history.
+Only the sealer has the signing key: neither workers nor the database have it. So no one else can make a head that fits
+a changed history.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def begin(engine: Engine, who: str) -> int | None:
         new = connection.scalar(text("SELECT count(*) FROM jurat_history")) == 0
         if new:
             if not dialect.one_writer:
-                # Whoever writes now does not know yet that a history begins.
+                # Transactions that write now do not know yet that a history begins.
                 tables = ", ".join(model.ROWS.split()[0] for model in SEALED.values())
                 connection.execute(text("SET LOCAL lock_timeout = '2s'"))
                 connection.execute(text(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE"))

@@ -182,8 +182,7 @@ class _Walk:
         rows: dict[tuple[str, str], SealedRow] = {}
         for kind in SEALED:
             subjects = [leaf.subject for _, leaf, _ in leaves if leaf.kind == kind]
-            if subjects:
-                rows |= {(kind, subject): row for subject, row in read_rows(connection, kind, subjects).items()}
+            rows |= {(kind, subject): row for subject, row in read_rows(connection, kind, subjects).items()}
         now = instant(connection.scalar(text(f"SELECT {dialect_of(connection).now()}")))
         for number, leaf, purge in leaves:
             next_head = bisect_right(self._times, number, key=lambda each: each[0])

@@ -1,6 +1,6 @@
 """Says what a verdict keeps of the evidence about an address: nothing that tells a home from its neighbours. Pure.
 
-Whoever has the verdicts and a public address base can compute the evidence of every house. A distance, a score or a
+Anyone with the verdicts and a public address base can compute the evidence of every house. A distance, a score or a
 number of candidates then finds the home again, above all where one participant has verdicts about several zones.
 docs/decisions/0033-a-verdict-finds-no-home.md has the figures.
 """

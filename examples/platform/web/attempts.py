@@ -41,7 +41,7 @@ class Attempts:
                 began, wrong = now, 0
             self._wrong[address] = began, wrong + 1
             if len(self._wrong) > _MOST_KEPT:
-                del self._wrong[next(iter(self._wrong))]  # whoever was wrong longest ago
+                del self._wrong[next(iter(self._wrong))]  # the one who was wrong longest ago
 
 
 def _address() -> str:

@@ -60,7 +60,7 @@ def test_an_address_is_wrong_so_often_in_its_time_and_others_are_not_concerned(s
     assert [status("192.0.2.1") for _ in range(MOST + 1)] == [200] * MOST + [429]
 
 
-def test_whoever_is_right_is_not_counted(status: Any) -> None:
+def test_an_answer_that_is_right_is_not_counted(status: Any) -> None:
     assert {status("192.0.2.1", wrong=False) for _ in range(MOST + 2)} == {200}
 
 
