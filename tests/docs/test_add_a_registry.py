@@ -70,7 +70,7 @@ def test_the_registry_is_asked_and_may_be_down(terminal: Terminal) -> None:
     description = DESCRIPTION.replace("8000", str(port)).replace("    timeout: 5s\n", patience)
     (terminal.folder / "jurat.yaml").write_text(description, "utf-8")
     terminal.run("bin/jurat keys generate > .env; bin/jurat db upgrade")
-    taken = "until test $(grep -c 'configuration taken' worker.log) = 2; do sleep 1; done"
+    taken = "until grep -q 'configuration taken .* config_version=2' worker.log; do sleep 1; done"
     down = (
         "until bin/jurat sources list | grep -qE 'professionals +registry +1 .* source_unavailable'; do sleep 1; done"
     )
