@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from pathlib import Path
@@ -105,6 +106,8 @@ def seal(out: Output, *, key_file: Path, heads: Path, period: float, once: bool)
     log, ended = structlog.get_logger("jurat.history"), threading.Event()
     for number in () if once else (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    if not once:
+        os.nice(10)  # workers on the same machine come first; a history may wait for minutes
     with open_database() as service:
         set_up(service.settings.log)
         sealer = Sealer(service.database, _signing_key(key_file), heads)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -68,8 +69,14 @@ class SealedRow:
 
     def content(self) -> bytes:
         """What never changes, in canonical JSON."""
-        apart = {"retain_until", *self.PEOPLE}
-        return _canonical({each.name: getattr(self, each.name) for each in fields(self) if each.name not in apart})
+        return _canonical({name: getattr(self, name) for name in _lasting(type(self))})
+
+
+@cache
+def _lasting(model: type[SealedRow]) -> Sequence[str]:
+    """The fields that never change."""
+    apart = {"retain_until", *model.PEOPLE}
+    return tuple(each.name for each in fields(model) if each.name not in apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,10 +272,13 @@ def missing_rows(kind: LeafKind) -> str:
           AND NOT EXISTS (SELECT 1 FROM jurat_unsealed t {same})"""
 
 
-def _canonical(value: Any) -> bytes:
-    """JSON with sorted keys and without spaces; times in UTC with microseconds, or milliseconds on SQLite."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_text).encode()
-
-
 def _text(value: Any) -> str:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=_text)
+
+
+def _canonical(value: Any) -> bytes:
+    """JSON with sorted keys and without spaces; times in UTC with microseconds, or milliseconds on SQLite."""
+    return _JSON.encode(value).encode()
