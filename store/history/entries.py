@@ -73,7 +73,7 @@ class SealedRow:
 
 
 @cache
-def _lasting(model: type[SealedRow]) -> Sequence[str]:
+def _lasting(model: Any) -> Sequence[str]:
     """The fields that never change."""
     apart = {"retain_until", *model.PEOPLE}
     return tuple(each.name for each in fields(model) if each.name not in apart)
