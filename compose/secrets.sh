@@ -42,6 +42,7 @@ database_url admin administrator
 database_url reviewer clerk
 database_url reader monitor
 database_url platform platform
+database_url accounts accounts
 for part; do database_url "$part" "$part"; done
 
 broker_url broker_url worker

@@ -17,8 +17,8 @@ SET password_encryption = 'scram-sha-256'; SET client_min_messages = 'warning';"
 
 sql <<END
 SELECT format('CREATE ROLE %I NOLOGIN', name)
-FROM unnest('{jurat_platform, jurat_worker, jurat_reviewer, jurat_admin, jurat_reader, jurat_sealer}'::text[]) AS name
-WHERE to_regrole(name) IS NULL \gexec
+FROM unnest('{jurat_platform, jurat_accounts, jurat_worker, jurat_reviewer, jurat_admin, jurat_reader, jurat_sealer}'::text[])
+  AS name WHERE to_regrole(name) IS NULL \gexec
 REVOKE CONNECT, TEMPORARY ON DATABASE "$POSTGRES_DB" FROM PUBLIC;
 END
 
@@ -26,7 +26,7 @@ for file in "$secrets"/*_database_url; do
     part=$(basename "$file" _database_url)
     case $part in
         owner) role= ;;                                 # of the tables: it migrates, and nothing else runs as it
-        worker | admin | reviewer | reader | platform | sealer) role=jurat_$part ;;
+        worker | admin | reviewer | reader | platform | accounts | sealer) role=jurat_$part ;;
         *) role= ;;                                     # of the platform, which says itself what it may do
     esac
     user=$(sed -n 's|^postgresql://\([a-z_][a-z0-9_]*\):\([A-Za-z0-9_-]\{1,\}\)@.*|\1|p' "$file")

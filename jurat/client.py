@@ -173,7 +173,7 @@ class Client(Reader):
         it. It is refused if there is nothing to move, or if the other id has answers of its own there.
 
         Args:
-            connection: as for `submit`.
+            connection: as for `submit`; on PostgreSQL of a user with `jurat_accounts`.
             target: the other id, as opaque as the first.
             by: who asks, as the audit names them; not one of the two ids.
             id: a UUID made by the platform. A second call with the same id is the same request.
@@ -183,6 +183,7 @@ class Client(Reader):
         Raises:
             UnknownConsultation: not in the applied configuration.
             InvalidSubmission, LimitReached: an argument cannot be used; enough was asked for in this hour.
+            ConfigurationError: the user of `connection` may not ask for it.
             SchemaMissing: the database has no jurat tables, or those of another contract version.
         """
         with self._statements(connection) as statements:
@@ -201,8 +202,8 @@ class Client(Reader):
 
         If there is nothing of the participant, nothing is done. A number that they gave stays held.
 
-        Takes the arguments of `transfer`, and raises InvalidSubmission, LimitReached and SchemaMissing as it does.
-        Raises UnknownConsultation for a consultation that is not configured and has no answers.
+        Takes the arguments of `transfer` and raises what it does, but UnknownConsultation for a consultation that is
+        not configured and has no answers.
         """
         with self._statements(connection) as statements:
             return participant_requests.erase(statements, participant, consultation, id)

@@ -12,7 +12,9 @@ class JuratError(Exception):
 
 
 class ConfigurationError(JuratError):
-    """The client was made with something it cannot use: a bad URL, a bad key, a missing library."""
+    """The client was given something it cannot use: a bad URL, a bad key, a missing library, the connection of a user
+    who lacks a right.
+    """
 
 
 class UnknownConsultation(JuratError):

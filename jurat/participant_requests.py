@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from jurat.dialects import SqlDialect
-from jurat.errors import InvalidSubmission, LimitReached, UnknownConsultation
+from jurat.errors import ConfigurationError, InvalidSubmission, LimitReached, UnknownConsultation
 from jurat.ids import own_id
 from jurat.names import ERASED, is_erased, require_printable, same_person
 from jurat.statements import Statements
@@ -78,6 +78,12 @@ def _ask(statements: Statements, kind: str, request_id: UUID | str | None, given
         name: given[name] for name in ("consultation", "participant", "target", "by_whom")
     }
     if statements.dialect.has_functions:
+        ((may,),) = statements.run("SELECT jurat_may_ask(:kind)", {"kind": kind})
+        if not may:
+            raise ConfigurationError(
+                "this user of the database may not ask for transfers and erasures: give a connection of a user with "
+                "jurat_accounts, the platform's second login"
+            )
         ((_, code, problem),) = statements.run(_TRY_ASK, row)
         if code is not None:
             raise _refusal(statements, given, code, problem)

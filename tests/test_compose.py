@@ -317,6 +317,16 @@ def test_a_platforms_bell_is_heard(stack: Stack) -> None:
     client.close()
 
 
+def test_the_platform_erases_by_its_second_user_alone(stack: Stack) -> None:
+    erases = "SELECT jurat_erase('p-99')"
+    with stack.psql("platform") as platform, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        platform.execute(erases)
+    with stack.psql("accounts") as accounts:
+        assert accounts.execute(erases).fetchone()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            accounts.execute("SELECT participant FROM jurat_results")
+
+
 def test_the_script_of_users_makes_the_roles_that_are_granted_rights() -> None:
     script = (ROOT / "compose" / "users.sh").read_text("utf-8")
     made = re.findall(r"unnest\('\{(.*)\}'::text\[\]\)", script)

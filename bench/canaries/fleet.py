@@ -124,10 +124,12 @@ class CanaryFleet:
         self._watch(self._look_at_processes)
         self.client = Client(self.logins.url(Role.PLATFORM), self.broker_url, key_to_text(marked.seal_key))
         self._stack.callback(self.client.close)
-        self.platform = create_engine(
-            parse_url(self.logins.url(Role.PLATFORM)), hide_parameters=True, pool_pre_ping=True
+        self.platform, self.accounts = (
+            create_engine(parse_url(self.logins.url(role)), hide_parameters=True, pool_pre_ping=True)
+            for role in (Role.PLATFORM, Role.ACCOUNTS)
         )
         self._stack.callback(self.platform.dispose)
+        self._stack.callback(self.accounts.dispose)
 
     @property
     def broker_url(self) -> str:

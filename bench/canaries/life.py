@@ -274,13 +274,13 @@ class Life:
     def erase(self) -> None:
         """One of both is erased, and the other gets another id and back."""
         marked, client = self.marked, self.fleet.client
-        with self.fleet.platform.begin() as connection:
+        with self.fleet.accounts.begin() as connection:
             client.erase(connection, participant=marked.erased)
-        with self.fleet.platform.begin() as connection:
+        with self.fleet.accounts.begin() as connection:
             there = {"consultation": CONSULTATION, "by": "the account page"}
             client.transfer(connection, participant=marked.participant, target="p-between", **there)
         self._until("SELECT count(*) FROM jurat_requests WHERE kind = 'transfer' AND applied_at IS NOT NULL", 1)
-        with self.fleet.platform.begin() as connection:
+        with self.fleet.accounts.begin() as connection:
             client.transfer(connection, participant="p-between", target=marked.participant, **there)
         self._until("SELECT count(*) FROM jurat_requests WHERE applied_at IS NULL", 0)
 

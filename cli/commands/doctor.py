@@ -77,12 +77,16 @@ def _steps_with(settings: Settings) -> list[CheckupStep]:
 
 
 def _rights_steps(service: Service) -> Iterator[CheckupStep]:
-    """Warns of a login that no right limits, and of users other than the owner who may create in our tables' schema."""
+    """Warns of a login that no right limits, of users other than the owner who may create in our tables' schema, and of
+    platforms whose only login may erase.
+    """
     from jurat.database import reader
+    from store.schema.grants import Role
     from store.schema.owners import creators, unbound
+    from store.schema.roles import left_to_platforms
 
     with reader(service.database).begin() as connection:
-        why, found = unbound(connection), creators(connection)
+        why, found, left = unbound(connection), creators(connection), left_to_platforms(connection)
     if why is not None:
         advice = "give workers and commands users of their own: docs/operators/separate-roles.md"
         yield CheckupStep("login", StepMark.NOTE, f"{why}, so no right or guard of the tables limits it", advice)
@@ -90,3 +94,8 @@ def _rights_steps(service: Service) -> Iterator[CheckupStep]:
         who = "everyone" if each.who == "PUBLIC" else f"{each.who}, which does not own the tables,"
         said = f"{who} may create in their schema {each.schema}, where functions with the owner's rights look"
         yield CheckupStep("rights", StepMark.NOTE, said, f"an administrator of the database runs: {each.remedy}")
+    if left:
+        said = f"whoever has the password of the web tier may transfer and erase: {Role.PLATFORM} may, as in 0.3.0"
+        advice = f"ask by a user with {Role.ACCOUNTS}, then the owner of the tables runs: "
+        advice += f"REVOKE EXECUTE ON FUNCTION {', '.join(left)} FROM {Role.PLATFORM}"
+        yield CheckupStep("rights", StepMark.NOTE, said, advice)

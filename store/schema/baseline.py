@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from store.dialects import BY_NAME, dialect_of
-from store.schema.roles import closing, creating
+from store.schema.roles import closing
 
 _FILES = (
     "functions",
@@ -39,12 +39,12 @@ make, come last in it."""
 
 
 def scripts(dialect: str, migrations: Path) -> list[str]:
-    """The SQL files of an engine, in order. Missing roles are made last: other upgrades on the server wait for that."""
+    """The SQL files of an engine, in order."""
     tables, views = tables_sql(migrations), _sql(migrations, "views")
     paths = (migrations / "sql" / dialect / f"{name}.sql" for name in _FILES)
     files = [path.read_text("utf-8") for path in paths if path.exists()]
     if BY_NAME[dialect].has_users:
-        return [tables, *files, views, closing(), f"{creating().strip()};\n"]
+        return [tables, *files, views, closing()]
     person = re.sub(r"^--.*\n", "", _sql(migrations, "sqlite/person"), flags=re.MULTILINE).strip()
     files = [file.replace("{person}", person) for file in files]
     return [_tables_for_sqlite(tables), *files, views.replace("statement_timestamp()", BY_NAME[dialect].now())]

@@ -1,4 +1,4 @@
-"""Grants rights on PostgreSQL to six roles: each may do what it needs and nothing else.
+"""Grants rights on PostgreSQL to seven roles: each may do what it needs and nothing else.
 
 `RIGHTS` and `CALLS` are the only list. Every upgrade sets these rights, docs/reference/roles.md is generated from them,
 and a test tries each cell. A table that is not listed fails that test.
@@ -15,6 +15,7 @@ class Role(StrEnum):
     """A PostgreSQL role without login; users who log in are granted one."""
 
     PLATFORM = "jurat_platform"
+    ACCOUNTS = "jurat_accounts"
     WORKER = "jurat_worker"
     REVIEWER = "jurat_reviewer"
     ADMIN = "jurat_admin"
@@ -24,6 +25,7 @@ class Role(StrEnum):
 
 ABOUT: Mapping[Role, str] = {
     Role.PLATFORM: "a web platform: confirms answers, polls their verdicts",
+    Role.ACCOUNTS: "the platform's second login: moves a participant to another id, or erases one",
     Role.WORKER: "the workers: look up, write verdicts, keep the tables in order",
     Role.REVIEWER: "who decides what no source could, and opens settled checks again",
     Role.ADMIN: "who applies configurations and imports zones, codes and address bases",
@@ -97,6 +99,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_questions": {
         **_READS,
         Role.PLATFORM: "SELECT",
+        Role.ACCOUNTS: "SELECT (consultation)",
         Role.ADMIN: "SELECT, INSERT, DELETE",
     },
     "jurat_sources": {
@@ -124,6 +127,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.PLATFORM: (
             "SELECT (id, kind, consultation, participant, question, asked_at, applied_at, refused, apply_from)"
         ),
+        Role.ACCOUNTS: "SELECT (id, kind, applied_at, refused, apply_from)",
         Role.WORKER: f"SELECT, UPDATE ({_DEALT_WITH}), DELETE",
         Role.REVIEWER: (
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at), "
@@ -217,7 +221,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: ("SELECT, INSERT (id, public_key, from_at, until_at, signature), UPDATE (retired_at)"),
     },
     "jurat_missing_keys": {**_READS, Role.WORKER: "SELECT, INSERT, UPDATE (seen_at), DELETE"},
-    "jurat_contract": {**_READS, Role.PLATFORM: "SELECT", Role.SEALER: "SELECT"},
+    "jurat_contract": dict.fromkeys(Role, "SELECT"),
     "jurat_hash_key": {
         **_READS,
         # Who locks a row must have a right to change it: this column, which has one value, is no harm.
@@ -245,9 +249,9 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_reopen": frozenset({Role.REVIEWER}),
     "jurat_revoke": frozenset({Role.REVIEWER}),
     "jurat_restore": frozenset({Role.REVIEWER}),
-    "jurat_transfer": frozenset({Role.PLATFORM, Role.ADMIN}),
-    "jurat_erase": frozenset({Role.PLATFORM, Role.ADMIN}),
-    "jurat_try_ask": frozenset({Role.PLATFORM, Role.ADMIN}),
+    "jurat_transfer": frozenset({Role.ACCOUNTS, Role.ADMIN}),
+    "jurat_erase": frozenset({Role.ACCOUNTS, Role.ADMIN}),
+    "jurat_try_ask": frozenset({Role.ACCOUNTS, Role.ADMIN}),
     "jurat_ask": frozenset(),
     "jurat_ask_reviewer": frozenset(),
     "jurat_add_codes": frozenset({Role.ADMIN}),
@@ -282,6 +286,11 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_queue_purged": frozenset(),
 }
 """The roles that may call each function. Functions for triggers and for other functions have none."""
+
+OF_BEFORE = ("jurat_erase", "jurat_transfer", "jurat_try_ask")
+"""What `Role.PLATFORM` may call as well in databases of 0.3.0 and before. An upgrade neither gives nor takes that: the
+law demands erasures, so they end only when the owner of the tables revokes it. No migration may drop these functions,
+for that would."""
 
 FOR_ALL = (
     "jurat_is_name",

@@ -8,7 +8,7 @@ from functools import cache
 from sqlalchemy import Connection, text
 
 from store.dialects import dialect_of
-from store.schema.grants import ANALYZED, CALLS, FOR_ALL, RIGHTS, Role
+from store.schema.grants import ANALYZED, CALLS, FOR_ALL, OF_BEFORE, RIGHTS, Role
 
 _MAINTAINS = 170_000
 """The version of PostgreSQL since which analyzing has a right of its own."""
@@ -24,9 +24,7 @@ GRANT EXECUTE ON FUNCTION {", ".join(FOR_ALL)} TO PUBLIC;
 """
 
 
-@cache
-def creating() -> str:
-    """SQL that makes missing roles, where the user may. Roles belong to the whole server."""
+def _creating() -> str:
     return f"""
 DO $$
 DECLARE
@@ -44,13 +42,15 @@ BEGIN
                               'tables `bin/jurat db upgrade`.', name);
     END;
   END LOOP;
-END $$"""
+END $$;"""
 
 
 @cache
 def granting() -> str:
-    """SQL that gives each existing role exactly its rights, and does nothing for users who do not own the tables."""
-    return "\n".join(map(_granting, Role))
+    """SQL that makes missing roles, where the user may: they belong to the whole server. Then it gives each role that
+    exists exactly its rights, and does nothing for users who do not own the tables.
+    """
+    return "\n".join([_creating(), *map(_granting, Role)])
 
 
 def _granting(role: Role) -> str:
@@ -59,7 +59,8 @@ def _granting(role: Role) -> str:
     if role is Role.ADMIN:
         maintain = f"GRANT MAINTAIN ON {', '.join(ANALYZED)} TO {role};"
         lines += [f"IF current_setting('server_version_num')::int >= {_MAINTAINS} THEN", f"  {maintain}", "END IF;"]
-    lines.append(f"REVOKE ALL ON FUNCTION {', '.join(CALLS)} FROM {role};")
+    ours = [name for name in CALLS if role is not Role.PLATFORM or name not in OF_BEFORE]
+    lines.append(f"REVOKE ALL ON FUNCTION {', '.join(ours)} FROM {role};")
     lines += [f"GRANT EXECUTE ON FUNCTION {name} TO {role};" for name, roles in CALLS.items() if role in roles]
     each = "\n  ".join(lines)
     return f"""
@@ -81,6 +82,18 @@ def missing(connection: Connection) -> list[Role]:
     if not dialect_of(connection).has_users:
         return []
     return [role for role in Role if not connection.scalar(text("SELECT to_regrole(:role)"), {"role": role})]
+
+
+def left_to_platforms(connection: Connection) -> list[str]:
+    """The functions of transfers and erasures that `Role.PLATFORM` may call until their owner revokes it."""
+    if not dialect_of(connection).has_users:
+        return []
+    return list(connection.scalars(text(_LEFT), {"names": list(OF_BEFORE), "role": Role.PLATFORM}))
+
+
+_LEFT = """
+    SELECT p.proname FROM pg_class c JOIN pg_proc p ON p.pronamespace = c.relnamespace, aclexplode(p.proacl) a
+    WHERE c.oid = 'jurat_checks'::regclass AND p.proname = ANY (:names) AND a.grantee = to_regrole(:role) ORDER BY 1"""
 
 
 def advice(roles: Sequence[Role]) -> str:

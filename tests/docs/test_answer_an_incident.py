@@ -29,7 +29,7 @@ def test_a_stolen_password_lets_no_one_in_and_what_it_asked_for_is_withdrawn(
     postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Logins(postgresql_url) as logins, plain(postgresql_url) as superuser:
-        stolen = logins.url(Role.PLATFORM)
+        stolen = logins.url(Role.ACCOUNTS)
         name = str(make_url(stolen).username)
         superuser.execute("INSERT INTO jurat_allowances (login, per_hour, delay_s) VALUES (%s, 100, 86400)", (name,))
         with plain(stolen) as thief:

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from store.schema.grants import Role
 from tests.docs.pages import ROOT, block, blocks
+from tests.migrations.test_accounts import REVOKED
 from tests.rigs.logins import plain
 
 PAGE = ROOT / "docs" / "operators" / "separate-roles.md"
@@ -60,13 +61,17 @@ def test_an_administrator_says_how_many_a_platform_may_ask_for(postgresql_url: s
         for _ in range(2):
             run(administrator, block(PAGE, "sql", "jurat_allowances"), names)
         rows = administrator.execute("SELECT login, per_hour, used FROM jurat_allowances").fetchall()
-    assert rows == [(names["web"], 1000, 0)]
-    with plain(as_who["web"].render_as_string(hide_password=False)) as web:
+    assert rows == [(names["accounts"], 1000, 0)]
+    with plain(as_who["accounts"].render_as_string(hide_password=False)) as accounts:
         for number in range(101):
-            web.execute("SELECT jurat_erase(%s)", (f"p-{number}",))
+            accounts.execute("SELECT jurat_erase(%s)", (f"p-{number}",))
+
+
+def test_the_owner_ends_what_platforms_of_before_have() -> None:
+    assert block(PAGE, "sql", "REVOKE EXECUTE").strip() == REVOKED
 
 
 def test_the_page_names_every_role_and_no_block_is_left_out() -> None:
     text = PAGE.read_text("utf-8")
     assert all(f"with `{role}`" in text for role in Role)
-    assert (len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (3, 0)
+    assert (len(blocks(PAGE, "sql")), len(blocks(PAGE, "sh"))) == (4, 0)

@@ -137,11 +137,11 @@ SHOWN: Mapping[Role, Attempts] = {
         ),
         f"SELECT jurat_contest({_OF.format('p-2')}, {_SEALED}, {_KEY})": _ASKED_BY,
         f"SELECT jurat_try_contest({_OF.format('p-2')}, {_SEALED}, {_KEY}, NULL, NULL)": _ASKED_BY,
-        **_ASKS,
         "SELECT jurat_publish_consultation('mine', '{}', 'me')": (
             "SELECT applied_document IS NULL FROM jurat_consultations WHERE name = 'mine'"
         ),
     },
+    Role.ACCOUNTS: _ASKS,
     Role.WORKER: {
         **_HASHES,
         "UPDATE jurat_verdicts SET retain_until = now() + interval '2 days'": (

@@ -117,15 +117,15 @@ def test_an_audit_row_is_of_the_present_and_keeps_who_wrote_it(shared: Shared, r
 
 
 def test_a_request_keeps_the_login_that_asked_also_by_a_function(shared: Shared) -> None:
-    login = make_url(shared.logins.url(Role.PLATFORM)).username
-    with shared.logins.connection(Role.PLATFORM) as connection:
+    login = make_url(shared.logins.url(Role.ACCOUNTS)).username
+    with shared.logins.connection(Role.ACCOUNTS) as connection:
         connection.execute(ASKED)
     ((found,),) = shared.owner.execute("SELECT login FROM jurat_requests WHERE kind = 'erase'").fetchall()
     assert found == login
 
 
 def test_an_erasure_that_was_asked_for_takes_the_participant_away(shared: Shared) -> None:
-    with shared.logins.connection(Role.PLATFORM) as connection:
+    with shared.logins.connection(Role.ACCOUNTS) as connection:
         connection.execute(ASKED)
     rename = "UPDATE jurat_checks SET participant = 'erased-x' WHERE participant = '{}'"
     with shared.logins.connection(Role.WORKER) as connection:

@@ -146,7 +146,7 @@ def test_what_honest_programs_do_is_let_through(copied: str) -> None:
     """Under the login of a worker. The owner's tests know nothing of guards."""
     desk = Desk(copied)
     asked = Request(uuid7(), RequestKind.REVOKE, ADMIN, consultation="budget", participant="p-5")
-    with Logins(copied) as logins, logins.connection(Role.PLATFORM) as platform:
+    with Logins(copied) as logins, logins.connection(Role.ACCOUNTS) as platform:
         engine = open_engine(logins.url(Role.WORKER))
         desk.claims = Claims(engine, keys=Unseal([PRIVATE_KEY]).key_ids)
         desk.verdict_writer = VerdictWriter(engine)

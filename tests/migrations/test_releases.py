@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from sqlalchemy import Engine
 
 from jurat.database import open_engine
 from jurat.errors import ConfigurationError
+from store.schema.grants import OF_BEFORE, Role
 from store.schema.migrations import upgrade, upgrade_sql
 from store.schema.release import VERSION
+from store.schema.roles import left_to_platforms
 from store.schema.status import MIGRATIONS, SchemaStatus, known_revisions, schema_status
 from tests.migrations.catalogue import catalogue, differences
 from tests.migrations.later import BEFORE, CHANGES, REVISION, become_later, become_smaller, lay_out
@@ -27,6 +30,8 @@ from tests.migrations.releases import (
     program_of,
     rewritten,
 )
+from tests.migrations.test_accounts import REVOKED
+from tests.rigs.logins import Logins
 from tests.rigs.servers import Databases, postgresql_bindir
 
 Make = Callable[[], Engine]
@@ -95,7 +100,46 @@ def released(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_the_last_release_and_the_steps_since_make_what_a_new_database_gets(make: Make, released: Path) -> None:
     old = make()
     made_by_program(released, old)
-    assert apart_from(make, old) == []
+    upgrade(old)
+    if old.dialect.name == "postgresql":
+        with old.begin() as connection:
+            assert left_to_platforms(connection) == list(OF_BEFORE)
+            connection.exec_driver_sql(REVOKED)
+    assert apart_from(make, old) == [], "and what the owner revoked is not given again"
+
+
+ERASES = """
+import sys
+from jurat import Client
+from sqlalchemy import create_engine
+client, engine = Client(sys.argv[1]), create_engine(sys.argv[1])
+with engine.begin() as connection:
+    client.erase(connection, participant="p-1")
+"""
+
+
+@pytest.mark.slow
+def test_a_platform_of_that_release_erases_until_the_owner_says_otherwise(
+    postgresql_server: Databases, released: Path
+) -> None:
+    url = postgresql_server.create()
+    engine = open_engine(url)
+    made_by_program(released, engine)
+    with Logins(url) as logins:
+        platform = [sys.executable, "-P", "-c", ERASES, logins.url(Role.PLATFORM)]
+        said = []
+        for statement in ("SELECT 1", REVOKED):
+            with engine.begin() as connection:
+                connection.exec_driver_sql(statement)
+            upgrade(engine)
+            ran = subprocess.run(
+                platform, env={"PYTHONPATH": str(released)}, capture_output=True, text=True, check=False
+            )
+            said.append(ran.stderr)
+    engine.dispose()
+    postgresql_server.drop(url)
+    assert said[0] == ""
+    assert "permission denied for function jurat_try_ask" in said[1]
 
 
 def test_no_step_that_was_released_is_another_one_now(released: Path) -> None:

@@ -50,9 +50,9 @@ def test_a_platform_asks_and_the_worker_does_it(logins: tuple[Desk, Logins]) -> 
     desk, users = logins
     desk.submit("p-1")
     desk.submit("p-3", "code")
-    platform, worker = by(users, Role.PLATFORM), by(users, Role.WORKER)
-    client = Client(users.url(Role.PLATFORM), seal_key=key_to_text(PUBLIC_KEY))
-    with platform.begin() as connection:
+    accounts, worker = by(users, Role.ACCOUNTS), by(users, Role.WORKER)
+    client = Client(users.url(Role.ACCOUNTS), seal_key=key_to_text(PUBLIC_KEY))
+    with accounts.begin() as connection:
         moved = client.transfer(connection, consultation="budget", participant="p-1", target="p-2", by="the platform")
         erased = client.erase(connection, participant="p-3")
         refused = client.transfer(connection, consultation="budget", participant="p-8", target="p-9", by="a clerk")
@@ -70,7 +70,7 @@ def test_a_platform_asks_and_the_worker_does_it(logins: tuple[Desk, Logins]) -> 
     assert len(desk.write(entry(held[0], retain=-1.0)).done) == 1, "the owner is let through"
     assert Upkeep(worker).purge() == 1
     client.close()
-    for engine in (platform, worker):
+    for engine in (accounts, worker):
         engine.dispose()
 
 

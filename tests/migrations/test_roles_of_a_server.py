@@ -120,3 +120,15 @@ def test_roles_that_are_there_stay_as_they_are(url: str) -> None:
         row = owner.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'jurat_platform'").fetchone()
         assert row == (7,)
         owner.execute("DROP OWNED BY jurat_platform, jurat_worker, jurat_reviewer, jurat_admin, jurat_reader")
+
+
+@pytest.mark.slow
+def test_a_role_that_a_release_adds_is_made_where_the_database_is_older(url: str) -> None:
+    migrated(url)
+    with plain(url) as owner:
+        owner.execute(f"DROP OWNED BY {Role.ACCOUNTS}; DROP ROLE {Role.ACCOUNTS}".encode())
+    migrated(url)
+    with Logins(url) as logins, logins.connection(Role.ACCOUNTS) as accounts:
+        assert accounts.execute("SELECT jurat_erase('p-1')").fetchone()
+    with plain(url) as owner:
+        owner.execute(f"DROP OWNED BY {', '.join(Role)}".encode())

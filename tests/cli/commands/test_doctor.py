@@ -22,6 +22,7 @@ from store.workers import Fleet, Member
 from tests.cli.commands.test_now import opened
 from tests.cli.conftest import CONFIGURATION, configure
 from tests.cli.shell import Ran, Shell
+from tests.migrations.test_accounts import AS_BEFORE, REVOKED
 from tests.rigs.logins import Logins, plain
 from tests.rigs.servers import Databases, PostgreSQL
 
@@ -287,6 +288,18 @@ def test_a_user_who_may_create_beside_the_tables_is_warned_of_with_what_to_run(
         assert warned["found"].startswith(f"{web}, which does not own the tables, may create in their schema public")
         assert warned["advice"].endswith(f"REVOKE CREATE ON SCHEMA public FROM {web}")
         remedied(postgresql_shell, postgresql_url)
+
+
+def test_platforms_whose_only_login_may_erase_are_told_of_with_what_ends_it(
+    postgresql_shell: Shell, postgresql_url: str
+) -> None:
+    with Logins(postgresql_url) as logins, plain(postgresql_url) as owner:
+        owner.execute(AS_BEFORE.encode())
+        (warned,) = rights(postgresql_shell, JURAT_DATABASE_URL=logins.url(Role.WORKER))
+        assert "web tier may transfer and erase" in warned["found"]
+        assert warned["advice"].endswith(REVOKED)
+        owner.execute(REVOKED.encode())
+    assert rights(postgresql_shell) == []
 
 
 def test_everybody_who_may_create_there_is_warned_of(postgresql_shell: Shell, postgresql_url: str) -> None:
