@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
 from jurat.database import open_engine
-from store.workers import Fleet, Member
+from tests.cli.old_worker import old_worker
 from tests.cli.shell import Ran, Shell
 from tests.migrations.releases import ROOT, NoRelease, last_release, program_of
 from tests.rigs.servers import PostgreSQL
@@ -39,11 +36,11 @@ NAMES = ("Zorquavundo", "Brelnyxivane")
 READ = ("--config", "jurat.yaml")
 
 
-def imported(shell: Shell, name: str = NAMES[0], *options: str) -> Ran:
+def imported(shell: Shell, name: str = NAMES[0]) -> Ran:
     shell.write("jurat.yaml", CONFIGURATION)
     shell.write("a.csv", f"Ref No;Surname;Given;Status\n900001;{name};Iris;Registered\n")
     day = ("--data-date", "2026-11-01")
-    ran = shell("datasets", "import-roster", "doctors", "a.csv", "--source", "physicians", *day, *READ, *options)
+    ran = shell("datasets", "import-roster", "doctors", "a.csv", "--source", "physicians", *day, *READ)
     assert ran.code == 0, ran.err
     return ran
 
@@ -55,17 +52,6 @@ def tried(name: str) -> tuple[str, ...]:
 
 def sealed(shell: Shell) -> list[tuple[int, bool]]:
     return [(row["version"], row["sealed"]) for row in shell("datasets", "list", "--json").json]
-
-
-@contextmanager
-def old_worker(shell: Shell) -> Iterator[None]:
-    """A live worker of release 0.3.0, which knew no later migration."""
-    engine = open_engine(shell.environment["JURAT_DATABASE_URL"])
-    member = Member(uuid4(), "here", "old@here", "0.3.0", "0003_oldest_worker", 4)
-    Fleet(engine).report(member)
-    yield
-    Fleet(engine).leave(member.id)
-    engine.dispose()
 
 
 def test_a_roster_is_sealed_once_no_worker_of_an_older_release_runs(shell: Shell) -> None:
