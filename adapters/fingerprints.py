@@ -93,12 +93,19 @@ class Fingerprints:
 
     def digests(self, namespace: str, value: str) -> Mapping[str, bytes]:
         """The short fingerprints under which `value` may be stored, by key id: for lists that share one known key."""
-        return {key_id: _digest(key, namespace)(value) for key_id, key in self._keys.items()}
+        return {key_id: _keyed(key, namespace, *_SHORT)(value) for key_id, key in self._keys.items()}
 
     def newest_digest(self, namespace: str) -> tuple[str, Callable[[str], bytes]]:
         """The id of the newest key, and what makes the short fingerprints to store with it."""
         key_id, key = next(iter(self._keys.items()))
-        return key_id, _digest(key, namespace)
+        return key_id, _keyed(key, namespace, *_SHORT)
+
+    def value_keys(self, key_id: str, namespace: str) -> Callable[[str], bytes]:
+        """What makes a key of 32 bytes for each value, which only those can make who have the value and this key.
+
+        Raises KeyError if the key is not there.
+        """
+        return _keyed(self._keys[key_id], namespace, b"jurat value key", 32)
 
 
 def key_of(fingerprint: str) -> str:
@@ -119,8 +126,12 @@ def hash_key_id(key: bytes) -> str:
     return hashlib.blake2b(key, person=b"jurat key id", digest_size=KEY_ID_LENGTH // 2).hexdigest()
 
 
-def _digest(key: bytes, namespace: str) -> Callable[[str], bytes]:
-    prefix = hashlib.blake2b(f"{namespace}\0".encode(), key=key, person=b"jurat short", digest_size=DIGEST_LENGTH)
+_SHORT = (b"jurat short", DIGEST_LENGTH)
+
+
+def _keyed(key: bytes, namespace: str, purpose: bytes, length: int) -> Callable[[str], bytes]:
+    """What hashes values; hashes of another purpose tell nothing about these."""
+    prefix = hashlib.blake2b(f"{namespace}\0".encode(), key=key, person=purpose, digest_size=length)
 
     def digest(value: str) -> bytes:
         hashed = prefix.copy()

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Final, Protocol
+
+SEALED: Final = "sealed "
+"""What the layout of a version begins with whose rows are sealed. Workers that cannot open these know no such layout,
+and leave the version alone.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +18,8 @@ class RosterVersion:
     """The version of a roster that is in force, and those of its people that were asked for.
 
     `layout` and `key_id` say how the numbers were cleaned and hashed. `left_out` is how many rows of the file have no
-    number and are not in the roster, `count` how many people it has. `people` are their kept columns, by the hash of
-    the number; two of several that share one.
+    number and are not in the roster, `count` how many people it has. `people` are their kept columns, or these sealed
+    (see `adapters.registry.roster_seal`), by the hash of the number; two of several that share one.
     """
 
     version: int
@@ -24,6 +29,11 @@ class RosterVersion:
     left_out: int
     count: int
     people: Mapping[bytes, Sequence[Mapping[str, str]]] = field(repr=False)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the kept columns are sealed; those of versions of earlier releases are in clear."""
+        return self.layout.startswith(SEALED)
 
 
 class RosterStore(Protocol):

@@ -27,7 +27,7 @@ QUIET = 86_400.0
 
 
 _OBEYS = "0006_hash_keys"
-"""The migration that the first release knew whose workers hash with the key in use."""
+"""The migration that the first release knew whose workers hash with the key in use, and open sealed rosters."""
 
 _TIME = "%Y-%m-%d %H:%M:%SZ"
 
@@ -155,5 +155,7 @@ def hash_keys_in_use(connection: Connection, known: Iterable[str] = ()) -> list[
 
 
 def old_workers(connection: Connection) -> list[str]:
-    """The live workers of releases that hash with the first of their own keys, whichever is in use."""
+    """The live workers of releases that hash with the first of their own keys, whichever is in use, and open no sealed
+    roster.
+    """
     return [each.name for each in workers(connection) if each.live and each.revision < _OBEYS]

@@ -1,7 +1,7 @@
 """The source of type `roster`: looks a participant up in an imported roster, by the keyed hash of the number.
 
-The hash shows that the number is the one typed, so the number itself is stored nowhere. The row that is found is judged
-as any registry's record is.
+The hash shows that the number is the one typed, so the number itself is stored nowhere. The row that is found is opened
+with that number, and judged as any registry's record is.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from adapters.base import Credentials, Finding, Found, Query, SourceError, SourceOfMany, Unavailable
 from adapters.fingerprints import Fingerprints
 from adapters.registry.judge import Asked, RecordJudge, utc_now
+from adapters.registry.roster_seal import RosterSeal, namespace
 from adapters.registry.trace import LookupTrace
-from adapters.rosters import RosterStore, RosterVersion
+from adapters.rosters import SEALED, RosterStore, RosterVersion
 from config.registry.roster import RosterSource
 from jurat.vocabulary import Outcome
 
@@ -66,7 +67,7 @@ class RosterAdapter(RecordJudge, SourceOfMany):
         found = self._rosters.roster(name, numbers)
         if found is None:
             raise Unavailable(f"the dataset {name} is not imported; run `bin/jurat datasets import-roster {name} FILE`")
-        if found.layout != self._layout:
+        if found.layout.removeprefix(SEALED) != self._layout:
             raise Unavailable(
                 f"the number or the kept columns of the dataset {name} are described in another way than when it was "
                 "imported; import it again"
@@ -90,16 +91,21 @@ class RosterAdapter(RecordJudge, SourceOfMany):
     def _judge_row(self, asked: Asked, found: RosterVersion, number: bytes) -> Finding | SourceError:
         self._trace.on_roster(found)
         evidence = {"version": self._model.version, "dataset_version": found.version}
-        typed = {self._model.file.number: asked.inputs[self._number]}
-        rows = [{**person, **typed} for person in found.people.get(number, ())]
+        typed = asked.inputs[self._number]
         # A participant may be in a row that was left out.
         absent = Outcome.UNDETERMINED if found.left_out else None
         try:
+            people = self._opened(found, typed, found.people.get(number, ()))
+            rows = [{**person, self._model.file.number: typed} for person in people]
             return replace(self._judge(asked, rows, evidence, absent), data_date=found.data_date)
         except SourceError as error:
             return error
 
-
-def namespace(dataset: str) -> str:
-    """The namespace of a roster's hashes, which keeps them apart from those of other rosters and of codes."""
-    return f"roster:{dataset}"
+    def _opened(
+        self, found: RosterVersion, number: str, people: Sequence[Mapping[str, str]]
+    ) -> Sequence[Mapping[str, str]]:
+        """The kept columns of those who have the number. Raises Unreadable where a row does not open."""
+        if not found.is_sealed:
+            return people
+        seal = RosterSeal(self._fingerprints, found.key_id, self._model.dataset, found.version)
+        return [seal.open(number, person) for person in people]

@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime, time
 from adapters.base import Unavailable
 from adapters.file_lines import FileError
 from adapters.fingerprints import Fingerprints
-from adapters.registry.roster import RosterAdapter, namespace
+from adapters.registry.roster import RosterAdapter
 from adapters.registry.roster_rows import RosterRows
+from adapters.registry.roster_seal import namespace
 from adapters.registry_tests.description_tests import ReadFile, TrialResult, difference
 from adapters.registry_tests.encoder import encode_table
 from adapters.registry_tests.offline_run import DecisionTrace, Path, look_up, verdict_text

@@ -188,7 +188,8 @@ def import_roster(
 ) -> None:
     """Import the roster NAME, a list of people, from FILE, plain or gzip, as its next version, and switch to it.
 
-    Only the number, as a keyed hash, and the columns that the source keeps are stored.
+    Only the number, as a keyed hash, and the columns that the source keeps are stored. These are sealed, unless workers
+    of an older release run, which could not open them.
 
     FILE may have any size; memory does not grow with it. A single bad row prevents the switch, and every fault is
     reported with its line and column. Workers use the new version from their next lookup on. The version before stays
@@ -229,6 +230,7 @@ def list_(out: Output) -> None:
             "format": row.kind,
             **fields_of(row, "language", "data_date", "imported_at", "imported_by", "digest"),
             "sources": used.get(row.name, []) if row.state == "active" else [],
+            "sealed": row.is_sealed if row.is_roster else None,
         }
         for row in found
     ]
@@ -236,6 +238,9 @@ def list_(out: Output) -> None:
     head = ("dataset", "version", "state", "addresses", "streets", "people", "data of", "imported", "used by")
     lines = columns(head, ((*(row[name] for name in shown), ", ".join(row["sources"])) for row in rows))
     out.show(rows, lines)
+    for row in found:
+        if row.is_roster and not row.is_sealed:
+            out.say(f"{row.name}, version {row.version}: what is kept is in clear; import its file again to seal it")
     if not rows:
         out.say("no dataset is imported; run `bin/jurat datasets import-addresses NAME FILE`")
 

@@ -208,7 +208,9 @@ def _check_roster(source: RosterAdapter) -> tuple[StepMark, str]:
     except SourceError as error:
         return StepMark.PROBLEM, error.detail
     left_out = f", {count_text(found.left_out, 'row')} left out" if found.left_out else ""
-    return StepMark.OK, f"{found.count:,} people{left_out}, version {found.version}, data of {found.data_date}"
+    in_clear = "" if found.is_sealed else ", in clear until its file is imported again"
+    text = f"{found.count:,} people{left_out}, version {found.version}, data of {found.data_date}{in_clear}"
+    return StepMark.OK, text
 
 
 def status_step(status: SourceStatus) -> CheckupStep:

@@ -1,7 +1,7 @@
 """Imports a roster: a file becomes a new version, batch by batch, and takes effect as a whole.
 
-Of each row, only the keyed hash of the number and the columns that the source's rules read are stored. Reports hold
-counts and columns, and no names.
+Of each row, only the keyed hash of the number and the columns that the source's rules read are stored, sealed. Reports
+hold counts and columns, and no names.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from adapters.base import Unreadable
 from adapters.file_lines import unchanged
 from adapters.fingerprints import Fingerprints
 from adapters.registry.record import RecordReader
-from adapters.registry.roster import namespace
 from adapters.registry.roster_rows import SHOWN_PROBLEMS, Person, RosterRows
+from adapters.registry.roster_seal import RosterSeal, namespace
+from adapters.rosters import SEALED
 from cli.database import applied_configuration, open_database
 from cli.imports.address_base import failures, file_digest
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
@@ -34,6 +35,7 @@ from store.datasets.address_bases import DatasetRow
 from store.datasets.imports import Refused
 from store.datasets.rosters import RosterEntry, RosterImport
 from store.hash_keys import for_new_hashes
+from store.key_use import old_workers
 from worker.keyring import how_to_set
 
 BATCH = 20_000
@@ -61,10 +63,10 @@ class NewRoster:
     def name(self) -> str:
         return self.source.dataset
 
-    def digest(self, key_id: str) -> str:
-        """A hash of the file and all settings: the same digest gives the same dataset."""
-        layout = (KIND, self.source.layout, self.source.file.encoding, self.source.file.delimiter)
-        return file_digest(self.path, *layout, key_id, self.data_date.isoformat(), self.skip_malformed)
+    def digest(self, layout: str, key_id: str) -> str:
+        """A hash of the file and all settings: the same digest gives the same dataset. `layout` is that of its rows."""
+        file = (layout, self.source.file.encoding, self.source.file.delimiter)
+        return file_digest(self.path, KIND, *file, key_id, self.data_date.isoformat(), self.skip_malformed)
 
     def rows(self) -> RosterRows:
         return RosterRows(
@@ -98,10 +100,11 @@ def import_roster(
     report: Callable[[int], None] = lambda _: None,
     *,
     force: bool = False,
+    in_clear: bool = False,
 ) -> ImportedRoster:
     """Import a roster and switch to it. After each batch, `report` gets the number of rows read.
 
-    Memory does not grow with the file.
+    Memory does not grow with the file. With `in_clear` the rows are not sealed, unless those in force are.
 
     Raises:
         FileError: with everything that is wrong with the file; the version in force stays.
@@ -110,8 +113,10 @@ def import_roster(
         OtherKind: an address base has this name.
     """
     key_id, hashed = fingerprints.newest_digest(namespace(new.name))
-    digest = new.digest(key_id)
     before = next((row for row in imports.versions() if (row.name, row.state) == (new.name, "active")), None)
+    sealed = not in_clear or (before is not None and before.is_sealed)
+    layout = SEALED * sealed + new.source.layout
+    digest = new.digest(layout, key_id)
     if before is not None and before.digest == digest:
         return ImportedRoster(before)
     if before is not None and before.is_roster and new.data_date < before.data_date and not force:
@@ -120,9 +125,11 @@ def import_roster(
             "--data-date, or import them with --force"
         )
     rows = new.rows()
-    staged = imports.stage(new.name, KIND, "", digest, new.data_date, who, layout=new.source.layout, key_id=key_id)
+    staged = imports.stage(new.name, KIND, "", digest, new.data_date, who, layout=layout, key_id=key_id)
+    seal = RosterSeal(fingerprints, key_id, new.name, staged.version)
+    close = seal.close if sealed else lambda _, kept: kept
     with imports.removing_on_failure(staged):
-        entries = _entries(rows, hashed, new.source.file.keep)
+        entries = _entries(rows, hashed, new.source.file.keep, close)
         while imports.add(staged, islice(entries, BATCH)):
             report(rows.rows)
         people = rows.rows - rows.left_out
@@ -135,12 +142,14 @@ def import_roster(
     return ImportedRoster(enrolled.row, rows, enrolled.shared, enrolled.sharing)
 
 
-def _entries(people: Iterable[Person], hashed: Callable[[str], bytes], keep: Iterable[str]) -> Iterator[RosterEntry]:
+def _entries(
+    people: Iterable[Person], hashed: Callable[[str], bytes], keep: Iterable[str], close: Callable[[str, str], str]
+) -> Iterator[RosterEntry]:
     """What is stored of each person. Building the JSON by hand takes a third of the time."""
     keys = [f"{encode_basestring(name)}:" for name in keep]
     for line, number, kept in people:
         members = [key + encode_basestring(text) for key, text in zip(keys, kept, strict=True)]
-        yield RosterEntry(line, hashed(number), f"{{{','.join(members)}}}")
+        yield RosterEntry(line, hashed(number), close(number, f"{{{','.join(members)}}}"))
 
 
 @dataclass(slots=True)
@@ -234,10 +243,17 @@ def import_roster_file(
             raise Failure(f"JURAT_HASH_KEYS is not set: numbers are stored only as keyed hashes; {advice}", Exit.USAGE)
         with service.database.begin() as connection:
             fingerprints = for_new_hashes(connection, service.fingerprints)
+            old = old_workers(connection)
         new = NewRoster(file, model, day, skip_malformed)
+        imports = RosterImport(service.database)
         with failures():
-            done = import_roster(RosterImport(service.database), new, fingerprints, who, progress, force=force)
+            done = import_roster(imports, new, fingerprints, who, progress, force=force, in_clear=bool(old))
     _show(out, done, new, time.monotonic() - started)
+    if not done.row.is_sealed:
+        out.say(
+            f"what is kept is in clear: {', '.join(old)}, of an older release, could not open it; upgrade all workers, "
+            "and import the file again"
+        )
 
 
 def _show(out: Output, done: ImportedRoster, new: NewRoster, seconds: float) -> None:
@@ -247,6 +263,7 @@ def _show(out: Output, done: ImportedRoster, new: NewRoster, seconds: float) -> 
         "version": row.version,
         "changed": rows is not None,
         **fields_of(row, "data_date", "people", "left_out"),
+        "sealed": row.is_sealed,
         "shared_numbers": None if rows is None else done.shared,
         "columns": None if rows is None else _columns(rows, new.source),
         "seconds": round(seconds, 1),

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from adapters.address.base.columns import LOOSE
 from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
+from adapters.rosters import SEALED
 from jurat.batches import Statement, run
 from jurat.database import bounded, preparing, reader
 from jurat.statements import rows_json
@@ -66,6 +67,11 @@ class DatasetRow:
     def is_roster(self) -> bool:
         """Whether it is a roster."""
         return self.key_id is not None
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it is a roster whose rows are sealed."""
+        return (self.layout or "").startswith(SEALED)
 
 
 COLUMNS = columns_of(DatasetRow)

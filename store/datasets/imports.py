@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, text
 
 from adapters.address.base.batches import AddressBatch, HouseRow, StreetsMixed
 from adapters.base import Box
+from adapters.rosters import SEALED
 from jurat.database import reader
 from jurat.statements import rows_json
 from store.datasets.address_bases import COLUMNS, DatasetRow
@@ -184,7 +185,10 @@ class Versions:
     def _put_in_force(
         self, connection: Connection, staged: DatasetRow, who: str, detail: Sequence[str], **counts: int
     ) -> DatasetRow:
-        """Put a staged version in force in place of the one before, with `detail` in the audit. Raises Overtaken."""
+        """Put a staged version in force in place of the one before, with `detail` in the audit. Raises Overtaken.
+
+        Of a roster, no version in clear is kept beside one that is sealed.
+        """
         self._change(connection, staged.name, "active", "retired")
         activate = f"""
             UPDATE jurat_datasets SET state = 'active', imported_at = {self._dialect.now()}
@@ -194,10 +198,11 @@ class Versions:
         if row is None:
             raise Overtaken(_overtaken(staged))
         active = row_of(DatasetRow, row)
+        in_clear = f"layout NOT LIKE '{SEALED}%'" if active.is_sealed else "false"
         drop_old = f"""
-            UPDATE jurat_datasets SET state = 'removing' WHERE name = :name AND state = 'retired'
-            AND version NOT IN (SELECT version FROM jurat_datasets WHERE name = :name AND state = 'retired'
-                                ORDER BY version DESC LIMIT {KEPT})"""
+            UPDATE jurat_datasets SET state = 'removing' WHERE name = :name AND state = 'retired' AND ({in_clear}
+            OR version NOT IN (SELECT version FROM jurat_datasets WHERE name = :name AND state = 'retired'
+                               ORDER BY version DESC LIMIT {KEPT}))"""
         connection.execute(text(drop_old), {"name": staged.name})
         add_audit_row(connection, who, "datasets import", staged.name, {name: getattr(active, name) for name in detail})
         return active

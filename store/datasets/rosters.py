@@ -1,7 +1,8 @@
 """Imports rosters and looks people up in them.
 
-A row has the keyed hash of its number, and those other columns of the file that the rules read. It is removed with its
-version, as in an address base (see `store.datasets.imports`).
+A row has the keyed hash of its number, and those other columns of the file that the rules read: sealed, or in clear in
+versions that workers of earlier releases read. It is removed with its version, as in an address base (see
+`store.datasets.imports`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _NUMBER = 16
 
 
 class RosterEntry(NamedTuple):
-    """One row to store: `number` is its hash, `kept` a JSON object of texts by column."""
+    """One row to store: `number` is its hash, `kept` a JSON object of texts by column, or what they are sealed in."""
 
     line: int
     number: bytes

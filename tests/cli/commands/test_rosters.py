@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.old_worker import old_worker
 from tests.cli.shell import Ran, Shell, is_one_sentence
 
 HEADER = "Ref No;Surname;Given;Status;Town"
@@ -238,8 +239,12 @@ def test_a_list_whose_tests_fail_is_not_published(shell: Shell) -> None:
 def test_the_doctor_and_the_sources_say_how_a_list_stands(shell: Shell) -> None:
     ready(shell)
     assert "the dataset doctors is not imported" in shell("sources", "test", "physicians").out
+    with old_worker(shell):
+        assert imported(shell, "--data-date", "2026-11-01").code == 0
+    in_clear = "2 people, version 1, data of 2026-11-01, in clear until its file is imported again"
+    assert in_clear in shell("sources", "test", "physicians").out
     assert imported(shell, "--data-date", "2026-11-01").code == 0
-    assert "2 people, version 1, data of 2026-11-01" in shell("sources", "test", "physicians").out
+    assert "2 people, version 2, data of 2026-11-01\n" in shell("sources", "test", "physicians").out
     old = CONFIGURATION.replace("3650d", "1d")
     assert shell("config", "apply", str(shell.write("jurat.yaml", old))).code == 0
     assert imported(shell, "--data-date", "2020-01-01", "--force").code == 0

@@ -87,6 +87,27 @@ def test_the_same_file_again_changes_nothing_and_what_is_read_in_another_way_doe
     assert enrolled(imports, tmp_path, *ROWS, inputs=inputs, day=date(2026, 11, 2), skip_malformed=True).rows
 
 
+def test_a_file_that_is_in_clear_is_imported_again_sealed_and_then_nothing_stays_in_clear(
+    imports: RosterImport, engine: Engine, tmp_path: Path
+) -> None:
+    older = date(2026, 10, 1)
+    for day in (older, DAY):
+        assert not enrolled(imports, tmp_path, *ROWS, day=day, in_clear=True).row.is_sealed
+    assert enrolled(imports, tmp_path, *ROWS, in_clear=True).rows is None
+    assert states(engine) == {1: "retired", 2: "active"}
+    assert enrolled(imports, tmp_path, *ROWS).row.is_sealed
+    assert states(engine) == {1: "removed", 2: "removed", 3: "active"}
+    assert [row.keys() for row in stored(engine)] == [{"sealed"}, {"sealed"}]
+    assert enrolled(imports, tmp_path, *ROWS, ROWS[0]).row.version == 4
+    assert states(engine)[3] == "retired"
+
+
+def test_what_is_sealed_is_never_replaced_by_what_is_in_clear(imports: RosterImport, tmp_path: Path) -> None:
+    enrolled(imports, tmp_path, *ROWS)
+    assert enrolled(imports, tmp_path, *ROWS, in_clear=True).rows is None
+    assert enrolled(imports, tmp_path, *ROWS, ROWS[0], in_clear=True).row.is_sealed
+
+
 def test_older_data_are_put_in_force_by_force_alone(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
     enrolled(imports, tmp_path, *ROWS)
     with pytest.raises(Doubtful, match="2026-10-01 are older than those in force, of 2026-11-01"):

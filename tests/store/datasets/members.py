@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy import Engine, text
 from adapters.base import Finding, Query, SourceError
 from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RosterAdapter
+from adapters.registry.roster_seal import RosterSeal
 from cli.imports.roster import ImportedRoster, NewRoster, import_roster
 from config.registry import RosterSource
 from jurat.vocabulary import Outcome, Reason
@@ -72,9 +74,9 @@ def enrolled(
     imports: RosterImport, folder: Path, *rows: str, day: date = DAY, keys: Fingerprints = KEYS, **changes: Any
 ) -> ImportedRoster:
     options = {name: changes.pop(name) for name in ("skip_malformed",) if name in changes}
-    force = changes.pop("force", False)
+    how = {name: changes.pop(name) for name in ("force", "in_clear") if name in changes}
     new = NewRoster(file_of(folder / "a.csv", *rows), model(**changes), day, **options)
-    return import_roster(imports, new, keys, "Iris", force=force)
+    return import_roster(imports, new, keys, "Iris", **how)
 
 
 def adapter(engine: Engine, keys: Fingerprints = KEYS, now: datetime = NOW, **changes: Any) -> RosterAdapter:
@@ -96,6 +98,12 @@ def stored(engine: Engine) -> list[dict[str, str]]:
     with engine.begin() as connection:
         found = connection.execute(text("SELECT kept FROM jurat_roster_entries ORDER BY dataset, line")).scalars()
         return [each if isinstance(each, dict) else json.loads(each) for each in found]
+
+
+def opened(engine: Engine, *numbers: str, version: int = 1) -> list[Mapping[str, str]]:
+    """What is kept of the people with these numbers, in the order of the file, of the only version that is stored."""
+    seal = RosterSeal(KEYS, KEYS.key_ids[0], "members", version)
+    return [seal.open(number, kept) for number, kept in zip(numbers, stored(engine), strict=True)]
 
 
 def error_of(source: RosterAdapter, query: Query = IRIS) -> SourceError:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from adapters.base import Credentials, Finding, Unavailable
+from adapters.base import Credentials, Finding, Unavailable, Unreadable
 from adapters.fingerprints import Fingerprints
 from jurat.database import open_engine
 from jurat.vocabulary import Outcome, Reason
@@ -33,6 +33,7 @@ from tests.store.datasets.members import (
     enrolled,
     error_of,
     model,
+    opened,
     stored,
     verdict_of,
 )
@@ -68,16 +69,18 @@ def test_people_are_looked_up_by_their_number(imports: RosterImport, engine: Eng
     source.close()
 
 
-def test_neither_the_number_nor_another_column_is_stored(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
+def test_no_number_and_no_name_is_stored_in_clear_nor_another_column_at_all(
+    imports: RosterImport, engine: Engine, tmp_path: Path
+) -> None:
     enrolled(imports, tmp_path, *ROWS)
-    assert stored(engine) == [
+    assert opened(engine, "9000010000", "9000010372") == [
         {"Surname": "Valombre", "Given": "Iris", "Status": "on"},
         {"Surname": "Sardel", "Given": "Maëlle", "Status": "off"},
     ]
     with engine.begin() as connection:
         everything = repr(connection.execute(text("SELECT * FROM jurat_roster_entries")).all())
         everything += repr(connection.execute(text("SELECT * FROM jurat_datasets")).all())
-    for secret in ("9000010000", "9000 010 000", "Valmont"):
+    for secret in ("9000010000", "9000 010 000", "Valmont", "Valombre", "Sardel", "Maëlle", "Ma\\u00eblle"):
         assert secret not in everything
 
 
@@ -89,7 +92,7 @@ def test_where_the_rules_ask_for_no_name_none_is_stored(imports: RosterImport, e
         "inputs": {"number": {"clean": ["digits"]}},
     }
     enrolled(imports, tmp_path, *ROWS, **nameless)
-    assert stored(engine) == [{}, {}]
+    assert opened(engine, "9000010000", "9000010372") == [{}, {}]
     source = adapter(engine, **nameless)
     assert verdict_of(source.look_up(IRIS)) == ACCEPTED
     assert verdict_of(source.look_up(asked("1"))) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
@@ -145,7 +148,65 @@ def test_whatever_is_typed_is_looked_up_as_it_is_stored(imports: RosterImport, e
     quoted = [f"{number};{json.dumps(name, ensure_ascii=False)[1:-1]};x;on;y" for number, name in enumerate(names, 1)]
     rows = [row.replace('\\"', "''").replace("\\\\", "\\") for row in quoted]
     enrolled(imports, tmp_path, *rows)
-    assert [row["Surname"] for row in stored(engine)] == [row.split(";")[1] for row in rows]
+    numbers = [row.split(";")[0] for row in rows]
+    assert [row["Surname"] for row in opened(engine, *numbers)] == [row.split(";")[1] for row in rows]
+    enrolled(imports, tmp_path, *rows, in_clear=True, dataset="others")
+    assert [row["Surname"] for row in stored(engine)[len(rows) :]] == [row.split(";")[1] for row in rows]
+
+
+# -- sealed rows
+
+
+def test_rows_in_clear_are_read_as_before(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
+    done = enrolled(imports, tmp_path, *ROWS, in_clear=True)
+    assert not done.row.is_sealed
+    assert stored(engine)[0] == {"Surname": "Valombre", "Given": "Iris", "Status": "on"}
+    assert [verdict_of(adapter(engine).look_up(query)) for query in (IRIS, MAELLE, asked("1"))] == [
+        ACCEPTED,
+        INACTIVE,
+        NOBODY,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kept", "lines"),
+    [
+        ("(SELECT kept FROM before WHERE line = 5 - e.line AND dataset = e.dataset)", (2, 3)),
+        ("(SELECT kept FROM before WHERE line = e.line AND dataset = e.dataset - 1)", (2, 3)),
+        ("""'{"Surname": "Valombre", "Given": "Iris", "Status": "on"}'""", (2,)),
+        ("'{}'", (2,)),
+    ],
+    ids=["of another person", "of another version", "in clear", "nothing"],
+)
+def test_a_row_that_does_not_open_is_no_answer(
+    imports: RosterImport, engine: Engine, tmp_path: Path, kept: str, lines: tuple[int, ...]
+) -> None:
+    for day in (DAY, DAY + timedelta(days=1)):
+        enrolled(imports, tmp_path, *ROWS, day=day)
+    record = {**model().record.model_dump(mode="json", by_alias=True), "absent": "refused"}
+    source = adapter(engine, record=record)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TEMP TABLE before AS SELECT * FROM jurat_roster_entries"))
+        wanted = ", ".join(map(str, lines))
+        forge = f"UPDATE jurat_roster_entries AS e SET kept = {kept} WHERE dataset = 2 AND line IN ({wanted})"
+        assert connection.execute(text(forge)).rowcount == len(lines)
+    found = source.look_up_many([IRIS, MAELLE, asked("1")])
+    for line, each, whole in zip((2, 3), found[:2], (ACCEPTED, INACTIVE), strict=True):
+        if line in lines:
+            assert isinstance(each, Unreadable)
+            assert "does not open" in each.detail
+        else:
+            assert verdict_of(each) == whole
+    assert verdict_of(found[2]) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
+
+
+def test_workers_that_open_no_sealed_rows_know_no_such_layout(
+    imports: RosterImport, engine: Engine, tmp_path: Path
+) -> None:
+    enrolled(imports, tmp_path, *ROWS)
+    found = Queries(engine).roster("members")
+    assert found is not None
+    assert found.layout != model().layout
 
 
 # -- no answer
