@@ -114,7 +114,7 @@ bench-registries: $(VENV)/.dev ## Play every preset against a source in every ba
 bench-rosters: $(VENV)/.dev ## Import a roster into PostgreSQL and SQLite and look people up in it
 	@PYTHONPATH=. $(PY) -m bench.roster $(ARGS)
 
-bench-zones: $(VENV)/.dev ## Load 1,000 zones of 10,000 vertices, and time which of them hold a point
+bench-zones: $(VENV)/.dev ## Load 1,000 zones of 10,000 vertices, and time whether one holds a point
 	@PYTHONPATH=. $(PY) -m bench.zone_speed $(ARGS)
 
 bench: $(VENV)/.bench ## Compare with Celery, dramatiq and taskiq on the same job, 45 minutes; ROUNDS=1 SECONDS=5 ARMS="jurat-64 celery-threads"

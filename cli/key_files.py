@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from cli.output import Exit, Failure, new_file
-from config.secrets import SecretError, read_keys, read_secret_file
-from jurat.errors import ConfigurationError
+from config.secrets import read_keys, read_secret_file
 from jurat.seal import generate, key_from_text, key_id, key_to_text, public_key
 from store.requests.erasure_journal import sync_folder
 
@@ -31,15 +30,13 @@ def keep_copy(file: Path, key: str) -> None:
 
 
 def signing_key(file: Path) -> bytes:
-    """The operator's signing key in a file. Raises Failure if it is none, or if others may read it."""
+    """The operator's signing key in a file. Raises Failure, SecretError or ConfigurationError."""
     try:
         if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise Failure(f"{file} can be read or changed by others; run `chmod 600 {file}`", Exit.USAGE)
         return key_from_text(read_secret_file(file), str(file))
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}; `bin/jurat keys pin` makes it", Exit.USAGE) from None
-    except (SecretError, ConfigurationError) as error:
-        raise Failure(str(error), Exit.USAGE) from None
 
 
 def make_signing_key(file: Path) -> bytes:
@@ -53,7 +50,8 @@ def replace_keys(place: Path, before: Sequence[bytes], after: Sequence[bytes], *
     """Have a file or folder hold keys in place of those `before`, with the same rights and owner. With `destroy`, what
     goes is overwritten first: where the file system writes in place, nothing of it is left in that file.
 
-    Raises Failure if it holds other keys than those before, or cannot be written; it is as before then.
+    Raises Failure, SecretError or ConfigurationError if it holds anything else than those before, or cannot be written;
+    it is as before then.
     """
     try:
         if _keys_in(place) != list(before):
@@ -68,10 +66,7 @@ def replace_keys(place: Path, before: Sequence[bytes], after: Sequence[bytes], *
 
 
 def _keys_in(place: Path) -> list[bytes]:
-    try:
-        return [key_from_text(word, str(place)) for word in read_keys(place).replace(",", " ").split()]
-    except (SecretError, ConfigurationError) as error:
-        raise Failure(str(error), Exit.USAGE) from None
+    return [key_from_text(word, str(place)) for word in read_keys(place).replace(",", " ").split()]
 
 
 def _replace_file(file: Path, gone: Sequence[bytes], after: Sequence[bytes], *, destroy: bool) -> None:

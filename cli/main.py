@@ -178,23 +178,26 @@ def explain(error: Exception) -> tuple[list[str], Exit]:
 
 
 def _of_jurat(error: Exception) -> tuple[list[str], Exit] | None:
+    from adapters.file_lines import FileError
     from adapters.zone_import.files import ZoneFileError
     from config.problems import InvalidConfiguration
+    from config.secrets import SecretError
     from config.settings import SettingsError
     from jurat.errors import JuratError, SchemaMissing, WaitTimeout
+    from jurat.seal import Unopenable
     from store.configurations.consultations import NotPublished, Unpublishable
     from store.requests.request_rows import CannotBeDone, WrongRequest
 
     match error:
         case WrongRequest() | NotPublished():
             code = Exit.USAGE
-        case Unpublishable() | CannotBeDone():
+        case Unpublishable() | CannotBeDone() | Unopenable():
             code = Exit.REFUSED
         case SchemaMissing():
             code = Exit.DEPENDENCY
         case WaitTimeout():
             code = Exit.PENDING
-        case JuratError() | ZoneFileError() | SettingsError() | InvalidConfiguration():
+        case JuratError() | ZoneFileError() | FileError() | SettingsError() | SecretError() | InvalidConfiguration():
             code = Exit.USAGE
         case _:
             return None

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import partial
 from typing import Final
 
 from docs.markdown import Row, table
-from worker.metrics.names import BY_TELLER, BellKind, LookupResult, Metric, StatementName, Teller
+from worker.metrics.names import FLEET_METRICS, WORKER_METRICS, BellKind, LookupResult, Metric, StatementName
 
 _LISTS: Final[Mapping[str, type[StrEnum]]] = {
     "result": LookupResult,
@@ -19,12 +19,13 @@ _LISTS: Final[Mapping[str, type[StrEnum]]] = {
 
 
 def sections() -> Mapping[str, Callable[[], Iterator[str]]]:
-    """The list of each teller, and the values of a worker's labels."""
-    return {**{f"metrics-{teller}": partial(_metrics, teller) for teller in Teller}, "metrics-labels": _labels}
+    """What workers and the exporter show, and the values of a worker's labels."""
+    shown = {"metrics-worker": WORKER_METRICS, "metrics-fleet": FLEET_METRICS}
+    return {**{name: partial(_metrics, metrics) for name, metrics in shown.items()}, "metrics-labels": _labels}
 
 
-def _metrics(teller: Teller) -> Iterator[str]:
-    return table(("metric", "type", "labels", "meaning"), map(_row, BY_TELLER[teller]))
+def _metrics(metrics: Iterable[Metric]) -> Iterator[str]:
+    return table(("metric", "type", "labels", "meaning"), map(_row, metrics))
 
 
 def _row(metric: Metric) -> Row:

@@ -69,7 +69,8 @@ def verify_access(engine: Engine) -> Iterator[Verified]:
             dialect = dialect_of(connection)
             if dialect.snapshot:
                 connection.execute(text(dialect.snapshot))
-            rows = connection.execute(text(_page(dialect)), _place(after)).all()
+            place = {"consultation": after[0], "participant": after[1], "limit": BATCH}
+            rows = connection.execute(text(_page(dialect)), place).all()
             compared = {(row[0], row[1]): row for row in rows if row[5] and not is_erased(row[1])}
             summaries = access.summaries(connection, set(compared)) if compared else {}
             found = [
@@ -91,10 +92,6 @@ def _difference(row: Any, summary: AccessSummary) -> str:
         return f"access is shown as {shown}, and the verdicts add up to {added_up}"
     others = sorted(name for name, state in summary.states.items() if states.get(name, state) != state)
     return "" if waits or not others else f"not as decided is shown: {', '.join(others)}"
-
-
-def _place(after: Key) -> dict[str, Any]:
-    return {"consultation": after[0], "participant": after[1], "limit": BATCH}
 
 
 def _last_check(connection: Connection, key: Key) -> UUID | None:

@@ -131,12 +131,9 @@ def open_endpoints(settings: Settings) -> socket.socket | None:
     """
     if settings.listen is None:
         return None
-    from worker.metrics.endpoints import AddressUnusable, open_listener
+    from worker.metrics.endpoints import open_listener
 
-    try:
-        return open_listener(settings.listen)
-    except AddressUnusable as error:
-        raise ConfigurationError(str(error)) from None
+    return open_listener(settings.listen)
 
 
 def serve_endpoints(listener: socket.socket, engine: Engine) -> Endpoints:

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from enum import StrEnum
 from queue import Empty
 from typing import Any
 
@@ -42,13 +41,7 @@ _OF_THE_CONNECTION = (OSError, RedisError, InconsistencyError, Empty)
 """The errors on which kombu reconnects. Its own list has KeyError as well, which a message without a field raises."""
 
 
-class Oddity(StrEnum):
-    """Why a message is no bell."""
-
-    UNREADABLE = "unreadable"
-    """Not of the shape that Celery's protocol asks for."""
-    FOREIGN = "foreign"
-    """For a task that is not ours."""
+_NO_BELLS = (BellKind.UNREADABLE, BellKind.FOREIGN)
 
 
 class Oddities:
@@ -57,35 +50,33 @@ class Oddities:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._counts: Counter[Oddity] = Counter()
-        self._logged_at: dict[Oddity, float] = {}
+        self._counts: Counter[BellKind] = Counter()
+        self._logged_at: dict[BellKind, float] = {}
 
-    def note(self, oddity: Oddity) -> None:
+    def note(self, kind: BellKind) -> None:
         now = self._clock()
         with self._lock:
-            self._counts[oddity] += 1
-            if now - self._logged_at.get(oddity, -SILENCE) < SILENCE:
+            self._counts[kind] += 1
+            if now - self._logged_at.get(kind, -SILENCE) < SILENCE:
                 return
-            self._logged_at[oddity] = now
-            count = self._counts[oddity]
-        log.warning(
-            "message dropped", kind=oddity.value, dropped=count, advice="only jurat's bells belong on its queues"
-        )
+            self._logged_at[kind] = now
+            count = self._counts[kind]
+        log.warning("message dropped", kind=kind.value, dropped=count, advice="only jurat's bells belong on its queues")
 
     def counts(self) -> dict[str, int]:
         """How many of each kind have come since this process started."""
         with self._lock:
-            return {oddity.value: self._counts[oddity] for oddity in Oddity}
+            return {kind.value: self._counts[kind] for kind in _NO_BELLS}
 
 
 oddities = Oddities()
 """One for the process, because a broker's connection does not know its worker."""
 
 
-def drop(oddity: Oddity) -> None:
+def drop(kind: BellKind) -> None:
     """Treat a message that is no bell like one: waking is harmless, and its sender may have meant well."""
-    oddities.note(oddity)
-    wake(BellKind(oddity))
+    oddities.note(kind)
+    wake(kind)
 
 
 class _SturdyChannel(redis.Channel):
@@ -103,7 +94,7 @@ class _SturdyChannel(redis.Channel):
         except _OF_THE_CONNECTION:
             raise
         except Exception:  # noqa: BLE001 - whatever JSON raises: ValueError, RecursionError, a hook's own
-            drop(Oddity.UNREADABLE)
+            drop(BellKind.UNREADABLE)
             return True
 
     def _handle_message(self, client: Any, r: Any) -> Any:
@@ -113,7 +104,7 @@ class _SturdyChannel(redis.Channel):
             try:
                 loads(bytes_to_str(received["data"]))
             except Exception:  # noqa: BLE001 - as above
-                drop(Oddity.UNREADABLE)
+                drop(BellKind.UNREADABLE)
                 received["data"] = None
         return received
 
@@ -127,7 +118,7 @@ class _Sturdy:
         except _OF_THE_CONNECTION:
             raise
         except Exception:  # noqa: BLE001 - kombu checks no field, so that any error may come
-            drop(Oddity.UNREADABLE)
+            drop(BellKind.UNREADABLE)
 
 
 class _Redis(_Sturdy, redis.Transport):

@@ -9,7 +9,8 @@ import celery.worker.consumer
 
 from jurat.ring import TASK
 from worker.bell import wake
-from worker.broker import Oddity, drop
+from worker.broker import drop
+from worker.metrics.names import BellKind
 
 
 class Consumer(celery.worker.consumer.Consumer):
@@ -33,7 +34,7 @@ class Consumer(celery.worker.consumer.Consumer):
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """The message's compression or remote control's content could not be read."""
-        drop(Oddity.UNREADABLE)
+        drop(BellKind.UNREADABLE)
 
 
 def _on_message(message: Any) -> None:
@@ -41,4 +42,4 @@ def _on_message(message: Any) -> None:
     if isinstance(headers, dict) and headers.get("task") == TASK:
         wake()
     else:
-        drop(Oddity.FOREIGN)
+        drop(BellKind.FOREIGN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
 from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
 from config.networks import IPNetwork
-from config.secrets import SecretReference, resolve
+from config.secrets import resolve
 from store.lookups import StoredCodes, StoredDatasets, StoredRosters, outage
 from store.queries import Queries, ZoneVersion
 from store.queue.sources import Sources
@@ -43,7 +43,7 @@ def make_plan(
     context = SourceContext(
         codes=StoredCodes(queries),
         fingerprints=fingerprints,
-        secret=_resolving(os.environ if environ is None else environ),
+        secret=partial(resolve, environ=os.environ if environ is None else environ, base_dir=Path.cwd()),
         loopback_http=configuration.environment == "test",
         datasets=StoredDatasets(queries),
         rosters=StoredRosters(queries),
@@ -101,7 +101,3 @@ def _geometry(queries: Queries, zone: ZoneVersion) -> bytes:
     if row is None:
         raise ValueError(f"the zone {zone.name!r} has no version {zone.version} any more; import it again")
     return row.geometry
-
-
-def _resolving(environ: Mapping[str, str]) -> Callable[[SecretReference], str]:
-    return lambda reference: resolve(reference, environ, Path.cwd())

@@ -8,7 +8,7 @@ from typing import Final
 import jmespath
 
 from config.registry.model.expressions import Node, children_of
-from config.registry.model.record import DateField, RecordDescription
+from config.registry.model.record import RecordDescription
 
 Columns = tuple[frozenset[str], ...]
 """Groups of names: a table has at least one of each group."""
@@ -21,13 +21,8 @@ def columns_of(record: RecordDescription) -> Columns:
 
     `a || b` and `not_null(a, b)` need one of the two, and none where one of them is a literal.
     """
-    texts = expressions_of(record).values()
+    texts = record.expressions.values()
     return tuple(dict.fromkeys(group for text in texts for group in _groups(jmespath.compile(text).parsed)))
-
-
-def expressions_of(record: RecordDescription) -> dict[str, str]:
-    """The expression of each field of a record."""
-    return {name: field.value if isinstance(field, DateField) else field for name, field in record.fields.items()}
 
 
 def _groups(node: Node) -> Columns:

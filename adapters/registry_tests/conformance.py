@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Final
 
 from adapters.http_client.reply import Reply
-from adapters.registry_tests.dependence import Dependence, fields_of, keys_read
+from adapters.registry_tests.dependence import Dependence, keys_read
 from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.failure_cases import MOODS
@@ -22,7 +22,7 @@ from adapters.registry_tests.offline_run import Answer, Fault, NoAnswer, Offline
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
 from config.registry.model.record import STATUS
-from config.registry.model.rules import NameRule, StatusRule, ValidAtRule
+from config.registry.model.rules import NameRule, StatusRule, ValidAtRule, fields_of
 from config.registry.model.trials import Trial
 from jurat.vocabulary import Outcome
 

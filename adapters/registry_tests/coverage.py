@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from adapters.registry_tests.dependence import Dependence, fields_of
+from adapters.registry_tests.dependence import Dependence
 from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.offline_run import Fault, NoAnswer, OfflineRun, Path
 from config.registry.lint.answers import read_as
-from config.registry.model.rules import EqualsRule, NameRule, ValidAtRule
+from config.registry.model.rules import EqualsRule, NameRule, ValidAtRule, fields_of
 from jurat.vocabulary import Outcome
 
 _SEEN = "to show what happens where its key has another name"

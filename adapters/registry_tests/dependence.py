@@ -9,7 +9,6 @@ import jmespath
 
 from adapters.base import Unreadable
 from adapters.http_client.reply import Reply
-from adapters.registry.columns import expressions_of
 from adapters.registry.decoder import ReplyDecoder
 from adapters.registry.expressions import Expression
 from adapters.registry_tests.encoder import Levels, Unwritable
@@ -17,8 +16,6 @@ from adapters.registry_tests.mutations import Place, change_at, entries_at, key_
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
 from config.registry.model.expressions import Node, walk
-from config.registry.model.record import NAMES, STATUS
-from config.registry.model.rules import NameRule, Rule, StatusRule, ValidAtRule
 from config.registry.model.source import Kept
 
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
@@ -87,7 +84,7 @@ class Dependence:
 
     def expression(self, name: str) -> str:
         """The expression of the field `name`."""
-        return expressions_of(self._source.record)[name]
+        return self._source.record.expressions[name]
 
     def _leaves(self, expression: str, level: int, tree: Any) -> list[Place]:
         """The places that an expression depends on, without those that hold others."""
@@ -134,7 +131,7 @@ def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
     if index == len(source.steps) - 1:
         record = source.record
         texts.append(record.origin)
-        texts += expressions_of(record).values()
+        texts += record.expressions.values()
     names: set[str] = set()
     for text in texts:
         found = _names(text)
@@ -142,18 +139,6 @@ def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
             return lambda _: True
         names |= found
     return names.__contains__
-
-
-def fields_of(rule: Rule) -> list[str]:
-    """The fields of a record that a rule reads."""
-    match rule:
-        case NameRule():
-            return [NAMES]
-        case StatusRule():
-            return [STATUS]
-        case ValidAtRule(fields=fields):
-            return list(fields.values())
-    return [rule.field]
 
 
 def _names(expression: str) -> set[str] | None:

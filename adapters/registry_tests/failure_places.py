@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from adapters.registry_tests.dependence import Dependence, fields_of
+from adapters.registry_tests.dependence import Dependence
 from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.offline_run import Fault
 from config.problems import printable
 from config.registry import RegistrySource
-from config.registry.model.rules import NameRule, StatusRule
+from config.registry.model.rules import NameRule, StatusRule, fields_of
 from config.suggestions import did_you_mean, suggest
 from jurat.vocabulary import Outcome, Reason
 

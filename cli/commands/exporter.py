@@ -9,7 +9,7 @@ import click
 
 from cli.command import command
 from cli.database import require_file
-from cli.output import Exit, Failure, Output
+from cli.output import Exit, Output
 
 
 @command(
@@ -30,7 +30,7 @@ def exporter(out: Output) -> None:
     from store.schema.release import VERSION
     from worker.installation import installation
     from worker.logs import set_up
-    from worker.metrics.endpoints import AddressUnusable, Endpoints, open_listener
+    from worker.metrics.endpoints import Endpoints, open_listener
     from worker.metrics.fleet_metrics import FleetCollector, probes
     from worker.metrics.fleet_watch import PATIENCE, FleetWatch
 
@@ -39,10 +39,7 @@ def exporter(out: Output) -> None:
     settings = read_settings()
     set_up(settings.log)
     require_file(settings)
-    try:
-        listener = open_listener(settings.listen or _ADDRESS)
-    except AddressUnusable as error:
-        raise Failure(str(error), Exit.USAGE) from None
+    listener = open_listener(settings.listen or _ADDRESS)
     engine = open_engine(settings.database_url, pool_size=1, deadline=PATIENCE)
     watch = FleetWatch(engine)
     about = {"version": VERSION, "installation": installation(settings.database_url)}

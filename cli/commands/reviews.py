@@ -153,8 +153,7 @@ def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) 
 
 
 def _open_sealed(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
-    """The answer and the note in clear; audited. Raises Failure if no key opens them, CannotBeDone outside a review."""
-    from jurat.seal import Unopenable
+    """The answer and the note in clear; audited. Raises Unopenable if no key does it, CannotBeDone outside a review."""
     from store.requests.reviews import SealedReviews
 
     unseal = require_unseal(service.settings)
@@ -162,8 +161,6 @@ def _open_sealed(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
     try:
         answer = None if found.answer is None else json.loads(unseal.open(found.answer, found.answer_key))
         note = None if found.note is None else unseal.open(found.note, found.note_key).decode()
-    except Unopenable as error:
-        raise Failure(str(error), Exit.REFUSED) from None
     except (ValueError, RecursionError):
         raise Failure(f"the answer or the note of check {check_id} cannot be read", Exit.REFUSED) from None
     return {"answer": answer, "note": note}

@@ -194,15 +194,14 @@ def locate(
 
 def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> Exit:
     """Report each zone that does not refuse; if no zone could be decided, report once why."""
-    from adapters.address.zone_index import ZoneIndex
     from cli.lookups.address_query import zone_of
     from cli.lookups.verdict_text import candidate_data, decision_data, verdict_lines
 
     zones = {row.name: zone_of(row) for row in rows}
     decisions = [decision_data(zone, inquiry.residence(zone)) for zone in zones.values()]
-    index = ZoneIndex(list(zones.values()))
-    holding = {each.name for place in inquiry.places.places for each in index.zones_at(place.longitude, place.latitude)}
-    first = next((zone for name, zone in zones.items() if name in holding), zones[rows[0].name])
+    found = [(place.longitude, place.latitude) for place in inquiry.places.places]
+    holding = (zone for zone in zones.values() if any(zone.border.holds(*point) for point in found))
+    first = next(holding, zones[rows[0].name])
     sightings = inquiry.sightings(first)
     document: dict[str, Any] = {"source": inquiry.source, "candidates": candidate_data(sightings)}
     if not any("margin" in each["rules"] for each in decisions):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapters.fingerprints import chains, hash_key_id
 from cli.output import Exit, Failure
-from config.secrets import SecretError, read_keys
+from config.secrets import read_keys
 from jurat.errors import ConfigurationError
 from jurat.seal import Unseal, key_from_text
 from store.queries import Queries
@@ -16,14 +16,12 @@ from store.queries import Queries
 def copies_in(files: Iterable[Path]) -> dict[str, str]:
     """The ids of the keys in these files and folders, each with its place. A key has two, as it may open or hash.
 
-    Raises Failure for a file that cannot be read or holds something else than keys.
+    Raises SecretError for a file that cannot be read, Failure for one that holds something else than keys.
     """
     found: dict[str, str] = {}
     for file in files:
         try:
             keys = [key_from_text(word, str(file)) for word in read_keys(file).replace(",", " ").split()]
-        except SecretError as error:
-            raise Failure(str(error), Exit.USAGE) from None
         except ConfigurationError:
             raise Failure(
                 f"{file}: has an entry that is no key of 32 bytes in base64; it must hold keys alone, and no names of "

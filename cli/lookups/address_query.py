@@ -22,11 +22,8 @@ from config.limits import SourceKind
 from config.sources import answer_schema
 from config.suggestions import suggest
 from jurat.answers import validate
-from jurat.seal import Unopenable
 from jurat.vocabulary import Reason
 from store.queries import ZoneRow
-from store.requests.decisions import ReviewError
-from store.requests.request_rows import WrongRequest
 from store.requests.reviews import SealedReviews
 from tasks.plan import Plan
 from tasks.rules.margins import margins_of
@@ -213,7 +210,8 @@ def answer_in_review(
 ) -> tuple[dict[str, Any], Question, str | None]:
     """The answer of a check in review, in clear; its question; and the address source that was asked last, if any.
 
-    Opening it is audited. Raises Failure: no key opens it here, it is not in review, or is not about this zone.
+    Opening it is audited. Raises Failure, Unopenable or CannotBeDone: no key opens it here, it is not in review, or is
+    not about this zone.
     """
     unseal = require_unseal(service.settings)
     try:
@@ -223,10 +221,6 @@ def answer_in_review(
             about = f"the zone {question.zone}: show that one" if question and question.zone else "no zone"
             raise Failure(f"check {check} is about {about}", Exit.USAGE)
         answer: dict[str, Any] = json.loads(unseal.open(found.sealed, found.key_id))
-    except WrongRequest:
-        raise
-    except (ReviewError, Unopenable) as error:
-        raise Failure(str(error), Exit.REFUSED) from None
     except (ValueError, RecursionError):
         raise Failure(f"the answer of check {check} cannot be read", Exit.REFUSED) from None
     return answer, question, found.source if found.source in _address_sources(plan) else None

@@ -50,25 +50,22 @@ def count_moved(
 
     All of them lie in the box `where`. They are listed in `target`, as CSV. Memory does not grow with them.
 
-    Raises Failure: `dataset` is not imported, the base cannot be read, or `target` exists.
+    Raises Failure: `dataset` is not imported, or `target` exists; FileError: the base cannot be read.
     """
     base = _base(service, before.name, dataset)
     if base is None:
         return None
     counts = {True: 0, False: 0}
-    try:
-        with nullcontext() if target is None else new_file(target, 0o644) as stream:
-            add = csv.writer(stream).writerow if stream else lambda _: None
-            add(["moves", "number", "street", "postcode", "city", "longitude", "latitude"])
-            for house in base(where) if where else ():
-                at = (house.longitude, house.latitude)
-                was, now = before.border.holds(*at), after.border.holds(*at)
-                if was != now:
-                    counts[now] += 1
-                    words = map(_as_text, (house.number, house.street, house.postcode, house.city))
-                    add(["in" if now else "out", *words, *at])
-    except FileError as error:
-        raise Failure(str(error), Exit.USAGE) from None
+    with nullcontext() if target is None else new_file(target, 0o644) as stream:
+        add = csv.writer(stream).writerow if stream else lambda _: None
+        add(["moves", "number", "street", "postcode", "city", "longitude", "latitude"])
+        for house in base(where) if where else ():
+            at = (house.longitude, house.latitude)
+            was, now = before.border.holds(*at), after.border.holds(*at)
+            if was != now:
+                counts[now] += 1
+                words = map(_as_text, (house.number, house.street, house.postcode, house.city))
+                add(["in" if now else "out", *words, *at])
     return counts[True], counts[False]
 
 

@@ -13,6 +13,7 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from html.entities import codepoint2name
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +34,7 @@ from cli.output import Exit, Failure, count_text, fields_of, outcome_code
 from config.networks import IPNetwork
 from config.registry import RecordSource, RegistrySource, RosterSource, demands_of, misfit
 from config.registry.model.rules import Demanded, OutcomeRule, Rule
-from config.secrets import ForbiddenSecretError, SecretError, SecretReference, resolve
+from config.secrets import ForbiddenSecretError, SecretError, resolve
 from config.suggestions import suggest
 from jurat.vocabulary import Outcome
 from store.lookups import StoredRosters
@@ -169,7 +170,11 @@ def look_up(
     record = RecordedLookup()
     try:
         adapter = adapter_class(source)(
-            source, secret=_secret, loopback_http=loopback_http, private_networks=private_networks, watch=record
+            source,
+            secret=partial(resolve, environ=os.environ, base_dir=Path.cwd()),
+            loopback_http=loopback_http,
+            private_networks=private_networks,
+            watch=record,
         )
     except (SecretError, ValueError) as error:
         hint = error.hint if isinstance(error, ForbiddenSecretError) else "set it here to try the source"
@@ -237,10 +242,6 @@ def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
 def code_of(found: Found | SourceError) -> Exit:
     """The exit code that says what the verdict would be."""
     return outcome_code(found.outcome if isinstance(found, Finding) else None)
-
-
-def _secret(reference: SecretReference) -> str:
-    return resolve(reference, os.environ, Path.cwd())
 
 
 def _requirement(source: RecordSource, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from alembic import op
 
+from store.schema.plan import firing_always
+
 revision = "0004_login_guards"
 down_revision = "0003_oldest_worker"
 
 STATEMENTS = {
-    "postgresql": (
+    "postgresql": firing_always(
         "ALTER TABLE jurat_verdicts ADD COLUMN IF NOT EXISTS login text",
         "ALTER TABLE jurat_requests ADD COLUMN IF NOT EXISTS login text",
         "ALTER TABLE jurat_audit ADD COLUMN IF NOT EXISTS login text",
@@ -43,23 +45,6 @@ CREATE OR REPLACE TRIGGER jurat_checks_in_time BEFORE UPDATE OF due_at, deadline
 WHEN (NOT (NEW.due_at BETWEEN '1970-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'
   AND NEW.deadline_at BETWEEN '1970-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'))
 EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000')""",
-        """
-CREATE OR REPLACE FUNCTION jurat_keep_participant() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-BEGIN
-  IF jurat_is_owner() OR EXISTS (
-    SELECT FROM jurat_requests e
-    WHERE e.kind = 'erase' AND e.applied_at IS NULL AND e.participant = OLD.participant
-      AND (e.consultation IS NULL OR e.consultation = NEW.consultation)
-  ) THEN
-    RETURN NEW;
-  END IF;
-  RAISE EXCEPTION 'jurat: % on % is refused: a participant is erased where someone asked for it', TG_OP, TG_TABLE_NAME
-    USING ERRCODE = 'integrity_constraint_violation';
-END $$""",
-        """
-CREATE OR REPLACE TRIGGER jurat_checks_erased BEFORE UPDATE OF participant ON jurat_checks FOR EACH ROW
-WHEN (NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%')
-EXECUTE FUNCTION jurat_keep_participant()""",
         """
 CREATE OR REPLACE FUNCTION jurat_keep_verdict() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -113,20 +98,6 @@ WHEN (OLD.redeemed_by IS NOT NULL
   AND (NEW.redeemed_by, NEW.redeemed_at) IS DISTINCT FROM (OLD.redeemed_by, OLD.redeemed_at))
 EXECUTE FUNCTION jurat_refuse_others('a code is redeemed once')""",
         """
-CREATE OR REPLACE FUNCTION jurat_keep_revocation() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-BEGIN
-  IF jurat_is_owner() OR NOT EXISTS (
-    SELECT FROM jurat_access a WHERE a.consultation = OLD.consultation AND a.participant = OLD.participant) THEN
-    RETURN OLD;
-  END IF;
-  RAISE EXCEPTION 'jurat: % on % is refused: it stays while the participant is known', TG_OP, TG_TABLE_NAME
-    USING ERRCODE = 'integrity_constraint_violation';
-END $$""",
-        """
-CREATE OR REPLACE TRIGGER jurat_requests_revoked BEFORE DELETE ON jurat_requests FOR EACH ROW
-WHEN (OLD.kind IN ('revoke', 'restore') AND OLD.refused IS NULL AND OLD.participant NOT LIKE 'erased-%')
-EXECUTE FUNCTION jurat_keep_revocation()""",
-        """
 CREATE OR REPLACE FUNCTION jurat_fix_audit_time() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF NOT jurat_is_owner() THEN
@@ -138,20 +109,8 @@ END $$""",
 CREATE OR REPLACE TRIGGER jurat_audit_timed BEFORE INSERT ON jurat_audit FOR EACH ROW
 WHEN ((NEW.at BETWEEN statement_timestamp() - interval '1 minute' AND clock_timestamp()) IS NOT TRUE)
 EXECUTE FUNCTION jurat_fix_audit_time()""",
-        "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_moved",
-        "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_fenced",
-        "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_in_time",
-        "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_erased",
-        "ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_added",
-        "ALTER TABLE jurat_attempts ENABLE ALWAYS TRIGGER jurat_attempts_kept",
-        "ALTER TABLE jurat_reviews ENABLE ALWAYS TRIGGER jurat_reviews_kept",
-        "ALTER TABLE jurat_claims ENABLE ALWAYS TRIGGER jurat_claims_kept",
-        "ALTER TABLE jurat_codes ENABLE ALWAYS TRIGGER jurat_codes_redeemed",
-        "ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_revoked",
-        "ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_timed",
-        """
-REVOKE ALL ON FUNCTION jurat_refuse_others(), jurat_keep_participant(), jurat_keep_verdict(),
-  jurat_keep_trace(), jurat_keep_revocation(), jurat_fix_audit_time() FROM PUBLIC""",
+        "REVOKE ALL ON FUNCTION jurat_refuse_others(), jurat_keep_verdict(), jurat_keep_trace() FROM PUBLIC",
+        "REVOKE ALL ON FUNCTION jurat_fix_audit_time() FROM PUBLIC",
     ),
     "sqlite": (
         "ALTER TABLE jurat_verdicts ADD COLUMN login text",

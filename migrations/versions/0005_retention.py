@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from store.schema.plan import firing_always
+
 revision = "0005_retention"
 down_revision = "0004_login_guards"
 
@@ -12,14 +14,13 @@ _UNLIMITED = "jurat_verdicts (check_id, revision) WHERE retain_until IS NULL"
 _ENDED = "jurat_reviews (check_id) WHERE decided_at IS NOT NULL AND evidence <> '{}'"
 
 STATEMENTS = {
-    "postgresql": (
+    "postgresql": firing_always(
         """
 CREATE OR REPLACE TRIGGER jurat_verdicts_kept BEFORE UPDATE ON jurat_verdicts FOR EACH ROW
 WHEN ((OLD.retain_until IS NULL
   AND NEW.retain_until BETWEEN statement_timestamp() + interval '1 day' AND '9000-01-01 00:00:00.000Z'
   AND (to_jsonb(NEW) - 'retain_until')::text = (to_jsonb(OLD) - 'retain_until')::text) IS NOT TRUE)
 EXECUTE FUNCTION jurat_refuse_change('a verdict cannot be changed; add a revision')""",
-        "ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_kept",
         f"CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_verdicts_unlimited ON {_UNLIMITED}",
         f"CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_reviews_ended ON {_ENDED}",
     ),

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from alembic import op
 
+from store.schema.baseline import tables_for_sqlite
+
 revision = "0006_hash_keys"
 down_revision = "0005_retention"
 
-STATEMENTS = {
-    "postgresql": (
-        """
+_TABLE = """
 CREATE TABLE IF NOT EXISTS jurat_hash_key (
   one boolean NOT NULL DEFAULT true CHECK (one),
   key_id text NOT NULL,
   used_since timestamptz NOT NULL,
   PRIMARY KEY (one)
-)""",
-    ),
-    "sqlite": (
-        """
-CREATE TABLE jurat_hash_key (
-  one boolean NOT NULL DEFAULT true CHECK (one),
-  key_id text NOT NULL,
-  used_since CHAR(23) NOT NULL,
-  PRIMARY KEY (one)
-) WITHOUT ROWID""",
-    ),
-}
+)"""
+
+STATEMENTS = {"postgresql": (_TABLE,), "sqlite": (tables_for_sqlite(_TABLE),)}
 
 
 def upgrade() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from alembic import op
 
+from store.schema.baseline import tables_for_sqlite
+from store.schema.plan import firing_always
+
 revision = "0007_seal_keys"
 down_revision = "0006_hash_keys"
 
-STATEMENTS = {
-    "postgresql": (
-        """
+_TABLE = """
 CREATE TABLE IF NOT EXISTS jurat_seal_keys (
   id text NOT NULL,
   public_key bytea NOT NULL,
@@ -20,7 +21,11 @@ CREATE TABLE IF NOT EXISTS jurat_seal_keys (
   PRIMARY KEY (id),
   CONSTRAINT jurat_seal_keys_in_time CHECK (
     from_at >= '1970-01-01 00:00:00.000Z' AND from_at < until_at AND until_at < '9000-01-01 00:00:00.000Z')
-)""",
+)"""
+
+STATEMENTS = {
+    "postgresql": firing_always(
+        _TABLE,
         """
 CREATE OR REPLACE TRIGGER jurat_seal_keys_kept BEFORE UPDATE ON jurat_seal_keys FOR EACH ROW
 WHEN (OLD.retired_at IS NOT NULL
@@ -31,22 +36,9 @@ EXECUTE FUNCTION jurat_refuse_change('a seal key stays as it is, and is retired 
         """
 CREATE OR REPLACE TRIGGER jurat_seal_keys_not_deleted BEFORE DELETE OR TRUNCATE ON jurat_seal_keys
 EXECUTE FUNCTION jurat_refuse_change('a seal key cannot be deleted')""",
-        "ALTER TABLE jurat_seal_keys ENABLE ALWAYS TRIGGER jurat_seal_keys_kept",
-        "ALTER TABLE jurat_seal_keys ENABLE ALWAYS TRIGGER jurat_seal_keys_not_deleted",
     ),
     "sqlite": (
-        """
-CREATE TABLE jurat_seal_keys (
-  id text NOT NULL,
-  public_key BLOB NOT NULL,
-  from_at CHAR(23) NOT NULL,
-  until_at CHAR(23) NOT NULL,
-  signature BLOB NOT NULL,
-  retired_at CHAR(23),
-  PRIMARY KEY (id),
-  CONSTRAINT jurat_seal_keys_in_time CHECK (
-    from_at >= '1970-01-01 00:00:00.000Z' AND from_at < until_at AND until_at < '9000-01-01 00:00:00.000Z')
-) WITHOUT ROWID""",
+        tables_for_sqlite(_TABLE),
         """
 CREATE TRIGGER jurat_seal_keys_added BEFORE INSERT ON jurat_seal_keys
 WHEN EXISTS (SELECT 1 FROM jurat_seal_keys WHERE id = NEW.id)

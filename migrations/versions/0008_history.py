@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from alembic import op
 
+from store.schema.baseline import tables_for_sqlite
+from store.schema.plan import firing_always
+
 revision = "0008_history"
 down_revision = "0007_seal_keys"
 
-STATEMENTS = {
-    "postgresql": (
-        """
+_TABLES = (
+    """
 CREATE TABLE IF NOT EXISTS jurat_history (
   began_at timestamptz NOT NULL,
   began_by text NOT NULL,
   sealed_at timestamptz,
   PRIMARY KEY (began_at)
 )""",
-        """
+    """
 CREATE TABLE IF NOT EXISTS jurat_unsealed (
   queued_at timestamptz NOT NULL,
   kind text NOT NULL,
   subject text NOT NULL,
   PRIMARY KEY (queued_at, kind, subject)
 )""",
-        """
+    """
 CREATE TABLE IF NOT EXISTS jurat_leaves (
   number bigint NOT NULL,
   kind text NOT NULL,
@@ -34,8 +36,7 @@ CREATE TABLE IF NOT EXISTS jurat_leaves (
   person bytea,
   PRIMARY KEY (number)
 )""",
-        "CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_leaves_subject ON jurat_leaves (subject, kind)",
-        """
+    """
 CREATE TABLE IF NOT EXISTS jurat_tree_heads (
   signed_ms bigint NOT NULL,
   tree_size bigint NOT NULL,
@@ -45,6 +46,29 @@ CREATE TABLE IF NOT EXISTS jurat_tree_heads (
   frontier bytea NOT NULL,
   PRIMARY KEY (signed_ms)
 )""",
+)
+
+_VERDICT = "{0}.check_id || '/' || {0}.revision"
+
+
+def _queued(made: str, kind: str, subject: str, when: str = "", salt_of: str = "") -> str:
+    """A trigger of SQLite that has a row wait for the history, and erases the salt of one that was deleted."""
+    erase = (
+        f"\n  UPDATE jurat_leaves SET salt = NULL WHERE subject = {subject} AND kind = '{salt_of}';" if salt_of else ""
+    )
+    return f"""
+CREATE TRIGGER {made}
+WHEN {when}EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT INTO jurat_unsealed (queued_at, kind, subject)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), '{kind}', {subject});{erase}
+END"""
+
+
+STATEMENTS = {
+    "postgresql": firing_always(
+        *_TABLES,
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_leaves_subject ON jurat_leaves (subject, kind)",
         """
 CREATE OR REPLACE FUNCTION jurat_queue_verdicts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
@@ -119,113 +143,41 @@ EXECUTE FUNCTION jurat_queue_row('configuration', 'version')""",
         """
 CREATE OR REPLACE TRIGGER jurat_audit_queued AFTER INSERT ON jurat_audit FOR EACH ROW
 EXECUTE FUNCTION jurat_queue_row('audit', 'id')""",
-        "ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_queued",
-        "ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_purged",
-        "ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_limited",
-        "ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_queued",
-        "ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_purged",
-        "ALTER TABLE jurat_codes ENABLE ALWAYS TRIGGER jurat_codes_queued",
-        "ALTER TABLE jurat_configs ENABLE ALWAYS TRIGGER jurat_configs_queued",
-        "ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_queued",
         """
 REVOKE ALL ON FUNCTION jurat_queue_verdicts(), jurat_queue_row(), jurat_queue_retention(), jurat_queue_purged()
   FROM PUBLIC""",
     ),
     "sqlite": (
-        """
-CREATE TABLE jurat_history (
-  began_at CHAR(23) NOT NULL,
-  began_by text NOT NULL,
-  sealed_at CHAR(23),
-  PRIMARY KEY (began_at)
-) WITHOUT ROWID""",
-        """
-CREATE TABLE jurat_unsealed (
-  queued_at CHAR(23) NOT NULL,
-  kind text NOT NULL,
-  subject text NOT NULL,
-  PRIMARY KEY (queued_at, kind, subject)
-) WITHOUT ROWID""",
-        """
-CREATE TABLE jurat_leaves (
-  number bigint NOT NULL,
-  kind text NOT NULL,
-  subject text NOT NULL,
-  due_at CHAR(23),
-  salt BLOB,
-  content BLOB,
-  person BLOB,
-  PRIMARY KEY (number)
-) WITHOUT ROWID""",
+        *map(tables_for_sqlite, _TABLES),
         "CREATE INDEX jurat_leaves_subject ON jurat_leaves (subject, kind)",
-        """
-CREATE TABLE jurat_tree_heads (
-  signed_ms bigint NOT NULL,
-  tree_size bigint NOT NULL,
-  root_hash BLOB NOT NULL,
-  signature BLOB NOT NULL,
-  lost_from bigint,
-  frontier BLOB NOT NULL,
-  PRIMARY KEY (signed_ms)
-) WITHOUT ROWID""",
-        """
-CREATE TRIGGER jurat_verdicts_queued AFTER INSERT ON jurat_verdicts
-WHEN EXISTS (SELECT 1 FROM jurat_history)
-BEGIN
-  INSERT INTO jurat_unsealed (queued_at, kind, subject)
-  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'verdict', NEW.check_id || '/' || NEW.revision);
-END""",
-        """
-CREATE TRIGGER jurat_verdicts_purged AFTER DELETE ON jurat_verdicts
-WHEN EXISTS (SELECT 1 FROM jurat_history)
-BEGIN
-  INSERT INTO jurat_unsealed (queued_at, kind, subject)
-  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'purge', OLD.check_id || '/' || OLD.revision);
-  UPDATE jurat_leaves SET salt = NULL WHERE subject = OLD.check_id || '/' || OLD.revision AND kind = 'verdict';
-END""",
-        """
-CREATE TRIGGER jurat_verdicts_limited AFTER UPDATE OF retain_until ON jurat_verdicts
-WHEN EXISTS (SELECT 1 FROM jurat_history)
-BEGIN
-  INSERT INTO jurat_unsealed (queued_at, kind, subject)
-  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'retention', NEW.check_id || '/' || NEW.revision);
-END""",
-        """
-CREATE TRIGGER jurat_requests_queued AFTER UPDATE OF applied_at ON jurat_requests
-WHEN OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL AND EXISTS (SELECT 1 FROM jurat_history)
-BEGIN
-  INSERT INTO jurat_unsealed (queued_at, kind, subject)
-  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'request', NEW.id);
-END""",
-        """
-CREATE TRIGGER jurat_requests_purged AFTER DELETE ON jurat_requests
-WHEN OLD.applied_at IS NOT NULL AND EXISTS (SELECT 1 FROM jurat_history)
-BEGIN
-  INSERT INTO jurat_unsealed (queued_at, kind, subject)
-  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'purge', OLD.id);
-  UPDATE jurat_leaves SET salt = NULL WHERE subject = OLD.id AND kind = 'request';
-END""",
-        """
-CREATE TRIGGER jurat_codes_queued AFTER UPDATE OF redeemed_by ON jurat_codes
-WHEN OLD.redeemed_by IS NULL AND NEW.redeemed_by IS NOT NULL AND EXISTS (SELECT 1 FROM jurat_history)
-BEGIN
-  INSERT INTO jurat_unsealed (queued_at, kind, subject)
-  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'redemption', NEW.redeemed_by);
-END""",
-        """
-CREATE TRIGGER jurat_configs_queued AFTER INSERT ON jurat_configs
-WHEN EXISTS (SELECT 1 FROM jurat_history)
-BEGIN
-  INSERT INTO jurat_unsealed (queued_at, kind, subject)
-  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'configuration', NEW.version);
-END""",
-        """
-CREATE TRIGGER jurat_audit_queued AFTER INSERT ON jurat_audit
-WHEN EXISTS (SELECT 1 FROM jurat_history)
-BEGIN
-  INSERT INTO jurat_unsealed (queued_at, kind, subject)
-  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'audit', NEW.id);
-END""",
+        _queued("jurat_verdicts_queued AFTER INSERT ON jurat_verdicts", "verdict", _VERDICT.format("NEW")),
+        _queued("jurat_verdicts_purged AFTER DELETE ON jurat_verdicts", "purge", _VERDICT.format("OLD"), "", "verdict"),
+        _queued(
+            "jurat_verdicts_limited AFTER UPDATE OF retain_until ON jurat_verdicts",
+            "retention",
+            _VERDICT.format("NEW"),
+        ),
+        _queued(
+            "jurat_requests_queued AFTER UPDATE OF applied_at ON jurat_requests",
+            "request",
+            "NEW.id",
+            "OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL AND ",
+        ),
+        _queued(
+            "jurat_requests_purged AFTER DELETE ON jurat_requests",
+            "purge",
+            "OLD.id",
+            "OLD.applied_at IS NOT NULL AND ",
+            "request",
+        ),
+        _queued(
+            "jurat_codes_queued AFTER UPDATE OF redeemed_by ON jurat_codes",
+            "redemption",
+            "NEW.redeemed_by",
+            "OLD.redeemed_by IS NULL AND NEW.redeemed_by IS NOT NULL AND ",
+        ),
+        _queued("jurat_configs_queued AFTER INSERT ON jurat_configs", "configuration", "NEW.version"),
+        _queued("jurat_audit_queued AFTER INSERT ON jurat_audit", "audit", "NEW.id"),
     ),
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from alembic import op
 
+from store.schema.plan import firing_always
+
 revision = "0009_delayed_requests"
 down_revision = "0008_history"
 
 STATEMENTS = {
-    "postgresql": (
+    "postgresql": firing_always(
         "ALTER TABLE jurat_requests ADD COLUMN IF NOT EXISTS apply_from timestamptz",
         "ALTER TABLE jurat_allowances ADD COLUMN IF NOT EXISTS delay_s float8 NOT NULL DEFAULT 0",
         """
@@ -37,7 +39,6 @@ BEGIN
     'whose answer to which question a check is cannot be changed'
     USING ERRCODE = 'integrity_constraint_violation';
 END $$""",
-        "ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_delayed",
         "REVOKE ALL ON FUNCTION jurat_delay_asked() FROM PUBLIC",
     ),
     "sqlite": (

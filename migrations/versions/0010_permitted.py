@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from alembic import op
 
+from store.schema.plan import firing_always
+
 revision = "0010_permitted"
 down_revision = "0009_delayed_requests"
 
 STATEMENTS = {
-    "postgresql": (
+    "postgresql": firing_always(
         "ALTER TABLE jurat_configs ADD COLUMN IF NOT EXISTS login text",
         "ALTER TABLE jurat_zones ADD COLUMN IF NOT EXISTS login text",
         "ALTER TABLE jurat_datasets ADD COLUMN IF NOT EXISTS login text",
@@ -95,6 +97,14 @@ CREATE OR REPLACE TRIGGER jurat_checks_lent BEFORE UPDATE OF lease_until ON jura
 WHEN (NEW.lease_until > statement_timestamp() + interval '1 hour')
 EXECUTE FUNCTION jurat_refuse_others('a lease ends within the hour')""",
         """
+CREATE OR REPLACE TRIGGER jurat_checks_erased BEFORE UPDATE OF participant ON jurat_checks FOR EACH ROW
+WHEN (NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%')
+EXECUTE FUNCTION jurat_keep_participant()""",
+        """
+CREATE OR REPLACE TRIGGER jurat_requests_revoked BEFORE DELETE ON jurat_requests FOR EACH ROW
+WHEN (OLD.kind IN ('revoke', 'restore') AND OLD.refused IS NULL AND OLD.participant NOT LIKE 'erased-%')
+EXECUTE FUNCTION jurat_keep_revocation()""",
+        """
 CREATE OR REPLACE TRIGGER jurat_requests_erased BEFORE UPDATE OF participant ON jurat_requests FOR EACH ROW
 WHEN (NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%' AND OLD.applied_at IS NOT NULL
   AND OLD.kind IN ('reopen', 'revoke', 'restore'))
@@ -163,25 +173,8 @@ CREATE OR REPLACE TRIGGER jurat_audit_sized BEFORE INSERT ON jurat_audit FOR EAC
 WHEN (octet_length(NEW.detail::text) > 65536
   OR greatest(length(NEW.actor), length(NEW.action), length(NEW.subject)) > 500)
 EXECUTE FUNCTION jurat_refuse_others('detail has at most 64 KiB, and each text 500 characters')""",
-        "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_decided",
-        "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_wanted",
-        "ALTER TABLE jurat_claims ENABLE ALWAYS TRIGGER jurat_claims_renamed",
-        "ALTER TABLE jurat_codes ENABLE ALWAYS TRIGGER jurat_codes_used",
-        "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_lent",
-        "ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_erased",
-        "ALTER TABLE jurat_access ENABLE ALWAYS TRIGGER jurat_access_in_time",
-        "ALTER TABLE jurat_reviews ENABLE ALWAYS TRIGGER jurat_reviews_in_time",
-        "ALTER TABLE jurat_pauses ENABLE ALWAYS TRIGGER jurat_pauses_in_time",
-        "ALTER TABLE jurat_sources ENABLE ALWAYS TRIGGER jurat_sources_in_time",
-        "ALTER TABLE jurat_upkeep ENABLE ALWAYS TRIGGER jurat_upkeep_in_time",
-        "ALTER TABLE jurat_workers ENABLE ALWAYS TRIGGER jurat_workers_in_time",
-        "ALTER TABLE jurat_missing_keys ENABLE ALWAYS TRIGGER jurat_missing_keys_in_time",
-        "ALTER TABLE jurat_tree_heads ENABLE ALWAYS TRIGGER jurat_tree_heads_sized",
-        "ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_sized",
-        "ALTER TABLE jurat_reviews ENABLE ALWAYS TRIGGER jurat_reviews_sized",
-        "ALTER TABLE jurat_access ENABLE ALWAYS TRIGGER jurat_access_sized",
-        "ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_sized",
         "REVOKE ALL ON FUNCTION jurat_keep_decided(), jurat_keep_claim(), jurat_keep_code() FROM PUBLIC",
+        "REVOKE ALL ON FUNCTION jurat_keep_participant(), jurat_keep_revocation() FROM PUBLIC",
     ),
     "sqlite": (
         "ALTER TABLE jurat_configs ADD COLUMN login text",

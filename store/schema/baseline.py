@@ -47,7 +47,7 @@ def scripts(dialect: str, migrations: Path) -> list[str]:
         return [tables, *files, views, closing()]
     person = re.sub(r"^--.*\n", "", _sql(migrations, "sqlite/person"), flags=re.MULTILINE).strip()
     files = [file.replace("{person}", person) for file in files]
-    return [_tables_for_sqlite(tables), *files, views.replace("statement_timestamp()", BY_NAME[dialect].now())]
+    return [tables_for_sqlite(tables), *files, views.replace("statement_timestamp()", BY_NAME[dialect].now())]
 
 
 def tables_sql(migrations: Path) -> str:
@@ -59,7 +59,8 @@ def _sql(migrations: Path, name: str) -> str:
     return (migrations / "sql" / f"{name}.sql").read_text("utf-8")
 
 
-def _tables_for_sqlite(tables: str) -> str:
+def tables_for_sqlite(tables: str) -> str:
+    """Tables in PostgreSQL's words, as SQLite takes them."""
     for known, own in _TYPES.items():
         tables = re.sub(rf"^(  \w+) {known}\b", rf"\1 {own}", tables, flags=re.MULTILINE)
     tables = re.sub(r' COLLATE "C"| INCLUDE \([^)]*\)|(?<=^\)) WITH \([^)]*\)', "", tables, flags=re.MULTILINE)

@@ -88,6 +88,9 @@ _EFFECTS: Sequence[tuple[str, Lock, bool]] = (
 anywhere goes on. The tests compare the locks with those that a server takes."""
 
 
+_TRIGGER = re.compile(r"CREATE (?:OR REPLACE|CONSTRAINT) TRIGGER (\w+) .*? ON (\w+)")
+
+
 def effect_of(statement: str) -> Effect:
     """What a statement locks and reads on PostgreSQL.
 
@@ -98,6 +101,14 @@ def effect_of(statement: str) -> Effect:
         if found := re.match(pattern, whole):
             return Effect(lock, found[1], reads)
     raise ValueError(f"a migration may not contain this statement: {one_line(statement)}")
+
+
+def firing_always(*statements: str) -> tuple[str, ...]:
+    """The statements of a migration on PostgreSQL, and then those by which its triggers fire in every session: a guard
+    that a replicating one (`session_replication_role`) passes by is none.
+    """
+    made = (_TRIGGER.match(" ".join(statement.split())) for statement in statements)
+    return (*statements, *(f"ALTER TABLE {found[2]} ENABLE ALWAYS TRIGGER {found[1]}" for found in made if found))
 
 
 def one_line(statement: str, length: int = 80) -> str:

@@ -19,9 +19,10 @@ from structlog.testing import capture_logs
 
 from tests.worker.strange_messages import BADLY_WRITTEN, BELL, FOREIGN, UNREADABLE
 from worker.bell import forget, listen
-from worker.broker import SILENCE, Connection, Oddities, Oddity, oddities
+from worker.broker import SILENCE, Connection, Oddities, oddities
 from worker.celery_settings import celery_settings
 from worker.celery_step import queue
+from worker.metrics.names import BellKind
 
 QUEUE = "checks.registry"
 _LAST = b"[[], {}, {}]"
@@ -141,11 +142,11 @@ def test_messages_that_are_no_bells_are_logged_once_a_minute_for_each_kind() -> 
     noted = Oddities(lambda: now)
     with capture_logs() as lines:
         for _ in range(500):
-            noted.note(Oddity.UNREADABLE)
-            noted.note(Oddity.FOREIGN)
+            noted.note(BellKind.UNREADABLE)
+            noted.note(BellKind.FOREIGN)
         now += SILENCE
-        noted.note(Oddity.FOREIGN)
-        noted.note(Oddity.FOREIGN)
+        noted.note(BellKind.FOREIGN)
+        noted.note(BellKind.FOREIGN)
     assert [(line["kind"], line["dropped"]) for line in lines] == [("unreadable", 1), ("foreign", 1), ("foreign", 501)]
     assert noted.counts() == {"unreadable": 500, "foreign": 502}
 

@@ -95,7 +95,7 @@ class Keeper(EngineThread):
             "requests": self._upkeep.do_requests,
             "consultations": self._apply_publications,
             "overdue": self._end_overdue,
-            "figures": self._count_waiting,
+            "figures": lambda: self._upkeep.count_waiting(self._plans.demands()),
             "access": self._upkeep.add_up_access,
             "candidates": self._upkeep.erase_candidates,
             "reviews": self._upkeep.end_reviews,
@@ -158,9 +158,6 @@ class Keeper(EngineThread):
         if ended := self._upkeep.end_leases():
             log.warning("leases ended", checks=len(ended))
             self._wakes.wake()
-
-    def _count_waiting(self) -> None:
-        self._upkeep.count_waiting(self._plans.demands())
 
     def _apply_publications(self) -> None:
         if self._upkeep.apply_publications() and self._plans.refresh():

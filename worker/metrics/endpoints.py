@@ -25,6 +25,8 @@ import structlog
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from jurat.errors import ConfigurationError
+
 log = structlog.get_logger("jurat.endpoints")
 
 CONNECTIONS: Final = 4
@@ -52,7 +54,7 @@ Problems = Callable[[], Sequence[str]]
 """Says what is wrong, in sentences; nothing when all is well. It must not wait for anything."""
 
 
-class AddressUnusable(Exception):
+class AddressUnusable(ConfigurationError):
     """Nothing can be served at an address. The message is a sentence for the operator."""
 
 

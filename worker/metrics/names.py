@@ -8,7 +8,6 @@ Names and types follow Prometheus (https://prometheus.io/docs/practices/naming):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -29,15 +28,6 @@ class Kind(StrEnum):
     COUNTER = "counter"
     HISTOGRAM = "histogram"
     INFO = "info"
-
-
-class Teller(StrEnum):
-    """Which process shows a metric."""
-
-    WORKER = "worker"
-    """Each worker its own, from its memory."""
-    FLEET = "fleet"
-    """`jurat exporter`, from the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +75,7 @@ class StatementName(StrEnum):
 
 
 class BellKind(StrEnum):
-    """A message from the broker: a bell, one of a stranger, or one that cannot be read."""
+    """A message from the broker: a bell, one for another task, or one that Celery's protocol does not know."""
 
     RUNG = "rung"
     FOREIGN = "foreign"
@@ -103,6 +93,7 @@ class WaitState(StrEnum):
 
 _SOURCE: Final = ("source",)
 
+# Each worker shows its own, from its memory.
 WORKER_METRICS: Final = (
     Metric(
         "jurat_worker_info",
@@ -155,6 +146,7 @@ WORKER_METRICS: Final = (
     ),
 )
 
+# `jurat exporter` shows these, from the database.
 FLEET_METRICS: Final = (
     Metric(
         "jurat_condition",
@@ -201,5 +193,3 @@ FLEET_METRICS: Final = (
     Metric("jurat_backup_age_seconds", Kind.GAUGE, "Seconds since `backup note`; absent before the first."),
     Metric("jurat_keys_verified_age_seconds", Kind.GAUGE, "Seconds since `keys check`; absent before the first."),
 )
-
-BY_TELLER: Final[Mapping[Teller, tuple[Metric, ...]]] = {Teller.WORKER: WORKER_METRICS, Teller.FLEET: FLEET_METRICS}

@@ -10,7 +10,7 @@ import math
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
@@ -19,16 +19,7 @@ from typing import Final
 
 from jurat.vocabulary import Outcome, Priority, Reason
 from tasks.checks import Attempt, CheckResult, ClaimedCheck, Ended, GiveBack, Settle
-from worker.metrics.names import (
-    LOOKUP_BUCKETS,
-    MOST_SOURCES,
-    OTHER,
-    STATEMENT_BUCKETS,
-    WAIT_BUCKETS,
-    BellKind,
-    LookupResult,
-    StatementName,
-)
+from worker.metrics.names import MOST_SOURCES, OTHER, WORKER_METRICS, BellKind, Kind, LookupResult, StatementName
 
 Labels = tuple[str, ...]
 
@@ -42,6 +33,17 @@ _FAILED: Final[Mapping[Reason, LookupResult]] = {
     Reason.SOURCE_BLOCKED: LookupResult.BLOCKED,
 }
 """By the reason of an attempt that failed. Other reasons are of checks whose source was not asked."""
+
+
+_BOUNDS: Final = {metric.name: metric.buckets for metric in WORKER_METRICS}
+
+_CLOSED: Final[Mapping[str, Iterable[str]]] = {
+    "jurat_check_verdict_seconds": Priority,
+    "jurat_verdict_reasons_total": Reason,
+    "jurat_bells_total": BellKind,
+    "jurat_statement_duration_seconds": StatementName,
+}
+"""The metrics whose one label is of a closed list."""
 
 
 class Histogram:
@@ -91,61 +93,53 @@ class Tallies:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._sources: dict[str, str] = {}
+        self._sources: set[str] = set()
         self.answered_at = -math.inf
         """When the database last answered, as a reading of the clock."""
-        self._lookups: Counter[Labels] = Counter()
-        self._durations: dict[Labels, Histogram] = {}
-        self._waits: dict[Labels, Histogram] = {}
-        self._verdicts: Counter[Labels] = Counter()
-        self._verdict_times: dict[Labels, Histogram] = {
-            (priority.value,): Histogram(WAIT_BUCKETS) for priority in Priority
+        self._counts: dict[str, Counter[Labels]] = {
+            each.name: Counter() if each.labels else Counter({(): 0})
+            for each in WORKER_METRICS
+            if each.kind is Kind.COUNTER
         }
-        self._reasons: Counter[Labels] = Counter({(reason.value,): 0 for reason in Reason})
-        self._refused = self._lost = self._given_back = self._outages = 0
-        self._bells: Counter[Labels] = Counter({(kind.value,): 0 for kind in BellKind})
-        self._statements: dict[Labels, Histogram] = {
-            (name.value,): Histogram(STATEMENT_BUCKETS) for name in StatementName
+        self._histograms: dict[str, dict[Labels, Histogram]] = {
+            each.name: {} for each in WORKER_METRICS if each.kind is Kind.HISTOGRAM
         }
+        for name, labels in _CLOSED.items():
+            self._show(name, *((label,) for label in labels))
 
     def count_claimed(self, checks: Sequence[ClaimedCheck]) -> None:
         """Checks were claimed for a lookup."""
-        if not checks:
-            return
         with self._lock:
             for check in checks:
-                self._waits[self._name(check.source),].add(check.waited)
+                self._histograms["jurat_check_wait_seconds"][self._name(check.source),].add(check.waited)
 
     def count_written(self, done: Sequence[CheckResult], refused: Sequence[CheckResult]) -> None:
         """Results were written; the write of others was refused."""
-        if not done and not refused:
-            return
         now = self._clock()
         with self._lock:
-            self._refused += len(refused)
-            for result in refused:
+            self._counts["jurat_writes_refused_total"][()] += len(refused)
+            for result in (*refused, *done):
                 self._count_lookup(result)
             for result in done:
-                self._count_lookup(result)
                 if isinstance(result.decision, Settle):
                     self._count_verdict(result.held, result.decision, now)
                 elif isinstance(result.decision, GiveBack):
-                    self._given_back += 1
+                    self._counts["jurat_checks_given_back_total"][()] += 1
 
     def count_lost(self, leases: int) -> None:
         """So many leases could not be renewed, because they had been lost."""
         with self._lock:
-            self._lost += leases
+            self._counts["jurat_leases_lost_total"][()] += leases
 
     def count_outage(self) -> None:
         """An outage of the database has begun."""
         with self._lock:
-            self._outages += 1
+            self._counts["jurat_database_outages_total"][()] += 1
 
     def count_bell(self, kind: BellKind) -> None:
         """A message came from the broker."""
         with self._lock:
-            self._bells[kind,] += 1
+            self._counts["jurat_bells_total"][kind,] += 1
 
     @contextmanager
     def time(self, statement: StatementName) -> Iterator[None]:
@@ -153,49 +147,42 @@ class Tallies:
         begun = self._clock()
         try:
             yield
-        except BaseException:
-            self._count_statement(statement, begun)
-            raise
-        self.answered_at = self._count_statement(statement, begun)
+            self.note_answer()
+        finally:
+            with self._lock:
+                self._histograms["jurat_statement_duration_seconds"][statement,].add(self._clock() - begun)
 
     def note_answer(self) -> None:
-        """The database answered a statement that is not timed."""
+        """The database answered."""
         self.answered_at = self._clock()
 
     def figures(self) -> Figures:
         """All of it as it is now."""
         with self._lock:
             return Figures(
+                {name: dict(counts) for name, counts in self._counts.items()},
                 {
-                    "jurat_lookups_total": dict(self._lookups),
-                    "jurat_verdicts_total": dict(self._verdicts),
-                    "jurat_verdict_reasons_total": dict(self._reasons),
-                    "jurat_writes_refused_total": {(): self._refused},
-                    "jurat_leases_lost_total": {(): self._lost},
-                    "jurat_checks_given_back_total": {(): self._given_back},
-                    "jurat_answers_unreadable_total": {(): self._reasons[Reason.ANSWER_UNREADABLE,]},
-                    "jurat_database_outages_total": {(): self._outages},
-                    "jurat_bells_total": dict(self._bells),
-                },
-                {
-                    "jurat_lookup_duration_seconds": _copies(self._durations),
-                    "jurat_check_wait_seconds": _copies(self._waits),
-                    "jurat_check_verdict_seconds": _copies(self._verdict_times),
-                    "jurat_statement_duration_seconds": _copies(self._statements),
+                    name: {labels: each.copy() for labels, each in histograms.items()}
+                    for name, histograms in self._histograms.items()
                 },
             )
 
+    def _show(self, name: str, *labels: Labels) -> None:
+        """Have a metric show these labels, before anything of theirs is counted."""
+        if name in self._counts:
+            self._counts[name].update(dict.fromkeys(labels, 0))
+        else:
+            self._histograms[name] |= {each: Histogram(_BOUNDS[name]) for each in labels}
+
     def _name(self, source: str) -> str:
         """The name by which a source is counted. All of its labels are there from now on."""
-        if (name := self._sources.get(source)) is None:
-            name = source if len(self._sources) < MOST_SOURCES else OTHER
-            if name == OTHER and (OTHER,) in self._waits:
-                return OTHER
-            self._sources[name] = name
-            self._lookups.update({(name, result.value): 0 for result in LookupResult})
-            self._verdicts.update({(name, outcome.value): 0 for outcome in Outcome})
-            self._durations[name,] = Histogram(LOOKUP_BUCKETS)
-            self._waits[name,] = Histogram(WAIT_BUCKETS)
+        name = source if source in self._sources or len(self._sources) < MOST_SOURCES else OTHER
+        if name not in self._sources:
+            self._sources.add(name)
+            self._show("jurat_lookups_total", *((name, result.value) for result in LookupResult))
+            self._show("jurat_verdicts_total", *((name, outcome.value) for outcome in Outcome))
+            self._show("jurat_lookup_duration_seconds", (name,))
+            self._show("jurat_check_wait_seconds", (name,))
         return name
 
     def _count_lookup(self, result: CheckResult) -> None:
@@ -203,22 +190,18 @@ class Tallies:
         if attempt is None or not attempt.counted or (ended := _ended(attempt)) is None:
             return
         source = self._name(result.held.source)
-        self._lookups[source, ended] += 1
-        self._durations[source,].add(attempt.duration)
+        self._counts["jurat_lookups_total"][source, ended] += 1
+        self._histograms["jurat_lookup_duration_seconds"][source,].add(attempt.duration)
 
     def _count_verdict(self, check: ClaimedCheck, verdict: Settle, now: float) -> None:
-        self._verdicts[self._name(check.source), verdict.outcome] += 1
-        self._reasons[verdict.reason,] += 1
+        self._counts["jurat_verdicts_total"][self._name(check.source), verdict.outcome] += 1
+        self._counts["jurat_verdict_reasons_total"][verdict.reason,] += 1
+        if verdict.reason is Reason.ANSWER_UNREADABLE:
+            self._counts["jurat_answers_unreadable_total"][()] += 1
         # Where a person had decided until now, the time says nothing about workers.
-        times = self._verdict_times.get((check.priority,))
+        times = self._histograms["jurat_check_verdict_seconds"].get((check.priority,))
         if times is not None and check.submitted is not None and not check.reviewed:
             times.add(max(0.0, now - check.submitted))
-
-    def _count_statement(self, statement: StatementName, begun: float) -> float:
-        now = self._clock()
-        with self._lock:
-            self._statements[statement,].add(now - begun)
-        return now
 
 
 def _ended(attempt: Attempt) -> LookupResult | None:
@@ -226,7 +209,3 @@ def _ended(attempt: Attempt) -> LookupResult | None:
     if attempt.ended is Ended.ANSWERED:
         return LookupResult.ANSWERED
     return LookupResult.TIMEOUT if attempt.timed_out else _FAILED.get(attempt.reason)
-
-
-def _copies(histograms: Mapping[Labels, Histogram]) -> Mapping[Labels, Distribution]:
-    return {labels: histogram.copy() for labels, histogram in histograms.items()}

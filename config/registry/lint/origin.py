@@ -9,8 +9,8 @@ import jmespath
 
 from config.problems import Fault
 from config.registry.model.expressions import Node, children_of
-from config.registry.model.record import DateField
-from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, StatusRule, ValidAtRule
+from config.registry.model.record import NUMBER
+from config.registry.model.rules import fields_of
 from config.registry.model.source import RegistryDescription
 
 _FROM: Final = ("record", "from")
@@ -38,21 +38,10 @@ def origin_problems(source: RegistryDescription) -> Iterator[Fault]:
 
 def _looked_at(source: RegistryDescription) -> dict[str, str]:
     """The keys of a record that rules read, each with its field, without the number: filters may ask for one."""
-    names: set[str] = set()
-    for rule in source.rules:
-        match rule:
-            case NameRule():
-                names.add("names")
-            case StatusRule():
-                names.add("status")
-            case EqualsRule(field=name) | OneOfRule(field=name) | MinAgeRule(field=name):
-                names.add(name)
-            case ValidAtRule(fields=fields):
-                names |= set(fields.values())
+    names = {name for rule in source.rules for name in fields_of(rule)} - {NUMBER}
     found: dict[str, str] = {}
-    for name, field in source.record.fields.items():
-        if name in names - {"number"}:
-            text = field.value if isinstance(field, DateField) else field
+    for name, text in source.record.expressions.items():
+        if name in names:
             found |= dict.fromkeys(_beginnings(jmespath.compile(text).parsed, set()), name)
     return found
 

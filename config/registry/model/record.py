@@ -76,5 +76,10 @@ class RecordDescription(Part):
     timezone: TimeZone = "UTC"
 
     @property
+    def expressions(self) -> dict[str, str]:
+        """The expression of each field."""
+        return {name: field.value if isinstance(field, DateField) else field for name, field in self.fields.items()}
+
+    @property
     def dates(self) -> dict[str, str]:
         return {name: field.date for name, field in self.fields.items() if isinstance(field, DateField)}

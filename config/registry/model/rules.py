@@ -19,6 +19,7 @@ from config.registry.model.parts import (
     check_reason,
     write_one_of,
 )
+from config.registry.model.record import NAMES, STATUS
 from jurat.vocabulary import Outcome, Reason
 
 
@@ -161,6 +162,7 @@ class OneOfRule(_Rule):
 class StatusRule(_Rule):
     """The record's status means `is`, by the record's map `status`. An unknown status is undetermined."""
 
+    field: ClassVar = STATUS
     check: Literal["status"]
     meaning: PartName = Field(alias="is")
     otherwise: _Else = Field(default="refused", alias="else")
@@ -230,6 +232,7 @@ class NameRule(Part):
     common word, so `compatible` is undetermined.
     """
 
+    field: ClassVar = NAMES
     check: Literal["name"]
     family: PartName
     given: PartName | None = None
@@ -251,3 +254,8 @@ class NameRule(Part):
 Rule = Annotated[
     EqualsRule | OneOfRule | StatusRule | ValidAtRule | MinAgeRule | NameRule, Field(discriminator="check")
 ]
+
+
+def fields_of(rule: Rule) -> list[str]:
+    """The fields of a record that a rule reads."""
+    return list(rule.fields.values()) if isinstance(rule, ValidAtRule) else [rule.field]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from adapters.address.borders import RUN
-from adapters.address.zone_index import ZoneIndex
 from adapters.address.zones import ZoneCache, ZoneGeometry, digest_of
 from adapters.base import Box
 
@@ -254,19 +253,6 @@ def test_no_nearer_edge_is_overlooked(longitude: float, latitude: float) -> None
 def test_the_edges_lie_in_memory_as_they_are_asked_for() -> None:
     # numpy joins columns into columns. Taking a few edges of those copies them all: three times as slow.
     assert STAR_ZONE.border._edges.flags.c_contiguous
-
-
-def test_an_index_finds_the_zones_that_hold_a_point() -> None:
-    east = Polygon([(-180.0, -18.0), (-179.0, -18.0), (-179.0, -16.0), (-180.0, -16.0)])
-    west = Polygon([(179.0, -18.0), (180.0, -18.0), (180.0, -16.0), (179.0, -16.0)])
-    shapes = {"square": SQUARE, "ring": RING, "islands": MultiPolygon([west, east])}
-    index = ZoneIndex([ZoneGeometry(name, 1, shapely.to_wkb(shape)) for name, shape in shapes.items()])
-    assert [found.name for found in index.zones_at(2.05, 45.05)] == ["square"]
-    assert [found.name for found in index.zones_at(2.01, 45.01)] == ["square", "ring"]
-    assert [found.name for found in index.zones_at(-179.5, -17.0)] == ["islands"]
-    assert [found.name for found in index.zones_at(179.5, -17.0)] == ["islands"]
-    assert index.zones_at(10.0, 45.0) == []
-    assert ZoneIndex([]).zones_at(2.05, 45.05) == []
 
 
 # ------------------------------------------------------------------------------------------------ boxes
