@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from jurat.access import Confirmed, Terms, question_status
-from jurat.answers import encode, validate
+from jurat.answers import encode, pad, validate
 from jurat.dialects import POSTGRESQL
 from jurat.errors import (
     AccessRevoked,
@@ -307,7 +307,7 @@ def _row(submission: Submission, check: Check, seal: Seal) -> dict[str, Any]:
         **_key(check),
         "round": check.round,
         "priority": str(submission.priority),
-        "answer": seal.close(encode(submission.answer)),
+        "answer": seal.close(pad(encode(submission.answer))),
         "answer_key": seal.key_id,
         "reply_key": submission.reply_key,
         "traceparent": submission.traceparent,

@@ -98,6 +98,10 @@ def has_initial(name: str, code: str = "fr") -> bool:
     )
 
 
+_MOST_WORDS = 30
+"""Names with more words are no names: the time for a comparison grows with the product of both numbers."""
+
+
 def similarity(asked: str, found: str, code: str = "fr", unknown: frozenset[str] = frozenset()) -> float:
     """How similar two street names are, from 0 to 1: the similarity of their least similar words.
 
@@ -111,6 +115,8 @@ def similarity(asked: str, found: str, code: str = "fr", unknown: frozenset[str]
         return 0.0
     if asked_words == found_words:
         return 1.0
+    if max(len(asked_words), len(found_words)) > _MOST_WORDS:
+        return 0.0
     if any(word.letter for word in asked_words):  # "A. Rossi" and "E. Rossi": neither letter may be left out
         found_words = [replace(word, alone=0.0) if word.letter else word for word in found_words]
     return _align(asked_words, found_words, words)

@@ -18,6 +18,9 @@ from cli.output import Exit, Failure, Output, columns, count_text, new_file, tim
 if TYPE_CHECKING:
     from nacl.signing import SigningKey, VerifyKey
 
+_LARGEST = 1 << 20
+"""Bytes that are read of a receipt or a key."""
+
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 heads_option = click.option(
@@ -163,10 +166,11 @@ def receipt(out: Output, *, subject: Any) -> None:
 @click.option("--key", "key_file", metavar="FILE", type=_FILE, required=True, help="The public key, FILE.pub of `key`.")
 def check(out: Output, *, file: Path, key_file: Path) -> None:
     """Check a receipt. It needs no database."""
+    from config.regular_files import read_given
     from store.history import receipts
 
     try:
-        document = json.loads(file.read_bytes())
+        document = json.loads(read_given(file, _LARGEST))
     except OSError as error:
         raise Failure(f"{file} cannot be read ({error.strerror})", Exit.USAGE) from None
     except (ValueError, RecursionError):
@@ -194,11 +198,12 @@ def _signing_key(file: Path) -> SigningKey:
 
 
 def _key(file: Path) -> bytes:
+    from config.regular_files import read_given
     from jurat.errors import ConfigurationError
     from jurat.seal import key_from_text
 
     try:
-        return key_from_text(file.read_text("ascii"), str(file))
+        return key_from_text(read_given(file, _LARGEST).decode("ascii"), str(file))
     except OSError as error:
         raise Failure(f"{file} cannot be read ({error.strerror})", Exit.USAGE) from None
     except (ConfigurationError, UnicodeDecodeError):

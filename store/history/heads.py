@@ -21,6 +21,7 @@ from typing import Any, Final
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
+from config.regular_files import open_regular
 from jurat.errors import ConfigurationError
 
 _LOST: Final = 0xFF00
@@ -80,18 +81,22 @@ def read_heads(path: Path) -> list[Head]:
     """The heads in a file, in its order. Lines that were cut off are left out. Raises ConfigurationError, which names
     the line, for what is no head.
     """
+    heads = []
     try:
-        lines = path.read_bytes().split(b"\n")
+        with open_regular(path) as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith((b"}", b"}\n")):
+                    heads.append(_read_head(line, f"{path}:{number}:1"))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror})") from None
-    heads = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            if line.endswith(b"}"):
-                heads.append(head_of(json.loads(line)))
-        except (ValueError, KeyError, TypeError, binascii.Error):
-            raise ConfigurationError(f"{path}:{number}:1: this is no signed head of a history") from None
     return heads
+
+
+def _read_head(line: bytes, place: str) -> Head:
+    try:
+        return head_of(json.loads(line))
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
+        raise ConfigurationError(f"{place}: this is no signed head of a history") from None
 
 
 def head_of(document: Any) -> Head:

@@ -48,6 +48,8 @@ _ADDS_UP = f"SELECT, INSERT, UPDATE ({_ADDED_UP})"
 _ADDS_UP_AND_RENAMES = f"SELECT, INSERT, UPDATE (participant, {_ADDED_UP})"
 _DEALT_WITH = "participant, target, note, note_key, document, applied_at, refused"
 _REVIEWS = "SELECT, INSERT, UPDATE (reason, evidence, config_version, opened_at, due_at, decided_at)"
+_REVIEWED = "check_id, reason, config_version, opened_at, due_at, decided_at"
+"""All columns of a review but its evidence, which holds the distance of a home to a border."""
 _ANSWERS = "answered_revision, answered_at, refused"
 """The result of a publication. Administrators withdraw publications as well."""
 _PAYS = "next_start_at, probe_at, day, used"
@@ -118,10 +120,10 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: "SELECT, INSERT, UPDATE (until, reason, by_whom)",
     },
     "jurat_reviews": {
-        **_READS,
         Role.WORKER: f"{_REVIEWS}, DELETE",
         Role.REVIEWER: _REVIEWS,
-        Role.ADMIN: "SELECT, UPDATE (decided_at)",
+        Role.ADMIN: f"SELECT ({_REVIEWED}), UPDATE (decided_at)",
+        Role.READER: f"SELECT ({_REVIEWED})",
     },
     "jurat_requests": {
         Role.PLATFORM: (

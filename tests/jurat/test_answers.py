@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jurat import InvalidAnswer
-from jurat.answers import MAX_BYTES, encode, validate
+from jurat.answers import MAX_BYTES, encode, pad, validate
 from tests.jurat.closed_schemas import check_schema
 
 
@@ -257,3 +257,16 @@ def test_an_answer_of_16_kib_is_stored_and_of_one_byte_more_is_not() -> None:
 @pytest.mark.parametrize("text", ["\\u0000", "\\\\u0000", "C:\\u0000", "\\ud800", "\x01", "\x7f", "\u2028", "\ufeff"])
 def test_characters_that_only_look_dangerous_are_kept(text: str) -> None:
     assert json.loads(encode({"name": text})) == {"name": text}
+
+
+@given(st.dictionaries(st.text(max_size=20), st.text(max_size=200), max_size=5))
+def test_the_length_of_a_padded_answer_tells_little_and_it_reads_as_before(answer: dict[str, str]) -> None:
+    try:
+        text = encode(answer)
+    except InvalidAnswer:
+        return
+    padded = pad(text)
+    assert json.loads(padded) == answer
+    assert len(text) <= len(padded) < len(text) + 128
+    assert len(padded) % 128 == 0
+    assert len(padded) <= MAX_BYTES

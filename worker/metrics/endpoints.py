@@ -3,8 +3,8 @@
     listener = open_listener("127.0.0.1:9464")      # raises AddressUnusable, before any work begins
     Endpoints(listener, collector, probes, version=…, installation=…).start()
 
-A few threads take one connection after the other, so that no client costs more than one of them for a few seconds. The
-address is for a network of one's own: there is no password and no encryption, and nothing that needs them.
+A few threads take one connection after the other, so that no connection costs more than one of them for a few seconds.
+The address is for a network of one's own: there is no password and no encryption, and nothing that needs them.
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ OPENSTREETMAP = "© OpenStreetMap contributors, ODbL 1.0"
 """The attribution that the licence of OpenStreetMap's data requires: https://www.openstreetmap.org/copyright."""
 
 
+_LONGEST_TEXT = 1000
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class PayloadPart:
     """One part of an answer, and where it is, such as `features[0].properties`. All methods may raise Unreadable."""
@@ -40,9 +43,11 @@ class PayloadPart:
         """A text in this object; None where there is none, or an empty one."""
         part = self.member(name)
         value = part.value
-        if value is None or isinstance(value, str):
-            return value or None
-        raise Unreadable(f"{part.where} is no text")
+        if value is not None and not isinstance(value, str):
+            raise Unreadable(f"{part.where} is no text")
+        if value and len(value) > _LONGEST_TEXT:
+            raise Unreadable(f"{part.where} has more than {_LONGEST_TEXT} characters")
+        return value or None
 
     def number(self, low: float, high: float) -> float:
         """This number, from `low` to `high`."""

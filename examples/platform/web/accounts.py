@@ -149,7 +149,7 @@ def _let_in(name: str, password: str) -> Account | None:
 
     A name of the office is the office's alone, whatever the participants' pages have stored under it.
     """
-    parts().passwords.refuse_more()
+    parts().passwords.count_one()
     in_office, recipe = False, None
     if _is_name(name):  # PostgreSQL takes no NUL, not even in a search
         with reading() as connection:
@@ -163,6 +163,6 @@ def _let_in(name: str, password: str) -> Account | None:
     if recipe is not None:
         with reading() if in_office else parts().reads.begin() as connection:
             found = store.enter(connection, name, known, in_office=in_office)
-    if found is None:
-        parts().passwords.was_wrong()
+    if found is not None:
+        parts().passwords.was_right()
     return found

@@ -6,11 +6,10 @@ changed. Its result is always read again, so that reloading, going back and a se
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 
 from examples.platform.web import drafts, store
 from examples.platform.web.accounts import member, signed_in_as
@@ -108,9 +107,22 @@ def confirm(name: str, question: str) -> Any:
     if request.form.get("id") != str(draft.id):
         flash(_("You changed this answer in another window. This is the latest version."))
         return redirect(url_for("answering.confirm", name=name, question=question), 303)
+    if "code" not in asked.known:
+        return _submit(name, question, draft)[0]
+    parts().codes.count_one()
+    guess = False
+    try:
+        page, check = _submit(name, question, draft)
+        guess = check is not None and _may_be_a_guess(parts().client.result(check))
+    finally:
+        if not guess:
+            parts().codes.was_right()
+    return page
+
+
+def _submit(name: str, question: str, draft: drafts.Draft) -> tuple[Any, UUID | None]:
+    """The page that follows, and the check, if one was made of the draft."""
     who = member().participant
-    if "code" in asked.known:
-        parts().codes.refuse_more()
     try:
         with parts().engine.begin() as connection:  # the check and the platform's own row: both or none
             check = parts().client.submit(
@@ -122,25 +134,23 @@ def confirm(name: str, question: str) -> Any:
     except InvalidAnswer:  # the question asks for something else since, and its form says what
         drafts.keep(name, question, draft.answer, complete=False)
         flash(_("This question has changed. Please check your answer again."))
-        return redirect(url_for("answering.ask", name=name, question=question), 303)
+        return redirect(url_for("answering.ask", name=name, question=question), 303), None
     except NotNeeded:
         drafts.forget()
         flash(_("You do not need to answer this question any more."))
-        return redirect(url_for("answering.overview", name=name), 303)
+        return redirect(url_for("answering.overview", name=name), 303), None
     except AlreadyConfirmed as error:
         drafts.forget()
         flash(_("You have already confirmed an answer to this question. This is the result."))
-        return _to_result(name, error.check_id)
+        return _to_result(name, error.check_id), None
     except AccessRevoked:
         drafts.forget()
-        return redirect(url_for("answering.overview", name=name), 303)
+        return redirect(url_for("answering.overview", name=name), 303), None
     parts().ring()
-    session["reply"] = [str(check.id), b64encode(draft.reply_key).decode()]
+    drafts.keep_reply_key(check.id, draft.reply_key)
     drafts.forget()
     wait_for_verdict(check.id)
-    if "code" in asked.known and _may_be_a_guess(parts().client.result(check.id)):
-        parts().codes.was_wrong()
-    return _to_result(name, check.id)
+    return _to_result(name, check.id), check.id
 
 
 @pages.get("/answers/<uuid:check>")
@@ -261,5 +271,5 @@ def _waits(contest: UUID) -> bool:
 
 def _candidates(check: UUID) -> list[dict[str, str]]:
     """The addresses that may be meant, if this browser submitted the answer."""
-    of, private_key = session.get("reply") or ("", "")
-    return parts().client.candidates(check, b64decode(private_key)) if of == str(check) else []
+    key = drafts.reply_key(check)
+    return [] if key is None else parts().client.candidates(check, key)

@@ -80,5 +80,19 @@ def forget() -> None:
     session.pop("draft", None)
 
 
+def keep_reply_key(check: UUID, reply_key: bytes) -> None:
+    """Keep the key that opens what jurat replies about a check, for the check that was confirmed last. It is sealed."""
+    session["reply"] = [str(check), b64encode(_box().encrypt(reply_key)).decode()]
+
+
+def reply_key(check: UUID) -> bytes | None:
+    """The key for a check; None if this browser did not confirm it last."""
+    of, sealed = session.get("reply") or ("", "")
+    try:
+        return _box().decrypt(b64decode(sealed)) if of == str(check) else None
+    except (CryptoError, ValueError):
+        return None
+
+
 def _box() -> SecretBox:
     return SecretBox(sha256(b"drafts:" + bytes(current_app.config["SECRET_KEY"])).digest())

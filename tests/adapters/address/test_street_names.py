@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import time
 
 import pytest
 from hypothesis import given
@@ -299,3 +300,12 @@ def test_three_slips_are_never_believed_however_long_the_word() -> None:
     asked, found = "rue Konstentinoble", "rue Constantinople"
     assert similarity(asked, found, "fr", name_words(asked)) < THRESHOLD
     assert similarity("rue Konstantinoble", found, "fr", name_words("rue Konstantinoble")) == pytest.approx(12 / 14)
+
+
+def test_a_text_of_very_many_words_is_no_name_and_costs_no_time() -> None:
+    """A geocoder's answer of a megabyte kept two workers busy for minutes."""
+    long, began = "de " * 20_000 + "la paix", time.process_time()
+    assert similarity("a " * 99, long) == 0.0
+    assert similarity("rue de la paix", long) == 0.0
+    assert similarity(long, long) == 1.0
+    assert time.process_time() - began < 5, "each pair of words was compared: minutes"

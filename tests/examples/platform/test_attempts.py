@@ -41,14 +41,33 @@ def status(clock: Clock) -> Any:
     def asked(address: str, *, wrong: bool = True) -> int:
         with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
             try:
-                attempts.refuse_more()
+                attempts.count_one()
             except TooManyRequests:
                 return 429
-            if wrong:
-                attempts.was_wrong()
+            if not wrong:
+                attempts.was_right()
             return 200
 
     return asked
+
+
+def test_many_at_once_are_no_more_than_one_by_one(clock: Clock) -> None:
+    from flask import Flask
+    from werkzeug.exceptions import TooManyRequests
+
+    from examples.platform.web.attempts import Attempts
+
+    attempts, app = Attempts(MOST, WINDOW_S, clock), Flask(__name__)
+    begun = 0
+    with app.test_request_context(environ_base={"REMOTE_ADDR": "192.0.2.1"}):
+        for _ in range(MOST):
+            attempts.count_one()  # none of them has ended
+            begun += 1
+        with pytest.raises(TooManyRequests):
+            attempts.count_one()
+        attempts.was_right()
+        attempts.count_one()
+    assert begun == MOST
 
 
 def test_an_address_is_wrong_so_often_in_its_time_and_others_are_not_concerned(status: Any, clock: Clock) -> None:

@@ -49,6 +49,12 @@ def test_an_error_names_the_place_and_no_value(value: object, read: Callable[[Pa
     assert SECRET not in caught.value.detail
 
 
+def test_a_text_of_very_many_characters_is_no_name() -> None:
+    assert PayloadPart({"street": "a" * 1000}).text("street") == "a" * 1000
+    with pytest.raises(Unreadable, match=r"^street has more than 1000 characters$"):
+        PayloadPart({"street": "a" * 1001}).text("street")
+
+
 def test_what_a_wrong_list_holds_is_not_read_beyond_its_limit() -> None:
     assert [part.where for part in PayloadPart([1, 2, 3], "all").items(2)] == ["all[0]", "all[1]"]
 
