@@ -1,0 +1,147 @@
+"""Lets a registry's absence refuse someone only while a record that it is known to have is found.
+
+A registry whose index is empty, or is being filled, says "nobody has this number" about everyone, in its usual form.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from threading import Lock
+
+from adapters.base import Another, Finding, Found, Query, Source, SourceError, SourceOfMany, Unavailable, Unreadable
+from config.registry.model.source import Control
+from jurat.vocabulary import Outcome, Reason
+
+_ASKED_AGAIN_S = 30.0
+"""Seconds after which a control record that was missing is looked up again."""
+
+
+def controlled(
+    source: Source,
+    control: Control | None,
+    *,
+    another: Another | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Source:
+    """`source`, whose absences refuse only while the control record is found; without one they never do.
+
+    Another lookup for the record is paid with `another`, from the quota of the source.
+    """
+    record = None if control is None else _ControlRecord(source, control, another, clock, sleep)
+    return (_ControlledMany if hasattr(source, "look_up_many") else _Controlled)(source, record, clock)
+
+
+class _ControlRecord:
+    """A record that the registry is known to have. Thread-safe."""
+
+    def __init__(
+        self,
+        source: Source,
+        control: Control,
+        another: Another | None,
+        clock: Callable[[], float],
+        sleep: Callable[[float], object],
+    ) -> None:
+        self._source = source
+        self._control = control
+        self._another = another
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = Lock()
+        self._found = False
+        self._until = 0.0
+        """Until when it is not looked up again."""
+
+    def confirm(self, timeout: float) -> None:
+        """Return if it was found lately, or is found now, within `timeout` seconds. Raises SourceError if not."""
+        deadline = self._clock() + timeout
+        if not self._lock.acquire(timeout=max(0.0, timeout)):
+            raise Unavailable("the control record was not found in time")
+        try:
+            if self._clock() >= self._until:
+                self._look_up(deadline)
+            if not self._found:
+                raise Unreadable("the control record is missing, so that nobody's absence proves anything")
+        finally:
+            self._lock.release()
+
+    def forget(self) -> None:
+        """Look it up again before the next absence: the registry failed, and may have lost its records."""
+        with self._lock:
+            if self._found:
+                self._until = 0.0
+
+    def _look_up(self, deadline: float) -> None:
+        left = deadline - self._clock()
+        wait = self._another(left / 2) if self._another else 0.0
+        if wait is None:
+            raise Unavailable("the quota of the source allows no lookup of its control record now")
+        self._sleep(wait)
+        query = Query(self._control.input, self._control.require, deadline - self._clock())
+        found = self._source.look_up(query)
+        self._found = isinstance(found, Finding) and found.outcome is Outcome.ACCEPTED
+        self._until = self._clock() + (self._control.every if self._found else _ASKED_AGAIN_S)
+
+
+class _Controlled:
+    """A source that was asked as it is, and whose absences are then checked."""
+
+    def __init__(self, source: Source, record: _ControlRecord | None, clock: Callable[[], float]) -> None:
+        self._source = source
+        self._record = record
+        self._clock = clock
+
+    def look_up(self, query: Query) -> Found:
+        """As the source does. Raises SourceError also where it finds nobody, and its control record is missing."""
+        deadline = self._clock() + query.timeout
+        try:
+            found = self._source.look_up(query)
+        except SourceError:
+            self._forget()
+            raise
+        return self._confirmed(found, deadline)
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+    def _confirmed(self, found: Found, deadline: float) -> Found:
+        if not (isinstance(found, Finding) and found.outcome is Outcome.REFUSED):
+            return found
+        if found.reason is not Reason.RECORD_NOT_FOUND:
+            return found
+        if self._record is None:
+            return replace(found, outcome=Outcome.UNDETERMINED)
+        self._record.confirm(deadline - self._clock())
+        return found
+
+    def _forget(self) -> None:
+        if self._record is not None:
+            self._record.forget()
+
+
+class _ControlledMany(_Controlled):
+    """The same of a source that looks up many at once."""
+
+    _source: SourceOfMany
+
+    def look_up_many(self, queries: Sequence[Query]) -> Sequence[Found | SourceError]:
+        """As the source does; see `look_up`."""
+        deadline = self._clock() + min(query.timeout for query in queries)
+        try:
+            answers = self._source.look_up_many(queries)
+        except SourceError:
+            self._forget()
+            raise
+        if any(isinstance(each, SourceError) for each in answers):
+            self._forget()
+        return [each if isinstance(each, SourceError) else self._member(each, deadline) for each in answers]
+
+    def _member(self, found: Found, deadline: float) -> Found | SourceError:
+        try:
+            return self._confirmed(found, deadline)
+        except SourceError as error:
+            return error
