@@ -27,7 +27,10 @@ MISTAKES = {
         'source: professionals, require: { professions: ["10"]',
         "source: professionals, require: { professions: [10]",
     ),
-    "tests[0]": ("given_name: Iris }", "given_name: Ottilie }"),
+    "tests[0]": (
+        '"9000 010 000", family_name: Valombre, given_name: Iris }',
+        '"9000 010 000", family_name: Valombre, given_name: O }',
+    ),
     "record.fields.professions": ("profession.code\n", "\"profession.code || '00'\"\n"),
 }
 
