@@ -69,11 +69,12 @@ class SealedRow:
 
     def content(self) -> bytes:
         """What never changes, in canonical JSON."""
-        return _canonical({name: getattr(self, name) for name in _lasting(type(self))})
+        model: Any = type(self)
+        return _canonical({name: getattr(self, name) for name in _lasting(model)})
 
 
 @cache
-def _lasting(model: Any) -> Sequence[str]:
+def _lasting(model: type[SealedRow]) -> Sequence[str]:
     """The fields that never change."""
     apart = {"retain_until", *model.PEOPLE}
     return tuple(each.name for each in fields(model) if each.name not in apart)
