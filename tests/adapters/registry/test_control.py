@@ -144,7 +144,8 @@ def test_it_is_paid_from_the_quota_of_the_source() -> None:
     registry = Asked(NOBODY, another=pays)
     with pytest.raises(Unavailable, match="quota"):
         registry.look_up()
-    assert (registry.sent, asked_for) == (["9000010372"], [pytest.approx(MAELLE.timeout / 2)])
+    assert registry.sent == ["9000010372"]
+    assert asked_for == pytest.approx([MAELLE.timeout / 2])
 
 
 def test_threads_look_it_up_once() -> None:
