@@ -25,12 +25,14 @@ class Query:
 
     `answer` is the participant's confirmed answer in clear. Nothing but the request to the source may contain it: no
     log, error, evidence or other URL. `requirement` is what the criterion demands beyond the answer (`professions`,
-    `min_age`), empty for addresses.
+    `min_age`), empty for addresses. With `fresh`, a registry is asked over new connections: on a kept one, the late
+    answer to someone else's request may come first.
     """
 
     answer: Mapping[str, Any] = field(repr=False)
     requirement: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = 10.0
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

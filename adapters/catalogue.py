@@ -131,11 +131,12 @@ _BRING_BACK = (
 
 def _registry(model: RegistrySource, context: SourceContext) -> Source:
     from adapters.registry.batches import adapter_class
+    from adapters.registry.control import controlled
 
     if model.one_person and context.fingerprints is None:
         hint = f"{_BRING_BACK}; or write one_person: false"
         raise LacksKeys(f"that a number counts for one participant needs JURAT_HASH_KEYS; {hint}")
-    return adapter_class(model)(
+    adapter = adapter_class(model)(
         model,
         secret=context.secret,
         loopback_http=context.loopback_http,
@@ -143,6 +144,7 @@ def _registry(model: RegistrySource, context: SourceContext) -> Source:
         name=context.name,
         fingerprints=context.fingerprints,
     )
+    return controlled(adapter, model.control, another=context.another)
 
 
 def _roster(model: RosterSource, context: SourceContext) -> Source:

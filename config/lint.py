@@ -17,6 +17,7 @@ from config.configuration import Configuration
 from config.document import Document
 from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, Severity
 from config.references import KnownNames, check_fit, check_names, check_use
+from config.registry import RegistrySource
 from config.secrets import ForbiddenSecretError, SecretError, check_place, resolve
 from config.slips_of_pen import SECTIONS, misplaced_sections
 from config.sources import secrets_of
@@ -74,6 +75,7 @@ def lint(
     complaints += check_fit(sound)
     if all(complaint.severity is Severity.WARNING for complaint in complaints):
         complaints += check_use(sound)
+    complaints += _unconfirmed(sound)
     complaints += _unsendable(sound, environ, base_dir or FilePath.cwd())
     if environ is not None:
         complaints += _unreachable(sound, base_dir or FilePath.cwd())
@@ -159,3 +161,12 @@ def _unreachable(document: Document, base_dir: FilePath) -> Iterator[Complaint]:
         if isinstance(source, AddressFileSource) and source.path and not (base_dir / source.path).is_file():
             said, hint = "there is no such file here", "a path is relative to the folder where the worker runs"
             yield Complaint(("sources", name, "path"), said, hint, Severity.WARNING)
+
+
+def _unconfirmed(document: Document) -> Iterator[Complaint]:
+    """Registries that say that they have everyone, and name no record to prove that they have anyone: warnings."""
+    for name, source in document.sources.items():
+        if isinstance(source, RegistrySource) and source.refuses_absence and source.control is None:
+            said = "without a control record, nobody is refused because the registry has no record: they go to review"
+            hint = "add control: { input: {…} } with a record that it is known to have"
+            yield Complaint(("sources", name), said, hint, Severity.WARNING)

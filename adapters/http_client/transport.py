@@ -102,8 +102,10 @@ class Transport:
         headers: Headers = MappingProxyType({}),
         body: bytes | None = None,
         timeout: float,
+        fresh: bool = False,
     ) -> Reply:
-        """Send one GET or POST, and read its answer, within `timeout` seconds as a whole.
+        """Send one GET or POST, and read its answer, within `timeout` seconds as a whole; if `fresh`, over a new
+        connection.
 
         `params` become the query, encoded. A redirect is returned, not followed. A kept connection that the source has
         closed is replaced once, if no byte of an answer had come.
@@ -119,7 +121,7 @@ class Transport:
             raise Unavailable("this source was closed; a new configuration has replaced it")
         request = self._prepare(method, url, params, headers, body)
         deadline = time.monotonic() + timeout
-        outcome = self._attempt(request, deadline, timeout)
+        outcome = self._attempt(request, deadline, timeout, fresh_only=fresh)
         if isinstance(outcome, _Stale):
             outcome = self._attempt(request, deadline, timeout, fresh_only=True)
         # Raised outside the `except`, whose exception would be its context and holds the URL.

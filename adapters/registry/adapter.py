@@ -39,7 +39,15 @@ class Sender(Protocol):
     """Sends requests to the registry: a `Transport`, or a test in its place."""
 
     def send(
-        self, method: str, url: str, *, params: Params, headers: Headers, body: bytes | None, timeout: float
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Params,
+        headers: Headers,
+        body: bytes | None,
+        timeout: float,
+        fresh: bool,
     ) -> Reply:
         """As `Transport.send`."""
 
@@ -152,7 +160,7 @@ class RegistryAdapter(RecordJudge):
             return asked
         evidence: dict[str, Any] = {"version": self._model.version}
         try:
-            answer = self._ask(asked.inputs, query.timeout, evidence)
+            answer = self._ask(asked.inputs, query.timeout, evidence, fresh=query.fresh)
         except Malformed as malformed:
             return self._reject(malformed, evidence)
         return answer if isinstance(answer, Finding) else self._judge(asked, self._reader.find(answer), evidence)
@@ -161,7 +169,9 @@ class RegistryAdapter(RecordJudge):
         """Release connections."""
         self._transport.close()
 
-    def _ask(self, inputs: Mapping[str, str], timeout: float, evidence: dict[str, Any]) -> Mapping[str, Any] | Finding:
+    def _ask(
+        self, inputs: Mapping[str, str], timeout: float, evidence: dict[str, Any], *, fresh: bool = False
+    ) -> Mapping[str, Any] | Finding:
         """The answer to the last step, or the finding of an outcome before it."""
         deadline = time.monotonic() + timeout
         values = {**inputs, **self._secrets}
@@ -171,7 +181,7 @@ class RegistryAdapter(RecordJudge):
             message = step.request.fill_in(values)
             if masked is not None:
                 masked.show_request(step, message)
-            reply = self._send(step, message, deadline)
+            reply = self._send(step, message, deadline, fresh=fresh)
             decoded = step.decoding.read(reply)
             self._trace.on_reply(step.name, reply, decoded)
             answer = {"status": reply.status, "headers": reply.headers, "body": decoded.body}
@@ -187,7 +197,7 @@ class RegistryAdapter(RecordJudge):
                 masked.show_values(step, kept)
         return answer
 
-    def _send(self, step: _Step, message: Message, deadline: float) -> Reply:
+    def _send(self, step: _Step, message: Message, deadline: float, *, fresh: bool) -> Reply:
         if not is_listed(step.request.host, self._model.hosts):
             raise Blocked("the request would go to a host that this source does not list")
         return self._transport.send(
@@ -197,6 +207,7 @@ class RegistryAdapter(RecordJudge):
             headers=message.headers,
             body=message.body,
             timeout=deadline - time.monotonic(),
+            fresh=fresh,
         )
 
 

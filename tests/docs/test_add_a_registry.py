@@ -19,6 +19,7 @@ from tests.docs.terminal import Terminal
 PAGE = ROOT / "docs" / "administrators" / "add-a-registry.md"
 DESCRIPTION = block(PAGE, "yaml", "consultations:")
 STATUS_RULE = "      - { check: status, is: active, else: refused, reason: status_inactive }\n"
+TYPED = 'number: "9000 010 000", family_name: Valombre'
 MISTAKES = {
     "rules[0]": ("    rules:\n", f"    rules:\n{STATUS_RULE}"),
     "outcomes[2]": ("body.count == `0`", "status == `404`"),
@@ -27,7 +28,7 @@ MISTAKES = {
         'source: professionals, require: { professions: ["10"]',
         "source: professionals, require: { professions: [10]",
     ),
-    "tests[0]": ("given_name: Iris }", "given_name: Ottilie }"),
+    "tests[0]": (f"{TYPED}, given_name: Iris }}", f"{TYPED}, given_name: Ottilie }}"),
     "record.fields.professions": ("profession.code\n", "\"profession.code || '00'\"\n"),
 }
 

@@ -9,7 +9,7 @@ from config.registry.lint.answers import absence_problems, answer_problems
 from config.registry.lint.batches import batch_problems
 from config.registry.lint.requests import input_problems, request_problems
 from config.registry.lint.rules import rule_problems
-from config.registry.lint.trials import trial_problems
+from config.registry.lint.trials import lookup_problems, trial_problems
 from config.registry.model.expressions import root_keys
 from config.registry.model.record import NAMES, NUMBER, STATUS
 from config.registry.model.rules import EqualsRule, NameRule
@@ -28,6 +28,8 @@ def problems_of(source: RegistryDescription) -> Iterator[Fault]:
     yield from _check_given(source)
     yield from batch_problems(source)
     yield from trial_problems(source, [step.name for step in source.steps])
+    if source.control is not None:
+        yield from lookup_problems(("control",), source.control, source)
 
 
 def verdict_problems(source: RecordSource) -> Iterator[Fault]:

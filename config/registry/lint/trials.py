@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from config.problems import Fault, Path, printable
 from config.registry.model.demands import demands_of, misfit
-from config.registry.model.source import RecordSource
+from config.registry.model.source import Control, RecordSource
 from config.registry.model.trials import PRESET_FILE, Trial
 from config.suggestions import did_you_mean
 
@@ -16,19 +16,13 @@ _PRESET_ANSWER = re.compile(r"[a-z0-9-]+(/[A-Za-z0-9_-]+)*/[A-Za-z0-9_-]+(\.[A-Z
 
 def trial_problems(source: RecordSource, steps: Sequence[str]) -> Iterator[Fault]:
     """Everything in the tests that does not fit the description. They may answer `steps`."""
-    demands = demands_of(source)
     names: set[str] = set()
     for index, trial in enumerate(source.tests):
         path: Path = ("tests", index)
         if trial.name in names:
             yield (*path, "name"), "another test has this name — give it one of its own"
         names.add(trial.name)
-        yield from _check_input((*path, "input"), trial, source)
-        for name, value in trial.require.items():
-            if name not in demands:
-                yield (*path, "require", name), _unknown("requirement in the rules", name, demands)
-            elif wrong := misfit(demands[name], name, value):
-                yield (*path, "require", name), " — ".join(wrong)
+        yield from lookup_problems(path, trial, source)
         for name, response in trial.responses.items():
             below: Path = (*path, "responses", name)
             if name not in steps:
@@ -38,14 +32,21 @@ def trial_problems(source: RecordSource, steps: Sequence[str]) -> Iterator[Fault
                 yield (*below, "file"), f"this is no file of a preset — write {PRESET_FILE}NAME/FILE"
 
 
-def _check_input(path: Path, trial: Trial, source: RecordSource) -> Iterator[Fault]:
-    for name in trial.input:
+def lookup_problems(path: Path, lookup: Trial | Control, source: RecordSource) -> Iterator[Fault]:
+    """What does not fit the description in the inputs and requirements of a lookup."""
+    for name in lookup.input:
         if name not in source.inputs:
-            yield (*path, name), _unknown("input", name, source.inputs)
-    missing = [name for name, field in source.inputs.items() if field.required and name not in trial.input]
+            yield (*path, "input", name), _unknown("input", name, source.inputs)
+    missing = [name for name, field in source.inputs.items() if field.required and name not in lookup.input]
     if missing:
         said = f"the form requires {', '.join(missing)}"
-        yield path, f"{said} — add {'it' if len(missing) == 1 else 'them'}"
+        yield (*path, "input"), f"{said} — add {'it' if len(missing) == 1 else 'them'}"
+    demands = demands_of(source)
+    for name, value in lookup.require.items():
+        if name not in demands:
+            yield (*path, "require", name), _unknown("requirement in the rules", name, demands)
+        elif wrong := misfit(demands[name], name, value):
+            yield (*path, "require", name), " — ".join(wrong)
 
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:

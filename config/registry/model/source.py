@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from config.durations import ByteSize, at_most
+from config.durations import ByteSize, Duration, at_most, between, parse_duration
 from config.limits import ClientCertificate, FileName, LimitedSource, Name, ProxyUrl, SourceKind
 from config.problems import Part, value_error
 from config.registry.model.answer_formats import Decoder, Decoders, ElementPath
@@ -17,9 +17,10 @@ from config.registry.model.inputs import Input
 from config.registry.model.parts import PartName, Titles
 from config.registry.model.record import NUMBER, RecordDescription
 from config.registry.model.request import RequestDescription
-from config.registry.model.rules import EqualsRule, OutcomeRule, Rule
+from config.registry.model.rules import EqualsRule, NameRule, OutcomeRule, Rule, Then
 from config.registry.model.trials import Trial
 from config.secrets import SecretReference
+from jurat.vocabulary import Reason
 
 _IN_NO_NUMBER = re.compile(r"[^0-9A-Za-z.+-]")
 """What no number holds that was cleaned by `digits` or `alnum`, or that has a format."""
@@ -40,6 +41,17 @@ class Batch(Part):
 
     most: Annotated[int, Field(ge=2, le=100, strict=True)]
     join: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_join)] = ","
+
+
+class Control(Part):
+    """A record that the registry is known to have: what a participant would type who has it, and what a criterion would
+    require. While it is accepted, the absence of others may refuse. Once found, it is not looked up again within
+    `every`.
+    """
+
+    input: dict[PartName, str] = Field(repr=False)
+    require: dict[PartName, Any] = Field(default_factory=dict)
+    every: Annotated[Duration, between("1s", "1h")] = parse_duration("1min")
 
 
 class Kept(Part):
@@ -112,10 +124,19 @@ class RegistryDescription(RecordSource):
     max_bytes: Annotated[ByteSize, at_most("64MiB")] = 1 << 20
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     batch: Batch | None = None
+    control: Control | None = None
 
     @property
     def requests(self) -> int:
         return len(self.steps)
+
+    @property
+    def refuses_absence(self) -> bool:
+        """Whether it takes "there is no such record" for a refusal, as far as its control record allows that."""
+        outcomes = (rule.then for step in self.steps for rule in step.outcomes)
+        rules = (rule for rule in self.rules if not isinstance(rule, NameRule))
+        by_rule = any(rule.refuses and rule.reason is Reason.RECORD_NOT_FOUND for rule in rules)
+        return self.record.absent == "refused" or Then.REFUSED in outcomes or by_rule
 
     @property
     def together(self) -> int:

@@ -69,12 +69,12 @@ class Canned:
     """What a registry answers, without a network: each request gets the next of `answers`. Keeps what was sent."""
 
     def __init__(self, answers: Sequence[Any]) -> None:
-        self._answers = list(answers)
+        self.answers = list(answers)
         self.sent: list[dict[str, Any]] = []
 
     def send(self, method: str, url: str, **sent: Any) -> Reply:
         self.sent.append({"method": method, "url": url, **sent})
-        return reply(self._answers.pop(0))
+        return reply(self.answers.pop(0))
 
     def close(self) -> None:
         pass

@@ -265,7 +265,7 @@ def test_only_a_description_with_a_batch_is_asked_about_many() -> None:
     alone, many = (RegistrySource.model_validate(each) for each in (description(), batching()))
     assert adapter_class(alone) is RegistryAdapter
     assert of_many(build("roll", alone, context())) is None
-    assert isinstance(build("roll", many, context()), RegistryOfMany)
+    assert of_many(build("roll", many, context())) is not None
     with pytest.raises(ValueError, match="no batch"):
         RegistryOfMany(alone, secret=str)
 

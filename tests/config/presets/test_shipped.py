@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from config.lint import lint
 from config.presets import FOLDER
@@ -19,6 +20,7 @@ ANSWERS = FOLDER / "answers"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
 OF_COMPANIES = {"eu-vies", "fr-recherche-entreprises"}
 LISTS = {"csv-roster"}
+OF_EVERYONE = {"es-census-soap", "eu-vies", "us-npi"}
 
 CONFIGURATION = """\
 sources:
@@ -40,6 +42,11 @@ def used(name: str, folder: Path) -> RecordSource:
     needed = sorted(set(re.findall(r"\{secrets\.([a-z_]+)\}", text)) - {"app_token"})
     secrets = ", ".join(f"{secret}: {{ env: JURAT_SOURCE_{secret.upper()} }}" for secret in needed)
     written = f"secrets: {{ {secrets} }}" if name not in LISTS else "dataset: members"
+    if name in OF_EVERYONE:
+        tests = YAML(typ="safe").load(text)["tests"]
+        known = next(test for test in tests if test["expect"] == "accepted")
+        control = {part: known[part] for part in ("input", "require") if part in known}
+        written += f", control: {json.dumps(control, default=str)}"
     configuration = CONFIGURATION.replace("TYPE", type_of(name)).replace("NAME", name).replace("SECRETS", written)
     code = {"us-npi": "207", "fr-annuaire-sante": "10"}.get(name)
     demanded = f'require: {{ professions: ["{code}"] }}' if code else ""

@@ -14,7 +14,7 @@ from tests.adapters.registry.described import description
 
 CONFIGURATION = """\
 sources:
-  s: { type: registry, preset: PRESET }
+  s: { type: registry, preset: PRESET, control: { input: { number: "1234567893", family_name: A, given_name: B } } }
 criteria:
   c: { source: s, require: { REQUIRE } }
 consultations:

@@ -1,0 +1,259 @@
+"""A registry's absence refuses only while a record is found that it is known to have."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from adapters.base import Finding, SourceError, Unavailable, Unreadable, of_many
+from adapters.http_client.reply import Reply
+from adapters.registry.batches import adapter_class
+from adapters.registry.control import controlled
+from config.lint import lint
+from config.networks import LOOPBACK
+from config.registry import RegistrySource
+from config.registry.model.source import Control
+from jurat.vocabulary import Outcome, Reason
+from tests.adapters.conftest import Listen, read_request
+from tests.adapters.registry.described import IRIS, Canned, asked, at, description, reply
+
+NOBODY = {"count": 0, "professionals": []}
+KNOWN = {
+    "count": 1,
+    "professionals": [
+        {
+            "number": "9000010000",
+            "names": [{"family": "Valombre", "given": "Iris"}],
+            "status": "active",
+            "profession": {"code": "10"},
+        }
+    ],
+}
+MAELLE = asked("9000010372", "Sardel", "Maëlle")
+CONTROL = {"input": dict(IRIS.answer), "every": "1min"}
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Asked:
+    """A registry that answers each request with the next of `answers`, and its source."""
+
+    def __init__(self, *answers: Any, another: Callable[[float], float | None] | None = None, **changes: Any) -> None:
+        model = RegistrySource.model_validate(description(**{"control": CONTROL, **changes}))
+        self.canned, self.clock = Canned(answers), Clock()
+        adapter = adapter_class(model)(model, secret=str, transport=self.canned)
+        self.source = controlled(adapter, model.control, another=another, clock=self.clock, sleep=lambda _: None)
+
+    @property
+    def sent(self) -> list[str]:
+        """The numbers that were asked for."""
+        return [str(dict(sent["params"])["number"]) for sent in self.canned.sent]
+
+    def look_up(self, query: Any = MAELLE) -> Finding:
+        found = self.source.look_up(query)
+        assert isinstance(found, Finding)
+        return found
+
+
+def refused(found: Finding) -> bool:
+    return (found.outcome, found.reason) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
+
+
+def test_an_absence_refuses_while_the_control_record_is_found() -> None:
+    registry = Asked(NOBODY, KNOWN, NOBODY, NOBODY, NOBODY)
+    assert refused(registry.look_up())
+    assert registry.sent == ["9000010372", "9000010000", "9000010372"]
+    assert refused(registry.look_up())
+    assert registry.sent[3:] == ["9000010372"] * 2, "the record was found a moment ago"
+
+
+def test_an_absence_that_is_not_said_again_over_a_new_connection_refuses_nobody() -> None:
+    registry = Asked(NOBODY, KNOWN, KNOWN)
+    assert registry.look_up(IRIS).outcome is Outcome.ACCEPTED
+    assert [sent["fresh"] for sent in registry.canned.sent] == [False, True, True]
+
+
+def test_a_late_answer_to_someone_else_refuses_nobody(listen: Listen) -> None:
+    """A broken proxy: on a kept connection, an answer to someone else comes once the next request is under way."""
+
+    def serve(connection: socket.socket) -> None:
+        answered = 0
+        while request := read_request(connection):
+            number = request.partition(b"number=")[2][:10].decode()
+            person = {**KNOWN["professionals"][0], "number": number}  # type: ignore[index]
+            if answered:
+                connection.sendall(_packed(NOBODY))
+            connection.sendall(_packed({"count": 1, "professionals": [person]}))
+            answered += 1
+
+    model = RegistrySource.model_validate(at(f"http://127.0.0.1:{listen(serve)}", control=CONTROL))
+    adapter = adapter_class(model)(model, secret=str, loopback_http=True, private_networks=LOOPBACK)
+    source = controlled(adapter, model.control)
+    with closing(source):
+        for _ in range(3):
+            found = source.look_up(IRIS)
+            assert isinstance(found, Finding)
+            assert found.outcome is Outcome.ACCEPTED
+
+
+def _packed(body: Any) -> bytes:
+    content = json.dumps(body).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content
+
+
+def test_it_is_looked_up_again_after_a_while() -> None:
+    registry = Asked(NOBODY, KNOWN, NOBODY, NOBODY, KNOWN, NOBODY)
+    registry.look_up()
+    registry.clock.now += 60
+    assert refused(registry.look_up())
+    assert registry.sent[-2] == "9000010000"
+
+
+def test_an_empty_index_refuses_nobody() -> None:
+    registry = Asked(NOBODY, NOBODY, NOBODY)
+    for _ in range(2):
+        with pytest.raises(Unreadable, match="control record is missing"):
+            registry.look_up()
+    assert len(registry.sent) == 3, "a record that is missing is not looked up for each participant"
+    registry.clock.now += 30
+    registry.canned.answers += [NOBODY, KNOWN, NOBODY]
+    assert refused(registry.look_up())
+
+
+def test_without_a_control_record_an_absence_refuses_nobody() -> None:
+    found = Asked(NOBODY, control=None).look_up()
+    assert (found.outcome, found.reason) == (Outcome.UNDETERMINED, Reason.RECORD_NOT_FOUND)
+
+
+def test_a_record_that_is_found_needs_no_control() -> None:
+    registry = Asked(KNOWN)
+    assert registry.look_up(IRIS).outcome is Outcome.ACCEPTED
+    assert len(registry.sent) == 1
+
+
+def test_other_refusals_need_no_control() -> None:
+    suspended = {"count": 1, "professionals": [{**KNOWN["professionals"][0], "status": "suspended"}]}  # type: ignore[index]
+    registry = Asked(suspended)
+    assert registry.look_up(IRIS).reason is Reason.STATUS_INACTIVE
+    assert len(registry.sent) == 1
+
+
+def test_after_a_failure_it_is_looked_up_before_anyone_is_refused() -> None:
+    registry = Asked(NOBODY, KNOWN, NOBODY, Reply(503, {}, b""), NOBODY, NOBODY)
+    assert refused(registry.look_up())
+    with pytest.raises(SourceError):
+        registry.look_up()
+    with pytest.raises(Unreadable, match="control record is missing"):
+        registry.look_up()
+
+
+@pytest.mark.parametrize("status", [500, 429])
+def test_a_registry_that_fails_for_the_control_record_refuses_nobody(status: int) -> None:
+    with pytest.raises(SourceError) as raised:
+        Asked(NOBODY, Reply(status, {}, b"")).look_up()
+    assert raised.value.reason in {Reason.SOURCE_UNAVAILABLE, Reason.SOURCE_THROTTLED}
+
+
+def test_a_record_that_is_no_longer_active_is_no_control() -> None:
+    struck = {"count": 1, "professionals": [{**KNOWN["professionals"][0], "status": "struck_off"}]}  # type: ignore[index]
+    with pytest.raises(Unreadable):
+        Asked(NOBODY, struck).look_up()
+
+
+def test_it_is_paid_from_the_quota_of_the_source() -> None:
+    asked_for: list[float] = []
+
+    def pays(longest: float) -> float | None:
+        asked_for.append(longest)
+        return None
+
+    registry = Asked(NOBODY, another=pays)
+    with pytest.raises(Unavailable, match="quota"):
+        registry.look_up()
+    assert registry.sent == ["9000010372"]
+    assert asked_for == pytest.approx([MAELLE.timeout / 2])
+
+
+def test_threads_look_it_up_once() -> None:
+    barrier, sent = threading.Barrier(8), []
+
+    class Slow:
+        def send(
+            self, method: str, url: str, *, params: Any, headers: Any, body: Any, timeout: float, fresh: bool
+        ) -> Reply:
+            number = dict(params)["number"]
+            sent.append(number)
+            if number != "9000010000":
+                barrier.wait(20)
+                return reply(NOBODY)
+            return reply(KNOWN)
+
+        def close(self) -> None:
+            pass
+
+    model = RegistrySource.model_validate(description(control=CONTROL))
+    source = controlled(adapter_class(model)(model, secret=str, transport=Slow()), model.control)
+    ended: list[Any] = []
+    query = asked("9000010372", "Sardel", "Maëlle", timeout=60)
+    threads = [threading.Thread(target=lambda: ended.append(source.look_up(query))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(refused(found) for found in ended)
+    assert (len(ended), sent.count("9000010000")) == (8, 1)
+
+
+def test_of_many_at_once_each_absence_is_checked() -> None:
+    changes: dict[str, Any] = {
+        "batch": {"most": 2},
+        "control": CONTROL,
+        "steps": [{"request": {"url": "https://registry.example/people", "query": {"number": "{number}"}}}],
+        "hosts": ["registry.example"],
+    }
+    suspended = {**KNOWN["professionals"][0], "status": "suspended"}  # type: ignore[index]
+    rules = description()["rules"]
+    rules[2] = {**rules[2], "reason": "record_not_found"}
+    registry = Asked({"count": 1, "professionals": [suspended]}, NOBODY, rules=rules, **changes)
+    many = of_many(registry.source)
+    assert many is not None
+    first, second = many.look_up_many([IRIS, MAELLE])
+    assert isinstance(first, Unreadable)
+    assert isinstance(second, Finding)
+    assert second.outcome is Outcome.UNDETERMINED
+
+
+def test_lint_names_what_does_not_fit_and_what_is_missing(tmp_path: Any) -> None:
+    from tests.cli.commands.test_registries import configuration
+
+    text = configuration()
+    file = tmp_path / "jurat.yaml"
+    for control, said in (
+        ("{ input: { numbr: '1' } }", "there is no input 'numbr'"),
+        ("{ input: { number: '1' } }", "the form requires family_name, given_name"),
+        ("{ input: { number: '1', family_name: A, given_name: B }, require: { x: [y] } }", "no requirement"),
+        ("{ input: { number: '1', family_name: A, given_name: B }, every: 2h }", "must be from 1s to 1h"),
+    ):
+        lines = [f"    control: {control}" if "control:" in line else line for line in text.splitlines()]
+        file.write_text("\n".join(lines), "utf-8")
+        assert said in str(lint([file]))
+    file.write_text("\n".join(line for line in text.splitlines() if "control:" not in line), "utf-8")
+    assert "warning: sources.registry: without a control record" in str(lint([file]))
+
+
+def test_the_record_is_shown_nowhere() -> None:
+    assert "Valombre" not in repr(Control.model_validate(CONTROL))
