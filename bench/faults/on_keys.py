@@ -85,17 +85,21 @@ class _Keys:
         self.clients.append(client)
         self.stage.web.client = client
 
-    def hand_in_codes(self, key: bytes) -> None:
-        """Print codes that are hashed with a key, and have two participants type each."""
+    def print_codes(self, key: bytes) -> list[str]:
+        """Codes that are hashed with a key."""
         fingerprints, codes = Fingerprints([key]), [generate() for _ in range(_AT_ONCE)]
         stored = [fingerprints.newest(LETTERS, clean(code) or "") for code in codes]
         add_codes(self.stage.service.database, LETTERS, stored, "bench")
+        return codes
+
+    def hand_in_codes(self, codes: Sequence[str]) -> None:
+        """Have two participants type each code."""
         answers = [
             Submission(LETTERS, f"c-{number}-{which}", "code", {"code": code}, id=uuid7())
             for number, code in enumerate(codes, self.handed_in)
             for which in range(_SAME_CODE)
         ]
-        self.handed_in += _AT_ONCE
+        self.handed_in += len(codes)
         self._submit(answers)
 
     def hand_in_numbers(self) -> None:
@@ -112,7 +116,7 @@ class _Keys:
         """Have participants type codes that are hashed with a key, and numbers, for some seconds: from that share of
         the submits on.
         """
-        self.hand_in_codes(key)
+        self.hand_in_codes(self.print_codes(key))
         self.hand_in_numbers()
         self.stage.over(4.0, begin=begin, end=begin + 0.05)
 
@@ -161,12 +165,12 @@ def _rotation(stage: Stage) -> float | None:
                     keys.give([old, new], [*replaced, fresh])
                 case "P":
                     keys.platform_takes(key_to_text(public))
-                    keys.hand_in_codes(fresh)
+                    keys.hand_in_codes(keys.print_codes(fresh))
                     keys.hand_in_numbers()
                     keys.use(fresh)
                 case _:
                     keys.give([new], [fresh], only=2)  # one worker is left with what it had
-            keys.hand_in_codes(replaced[0])
+            keys.hand_in_codes(keys.print_codes(replaced[0]))
             keys.hand_in_numbers()
             stage.over(1.0 if stage.short else 4.0, begin=number / len(orders), end=(number + 0.8) / len(orders))
         keys.give([old, new], [fresh, *replaced])  # brought back where it was taken too early
@@ -279,6 +283,7 @@ def _of_two_releases(stage: Stage) -> float | None:
     waited(lambda: before.ready, 60, "the upgraded worker does not come back")
     operator.expect(0, operator.run("use", hash_key_id(new)))
     keys.hand_in(new, 0.5)
+    printed = keys.print_codes(old)
     operator.expect(0, operator.run("rehash"))
     keys.hand_in(new, 0.6)
 
@@ -287,6 +292,7 @@ def _of_two_releases(stage: Stage) -> float | None:
     before.renew(older, stage.released)
     waited(lambda: before.ready, 60, "the worker of the last release does not come back")
     keys.hand_in(new, 0.7)
+    keys.hand_in_codes(printed)
     keys.hand_in(new, 0.8)
     before.renew(operator.environment, OURS)
     waited(lambda: before.ready, 60, "the upgraded worker does not come back")
