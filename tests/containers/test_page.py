@@ -44,7 +44,7 @@ def test_secrets_are_made_without_anything_on_the_host(reader: Reader) -> None:
         assert file.read_text("utf-8").strip()
     folder = reader.clone / "secrets"
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert {file.name for file in folder.iterdir()} == {*made, "sources"}
+    assert {file.name for file in folder.iterdir()} == {*made, "sources", "history_key.pub"}
     before = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.is_file()}
     reader.run("docker compose run --rm secrets")
     assert before == {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.is_file()}
