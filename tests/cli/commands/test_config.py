@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from sqlalchemy import make_url
 from sqlalchemy.exc import DataError
 
 from config import publications
@@ -190,15 +189,6 @@ def test_what_is_shown_can_be_applied_again_and_says_the_same(configured: Shell)
     configured.write("again.yaml", ran.out)
     assert configured("config", "apply", "again.yaml", "--json").json["changed"] is False
     assert YAML(typ="safe").load(ran.out) == configured("config", "show", "--json").json["document"]
-
-
-def test_the_user_of_postgresql_who_applied_it_is_shown(postgresql_shell: Shell, postgresql_url: str) -> None:
-    configure(postgresql_shell)
-    postgresql_shell.write("jurat.yaml", CONFIGURATION.replace("rounds: 2", "rounds: 4"))
-    assert postgresql_shell("config", "apply", "jurat.yaml", "--as", "Iris").code == 0
-    login = make_url(postgresql_url).username
-    assert postgresql_shell("config", "show").out.startswith(f"# version 2, applied by Iris as {login} at ")
-    assert postgresql_shell("config", "show", "--json").json["login"] == login
 
 
 def test_the_order_of_questions_is_shown(configured: Shell) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.adapters.zone_import.documents import square, write
+from tests.cli.conftest import CONFIGURATION
 from tests.cli.shell import Shell, is_one_sentence
 
 Ring = list[list[float]]
@@ -70,11 +71,16 @@ def test_zones_are_imported_and_one_that_did_not_change_keeps_its_version(file: 
     ]
 
 
-def test_the_user_of_postgresql_who_imported_a_zone_is_listed(postgresql_shell: Shell, postgresql_url: str) -> None:
+def test_the_user_of_postgresql_is_shown_who_imported_or_applied(postgresql_shell: Shell, postgresql_url: str) -> None:
     postgresql_shell.write("zones.geojson", json.dumps(collection(("harbour", SQUARE))))
     assert postgresql_shell("zones", "import", "zones.geojson", "--as", "Iris").code == 0
     (row,) = postgresql_shell("zones", "list", "--json").json
-    assert (row["imported_by"], row["login"]) == ("Iris", make_url(postgresql_url).username)
+    login = make_url(postgresql_url).username
+    assert (row["imported_by"], row["login"]) == ("Iris", login)
+    configuration = postgresql_shell.write("jurat.yaml", CONFIGURATION)
+    assert postgresql_shell("config", "apply", str(configuration), "--as", "Iris").code == 0
+    assert postgresql_shell("config", "show").out.startswith(f"# version 1, applied by Iris as {login} at ")
+    assert postgresql_shell("config", "show", "--json").json["login"] == login
 
 
 @pytest.mark.slow
