@@ -233,8 +233,8 @@ class KeyRing:
             old = old_workers(connection)
         if old:
             raise Failure(
-                f"{', '.join(old)}: of an older release, whose workers hash with the first of their own keys; upgrade "
-                "all workers first",
+                f"{', '.join(each.name for each in old)}: of an older release, whose workers hash with the first of "
+                "their own keys; upgrade all workers first",
                 Exit.REFUSED,
             )
 

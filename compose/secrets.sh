@@ -43,6 +43,7 @@ database_url reviewer clerk
 database_url reader monitor
 database_url platform platform
 database_url accounts accounts
+database_url sealer sealer
 for part; do database_url "$part" "$part"; done
 
 broker_url broker_url worker
@@ -53,7 +54,11 @@ broker_url platform_broker_url platform
 if ! [ -e seal_key ] && ! [ -e unseal_keys ] && ! [ -e hash_keys ]; then
     python -P -m cli keys generate --out-dir . --for-compose >/dev/null
 fi
-for key in seal_key unseal_keys hash_keys; do
+if ! [ -e history_key ] && ! [ -e history_key.pub ]; then
+    python -P -m cli history key history_key >/dev/null
+    chmod 444 history_key history_key.pub
+fi
+for key in seal_key unseal_keys hash_keys history_key; do
     [ -s "$key" ] || { echo "secrets: $key is missing, and new keys would not fit the others: bring back your copy" >&2; exit 1; }
 done
 chmod 700 .

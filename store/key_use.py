@@ -17,7 +17,7 @@ from store import hash_keys
 from store.answer_keys import is_key_id, sealed_answers
 from store.dialects import dialect_of
 from store.seal_keys import Epoch, epochs
-from store.workers import workers
+from store.workers import WorkerRow, workers
 
 COUNTED = 1_000
 """Answers are counted up to so many, for each source and state of a key."""
@@ -154,8 +154,8 @@ def hash_keys_in_use(connection: Connection, known: Iterable[str] = ()) -> list[
     return [found[key] for key in sorted(found)]
 
 
-def old_workers(connection: Connection) -> list[str]:
+def old_workers(connection: Connection) -> list[WorkerRow]:
     """The live workers of releases that hash with the first of their own keys, whichever is in use, and open no sealed
     roster.
     """
-    return [each.name for each in workers(connection) if each.live and each.revision < _OBEYS]
+    return [each for each in workers(connection) if each.live and each.revision < _OBEYS]

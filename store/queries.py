@@ -43,6 +43,15 @@ class ZoneVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneImport(ZoneVersion):
+    """One version of a zone, and the user of PostgreSQL who imported it. Commands alone read it: workers may meet a
+    schema that does not know the user.
+    """
+
+    login: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneRow(ZoneVersion):
     """One version of a zone with its `geometry`: WKB in WGS 84."""
 
@@ -66,11 +75,12 @@ class CodeListRow:
 
 @dataclass(frozen=True, slots=True)
 class AppliedRow:
-    """Who applied a version of the configuration, and when."""
+    """Who applied a version of the configuration, as which user of PostgreSQL, and when."""
 
     version: int
     digest: str
     applied_by: str
+    login: str | None
     applied_at: datetime
 
 
@@ -172,11 +182,11 @@ class Queries:
         rows = self._all(sql, {"name": name, "version": version})
         return row_of(ZoneRow, rows[0]) if rows else None
 
-    def zone_history(self, name: str | None = None) -> list[ZoneVersion]:
+    def zone_history(self, name: str | None = None) -> list[ZoneImport]:
         """Every version of a zone, or of all zones, by name and version, including future ones."""
-        sql = f"SELECT {columns_of(ZoneVersion)} FROM jurat_zones" + ("" if name is None else " WHERE name = :name")
+        sql = f"SELECT {columns_of(ZoneImport)} FROM jurat_zones" + ("" if name is None else " WHERE name = :name")
         rows = self._all(f"{sql} ORDER BY name, version", {} if name is None else {"name": name})
-        return [row_of(ZoneVersion, row) for row in rows]
+        return [row_of(ZoneImport, row) for row in rows]
 
     def codes(self, code_list: str, fingerprints: Sequence[str]) -> dict[str, StoredCode]:
         """Those codes of a list that have one of `fingerprints`, by their fingerprints."""

@@ -203,7 +203,21 @@ def test_each_service_does_its_work_with_its_own_user(stack: Stack) -> None:
     assert "NOPERM" not in log.read_text()
 
 
-@pytest.mark.parametrize("part", ["worker", "admin", "reviewer", "platform"])
+def test_the_sealer_seals_with_a_key_that_it_alone_has(stack: Stack) -> None:
+    places = {"/run/secrets": str(stack.secrets), "/heads": str(stack.secrets.parent)}
+    command = [str(word) for word in SERVICES["sealer"]["command"]]
+    for inside, outside in places.items():
+        command = [word.replace(f"{inside}/", f"{outside}/") for word in command]
+    assert "no history has begun" in stack.run("sealer", *command, "--once", code=1)
+    stack.run("owner", "history", "begin")
+    stack.run("sealer", *command, "--once")
+    key = f"{stack.secrets}/history_key.pub"
+    said = stack.run("tools", "db", "verify", "--heads", command[-1], "--key", key)
+    assert "0 contradictions found" in said
+    assert "1 head of the history verified; 0 rows not sealed yet" in said
+
+
+@pytest.mark.parametrize("part", ["worker", "admin", "reviewer", "platform", "sealer"])
 @pytest.mark.parametrize(
     "attack",
     [
@@ -343,9 +357,11 @@ def test_no_service_has_a_secret_of_another_one() -> None:
     assert given["platform"] == {"platform_database_url", "platform_broker_url", "seal_key"}
     assert given["secrets"] == set()
     assert given["exporter"] == {"reader_database_url"}
+    assert given["sealer"] == {"sealer_database_url", "history_key"}
+    assert {name for name, secrets in given.items() if "history_key" in secrets} == {"sealer"}
     assert given["reviewer"] == {"reviewer_database_url", "unseal_keys"}
     assert {name for name, secrets in given.items() if "superuser_password" in secrets} == {"postgresql"}
-    for name in ("migrate", "worker", "tools", "reviewer", "platform", "secrets", "exporter"):
+    for name in ("migrate", "worker", "tools", "reviewer", "platform", "secrets", "exporter", "sealer"):
         assert SERVICES[name]["ulimits"] == {"core": 0}
     systemd = (ROOT / "docs" / "operators" / "run-workers.md").read_text("utf-8")
     assert "LimitCORE=0" in systemd

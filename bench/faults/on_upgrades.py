@@ -18,7 +18,7 @@ from bench.rig import ROOT
 from bench.rig.figures import percentile
 from bench.rig.unit import OURS, Program, until, waited
 from store.schema.release import VERSION
-from store.schema.status import SchemaStatus, schema_of
+from store.schema.status import SchemaStatus, known_revisions, schema_of
 from tests.migrations.releases import NoRelease, last_release, program_of
 
 _RATE = 25.0
@@ -47,10 +47,17 @@ _PAST = """
     FROM jurat_checks WHERE consultation = 'past'"""
 
 
-def _released(folder: Path) -> Program:
-    """The release with what its own lock names, which is kept for the next run."""
-    commit = last_release((ROOT / "releases.toml").read_text("utf-8"), before=VERSION)
-    program = program_of(commit, folder)
+def released(folder: Path) -> Program:
+    """The last release whose schema is older than ours, with what its own lock names, which is kept for the next run.
+
+    Raises NoRelease.
+    """
+    listed = (ROOT / "releases.toml").read_text("utf-8")
+    commit = last_release(listed)
+    program = program_of(commit, folder / commit[:12])
+    if (program / "migrations" / "versions" / f"{known_revisions()[-1]}.py").exists():
+        commit = last_release(listed, before=VERSION)
+        program = program_of(commit, folder / commit[:12])
     kept = ROOT / "build" / f"released-{commit[:12]}"
     if not (kept / "done").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", kept], check=True)
@@ -61,7 +68,8 @@ def _released(folder: Path) -> Program:
     return Program(program, f"{kept}/bin/python")
 
 
-def _no_release() -> str | None:
+def no_release() -> str | None:
+    """Why there is none on this machine; None where there is."""
     try:
         last_release((ROOT / "releases.toml").read_text("utf-8"))
     except NoRelease as reason:
@@ -123,10 +131,10 @@ def _upgrade(stage: Stage) -> float | None:
         with _reader(stage):
             end = time.monotonic() + (10.0 if stage.short else 45.0)
             while time.monotonic() < end:
-                _run_upgrade(stage, stage.random.uniform(1.0, 12.0))
+                run_upgrade(stage, stage.random.uniform(1.0, 12.0))
         for _ in range(5):
-            _run_upgrade(stage, stage.random.uniform(0.3, 1.5))
-        code = _run_upgrade(stage, 300.0)
+            run_upgrade(stage, stage.random.uniform(0.3, 1.5))
+        code = run_upgrade(stage, 300.0)
         waited(lambda: new.ready, 60, "the new worker does not begin")
         stage.over(4.0, end=0.6)
         recovery = stage.all_settle()
@@ -145,8 +153,8 @@ def _upgrade(stage: Stage) -> float | None:
     return recovery
 
 
-def _run_upgrade(stage: Stage, seconds: float) -> int | None:
-    """Run the command; after some seconds it is killed by SIGKILL. Its exit code, None if it was killed."""
+def run_upgrade(stage: Stage, seconds: float) -> int | None:
+    """Run `db upgrade`; after some seconds it is killed by SIGKILL. Its exit code, None if it was killed."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "cli", "db", "upgrade"],
         cwd=ROOT,
@@ -171,10 +179,10 @@ SCENARIOS = (
         "upgrade",
         "the last release upgraded under load, with platforms and workers of both",
         _upgrade,
-        setting=Setting(workers=3, started=False, released=_released),
+        setting=Setting(workers=3, started=False, released=released),
         limits={**_EXACT, **_TIMES, "upgrade_exit": 0, "not_current": 0, "unsettled_versions": 0, "tracebacks": 0},
         at_least={"upgrades_killed": 1, "operations_of_before": 50, "operations_of_now": 50},
-        skip=_no_release,
+        skip=no_release,
         short=False,
     ),
 )

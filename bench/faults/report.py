@@ -35,12 +35,15 @@ SUMMARY = ("fault", "runs", "checks", "lost", "doubled", "stale accepted", "othe
 
 WORDS: Mapping[str, str] = {
     "claimed_before": "claimed before it was confirmed",
-    "codes": "codes typed",
+    "codes": "codes typed by two each",
+    "codes_held_twice": "of them used twice",
     "codes_not_known": "codes not known",
+    "codes_of_no_one": "codes used by no one",
     "numbers": "numbers typed by three each",
     "numbers_held_twice": "of them held twice",
     "numbers_of_no_one": "of them held by no one",
     "cut": "connections cut",
+    "epochs_sealed_in": "epochs of sealing keys",
     "erased_again": "erased again",
     "erased_back": "erased ones that came back",
     "failed_of_before": "failures of the platform of before",

@@ -54,9 +54,9 @@ class Unit:
         self.ends: Counter[int] = Counter()
         """How its processes ended, by exit code, negative for a signal."""
         options = ("--concurrency", str(slots), "-n", f"{name}@%h", "--loglevel", "INFO")
-        self._command = [*prefix, program.python, *_CELERY, "-A", application, "worker", *options]
+        self._prefix, self._words = prefix, (*_CELERY, "-A", application, "worker", *options)
         self._program = program
-        self._environment = {**os.environ, "PYTHONPATH": str(program.folder), "JURAT_LOG": "json", **environment}
+        self._environment = {**os.environ, "JURAT_LOG": "json", **environment}
         self._environment["PYTHONWARNINGS"] = "ignore::RuntimeWarning:celery.platforms"  # may run as root
         self._environment["TMPDIR"] = str(folder)
         self._process: subprocess.Popen[bytes] | None = None
@@ -121,9 +121,10 @@ class Unit:
             return True
         return False
 
-    def renew(self, environment: Mapping[str, str]) -> None:
-        """Have its process end by SIGTERM, and start again with these variables."""
+    def renew(self, environment: Mapping[str, str], program: Program | None = None) -> None:
+        """Have its process end by SIGTERM, and start again with these variables, as another program if one is given."""
         self._environment |= environment
+        self._program = program or self._program
         before = self.pid
         self.signal(signal.SIGTERM)
         until(lambda: self.pid not in (None, before), 90)
@@ -154,10 +155,11 @@ class Unit:
         while not self._over.is_set():
             with self.log.open("ab") as log, self._lock:
                 self._begun = log.tell()
+                program = self._program
                 self._process = subprocess.Popen(
-                    self._command,
-                    cwd=self._program.folder,
-                    env=self._environment,
+                    [*self._prefix, program.python, *self._words],
+                    cwd=program.folder,
+                    env={**self._environment, "PYTHONPATH": str(program.folder)},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

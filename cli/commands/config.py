@@ -154,9 +154,10 @@ def show(out: Output, *, version: int | None, settings: bool) -> None:
     facts = {
         "version": applied.version,
         "newest": newest,
-        **fields_of(applied, "applied_by", "applied_at", "digest"),
+        **fields_of(applied, "applied_by", "login", "applied_at", "digest"),
     }
-    head = f"# version {applied.version}, applied by {applied.applied_by} at {time_text(applied.applied_at)}"
+    login = f" as {applied.login}" if applied.login else ""
+    head = f"# version {applied.version}, applied by {applied.applied_by}{login} at {time_text(applied.applied_at)}"
     lines = () if out.json else [head, *_yaml_lines(document), *_platform_lines(theirs)]
     out.show({**facts, "document": document, "published": theirs}, lines)
 

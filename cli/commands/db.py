@@ -208,7 +208,8 @@ def _say_of_history(out: Output, sealed: VerifiedHistory | None, *, outside: boo
     if sealed is None:
         out.say("no history is sealed: see docs/operators/seal-the-history.md")
         return
-    counted = f"{sealed.leaves:,} leaves and {count_text(sealed.heads, 'head')} of the history verified"
+    leaves = f"{sealed.leaves:,} {'leaf' if sealed.leaves == 1 else 'leaves'}"
+    counted = f"{leaves} and {count_text(sealed.heads, 'head')} of the history verified"
     out.say(f"{counted}; {count_text(sealed.waiting, 'row')} not sealed yet, last sealed {time_text(sealed.sealed_at)}")
     for each in sealed.lost:
         out.say(

@@ -12,6 +12,8 @@ from jurat.database import reader
 from jurat.errors import ConfigurationError
 from jurat.seal_keys import PREFIX, PinnedKey
 from jurat.statements import statements_on
+from store.hash_keys import key_in_use
+from store.key_use import old_workers
 from store.queries import Queries
 from store.seal_keys import NOTICE, seal_key_left
 from store.workers import Keyholders
@@ -58,6 +60,18 @@ def key_steps(settings: Settings, service: Service | None) -> Iterator[CheckupSt
             yield CheckupStep("hash keys", StepMark.NOTE, f"{found} here; live workers have them", ELSEWHERE)
         else:
             yield CheckupStep("hash keys", StepMark.PROBLEM, found, how_to_set("JURAT_HASH_KEYS", missing))
+    yield from _old_steps(service)
+
+
+def _old_steps(service: Service) -> Iterator[CheckupStep]:
+    """The live workers of older releases that hash with another key than all others."""
+    with reader(service.database).begin() as connection:
+        in_use, old = key_in_use(connection), old_workers(connection)
+    for worker in old:
+        if in_use and worker.hash_keys and worker.hash_keys[0] != in_use:
+            found = f"worker {worker.name}, of an older release, does not hash with the key in use, {in_use}"
+            advice = f"two participants may get one number: upgrade it, or put {in_use} first in its JURAT_HASH_KEYS"
+            yield CheckupStep("hash keys", StepMark.PROBLEM, found, advice)
 
 
 def _seal_key_step(pin: str, service: Service) -> CheckupStep:

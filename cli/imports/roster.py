@@ -251,7 +251,7 @@ def import_roster_file(
     _show(out, done, new, time.monotonic() - started)
     if not done.row.is_sealed:
         out.say(
-            f"what is kept is in clear: {', '.join(old)}, of an older release, could not open it; upgrade all workers, "
+            f"what is kept is in clear: {', '.join(each.name for each in old)}, of an older release, could not open it; upgrade all workers, "
             "and import the file again"
         )
 

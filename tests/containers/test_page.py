@@ -44,7 +44,7 @@ def test_secrets_are_made_without_anything_on_the_host(reader: Reader) -> None:
         assert file.read_text("utf-8").strip()
     folder = reader.clone / "secrets"
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert {file.name for file in folder.iterdir()} == {*made, "sources"}
+    assert {file.name for file in folder.iterdir()} == {*made, "sources", "history_key.pub"}
     before = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.is_file()}
     reader.run("docker compose run --rm secrets")
     assert before == {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.is_file()}
@@ -176,6 +176,16 @@ def test_there_can_be_more_workers(reader: Reader) -> None:
     assert before < {each["Id"] for each in reader.wait_until_healthy("worker", 3)}, "those that ran go on"
 
 
+def test_the_history_is_sealed_and_verified_with_copies(reader: Reader) -> None:
+    reader.follow("Seal the history")
+    end = time.monotonic() + PATIENCE
+    while not reader.run("docker compose exec sealer sh -c 'cat /heads/heads || true' | tee files/heads"):
+        assert time.monotonic() < end
+    reader.run("cp secrets/history_key.pub files")
+    said = reader.run("docker compose run --rm tools db verify --heads heads --key history_key.pub")
+    assert "0 contradictions found" in said
+
+
 def test_a_password_can_be_changed(reader: Reader) -> None:
     url = reader.clone / "secrets" / "worker_database_url"
     before = url.read_text("utf-8")
@@ -199,7 +209,7 @@ def test_a_new_release_replaces_the_old_one(reader: Reader) -> None:
 def test_it_stops_and_keeps_what_it_has(reader: Reader) -> None:
     reader.follow("Stop")
     assert reader.containers() == []
-    kept = ["jurat_bells", "jurat_database", "jurat_erasures"]
+    kept = ["jurat_bells", "jurat_database", "jurat_erasures", "jurat_heads"]
     assert reader.engine.docker("volume", "ls", "--quiet").split() == kept
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from ruamel.yaml import YAML
@@ -26,25 +27,36 @@ Object = dict[str, Any]
 """One object, as the cluster would get it."""
 
 
+SEALER: Final = "# - ../../components/sealer"
+"""The line of the overlays that an operator uncomments."""
+
+
 @cache
-def _built(overlay: str) -> str:
+def _built(overlay: str, *, sealed: bool) -> str:
     if shutil.which("kustomize") is None:
         missing("kustomize is not installed (Debian: apt-get install kustomize)")
-    made = subprocess.run(
-        ["kustomize", "build", KUBERNETES / "overlays" / overlay], capture_output=True, text=True, check=False
-    )
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in (KUBERNETES, ROOT / "monitoring"):
+            shutil.copytree(part, folder / part.relative_to(ROOT))
+        copied = folder / KUBERNETES.relative_to(ROOT) / "overlays"
+        for file in copied.glob("*/kustomization.yaml") if sealed else ():
+            file.write_text(file.read_text("utf-8").replace(SEALER, SEALER.removeprefix("# ")), "utf-8")
+        made = subprocess.run(["kustomize", "build", copied / overlay], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     return made.stdout
 
 
 @cache
-def _read(overlay: str) -> tuple[Object, ...]:
-    return tuple(YAML(typ="safe").load_all(_built(overlay)))
+def _read(overlay: str, *, sealed: bool) -> tuple[Object, ...]:
+    return tuple(YAML(typ="safe").load_all(_built(overlay, sealed=sealed)))
 
 
-def build(overlay: str) -> list[Object]:
-    """The objects of an overlay, which the caller may change. Skips a test where there is no kustomize."""
-    return copy.deepcopy(list(_read(overlay)))
+def build(overlay: str, *, sealed: bool = False) -> list[Object]:
+    """The objects of an overlay, which the caller may change; with the component `sealer` if it is `sealed`. Skips a
+    test where there is no kustomize.
+    """
+    return copy.deepcopy(list(_read(overlay, sealed=sealed)))
 
 
 def one(objects: list[Object], kind: str, name: str = "") -> Object:

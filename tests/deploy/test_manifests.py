@@ -42,16 +42,18 @@ def test_there_are_the_overlays_that_the_page_names() -> None:
     assert OVERLAYS == ("one-node", "production", "region")
 
 
+@pytest.mark.parametrize("sealed", [False, True], ids=["", "sealed"])
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_cluster_takes_each_object(overlay: str) -> None:
-    objects = build(overlay)
+def test_a_cluster_takes_each_object(overlay: str, *, sealed: bool) -> None:
+    objects = build(overlay, sealed=sealed)
     assert len(objects) > 8
     assert {each["metadata"]["name"]: found for each in objects if (found := list(schema_problems(each)))} == {}
 
 
+@pytest.mark.parametrize("sealed", [False, True], ids=["", "sealed"])
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_manifests_say_what_the_code_says(overlay: str) -> None:
-    assert problems(build(overlay)) == []
+def test_manifests_say_what_the_code_says(overlay: str, *, sealed: bool) -> None:
+    assert problems(build(overlay, sealed=sealed)) == []
 
 
 SCHEMA: list[tuple[str, Change, str]] = [
@@ -143,7 +145,7 @@ def test_the_settings_are_some_that_a_worker_takes(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_only_workers_reach_the_broker_and_sources(overlay: str) -> None:
-    objects = build(overlay)
+    objects = build(overlay, sealed=True)
     assert {part.name: egress(objects, part) for part in parts(objects)} == {
         part.name: {53, 5432, 6379, 443} if part.name == "worker" else {53, 5432} for part in parts(objects)
     }
@@ -175,6 +177,17 @@ def test_erasures_are_noted_on_a_volume_that_each_worker_writes_to(overlay: str,
     assert part.kept == {"/erasures": "erasures"}
     assert part.variables["JURAT_ERASURE_JOURNAL"] == "/erasures/workers"
     assert one(objects, "PersistentVolumeClaim")["spec"]["accessModes"] == [mode]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_sealer_is_there_where_it_is_wanted_and_keeps_its_heads(overlay: str) -> None:
+    assert "sealer" not in {part.name for part in parts(build(overlay))}
+    objects = build(overlay, sealed=True)
+    (part,) = (each for each in parts(objects) if each.name == "sealer")
+    key, heads = (part.container["args"][part.container["args"].index(word) + 1] for word in ("--key", "--heads"))
+    assert part.mounts == {key.rpartition("/")[0]: "jurat-sealer"}
+    assert part.kept == {heads.rpartition("/")[0]: "heads"}
+    assert one(objects, "Deployment", "sealer")["spec"]["strategy"] == {"type": "Recreate"}
 
 
 def test_one_node_needs_neither_operator() -> None:

@@ -15,7 +15,7 @@ from docs.commands import commands
 from tests.conftest import missing
 from tests.deploy.manifests import OVERLAYS, ROOT, build, compose, entry_point, one, parts
 from tests.deploy.schemas import OLDEST
-from tests.docs.pages import block, blocks
+from tests.docs.pages import blocks
 from tests.docs.terminal import Terminal
 from worker.bootstrap import CONNECTIONS
 
@@ -59,12 +59,25 @@ def test_the_secrets_that_it_makes_are_those_that_pods_read(secrets: dict[str, d
     assert {name: set(data) for name, data in secrets.items()} == read
 
 
-@pytest.mark.parametrize("name", ["migrate", "worker", "exporter"])
+def test_the_sealers_secret_is_what_its_pod_reads(terminal: Terminal, clone: Path) -> None:
+    if shutil.which("kubectl") is None:
+        missing("kubectl is not installed (Debian: apt-get install kubectl)")
+    terminal.run(f"{NO_CLUSTER}\nmkdir secrets; OLDPWD=$PWD")
+    (following,) = (each for each in blocks(PAGE, "sh") if "jurat-sealer" in each.text)
+    terminal.run_block(following, {})
+    made = json.loads((clone / "made").read_text("utf-8"))
+    (part,) = (part for part in parts(build("production", sealed=True)) if part.name == "sealer")
+    key = part.container["args"][part.container["args"].index("--key") + 1]
+    assert part.read_secrets == {made["metadata"]["name"]: {"database_url"}}
+    assert set(made["data"]) == {"database_url", Path(key).name}
+
+
+@pytest.mark.parametrize("name", ["migrate", "worker", "exporter", "sealer"])
 def test_each_part_logs_in_as_with_compose(name: str) -> None:
-    made = block(PAGE, "sh", "create namespace")
-    (part,) = (part for part in parts(build("production")) if part.name == name)
+    made = "".join(each.text for each in blocks(PAGE, "sh")).replace(" secrets/", " ").replace("=secrets/", "=")
+    (part,) = (part for part in parts(build("production", sealed=True)) if part.name == name)
     (secret,) = part.read_secrets
-    (file,) = re.findall(rf"create secret generic {secret} --from-file=database_url=(\S+)", made)
+    file = re.findall(rf"create secret generic {secret} --from-file=database_url=(\S+)", made)[0]
     assert file in compose()[name]["secrets"]
     (url,) = re.findall(rf"^printf %s '(\S+)' > {file}$", made, re.MULTILINE)
     users = (ROOT / "compose" / "secrets.sh").read_text("utf-8")

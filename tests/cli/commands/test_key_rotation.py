@@ -144,6 +144,20 @@ def test_a_key_that_hashes_is_used_by_all_from_one_moment_on(rotating: Shell) ->
         assert (ran.code, is_one_sentence(ran), new in ran.err) == (2, True, True)
 
 
+def test_a_worker_of_an_older_release_that_hashes_with_another_key_is_told(rotating: Shell) -> None:
+    """Beside it, two participants got one number."""
+    rotating("keys", "add", "hash")
+    old, new = ring(rotating, "hash_keys")
+    with worker(rotating):
+        assert rotating("keys", "use", new).code == 0
+    told = f"of an older release, does not hash with the key in use, {new}"
+    with worker(rotating, hashes=[new, old], revision="0003_oldest_worker"), worker(rotating):
+        assert told not in rotating("doctor").out, "in its order, this one does; and newer ones do in any"
+    with worker(rotating, revision="0003_oldest_worker"):
+        ran = rotating("doctor")
+        assert (ran.code, told in ran.out, f"put {new} first in its JURAT_HASH_KEYS" in ran.out) == (1, True, True)
+
+
 def test_an_old_key_that_hashes_is_put_beneath_the_new_one(rotating: Shell) -> None:
     rotating("keys", "add", "hash")
     old, new = ring(rotating, "hash_keys")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from tests.adapters.zone_import.documents import square, write
+from tests.cli.conftest import configure
 from tests.cli.shell import Shell, is_one_sentence
 
 Ring = list[list[float]]
@@ -60,12 +63,24 @@ def test_zones_are_imported_and_one_that_did_not_change_keeps_its_version(file: 
     assert second.json["crs"] == "EPSG:4326"
     assert versions(file) == {"harbour": 2, "old-town": 1}
     head = file("zones", "list").out.splitlines()[0]
-    assert head.split() == ["ZONE", "TITLE", "VERSION", "STATE", "FROM", "IMPORTED", "DRAWN", "IN", "USED"]
+    names = ["ZONE", "TITLE", "VERSION", "STATE", "FROM", "IMPORTED", "BY", "LOGIN", "DRAWN", "IN", "USED"]
+    assert head.split() == names
     assert states(file, "--all") == [
         ("harbour", 1, "replaced"),
         ("harbour", 2, "in force"),
         ("old-town", 1, "in force"),
     ]
+
+
+def test_the_user_of_postgresql_is_shown_who_imported_or_applied(postgresql_shell: Shell, postgresql_url: str) -> None:
+    postgresql_shell.write("zones.geojson", json.dumps(collection(("harbour", SQUARE))))
+    assert postgresql_shell("zones", "import", "zones.geojson", "--as", "Iris").code == 0
+    (row,) = postgresql_shell("zones", "list", "--json").json
+    login = make_url(postgresql_url).username
+    assert (row["imported_by"], row["login"]) == ("Iris", login)
+    configure(postgresql_shell)
+    assert re.match(rf"# version 1, applied by \S+ as {login} at ", postgresql_shell("config", "show").out)
+    assert postgresql_shell("config", "show", "--json").json["login"] == login
 
 
 @pytest.mark.slow
