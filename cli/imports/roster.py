@@ -250,9 +250,10 @@ def import_roster_file(
             done = import_roster(imports, new, fingerprints, who, progress, force=force, in_clear=bool(old))
     _show(out, done, new, time.monotonic() - started)
     if not done.row.is_sealed:
+        names = ", ".join(each.name for each in old)
         out.say(
-            f"what is kept is in clear: {', '.join(each.name for each in old)}, of an older release, could not open it; upgrade all workers, "
-            "and import the file again"
+            f"what is kept is in clear: {names}, of an older release, could not open it; upgrade all workers, and import "
+            "the file again"
         )
 
 
