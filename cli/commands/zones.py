@@ -124,9 +124,9 @@ def list_(out: Output, *, everything: bool) -> None:
         for zone, state in zip(history, states, strict=True)
         if everything or state != "replaced"
     ]
-    shown = ("zone", "title", "version", "state", "in_force_from", "imported_at", "imported_by", "login", "crs")
+    shown = ("zone", "title", "version", "state", "in_force_from", "imported_at", "crs")
     lines = columns(
-        ("zone", "title", "version", "state", "from", "imported", "by", "login", "drawn in", "used"),
+        ("zone", "title", "version", "state", "from", "imported", "drawn in", "used"),
         ([*(row[name] for name in shown), "yes" if row["used"] else "no"] for row in rows),
     )
     out.show(rows, lines)
