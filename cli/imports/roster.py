@@ -252,8 +252,8 @@ def import_roster_file(
     if not done.row.is_sealed:
         names = ", ".join(each.name for each in old)
         out.say(
-            f"what is kept is in clear: {names}, of an older release, could not open it; upgrade all workers, and import "
-            "the file again"
+            f"what is kept is in clear: {names}, of an older release, could not open it; upgrade all workers, and "
+            "import the file again"
         )
 
 
