@@ -121,6 +121,14 @@ BEGIN
   SELECT RAISE(ABORT, 'jurat: of a request that is stored only the participant''s id and what came of it may change');
 END;
 
+-- A contest without its note would be refused. A worker erases codes before it says that they are added.
+CREATE TRIGGER jurat_requests_noted BEFORE UPDATE OF note, note_key, document ON jurat_requests
+WHEN NEW.applied_at IS NULL AND OLD.kind <> 'codes'
+  AND (NEW.note IS NOT OLD.note OR NEW.note_key IS NOT OLD.note_key OR NEW.document IS NOT OLD.document)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: what a request says is erased once it is dealt with');
+END;
+
 -- A revocation or its end comes after the last one of that participant, even if the clock was set back since.
 CREATE TRIGGER jurat_requests_dealt_with BEFORE UPDATE ON jurat_requests
 WHEN NEW.applied_at IS NOT NULL AND NOT coalesce(
