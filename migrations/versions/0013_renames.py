@@ -60,10 +60,6 @@ END $$""",
 CREATE OR REPLACE TRIGGER jurat_access_erased BEFORE UPDATE OF participant ON jurat_access FOR EACH ROW
 WHEN (NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%')
 EXECUTE FUNCTION jurat_keep_participant()""",
-        """
-CREATE OR REPLACE TRIGGER jurat_access_renamed BEFORE UPDATE OF participant ON jurat_access FOR EACH ROW
-WHEN (NEW.participant <> OLD.participant AND NEW.participant NOT LIKE 'erased-%')
-EXECUTE FUNCTION jurat_refuse_renaming()""",
         "DROP TRIGGER IF EXISTS jurat_checks_whole ON jurat_checks",
         """
 CREATE CONSTRAINT TRIGGER jurat_checks_whole AFTER UPDATE OF participant ON jurat_checks
@@ -109,7 +105,6 @@ WHEN (NEW.applied_at IS NULL
     has_table_privilege('jurat_requests'::regclass, 'DELETE') OR jurat_may_ask(OLD.kind) IS TRUE)))
 EXECUTE FUNCTION jurat_refuse_change('what a request says is erased once it is dealt with')""",
         "ALTER TABLE jurat_access ENABLE ALWAYS TRIGGER jurat_access_erased",
-        "ALTER TABLE jurat_access ENABLE ALWAYS TRIGGER jurat_access_renamed",
         "ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_whole",
         "ALTER TABLE jurat_access ENABLE ALWAYS TRIGGER jurat_access_whole",
         "ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_whole",

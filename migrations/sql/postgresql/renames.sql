@@ -29,10 +29,6 @@ CREATE TRIGGER jurat_access_erased BEFORE UPDATE OF participant ON jurat_access 
 WHEN (NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%')
 EXECUTE FUNCTION jurat_keep_participant();
 
-CREATE TRIGGER jurat_access_renamed BEFORE UPDATE OF participant ON jurat_access FOR EACH ROW
-WHEN (NEW.participant <> OLD.participant AND NEW.participant NOT LIKE 'erased-%')
-EXECUTE FUNCTION jurat_refuse_renaming();
-
 -- A revocation that is renamed would not count any more.
 CREATE TRIGGER jurat_requests_erased BEFORE UPDATE OF participant ON jurat_requests FOR EACH ROW
 WHEN (NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%' AND OLD.applied_at IS NOT NULL
