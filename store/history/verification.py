@@ -253,12 +253,8 @@ def _difference(
     if not erased:
         return "it was given to another participant, and no transfer is known"
     given = {"consultation": getattr(row, "consultation", None), "participant": erased[0]}
-    if (
-        not erased_from.isdisjoint({EVERYWHERE, given["consultation"]})
-        or connection.execute(text(_ERASED), given).first()
-    ):
-        return ""
-    return "its participant was erased, and no erasure is known"
+    known = {EVERYWHERE, given["consultation"]} & erased_from or connection.execute(text(_ERASED), given).first()
+    return "" if known else "its participant was erased, and no erasure is known"
 
 
 def _due(connection: Connection, subjects: Collection[str]) -> Mapping[str, tuple[str, datetime | None]]:

@@ -67,6 +67,15 @@ ATTACKS = {
         renamed("checks", "spent", "other", "question = 'residence'"),
         DONE,
     ),
+    "all but a check": (
+        asked("transfer", "spent", target="'other'"),
+        renamed("checks", "spent", "other", "question = 'residence'"),
+        renamed("access", "spent", "other"),
+        DONE,
+    ),
+    "all but the access": (asked("erase", "spent"), renamed("checks", "spent", "erased-1"), UNNAMED, DONE),
+    "all but the revocation": (asked("erase", "bad"), *all_renamed("bad", "erased-1"), UNNAMED, DONE),
+    "all, of one whom nobody asked for": (asked("erase", "stays"), *all_renamed("spent", "erased-1")),
     "all, by an erasure that is refused": (asked("erase", "spent"), *all_renamed("spent", "erased-1"), WITHDRAWN),
     "all, by an erasure that waits on": (asked("erase", "spent", "NULL"), *all_renamed("spent", "erased-1")),
     "all, by a transfer that is refused": (
