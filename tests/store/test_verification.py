@@ -149,8 +149,8 @@ def test_a_request_that_nobody_did_is_found(decided: Desk, kind: RequestKind) ->
 
 
 def test_an_erasure_by_word_alone_is_found(decided: Desk) -> None:
-    given = {"consultation": "budget", "participant": "p-2"}
-    Requests(decided.engine).do(Request(uuid7(), RequestKind.ERASE, "a clerk", **given))
+    asked = Request(uuid7(), RequestKind.ERASE, "a clerk", consultation="budget", participant="p-2")
+    Requests(decided.engine).do(asked)
     assert found(decided) == []
     decided.sql("DROP TRIGGER jurat_requests_changed" + (" ON jurat_requests" if decided.postgresql else ""))
     decided.sql("UPDATE jurat_requests SET participant = 'p-2' WHERE kind = 'erase'")
