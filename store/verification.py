@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Engine, text
 
 from jurat.access import AccessSummary
 from jurat.database import reader
-from jurat.names import is_erased
+from jurat.names import ERASED, is_erased
 from jurat.queries import read_json
 from jurat.vocabulary import AccessState
 from store.dialects import StoreDialect, dialect_of
+from store.requests.erasure import EVERYWHERE
 from store.verdicts.access import AccessRows, Key
 
 BATCH: Final = 500
@@ -163,5 +164,22 @@ _CHECKS: Final = {
           OR q.kind IN ('decide', 'open', 'contest') AND CAST(q.check_id AS text) NOT IN (
             SELECT a.subject FROM jurat_audit a
             WHERE a.action IN ('review word', 'review decide', 'review open', 'contest')))""",
+    "the audit knows of a request about it, and the request is gone": """
+        SELECT c.consultation, c.id FROM jurat_audit a JOIN jurat_checks c ON CAST(c.id AS text) = a.subject
+        WHERE a.action IN ('review word', 'review decide', 'review open', 'contest') AND NOT EXISTS (
+          SELECT 1 FROM jurat_requests q
+          WHERE q.kind = CASE a.action WHEN 'contest' THEN a.action WHEN 'review open' THEN 'open' ELSE 'decide' END
+            AND q.check_id = c.id AND q.applied_at IS NOT NULL AND q.refused IS NULL)""",
+    "an erasure is said to be done, and its participant still has a name": f"""
+        SELECT coalesce(q.consultation, ''), NULL FROM jurat_requests q
+        WHERE q.kind = 'erase' AND q.applied_at IS NOT NULL AND q.refused IS NULL
+          AND coalesce(q.participant, '') NOT LIKE '{ERASED}%'""",
+    "more participants are erased there than the audit knows of": f"""
+        SELECT coalesce(e.consultation, ''), NULL FROM (
+          SELECT consultation, participant FROM jurat_checks UNION SELECT consultation, participant FROM jurat_access
+          UNION SELECT consultation, participant FROM jurat_requests) e
+        WHERE e.participant LIKE '{ERASED}%' GROUP BY e.consultation HAVING count(*) > (
+          SELECT count(*) FROM jurat_audit a
+          WHERE a.action = 'erase' AND a.subject IN (e.consultation, '{EVERYWHERE}'))""",
 }
 """What is wrong with a check or a request, and the SQL that finds such ones."""

@@ -34,6 +34,7 @@ from store.history.entries import (
 from store.history.heads import Head
 from store.history.merkle import Frontier
 from store.history.sealer import heads_after, was_restored
+from store.requests.erasure import EVERYWHERE
 from store.requests.erasure_journal import former_ids
 
 PAGE: Final = 1000
@@ -184,6 +185,8 @@ class _Walk:
             subjects = [leaf.subject for _, leaf, _ in leaves if leaf.kind == kind]
             rows |= {(kind, subject): row for subject, row in read_rows(connection, kind, subjects).items()}
         now = instant(connection.scalar(text(f"SELECT {dialect_of(connection).now()}")))
+        erased = any(is_erased(name) for row in rows.values() for name in row.people() if name)
+        erased_from = frozenset(connection.scalars(text(_ERASED_FROM)) if erased else ())
         for number, leaf, purge in leaves:
             next_head = bisect_right(self._times, number, key=lambda each: each[0])
             match leaf.kind:
@@ -197,7 +200,7 @@ class _Walk:
                     limited = leaf.due_at is None and (LeafKind.RETENTION, leaf.subject) in waiting
                     kept = [] if limited else [due[leaf.subject][1]]
                     row = rows.get((leaf.kind, leaf.subject))
-                    what = _difference(connection, leaf, row, kept, purged=purge is not None or just_now)
+                    what = _difference(connection, leaf, row, kept, erased_from, purged=purge is not None or just_now)
                     if not what and limited and row is not None:
                         what = self._in_past(row.due, len(self._times))
                     if not what and purge is None and just_now:
@@ -223,10 +226,16 @@ def _early(sealed: tuple[str, datetime | None] | None, purged_at: datetime) -> s
 
 
 def _difference(
-    connection: Connection, leaf: Leaf, row: SealedRow | None, kept: Sequence[datetime | None], *, purged: bool
+    connection: Connection,
+    leaf: Leaf,
+    row: SealedRow | None,
+    kept: Sequence[datetime | None],
+    erased_from: frozenset[str],
+    *,
+    purged: bool,
 ) -> str:
     """What is other in a row than when it was sealed; empty if nothing is. `kept` is until when it stays, or empty if
-    that was set just now.
+    that was set just now; `erased_from` what `_ERASED_FROM` finds.
     """
     if row is None:
         return "" if purged and leaf.salt is None else "it is gone, and was not purged"
@@ -237,11 +246,15 @@ def _difference(
     if kept and row.due != kept[0]:
         return "the time until which it stays was changed"
     people = row.people()
-    if not people or any(name is not None and is_erased(name) for name in people):
-        return ""
     salt, before = leaf.salt, [[name, *former_ids(connection, name)] for name in people]
-    known = (person_hash(each, salt) == leaf.person for each in product(*before))
-    return "" if any(known) else "it was given to another participant, and no transfer is known"
+    if not people or any(person_hash(each, salt) == leaf.person for each in product(*before)):
+        return ""
+    erased = [name for name in people if name is not None and is_erased(name)]
+    if not erased:
+        return "it was given to another participant, and no transfer is known"
+    given = {"consultation": getattr(row, "consultation", None), "participant": erased[0]}
+    known = {EVERYWHERE, given["consultation"]} & erased_from or connection.execute(text(_ERASED), given).first()
+    return "" if known else "its participant was erased, and no erasure is known"
 
 
 def _due(connection: Connection, subjects: Collection[str]) -> Mapping[str, tuple[str, datetime | None]]:
@@ -267,6 +280,17 @@ def _waiting(connection: Connection, subjects: Collection[str]) -> set[tuple[str
 def _bytes(value: Any) -> bytes | None:
     return None if value is None else bytes(value)
 
+
+_ERASED = """
+    SELECT 1 FROM jurat_requests WHERE consultation = :consultation AND participant = :participant AND kind = 'erase'
+      AND applied_at IS NOT NULL AND refused IS NULL"""
+
+_ERASED_FROM = """
+    SELECT DISTINCT a.subject FROM jurat_audit a WHERE a.action = 'erase' AND NOT EXISTS (
+      SELECT 1 FROM jurat_requests q WHERE CAST(q.id AS text) = a.detail ->> 'request'
+        AND (q.consultation IS NOT NULL OR q.applied_at IS NULL OR q.refused IS NOT NULL))"""
+"""From where erasures took people away that cannot be told from each other any more: an erasure of all consultations
+gives each another name, and its request goes before its verdicts."""
 
 _LEAVES = f"""
     SELECT l.number, l.kind, l.subject, l.due_at, l.salt, l.content, l.person, p.number

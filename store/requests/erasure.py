@@ -27,6 +27,9 @@ from store.verdicts.records import add_audit_row
 KEPT = 30 * 86_400.0
 """Seconds for which a request is kept after it was dealt with, if nothing else is left of its participant."""
 
+EVERYWHERE = "all consultations"
+"""What the audit says of an erasure that names no consultation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -58,7 +61,7 @@ def erase(connection: Connection, access: AccessRows, request: Request) -> None:
         _erase_requests(connection, None, request.participant, [], request.id)
     mark_applied(connection, request.id)
     detail = {"request": str(request.id), "consultations": len(keys), "checks": checks}
-    add_audit_row(connection, request.by_whom, "erase", request.consultation or "all consultations", detail)
+    add_audit_row(connection, request.by_whom, "erase", request.consultation or EVERYWHERE, detail)
 
 
 def traces(engine: Engine, participant: str, consultation: str | None = None) -> list[Trace]:

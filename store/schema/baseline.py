@@ -18,6 +18,7 @@ _FILES = (
     "publication_functions",
     "guards",
     "request_guards",
+    "renames",
     "login_guards",
     "history",
     "views",

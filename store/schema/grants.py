@@ -277,6 +277,8 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_keep_claim": frozenset(),
     "jurat_keep_code": frozenset(),
     "jurat_keep_participant": frozenset(),
+    "jurat_keep_whole": frozenset(),
+    "jurat_keep_erasure": frozenset(),
     "jurat_keep_verdict": frozenset(),
     "jurat_keep_trace": frozenset(),
     "jurat_keep_revocation": frozenset(),

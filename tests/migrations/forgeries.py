@@ -106,6 +106,15 @@ _PUBLISHES = [
     """SELECT jurat_add_questions('[{"consultation": "budget", "question": "age", "deadline_s": 1}]')""",
 ]
 
+_RENAMED = [
+    f"UPDATE jurat_access SET participant = '{name}' WHERE participant = 'p-1'" for name in ("p-99", "erased-99")
+]
+_ERASED = "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'erase'"
+_NOTES = [
+    "UPDATE jurat_requests SET note = NULL WHERE kind = 'contest'",
+    "UPDATE jurat_requests SET note_key = NULL WHERE kind = 'contest'",
+]
+
 _CODE = "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', '12345678:aa', now())"
 
 BY: Mapping[Role, list[str]] = {
@@ -126,6 +135,9 @@ BY: Mapping[Role, list[str]] = {
         *_CLAIMS,
         *_LARGE,
         *_PUBLISHES,
+        *_RENAMED,
+        *_NOTES,
+        _ERASED,
         _UNDECIDED,
         f"{_UNDECIDED};\nDELETE FROM jurat_checks WHERE id = '{REVIEWED}'",
         f"UPDATE jurat_checks SET state = 'leased', lease_until = 'infinity' WHERE id = '{PENDING}'",
@@ -150,6 +162,8 @@ BY: Mapping[Role, list[str]] = {
         "DELETE FROM jurat_claims",
         f"DELETE FROM jurat_requests WHERE id = '{REVOKED}'",
         "DELETE FROM jurat_requests WHERE kind = 'revoke'",
+        "DELETE FROM jurat_requests WHERE kind = 'reopen'",
+        "DELETE FROM jurat_requests WHERE kind = 'decide'",
         "UPDATE jurat_codes SET redeemed_by = gen_random_uuid() WHERE redeemed_by IS NULL",
         "UPDATE jurat_codes SET redeemed_by = NULL",
         f"UPDATE jurat_codes SET redeemed_by = '{PENDING}' WHERE redeemed_by IS NOT NULL",
@@ -165,6 +179,8 @@ BY: Mapping[Role, list[str]] = {
         *_ACCESS,
         *_SOURCES,
         *_LARGE,
+        *_NOTES,
+        "UPDATE jurat_requests SET note = NULL, note_key = NULL WHERE kind = 'codes'",
         _UNDECIDED,
     ],
     Role.ADMIN: [
@@ -176,6 +192,8 @@ BY: Mapping[Role, list[str]] = {
         *_SOURCES,
         *_CLAIMS,
         *_LARGE[2:],
+        *_RENAMED,
+        _ERASED,
         _UNDECIDED,
         "UPDATE jurat_reviews SET decided_at = 'infinity'",
     ],

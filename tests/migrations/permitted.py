@@ -45,10 +45,8 @@ FOUND: Mapping[Role, Attempts] = {
         _GRANT: _UNHEARD,
         _GRANT_ANEW: _UNHEARD,
         "DELETE FROM jurat_access WHERE participant = 'p-1'": _GONE,
-        "UPDATE jurat_access SET participant = 'p-99' WHERE participant = 'p-1'": _GONE,
         _REVIEW_LATE: _YEARS,
         _REVIEW_ENDED: _CLOSED,
-        "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'erase'": _DONE,
         "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'revoke'": _DONE,
         f"UPDATE jurat_codes SET redeemed_by = {_OF.format('p-2')} WHERE redeemed_by IS NULL": (
             "it used a code, and was not accepted"
@@ -69,7 +67,6 @@ FOUND: Mapping[Role, Attempts] = {
         _GRANT: _UNHEARD,
         _GRANT_ANEW: _UNHEARD,
         _REVIEW_ENDED: _CLOSED,
-        "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'erase'": _DONE,
     },
     Role.SEALER: {
         "DELETE FROM jurat_unsealed": "it is not in the history",

@@ -315,11 +315,11 @@ def test_no_login_of_a_worker_does_it_earlier(town: Town, kind: str) -> None:
     rename = f"UPDATE jurat_checks SET participant = '{to}'"
     with town.logins.connection(Role.WORKER) as worker:
         for statement in ("UPDATE jurat_requests SET apply_from = now()", rename):
-            with pytest.raises(psycopg.Error):
+            with pytest.raises(psycopg.Error), worker.transaction(force_rollback=True):
                 worker.execute(statement.encode())
-            worker.rollback()
         town.desk.sql("UPDATE jurat_requests SET apply_from = NOW(-1)")
-        worker.execute(rename.encode())
+        with worker.transaction(force_rollback=True):
+            worker.execute(rename.encode())
 
 
 def test_the_command_lists_and_withdraws(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

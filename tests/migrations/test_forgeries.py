@@ -26,7 +26,7 @@ TABLES = (
 
 @pytest.fixture
 def shared(postgresql_url: str) -> Iterator[Shared]:
-    """Three answers on their way and at its end, a number, a code that was redeemed, and a revocation."""
+    """Three answers on their way and at its end, a number, a code that was redeemed, a revocation, and requests."""
     with Logins(postgresql_url) as logins, plain(postgresql_url) as owner:
         owner.execute(QUESTION)
         rows = (check(SETTLED, "p-1"), check(PENDING, "p-2"), check(REVIEWED, "p-3"))
@@ -54,6 +54,16 @@ def shared(postgresql_url: str) -> Iterator[Shared]:
         owner.execute(
             "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at, applied_at)"
             f" VALUES ('{REVOKED}', 'revoke', 'budget', 'p-1', 'a clerk', now(), now())".encode()
+        )
+        owner.execute(
+            "INSERT INTO jurat_requests (id, kind, consultation, participant, question, check_id, reason, note,"
+            " note_key, by_whom, asked_at, applied_at) VALUES"
+            " (gen_random_uuid(), 'erase', 'budget', 'p-5', NULL, NULL, NULL, NULL, NULL, 'a clerk', now(), NULL),"
+            " (gen_random_uuid(), 'reopen', 'budget', 'p-1', 'residence', NULL, NULL, NULL, NULL, 'a clerk', now(),"
+            f" now()), (gen_random_uuid(), 'decide', NULL, NULL, NULL, '{SETTLED}', 'outside_zone', NULL, NULL,"
+            f" 'a clerk', now(), now()), (gen_random_uuid(), 'contest', NULL, NULL, NULL, '{SETTLED}', NULL, 'x', 'k',"
+            " 'participant', now(), NULL), (gen_random_uuid(), 'codes', NULL, NULL, NULL, NULL, NULL, 'x', 'k',"
+            " 'a clerk', now(), NULL)".encode()
         )
         owner.execute("INSERT INTO jurat_sources (name) VALUES ('towns')")
         owner.execute(b"INSERT INTO jurat_pauses VALUES ('towns', now(), now() + interval '1 hour', 'x')")
@@ -120,17 +130,8 @@ def test_a_request_keeps_the_login_that_asked_also_by_a_function(shared: Shared)
     login = make_url(shared.logins.url(Role.ACCOUNTS)).username
     with shared.logins.connection(Role.ACCOUNTS) as connection:
         connection.execute(ASKED)
-    ((found,),) = shared.owner.execute("SELECT login FROM jurat_requests WHERE kind = 'erase'").fetchall()
+    ((found,),) = shared.owner.execute("SELECT login FROM jurat_requests WHERE participant = 'p-2'").fetchall()
     assert found == login
-
-
-def test_an_erasure_that_was_asked_for_takes_the_participant_away(shared: Shared) -> None:
-    with shared.logins.connection(Role.ACCOUNTS) as connection:
-        connection.execute(ASKED)
-    rename = "UPDATE jurat_checks SET participant = 'erased-x' WHERE participant = '{}'"
-    with shared.logins.connection(Role.WORKER) as connection:
-        assert refusal(connection, rename.format("p-3")) == "23000", "nobody asked for this one"
-        assert refusal(connection, rename.format("p-2")) is None
 
 
 def test_what_belongs_to_a_check_goes_after_its_verdicts(shared: Shared) -> None:

@@ -208,6 +208,8 @@ CALLED = {
     "jurat_keep_claim": "SELECT jurat_keep_claim()",
     "jurat_keep_code": "SELECT jurat_keep_code()",
     "jurat_keep_participant": "SELECT jurat_keep_participant()",
+    "jurat_keep_whole": "SELECT jurat_keep_whole()",
+    "jurat_keep_erasure": "SELECT jurat_keep_erasure()",
     "jurat_keep_verdict": "SELECT jurat_keep_verdict()",
     "jurat_keep_trace": "SELECT jurat_keep_trace()",
     "jurat_keep_revocation": "SELECT jurat_keep_revocation()",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
@@ -13,6 +14,7 @@ from store.requests.request_runner import Request, RequestKind, Requests
 from store.verification import verify_access, verify_checks
 from tasks.checks import Settle
 from tests.store.desk import NUMBER_TAKEN, Desk, attempt, claiming, entry
+from tests.store.passing import unguarded
 
 ACCEPTED, REFUSED = Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE), Settle(Outcome.REFUSED, Reason.OUTSIDE_ZONE)
 
@@ -144,6 +146,32 @@ def test_a_request_that_nobody_did_is_found(decided: Desk, kind: RequestKind) ->
     assert found(decided) == []
     decided.sql("UPDATE jurat_requests SET applied_at = asked_at")
     assert "a request is said to be done, and the audit knows of none" in found(decided)
+
+
+def test_an_erasure_by_word_alone_is_found(decided: Desk) -> None:
+    asked = Request(uuid7(), RequestKind.ERASE, "a clerk", consultation="budget", participant="p-2")
+    Requests(decided.engine).do(asked)
+    assert found(decided) == []
+    decided.sql("DROP TRIGGER jurat_requests_changed" + (" ON jurat_requests" if decided.postgresql else ""))
+    decided.sql("UPDATE jurat_requests SET participant = 'p-2' WHERE kind = 'erase'")
+    assert found(decided) == ["an erasure is said to be done, and its participant still has a name"]
+
+
+def test_a_revocation_that_no_erasure_took_along_is_found(decided: Desk) -> None:
+    requests = Requests(decided.engine)
+    for kind, participant in ((RequestKind.REVOKE, "p-2"), (RequestKind.ERASE, "p-1"), (RequestKind.ERASE, "nobody")):
+        requests.do(Request(uuid7(), kind, "a clerk", consultation="budget", participant=participant))
+    assert found(decided) == []
+    decided.sql("UPDATE jurat_requests SET participant = 'erased-77' WHERE kind = 'revoke'")
+    assert "more participants are erased there than the audit knows of" in found(decided)
+
+
+@pytest.mark.parametrize("kind", [RequestKind.OPEN, RequestKind.DECIDE])
+def test_a_request_about_a_check_that_is_gone_before_the_check_is_found(decided: Desk, kind: RequestKind) -> None:
+    test_a_decision_of_a_person_is_right(decided)
+    with decided.engine.begin() as connection, unguarded(connection):
+        connection.execute(text(f"DELETE FROM jurat_requests WHERE kind = '{kind}'"))
+    assert set(found(decided)) == {"the audit knows of a request about it, and the request is gone"}
 
 
 def test_a_row_that_upkeep_still_has_to_add_up_is_left_out(decided: Desk) -> None:

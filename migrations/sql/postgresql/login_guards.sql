@@ -79,27 +79,6 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (NEW.state = 'settled' AND OLD.state <> 'settled')
 EXECUTE FUNCTION jurat_keep_decided();
 
--- An erased participant's id goes from the checks first, while the request for it waits. One statement renames all
--- requests, that for the erasure among them: a stable function sees them as they were before.
-CREATE FUNCTION jurat_keep_participant()
-RETURNS trigger LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
-BEGIN
-  IF jurat_is_owner() OR EXISTS (
-    SELECT FROM jurat_requests e
-    WHERE e.kind = 'erase' AND e.applied_at IS NULL AND e.participant = OLD.participant
-      AND (e.apply_from IS NULL OR e.apply_from <= clock_timestamp())
-      AND (e.consultation IS NULL OR e.consultation = NEW.consultation)
-  ) THEN
-    RETURN NEW;
-  END IF;
-  RAISE EXCEPTION 'jurat: % on % is refused: a participant is erased where someone asked for it', TG_OP, TG_TABLE_NAME
-    USING ERRCODE = 'integrity_constraint_violation';
-END $$;
-
-CREATE TRIGGER jurat_checks_erased BEFORE UPDATE OF participant ON jurat_checks FOR EACH ROW
-WHEN (NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%')
-EXECUTE FUNCTION jurat_keep_participant();
-
 
 -- ------------------------------------------------------------------------------------------------------------ Verdicts
 
@@ -193,7 +172,7 @@ EXECUTE FUNCTION jurat_keep_code();
 
 -- ------------------------------------------------------------------------------------------------------------ Requests
 
--- A revocation, or its end, stays while the participant is known.
+-- A further round, a revocation, or its end, stays while the participant is known.
 CREATE FUNCTION jurat_keep_revocation() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF jurat_is_owner() OR NOT (EXISTS (
@@ -207,14 +186,17 @@ BEGIN
 END $$;
 
 CREATE TRIGGER jurat_requests_revoked BEFORE DELETE ON jurat_requests FOR EACH ROW
-WHEN (OLD.kind IN ('revoke', 'restore') AND OLD.refused IS NULL AND OLD.participant NOT LIKE 'erased-%')
+WHEN (OLD.kind IN ('reopen', 'revoke', 'restore') AND OLD.refused IS NULL AND OLD.participant NOT LIKE 'erased-%')
 EXECUTE FUNCTION jurat_keep_revocation();
 
--- A revocation that is renamed would not count any more.
-CREATE TRIGGER jurat_requests_erased BEFORE UPDATE OF participant ON jurat_requests FOR EACH ROW
-WHEN (NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%' AND OLD.applied_at IS NOT NULL
-  AND OLD.kind IN ('reopen', 'revoke', 'restore'))
-EXECUTE FUNCTION jurat_keep_participant();
+CREATE TRIGGER jurat_requests_traced BEFORE DELETE ON jurat_requests FOR EACH ROW
+WHEN (OLD.check_id IS NOT NULL)
+EXECUTE FUNCTION jurat_keep_trace();
+
+CREATE TRIGGER jurat_requests_erasure_done BEFORE UPDATE OF applied_at ON jurat_requests FOR EACH ROW
+WHEN (NEW.kind = 'erase' AND OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL AND NEW.refused IS NULL
+  AND (NEW.participant LIKE 'erased-%') IS NOT TRUE)
+EXECUTE FUNCTION jurat_refuse_others('an erasure is done once its participant has no name');
 
 
 -- ----------------------------------------------------------------------------------------------------- Times and sizes

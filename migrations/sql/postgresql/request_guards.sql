@@ -125,6 +125,14 @@ END $$;
 CREATE TRIGGER jurat_requests_changed BEFORE INSERT OR UPDATE ON jurat_requests FOR EACH ROW
 EXECUTE FUNCTION jurat_keep_request();
 
+-- A contest without its note would be refused. A worker erases codes before it says that they are added.
+CREATE TRIGGER jurat_requests_noted BEFORE UPDATE OF note, note_key, document ON jurat_requests FOR EACH ROW
+WHEN (NEW.applied_at IS NULL
+  AND (NEW.note, NEW.note_key, NEW.document) IS DISTINCT FROM (OLD.note, OLD.note_key, OLD.document)
+  AND NOT (OLD.kind = 'codes' AND (
+    has_table_privilege('jurat_requests'::regclass, 'DELETE') OR jurat_may_ask(OLD.kind) IS TRUE)))
+EXECUTE FUNCTION jurat_refuse_change('what a request says is erased once it is dealt with');
+
 -- Notes of 2,000 characters, and codes, with what sealing adds.
 CREATE TRIGGER jurat_requests_sized_1 BEFORE INSERT ON jurat_requests FOR EACH ROW
 WHEN (octet_length(NEW.note) > CASE NEW.kind WHEN 'codes' THEN 4194304 ELSE 8048 END)

@@ -137,6 +137,14 @@ BEGIN
   SELECT RAISE(ABORT, 'jurat: times are UTC as strftime(''%Y-%m-%d %H:%M:%f'') writes them, and not still to come');
 END;
 
+-- A contest without its note would be refused. A worker erases codes before it says that they are added.
+CREATE TRIGGER jurat_requests_noted BEFORE UPDATE OF note, note_key, document ON jurat_requests
+WHEN NEW.applied_at IS NULL AND OLD.kind <> 'codes'
+  AND (NEW.note IS NOT OLD.note OR NEW.note_key IS NOT OLD.note_key OR NEW.document IS NOT OLD.document)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: what a request says is erased once it is dealt with');
+END;
+
 CREATE TRIGGER jurat_requests_kept BEFORE DELETE ON jurat_requests
 WHEN OLD.applied_at IS NULL
 BEGIN

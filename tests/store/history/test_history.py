@@ -84,6 +84,25 @@ def test_erasures_transfers_and_purges_fit(decided: Desk, tmp_path: Path) -> Non
     assert keeper.found() == []
 
 
+def test_who_was_erased_from_one_consultation_is_known_by_its_request(decided: Desk, tmp_path: Path) -> None:
+    keeper = Keeper(decided, tmp_path)
+    ask(decided, RequestKind.ERASE, consultation="budget", participant="p-1")
+    assert keeper.found() == []
+    forge(decided, "UPDATE jurat_requests SET participant = 'erased-77' WHERE kind = 'revoke'")
+    assert ("request", "its participant was erased, and no erasure is known") in keeper.found()
+
+
+def test_an_erasure_of_everything_is_known_by_the_audit_once_its_request_is_gone(decided: Desk, tmp_path: Path) -> None:
+    keeper = Keeper(decided, tmp_path)
+    ask(decided, RequestKind.ERASE, participant="p-2")
+    assert keeper.found() == []
+    keeper.seal()
+    forge(decided, "DELETE FROM jurat_requests WHERE kind = 'erase'")
+    assert [kind for kind, _ in keeper.found()] == ["request"], (
+        "what is gone too soon, and none of those whom it took away"
+    )
+
+
 def test_a_time_to_be_kept_that_is_set_later_fits_and_then_counts(decided: Desk, tmp_path: Path) -> None:
     with decided.engine.begin() as connection, unguarded(connection):
         connection.execute(text("UPDATE jurat_verdicts SET retain_until = NULL"))
@@ -130,6 +149,12 @@ FORGERIES = {
     "an audit row that goes": ("DELETE FROM jurat_audit WHERE action = 'review open'",),
     "a request": ("UPDATE jurat_requests SET by_whom = 'other' WHERE kind = 'decide'",),
     "whom a request is about": ("UPDATE jurat_requests SET participant = 'p-1' WHERE kind = 'revoke'",),
+    "a revocation that is said to be of an erased one": (
+        "UPDATE jurat_requests SET participant = 'erased-77' WHERE kind = 'revoke'",
+    ),
+    "a verdict that is said to be of an erased one": (
+        "UPDATE jurat_checks SET participant = 'erased-77' WHERE participant = 'p-2'",
+    ),
     "a request that goes": ("DELETE FROM jurat_requests WHERE kind = 'revoke'",),
     "a code": ("UPDATE jurat_codes SET redeemed_by = NULL WHERE redeemed_by IS NOT NULL",),
     "a configuration": ("UPDATE jurat_configs SET applied_by = 'other'",),

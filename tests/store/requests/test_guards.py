@@ -250,3 +250,21 @@ def test_a_person_decides_by_the_reasons_that_a_worker_takes_from_one(desk: Desk
     else:
         with pytest.raises(Exception, match="must be known here"):
             desk.sql(decide, **values)
+
+
+def test_what_a_contest_says_stays_while_it_waits(desk: Desk) -> None:
+    held = desk.held("p-1")
+    desk.settle(held, REFUSED)
+    desk.sql(
+        "INSERT INTO jurat_requests (id, kind, check_id, note, note_key, document, by_whom, asked_at)"
+        " VALUES (:id, 'contest', :check, :note, 'a key', 'a file', 'participant', NOW)",
+        id=desk.id(uuid7()),
+        check=desk.id(held.id),
+        note=b"sealed",
+    )
+    for column in ("note", "note_key", "document"):
+        with pytest.raises(IntegrityError, match="jurat: "):
+            desk.sql(f"UPDATE jurat_requests SET {column} = NULL")
+    desk.sql(
+        "UPDATE jurat_requests SET applied_at = NOW, refused = 'no', note = NULL, note_key = NULL, document = NULL"
+    )
