@@ -230,8 +230,8 @@ class _Scene:
             case _Role.OPEN, _:
                 place = self._refusing(self._play(self._reply))
                 problem = f"a participant whom this leaves open is {played.outcome}"
-                fault = Fault(place, problem, _ELSEWHERE)
-                return result if self._says_another(mutation, place, answer) else self._wrong(result, fault)
+                wrong = self._wrong(result, Fault(place, problem, _ELSEWHERE))
+                return result if self._says_another(mutation, place, answer) else wrong
             case _Role.STRANGER, Outcome.REFUSED:
                 return self._wrong(result, self._refused_stranger(played))
             case _Role.STRANGER, _:
