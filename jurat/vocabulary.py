@@ -176,7 +176,7 @@ def reason_from(text: str) -> Reason | str:
 
 
 def outcomes_of(reason: Reason) -> frozenset[Outcome]:
-    """The outcomes that `reason` may carry: one, but `record_not_found` and `birth_date_differs` may be proof or not."""
+    """The outcomes that `reason` may carry: one; `record_not_found` and `birth_date_differs` may be proof or not."""
     if reason in {Reason.RECORD_NOT_FOUND, Reason.BIRTH_DATE_DIFFERS}:
         return frozenset({Outcome.REFUSED, Outcome.UNDETERMINED})
     if reason in ACCEPTING:
