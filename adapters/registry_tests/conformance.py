@@ -122,10 +122,11 @@ def _scenes(offline_run: OfflineRun, test: TrialResult, role: _Role) -> Iterator
 
 
 def _is_open(offline_run: OfflineRun, test: TrialResult) -> bool:
-    """Whether a rule leaves a test undetermined, rather than the answer as a whole."""
+    """Whether a test is undetermined by a rule or for want of a record, rather than by the answer as a whole."""
     if test.trial.outcome is not Outcome.UNDETERMINED or not test.replies:
         return False
-    return offline_run.play(test.trial, test.replies).place[0] == "rules"
+    place = offline_run.play(test.trial, test.replies).place
+    return place[0] == "rules" or place == ("record", "absent")
 
 
 def _play_as_strangers(
@@ -205,6 +206,8 @@ class _Scene:
     def mutations(self) -> Iterator[MoodResult]:
         is_read = keys_read(self._source, self._index)
         for level, tree in enumerate(self._levels.trees):
+            if not tree:
+                continue  # nothing to change, and no table
             unchanged = self._levels.with_tree(level, tree).body
             for mutation in mutations(tree, is_read):
                 try:
@@ -229,6 +232,7 @@ class _Scene:
                 return self._wrong(result, Fault(place, "this refuses", _refusal_hint(place, mutation)))
             case _Role.OPEN, _:
                 place = self._refusing(self._play(self._reply))
+                place = ("record", "from") if place == ("record", "absent") else place
                 problem = f"a participant whom this leaves open is {played.outcome}"
                 wrong = self._wrong(result, Fault(place, problem, _ELSEWHERE))
                 return result if self._says_another(mutation, place, answer) else wrong

@@ -60,21 +60,23 @@ def find_untested(offline_run: OfflineRun, results: Sequence[TrialResult]) -> It
 
 
 def _find_absences(source: RegistrySource, others: Sequence[_TestAnswer]) -> Iterator[Fault]:
-    """Keys that exclude what has them, where no test shows it."""
+    """Keys that exclude what has them, where no test shows it. Words may exclude records, whose numbers must match."""
     read = {name for rule in source.rules for name in fields_of(rule)}
-    for name, expression in expressions_of(source.record).items():
-        tree = jmespath.compile(expression).parsed
-        built = {node["value"] for node in walk(tree) if node["type"] == "key_val_pair"}
-        for key in sorted({*_keys_that_exclude(tree)} - built) if name in read else ():
+    texts: dict[Path, str] = {("record", "from"): source.record.origin}
+    texts |= {("record", "fields", name): text for name, text in expressions_of(source.record).items() if name in read}
+    for place, text in texts.items():
+        built = {node["value"] for node in walk(text) if node["type"] == "key_val_pair"}
+        words = place[-1] != "from"
+        for key in sorted({*_keys_that_exclude(jmespath.compile(text).parsed, words=words)} - built):
             if not any(each.would_accept_without(key) for each in others):
                 problem = f"what lacks '{printable(key)}' counts here, and no test shows that what has it does not"
                 hint = f"add a test of someone who is not accepted for it alone, {_SEEN}"
-                yield Fault(("record", "fields", name), problem, hint)
+                yield Fault(place, problem, hint)
 
 
-def _keys_that_exclude(node: Node, *, negated: bool = False) -> Iterator[str]:
-    """The keys whose absence lets something in: `ended` in `[?!(ended)]` and in `[?ended == null]`, and `kind` in
-    `[?kind != 'x']`.
+def _keys_that_exclude(node: Node, *, words: bool, negated: bool = False) -> Iterator[str]:
+    """The keys whose absence lets something in: `ended` in `[?!(ended)]` and in `[?ended == null]`, `bans` in
+    ``length(not_null(bans, `[]`)) == `0` ``, and with `words` `kind` in `[?kind != 'x']`.
     """
     children = children_of(node)
     match node["type"]:
@@ -87,10 +89,19 @@ def _keys_that_exclude(node: Node, *, negated: bool = False) -> Iterator[str]:
         case "not_expression":
             negated = not negated
         case "comparator":
-            is_null = any(each["type"] in {"literal", "field"} and each["value"] in (None, _NULL) for each in children)
-            negated ^= node["value"] == ("eq" if is_null else "ne")
+            negated ^= (
+                node["value"] == "eq" if any(map(_stands_for_absence, children)) else words and node["value"] == "ne"
+            )
     for child in children:
-        yield from _keys_that_exclude(child, negated=negated)
+        yield from _keys_that_exclude(child, words=words, negated=negated)
+
+
+def _stands_for_absence(node: Node) -> bool:
+    """Whether a side of a comparison is null, or has a default for what is absent."""
+    if node["type"] in {"literal", "field"}:
+        return node["value"] in (None, _NULL)
+    defaults = (each for each in walk(node) if each["type"] == "function_expression" and each["value"] == "not_null")
+    return any(child["type"] == "literal" for each in defaults for child in children_of(each))
 
 
 class _TestAnswer:

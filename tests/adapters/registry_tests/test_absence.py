@@ -117,3 +117,28 @@ def test_a_name_that_says_less_may_be_accepted() -> None:
     other["input"]["given_name"] += " Rose"
     other |= {"name": "another middle name", "expect": "undetermined/name_differs"}
     assert faults(record__fields__names="names[].{family: family, given: [given, middle]}", tests=[*tests, other]) == []
+
+
+def test_a_list_that_is_not_there_is_not_empty() -> None:
+    tests = copy.deepcopy(WHOLE["tests"])
+    banned = copy.deepcopy(tests[0])
+    banned["responses"]["lookup"]["json"]["professionals"][0]["bans"] = ["for life"]
+    banned |= {"name": "one who is banned", "expect": "undetermined/record_not_public"}
+    codes = "length(not_null(bans, `[]`)) == `0` && profession.code || `null`"
+    place = "record.fields.professions"
+    found = faults(record__fields__professions=codes, tests=tests)
+    assert (place, UNSHOWN.format("bans")) in [each[:2] for each in found]
+    found = faults(record__fields__professions=codes, tests=[*tests, banned])
+    assert [each[0] for each in found if OPEN.format("bans") in each[1]] == [place]
+
+
+def test_a_record_that_is_left_out_of_the_list_does_not_come_in_by_another_key() -> None:
+    tests = copy.deepcopy(WHOLE["tests"])
+    ended = copy.deepcopy(tests[0])
+    ended["responses"]["lookup"]["json"]["professionals"][0]["ended"] = "2020-01-01"
+    ended |= {"name": "one that has ended", "expect": "undetermined/record_not_found"}
+    changes = {"record__from": "body.professionals[?!(ended)]"}
+    assert [each[:2] for each in faults(**changes, tests=tests)] == [("record.from", UNSHOWN.format("ended"))]
+    ((place, problem, _),) = faults(**changes, tests=[*tests, ended])
+    assert place == "record.from"
+    assert problem.startswith(OPEN.format("ended"))
