@@ -144,7 +144,7 @@ REFUSING = frozenset(
         Reason.PERSON_REFUSED,
     }
 )
-"""Reasons that refuse, and can do nothing else."""
+"""Reasons that refuse. `birth_date_differs` alone may also be undetermined: a date that is nearly the same."""
 
 TECHNICAL = frozenset(
     {
@@ -176,11 +176,9 @@ def reason_from(text: str) -> Reason | str:
 
 
 def outcomes_of(reason: Reason) -> frozenset[Outcome]:
-    """The outcomes that `reason` may carry: one, except for `record_not_found`, which may be proof or not."""
+    """The outcomes that `reason` may carry: one; `record_not_found` and `birth_date_differs` may be proof or not."""
+    if reason in {Reason.RECORD_NOT_FOUND, Reason.BIRTH_DATE_DIFFERS}:
+        return frozenset({Outcome.REFUSED, Outcome.UNDETERMINED})
     if reason in ACCEPTING:
         return frozenset({Outcome.ACCEPTED})
-    if reason in REFUSING:
-        return frozenset({Outcome.REFUSED})
-    if reason is Reason.RECORD_NOT_FOUND:
-        return frozenset({Outcome.REFUSED, Outcome.UNDETERMINED})
-    return frozenset({Outcome.UNDETERMINED})
+    return frozenset({Outcome.REFUSED if reason in REFUSING else Outcome.UNDETERMINED})

@@ -25,6 +25,7 @@ from adapters.person_names.word_lists import (
     FOREWORDS,
     GENERATIONS,
     GIVEN_PARTICLES,
+    NUMERALS,
     PARTICLES,
     SHARED_BY_MANY,
     SHORTENED,
@@ -44,10 +45,14 @@ class Band(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A person's name in two parts. An empty part was not given."""
+    """A person's name in two parts. An empty part was not given.
+
+    `suffix` is what some registries write apart: Jr, III, degrees. Only generations in it are compared.
+    """
 
     family: str = field(repr=False)
     given: str = field(default="", repr=False)
+    suffix: str = field(default="", repr=False)
 
 
 class _Doubt(IntEnum):
@@ -75,6 +80,7 @@ class _Part(NamedTuple):
 class _Parts(NamedTuple):
     family: _Part
     given: _Part
+    suffix: _Part
 
 
 _OUTSIDE_FAMILY = PARTICLES | TITLES | GENERATIONS.keys()
@@ -99,16 +105,20 @@ def compare(typed: Name, recorded: Iterable[Name]) -> Band | None:
 
     Family and given name in the wrong order are at most close, and so is a record without a given name where one was
     typed. Where none was typed, only the family name is compared: at most close where the record has a given name, or
-    a mark in its place.
+    a mark in its place. Where several were typed, a short form in the record (Iris, I.) counts only as far as its
+    fuller forms do (Iris Anne): otherwise Iris Rose would pass by it. A suffix of one name holds for those without.
     """
-    ours = _Parts(_part(typed.family), _part(typed.given))
+    ours = _Parts(_part(typed.family), _part(typed.given), _part(typed.suffix))
+    known = [name for name in recorded if not is_withheld(name.family)]
+    givens = [_part(name.given) for name in known]
+    any_suffix = _part(" ".join(name.suffix for name in known))
+    several = len(_given_words(ours.given)) > 1
     best: Band | None = None
-    for name in recorded:
-        if is_withheld(name.family):
-            continue
-        given = _part(name.given)
+    for name, given in zip(known, givens, strict=True):
+        forms = [given, *(each for each in givens if several and _is_short_for(given, each))]
+        suffix = own if (own := _part(name.suffix)).words else any_suffix
         for family in _family_names(_part(name.family)):
-            band = _band(ours, _Parts(family, given))
+            band = min(_band(ours, _Parts(family, form, suffix)) for form in forms)
             if band is Band.EXACT:
                 return band
             best = band if best is None or band > best else best
@@ -117,6 +127,16 @@ def compare(typed: Name, recorded: Iterable[Name]) -> Band | None:
 
 def _part(text: str) -> _Part:
     return _Part(text, fold(text))
+
+
+def _is_short_for(short: _Part, full: _Part) -> bool:
+    """Whether given names are the beginning of others, or have initials of them: Iris, I., Iris A. and Iris Anne."""
+    few, many = _given_words(short), _given_words(full)
+    return (
+        few != many
+        and len(few) <= len(many)
+        and all(word == other or word == other[0] for word, other in zip(few, many, strict=False))
+    )
 
 
 def _family_names(recorded: _Part) -> Iterator[_Part]:
@@ -300,10 +320,14 @@ def _is_syllabic(words: Sequence[str]) -> bool:
 
 def _may_be_of_one_generation(ours: _Parts, theirs: _Parts) -> bool:
     """Whether the names may be of one person by their generations: Jr, III, Filho."""
-    left, right = (
-        {GENERATIONS[word] for part in parts for word in part.words if word in GENERATIONS} for parts in (ours, theirs)
-    )
+    left, right = map(_generations, (ours, theirs))
     return not left or not right or not left.isdisjoint(right)
+
+
+def _generations(parts: _Parts) -> set[str]:
+    """What the words of a name say of its generation. Alone in a suffix, I and V are numbers; elsewhere initials."""
+    named = {GENERATIONS[word] for part in parts for word in part.words if word in GENERATIONS}
+    return named | {NUMERALS[word] for word in parts.suffix.words if word in NUMERALS}
 
 
 def _is_part_of(left: Sequence[str], right: Sequence[str]) -> bool:

@@ -25,6 +25,9 @@ GENERATIONS: Mapping[str, str] = {
 }  # fmt: skip
 """Words that distinguish a father from a son with the same name: if they differ, these are two people."""
 
+NUMERALS: Mapping[str, str] = {"i": "first", "v": "fifth", "vi": "sixth"}
+"""The same where a registry writes them apart from the name. In a name they are initials, or names."""
+
 TITLES = frozenset({
     "atty", "born", "cav", "dds", "dipl", "dit", "dite", "docent", "docteur", "doctor", "doktor", "dott", "dottssa",
     "dr", "dra", "drs", "dvm", "ep", "epouse", "esq", "formerly", "frau", "geb", "geboren", "genannt", "herr", "hon",

@@ -71,7 +71,7 @@ class RecordReader:
         """The fields of a record.
 
         Raises Unreadable where a field is no text, number or list of them, a date is not written as described, or the
-        names are no list of {family, given}, each of one person.
+        names are no list of {family, given, suffix}, each of one person.
         """
         return Record(
             {name: _texts(expression.evaluate(record)) for name, expression in self._texts},
@@ -122,8 +122,8 @@ def _names(value: Any, *, lists_families: bool) -> tuple[Name, ...]:
         if len(family) > 1 and not lists_families:
             # Joined, they could match a typed name that has a part of each of two people.
             raise Unreadable("a name of the record has a list of family names, which may be of several people")
-        name = Name(" ".join(family), " ".join(given))
-        if max(len(name.family), len(name.given)) > LONGEST:
+        name = Name(" ".join(family), " ".join(given), " ".join(_texts(part.get("suffix"))))
+        if max(map(len, (name.family, name.given, name.suffix))) > LONGEST:
             raise Unreadable(f"a name of the record has more than {LONGEST} characters")
         names.append(name)
     return tuple(names)

@@ -6,7 +6,7 @@ with that number, and judged as any registry's record is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +18,8 @@ from adapters.registry.trace import LookupTrace
 from adapters.rosters import SEALED, RosterStore, RosterVersion
 from config.registry.roster import RosterSource
 from jurat.vocabulary import Outcome
+
+_MOST_ZEROS = 8
 
 
 class RosterAdapter(RecordJudge, SourceOfMany):
@@ -43,16 +45,21 @@ class RosterAdapter(RecordJudge, SourceOfMany):
     def look_up_many(self, queries: Sequence[Query]) -> list[Found | SourceError]:
         """Look up many participants in one statement."""
         prepared = [self._prepare(query) for query in queries]
-        hashes = [self._hash(each) if isinstance(each, Asked) else {} for each in prepared]
+        hashes = [self._hash(each.inputs[self._number]) if isinstance(each, Asked) else {} for each in prepared]
         numbers = {number for each in hashes for number in each.values()}
         if not numbers:
             return [each for each in prepared if isinstance(each, Finding)]
         try:
             found = self.in_force(sorted(numbers))
+            doubtful = self._held_with_other_zeros(
+                asked.inputs[self._number]
+                for asked, own in zip(prepared, hashes, strict=True)
+                if isinstance(asked, Asked) and own[found.key_id] not in found.people
+            )
         except SourceError as error:
             return [each if isinstance(each, Finding) else error for each in prepared]
         return [
-            self._judge_row(each, found, own[found.key_id]) if isinstance(each, Asked) else each
+            self._judge_row(each, found, own[found.key_id], doubtful) if isinstance(each, Asked) else each
             for each, own in zip(prepared, hashes, strict=True)
         ]
 
@@ -84,16 +91,33 @@ class RosterAdapter(RecordJudge, SourceOfMany):
             )
         return found
 
-    def _hash(self, asked: Asked) -> Mapping[str, bytes]:
-        """The hashes of the number, by the id of their key."""
-        return self._fingerprints.digests(namespace(self._model.dataset), asked.inputs[self._number])
+    def _hash(self, number: str) -> Mapping[str, bytes]:
+        """The hashes of a number, by the id of their key."""
+        return self._fingerprints.digests(namespace(self._model.dataset), number)
 
-    def _judge_row(self, asked: Asked, found: RosterVersion, number: bytes) -> Finding | SourceError:
+    def _held_with_other_zeros(self, absent: Iterable[str]) -> frozenset[str]:
+        """Those of the numbers that the roster has with more or fewer zeros before them, where absence refuses.
+        Spreadsheets drop such zeros, and so do people. A format with check digits keeps them.
+        """
+        if self._model.record.absent != "refused" or self._model.number_input.format is not None:
+            return frozenset()
+        others = {number: [*map(self._hash, _with_other_zeros(number))] for number in absent if number.isdigit()}
+        wanted = {digest for each in others.values() for own in each for digest in own.values()}
+        people = self.in_force(sorted(wanted)).people if wanted else {}
+        return frozenset(
+            number
+            for number, each in others.items()
+            if any(digest in people for own in each for digest in own.values())
+        )
+
+    def _judge_row(
+        self, asked: Asked, found: RosterVersion, number: bytes, doubtful: Collection[str]
+    ) -> Finding | SourceError:
         self._trace.on_roster(found)
         evidence = {"version": self._model.version, "dataset_version": found.version}
         typed = asked.inputs[self._number]
-        # A participant may be in a row that was left out.
-        absent = Outcome.UNDETERMINED if found.left_out else None
+        # A participant may be in a row that was left out, or in one whose number lost its zeros.
+        absent = Outcome.UNDETERMINED if found.left_out or typed in doubtful else None
         try:
             people = self._opened(found, typed, found.people.get(number, ()))
             rows = [{**person, self._model.file.number: typed} for person in people]
@@ -109,3 +133,9 @@ class RosterAdapter(RecordJudge, SourceOfMany):
             return people
         seal = RosterSeal(self._fingerprints, found.key_id, self._model.dataset, found.version)
         return [seal.open(number, person) for person in people]
+
+
+def _with_other_zeros(number: str) -> Iterator[str]:
+    """The number with none, one, or more zeros before it, but not as it is."""
+    bare = number.lstrip("0")
+    return (other for zeros in range(_MOST_ZEROS + 1) if (other := "0" * zeros + bare) not in ("", number))

@@ -7,6 +7,8 @@ value, for values are personal data.
 from __future__ import annotations
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from typing import BinaryIO, NamedTuple
@@ -22,6 +24,9 @@ LONGEST_VALUE = 1000
 """Characters of one column."""
 
 MOST_LINES = 2_000_000_000
+_SPREADSHEET = re.compile(r"[0-9]+[.,]0+|[0-9]+([.,][0-9]+)?[Ee]\+[0-9]+")
+"""How spreadsheets write a column of numbers that they read as amounts: 99000101.0, 9.9E+07."""
+
 _DELIMITERS = ",;\t|"
 _SHOWN_COLUMNS = 40
 
@@ -69,6 +74,8 @@ class RosterRows:
         self.columns: Sequence[str] = ()
         self.rows = self.left_out = 0
         self.left_out_at: list[int] = []
+        self._lengths: Counter[int] = Counter()
+        self._first: dict[int, list[int]] = {}
 
     def __iter__(self) -> Iterator[Person]:
         """The people before the first problem; the rest is only checked. Raises FileError with all problems."""
@@ -130,19 +137,34 @@ class RosterRows:
         there = ", ".join(header[:_SHOWN_COLUMNS]) + (f" and {more} more" if more > 0 else "")
         return f"has no column {', '.join(missing)}; {f'{hint} There' if hint else 'there'} are {there}"
 
+    @property
+    def shorter(self) -> int:
+        """How many numbers have fewer digits than others; 0 where some are not digits alone."""
+        return 0 if 0 in self._lengths else self._lengths.total() - self._lengths[max(self._lengths, default=0)]
+
+    @property
+    def shorter_at(self) -> list[int]:
+        """The first lines of those."""
+        longest = max(self._first, default=0)
+        return sorted(line for length, lines in self._first.items() if length < longest for line in lines)[
+            :SHOWN_PROBLEMS
+        ]
+
     def _person(self, line: int, cells: Sequence[str]) -> Person | None:
         """The person in a row; None where it is left out. Raises _WrongRow."""
-        number = self._clean(cells[0])
+        written = cells[0].strip()
+        number = None if _SPREADSHEET.fullmatch(written) else self._clean(written)
         if number is None or len(number) > self._longest_number:
             if not self._skip:
-                raise _WrongRow(
-                    f"column {self._layout.number}: "
-                    + ("is not a number that its source accepts" if cells[0].strip() else "is empty")
-                )
+                raise _WrongRow(f"column {self._layout.number}: {_number_problem(written)}")
             self.left_out += 1
             if len(self.left_out_at) < SHOWN_PROBLEMS:
                 self.left_out_at.append(line)
             return None
+        length = len(number) if number.isdigit() else 0
+        self._lengths[length] += 1
+        if self._lengths[length] <= SHOWN_PROBLEMS:
+            self._first.setdefault(length, []).append(line)
         kept = [cell.strip() for cell in cells[1:]]
         whole = "".join(kept)
         if not whole.isprintable() or len(whole) > LONGEST_VALUE:
@@ -160,6 +182,15 @@ class RosterRows:
             doubt = "" if self._layout.encoding == UTF_8 else f"; is it really {self._layout.encoding}?"
             raise _WrongRow(f"column {column}: has a control character{doubt}")
         return text
+
+
+def _number_problem(written: str) -> str:
+    if _SPREADSHEET.fullmatch(written):
+        return (
+            "is written as a spreadsheet writes amounts, with .0 or E+, and may have lost zeros; give the column the "
+            "format text there, and export it again"
+        )
+    return "is not a number that its source accepts" if written else "is empty"
 
 
 def _csv_problem(error: str) -> str:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from adapters.base import Finding, Unreadable
+from adapters.edit_distance import count_slips
 from adapters.person_names.comparison import Band, Name, compare, is_withheld
 from adapters.registry.dates import DaySpan
 from adapters.registry.numbers import AHEAD, Cleaner, compact, parse_day
@@ -167,7 +168,26 @@ def _same_day(rule: EqualsRule, failure: Failure, case: Case) -> Failure | None:
     if any(span.first > case.today + ahead for span in spans):
         raise Unreadable("a date of the record is further in the future than any valid one")
     typed = parse_day(case.inputs.get(rule.input))
-    return None if typed is not None and any(typed in span for span in spans) else failure
+    if typed is not None and any(typed in span for span in spans):
+        return None
+    if rule.refuses and typed is not None and any(_is_near(span, typed) for span in spans):
+        # A slip, of the participant or of the registry, is no evidence of another person.
+        return (Outcome.UNDETERMINED, rule.reason) if rule.reason is Reason.BIRTH_DATE_DIFFERS else _DIFFERS
+    return failure
+
+
+def _is_near(span: DaySpan, typed: date) -> bool:
+    """Whether a date may be `typed` all the same: one digit is wrong, two neighbours or day and month are swapped, or
+    one of both is 1 January, which is written where the day is not known.
+    """
+    days = [span.first + timedelta(index) for index in range((span.last - span.first).days + 1)]
+    if (1, 1) in {(day.month, day.day) for day in (typed, *(days if len(days) == 1 else ()))}:
+        return True
+    return any(
+        (day.year, day.month, day.day) == (typed.year, typed.day, typed.month)
+        or count_slips(day.isoformat(), typed.isoformat(), 1) <= 1
+        for day in days
+    )
 
 
 def _one_of(rule: OneOfRule, failure: Failure, case: Case) -> Failure | None:

@@ -17,11 +17,11 @@ from adapters.registry_tests.dependence import Dependence, keys_read
 from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.encoder import Levels, Unwritable
 from adapters.registry_tests.failure_cases import MOODS
-from adapters.registry_tests.mutations import TAKEN_AWAY, Mutation, MutationKind, mutations
+from adapters.registry_tests.mutations import TAKEN_AWAY, Mutation, MutationKind, change_at, mutations, rename_key
 from adapters.registry_tests.offline_run import Answer, Fault, NoAnswer, OfflineRun, Path, Played
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
-from config.registry.model.record import STATUS
+from config.registry.model.record import NAMES, STATUS
 from config.registry.model.rules import NameRule, StatusRule, ValidAtRule, fields_of
 from config.registry.model.trials import Trial
 from jurat.vocabulary import Outcome
@@ -29,6 +29,11 @@ from jurat.vocabulary import Outcome
 _WHOLE: Final = frozenset({MutationKind.ALL_NULL, MutationKind.ALL_RENAMED})
 _MOVED: Final = frozenset({MutationKind.GONE, MutationKind.RENAMED})
 """Mutations that remove a date. Null may mean that there is no end."""
+
+_SILENT: Final = frozenset({MutationKind.GONE, MutationKind.NULL})
+"""Mutations that take a key away and leave no trace of it."""
+
+_NAMES_AT: Final[Path] = ("record", "fields", NAMES)
 
 _STRANGERS_NAMES: Final = ("Xenquilth", "Ozymbry")
 """Names of no one: they share no word with any record's."""
@@ -38,6 +43,10 @@ _NULL: Final = "let it be null where the registry does not say so"
 _NAMELESS: Final = (
     "remove absent: pass, for this registry gives names to compare; where it keeps no name of some who are gone, add a "
     "test of such a record, refused for its status"
+)
+_ELSEWHERE: Final = (
+    "what is absent may have another key: let it be null unless every key is known, such as "
+    'items[?!(ended) && !(keys(@)[?!contains(`["name", "ended"]`, @)])], or unless another entry has it'
 )
 _OPEN_END: Final = (
     "let the field give the value that means an open end, such as end == '' && '9999-12-31' || end, and be null where "
@@ -80,6 +89,7 @@ def play_moods(offline_run: OfflineRun, results: Sequence[TrialResult]) -> Itera
     as_strangers = list(_play_as_strangers(offline_run, passed))
     keeps_no_name = _keeps_no_name(offline_run.source, as_strangers)
     others = [(test, _Role.REFUSED) for test in passed if test.trial.outcome is Outcome.REFUSED]
+    others += [(test, _Role.OPEN) for test in passed if _is_open(offline_run, test)]
     others += [
         (stranger, _Role.STRANGER)
         for test, stranger, played in as_strangers
@@ -99,6 +109,8 @@ class _Role(Enum):
     """May not be refused."""
     REFUSED = auto()
     """May not be accepted."""
+    OPEN = auto()
+    """Was left undetermined by a rule: may be neither, where the same is said in another way."""
     STRANGER = auto()
     """Has another name than the record: may be neither."""
 
@@ -107,6 +119,14 @@ def _scenes(offline_run: OfflineRun, test: TrialResult, role: _Role) -> Iterator
     for index, step in enumerate(offline_run.source.steps):
         if step.name in test.replies:
             yield _Scene(offline_run, test, index, role)
+
+
+def _is_open(offline_run: OfflineRun, test: TrialResult) -> bool:
+    """Whether a test is undetermined by a rule or for want of a record, rather than by the answer as a whole."""
+    if test.trial.outcome is not Outcome.UNDETERMINED or not test.replies:
+        return False
+    place = offline_run.play(test.trial, test.replies).place
+    return place[0] == "rules" or place == ("record", "absent")
 
 
 def _play_as_strangers(
@@ -186,6 +206,8 @@ class _Scene:
     def mutations(self) -> Iterator[MoodResult]:
         is_read = keys_read(self._source, self._index)
         for level, tree in enumerate(self._levels.trees):
+            if not tree:
+                continue  # nothing to change, and no table
             unchanged = self._levels.with_tree(level, tree).body
             for mutation in mutations(tree, is_read):
                 try:
@@ -208,11 +230,17 @@ class _Scene:
             case _Role.ACCEPTED, Outcome.REFUSED:
                 place = self._refusing(played)
                 return self._wrong(result, Fault(place, "this refuses", _refusal_hint(place, mutation)))
+            case _Role.OPEN, _:
+                place = self._refusing(self._play(self._reply))
+                place = ("record", "from") if place == ("record", "absent") else place
+                problem = f"a participant whom this leaves open is {played.outcome}"
+                wrong = self._wrong(result, Fault(place, problem, _ELSEWHERE))
+                return result if self._says_another(mutation, place, answer) else wrong
             case _Role.STRANGER, Outcome.REFUSED:
                 return self._wrong(result, self._refused_stranger(played))
             case _Role.STRANGER, _:
                 hint = "give names that the record holds, and null where it holds none"
-                return self._wrong(result, Fault(("record", "fields", "names"), "this accepts a stranger", hint))
+                return self._wrong(result, Fault(_NAMES_AT, "this accepts a stranger", hint))
         if mutation is None or mutation.kind in _WHOLE:
             hint = "add an outcome that ends with every answer that is not as it should be, such as when: !(…)"
             place = ("steps", self._index)
@@ -250,6 +278,16 @@ class _Scene:
         place = self._refusing(played)
         return Fault(place, problem, _refusal_hint(place, None))
 
+    def _says_another(self, mutation: Mutation | None, place: Path, answer: Answer) -> bool:
+        """Whether a mutated answer looks as it does about someone else, who is rightly decided: it leaves out what does
+        not apply, calls a key as before in other entries, or has fewer or shorter names, of which one matches.
+        """
+        if mutation is None or mutation.kind in _SILENT or (mutation.of_one and mutation.kind is MutationKind.RENAMED):
+            return True
+        if place != _NAMES_AT or self._dependence is None or not isinstance(answer, Reply):
+            return False
+        return not self._dependence.gives_more(NAMES, answer)
+
     def _depends(self, name: str, mutation: Mutation, level: int, kinds: frozenset[MutationKind]) -> bool:
         """Whether a field that a rule reads depends on a key that was taken from all entries of the answer."""
         if self._dependence is None or mutation.of_one or mutation.kind not in kinds or not mutation.place:
@@ -262,6 +300,9 @@ class _Scene:
         """The field that still accepts though a key that it depends on was taken away."""
         if self._depends(STATUS, mutation, level, TAKEN_AWAY):
             return Fault(("record", "fields", STATUS), "this still gives a status that accepts", _SAYS)
+        if mutation.kind is MutationKind.GONE and self._sees_renaming(mutation, level):
+            # A description that knows all keys may take an absent one for what it means.
+            return None
         for name in self._dates():
             if self._depends(name, mutation, level, _MOVED):
                 return Fault(("record", "fields", name), "this would still accept", _OPEN_END)
@@ -287,6 +328,14 @@ class _Scene:
             if self._dependence.makes_up(name, level, mutation.place, mutation.tree, self._accepts):
                 return name
         return None
+
+    def _sees_renaming(self, mutation: Mutation, level: int) -> bool:
+        """Whether no one is accepted where the key that a mutation took away has another name."""
+        renamed = change_at(self._levels.trees[level], mutation.place, rename_key)
+        try:
+            return not self._accepts(self._levels.with_tree(level, renamed))
+        except Unwritable:
+            return False
 
     def _accepts(self, reply: Reply) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -46,6 +47,10 @@ class Dependence:
     def value(self, name: str) -> Any:
         """What the field `name` finds in the record; `Unreadable` where its expression fails."""
         return self._value(self.expression(name), self._reply)
+
+    def gives_more(self, name: str, reply: Reply) -> bool:
+        """Whether the field `name` has a text in `reply` that it does not have in the answer."""
+        return not _texts(self._value(self.expression(name), reply)) <= _texts(self.value(name))
 
     def depends_on_any(self, name: str) -> bool:
         """Whether the field `name` depends on anything in the answer, also where that is null."""
@@ -195,6 +200,14 @@ def _evaluate(expression: str | Node, document: Any) -> Any:
         return Expression(expression).evaluate(document)
     except Unreadable:
         return Unreadable
+
+
+def _texts(value: Any) -> set[str]:
+    """All texts in a value, with others as JSON has them."""
+    match value:
+        case dict() | list():
+            return {text for each in (value.values() if isinstance(value, dict) else value) for text in _texts(each)}
+    return {json.dumps(value)} if isinstance(value, str | int | float) else set()
 
 
 def _is_nothing(value: Any) -> bool:

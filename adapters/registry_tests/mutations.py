@@ -157,7 +157,8 @@ def remove_key(node: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in node.items() if name != key}
 
 
-def _rename_key(node: dict[str, Any], key: str) -> dict[str, Any]:
+def rename_key(node: dict[str, Any], key: str) -> dict[str, Any]:
+    """The change that gives a key another name."""
     return {_other_name(name) if name == key else name: value for name, value in node.items()}
 
 
@@ -188,7 +189,7 @@ def _retype(value: Any) -> Any:
 _CHANGES: Final = (
     (MutationKind.GONE, remove_key),
     (MutationKind.NULL, replace_with(None)),
-    (MutationKind.RENAMED, _rename_key),
+    (MutationKind.RENAMED, rename_key),
     (MutationKind.NESTED, on_value(_nest)),
     (MutationKind.RETYPED, on_value(_retype)),
 )

@@ -317,6 +317,12 @@ def _report_columns(out: Output, rows: RosterRows, model: RosterSource) -> None:
     kept = ", ".join(found["kept"]) or "nothing else"
     others = ", ".join(found["not_stored"])
     out.say(f"stored: the hash of {found['number']}, and {kept}{f'; not stored: {others}' if others else ''}")
+    if rows.shorter and model.record.absent == "refused" and model.number_input.format is None:
+        out.say(
+            f"{count_text(rows.shorter, 'number')} with fewer digits than others: "
+            f"{_lines(rows.shorter_at, rows.shorter)}; if a spreadsheet dropped zeros, export the column as text. "
+            "Whoever differs by such zeros alone is not refused"
+        )
     if rows.left_out:
         out.say(
             f"{count_text(rows.left_out, 'row')} left out, with an empty or malformed number: "

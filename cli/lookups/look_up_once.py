@@ -104,7 +104,8 @@ class RecordedLookup(LookupTrace):
     def on_record(self, record: Record) -> None:
         texts = {name: list(values) for name, values in record.fields.items()}
         dates = {name: list(map(_days, spans)) for name, spans in record.days.items()}
-        self._rest["record"] = {**texts, **dates, "names": [asdict(name) for name in record.names]}
+        names = [{part: text for part, text in asdict(name).items() if text} for name in record.names]
+        self._rest["record"] = {**texts, **dates, "names": names}
 
     def on_rule(self, index: int, rule: Rule, failure: Unheld | None) -> None:
         gives = None if failure is None else "/".join(failure)

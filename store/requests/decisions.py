@@ -19,7 +19,7 @@ from jurat import contests
 from jurat.batches import run
 from jurat.names import PRINTABLE, is_erased, is_printable, person, same_person
 from jurat.times import moment
-from jurat.vocabulary import Outcome, Reason, State, outcomes_of
+from jurat.vocabulary import ACCEPTING, Outcome, Reason, State
 from store.dialects import dialect_of
 from store.requests.request_rows import DECIDING, CannotBeDone, Request, WrongRequest, mark_applied
 from store.verdicts.access import AccessRows, Key
@@ -97,7 +97,7 @@ def decide_check(
             add_audit_row(connection, request.by_whom, "review word", str(check.id), {"reason": reason})
             return None
         evidence = {**evidence, "persons": 2}
-    (outcome,) = outcomes_of(reason)
+    outcome = Outcome.ACCEPTED if reason in ACCEPTING else Outcome.REFUSED
     dialect = dialect_of(connection)
     # A fence of its own: no verdict of a worker can have the same, whenever it comes.
     settle = f"""

@@ -32,7 +32,7 @@ def test_each_reason_carries_the_outcomes_of_the_contract(reason: Reason) -> Non
         for outcome, reasons in (
             (Outcome.ACCEPTED, ACCEPTED),
             (Outcome.REFUSED, REFUSED | {"record_not_found"}),
-            (Outcome.UNDETERMINED, UNDETERMINED | {"record_not_found"}),
+            (Outcome.UNDETERMINED, UNDETERMINED | {"record_not_found", "birth_date_differs"}),
         )
         if reason in reasons
     }

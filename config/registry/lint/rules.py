@@ -165,7 +165,7 @@ def _open_end_problems(source: RegistryDescription) -> Iterator[Fault]:
     if read_as(source.steps[-1]) == "csv":
         return
     for index, rule in enumerate(source.rules):
-        if isinstance(rule, ValidAtRule) and rule.absent == "pass" and len(rule.fields) == 1:
+        if isinstance(rule, ValidAtRule) and rule.absent == "pass" and rule.begin is None:
             said = "an expired record would pass if the registry renamed the only date"
             hint = "let the field say what means an open end, such as end == '' && '9999-12-31' || end"
             yield ("rules", index, "absent"), f"{said} — {hint}, and remove absent: pass"

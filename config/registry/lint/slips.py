@@ -48,6 +48,9 @@ _OTHERS: Final = (
 )
 """How other template languages write a placeholder, which this one takes for text."""
 
+_UNMISTAKABLE: Final = (r"\$\({name}\)", r"%\({name}\)s", r"<{name}>", r"^[$:]{name}$", r"^%{name}%$")
+"""Those that are no text in a request that sends the input elsewhere, as `query($number: ID!)` in GraphQL is."""
+
 
 def slip_problems(source: RegistryDescription) -> Iterator[Fault]:
     """What requests send in addition to, or instead of, what was typed, each at its path below the source."""
@@ -58,9 +61,9 @@ def slip_problems(source: RegistryDescription) -> Iterator[Fault]:
         for place, tree in step.request.templates():
             for _, text in texts_in(tree):
                 in_document = place[0] in _DOCUMENTS
-                said = _glued(text, in_document=in_document) or _foreign(
-                    text, source.inputs.keys() - here, in_document=in_document
-                )
+                said = _glued(text, in_document=in_document)
+                said = said or _foreign(text, source.inputs.keys() - here, _OTHERS, in_document=in_document)
+                said = said or _foreign(text, source.inputs.keys() & here, _UNMISTAKABLE, in_document=in_document)
                 said = said or (_encoded(text) if place[0] in _IS_ENCODED else "")
                 if not said and not in_document and text in numbers:
                     said = f"this sends the word '{text}' itself — write {{{text}}}"
@@ -76,9 +79,9 @@ def _glued(text: str, *, in_document: bool) -> str:
         if found is None:
             continue
         written = f"{{{found.name}}}"
-        if before.endswith(_BEFORE):
-            return _also_sent(f"'{_BEFORE}' before", written)
         whole = len(parts) == 2
+        if before.endswith(_BEFORE) or (whole and before.strip() == _BEFORE):
+            return _also_sent(f"'{_BEFORE}' before", written)
         one_word = whole and not in_document and not re.search(r"\s", before.strip())
         if one_word and before and not before.strip(" ,;"):
             return _also_sent(f"{_quoted(before)} before", written)
@@ -115,11 +118,11 @@ def _encoded(text: str) -> str:
     return ""
 
 
-def _foreign(text: str, names: Collection[str], *, in_document: bool) -> str:
+def _foreign(text: str, names: Collection[str], forms: Collection[str], *, in_document: bool) -> str:
     """The message about a placeholder of another template language for one of `names`; else ""."""
     literal = "\0".join(each for each, _ in pieces(text))
     for name in sorted(names):
-        for other in _OTHERS:
+        for other in forms:
             if in_document and other.startswith("<"):
                 continue
             if found := re.search(other.format(name=re.escape(name)), literal):

@@ -23,6 +23,7 @@ ANSWER_REASONS = frozenset(
         Reason.STATUS_UNKNOWN,
         Reason.RECORD_NOT_PUBLIC,
         Reason.REQUIREMENT_MISSING,
+        Reason.BIRTH_DATE_DIFFERS,
     }
 )
 """Undetermined, because of what the registry answered."""

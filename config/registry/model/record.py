@@ -64,8 +64,8 @@ class RecordDescription(Part):
     """Where the record is in the last answer, and what is read from it.
 
     `from` takes one object, or a list of them, from {status, headers, body}. The field `number` is compared with what
-    the participant typed; `names` is a list of {family, given}. `status` says what the registry's words mean. Write
-    `absent: refused` only if the registry lists everyone: then an empty list refuses. `timezone` says when a day
+    the participant typed; `names` is a list of {family, given, suffix}. `status` says what the registry's words mean.
+    Write `absent: refused` only if the registry lists everyone: then an empty list refuses. `timezone` says when a day
     begins.
     """
 

@@ -135,6 +135,56 @@ def test_any_of_a_persons_names_counts() -> None:
     assert compare(Name("Sardel", "Maelle"), names) is EXACT
 
 
+TWICE = [Name("QUILLFEATHER", "MARISOL"), Name("QUILLFEATHER", "MARISOL WREN"), Name("THISTLEDOWN", "MARISOL")]
+
+
+@pytest.mark.parametrize("family", ["Quillfeather", "Thistledown"])
+@pytest.mark.parametrize(
+    ("given_name", "band"),
+    [
+        ("Marisol", EXACT),
+        ("Marisol Wren", EXACT),
+        ("Marisol W.", EXACT),
+        ("Marisol Q.", CLOSE),
+        ("Marisol Anne", CLOSE),
+        ("Marisol-Anne", CLOSE),
+        ("Marisol Wren Anne", EXACT),
+    ],
+)
+def test_who_types_several_given_names_is_compared_with_the_fullest_form(
+    family: str, given_name: str, band: Band
+) -> None:
+    assert compare(Name(family, given_name), TWICE) is band
+    initial = [Name(name.family, name.given.replace("WREN", "W")) for name in TWICE]
+    assert compare(Name(family, given_name), [*TWICE, *initial]) is band
+
+
+def test_other_people_in_a_record_take_nothing_away_from_the_longest_name() -> None:
+    officers = [Name("Valombre", "Iris Anne"), Name("Corvec", "Iris Rose Marie"), Name("Corvec", "Tugdual")]
+    assert compare(Name("Valombre", "Iris Anne"), officers) is EXACT
+    assert compare(Name("Corvec", "Tugdual Jean"), officers) is EXACT
+
+
+@pytest.mark.parametrize(
+    ("typed", "suffix", "band"),
+    [
+        ("Valombre Jr", "Sr.", CLOSE),
+        ("Valombre", "Sr.", EXACT),
+        ("Valombre Sr", "Sr.", COMPATIBLE),
+        ("Valombre IV", "V", CLOSE),
+        ("Valombre II", "Jr.", COMPATIBLE),
+        ("Valombre Jr", "I", CLOSE),
+        ("Valombre Jr", "--", COMPATIBLE),
+        ("Valombre Jr", "MD", COMPATIBLE),
+    ],
+)
+def test_a_suffix_that_is_written_apart_tells_father_and_son(typed: str, suffix: str, band: Band) -> None:
+    named = Name("Valombre", "Iris", suffix)
+    assert compare(Name(typed, "Iris"), [named]) is band
+    former = Name("Sardel", "Iris", "--")
+    assert compare(Name(typed.replace("Valombre", "Sardel"), "Iris"), [named, former]) is band
+
+
 def test_a_family_name_alone_is_compared_alone() -> None:
     assert compare(Name("Valombre Iris"), [Name("Valombre Iris")]) is EXACT
     assert compare(Name("Iris Valombre"), [Name("VALOMBRE Iris")]) is EXACT
@@ -236,11 +286,22 @@ def test_accents_case_hyphens_and_spaces_change_nothing(
 def test_more_names_in_the_record_never_make_it_worse(
     family: str, given_name: str, more: list[tuple[str, str]]
 ) -> None:
-    typed, recorded = Name("Valombre Sardel", "Iris Anne"), [Name(family, given_name)]
+    """But for fuller forms of its given name, and only where several are typed."""
+    typed, recorded = Name("Valombre Sardel", "Iris"), [Name(family, given_name)]
     alone, together = compare(typed, recorded), compare(typed, recorded + [Name(*pair) for pair in more])
     assert alone is not None
     assert together is not None
     assert together >= alone
+
+
+@given(some, some, st.lists(st.tuples(some, some), min_size=1, max_size=4))
+def test_a_record_with_more_names_accepts_nobody_whom_each_alone_would_not(
+    family: str, given_name: str, names: list[tuple[str, str]]
+) -> None:
+    typed = Name(family, given_name)
+    each = [compare(typed, [Name(*pair)]) for pair in names]
+    together = compare(typed, [Name(*pair) for pair in names])
+    assert together is None or together <= max(band for band in each if band is not None)
 
 
 @given(st.text(max_size=400), st.text(max_size=400))

@@ -175,6 +175,9 @@ def test_nobody_is_refused_for_a_date_that_may_be_another() -> None:
     for form, born in (("iso", "9999-12-31"), ("iso", "2026-11-06"), ("epoch_s", 170812800000)):
         with pytest.raises(Unreadable):
             verdict(records(person(born=born)), query, **described(form))
+    for born in ("1975-06-02", "1975-01-06", "1975-01-01"):
+        nearly = (Outcome.UNDETERMINED, Reason.BIRTH_DATE_DIFFERS)
+        assert verdict(records(person(born=born)), query, **described("iso")) == nearly
     for form, born in (("epoch_s", 170812800), ("epoch_ms", 170812800000), ("iso", "1975-06-01T00:00:00Z")):
         for zone in ("America/Chicago", "UTC", "Pacific/Auckland"):
             assert verdict(records(person(born=born)), query, **described(form, timezone=zone))[0] is Outcome.ACCEPTED

@@ -53,6 +53,37 @@ def test_the_number_is_cleaned_and_only_what_is_kept_is_given() -> None:
     assert (read.rows, read.left_out) == (2, 0)
 
 
+@pytest.mark.parametrize("written", ["99000101.0", "99000101,00", "9.9000101E+07", "9E+7", "9,90E+12"])
+def test_a_number_that_a_spreadsheet_took_for_an_amount_is_told_with_its_line(written: str) -> None:
+    content = f"{HEADER}\n{IRIS}\n{written};Sardel;Maëlle;Valmont;Suspended\n"
+    (problem,) = problems(content)
+    assert problem.startswith("a.csv:3: column Ref No: is written as a spreadsheet writes amounts, with .0 or E+")
+    assert "99" not in problem
+    read = rows(content, skip=True)
+    assert [person.number for person in read] == ["9000010000"]
+    assert read.left_out_at == [3]
+
+
+@pytest.mark.parametrize("written", ["99.000.101", "12.5", "90/101.0", "12E34"])
+def test_other_signs_in_a_number_are_separators_as_before(written: str) -> None:
+    content = f"{HEADER}\n{written};Sardel;Maëlle;Valmont;Suspended\n"
+    text = Input(clean=(CleaningStep.ALNUM,), max_length=20)
+    assert len(list(RosterRows(io.BytesIO(content.encode()), "a.csv", layout(), text))) == 1
+
+
+def test_numbers_with_fewer_digits_than_others_are_counted_with_their_lines() -> None:
+    def read(*numbers: str) -> RosterRows:
+        found = rows("\n".join([HEADER, *(f"{number};X;Y;Z;on" for number in numbers)]) + "\n")
+        list(found)
+        return found
+
+    found = read("99000101", "1000102", "99000103", "104")
+    assert (found.shorter, found.shorter_at) == (2, [3, 5])
+    assert (read("99000101", "01000102").shorter, read("99000101").shorter_at) == (0, [])
+    many = read("99000101", *map(str, range(1, 31)))
+    assert (many.shorter, many.shorter_at) == (30, list(range(3, 13)))
+
+
 def test_nothing_but_the_number_need_be_kept() -> None:
     assert [person.kept for person in rows(TWO, keep=[])] == [(), ()]
 
@@ -130,7 +161,7 @@ def test_names_of_every_script_are_kept_as_they_are() -> None:
         (f"{HEADER}\n1;X;Y;;on;more\n", {}, "a.csv:2: has 6 columns, and the first line 5; is a quote missing?"),
         (f"{HEADER}\n;X;Y;;on\n", {}, "a.csv:2: column Ref No: is empty"),
         (f"{HEADER}\n \u00a0;X;Y;;on\n", {}, "a.csv:2: column Ref No: is empty"),
-        (f"{HEADER}\n9,00001E+09;X;Y;;on\n", {}, "a.csv:2: column Ref No: is not a number that its source accepts"),
+        (f"{HEADER}\n9,00001E+09;X;Y;;on\n", {}, "a.csv:2: column Ref No: is written as a spreadsheet writes amounts"),
         (f"{HEADER}\n{'9' * 21};X;Y;;on\n", {}, "a.csv:2: column Ref No: is not a number that its source accepts"),
         (f"{HEADER}\n1;{'x' * 1001};Y;;on\n", {}, "a.csv:2: column Surname: is longer than 1,000 characters"),
         (f"{HEADER}\n1;\x1b[2J;Y;;on\n", {}, "a.csv:2: column Surname: has a control character"),

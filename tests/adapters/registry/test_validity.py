@@ -22,6 +22,7 @@ AMBIGUOUS = (Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD)
 MISSING = (Outcome.UNDETERMINED, Reason.REQUIREMENT_MISSING)
 TOO_YOUNG = (Outcome.REFUSED, Reason.TOO_YOUNG)
 DIFFERS = (Outcome.REFUSED, Reason.BIRTH_DATE_DIFFERS)
+NEARLY = (Outcome.UNDETERMINED, Reason.BIRTH_DATE_DIFFERS)
 
 RULES = description()["rules"]
 VALID: dict[str, Any] = {"check": "valid_at", "from": "begin", "until": "end"}
@@ -250,28 +251,67 @@ def test_a_registry_that_changes_between_seconds_and_milliseconds_is_unreadable(
     ("born", "verdict"),
     [
         ("1966-05-28", ACCEPTED),
-        ("1966-05-29", DIFFERS),
+        ("1974-09-03", DIFFERS),
         ("1966-05", ACCEPTED),
         ("1966", ACCEPTED),
-        ("1967", DIFFERS),
-        (["1966-05-29", "1966-05-28"], ACCEPTED),
+        ("1974", DIFFERS),
+        ("1974-05", DIFFERS),
+        (["1974-09-03", "1966-05-28"], ACCEPTED),
         (None, UNKNOWN),
+        # a slip, of whomever
+        ("1966-05-29", NEARLY),
+        ("1966-05-82", None),
+        ("1956-05-28", NEARLY),
+        ("1966-06-28", NEARLY),
+        ("1967", NEARLY),
+        ("1966-07", NEARLY),
+        (["1974-09-03", "1966-05-29"], NEARLY),
+        ("1966-01-01", NEARLY),
+        ("1970-01-01", NEARLY),
     ],
 )
 def test_a_birth_date_is_compared_as_a_day(born: Any, verdict: Any) -> None:
+    if verdict is None:
+        with pytest.raises(Unreadable):
+            born_on("1966-05-28", born)
+    else:
+        assert born_on("1966-05-28", born) == verdict
+
+
+def born_on(typed: str, held: Any, reason: str = "birth_date_differs") -> tuple[Outcome, Reason]:
     record = description()["record"]
+    rule = {"check": "equals", "field": "born", "input": "born", "else": "refused", "reason": reason}
     described = description(
         inputs={**description()["inputs"], "born": {"type": "date"}},
         record={**record, "fields": {**record["fields"], "born": {"value": "born", "date": "iso"}}},
-        rules=[
-            *RULES,
-            {"check": "equals", "field": "born", "input": "born", "else": "refused", "reason": "birth_date_differs"},
-        ],
+        rules=[*RULES, rule],
     )
     query = asked("9000010000", "Valombre", "Iris")
-    query = type(query)({**query.answer, "born": "1966-05-28"}, timeout=5.0)
-    found = judged(described, query, records(person(born=born)))
-    assert (found.outcome, found.reason) == verdict
+    found = judged(described, type(query)({**query.answer, "born": typed}, timeout=5.0), records(person(born=held)))
+    return found.outcome, found.reason
+
+
+@given(st.dates(date(1930, 2, 1), date(2010, 12, 31)), st.data())
+def test_no_slip_in_a_birth_date_refuses(born: date, data: st.DataObject) -> None:
+    text = born.isoformat()
+    place = data.draw(st.sampled_from([index for index, each in enumerate(text) if each != "-"]))
+    neighbour = text[place + 1 : place + 2].strip("-")
+    swapped = text[:place] + neighbour + text[place] + text[place + 2 :] if neighbour else text
+    wrong = text[:place] + data.draw(st.sampled_from("0123456789")) + text[place + 1 :]
+    other = f"{born.year}-{born.day:02}-{born.month:02}"
+    for typed in (swapped, wrong, other, f"{born.year}-01-01"):
+        try:
+            date.fromisoformat(typed)
+        except ValueError:
+            continue
+        if "1900-01-01" <= typed <= "2026-11-05":
+            for one, another in ((typed, text), (text, typed)):
+                if another > "1900-01-01":
+                    assert born_on(one, another) == (ACCEPTED if one == another else NEARLY)
+
+
+def test_another_date_than_a_birth_that_is_nearly_the_same_is_another_record() -> None:
+    assert born_on("1966-05-28", "1966-05-29", "not_valid_at_date") == (Outcome.UNDETERMINED, Reason.RECORD_DIFFERS)
 
 
 days = st.dates(date(1990, 1, 1), date(2060, 12, 31))

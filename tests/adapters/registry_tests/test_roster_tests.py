@@ -78,6 +78,24 @@ def test_good_tests_are_passed_and_leave_nothing_to_mend() -> None:
     assert (found.moods, found.faults) == ((), ())
 
 
+def test_who_differs_by_leading_zeros_is_not_refused_for_being_absent() -> None:
+    record = {**source().model_dump(mode="json", by_alias=True)["record"], "absent": "refused"}
+    del record["fields"]["number"]
+    zeros = "Ref No;Surname;Status\n0099;Valombre;on\n100;Sardel;on\n"
+    others = [
+        trial(number, "X", expect, responses={"file": {"text": zeros}})
+        for number, expect in (
+            ("000100", "undetermined/record_not_found"),
+            ("99", "undetermined/record_not_found"),
+            ("00000099", "undetermined/record_not_found"),
+            ("990", "refused/record_not_found"),
+            ("10", "refused/record_not_found"),
+        )
+    ]
+    known = [test for test in GOOD if not test["expect"].endswith("record_not_found")]
+    assert problems(*known, *others, record=record) == []
+
+
 def test_a_file_is_read_as_an_imported_one_is() -> None:
     from_file = [{**test, "responses": {"file": {"file": "list.csv"}}} for test in GOOD[:3]]
     assert problems(*from_file) == []

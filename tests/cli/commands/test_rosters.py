@@ -111,6 +111,17 @@ def test_a_list_is_imported_as_the_applied_source_says_and_listed(shell: Shell) 
     assert listed(shell) == []
 
 
+def test_numbers_that_may_have_lost_zeros_are_told_where_absence_refuses(shell: Shell) -> None:
+    rows = ("99000101;Valombre;Iris;Registered;Valmont", "1000102;Sardel;Maëlle;Suspended;Valmont")
+    ready(shell, *rows)
+    assert "fewer digits" not in imported(shell, "--data-date", "2026-11-01").err
+    strict = CONFIGURATION.replace("      status: {", "      absent: refused\n      status: {", 1)
+    assert shell("config", "apply", str(shell.write("jurat.yaml", strict))).code == 0
+    ran = imported(shell, "--data-date", "2026-11-02")
+    assert ran.code == 0, ran.err
+    assert "1 number with fewer digits than others: line 3; if a spreadsheet dropped zeros" in ran.err
+
+
 def test_it_works_the_same_on_postgresql(postgresql_shell: Shell) -> None:
     ready(postgresql_shell)
     for day in ("2026-11-01", "2026-11-02", "2026-11-03"):

@@ -51,6 +51,7 @@ def said_of(folder: Path, request: str) -> list[str]:
         ),
         'query: { q: "{number}", sort: number, order: family_name }',
         'query: { q: "No. #{number}", price: "5 $" }',
+        'query: { q: "{number}", sort: ":numbers", by: "@number", fields: "[number]", like: "a:number" }',
         'query: { q: "{number}", show: "{{number}}" }',
         """method: POST
           json: { query: "query($number: ID!) {{ p(number: $number) {{id}} }}", variables: { number: "{number}" } }""",
@@ -81,6 +82,26 @@ TEXT = "is no placeholder: it is text here, and would be sent unchanged"
             'query: { q: "{number}", name: ":family_name" }',
             "12:41: error: sources.roll.steps[0].request.query.name",
             f"':family_name' {TEXT} — write {{family_name}}",
+        ),
+        *(
+            (
+                f'query: {{ q: "{{number}}", licence: "{written}" }}',
+                "12:44: error: sources.roll.steps[0].request.query.licence",
+                f"'{shown}' {TEXT} — write {{number}}",
+            )
+            for written, shown in (
+                *((each, each) for each in ("$number", "$(number)", "%(number)s", "%number%", "<number>", ":number")),
+                ("AB-%(number)s", "%(number)s"),
+                ("<number>.json", "<number>"),
+            )
+        ),
+        *(
+            (
+                f'query: {{ q: "{{number}}", licence: "{written}" }}',
+                "12:44: error: sources.roll.steps[0].request.query.licence",
+                "the '$' before {number} would be sent as well — write {number} alone",
+            )
+            for written in ("${number}", "AB-${number}", "$ {number}")
         ),
         *(
             (
