@@ -19,6 +19,7 @@ from config.registry.trial_files import NoFile
 WHOLE: dict[str, Any] = YAML(typ="safe").load(
     Path(examples.sources.__file__).with_name("registry.yaml").read_text(encoding="utf-8")
 )
+del WHOLE["control"]
 ASK = {"url": "http://127.0.0.1/people", "query": {"number": "{number}"}}
 
 

@@ -18,6 +18,7 @@ from jurat.vocabulary import Outcome, Reason
 WHOLE: dict[str, Any] = YAML(typ="safe").load(
     Path(examples.sources.__file__).with_name("registry.yaml").read_text(encoding="utf-8")
 )
+del WHOLE["control"]
 AGES = [{"check": "min_age", "field": "born", "requirement": "min_age"}]
 
 
