@@ -4,8 +4,8 @@ Not by a score: ratios of whole strings rate "Petit Claude" and "Marie-Claude Pe
 78. Family and given names are compared separately, by explicit rules, and the result is one of four bands. Only `exact`
 and `compatible` may confirm a record, and only one whose number matched; a name is never a key.
 
-Each sign of another person's name counts as doubt, and the doubts of both parts add up: García is compatible with
-García López where the given names are the same, but not where they are only partly the same.
+Each sign of another person's name counts as doubt, and the doubts of both parts add up: Valombre is compatible with
+Valombre Sardel where the given names are the same, but not where they are only partly the same.
 docs/contributors/how-names-are-compared.md has examples.
 """
 
@@ -22,6 +22,7 @@ from adapters.person_names.likeness import Word, are_rearranged, are_similar
 from adapters.person_names.word_lists import (
     BETWEEN_NAMES,
     COMMON,
+    COMMON_SURNAMES,
     FOREWORDS,
     GENERATIONS,
     GIVEN_PARTICLES,
@@ -94,8 +95,11 @@ def is_withheld(text: str) -> bool:
     return (_WITHHELD_WORD if text.isalpha() else _WITHHELD).fullmatch(text) is not None
 
 
-def compare(typed: Name, recorded: Iterable[Name]) -> Band | None:
+def compare(typed: Name, recorded: Iterable[Name], *, two_surnames: bool = False) -> Band | None:
     """The best band of `typed` among a record's names; None where the record has none, or withholds them all.
+
+    `two_surnames` says that people of the registry's country have two surnames and go by one, even by García: else one
+    of two confirms only where it is uncommon.
 
     Family and given name in the wrong order are at most close, and so is a record without a given name where one was
     typed. Where none was typed, only the family name is compared: at most close where the record has a given name, or
@@ -108,7 +112,7 @@ def compare(typed: Name, recorded: Iterable[Name]) -> Band | None:
             continue
         given = _part(name.given)
         for family in _family_names(_part(name.family)):
-            band = _band(ours, _Parts(family, given))
+            band = _band(ours, _Parts(family, given), two_surnames=two_surnames)
             if band is Band.EXACT:
                 return band
             best = band if best is None or band > best else best
@@ -129,7 +133,7 @@ def _family_names(recorded: _Part) -> Iterator[_Part]:
         yield from (_part(" ".join(words)) for words in (recorded.words[:middle], recorded.words[middle + 1 :]))
 
 
-def _band(ours: _Parts, theirs: _Parts) -> Band:
+def _band(ours: _Parts, theirs: _Parts, *, two_surnames: bool) -> Band:
     of_family, of_given = _doubt_of_family(ours.family, theirs.family), _doubt_of_given(ours, theirs)
     if of_family + of_given <= _Doubt.MUCH and _may_be_of_one_generation(ours, theirs):
         alone = not ours.given.text.strip()
@@ -139,7 +143,8 @@ def _band(ours: _Parts, theirs: _Parts) -> Band:
             return Band.EXACT
         if alone and sorted(ours.family.words) == sorted(theirs.family.words):
             return Band.EXACT  # a whole name, in any order
-        if _is_telling(ours, theirs, of_given):
+        needs_rare_family = of_given is _Doubt.MUCH or (of_family is _Doubt.MUCH and not two_surnames)
+        if _is_telling(ours, theirs, needs_rare_family=needs_rare_family):
             return Band.EXACT if of_family is _Doubt.NONE and of_given is _Doubt.LITTLE else Band.COMPATIBLE
     return Band.CLOSE if _may_be_one(ours, theirs, of_family, of_given) else Band.DIFFERENT
 
@@ -209,19 +214,21 @@ def _doubt_of_given(ours: _Parts, theirs: _Parts) -> _Doubt:
     return _Doubt.MUCH if found - SHARED_BY_MANY else _Doubt.TOO_MUCH
 
 
-def _is_telling(ours: _Parts, theirs: _Parts, of_given: _Doubt) -> bool:
-    """Whether a word or a whole part that both share is less common than García and María. A given name that is only an
-    initial, or not the first, needs a rare family name.
+def _is_telling(ours: _Parts, theirs: _Parts, *, needs_rare_family: bool) -> bool:
+    """Whether a word or a whole part that both share is less common than García and María. An initial, a given name
+    that is not the first, and one of two surnames need a family name that is not even in the longer list.
     """
-    if _agrees_uncommonly(_family_words(ours.family), _family_words(theirs.family)):
-        return True
-    return of_given < _Doubt.MUCH and _agrees_uncommonly(_given_words(ours.given), _given_words(theirs.given))
+    family = _agreed(_family_words(ours.family), _family_words(theirs.family))
+    if needs_rare_family:
+        return not family <= COMMON_SURNAMES
+    return not family | _agreed(_given_words(ours.given), _given_words(theirs.given)) <= COMMON
 
 
-def _agrees_uncommonly(left: Sequence[str], right: Sequence[str]) -> bool:
+def _agreed(left: Sequence[str], right: Sequence[str]) -> set[str]:
+    """The words that both have, or all as one word, without those that are no names by themselves."""
     whole = "".join(left)
     agreed = [whole] if whole == "".join(right) else [word for word in left if word in right]
-    return any(len(word) > 1 and word not in COMMON and word not in _NO_NAMES for word in agreed)
+    return {word for word in agreed if len(word) > 1 and word not in _NO_NAMES}
 
 
 def _are_other_characters(ours: _Part, theirs: _Part) -> bool:

@@ -210,7 +210,7 @@ def _name(rule: NameRule, failure: Failure, case: Case) -> Failure | None:
         case.unnamed = True
         return None
     typed = Name(case.inputs[rule.family], case.inputs[rule.given] if rule.given is not None else "")
-    band = compare(typed, case.record.names)
+    band = compare(typed, case.record.names, two_surnames=rule.two_surnames)
     if band is None:
         return _NOT_PUBLIC
     case.evidence["name"] = band.name.lower()

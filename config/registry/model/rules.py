@@ -227,7 +227,8 @@ class NameRule(Part):
 
     `absent: pass` is for registries that keep only the number and status of former members: such a record may refuse by
     its status, if the number has valid check digits, and accepts no one. Without `given`, a part of a name could be a
-    common word, so `compatible` is undetermined.
+    common word, so `compatible` is undetermined. `two_surnames: true` is for countries where people have two surnames
+    and go by one, such as Spain and Portugal: there one of two is enough even if it is common.
     """
 
     check: Literal["name"]
@@ -235,6 +236,7 @@ class NameRule(Part):
     given: PartName | None = None
     exact: Literal["pass"] = "pass"
     compatible: Literal["pass", "undetermined"] = "pass"
+    two_surnames: bool = False
     close: Literal["undetermined"] = "undetermined"
     different: Literal["undetermined"] = "undetermined"
     absent: Literal["pass", "undetermined"] = "undetermined"
