@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, strip_marks
+from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, passport_spellings, strip_marks
 from adapters.person_names.likeness import Word, are_rearranged, are_similar
 from adapters.person_names.word_lists import (
     BETWEEN_NAMES,
@@ -133,7 +133,31 @@ def _family_names(recorded: _Part) -> Iterator[_Part]:
         yield from (_part(" ".join(words)) for words in (recorded.words[:middle], recorded.words[middle + 1 :]))
 
 
+def _written_alike(part: _Part, same: _Part, other: _Part) -> _Part:
+    """The part as a passport writes it, where the `same` part of another name, or its `other` one, has it so."""
+    if part.text.isascii():
+        return part
+    spellings = passport_spellings(part.text, "".join(same.words + other.words))
+    if not spellings:
+        return part
+    whole = "".join(same.words)
+    known = ({whole, *same.words}, set(other.words))
+    spellings = [part.words, *(words for words in spellings if len(words) == len(part.words))]
+    found = next((words for words in spellings if "".join(words) == whole), None)
+    words = (
+        next((word for among in known for word in each if word in among), each[0])
+        for each in zip(*spellings, strict=True)
+    )
+    return _Part(part.text, found or tuple(words))
+
+
 def _band(ours: _Parts, theirs: _Parts, *, two_surnames: bool) -> Band:
+    ours, theirs = (
+        _Parts(
+            _written_alike(one.family, other.family, other.given), _written_alike(one.given, other.given, other.family)
+        )
+        for one, other in ((ours, theirs), (theirs, ours))
+    )
     of_family, of_given = _doubt_of_family(ours.family, theirs.family), _doubt_of_given(ours, theirs)
     if of_family + of_given <= _Doubt.MUCH and _may_be_of_one_generation(ours, theirs):
         alone = not ours.given.text.strip()
