@@ -101,7 +101,8 @@ def compare(typed: Name, recorded: Iterable[Name], *, two_surnames: bool = False
     `two_surnames` says that people of the registry's country have two surnames and go by one, even by García: else one
     of two confirms only where it is uncommon.
 
-    Family and given name in the wrong order are at most close, and so is a record without a given name where one was
+    The same words in the same order are compatible, wherever the border between family and given names is. Family and
+    given name in the wrong order are at most close, and so is a record without a given name where one was
     typed. Where none was typed, only the family name is compared: at most close where the record has a given name, or
     a mark in its place.
     """
@@ -170,7 +171,17 @@ def _band(ours: _Parts, theirs: _Parts, *, two_surnames: bool) -> Band:
         needs_rare_family = of_given is _Doubt.MUCH or (of_family is _Doubt.MUCH and not two_surnames)
         if _is_telling(ours, theirs, needs_rare_family=needs_rare_family):
             return Band.EXACT if of_family is _Doubt.NONE and of_given is _Doubt.LITTLE else Band.COMPATIBLE
+    if _has_another_border(ours, theirs):
+        return Band.COMPATIBLE
     return Band.CLOSE if _may_be_one(ours, theirs, of_family, of_given) else Band.DIFFERENT
+
+
+def _has_another_border(ours: _Parts, theirs: _Parts) -> bool:
+    """Whether both have the same words in the same order, but another border between family and given names."""
+    if not all(part.words for part in (*ours, *theirs)) or any(is_chinese(part.text) for part in (*ours, *theirs)):
+        return False
+    (family, given), (their_family, their_given) = ((each.family.words, each.given.words) for each in (ours, theirs))
+    return family + given == their_family + their_given or given + family == their_given + their_family
 
 
 def _may_be_one(ours: _Parts, theirs: _Parts, of_family: _Doubt, of_given: _Doubt) -> bool:
