@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, passport_spellings, strip_marks
+from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, strip_marks
 from adapters.person_names.likeness import Word, are_rearranged, are_similar
+from adapters.person_names.parts import Part, are_other_characters, part_of, written_alike
 from adapters.person_names.word_lists import (
     BETWEEN_NAMES,
     COMMON,
@@ -63,19 +64,9 @@ class _Doubt(IntEnum):
     TOO_MUCH = 3
 
 
-class _Part(NamedTuple):
-    """A family name, or given names: as written, and its words. No repr shows them."""
-
-    text: str
-    words: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        return "_Part(…)"
-
-
 class _Parts(NamedTuple):
-    family: _Part
-    given: _Part
+    family: Part
+    given: Part
 
 
 _OUTSIDE_FAMILY = PARTICLES | TITLES | GENERATIONS.keys()
@@ -106,13 +97,13 @@ def compare(typed: Name, recorded: Iterable[Name], *, two_surnames: bool = False
     typed. Where none was typed, only the family name is compared: at most close where the record has a given name, or
     a mark in its place.
     """
-    ours = _Parts(_part(typed.family), _part(typed.given))
+    ours = _Parts(part_of(typed.family), part_of(typed.given))
     best: Band | None = None
     for name in recorded:
         if is_withheld(name.family):
             continue
-        given = _part(name.given)
-        for family in _family_names(_part(name.family)):
+        given = part_of(name.given)
+        for family in _family_names(part_of(name.family)):
             band = _band(ours, _Parts(family, given), two_surnames=two_surnames)
             if band is Band.EXACT:
                 return band
@@ -120,42 +111,20 @@ def compare(typed: Name, recorded: Iterable[Name], *, two_surnames: bool = False
     return best
 
 
-def _part(text: str) -> _Part:
-    return _Part(text, fold(text))
-
-
-def _family_names(recorded: _Part) -> Iterator[_Part]:
+def _family_names(recorded: Part) -> Iterator[Part]:
     """The family name, and both names where a field has two: "DUPONT (MARTIN)", "Dupont née Martin"."""
     yield recorded
     if "(" in recorded.text:
-        yield from filter(lambda part: part.words, map(_part, re.split("[()]", recorded.text)))
+        yield from filter(lambda part: part.words, map(part_of, re.split("[()]", recorded.text)))
     elif not BETWEEN_NAMES.isdisjoint(recorded.words[1:-1]):
         middle = next(at for at, word in enumerate(recorded.words) if at and word in BETWEEN_NAMES)
-        yield from (_part(" ".join(words)) for words in (recorded.words[:middle], recorded.words[middle + 1 :]))
-
-
-def _written_alike(part: _Part, same: _Part, other: _Part) -> _Part:
-    """The part as a passport writes it, where the `same` part of another name, or its `other` one, has it so."""
-    if part.text.isascii():
-        return part
-    spellings = passport_spellings(part.text, "".join(same.words + other.words))
-    if not spellings:
-        return part
-    whole = "".join(same.words)
-    known = ({whole, *same.words}, set(other.words))
-    spellings = [part.words, *(words for words in spellings if len(words) == len(part.words))]
-    found = next((words for words in spellings if "".join(words) == whole), None)
-    words = (
-        next((word for among in known for word in each if word in among), each[0])
-        for each in zip(*spellings, strict=True)
-    )
-    return _Part(part.text, found or tuple(words))
+        yield from (part_of(" ".join(words)) for words in (recorded.words[:middle], recorded.words[middle + 1 :]))
 
 
 def _band(ours: _Parts, theirs: _Parts, *, two_surnames: bool) -> Band:
     ours, theirs = (
         _Parts(
-            _written_alike(one.family, other.family, other.given), _written_alike(one.given, other.given, other.family)
+            written_alike(one.family, other.family, other.given), written_alike(one.given, other.given, other.family)
         )
         for one, other in ((ours, theirs), (theirs, ours))
     )
@@ -207,13 +176,13 @@ def _may_be_one(ours: _Parts, theirs: _Parts, of_family: _Doubt, of_given: _Doub
     return are_rearranged(family + given, their_family + their_given, foreign=foreign)
 
 
-def _glue(part: _Part) -> tuple[Word, ...]:
+def _glue(part: Part) -> tuple[Word, ...]:
     """All words with particles as one word: Ben Abdellah is also written Benabdallah."""
     return (Word("".join(part.words)),)
 
 
-def _doubt_of_family(ours: _Part, theirs: _Part) -> _Doubt:
-    if not ours.words or not theirs.words or _are_other_characters(ours, theirs):
+def _doubt_of_family(ours: Part, theirs: Part) -> _Doubt:
+    if not ours.words or not theirs.words or are_other_characters(ours, theirs):
         return _Doubt.TOO_MUCH
     if ours.words == theirs.words or "".join(ours.words) == "".join(theirs.words):
         return _Doubt.NONE
@@ -227,7 +196,7 @@ def _doubt_of_given(ours: _Parts, theirs: _Parts) -> _Doubt:
     left, right = ours.given, theirs.given
     if not left.text.strip():
         return _Doubt.LITTLE  # not asked for, so only the family name is compared
-    if not left.words or not right.words or _are_other_characters(left, right):
+    if not left.words or not right.words or are_other_characters(left, right):
         return _Doubt.TOO_MUCH
     if left.words == right.words or "".join(left.words) == "".join(right.words):
         return _Doubt.NONE
@@ -266,15 +235,7 @@ def _agreed(left: Sequence[str], right: Sequence[str]) -> set[str]:
     return {word for word in agreed if len(word) > 1 and word not in _NO_NAMES}
 
 
-def _are_other_characters(ours: _Part, theirs: _Part) -> bool:
-    """Whether both are in Chinese characters, and differ: 伟 and 薇 are both read "wei"."""
-    if ours.text.isascii() or theirs.text.isascii() or not (is_chinese(ours.text) and is_chinese(theirs.text)):
-        return False
-    left, right = (re.sub(r"[\W_]", "", strip_marks(part.text)) for part in (ours, theirs))
-    return left != right
-
-
-def _family_words(part: _Part) -> tuple[str, ...]:
+def _family_words(part: Part) -> tuple[str, ...]:
     """The words without particles, titles and generations; all of them where there are no others."""
     words = part.words
     if len(words) > 1 and not _OUTSIDE_FAMILY.isdisjoint(words):
@@ -283,7 +244,7 @@ def _family_words(part: _Part) -> tuple[str, ...]:
     return tuple(SHORTENED.get(word, word) for word in words)
 
 
-def _given_words(part: _Part) -> tuple[str, ...]:
+def _given_words(part: Part) -> tuple[str, ...]:
     """The words without titles, generations, and particles between them; all of them where there are no others."""
     words = part.words
     if len(words) > 1 and not _OUTSIDE_GIVEN.isdisjoint(words):
@@ -353,6 +314,6 @@ def _is_part_of(left: Sequence[str], right: Sequence[str]) -> bool:
     return bool(left and right) and (set(left) <= set(right) or set(right) <= set(left))
 
 
-def _is_unreadable(ours: _Part, theirs: _Part) -> bool:
+def _is_unreadable(ours: Part, theirs: Part) -> bool:
     """Whether only one is in Chinese characters, which Mandarin, Cantonese and Japanese read differently."""
     return bool(ours.words and theirs.words) and is_chinese(ours.text) != is_chinese(theirs.text)
