@@ -60,6 +60,7 @@ EXACT, COMPATIBLE, CLOSE, DIFFERENT = Band.EXACT, Band.COMPATIBLE, Band.CLOSE, B
         (("García", "I."), ("García", "Inés"), CLOSE),
         (("García", "Inés"), ("García", "Inés Lola"), EXACT),
         (("García", "José"), ("García", "José Luis"), CLOSE),
+        (("Németh", "Zoltán"), ("Németh", "Zoltán Attila"), CLOSE),
         (("García", "José"), ("García", "José"), EXACT),
         (("García", "José"), ("García López", "José"), CLOSE),
         (("García López", "José"), ("García López", "José Luis"), EXACT),
