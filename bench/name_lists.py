@@ -92,8 +92,13 @@ def name_list(locale: str) -> NameList:
     surnames = getattr(provider, "last_names", None) or provider.last_names_male
     women, men = (getattr(provider, f"first_names_{kind}", None) or provider.first_names for kind in ("female", "male"))
     language = locale.partition("_")[0]
-    lists = (_weighted(names) for names in (surnames, women, men))
-    return NameList(*lists, two_surnames=language in {"es", "pt"}, one_name=language in _ONE_NAME)
+    return NameList(
+        surnames=_weighted(surnames),
+        women=_weighted(women),
+        men=_weighted(men),
+        two_surnames=language in {"es", "pt"},
+        one_name=language in _ONE_NAME,
+    )
 
 
 def version() -> str:
