@@ -152,11 +152,15 @@ def national_lists(samples: Mapping[str, Sample]) -> Iterator[str]:
     if samples:
         (each,) = {len(sample.wrong) for sample in samples.values()}
         yield (
-            f"National lists, as Faker {version()} has them, {each} samples each: on average"
+            f"National lists, as Faker {version()} has them, {_samples(each)} each: on average"
             f" {average(samples.values()):.2f} wrong, and of each list, in all and (at most):"
         )
         rows = [[source, one.name, f"{sum(one.wrong)} ({max(one.wrong)})"] for source, one in samples.items()]
         yield markdown(["country and source", "list", "wrong"], rows)
+
+
+def _samples(count: int) -> str:
+    return "1 sample" if count == 1 else f"{count} samples"
 
 
 def text(samples: Sequence[Sample], national: Mapping[str, Sample], command: str) -> str:
@@ -166,7 +170,7 @@ def text(samples: Sequence[Sample], national: Mapping[str, Sample], command: str
     return "\n\n".join(
         (
             f"`{command}`: wrong among the {pairs():,} pairs of {PEOPLE} people, on average and (at most):",
-            "\n".join(f"- {count} samples each: {'; '.join(map(str, of_count))}." for count, of_count in by_count),
+            "\n".join(f"- {_samples(count)} each: {'; '.join(map(str, of_count))}." for count, of_count in by_count),
             *national_lists(national),
             f"In plain letters, a name with itself takes {same:.0f} µs, strangers' names take {other:.0f} µs.",
             f"{len(VARIANTS):,} names in two spellings:",
