@@ -102,7 +102,7 @@ bench-towns: $(VENV)/.dev ## Decide addresses of invented towns in five language
 bench-homes: $(VENV)/.dev ## Count the homes that verdicts about six zones find again, 10 minutes; ARGS="--seed 7 --towns 1"
 	@PYTHONPATH=. $(PY) -m bench.homes $(ARGS)
 
-bench-names: $(VENV)/.dev ## Compare names of invented strangers, and names in two spellings, 5 minutes; ARGS="--first 100 --show"
+bench-names: $(VENV)/.bench ## Compare names of invented strangers, and names in two spellings, 5 minutes; ARGS="--first 100 --show"
 	@PYTHONPATH=. $(PY) -m bench.registry_names $(ARGS)
 
 bench-datasets: $(VENV)/.dev ## Import an address base into the database and look addresses up in it

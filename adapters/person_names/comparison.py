@@ -4,8 +4,8 @@ Not by a score: ratios of whole strings rate "Petit Claude" and "Marie-Claude Pe
 78. Family and given names are compared separately, by explicit rules, and the result is one of four bands. Only `exact`
 and `compatible` may confirm a record, and only one whose number matched; a name is never a key.
 
-Each sign of another person's name counts as doubt, and the doubts of both parts add up: García is compatible with
-García López where the given names are the same, but not where they are only partly the same.
+Each sign of another person's name counts as doubt, and the doubts of both parts add up: Valombre is compatible with
+Valombre Sardel where the given names are the same, but not where they are only partly the same.
 docs/contributors/how-names-are-compared.md has examples.
 """
 
@@ -19,9 +19,11 @@ from typing import NamedTuple
 
 from adapters.person_names.letters import LONGEST, fold, is_chinese, is_foreign, strip_marks
 from adapters.person_names.likeness import Word, are_rearranged, are_similar
+from adapters.person_names.parts import Part, are_other_characters, part_of, written_alike
 from adapters.person_names.word_lists import (
     BETWEEN_NAMES,
     COMMON,
+    COMMON_SURNAMES,
     FOREWORDS,
     GENERATIONS,
     GIVEN_PARTICLES,
@@ -67,20 +69,10 @@ class _Doubt(IntEnum):
     TOO_MUCH = 3
 
 
-class _Part(NamedTuple):
-    """A family name, or given names: as written, and its words. No repr shows them."""
-
-    text: str
-    words: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        return "_Part(…)"
-
-
 class _Parts(NamedTuple):
-    family: _Part
-    given: _Part
-    suffix: _Part
+    family: Part
+    given: Part
+    suffix: Part
 
 
 _OUTSIDE_FAMILY = PARTICLES | TITLES | GENERATIONS.keys()
@@ -100,36 +92,36 @@ def is_withheld(text: str) -> bool:
     return (_WITHHELD_WORD if text.isalpha() else _WITHHELD).fullmatch(text) is not None
 
 
-def compare(typed: Name, recorded: Iterable[Name]) -> Band | None:
+def compare(typed: Name, recorded: Iterable[Name], *, two_surnames: bool = False) -> Band | None:
     """The best band of `typed` among a record's names; None where the record has none, or withholds them all.
 
-    Family and given name in the wrong order are at most close, and so is a record without a given name where one was
+    `two_surnames` says that people of the registry's country have two surnames and go by one, even by García: else one
+    of two confirms only where it is uncommon.
+
+    The same words in the same order are compatible, wherever the border between family and given names is. Family and
+    given name in the wrong order are at most close, and so is a record without a given name where one was
     typed. Where none was typed, only the family name is compared: at most close where the record has a given name, or
     a mark in its place. Where several were typed, a short form in the record (Iris, I.) counts only as far as its
     fuller forms do (Iris Anne): otherwise Iris Rose would pass by it. A suffix of one name holds for those without.
     """
-    ours = _Parts(_part(typed.family), _part(typed.given), _part(typed.suffix))
+    ours = _Parts(part_of(typed.family), part_of(typed.given), part_of(typed.suffix))
     known = [name for name in recorded if not is_withheld(name.family)]
-    givens = [_part(name.given) for name in known]
-    any_suffix = _part(" ".join(name.suffix for name in known))
+    givens = [part_of(name.given) for name in known]
+    any_suffix = part_of(" ".join(name.suffix for name in known))
     several = len(_given_words(ours.given)) > 1
     best: Band | None = None
     for name, given in zip(known, givens, strict=True):
         forms = [given, *(each for each in givens if several and _is_short_for(given, each))]
-        suffix = own if (own := _part(name.suffix)).words else any_suffix
-        for family in _family_names(_part(name.family)):
-            band = min(_band(ours, _Parts(family, form, suffix)) for form in forms)
+        suffix = own if (own := part_of(name.suffix)).words else any_suffix
+        for family in _family_names(part_of(name.family)):
+            band = min(_band(ours, _Parts(family, form, suffix), two_surnames=two_surnames) for form in forms)
             if band is Band.EXACT:
                 return band
             best = band if best is None or band > best else best
     return best
 
 
-def _part(text: str) -> _Part:
-    return _Part(text, fold(text))
-
-
-def _is_short_for(short: _Part, full: _Part) -> bool:
+def _is_short_for(short: Part, full: Part) -> bool:
     """Whether given names are the beginning of others, or have initials of them: Iris, I., Iris A. and Iris Anne."""
     few, many = _given_words(short), _given_words(full)
     return (
@@ -139,17 +131,25 @@ def _is_short_for(short: _Part, full: _Part) -> bool:
     )
 
 
-def _family_names(recorded: _Part) -> Iterator[_Part]:
+def _family_names(recorded: Part) -> Iterator[Part]:
     """The family name, and both names where a field has two: "DUPONT (MARTIN)", "Dupont née Martin"."""
     yield recorded
     if "(" in recorded.text:
-        yield from filter(lambda part: part.words, map(_part, re.split("[()]", recorded.text)))
+        yield from filter(lambda part: part.words, map(part_of, re.split("[()]", recorded.text)))
     elif not BETWEEN_NAMES.isdisjoint(recorded.words[1:-1]):
         middle = next(at for at, word in enumerate(recorded.words) if at and word in BETWEEN_NAMES)
-        yield from (_part(" ".join(words)) for words in (recorded.words[:middle], recorded.words[middle + 1 :]))
+        yield from (part_of(" ".join(words)) for words in (recorded.words[:middle], recorded.words[middle + 1 :]))
 
 
-def _band(ours: _Parts, theirs: _Parts) -> Band:
+def _band(ours: _Parts, theirs: _Parts, *, two_surnames: bool) -> Band:
+    ours, theirs = (
+        _Parts(
+            written_alike(one.family, other.family, other.given),
+            written_alike(one.given, other.given, other.family),
+            one.suffix,
+        )
+        for one, other in ((ours, theirs), (theirs, ours))
+    )
     of_family, of_given = _doubt_of_family(ours.family, theirs.family), _doubt_of_given(ours, theirs)
     if of_family + of_given <= _Doubt.MUCH and _may_be_of_one_generation(ours, theirs):
         alone = not ours.given.text.strip()
@@ -159,9 +159,21 @@ def _band(ours: _Parts, theirs: _Parts) -> Band:
             return Band.EXACT
         if alone and sorted(ours.family.words) == sorted(theirs.family.words):
             return Band.EXACT  # a whole name, in any order
-        if _is_telling(ours, theirs, of_given):
+        needs_rare_family = of_given is _Doubt.MUCH or (of_family is _Doubt.MUCH and not two_surnames)
+        if _is_telling(ours, theirs, needs_rare_family=needs_rare_family):
             return Band.EXACT if of_family is _Doubt.NONE and of_given is _Doubt.LITTLE else Band.COMPATIBLE
+    if _has_another_border(ours, theirs) and _may_be_of_one_generation(ours, theirs):
+        return Band.COMPATIBLE
     return Band.CLOSE if _may_be_one(ours, theirs, of_family, of_given) else Band.DIFFERENT
+
+
+def _has_another_border(ours: _Parts, theirs: _Parts) -> bool:
+    """Whether both have the same words in the same order, but another border between family and given names."""
+    parts = ours.family, ours.given, theirs.family, theirs.given
+    if not all(part.words for part in parts) or any(is_chinese(part.text) for part in parts):
+        return False
+    family, given, their_family, their_given = (part.words for part in parts)
+    return family + given == their_family + their_given or given + family == their_given + their_family
 
 
 def _may_be_one(ours: _Parts, theirs: _Parts, of_family: _Doubt, of_given: _Doubt) -> bool:
@@ -187,13 +199,13 @@ def _may_be_one(ours: _Parts, theirs: _Parts, of_family: _Doubt, of_given: _Doub
     return are_rearranged(family + given, their_family + their_given, foreign=foreign)
 
 
-def _glue(part: _Part) -> tuple[Word, ...]:
+def _glue(part: Part) -> tuple[Word, ...]:
     """All words with particles as one word: Ben Abdellah is also written Benabdallah."""
     return (Word("".join(part.words)),)
 
 
-def _doubt_of_family(ours: _Part, theirs: _Part) -> _Doubt:
-    if not ours.words or not theirs.words or _are_other_characters(ours, theirs):
+def _doubt_of_family(ours: Part, theirs: Part) -> _Doubt:
+    if not ours.words or not theirs.words or are_other_characters(ours, theirs):
         return _Doubt.TOO_MUCH
     if ours.words == theirs.words or "".join(ours.words) == "".join(theirs.words):
         return _Doubt.NONE
@@ -207,7 +219,7 @@ def _doubt_of_given(ours: _Parts, theirs: _Parts) -> _Doubt:
     left, right = ours.given, theirs.given
     if not left.text.strip():
         return _Doubt.LITTLE  # not asked for, so only the family name is compared
-    if not left.words or not right.words or _are_other_characters(left, right):
+    if not left.words or not right.words or are_other_characters(left, right):
         return _Doubt.TOO_MUCH
     if left.words == right.words or "".join(left.words) == "".join(right.words):
         return _Doubt.NONE
@@ -229,30 +241,24 @@ def _doubt_of_given(ours: _Parts, theirs: _Parts) -> _Doubt:
     return _Doubt.MUCH if found - SHARED_BY_MANY else _Doubt.TOO_MUCH
 
 
-def _is_telling(ours: _Parts, theirs: _Parts, of_given: _Doubt) -> bool:
-    """Whether a word or a whole part that both share is less common than García and María. A given name that is only an
-    initial, or not the first, needs a rare family name.
+def _is_telling(ours: _Parts, theirs: _Parts, *, needs_rare_family: bool) -> bool:
+    """Whether a word or a whole part that both share is less common than García and María. An initial, a given name
+    that is not the first, and one of two surnames need a family name that is not even in the longer list.
     """
-    if _agrees_uncommonly(_family_words(ours.family), _family_words(theirs.family)):
-        return True
-    return of_given < _Doubt.MUCH and _agrees_uncommonly(_given_words(ours.given), _given_words(theirs.given))
+    family = _agreed(_family_words(ours.family), _family_words(theirs.family))
+    if needs_rare_family:
+        return not family <= COMMON_SURNAMES
+    return not family | _agreed(_given_words(ours.given), _given_words(theirs.given)) <= COMMON
 
 
-def _agrees_uncommonly(left: Sequence[str], right: Sequence[str]) -> bool:
+def _agreed(left: Sequence[str], right: Sequence[str]) -> set[str]:
+    """The words that both have, or all as one word, without those that are no names by themselves."""
     whole = "".join(left)
     agreed = [whole] if whole == "".join(right) else [word for word in left if word in right]
-    return any(len(word) > 1 and word not in COMMON and word not in _NO_NAMES for word in agreed)
+    return {word for word in agreed if len(word) > 1 and word not in _NO_NAMES}
 
 
-def _are_other_characters(ours: _Part, theirs: _Part) -> bool:
-    """Whether both are in Chinese characters, and differ: 伟 and 薇 are both read "wei"."""
-    if ours.text.isascii() or theirs.text.isascii() or not (is_chinese(ours.text) and is_chinese(theirs.text)):
-        return False
-    left, right = (re.sub(r"[\W_]", "", strip_marks(part.text)) for part in (ours, theirs))
-    return left != right
-
-
-def _family_words(part: _Part) -> tuple[str, ...]:
+def _family_words(part: Part) -> tuple[str, ...]:
     """The words without particles, titles and generations; all of them where there are no others."""
     words = part.words
     if len(words) > 1 and not _OUTSIDE_FAMILY.isdisjoint(words):
@@ -261,7 +267,7 @@ def _family_words(part: _Part) -> tuple[str, ...]:
     return tuple(SHORTENED.get(word, word) for word in words)
 
 
-def _given_words(part: _Part) -> tuple[str, ...]:
+def _given_words(part: Part) -> tuple[str, ...]:
     """The words without titles, generations, and particles between them; all of them where there are no others."""
     words = part.words
     if len(words) > 1 and not _OUTSIDE_GIVEN.isdisjoint(words):
@@ -335,6 +341,6 @@ def _is_part_of(left: Sequence[str], right: Sequence[str]) -> bool:
     return bool(left and right) and (set(left) <= set(right) or set(right) <= set(left))
 
 
-def _is_unreadable(ours: _Part, theirs: _Part) -> bool:
+def _is_unreadable(ours: Part, theirs: Part) -> bool:
     """Whether only one is in Chinese characters, which Mandarin, Cantonese and Japanese read differently."""
     return bool(ours.words and theirs.words) and is_chinese(ours.text) != is_chinese(theirs.text)

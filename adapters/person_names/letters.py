@@ -36,6 +36,13 @@ _AMBIGUOUS = str.maketrans({"ة": "ه", "ى": "ا", "ו": "w"})
 _SILENT = re.compile(".\u0e4c")
 """Thai letters that are written but not spoken."""
 
+_PASSPORT = (
+    *(("ä", "ae"), ("å", "aa"), ("ö", "oe"), ("ø", "oe"), ("ü", "ue"), ("ü", "uxx"), ("ñ", "nxx"), ("ŋ", "n")),
+    *(("г", "h"), ("и", "y"), ("є", "ie"), ("ю", "iu"), ("я", "ia"), ("ъ", "ie"), ("ђ", "d"), ("џ", "dz")),
+)
+"""Letters that passports write otherwise than `fold`: Latin and Cyrillic in section 6 of ICAO Doc 9303, part 3."""
+_MOST_WRITTEN = 5
+
 
 def fold(text: str) -> tuple[str, ...]:
     """The words of a name in plain lower-case ASCII: "D'Été-Ødegård" gives ("dete", "odegard").
@@ -50,6 +57,18 @@ def fold(text: str) -> tuple[str, ...]:
     if "'" in ascii_only or "`" in ascii_only:
         ascii_only = _APOSTROPHES.sub("", ascii_only)
     return tuple((_ASCII_WORD.findall(ascii_only) or _ANY_WORD.findall(plain))[:_MOST_WORDS])
+
+
+def passport_spellings(text: str, other: str) -> list[tuple[str, ...]]:
+    """The words of a name as passports may write them, in the letters of `fold`: "Jörg Öhm" as ("joerg", "oehm").
+
+    Only those that `other`, the letters of another name, could have.
+    """
+    texts = [unicodedata.normalize("NFC", text[:LONGEST]).casefold()]
+    pairs = [pair for pair in _PASSPORT if pair[0] in texts[0] and pair[1] in other]
+    for letter, written in pairs[:_MOST_WRITTEN]:
+        texts += [each.replace(letter, written) for each in texts]
+    return list(map(fold, texts[1:]))
 
 
 def strip_marks(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 PARTICLES = frozenset({
@@ -56,5 +57,25 @@ BETWEEN_NAMES = frozenset({
 SHARED_BY_MANY = frozenset({"jose", "maria", "marie", "mary", "mohamed", "mohammad", "mohammed", "muhammad"})
 """Given to women and men in addition to another name: it identifies few where it is not the first."""
 
-COMMON = frozenset((Path(__file__).parent / "name-groups" / "common.txt").read_text("ascii").split())
+_LISTS = Path(__file__).parent / "name-groups"
+
+
+def _lines(name: str) -> list[list[str]]:
+    """The words of each line of a list, without comments, which name its sources."""
+    lines = (_LISTS / name).read_text("utf-8").splitlines()
+    return [line.split() for line in lines if not line.startswith("#")]
+
+
+COMMON = frozenset(chain.from_iterable(_lines("common.txt")))
 """Names of about one person in a hundred in some country. Two who share only part of such a name are two people."""
+
+COMMON_SURNAMES = COMMON.union(*_lines("common-surnames.txt"))
+"""And the hundred most frequent surnames of 27 countries and regions. Most are as Faker 40.63.0 has them, under the
+locale in brackets (faker.readthedocs.io, MIT licence). A surname is in the first list that has it.
+"""
+
+_FORMS = _lines("legal-forms.txt")
+LEGAL_FORMS: Mapping[str, frozenset[str]] = {
+    form: frozenset(line[0] for line in _FORMS if form in line) for form in chain.from_iterable(_FORMS)
+}
+"""What the legal forms of organisations stand for, each as one word: "gmbh", "gesellschaftmitbeschrankterhaftung"."""

@@ -16,6 +16,7 @@ from typing import Any
 from adapters.base import Finding, Unreadable
 from adapters.edit_distance import count_slips
 from adapters.person_names.comparison import Band, Name, compare, is_withheld
+from adapters.person_names.organisations import compare_organisations
 from adapters.registry.dates import DaySpan
 from adapters.registry.numbers import AHEAD, Cleaner, compact, parse_day
 from adapters.registry.record import Record, text_of
@@ -229,8 +230,12 @@ def _name(rule: NameRule, failure: Failure, case: Case) -> Failure | None:
     if rule.absent == "pass" and not case.record.names:
         case.unnamed = True
         return None
-    typed = Name(case.inputs[rule.family], case.inputs[rule.given] if rule.given is not None else "")
-    band = compare(typed, case.record.names)
+    if rule.kind == "organisation":
+        names = [name.family for name in case.record.names if not name.given]
+        band = compare_organisations(case.inputs[rule.family], names)
+    else:
+        typed = Name(case.inputs[rule.family], case.inputs[rule.given] if rule.given is not None else "")
+        band = compare(typed, case.record.names, two_surnames=rule.two_surnames)
     if band is None:
         return _NOT_PUBLIC
     case.evidence["name"] = band.name.lower()

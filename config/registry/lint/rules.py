@@ -100,7 +100,11 @@ def _check_name(rule: NameRule, source: RecordSource) -> Iterator[Fault]:
     if rule.given is None and isinstance(names, str) and gives_given(names):
         hint = "add given: INPUT, or remove given from the names"
         yield (), f"the record has given names, and nothing compares them — {hint}"
-    if rule.given is None and rule.compatible == "pass":
+    if rule.kind == "organisation":
+        for option, is_set in (("given", rule.given is not None), ("two_surnames", rule.two_surnames)):
+            if is_set:
+                yield (option,), "an organisation has one name — remove it, or kind: organisation"
+    elif rule.given is None and rule.compatible == "pass":
         said = "a part of the name would be enough, and many people may share it"
         yield (), f"{said} — write compatible: undetermined, or compare a given name too"
     if rule.absent == "pass":

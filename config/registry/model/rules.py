@@ -227,17 +227,21 @@ class MinAgeRule(_Rule):
 class NameRule(Part):
     """The participant's name is one of the record's. Never refuses, and only `exact` and `compatible` may pass.
 
-    `absent: pass` is for registries that keep only the number and status of former members: such a record may refuse by
-    its status, if the number has valid check digits, and accepts no one. Without `given`, a part of a name could be a
-    common word, so `compatible` is undetermined.
+    `kind: organisation` compares whole names of organisations, without `given`: `compatible` is a name whose legal form
+    only one side has. `absent: pass` is for registries that keep only the number and status of former members: such a
+    record may refuse by its status, if the number has valid check digits, and accepts no one. Without `given`, a part
+    of a person's name could be a common word, so `compatible` is undetermined. `two_surnames: true` is for countries
+    where people have two surnames and go by one, such as Spain and Portugal: one of two is enough even if it is common.
     """
 
     field: ClassVar = NAMES
     check: Literal["name"]
+    kind: Literal["person", "organisation"] = "person"
     family: PartName
     given: PartName | None = None
     exact: Literal["pass"] = "pass"
     compatible: Literal["pass", "undetermined"] = "pass"
+    two_surnames: bool = False
     close: Literal["undetermined"] = "undetermined"
     different: Literal["undetermined"] = "undetermined"
     absent: Literal["pass", "undetermined"] = "undetermined"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, combinations
 from pathlib import Path
@@ -58,7 +58,7 @@ class Person:
 def people(seed: int, cultures: Sequence[str] = tuple(CULTURES), count: int = PEOPLE) -> list[Person]:
     """`count` strangers, by turns of the cultures."""
     dice = random.Random(f"{seed} {' '.join(cultures)}")
-    return _strangers(count, lambda turn: _person(CULTURES[cultures[turn % len(cultures)]], dice))
+    return draw_strangers(count, lambda turn: _person(CULTURES[cultures[turn % len(cultures)]], dice))
 
 
 def people_found_by_prefix(seed: int, count: int = PEOPLE) -> list[Person]:
@@ -71,10 +71,10 @@ def people_found_by_prefix(seed: int, count: int = PEOPLE) -> list[Person]:
         name = Name(surname, _often(dice, given))
         return Person(name, name)
 
-    return _strangers(count, person)
+    return draw_strangers(count, person)
 
 
-def wrong_acceptances(strangers: Sequence[Person]) -> list[tuple[Name, Name]]:
+def wrong_acceptances(strangers: Sequence[Person], *, two_surnames: bool = False) -> list[tuple[Name, Name]]:
     """The pairs in which one person's name, as recorded or as typed, would confirm the other's record."""
     wrong = []
     for one, other in combinations(strangers, 2):
@@ -83,16 +83,19 @@ def wrong_acceptances(strangers: Sequence[Person]) -> list[tuple[Name, Name]]:
             del tries[1]
         if other.types_as_recorded:
             del tries[-1]
-        wrong += [(typed, recorded) for typed, recorded in tries if _confirms(typed, recorded)][:1]
+        wrong += [
+            (typed, recorded) for typed, recorded in tries if _confirms(typed, recorded, two_surnames=two_surnames)
+        ][:1]
     return wrong
 
 
-def _confirms(typed: Name, recorded: Name) -> bool:
-    band = compare(typed, [recorded])
+def _confirms(typed: Name, recorded: Name, *, two_surnames: bool) -> bool:
+    band = compare(typed, [recorded], two_surnames=two_surnames)
     return band is not None and band >= Band.COMPATIBLE
 
 
-def _strangers(count: int, draw: Callable[[int], Person]) -> list[Person]:
+def draw_strangers(count: int, draw: Callable[[int], Person]) -> list[Person]:
+    """`count` people, without those who have a name of another letter for letter."""
     found: list[Person] = []
     taken: set[object] = set()
     while len(found) < count:
@@ -131,10 +134,10 @@ def _person(culture: Mapping[str, Any], dice: random.Random) -> Person:
     recorded = Name(family, given)
     if dice.random() < 0.5 and culture.get("script") is None:
         recorded = Name(*(part.upper() for part in (family, given)))
-    return Person(recorded, _as_typed(dice, family, given if "-" in given or dice.random() < 0.4 else first))
+    return Person(recorded, as_typed(dice, family, given if "-" in given or dice.random() < 0.4 else first))
 
 
-def _as_typed(dice: random.Random, family: str, given: str) -> Name:
+def as_typed(dice: random.Random, family: str, given: str) -> Name:
     """What people leave out of their names, now and then: the second surname, all of the given name but a letter."""
     words = family.split()
     if len(words) > 1 and dice.random() < 0.15:
@@ -179,11 +182,3 @@ def _often(dice: random.Random, names: Sequence[str], head: float = 3) -> str:
 def pairs(count: int = PEOPLE) -> int:
     """How many pairs so many people make."""
     return count * (count - 1) // 2
-
-
-def of_every_culture(seed: int) -> Iterable[tuple[str, list[Person]]]:
-    """Strangers of all cultures, of each by itself, and those found by a prefix; each with its name."""
-    yield "all together", people(seed)
-    yield "JO* D*", people_found_by_prefix(seed)
-    for culture in CULTURES:
-        yield culture, people(seed, (culture,))

@@ -112,6 +112,8 @@ def test_likeness_does_not_depend_on_who_is_asked(
 @pytest.mark.parametrize("path", sorted(_GROUPS.iterdir()), ids=lambda path: str(path.name))
 def test_the_lists_are_in_the_letters_of_fold(path: object) -> None:
     for line in (_GROUPS / str(path)).read_text("utf-8").splitlines():
+        if line.startswith("#"):
+            continue
         names = line.split(" ")
         assert len(names) > 1, line
         assert len(set(names)) == len(names), line

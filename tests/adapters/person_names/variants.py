@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.person_names.comparison import Band, Name, compare, is_withheld
@@ -12,6 +12,7 @@ from adapters.person_names.word_lists import BETWEEN_NAMES
 _TABLE = Path(__file__).parent / "name-variants.tsv"
 _NAMES = " / "
 """Between the names of a record that has several."""
+_TWO_SURNAMES = frozenset({"Portuguese", "Spanish"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,11 @@ class Variant:
         )
 
     def compared(self) -> Band | None:
-        return compare(self.typed, self.recorded)
+        return compare(self.typed, self.recorded, two_surnames=self.language in _TWO_SURNAMES)
+
+    def turned(self) -> Variant:
+        """The same where the registry has what was typed here."""
+        return replace(self, typed=self.recorded[0], recorded=(self.typed,))
 
 
 def _variant(row: str) -> Variant:

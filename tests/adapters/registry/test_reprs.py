@@ -137,7 +137,7 @@ def test_nothing_that_a_lookup_builds_shows_who_is_looked_up(words: list[str], d
         "numbers.Malformed",
     }
     assert {f"adapters.registry.{name}" for name in built} <= seen.reprs.keys()
-    assert {"adapters.person_names.comparison.Name", "adapters.person_names.comparison._Part"} <= seen.reprs.keys()
+    assert {"adapters.person_names.comparison.Name", "adapters.person_names.parts.Part"} <= seen.reprs.keys()
 
 
 @settings(max_examples=6, deadline=None)

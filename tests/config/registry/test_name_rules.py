@@ -30,6 +30,15 @@ def test_a_whole_name_is_compared_whole() -> None:
         assert "write compatible: undetermined" in said
 
 
+def test_an_organisation_has_one_name() -> None:
+    rule = {"check": "name", "kind": "organisation", "family": "family_name"}
+    assert complaints(described(rule)) == []
+    for option, value, *inputs in (("given", "given_name", "given_name"), ("two_surnames", True)):
+        ((place, said),) = complaints(described({**rule, str(option): value}, WHOLE, *map(str, inputs)))
+        assert place == f"rules.1.{option}"
+        assert said == "an organisation has one name — remove it, or kind: organisation"
+
+
 def test_a_given_name_that_the_form_asks_for_is_compared() -> None:
     ((place, said),) = complaints(described(FAMILY, WHOLE, "given_name"))
     assert place == "rules.1"
