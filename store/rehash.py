@@ -7,18 +7,24 @@ keys are needed. Workers recognise either form, so they go on meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 
-from adapters.fingerprints import Fingerprints
+from adapters.fingerprints import Fingerprints, key_of
 from jurat.errors import ConfigurationError
+from jurat.queries import read_json
 from jurat.statements import rows_json
+from jurat.times import instant
 from store.dialects import dialect_of
 from store.hash_keys import hold_key_in_use
 
 AT_ONCE = 1_000
 """Hashes that are looked at in one transaction."""
+
+REHASH: Final = "keys rehash"
+"""The action in the audit, with the `heads` of hashes that it makes."""
 
 _TABLES: Final = {"codes": ("list",), "claims": ("consultation", "namespace")}
 """The tables with fingerprints, and the columns before these in their primary keys."""
@@ -39,6 +45,14 @@ def rehash(engine: Engine, fingerprints: Fingerprints) -> Iterator[tuple[str, in
                     raise ConfigurationError("another key came into use meanwhile; run this again")
                 changed, after = _batch(connection, f"jurat_{table}", columns, after, fingerprints)
             yield table, changed
+
+
+def was_rehashed(connection: Connection, fingerprint: str, since: datetime) -> bool:
+    """Whether the audit knows of a rehash after a time that makes hashes such as this one."""
+    rows = connection.execute(text("SELECT at, detail FROM jurat_audit WHERE action = :action"), {"action": REHASH})
+    return any(
+        instant(at) >= since and key_of(fingerprint) in read_json(detail).get("heads", ()) for at, detail in rows
+    )
 
 
 def _batch(

@@ -76,9 +76,9 @@ def _signed(signed_ms: int, tree_size: int, root_hash: bytes, lost_from: int | N
     return head + struct.pack(">H", len(extensions)) + extensions
 
 
-def read_heads(path: Path) -> list[Head]:
+def read_heads(path: Path, *, needed: bool = False) -> list[Head]:
     """The heads in a file, in its order. Lines that were cut off are left out. Raises ConfigurationError, which names
-    the line, for what is no head.
+    the line, for what is no head; if they are `needed`, also where there is none.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -91,6 +91,10 @@ def read_heads(path: Path) -> list[Head]:
                 heads.append(head_of(json.loads(line)))
         except (ValueError, KeyError, TypeError, binascii.Error):
             raise ConfigurationError(f"{path}:{number}:1: this is no signed head of a history") from None
+    if needed and not heads:
+        raise ConfigurationError(
+            f"{path}:1:1: no line is a whole head; give the file that `bin/jurat history seal` keeps"
+        )
     return heads
 
 

@@ -6,7 +6,6 @@ a changed history.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from jurat.database import reader
 from jurat.statements import rows_json
 from jurat.times import instant
 from store.dialects import StoreDialect, dialect_of
-from store.history.entries import SALT, SEALED, Leaf, LeafKind, leaf_of, missing_rows, read_rows
+from store.history.entries import SEALED, Leaf, LeafKind, leaf_of, missing_rows, read_rows
 from store.history.heads import Head, append_heads, read_heads, sign
 from store.history.merkle import Frontier
 from store.restored import RESTORED
@@ -176,7 +175,7 @@ class Sealer:
         for name, subjects in by_kind.items():
             kind = LeafKind(name)
             for subject, row in read_rows(connection, kind, subjects).items():
-                found[kind, subject] = leaf_of(kind, subject, row, os.urandom(SALT))
+                found[kind, subject] = leaf_of(kind, subject, row)
         for subject, verdict in read_rows(connection, LeafKind.VERDICT, retained).items():
             found[LeafKind.RETENTION, subject] = Leaf(LeafKind.RETENTION, subject, verdict.due)
         if purged:
@@ -210,13 +209,13 @@ def was_restored(connection: Connection, since: datetime) -> bool:
 
 def _row(dialect: StoreDialect, number: int, leaf: Leaf) -> dict[str, Any]:
     due = None if leaf.due_at is None else dialect.time_text(leaf.due_at)
-    hashes = {name: getattr(leaf, name) for name in ("salt", "content", "person")}
+    hashes = {name: getattr(leaf, name) for name in ("salt", "content", "person", "fingerprint", "person_salt")}
     return {"number": number, "kind": leaf.kind, "subject": leaf.subject, "due_at": due, **hashes}
 
 
 _ADD = """
-    INSERT INTO jurat_leaves (number, kind, subject, due_at, salt, content, person)
-    VALUES (:number, :kind, :subject, :due_at, :salt, :content, :person)"""
+    INSERT INTO jurat_leaves (number, kind, subject, due_at, salt, content, person, fingerprint, person_salt)
+    VALUES (:number, :kind, :subject, :due_at, :salt, :content, :person, :fingerprint, :person_salt)"""
 
 
 _TAKE = """

@@ -93,6 +93,11 @@ _PAUSES = [
 ]
 _SOURCES = [f"UPDATE jurat_sources SET next_start_at = '{time}'" for time in _NEVER]
 _CLAIMS = ["UPDATE jurat_claims SET participant = 'p-2'", "UPDATE jurat_claims SET participant = 'erased-1'"]
+_RELEASE = ["UPDATE jurat_claims SET holds = false", f"UPDATE jurat_claims SET holds = NOT holds;\n{_verdict()}"]
+_REHASH = [
+    f"UPDATE jurat_{table} SET fingerprint = left(fingerprint, 9) || md5('x') WHERE {which}"
+    for table, which in (("claims", "true"), ("codes", "redeemed_by IS NOT NULL"))
+]
 _LARGE = [
     _verdict().replace("'{}'", _HUGE),
     _verdict().replace("a-reason", "x" * 201),
@@ -124,6 +129,7 @@ BY: Mapping[Role, list[str]] = {
         *_PAUSES,
         *_SOURCES,
         *_CLAIMS,
+        *_RELEASE,
         *_LARGE,
         *_PUBLISHES,
         _UNDECIDED,
@@ -164,6 +170,7 @@ BY: Mapping[Role, list[str]] = {
         *_REVIEWS,
         *_ACCESS,
         *_SOURCES,
+        *_RELEASE,
         *_LARGE,
         _UNDECIDED,
     ],
@@ -175,6 +182,7 @@ BY: Mapping[Role, list[str]] = {
         *_PAUSES,
         *_SOURCES,
         *_CLAIMS,
+        *_REHASH,
         *_LARGE[2:],
         _UNDECIDED,
         "UPDATE jurat_reviews SET decided_at = 'infinity'",
