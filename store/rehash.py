@@ -6,13 +6,13 @@ keys are needed. Workers recognise either form, so they go on meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 
-from adapters.fingerprints import Fingerprints, key_of
+from adapters.fingerprints import Fingerprints
 from jurat.errors import ConfigurationError
 from jurat.queries import read_json
 from jurat.statements import rows_json
@@ -47,12 +47,10 @@ def rehash(engine: Engine, fingerprints: Fingerprints) -> Iterator[tuple[str, in
             yield table, changed
 
 
-def was_rehashed(connection: Connection, fingerprint: str, since: datetime) -> bool:
-    """Whether the audit knows of a rehash after a time that makes hashes such as this one."""
+def rehashes(connection: Connection) -> list[tuple[datetime, Collection[str]]]:
+    """The rehashes that the audit knows: when each was noted, and the ids at the heads of what it makes."""
     rows = connection.execute(text("SELECT at, detail FROM jurat_audit WHERE action = :action"), {"action": REHASH})
-    return any(
-        instant(at) >= since and key_of(fingerprint) in read_json(detail).get("heads", ()) for at, detail in rows
-    )
+    return [(instant(at), read_json(detail).get("heads", ())) for at, detail in rows]
 
 
 def _batch(

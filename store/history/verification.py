@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import product
 from typing import Any, Final, NamedTuple
 
 from nacl.signing import VerifyKey
 from sqlalchemy import Connection, Engine, text
 
+from adapters.fingerprints import key_of
 from config.configuration import digest_of
 from jurat.database import reader
 from jurat.names import is_erased
@@ -39,7 +41,7 @@ from store.history.entries import (
 from store.history.heads import Head
 from store.history.merkle import Frontier
 from store.history.sealer import BATCH, heads_after, was_restored
-from store.rehash import was_rehashed
+from store.rehash import rehashes
 from store.requests.erasure_journal import former_ids
 
 PAGE: Final = 1000
@@ -51,6 +53,9 @@ TOLD: Final = 100
 
 LEAST_STAY: Final = timedelta(hours=23)
 """How long a verdict stays at least after its time was set: a day, less what clocks differ and a transaction takes."""
+
+
+_Rehashes = Sequence[tuple[datetime, Collection[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,7 @@ class _Walk:
         for kind in SEALED:
             subjects = [leaf.subject for _, leaf in leaves if leaf.kind == kind]
             rows |= {(kind, subject): row for subject, row in read_rows(connection, kind, subjects).items()}
+        rehashed = cache(lambda: rehashes(connection))
         now = instant(connection.scalar(text(f"SELECT {dialect_of(connection).now()}")))
         for number, leaf in leaves:
             next_head = bisect_right(self._times, number, key=lambda each: each[0])
@@ -214,7 +220,8 @@ class _Walk:
                     limited = leaf.due_at is None and (LeafKind.RETENTION, leaf.subject) in waiting
                     kept = [] if limited or not (due := _due(known)) else [due[1]]
                     row = rows.get((leaf.kind, leaf.subject))
-                    what = _difference(connection, leaf, row, kept, purged=LeafKind.PURGE in known or just_now)
+                    purged = LeafKind.PURGE in known or just_now
+                    what = _difference(connection, leaf, row, kept, rehashed, purged=purged)
                     if not what and limited and row is not None:
                         what = self._too_soon(row.due, len(self._times))
                     if not what and LeafKind.PURGE not in known and just_now:
@@ -244,7 +251,13 @@ def _early(sealed: tuple[str, datetime | None] | None, purged_at: datetime) -> s
 
 
 def _difference(
-    connection: Connection, leaf: Leaf, row: SealedRow | None, kept: Sequence[datetime | None], *, purged: bool
+    connection: Connection,
+    leaf: Leaf,
+    row: SealedRow | None,
+    kept: Sequence[datetime | None],
+    rehashed: Callable[[], _Rehashes],
+    *,
+    purged: bool,
 ) -> str:
     """What is other in a row than when it was sealed; empty if nothing is. `kept` is until when it stays, or empty if
     that was set just now.
@@ -258,7 +271,7 @@ def _difference(
     if kept and row.due != kept[0]:
         return "the time until which it stays was changed"
     if fingerprint_hash(row, leaf.salt) != leaf.fingerprint and not (
-        leaf.fingerprint and row.hashed and was_rehashed(connection, *row.hashed)
+        leaf.fingerprint and _was_rehashed(row, rehashed())
     ):
         return "the hash of its code or number was changed, and no rehash is known"
     people = row.people()
@@ -271,6 +284,14 @@ def _difference(
     before = [[name, *former_ids(connection, name)] for name in people]
     known = (person_hash(each, salt) == leaf.person for each in product(*before))
     return "" if any(known) else "it was given to another participant, and no transfer is known"
+
+
+def _was_rehashed(row: SealedRow, rehashed: _Rehashes) -> bool:
+    """Whether a rehash after it makes such a hash as that of a row."""
+    if row.hashed is None:
+        return False
+    fingerprint, since = row.hashed
+    return any(at >= since and key_of(fingerprint) in heads for at, heads in rehashed)
 
 
 class _Place(NamedTuple):

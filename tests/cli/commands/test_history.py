@@ -88,6 +88,11 @@ def test_a_receipt_is_checked_without_the_database(begun: Shell, tmp_path: Path)
         (("history", "receipt", "0198c2a4-7c1e-7a53-8d41-3d0f1a2b4c5d"), 1, "the history has no audit row and no"),
         (("history", "check", "short", "--key", "key.pub"), 2, "short: this is no JSON"),
         (("history", "check", "null", "--key", "key.pub"), 1, "null: this is no receipt of a history"),
+        (
+            ("db", "verify", "--heads", "null", "--key", "key.pub"),
+            2,
+            "null:1:1: no line is a whole head; give the file",
+        ),
         (("db", "verify", "--heads", "h"), 2, "--heads and --key belong together"),
     ],
 )

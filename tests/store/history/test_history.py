@@ -302,9 +302,22 @@ def test_what_is_hashed_again_fits(decided: Desk, tmp_path: Path) -> None:
             add_audit_row(connection, ADMIN, REHASH, both.key_ids[0], {"heads": heads})
         assert len(keeper.found()) == (0 if heads else 2)
     decided.settle(decided.held("p-7", "profession"), claiming("900200", both), attempt=attempt())
-    decided.settle(decided.held("p-8", "profession"), claiming("900300", decided.fingerprints), attempt=attempt())
     keeper.seal()
     assert keeper.found() == []
+    forge(decided, f"UPDATE jurat_claims SET fingerprint = '{both.made_again[0]}' WHERE participant = 'p-7'")
+    assert keeper.found() == [("verdict", "the hash of its code or number was changed, and no rehash is known")]
+
+
+def test_more_leaves_take_no_more_statements(decided: Desk, tmp_path: Path) -> None:
+    keeper, counts = Keeper(decided, tmp_path), list[int]()
+    for number in range(2):
+        with decided.statements() as seen:
+            assert keeper.found() == []
+        counts.append(len(seen))
+        for participant in range(4):
+            decided.settle(decided.held(f"q-{number}-{participant}", "profession"), REFUSED)
+        keeper.seal()
+    assert counts[0] == counts[1]
 
 
 def test_a_restore_is_told_apart_from_a_forgery(decided: Desk, tmp_path: Path) -> None:
