@@ -24,7 +24,8 @@ AT_ONCE = 1_000
 """Hashes that are looked at in one transaction."""
 
 REHASH: Final = "keys rehash"
-"""The action in the audit, with the `heads` of hashes that it makes."""
+"""The action in the audit, with the `heads` of hashes that it makes. It is noted at the beginning too, for it may be
+interrupted: `db verify` explains by these rows what was hashed again."""
 
 _TABLES: Final = {"codes": ("list",), "claims": ("consultation", "namespace")}
 """The tables with fingerprints, and the columns before these in their primary keys."""
