@@ -255,13 +255,13 @@ class KeyRing:
         """What hash keys make."""
         return Fingerprints(self.keys)
 
-    def note(self, service: Service, who: str, action: str, key_id: str) -> None:
+    def note(self, service: Service, who: str, action: str, key_id: str, **more: object) -> None:
         """Note in the audit what was done with a key."""
         with service.database.begin() as connection:
-            self.note_in(connection, who, action, key_id)
+            self.note_in(connection, who, action, key_id, **more)
 
     def note_in(self, connection: Connection, who: str, action: str, key_id: str, **more: object) -> None:
-        """The same in a transaction, with more to say."""
+        """The same in a transaction."""
         add_audit_row(connection, who, action, key_id, {"for": self.kind, **more})
 
     @property

@@ -6,19 +6,26 @@ keys are needed. Workers recognise either form, so they go on meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 
 from adapters.fingerprints import Fingerprints
 from jurat.errors import ConfigurationError
+from jurat.queries import read_json
 from jurat.statements import rows_json
+from jurat.times import instant
 from store.dialects import dialect_of
 from store.hash_keys import hold_key_in_use
 
 AT_ONCE = 1_000
 """Hashes that are looked at in one transaction."""
+
+REHASH: Final = "keys rehash"
+"""The action in the audit, with the `heads` of hashes that it makes. It is noted at the beginning too, for it may be
+interrupted: `db verify` explains by these rows what was hashed again."""
 
 _TABLES: Final = {"codes": ("list",), "claims": ("consultation", "namespace")}
 """The tables with fingerprints, and the columns before these in their primary keys."""
@@ -39,6 +46,12 @@ def rehash(engine: Engine, fingerprints: Fingerprints) -> Iterator[tuple[str, in
                     raise ConfigurationError("another key came into use meanwhile; run this again")
                 changed, after = _batch(connection, f"jurat_{table}", columns, after, fingerprints)
             yield table, changed
+
+
+def rehashes(connection: Connection) -> list[tuple[datetime, Collection[str]]]:
+    """The rehashes that the audit knows: when each was noted, and the ids at the heads of what it makes."""
+    rows = connection.execute(text("SELECT at, detail FROM jurat_audit WHERE action = :action"), {"action": REHASH})
+    return [(instant(at), read_json(detail).get("heads", ())) for at, detail in rows]
 
 
 def _batch(

@@ -118,6 +118,11 @@ def _page(dialect: StoreDialect) -> str:
 
 _OF_CHECK = "SELECT c.consultation, c.id FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id WHERE"
 
+_NEWEST = "(SELECT v.{0} FROM jurat_verdicts v WHERE v.check_id = {1}.id ORDER BY v.revision DESC LIMIT 1)"
+
+_BY_WORKER = f"{_NEWEST.format('outcome', '{0}')} = 'accepted' AND {_NEWEST.format('decided_by', '{0}')} = 'worker'"
+"""A reviewer may accept a second participant with a number."""
+
 _CHECKS: Final = {
     "it is settled without a verdict": """
         SELECT c.consultation, c.id FROM jurat_checks c
@@ -150,12 +155,20 @@ _CHECKS: Final = {
     "it is decided, and its participant has no access row": f"""
         {_OF_CHECK} v.reason <> 'configuration_missing' AND NOT EXISTS (
           SELECT 1 FROM jurat_access a WHERE a.consultation = c.consultation AND a.participant = c.participant)""",
-    "it was accepted for a number, and the number is free": """
+    "it was accepted for a number, and the number is free": f"""
         SELECT c.consultation, c.id FROM jurat_claims k JOIN jurat_checks c ON c.id = k.check_id
-        WHERE NOT k.holds AND 'accepted' = (
-          SELECT v.outcome FROM jurat_verdicts v WHERE v.check_id = c.id ORDER BY v.revision DESC LIMIT 1)
+        WHERE NOT k.holds AND {_NEWEST.format("outcome", "c")} = 'accepted'
         AND NOT EXISTS (SELECT 1 FROM jurat_claims h WHERE h.consultation = k.consultation
           AND h.namespace = k.namespace AND h.fingerprint = k.fingerprint AND h.holds)""",
+    "it holds a number, and was not accepted": f"""
+        SELECT c.consultation, c.id FROM jurat_claims k JOIN jurat_checks c ON c.id = k.check_id
+        WHERE k.holds AND coalesce({_NEWEST.format("outcome", "c")}, '') <> 'accepted'""",
+    "two participants were accepted by one number": f"""
+        SELECT c.consultation, c.id FROM jurat_claims k JOIN jurat_checks c ON c.id = k.check_id
+        JOIN jurat_claims h ON h.consultation = k.consultation AND h.namespace = k.namespace
+          AND h.fingerprint = k.fingerprint
+        JOIN jurat_checks d ON d.id = h.check_id AND d.participant <> c.participant
+        WHERE NOT k.holds AND {_BY_WORKER.format("c")} AND {_BY_WORKER.format("d")}""",
     "a request is said to be done, and the audit knows of none": """
         SELECT coalesce(q.consultation, ''), q.check_id FROM jurat_requests q
         WHERE q.applied_at IS NOT NULL AND q.refused IS NULL AND (

@@ -187,7 +187,7 @@ def verify(out: Output, *, heads: Path | None, key_file: Path | None) -> Exit:
     if (heads is None) != (key_file is None):
         raise click.UsageError("--heads and --key belong together.")
     participants = 0
-    outside, key = (read_heads(heads), verify_key(key_file)) if heads and key_file else ([], None)
+    outside, key = (read_heads(heads, needed=True), verify_key(key_file)) if heads and key_file else ([], None)
     with open_database() as service:
         found = verify_checks(service.database)
         for each in verify_access(service.database):

@@ -251,7 +251,7 @@ def rehash(out: Output, *, who: str) -> None:
     """
     from cli.key_rotation import KeyKind, KeyRing, wait_for_holders
     from store.hash_keys import for_new_hashes
-    from store.rehash import rehash
+    from store.rehash import REHASH, rehash
 
     with open_database() as service:
         ring = KeyRing.read(KeyKind.HASH, service)
@@ -260,10 +260,11 @@ def rehash(out: Output, *, who: str) -> None:
             fingerprints = for_new_hashes(connection, ring.fingerprints)
         key_id = fingerprints.key_ids[0]
         wait_for_holders(service, ring.kind, key_id, 0.0)
-        done = {"codes": 0, "claims": 0}
+        done, heads = {"codes": 0, "claims": 0}, fingerprints.made_again
+        ring.note(service, who, REHASH, key_id, heads=heads)
         for what, changed in rehash(service.database, fingerprints):
             done[what] += changed
-        ring.note(service, who, "keys rehash", key_id)
+        ring.note(service, who, REHASH, key_id, heads=heads)
     out.show({"key": key_id, **done}, [f"{key_id}: {done['codes']:,} codes, {done['claims']:,} claims of numbers"])
 
 
@@ -367,8 +368,7 @@ def retire(out: Output, *, key_id: str, copy: Path | None, destroy: bool, printe
             retire_seal_key(connection, key_id)
             ring.note_in(connection, who, "keys retire", key_id, destroyed=destroy)
             _keep(out, ring.with_keys([each for each in ring.keys if each != key]), printed=printed, destroy=destroy)
-    given = "give this setting to all workers, and restart them"
-    what = given if printed or ring.file is None else "restart the workers"
+    what = f"{'give this setting to all workers, and ' if printed or ring.file is None else ''}restart the workers"
     after = f"keep {copy} for as long as backups and erasure journals from its time"
     if destroy:
         after = "destroy all copies of it: what was sealed for it opens as long as there is one"

@@ -246,8 +246,8 @@ CREATE TABLE jurat_unsealed (
   PRIMARY KEY (queued_at, kind, subject)
 );
 
--- The leaves of the Merkle tree, in order. `content` and `person` are hashes of a row with the salt. The salt goes when
--- the row goes; then they say nothing any more.
+-- The leaves of the Merkle tree, in order, with salted hashes of a row. Its salts go when the row goes, and
+-- `person_salt` also when its participant is erased; then the hashes say nothing any more.
 CREATE TABLE jurat_leaves (
   number bigint NOT NULL,
   kind text NOT NULL,
@@ -256,6 +256,8 @@ CREATE TABLE jurat_leaves (
   salt bytea,
   content bytea,
   person bytea,
+  person_salt bytea,
+  fingerprint bytea,
   PRIMARY KEY (number)
 );
 

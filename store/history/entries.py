@@ -1,13 +1,14 @@
 """What is sealed of each kind of row, and how it becomes a leaf.
 
-A leaf has hashes of the row with a salt. When the row is deleted, its salt goes too, and the leaf tells nothing that
-could be guessed; the tree stays as it is. The ids of participants change with transfers and erasures, so they have a
-hash of their own.
+A leaf has hashes of the row with a salt. When the row is deleted, its salts go too, and the leaf tells nothing that
+could be guessed; the tree stays as it is. The ids of participants change with transfers, so they have a hash of their
+own; its salt goes with an erasure. So has the keyed hash of a code or number, which `keys rehash` changes.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -46,7 +47,9 @@ class LeafKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SealedRow:
-    """A row that is sealed: what never changes of it, and in `PEOPLE` the fields that name participants."""
+    """A row that is sealed: what never changes of it, and apart from that the fields in `PEOPLE`, which name
+    participants, and `hashed`.
+    """
 
     KEY: ClassVar[str]
     """The columns of the subject, each with its type."""
@@ -63,6 +66,11 @@ class SealedRow:
         """From when on it may be deleted, if that is known."""
         return None
 
+    @property
+    def hashed(self) -> tuple[str, datetime] | None:
+        """The keyed hash of the code or number that it rests on, and a time before which that was made."""
+        return None
+
     def people(self) -> list[str | None]:
         """The participants that it names."""
         return [getattr(self, name) for name in self.PEOPLE]
@@ -76,19 +84,20 @@ class SealedRow:
 @cache
 def _lasting(model: type[SealedRow]) -> Sequence[str]:
     """The fields that never change."""
-    apart = {"retain_until", *model.PEOPLE}
+    apart = {"retain_until", "fingerprint", *model.PEOPLE}
     return tuple(each.name for each in fields(model) if each.name not in apart)
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow(SealedRow):
-    """A verdict, and whose answer to which question it is about."""
+    """A verdict, whose answer to which question it is about, and the claim of a number that it rests on."""
 
     KEY = "check_id uuid, revision int"
     ROWS = "jurat_verdicts s JOIN jurat_checks c ON c.id = s.check_id"
     COLUMNS = (
         "s.outcome, s.reason, s.evidence, s.decided_by, s.config_version, s.source, s.data_date, s.fence, "
-        "s.decided_at, s.retain_until, s.login, c.consultation, c.question, c.round, c.participant"
+        "s.decided_at, s.retain_until, s.login, c.consultation, c.question, c.round, c.participant, "
+        "(SELECT min(k.fingerprint || ' ' || k.namespace) FROM jurat_claims k WHERE k.check_id = s.check_id)"
     )
     PEOPLE = ("participant",)
 
@@ -107,10 +116,15 @@ class VerdictRow(SealedRow):
     question: str
     round: int
     participant: str
+    fingerprint: str | None
 
     @property
     def due(self) -> datetime | None:
         return self.retain_until
+
+    @property
+    def hashed(self) -> tuple[str, datetime] | None:
+        return None if self.fingerprint is None else (self.fingerprint, self.decided_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +165,20 @@ class RequestRow(SealedRow):
 
 @dataclass(frozen=True, slots=True)
 class RedemptionRow(SealedRow):
-    """A code that was redeemed, without its hash: the check that did it names it."""
+    """A code that was redeemed. The check that did it names it."""
 
     KEY = "redeemed_by uuid"
     ROWS = "jurat_codes s"
-    COLUMNS = "s.list, s.redeemed_at"
+    COLUMNS = "s.list, s.redeemed_at, s.fingerprint"
     WHERE = "s.redeemed_by IS NOT NULL"
 
     list: str
     redeemed_at: datetime
+    fingerprint: str
+
+    @property
+    def hashed(self) -> tuple[str, datetime]:
+        return self.fingerprint, self.redeemed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +223,9 @@ SEALED: Final[Mapping[LeafKind, type[SealedRow]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A leaf of the tree. `salt` is None once its row was purged; a purge has no hashes."""
+    """A leaf of the tree. Its salts are None once its row was purged, and `person_salt` also once its participant was
+    erased; a purge has no hashes.
+    """
 
     kind: str
     subject: str
@@ -212,18 +233,22 @@ class Leaf:
     salt: bytes | None = None
     content: bytes | None = None
     person: bytes | None = None
+    fingerprint: bytes | None = None
+    person_salt: bytes | None = None
 
     @property
     def hash(self) -> bytes:
         """Its hash in the tree, by all that stays when the row goes."""
         hashes = [None if each is None else each.hex() for each in (self.content, self.person)]
+        hashes += [] if self.fingerprint is None else [self.fingerprint.hex()]
         return leaf_hash(_canonical([self.kind, self.subject, self.due_at, *hashes]))
 
 
-def leaf_of(kind: LeafKind, subject: str, row: SealedRow, salt: bytes) -> Leaf:
-    """The leaf of a row."""
-    person = person_hash(row.people(), salt) if row.PEOPLE else None
-    return Leaf(kind, subject, row.due, salt, content_hash(row, salt), person)
+def leaf_of(kind: LeafKind, subject: str, row: SealedRow) -> Leaf:
+    """The leaf of a row, with new salts."""
+    salt, person_salt = os.urandom(SALT), os.urandom(SALT) if row.PEOPLE else None
+    person = None if person_salt is None else person_hash(row.people(), person_salt)
+    return Leaf(kind, subject, row.due, salt, content_hash(row, salt), person, fingerprint_hash(row, salt), person_salt)
 
 
 def content_hash(row: SealedRow, salt: bytes) -> bytes:
@@ -234,6 +259,11 @@ def content_hash(row: SealedRow, salt: bytes) -> bytes:
 def person_hash(people: Sequence[str | None], salt: bytes) -> bytes:
     """The hash of the participants that a row names."""
     return sha256(salt + _canonical(list(people))).digest()
+
+
+def fingerprint_hash(row: SealedRow, salt: bytes) -> bytes | None:
+    """The hash of the keyed hash that a row rests on; None if it rests on none."""
+    return None if row.hashed is None else sha256(salt + row.hashed[0].encode()).digest()
 
 
 def read_rows(connection: Connection, kind: LeafKind, subjects: Sequence[str]) -> dict[str, SealedRow]:

@@ -77,9 +77,9 @@ def _signed(signed_ms: int, tree_size: int, root_hash: bytes, lost_from: int | N
     return head + struct.pack(">H", len(extensions)) + extensions
 
 
-def read_heads(path: Path) -> list[Head]:
+def read_heads(path: Path, *, needed: bool = False) -> list[Head]:
     """The heads in a file, in its order. Lines that were cut off are left out. Raises ConfigurationError, which names
-    the line, for what is no head.
+    the line, for what is no head; if they are `needed`, also where there is none.
     """
     heads = []
     try:
@@ -89,6 +89,10 @@ def read_heads(path: Path) -> list[Head]:
                     heads.append(_read_head(line, f"{path}:{number}:1"))
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror})") from None
+    if needed and not heads:
+        raise ConfigurationError(
+            f"{path}:1:1: no line is a whole head; give the file that `bin/jurat history seal` keeps"
+        )
     return heads
 
 

@@ -33,7 +33,7 @@ def receipt(engine: Engine, subject: str) -> dict[str, Any]:
     with reader(engine).begin() as connection:
         if snapshot := dialect_of(connection).snapshot:
             connection.execute(text(snapshot))
-        sql = """SELECT number, kind, subject, due_at, salt, content, person FROM jurat_leaves
+        sql = """SELECT number, kind, subject, due_at, salt, content, person, fingerprint FROM jurat_leaves
                  WHERE subject = :subject AND kind IN ('audit', 'request')"""
         found, last = connection.execute(text(sql), {"subject": subject}).first(), newest_head(connection)
         if found is None or last is None:
@@ -41,7 +41,7 @@ def receipt(engine: Engine, subject: str) -> dict[str, Any]:
         row = read_rows(connection, LeafKind(found[1]), [subject]).get(subject)
         if row is None or found[4] is None:
             raise NoReceipt("it was purged; only that is known")
-        leaf = Leaf(found[1], subject, moment(found[3]), *(each and bytes(each) for each in found[4:7]))
+        leaf = Leaf(found[1], subject, moment(found[3]), *(each and bytes(each) for each in found[4:8]))
         path = inclusion_path(found[0], _hashes(connection, last[0].tree_size))
     return {
         "kind": leaf.kind,
@@ -80,7 +80,7 @@ def check_receipt(document: Any, key: VerifyKey) -> Mapping[str, Any]:
 
 def _hashes(connection: Connection, size: int) -> Iterator[bytes]:
     """The hashes of all leaves of a tree, in order."""
-    sql = """SELECT number, kind, subject, due_at, content, person FROM jurat_leaves
+    sql = """SELECT number, kind, subject, due_at, content, person, fingerprint FROM jurat_leaves
              WHERE number >= :first AND number < :size ORDER BY number LIMIT 10000"""
     first = 0
     while first < size:
@@ -88,5 +88,5 @@ def _hashes(connection: Connection, size: int) -> Iterator[bytes]:
         if not rows:
             return
         for row in rows:
-            yield Leaf(row[1], row[2], moment(row[3]), None, *(each and bytes(each) for each in row[4:6])).hash
+            yield Leaf(row[1], row[2], moment(row[3]), None, *(each and bytes(each) for each in row[4:7])).hash
         first = rows[-1][0] + 1

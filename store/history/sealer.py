@@ -6,7 +6,6 @@ a changed history.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -175,7 +174,7 @@ class Sealer:
         for name, subjects in by_kind.items():
             kind = LeafKind(name)
             for subject, row in read_rows(connection, kind, subjects).items():
-                found[kind, subject] = leaf_of(kind, subject, row, os.urandom(SALT))
+                found[kind, subject] = leaf_of(kind, subject, row)
         for subject, verdict in read_rows(connection, LeafKind.VERDICT, retained).items():
             found[LeafKind.RETENTION, subject] = Leaf(LeafKind.RETENTION, subject, verdict.due)
         if purged:
@@ -207,6 +206,10 @@ def was_restored(connection: Connection, since: datetime) -> bool:
     return found is not None and instant(found) > since
 
 
+_BYTES: Final = {"salt": SALT, "content": SIZE, "person": SIZE, "fingerprint": SIZE, "person_salt": SALT}
+"""How many bytes a leaf has in each of these columns, or none."""
+
+
 def _added(dialect: StoreDialect, size: int, leaves: Sequence[Leaf]) -> dict[str, Any]:
     """The parameters of `_add`. All salts and hashes are one string of bytes, in which each leaf knows its place."""
     rows: list[dict[str, Any]] = []
@@ -214,7 +217,7 @@ def _added(dialect: StoreDialect, size: int, leaves: Sequence[Leaf]) -> dict[str
     for number, leaf in enumerate(leaves, start=size):
         due = None if leaf.due_at is None else dialect.time_text(leaf.due_at)
         row = {"number": number, "kind": leaf.kind, "subject": leaf.subject, "due_at": due}
-        for name in ("salt", "content", "person"):
+        for name in _BYTES:
             if (value := getattr(leaf, name)) is not None:
                 row[name] = len(hashes) + 1
                 hashes += value
@@ -225,12 +228,13 @@ def _added(dialect: StoreDialect, size: int, leaves: Sequence[Leaf]) -> dict[str
 @lru_cache
 def _add(dialect: StoreDialect) -> str:
     """One statement, for thousands of leaves: it costs half of one for each."""
-    row = "number bigint, kind text, subject text, due_at timestamptz, salt int, content int, person int"
+    places = ", ".join(f"{name} int" for name in _BYTES)
+    row = f"number bigint, kind text, subject text, due_at timestamptz, {places}"
     hashes = dialect.parameter("hashes", "bytea")
     return f"""
-        INSERT INTO jurat_leaves (number, kind, subject, due_at, salt, content, person)
-        SELECT r.number, r.kind, r.subject, r.due_at, substr({hashes}, r.salt, {SALT}),
-          substr({hashes}, r.content, {SIZE}), substr({hashes}, r.person, {SIZE})
+        INSERT INTO jurat_leaves (number, kind, subject, due_at, {", ".join(_BYTES)})
+        SELECT r.number, r.kind, r.subject, r.due_at,
+          {", ".join(f"substr({hashes}, r.{name}, {size})" for name, size in _BYTES.items())}
         FROM {dialect.rowset(row)}"""
 
 

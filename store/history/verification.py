@@ -6,18 +6,24 @@ told apart from a forgery.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nacl.signing import VerifyKey
 from sqlalchemy import Connection, Engine, text
 
+from adapters.fingerprints import key_of
+from config.configuration import digest_of
 from jurat.database import reader
 from jurat.names import is_erased
+from jurat.queries import read_json
 from jurat.statements import rows_json
 from jurat.times import instant, moment
 from store.dialects import dialect_of
@@ -27,13 +33,15 @@ from store.history.entries import (
     LeafKind,
     SealedRow,
     content_hash,
+    fingerprint_hash,
     missing_rows,
     person_hash,
     read_rows,
 )
 from store.history.heads import Head
 from store.history.merkle import Frontier
-from store.history.sealer import heads_after, was_restored
+from store.history.sealer import BATCH, heads_after, was_restored
+from store.rehash import rehashes
 from store.requests.erasure import EVERYWHERE
 from store.requests.erasure_journal import former_ids
 
@@ -42,6 +50,13 @@ PAGE: Final = 1000
 
 TOLD: Final = 100
 """Rows of one kind that are named at most if they are not in the history."""
+
+
+LEAST_STAY: Final = timedelta(hours=23)
+"""How long a verdict stays at least after its time was set: a day, less what clocks differ and a transaction takes."""
+
+
+_Rehashes = Sequence[tuple[datetime, Collection[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +126,9 @@ def verify_history(engine: Engine, outside: Sequence[Head], key: VerifyKey | Non
             sql = f"{missing_rows(kind)} LIMIT {TOLD}"
             for subject in connection.scalars(text(sql)):
                 found.contradictions.append(Contradiction("it is not in the history", kind, subject))
+        for version in _altered_documents(connection):
+            what = "its document does not have its digest"
+            found.contradictions.append(Contradiction(what, LeafKind.CONFIGURATION, str(version)))
     return found
 
 
@@ -148,10 +166,10 @@ class _Walk:
             if snapshot := dialect_of(connection).snapshot:
                 connection.execute(text(snapshot))
             rows = connection.execute(text(_LEAVES), {"after": self._tree.size, "limit": PAGE}).all()
-            leaves = [(row[0], Leaf(row[1], row[2], moment(row[3]), *map(_bytes, row[4:7])), row[7]) for row in rows]
+            leaves = [(row[0], Leaf(row[1], row[2], moment(row[3]), *map(_bytes, row[4:]))) for row in rows]
             found.contradictions += self._compare(connection, leaves)
         self._reach(found)
-        for number, leaf, _ in leaves:
+        for number, leaf in leaves:
             if number != self._tree.size and not self._broken:
                 self._break(found, f"leaf {self._tree.size} is missing", number)
             self._tree.add(leaf.hash)
@@ -177,42 +195,51 @@ class _Walk:
             self._broken = True
             found.contradictions.append(Contradiction(what, "head", str(number)))
 
-    def _compare(self, connection: Connection, leaves: Sequence[tuple[int, Leaf, Any]]) -> Iterator[Contradiction]:
-        about = {leaf.subject for _, leaf, _ in leaves}
-        due, waiting = _due(connection, about), _waiting(connection, about)
+    def _compare(self, connection: Connection, leaves: Sequence[tuple[int, Leaf]]) -> Iterator[Contradiction]:
+        about = {leaf.subject for _, leaf in leaves}
+        sealed, waiting = _sealed(connection, about), _waiting(connection, about)
         rows: dict[tuple[str, str], SealedRow] = {}
         for kind in SEALED:
-            subjects = [leaf.subject for _, leaf, _ in leaves if leaf.kind == kind]
+            subjects = [leaf.subject for _, leaf in leaves if leaf.kind == kind]
             rows |= {(kind, subject): row for subject, row in read_rows(connection, kind, subjects).items()}
+        rehashed = cache(lambda: rehashes(connection))
         now = instant(connection.scalar(text(f"SELECT {dialect_of(connection).now()}")))
-        erased = any(is_erased(name) for row in rows.values() for name in row.people() if name)
-        erased_from = frozenset(connection.scalars(text(_ERASED_FROM)) if erased else ())
-        for number, leaf, purge in leaves:
+        erased_from = cache(lambda: frozenset(connection.scalars(text(_ERASED_FROM))))
+        for number, leaf in leaves:
             next_head = bisect_right(self._times, number, key=lambda each: each[0])
+            known = sealed[leaf.subject]
+            if known[leaf.kind].number != number:
+                yield Contradiction("it was sealed twice, and the first time counts", leaf.kind, leaf.subject)
+                continue
             match leaf.kind:
                 case LeafKind.PURGE:
                     signed_at = self._times[next_head][1] if next_head < len(self._times) else now
-                    what = _early(due.get(leaf.subject), signed_at)
+                    what = _early(_due(known), signed_at)
                 case LeafKind.RETENTION:
-                    what = self._in_past(leaf.due_at, next_head)
+                    what = self._too_soon(leaf.due_at, next_head)
                 case _:
                     just_now = (LeafKind.PURGE, leaf.subject) in waiting
                     limited = leaf.due_at is None and (LeafKind.RETENTION, leaf.subject) in waiting
-                    kept = [] if limited else [due[leaf.subject][1]]
+                    kept = [] if limited or not (due := _due(known)) else [due[1]]
                     row = rows.get((leaf.kind, leaf.subject))
-                    what = _difference(connection, leaf, row, kept, erased_from, purged=purge is not None or just_now)
+                    purged = LeafKind.PURGE in known or just_now
+                    what = _difference(connection, leaf, row, kept, rehashed, erased_from, purged=purged)
                     if not what and limited and row is not None:
-                        what = self._in_past(row.due, len(self._times))
-                    if not what and purge is None and just_now:
-                        what = _early(due.get(leaf.subject), now)
+                        what = self._too_soon(row.due, len(self._times))
+                    if not what and LeafKind.PURGE not in known and just_now:
+                        what = _early(_due(known), now)
             if what:
                 yield Contradiction(what, leaf.kind, leaf.subject)
 
-    def _in_past(self, due: datetime | None, next_head: int) -> str:
-        """Why a time until which a row stays cannot have been set before a head."""
-        before = self._times[next_head - 1][1] if next_head else None
-        wrong = due is None or (before is not None and due < before)
-        return "the time until which it stays was set in the past" if wrong else ""
+    def _too_soon(self, due: datetime | None, next_head: int) -> str:
+        """Why a time until which a row stays cannot have been set after the head before. If that head took as much as
+        one can, the row may have waited since the head before it.
+        """
+        last = next_head - 1
+        while last >= 0 and self._times[last][0] - (self._times[last - 1][0] if last else 0) >= BATCH // 2:
+            last -= 1
+        wrong = due is None or (last >= 0 and due < self._times[last][1] + LEAST_STAY)
+        return "the time until which it stays was set less than a day before" if wrong else ""
 
 
 def _early(sealed: tuple[str, datetime | None] | None, purged_at: datetime) -> str:
@@ -230,7 +257,8 @@ def _difference(
     leaf: Leaf,
     row: SealedRow | None,
     kept: Sequence[datetime | None],
-    erased_from: frozenset[str],
+    rehashed: Callable[[], _Rehashes],
+    erased_from: Callable[[], frozenset[str]],
     *,
     purged: bool,
 ) -> str:
@@ -245,27 +273,74 @@ def _difference(
         return "it is not as it was sealed"
     if kept and row.due != kept[0]:
         return "the time until which it stays was changed"
+    if fingerprint_hash(row, leaf.salt) != leaf.fingerprint and not (
+        leaf.fingerprint and _was_rehashed(row, rehashed())
+    ):
+        return "the hash of its code or number was changed, and no rehash is known"
     people = row.people()
-    salt, before = leaf.salt, [[name, *former_ids(connection, name)] for name in people]
-    if not people or any(person_hash(each, salt) == leaf.person for each in product(*before)):
+    if not people:
         return ""
-    erased = [name for name in people if name is not None and is_erased(name)]
-    if not erased:
-        return "it was given to another participant, and no transfer is known"
-    given = {"consultation": getattr(row, "consultation", None), "participant": erased[0]}
-    known = {EVERYWHERE, given["consultation"]} & erased_from or connection.execute(text(_ERASED), given).first()
-    return "" if known else "its participant was erased, and no erasure is known"
+    salt = leaf.person_salt
+    if salt is not None and person_hash(people, salt) == leaf.person:
+        return ""
+    if erased := [name for name in people if name is not None and is_erased(name)]:
+        given = {"consultation": getattr(row, "consultation", None), "participant": erased[0]}
+        known = {EVERYWHERE, given["consultation"]} & erased_from() or connection.execute(text(_ERASED), given).first()
+        return "" if known else "its participant was erased, and no erasure is known"
+    if salt is None:
+        return "it is said to be of an erased participant, who is there"
+    before = [[name, *former_ids(connection, name)] for name in people]
+    was_theirs = any(person_hash(each, salt) == leaf.person for each in product(*before))
+    return "" if was_theirs else "it was given to another participant, and no transfer is known"
 
 
-def _due(connection: Connection, subjects: Collection[str]) -> Mapping[str, tuple[str, datetime | None]]:
-    """The kind of each of these rows, and from when on it may be purged, by its leaf or by one of its retention."""
+def _was_rehashed(row: SealedRow, rehashed: _Rehashes) -> bool:
+    """Whether a rehash after it makes such a hash as that of a row."""
+    if row.hashed is None:
+        return False
+    fingerprint, since = row.hashed
+    return any(at >= since and key_of(fingerprint) in heads for at, heads in rehashed)
+
+
+class _Place(NamedTuple):
+    number: int
+    due_at: datetime | None
+
+
+def _sealed(connection: Connection, subjects: Collection[str]) -> Mapping[str, Mapping[str, _Place]]:
+    """The first leaf of each kind about each of these rows."""
     sql = f"""
-        SELECT r.subject, l.kind, coalesce(l.due_at, (
-          SELECT min(t.due_at) FROM jurat_leaves t WHERE t.subject = r.subject AND t.kind = '{LeafKind.RETENTION}'))
-        FROM {dialect_of(connection).rowset("subject text")} JOIN jurat_leaves l ON l.subject = r.subject
-        WHERE l.kind NOT IN ('{LeafKind.PURGE}', '{LeafKind.RETENTION}')"""
-    rows = connection.execute(text(sql), {"rows": rows_json([{"subject": subject} for subject in subjects])})
-    return {row[0]: (row[1], moment(row[2])) for row in rows}
+        SELECT r.subject, l.kind, l.number, l.due_at FROM {dialect_of(connection).rowset("subject text")}
+        JOIN jurat_leaves l ON l.subject = r.subject ORDER BY l.number"""
+    found: dict[str, dict[str, _Place]] = defaultdict(dict)
+    for row in connection.execute(text(sql), {"rows": rows_json([{"subject": subject} for subject in subjects])}):
+        found[row[0]].setdefault(row[1], _Place(row[2], moment(row[3])))
+    return found
+
+
+def _due(known: Mapping[str, _Place]) -> tuple[str, datetime | None] | None:
+    """The kind of a row, and from when on it may be purged, by its leaf or by that of its retention; None if it is not
+    in the history.
+    """
+    for kind in known.keys() - {LeafKind.PURGE, LeafKind.RETENTION}:
+        retention = known.get(LeafKind.RETENTION)
+        return kind, known[kind].due_at or (retention.due_at if retention else None)
+    return None
+
+
+def _altered_documents(connection: Connection) -> list[int]:
+    """The versions of the configuration whose document is another than their digest says. A version that a publication
+    made is whole until the next one; where PostgreSQL put it together, the digest is of PostgreSQL's text.
+    """
+    dialect = dialect_of(connection)
+    hashed = "encode(sha256(convert_to(document::text, 'UTF8')), 'hex')"
+    by_database = dialect.choose(postgresql=f"CASE WHEN change IS NOT NULL THEN {hashed} END", sqlite="NULL")
+    sql = f"SELECT version, digest, document, {by_database} FROM jurat_configs WHERE whole OR change IS NULL"
+    return [row[0] for row in connection.execute(text(sql)) if row[1] != (row[3] or digest_of(_canonical(row[2])))]
+
+
+def _canonical(document: Any) -> str:
+    return json.dumps(read_json(document), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def _waiting(connection: Connection, subjects: Collection[str]) -> set[tuple[str, str]]:
@@ -292,7 +367,6 @@ _ERASED_FROM = """
 """From where erasures took people away that cannot be told from each other any more: an erasure of all consultations
 gives each another name, and its request goes before its verdicts."""
 
-_LEAVES = f"""
-    SELECT l.number, l.kind, l.subject, l.due_at, l.salt, l.content, l.person, p.number
-    FROM jurat_leaves l LEFT JOIN jurat_leaves p ON p.subject = l.subject AND p.kind = '{LeafKind.PURGE}'
-    WHERE l.number >= :after ORDER BY l.number LIMIT :limit"""
+_LEAVES = """
+    SELECT number, kind, subject, due_at, salt, content, person, fingerprint, person_salt FROM jurat_leaves
+    WHERE number >= :after ORDER BY number LIMIT :limit"""

@@ -159,7 +159,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_codes": {
         Role.WORKER: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (redeemed_by, redeemed_at)",
         Role.ADMIN: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (fingerprint)",
-        Role.SEALER: "SELECT (list, redeemed_by, redeemed_at)",
+        Role.SEALER: "SELECT (list, fingerprint, redeemed_by, redeemed_at)",
     },
     "jurat_claims": {
         Role.WORKER: "SELECT, INSERT, UPDATE (participant, holds), DELETE",
@@ -167,6 +167,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ADMIN: (
             "SELECT (consultation, namespace, fingerprint, check_id, holds), UPDATE (participant, fingerprint)"
         ),
+        Role.SEALER: "SELECT (namespace, fingerprint, check_id)",
     },
     "jurat_zones": {
         **_READS,
@@ -288,6 +289,8 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_queue_row": frozenset(),
     "jurat_queue_retention": frozenset(),
     "jurat_queue_purged": frozenset(),
+    "jurat_keep_number": frozenset(),
+    "jurat_forget_person": frozenset(),
 }
 """The roles that may call each function. Functions for triggers and for other functions have none."""
 

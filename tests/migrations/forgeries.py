@@ -93,6 +93,11 @@ _PAUSES = [
 ]
 _SOURCES = [f"UPDATE jurat_sources SET next_start_at = '{time}'" for time in _NEVER]
 _CLAIMS = ["UPDATE jurat_claims SET participant = 'p-2'", "UPDATE jurat_claims SET participant = 'erased-1'"]
+_RELEASE = ["UPDATE jurat_claims SET holds = false", f"UPDATE jurat_claims SET holds = NOT holds;\n{_verdict()}"]
+_REHASH = [
+    f"UPDATE jurat_{table} SET fingerprint = left(fingerprint, 9) || md5('x') WHERE {which}"
+    for table, which in (("claims", "true"), ("codes", "redeemed_by IS NOT NULL"))
+]
 _LARGE = [
     _verdict().replace("'{}'", _HUGE),
     _verdict().replace("a-reason", "x" * 201),
@@ -133,6 +138,7 @@ BY: Mapping[Role, list[str]] = {
         *_PAUSES,
         *_SOURCES,
         *_CLAIMS,
+        *_RELEASE,
         *_LARGE,
         *_PUBLISHES,
         *_RENAMED,
@@ -178,6 +184,7 @@ BY: Mapping[Role, list[str]] = {
         *_REVIEWS,
         *_ACCESS,
         *_SOURCES,
+        *_RELEASE,
         *_LARGE,
         *_NOTES,
         "UPDATE jurat_requests SET note = NULL, note_key = NULL WHERE kind = 'codes'",
@@ -191,6 +198,7 @@ BY: Mapping[Role, list[str]] = {
         *_PAUSES,
         *_SOURCES,
         *_CLAIMS,
+        *_REHASH,
         *_LARGE[2:],
         *_RENAMED,
         _ERASED,

@@ -17,7 +17,8 @@ Attempts = Mapping[str, str]
 _UNHEARD = "access is shown as granted, and the verdicts add up to"
 _DONE = "a request is said to be done, and the audit knows of none"
 _GONE = "it is decided, and its participant has no access row"
-_FREE = "it was accepted for a number, and the number is free"
+_NO_RIGHT = "it holds a number, and was not accepted"
+_REHASHED = "the hash of its code or number was changed, and no rehash is known"
 _CLOSED = "it is in review, and no review is open"
 _YEARS = "it waits for years"
 
@@ -30,7 +31,7 @@ _REVIEW_ENDED = "UPDATE jurat_reviews SET decided_at = now()"
 _REVIEW_ANEW = (
     f"INSERT INTO jurat_reviews SELECT {_OF.format('p-3')}, 'near_border', '{{}}', 1, now(), now() + interval '5 years'"
 )
-_RELEASE = "UPDATE jurat_claims SET holds = false"
+_HOLD = f"INSERT INTO jurat_claims VALUES ('budget', 'n', 'y', {_OF.format('p-3')}, 'p-3', true, now())"
 _VERDICT = (
     "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source,"
     f" fence, decided_at) SELECT {_OF.format('p-2')}, 2, 'accepted', 'inside_zone', '{{}}', 'BY', 1, 'towns', 99, now()"
@@ -51,7 +52,7 @@ FOUND: Mapping[Role, Attempts] = {
         f"UPDATE jurat_codes SET redeemed_by = {_OF.format('p-2')} WHERE redeemed_by IS NULL": (
             "it used a code, and was not accepted"
         ),
-        _RELEASE: _FREE,
+        _HOLD: _NO_RIGHT,
     },
     Role.REVIEWER: {
         _VERDICT.replace("BY", "reviewer"): "a person decided it, and the audit knows of none",
@@ -60,9 +61,10 @@ FOUND: Mapping[Role, Attempts] = {
         _REVIEW_LATE: _YEARS,
         _REVIEW_ENDED: _CLOSED,
         "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'revoke'": _DONE,
-        _RELEASE: _FREE,
     },
     Role.ADMIN: {
+        "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at)"
+        " VALUES (98, '', '{}', 'me', now())": "its document does not have its digest",
         _LATE: _YEARS,
         _GRANT: _UNHEARD,
         _GRANT_ANEW: _UNHEARD,
@@ -76,6 +78,14 @@ FOUND: Mapping[Role, Attempts] = {
         ),
     },
 }
+
+SEALED: Mapping[Role, Attempts] = {
+    Role.ADMIN: {
+        "UPDATE jurat_claims SET fingerprint = '87654321:' || md5('x')": _REHASHED,
+        "UPDATE jurat_codes SET fingerprint = '87654321:' || md5('x') WHERE redeemed_by IS NOT NULL": _REHASHED,
+    },
+}
+"""What is found where the history is sealed."""
 
 _AS = " AND login = :login"
 _WAITS = "SELECT state = 'pending' FROM jurat_checks WHERE participant = 'p-3'"
@@ -159,7 +169,6 @@ SHOWN: Mapping[Role, Attempts] = {
         "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', 'x', now())": (
             "SELECT codes = 3 FROM jurat_code_lists WHERE list = 'spring'"
         ),
-        f"INSERT INTO jurat_claims VALUES ('budget', 'n', 'y', {_OF.format('p-3')}, 'p-3', true, now())": _WAITS,
         _SIGNS: _SIGNED,
         "INSERT INTO jurat_upkeep VALUES ('nothing', now())": _WAITS,
         "UPDATE jurat_upkeep SET ran_at = now(), hold_until = now() + interval '59 minutes'": _WAITS,

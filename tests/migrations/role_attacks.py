@@ -391,11 +391,11 @@ BY: Mapping[Role, list[str]] = {
         "SET ROLE jurat_platform",
     ],
     Role.SEALER: [
-        *_OF_OTHERS,
+        *(attack for attack in _OF_OTHERS if "fingerprint" not in attack),  # it seals these hashes, without the keys
         *_ASKS_FOR_ACCOUNTS,
         "SELECT document FROM jurat_configs",
         "SELECT document FROM jurat_requests",
-        "SELECT fingerprint FROM jurat_codes",
+        "SELECT participant FROM jurat_claims",
         "SET ROLE jurat_worker",
     ],
 }

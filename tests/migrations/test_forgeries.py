@@ -34,7 +34,7 @@ def shared(postgresql_url: str) -> Iterator[Shared]:
         owner.execute("UPDATE jurat_checks SET fence = 3")
         owner.execute(f"UPDATE jurat_checks SET state = 'settled' WHERE id = '{SETTLED}'".encode())
         owner.execute(f"UPDATE jurat_checks SET state = 'review' WHERE id = '{REVIEWED}'".encode())
-        values = f"'{SETTLED}', 1, 'refused', 'outside_zone', '{{}}', 'worker', 1, 'towns', 3, {TIME}, NULL"
+        values = f"'{SETTLED}', 1, 'accepted', 'record_matches', '{{}}', 'worker', 1, 'towns', 3, {TIME}, NULL"
         owner.execute(f"INSERT {INTO_VERDICTS} VALUES ({values})".encode())
         for each in (SETTLED, PENDING):
             owner.execute(
@@ -132,6 +132,20 @@ def test_a_request_keeps_the_login_that_asked_also_by_a_function(shared: Shared)
         connection.execute(ASKED)
     ((found,),) = shared.owner.execute("SELECT login FROM jurat_requests WHERE participant = 'p-2'").fetchall()
     assert found == login
+
+
+def test_a_number_comes_free_with_the_verdict_that_no_longer_accepts(shared: Shared) -> None:
+    values = f"'{SETTLED}', 2, 'refused', 'person_refused', '{{}}', 'reviewer', 1, 'towns', 9, {NOW}, NULL"
+    with shared.logins.connection(Role.REVIEWER) as connection:
+        release = "UPDATE jurat_claims SET holds = false"
+        assert refusal(connection, f"BEGIN;\n{release};\nINSERT {INTO_VERDICTS} VALUES ({values});\nCOMMIT") is None
+
+
+def test_what_is_hashed_again_with_another_key_is_let_through(shared: Shared) -> None:
+    with shared.logins.connection(Role.ADMIN) as connection:
+        for table in ("claims", "codes"):
+            statement = f"UPDATE jurat_{table} SET fingerprint = '87654321:' || right(fingerprint, 2)"
+            assert refusal(connection, statement) is None, table
 
 
 def test_what_belongs_to_a_check_goes_after_its_verdicts(shared: Shared) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
+from nacl.signing import SigningKey
 from sqlalchemy import make_url
 
 from docs.rights import given
 from jurat.database import open_engine
 from jurat.ids import uuid7
 from jurat.seal import Unseal
-from store.history.sealer import begin
+from store.history.sealer import Sealer, begin
 from store.history.verification import verify_history
 from store.queue.claims import Claims
 from store.requests.request_runner import Request, RequestKind, Requests
@@ -113,7 +115,7 @@ def decided(url: str) -> list[object]:
 def test_the_worst_of_each_right_to_write_is_tried() -> None:
     """docs.generate holds their reasons against the same list."""
     tried = set[tuple[str, Role, str]]()
-    for attempts in (forgeries.BY, permitted.FOUND, permitted.SHOWN):
+    for attempts in (forgeries.BY, permitted.FOUND, permitted.SEALED, permitted.SHOWN):
         for role, statements in attempts.items():
             tried.update(used(role, statements))
     assert set(given()) - tried == set()
@@ -127,6 +129,19 @@ def test_what_passes_is_found(copied: str, role: Role, statement: str) -> None:
         assert refusal(connection, statement) is None
         assert connection.execute("SELECT 1").fetchone()
     assert any(each.startswith(permitted.FOUND[role][statement]) for each in found(copied)), found(copied)
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"), [(role, each) for role, attempts in permitted.SEALED.items() for each in attempts]
+)
+def test_what_passes_is_found_in_a_sealed_history(copied: str, tmp_path: Path, role: Role, statement: str) -> None:
+    engine = open_engine(copied)
+    Sealer(engine, SigningKey.generate(), tmp_path / "heads").turn()
+    engine.dispose()
+    assert found(copied) == []
+    with Logins(copied) as logins, logins.connection(role) as connection:
+        assert refusal(connection, statement) is None
+    assert found(copied) == [permitted.SEALED[role][statement]]
 
 
 @pytest.mark.parametrize("role", permitted.SHOWN)

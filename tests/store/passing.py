@@ -18,7 +18,7 @@ MOVED = {
 }
 """Times in the past, or next to it. Deadlines stay in the future: a check's own life is not tested here."""
 
-GUARDED = (*MOVED, "jurat_audit", "jurat_codes", "jurat_configs")
+GUARDED = (*MOVED, "jurat_audit", "jurat_codes", "jurat_configs", "jurat_claims")
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from store.verification import verify_access, verify_checks
 from tasks.checks import Settle
 from tests.store.desk import NUMBER_TAKEN, Desk, attempt, claiming, entry
 from tests.store.passing import unguarded
+from tests.store.reviews import ReviewDecisions
 
 ACCEPTED, REFUSED = Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE), Settle(Outcome.REFUSED, Reason.OUTSIDE_ZONE)
 
@@ -134,6 +135,36 @@ def test_what_an_honest_program_leaves_otherwise_is_found(decided: Desk, stateme
     assert found(decided) == []
     decided.sql(statement)
     assert set(found(decided)) == {what}
+
+
+def test_a_number_that_came_free_for_another_participant_is_found(decided: Desk) -> None:
+    """A login that releases it may do so before the next person comes, and there is a holder again."""
+    claim = claiming("900100", decided.fingerprints)
+    decided.settle(decided.held("p-4", "profession"), claim, attempt=attempt())
+    with decided.engine.begin() as connection, unguarded(connection):
+        connection.execute(text("UPDATE jurat_claims SET holds = false"))
+    decided.settle(decided.held("p-5", "profession"), claim, attempt=attempt())
+    assert found(decided) == ["two participants were accepted by one number"]
+
+
+def test_a_number_that_a_person_gives_to_two_is_right(decided: Desk) -> None:
+    claim = claiming("900100", decided.fingerprints)
+    decided.settle(decided.held("p-4", "profession"), claim, attempt=attempt())
+    for participant in ("p-5", "p-6"):
+        check = decided.held(participant, "profession")
+        decided.settle(check, claim)
+        ReviewDecisions(decided.engine).decide(check.id, Reason.PERSON_ACCEPTED, "a clerk")
+    assert found(decided) == []
+
+
+def test_a_number_that_no_one_was_accepted_by_is_found(decided: Desk) -> None:
+    claim = claiming("900100", decided.fingerprints)
+    decided.settle(decided.held("p-4", "profession"), claim, attempt=attempt())
+    check = decided.held("p-5", "profession")
+    decided.settle(check, claim)
+    decided.sql("DELETE FROM jurat_claims WHERE holds")
+    decided.sql("UPDATE jurat_claims SET holds = true")
+    assert found(decided) == ["it holds a number, and was not accepted"]
 
 
 @pytest.mark.parametrize("kind", [RequestKind.REVOKE, RequestKind.ERASE, RequestKind.OPEN])

@@ -35,7 +35,7 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- A row that goes takes along the salt of its leaf, and its end gets a leaf of its own.
+-- A row that goes takes along the salts of its leaf, and its end gets a leaf of its own.
 CREATE FUNCTION jurat_queue_purged() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
 DECLARE
@@ -49,7 +49,25 @@ BEGIN
     END IF;
     INSERT INTO jurat_unsealed (queued_at, kind, subject)
     SELECT statement_timestamp(), 'purge', s FROM unnest(subjects) s;
-    UPDATE jurat_leaves SET salt = NULL WHERE subject = ANY (subjects) AND kind = TG_ARGV[0];
+    UPDATE jurat_leaves SET salt = NULL, person_salt = NULL WHERE subject = ANY (subjects) AND kind = TG_ARGV[0];
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- With the salt of an erased participant's id, anyone who reads leaves could try ids. The sealer locks the history while
+-- it reads rows and writes their leaves; an erasure waits for that, so that it misses no leaf.
+CREATE FUNCTION jurat_forget_person() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+BEGIN
+  PERFORM FROM jurat_history FOR SHARE;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  ELSIF TG_TABLE_NAME = 'jurat_checks' THEN
+    UPDATE jurat_leaves SET person_salt = NULL
+    WHERE kind = 'verdict' AND subject IN (
+      SELECT v.check_id || '/' || v.revision FROM jurat_verdicts v WHERE v.check_id = NEW.id);
+  ELSE
+    UPDATE jurat_leaves SET person_salt = NULL WHERE kind = 'request' AND subject = NEW.id::text;
   END IF;
   RETURN NULL;
 END $$;
@@ -80,6 +98,15 @@ EXECUTE FUNCTION jurat_queue_row('configuration', 'version');
 CREATE TRIGGER jurat_audit_queued AFTER INSERT ON jurat_audit FOR EACH ROW
 EXECUTE FUNCTION jurat_queue_row('audit', 'id');
 
+CREATE TRIGGER jurat_checks_forgotten AFTER UPDATE OF participant ON jurat_checks FOR EACH ROW
+WHEN (NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%')
+EXECUTE FUNCTION jurat_forget_person();
+
+CREATE TRIGGER jurat_requests_forgotten AFTER UPDATE OF participant, target ON jurat_requests FOR EACH ROW
+WHEN ((NEW.participant, NEW.target) IS DISTINCT FROM (OLD.participant, OLD.target)
+  AND (NEW.participant LIKE 'erased-%' OR NEW.target LIKE 'erased-%'))
+EXECUTE FUNCTION jurat_forget_person();
+
 ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_queued;
 ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_purged;
 ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_limited;
@@ -88,3 +115,5 @@ ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_purged;
 ALTER TABLE jurat_codes ENABLE ALWAYS TRIGGER jurat_codes_queued;
 ALTER TABLE jurat_configs ENABLE ALWAYS TRIGGER jurat_configs_queued;
 ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_queued;
+ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_forgotten;
+ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_forgotten;

@@ -147,6 +147,27 @@ CREATE TRIGGER jurat_claims_renamed BEFORE UPDATE OF participant ON jurat_claims
 WHEN (NEW.participant <> OLD.participant)
 EXECUTE FUNCTION jurat_keep_claim();
 
+-- A number comes free with a verdict that no longer accepts, or when the verdicts are deleted.
+CREATE FUNCTION jurat_keep_number() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() OR 'accepted' IS DISTINCT FROM (
+    SELECT v.outcome FROM jurat_verdicts v WHERE v.check_id = NEW.check_id ORDER BY v.revision DESC LIMIT 1) THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: who is accepted by a number holds it', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE CONSTRAINT TRIGGER jurat_claims_released AFTER UPDATE OF holds ON jurat_claims
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+WHEN (OLD.holds AND NOT NEW.holds)
+EXECUTE FUNCTION jurat_keep_number();
+
+-- Another hash of the same key would be another number. The sealed history tells one that `keys rehash` did not make.
+CREATE TRIGGER jurat_claims_hashed BEFORE UPDATE OF fingerprint ON jurat_claims FOR EACH ROW
+WHEN (NEW.fingerprint <> OLD.fingerprint AND left(NEW.fingerprint, 8) = left(OLD.fingerprint, 8))
+EXECUTE FUNCTION jurat_refuse_others('a number is hashed again with another key');
+
 
 -- --------------------------------------------------------------------------------------------------------------- Codes
 
@@ -168,6 +189,12 @@ END $$;
 CREATE TRIGGER jurat_codes_used BEFORE UPDATE OF redeemed_by ON jurat_codes FOR EACH ROW
 WHEN (OLD.redeemed_by IS NULL AND NEW.redeemed_by IS NOT NULL)
 EXECUTE FUNCTION jurat_keep_code();
+
+-- With another hash, the same code could be added and used once more.
+CREATE TRIGGER jurat_codes_hashed BEFORE UPDATE OF fingerprint ON jurat_codes FOR EACH ROW
+WHEN (OLD.redeemed_by IS NOT NULL AND NEW.fingerprint <> OLD.fingerprint
+  AND left(NEW.fingerprint, 8) = left(OLD.fingerprint, 8))
+EXECUTE FUNCTION jurat_refuse_others('a used code is hashed again with another key');
 
 
 -- ------------------------------------------------------------------------------------------------------------ Requests

@@ -272,6 +272,13 @@ BEGIN
   SELECT RAISE(ABORT, 'jurat: a code is redeemed once');
 END;
 
+CREATE TRIGGER jurat_codes_hashed BEFORE UPDATE OF fingerprint ON jurat_codes
+WHEN OLD.redeemed_by IS NOT NULL AND NEW.fingerprint <> OLD.fingerprint
+  AND substr(NEW.fingerprint, 1, 8) = substr(OLD.fingerprint, 1, 8)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a used code is hashed again with another key');
+END;
+
 
 -- ----------------------------------------------------------------------------------------------------------- Seal keys
 

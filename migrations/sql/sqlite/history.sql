@@ -13,7 +13,8 @@ WHEN EXISTS (SELECT 1 FROM jurat_history)
 BEGIN
   INSERT INTO jurat_unsealed (queued_at, kind, subject)
   VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'purge', OLD.check_id || '/' || OLD.revision);
-  UPDATE jurat_leaves SET salt = NULL WHERE subject = OLD.check_id || '/' || OLD.revision AND kind = 'verdict';
+  UPDATE jurat_leaves SET salt = NULL, person_salt = NULL
+  WHERE subject = OLD.check_id || '/' || OLD.revision AND kind = 'verdict';
 END;
 
 CREATE TRIGGER jurat_verdicts_limited AFTER UPDATE OF retain_until ON jurat_verdicts
@@ -35,7 +36,7 @@ WHEN OLD.applied_at IS NOT NULL AND EXISTS (SELECT 1 FROM jurat_history)
 BEGIN
   INSERT INTO jurat_unsealed (queued_at, kind, subject)
   VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'purge', OLD.id);
-  UPDATE jurat_leaves SET salt = NULL WHERE subject = OLD.id AND kind = 'request';
+  UPDATE jurat_leaves SET salt = NULL, person_salt = NULL WHERE subject = OLD.id AND kind = 'request';
 END;
 
 CREATE TRIGGER jurat_codes_queued AFTER UPDATE OF redeemed_by ON jurat_codes
@@ -57,4 +58,19 @@ WHEN EXISTS (SELECT 1 FROM jurat_history)
 BEGIN
   INSERT INTO jurat_unsealed (queued_at, kind, subject)
   VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'audit', NEW.id);
+END;
+
+CREATE TRIGGER jurat_checks_forgotten AFTER UPDATE OF participant ON jurat_checks
+WHEN NEW.participant <> OLD.participant AND NEW.participant LIKE 'erased-%' AND EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  UPDATE jurat_leaves SET person_salt = NULL
+  WHERE kind = 'verdict' AND subject IN (
+    SELECT v.check_id || '/' || v.revision FROM jurat_verdicts v WHERE v.check_id = NEW.id);
+END;
+
+CREATE TRIGGER jurat_requests_forgotten AFTER UPDATE OF participant, target ON jurat_requests
+WHEN (NEW.participant IS NOT OLD.participant OR NEW.target IS NOT OLD.target)
+  AND (NEW.participant LIKE 'erased-%' OR NEW.target LIKE 'erased-%') AND EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  UPDATE jurat_leaves SET person_salt = NULL WHERE kind = 'request' AND subject = NEW.id;
 END;

@@ -95,6 +95,11 @@ def test_a_receipt_is_checked_without_the_database(begun: Shell, tmp_path: Path)
             "/dev/zero cannot be read (it is a device, and no file",
         ),
         (("history", "seal", "--key", "key", "--heads", "/dev/zero"), 2, "cannot be read (it is a device, and no file"),
+        (
+            ("db", "verify", "--heads", "null", "--key", "key.pub"),
+            2,
+            "null:1:1: no line is a whole head; give the file",
+        ),
         (("db", "verify", "--heads", "h"), 2, "--heads and --key belong together"),
     ],
 )

@@ -33,6 +33,15 @@ def test_a_line_that_was_cut_off_is_left_out_and_ended(tmp_path: Path) -> None:
         assert read_heads(file)[-1] == HEADS[2]
 
 
+@pytest.mark.parametrize("content", [b"", b"\n\n", HEADS[0].line()[:-2], b"nothing\n", b"nothing\nmore\n"])
+def test_a_file_without_a_head_is_not_taken_for_one_with_heads(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "heads"
+    file.write_bytes(content)
+    assert read_heads(file) == []
+    with pytest.raises(ConfigurationError, match=r"heads:1:1: no line is a whole head; give the file that `bin/jurat "):
+        read_heads(file, needed=True)
+
+
 @pytest.mark.parametrize(
     "line", ["{}", '{"timestamp": "1"}', "[1, {}", "nothing}", '{"timestamp": -1, "tree_size": 1}', "{\x00}"]
 )

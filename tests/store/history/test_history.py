@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nacl.signing import SigningKey
 from sqlalchemy import text
 
+from adapters.fingerprints import Fingerprints
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
+from store.hash_keys import use_key
+from store.history import sealer, verification
+from store.history.entries import person_hash
 from store.history.sealer import HistoryError, Sealer, begin
+from store.rehash import REHASH, rehash
 from store.requests.request_runner import Request, RequestKind, Requests
 from store.restored import secure
+from store.verdicts.records import add_audit_row
 from tasks.checks import Settle
-from tests.store.desk import ADMIN, Desk, attempt
+from tests.rigs.waiting import until
+from tests.store.desk import ADMIN, HASH_KEY, Desk, attempt, claiming
 from tests.store.history.keeper import Keeper
 from tests.store.passing import let_be_over, unguarded
 
@@ -27,10 +37,13 @@ ACCEPTED, REFUSED = Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE), Settle(Outcome
 
 @pytest.fixture
 def decided(desk: Desk) -> Desk:
-    """p-1 has access by an address and a code, p-2 was refused and then accepted by a reviewer, p-3 waits."""
+    """p-1 has access by an address and a code, p-2 was refused and then accepted by a reviewer, p-3 waits, p-5 holds a
+    number.
+    """
     desk.settle(desk.held("p-1"), ACCEPTED, attempt=attempt())
     (code,) = desk.add_codes()
     desk.settle(desk.held("p-1", "code"), desk.code_valid(code), attempt=attempt())
+    desk.settle(desk.held("p-5", "profession"), claiming("900100", desk.fingerprints), attempt=attempt())
     desk.settle(desk.held("p-2"), REFUSED)
     check = desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'")
     ask(desk, RequestKind.OPEN, check_id=check)
@@ -71,9 +84,9 @@ def test_erasures_transfers_and_purges_fit(decided: Desk, tmp_path: Path) -> Non
     keeper = Keeper(decided, tmp_path)
     ask(decided, RequestKind.TRANSFER, consultation="budget", participant="p-1", target="p-4")
     keeper.seal()
-    ask(decided, RequestKind.TRANSFER, consultation="budget", participant="p-4", target="p-5")
+    ask(decided, RequestKind.TRANSFER, consultation="budget", participant="p-4", target="p-6")
     assert keeper.found() == []
-    ask(decided, RequestKind.ERASE, participant="p-5")
+    ask(decided, RequestKind.ERASE, participant="p-6")
     assert keeper.found() == []
     decided.upkeep.purge()
     assert decided.one("SELECT count(*) FROM jurat_verdicts") < 4
@@ -157,6 +170,16 @@ FORGERIES = {
     ),
     "a request that goes": ("DELETE FROM jurat_requests WHERE kind = 'revoke'",),
     "a code": ("UPDATE jurat_codes SET redeemed_by = NULL WHERE redeemed_by IS NOT NULL",),
+    "the hash of a code": ("UPDATE jurat_codes SET fingerprint = fingerprint || '0' WHERE redeemed_by IS NOT NULL",),
+    "the hash of a number": ("UPDATE jurat_claims SET fingerprint = fingerprint || '0'",),
+    "a number of another kind": ("UPDATE jurat_claims SET namespace = 'other'",),
+    "a number that goes": ("DELETE FROM jurat_claims",),
+    "a document": ("UPDATE jurat_configs SET document = '{\"a\": 1}'",),
+    "a document that is said to be compacted": ("UPDATE jurat_configs SET document = '{}', whole = false",),
+    "the salt of a participant who is not erased": (
+        "UPDATE jurat_leaves SET person_salt = NULL WHERE kind = 'verdict'",
+        "UPDATE jurat_checks SET participant = 'p-9' WHERE participant = 'p-2'",
+    ),
     "a configuration": ("UPDATE jurat_configs SET applied_by = 'other'",),
     "a purge that was not due": (
         "DELETE FROM jurat_verdicts WHERE outcome = 'refused'",
@@ -167,6 +190,13 @@ FORGERIES = {
     "a time to be kept that is in the past": (
         "UPDATE jurat_verdicts SET retain_until = NULL WHERE reason = 'inside_zone'",
         "UPDATE jurat_verdicts SET retain_until = NOW(-99) WHERE reason = 'inside_zone'",
+        """INSERT INTO jurat_unsealed (queued_at, kind, subject)
+           SELECT NOW, 'retention', CAST(check_id AS text) || '/1' FROM jurat_verdicts
+           WHERE reason = 'inside_zone'""",
+    ),
+    "a time to be kept that is too soon": (
+        "UPDATE jurat_verdicts SET retain_until = NULL WHERE reason = 'inside_zone'",
+        "UPDATE jurat_verdicts SET retain_until = NOW(6) WHERE reason = 'inside_zone'",
         """INSERT INTO jurat_unsealed (queued_at, kind, subject)
            SELECT NOW, 'retention', CAST(check_id AS text) || '/1' FROM jurat_verdicts
            WHERE reason = 'inside_zone'""",
@@ -194,6 +224,125 @@ def test_what_the_owner_forges_is_found(decided: Desk, tmp_path: Path, name: str
     if name not in ("the last leaf", "a head"):  # the sealer refuses these
         keeper.seal()
         assert keeper.found()
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_row_that_is_sealed_twice_is_kept_as_long_as_the_first_time(
+    decided: Desk, tmp_path: Path, *, gone: bool
+) -> None:
+    forge(decided, "UPDATE jurat_verdicts SET retain_until = NOW(9999999)")
+    keeper = Keeper(decided, tmp_path)
+    forge(
+        decided,
+        "UPDATE jurat_verdicts SET retain_until = NOW(-1) WHERE reason = 'outside_zone'",
+        """INSERT INTO jurat_unsealed (queued_at, kind, subject)
+           SELECT NOW, 'verdict', CAST(check_id AS text) || '/1' FROM jurat_verdicts WHERE reason = 'outside_zone'""",
+    )
+    assert keeper.seal() == 1
+    twice, told = "it was sealed twice, and the first time counts", "the time until which it stays was changed"
+    if gone:
+        decided.sql("DELETE FROM jurat_verdicts WHERE reason = 'outside_zone'")
+        assert keeper.seal() == 1
+        told = "it was purged before its time"
+    assert set(keeper.found()) == {("verdict", twice), ("purge" if gone else "verdict", told)}
+
+
+def test_what_waited_while_nothing_was_sealed_is_no_contradiction(
+    decided: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A head takes so many rows, and the next follows at once: what it takes may have waited for days."""
+    for module in (sealer, verification):
+        monkeypatch.setattr(module, "BATCH", 4)
+    forge(decided, "UPDATE jurat_verdicts SET retain_until = NULL")
+    keeper = Keeper(decided, tmp_path)
+    for number in range(8):
+        decided.settle(decided.held(f"q-{number}", "profession"), REFUSED)
+    decided.sql("UPDATE jurat_verdicts SET retain_until = NOW(99999) WHERE reason = 'inside_zone'")
+    forge(decided, "UPDATE jurat_verdicts SET retain_until = NOW(6) WHERE reason = 'inside_zone'")
+    assert keeper.seal() == 9
+    assert keeper.found() == []
+
+
+def test_an_erased_participant_is_not_told_from_a_leaf(decided: Desk, tmp_path: Path) -> None:
+    """Who reads leaves could try ids with the salts."""
+    ask(decided, RequestKind.TRANSFER, consultation="budget", participant="p-1", target="p-4")
+    keeper = Keeper(decided, tmp_path)
+    told = [name for name in ("p-1", "p-2", "p-4", "p-5") for each in leaves(decided) if tells(each, name)]
+    assert set(told) == {"p-1", "p-2", "p-4", "p-5"}
+    ask(decided, RequestKind.ERASE, participant="p-4")
+    ask(decided, RequestKind.ERASE, participant="p-2", consultation="budget")
+    keeper.seal()
+    assert keeper.found() == []
+    assert {name for name in ("p-1", "p-2", "p-4", "p-5") for each in leaves(decided) if tells(each, name)} == {"p-5"}
+
+
+def test_an_erasure_waits_until_leaves_are_written(
+    postgresql: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sealer read the row with its participant before; its leaf comes after."""
+    desk, signs, goes_on = postgresql, threading.Event(), threading.Event()
+    keeper, sign = Keeper(desk, tmp_path), Sealer._sign
+
+    def slowly(*given: Any) -> Any:
+        signs.set()
+        assert goes_on.wait(30)
+        return sign(*given)
+
+    desk.settle(desk.held("p-1"), ACCEPTED, attempt=attempt())
+    monkeypatch.setattr(Sealer, "_sign", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        sealing = pool.submit(keeper.seal)
+        assert signs.wait(30)
+        erasing = pool.submit(ask, desk, RequestKind.ERASE, participant="p-1")
+        until(lambda: desk.one("SELECT count(*) FROM pg_locks WHERE NOT granted") or erasing.done())
+        goes_on.set()
+        assert sealing.result() == 1
+        erasing.result()
+    assert desk.one("SELECT person_salt FROM jurat_leaves WHERE kind = 'verdict'") is None
+
+
+def leaves(desk: Desk) -> list[Any]:
+    return desk.sql("SELECT salt, person_salt, person FROM jurat_leaves WHERE person IS NOT NULL")
+
+
+def tells(leaf: Any, participant: str) -> bool:
+    """Whether a leaf says that its row is about a participant, or a transfer from or to them."""
+    people: list[list[str | None]] = [
+        [participant],
+        [participant, None],
+        ["p-1", "p-4"] if participant in ("p-1", "p-4") else [],
+    ]
+    return any(person_hash(each, salt) == leaf[2] for each in people for salt in leaf[:2] if salt)
+
+
+def test_what_is_hashed_again_fits(decided: Desk, tmp_path: Path) -> None:
+    keeper = Keeper(decided, tmp_path)
+    both = Fingerprints([bytes(range(32, 64)), HASH_KEY])
+    with decided.engine.begin() as connection:
+        use_key(connection, both.key_ids[0])
+    assert sum(changed for _, changed in rehash(decided.engine, both)) == 2
+    assert len(keeper.found()) == 2
+    for heads in ([], both.made_again):
+        with decided.engine.begin() as connection:
+            add_audit_row(connection, ADMIN, REHASH, both.key_ids[0], {"heads": heads})
+        assert len(keeper.found()) == (0 if heads else 2)
+    decided.settle(decided.held("p-7", "profession"), claiming("900200", both), attempt=attempt())
+    keeper.seal()
+    assert keeper.found() == []
+    forge(decided, f"UPDATE jurat_claims SET fingerprint = '{both.made_again[0]}' WHERE participant = 'p-7'")
+    assert keeper.found() == [("verdict", "the hash of its code or number was changed, and no rehash is known")]
+
+
+def test_more_leaves_take_no_more_statements(decided: Desk, tmp_path: Path) -> None:
+    keeper, counts = Keeper(decided, tmp_path), list[int]()
+    for number in range(2):
+        with decided.statements() as seen:
+            assert keeper.found() == []
+        counts.append(len(seen))
+        for participant in range(4):
+            decided.settle(decided.held(f"q-{number}-{participant}", "profession"), REFUSED)
+        keeper.seal()
+    assert counts[0] == counts[1]
 
 
 def test_a_restore_is_told_apart_from_a_forgery(decided: Desk, tmp_path: Path) -> None:
