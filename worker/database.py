@@ -40,6 +40,9 @@ LONGER = 30.0
 LONGEST = 600.0
 """Seconds for a statement of a command, which may import a whole country's addresses."""
 
+LOCK_WAIT = 30.0
+"""Seconds that a command waits for a lock of another session: then it ends, and says who holds it."""
+
 _OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
 
 
@@ -61,8 +64,15 @@ def give_up_on(engine: Engine, *, command: bool = False) -> None:
     """
     if not dialect_of(engine).in_a_file:
         give_up(engine, LONGEST if command else LONGER)
+        if command:
+            event.listen(engine, "begin", _limit_lock_wait)
     elif not command:
         make_no_file(engine, _no_file)
+
+
+def _limit_lock_wait(connection: Connection) -> None:
+    if not {"jurat_bounded", "isolation_level"} & connection.get_execution_options().keys():
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}s'")
 
 
 def give_up(engine: Engine, longest: float, patience: float = PATIENCE) -> None:
