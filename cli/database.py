@@ -57,7 +57,7 @@ def open_database() -> Iterator[Service]:
         advice = "end that session (pg_terminate_backend), and run this again"
         raise Failure(
             f"another session held what this needs, for too long: {holder}; {advice}", Exit.DEPENDENCY
-        ) from None
+        ) from error
     finally:
         service.close()
 

@@ -23,6 +23,7 @@ from config.settings import Settings
 from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
 from jurat.dialects import BY_NAME, dialect_of
 from jurat.silence import limit, limit_silence
+from store.schema.blockers import old_writers
 from store.schema.status import ADVICE, schema_of
 
 if TYPE_CHECKING:
@@ -159,6 +160,8 @@ def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
     if len(primaries := _primaries(engine)) > 1:
         problem = f"{' and '.join(primaries)} both take writes: each may have what the other lacks"
         yield True, problem, "cut off the one that was not promoted last, and see that nothing starts it again"
+    if holder := old_writers(engine):
+        yield False, holder, "others wait for that: end the session (pg_terminate_backend)"
     query = make_url(service.settings.database_url).query
     if len(str(query.get("host", "")).split(",")) > 1 and "target_session_attrs" not in query:
         problem = "the first of several hosts that answers is taken, though it may take no writes"

@@ -19,6 +19,9 @@ LOCK_WAIT = 0.8
 must not notice that.
 """
 
+OLD = 60.0
+"""Seconds after which a transaction that holds locks is worth a look."""
+
 _LOOKS_APART = 1.0
 """Seconds between two looks at a transaction. Those of workers are over by then."""
 
@@ -43,7 +46,8 @@ _HOLDERS = f"""
 other users except their names."""
 
 _WRITERS = f"""
-    SELECT DISTINCT l.virtualtransaction, {_ABOUT}
+    SELECT DISTINCT l.virtualtransaction, {_ABOUT},
+           a.xact_start < clock_timestamp() - make_interval(secs => :old) AS old
     FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
     WHERE l.granted AND l.pid <> pg_backend_pid() AND l.mode <> 'AccessShareLock'
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -88,12 +92,22 @@ def long_writers(engine: Engine) -> str:
     """
     seen: list[Sequence[Any]] = []
     for pause in (_LOOKS_APART, 0.0):
-        with engine.connect() as connection, connection.begin():
-            seen.append(connection.execute(text(_WRITERS)).all())
+        seen.append(_writers(engine))
         time.sleep(pause)
     before = {row.virtualtransaction for row in seen[0]}
     found = [row for row in seen[1] if row.virtualtransaction in before]
     return _sentence(found) if found else ""
+
+
+def old_writers(engine: Engine) -> str:
+    """The same of those since more than `OLD` seconds. It needs the rights of pg_read_all_stats: "" without."""
+    found = [row for row in _writers(engine) if row.old]
+    return _sentence(found) if found else ""
+
+
+def _writers(engine: Engine) -> Sequence[Any]:
+    with engine.connect() as connection, connection.begin():
+        return connection.execute(text(_WRITERS), {"old": OLD}).all()
 
 
 def _sentence(found: Sequence[Any]) -> str:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from store.schema import blockers
 from store.schema.grants import Role
 from tests.cli.conftest import CONFIGURATION, bare_shell, keys, postgresql_shell
 from tests.cli.shell import Shell, is_one_sentence
@@ -49,3 +50,13 @@ def test_a_revocation_says_who_holds_the_row_that_it_needs(
         assert words in ran.err, ran.err
     assert SECRET not in ran.err
     assert "privilege" not in ran.err
+
+
+@pytest.mark.slow
+def test_doctor_names_an_old_transaction_to_who_may_see_it(
+    held: tuple[Shell, str, Logins], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell, login, _ = held
+    assert login not in shell("doctor").out
+    monkeypatch.setattr(blockers, "OLD", 0.0)
+    assert f"of the user {login} (application the-shop" in shell("doctor").out
