@@ -53,7 +53,7 @@ BEGIN
   RETURN NULL;
 END $$""",
         """
-CREATE OR REPLACE FUNCTION jurat_fix_starts() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION jurat_fix_starts() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   NEW.next_start_at := least(NEW.next_start_at, statement_timestamp() + interval '1 day');
   NEW.probe_at := least(NEW.probe_at, statement_timestamp() + interval '1 day');

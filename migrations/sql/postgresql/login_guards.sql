@@ -245,7 +245,7 @@ WHEN (greatest(NEW.paused_until, NEW.next_start_at, NEW.probe_at, NEW.opened_at,
 EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
 
 -- A source gets its next lookup within a day, whoever says otherwise.
-CREATE FUNCTION jurat_fix_starts() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION jurat_fix_starts() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   NEW.next_start_at := least(NEW.next_start_at, statement_timestamp() + interval '1 day');
   NEW.probe_at := least(NEW.probe_at, statement_timestamp() + interval '1 day');
