@@ -19,14 +19,22 @@ if TYPE_CHECKING:  # loaded by what needs them, so that a command's help stays q
     from worker.bootstrap import Service
 
 
+LOCKED = "55P03"
+"""PostgreSQL's code for a lock that another session held for too long."""
+
+
 @contextmanager
 def open_database() -> Iterator[Service]:
     """The service on a database whose schema this program can work with.
 
-    Raises Failure: there is no database file, or its schema is missing, behind or foreign. SettingsError, and
-    SQLAlchemy's errors if the database is down.
+    Raises Failure: there is no database file, its schema is missing, behind or foreign, or another session holds what
+    the command needs. SettingsError, and SQLAlchemy's errors if the database is down.
     """
+    from sqlalchemy.exc import DBAPIError
+
     from config.settings import read_settings
+    from jurat.database import state_of
+    from store.schema.blockers import long_writers
     from store.schema.status import ADVICE, schema_of
     from worker.bootstrap import open_service
     from worker.database import give_up_on
@@ -42,6 +50,14 @@ def open_database() -> Iterator[Service]:
         if not found.usable:
             raise Failure(ADVICE[found], Exit.DEPENDENCY)
         yield service
+    except DBAPIError as error:
+        if state_of(error) != LOCKED:
+            raise
+        holder = long_writers(service.database) or "it is over now"
+        advice = "end that session (pg_terminate_backend), and run this again"
+        raise Failure(
+            f"another session held what this needs, for too long: {holder}; {advice}", Exit.DEPENDENCY
+        ) from error
     finally:
         service.close()
 

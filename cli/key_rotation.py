@@ -27,6 +27,7 @@ from store.hash_keys import use_key
 from store.key_use import HashKey, UnsealKey, hash_keys_in_use, old_workers, unseal_keys
 from store.seal_keys import add_seal_key, next_epoch
 from store.verdicts.records import add_audit_row
+from store.workers import workers
 from worker.bootstrap import Service
 from worker.keyring import seal_id
 
@@ -125,6 +126,17 @@ class Signer:
         return new
 
 
+def _without(service: Service, kind: KeyKind, key_id: str) -> list[str]:
+    """The first live workers that lack a key, each with its host."""
+    with reader(service.database).begin() as connection:
+        live = [each for each in workers(connection) if each.live]
+    return [
+        f"{each.name:.80} on {each.host:.80}"
+        for each in live
+        if key_id not in (each.unseal_keys if kind is KeyKind.UNSEAL else each.hash_keys)
+    ][:5]
+
+
 def wait_for_holders(service: Service, kind: KeyKind, key_id: str, seconds: float) -> None:
     """Return once all live workers have a key. Raises Failure if they do not in time, or if there are none."""
     end = time.monotonic() + seconds
@@ -133,8 +145,12 @@ def wait_for_holders(service: Service, kind: KeyKind, key_id: str, seconds: floa
         if found.live and found.holders == found.live:
             return
         if not found.live or time.monotonic() >= end:
-            lack = f"{found.live - found.holders} of {count_text(found.live, 'live worker')} lack it"
-            advice = "give it to all workers and restart them"
+            names = ", ".join(_without(service, kind, key_id))
+            lack = f"{found.live - found.holders} of {count_text(found.live, 'live worker')} lack it ({names})"
+            advice = (
+                "give it to all workers and restart them; if one does not exist, a stolen login wrote its row: replace "
+                "the workers' password and delete the row from jurat_workers"
+            )
             raise Failure(f"{key_id}: {lack if found.live else 'no worker runs'}; {advice}", Exit.REFUSED)
         time.sleep(min(1.0, seconds))
 

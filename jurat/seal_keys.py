@@ -98,7 +98,9 @@ _ROTATE = "have the operator run `bin/jurat keys rotate`"
 
 _BEGUN = """
     SELECT {now}, public_key, from_at, until_at, signature FROM jurat_seal_keys
-    WHERE retired_at IS NULL AND from_at <= {now} ORDER BY from_at DESC, id LIMIT 100"""
+    WHERE from_at <= {now} AND public_key NOT IN (
+      SELECT public_key FROM jurat_seal_keys WHERE retired_at IS NOT NULL)
+    ORDER BY from_at DESC, id"""
 
 
 def seal_key(row: tuple[object, ...]) -> SealKey:

@@ -107,6 +107,7 @@ class SourceRow:
     used: int = 0
     wait_s: float | None = None
     figures_at: datetime | None = None
+    next_start_at: datetime | None = None
 
 
 def zones_in_force(dialect: StoreDialect) -> str:

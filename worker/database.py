@@ -23,6 +23,7 @@ from config.settings import Settings
 from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
 from jurat.dialects import BY_NAME, dialect_of
 from jurat.silence import limit, limit_silence
+from store.schema.blockers import old_writers
 from store.schema.status import ADVICE, schema_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ LONGER = 30.0
 
 LONGEST = 600.0
 """Seconds for a statement of a command, which may import a whole country's addresses."""
+
+LOCK_WAIT = 30.0
+"""Seconds that a command waits for a lock of another session: then it ends, and says who holds it."""
 
 _OLDEST = {"postgresql": (16,), "sqlite": (3, 38)}
 
@@ -61,8 +65,15 @@ def give_up_on(engine: Engine, *, command: bool = False) -> None:
     """
     if not dialect_of(engine).in_a_file:
         give_up(engine, LONGEST if command else LONGER)
+        if command:
+            event.listen(engine, "begin", _limit_lock_wait)
     elif not command:
         make_no_file(engine, _no_file)
+
+
+def _limit_lock_wait(connection: Connection) -> None:
+    if not {"jurat_bounded", "isolation_level"} & connection.get_execution_options().keys():
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}s'")
 
 
 def give_up(engine: Engine, longest: float, patience: float = PATIENCE) -> None:
@@ -149,6 +160,8 @@ def oddities(service: Service) -> Iterator[tuple[bool, str, str]]:
     if len(primaries := _primaries(engine)) > 1:
         problem = f"{' and '.join(primaries)} both take writes: each may have what the other lacks"
         yield True, problem, "cut off the one that was not promoted last, and see that nothing starts it again"
+    if holder := old_writers(engine):
+        yield False, holder, "others wait for that: end the session (pg_terminate_backend)"
     query = make_url(service.settings.database_url).query
     if len(str(query.get("host", "")).split(",")) > 1 and "target_session_attrs" not in query:
         problem = "the first of several hosts that answers is taken, though it may take no writes"

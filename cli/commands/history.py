@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.command import Group, as_option
-from cli.database import open_database
+from cli.database import LOCKED, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, new_file, time_text
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def begin(out: Output, *, who: str) -> None:
         try:
             waiting = sealer.begin(service.database, who)
         except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) != _NO_LOCK:
+            if getattr(error.orig, "sqlstate", None) != LOCKED:
                 raise
             why = "another session holds one of the tables; nothing was changed, try again"
             raise Failure(why, Exit.DEPENDENCY) from None
@@ -128,13 +128,24 @@ def seal(out: Output, *, key_file: Path, heads: Path, period: float, once: bool)
             except (DBAPIError, ConfigurationError) as error:
                 if once:
                     raise
-                why = str(error) if isinstance(error, ConfigurationError) else "the database is away"
-                log.warning("not sealed", why=why, advice=f"it tries again in {period:g} s")
+                log.warning("not sealed", why=_why(error), advice=f"it tries again in {period:g} s")
             if not more:
                 if once:
                     break
                 ended.wait(period)
     return Exit.DONE
+
+
+def _why(error: Exception) -> str:
+    """Why nothing was sealed, for the log."""
+    from jurat.database import is_away, state_of
+    from jurat.errors import ConfigurationError
+
+    if isinstance(error, ConfigurationError):
+        return str(error)
+    if state_of(error) == LOCKED:
+        return "another session holds a lock that it needs"
+    return "the database is away" if is_away(error) else f"the database refused it ({state_of(error)})"
 
 
 @history.command(
@@ -210,7 +221,3 @@ def _key(file: Path) -> bytes:
         raise Failure(
             f"{file} holds no key: 32 bytes in base64, as `bin/jurat history key` writes", Exit.USAGE
         ) from None
-
-
-_NO_LOCK = "55P03"
-"""PostgreSQL's lock_not_available."""

@@ -218,7 +218,9 @@ def status_step(status: SourceStatus) -> CheckupStep:
     texts = (status.state_text(), status.answers_text(), status.quota_text(), status.waiting_text())
     found = "; ".join(filter(None, (*texts, status.servers_text(), status.age_text())))
     mark, advice = StepMark.PROBLEM, ""
-    if status.state is SourceState.BROKEN:
+    if status.moved_to:
+        advice = "a login wrote that time: replace its password, and set next_start_at and probe_at to null by SQL"
+    elif status.state is SourceState.BROKEN:
         see = f"see `bin/jurat sources test {status.name} --live`"
         advice = f"workers ask it for one lookup at a time until it answers; {see}"
     elif status.is_throttled:

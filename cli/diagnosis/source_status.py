@@ -17,6 +17,9 @@ from store.queries import Queries, SourceRow
 from store.queue.backlog import MOST_COUNTED
 from store.workers import LIVE
 
+_FAR = 3600.0
+"""Seconds that the next lookup of a source is never ahead of what its limits say: the longest `probe`."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
@@ -38,6 +41,14 @@ class SourceStatus:
     def closed_until(self) -> datetime | None:
         """When its hours open it, if they keep it closed."""
         return self._hours.closed_until(self.now)
+
+    @property
+    def moved_to(self) -> datetime | None:
+        """When it gets its next lookup, if that is later than any of its limits would have it."""
+        row = self.row
+        starts = [at for at in (row.next_start_at, row.probe_at if row.opened_at else None) if at is not None]
+        usual = _FAR + (self.model.interval or 0.0) * self.model.lookups_at_once
+        return max((at for at in starts if (at - self.now).total_seconds() > usual), default=None)
 
     @property
     def state(self) -> SourceState:
@@ -102,6 +113,8 @@ class SourceStatus:
             parts.append(f"paused until {time_text(until)} ({why})")
         if until := self.closed_until:
             parts.append(f"closed until {time_text(until)}")
+        if until := self.moved_to:
+            parts.append(f"not asked until {time_text(until)}, by a time that no limit explains")
         return ", ".join(parts) or SourceState.OPEN
 
     def answers_text(self) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from nacl.signing import SigningKey
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from jurat.database import reader
 from jurat.statements import rows_json
@@ -142,10 +143,19 @@ class Sealer:
             if not leaves and last is not None:
                 return Turn(None, 0, more)
             if leaves:
-                connection.execute(text(_add(self._dialect)), _added(self._dialect, frontier.size, leaves))
+                self._add(connection, frontier.size, leaves)
             for leaf in leaves:
                 frontier.add(leaf.hash)
             return Turn(self._sign(connection, last, frontier), len(leaves), more)
+
+    def _add(self, connection: Connection, size: int, leaves: Sequence[Leaf]) -> None:
+        try:
+            connection.execute(text(_add(self._dialect)), _added(self._dialect, size, leaves))
+        except IntegrityError:
+            raise HistoryError(
+                f"a leaf from number {size} on is there already, and no head has it: this sealer did not write it. "
+                "Replace the sealer's password; as the owner of the tables, delete the leaves from that number on"
+            ) from None
 
     def _lost_from(self, connection: Connection, head: Head | None, frontier: Frontier) -> int | None:
         """From which size leaves were lost, if a backup was restored. Raises HistoryError if the tree is not ours."""

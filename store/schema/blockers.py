@@ -1,8 +1,9 @@
-"""Finds who holds a lock that an upgrade waits for, and says it without personal data."""
+"""Finds who holds a lock that an upgrade or a command waits for, and says it without personal data."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from typing import Any, Self
@@ -17,6 +18,12 @@ LOCK_WAIT = 0.8
 """Seconds that a statement waits for a lock. Meanwhile all others who use the table wait behind it: a platform's users
 must not notice that.
 """
+
+OLD = 60.0
+"""Seconds after which a transaction that holds locks is worth a look."""
+
+_LOOKS_APART = 1.0
+"""Seconds between two looks at a transaction. Those of workers are over by then."""
 
 LOOKS_EVERY = 2.0
 """Seconds between two looks at a statement that waits."""
@@ -37,6 +44,19 @@ _HOLDERS = f"""
     ORDER BY since"""
 """The sessions that have held a lock of ours for so long that a migration gave up on it. PostgreSQL may hide all about
 other users except their names."""
+
+_WRITERS = f"""
+    SELECT DISTINCT l.virtualtransaction, {_ABOUT},
+           a.xact_start < clock_timestamp() - make_interval(secs => :old) AS old
+    FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.granted AND l.pid <> pg_backend_pid() AND l.mode <> 'AccessShareLock'
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND l.relation IN (SELECT oid FROM pg_class WHERE relname LIKE 'jurat\\_%')
+    ORDER BY since"""
+"""The sessions that write our tables, or lock rows of them."""
+
+_HIDDEN = "<insufficient privilege>"
+"""What PostgreSQL shows instead of the queries of other users."""
 
 _BLOCKERS = f"""
     SELECT w.pid AS waits, {_ABOUT}
@@ -66,6 +86,30 @@ def in_the_way(connection: Connection, but: int) -> str:
     return _sentence(found) if found else ""
 
 
+def long_writers(engine: Engine) -> str:
+    """Who has written our tables, or locked rows of them, in a transaction that goes on; in a sentence, "" where nobody
+    does. It looks twice: PostgreSQL hides from most users since when others' transactions go on.
+    """
+    seen: list[Sequence[Any]] = []
+    for pause in (_LOOKS_APART, 0.0):
+        seen.append(_writers(engine))
+        time.sleep(pause)
+    before = {row.virtualtransaction for row in seen[0]}
+    found = [row for row in seen[1] if row.virtualtransaction in before]
+    return _sentence(found) if found else ""
+
+
+def old_writers(engine: Engine) -> str:
+    """The same of those since more than `OLD` seconds. It needs the rights of pg_read_all_stats: "" without."""
+    found = [row for row in _writers(engine) if row.old]
+    return _sentence(found) if found else ""
+
+
+def _writers(engine: Engine) -> Sequence[Any]:
+    with engine.connect() as connection, connection.begin():
+        return connection.execute(text(_WRITERS), {"old": OLD}).all()
+
+
 def _sentence(found: Sequence[Any]) -> str:
     first = found[0]
     about = [f"application {first.application_name}"] * bool(first.application_name)
@@ -74,7 +118,7 @@ def _sentence(found: Sequence[Any]) -> str:
     holder = f"process {first.pid} of the user {first.usename}{details} holds a lock"
     if len(found) > 1:
         holder += f", and {len(found) - 1} more"
-    query = " ".join(_LITERALS.sub("?", _UNSURE.split(first.query or "", maxsplit=1)[0]).split())
+    query = " ".join(_LITERALS.sub("?", _UNSURE.split((first.query or "").replace(_HIDDEN, ""), maxsplit=1)[0]).split())
     shown = f"{query[:_QUERY_SHOWN]}{'…' * (len(query) > _QUERY_SHOWN)}"
     return f"{holder}; its last query is `{shown}`" if query else holder
 

@@ -135,6 +135,30 @@ class Row:
 ROWS = st.builds(Row, st.integers(-9, 9), st.integers(1, 9), st.booleans(), st.booleans())
 
 
+def test_newer_keys_of_others_hide_none_however_many_they_are(town: Town) -> None:
+    ours, stranger = begun(), SigningKey.generate()
+    others = [signed(generate()[1], NOW - HOUR / 2, NOW + HOUR, stranger) for _ in range(101)]
+    with having(town, ours, *others) as connection:
+        assert in_force(connection).id == ours.id
+
+
+def test_a_retired_key_is_passed_over_under_another_id_as_well(town: Town) -> None:
+    """The guards of roles refuse such a row; the owner of the tables can write it."""
+    retired = begun()
+    with having(town, retired, retired=0) as connection:
+        if connection.dialect.name == "sqlite":
+            connection.execute(text("DROP TRIGGER jurat_seal_keys_added"))
+        connection.execute(
+            text(
+                "INSERT INTO jurat_seal_keys (id, public_key, from_at, until_at, signature)"
+                " SELECT 'ffffffffffffffff', public_key, from_at, until_at, signature FROM jurat_seal_keys"
+                " WHERE id = :id"
+            ),
+            {"id": retired.id},
+        )
+        assert "no seal key in force" in refused(connection)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
 @given(rows=st.lists(ROWS, max_size=6, unique_by=lambda row: row.begin))
 def test_the_newest_that_was_signed_and_has_begun_is_in_force(town: Town, rows: list[Row]) -> None:

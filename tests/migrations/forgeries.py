@@ -63,7 +63,18 @@ _STATES = [
 _FENCES = [
     "UPDATE jurat_checks SET fence = -5",
     f"UPDATE jurat_checks SET fence = fence - 1 WHERE id = '{PENDING}'",
+    *(
+        f"UPDATE jurat_checks SET fence = {fence} WHERE id = '{PENDING}'"
+        for fence in ("fence + 2", 9223372036854775807)
+    ),
 ]
+_LEASED = f"UPDATE jurat_checks SET state = 'leased' WHERE id = '{PENDING}'"
+_NEXT = (
+    "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) VALUES ({}, '', '{{}}', 'me', now())"
+)
+_RETIRED = """
+    INSERT INTO jurat_seal_keys (id, public_key, from_at, until_at, signature)
+    SELECT 'ffffffffffffffff', public_key, from_at, until_at, signature FROM jurat_seal_keys"""
 _TIMES = [
     f"UPDATE jurat_checks SET {column} = '{time}' WHERE id = '{PENDING}'"
     for column in ("due_at", "deadline_at")
@@ -146,6 +157,7 @@ BY: Mapping[Role, list[str]] = {
         _ERASED,
         _UNDECIDED,
         f"{_UNDECIDED};\nDELETE FROM jurat_checks WHERE id = '{REVIEWED}'",
+        _LEASED,
         f"UPDATE jurat_checks SET state = 'leased', lease_until = 'infinity' WHERE id = '{PENDING}'",
         "DELETE FROM jurat_checks",
         "DELETE FROM jurat_verdicts",
@@ -189,6 +201,7 @@ BY: Mapping[Role, list[str]] = {
         *_NOTES,
         "UPDATE jurat_requests SET note = NULL, note_key = NULL WHERE kind = 'codes'",
         _UNDECIDED,
+        _LEASED,
     ],
     Role.ADMIN: [
         *_STATES,
@@ -203,6 +216,9 @@ BY: Mapping[Role, list[str]] = {
         *_RENAMED,
         _ERASED,
         _UNDECIDED,
+        _LEASED,
+        _RETIRED,
+        *map(_NEXT.format, (0, 3, 2147483647)),
         "UPDATE jurat_reviews SET decided_at = 'infinity'",
     ],
     Role.SEALER: [

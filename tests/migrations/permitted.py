@@ -99,8 +99,8 @@ _SIGNED = f"SELECT EXISTS (SELECT FROM jurat_audit WHERE actor = 'the mayor'{_AS
 _SIGNS = f"INSERT {INTO_AUDIT} VALUES (gen_random_uuid(), now(), 'the mayor', 'opened', 'check', '{{}}')"
 _PAUSED = "SELECT count(*) = 2 FROM jurat_pauses WHERE source = 'towns'"
 _PAUSES = "INSERT INTO jurat_pauses VALUES ('towns', now(), now() + interval '1 year', 'x', 'the mayor')"
-_CANNOT = "SELECT NOT EXISTS (SELECT FROM jurat_access WHERE consultation = 'nowhere')"
-_PAYS = "UPDATE jurat_sources SET next_start_at = now() + interval '1 year', used = 99999"
+_PAYS = "UPDATE jurat_sources SET next_start_at = '8999-01-01', probe_at = '8999-01-01', used = 99999"
+_STARTS = "SELECT bool_and(greatest(next_start_at, probe_at) < now() + interval '25 hours') FROM jurat_sources"
 
 _SEALED = "decode(repeat('00', 60), 'hex')"
 _KEY = "'0123456789abcdef'"
@@ -115,7 +115,7 @@ _ASKS = dict.fromkeys(
 )
 _PUBLISHES = {
     "SELECT jurat_take_turn(false)": _WAITS,
-    "SELECT jurat_add_version(1, '[]')": "SELECT max(version) = 1 FROM jurat_configs WHERE version < 99",
+    "SELECT jurat_add_version(1, '[]')": "SELECT max(version) = 1 FROM jurat_configs",
     "SELECT jurat_add_questions('[]')": _WAITS,
     """SELECT jurat_answer_consultations('[{"name": "c", "revision": 1, "refused": "no"}]')""": (
         "SELECT applied_document IS NULL FROM jurat_consultations"
@@ -135,7 +135,6 @@ _SEAL_KEY = (
 
 SHOWN: Mapping[Role, Attempts] = {
     Role.PLATFORM: {
-        f"INSERT {INTO_CHECKS} VALUES ({check(STRANGER, 'p-99').replace('budget', 'nowhere')})": _CANNOT,
         f"INSERT {INTO_CHECKS} VALUES ({check(AUDIT, 'p-99').replace('towns', 'nothing')})": (
             "SELECT access = 'pending' FROM jurat_access WHERE participant = 'p-99'"
         ),
@@ -185,7 +184,7 @@ SHOWN: Mapping[Role, Attempts] = {
     },
     Role.REVIEWER: {
         "UPDATE jurat_checks SET answer = NULL WHERE participant = 'p-4'": _QUEUED,
-        _PAYS: _WAITS,
+        _PAYS: _STARTS,
         _REVIEW_ANEW.replace("5 years", "1 year"): _WAITS,
         _ASKED.format("revoke"): _KNOWN,
         f"SELECT jurat_decide({_OF.format('p-4')}, 'person_accepted', 'me')": _ASKED_BY,
@@ -199,7 +198,7 @@ SHOWN: Mapping[Role, Attempts] = {
         **_HASHES,
         "UPDATE jurat_hash_key SET key_id = 'ffffffff'": _WAITS,
         _SEAL_KEY.format("x"): f"SELECT signature = {_SEALED} FROM jurat_seal_keys",
-        f"{_SEAL_KEY.format('y')};\nUPDATE jurat_seal_keys SET retired_at = now()": (
+        f"{_SEAL_KEY.format('y').replace('00', '01', 1)};\nUPDATE jurat_seal_keys SET retired_at = now()": (
             "SELECT count(*) = 2 FROM jurat_seal_keys"
         ),
         "UPDATE jurat_codes SET fingerprint = 'y' WHERE redeemed_by IS NULL": (
@@ -214,7 +213,7 @@ SHOWN: Mapping[Role, Attempts] = {
         " answer_schema, title, consultation_title, contact, config_version FROM jurat_questions": _WAITS,
         "DELETE FROM jurat_questions": _WAITS,
         "INSERT INTO jurat_sources (name) VALUES ('mine')": _WAITS,
-        _PAYS: _WAITS,
+        _PAYS: _STARTS,
         _PAUSES: _PAUSED,
         "UPDATE jurat_pauses SET until = now() + interval '1 year'": _WAITS,
         _ASKED.format("erase"): _KNOWN,
@@ -246,7 +245,7 @@ SHOWN: Mapping[Role, Attempts] = {
         "INSERT INTO jurat_dataset_words VALUES (1, 'mine')": _WAITS,
         "DELETE FROM jurat_dataset_words": _WAITS,
         "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at)"
-        " VALUES (99, '', '{}', 'the mayor', now())": (
+        " VALUES (2, '', '{}', 'the mayor', now())": (
             f"SELECT EXISTS (SELECT FROM jurat_configs WHERE applied_by = 'the mayor'{_AS})"
         ),
         _SIGNS: _SIGNED,

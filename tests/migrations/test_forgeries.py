@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import make_url
 
 from store.schema.grants import Role
-from tests.migrations.attacks import INTO_AUDIT, INTO_CHECKS, INTO_VERDICTS, TIME, check
+from tests.migrations.attacks import INTO_AUDIT, INTO_CHECKS, INTO_VERDICTS, STRANGER, TIME, check
 from tests.migrations.forgeries import BY, IN_THE_NAME_OF_OTHERS, LATER, NOW, PENDING, REVIEWED, REVOKED, SETTLED
 from tests.migrations.test_role_attacks import QUESTION, Shared, refusal
 from tests.rigs.logins import Logins, plain
@@ -20,7 +20,7 @@ from tests.rigs.logins import Logins, plain
 ASKED = b"SELECT jurat_erase(participant => 'p-2')"
 TABLES = (
     *("checks", "verdicts", "attempts", "reviews", "claims", "requests", "codes", "audit", "access", "sources"),
-    *("pauses", "upkeep", "workers", "missing_keys"),
+    *("pauses", "upkeep", "workers", "missing_keys", "configs", "seal_keys"),
 )
 
 
@@ -66,6 +66,11 @@ def shared(postgresql_url: str) -> Iterator[Shared]:
             " 'a clerk', now(), NULL)".encode()
         )
         owner.execute("INSERT INTO jurat_sources (name) VALUES ('towns')")
+        owner.execute(
+            "INSERT INTO jurat_seal_keys VALUES ('0123456789abcdef', sha256('x'), now(), now() + interval '9 days', '')"
+        )
+        owner.execute("UPDATE jurat_seal_keys SET retired_at = now()")
+        owner.execute("INSERT INTO jurat_configs VALUES (1, '', '{}', 'me', now())")
         owner.execute(b"INSERT INTO jurat_pauses VALUES ('towns', now(), now() + interval '1 hour', 'x')")
         owner.execute("INSERT INTO jurat_upkeep VALUES ('leases', now())")
         owner.execute("INSERT INTO jurat_missing_keys VALUES ('aa', now(), now(), 'towns')")
@@ -89,6 +94,24 @@ def test_what_no_honest_program_writes_is_refused(shared: Shared, role: Role) ->
                 passed[forgery] = said
             connection.execute("ROLLBACK")
     assert passed == {}
+    assert rows(shared) == before
+
+
+def test_a_platform_confirms_no_answer_to_what_is_not_asked(shared: Shared) -> None:
+    """Each would fill the participant's row, or have a turn of its own before honest checks."""
+    before = rows(shared)
+    row = check(STRANGER, "p-1")
+    late = f"{INTO_CHECKS.replace('(id,', '(round, id,')} VALUES (32767, {row.replace('residence', 'later')})"
+    with shared.logins.connection(Role.PLATFORM) as connection:
+        said = [
+            refusal(connection, statement)
+            for statement in (
+                f"INSERT {INTO_CHECKS} VALUES ({row.replace('residence', 'later')})",
+                f"INSERT {INTO_CHECKS} VALUES ({row.replace('budget', 'nowhere')})",
+                f"INSERT {late}",
+            )
+        ]
+    assert said == ["JU002", "JU001", "JU002"]
     assert rows(shared) == before
 
 

@@ -221,6 +221,9 @@ CALLED = {
     "jurat_forget_person": "SELECT jurat_forget_person()",
     "jurat_delay_asked": "SELECT jurat_delay_asked()",
     "jurat_fix_audit_time": "SELECT jurat_fix_audit_time()",
+    "jurat_fix_starts": "SELECT jurat_fix_starts()",
+    "jurat_keep_version": "SELECT jurat_keep_version()",
+    "jurat_keep_seal_key": "SELECT jurat_keep_seal_key()",
 }
 
 

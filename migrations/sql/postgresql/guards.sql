@@ -72,8 +72,8 @@ EXECUTE FUNCTION jurat_refuse_change('candidates have at most 64 KiB', 'JU005');
 -- documented INSERT. `jurat.access.question_status` and jurat_checks_taken of SQLite are the twins.
 --
 -- Only rounds after the last accepted one count, even while that one is in review again. While an accepted answer
--- holds, more are taken in the time before its end, and if a person allows it. A technical failure costs no round. The
--- workers handle questions that are not configured.
+-- holds, more are taken in the time before its end, and if a person allows it. A technical failure costs no round.
+-- jurat_show_submitted handles questions that are not configured.
 CREATE FUNCTION jurat_require_open(confirmed jurat_checks) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   asked record;
@@ -183,6 +183,9 @@ END $$;
 --
 -- A participant without earlier answers or requests has no history to check. That is the common case, and costs two
 -- lookups.
+--
+-- An answer to a question that is not configured is refused, as by jurat_submit: each would get a row and a turn of its
+-- own. Workers end those that the owner writes.
 CREATE FUNCTION jurat_show_submitted()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -206,7 +209,7 @@ BEGIN
          jsonb_object_agg(question, CASE WHEN question = NEW.question THEN 'pending' ELSE 'open' END),
          jsonb_object_agg(question, CASE WHEN question = NEW.question THEN rounds - 1 ELSE rounds END),
          max(config_version), statement_timestamp()
-  FROM jurat_questions WHERE consultation = NEW.consultation HAVING count(*) > 0
+  FROM jurat_questions WHERE consultation = NEW.consultation HAVING bool_or(question = NEW.question)
   ON CONFLICT (consultation, participant) DO UPDATE SET
     access = CASE WHEN a.access IN ('granted', 'blocked') OR a.questions ->> NEW.question = 'accepted' THEN a.access
                   ELSE 'pending' END,
@@ -216,6 +219,13 @@ BEGIN
       CASE WHEN a.questions ->> NEW.question = 'accepted' THEN 0
            ELSE greatest(0, coalesce((a.rounds_left ->> NEW.question)::int, 1) - 1) END)),
     updated_at = statement_timestamp();
+  IF NOT FOUND AND NOT jurat_is_owner() THEN
+    RAISE EXCEPTION USING
+      ERRCODE = CASE WHEN EXISTS (SELECT FROM jurat_questions q WHERE q.consultation = NEW.consultation)
+        THEN 'JU002' ELSE 'JU001' END,
+      MESSAGE = format('jurat: no question %s/%s is configured', left(NEW.consultation, 80), left(NEW.question, 80)),
+      HINT = 'jurat_questions lists what is asked; `bin/jurat config apply` publishes more.';
+  END IF;
   RETURN NULL;
 END $$;
 

@@ -45,8 +45,8 @@ WHEN (NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
 EXECUTE FUNCTION jurat_refuse_others('a check does not go from this state to that one');
 
 CREATE TRIGGER jurat_checks_fenced BEFORE UPDATE OF fence ON jurat_checks FOR EACH ROW
-WHEN (NEW.fence < OLD.fence)
-EXECUTE FUNCTION jurat_refuse_others('a fence never falls');
+WHEN (NEW.fence NOT IN (OLD.fence, OLD.fence + 1))
+EXECUTE FUNCTION jurat_refuse_others('a fence never falls, and rises by one');
 
 -- What is due at the end of time would be looked up by no one. An erasure sets deadlines to 1970.
 CREATE TRIGGER jurat_checks_in_time BEFORE UPDATE OF due_at, deadline_at ON jurat_checks FOR EACH ROW
@@ -59,9 +59,10 @@ CREATE TRIGGER jurat_checks_wanted BEFORE INSERT ON jurat_checks FOR EACH ROW
 WHEN (NEW.priority NOT IN ('interactive', 'bulk'))
 EXECUTE FUNCTION jurat_refuse_others('a priority is interactive or bulk');
 
--- Workers renew their leases every few seconds.
-CREATE TRIGGER jurat_checks_lent BEFORE UPDATE OF lease_until ON jurat_checks FOR EACH ROW
-WHEN (NEW.lease_until > statement_timestamp() + interval '1 hour')
+-- Workers renew their leases every few seconds. A check that is leased without an end would wait for good.
+CREATE TRIGGER jurat_checks_lent BEFORE UPDATE OF state, lease_until ON jurat_checks FOR EACH ROW
+WHEN (NEW.lease_until > statement_timestamp() + interval '1 hour'
+  OR NEW.state = 'leased' AND NEW.lease_until IS NULL)
 EXECUTE FUNCTION jurat_refuse_others('a lease ends within the hour');
 
 -- A settled check can be deleted, so it gets its verdict by the end of the transaction: that says how long both stay.
@@ -252,6 +253,18 @@ WHEN (greatest(NEW.paused_until, NEW.next_start_at, NEW.probe_at, NEW.opened_at,
     NEW.last_success_at, NEW.last_failure_at, NEW.oldest_due_at, NEW.figures_at) < '1970-01-01 00:00:00.000Z')
 EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
 
+-- A source gets its next lookup within a day, whoever says otherwise.
+CREATE FUNCTION jurat_fix_starts() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  NEW.next_start_at := least(NEW.next_start_at, statement_timestamp() + interval '1 day');
+  NEW.probe_at := least(NEW.probe_at, statement_timestamp() + interval '1 day');
+  RETURN NEW;
+END $$;
+
+CREATE TRIGGER jurat_sources_started BEFORE UPDATE OF next_start_at, probe_at ON jurat_sources FOR EACH ROW
+WHEN (greatest(NEW.next_start_at, NEW.probe_at) > statement_timestamp() + interval '1 day')
+EXECUTE FUNCTION jurat_fix_starts();
+
 CREATE TRIGGER jurat_upkeep_in_time BEFORE INSERT OR UPDATE ON jurat_upkeep FOR EACH ROW
 WHEN (NEW.ran_at > statement_timestamp() + interval '1 minute' OR NEW.ran_at < '1970-01-01 00:00:00.000Z'
   OR NEW.hold_until > statement_timestamp() + interval '1 hour')
@@ -310,6 +323,35 @@ WHEN ((NEW.at BETWEEN statement_timestamp() - interval '1 minute' AND clock_time
 EXECUTE FUNCTION jurat_fix_audit_time();
 
 
+-- ------------------------------------------------------------------------------------------ Configurations, seal keys
+
+-- After the highest number there would be no next configuration.
+CREATE FUNCTION jurat_keep_version() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF NEW.version = 1 + coalesce((SELECT max(c.version) FROM jurat_configs c), 0) OR jurat_is_owner() THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: the version of a configuration is one more than the last', TG_OP,
+    TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE TRIGGER jurat_configs_added BEFORE INSERT ON jurat_configs
+FOR EACH ROW EXECUTE FUNCTION jurat_keep_version();
+
+-- A key that was retired does not come back under another id.
+CREATE FUNCTION jurat_keep_seal_key() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() OR NOT EXISTS (SELECT FROM jurat_seal_keys k WHERE k.public_key = NEW.public_key) THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: a seal key is added once', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE TRIGGER jurat_seal_keys_added BEFORE INSERT ON jurat_seal_keys
+FOR EACH ROW EXECUTE FUNCTION jurat_keep_seal_key();
+
+
 -- ------------------------------------------------------------------------------------------------------- Firing always
 --
 -- All but jurat_checks_submitted, which answers for the row that stands, and jurat_verdicts_told, which is off.
@@ -323,7 +365,7 @@ BEGIN
         'jurat_audit'::regclass, 'jurat_attempts'::regclass, 'jurat_reviews'::regclass, 'jurat_claims'::regclass,
         'jurat_codes'::regclass, 'jurat_seal_keys'::regclass, 'jurat_access'::regclass, 'jurat_pauses'::regclass,
         'jurat_sources'::regclass, 'jurat_upkeep'::regclass, 'jurat_workers'::regclass,
-        'jurat_missing_keys'::regclass, 'jurat_tree_heads'::regclass)
+        'jurat_missing_keys'::regclass, 'jurat_tree_heads'::regclass, 'jurat_configs'::regclass)
       AND NOT t.tgisinternal
       AND t.tgname NOT IN ('jurat_checks_submitted', 'jurat_verdicts_told')
   LOOP

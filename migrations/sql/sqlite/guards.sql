@@ -283,7 +283,7 @@ END;
 -- ----------------------------------------------------------------------------------------------------------- Seal keys
 
 CREATE TRIGGER jurat_seal_keys_added BEFORE INSERT ON jurat_seal_keys
-WHEN EXISTS (SELECT 1 FROM jurat_seal_keys WHERE id = NEW.id)
+WHEN EXISTS (SELECT 1 FROM jurat_seal_keys WHERE id = NEW.id OR public_key = NEW.public_key)
 BEGIN
   SELECT RAISE(ABORT, 'jurat: a seal key cannot be replaced');
 END;

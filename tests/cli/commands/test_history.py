@@ -13,7 +13,7 @@ import pytest
 
 from store.schema.grants import Role
 from tests.cli.conftest import configure
-from tests.cli.shell import Shell
+from tests.cli.shell import Shell, is_one_sentence
 from tests.rigs.logins import Logins
 
 PATIENCE = 60.0
@@ -111,6 +111,17 @@ def test_what_cannot_be_used_is_told(begun: Shell, tmp_path: Path, words: tuple[
     assert ran.code == code
     assert why in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_leaf_that_the_sealer_did_not_write_is_told_as_that(begun: Shell, tmp_path: Path) -> None:
+    seal(begun, tmp_path)
+    change(
+        begun, "INSERT INTO jurat_leaves (number, kind, subject) SELECT max(number) + 1, 'audit', 'x' FROM jurat_leaves"
+    )
+    begun("codes", "generate", "spring", "--count", "1", "--as", "Iris")
+    ran = begun("history", "seal", "--key", str(tmp_path / "key"), "--heads", str(tmp_path / "heads"), "--once")
+    assert (ran.code, is_one_sentence(ran)) == (1, True)
+    assert "this sealer did not write it" in ran.err
 
 
 @pytest.mark.slow

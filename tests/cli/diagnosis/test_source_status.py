@@ -15,6 +15,7 @@ from store.queries import SourceRow
 NOW = datetime(2026, 11, 25, 17, 0, tzinfo=UTC)
 EARLIER = datetime(2026, 11, 25, 16, 30, tzinfo=UTC)
 LATER = datetime(2026, 11, 25, 18, 0, tzinfo=UTC)
+DAY = datetime(2026, 11, 26, 16, 0, tzinfo=UTC)
 OFFICE = {"timezone": "Europe/Paris", "open": ["mon-fri 08:00-18:00"]}
 BROKEN = {"opened_at": EARLIER, "failures": 7, "last_failure_at": EARLIER, "last_failure": "source_unavailable"}
 THROTTLED = {"paused_until": LATER, "pause_reason": "source_throttled"}
@@ -128,3 +129,16 @@ def test_what_is_broken_or_asked_too_often_is_a_problem(
     step = status_step(status(limits, **row))
     assert step.mark is mark
     assert bool(step.advice) == (mark is StepMark.PROBLEM)
+
+
+@pytest.mark.parametrize("row", [{"next_start_at": DAY}, {**BROKEN, "probe_at": DAY}])
+def test_a_source_whose_next_lookup_was_moved_is_a_problem(row: dict[str, Any]) -> None:
+    step = status_step(status({"rate": "5/s"}, **row))
+    assert step.mark is StepMark.PROBLEM
+    assert "not asked until 2026-11-26 16:00:00Z" in step.found
+    assert "next_start_at" in step.advice
+
+
+@pytest.mark.parametrize("row", [{"next_start_at": LATER}, {"probe_at": DAY}])
+def test_a_next_lookup_that_its_limits_explain_is_none(row: dict[str, Any]) -> None:
+    assert status_step(status({"rate": "1/d"}, **row)).mark is StepMark.OK
