@@ -64,9 +64,10 @@ def verify_checks(engine: Engine) -> list[Discrepancy]:
 
 
 def verify_access(engine: Engine) -> Iterator[Verified]:
-    """Whether access follows from the verdicts, participant by participant. While answers wait, only granted access is
-    compared. Rows that upkeep still has to add up, for the configuration or the time has changed, are left out; and
-    consultations that are no longer configured, where nothing says what answers add up to.
+    """Whether access follows from the verdicts, participant by participant. While answers wait, only granted access,
+    its end and ended questions are compared. Rows that upkeep still has to add up, for the configuration or the time
+    has changed, are left out; and consultations that are no longer configured, where nothing says what answers add up
+    to. All are left out where a newer version of jurat applied the configuration.
     """
     access, after = AccessRows(), ("", "")
     while True:
@@ -75,7 +76,9 @@ def verify_access(engine: Engine) -> Iterator[Verified]:
             if dialect.snapshot:
                 connection.execute(text(dialect.snapshot))
             rows = connection.execute(text(_page(dialect)), _place(after)).all()
-            compared = {(row[0], row[1]): row for row in rows if row[5] and not is_erased(row[1])}
+            newest = connection.scalar(text("SELECT max(version) FROM jurat_configs")) or 0
+            readable = access.newest(connection).version == newest
+            compared = {(row[0], row[1]): row for row in rows if row[5] and readable and not is_erased(row[1])}
             summaries = access.summaries(connection, set(compared)) if compared else {}
             found = [
                 Discrepancy(what, key[0], _last_check(connection, key))
@@ -175,7 +178,7 @@ _CHECKS: Final = {
     "it is not in review, and a review is open": """
         SELECT c.consultation, c.id FROM jurat_reviews r JOIN jurat_checks c ON c.id = r.check_id
         WHERE r.decided_at IS NULL AND c.state <> 'review'""",
-    # The audit has the verdict that each later review was about.
+    # The audit has the verdict that each later review was about. `config apply --force` ends reviews of lost questions.
     "its review ended before its time, and no person decided it": f"""
         SELECT c.consultation, c.id FROM jurat_reviews r JOIN jurat_checks c ON c.id = r.check_id
         LEFT JOIN jurat_verdicts v ON v.check_id = c.id
@@ -184,7 +187,12 @@ _CHECKS: Final = {
           AND substr(c.participant, 1, {len(ERASED)}) <> '{ERASED}'
           AND (coalesce(v.decided_by, '') <> 'reviewer' OR (CAST(c.id AS text), CAST(v.revision AS text)) IN (
             SELECT a.subject, CAST(a.detail ->> 'revision' AS text) FROM jurat_audit a
-            WHERE a.action IN ('contest', 'review open')))""",
+            WHERE a.action IN ('contest', 'review open')))
+          AND NOT coalesce((
+            SELECT g.change IS NULL
+              AND (g.document -> 'consultations' -> c.consultation -> 'questions' -> c.question) IS NULL
+            FROM jurat_configs g WHERE g.applied_at BETWEEN r.opened_at AND r.decided_at
+            ORDER BY g.version DESC LIMIT 1), false)""",
     "it is decided, and its participant has no access row": f"""
         {_OF_CHECK} v.reason <> 'configuration_missing' AND NOT EXISTS (
           SELECT 1 FROM jurat_access a WHERE a.consultation = c.consultation AND a.participant = c.participant)""",

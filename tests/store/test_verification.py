@@ -264,6 +264,26 @@ def test_a_review_ends_at_its_time_or_where_a_participant_is_erased(decided: Des
         assert found(decided) == []
 
 
+def test_a_review_may_end_with_its_question(decided: Desk) -> None:
+    contested(decided)
+    left = {"questions": {"code": {"criterion": "has-code"}}}
+    decided.apply({**DOCUMENT, "consultations": {"budget": left}}, force=True)
+    decided.upkeep.add_up_access()
+    assert found(decided) == []
+    decided.sql("UPDATE jurat_reviews SET decided_at = opened_at")
+    assert found(decided) == [EARLY], "the configuration is newer"
+
+
+def test_what_a_newer_program_configured_is_left_to_it(decided: Desk) -> None:
+    decided.sql("UPDATE jurat_access SET access = 'granted' WHERE participant = 'p-2'")
+    assert found(decided)
+    decided.sql(
+        "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at)"
+        " VALUES (2, 'newer', '{\"newer\": 1}', 'me', NOW)"
+    )
+    assert found(decided) == []
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [
