@@ -25,6 +25,7 @@ class Exit(IntEnum):
     DEPENDENCY = 3
     PENDING = 4
     UNDETERMINED = 5
+    LOST = 6
     FAULT = 70
     INTERRUPTED = 130
 
@@ -36,6 +37,7 @@ MEANINGS = {
     Exit.DEPENDENCY: "the database or the broker is down, or is not what this program needs",
     Exit.PENDING: "still pending at the timeout",
     Exit.UNDETERMINED: "undetermined, or a person decides",
+    Exit.LOST: "nothing is wrong, but a restored backup lost something",
     Exit.FAULT: "a fault in jurat itself",
     Exit.INTERRUPTED: "interrupted from the keyboard",
 }

@@ -20,6 +20,7 @@ from jurat.times import moment
 from store.dialects import dialect_of
 from store.queue import pauses
 from store.queue.deadlines import ENDED
+from store.schema.owners import by_owner
 from store.verdicts.records import add_audit_row
 
 JUMP: Final = 1 << 32
@@ -60,7 +61,7 @@ def secure(connection: Connection, taken_at: datetime, who: str) -> Secured:
     dialect = dialect_of(connection)
     taken = dialect.parameter("taken_at", "timestamptz")
     moved_before = f"""SELECT coalesce(sum(CAST(detail ->> 'moved_s' AS float8)), 0) FROM jurat_audit
-                       WHERE action = '{RESTORED}' AND at > {taken}"""
+                       WHERE action = '{RESTORED}' AND at > {taken} AND {by_owner(dialect)}"""
     gone = f"SELECT {dialect.seconds_between(dialect.now(), taken)} - ({moved_before})"
     moved = max(0.0, connection.execute(text(gone), {"taken_at": dialect.time_text(taken_at)}).scalar() or 0.0)
     leases = connection.execute(text("SELECT count(*) FROM jurat_checks WHERE state = 'leased'")).scalar() or 0
@@ -110,10 +111,8 @@ def confirm(connection: Connection, who: str) -> int:
 
     Raises NotFinished if erasures may be missing.
     """
-    begun, erased = (
-        connection.scalar(text("SELECT max(at) FROM jurat_audit WHERE action = :action"), {"action": action})
-        for action in (RESTORED, ERASED)
-    )
+    last = f"SELECT max(at) FROM jurat_audit WHERE action = :action AND {by_owner(dialect_of(connection))}"
+    begun, erased = (connection.scalar(text(last), {"action": action}) for action in (RESTORED, ERASED))
     if awaits_confirmation(connection) and begun is not None and (erased is None or erased < begun):
         raise NotFinished
     sql = "SELECT name FROM jurat_sources WHERE pause_reason = :reason ORDER BY name"

@@ -17,6 +17,7 @@ from jurat.access import AccessSummary
 from jurat.database import reader
 from jurat.names import ERASED, is_erased
 from jurat.queries import read_json
+from jurat.times import moment
 from jurat.vocabulary import AccessState
 from store.dialects import StoreDialect, dialect_of
 from store.requests.erasure import EVERYWHERE
@@ -27,6 +28,9 @@ BATCH: Final = 500
 
 LONGEST_WAIT: Final = 2 * 366 * 86_400.0
 """Seconds for which nothing waits: a time after that is no one's intention."""
+
+SOON: Final = 60.0
+"""Seconds for which clocks differ at most, and in which upkeep adds up what time changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +51,24 @@ class Verified:
 
 
 def verify_checks(engine: Engine) -> list[Discrepancy]:
-    """Whether each settled check has its verdicts, all of them, each acceptance what it rests on, and each request that
-    is done its trace.
+    """Whether each settled check has its verdicts, all of them, each acceptance and refusal what it rests on, each
+    review its end, and each request that is done its trace.
     """
     found = list[Discrepancy]()
     with reader(engine).begin() as connection:
-        late = dialect_of(connection).now(str(LONGEST_WAIT))
+        dialect = dialect_of(connection)
+        times = {"late": dialect.now(str(LONGEST_WAIT)), "soon": dialect.now(str(SOON))}
         for what, sql in _CHECKS.items():
-            rows = connection.execute(text(sql.format(late=late)))
+            rows = connection.execute(text(sql.format(**times)))
             found += [Discrepancy(what, row[0], row[1] and UUID(str(row[1]))) for row in rows]
     return found
 
 
 def verify_access(engine: Engine) -> Iterator[Verified]:
-    """Whether access follows from the verdicts, participant by participant. While answers wait, only granted access is
-    compared. Rows that upkeep still has to add up, for the configuration or the time has changed, are left out; and
-    consultations that are no longer configured, where nothing says what answers add up to.
+    """Whether access follows from the verdicts, participant by participant. While answers wait, only granted access,
+    its end and ended questions are compared. Rows that upkeep still has to add up, for the configuration or the time
+    has changed, are left out; and consultations that are no longer configured, where nothing says what answers add up
+    to. All are left out where a newer version of jurat applied the configuration.
     """
     access, after = AccessRows(), ("", "")
     while True:
@@ -72,7 +78,9 @@ def verify_access(engine: Engine) -> Iterator[Verified]:
                 connection.execute(text(dialect.snapshot))
             place = {"consultation": after[0], "participant": after[1], "limit": BATCH}
             rows = connection.execute(text(_page(dialect)), place).all()
-            compared = {(row[0], row[1]): row for row in rows if row[5] and not is_erased(row[1])}
+            newest = connection.scalar(text("SELECT max(version) FROM jurat_configs")) or 0
+            readable = access.newest(connection).version == newest
+            compared = {(row[0], row[1]): row for row in rows if row[5] and readable and not is_erased(row[1])}
             summaries = access.summaries(connection, set(compared)) if compared else {}
             found = [
                 Discrepancy(what, key[0], _last_check(connection, key))
@@ -91,8 +99,14 @@ def _difference(row: Any, summary: AccessSummary) -> str:
     added_up = summary.access
     if shown != added_up and (not waits or AccessState.GRANTED in (shown, added_up)):
         return f"access is shown as {shown}, and the verdicts add up to {added_up}"
-    others = sorted(name for name, state in summary.states.items() if states.get(name, state) != state)
-    return "" if waits or not others else f"not as decided is shown: {', '.join(others)}"
+    others = [] if waits else sorted(name for name, state in summary.states.items() if states.get(name) != state)
+    if not waits and read_json(row[6]) != summary.rounds_left:
+        others.append("how many rounds are left")
+    if read_json(row[7]) != summary.ended:
+        others.append("what accepted answers ended")
+    if moment(row[8]) != summary.granted_until:
+        others.append("until when access is granted")
+    return f"not as decided is shown: {', '.join(others)}" if others else ""
 
 
 def _last_check(connection: Connection, key: Key) -> UUID | None:
@@ -108,7 +122,8 @@ def _page(dialect: StoreDialect) -> str:
         SELECT a.consultation, a.participant, a.access, a.questions,
           EXISTS (SELECT 1 FROM jurat_checks c WHERE c.consultation = a.consultation
                   AND c.participant = a.participant AND c.state <> 'settled') AS waits,
-          a.config_version >= q.version AND coalesce(a.changes_at > {dialect.now()}, true) AS added_up
+          a.config_version >= q.version AND coalesce(a.changes_at > {dialect.now(str(SOON))}, true) AS added_up,
+          a.rounds_left, a.ended, a.granted_until
         FROM jurat_access a LEFT JOIN (
           SELECT consultation, max(config_version) AS version FROM jurat_questions GROUP BY consultation) q
           ON q.consultation = a.consultation
@@ -131,12 +146,23 @@ _CHECKS: Final = {
         SELECT c.consultation, c.id FROM jurat_checks c JOIN (
           SELECT check_id FROM jurat_verdicts GROUP BY check_id
           HAVING max(revision) <> count(*) OR min(revision) <> 1) v ON v.check_id = c.id""",
-    "a worker accepted it, and no lookup is known": f"""
-        {_OF_CHECK} v.outcome = 'accepted' AND v.decided_by = 'worker' AND NOT EXISTS (
-          SELECT 1 FROM jurat_attempts t WHERE t.check_id = v.check_id AND t.fence = v.fence)""",
-    "a person decided it, and the audit knows of none": f"""
-        {_OF_CHECK} v.decided_by = 'reviewer' AND CAST(v.check_id AS text) NOT IN (
-          SELECT subject FROM jurat_audit WHERE action = 'review decide')""",
+    # Another check may have used the code between the lookup and the verdict.
+    "a worker decided it, and no lookup says so": f"""
+        {_OF_CHECK} v.outcome <> 'undetermined' AND v.decided_by = 'worker' AND NOT EXISTS (
+          SELECT 1 FROM jurat_attempts t WHERE t.check_id = v.check_id AND t.fence = v.fence AND t.result = 'answered'
+            AND (t.reason = v.reason OR t.reason = 'code_valid' AND v.outcome = 'refused'
+                 AND v.reason IN ('code_unknown', 'code_used', 'code_expired', 'code_revoked')))""",
+    "a worker decided it after its first verdict": f"{_OF_CHECK} v.decided_by = 'worker' AND v.revision > 1",
+    # Each request of a person is a verdict, or a word that waits for a second person. Workers can store none.
+    "a person decided it, and no request says so": """
+        SELECT c.consultation, c.id FROM jurat_checks c JOIN (
+          SELECT subject FROM (
+            SELECT CAST(check_id AS text) AS subject, reason, 1 AS more FROM jurat_verdicts
+            WHERE decided_by = 'reviewer'
+            UNION ALL SELECT subject, detail ->> 'reason', 1 FROM jurat_audit WHERE action = 'review word'
+            UNION ALL SELECT CAST(check_id AS text), reason, -1 FROM jurat_requests
+            WHERE kind = 'decide' AND applied_at IS NOT NULL AND refused IS NULL) d
+          GROUP BY subject, reason HAVING sum(more) > 0) s ON s.subject = CAST(c.id AS text)""",
     "neither a worker nor a reviewer decided it": f"{_OF_CHECK} v.decided_by NOT IN ('worker', 'reviewer')",
     "it was accepted for a code that is not used": f"""
         {_OF_CHECK} v.reason = 'code_valid' AND v.check_id NOT IN (
@@ -152,6 +178,24 @@ _CHECKS: Final = {
     "it is in review, and no review is open": """
         SELECT c.consultation, c.id FROM jurat_checks c WHERE c.state = 'review' AND NOT EXISTS (
           SELECT 1 FROM jurat_reviews v WHERE v.check_id = c.id AND v.decided_at IS NULL)""",
+    "it is not in review, and a review is open": """
+        SELECT c.consultation, c.id FROM jurat_reviews r JOIN jurat_checks c ON c.id = r.check_id
+        WHERE r.decided_at IS NULL AND c.state <> 'review'""",
+    # The audit has the verdict that each later review was about. `config apply --force` ends reviews of lost questions.
+    "its review ended before its time, and no person decided it": f"""
+        SELECT c.consultation, c.id FROM jurat_reviews r JOIN jurat_checks c ON c.id = r.check_id
+        LEFT JOIN jurat_verdicts v ON v.check_id = c.id
+          AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)
+        WHERE c.state <> 'review' AND (r.decided_at < r.due_at OR r.decided_at > {{soon}})
+          AND substr(c.participant, 1, {len(ERASED)}) <> '{ERASED}'
+          AND (coalesce(v.decided_by, '') <> 'reviewer' OR (CAST(c.id AS text), CAST(v.revision AS text)) IN (
+            SELECT a.subject, CAST(a.detail ->> 'revision' AS text) FROM jurat_audit a
+            WHERE a.action IN ('contest', 'review open')))
+          AND NOT coalesce((
+            SELECT g.change IS NULL
+              AND (g.document -> 'consultations' -> c.consultation -> 'questions' -> c.question) IS NULL
+            FROM jurat_configs g WHERE g.applied_at BETWEEN r.opened_at AND r.decided_at
+            ORDER BY g.version DESC LIMIT 1), false)""",
     "it is decided, and its participant has no access row": f"""
         {_OF_CHECK} v.reason <> 'configuration_missing' AND NOT EXISTS (
           SELECT 1 FROM jurat_access a WHERE a.consultation = c.consultation AND a.participant = c.participant)""",

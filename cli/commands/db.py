@@ -166,7 +166,11 @@ def status(out: Output) -> None:
 
 @db.command(
     examples=("jurat db verify", "jurat db verify --heads /mnt/safe/heads --key history.pub"),
-    codes={Exit.DONE: "all of it goes together", Exit.REFUSED: "something does not follow, or was changed"},
+    codes={
+        Exit.DONE: "all of it goes together",
+        Exit.REFUSED: "something does not follow, or was changed",
+        Exit.LOST: "the rest goes together, but a restored backup lost leaves",
+    },
 )
 @click.option(
     "--heads", metavar="FILE", type=click.Path(path_type=Path), help="Signed heads, from outside the database."
@@ -201,7 +205,9 @@ def verify(out: Output, *, heads: Path | None, key_file: Path | None) -> Exit:
     out.show(document, columns(("check", "consultation", "what does not follow"), rows))
     out.say(f"{count_text(participants, 'participant')} verified; {count_text(len(rows), 'contradiction')} found")
     _say_of_history(out, sealed, outside=bool(outside))
-    return Exit.REFUSED if rows else Exit.DONE
+    if rows:
+        return Exit.REFUSED
+    return Exit.LOST if sealed and sealed.lost else Exit.DONE
 
 
 def _say_of_history(out: Output, sealed: VerifiedHistory | None, *, outside: bool) -> None:

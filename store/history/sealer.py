@@ -26,6 +26,7 @@ from store.history.entries import SALT, SEALED, Leaf, LeafKind, leaf_of, missing
 from store.history.heads import Head, append_heads, read_heads, sign
 from store.history.merkle import SIZE, Frontier
 from store.restored import RESTORED
+from store.schema.owners import by_owner
 
 BATCH: Final = 2000
 """Rows that one head takes at most."""
@@ -211,8 +212,9 @@ class Sealer:
 
 
 def was_restored(connection: Connection, since: datetime) -> bool:
-    """Whether the audit knows of a backup that was restored after a time."""
-    found = connection.scalar(text(f"SELECT max(at) FROM jurat_audit WHERE action = '{RESTORED}'"))
+    """Whether the audit knows of a backup that was restored after a time. Only the owner restores one."""
+    own = by_owner(dialect_of(connection))
+    found = connection.scalar(text(f"SELECT max(at) FROM jurat_audit WHERE action = '{RESTORED}' AND {own}"))
     return found is not None and instant(found) > since
 
 

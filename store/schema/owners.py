@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from store.dialects import dialect_of
+from store.dialects import StoreDialect, dialect_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ def unbound(connection: Connection) -> str | None:
     found: str | None = connection.scalar(text(_UNBOUND))
     return found
 
+
+def by_owner(dialect: StoreDialect) -> str:
+    """SQL that is true for a row of the audit that the owner of our tables wrote; for each on SQLite."""
+    return _BY_OWNER if dialect.has_users else "true"
+
+
+_BY_OWNER = """jurat_audit.login IN (
+    SELECT u.rolname FROM pg_class c, pg_roles u
+    WHERE c.oid = 'jurat_audit'::regclass AND pg_has_role(u.oid, c.relowner, 'USAGE'))"""
 
 _UNBOUND = """
     SELECT CASE WHEN u.rolsuper THEN quote_ident(u.rolname) || ' is a superuser of the server'

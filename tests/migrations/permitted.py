@@ -21,6 +21,11 @@ _NO_RIGHT = "it holds a number, and was not accepted"
 _REHASHED = "the hash of its code or number was changed, and no rehash is known"
 _CLOSED = "it is in review, and no review is open"
 _YEARS = "it waits for years"
+_NO_LOOKUP = "a worker decided it, and no lookup says so"
+_ONCE = "a worker decided it after its first verdict"
+_UNASKED = "a person decided it, and no request says so"
+_OPEN = "it is not in review, and a review is open"
+_EARLY = "its review ended before its time, and no person decided it"
 
 _OF = "(SELECT id FROM jurat_checks WHERE participant = '{}')"
 _GRANT = "UPDATE jurat_access SET access = 'granted' WHERE participant = 'p-2'"
@@ -28,13 +33,35 @@ _GRANT_ANEW = "INSERT INTO jurat_access SELECT 'budget', 'p-99', 'granted', '{}'
 _LATE = "UPDATE jurat_checks SET due_at = '8999-01-01' WHERE participant = 'p-3'"
 _REVIEW_LATE = "UPDATE jurat_reviews SET due_at = '8999-01-01'"
 _REVIEW_ENDED = "UPDATE jurat_reviews SET decided_at = now()"
+_SETTLED_AGAIN = "UPDATE jurat_checks SET state = 'settled', settled_at = now() WHERE participant = 'p-7'"
+_LOOKED_AT_AGAIN = (
+    "UPDATE jurat_checks SET state = 'pending', due_at = now(), deadline_at = now() WHERE participant = 'p-4'"
+)
+_REVIEWS_ENDED = {
+    f"{_REVIEW_ENDED};\n{_SETTLED_AGAIN}": _EARLY,
+    f"{_REVIEW_ENDED.replace('now()', 'due_at')};\n{_SETTLED_AGAIN}": _EARLY,
+    f"{_REVIEW_ENDED};\n{_LOOKED_AT_AGAIN}": _EARLY,
+    _SETTLED_AGAIN: _OPEN,
+}
+"""The second review seems to end when it should; it is found until then."""
 _REVIEW_ANEW = (
-    f"INSERT INTO jurat_reviews SELECT {_OF.format('p-3')}, 'near_border', '{{}}', 1, now(), now() + interval '5 years'"
+    f"INSERT INTO jurat_reviews SELECT {_OF.format('p-3')}, 'near_border', '{{}}', 1, now(), now() + interval '1 year'"
 )
 _HOLD = f"INSERT INTO jurat_claims VALUES ('budget', 'n', 'y', {_OF.format('p-3')}, 'p-3', true, now())"
+_ENDS = "UPDATE jurat_access SET ended = '{\"residence\": [\"code\"]}' WHERE participant = 'p-2'"
+_ENDED = "not as decided is shown: what accepted answers ended"
 _VERDICT = (
     "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source,"
-    f" fence, decided_at) SELECT {_OF.format('p-2')}, 2, 'accepted', 'inside_zone', '{{}}', 'BY', 1, 'towns', 99, now()"
+    f" fence, decided_at) SELECT check_id, 2, '{{}}', '{{}}', evidence, '{{}}', config_version, source, {{}}, now()"
+    f" FROM jurat_verdicts WHERE check_id = {_OF.format('p-2')}"
+)
+_REFUSED_ANEW = _VERDICT.format("refused", "outside_zone", "worker", 99)
+_ACCEPTED_ANEW = _VERDICT.format("accepted", "inside_zone", "worker", "fence")
+_LOST_ANEW = _VERDICT.format("undetermined", "deadline_passed", "worker", 99)
+_ACCEPTED_BY_A_PERSON = _VERDICT.format("accepted", "person_accepted", "reviewer", 99)
+_AUDITED = (
+    f"INSERT {INTO_AUDIT} SELECT gen_random_uuid(), now(), 'a clerk', 'review decide', id::text, '{{}}'"
+    " FROM jurat_checks WHERE participant = 'p-2'"
 )
 
 _HASH = "sha256('')"
@@ -42,7 +69,13 @@ _HASH = "sha256('')"
 FOUND: Mapping[Role, Attempts] = {
     Role.WORKER: {
         _LATE: _YEARS,
-        _VERDICT.replace("BY", "worker"): "a worker accepted it, and no lookup is known",
+        _REFUSED_ANEW: _NO_LOOKUP,
+        _ACCEPTED_ANEW: _NO_LOOKUP,
+        _LOST_ANEW: _ONCE,
+        f"{_ACCEPTED_BY_A_PERSON};\n{_AUDITED}": _UNASKED,
+        _SETTLED_AGAIN: _OPEN,
+        _REVIEW_ANEW: _OPEN,
+        _ENDS: _ENDED,
         _GRANT: _UNHEARD,
         _GRANT_ANEW: _UNHEARD,
         "DELETE FROM jurat_access WHERE participant = 'p-1'": _GONE,
@@ -55,7 +88,10 @@ FOUND: Mapping[Role, Attempts] = {
         _HOLD: _NO_RIGHT,
     },
     Role.REVIEWER: {
-        _VERDICT.replace("BY", "reviewer"): "a person decided it, and the audit knows of none",
+        _ACCEPTED_BY_A_PERSON: _UNASKED,
+        _SETTLED_AGAIN: _OPEN,
+        _REVIEW_ANEW: _OPEN,
+        _ENDS: _ENDED,
         _GRANT: _UNHEARD,
         _GRANT_ANEW: _UNHEARD,
         _REVIEW_LATE: _YEARS,
@@ -64,11 +100,13 @@ FOUND: Mapping[Role, Attempts] = {
     },
     Role.ADMIN: {
         "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at)"
-        " VALUES (98, '', '{}', 'me', now())": "its document does not have its digest",
+        " VALUES (2, '', '{}', 'me', now())": "its document does not have its digest",
         _LATE: _YEARS,
         _GRANT: _UNHEARD,
         _GRANT_ANEW: _UNHEARD,
         _REVIEW_ENDED: _CLOSED,
+        **_REVIEWS_ENDED,
+        _ENDS: _ENDED,
     },
     Role.SEALER: {
         "DELETE FROM jurat_unsealed": "it is not in the history",
@@ -161,7 +199,6 @@ SHOWN: Mapping[Role, Attempts] = {
         _PAUSES: _PAUSED,
         "UPDATE jurat_pauses SET until = now() + interval '1 year'": _WAITS,
         "DELETE FROM jurat_pauses": _WAITS,
-        _REVIEW_ANEW.replace("5 years", "1 year"): _WAITS,
         "UPDATE jurat_consultations SET refused = 'no', answered_revision = revision": (
             "SELECT document = '{}' FROM jurat_consultations"
         ),
@@ -185,7 +222,6 @@ SHOWN: Mapping[Role, Attempts] = {
     Role.REVIEWER: {
         "UPDATE jurat_checks SET answer = NULL WHERE participant = 'p-4'": _QUEUED,
         _PAYS: _STARTS,
-        _REVIEW_ANEW.replace("5 years", "1 year"): _WAITS,
         _ASKED.format("revoke"): _KNOWN,
         f"SELECT jurat_decide({_OF.format('p-4')}, 'person_accepted', 'me')": _ASKED_BY,
         f"SELECT jurat_open_review({_OF.format('p-2')}, 'me')": _ASKED_BY,

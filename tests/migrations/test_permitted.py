@@ -25,7 +25,7 @@ from tests.migrations import forgeries, permitted
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
 from tests.rigs.servers import Databases
-from tests.store.desk import ACCEPTED, ADMIN, NUMBER_TAKEN, PRIVATE_KEY, REFUSED, Desk, attempt, claiming
+from tests.store.desk import ACCEPTED, ADMIN, NUMBER_TAKEN, PRIVATE_KEY, REFUSED, Desk, claiming
 
 _WRITTEN = re.compile(r"(?:(INSERT)\s+INTO |(UPDATE) |(DELETE) FROM |SELECT )(jurat_\w+)")
 
@@ -40,15 +40,18 @@ def used(role: Role, statements: Iterable[str]) -> Iterator[tuple[str, Role, str
 @pytest.fixture(scope="module")
 def filled(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[str]:
     """A database that is copied: p-1 has access by an address and a code, p-2 was refused, p-3 waits, p-4 is in
-    review, p-5 holds a number; an erasure and a revocation wait; a history has begun.
+    review, p-5 holds a number, p-7 contests; an erasure and a revocation wait; a history has begun.
     """
     url = postgresql_server.create(template=_migrated_postgresql)
     desk = Desk(url)
-    desk.settle(desk.held("p-1"), ACCEPTED, attempt=attempt())
+    desk.look_up(desk.held("p-1"), ACCEPTED)
     code, _ = desk.add_codes(2)
-    desk.settle(desk.held("p-1", "code"), desk.code_valid(code), attempt=attempt())
-    desk.settle(desk.held("p-5", "profession"), claiming("900100", desk.fingerprints), attempt=attempt())
-    desk.settle(desk.held("p-2"), REFUSED)
+    desk.look_up(desk.held("p-1", "code"), desk.code_valid(code))
+    desk.look_up(desk.held("p-5", "profession"), claiming("900100", desk.fingerprints))
+    desk.look_up(desk.held("p-2"), REFUSED)
+    desk.look_up(desk.held("p-7"), REFUSED)
+    contested = desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-7'")
+    Requests(desk.engine).do(Request(uuid7(), RequestKind.CONTEST, "participant", check_id=contested, note=b"x"))
     desk.settle(desk.held("p-4", "profession"), NUMBER_TAKEN)
     desk.submit("p-3")
     for kind in ("erase", "revoke"):
@@ -165,7 +168,7 @@ def test_what_honest_programs_do_is_let_through(copied: str) -> None:
         engine = open_engine(logins.url(Role.WORKER))
         desk.claims = Claims(engine, keys=Unseal([PRIVATE_KEY]).key_ids)
         desk.verdict_writer = VerdictWriter(engine)
-        desk.settle(desk.claim_one(), REFUSED, attempt=attempt(), retain=3600.0)
+        desk.look_up(desk.claim_one(), REFUSED, retain=3600.0)
         platform.execute("SELECT jurat_transfer('budget', 'p-1', 'p-6', 'me'), jurat_erase('p-5', 'budget')")
         Requests(desk.engine).do(asked)  # after the erasure was asked for, so that its row comes later
         Requests(engine).apply_waiting()

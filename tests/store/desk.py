@@ -200,6 +200,10 @@ class Desk:
     def settle(self, held: ClaimedCheck, decision: Decision | None = None, **given: Any) -> WriteOutcome:
         return self.write(entry(held, decision, **given))
 
+    def look_up(self, held: ClaimedCheck, decision: Settle | Review, **given: Any) -> WriteOutcome:
+        """Settle it with the lookup that says so, as workers do."""
+        return self.settle(held, decision, attempt=attempt(reason=decision.reason), **given)
+
     # -- codes
 
     def add_codes(self, count: int = 1, code_list: str = "spring") -> list[str]:

@@ -12,8 +12,8 @@ from jurat.vocabulary import Outcome, Reason
 from store.requests.request_rows import ask
 from store.requests.request_runner import Request, RequestKind, Requests
 from store.verification import verify_access, verify_checks
-from tasks.checks import Settle
-from tests.store.desk import NUMBER_TAKEN, Desk, attempt, claiming, entry
+from tasks.checks import Ended, Settle
+from tests.store.desk import DOCUMENT, NUMBER_TAKEN, Desk, attempt, claiming
 from tests.store.passing import unguarded
 from tests.store.reviews import ReviewDecisions
 
@@ -30,10 +30,10 @@ def found(desk: Desk) -> list[str]:
 @pytest.fixture
 def decided(desk: Desk) -> Desk:
     """p-1 has access by an address and a code, p-2 was refused, and p-3 waits."""
-    desk.settle(desk.held("p-1"), ACCEPTED, attempt=attempt())
+    desk.look_up(desk.held("p-1"), ACCEPTED)
     (code,) = desk.add_codes()
-    desk.settle(desk.held("p-1", "code"), desk.code_valid(code), attempt=attempt())
-    desk.settle(desk.held("p-2"), REFUSED)
+    desk.look_up(desk.held("p-1", "code"), desk.code_valid(code))
+    desk.look_up(desk.held("p-2"), REFUSED)
     desk.submit("p-3")
     return desk
 
@@ -74,26 +74,26 @@ def test_a_check_without_its_verdict_is_found(decided: Desk) -> None:
 
 def test_an_acceptance_without_a_lookup_is_found(decided: Desk) -> None:
     held = decided.held("p-4", "profession")
-    decided.write(entry(held, ACCEPTED, attempt=attempt()))
+    decided.look_up(held, ACCEPTED)
     decided.sql("DELETE FROM jurat_attempts WHERE check_id = :id", id=decided.id(held.id))
-    assert found(decided) == ["a worker accepted it, and no lookup is known"]
+    assert found(decided) == ["a worker decided it, and no lookup says so"]
 
 
-def test_a_decision_that_the_audit_does_not_know_is_found(decided: Desk) -> None:
+def test_a_decision_that_no_one_asked_for_is_found(decided: Desk) -> None:
     held = decided.held("p-4", "profession")
-    decided.write(entry(held, REFUSED))
+    decided.look_up(held, REFUSED)
     decided.sql(
         "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source,"
         " fence, decided_at) SELECT check_id, 2, 'accepted', 'person_accepted', evidence, 'reviewer', config_version,"
         " source, fence, NOW FROM jurat_verdicts WHERE check_id = :id",
         id=decided.id(held.id),
     )
-    assert "a person decided it, and the audit knows of none" in found(decided)
+    assert "a person decided it, and no request says so" in found(decided)
 
 
 def test_a_decision_of_a_person_is_right(decided: Desk) -> None:
     held = decided.held("p-4", "profession")
-    decided.write(entry(held, Settle(Outcome.REFUSED, Reason.STATUS_INACTIVE)))
+    decided.look_up(held, Settle(Outcome.REFUSED, Reason.STATUS_INACTIVE))
     requests = Requests(decided.engine)
     requests.do(Request(uuid7(), RequestKind.OPEN, "a clerk", check_id=held.id))
     requests.do(Request(uuid7(), RequestKind.DECIDE, "a clerk", check_id=held.id, reason=Reason.PERSON_ACCEPTED))
@@ -130,7 +130,7 @@ def test_a_revision_that_is_missing_is_found(decided: Desk) -> None:
     ],
 )
 def test_what_an_honest_program_leaves_otherwise_is_found(decided: Desk, statement: str, what: str) -> None:
-    decided.settle(decided.held("p-4", "profession"), claiming("900100", decided.fingerprints), attempt=attempt())
+    decided.look_up(decided.held("p-4", "profession"), claiming("900100", decided.fingerprints))
     decided.settle(decided.held("p-5", "profession"), NUMBER_TAKEN)
     assert found(decided) == []
     decided.sql(statement)
@@ -210,3 +210,147 @@ def test_a_row_that_upkeep_still_has_to_add_up_is_left_out(decided: Desk) -> Non
     assert found(decided) == []
     decided.upkeep.add_up_access()
     assert decided.access("p-2") != "granted"
+
+
+AGAIN = """
+    INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source,
+      fence, decided_at)
+    SELECT check_id, revision + 1, '{}', '{}', '{{}}', '{}', config_version, source, fence + {}, NOW FROM jurat_verdicts
+    WHERE check_id = :id ORDER BY revision DESC LIMIT 1"""
+
+
+@pytest.mark.parametrize(
+    ("verdict", "what"),
+    [
+        (("refused", "outside_zone", "worker", 0), set()),
+        (("refused", "outside_zone", "worker", 1), {"a worker decided it, and no lookup says so"}),
+        (("refused", "not_a_person", "worker", 0), {"a worker decided it, and no lookup says so"}),
+        (("accepted", "inside_zone", "worker", 0), {"a worker decided it, and no lookup says so"}),
+        (("undetermined", "deadline_passed", "worker", 1), set()),
+    ],
+)
+def test_a_worker_decides_once_and_what_its_lookup_says(decided: Desk, verdict: tuple[object], what: set[str]) -> None:
+    check = decided.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'")
+    decided.sql(AGAIN.format(*verdict), id=check)
+    of_check = {each.what for each in verify_checks(decided.engine)}
+    assert of_check == {"a worker decided it after its first verdict", *what}
+
+
+def test_a_lookup_that_failed_decides_nothing(decided: Desk) -> None:
+    held = decided.held("p-4", "profession")
+    decided.settle(held, REFUSED, attempt=attempt(Ended.FAILED, REFUSED.reason))
+    assert found(decided) == ["a worker decided it, and no lookup says so"]
+
+
+def test_a_code_that_was_used_between_its_lookup_and_the_verdict_is_right(decided: Desk) -> None:
+    code, _ = decided.add_codes(2)
+    decided.look_up(decided.held("p-4", "code"), decided.code_valid(code))
+    decided.look_up(held := decided.held("p-5", "code"), decided.code_valid(code))
+    assert decided.verdicts(held.id) == [("refused", "code_used")]
+    assert found(decided) == []
+
+
+def person(desk: Desk, kind: RequestKind, check: UUID, who: str = "a clerk", reason: Reason | None = None) -> None:
+    Requests(desk.engine).do(Request(uuid7(), kind, who, check_id=check, reason=reason))
+
+
+def contested(desk: Desk) -> UUID:
+    """The check of p-2, contested."""
+    check = UUID(str(desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'")))
+    with desk.engine.begin() as connection:
+        desk.client.contest(connection, check, note="I moved in May.")
+    desk.upkeep.do_requests()
+    assert found(desk) == []
+    return check
+
+
+def test_a_word_that_waits_for_a_second_person_is_no_decision(decided: Desk) -> None:
+    budget = DOCUMENT["consultations"]["budget"]
+    decided.apply({**DOCUMENT, "consultations": {"budget": {**budget, "four_eyes": True}}})
+    decided.upkeep.add_up_access()
+    check = contested(decided)
+    person(decided, RequestKind.DECIDE, check, "Iris", Reason.PERSON_ACCEPTED)
+    person(decided, RequestKind.DECIDE, check, "Maelle", Reason.PERSON_REFUSED)
+    assert found(decided) == []
+    person(decided, RequestKind.DECIDE, check, "Tugdual", Reason.PERSON_REFUSED)
+    assert decided.verdicts(check)[1:] == [("refused", "person_refused")]
+    assert found(decided) == []
+    decided.sql(AGAIN.format("accepted", "person_accepted", "reviewer", 1), id=decided.id(check))
+    assert "a person decided it, and no request says so" in found(decided)
+
+
+def test_a_request_is_one_decision(decided: Desk) -> None:
+    check = contested(decided)
+    for reason in (Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED, Reason.PERSON_ACCEPTED):
+        person(decided, RequestKind.DECIDE, check, reason=reason)
+        person(decided, RequestKind.OPEN, check)
+        assert found(decided) == []
+    person(decided, RequestKind.DECIDE, check, reason=Reason.PERSON_REFUSED)
+    assert found(decided) == []
+    decided.sql(AGAIN.format("accepted", "person_accepted", "reviewer", 1), id=decided.id(check))
+    assert "a person decided it, and no request says so" in found(decided)
+
+
+EARLY = "its review ended before its time, and no person decided it"
+SETTLED = "UPDATE jurat_checks SET state = 'settled' WHERE id = :id"
+
+
+@pytest.mark.parametrize("opened", ["contested", "opened again"])
+def test_a_review_that_no_person_ended_before_its_time_is_found(decided: Desk, opened: str) -> None:
+    check = contested(decided)
+    if opened == "opened again":
+        person(decided, RequestKind.DECIDE, check, reason=Reason.PERSON_REFUSED)
+        person(decided, RequestKind.OPEN, check)
+    decided.sql(SETTLED, id=decided.id(check))
+    assert "it is not in review, and a review is open" in found(decided)
+    decided.sql("UPDATE jurat_reviews SET decided_at = NOW WHERE check_id = :id", id=decided.id(check))
+    assert EARLY in found(decided)
+    decided.sql("UPDATE jurat_reviews SET decided_at = due_at WHERE check_id = :id", id=decided.id(check))
+    assert EARLY in found(decided), "that is in the future"
+
+
+def test_a_review_ends_at_its_time_or_where_a_participant_is_erased(decided: Desk) -> None:
+    check = contested(decided)
+    decided.sql("UPDATE jurat_reviews SET due_at = NOW WHERE check_id = :id", id=decided.id(check))
+    assert decided.upkeep.end_reviews() == 1
+    assert found(decided) == []
+    person(decided, RequestKind.OPEN, check)
+    decided.settle(decided.held("p-4", "profession"), NUMBER_TAKEN)
+    requests = Requests(decided.engine)
+    requests.do(Request(uuid7(), RequestKind.TRANSFER, "a clerk", "budget", "p-4", target="p-6"))
+    for participant in ("p-2", "p-6"):
+        requests.do(Request(uuid7(), RequestKind.ERASE, "a clerk", "budget", participant))
+        assert found(decided) == []
+
+
+def test_a_review_may_end_with_its_question(decided: Desk) -> None:
+    contested(decided)
+    left = {"questions": {"code": {"criterion": "has-code"}}}
+    decided.apply({**DOCUMENT, "consultations": {"budget": left}}, force=True)
+    decided.upkeep.add_up_access()
+    assert found(decided) == []
+    decided.sql("UPDATE jurat_reviews SET decided_at = opened_at")
+    assert found(decided) == [EARLY], "the configuration is newer"
+
+
+def test_what_a_newer_program_configured_is_left_to_it(decided: Desk) -> None:
+    decided.sql("UPDATE jurat_access SET access = 'granted' WHERE participant = 'p-2'")
+    assert found(decided)
+    decided.sql(
+        "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at)"
+        " VALUES (2, 'newer', '{\"newer\": 1}', 'me', NOW)"
+    )
+    assert found(decided) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ('ended = \'{"residence": ["code"]}\'', "what accepted answers ended"),
+        ("rounds_left = '{}'", "how many rounds are left"),
+        ("granted_until = NOW(86400)", "until when access is granted"),
+    ],
+)
+def test_access_that_says_more_than_its_answers_is_found(decided: Desk, change: str, what: str) -> None:
+    decided.sql(f"UPDATE jurat_access SET {change} WHERE participant = 'p-2'")
+    assert found(decided) == [f"not as decided is shown: {what}"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from store.schema.grants import Role
+from tests.cli.commands.test_restored import TAKEN, backup, put_back
 from tests.cli.conftest import configure
 from tests.cli.shell import Shell, is_one_sentence
 from tests.rigs.logins import Logins
@@ -52,6 +53,19 @@ def test_what_the_owner_changes_is_found_with_a_head_from_outside(begun: Shell, 
     change(begun, "UPDATE jurat_audit SET actor = 'Ada' WHERE actor = 'Iris'")
     assert verify(begun, tmp_path) == (1, ["it is not as it was sealed"])
     assert "it is not as it was sealed" in begun("db", "verify").out
+
+
+def test_what_a_restored_backup_lost_has_a_code_of_its_own(begun: Shell, tmp_path: Path) -> None:
+    seal(begun, tmp_path)
+    copy = backup(begun)
+    begun("codes", "generate", "spring", "--count", "1", "--as", "Maelle")
+    seal(begun, tmp_path)
+    put_back(begun, copy)
+    code, (what,) = verify(begun, tmp_path)
+    assert (code, what.startswith("the history does not reach the head of ")) == (1, True)
+    assert begun("db", "restored", *TAKEN).code == 0
+    assert verify(begun, tmp_path) == (6, [])
+    assert begun("db", "verify").code == 0, "without heads from outside, nothing is known to be lost"
 
 
 def test_the_key_is_for_its_user_alone_and_is_never_overwritten(begun: Shell, tmp_path: Path) -> None:

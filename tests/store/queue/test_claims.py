@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -43,7 +44,7 @@ def test_a_claim_gives_each_check_a_fence_and_a_lease(desk: Desk) -> None:
     assert (held.consultation, held.participant, held.question, held.source) == ("budget", "p-1", "residence", "towns")
     assert held.traceparent == "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     assert held.sealed is not None
-    assert desk.unseal.open(held.sealed, held.answer_key) == b'{"word":"accept"}'
+    assert json.loads(desk.unseal.open(held.sealed, held.answer_key)) == {"word": "accept"}
     assert 3590 < held.seconds_left < 3600.01
     assert not held.overdue
     assert desk.row(check.id, "state") == "leased"

@@ -19,7 +19,8 @@ from store.configurations.consultations import Unpublishable
 from store.requests.decisions import ReviewError
 from store.requests.request_runner import CannotBeDone, RequestKind, Requests
 from store.verdicts.access import AccessRows
-from tasks.checks import ClaimedCheck, Decision, Review, Settle
+from store.verification import verify_access, verify_checks
+from tasks.checks import ClaimedCheck, Review, Settle
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, UNAVAILABLE, UNDETERMINED, Desk
 from tests.store.passing import let_be_over, let_pass
 from tests.store.requests.asked import asking
@@ -50,7 +51,7 @@ CONSULTATIONS: Sequence[Mapping[str, Any]] = (
 )
 SOURCES = {"residence": "towns", "profession": "rpps", "code": "spring"}
 IN_REVIEW = Review(Reason.NAME_DIFFERS, 3600.0)
-DECISIONS: Sequence[Decision] = (
+DECISIONS: Sequence[Settle | Review] = (
     ACCEPTED,
     ACCEPTED,
     REFUSED,
@@ -142,9 +143,9 @@ class Player:
             raised = type(error)
         assert raised in expected
 
-    def settle(self, question: str, decision: Decision) -> None:
+    def settle(self, question: str, decision: Settle | Review) -> None:
         if held := self._held(question):
-            self.desk.settle(held, decision)
+            self.desk.look_up(held, decision)
 
     def _held(self, question: str) -> ClaimedCheck | None:
         """The check of a question that waits, in a worker's hand."""
@@ -259,6 +260,16 @@ class Player:
         """The row is what the history adds up to now; so is that of who was erased."""
         for participant in (self.participant, *self.erased):
             self._look_at(participant)
+
+    def verified(self) -> list[str]:
+        """What `db verify` finds of their checks, and of the access that these add up to."""
+        whose = "SELECT id FROM jurat_checks WHERE participant = :who"
+        people = (*self.erased, self.participant, self.former)
+        theirs = {UUID(str(row[0])) for who in people for row in self.desk.sql(whose, who=who)}
+        found = verify_checks(self.desk.engine)
+        for page in verify_access(self.desk.engine):
+            found += page.found
+        return [each.what for each in found if each.check in theirs]
 
     def _look_at(self, participant: str) -> None:
         found = lives.stored(self.desk, participant)

@@ -71,6 +71,7 @@ def live(desk: Desk, steps: Sequence[Step], idle: Sequence[bool]) -> None:
         player.look()
     desk.upkeep.add_up_access()
     player.look()
+    assert player.verified() == []
 
 
 IDLE = st.lists(st.booleans(), min_size=1, max_size=4)
