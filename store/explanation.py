@@ -194,7 +194,7 @@ class Explanations:
         of_check, given = f"check_id = {self._dialect.uuid()}", {"id": str(check)}
         attempts = self._rows(AttemptRow, f"jurat_attempts WHERE {of_check} ORDER BY fence", **given)
         verdicts = self._rows(VerdictRow, f"jurat_verdicts WHERE {of_check} ORDER BY revision", **given)
-        reviews = self._rows(ReviewRow, f"jurat_reviews WHERE {of_check}", **given)
+        reviews = self._rows(ReviewRow, f"{self._reviews()} WHERE {of_check}", **given)
         contests = self._rows(
             ContestRow, f"jurat_requests WHERE {of_check} AND kind = 'contest' ORDER BY asked_at, id", **given
         )
@@ -276,6 +276,14 @@ class Explanations:
             if not rows:
                 return
             after = rows[-1][0]
+
+    def _reviews(self) -> str:
+        """The reviews; without their evidence for a user who may not read it, for it may be the distance of a home."""
+        seen = "SELECT has_column_privilege('jurat_reviews', 'evidence', 'SELECT')"
+        if not self._dialect.has_users or self._all(seen)[0][0]:
+            return "jurat_reviews"
+        columns = columns_of(ReviewRow).replace("evidence", "'{}'::jsonb AS evidence")
+        return f"(SELECT check_id, {columns} FROM jurat_reviews) r"
 
     def _rows(self, kind: type[Kind], where: str, **parameters: Any) -> list[Kind]:
         """The rows of a kind, from its table on."""

@@ -28,7 +28,7 @@ def explain(out: Output, check_id: UUID, *, locale: str) -> None:
     """Show every lookup of a check, and each of its verdicts rule by rule, with what it means for access.
 
     Each verdict comes with the message for the participant. No participant is named and no answer is shown: the
-    evidence of a verdict holds neither.
+    evidence of a verdict holds neither. That of a review may hold the distance to a border, and is shown to reviewers.
     """
     with open_database() as service:
         found, texts = read_check(service, check_id, locale)

@@ -202,7 +202,10 @@ def test_a_contest_goes_from_the_platform_to_the_verdict_with_each_in_its_role(p
         for engine_of in (clerk, watcher):
             (queued,) = Explanations(engine_of).queue()
             assert (queued.contested, queued.document) == (True, "folder 7")
-            assert len(Explanations(engine_of).check(check).contests) == 1
+            explained = Explanations(engine_of).check(check)
+            assert len(explained.contests) == 1
+            assert explained.review is not None
+            assert bool(explained.review.evidence) is (engine_of is clerk), "only reviewers see how near a home is"
         sealed = ReviewDecisions(clerk).sealed(check, "clerk-7")
         assert desk.unseal.open(sealed.note or b"", sealed.note_key) == b"look again"
         decision = Request(uuid7(), RequestKind.DECIDE, "clerk-7", check_id=check, reason=Reason.PERSON_ACCEPTED)
