@@ -123,9 +123,9 @@ class Town:
 def town(postgresql_url: str) -> Iterator[Town]:
     desk = Desk(postgresql_url)
     desk.settle(desk.held("bad"), ACCEPTED, attempt=attempt())
-    desk.settle(desk.held("spent"), REFUSED)
-    desk.settle(desk.held("spent", "profession"), REFUSED)
-    desk.settle(desk.held("gone"), REFUSED)
+    desk.look_up(desk.held("spent"), REFUSED)
+    desk.look_up(desk.held("spent", "profession"), REFUSED)
+    desk.look_up(desk.held("gone"), REFUSED)
     desk.submit("stays")
     with Logins(postgresql_url) as logins:
         town = Town(desk, logins)
