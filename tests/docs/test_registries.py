@@ -55,6 +55,6 @@ def test_every_preset_stands_in_the_table_with_its_limits() -> None:
             assert value[1].replace("s", " s" if option == "timeout" else "s") in row
 
 
-def test_what_is_used_is_shown_three_lines_or_less_to_a_source() -> None:
+def test_what_is_used_is_shown_in_a_line_or_with_what_only_the_reader_knows() -> None:
     first = SNIPPETS[0].text.partition("criteria:")[0]
-    assert len(first.splitlines()) - 1 == first.count("preset:")
+    assert len(first.splitlines()) - 1 <= 4 * first.count("preset:")

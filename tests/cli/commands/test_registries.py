@@ -154,7 +154,9 @@ def test_files_of_tests_are_looked_for_beside_the_description(shell: Shell) -> N
 @pytest.mark.slow
 def test_what_a_preset_brings_is_told_where_the_preset_is_named(shell: Shell) -> None:
     text = (
-        "sources:\n  npi:\n    type: registry\n    preset: us-npi\n    record:\n      fields: { status: \"'A'\" }\n"
+        "sources:\n  npi:\n    type: registry\n    preset: us-npi\n"
+        '    control: { input: { number: "1234567893", family_name: Valombre, given_name: Iris } }\n'
+        "    record:\n      fields: { status: \"'A'\" }\n"
         'criteria:\n  is-physician: { source: npi, require: { professions: ["202", "204", "207", "208", "209"] } }\n'
         "consultations:\n  board:\n    questions:\n      profession: { criterion: is-physician }\n"
     )
