@@ -63,7 +63,7 @@ class _ControlRecord:
         self._control = control
         self._clock = further.clock
         self._lock = Lock()
-        self._found = False
+        self._found = self._forgotten = False
         self._until = 0.0
         """Until when it is not looked up again."""
 
@@ -72,7 +72,7 @@ class _ControlRecord:
         if not self._lock.acquire(timeout=max(0.0, deadline - self._clock())):
             raise Unavailable("the control record was not found in time")
         try:
-            if self._clock() >= self._until:
+            if self._clock() >= self._until or (self._found and self._forgotten):
                 self._look_up(deadline)
             if not self._found:
                 raise Unreadable("the control record is missing, so that nobody's absence proves anything")
@@ -80,12 +80,14 @@ class _ControlRecord:
             self._lock.release()
 
     def forget(self) -> None:
-        """Look it up again before the next absence: the registry failed, and may have lost its records."""
-        with self._lock:
-            if self._found:
-                self._until = 0.0
+        """Look it up again before the next absence: the registry failed, and may have lost its records.
+
+        Never waits for the lock, which is held for as long as a lookup takes.
+        """
+        self._forgotten = True
 
     def _look_up(self, deadline: float) -> None:
+        self._forgotten = False
         found = self._further.look_up(Query(self._control.input, self._control.require), deadline)
         self._found = isinstance(found, Finding) and found.outcome is Outcome.ACCEPTED
         self._until = self._clock() + (self._control.every if self._found else _ASKED_AGAIN_S)
@@ -105,7 +107,7 @@ class _Controlled:
         deadline = self._clock() + query.timeout
         try:
             found = self._confirmed(self._source.look_up(query), deadline)
-            return self._further.look_up(query, deadline) if self._record and _is_absence(found) else found
+            return self._further.look_up(query, deadline) if self._record and is_absence(found) else found
         except SourceError:
             self._forget()
             raise
@@ -115,7 +117,7 @@ class _Controlled:
         self._source.close()
 
     def _confirmed(self, found: Found, deadline: float) -> Found:
-        if not _is_absence(found):
+        if not is_absence(found):
             return found
         if self._record is None:
             return replace(found, outcome=Outcome.UNDETERMINED)
@@ -127,7 +129,8 @@ class _Controlled:
             self._record.forget()
 
 
-def _is_absence(found: Found) -> TypeGuard[Finding]:
+def is_absence(found: Found | SourceError) -> TypeGuard[Finding]:
+    """Whether it refuses because there is no such record."""
     return isinstance(found, Finding) and (found.outcome, found.reason) == (Outcome.REFUSED, Reason.RECORD_NOT_FOUND)
 
 

@@ -228,6 +228,7 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     rules and the verdict; for a roster, its imported version. It asks the real registry, and if the source is applied,
     the request counts as any other. Nothing is stored. The output is personal data: keep it on your own terminal.
     """
+    from adapters.registry.control import is_absence
     from cli.diagnosis import applied_sources
     from cli.lookups import look_up_once, source_tests
     from config.registry import RosterSource
@@ -244,6 +245,8 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     else:
         networks = read_settings().private_networks
         document, found = look_up_once.look_up(source, query, loopback_http=loopback, private_networks=networks)
+        if source.control is None and is_absence(found):
+            out.say("workers take this for undetermined, because the source names no control record")
     out.show(document, look_up_once.lines_of(document))
     return look_up_once.code_of(found)
 

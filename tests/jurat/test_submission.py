@@ -56,6 +56,7 @@ def test_a_submit_stands_with_what_the_platform_wrote_in_the_same_transaction(pl
     assert Unseal([PRIVATE_KEY]).open(bytes(sealed), key).rstrip(b" ") == (
         b'{"city":"Valmont","number":"8","postcode":"99310","street":"quai des Tanneurs"}'
     )
+    assert len(sealed) % 128 == 48, "its length would tell that of the answer"
     assert bytes(reply_key) == bytes(range(32))
 
 

@@ -188,6 +188,43 @@ def test_it_is_paid_from_the_quota_of_the_source() -> None:
     assert asked_for == pytest.approx([MAELLE.timeout / 2])
 
 
+def test_a_failure_waits_for_no_look_up_of_the_control_record() -> None:
+    """Or else a lookup that has timed out would go on for as long as that takes."""
+    looked_up, over, sent = threading.Event(), threading.Event(), []
+
+    class Hanging:
+        def send(self, method: str, url: str, *, params: Any, **_: Any) -> Reply:
+            sent.append(dict(params)["number"])
+            if sent[-1] == "9000010000":
+                looked_up.set()
+                over.wait(60)
+                return reply(KNOWN)
+            return reply(NOBODY) if len(sent) == 1 or over.is_set() else Reply(503, {}, b"")
+
+        def close(self) -> None:
+            pass
+
+    model = RegistrySource.model_validate(description(control=CONTROL))
+    source = controlled(adapter_class(model)(model, secret=str, transport=Hanging()), model.control)
+    absent = threading.Thread(target=lambda: source.look_up(asked("9000010372", "Sardel", "Maëlle", timeout=60)))
+    absent.start()
+    assert looked_up.wait(60)
+    failed = threading.Event()
+
+    def fail() -> None:
+        with pytest.raises(SourceError):
+            source.look_up(MAELLE)
+        failed.set()
+
+    failing = threading.Thread(target=fail)
+    failing.start()
+    ended = failed.wait(20)
+    over.set()
+    absent.join()
+    failing.join()
+    assert ended
+
+
 def test_threads_look_it_up_once() -> None:
     barrier, sent = threading.Barrier(8), []
 

@@ -61,6 +61,10 @@ def without_tests(text: str) -> str:
     return text[: text.index("    tests:")] + text[text.index("criteria:") :]
 
 
+def without_control(text: str) -> str:
+    return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("control:"))
+
+
 def line_of(text: str, part: str) -> str:
     """Where `part` begins, as `line:column`."""
     before = text[: text.index(part)]
@@ -288,6 +292,16 @@ def test_the_exit_code_of_a_try_is_its_verdict(
     ran = bare_shell("sources", "try", "registry", "--config", "jurat.yaml", *inputs)
     assert ran.code == code
     assert ran.out.splitlines()[-1].startswith(last)
+
+
+def test_a_try_tells_what_an_absence_is_without_a_control_record(bare_shell: Shell, registry: Sources) -> None:
+    nobody = ("--input", "number=9000 012 964", "--input", "family_name=Valombre", "--input", "given_name=Iris")
+    text = configuration(f"{registry.url(Mood.OK, 'registry')}/professionals")
+    for written, told in ((text, False), (without_control(text), True)):
+        bare_shell.write("jurat.yaml", written)
+        ran = bare_shell("sources", "try", "registry", "--config", "jurat.yaml", *nobody)
+        assert ran.out.splitlines()[-1] == "refused record_not_found"
+        assert ("workers take this for undetermined" in ran.err) is told
 
 
 def test_a_try_of_an_applied_source_is_paid_and_writes_nothing_else(shell: Shell, registry: Sources) -> None:
