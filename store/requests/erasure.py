@@ -90,9 +90,10 @@ def forget_erased(connection: Connection, keys: Collection[Key]) -> None:
 def forget_ended(connection: Connection, limit: int) -> bool:
     """Delete up to `limit` access rows of each consultation that is no longer configured and has no check left, and up
     to `limit` requests that added codes, about checks that are gone, or of participants of whom nothing is left.
-    Returns whether there may be more of them.
+    Returns whether any went: there may be more of them.
 
     A revocation in force stays, because the consultation may be published again; unless the participant is erased.
+    What ended one goes after it, or it would be in force again.
     """
     dialect = dialect_of(connection)
     sql = f"""
@@ -104,7 +105,7 @@ def forget_ended(connection: Connection, limit: int) -> bool:
         for (consultation,) in connection.execute(text(_ENDED)).all()
     ]
     gone.append(connection.execute(text(_forget_requests(dialect)), {"limit": limit}).rowcount)
-    return max(gone) >= limit
+    return max(gone) > 0
 
 
 def _keys(connection: Connection, participant: str, consultation: str | None) -> set[Key]:
@@ -233,16 +234,27 @@ def _forget_requests(dialect: StoreDialect) -> str:
             WHEN q.kind = 'codes' THEN true
             WHEN q.check_id IS NOT NULL THEN NOT EXISTS (SELECT 1 FROM jurat_checks c WHERE c.id = q.check_id)
             ELSE q.participant IS NOT NULL AND {nothing_of("participant")} AND {nothing_of("target")}
-              AND NOT ({_is_in_force("q")}) END
+              AND NOT ({_is_in_force("q")}) AND NOT ({_ends_one("q")}) END
           LIMIT :limit {lock})"""
+
+
+_ORDER = "({0}.applied_at, {0}.asked_at, {0}.id)"
+
+
+def _ends_one(request: str) -> str:
+    """SQL that is true for the end of a revocation that is still there."""
+    return f"""{request}.kind = 'restore' AND {request}.refused IS NULL AND EXISTS (
+                SELECT 1 FROM jurat_requests e WHERE e.consultation = {request}.consultation
+                  AND e.participant = {request}.participant AND e.kind = 'revoke'
+                  AND e.applied_at IS NOT NULL AND e.refused IS NULL
+                  AND {_ORDER.format("e")} < {_ORDER.format(request)})"""
 
 
 def _is_in_force(request: str) -> str:
     """SQL that is true for a revocation in force of a participant who is not erased."""
-    order = "({0}.applied_at, {0}.asked_at, {0}.id)"
     return f"""{request}.kind = 'revoke' AND {request}.refused IS NULL AND {request}.participant NOT LIKE '{ERASED}%'
               AND NOT EXISTS (
                 SELECT 1 FROM jurat_requests l WHERE l.consultation = {request}.consultation
                   AND l.participant = {request}.participant AND l.kind IN ('revoke', 'restore')
                   AND l.applied_at IS NOT NULL AND l.refused IS NULL
-                  AND {order.format("l")} > {order.format(request)})"""
+                  AND {_ORDER.format("l")} > {_ORDER.format(request)})"""

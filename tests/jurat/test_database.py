@@ -112,6 +112,7 @@ def test_the_bounds_of_a_transaction_end_with_it(engine: Engine) -> None:
         "transaction_timeout": "12s",
     }
     assert set(bound(engine).values()) == {"0"}
+    assert (ask(bounded(engine), "SHOW jit"), ask(engine, "SHOW jit")) == ("off", "on")
 
 
 @pytest.mark.slow

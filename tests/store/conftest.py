@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
+from tests.conftest import copy_of
 from tests.rigs.servers import Databases
 from tests.store.desk import DOCUMENT, Desk
 
@@ -28,10 +30,17 @@ def postgresql(_desk_postgresql: Desk) -> Desk:
     return _desk_postgresql
 
 
+@pytest.fixture(scope="session")
+def _desk_sqlite(_migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    template = tmp_path_factory.mktemp("desk") / "template.db"
+    Desk(copy_of(_migrated_sqlite, template)).close()
+    return template
+
+
 @pytest.fixture
-def sqlite(sqlite_url: str) -> Iterator[Desk]:
+def sqlite(_desk_sqlite: Path, tmp_path: Path) -> Iterator[Desk]:
     """A desk on SQLite."""
-    desk = Desk(sqlite_url)
+    desk = Desk(copy_of(_desk_sqlite, tmp_path / "jurat.db"), applied=True)
     yield desk
     desk.close()
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.adapters.conftest import sources
-from tests.store.conftest import _desk_postgresql, desk, plain_logs, postgresql, sqlite
+from tests.store.conftest import _desk_postgresql, _desk_sqlite, desk, plain_logs, postgresql, sqlite
 
-__all__ = ["_desk_postgresql", "desk", "plain_logs", "postgresql", "sources", "sqlite"]
+__all__ = ["_desk_postgresql", "_desk_sqlite", "desk", "plain_logs", "postgresql", "sources", "sqlite"]

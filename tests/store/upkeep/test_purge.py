@@ -14,7 +14,7 @@ from store.requests.request_runner import Requests
 from store.upkeep import purge
 from tasks.checks import Decision
 from tests.store.desk import ACCEPTED, DOCUMENT, REFUSED, Desk, claiming, entry, listening
-from tests.store.passing import let_pass
+from tests.store.passing import let_pass, unguarded
 from tests.store.requests.asked import asking
 
 ONE = {"questions": {"residence": DOCUMENT["consultations"]["budget"]["questions"]["residence"]}}
@@ -94,6 +94,19 @@ def test_what_is_left_of_many_requests_goes_in_one_purge(few: Desk) -> None:
     let_pass(few, 31)
     few.upkeep.purge()
     assert few.one("SELECT count(*) FROM jurat_requests") == 0
+
+
+def test_a_revocation_that_was_ended_does_not_outlive_its_end(few: Desk) -> None:
+    settle(few, REFUSED, *(f"p-{n}" for n in range(5)))
+    requests = Requests(few.engine)
+    for number in range(5):
+        requests.do(asking(RequestKind.REVOKE, f"p-{number}"))
+        requests.do(asking(RequestKind.RESTORE, f"p-{number}"))
+    let_pass(few, 31)
+    with few.engine.begin() as connection, unguarded(connection):  # PostgreSQL reads them last now
+        connection.execute(text("UPDATE jurat_requests SET refused = NULL WHERE kind = 'revoke'"))
+    few.upkeep.purge()
+    assert few.one("SELECT count(*) FROM jurat_requests WHERE kind = 'revoke'") == 0
 
 
 def test_where_much_stays_more_is_looked_at_in_one_go(few: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

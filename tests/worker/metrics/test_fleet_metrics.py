@@ -26,7 +26,7 @@ from store.requests.request_rows import RequestKind
 from store.schema.status import SchemaStatus
 from store.upkeep.schedule import EVERY
 from tasks.rules.source_limits import Demand
-from tests.store.conftest import _desk_postgresql, desk, postgresql, sqlite
+from tests.store.conftest import _desk_postgresql, _desk_sqlite, desk, postgresql, sqlite
 from tests.store.desk import NUMBER_TAKEN, Desk
 from tests.store.monitoring.fleets import OURS, THEIRS, report
 from tests.store.monitoring.readings import HEALTHY, TOWNS, WORKER, observed, with_fleet, with_source
@@ -36,7 +36,7 @@ from worker.metrics.fleet_metrics import FleetCollector
 from worker.metrics.fleet_watch import FRESH, FleetWatch, Look
 from worker.metrics.names import FLEET_METRICS, MOST_KEYS, MOST_SOURCES, MOST_VERSIONS, OTHER, WaitState
 
-__all__ = ["_desk_postgresql", "desk", "postgresql", "sqlite"]
+__all__ = ["_desk_postgresql", "_desk_sqlite", "desk", "postgresql", "sqlite"]
 
 Scrape = Mapping[str, Mapping[tuple[str, ...], float]]
 """The samples of each metric by the values of its labels, in the order of the list."""
