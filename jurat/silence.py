@@ -17,9 +17,9 @@ from typing import Any
 from weakref import ref
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.orm import Session, scoped_session
 
 from jurat.errors import ConfigurationError
+from jurat.statements import without_session
 
 
 class Silence(Exception):
@@ -130,8 +130,7 @@ def psycopg_of(connection: Any) -> Any:
     psycopg: Any = sys.modules.get("psycopg")  # loaded by now, if this is a connection of it
     if psycopg is None:
         return None
-    if isinstance(connection, Session | scoped_session):
-        connection = connection.connection()
+    connection = without_session(connection)
     if isinstance(connection, Connection):
         connection = connection.connection.dbapi_connection
     elif getattr(connection, "vendor", None) == "postgresql":  # Django's, which connects when it is first used
