@@ -53,13 +53,10 @@ _ORDER = ("ShareUpdateExclusiveLock", "ShareLock", "ShareRowExclusiveLock", "Exc
 
 
 @pytest.fixture
-def engine(postgresql_server: Databases) -> Iterator[Engine]:
-    url = postgresql_server.create()
-    engine = open_engine(url)
-    upgrade(engine)
+def engine(postgresql_url: str) -> Iterator[Engine]:
+    engine = open_engine(postgresql_url)
     yield engine
     engine.dispose()
-    postgresql_server.drop(url)
 
 
 def connect(engine: Engine) -> psycopg.Connection[Any]:
@@ -153,19 +150,13 @@ def test_the_plan_of_a_database_that_is_behind(engine: Engine, tmp_path: Path, m
 # -- what takes away
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def larger(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+@pytest.fixture
+def larger(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """A database with a column more than the program of now needs, which may go."""
-    url = f"sqlite:///{tmp_path}/larger.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql_server").create()
-    engine = open_engine(url)
-    upgrade(engine)
+    engine = open_engine(database_url)
     become_smaller(monkeypatch, tmp_path)
     yield engine
     engine.dispose()
-    if request.param == "postgresql":
-        request.getfixturevalue("postgresql_server").drop(url)
 
 
 def has_claimed_at(engine: Engine) -> bool:

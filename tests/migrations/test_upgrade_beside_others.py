@@ -31,12 +31,19 @@ SECRETS = "'confidential ''1''', E'it\\'s confidential', $x$confidential$x$, 471
 
 
 @pytest.fixture
-def behind(postgresql_server: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+def behind(postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """A database that is behind, by a step that changes tables that are read."""
-    url = postgresql_server.create()
-    engine = open_engine(url)
-    upgrade(engine)
+    engine = open_engine(postgresql_url)
     become_later(monkeypatch, tmp_path / "later")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def beside(behind: Engine, postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[Engine]:
+    """Another one that is as far behind."""
+    url = postgresql_server.create(template=_migrated_postgresql)
+    engine = open_engine(url)
     yield engine
     engine.dispose()
     postgresql_server.drop(url)
@@ -149,18 +156,14 @@ def kill_at(engine: Engine, statement: int, *, done: bool) -> None:
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize("statement", range(len(STATEMENTS)))
 def test_an_upgrade_that_ended_at_any_statement_goes_on(
-    behind: Engine, postgresql_server: Databases, statement: int, done: bool
+    behind: Engine, beside: Engine, statement: int, done: bool
 ) -> None:
     kill_at(behind, statement, done=done)
     assert stands(behind) is SchemaStatus.BEHIND
-    upgrade(behind)
-    url = postgresql_server.create()
-    new = open_engine(url)
-    upgrade(new)
-    with behind.begin() as one, new.begin() as other:
+    for engine in (behind, beside):
+        upgrade(engine)
+    with behind.begin() as one, beside.begin() as other:
         assert differences(catalogue(one), catalogue(other)) == []
-    new.dispose()
-    postgresql_server.drop(url)
 
 
 def test_an_index_that_was_not_completed_is_made_again(behind: Engine) -> None:

@@ -52,6 +52,12 @@ def desk(request: pytest.FixtureRequest) -> Desk:
     return desk
 
 
+SQLITE_FIRST = pytest.mark.parametrize(
+    "desk", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
+)
+"""For many tests of what is said once for both engines: those on PostgreSQL come with `make test-all`."""
+
+
 @pytest.fixture
 def plain_logs() -> Iterator[None]:
     """Whatever another test has configured, here every event is seen."""

@@ -13,6 +13,7 @@ from store.requests.request_rows import ask
 from store.requests.request_runner import Request, RequestKind, Requests
 from store.verification import verify_access, verify_checks
 from tasks.checks import Ended, Settle
+from tests.store.conftest import SQLITE_FIRST
 from tests.store.desk import DOCUMENT, NUMBER_TAKEN, Desk, attempt, claiming
 from tests.store.passing import unguarded
 from tests.store.reviews import ReviewDecisions
@@ -25,6 +26,9 @@ def found(desk: Desk) -> list[str]:
     for each in verify_access(desk.engine):
         problems += each.found
     return [each.what for each in problems]
+
+
+pytestmark = SQLITE_FIRST
 
 
 @pytest.fixture
