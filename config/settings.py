@@ -236,7 +236,7 @@ def printable_settings(settings: Settings) -> Mapping[str, str]:
 def unknown_variables(known: Collection[str] | None = None) -> list[str]:
     """A sentence for every `JURAT_…` variable that is neither a setting nor in `known` (the secrets of sources).
 
-    Without `known`, any variable that a source may get is taken for a secret, unless its name is similar to a setting.
+    Without `known`, any variable that a source may get is taken for a secret, unless the folder of secrets is meant.
     """
     names = [*VARIABLES.values(), *(f"{name}_FILE" for name in VARIABLES.values())]
     strangers = sorted(
@@ -246,7 +246,9 @@ def unknown_variables(known: Collection[str] | None = None) -> list[str]:
     return [
         f"{name} is no setting of jurat{f'; {hint}' if hint else ''}"
         for name, hint in hints.items()
-        if known is not None or FOLDER in hint or not name.startswith(SOURCE_PREFIX)
+        if known is not None
+        or not name.startswith(SOURCE_PREFIX)
+        or did_you_mean(name.removeprefix(SOURCE_PREFIX), [FOLDER.removeprefix(SOURCE_PREFIX)])
     ]
 
 

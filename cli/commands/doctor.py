@@ -43,7 +43,7 @@ def doctor(out: Output, *, all_databases: bool) -> Exit:
         set_up(settings.log, logging.CRITICAL)
         steps += _steps_with(settings)
     else:
-        steps += checkup.variable_steps(set())
+        steps += checkup.variable_steps(None)
     steps += workforce.worker_steps(None if all_databases else installation_here())
     return out.show_steps(steps)
 
@@ -55,7 +55,7 @@ def _steps_with(settings: Settings) -> list[CheckupStep]:
     steps, service = checkup.database_steps(settings)
     steps += checkup.broker_steps(settings)
     if service is None:
-        return [*steps, *keys.key_steps(settings, None), *checkup.variable_steps(set())]
+        return [*steps, *keys.key_steps(settings, None), *checkup.variable_steps(None)]
     known: set[str] = set()
     with closing(service):
         steps += _rights_steps(service)

@@ -68,8 +68,10 @@ def settings_steps() -> tuple[list[CheckupStep], Settings | None]:
     return steps, settings
 
 
-def variable_steps(known: set[str]) -> Iterator[CheckupStep]:
-    """Variables that look like settings and are none. The secrets of the configuration come from `known`."""
+def variable_steps(known: set[str] | None) -> Iterator[CheckupStep]:
+    """Variables that look like settings and are none. The secrets of the configuration come from `known`; None if it
+    cannot be read.
+    """
     for sentence in unknown_variables(known):
         yield CheckupStep("environment", StepMark.PROBLEM, sentence)
 

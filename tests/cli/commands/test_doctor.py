@@ -115,8 +115,10 @@ def test_a_broker_that_answers_is_told(configured: Shell, valkey_url: str) -> No
 
 
 def test_a_database_that_is_down_leaves_the_rest_to_be_looked_at(configured: Shell) -> None:
-    ran = configured("doctor", "--json", JURAT_DATABASE_URL="postgresql://u:confidential@127.0.0.1:1/jurat")
+    away = {"JURAT_DATABASE_URL": "postgresql://u:confidential@127.0.0.1:1/jurat", "JURAT_SOURCE_REGISTRY": "x"}
+    ran = configured("doctor", "--json", **away)
     assert ran.code == 3
+    assert "JURAT_SOURCE_REGISTRY" not in ran.out, "nobody knows whether a source names it"
     assert (marks(ran)["database"], marks(ran)["broker"], marks(ran)["keys"]) == ("down", "ok", "ok")
     assert "confidential" not in ran.out
 
