@@ -96,7 +96,7 @@ def _foreign_names(path: Path, text: str, names: Collection[str] = ()) -> Iterat
             yield path, f"this filter does not go with {{{found.name}}} — remove it, or write |upper or |lower"
         if not found.name.startswith(SECRETS) and found.name not in names:
             listed = [f"{{{name}}}" for name in (*sorted(names), "secrets.NAME")]
-            yield path, f"{{{found.name}}} is not known here — write {' or '.join(listed)}"
+            yield path, f"{{{found.name}}} is not known here — write {', '.join(listed)}"
 
 
 class _Auth(Part):

@@ -117,7 +117,7 @@ class RequestDescription(Part):
     def _security(self) -> Iterator[Fault]:
         used = {found.name for _, text in self.documents() for found in placeholders(text)}
         if isinstance(self.auth, WsSecurityAuth) and not used >= self.auth.names - {SECURITY}:
-            yield ("auth",), "no document holds it — write {security} into the Header of xml"
+            yield ("auth",), "nothing sends its UsernameToken — write {security} into the Header of xml"
 
     def _documents(self) -> Iterator[Fault]:
         for place, text in self.templates():
