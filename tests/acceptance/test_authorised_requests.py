@@ -86,6 +86,18 @@ def test_a_token_that_lives_for_seconds_is_renewed_before_its_end(town: Town, wo
     server.life = 3600
 
 
+def test_a_token_is_paid_from_the_quota_of_its_source(town: Town, worker: Worker, server: Guarded) -> None:
+    version = town.apply(configured(server, daily=1000))
+    assert worker.says(f"config_version={version}", PATIENCE)
+    town.verdict(town.submit("paid-0", "pharmacist", PHYSICIAN))
+    used = "SELECT used FROM jurat_sources WHERE name = 'pharmacists'"
+    ((before,),) = town.sql(used)
+    server.end_tokens()
+    for number in range(1, 4):
+        town.verdict(town.submit(f"paid-{number}", "pharmacist", PHYSICIAN))
+    assert town.sql(used) == [(before + 3 + 2,)], "the lookups, the token, and the second sending after the 401"
+
+
 def test_an_endpoint_that_fails_opens_the_breaker_and_its_probes_may_ask_for_a_token(
     town: Town, worker: Worker, server: Guarded
 ) -> None:
