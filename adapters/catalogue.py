@@ -41,7 +41,8 @@ class SourceContext:
 
     `name` is the name of the source that is built. Sources and proxies may be in `private_networks` as well as on the
     public internet. `datasets` are the address bases in the database, `rosters` its rosters. `another` pays for a
-    further request of a lookup. Each is None where the process does not have it.
+    further request of a lookup; `needed` also while the breaker is open, for one without which no lookup can succeed.
+    Each is None where the process does not have it.
     """
 
     codes: CodeStore
@@ -51,6 +52,7 @@ class SourceContext:
     datasets: AddressStore | None = None
     rosters: RosterStore | None = None
     another: Another | None = None
+    needed: Another | None = None
     private_networks: tuple[IPNetwork, ...] = ()
     name: str = ""
 
@@ -141,6 +143,7 @@ def _registry(model: RegistrySource, context: SourceContext) -> Source:
         secret=context.secret,
         loopback_http=context.loopback_http,
         private_networks=context.private_networks,
+        pay=context.needed,
         name=context.name,
         fingerprints=context.fingerprints,
     )

@@ -14,7 +14,7 @@ from config import addresses, document, registry, sources
 from config.durations import ByteSize, Distance, Duration, Rate
 from config.limits import NAME_PATTERN, BreakerLimits, ClientCertificate, LimitedSource, OpeningHours
 from config.registry import roster
-from config.registry.model import answer_formats, inputs, record, request, rules, source, trials
+from config.registry.model import answer_formats, auth, inputs, record, request, rules, source, trials
 from config.registry.model.templates import NAME_PATTERN as INNER_NAME_PATTERN
 from config.secrets import SecretReference
 from docs.markdown import Row, table
@@ -53,10 +53,13 @@ OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
         "decode, a table": answer_formats.Csv,
         "csv": answer_formats.CsvTable,
         "request": request.RequestDescription,
-        "auth, `type: header`": request.HeaderAuth,
-        "auth, `type: bearer`": request.BearerAuth,
-        "auth, `type: basic`": request.BasicAuth,
-        "auth, `type: query`": request.QueryAuth,
+        "auth, `type: header`": auth.HeaderAuth,
+        "auth, `type: bearer`": auth.BearerAuth,
+        "auth, `type: basic`": auth.BasicAuth,
+        "auth, `type: query`": auth.QueryAuth,
+        "auth, `type: oauth2`": auth.OAuth2Auth,
+        "auth, `type: hmac`": auth.HmacAuth,
+        "auth, `type: ws_security`": auth.WsSecurityAuth,
         "outcomes": rules.OutcomeRule,
         "record": record.RecordDescription,
         "fields, a date": record.DateField,
@@ -156,7 +159,7 @@ def default_text(default: Any) -> str:
             return "–"
         case bool():
             return f"`{str(default).lower()}`"
-    return f"`{default}`"
+    return f"`{default}`".replace("\n", "\\n")
 
 
 def _value(node: Mapping[str, Any], defs: Mapping[str, Any]) -> str:

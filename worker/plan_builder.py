@@ -57,8 +57,9 @@ def make_plan(
         try:
             if lacking and getattr(model, "one_person", False):
                 raise LacksKeys(f"source {name} cannot be used: {lacking}")
-            another = partial(_pay, purse, demand_of(name, model, 1)) if purse else None
-            sources[name] = build(name, model, replace(context, another=another))
+            pay = partial(_pay, purse, demand_of(name, model, 1)) if purse else None
+            another = pay and partial(pay, unless_stopped=True)
+            sources[name] = build(name, model, replace(context, another=another, needed=pay))
         except SourceUnusable as error:
             sources[name] = Unusable(str(error))
             problems.append(str(error))
@@ -90,9 +91,9 @@ def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: F
     return f"numbers that participants have used were hashed with a key that JURAT_HASH_KEYS lacks ({missing[0]})"
 
 
-def _pay(purse: Sources, demand: Demand, longest: float) -> float | None:
+def _pay(purse: Sources, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
     with outage():
-        return purse.pay_for_request(demand, longest, unless_stopped=True)
+        return purse.pay_for_request(demand, longest, unless_stopped=unless_stopped)
 
 
 def _geometry(queries: Queries, zone: ZoneVersion) -> bytes:

@@ -79,7 +79,8 @@ class Traces:
             self._servers = (plan, {})
         hosts = self._servers[1]
         if source not in hosts:
-            urls = [url for _, url in urls_of(plan.configuration.sources[source])]
+            found = urls_of(plan.configuration.sources[source])
+            urls = [url for path, url in found if "auth" not in path]  # no token endpoint
             hosts[source] = urlsplit(urls[-1]).hostname if urls else None
         return hosts[source]
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol
 from urllib.parse import clear_cache, urlencode, urlsplit  # type: ignore[attr-defined] # typeshed lacks the first
 
 import certifi
@@ -47,8 +48,29 @@ _SETTLED_URL = re.compile(
 _METHODS = frozenset({"GET", "POST"})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]|^\s|\s$")
+_NOT_HTTP = "the URL or a header of the request holds characters that HTTP does not allow"
 _UNTRUSTED = {10: "has expired", 9: "is not valid yet", 62: "names another host", 64: "names another host"}
 """OpenSSL's verification codes that an administrator can act on; the others mean an unknown signer."""
+
+
+class Sender(Protocol):
+    """Sends requests to the registry: a `Transport`, or a test in its place."""
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Params,
+        headers: Headers,
+        body: bytes | None,
+        timeout: float,
+        fresh: bool,
+    ) -> Reply:
+        """As `Transport.send`."""
+
+    def close(self) -> None:
+        """Release connections."""
 
 
 class Transport:
@@ -148,7 +170,7 @@ class Transport:
         except (RequestException, UnicodeError):
             sendable = False
         if not sendable:
-            raise RejectedRequest("the URL or a header of the request holds characters that HTTP does not allow")
+            raise RejectedRequest(_NOT_HTTP)
         return request
 
     def _prepare_url(self, request: PreparedRequest, url: str, params: Params) -> None:
@@ -200,6 +222,21 @@ class Transport:
         return Reply(
             response.status_code, headers, response.content, retry_after(headers.get("retry-after"), time.time())
         )
+
+
+def target_of(url: str, params: Params) -> str:
+    """The path and query of a request, as `Transport.send` encodes them. Raises RejectedRequest as it does."""
+    request = PreparedRequest()
+    try:
+        request.prepare_url(url, params if isinstance(params, Mapping) else list(params))
+        target: str = request.path_url
+    except (RequestException, UnicodeError):
+        pass  # raised below: here its context would be the exception, which holds the URL
+    else:
+        return target
+    finally:
+        clear_cache()
+    raise RejectedRequest(_NOT_HTTP)
 
 
 class _Stale(Unavailable):

@@ -6,24 +6,26 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from http import HTTPStatus
+from typing import Any
 
-from adapters.base import ERRORS, Blocked, Finding, Found, Query, SourceError, Unreadable
+from adapters.base import ERRORS, Another, Blocked, Finding, Found, Query, SourceError, Unreadable
 from adapters.fingerprints import Fingerprints
 from adapters.http_client.reply import LONGEST_WAIT_S, Reply, raise_for_trouble
-from adapters.http_client.transport import Headers, Params, Transport
+from adapters.http_client.transport import Sender, Transport
+from adapters.registry.authorisation import Fresh, Request, Requests
 from adapters.registry.columns import Columns, columns_of
 from adapters.registry.decoder import Decoded, Origin, ReplyDecoder
 from adapters.registry.expressions import Expression, holds
 from adapters.registry.judge import RecordJudge, utc_now
 from adapters.registry.numbers import Malformed
 from adapters.registry.record import text_of
-from adapters.registry.templates import Message, RequestTemplate
+from adapters.registry.templates import Message
+from adapters.registry.tokens import BEARER
 from adapters.registry.trace import LookupTrace, mask
 from config.networks import IPNetwork
 from config.registry import RegistrySource
 from config.registry.model.hosts import is_listed
-from config.registry.model.inputs import Input
 from config.registry.model.rules import Then
 from config.registry.model.source import Kept, Step
 from config.registry.model.templates import SECRETS
@@ -35,30 +37,10 @@ _LONGEST_KEPT = 8000
 """Characters of a value that later steps use: of a token, what servers take in a header."""
 
 
-class Sender(Protocol):
-    """Sends requests to the registry: a `Transport`, or a test in its place."""
-
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Params,
-        headers: Headers,
-        body: bytes | None,
-        timeout: float,
-        fresh: bool,
-    ) -> Reply:
-        """As `Transport.send`."""
-
-    def close(self) -> None:
-        """Release connections."""
-
-
 class _Step:
-    def __init__(self, step: Step, inputs: Mapping[str, Input], columns: Columns) -> None:
+    def __init__(self, step: Step, request: Request, columns: Columns) -> None:
         self.name = step.name
-        self.request = RequestTemplate(step, inputs)
+        self.request = request
         self.decoding = ReplyDecoder(step, columns)
         self._set = {name: Expression(kept if isinstance(kept, str) else kept.value) for name, kept in step.set.items()}
         self.secrets = frozenset(name for name, kept in step.set.items() if isinstance(kept, Kept) and kept.secret)
@@ -111,7 +93,7 @@ class RegistryAdapter(RecordJudge):
 
     `secret` resolves the description's references once, and raises an error for the operator where it cannot.
     `loopback_http` and `private_networks` are those of `Transport`; `transport` replaces the one that the description
-    gives. The other options are those of `RecordJudge`.
+    gives. `pay` pays for requests of tokens. The other options are those of `RecordJudge`.
 
     Raises ValueError where a secret cannot be sent, or the proxy or a certificate's file is not usable.
     """
@@ -126,6 +108,7 @@ class RegistryAdapter(RecordJudge):
         loopback_http: bool = False,
         private_networks: Sequence[IPNetwork] = (),
         transport: Sender | None = None,
+        pay: Another | None = None,
         clock: Callable[[], datetime] = utc_now,
         watch: LookupTrace | None = None,
         name: str = "",
@@ -137,9 +120,6 @@ class RegistryAdapter(RecordJudge):
             if _NO_HEADER.search(value):
                 raise ValueError(f"{key} holds a character that no request can carry, such as a line end")
         self._watch = watch
-        *before, last = model.steps
-        self._steps = [_Step(step, model.inputs, ()) for step in before]
-        self._steps.append(_Step(last, model.inputs, columns_of(model.record)))
         self._transport: Sender = transport or Transport(
             max_bytes=model.max_bytes,
             proxy=model.proxy,
@@ -149,6 +129,10 @@ class RegistryAdapter(RecordJudge):
             private_networks=private_networks,
             read_timeout=model.timeout,
         )
+        requests = Requests(model.inputs, self._secrets, self._transport, pay)
+        *before, last = model.steps
+        self._steps = [_Step(step, requests.of(step), ()) for step in before]
+        self._steps.append(_Step(last, requests.of(last), columns_of(model.record)))
 
     def look_up(self, query: Query) -> Found:
         """Send each step in turn; the answer to the last holds the record.
@@ -178,10 +162,7 @@ class RegistryAdapter(RecordJudge):
         answer: Mapping[str, Any] = {}
         masked = None if self._watch is None else _MaskedTrace(self._watch, values, self._secrets)
         for step in self._steps:
-            message = step.request.fill_in(values)
-            if masked is not None:
-                masked.show_request(step, message)
-            reply = self._send(step, message, deadline, fresh=fresh)
+            reply = self._send(step, values, deadline, masked, fresh=fresh)
             decoded = step.decoding.read(reply)
             self._trace.on_reply(step.name, reply, decoded)
             answer = {"status": reply.status, "headers": reply.headers, "body": decoded.body}
@@ -197,18 +178,30 @@ class RegistryAdapter(RecordJudge):
                 masked.show_values(step, kept)
         return answer
 
-    def _send(self, step: _Step, message: Message, deadline: float, *, fresh: bool) -> Reply:
-        if not is_listed(step.request.host, self._model.hosts):
+    def _send(
+        self, step: _Step, values: Mapping[str, str], deadline: float, masked: _MaskedTrace | None, *, fresh: bool
+    ) -> Reply:
+        """The reply to a step. Where it is a 401, the step is sent once more, if what authorises it can be renewed."""
+        if not all(is_listed(host, self._model.hosts) for host in step.request.hosts):
             raise Blocked("the request would go to a host that this source does not list")
-        return self._transport.send(
-            message.method,
-            message.url,
-            params=message.params,
-            headers=message.headers,
-            body=message.body,
-            timeout=deadline - time.monotonic(),
-            fresh=fresh,
-        )
+
+        def send(new: Fresh) -> Reply:
+            message = step.request.fill_in(values, new)
+            if masked is not None:
+                masked.show_request(step, message, new)
+            return self._transport.send(
+                message.method,
+                message.url,
+                params=message.params,
+                headers=message.headers,
+                body=message.body,
+                timeout=deadline - time.monotonic(),
+                fresh=fresh or step.request.alone,
+            )
+
+        reply = send(new := step.request.fresh(deadline))
+        renewed = step.request.renewed(new, deadline) if reply.status == HTTPStatus.UNAUTHORIZED else None
+        return reply if renewed is None else send(renewed)
 
 
 class _MaskedTrace:
@@ -220,12 +213,14 @@ class _MaskedTrace:
         for name, secret in secrets.items():
             watch.on_secret(secret, name)
 
-    def show_request(self, step: _Step, message: Message) -> None:
+    def show_request(self, step: _Step, message: Message, new: Fresh) -> None:
+        if BEARER in new:
+            self._watch.on_secret(new[BEARER], BEARER)
         try:
-            masked = step.request.fill_in(self._values)
+            masked = step.request.fill_in(self._values, {name: mask(name) for name in step.request.names})
         except (Malformed, SourceError):
             # A filter that accepts only digits or dates rejects a mask.
-            masked = Message(message.method, f"https://{step.request.host}/…", (), {}, None)
+            masked = Message(message.method, f"https://{step.request.hosts[0]}/…", (), {}, None)
         self._watch.on_request(step.name, masked)
 
     def hide(self, step: _Step, answer: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -16,9 +16,10 @@ from adapters.base import Credentials, SourceError, Unreadable
 from adapters.registry.numbers import Malformed
 from adapters.registry.xml_bodies import flat_pieces, xml_escaper
 from config.registry.model.answer_formats import Decoder
+from config.registry.model.auth import BasicAuth, BearerAuth, HeaderAuth, HmacAuth, OAuth2Auth, QueryAuth
 from config.registry.model.hosts import listing_of
 from config.registry.model.inputs import Input
-from config.registry.model.request import BasicAuth, BearerAuth, HeaderAuth, QueryAuth, RequestDescription
+from config.registry.model.request import RequestDescription
 from config.registry.model.source import Step
 from config.registry.model.templates import SECRETS, Filter, Placeholder, pieces, placeholders
 from jurat.vocabulary import Reason
@@ -145,6 +146,13 @@ class RequestTemplate:
         compiled = {name: Template.of(text, _header) for name, text in headers.items()}
         self._same_headers = {name: text for name, each in compiled.items() if (text := each.constant) is not None}
         self._headers = tuple((name, each) for name, each in compiled.items() if each.constant is None)
+        later = {}
+        match request.auth:
+            case HmacAuth(headers=carrying):
+                later = carrying
+            case OAuth2Auth():
+                later = {"Authorization": "Bearer {access_token}"}
+        self._later = [(name, Template.of(text, _header)) for name, text in later.items()]
 
     def fill_in(self, values: Values) -> Message:
         """The request for `values`. Parts whose value was not given are left out.
@@ -168,6 +176,17 @@ class RequestTemplate:
             trouble = self._error_for(unfit.name)
         raise trouble
 
+    def with_headers(self, message: Message, values: Values) -> Message:
+        """`message` with the headers that carry its token or signature, which are `values` now.
+
+        Raises Credentials where a secret cannot be sent there.
+        """
+        try:
+            return replace(message, headers=_override(message.headers, dict(_present(self._later, values))))
+        except _Unfit as unfit:
+            trouble = self._error_for(unfit.name)
+        raise trouble
+
     def _error_for(self, name: str) -> Malformed | SourceError:
         field = self._inputs.get(name)
         if name.startswith(SECRETS):
@@ -186,8 +205,8 @@ def _body(request: RequestDescription) -> tuple[Callable[[Values], str] | None, 
     if request.form is not None:
         fields = tuple((name, Template.of(text, _plain)) for name, text in request.form.items())
         return lambda values: urlencode(tuple(_present(fields, values))), _FORM_TYPE
-    if request.xml is not None:
-        flat = flat_pieces(request.xml, request.parts)
+    if request.document is not None:
+        flat = flat_pieces(request.document, request.parts)
         return Template(
             ((each, found, xml_escaper(depth)) for each, found, depth in flat), missing=""
         ).expand, _XML_TYPE

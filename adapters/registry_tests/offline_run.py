@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from adapters.base import Finding, Query, Source, SourceError, Unreadable
@@ -14,7 +15,9 @@ from adapters.registry.rules import Failure
 from adapters.registry.trace import LookupTrace
 from config.hours import parse_zone
 from config.registry import RegistrySource
+from config.registry.model.auth import OAuth2Auth
 from config.registry.model.rules import OutcomeRule, Rule
+from config.registry.model.source import Step
 from config.registry.model.trials import Trial
 from jurat.vocabulary import Outcome, Reason
 
@@ -25,6 +28,11 @@ Answer = Reply | SourceError
 """What a registry answers, or why there is no answer."""
 
 _TIMEOUT_S = 60.0
+
+_STAND_IN = "00c0ffee"
+"""Stands for every secret: it is hexadecimal and Base64, and has digits, as filters and keys may want."""
+
+_TOKEN = Reply(200, {}, b'{"access_token": "made-up", "token_type": "Bearer"}')
 
 
 class Fault(NamedTuple):
@@ -67,12 +75,12 @@ class OfflineRun:
 
     def __init__(self, source: RegistrySource) -> None:
         self.source = source
-        self._registry = _CannedRegistry([step.name for step in source.steps], source.max_bytes)
+        self._registry = _CannedRegistry(source.steps, source.max_bytes)
         self._notes = DecisionTrace({step.name: index for index, step in enumerate(source.steps)})
         self._zone = parse_zone(source.record.timezone)
         self._now = datetime.now(UTC)
         self._adapter = adapter_class(source)(
-            source, secret=lambda _: "made-up", transport=self._registry, clock=lambda: self._now, watch=self._notes
+            source, secret=lambda _: _STAND_IN, transport=self._registry, clock=lambda: self._now, watch=self._notes
         )
 
     def play(self, trial: Trial, answers: Mapping[str, Answer]) -> Played:
@@ -98,15 +106,20 @@ def look_up(adapter: Source, trial: Trial, notes: DecisionTrace, asked: Sequence
 
 
 class _CannedRegistry:
-    """Takes the registry's place: answers the steps in their order."""
+    """Takes the registry's place: answers the steps in their order, and any request for a token."""
 
-    def __init__(self, steps: Sequence[str], max_bytes: int) -> None:
-        self._steps = steps
+    def __init__(self, steps: Sequence[Step], max_bytes: int) -> None:
+        self._steps = [step.name for step in steps]
+        auths = (step.request.auth for step in steps)
+        self._token_urls = {auth.url for auth in auths if isinstance(auth, OAuth2Auth)}
         self._max_bytes = max_bytes
         self.answers: Mapping[str, Answer] = {}
         self.asked: list[str] = []
 
-    def send(self, *_: Any, **__: Any) -> Reply:
+    def send(self, method: str, url: str, **_: Any) -> Reply:
+        if url in self._token_urls:
+            self._repeat()
+            return _TOKEN
         step = self._steps[len(self.asked)]
         self.asked.append(step)
         match self.answers.get(step):
@@ -117,6 +130,12 @@ class _CannedRegistry:
             case SourceError() as error:
                 raise type(error)(error.detail, retry_after=error.retry_after)
         raise NoAnswer(step)
+
+    def _repeat(self) -> None:
+        """After a 401, the step is sent once more, with a new token."""
+        last = self.answers.get(self.asked[-1]) if self.asked else None
+        if isinstance(last, Reply) and last.status == HTTPStatus.UNAUTHORIZED:
+            self.asked.pop()
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from adapters.base import Finding, Query, SourceError
 from adapters.http_client.reply import Reply
-from adapters.registry.adapter import RegistryAdapter, Sender
+from adapters.http_client.transport import Sender
+from adapters.registry.adapter import RegistryAdapter
 from adapters.registry_tests.description_tests import TrialResult, run_trials
 from adapters.registry_tests.offline_run import OfflineRun
 from config.hours import parse_zone

@@ -16,6 +16,7 @@ from config.secrets import SecretError, SecretReference
 from config.sources import SourceModel
 from tests.adapters.address.servers import Answering
 from tests.adapters.registry import described
+from tests.adapters.registry.guarded import KEYS, Guarded, document
 
 MODELS: TypeAdapter[SourceModel] = TypeAdapter(SourceModel)
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,6 +106,22 @@ def test_a_secret_that_is_missing_makes_the_source_unusable_and_is_named() -> No
     description["steps"][0]["request"]["auth"] = {"type": "bearer", "token": "{secrets.key}"}
     with pytest.raises(SourceUnusable, match="source mine cannot be used: REGISTER_KEY is not set"):
         make(description, secret=secret)
+
+
+def test_a_registry_pays_for_a_token_by_what_is_needed() -> None:
+    longest: list[float] = []
+
+    def pay(most: float) -> float:
+        longest.append(most)
+        return 0.0
+
+    with Guarded() as server:
+        options = {"secret": lambda reference: KEYS[reference.env], "loopback_http": True, "private_networks": LOOPBACK}
+        source = make(document(server.port)["sources"]["pharmacists"], needed=pay, **options)
+        for _ in range(3):
+            source.look_up(described.IRIS)
+        source.close()
+    assert len(longest) == server.asked["token"] == 1
 
 
 def test_an_address_base_in_the_database_needs_one() -> None:

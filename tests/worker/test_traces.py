@@ -243,7 +243,10 @@ def test_the_server_is_the_host_as_configured(receiver: Receiver, sqlite_url: st
     hosts = ["registry.example:8443", "login.example"]
     described_at = described.at("https://registry.example:8443/api", one_person=False, hosts=hosts)
     login = {"name": "login", "request": {"url": "https://login.example/"}, "set": {"token": "body.token"}}
-    registry = {**described_at, "steps": [login, *described_at["steps"]]}
+    keys = {"client_id": "{secrets.key}", "client_secret": "{secrets.key}"}
+    described_at["steps"][0]["request"]["auth"] = {"type": "oauth2", "url": "https://login.example/token", **keys}
+    secrets = {"key": {"env": "JURAT_SOURCE_KEY"}}
+    registry = {**described_at, "secrets": secrets, "steps": [login, *described_at["steps"]]}
     desk = Desk(sqlite_url, {**DOCUMENT, "sources": {**DOCUMENT["sources"], "rpps": registry}})
     made = opened(desk)
     made.add([settled(source=name) for name in ("rpps", "rpps", "spring")], [], 0.0, 0.0)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from config.networks import literal
 from config.problems import Fault, Path, printable
+from config.registry.model.auth import SECURITY, OAuth2Auth
 from config.registry.model.expressions import walk
 from config.registry.model.hosts import host_of, is_listed, listing_of
 from config.registry.model.inputs import Input
@@ -25,19 +26,16 @@ def request_problems(
     always: Collection[str],
 ) -> Iterator[Fault]:
     """What is wrong with a request at `path`. It may refer to `known`; of these, `always` are never missing."""
-    host = listing_of(next(pieces(request.url))[0])
-    if not is_listed(host, source.hosts):
-        # A host that is listed with another port is no typing mistake.
-        others = [other for other in source.hosts if host_of(other) != host_of(host) and not _is_number(other)]
-        hint = "" if _is_number(host) else did_you_mean(host, others)
-        hint = hint or "add it there"
-        yield (*path, "url"), f"'{printable(host)}' is not among hosts — {hint}"
-    for name in request.parts:
-        if name in known:
-            yield (*path, "parts", name), "this name is taken — choose another"
+    yield from _unlisted((*path, "url"), request.url, source)
+    if isinstance(request.auth, OAuth2Auth):
+        yield from _unlisted((*path, "auth", "url"), request.auth.url, source)
+    yield from _taken(path, request, known)
+    own = request.auth.names if request.auth else frozenset()
     secret = _secrets_of(source)
     for place, tree in request.templates():
-        named = {*known, *request.parts} if place[0] in {"xml", "parts"} else known
+        named = {*known, *own} if place[0] == "auth" else set(known)
+        if place[0] in {"xml", "parts"}:
+            named |= {*request.parts, *own} - {SECURITY}
         for placeholder in placeholders(tree):
             if said := _fault_of(placeholder, source, named):
                 yield (*path, *place), said
@@ -53,6 +51,26 @@ def request_problems(
             for name in sorted(found & source.inputs.keys() - always) if found & secret else ():
                 said = f"'{name}' may be missing, and then the secret next to it would be left out too"
                 yield (*path, *place), f"{said} — write required: true"
+
+
+def _taken(path: Path, request: RequestDescription, known: Collection[str]) -> Iterator[Fault]:
+    """Names of inputs or values that mean something else in this request."""
+    for name in request.parts:
+        if name in known:
+            yield (*path, "parts", name), "this name is taken — choose another"
+    for name in sorted(request.auth.names & set(known)) if request.auth else ():
+        yield (*path, "auth"), f"'{name}' has another meaning with this auth — rename the input or value"
+
+
+def _unlisted(path: Path, url: str, source: RegistryDescription) -> Iterator[Fault]:
+    """A host that `hosts` does not list."""
+    host = listing_of(next(pieces(url))[0])
+    if not is_listed(host, source.hosts):
+        # A host that is listed with another port is no typing mistake.
+        others = [other for other in source.hosts if host_of(other) != host_of(host) and not _is_number(other)]
+        hint = "" if _is_number(host) else did_you_mean(host, others)
+        hint = hint or "add it there"
+        yield path, f"'{printable(host)}' is not among hosts — {hint}"
 
 
 def sending_problems(source: RegistryDescription) -> Iterator[Fault]:

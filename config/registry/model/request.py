@@ -5,101 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from config.problems import Fault, Part, Path, value_error
+from config.problems import Fault, Part, Path
+from config.registry.model.auth import SECURITY, Auth, HeaderName, HeaderTemplate, RequestUrl, WsSecurityAuth
 from config.registry.model.parts import PartName
 from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, with_holes
-from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, placeholders, texts_in
+from config.registry.model.templates import Filter, JsonTemplate, Template, XmlTemplate, placeholders, texts_in
 from config.registry.model.xml_templates import XmlFault, texts_in_xml
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';]+)", re.IGNORECASE)
-_FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-
-
-def _check_header_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}", name):
-        raise value_error("this is no name of a header — write letters, digits and '-', such as X-Api-Key")
-    if name.lower() in _FRAMING:
-        raise value_error("this header is set by jurat itself — remove it")
-    return name
-
-
-def _check_header_text(text: str) -> str:
-    literal = with_holes(text).replace(HOLE, "x")
-    if literal != literal.strip() or re.search(r"[^\x20-\x7e\xa0-\xff]", literal):
-        said = "a header holds Latin letters and signs (ISO 8859-1), without spaces around them"
-        raise value_error(f"{said} — remove the others")
-    return text
-
-
-def _check_secret(text: str) -> str:
-    if not any(found.name.startswith(SECRETS) for found in placeholders(text)):
-        raise value_error("a secret does not belong in the configuration — write {secrets.NAME}")
-    return text
-
-
-def _check_request_url(url: str) -> str:
-    literal = with_holes(url).replace(HOLE, "placeholder")
-    try:
-        split = urlsplit(literal)
-        good = split.scheme in ("http", "https") and split.hostname and split.port != 0
-    except ValueError:
-        split, good = urlsplit(""), False
-    if doubled := re.search(r"\{\{ *([a-z][a-z0-9_]*) *\}\}", url) if " " in url else None:
-        raise value_error(f"'{doubled[0]}' is no placeholder: doubled braces are literal — write {{{doubled[1]}}}")
-    if not good or re.search(r"[\s\\]", url):
-        raise value_error("this is no web address — write it like https://registry.example/path")
-    if "{" in url[: len(split.scheme) + 3 + len(split.netloc)]:
-        raise value_error("a placeholder may be in the path, not before it")
-    if split.username is not None or split.password is not None:
-        raise value_error("a name or password in an address would be shown — use auth:")
-    if split.query or split.fragment or url.endswith(("?", "#")):
-        raise value_error("an address ends with its path — write what is behind ? under query:")
-    if re.search(r"/\.{1,2}(/|$)", split.path):
-        raise value_error("'.' and '..' have no place in a path")
-    return url
-
-
-HeaderName = Annotated[str, AfterValidator(_check_header_name)]
-HeaderTemplate = Annotated[Template, AfterValidator(_check_header_text)]
-SecretTemplate = Annotated[Template, AfterValidator(_check_secret)]
-RequestUrl = Annotated[Template, AfterValidator(_check_request_url), Field(json_schema_extra={"pattern": "^https?://"})]
-
-
-class HeaderAuth(Part):
-    """A key in a header."""
-
-    type: Literal["header"]
-    name: HeaderName
-    value: Annotated[SecretTemplate, AfterValidator(_check_header_text)]
-
-
-class QueryAuth(Part):
-    """A key in the query. Proxies and the registry's own logs see it, so use it only if there is no other way."""
-
-    type: Literal["query"]
-    name: Annotated[str, Field(min_length=1, max_length=80)]
-    value: SecretTemplate
-
-
-class BasicAuth(Part):
-    """HTTP Basic (RFC 7617). Some registries want the key as user and an empty password."""
-
-    type: Literal["basic"]
-    user: SecretTemplate
-    password: Annotated[str, AfterValidator(lambda text: _check_secret(text) if text else text)] = ""
-
-
-class BearerAuth(Part):
-    """A token in the header Authorization (RFC 6750)."""
-
-    type: Literal["bearer"]
-    token: Annotated[SecretTemplate, AfterValidator(_check_header_text)]
-
 
 _LITERAL_KEY = "a secret does not belong in the configuration — use auth:, or write {secrets.NAME}"
 _PART_OF_KEY = (
@@ -124,7 +41,7 @@ class RequestDescription(Part):
     url: RequestUrl
     query: dict[str, Template] = Field(default_factory=dict)
     headers: dict[HeaderName, HeaderTemplate] = Field(default_factory=dict)
-    auth: Annotated[HeaderAuth | QueryAuth | BasicAuth | BearerAuth, Field(discriminator="type")] | None = None
+    auth: Auth | None = None
     body: JsonTemplate | None = Field(default=None, alias="json")
     form: dict[str, Template] | None = None
     xml: XmlTemplate | None = None
@@ -136,10 +53,15 @@ class RequestDescription(Part):
         for name, texts in (("query", self.query), ("headers", self.headers), ("form", self.form or {})):
             yield from (((name, key), text) for key, text in texts.items())
         if self.auth is not None:
-            yield from ((("auth", key), text) for key, text in self.auth if key not in {"type", "name"})
+            yield from ((("auth", *path), text) for path, text in self.auth.templates())
         if self.body is not None:
             yield ("json",), self.body
         yield from self.documents()
+
+    @property
+    def document(self) -> str | None:
+        """The XML body, with what authorises the request."""
+        return self.auth.written_in(self.xml) if self.xml and isinstance(self.auth, WsSecurityAuth) else self.xml
 
     def placeholder_names(self) -> set[str]:
         return {found.name for _, tree in self.templates() for found in placeholders(tree)}
@@ -147,11 +69,11 @@ class RequestDescription(Part):
     def documents(self) -> Iterator[tuple[Path, str]]:
         """The XML texts with their paths, innermost first."""
         yield from ((("parts", name), text) for name, text in self.parts.items())
-        if self.xml is not None:
-            yield ("xml",), self.xml
+        if (document := self.document) is not None:
+            yield ("xml",), document
 
     def faults(self) -> list[Fault]:
-        return [*self._headers(), *self._bodies(), *self._documents()]
+        return [*self._headers(), *self._bodies(), *self._documents(), *self._security()]
 
     def slips(self) -> list[Fault]:
         """Keys in clear."""
@@ -161,9 +83,9 @@ class RequestDescription(Part):
         for place, tree in self.templates():
             texts = list(texts_in(tree, tuple(map(str, place[1:]))))
             said = ""
-            if place[0] == "auth":
+            if place[0] == "auth" and len(place) == 2:
                 said = _key_in(("authorization",), with_holes(tree))
-            elif place[0] in _NAMED:
+            elif place[0] in _NAMED or place[:2] == ("auth", "form"):
                 said = next(filter(None, (_key_in(keys, with_holes(text)) for keys, text in texts)), "")
             if said or any(shows_secret(keys, text) for keys, text in texts):
                 yield place, said or _LITERAL_KEY
@@ -191,6 +113,11 @@ class RequestDescription(Part):
         yield from (((name,), f"a request has one body — keep {given[0]} or this") for name in given[1:])
         if self.parts and self.xml is None:
             yield ("parts",), "parts go into an XML body, and there is none — add xml:"
+
+    def _security(self) -> Iterator[Fault]:
+        used = {found.name for _, text in self.documents() for found in placeholders(text)}
+        if isinstance(self.auth, WsSecurityAuth) and not used >= self.auth.names - {SECURITY}:
+            yield ("auth",), "nothing sends its UsernameToken — write {security} into the Header of xml"
 
     def _documents(self) -> Iterator[Fault]:
         for place, text in self.templates():
