@@ -100,6 +100,7 @@ _CHOICES = {
     "Step.set": "map to JMESPath or [set](#set)",
     "Step.as_list": "list of names joined by dots",
     "Input.values": "map to text",
+    "Input.pattern": "text, or a list of texts",
     "RecordDescription.fields": "map to JMESPath or [date](#fields-a-date)",
     "Row.fields": "map to JMESPath or [date](#fields-a-date)",
     "Trial.responses": "map to [response](#responses)",

@@ -15,6 +15,7 @@ from config.registry.model.expressions import Expression
 from config.registry.model.hosts import Host
 from config.registry.model.inputs import Input
 from config.registry.model.parts import PartName, Titles
+from config.registry.model.patterns import typed_form
 from config.registry.model.record import NUMBER, RecordDescription
 from config.registry.model.request import RequestDescription
 from config.registry.model.rules import EqualsRule, NameRule, OutcomeRule, Rule, Then
@@ -161,4 +162,5 @@ def _form(field: Input) -> dict[str, Any]:
         return {"enum": list(field.values)}
     if field.type == "date":
         return {"format": "date"}
-    return {"minLength": 1, "maxLength": field.max_length}
+    pattern = {} if field.pattern is None else {"pattern": typed_form(field.pattern, required=field.required)}
+    return {"minLength": 1, "maxLength": field.max_length, **pattern}
