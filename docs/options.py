@@ -67,6 +67,7 @@ OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
         "record of a list": roster.Row,
         "file of a list": roster.RosterFile,
         "rules, `check: equals`": rules.EqualsRule,
+        "rules, `check: sent`": rules.SentRule,
         "rules, `check: name`": rules.NameRule,
         "rules, `check: status`": rules.StatusRule,
         "rules, `check: one_of`": rules.OneOfRule,

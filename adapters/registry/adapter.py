@@ -24,6 +24,7 @@ from config.networks import IPNetwork
 from config.registry import RegistrySource
 from config.registry.model.hosts import is_listed
 from config.registry.model.inputs import Input
+from config.registry.model.record import CARRIED
 from config.registry.model.rules import Then
 from config.registry.model.source import Kept, Step
 from config.registry.model.templates import SECRETS
@@ -56,9 +57,9 @@ class Sender(Protocol):
 
 
 class _Step:
-    def __init__(self, step: Step, inputs: Mapping[str, Input], columns: Columns) -> None:
+    def __init__(self, step: Step, inputs: Mapping[str, Input], columns: Columns, *, uncached: bool) -> None:
         self.name = step.name
-        self.request = RequestTemplate(step, inputs)
+        self.request = RequestTemplate(step, inputs, uncached=uncached)
         self.decoding = ReplyDecoder(step, columns)
         self._set = {name: Expression(kept if isinstance(kept, str) else kept.value) for name, kept in step.set.items()}
         self.secrets = frozenset(name for name, kept in step.set.items() if isinstance(kept, Kept) and kept.secret)
@@ -138,8 +139,9 @@ class RegistryAdapter(RecordJudge):
                 raise ValueError(f"{key} holds a character that no request can carry, such as a line end")
         self._watch = watch
         *before, last = model.steps
-        self._steps = [_Step(step, model.inputs, ()) for step in before]
-        self._steps.append(_Step(last, model.inputs, columns_of(model.record)))
+        self._repeats_number, self._carried = not model.sent, model.record.carried
+        self._steps = [_Step(step, model.inputs, (), uncached=not self._repeats_number) for step in before]
+        self._steps.append(_Step(last, model.inputs, columns_of(model.record), uncached=not self._repeats_number))
         self._transport: Sender = transport or Transport(
             max_bytes=model.max_bytes,
             proxy=model.proxy,
@@ -176,12 +178,13 @@ class RegistryAdapter(RecordJudge):
         deadline = time.monotonic() + timeout
         values = {**inputs, **self._secrets}
         answer: Mapping[str, Any] = {}
+        carried: dict[str, str] = {}
         masked = None if self._watch is None else _MaskedTrace(self._watch, values, self._secrets)
         for step in self._steps:
             message = step.request.fill_in(values)
             if masked is not None:
                 masked.show_request(step, message)
-            reply = self._send(step, message, deadline, fresh=fresh)
+            reply = self._send(step, message, deadline, fresh=fresh or not self._repeats_number)
             decoded = step.decoding.read(reply)
             self._trace.on_reply(step.name, reply, decoded)
             answer = {"status": reply.status, "headers": reply.headers, "body": decoded.body}
@@ -193,14 +196,15 @@ class RegistryAdapter(RecordJudge):
                 return finding
             _check_whole(reply, decoded)
             values |= (kept := step.keep(answer))
+            carried |= {name: value for name, value in kept.items() if name in self._carried - step.secrets}
             if masked is not None and kept:
                 masked.show_values(step, kept)
-        return answer
+        return {**answer, CARRIED: carried}
 
     def _send(self, step: _Step, message: Message, deadline: float, *, fresh: bool) -> Reply:
         if not is_listed(step.request.host, self._model.hosts):
             raise Blocked("the request would go to a host that this source does not list")
-        return self._transport.send(
+        reply = self._transport.send(
             message.method,
             message.url,
             params=message.params,
@@ -209,6 +213,9 @@ class RegistryAdapter(RecordJudge):
             timeout=deadline - time.monotonic(),
             fresh=fresh,
         )
+        if not self._repeats_number and reply.headers.get("age", "0").strip() != "0":
+            raise Unreadable("a cache gave this answer, and nothing in it shows whom it is about")
+        return reply
 
 
 class _MaskedTrace:

@@ -77,6 +77,17 @@ def root_keys(text: str) -> Iterator[str]:
     return (node["value"] for node in _root_nodes(text) if node["type"] == "field")
 
 
+def names_below(text: str, root: str) -> list[str | None]:
+    """NAME for each `root.NAME` that an expression reads from its whole input; None for a `root` without a name."""
+    nodes = list(_root_nodes(text))
+    named: dict[int, str | None] = {}
+    for node in nodes:
+        if node["type"] == "subexpression":
+            whole, part = node["children"][:2]
+            named[id(whole)] = part["value"] if part["type"] == "field" else None
+    return [named.get(id(node)) for node in nodes if node["type"] == "field" and node["value"] == root]
+
+
 def reads_whole(text: str) -> bool:
     """Whether an expression takes its whole input, or all of its values, rather than some keys."""
     return any(node["type"] in {"current", "identity"} for node in _root_nodes(text))

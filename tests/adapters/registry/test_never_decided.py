@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from adapters.base import Credentials, InMaintenance, SourceError, Throttled, Unavailable, Unreadable
 from adapters.http_client.reply import Reply
 from config.registry import RegistrySource
-from config.registry.lint.rules import doubt_of
+from config.registry.lint.rules import doubts_of
 from jurat.vocabulary import Outcome, Reason
 from tests.adapters.registry.described import IRIS, asked, description, judged, person, records, reply
 
@@ -62,8 +62,8 @@ def test_nobody_is_accepted_on_a_number_alone_where_the_registry_gives_a_name() 
     inputs = {"number": description()["inputs"]["number"]}
     record = {**description()["record"], "fields": fields}
     nameless = RegistrySource.model_validate(description(record=record, inputs=inputs, rules=[EQUALS, *OTHERS]))
-    assert "a mistyped number gives a stranger's verdict" in str(doubt_of(nameless))
-    assert doubt_of(RegistrySource.model_validate(description())) is None
+    assert "a mistyped number gives a stranger's verdict" in str([*doubts_of(nameless)])
+    assert not [*doubts_of(RegistrySource.model_validate(description()))]
 
 
 GONE = [EQUALS, {**NAME, "absent": "pass"}, *OTHERS]
