@@ -66,6 +66,18 @@ def test_nobody_is_accepted_on_a_number_alone_where_the_registry_gives_a_name() 
     assert not [*doubts_of(RegistrySource.model_validate(description()))]
 
 
+def test_nobody_is_refused_for_an_answer_that_shows_nobody() -> None:
+    number = {**description()["inputs"]["number"], "format": "luhn"}
+    record = {**description()["record"], "from": "body", "fields": {"status": "status"}}
+    changes = {"inputs": {"number": number}, "record": record, "control": None}
+    sent, status = {"check": "sent", "input": "number"}, {"check": "status", "is": "active"}
+    assert "shows neither a number nor a name" in lint(**changes, rules=[sent, status])
+    mild = [sent, {**status, "else": "undetermined", "reason": "status_unknown"}]
+    gone = {"status": "suspended"}
+    assert verdict(gone, **changes, rules=mild) == (Outcome.UNDETERMINED, Reason.STATUS_UNKNOWN)
+    assert "mixes up" in str([*doubts_of(RegistrySource.model_validate(description(**changes, rules=mild)))])
+
+
 GONE = [EQUALS, {**NAME, "absent": "pass"}, *OTHERS]
 NOT_PUBLIC = (Outcome.UNDETERMINED, Reason.RECORD_NOT_PUBLIC)
 

@@ -1,4 +1,4 @@
-"""Lint accepts an answer without its number only where its own request sent the number, in the only form that it has."""
+"""Lint accepts an answer without its number only where its own request sent the number, in its only form."""
 
 from __future__ import annotations
 
