@@ -16,7 +16,7 @@ from config.problems import Complaint, Path, Severity
 from config.registry import RecordSource, RegistrySource, RosterSource, demands_of, misfit
 from config.registry.lint.demanded_codes import code_doubts
 from config.registry.lint.requests import sending_problems
-from config.registry.lint.rules import doubt_of
+from config.registry.lint.rules import doubts_of
 from config.registry.lint.slips import slip_problems
 from config.registry.model.demands import requirements_of
 from config.sources import CodesSource, SourceModel, answer_schema, urls_of
@@ -123,8 +123,7 @@ def _check_source(path: Path, source: SourceModel, environment: Environment) -> 
         if parts.scheme == "http" and not (test and parts.hostname in _LOOPBACK):
             where = "only a loopback address may do without https, and only with environment: test"
             yield Complaint((*path, *below), f"answers would travel in clear; {where}", "write https://")
-    if isinstance(source, RecordSource) and (doubt := doubt_of(source)):
-        below, text = doubt
+    for below, text in doubts_of(source) if isinstance(source, RecordSource) else ():
         said, _, hint = text.partition(" — ")
         yield Complaint((*path, *below), said, hint, Severity.WARNING, at_key=True)
     if isinstance(source, RegistrySource):

@@ -28,7 +28,7 @@ from config.settings import Settings
 from docs import metrics, monitoring, rights, threats, wheel
 from docs.commands import PAGE, commands, reference
 from docs.markdown import Row, table, wrapped
-from docs.options import default_text, magic, options
+from docs.options import default_text, magic, options, text_functions
 from docs.texts import DOCS, meanings
 from jurat import vocabulary
 from jurat.access import Confirmed
@@ -262,6 +262,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "other-texts": other_texts,
     "text-files": text_files,
     "options": options,
+    "text-functions": text_functions,
     "magic": magic,
     "variables": variables,
     **metrics.sections(),

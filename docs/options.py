@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from config.limits import NAME_PATTERN, BreakerLimits, ClientCertificate, Limite
 from config.registry import roster
 from config.registry.model import answer_formats, auth, inputs, record, request, rules, source, trials
 from config.registry.model.templates import NAME_PATTERN as INNER_NAME_PATTERN
+from config.registry.model.text_functions import SIGNATURES, TextFunctions
 from config.secrets import SecretReference
 from docs.markdown import Row, table
 from docs.texts import meanings
@@ -68,6 +70,7 @@ OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
         "record of a list": roster.Row,
         "file of a list": roster.RosterFile,
         "rules, `check: equals`": rules.EqualsRule,
+        "rules, `check: sent`": rules.SentRule,
         "rules, `check: name`": rules.NameRule,
         "rules, `check: status`": rules.StatusRule,
         "rules, `check: one_of`": rules.OneOfRule,
@@ -101,6 +104,7 @@ _CHOICES = {
     "Step.set": "map to JMESPath or [set](#set)",
     "Step.as_list": "list of names joined by dots",
     "Input.values": "map to text",
+    "Input.pattern": "text, or a list of texts",
     "RecordDescription.fields": "map to JMESPath or [date](#fields-a-date)",
     "Row.fields": "map to JMESPath or [date](#fields-a-date)",
     "Trial.responses": "map to [response](#responses)",
@@ -137,6 +141,17 @@ def options() -> Iterator[str]:
             rows = (_option(name, known[name], model, schema, texts[model.__name__][name]) for name in names)
             yield from table(("option", "value", "default", "meaning"), rows)
             yield ""
+
+
+def text_functions() -> Iterator[str]:
+    """The functions on texts, with the first sentence of each."""
+    for name, form in SIGNATURES.items():
+        yield f"- `{form}`: {_sentence(inspect.getdoc(TextFunctions.FUNCTION_TABLE[name]['function']))}"
+
+
+def _sentence(text: str | None) -> str:
+    first = (text or "").removesuffix(".")
+    return first[:1].lower() + first[1:]
 
 
 def _option(

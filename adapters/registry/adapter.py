@@ -26,6 +26,7 @@ from adapters.registry.trace import LookupTrace, mask
 from config.networks import IPNetwork
 from config.registry import RegistrySource
 from config.registry.model.hosts import is_listed
+from config.registry.model.record import CARRIED
 from config.registry.model.rules import Then
 from config.registry.model.source import Kept, Step
 from config.registry.model.templates import SECRETS
@@ -120,6 +121,7 @@ class RegistryAdapter(RecordJudge):
             if _NO_HEADER.search(value):
                 raise ValueError(f"{key} holds a character that no request can carry, such as a line end")
         self._watch = watch
+        self._repeats_number, self._carried = not model.sent, model.record.carried
         self._transport: Sender = transport or Transport(
             max_bytes=model.max_bytes,
             proxy=model.proxy,
@@ -129,7 +131,7 @@ class RegistryAdapter(RecordJudge):
             private_networks=private_networks,
             read_timeout=model.timeout,
         )
-        requests = Requests(model.inputs, self._secrets, self._transport, pay)
+        requests = Requests(model.inputs, self._secrets, self._transport, pay, uncached=not self._repeats_number)
         *before, last = model.steps
         self._steps = [_Step(step, requests.of(step), ()) for step in before]
         self._steps.append(_Step(last, requests.of(last), columns_of(model.record)))
@@ -160,9 +162,10 @@ class RegistryAdapter(RecordJudge):
         deadline = time.monotonic() + timeout
         values = {**inputs, **self._secrets}
         answer: Mapping[str, Any] = {}
+        carried: dict[str, str] = {}
         masked = None if self._watch is None else _MaskedTrace(self._watch, values, self._secrets)
         for step in self._steps:
-            reply = self._send(step, values, deadline, masked, fresh=fresh)
+            reply = self._send(step, values, deadline, masked, fresh=fresh or not self._repeats_number)
             decoded = step.decoding.read(reply)
             self._trace.on_reply(step.name, reply, decoded)
             answer = {"status": reply.status, "headers": reply.headers, "body": decoded.body}
@@ -174,9 +177,10 @@ class RegistryAdapter(RecordJudge):
                 return finding
             _check_whole(reply, decoded)
             values |= (kept := step.keep(answer))
+            carried |= {name: value for name, value in kept.items() if name in self._carried - step.secrets}
             if masked is not None and kept:
                 masked.show_values(step, kept)
-        return answer
+        return {**answer, CARRIED: carried}
 
     def _send(
         self, step: _Step, values: Mapping[str, str], deadline: float, masked: _MaskedTrace | None, *, fresh: bool
@@ -201,7 +205,10 @@ class RegistryAdapter(RecordJudge):
 
         reply = send(new := step.request.fresh(deadline))
         renewed = step.request.renewed(new, deadline) if reply.status == HTTPStatus.UNAUTHORIZED else None
-        return reply if renewed is None else send(renewed)
+        reply = reply if renewed is None else send(renewed)
+        if not self._repeats_number and reply.headers.get("age", "0").strip() != "0":
+            raise Unreadable("a cache gave this answer, and nothing in it shows whom it is about")
+        return reply
 
 
 class _MaskedTrace:

@@ -136,12 +136,21 @@ class _WithDigest(Request):
 class Requests:
     """Makes the requests of a source's steps. Steps with the same `auth` share its token.
 
-    `secrets` are the source's, by `secrets.NAME`. `pay` pays for what a lookup sends in addition. Raises ValueError
-    where a secret is not of the form that its use needs.
+    `secrets` are the source's, by `secrets.NAME`. `pay` pays for what a lookup sends in addition. `uncached` asks
+    caches on the way for new answers. Raises ValueError where a secret is not of the form that its use needs.
     """
 
-    def __init__(self, inputs: Mapping[str, Input], secrets: Values, transport: Sender, pay: Another | None) -> None:
+    def __init__(
+        self,
+        inputs: Mapping[str, Input],
+        secrets: Values,
+        transport: Sender,
+        pay: Another | None,
+        *,
+        uncached: bool = False,
+    ) -> None:
         self._inputs = inputs
+        self._uncached = uncached
         self._secrets = secrets
         self._transport = transport
         self._pay = pay
@@ -149,7 +158,7 @@ class Requests:
 
     def of(self, step: Step) -> Request:
         """The request of one step."""
-        template = RequestTemplate(step, self._inputs)
+        template = RequestTemplate(step, self._inputs, uncached=self._uncached)
         match step.request.auth:
             case OAuth2Auth() as auth:
                 return _Bearing(template, self._keeper(auth))

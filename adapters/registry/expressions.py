@@ -9,10 +9,11 @@ import jmespath
 from jmespath.visitor import TreeInterpreter
 
 from adapters.base import Unreadable
+from config.registry.model.text_functions import OPTIONS
 
 Node = Mapping[str, Any]
 
-_INTERPRETER: Final = TreeInterpreter()
+_INTERPRETER: Final = TreeInterpreter(OPTIONS)
 
 
 class Expression:

@@ -14,6 +14,7 @@ from typing import Any
 from adapters.base import Unreadable
 from adapters.registry.expressions import Expression, holds
 from config.registry.model.inputs import CleaningStep, Input, NumberFormat
+from config.registry.model.patterns import cleaned_form
 from jurat.vocabulary import Reason
 
 _SEPARATORS = re.compile(r"[\s\-_./,'·\u2010-\u2015\u2212]+")
@@ -58,9 +59,12 @@ class Cleaner:
         )
         self._format = field.format
         self._cleaning = f"clean: [{', '.join(field.clean)}]" if field.clean else ""
+        self._after_cleaning = f" after {self._cleaning}" if self._cleaning else ""
         self._form = None if field.format is None else partial(compact, field.format)
         self._form_holds = None if field.format_when is None else Expression(field.format_when)
         self._form_after = field.format_after
+        self._pattern = None if field.pattern is None else cleaned_form(field.pattern)
+        self._patterns = " or ".join(field.pattern or ())
 
     def clean(self, value: Any) -> str | None:
         """What a participant typed, cleaned; of a choice, the key. None where an optional input was not given.
@@ -80,6 +84,8 @@ class Cleaner:
             raise Malformed(self._fault, f"no text of at most {self._max_length} characters")
         if text is None:
             raise Malformed(self._fault, f"not fit for {self._cleaning}" if self._cleaning else "no day, or empty")
+        if self._pattern is not None and not self._pattern.fullmatch(text):
+            raise Malformed(self._fault, f"not {self._patterns}" + self._after_cleaning)
         if self._values is not None and text not in self._values:
             raise Malformed(self._fault, "none of its values")
         if self._today is not None and not _EARLIEST <= text <= (self._today() + AHEAD).isoformat():
@@ -103,7 +109,7 @@ class Cleaner:
         except Unreadable:
             formed = None
         if formed is None:
-            raise Malformed(self._fault, f"not {self._format}" + (f" after {self._cleaning}" if self._cleaning else ""))
+            raise Malformed(self._fault, f"not {self._format}" + self._after_cleaning)
         return formed.removeprefix(before)
 
     def clean_record_value(self, value: str) -> str | None:
@@ -112,6 +118,8 @@ class Cleaner:
         Where the format depends on other inputs, a value without it stays as it is.
         """
         text = self._apply_steps(value)
+        if text is not None and self._pattern is not None and not self._pattern.fullmatch(text):
+            return None
         if text is None or self._form is None or self._form_after is not None:
             return text
         return self._form(text) or (text if self._form_holds is not None else None)

@@ -22,7 +22,16 @@ from adapters.registry.numbers import AHEAD, Cleaner, compact, parse_day
 from adapters.registry.record import Record, text_of
 from config.registry.model.inputs import Input, NumberFormat
 from config.registry.model.record import NAMES, NUMBER, STATUS
-from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
+from config.registry.model.rules import (
+    EqualsRule,
+    MinAgeRule,
+    NameRule,
+    OneOfRule,
+    Rule,
+    SentRule,
+    StatusRule,
+    ValidAtRule,
+)
 from config.registry.model.source import RecordSource
 from jurat.vocabulary import Outcome, Reason
 
@@ -63,6 +72,7 @@ class Rules:
     def __init__(self, source: RecordSource) -> None:
         self._checks = tuple((rule, _compile(rule, source)) for rule in source.rules)
         self._has_names = NAMES in source.record.fields
+        self._repeats_number = not source.sent
         self._numbers = frozenset(source.number_inputs)
         self._inputs = source.inputs
 
@@ -85,7 +95,9 @@ class Rules:
         if not self._is_theirs(case):
             return _finding(case, _NOT_PUBLIC if case.number_matched and case.unnamed else _DIFFERS)
         if refusal is not None:
-            return _finding(case, *refusal)
+            return (
+                _finding(case, *refusal) if self._may_refuse(case, refusal[1]) else _finding(case, _DIFFERS, refusal[1])
+            )
         return Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES, case.evidence)
 
     def _is_theirs(self, case: Case) -> bool:
@@ -95,11 +107,12 @@ class Rules:
     def _may_refuse(self, case: Case, rule: Rule) -> bool:
         """Whether `rule` may refuse for this record. A record without a name may be a stranger's, by a mistyped number,
         or the participant's own in a changed format. Some registries keep no more than that of those who are gone: then
-        only its status counts, and only where check digits show that the number is not mistyped.
+        only its status counts, and only where check digits show that the number is not mistyped. Where the answer does
+        not even repeat the number, nothing but a name shows that it is theirs.
         """
         if self._is_theirs(case):
-            return True
-        gone = case.number_matched and case.unnamed and isinstance(rule, StatusRule)
+            return case.name_matched or self._repeats_number
+        gone = self._repeats_number and case.number_matched and case.unnamed and isinstance(rule, StatusRule)
         return gone and all(_has_check_digits(self._inputs[name], case.inputs[name]) for name in self._numbers)
 
 
@@ -124,6 +137,8 @@ def _compile(rule: Rule, source: RecordSource) -> _Check:
         case EqualsRule():
             compared = source.inputs[rule.input]
             check = partial(_equals, rule, Cleaner(compared), frozenset((compared.values or {}).values()))
+        case SentRule():
+            return partial(_sent, rule, is_repeated=NUMBER in source.record.fields)
         case OneOfRule():
             check = partial(_one_of, rule)
         case StatusRule():
@@ -159,6 +174,11 @@ def _equals(
         # No participant could type it: the value is withheld, or written in another way.
         return _NOT_PUBLIC
     return _UNKNOWN if choices and not choices.issuperset(held) else failure
+
+
+def _sent(rule: SentRule, case: Case, *, is_repeated: bool) -> None:
+    """Always holds: lint sees to it that the request sent the number. One in the record has to match as well."""
+    case.number_matched = case.number_matched or (not is_repeated and rule.input in case.inputs)
 
 
 def _same_day(rule: EqualsRule, failure: Failure, case: Case) -> Failure | None:

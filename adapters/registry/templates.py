@@ -117,11 +117,11 @@ class Message:
 class RequestTemplate:
     """The request of one step, compiled: what is the same for everyone is built once.
 
-    `inputs` are the description's. `host` is where the request goes, as `hosts` must list it; "" where that depends on
-    an input.
+    `inputs` are the description's; `uncached` asks caches on the way for a new answer. `host` is where the request
+    goes, as `hosts` must list it; "" where that depends on an input.
     """
 
-    def __init__(self, step: Step, inputs: Mapping[str, Input]) -> None:
+    def __init__(self, step: Step, inputs: Mapping[str, Input], *, uncached: bool = False) -> None:
         request = step.request
         self._method = request.method
         self._inputs = inputs
@@ -131,6 +131,7 @@ class RequestTemplate:
         self._in_path = [found.name for found in placeholders(request.url)]
         self._body, content_type = _body(request)
         defaults = {"Accept": _accept(step.decoders[0])} | ({"Content-Type": content_type} if content_type else {})
+        defaults |= {"Cache-Control": "no-cache"} if uncached else {}
         query, headers = dict(request.query), _override(defaults, request.headers)
         self._basic: tuple[Template, Template] | None = None
         match request.auth:

@@ -186,11 +186,14 @@ class _Scene:
         self._reply = test.replies[self._step.name]
         self._levels = Levels(self._step, self._reply)
         is_last = index == len(source.steps) - 1
-        self._dependence = Dependence(source, self._reply) if is_last else None
+        self._dependence = Dependence(source, test.replies) if is_last else None
 
     def moods(self) -> Iterator[MoodResult]:
         for mood in MOODS:
             yield self._act(f"the registry {mood.name}", mood.answer)
+        if self._source.sent:
+            aged = Reply(self._reply.status, {**self._reply.headers, "age": "30"}, self._reply.body)
+            yield self._act("a cache answers in its place", aged)
 
     def cuts(self) -> Iterator[MoodResult]:
         """The right answer, cut off where no Content-Length shows it but its format could."""

@@ -111,7 +111,7 @@ class _TestAnswer:
         self._test, self._last = test, source.steps[-1].name
         self._play = partial(offline_run.play, test.trial)
         self._levels = Levels(source.steps[-1], test.replies[self._last])
-        self._dependence = Dependence(source, test.replies[self._last])
+        self._dependence = Dependence(source, test.replies)
         self._fields = source.record.fields
         self.accepted = test.trial.outcome is Outcome.ACCEPTED
         self.decided: Path = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from typing import Any, Final
 
 import jmespath
@@ -17,6 +18,7 @@ from adapters.registry_tests.mutations import Place, change_at, entries_at, key_
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
 from config.registry.model.expressions import Node, walk
+from config.registry.model.record import CARRIED
 from config.registry.model.source import Kept
 
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
@@ -25,13 +27,16 @@ _INSTEAD: Final[tuple[Any, ...]] = ("~", True, False, 0, 10**9)
 
 
 class Dependence:
-    """The answer of a source's last step, and which fields of its record depend on which of its keys."""
+    """The answer of a source's last step, among the `replies` of a test, and which fields of its record depend on which
+    of its keys.
+    """
 
-    def __init__(self, source: RegistrySource, reply: Reply) -> None:
+    def __init__(self, source: RegistrySource, replies: Mapping[str, Reply]) -> None:
         self._source = source
         self._decoding = ReplyDecoder(source.steps[-1])
-        self._reply = reply
+        self._reply = reply = replies[source.steps[-1].name]
         self._levels = Levels(source.steps[-1], reply)
+        self._carried = dict(_carried(source, replies))
 
     def depends_on(self, name: str, level: int, place: Place) -> bool:
         """Whether the field `name` depends on what is at `place` in the tree of that level."""
@@ -53,9 +58,11 @@ class Dependence:
         return not _texts(self._value(self.expression(name), reply)) <= _texts(self.value(name))
 
     def depends_on_any(self, name: str) -> bool:
-        """Whether the field `name` depends on anything in the answer, also where that is null."""
+        """Whether the field `name` depends on anything in the answers, also where that is null."""
         expression = self.expression(name)
-        return any(self._leaves(expression, level, tree) for level, tree in enumerate(self._levels.trees))
+        return self._depends_on_carried(expression) or any(
+            self._leaves(expression, level, tree) for level, tree in enumerate(self._levels.trees)
+        )
 
     def makes_up(self, name: str, level: int, place: Place, changed: Any, accepts: Callable[[Reply], bool]) -> bool:
         """Whether the field `name` has a value though `changed` no longer has what was at `place`.
@@ -110,6 +117,18 @@ class Dependence:
                 return True
         return False
 
+    def _depends_on_carried(self, expression: str) -> bool:
+        """Whether an expression depends on a value of an earlier answer."""
+        before, carried = self._value(expression, self._reply), self._carried
+        literals = (node["value"] for node in walk(expression) if node["type"] == "literal")
+        for name, instead in product(carried, (*_INSTEAD, *literals)):
+            self._carried = {**carried, name: instead}
+            after = self._value(expression, self._reply)
+            self._carried = carried
+            if after != before:
+                return True
+        return False
+
     def _writes_record(self, level: int, tree: Any) -> bool:
         try:
             return isinstance(self._record(self._levels.with_tree(level, tree)), dict)
@@ -122,9 +141,18 @@ class Dependence:
     def _record(self, reply: Reply) -> Any:
         """The first record of an answer as it is; None where there is none."""
         body = self._decoding.read(reply).body
-        answer = {"status": reply.status, "headers": reply.headers, "body": body}
+        answer = {"status": reply.status, "headers": reply.headers, "body": body, CARRIED: self._carried}
         found = _evaluate(self._source.record.origin, answer)
         return None if found is Unreadable else found[0] if isinstance(found, list) and found else found
+
+
+def _carried(source: RegistrySource, replies: Mapping[str, Reply]) -> Iterator[tuple[str, Any]]:
+    """The values of earlier answers that the record takes."""
+    for step in source.steps[:-1]:
+        for name in source.record.carried & step.set.keys() if step.name in replies else ():
+            kept, reply = step.set[name], replies[step.name]
+            answer = {"status": reply.status, "headers": reply.headers, "body": ReplyDecoder(step).read(reply).body}
+            yield name, _evaluate(kept.value if isinstance(kept, Kept) else kept, answer)
 
 
 def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:

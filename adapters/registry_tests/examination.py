@@ -12,7 +12,7 @@ from adapters.registry_tests.failure_places import find_line
 from adapters.registry_tests.offline_run import Fault, OfflineRun, Path
 from adapters.registry_tests.roster_tests import run_roster_trials
 from config.registry import RegistrySource
-from config.registry.model.rules import NameRule, Then
+from config.registry.model.rules import Then
 from config.registry.model.source import RecordSource
 from config.registry.roster import RosterSource
 from jurat.vocabulary import Outcome
@@ -47,7 +47,7 @@ def refuses(source: RecordSource) -> bool:
     steps = source.steps if isinstance(source, RegistrySource) else ()
     return (
         source.record.absent == "refused"
-        or any(rule.refuses for rule in source.rules if not isinstance(rule, NameRule))
+        or any(rule.refuses for rule in source.rules)
         or any(outcome.then is Then.REFUSED for step in steps for outcome in step.outcomes)
     )
 

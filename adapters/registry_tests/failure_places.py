@@ -31,7 +31,7 @@ def find_line(source: RegistrySource, test: TrialResult) -> Fault | None:
     )
     if test.passed or not test.found or not expects_record or last not in test.replies:
         return None
-    seen = Dependence(source, test.replies[last])
+    seen = Dependence(source, test.replies)
     of_test = f"the answer of the test '{printable(test.trial.name)}'"
     match test.decided:
         case ("steps", index) | ("steps", index, *_) if index != len(source.steps) - 1:

@@ -20,7 +20,7 @@ from config.registry.model.answer_formats import Delimiter
 from config.registry.model.expressions import reads_whole, root_keys
 from config.registry.model.inputs import Input
 from config.registry.model.record import NUMBER, RecordDescription
-from config.registry.model.rules import EqualsRule
+from config.registry.model.rules import EqualsRule, SentRule
 from config.registry.model.source import RecordSource
 from config.suggestions import did_you_mean
 
@@ -152,6 +152,9 @@ def _check_number(source: RosterSource) -> Iterator[Fault]:
         yield ("record", "fields", NUMBER), f"{said} — remove this line"
     first = ""
     for index, rule in enumerate(source.rules):
+        if isinstance(rule, SentRule):
+            said = "a roster is no request, and each of its rows has a number"
+            yield ("rules", index), f"{said} — write check: equals, field: number"
         if isinstance(rule, EqualsRule) and rule.field == NUMBER:
             if first and rule.input != first:
                 said = f"the number is already looked up by the input '{first}'"

@@ -15,6 +15,7 @@ from config.registry.model.answer_formats import XmlIn
 from config.registry.model.expressions import Node, walk
 from config.registry.model.rules import OutcomeRule, Then
 from config.registry.model.source import RegistryDescription, Step
+from config.registry.model.text_functions import OPTIONS
 from jurat.vocabulary import Reason
 
 _BODIES: Mapping[str, tuple[Any, ...]] = {
@@ -197,6 +198,6 @@ def _literals(expression: str) -> Iterator[Any]:
 
 def _found(expression: str, answer: dict[str, Any]) -> Any:
     try:
-        return jmespath.search(expression, answer)
+        return jmespath.search(expression, answer, OPTIONS)
     except Exception:  # noqa: BLE001 - JMESPath raises bare TypeErrors, too; the interpreter takes each for Unreadable
         return None

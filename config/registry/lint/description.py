@@ -9,10 +9,11 @@ from config.registry.lint.answers import absence_problems, answer_problems
 from config.registry.lint.batches import batch_problems
 from config.registry.lint.requests import input_problems, request_problems
 from config.registry.lint.rules import rule_problems
+from config.registry.lint.sealing import sealing_problems
 from config.registry.lint.trials import lookup_problems, trial_problems
 from config.registry.model.expressions import root_keys
-from config.registry.model.record import NAMES, NUMBER, STATUS
-from config.registry.model.rules import EqualsRule, NameRule
+from config.registry.model.record import CARRIED, NAMES, NUMBER, STATUS
+from config.registry.model.rules import EqualsRule, NameRule, SentRule
 from config.registry.model.source import Kept, RecordSource, RegistryDescription, Step
 from config.registry.model.templates import SECRETS
 
@@ -22,10 +23,11 @@ _ANSWER = ("status", "headers", "body")
 def problems_of(source: RegistryDescription) -> Iterator[Fault]:
     """Everything that does not fit together, with its path below the source."""
     yield from _check_steps(source)
-    yield from _unrooted(("record", "from"), source.record.origin)
+    yield from _unrooted(("record", "from"), source.record.origin, CARRIED)
     yield from absence_problems(source)
     yield from verdict_problems(source)
     yield from _check_given(source)
+    yield from sealing_problems(source)
     yield from batch_problems(source)
     yield from trial_problems(source, [step.name for step in source.steps])
     if source.control is not None:
@@ -46,15 +48,22 @@ def order_problems(source: RecordSource) -> Iterator[Fault]:
     A record refuses only after its number matched, and its name if it has one: a mistyped number leads to a stranger,
     whose status is no reason.
     """
-    number_matched, name_matched = False, NAMES not in source.record.fields
+    fields = source.record.fields
+    number_matched, name_matched = False, NAMES not in fields
     for index, rule in enumerate(source.rules):
         match rule:
             case EqualsRule(field="number"):
                 number_matched = True
                 if rule.refuses:
                     yield ("rules", index, "else"), "another number cannot refuse — write else: undetermined"
+            case SentRule():
+                number_matched = number_matched or NUMBER not in fields
             case NameRule():
                 name_matched = True
+            case _ if rule.refuses and source.sent and NAMES not in fields:
+                said = "this could refuse for an answer that shows neither a number nor a name"
+                hint = "write else: undetermined; if the registry says that it has no such record, make it an outcome"
+                yield ("rules", index, "else"), f"{said} — {hint}"
             case _ if rule.refuses and not (number_matched and name_matched):
                 missing = "its number" if not number_matched else "its name"
                 said = f"this rule could refuse for a stranger's record, as {missing} is not compared before it"
@@ -110,18 +119,19 @@ def _check_roots(path: Path, step: Step) -> Iterator[Fault]:
             yield from _unrooted((*path, "set", name), kept)
 
 
-def _unrooted(path: Path, expression: str) -> Iterator[Fault]:
+def _unrooted(path: Path, expression: str, *more: str) -> Iterator[Fault]:
     """Finds expressions that read a part of the body without `body.`: they are always null."""
     for key in dict.fromkeys(root_keys(expression)):
-        if key not in _ANSWER:
+        if key not in (*_ANSWER, *more):
             meant = key.lower() if key.lower() in _ANSWER else f"body.{printable(key)}"
             yield path, f"'{printable(key)}' is none of {', '.join(_ANSWER)} — write {meant}"
 
 
 def _check_record(source: RecordSource) -> Iterator[Fault]:
     record = source.record
-    if NUMBER not in record.fields:
-        yield ("record", "fields"), "the record's number is needed, to be compared — add number: EXPRESSION"
+    if NUMBER not in record.fields and not source.sent:
+        said = "the record's number is needed, to be compared — add number: EXPRESSION"
+        yield ("record", "fields"), f"{said}, or the rule check: sent where no answer repeats it"
     if record.status and STATUS not in record.fields:
         yield ("record", "status"), "no field holds the status — add fields: { status: EXPRESSION }"
     words = [word for listed in record.status.values() for word in listed]

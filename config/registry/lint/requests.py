@@ -12,7 +12,7 @@ from config.registry.model.hosts import host_of, is_listed, listing_of
 from config.registry.model.inputs import Input
 from config.registry.model.record import NUMBER
 from config.registry.model.request import RequestDescription
-from config.registry.model.rules import EqualsRule
+from config.registry.model.rules import EqualsRule, SentRule
 from config.registry.model.source import Kept, RecordSource, RegistryDescription
 from config.registry.model.templates import SECRETS, Filter, Placeholder, pieces, placeholders, texts_in
 from config.suggestions import did_you_mean, suggest
@@ -85,7 +85,8 @@ def sending_problems(source: RegistryDescription) -> Iterator[Fault]:
 def input_problems(source: RecordSource) -> Iterator[Fault]:
     """What is wrong with the conditions of formats, and with an input that is compared with the number."""
     for index, rule in enumerate(source.rules):
-        if not isinstance(rule, EqualsRule) or rule.field != NUMBER or rule.input not in source.inputs:
+        is_number = isinstance(rule, SentRule) or (isinstance(rule, EqualsRule) and rule.field == NUMBER)
+        if not isinstance(rule, EqualsRule | SentRule) or not is_number or rule.input not in source.inputs:
             continue
         compared = source.inputs[rule.input]
         if compared.values is not None or compared.type == "date":

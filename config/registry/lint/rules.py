@@ -10,7 +10,16 @@ from config.registry.lint.origin import origin_problems
 from config.registry.model.demands import demanding, demands_of
 from config.registry.model.expressions import gives_given
 from config.registry.model.record import NAMES
-from config.registry.model.rules import EqualsRule, MinAgeRule, NameRule, OneOfRule, Rule, StatusRule, ValidAtRule
+from config.registry.model.rules import (
+    EqualsRule,
+    MinAgeRule,
+    NameRule,
+    OneOfRule,
+    Rule,
+    SentRule,
+    StatusRule,
+    ValidAtRule,
+)
 from config.registry.model.source import RecordSource, RegistryDescription
 from config.suggestions import did_you_mean
 from jurat.vocabulary import Reason
@@ -31,12 +40,15 @@ def rule_problems(source: RecordSource) -> Iterator[Fault]:
             yield ("rules", index, "requirement"), f"{said} — give one of them another name"
 
 
-def doubt_of(source: RecordSource) -> Fault | None:
-    """What may be intended, but decides on less than a registry could: a record without names."""
-    if NAMES in source.record.fields:
-        return None
-    said = "no name is compared, so a mistyped number gives a stranger's verdict"
-    return ("record", "fields"), f"{said} — add names: EXPRESSION and check: name if the registry gives names"
+def doubts_of(source: RecordSource) -> Iterator[Fault]:
+    """What may be intended, but decides on less than a registry could: a record without names or without its number."""
+    if NAMES not in source.record.fields:
+        said = "no name is compared, so a mistyped number gives a stranger's verdict"
+        yield ("record", "fields"), f"{said} — add names: EXPRESSION and check: name if the registry gives names"
+    for rule in source.sent:
+        said = "an answer that the registry or a proxy mixes up gives a stranger's verdict, and no one notices"
+        hint = "prefer a request whose answer repeats the number, if there is one"
+        yield ("rules", source.rules.index(rule)), f"{said} — {hint}"
 
 
 def _check_rule(rule: Rule, source: RecordSource) -> Iterator[Fault]:
@@ -61,7 +73,7 @@ def _check_rule(rule: Rule, source: RecordSource) -> Iterator[Fault]:
             yield from _check_words(rule)
         case ValidAtRule() | MinAgeRule():
             yield from _check_dates(rule, source)
-    if isinstance(rule, EqualsRule):
+    if isinstance(rule, EqualsRule | SentRule):
         yield from _check_input("input", rule.input, source)
     if isinstance(rule, OneOfRule | ValidAtRule | MinAgeRule) and rule.optional and rule.requirement is None:
         yield ("optional",), "this rule takes nothing from the criterion, so nothing is optional — remove it"
@@ -107,7 +119,9 @@ def _check_name(rule: NameRule, source: RecordSource) -> Iterator[Fault]:
     elif rule.given is None and rule.compatible == "pass":
         said = "a part of the name would be enough, and many people may share it"
         yield (), f"{said} — write compatible: undetermined, or compare a given name too"
-    if rule.absent == "pass":
+    if rule.absent == "pass" and source.sent:
+        yield ("absent",), "an answer with neither number nor name could be anyone's — remove absent: pass"
+    elif rule.absent == "pass":
         yield from _check_nameless(source)
     for option, name in (("family", rule.family), ("given", rule.given)):
         if name is not None and name not in source.inputs and name in source.record.fields:

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Final
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.functions import Functions
 from pydantic import AfterValidator, Field
 
 from config.problems import value_error
+from config.registry.model.text_functions import SIGNATURES, TextFunctions, call_faults, growth
 
 LONGEST: Final = 500
 
@@ -77,6 +77,17 @@ def root_keys(text: str) -> Iterator[str]:
     return (node["value"] for node in _root_nodes(text) if node["type"] == "field")
 
 
+def names_below(text: str, root: str) -> list[str | None]:
+    """NAME for each `root.NAME` that an expression reads from its whole input; None for a `root` without a name."""
+    nodes = list(_root_nodes(text))
+    named: dict[int, str | None] = {}
+    for node in nodes:
+        if node["type"] == "subexpression":
+            whole, part = node["children"][:2]
+            named[id(whole)] = part["value"] if part["type"] == "field" else None
+    return [named.get(id(node)) for node in nodes if node["type"] == "field" and node["value"] == root]
+
+
 def reads_whole(text: str) -> bool:
     """Whether an expression takes its whole input, or all of its values, rather than some keys."""
     return any(node["type"] in {"current", "identity"} for node in _root_nodes(text))
@@ -108,7 +119,8 @@ def children_of(node: Node) -> list[Node]:
 
 def gives_given(expression: str) -> bool:
     """Whether names that an expression builds, {family, given}, have a given name of their own."""
-    return any(key == "given" for key, _ in _entries(expression))
+    splits = (node["type"] == "function_expression" and node["value"] == "family_first" for node in walk(expression))
+    return any(splits) or any(key == "given" for key, _ in _entries(expression))
 
 
 def lists_families(expression: str) -> bool:
@@ -131,21 +143,27 @@ def _check_node(node: Node) -> None:
     if node["type"] != "function_expression":
         return
     name = node["value"]
-    if name not in Functions.FUNCTION_TABLE:
-        raise value_error(f"there is no function {name}() in JMESPath")
+    if name not in TextFunctions.FUNCTION_TABLE:
+        raise value_error(f"there is no function {name}() — there are JMESPath's own, and {', '.join(SIGNATURES)}")
+    for said in call_faults(name, children):
+        raise value_error(said)
     if name == "join" and children and children[0]["type"] != "literal":
         raise value_error("join() puts its first argument between all others — write it as a text: join(' ', …)")
     position = _NULL_BREAKS.get(name)
-    if position is not None and len(children) >= position and children[position - 1]["type"] in _MAY_BE_MISSING:
+    if position is not None and len(children) >= position and _may_be_missing(children[position - 1]):
         empty = "''" if name in {"ends_with", "starts_with"} else "`[]`"
         raise value_error(f"{name}() fails where its argument is missing — write not_null(…, {empty})")
+
+
+def _may_be_missing(node: Node) -> bool:
+    return node["type"] in _MAY_BE_MISSING or (node["type"] == "function_expression" and node["value"] in SIGNATURES)
 
 
 def _copies(node: Node) -> int:
     """How many times the result of a node may hold its input, at most.
 
-    `[@, @]` holds it twice, and so does `[[], []]`; one after the other they multiply. Text as JSON may double in
-    length, for its quotes and backslashes are escaped.
+    `[@, @]` holds it twice, and so does `[[], []]`; one after the other they multiply. Functions on texts may make
+    them longer: as JSON, a text may double in length, for its quotes and backslashes are escaped.
     """
     children = children_of(node)
     copies = [_copies(child) for child in children]
@@ -155,7 +173,7 @@ def _copies(node: Node) -> int:
         case "function_expression" if node["value"] == "map":
             return math.prod(copies)
         case "function_expression" if node["value"] != "not_null":
-            return max(1, _sum(children, copies)) * (2 if node["value"] == "to_string" else 1)
+            return max(1, _sum(children, copies)) * growth(node["value"], children)
         case "function_expression" | "and_expression" | "or_expression" | "comparator":
             return max(copies, default=1)
     return math.prod(copies)

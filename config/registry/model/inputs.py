@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from pydantic import AfterValidator, Field
 from config.problems import Fault, Part, value_error
 from config.registry.model.expressions import Expression
 from config.registry.model.parts import PartName, Titles, Word
+from config.registry.model.patterns import Patterns
 
 
 class NumberFormat(StrEnum):
@@ -80,7 +82,8 @@ class Input(Part):
     A participant types or picks a key of `values`; its value is sent and compared. A `date` is YYYY-MM-DD, from 1900 to
     a year ahead. `format` applies only where `format_when` holds, an expression over the inputs by name, as they were
     typed and cleaned (of a choice, the key). `format_after` names the input that precedes this one in the format, as
-    the country does in a VAT number: it is added for the check only.
+    the country does in a VAT number: it is added for the check only. `pattern` is the shape that it must have once it
+    is cleaned, whatever the format.
     """
 
     required: bool = True
@@ -91,19 +94,34 @@ class Input(Part):
     format: NumberFormat | None = None
     format_when: Expression | None = None
     format_after: PartName | None = None
+    pattern: Patterns | None = None
     title: Titles | None = None
 
     @property
     def is_number(self) -> bool:
         """Whether a value that cannot be right is a malformed number, rather than an unreadable answer."""
-        return self.format is not None or bool({CleaningStep.DIGITS, CleaningStep.ALNUM} & set(self.clean))
+        has_form = self.format is not None or self.pattern is not None
+        return has_form or bool({CleaningStep.DIGITS, CleaningStep.ALNUM} & set(self.clean))
 
     def faults(self) -> Iterator[Fault]:
         kind = "a date" if self.type == "date" else "a choice"
-        given = {"values": self.values, "clean": self.clean, "format": self.format}
+        given = {"values": self.values, "clean": self.clean, "format": self.format, "pattern": self.pattern}
         if self.type == "text":
-            given = {} if self.values is None else {name: given[name] for name in ("clean", "format")}
+            given = {} if self.values is None else {name: given[name] for name in ("clean", "format", "pattern")}
         yield from (((name,), f"{kind} has no {name} — remove it") for name, value in given.items() if value)
         for option in ("format_when", "format_after"):
             if self.format is None and getattr(self, option) is not None:
                 yield (option,), "does nothing without a format — add format:"
+        if self.pattern is not None and self.type == "text" and self.values is None:
+            yield from self._misfits(self.pattern)
+
+    def _misfits(self, patterns: Sequence[str]) -> Iterator[Fault]:
+        """Why no number, or only one in capital letters, would match a pattern once it is cleaned."""
+        steps, signs = set(self.clean), "".join(patterns)
+        has_letters = any(map(str.isalpha, signs))
+        if has_letters and CleaningStep.DIGITS in steps:
+            yield ("pattern",), "has letters, and clean: [digits] refuses them — write clean: [alnum, upper]"
+        elif has_letters and (CleaningStep.UPPER not in steps or CleaningStep.LOWER in steps):
+            yield ("pattern",), "whoever types small letters would be malformed — write clean: [alnum, upper]"
+        if {CleaningStep.DIGITS, CleaningStep.ALNUM} & steps and re.search("[./ _-]", signs):
+            yield ("pattern",), "has separators, which clean: takes away — write letters and digits alone"

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from config.limits import TimeZone
 from config.problems import Part, value_error
-from config.registry.model.expressions import Expression
+from config.registry.model.expressions import Expression, names_below
 from config.registry.model.parts import PartName, Word
 
 EPOCH_S: Final = "epoch_s"
@@ -20,6 +20,9 @@ NAMES: Final = "names"
 NUMBER: Final = "number"
 STATUS: Final = "status"
 """The fields of a record that rules, holders and lint know by name."""
+
+CARRIED: Final = "set"
+"""The key of what earlier steps have set, next to status, headers and body of the last answer."""
 
 _CODE = re.compile(r"%(.?)", re.DOTALL)
 _DATE_CODES: Final = frozenset("YymdHMS")
@@ -63,10 +66,10 @@ FieldValue = Annotated[
 class RecordDescription(Part):
     """Where the record is in the last answer, and what is read from it.
 
-    `from` takes one object, or a list of them, from {status, headers, body}. The field `number` is compared with what
-    the participant typed; `names` is a list of {family, given, suffix}. `status` says what the registry's words mean.
-    Write `absent: refused` only if the registry lists everyone: then an empty list refuses. `timezone` says when a day
-    begins.
+    `from` takes one object, or a list of them, from {status, headers, body, set}, where `set.NAME` is a value that an
+    earlier step has set. The field `number` is compared with what the participant typed; `names` is a list of {family,
+    given, suffix}. `status` says what the registry's words mean. Write `absent: refused` only if the registry lists
+    everyone: then an empty list refuses. `timezone` says when a day begins.
     """
 
     origin: Expression = Field(alias="from")
@@ -79,6 +82,11 @@ class RecordDescription(Part):
     def expressions(self) -> dict[str, str]:
         """The expression of each field."""
         return {name: field.value if isinstance(field, DateField) else field for name, field in self.fields.items()}
+
+    @property
+    def carried(self) -> set[str]:
+        """The values of earlier answers, by the names under which steps `set` them, that are a part of the record."""
+        return set(filter(None, names_below(self.origin, CARRIED)))
 
     @property
     def dates(self) -> dict[str, str]:

@@ -132,6 +132,18 @@ class EqualsRule(_Rule):
     reason: Reason = Reason.RECORD_DIFFERS
 
 
+class SentRule(Part):
+    """The answer does not repeat the number: it is taken for the answer about the `input` that its own request sent.
+
+    For yes/no censuses and lists of officers. Each request whose answer is used must hold the input, and goes over a
+    new connection. Without a name in the record, no rule may refuse.
+    """
+
+    refuses: ClassVar = False
+    check: Literal["sent"]
+    input: PartName
+
+
 class OneOfRule(_Rule):
     """At least one value of `field` is among `values`, or among those that the criterion demands (`requirement`).
 
@@ -235,6 +247,7 @@ class NameRule(Part):
     """
 
     field: ClassVar = NAMES
+    refuses: ClassVar = False
     check: Literal["name"]
     kind: Literal["person", "organisation"] = "person"
     family: PartName
@@ -256,10 +269,15 @@ class NameRule(Part):
 
 
 Rule = Annotated[
-    EqualsRule | OneOfRule | StatusRule | ValidAtRule | MinAgeRule | NameRule, Field(discriminator="check")
+    EqualsRule | SentRule | OneOfRule | StatusRule | ValidAtRule | MinAgeRule | NameRule, Field(discriminator="check")
 ]
 
 
 def fields_of(rule: Rule) -> list[str]:
     """The fields of a record that a rule reads."""
-    return list(rule.fields.values()) if isinstance(rule, ValidAtRule) else [rule.field]
+    match rule:
+        case SentRule():
+            return []
+        case ValidAtRule():
+            return list(rule.fields.values())
+    return [rule.field]

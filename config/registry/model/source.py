@@ -15,9 +15,10 @@ from config.registry.model.expressions import Expression
 from config.registry.model.hosts import Host
 from config.registry.model.inputs import Input
 from config.registry.model.parts import PartName, Titles
+from config.registry.model.patterns import typed_form
 from config.registry.model.record import NUMBER, RecordDescription
 from config.registry.model.request import RequestDescription
-from config.registry.model.rules import EqualsRule, NameRule, OutcomeRule, Rule, Then
+from config.registry.model.rules import EqualsRule, NameRule, OutcomeRule, Rule, SentRule, Then
 from config.registry.model.trials import Trial
 from config.secrets import SecretReference
 from jurat.vocabulary import Reason
@@ -71,7 +72,7 @@ class Step(Part):
     """One request and what its answers mean.
 
     `decode` says how the answer is read; `as_list` names the elements of XML that may occur more than once. `set` keeps
-    values of the answer, such as a token, for later steps.
+    values of the answer, such as a token, for later steps, and for `set.NAME` in the `from` of the record.
     """
 
     name: PartName = "lookup"
@@ -108,8 +109,14 @@ class RecordSource(LimitedSource):
 
     @property
     def number_inputs(self) -> list[str]:
-        """The inputs that rules compare with the record's number, in the order of the rules."""
-        return [rule.input for rule in self.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER]
+        """The inputs that hold the number of a record, in the order of the rules."""
+        compared = [rule.input for rule in self.rules if isinstance(rule, EqualsRule) and rule.field == NUMBER]
+        return list(dict.fromkeys([*compared, *(rule.input for rule in self.sent)]))
+
+    @property
+    def sent(self) -> list[SentRule]:
+        """The rules that take an answer for that about the number which its request sent; at most one is of use."""
+        return [rule for rule in self.rules if isinstance(rule, SentRule)]
 
 
 class RegistryDescription(RecordSource):
@@ -134,7 +141,7 @@ class RegistryDescription(RecordSource):
     def refuses_absence(self) -> bool:
         """Whether it takes "there is no such record" for a refusal, as far as its control record allows that."""
         outcomes = (rule.then for step in self.steps for rule in step.outcomes)
-        rules = (rule for rule in self.rules if not isinstance(rule, NameRule))
+        rules = (rule for rule in self.rules if not isinstance(rule, NameRule | SentRule))
         by_rule = any(rule.refuses and rule.reason is Reason.RECORD_NOT_FOUND for rule in rules)
         return self.record.absent == "refused" or Then.REFUSED in outcomes or by_rule
 
@@ -161,4 +168,5 @@ def _form(field: Input) -> dict[str, Any]:
         return {"enum": list(field.values)}
     if field.type == "date":
         return {"format": "date"}
-    return {"minLength": 1, "maxLength": field.max_length}
+    pattern = {} if field.pattern is None else {"pattern": typed_form(field.pattern, required=field.required)}
+    return {"minLength": 1, "maxLength": field.max_length, **pattern}

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from adapters.base import Credentials, InMaintenance, SourceError, Throttled, Unavailable, Unreadable
 from adapters.http_client.reply import Reply
 from config.registry import RegistrySource
-from config.registry.lint.rules import doubt_of
+from config.registry.lint.rules import doubts_of
 from jurat.vocabulary import Outcome, Reason
 from tests.adapters.registry.described import IRIS, asked, description, judged, person, records, reply
 
@@ -62,8 +62,20 @@ def test_nobody_is_accepted_on_a_number_alone_where_the_registry_gives_a_name() 
     inputs = {"number": description()["inputs"]["number"]}
     record = {**description()["record"], "fields": fields}
     nameless = RegistrySource.model_validate(description(record=record, inputs=inputs, rules=[EQUALS, *OTHERS]))
-    assert "a mistyped number gives a stranger's verdict" in str(doubt_of(nameless))
-    assert doubt_of(RegistrySource.model_validate(description())) is None
+    assert "a mistyped number gives a stranger's verdict" in str([*doubts_of(nameless)])
+    assert not [*doubts_of(RegistrySource.model_validate(description()))]
+
+
+def test_nobody_is_refused_for_an_answer_that_shows_nobody() -> None:
+    number = {**description()["inputs"]["number"], "format": "luhn"}
+    record = {**description()["record"], "from": "body", "fields": {"status": "status"}}
+    changes = {"inputs": {"number": number}, "record": record, "control": None}
+    sent, status = {"check": "sent", "input": "number"}, {"check": "status", "is": "active"}
+    assert "shows neither a number nor a name" in lint(**changes, rules=[sent, status])
+    mild = [sent, {**status, "else": "undetermined", "reason": "status_unknown"}]
+    gone = {"status": "suspended"}
+    assert verdict(gone, **changes, rules=mild) == (Outcome.UNDETERMINED, Reason.STATUS_UNKNOWN)
+    assert "mixes up" in str([*doubts_of(RegistrySource.model_validate(description(**changes, rules=mild)))])
 
 
 GONE = [EQUALS, {**NAME, "absent": "pass"}, *OTHERS]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from config.registry import RegistrySource
-from config.registry.lint.rules import doubt_of
+from config.registry.lint.rules import doubts_of
 from config.registry.model.expressions import gives_given, lists_families
 from tests.config.registry.model.test_source import EQUALS, ONE_OF, STATUS, VALID, complaints
 
@@ -102,7 +102,7 @@ def test_a_record_without_a_name_needs_a_number_with_check_digits(number: Any, f
 def test_a_description_without_names_is_doubted() -> None:
     fields = {name: value for name, value in VALID["record"]["fields"].items() if name != "names"}
     source = {**VALID, "record": {**VALID["record"], "fields": fields}, "rules": [EQUALS, STATUS, ONE_OF]}
-    place, said = doubt_of(RegistrySource.model_validate(source)) or ((), "")
+    [(place, said)] = doubts_of(RegistrySource.model_validate(source))
     assert place == ("record", "fields")
     assert "add names: EXPRESSION and check: name" in said
-    assert doubt_of(RegistrySource.model_validate(VALID)) is None
+    assert not [*doubts_of(RegistrySource.model_validate(VALID))]
