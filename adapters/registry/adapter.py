@@ -13,7 +13,7 @@ from adapters.base import ERRORS, Another, Blocked, Finding, Found, Query, Sourc
 from adapters.fingerprints import Fingerprints
 from adapters.http_client.reply import LONGEST_WAIT_S, Reply, raise_for_trouble
 from adapters.http_client.transport import Sender, Transport
-from adapters.registry.authorisation import Fresh, Request, Requests
+from adapters.registry.authorisation import Fresh, RequestBuilder, StepRequest
 from adapters.registry.columns import Columns, columns_of
 from adapters.registry.decoder import Decoded, Origin, ReplyDecoder
 from adapters.registry.expressions import Expression, holds
@@ -39,7 +39,7 @@ _LONGEST_KEPT = 8000
 
 
 class _Step:
-    def __init__(self, step: Step, request: Request, columns: Columns) -> None:
+    def __init__(self, step: Step, request: StepRequest, columns: Columns) -> None:
         self.name = step.name
         self.request = request
         self.decoding = ReplyDecoder(step, columns)
@@ -131,10 +131,10 @@ class RegistryAdapter(RecordJudge):
             private_networks=private_networks,
             read_timeout=model.timeout,
         )
-        requests = Requests(model.inputs, self._secrets, self._transport, pay, uncached=not self._repeats_number)
+        builder = RequestBuilder(model.inputs, self._secrets, self._transport, pay, uncached=not self._repeats_number)
         *before, last = model.steps
-        self._steps = [_Step(step, requests.of(step), ()) for step in before]
-        self._steps.append(_Step(last, requests.of(last), columns_of(model.record)))
+        self._steps = [_Step(step, builder.build(step), ()) for step in before]
+        self._steps.append(_Step(last, builder.build(last), columns_of(model.record)))
 
     def look_up(self, query: Query) -> Found:
         """Send each step in turn; the answer to the last holds the record.

@@ -27,7 +27,7 @@ Fresh = Mapping[str, str]
 """What is new in one sending of a request, by name."""
 
 
-class Request:
+class StepRequest:
     """The request of a step. This one has nothing that is new each time.
 
     `names` are those of `fresh`. With `alone`, it goes over a connection of its own: on a kept one that was closed, the
@@ -54,7 +54,7 @@ class Request:
         return self._template.fill_in(values)
 
 
-class _Bearing(Request):
+class _Bearing(StepRequest):
     """With an access token."""
 
     names = (BEARER,)
@@ -76,7 +76,7 @@ class _Bearing(Request):
         return self._template.with_headers(self._template.fill_in(values), fresh)
 
 
-class _Signed(Request):
+class _Signed(StepRequest):
     """With a signature over parts of it (RFC 2104)."""
 
     names = ("time", "nonce", "body_hash", SIGNATURE)
@@ -114,7 +114,7 @@ class _Signed(Request):
         }
 
 
-class _WithDigest(Request):
+class _WithDigest(StepRequest):
     """With a UsernameToken in its XML."""
 
     names = WSSE
@@ -133,8 +133,8 @@ class _WithDigest(Request):
         return self._template.fill_in({**values, **fresh})
 
 
-class Requests:
-    """Makes the requests of a source's steps. Steps with the same `auth` share its token.
+class RequestBuilder:
+    """Builds the requests of a source's steps. Steps with the same `auth` share its token.
 
     `secrets` are the source's, by `secrets.NAME`. `pay` pays for what a lookup sends in addition. `uncached` asks
     caches on the way for new answers. Raises ValueError where a secret is not of the form that its use needs.
@@ -156,7 +156,7 @@ class Requests:
         self._pay = pay
         self._keepers: list[tuple[OAuth2Auth, TokenKeeper]] = []
 
-    def of(self, step: Step) -> Request:
+    def build(self, step: Step) -> StepRequest:
         """The request of one step."""
         template = RequestTemplate(step, self._inputs, uncached=self._uncached)
         match step.request.auth:
@@ -166,7 +166,7 @@ class Requests:
                 return _Signed(template, auth, self._secrets)
             case WsSecurityAuth() as auth:
                 return _WithDigest(template, auth, self._secrets)
-        return Request(template)
+        return StepRequest(template)
 
     def _keeper(self, auth: OAuth2Auth) -> TokenKeeper:
         for known, keeper in self._keepers:

@@ -124,7 +124,7 @@ class TokenKeeper:
             )
             text, life = _read(reply)
         except SourceError as error:
-            return error
+            return error.with_traceback(None)  # which holds the answer
         self._token = _Token({BEARER: text}, asked_at + life - min(_MARGIN_S, life / 10))
         return None
 

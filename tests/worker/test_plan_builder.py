@@ -21,6 +21,9 @@ from store.queries import Queries
 from tasks.plan import Plan, Unusable
 from tasks.rules.source_limits import Breaker, Demand
 from tests.adapters.address.servers import Answering
+from tests.adapters.registry.described import IRIS
+from tests.adapters.registry.guarded import KEYS, Guarded
+from tests.adapters.registry.guarded import document as guarded
 from tests.store.desk import ADMIN, DOCUMENT, HASH_KEY, Desk, claiming, configuration
 from worker.plan_builder import make_plan
 
@@ -225,6 +228,21 @@ def test_a_second_request_of_a_look_up_is_paid_from_its_source_s_quota(desk: Des
     assert desk.sources.pause("geo", 60.0, "source_throttled") == 0
     assert looked_up() == (frozenset(), 3, 1)
     plan.close()
+
+
+def test_a_token_is_paid_also_while_its_source_takes_no_new_work(desk: Desk) -> None:
+    """A lookup that was claimed can do nothing without it: the probe of an open breaker would always fail."""
+    with Guarded() as server:
+        registry = {**guarded(server.port)["sources"]["pharmacists"], "daily": 9}
+        desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "guarded": registry}})
+        plan = make_plan(
+            7, desk.configuration, desk.queries, desk.fingerprints, KEYS, purse=desk.sources, private_networks=LOOPBACK
+        )
+        assert desk.sources.pause("guarded", 60.0, "source_throttled") == 0
+        assert isinstance(plan.sources["guarded"].look_up(IRIS), Finding)
+        plan.close()
+    assert server.asked == {"token": 1, "served": 1}
+    assert desk.one("SELECT used FROM jurat_sources WHERE name = 'guarded'") == 1
 
 
 def test_without_a_purse_no_second_request_is_sent(sqlite: Desk, geocoder: Answering) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from config.configuration import Configuration
 from config.document import Document
 from config.registry.model.request import RequestDescription
+from config.registry.model.templates import pieces
 from tests.config.registry.model.test_source import VALID, complaints
 
 POST = {"method": "POST", "url": "http://127.0.0.1/census"}
@@ -265,3 +267,19 @@ def test_a_key_in_clear_is_refused_of_who_applies_it_and_stops_nothing_that_runs
     del stored["order"]
     with pytest.raises(ValidationError, match="a secret does not belong in the configuration"):
         Document.model_validate(stored)
+
+
+@pytest.mark.parametrize(
+    ("xml", "literal"),
+    [
+        ("<a>{security}</a>", "<a>|</a>"),
+        ("<a>{{security}}{security}</a>", "<a>{security}|</a>"),
+        ("<a>{{{security}}}</a>", "<a>{|}</a>"),
+        ("<a>{{{{security}}}}{security}</a>", "<a>{{security}}|</a>"),
+    ],
+)
+def test_the_element_security_is_where_the_document_has_its_placeholder(xml: str, literal: str) -> None:
+    auth = {"type": "ws_security", "user": "{secrets.key}", "password": "{secrets.key}"}
+    request = RequestDescription.model_validate({**POST, "xml": xml, "auth": auth})
+    written = "".join(text for text, _ in pieces(request.document or ""))
+    assert re.sub("<wsse:Security.*</wsse:Security>", "|", written) == literal
