@@ -20,6 +20,7 @@ from config.registry.model.answer_formats import XmlIn
 from config.registry.model.expressions import Node, walk
 from config.registry.model.record import CARRIED
 from config.registry.model.source import Kept
+from config.registry.model.text_functions import SIGNATURES
 
 _NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 _INSTEAD: Final[tuple[Any, ...]] = ("~", True, False, 0, 10**9)
@@ -199,7 +200,7 @@ def _used_literals(expression: str, record: Any) -> set[int]:
 
 
 _TEST_CHILD: Final = {"filter_projection": 2}
-_GIVES_ARGUMENTS: Final = frozenset({"not_null", "to_string", "to_array", "to_number", "merge"})
+_GIVES_ARGUMENTS: Final = frozenset({"not_null", "to_string", "to_array", "to_number", "merge", *SIGNATURES})
 
 
 def _given_literals(node: Node, path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:

@@ -14,7 +14,7 @@ from jurat import InvalidAnswer
 from jurat.vocabulary import State
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import PATIENCE, Town, soon
-from tests.adapters.registry.test_sealing import LOADED, described
+from tests.adapters.registry.test_sealed_answers import LOADED, described
 from tests.rigs.workers import Worker
 
 pytestmark = pytest.mark.acceptance

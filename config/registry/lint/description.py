@@ -9,7 +9,7 @@ from config.registry.lint.answers import absence_problems, answer_problems
 from config.registry.lint.batches import batch_problems
 from config.registry.lint.requests import input_problems, request_problems
 from config.registry.lint.rules import rule_problems
-from config.registry.lint.sealing import sealing_problems
+from config.registry.lint.sealed_answers import sealing_problems
 from config.registry.lint.trials import lookup_problems, trial_problems
 from config.registry.model.expressions import root_keys
 from config.registry.model.record import CARRIED, NAMES, NUMBER, STATUS

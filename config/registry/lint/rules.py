@@ -46,8 +46,8 @@ def doubts_of(source: RecordSource) -> Iterator[Fault]:
         said = "no name is compared, so a mistyped number gives a stranger's verdict"
         yield ("record", "fields"), f"{said} — add names: EXPRESSION and check: name if the registry gives names"
     for rule in source.sent:
-        said = "an answer that the registry or a proxy mixes up gives a stranger's verdict, and no one notices"
-        hint = "prefer a request whose answer repeats the number, if there is one"
+        said = "where the registry ignores or mixes up what was asked, a stranger's verdict goes unnoticed"
+        hint = "prefer a request whose answer repeats the number, and try numbers of others and of nobody"
         yield ("rules", source.rules.index(rule)), f"{said} — {hint}"
 
 

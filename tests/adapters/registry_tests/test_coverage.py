@@ -88,3 +88,10 @@ def test_what_only_some_answers_repeat_is_shown_by_one_test() -> None:
         "no accepted test shows 'town', and this passes whatever becomes of it",
     )
     assert never_shown("town", "town", rule, town="Valombre") == []
+
+
+@pytest.mark.slow
+def test_a_default_is_seen_through_a_function_on_texts() -> None:
+    (found,) = faults(record__fields__professions="lower(profession.code || '10')")
+    assert found[:1] == ("record.fields.professions",)
+    assert "this still accepts when in the answer professionals[].profession is gone" in found[1]

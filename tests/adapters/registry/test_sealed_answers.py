@@ -58,6 +58,13 @@ def test_an_example_could_be_published_and_no_mood_decides_anything(name: str) -
     assert cached == ["undetermined/source_unreadable"] * len(LOADED[name]["steps"])
 
 
+@pytest.mark.slow
+def test_what_an_earlier_answer_says_is_not_made_up() -> None:
+    whole = copy.deepcopy(LOADED["officers"])
+    whole["record"]["from"] = "{number: set.company, status: set.status, officers: body.items}"
+    assert examine(RegistrySource.model_validate(whole), lambda *_: b"").faults == ()
+
+
 def test_the_number_of_one_answer_and_the_officers_of_another_make_one_record() -> None:
     assert verdict("officers", IRIS, COMPANY, OFFICERS) == (Outcome.ACCEPTED, Reason.RECORD_MATCHES)
     another = {**COMPANY, "links": {"self": "/company/471101"}}
@@ -89,6 +96,30 @@ def test_a_secret_of_an_earlier_answer_never_gets_into_the_record() -> None:
     assert looked_up(source, IRIS, COMPANY, OFFICERS)[0] is Outcome.ACCEPTED
     without = source.model_copy(update={"steps": (secret, last)})
     assert looked_up(without, IRIS, COMPANY, OFFICERS) == (Outcome.UNDETERMINED, Reason.STATUS_UNKNOWN)
+
+
+def test_a_record_that_is_the_whole_answer_has_nothing_of_an_earlier_one() -> None:
+    whole = described("officers")
+    whole["record"]["from"] = "@"
+    whole["record"]["fields"] |= {"number": "set.company", "status": "set.status"}
+    with pytest.raises(Unreadable, match="the record has no number"):
+        judged(whole, IRIS, COMPANY, OFFICERS)
+
+
+def test_a_number_that_the_record_has_must_match_before_anything_refuses() -> None:
+    source = RegistrySource.model_validate(described("officers"))
+    sent, equals, name, status = source.rules
+    late = source.model_copy(update={"rules": (sent, name, status, equals)})
+    another = {"company_status": "dissolved", "links": {"self": "/company/471101"}}
+    assert looked_up(late, IRIS, another, OFFICERS) == (Outcome.UNDETERMINED, Reason.RECORD_DIFFERS)
+
+
+def test_a_number_that_was_not_given_was_not_sent() -> None:
+    source = RegistrySource.model_validate(described("census"))
+    optional = source.inputs["number"].model_copy(update={"required": False})
+    careless = source.model_copy(update={"inputs": {**source.inputs, "number": optional}})
+    query = Query({"birth_date": "1966-05-28"}, timeout=5.0)
+    assert looked_up(careless, query, {"resident": "yes"}) == (Outcome.UNDETERMINED, Reason.RECORD_DIFFERS)
 
 
 def test_no_rule_refuses_for_an_answer_with_neither_number_nor_name() -> None:

@@ -25,7 +25,7 @@ _LEFT_OUT = frozenset({"query", "form", "json"})
 """Parts of a request that are left out as a whole where an input is missing."""
 
 _INJECTIVE = frozenset({Filter.XML, Filter.UPPER, Filter.LOWER})
-"""Filters that make two numbers of a fixed form into one another never."""
+"""Filters that leave two numbers of one form different from each other."""
 
 
 def sealing_problems(source: RegistryDescription) -> Iterator[Fault]:
