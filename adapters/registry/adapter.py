@@ -17,6 +17,7 @@ from adapters.registry.decoder import Decoded, Origin, ReplyDecoder
 from adapters.registry.expressions import Expression, holds
 from adapters.registry.judge import RecordJudge, utc_now
 from adapters.registry.numbers import Malformed
+from adapters.registry.pages import Page, PagedRecords, Pages
 from adapters.registry.record import text_of
 from adapters.registry.templates import Message, RequestTemplate
 from adapters.registry.trace import LookupTrace, mask
@@ -28,7 +29,7 @@ from config.registry.model.rules import Then
 from config.registry.model.source import Kept, Step
 from config.registry.model.templates import SECRETS
 from config.secrets import SecretReference
-from jurat.vocabulary import Outcome
+from jurat.vocabulary import Outcome, Reason
 
 _NO_HEADER = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 _LONGEST_KEPT = 8000
@@ -56,8 +57,9 @@ class Sender(Protocol):
 
 
 class _Step:
-    def __init__(self, step: Step, inputs: Mapping[str, Input], columns: Columns) -> None:
+    def __init__(self, step: Step, inputs: Mapping[str, Input], columns: Columns, hosts: Sequence[str]) -> None:
         self.name = step.name
+        self.pages = None if step.next is None else Pages(step.next, hosts)
         self.request = RequestTemplate(step, inputs)
         self.decoding = ReplyDecoder(step, columns)
         self._set = {name: Expression(kept if isinstance(kept, str) else kept.value) for name, kept in step.set.items()}
@@ -86,6 +88,8 @@ class _Step:
             if origin is Origin.FOREIGN or (rule.then is Then.REFUSED and origin is not Origin.WHOLE):
                 # The page of a proxy may happen to have the right status.
                 raise Unreadable(f"the answer (HTTP {reply.status}) is not the registry's own, or not all of it")
+            if rule.then is Then.REFUSED and self.pages is not None and not self.pages.is_last(answer):
+                raise Unreadable("the answer has no such record on a page that is not the last")
             return Finding(Outcome(rule.then), reason, evidence | {"outcome": index})
         return None
 
@@ -138,8 +142,8 @@ class RegistryAdapter(RecordJudge):
                 raise ValueError(f"{key} holds a character that no request can carry, such as a line end")
         self._watch = watch
         *before, last = model.steps
-        self._steps = [_Step(step, model.inputs, ()) for step in before]
-        self._steps.append(_Step(last, model.inputs, columns_of(model.record)))
+        self._steps = [_Step(step, model.inputs, (), model.hosts) for step in before]
+        self._steps.append(_Step(last, model.inputs, columns_of(model.record), model.hosts))
         self._transport: Sender = transport or Transport(
             max_bytes=model.max_bytes,
             proxy=model.proxy,
@@ -160,10 +164,10 @@ class RegistryAdapter(RecordJudge):
             return asked
         evidence: dict[str, Any] = {"version": self._model.version}
         try:
-            answer = self._ask(asked.inputs, query.timeout, evidence, fresh=query.fresh)
+            found = self._ask(asked.inputs, query.timeout, evidence, fresh=query.fresh)
         except Malformed as malformed:
             return self._reject(malformed, evidence)
-        return answer if isinstance(answer, Finding) else self._judge(asked, self._reader.find(answer), evidence)
+        return found if isinstance(found, Finding) else self._judge(asked, found, evidence)
 
     def close(self) -> None:
         """Release connections."""
@@ -171,31 +175,64 @@ class RegistryAdapter(RecordJudge):
 
     def _ask(
         self, inputs: Mapping[str, str], timeout: float, evidence: dict[str, Any], *, fresh: bool = False
-    ) -> Mapping[str, Any] | Finding:
-        """The answer to the last step, or the finding of an outcome before it."""
+    ) -> Sequence[Any] | Finding:
+        """The records in the answer to the last step, or the finding of an outcome before them."""
         deadline = time.monotonic() + timeout
         values = {**inputs, **self._secrets}
-        answer: Mapping[str, Any] = {}
         masked = None if self._watch is None else _MaskedTrace(self._watch, values, self._secrets)
-        for step in self._steps:
-            message = step.request.fill_in(values)
-            if masked is not None:
-                masked.show_request(step, message)
-            reply = self._send(step, message, deadline, fresh=fresh)
-            decoded = step.decoding.read(reply)
-            self._trace.on_reply(step.name, reply, decoded)
-            answer = {"status": reply.status, "headers": reply.headers, "body": decoded.body}
-            if masked is not None:
-                masked.hide(step, answer)
-            evidence |= {"step": step.name, "http_status": reply.status}
-            finding = step.outcome(answer, reply, decoded.origin, evidence, self._trace)
-            if finding is not None:
-                return finding
-            _check_whole(reply, decoded)
-            values |= (kept := step.keep(answer))
+        *before, last = self._steps
+        for step in before:
+            page = self._exchange(step, step.request.fill_in(values), deadline, evidence, masked, fresh=fresh)
+            if isinstance(page, Finding):
+                return page
+            values |= (kept := step.keep(page.answer))
             if masked is not None and kept:
                 masked.show_values(step, kept)
-        return answer
+        message = last.request.fill_in(values)
+        page = self._exchange(last, message, deadline, evidence, masked, fresh=fresh)
+        if last.pages is None:
+            return page if isinstance(page, Finding) else self._reader.find(page.answer)
+        paged = PagedRecords(self._model.max_bytes)
+        while not isinstance(page, Finding):
+            paged.add(page, self._reader.find(page.answer))
+            evidence["pages"] = paged.count
+            if last.pages.is_last(page.answer):
+                return paged.records
+            if paged.count == last.pages.most:
+                return Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD, evidence)
+            message = last.pages.following(message, page.answer)
+            # A late answer to someone else would be taken for the page of records that this one misses.
+            page = self._exchange(last, message, deadline, evidence, masked, page, fresh=True)
+        if paged.count and page.outcome is Outcome.REFUSED:
+            raise Unreadable("a further page of the answer says that there is no such record")
+        return page
+
+    def _exchange(
+        self,
+        step: _Step,
+        message: Message,
+        deadline: float,
+        evidence: dict[str, Any],
+        masked: _MaskedTrace | None,
+        before: Page | None = None,
+        *,
+        fresh: bool,
+    ) -> Page | Finding:
+        """The answer to one request, or the finding of an outcome."""
+        if masked is not None:
+            masked.show_request(step, message, before)
+        reply = self._send(step, message, deadline, fresh=fresh)
+        decoded = step.decoding.read(reply)
+        self._trace.on_reply(step.name, reply, decoded)
+        answer = {"status": reply.status, "headers": reply.headers, "body": decoded.body}
+        if masked is not None:
+            masked.hide(step, answer)
+        evidence |= {"step": step.name, "http_status": reply.status}
+        finding = step.outcome(answer, reply, decoded.origin, evidence, self._trace)
+        if finding is not None:
+            return finding
+        _check_whole(reply, decoded)
+        return Page(answer, len(reply.body))
 
     def _send(self, step: _Step, message: Message, deadline: float, *, fresh: bool) -> Reply:
         if not is_listed(step.request.host, self._model.hosts):
@@ -217,16 +254,20 @@ class _MaskedTrace:
     def __init__(self, watch: LookupTrace, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
         self._watch = watch
         self._values = {**values, **{name: mask(name) for name in secrets}}
+        self._sent: Message
         for name, secret in secrets.items():
             watch.on_secret(secret, name)
 
-    def show_request(self, step: _Step, message: Message) -> None:
+    def show_request(self, step: _Step, message: Message, before: Page | None) -> None:
         try:
-            masked = step.request.fill_in(self._values)
+            if step.pages is not None and before is not None:
+                self._sent = step.pages.following(self._sent, before.answer)
+            else:
+                self._sent = step.request.fill_in(self._values)
         except (Malformed, SourceError):
             # A filter that accepts only digits or dates rejects a mask.
-            masked = Message(message.method, f"https://{step.request.host}/…", (), {}, None)
-        self._watch.on_request(step.name, masked)
+            self._sent = Message(message.method, f"https://{step.request.host}/…", (), {}, None)
+        self._watch.on_request(step.name, self._sent)
 
     def hide(self, step: _Step, answer: Mapping[str, Any]) -> None:
         for text, name in step.secrets_in(answer):
