@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Protocol
 
+MOST_ALIKE: Final = 100
+"""So many records of one number are judged together; more are ambiguous."""
+
 SEALED: Final = "sealed "
 """What the layout of a version begins with whose rows are sealed. Workers that cannot open these know no such layout,
 and leave the version alone.
@@ -19,7 +22,7 @@ class RosterVersion:
 
     `layout` and `key_id` say how the numbers were cleaned and hashed. `left_out` is how many rows of the file have no
     number and are not in the roster, `count` how many people it has. `people` are their kept columns, or these sealed
-    (see `adapters.registry.roster_seal`), by the hash of the number; two of several that share one.
+    (see `adapters.registry.roster_seal`), by the hash of the number; of those who share one, `MOST_ALIKE` and one more.
     """
 
     version: int

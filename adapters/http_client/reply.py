@@ -34,16 +34,16 @@ class Reply:
     body: bytes = field(repr=False)
     retry_after: float | None = None
 
-    def json(self) -> Any:
+    def json(self, encoding: str = "utf-8-sig") -> Any:
         """The body as JSON, parsed strictly (RFC 8259).
 
-        Raises Unreadable where it is empty, not UTF-8, not JSON, repeats a key, has NaN or a number that Python cannot
-        represent, or is nested deeper than 64 levels.
+        Raises Unreadable where it is empty, not in that encoding, not JSON, repeats a key, has NaN or a number that
+        Python cannot represent, or is nested deeper than 64 levels.
         """
         if not self.body.strip():
             raise Unreadable("the answer is empty")
         try:
-            tree = _STRICT.decode(self.body.decode("utf-8-sig"))
+            tree = _STRICT.decode(self.body.decode(encoding))
         except (ValueError, RecursionError):
             pass  # raised below: here its context would be the parser's exception, which holds the whole body
         else:

@@ -19,6 +19,7 @@ from adapters.registry.decoder import Decoded, Origin, ReplyDecoder
 from adapters.registry.expressions import Expression, holds
 from adapters.registry.judge import RecordJudge, utc_now
 from adapters.registry.numbers import Malformed
+from adapters.registry.pages import Page, PagedRecords, Pages
 from adapters.registry.record import text_of
 from adapters.registry.templates import Message
 from adapters.registry.tokens import BEARER
@@ -31,7 +32,7 @@ from config.registry.model.rules import Then
 from config.registry.model.source import Kept, Step
 from config.registry.model.templates import SECRETS
 from config.secrets import SecretReference
-from jurat.vocabulary import Outcome
+from jurat.vocabulary import Outcome, Reason
 
 _NO_HEADER = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 _LONGEST_KEPT = 8000
@@ -39,8 +40,9 @@ _LONGEST_KEPT = 8000
 
 
 class _Step:
-    def __init__(self, step: Step, request: StepRequest, columns: Columns) -> None:
+    def __init__(self, step: Step, request: StepRequest, columns: Columns, hosts: Sequence[str]) -> None:
         self.name = step.name
+        self.pages = None if step.next is None else Pages(step.next, hosts)
         self.request = request
         self.decoding = ReplyDecoder(step, columns)
         self._set = {name: Expression(kept if isinstance(kept, str) else kept.value) for name, kept in step.set.items()}
@@ -69,6 +71,8 @@ class _Step:
             if origin is Origin.FOREIGN or (rule.then is Then.REFUSED and origin is not Origin.WHOLE):
                 # The page of a proxy may happen to have the right status.
                 raise Unreadable(f"the answer (HTTP {reply.status}) is not the registry's own, or not all of it")
+            if rule.then is Then.REFUSED and self.pages is not None and not self.pages.is_last(answer):
+                raise Unreadable("the answer has no such record on a page that is not the last")
             return Finding(Outcome(rule.then), reason, evidence | {"outcome": index})
         return None
 
@@ -133,8 +137,8 @@ class RegistryAdapter(RecordJudge):
         )
         builder = RequestBuilder(model.inputs, self._secrets, self._transport, pay, uncached=not self._repeats_number)
         *before, last = model.steps
-        self._steps = [_Step(step, builder.build(step), ()) for step in before]
-        self._steps.append(_Step(last, builder.build(last), columns_of(model.record)))
+        self._steps = [_Step(step, builder.build(step), (), model.hosts) for step in before]
+        self._steps.append(_Step(last, builder.build(last), columns_of(model.record), model.hosts))
 
     def look_up(self, query: Query) -> Found:
         """Send each step in turn; the answer to the last holds the record.
@@ -146,10 +150,10 @@ class RegistryAdapter(RecordJudge):
             return asked
         evidence: dict[str, Any] = {"version": self._model.version}
         try:
-            answer = self._ask(asked.inputs, query.timeout, evidence, fresh=query.fresh)
+            found = self._ask(asked.inputs, query.timeout, evidence, fresh=query.fresh)
         except Malformed as malformed:
             return self._reject(malformed, evidence)
-        return answer if isinstance(answer, Finding) else self._judge(asked, self._reader.find(answer), evidence)
+        return found if isinstance(found, Finding) else self._judge(asked, found, evidence)
 
     def close(self) -> None:
         """Release connections."""
@@ -157,48 +161,94 @@ class RegistryAdapter(RecordJudge):
 
     def _ask(
         self, inputs: Mapping[str, str], timeout: float, evidence: dict[str, Any], *, fresh: bool = False
-    ) -> Mapping[str, Any] | Finding:
-        """The answer to the last step, or the finding of an outcome before it."""
+    ) -> Sequence[Any] | Finding:
+        """The records in the answer to the last step, or the finding of an outcome before them."""
         deadline = time.monotonic() + timeout
         values = {**inputs, **self._secrets}
-        answer: Mapping[str, Any] = {}
         carried: dict[str, str] = {}
         masked = None if self._watch is None else _MaskedTrace(self._watch, values, self._secrets)
-        for step in self._steps:
-            reply = self._send(step, values, deadline, masked, fresh=fresh or not self._repeats_number)
-            decoded = step.decoding.read(reply)
-            self._trace.on_reply(step.name, reply, decoded)
-            answer = {"status": reply.status, "headers": reply.headers, "body": decoded.body}
-            if masked is not None:
-                masked.hide(step, answer)
-            evidence |= {"step": step.name, "http_status": reply.status}
-            finding = step.outcome(answer, reply, decoded.origin, evidence, self._trace)
-            if finding is not None:
-                return finding
-            _check_whole(reply, decoded)
-            values |= (kept := step.keep(answer))
+        fresh = fresh or not self._repeats_number
+        *before, last = self._steps
+        for step in before:
+            message = step.request.fill_in(values)
+            page = self._exchange(step, message, values, deadline, evidence, masked, fresh=fresh)
+            if isinstance(page, Finding):
+                return page
+            values |= (kept := step.keep(page.answer))
             carried |= {name: value for name, value in kept.items() if name in self._carried - step.secrets}
             if masked is not None and kept:
                 masked.show_values(step, kept)
-        return {**answer, CARRIED: carried}
+        message = last.request.fill_in(values)
+        page = self._exchange(last, message, values, deadline, evidence, masked, fresh=fresh)
+        if last.pages is None:
+            return page if isinstance(page, Finding) else self._reader.find({**page.answer, CARRIED: carried})
+        paged = PagedRecords(self._model.max_bytes)
+        while not isinstance(page, Finding):
+            paged.add(page, self._reader.find({**page.answer, CARRIED: carried}))
+            evidence["pages"] = paged.count
+            if last.pages.is_last(page.answer):
+                return paged.records
+            if paged.count == last.pages.most:
+                return Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD, evidence)
+            message = last.pages.following(message, page.answer)
+            # A late answer to someone else would be taken for the page of records that this one misses.
+            page = self._exchange(last, message, values, deadline, evidence, masked, page, fresh=True)
+        if paged.count and page.outcome is Outcome.REFUSED:
+            raise Unreadable("a further page of the answer says that there is no such record")
+        return page
+
+    def _exchange(
+        self,
+        step: _Step,
+        message: Message,
+        values: Mapping[str, str],
+        deadline: float,
+        evidence: dict[str, Any],
+        masked: _MaskedTrace | None,
+        before: Page | None = None,
+        *,
+        fresh: bool,
+    ) -> Page | Finding:
+        """The answer to one request, or the finding of an outcome."""
+        if masked is not None:
+            masked.prepare(step, message.method, before)
+        reply = self._send(step, message, values, deadline, masked, fresh=fresh)
+        decoded = step.decoding.read(reply)
+        self._trace.on_reply(step.name, reply, decoded)
+        answer = {"status": reply.status, "headers": reply.headers, "body": decoded.body}
+        if masked is not None:
+            masked.hide(step, answer)
+        evidence |= {"step": step.name, "http_status": reply.status}
+        finding = step.outcome(answer, reply, decoded.origin, evidence, self._trace)
+        if finding is not None:
+            return finding
+        _check_whole(reply, decoded)
+        return Page(answer, len(reply.body))
 
     def _send(
-        self, step: _Step, values: Mapping[str, str], deadline: float, masked: _MaskedTrace | None, *, fresh: bool
+        self,
+        step: _Step,
+        message: Message,
+        values: Mapping[str, str],
+        deadline: float,
+        masked: _MaskedTrace | None,
+        *,
+        fresh: bool,
     ) -> Reply:
-        """The reply to a step. Where it is a 401, the step is sent once more, if what authorises it can be renewed."""
+        """The reply to a request. Where it is a 401, it is sent once more, if what authorises it can be renewed."""
         if not all(is_listed(host, self._model.hosts) for host in step.request.hosts):
             raise Blocked("the request would go to a host that this source does not list")
 
         def send(new: Fresh) -> Reply:
-            message = step.request.fill_in(values, new)
+            sent = step.request.authorise(message, values, new)
             if masked is not None:
-                masked.show_request(step, message, new)
+                masked.show_request(step, new)
             return self._transport.send(
-                message.method,
-                message.url,
-                params=message.params,
-                headers=message.headers,
-                body=message.body,
+                sent.method,
+                sent.url,
+                params=sent.params,
+                headers=sent.headers,
+                body=sent.body,
                 timeout=deadline - time.monotonic(),
                 fresh=fresh or step.request.alone,
             )
@@ -217,18 +267,25 @@ class _MaskedTrace:
     def __init__(self, watch: LookupTrace, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
         self._watch = watch
         self._values = {**values, **{name: mask(name) for name in secrets}}
+        self._sent: Message
         for name, secret in secrets.items():
             watch.on_secret(secret, name)
 
-    def show_request(self, step: _Step, message: Message, new: Fresh) -> None:
+    def prepare(self, step: _Step, method: str, before: Page | None) -> None:
+        """Fill in the next request of a step: the first one, or the one for the page after `before`."""
+        if step.pages is None or before is None:
+            self._sent = _attempted(step, method, lambda: step.request.fill_in(self._values))
+        else:
+            pages, sent, answer = step.pages, self._sent, before.answer
+            self._sent = _attempted(step, method, lambda: pages.following(sent, answer))
+
+    def show_request(self, step: _Step, new: Fresh) -> None:
         if BEARER in new:
             self._watch.on_secret(new[BEARER], BEARER)
-        try:
-            masked = step.request.fill_in(self._values, {name: mask(name) for name in step.request.names})
-        except (Malformed, SourceError):
-            # A filter that accepts only digits or dates rejects a mask.
-            masked = Message(message.method, f"https://{step.request.hosts[0]}/…", (), {}, None)
-        self._watch.on_request(step.name, masked)
+        masks = {name: mask(name) for name in step.request.names}
+        sent = self._sent
+        shown = _attempted(step, sent.method, lambda: step.request.authorise(sent, self._values, masks))
+        self._watch.on_request(step.name, shown)
 
     def hide(self, step: _Step, answer: Mapping[str, Any]) -> None:
         for text, name in step.secrets_in(answer):
@@ -238,6 +295,14 @@ class _MaskedTrace:
         masked = {name: mask(name) if name in step.secrets else value for name, value in kept.items()}
         self._values |= masked
         self._watch.on_values(step.name, masked)
+
+
+def _attempted(step: _Step, method: str, fill_in: Callable[[], Message]) -> Message:
+    """What `fill_in` makes of masks. A filter that accepts only digits or dates rejects one: then the host alone."""
+    try:
+        return fill_in()
+    except (Malformed, SourceError):
+        return Message(method, f"https://{step.request.hosts[0]}/…", (), {}, None)
 
 
 def _value_text(value: Any) -> str:

@@ -8,6 +8,7 @@ import hmac
 import secrets as randomness
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import Final
@@ -49,9 +50,13 @@ class StepRequest:
         """The same after the registry has refused it with a 401; None where sending it again is useless."""
         return None
 
-    def fill_in(self, values: Values, fresh: Fresh) -> Message:
-        """As `RequestTemplate.fill_in`."""
+    def fill_in(self, values: Values) -> Message:
+        """As `RequestTemplate.fill_in`, without what authorises it."""
         return self._template.fill_in(values)
+
+    def authorise(self, message: Message, values: Values, fresh: Fresh) -> Message:
+        """The message as it is sent, with what is `fresh`. It is that of `fill_in`, or for a page after the first."""
+        return message
 
 
 class _Bearing(StepRequest):
@@ -72,8 +77,8 @@ class _Bearing(StepRequest):
         self._keeper.await_turn(deadline)
         return token
 
-    def fill_in(self, values: Values, fresh: Fresh) -> Message:
-        return self._template.with_headers(self._template.fill_in(values), fresh)
+    def authorise(self, message: Message, values: Values, fresh: Fresh) -> Message:
+        return self._template.with_headers(message, fresh)
 
 
 class _Signed(StepRequest):
@@ -91,8 +96,7 @@ class _Signed(StepRequest):
     def fresh(self, deadline: float) -> Fresh:
         return {"time": _TIMES[self._auth.time](time.time()), "nonce": randomness.token_hex(_NONCE_BYTES)}
 
-    def fill_in(self, values: Values, fresh: Fresh) -> Message:
-        message = self._template.fill_in(values)
+    def authorise(self, message: Message, values: Values, fresh: Fresh) -> Message:
         signed = {name: value for name, value in values.items() if name.startswith(SECRETS)}
         signed |= {**self._of(message), **fresh}
         if SIGNATURE not in signed:
@@ -129,8 +133,11 @@ class _WithDigest(StepRequest):
         digest = password_digest(nonce, created, self._password)
         return dict(zip(WSSE, (base64.b64encode(nonce).decode(), created, digest), strict=True))
 
-    def fill_in(self, values: Values, fresh: Fresh) -> Message:
-        return self._template.fill_in({**values, **fresh})
+    def fill_in(self, values: Values) -> Message:
+        return self._template.fill_in({**values, **dict.fromkeys(WSSE, "")})
+
+    def authorise(self, message: Message, values: Values, fresh: Fresh) -> Message:
+        return replace(message, body=self._template.fill_in({**values, **fresh}).body)
 
 
 class RequestBuilder:

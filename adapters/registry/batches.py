@@ -85,17 +85,17 @@ class RegistryOfMany(RegistryAdapter, SourceOfMany):
         if len(numbers) > self.most:
             raise Unavailable("more numbers were to be asked for than one request may hold")
         try:
-            answer = self._ask({self._key: self._join.join(numbers)}, timeout, evidence)
+            found = self._ask({self._key: self._join.join(numbers)}, timeout, evidence)
         except Malformed:
-            answer = None
-        if answer is None:
+            found = None
+        if found is None:
             raise Unreadable("the numbers cannot be sent in one request")
-        if isinstance(answer, Finding):
-            return answer
+        if isinstance(found, Finding):
+            return found
         by_number: dict[str, list[Any]] = defaultdict(list)
         others = []
         wanted = set(numbers)
-        for record in self._reader.find(answer):
+        for record in found:
             matching = wanted & self._numbers(record)
             for number in matching:
                 by_number[number].append(record)

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 from lxml import etree
@@ -24,7 +25,7 @@ from lxml import etree
 from adapters.base import Unreadable
 from adapters.http_client.reply import WHOLE, Reply
 from adapters.registry.expressions import Expression
-from config.registry.model.answer_formats import Csv, CsvTable, XmlIn
+from config.registry.model.answer_formats import Csv, CsvTable, JsonDocument, JsonText, XmlIn
 from config.registry.model.source import Step
 
 _DEEPEST_XML = 64
@@ -150,14 +151,14 @@ def table(content: bytes, form: CsvTable, columns: Iterable[Collection[str]] = (
 
 
 def _text(content: bytes, encoding: str) -> str:
-    """The text of a table. Raises Unreadable where it is not in the encoding that is described. A single-byte encoding
-    can decode any bytes. But text in it that is also UTF-8 beyond ASCII, or has control characters, does not occur in
+    """The text of an answer. Raises Unreadable where it is not in the encoding that is described. A single-byte one can
+    decode any bytes. But text in it that is also UTF-8 beyond ASCII, or has control characters, does not occur in
     any language.
     """
     text = _decode(content, "utf-8-sig" if encoding == "utf-8" else encoding)
     is_single_byte = encoding != "utf-8" and not content.isascii()
     if text is None or (is_single_byte and (_CONTROLS.search(text) or _decode(content, "utf-8") is not None)):
-        raise Unreadable(f"the table is not in the encoding that is described ({encoding})")
+        raise Unreadable(f"the answer is not in the encoding that is described ({encoding})")
     return text
 
 
@@ -229,11 +230,18 @@ def _first(decoder: object, columns: Sequence[Collection[str]]) -> Callable[[Rep
     match decoder:
         case "xml":
             return _xml
+        case JsonDocument(form=JsonText(encoding=encoding)):
+            return partial(_json, encoding)
         case "csv":
             return lambda reply: table(reply.body, CsvTable(), columns)
         case Csv(csv=form):
             return lambda reply: table(reply.body, form, columns)
     return Reply.json
+
+
+def _json(encoding: str, reply: Reply) -> Any:
+    _text(reply.body, encoding)
+    return reply.json("utf-8-sig" if encoding == "utf-8" else encoding)
 
 
 def _xml(reply: Reply) -> dict[str, Any]:

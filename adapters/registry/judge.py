@@ -1,6 +1,6 @@
 """Judges the record that has a participant's number, wherever it was found, and claims the number for that participant.
 
-What a registry and a roster have in common: they clean what was typed, and apply the rules to the one record.
+What a registry and a roster have in common: they clean what was typed, and apply the rules to the records.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from adapters.base import Finding, NumberClaim, Query
+from adapters.base import Finding, NumberClaim, Query, Unreadable
 from adapters.fingerprints import Fingerprints
 from adapters.registry.numbers import Cleaner, Malformed, clean
-from adapters.registry.record import RecordReader
+from adapters.registry.record import Record, RecordReader
 from adapters.registry.rules import Case, Rules
+from adapters.registry.several import combined, newest
 from adapters.registry.trace import LookupTrace
+from adapters.rosters import MOST_ALIKE
 from config.hours import parse_zone
+from config.registry.model.record import Newest
 from config.registry.model.source import RecordSource
 from jurat.vocabulary import Outcome, Reason
 
@@ -100,20 +103,58 @@ class RecordJudge:
         return Finding(Outcome.UNDETERMINED, malformed.reason, evidence)
 
     def _judge(
-        self, asked: Asked, records: Sequence[Any], evidence: dict[str, Any], absent: Outcome | None = None
+        self,
+        asked: Asked,
+        records: Sequence[Any],
+        evidence: dict[str, Any],
+        absent: Outcome | None = None,
+        *,
+        complete: bool = True,
     ) -> Finding:
         """The finding from the records that have the number; without one it is `absent`, by default the description's.
+        Unless they are `complete`, another one with the number may be missing.
 
-        Raises Unreadable where the record is not as described.
+        Raises Unreadable where a record is not as described.
         """
-        evidence["records"] = len(records)
+        several = self._model.record.several
         self._trace.on_records(records)
+        if records and several is not None:
+            # Without one that has the number, the rules say of the first that its number is another.
+            records = self._own(asked, records) or records[:1]
+        evidence["records"] = len(records)
         if not records:
             return Finding(absent or Outcome(self._model.record.absent), Reason.RECORD_NOT_FOUND, evidence)
-        if len(records) > 1:
-            return Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD, evidence)
-        record = self._reader.read(records[0])
-        self._trace.on_record(record)
-        case = Case(record, asked.inputs, asked.query.requirement, evidence, self._today())
-        finding = self._rules.judge(case, self._trace.on_rule)
+        ambiguous = Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_RECORD, evidence)
+        lone = self._model.record.several_kind == "one"
+        if len(records) > (1 if lone else MOST_ALIKE):
+            return ambiguous
+        findings = self._judge_each(asked, [self._reader.read(record) for record in records], evidence)
+        if not findings:
+            return ambiguous
+        finding = combined(several, findings if complete or lone else [*findings, ambiguous])
         return finding if self._holder is None else self._holder.add_claim(finding, asked.inputs)
+
+    def _judge_each(self, asked: Asked, records: Sequence[Record], evidence: Mapping[str, Any]) -> Sequence[Finding]:
+        """The findings from the records that count; none where it cannot be told which is the newest."""
+        several, today = self._model.record.several, self._today()
+        counting, findings = records, []
+        if isinstance(several, Newest) and len(records) > 1:
+            counting = newest(records, several.newest, today)
+        for record in records:
+            self._trace.on_record(record)
+            if any(record is each for each in counting):
+                case = Case(record, asked.inputs, asked.query.requirement, dict(evidence), today)
+                findings.append(self._rules.judge(case, self._trace.on_rule))
+        return findings
+
+    def _own(self, asked: Asked, records: Sequence[Any]) -> Sequence[Any]:
+        """The records that have the typed number, or one that no participant could type: it may be theirs, written in
+        another way. Raises Unreadable where a record has none.
+        """
+        numbers = [(self._reader.numbers(record), record) for record in records]
+        if not all(found for found, _ in numbers):
+            raise Unreadable("one of several records has no number")
+        for name in self._model.number_inputs[:1]:
+            wanted, clean_number = {asked.inputs.get(name), None}, self._inputs[name].clean_record_value
+            return [record for found, record in numbers if wanted & set(map(clean_number, found))]
+        return ()

@@ -121,7 +121,8 @@ class RosterAdapter(RecordJudge, SourceOfMany):
         try:
             people = self._opened(found, typed, found.people.get(number, ()))
             rows = [{**person, self._model.file.number: typed} for person in people]
-            return replace(self._judge(asked, rows, evidence, absent), data_date=found.data_date)
+            finding = self._judge(asked, rows, evidence, absent, complete=not found.left_out)
+            return replace(finding, data_date=found.data_date)
         except SourceError as error:
             return error
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 from adapters.base import Credentials, SourceError, Unreadable
 from adapters.registry.numbers import Malformed
 from adapters.registry.xml_bodies import flat_pieces, xml_escaper
-from config.registry.model.answer_formats import Decoder
+from config.registry.model.answer_formats import Decoder, JsonDocument
 from config.registry.model.auth import BasicAuth, BearerAuth, HeaderAuth, HmacAuth, OAuth2Auth, QueryAuth
 from config.registry.model.hosts import listing_of
 from config.registry.model.inputs import Input
@@ -216,7 +216,7 @@ def _body(request: RequestDescription) -> tuple[Callable[[Values], str] | None, 
 
 def _accept(decoder: Decoder) -> str:
     match decoder:
-        case "json":
+        case "json" | JsonDocument():
             return _JSON_TYPE
         case "xml":
             return "text/xml, application/xml;q=0.9, */*;q=0.1"

@@ -46,10 +46,10 @@ class LookupTrace:
         """This version of a roster was read."""
 
     def on_records(self, records: Sequence[Any]) -> None:
-        """The answer has these records, of which there should be one."""
+        """The answer has these records."""
 
     def on_record(self, record: Record) -> None:
-        """The one record was read."""
+        """A record of the number was read. The rules that are applied to it follow, if it counts."""
 
     def on_rule(self, index: int, rule: Rule, failure: Failure | None) -> None:
         """A rule was applied to the record; `failure` is its verdict where it does not hold."""

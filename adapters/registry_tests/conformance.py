@@ -7,17 +7,26 @@ same, the option to fix is reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from types import MappingProxyType
 from typing import Final
 
 from adapters.http_client.reply import Reply
 from adapters.registry_tests.dependence import Dependence, keys_read
 from adapters.registry_tests.description_tests import TrialResult
-from adapters.registry_tests.encoder import Levels, Unwritable
+from adapters.registry_tests.encoder import Levels, Unwritable, changed_reply
 from adapters.registry_tests.failure_cases import MOODS
-from adapters.registry_tests.mutations import TAKEN_AWAY, Mutation, MutationKind, change_at, mutations, rename_key
+from adapters.registry_tests.mutations import (
+    CHANGES,
+    TAKEN_AWAY,
+    Mutation,
+    MutationKind,
+    change_at,
+    mutations,
+    rename_key,
+)
 from adapters.registry_tests.offline_run import Answer, Fault, NoAnswer, OfflineRun, Path, Played
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import Csv
@@ -39,6 +48,7 @@ _STRANGERS_NAMES: Final = ("Xenquilth", "Ozymbry")
 """Names of no one: they share no word with any record's."""
 
 _SAYS: Final = "ask for what the registry says, such as suspended == `false`, not for what it leaves out"
+_LAST: Final = "ask for what only the last page says, so that a key with another name does not look like the end"
 _NULL: Final = "let it be null where the registry does not say so"
 _NAMELESS: Final = (
     "remove absent: pass, for this registry gives names to compare; where it keeps no name of some who are gone, add a "
@@ -78,6 +88,7 @@ def play_moods(offline_run: OfflineRun, results: Sequence[TrialResult]) -> Itera
     """
     passed = [test for test in results if test.passed]
     accepted = [test for test in passed if test.trial.outcome is Outcome.ACCEPTED]
+    accepted.sort(key=lambda test: -len(test.replies))  # moods are played on all pages
     for number, test in enumerate(accepted):
         for scene in _scenes(offline_run, test, _Role.ACCEPTED):
             if number == 0:
@@ -117,8 +128,9 @@ class _Role(Enum):
 
 def _scenes(offline_run: OfflineRun, test: TrialResult, role: _Role) -> Iterator[_Scene]:
     for index, step in enumerate(offline_run.source.steps):
-        if step.name in test.replies:
-            yield _Scene(offline_run, test, index, role)
+        for page in step.pages:
+            if page in test.replies:
+                yield _Scene(offline_run, test, index, page, role)
 
 
 def _is_open(offline_run: OfflineRun, test: TrialResult) -> bool:
@@ -174,16 +186,17 @@ def _with_strangers_name(source: RegistrySource, trial: Trial) -> Trial | None:
 
 
 class _Scene:
-    """One step of one test, to be given other answers."""
+    """One page of one step of one test, to be given other answers."""
 
-    def __init__(self, offline_run: OfflineRun, test: TrialResult, index: int, role: _Role) -> None:
+    def __init__(self, offline_run: OfflineRun, test: TrialResult, index: int, page: str, role: _Role) -> None:
         self._source = source = offline_run.source
         self._offline_run = offline_run
         self._test = test
         self._index = index
         self._step = source.steps[index]
         self._role = role
-        self._reply = test.replies[self._step.name]
+        self._page = page
+        self._reply = test.replies[page]
         self._levels = Levels(self._step, self._reply)
         is_last = index == len(source.steps) - 1
         self._dependence = Dependence(source, test.replies) if is_last else None
@@ -194,6 +207,9 @@ class _Scene:
         if self._source.sent:
             aged = Reply(self._reply.status, {**self._reply.headers, "age": "30"}, self._reply.body)
             yield self._act("a cache answers in its place", aged)
+        if position := self._step.pages.index(self._page):
+            before = self._test.replies[self._step.pages[position - 1]]
+            yield self._act("the registry answers the page before once more", before)
 
     def cuts(self) -> Iterator[MoodResult]:
         """The right answer, cut off where no Content-Length shows it but its format could."""
@@ -222,11 +238,22 @@ class _Scene:
 
     def _act(self, mood: str, answer: Answer, mutation: Mutation | None = None, level: int = 0) -> MoodResult:
         try:
-            played = self._play(answer)
+            played = self._play(answer, self._elsewhere(mutation, level))
         except NoAnswer as missing:
             found = f"goes on to {missing.step}"
-            return MoodResult(self._test.trial.name, self._step.name, mood, found, mutation is not None)
-        result = MoodResult(self._test.trial.name, self._step.name, mood, str(played), mutation is not None)
+            return MoodResult(self._test.trial.name, self._page, mood, found, mutation is not None)
+        result = MoodResult(self._test.trial.name, self._page, mood, str(played), mutation is not None)
+        short = self._step.next is not None and len(played.asked) < len(self._test.replies)
+        if short and played.place[0] in ("record", "rules"):
+            wrong = self._wrong(result, Fault(("steps", self._index, "next", "last"), "pages are not read", _LAST))
+            # Null is how registries write that there is no next page.
+            return result if mutation and mutation.kind in (MutationKind.NULL, MutationKind.ALL_NULL) else wrong
+        return self._checked(result, played, answer, mutation, level)
+
+    def _checked(
+        self, result: MoodResult, played: Played, answer: Answer, mutation: Mutation | None, level: int
+    ) -> MoodResult:
+        """The result, with what is wrong with it for the participant who was looked up."""
         match self._role, played.outcome:
             case (_, Outcome.UNDETERMINED) | (_Role.REFUSED, Outcome.REFUSED):
                 return result
@@ -259,8 +286,17 @@ class _Scene:
             return self._wrong(result, Fault(place, "a participant whom this refuses is accepted", _SAYS))
         return result
 
-    def _play(self, answer: Answer) -> Played:
-        return self._offline_run.play(self._test.trial, {**self._test.replies, self._step.name: answer})
+    def _play(self, answer: Answer, others: Mapping[str, Answer] = MappingProxyType({})) -> Played:
+        return self._offline_run.play(self._test.trial, {**self._test.replies, **others, self._page: answer})
+
+    def _elsewhere(self, mutation: Mutation | None, level: int) -> Mapping[str, Answer]:
+        """The other pages, where a key is changed as on all of them."""
+        others = [] if mutation is None or not mutation.place or mutation.of_one else self._step.pages
+        return {
+            page: changed_reply(self._step, self._test.replies[page], level, mutation.place, CHANGES[mutation.kind])
+            for page in others
+            if mutation is not None and page != self._page and page in self._test.replies
+        }
 
     def _wrong(self, result: MoodResult, fault: Fault) -> MoodResult:
         problem = f"{fault.problem} when {result.mood} (test '{result.test}', step '{result.step}')"
@@ -336,13 +372,14 @@ class _Scene:
         """Whether no one is accepted where the key that a mutation took away has another name."""
         renamed = change_at(self._levels.trees[level], mutation.place, rename_key)
         try:
-            return not self._accepts(self._levels.with_tree(level, renamed))
+            others = self._elsewhere(replace(mutation, kind=MutationKind.RENAMED), level)
+            return not self._accepts(self._levels.with_tree(level, renamed), others)
         except Unwritable:
             return False
 
-    def _accepts(self, reply: Reply) -> bool:
+    def _accepts(self, reply: Reply, others: Mapping[str, Answer] = MappingProxyType({})) -> bool:
         try:
-            return self._play(reply).outcome is Outcome.ACCEPTED
+            return self._play(reply, others).outcome is Outcome.ACCEPTED
         except NoAnswer:
             return False
 

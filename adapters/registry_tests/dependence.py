@@ -162,6 +162,7 @@ def keys_read(source: RegistrySource, index: int) -> Callable[[str], bool]:
     texts = [rule.when for rule in step.outcomes]
     texts += [kept.value if isinstance(kept, Kept) else kept for kept in step.set.values()]
     texts += [decoder.xml_in for decoder in step.decoders if isinstance(decoder, XmlIn)]
+    texts += [text for text in (step.next.url, step.next.last) if text] if step.next is not None else []
     if index == len(source.steps) - 1:
         record = source.record
         texts.append(record.origin)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from adapters.http_client.reply import Reply, retry_after
+from adapters.registry_tests.encoder import encoding_of
 from adapters.registry_tests.offline_run import NoAnswer, OfflineRun, Path, Played, verdict_text
 from config.problems import dotted
-from config.registry.model.answer_formats import Csv
+from config.registry.lint.answers import read_as
 from config.registry.model.source import Step
 from config.registry.model.trials import Response, Trial
 from config.registry.trial_files import NoFile
@@ -33,6 +34,7 @@ class TrialResult:
     """One test and its result. `replies` are those of its steps.
 
     Where it failed, `problem` says why and `place` where, below the source; `decided` is the option that decided.
+    `records` is how many records of the number were read.
     """
 
     trial: Trial
@@ -41,6 +43,7 @@ class TrialResult:
     place: Path
     replies: Mapping[str, Reply]
     decided: Path = ()
+    records: int = 0
 
     @property
     def passed(self) -> bool:
@@ -59,7 +62,7 @@ def run_trials(offline_run: OfflineRun, read_file: ReadFile) -> Iterator[TrialRe
 
 
 def _run_trial(path: Path, trial: Trial, offline_run: OfflineRun, read_file: ReadFile) -> TrialResult:
-    steps = {step.name: step for step in offline_run.source.steps}
+    steps = {page: step for step in offline_run.source.steps for page in step.pages}
     replies: dict[str, Reply] = {}
     for name, response in trial.responses.items():
         place: Path = (*path, "responses", name)
@@ -79,7 +82,7 @@ def _run_trial(path: Path, trial: Trial, offline_run: OfflineRun, read_file: Rea
         if name not in played.asked:
             problem = f"the lookup ended before the step '{name}' was asked ({_why(played)}) — remove this response"
             return TrialResult(trial, found, problem, (*path, "responses", name), replies)
-    return TrialResult(trial, found, "", path, replies)
+    return TrialResult(trial, found, "", path, replies, records=played.records)
 
 
 def difference(trial: Trial, played: Played) -> str:
@@ -98,11 +101,12 @@ def _why(played: Played) -> str:
 
 def _reply(response: Response, step: Step, place: Path, read_file: ReadFile) -> Reply:
     first = step.decoders[0]
-    body, kind = b"", str(first) if isinstance(first, str) else "csv"
+    body, kind, encoding = b"", read_as(step), encoding_of(first)
     if response.content is not None:
-        body, kind = json.dumps(response.content, ensure_ascii=False).encode(), "json"
+        encoding = encoding if kind == "json" else "utf-8"
+        body, kind = json.dumps(response.content, ensure_ascii=False).encode(encoding, "replace"), "json"
     elif response.text is not None:
-        body = response.text.encode(first.csv.encoding if isinstance(first, Csv) else "utf-8", "replace")
+        body = response.text.encode(encoding, "replace")
     elif response.file is not None:
         body = read_file(place, response.file)
         suffix = response.file.rpartition(".")[2].lower()

@@ -12,8 +12,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import ReplyDecoder
-from adapters.registry_tests.mutations import Place, change_at, replace_with
-from config.registry.model.answer_formats import Csv, CsvTable, Decoder, XmlIn
+from adapters.registry_tests.mutations import Change, Place, change_at, replace_with
+from config.registry.model.answer_formats import Csv, CsvTable, Decoder, JsonDocument, XmlIn
 from config.registry.model.expressions import walk
 from config.registry.model.source import Step
 from config.registry.roster import RosterFile
@@ -52,6 +52,15 @@ class Levels:
         return Reply(self._reply.status, self._reply.headers, body, self._reply.retry_after)
 
 
+def changed_reply(step: Step, reply: Reply, level: int, place: Place, change: Change) -> Reply:
+    """An answer of `step` with a change at a place of that level; as it is where it has no such level."""
+    levels = Levels(step, reply)
+    try:
+        return levels.with_tree(level, change_at(levels.trees[level], place, change))
+    except (IndexError, Unwritable):
+        return reply
+
+
 def encode(tree: Any, decoder: Decoder) -> bytes:
     """`tree` as the body of an answer that `decoder` reads. Raises Unwritable where the format cannot hold it."""
     match decoder:
@@ -61,7 +70,17 @@ def encode(tree: Any, decoder: Decoder) -> bytes:
             return encode_table(tree, CsvTable())
         case Csv(csv=form):
             return encode_table(tree, form)
-    return json.dumps(tree, ensure_ascii=False).encode()
+    return json.dumps(tree, ensure_ascii=False).encode(encoding_of(decoder), "replace")
+
+
+def encoding_of(decoder: Decoder) -> str:
+    """How an answer that `decoder` reads encodes letters."""
+    match decoder:
+        case Csv(csv=form):
+            return form.encoding
+        case JsonDocument(form=form):
+            return form.encoding
+    return "utf-8"
 
 
 def _place(expression: str) -> Place | None:

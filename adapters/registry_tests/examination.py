@@ -33,13 +33,14 @@ def examine(source: RegistrySource, read_file: ReadFile) -> Examination:
     results = tuple(run_trials(offline_run, read_file))
     moods = tuple(play_moods(offline_run, results))
     untested = find_untested(offline_run, results)
-    return Examination(results, moods, (*_missing(source), *_failed(results, source), *untested, *_misread(moods)))
+    missing = (*_missing(source), *_without_several(source, results), *_without_pages(source, results))
+    return Examination(results, moods, (*missing, *_failed(results, source), *untested, *_misread(moods)))
 
 
 def examine_roster(source: RosterSource, read_file: ReadFile) -> Examination:
     """Run the tests of a roster. A lookup in the database has no moods."""
     results = tuple(run_roster_trials(source, read_file))
-    return Examination(results, (), (*_missing(source), *_failed(results)))
+    return Examination(results, (), (*_missing(source), *_without_several(source, results), *_failed(results)))
 
 
 def refuses(source: RecordSource) -> bool:
@@ -64,6 +65,23 @@ def _missing(source: RecordSource) -> Iterator[Fault]:
             "add one to tests: for each, with what the registry answers then; see docs/administrators/add-a-registry.md"
         )
         yield Fault(("tests",), f"no test expects {listed}, and without it nothing is published", hint)
+
+
+def _without_several(source: RecordSource, results: Sequence[TrialResult]) -> Iterator[Fault]:
+    """What `several` says must be seen, where it chooses."""
+    chooses = source.record.several_kind != "one"
+    if chooses and all(test.passed for test in results) and not any(test.records > 1 for test in results):
+        said = "no test has several records of one number"
+        yield Fault(("record", "several"), said, "add one that shows what they mean together")
+
+
+def _without_pages(source: RegistrySource, results: Sequence[TrialResult]) -> Iterator[Fault]:
+    """How a second page is asked for must be seen."""
+    index, step = len(source.steps) - 1, source.steps[-1]
+    passed = all(test.passed for test in results)
+    if step.next is not None and passed and not any(step.pages[1] in test.replies for test in results):
+        hint = f"add one with responses: {{ {step.pages[0]}: …, {step.pages[1]}: … }}"
+        yield Fault(("steps", index, "next"), "no test has a second page", hint)
 
 
 def _failed(results: Sequence[TrialResult], source: RegistrySource | None = None) -> Iterator[Fault]:

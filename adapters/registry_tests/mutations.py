@@ -6,7 +6,7 @@ Trees are plain data and never changed in place: what a change does not touch is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -22,6 +22,9 @@ MOST_ENTRIES: Final = 6
 
 Place = tuple[str, ...]
 """Keys from the root on, such as ("people", EACH, "status")."""
+
+Change = Callable[[dict[str, Any], str], dict[str, Any]]
+"""Changes a key of a map."""
 
 _ENTRY = re.compile(r"\[([0-9]+)\]")
 _CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
@@ -67,7 +70,7 @@ def mutations(tree: Any, is_read: Callable[[str], bool]) -> Iterator[Mutation]:
     """Every mutation of `tree` at keys that the description reads; in lists, of all entries and of one of several."""
     for place in key_places(tree, is_read):
         for here in (place, *entry_places(tree, place)):
-            for kind, change in _CHANGES:
+            for kind, change in CHANGES.items():
                 changed = change_at(tree, here, change)
                 if changed != tree:
                     yield Mutation(kind, changed, here)
@@ -120,7 +123,7 @@ def entry_places(tree: Any, place: Place) -> list[Place]:
     return found[:MOST_ENTRIES] if len(found) > 1 else []
 
 
-def change_at(tree: Any, place: Place, change: Callable[[dict[str, Any], str], dict[str, Any]]) -> Any:
+def change_at(tree: Any, place: Place, change: Change) -> Any:
     """`tree` with `change` applied to the map that has the last key of `place`, in the entries of lists on the way."""
     key, *below = place
     match tree:
@@ -132,12 +135,12 @@ def change_at(tree: Any, place: Place, change: Callable[[dict[str, Any], str], d
     return tree
 
 
-def on_value(change: Callable[[Any], Any]) -> Callable[[dict[str, Any], str], dict[str, Any]]:
+def on_value(change: Callable[[Any], Any]) -> Change:
     """The change of a map that changes the value of a key."""
     return lambda node, key: {**node, key: change(node[key])}
 
 
-def replace_with(value: Any) -> Callable[[dict[str, Any], str], dict[str, Any]]:
+def replace_with(value: Any) -> Change:
     """The change that replaces a value with `value`."""
     return on_value(lambda _: value)
 
@@ -186,13 +189,14 @@ def _retype(value: Any) -> Any:
     return value
 
 
-_CHANGES: Final = (
-    (MutationKind.GONE, remove_key),
-    (MutationKind.NULL, replace_with(None)),
-    (MutationKind.RENAMED, rename_key),
-    (MutationKind.NESTED, on_value(_nest)),
-    (MutationKind.RETYPED, on_value(_retype)),
-)
+CHANGES: Final[Mapping[MutationKind, Change]] = {
+    MutationKind.GONE: remove_key,
+    MutationKind.NULL: replace_with(None),
+    MutationKind.RENAMED: rename_key,
+    MutationKind.NESTED: on_value(_nest),
+    MutationKind.RETYPED: on_value(_retype),
+}
+"""What the mutations of a key do to the map that has it."""
 
 
 def _other_name(key: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from adapters.base import Finding, Query, Source, SourceError, Unreadable
 from adapters.http_client.reply import Reply
 from adapters.registry.batches import adapter_class
+from adapters.registry.record import Record
 from adapters.registry.rules import Failure
 from adapters.registry.trace import LookupTrace
 from config.hours import parse_zone
@@ -53,13 +54,16 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """How a lookup ended. `place` is the option that decided; `asked` are the steps that were sent."""
+    """How a lookup ended. `place` is the option that decided; `asked` are the steps that were sent. `records` is how
+    many records of the number were read.
+    """
 
     outcome: Outcome
     reason: Reason
     place: Path
     asked: tuple[str, ...]
     detail: str = ""
+    records: int = 0
 
     def __str__(self) -> str:
         return verdict_text(self.outcome, self.reason)
@@ -75,8 +79,10 @@ class OfflineRun:
 
     def __init__(self, source: RegistrySource) -> None:
         self.source = source
+        pages = {page: index for index, step in enumerate(source.steps) for page in step.pages}
         self._registry = _CannedRegistry(source.steps, source.max_bytes)
-        self._notes = DecisionTrace({step.name: index for index, step in enumerate(source.steps)})
+        ambiguous: Path = ("record", "from" if source.record.several is None else "several")
+        self._notes = DecisionTrace(pages, ambiguous)
         self._zone = parse_zone(source.record.timezone)
         self._now = datetime.now(UTC)
         self._adapter = adapter_class(source)(
@@ -102,14 +108,15 @@ def look_up(adapter: Source, trial: Trial, notes: DecisionTrace, asked: Sequence
     if notes.unfit is not None:
         name, failed = notes.unfit
         return Played(found.outcome, found.reason, ("inputs", name), (), failed)
-    return Played(found.outcome, found.reason, notes.place_of((found.outcome, found.reason), asked), tuple(asked))
+    place = notes.place_of((found.outcome, found.reason), asked)
+    return Played(found.outcome, found.reason, place, tuple(asked), records=notes.read)
 
 
 class _CannedRegistry:
-    """Takes the registry's place: answers the steps in their order, and any request for a token."""
+    """Takes the registry's place: answers the pages of the steps in their order, and any request for a token."""
 
     def __init__(self, steps: Sequence[Step], max_bytes: int) -> None:
-        self._steps = [step.name for step in steps]
+        self._steps = [page for step in steps for page in step.pages]
         auths = (step.request.auth for step in steps)
         self._token_urls = {auth.url for auth in auths if isinstance(auth, OAuth2Auth)}
         self._max_bytes = max_bytes
@@ -142,8 +149,8 @@ class _CannedRegistry:
 
 
 class DecisionTrace(LookupTrace):
-    """Remembers where a lookup was decided. `steps` are their positions in the description. `ambiguous` is the option
-    that decides where there are several records.
+    """Remembers where a lookup was decided. `steps` has the position of each page's step in the description.
+    `ambiguous` is the option that decides where there are several records. `read` counts the records that were read.
     """
 
     def __init__(self, steps: Mapping[str, int], ambiguous: Path = ("record", "from")) -> None:
@@ -157,6 +164,7 @@ class DecisionTrace(LookupTrace):
         self._held: Path | None = None
         self._records: int | None = None
         self._failures: list[tuple[int, Failure]] = []
+        self.read = 0
 
     def on_malformed(self, name: str, failed: str) -> None:
         self.unfit = name, failed
@@ -167,6 +175,9 @@ class DecisionTrace(LookupTrace):
 
     def on_records(self, records: Sequence[Any]) -> None:
         self._records = len(records)
+
+    def on_record(self, record: Record) -> None:
+        self.read += 1
 
     def on_rule(self, index: int, rule: Rule, failure: Failure | None) -> None:
         if failure is not None:
@@ -180,9 +191,10 @@ class DecisionTrace(LookupTrace):
             return ("inputs",)
         if self._records is None:
             return ("steps", self._steps[asked[-1]])
-        if self._records != 1:
-            return self._ambiguous if self._records else ("record", "absent")
+        if not self._records:
+            return ("record", "absent")
         if verdict is None:
             return ("record", "fields")
         # The rule whose failure is the verdict, or all of them.
-        return next((("rules", index) for index, failure in self._failures if failure == verdict), ("rules",))
+        rest: Path = self._ambiguous if verdict[1] is Reason.AMBIGUOUS_RECORD else ("rules",)
+        return next((("rules", index) for index, failure in self._failures if failure == verdict), rest)

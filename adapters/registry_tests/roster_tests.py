@@ -39,7 +39,8 @@ def _run_trial(path: Path, trial: Trial, source: RosterSource, read_file: ReadFi
     except NoFile as missing:
         return TrialResult(trial, "", str(missing), (*here, "file"), {})
     today = trial.today or datetime.now(UTC).date()
-    rosters, notes = _TestRosters(source, content, today), DecisionTrace({FILE: 0}, ambiguous=("file", "number"))
+    ambiguous: Path = ("file", "number") if source.record.several is None else ("record", "several")
+    rosters, notes = _TestRosters(source, content, today), DecisionTrace({FILE: 0}, ambiguous)
     noon = datetime.combine(today, time(12), parse_zone(source.record.timezone))
     try:
         played = look_up(RosterAdapter(source, rosters, _MADE_UP, lambda: noon, notes), trial, notes, [FILE])
@@ -52,7 +53,7 @@ def _run_trial(path: Path, trial: Trial, source: RosterSource, read_file: ReadFi
         return TrialResult(trial, "", problem, path, {})
     if found != verdict_text(trial.outcome, trial.reason):
         return TrialResult(trial, found, difference(trial, played), (*path, "expect"), {})
-    return TrialResult(trial, found, "", path, {})
+    return TrialResult(trial, found, "", path, {}, records=played.records)
 
 
 def _content(response: Response | None, layout: RosterFile, place: Path, read_file: ReadFile) -> bytes | None:

@@ -46,6 +46,14 @@ _SHRUNK = 0.5
 """A roster that has lost more than this share of its people is more likely truncated than right."""
 
 
+_SHARED: Final = {
+    "one": "is ambiguous",
+    "all": "must pass with all of its rows",
+    "any": "must pass with any of its rows",
+    "newest": "must pass with the newest of its rows",
+}
+
+
 class Doubtful(Refused):
     """The file is well formed, and yet probably wrong. It is imported only by force."""
 
@@ -277,7 +285,7 @@ def _show(out: Output, done: ImportedRoster, new: NewRoster, seconds: float) -> 
     _report_columns(out, rows, new.source)
     if done.shared:
         shared = f"{count_text(done.shared, 'number')} in {count_text(done.sharing, 'row')}"
-        out.say(f"{shared}: a participant with one of them is ambiguous")
+        out.say(f"{shared}: a participant with one of them {_SHARED[new.source.record.several_kind]}")
     out.say(f"imported {count_text(rows.rows, 'row')} in {seconds:.1f} s; version {row.version} is in force")
 
 

@@ -59,8 +59,8 @@ class RecordedLookup(LookupTrace):
         self._secret = re.compile("(?!)")
         self._masks: tuple[str, ...] = ()
         self._steps: list[dict[str, Any]] = []
-        self._rules: list[dict[str, Any]] = []
-        self._rest: dict[str, Any] = dict.fromkeys(("malformed", "list", "records", "record"))
+        self._judged: list[dict[str, Any]] = []
+        self._rest: dict[str, Any] = dict.fromkeys(("malformed", "list", "records"))
 
     def on_secret(self, secret: str, name: str) -> None:
         for form in _forms(secret):
@@ -105,11 +105,11 @@ class RecordedLookup(LookupTrace):
         texts = {name: list(values) for name, values in record.fields.items()}
         dates = {name: list(map(_days, spans)) for name, spans in record.days.items()}
         names = [{part: text for part, text in asdict(name).items() if text} for name in record.names]
-        self._rest["record"] = {**texts, **dates, "names": names}
+        self._judged.append({"record": {**texts, **dates, "names": names}, "rules": []})
 
     def on_rule(self, index: int, rule: Rule, failure: Unheld | None) -> None:
         gives = None if failure is None else "/".join(failure)
-        self._rules.append({"index": index, "check": rule.check, "held": failure is None, "gives": gives})
+        self._judged[-1]["rules"].append({"index": index, "check": rule.check, "held": failure is None, "gives": gives})
 
     def as_data(self, found: Found | SourceError) -> dict[str, Any]:
         """The whole lookup as one document, with secrets masked and large parts cut."""
@@ -117,8 +117,9 @@ class RecordedLookup(LookupTrace):
         self._secret = re.compile("|".join(f"({_spelled(form)})" for form in forms) or "(?!)", re.IGNORECASE)
         self._masks = tuple(self._hidden[form] for form in forms)
         steps = [step | {part: self._safe(step[part]) for part in ("request", "answer", "set")} for step in self._steps]
-        record, verdict = self._safe(self._rest["record"]), self._safe(_verdict(found))
-        return {**self._rest, "steps": steps, "record": record, "rules": self._rules, "verdict": verdict}
+        judged = [each | {"record": self._safe(each["record"])} for each in self._judged]
+        first, *others = judged or [{"record": None, "rules": []}]
+        return {**self._rest, "steps": steps, **first, "others": others, "verdict": self._safe(_verdict(found))}
 
     def _safe(self, part: Any) -> Any:
         """A part as it may be shown. Its top keys are ours, those below are the registry's."""
@@ -231,10 +232,13 @@ def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"roster of {found['count']:,} people{left_out}, version {found['version']}, data of {found['data_date']}"
     if document["records"] is not None:
         yield f"records: {document['records']}"
-    for name, values in (document["record"] or {}).items():
-        yield f"  {name}: {json.dumps(values, ensure_ascii=False)}"
-    for rule in document["rules"]:
-        yield f"rules[{rule['index']}]  {rule['check']}  {'holds' if rule['held'] else rule['gives']}"
+    for index, judged in enumerate((document, *document["others"])):
+        if index:
+            yield f"record {index + 1}"
+        for name, values in (judged["record"] or {}).items():
+            yield f"  {name}: {json.dumps(values, ensure_ascii=False)}"
+        for rule in judged["rules"]:
+            yield f"rules[{rule['index']}]  {rule['check']}  {'holds' if rule['held'] else rule['gives']}"
     verdict = document["verdict"]
     detail = f": {verdict['detail']}" if verdict["detail"] else ""
     yield f"{verdict['outcome']} {verdict['reason']}{detail}"

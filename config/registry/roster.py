@@ -88,8 +88,8 @@ class RosterFile(Part):
 class Row(RecordDescription):
     """How a person's row is read: as a record whose fields are expressions over the stored columns.
 
-    The field `number` is the file's number and need not be written. A roster without the number refuses only with
-    `absent: refused`, for rosters that list everyone.
+    The field `number` is the file's number and need not be written. `several` is as in other records. A roster without
+    the number refuses only with `absent: refused`, for rosters that list everyone.
     """
 
     origin: ClassVar[str] = "@"  # type: ignore[misc] # the row is the record, wherever others have theirs

@@ -17,15 +17,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, text
 
-from adapters.rosters import RosterVersion
+from adapters.rosters import MOST_ALIKE, RosterVersion
 from jurat.batches import run
 from jurat.database import bounded, preparing, reader
 from store.datasets.address_bases import DatasetRow
 from store.datasets.imports import Versions, copying
 from store.dialects import StoreDialect, dialect_of
 
-ALIKE = 2
-"""So many rows of one number are read at most: two are ambiguous already."""
+_MOST_READ = MOST_ALIKE + 1
 
 _NUMBER = 16
 """Bytes of the hash of a number."""
@@ -138,14 +137,14 @@ def _find(dialect: StoreDialect) -> str:
                 SELECT p.number, p.kept
                 FROM (SELECT {wanted} AS number FROM jsonb_array_elements_text(CAST(:positions AS jsonb))) r
                 JOIN LATERAL (SELECT q.number, q.kept FROM jurat_roster_entries q
-                              WHERE {those} r.number ORDER BY q.line LIMIT {ALIKE}) p ON true
+                              WHERE {those} r.number ORDER BY q.line LIMIT {_MOST_READ}) p ON true
             ) p ON true"""
     else:
         wanted = wanted.format(":numbers", "j.value")
         join = f"""
             LEFT JOIN json_each(:positions) j
             LEFT JOIN jurat_roster_entries p ON p.dataset = g.id AND p.number = {wanted} AND p.line IN (
-                SELECT q.line FROM jurat_roster_entries q WHERE {those} {wanted} ORDER BY q.line LIMIT {ALIKE})"""
+                SELECT q.line FROM jurat_roster_entries q WHERE {those} {wanted} ORDER BY q.line LIMIT {_MOST_READ})"""
     return f"""
         SELECT g.version, g.layout, g.key_id, g.data_date, g.left_out, g.people, p.number, p.kept
         FROM jurat_datasets g {join}

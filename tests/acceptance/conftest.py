@@ -9,6 +9,7 @@ from redis import Redis
 
 from examples.sources import Sources
 from tests.acceptance.town import Town
+from tests.adapters.conftest import listen  # noqa: F401 - a fixture
 from tests.rigs.servers import Databases
 
 

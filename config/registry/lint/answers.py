@@ -11,7 +11,7 @@ from typing import Any, Final
 import jmespath
 
 from config.problems import Fault, Path
-from config.registry.model.answer_formats import XmlIn
+from config.registry.model.answer_formats import JsonDocument, XmlIn
 from config.registry.model.expressions import Node, walk
 from config.registry.model.rules import OutcomeRule, Then
 from config.registry.model.source import RegistryDescription, Step
@@ -59,7 +59,7 @@ def answer_problems(path: Path, step: Step) -> Iterator[Fault]:
     """What is wrong with how a step at `path` reads answers, and with its outcomes."""
     yield from _decoding_problems(path, step)
     for index, outcome in enumerate(step.outcomes):
-        if outcome.then is Then.REFUSED and _is_hasty(read_as(step), outcome.when):
+        if outcome.then is Then.REFUSED and is_hasty(read_as(step), outcome.when):
             said = "this would refuse on an outage, or on an answer that is empty or of another shape"
             hint = "ask for what the registry itself says in the body if it has no record"
             yield (*path, "outcomes", index, "when"), f"{said} — {hint}, not only for a status or a header"
@@ -85,7 +85,7 @@ def _is_empty_elsewhere(read_as: str, origin: str) -> bool:
 
 
 @lru_cache(_KEPT)
-def _is_hasty(read_as: str, expression: str) -> bool:
+def is_hasty(read_as: str, expression: str) -> bool:
     """Whether an expression holds for answers that say nothing about anyone; gateways write status and headers."""
     fields = {node["value"] for node in walk(expression) if node["type"] == "field"}
     found = (_found(expression, answer) for answer in _foreign(read_as, expression))
@@ -127,7 +127,7 @@ def _from_the_root(path: str) -> str:
 def read_as(step: Step) -> str:
     """The format of a step's answer: json, xml or csv."""
     first = step.decoders[0]
-    return first if isinstance(first, str) else "csv"
+    return first if isinstance(first, str) else "json" if isinstance(first, JsonDocument) else "csv"
 
 
 def _foreign(read_as: str, expression: str) -> Iterator[dict[str, Any]]:

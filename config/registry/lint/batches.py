@@ -22,6 +22,9 @@ def batch_problems(source: RegistryDescription) -> Iterator[Fault]:
     if source.record.absent == "refused":
         said = "an answer about many people does not prove that one of them is absent: it may be only the first page"
         yield ("record", "absent"), f"{said} — write absent: undetermined, or remove batch:"
+    if source.record.several is not None:
+        said = "an answer about many people may lack some of the records of one"
+        yield ("record", "several"), f"{said} — remove it, or batch:"
     if len(source.steps) > 1:
         yield ("steps",), "a batch is a single request — keep one step, or remove batch:"
         return

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from config.problems import Fault, Path, printable
 from config.registry.lint.answers import absence_problems, answer_problems
 from config.registry.lint.batches import batch_problems
+from config.registry.lint.pages import page_problems
 from config.registry.lint.requests import input_problems, request_problems
 from config.registry.lint.rules import rule_problems
 from config.registry.lint.sealed_answers import sealing_problems
 from config.registry.lint.trials import lookup_problems, trial_problems
 from config.registry.model.expressions import root_keys
-from config.registry.model.record import CARRIED, NAMES, NUMBER, STATUS
+from config.registry.model.record import CARRIED, NAMES, NUMBER, STATUS, Newest
 from config.registry.model.rules import EqualsRule, NameRule, SentRule
 from config.registry.model.source import Kept, RecordSource, RegistryDescription, Step
 from config.registry.model.templates import SECRETS
+from config.suggestions import did_you_mean
 
 _ANSWER = ("status", "headers", "body")
 
@@ -29,7 +31,8 @@ def problems_of(source: RegistryDescription) -> Iterator[Fault]:
     yield from _check_given(source)
     yield from sealing_problems(source)
     yield from batch_problems(source)
-    yield from trial_problems(source, [step.name for step in source.steps])
+    yield from page_problems(source)
+    yield from trial_problems(source, [page for step in source.steps for page in step.pages])
     if source.control is not None:
         yield from lookup_problems(("control",), source.control, source)
 
@@ -112,6 +115,9 @@ def _check_roots(path: Path, step: Step) -> Iterator[Fault]:
         yield from _unrooted((*path, "outcomes", index, "when"), rule.when)
         if rule.retry_after is not None:
             yield from _unrooted((*path, "outcomes", index, "retry_after"), rule.retry_after)
+    for option in ("url", "last") if step.next is not None else ():
+        if (text := getattr(step.next, option)) is not None:
+            yield from _unrooted((*path, "next", option), text)
     for name, kept in step.set.items():
         if isinstance(kept, Kept):
             yield from _unrooted((*path, "set", name, "value"), kept.value)
@@ -137,6 +143,10 @@ def _check_record(source: RecordSource) -> Iterator[Fault]:
     words = [word for listed in record.status.values() for word in listed]
     if len(words) != len(set(words)):
         yield ("record", "status"), "a word of the registry is listed twice — keep it where it belongs"
+    if isinstance(record.several, Newest) and (field := record.several.newest) not in record.dates:
+        said = "is no date, and" if field in record.fields else "is no field of the record, and"
+        hint = did_you_mean(field, record.dates) or f"write {field}: {{ value: EXPRESSION, date: FORMAT }}"
+        yield ("record", "several", "newest"), f"'{field}' {said} the newest is told by a date — {hint}"
     for name in (NUMBER, NAMES, STATUS):
         if name in record.dates:
             yield ("record", "fields", name, "date"), f"'{name}' is no date — write {name}: EXPRESSION"

@@ -32,7 +32,7 @@ def origin_problems(source: RegistryDescription) -> Iterator[Fault]:
         if node["type"] == _FILTER:
             for name in sorted(_beginnings(node["children"][2], above) & looked_at.keys()):
                 said = f"this filters records by '{name}', which the rule of '{looked_at[name]}' reads"
-                hint = "remove [?…], so that several are ambiguous_record, or filter by another key"
+                hint = "remove [?…], and say which of several count (several:), or filter by another key"
                 yield _FROM, f"{said}, so that two could look like one — {hint}"
 
 

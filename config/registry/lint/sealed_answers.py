@@ -42,6 +42,12 @@ def sealing_problems(source: RegistryDescription) -> Iterator[Fault]:
     if source.batch is not None:
         said = "an answer about many people that does not repeat their numbers is about none of them"
         yield ("batch",), f"{said} — remove batch:"
+    if source.record.several is not None:
+        yield ("record", "several"), "no record says whose it is, so that there may be only one — remove it"
+    for index, step in enumerate(source.steps):
+        if step.next is not None and step.next.url is not None:
+            said = "an answer that does not repeat the number could lead to a page about somebody else"
+            yield ("steps", index, "next", "url"), f"{said} — write parameter: NAME"
     if not any(map(_says_yes, source.rules)):
         said = "any answer at all would be a yes, for no rule asks what it says"
         yield ("rules",), f"{said} — add a rule on its status, its names or another field"

@@ -37,6 +37,22 @@ Delimiter = Annotated[
 """What separates the values of a table."""
 
 
+Encoding = Literal["utf-8", "iso-8859-1", "iso-8859-15", "windows-1252"]
+"""How an answer encodes letters. It is declared: what has another encoding is unreadable."""
+
+
+class JsonText(Part):
+    """How a JSON document is written. RFC 8259 wants UTF-8; some registries have another encoding."""
+
+    encoding: Encoding
+
+
+class JsonDocument(Part):
+    """A JSON document in another encoding than UTF-8."""
+
+    form: JsonText = Field(alias="json")
+
+
 class CsvTable(Part):
     """How a table is written. Its first line names the columns.
 
@@ -45,7 +61,7 @@ class CsvTable(Part):
     """
 
     delimiter: Delimiter = ","
-    encoding: Literal["utf-8", "iso-8859-1", "iso-8859-15", "windows-1252"] = "utf-8"
+    encoding: Encoding = "utf-8"
     final_line_end: bool = True
 
 
@@ -58,12 +74,15 @@ class Csv(Part):
 def _kind(value: Any) -> str:
     if isinstance(value, XmlIn) or (isinstance(value, dict) and "xml_in" in value):
         return "embedded"
+    if isinstance(value, JsonDocument) or (isinstance(value, dict) and "json" in value):
+        return "document"
     return "table" if isinstance(value, Csv | dict) else "named"
 
 
 Decoder = Annotated[
     Annotated[Literal["json", "xml", "csv"], Tag("named")]
     | Annotated[XmlIn, Tag("embedded")]
+    | Annotated[JsonDocument, Tag("document")]
     | Annotated[Csv, Tag("table")],
     Discriminator(_kind),
 ]

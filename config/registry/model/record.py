@@ -63,6 +63,19 @@ FieldValue = Annotated[
 """The expression that gives a field its value, for a date with its format."""
 
 
+class Newest(Part):
+    """The record with the latest date in the field `newest` counts."""
+
+    newest: PartName
+
+
+Several = Annotated[
+    Annotated[Literal["one", "all", "any"], Tag("word")] | Annotated[Newest, Tag("newest")],
+    Discriminator(lambda value: "newest" if isinstance(value, dict | Newest) else "word"),
+]
+"""What several records of one number mean together."""
+
+
 class RecordDescription(Part):
     """Where the record is in the last answer, and what is read from it.
 
@@ -70,13 +83,22 @@ class RecordDescription(Part):
     earlier step has set. The field `number` is compared with what the participant typed; `names` is a list of {family,
     given, suffix}. `status` says what the registry's words mean. Write `absent: refused` only if the registry lists
     everyone: then an empty list refuses. `timezone` says when a day begins.
+
+    Several records are ambiguous unless `several` says which count, of those with the typed number: `all` or `any` of
+    them must pass the rules, or `{ newest: FIELD }`, the one with the latest date; `one`: there must be no other.
     """
 
     origin: Expression = Field(alias="from")
     fields: dict[PartName, FieldValue]
     status: dict[PartName, Annotated[tuple[Word, ...], Field(min_length=1)]] = Field(default_factory=dict)
     absent: Literal["undetermined", "refused"] = "undetermined"
+    several: Several | None = None
     timezone: TimeZone = "UTC"
+
+    @property
+    def several_kind(self) -> Literal["one", "all", "any", "newest"]:
+        """How several records of one number are judged; as `one`, they are ambiguous."""
+        return "newest" if isinstance(self.several, Newest) else self.several or "one"
 
     @property
     def expressions(self) -> dict[str, str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from config.durations import ByteSize, Duration, at_most, between, parse_duration
 from config.limits import ClientCertificate, FileName, LimitedSource, Name, ProxyUrl, SourceKind
@@ -68,11 +68,33 @@ SetValue = Annotated[
 ]
 
 
+class NextPage(Part):
+    """How the next page is asked for, up to `most` pages in all, each of which counts for the rate.
+
+    `url` takes its address from the answer. Or `parameter` is a number in the request's `query`, to which `by` is added
+    for each page. `last` is true of the last page alone. A page that is missing, that repeats a record or has another
+    shape is unreadable.
+    """
+
+    url: Expression | None = None
+    parameter: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    by: Annotated[int, Field(ge=1, le=10_000, strict=True)] = 1
+    last: Expression
+    most: Annotated[int, Field(ge=2, le=20, strict=True)]
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.url is None) == (self.parameter is None):
+            raise value_error("needs either url: EXPRESSION or parameter: NAME — write one of them")
+        return self
+
+
 class Step(Part):
     """One request and what its answers mean.
 
     `decode` says how the answer is read; `as_list` names the elements of XML that may occur more than once. `set` keeps
-    values of the answer, such as a token, for later steps, and for `set.NAME` in the `from` of the record.
+    values of the answer, such as a token, for later steps, and for `set.NAME` in the `from` of the record. `next` reads
+    the pages after the first; tests answer them as NAME_2, NAME_3 and so on.
     """
 
     name: PartName = "lookup"
@@ -81,6 +103,13 @@ class Step(Part):
     as_list: Annotated[tuple[ElementPath, ...], Field(max_length=50)] = ()
     outcomes: tuple[OutcomeRule, ...] = ()
     set: dict[PartName, SetValue] = Field(default_factory=dict)
+    next: NextPage | None = None
+
+    @property
+    def pages(self) -> list[str]:
+        """What tests call its answers: its name, and for further pages that with their number."""
+        further = range(2, self.next.most + 1) if self.next is not None else ()
+        return [self.name, *(f"{self.name}_{page}" for page in further)]
 
     @property
     def decoders(self) -> tuple[Decoder, ...]:
@@ -135,7 +164,7 @@ class RegistryDescription(RecordSource):
 
     @property
     def requests(self) -> int:
-        return len(self.steps)
+        return sum(len(step.pages) for step in self.steps)
 
     @property
     def refuses_absence(self) -> bool:

@@ -281,3 +281,27 @@ def test_no_key_signature_or_digest_is_shown(
     shown = "".join((json.dumps(lookup.as_data(found)), caplog.text, *requests.shown))
     assert not [key for key in (*KEYS.values(), SIGNING.decode(), *server.nonces[-2:]) if key in shown]
     assert all(mask in requests.shown[0] for mask in masks)
+
+
+@pytest.mark.parametrize("following", [{"parameter": "page"}, {"url": "body.next"}])
+def test_each_page_has_a_signature_of_its_own(following: dict[str, str]) -> None:
+    described = document(8000)["sources"]["surveyors"]
+    (step,) = described["steps"]
+    auth = {**step["request"]["auth"], "encoding": "hex", "sign": ["{path}?{query}", "{nonce}"]}
+    auth["headers"] = {"X-Nonce": "{nonce}", "X-Signature": "{signature}"}
+    step["request"] = {"url": f"{step['request']['url']}", "query": {"page": "1"}, "auth": auth}
+    step["next"] = {**following, "last": "body.page >= body.pages", "most": 2}
+    canned = Canned([{**PEOPLE, "page": 1, "pages": 2, "next": "?page=2"}, {"people": [], "page": 2, "pages": 2}])
+    adapter = RegistryAdapter(
+        RegistrySource.model_validate({**described, "tests": []}),
+        secret=lambda reference: KEYS[str(reference.env)],
+        loopback_http=True,
+        private_networks=LOOPBACK,
+        transport=canned,
+    )
+    assert isinstance(adapter.look_up(IRIS), Finding)
+    first, second = canned.sent
+    assert first["headers"]["X-Nonce"] != second["headers"]["X-Nonce"]
+    for page, sent in enumerate(canned.sent, 1):
+        text = f"/surveyors/9000010000?page={page}\n{sent['headers']['X-Nonce']}"
+        assert sent["headers"]["X-Signature"] == hmac.digest(SIGNING, text.encode(), "sha512").hex()

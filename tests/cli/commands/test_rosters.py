@@ -111,6 +111,16 @@ def test_a_list_is_imported_as_the_applied_source_says_and_listed(shell: Shell) 
     assert listed(shell) == []
 
 
+def test_an_import_says_what_the_rows_of_one_number_mean(shell: Shell) -> None:
+    ready(shell, *ROWS, ROWS[1])
+    several = CONFIGURATION.replace("record:\n", "record:\n      several: any\n", 1).replace("test.csv", "both.csv", 1)
+    shell.write("both.csv", f"{TESTED}1;Corvec;Tugdual;Registered\n")
+    for day, (which, said) in enumerate((("any", "any of its rows"), ("all", "all of its rows")), 2):
+        assert shell("config", "apply", str(shell.write("jurat.yaml", several.replace("any", which)))).code == 0
+        ran = imported(shell, "--data-date", f"2026-11-0{day}")
+        assert f"1 number in 2 rows: a participant with one of them must pass with {said}" in ran.err
+
+
 def test_numbers_that_may_have_lost_zeros_are_told_where_absence_refuses(shell: Shell) -> None:
     rows = ("99000101;Valombre;Iris;Registered;Valmont", "1000102;Sardel;Maëlle;Suspended;Valmont")
     ready(shell, *rows)

@@ -65,6 +65,20 @@ def test_it_shows_request_answer_outcomes_record_rules_and_verdict() -> None:
     assert lines[-1] == "refused status_inactive"
 
 
+def test_it_shows_each_record_of_the_number_with_its_rules() -> None:
+    record = {**description()["record"], "several": "any"}
+    document = shown(records(person(number="9000010745"), person(status="suspended"), person()), record=record)
+    (other,) = document["others"]
+    assert (document["record"]["status"], other["record"]["status"]) == (["suspended"], ["active"])
+    assert document["rules"][-1]["gives"] == "refused/status_inactive"
+    assert all(rule["held"] for rule in other["rules"])
+    lines = list(lines_of(document))
+    assert (
+        lines.index("records: 3") < lines.index("rules[2]  status  refused/status_inactive") < lines.index("record 2")
+    )
+    assert lines[-1] == "accepted record_matches"
+
+
 def test_an_answer_that_cannot_be_read_is_told_as_that() -> None:
     document = shown(b"<html>")
     assert document["steps"][0]["answer"]["unreadable"] == "the answer is not JSON, or not strictly"

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from adapters.base import Credentials, Finding, Unavailable, Unreadable
 from adapters.fingerprints import Fingerprints
+from adapters.rosters import MOST_ALIKE
 from jurat.database import open_engine
 from jurat.vocabulary import Outcome, Reason
 from store.datasets.rosters import RosterImport
@@ -120,7 +121,60 @@ def test_a_number_that_stands_twice_is_ambiguous(imports: RosterImport, engine: 
     ]
     found = source.look_up(asked("9000010745"))
     assert isinstance(found, Finding)
-    assert found.evidence["records"] == 2
+    assert found.evidence["records"] == 5
+
+
+def several(which: Any, **more: Any) -> dict[str, Any]:
+    record = model().record.model_dump(mode="json", by_alias=True)
+    return {"record": {**record, "several": which, **more}}
+
+
+@pytest.mark.parametrize("in_clear", [False, True], ids=["sealed", "in clear"])
+def test_several_rows_of_one_number_are_judged_together(
+    imports: RosterImport, engine: Engine, tmp_path: Path, in_clear: bool
+) -> None:
+    over = ROWS[0].replace(";on;", ";off;")
+    done = enrolled(imports, tmp_path, *ROWS, over, ROWS[1], in_clear=in_clear)
+    assert (done.shared, done.sharing) == (2, 4)
+    assert [
+        [verdict_of(adapter(engine, **several(which)).look_up(query)) for query in (IRIS, MAELLE, asked("9000010372"))]
+        for which in ("any", "all", "one")
+    ] == [
+        [ACCEPTED, INACTIVE, (Outcome.UNDETERMINED, Reason.NAME_DIFFERS)],
+        [INACTIVE, INACTIVE, (Outcome.UNDETERMINED, Reason.NAME_DIFFERS)],
+        [AMBIGUOUS, AMBIGUOUS, AMBIGUOUS],
+    ]
+
+
+def test_the_newest_row_of_one_number_counts(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
+    changes = {
+        **several({"newest": "since"}),
+        "file": {**model().file.model_dump(), "keep": ["Surname", "Given", "Status", "Town"]},
+    }
+    changes["record"]["fields"] = {
+        **{name: text for name, text in changes["record"]["fields"].items() if name != "number"},
+        "since": {"value": "Town", "date": "iso"},
+    }
+    rows = ("9000010000;Valombre;Iris;off;2011-03-01", "9000010000;Valombre;Iris;on;2020-01-05")
+    enrolled(
+        imports, tmp_path, *rows, "9000010372;Sardel;Maëlle;on;2020-01-05", "9000010372;Sardel;Maëlle;off;", **changes
+    )
+    source = adapter(engine, **changes)
+    assert [verdict_of(source.look_up(query)) for query in (IRIS, MAELLE)] == [ACCEPTED, AMBIGUOUS]
+
+
+def test_a_row_that_was_left_out_may_be_one_of_theirs(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
+    enrolled(imports, tmp_path, *ROWS, ";Vigie;Lazare;on;Valmont", skip_malformed=True)
+    assert [
+        [verdict_of(adapter(engine, **several(which)).look_up(query)) for query in (IRIS, MAELLE)]
+        for which in ("any", "all", "one", None)
+    ] == [[ACCEPTED, AMBIGUOUS], [AMBIGUOUS, INACTIVE], [ACCEPTED, INACTIVE], [ACCEPTED, INACTIVE]]
+
+
+def test_of_more_rows_than_are_read_nothing_is_said(imports: RosterImport, engine: Engine, tmp_path: Path) -> None:
+    enrolled(imports, tmp_path, *[ROWS[0]] * MOST_ALIKE, *[ROWS[1]] * (MOST_ALIKE + 1))
+    source = adapter(engine, **several("any"))
+    assert [verdict_of(each) for each in source.look_up_many([IRIS, MAELLE])] == [ACCEPTED, AMBIGUOUS]
 
 
 def test_a_whole_claim_is_looked_up_in_one_statement(

@@ -101,6 +101,17 @@ def test_each_request_whose_answer_is_used_must_send_the_number_as_it_is(step: i
     assert any(f"steps.{step}.request: its answer does not repeat 'number'" in line for line in found), found
 
 
+def test_what_could_be_about_others_is_refused() -> None:
+    (said,) = told(changed("record.several", "any"))
+    assert said.startswith("record.several: no record says whose it is")
+    following = {"last": "body.page >= body.pages", "most": 3}
+    (said,) = told(changed("steps.1.next", {**following, "url": "body.next"}))
+    assert said.startswith("steps.1.next.url: an answer that does not repeat the number could lead to a page about")
+    paged = changed("steps.1.next", {**following, "parameter": "page"})
+    paged["steps"][1]["request"]["query"] = {"page": "1"}
+    assert told(paged) == []
+
+
 def test_a_login_need_not_send_it() -> None:
     login = {"name": "login", "request": {"url": f"{URL}/login"}, "set": {"token": {"value": "body.t", "secret": True}}}
     assert told({**DESCRIBED, "steps": [login, *DESCRIBED["steps"]]}) == []
