@@ -18,6 +18,7 @@ from config.document import Document
 from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, Severity
 from config.references import KnownNames, check_fit, check_names, check_use
 from config.registry import RegistrySource
+from config.registry.implied import Filled, fill_in
 from config.secrets import ForbiddenSecretError, SecretError, check_place, resolve
 from config.slips_of_pen import SECTIONS, misplaced_sections
 from config.sources import secrets_of
@@ -29,13 +30,14 @@ from config.yaml_reader import WrittenConfig, read
 class Report:
     """The problems, by place. `configuration` is None if there is an error.
 
-    `document` has the well-formed parts, `positions` their places.
+    `document` has the well-formed parts, `positions` their places. `implied` has the sources that imply something.
     """
 
     problems: tuple[Problem, ...]
     configuration: Configuration | None
     document: Document = field(default_factory=Document, repr=False)
     positions: Positions = field(default_factory=Positions, repr=False)
+    implied: Mapping[str, Filled] = field(default_factory=dict, repr=False)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -61,12 +63,17 @@ def lint(
         written = read(paths)
         data: dict[str, Any] = written.data
         complaints: list[Complaint] = []
+        filled: dict[str, Filled] = {}
         if isinstance(data.get("sources"), dict):
             sources, complaints = presets.expand(data["sources"])
-            data = {**data, "sources": sources}
+            filled = {name: fill_in(source) for name, source in sources.items()}
+            data = {**data, "sources": {name: each.source for name, each in filled.items()}}
     except InvalidConfiguration as error:
         return Report(tuple(sorted(error.problems)), None)
     positions = replace(written.positions, brought=_brought(written))
+    for name, each in filled.items():
+        if each.rules:
+            positions = positions.moved(("sources", name, "rules"), each.written_rules)
     if astray := misplaced_sections(written.data):
         return Report(tuple(complaint.placed(positions) for complaint in astray), None, positions=positions)
     readable, sound, misshapen = _validate(data, positions.texts)
@@ -81,7 +88,8 @@ def lint(
         complaints += _unreachable(sound, base_dir or FilePath.cwd())
     problems = tuple(sorted({complaint.placed(positions) for complaint in complaints}))
     usable = all(problem.severity is Severity.WARNING for problem in problems)
-    return Report(problems, Configuration.of(sound) if usable else None, sound, positions)
+    implied = {name: each for name, each in filled.items() if str(each)}
+    return Report(problems, Configuration.of(sound) if usable else None, sound, positions, implied)
 
 
 def _brought(written: WrittenConfig) -> dict[Path, Position]:

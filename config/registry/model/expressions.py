@@ -111,6 +111,11 @@ def gives_given(expression: str) -> bool:
     return any(key == "given" for key, _ in _entries(expression))
 
 
+def gives_family(expression: str) -> bool:
+    """Whether an expression builds family names itself."""
+    return any(key == "family" for key, _ in _entries(expression))
+
+
 def lists_families(expression: str) -> bool:
     """Whether a family name is built from several fields, `family: [first_surname, second_surname]`.
 
