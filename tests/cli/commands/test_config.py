@@ -10,7 +10,6 @@ import pytest
 from ruamel.yaml import YAML
 from sqlalchemy.exc import DataError
 
-from cli.starters import starter_text
 from config import publications
 from config.schema import schema
 from jurat import Client
@@ -75,17 +74,6 @@ def test_lint_of_a_file_that_says_how_long_verdicts_are_kept_is_silent_about_it(
     bare_shell.write("jurat.yaml", kept)
     ran = bare_shell("config", "lint", "jurat.yaml")
     assert (ran.code, ran.out, ran.err) == (0, "", "0 errors, 0 warnings\n")
-
-
-def test_lint_says_what_a_source_implies(bare_shell: Shell) -> None:
-    bare_shell.write("jurat.yaml", starter_text("json", "board"))
-    ran = bare_shell("config", "lint", "jurat.yaml")
-    said = "implied in board: hosts registry.example; inputs family_name, given_name; rules[0] equals; rules[1] name"
-    assert (ran.code, ran.out) == (0, "")
-    assert said in ran.err.splitlines()
-    implied = bare_shell("config", "lint", "jurat.yaml", "--json").json["implied"]["board"]
-    assert (implied["hosts"], implied["inputs"]) == (["registry.example"], ["family_name", "given_name"])
-    assert [rule["check"] for rule in implied["rules"]] == ["equals", "name"]
 
 
 def test_lint_reads_folders(bare_shell: Shell) -> None:
