@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from config.problems import Fault, Part, Path, value_error
 from config.registry.model.parts import PartName
 from config.registry.model.secrecy import HOLE, Keys, holds_part, is_secret, shows_secret, with_holes
-from config.registry.model.templates import SECRETS, Filter, JsonTemplate, Template, XmlTemplate, placeholders, texts_in
+from config.registry.model.templates import Filter, JsonTemplate, Template, XmlTemplate, placeholders, texts_in
 from config.registry.model.xml_templates import XmlFault, texts_in_xml
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\s\"';]+)", re.IGNORECASE)
@@ -37,7 +37,7 @@ def _check_header_text(text: str) -> str:
 
 
 def _check_secret(text: str) -> str:
-    if not any(found.name.startswith(SECRETS) for found in placeholders(text)):
+    if next(placeholders(text), None) is None:
         raise value_error("a secret does not belong in the configuration — write {secrets.NAME}")
     return text
 
