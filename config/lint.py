@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -24,6 +24,9 @@ from config.slips_of_pen import SECTIONS, misplaced_sections
 from config.sources import secrets_of
 from config.validation_messages import complaints_of
 from config.yaml_reader import WrittenConfig, read
+
+CHOOSE: Final = "CHOOSE"
+"""What a draft has in the place of what a person must choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +108,14 @@ def _validate(data: dict[str, Any], texts: Mapping[Path, str]) -> tuple[Document
     The first lacks only the malformed values, so that its names can be checked; the second lacks every entry with such
     a value, so that nothing is reported as missing that was only left out.
     """
+    complaints = list(_unchosen(data))
+    drafts = {complaint.path[:2] for complaint in complaints}
     try:
         whole = Document.model_validate(data)
+        if not drafts:
+            return whole, whole, []
     except ValidationError as error:
-        complaints = complaints_of(error, data, texts)
-    else:
-        return whole, whole, []
+        complaints += (each for each in complaints_of(error, data, texts) if each.path[:2] not in drafts)
     sound = _without(data, {complaint.path[:2] for complaint in complaints})
     readable = _without(data, {complaint.path for complaint in complaints})
     try:
@@ -118,6 +123,17 @@ def _validate(data: dict[str, Any], texts: Mapping[Path, str]) -> tuple[Document
     except ValidationError as error:
         readable = _without(readable, {complaint.path[:2] for complaint in complaints_of(error, readable)})
     return Document.model_validate(readable), Document.model_validate(sound), complaints
+
+
+def _unchosen(data: Mapping[str, Any]) -> Iterator[Complaint]:
+    """What a draft left open. Anything else about its source would be premature."""
+    waiting: list[tuple[Path, Any]] = [((section,), data.get(section)) for section in ("sources", "criteria")]
+    while waiting:
+        path, part = waiting.pop()
+        parts = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+        waiting += [((*path, key), value) for key, value in parts if (len(path), key) != (2, "tests")]
+        if isinstance(part, str) and CHOOSE in part:
+            yield Complaint(path, f"is a draft's {CHOOSE}", "write what the registry's documentation says")
 
 
 def _without(data: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
