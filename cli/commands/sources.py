@@ -272,17 +272,16 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     "--from",
     "answer",
     metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Draft it from this answer of the registry, in JSON, with invented people: the draft's tests show them.",
+    help="Draft it from this answer of the registry, in JSON, with invented people: the draft's tests show them. Or "
+    "from an operation of an OpenAPI document: openapi.yaml#/paths/~1people~1{id}/get.",
 )
-def new(out: Output, *, name: str, form: str, answer: Path | None) -> None:
+def new(out: Output, *, name: str, form: str, answer: str | None) -> None:
     """Print a configuration to start a registry with, with comments and tests. It passes `config lint` as it is.
 
     With --from, the record, its fields and the tests are those of an example answer, and lint names what is left to
     choose.
     """
-    from cli.starters import read_answer, starter_text
-    from cli.starters.draft import draft_text
+    from cli.starters import draft_from, starter_text
 
     if answer is None:
         text = starter_text(form, name)
@@ -290,7 +289,7 @@ def new(out: Output, *, name: str, form: str, answer: Path | None) -> None:
         raise click.UsageError("--from takes an answer in JSON: remove --format.")
     else:
         try:
-            text = draft_text(name, read_answer(answer), datetime.now(UTC).date())
+            text = draft_from(name, answer, datetime.now(UTC).date())
         except ValueError as error:
             raise Failure(f"{answer} is no example answer: {error}", Exit.USAGE) from None
     out.show({"name": name, "format": form, "text": text}, text.splitlines())

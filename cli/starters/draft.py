@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,6 +19,8 @@ _DEEPEST: Final = 5
 _WIDEST: Final = 90
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_YAML: Final = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
+
+NO_QUERY: Final[Mapping[str, str]] = {}
 
 Keys = tuple[str, ...]
 """The keys from a map down to a value; _EACH stands for each entry of a list."""
@@ -52,9 +54,11 @@ class _Found:
     fields: Mapping[str, tuple[Keys, ...]]
 
     @property
-    def score(self) -> tuple[int, int]:
+    def score(self) -> tuple[int, int, int]:
+        """The record is the map with the most fields; of several, where they are nearest, and then the outermost."""
         weights = {"number": 3, "family": 3, "whole": 2}
-        return sum(weights.get(name, 1) for name in self.fields), len(self.at)
+        near = -sum(len(places[0]) for places in self.fields.values())
+        return sum(weights.get(name, 1) for name in self.fields), near, -len(self.at)
 
     def path(self, name: str) -> str:
         """The expression of a field; "" without one."""
@@ -70,7 +74,9 @@ class _Found:
         return f" # or {more}" if more else ""
 
 
-def draft_text(name: str, answer: Any, today: date) -> str:
+def draft_text(
+    name: str, answer: Any, today: date, url: str = f"https://{CHOOSE}/{{number}}", query: Mapping[str, str] = NO_QUERY
+) -> str:
     """A configuration with the registry `name`, which answers like `answer`. CHOOSE marks what that does not tell.
 
     Raises ValueError where the answer has nothing that could be a record.
@@ -81,7 +87,9 @@ def draft_text(name: str, answer: Any, today: date) -> str:
     if not found:
         raise ValueError("it holds no map, such as a person with a number and a name")
     record = max(found, key=lambda each: each.score)
-    return "\n".join(_lines(name, record, _alone(answer, record.at), today))
+    request = [f'          url: {_json(url)} # or query: {{ number: "{{number}}" }} below it']
+    request += [f"          query: {_json(query)}"] if query else []
+    return "\n".join(_lines(name, record, _alone(answer, record.at), today, request))
 
 
 def _parts(tree: Any) -> Iterator[Mapping[str, Any]]:
@@ -136,6 +144,11 @@ def _fields(record: Mapping[str, Any]) -> dict[str, tuple[Keys, ...]]:
 
 def _rank(keys: Keys) -> tuple[bool, int]:
     return _WEAK.fullmatch(_words(keys[-1])) is not None, len(keys)
+
+
+def likely_field(key: str) -> str:
+    """The field that a key probably has; "" if that is unknown."""
+    return next((name for name, pattern in _LIKELY.items() if re.fullmatch(pattern, _words(key))), "")
 
 
 def _is_name(key: str) -> bool:
@@ -215,7 +228,7 @@ def _names(found: _Found) -> str:
     return f"{{family: {found.path('whole')}}}" if "whole" in found.fields else CHOOSE
 
 
-def _lines(name: str, found: _Found, answer: Any, today: date) -> Iterator[str]:
+def _lines(name: str, found: _Found, answer: Any, today: date, request: Sequence[str]) -> Iterator[str]:
     number, fields = str(found.value("number")), found.fields
     is_whole = "whole" in fields and "family" not in fields
     yield from (
@@ -235,7 +248,7 @@ def _lines(name: str, found: _Found, answer: Any, today: date) -> Iterator[str]:
         *(["      name: { clean: [trim], title: { en: Name } }"] if is_whole else []),
         "    steps:",
         "      - request:",
-        f'          url: https://{CHOOSE}/{{number}} # or query: {{ number: "{{number}}" }} below it',
+        *request,
         '          # auth: { type: header, name: X-API-Key, value: "{secrets.api_key}" } # also bearer, basic, query',
         "        outcomes: # what answers mean that hold no record",
         '          - { when: "status == `404`", then: undetermined, reason: record_not_found }',

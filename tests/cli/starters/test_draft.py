@@ -33,6 +33,7 @@ ANSWERS: dict[str, Any] = {
     "a list": {"count": 2, "people": [PERSON, PERSON | {"licence_number": "10000002"}]},
     "the whole is a list": [PERSON],
     "in a list's entry": {"results": [{"person": PERSON, "score": 1}]},
+    "one within another": PERSON | {"supervisor": PERSON | {"licence_number": "10000003"}},
     "no status": {name: value for name, value in PERSON.items() if name != "status"},
     "number as an integer": PERSON | {"licence_number": 10000001},
     "number with letters": PERSON | {"licence_number": "AB-1000"},
