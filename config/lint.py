@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -18,24 +18,29 @@ from config.document import Document
 from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, Severity
 from config.references import KnownNames, check_fit, check_names, check_use
 from config.registry import RegistrySource
+from config.registry.implied import Filled, fill_in
 from config.secrets import ForbiddenSecretError, SecretError, check_place, resolve
 from config.slips_of_pen import SECTIONS, misplaced_sections
 from config.sources import secrets_of
 from config.validation_messages import complaints_of
 from config.yaml_reader import WrittenConfig, read
 
+CHOOSE: Final = "CHOOSE"
+"""What a draft has in the place of what a person must choose."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """The problems, by place. `configuration` is None if there is an error.
 
-    `document` has the well-formed parts, `positions` their places.
+    `document` has the well-formed parts, `positions` their places. `implied` has the sources that imply something.
     """
 
     problems: tuple[Problem, ...]
     configuration: Configuration | None
     document: Document = field(default_factory=Document, repr=False)
     positions: Positions = field(default_factory=Positions, repr=False)
+    implied: Mapping[str, Filled] = field(default_factory=dict, repr=False)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -61,12 +66,17 @@ def lint(
         written = read(paths)
         data: dict[str, Any] = written.data
         complaints: list[Complaint] = []
+        filled: dict[str, Filled] = {}
         if isinstance(data.get("sources"), dict):
             sources, complaints = presets.expand(data["sources"])
-            data = {**data, "sources": sources}
+            filled = {name: fill_in(source) for name, source in sources.items()}
+            data = {**data, "sources": {name: each.source for name, each in filled.items()}}
     except InvalidConfiguration as error:
         return Report(tuple(sorted(error.problems)), None)
     positions = replace(written.positions, brought=_brought(written))
+    for name, each in filled.items():
+        if each.rules:
+            positions = positions.moved(("sources", name, "rules"), each.written_rules)
     if astray := misplaced_sections(written.data):
         return Report(tuple(complaint.placed(positions) for complaint in astray), None, positions=positions)
     readable, sound, misshapen = _validate(data, positions.texts)
@@ -81,7 +91,8 @@ def lint(
         complaints += _unreachable(sound, base_dir or FilePath.cwd())
     problems = tuple(sorted({complaint.placed(positions) for complaint in complaints}))
     usable = all(problem.severity is Severity.WARNING for problem in problems)
-    return Report(problems, Configuration.of(sound) if usable else None, sound, positions)
+    implied = {name: each for name, each in filled.items() if str(each)}
+    return Report(problems, Configuration.of(sound) if usable else None, sound, positions, implied)
 
 
 def _brought(written: WrittenConfig) -> dict[Path, Position]:
@@ -97,12 +108,14 @@ def _validate(data: dict[str, Any], texts: Mapping[Path, str]) -> tuple[Document
     The first lacks only the malformed values, so that its names can be checked; the second lacks every entry with such
     a value, so that nothing is reported as missing that was only left out.
     """
+    complaints = list(_unchosen(data))
+    drafts = {complaint.path[:2] for complaint in complaints}
     try:
         whole = Document.model_validate(data)
+        if not drafts:
+            return whole, whole, []
     except ValidationError as error:
-        complaints = complaints_of(error, data, texts)
-    else:
-        return whole, whole, []
+        complaints += (each for each in complaints_of(error, data, texts) if each.path[:2] not in drafts)
     sound = _without(data, {complaint.path[:2] for complaint in complaints})
     readable = _without(data, {complaint.path for complaint in complaints})
     try:
@@ -110,6 +123,17 @@ def _validate(data: dict[str, Any], texts: Mapping[Path, str]) -> tuple[Document
     except ValidationError as error:
         readable = _without(readable, {complaint.path[:2] for complaint in complaints_of(error, readable)})
     return Document.model_validate(readable), Document.model_validate(sound), complaints
+
+
+def _unchosen(data: Mapping[str, Any]) -> Iterator[Complaint]:
+    """What a draft left open. Anything else about its source would be premature."""
+    waiting: list[tuple[Path, Any]] = [((section,), data.get(section)) for section in ("sources", "criteria")]
+    while waiting:
+        path, part = waiting.pop()
+        parts = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+        waiting += [((*path, key), value) for key, value in parts if (len(path), key) != (2, "tests")]
+        if isinstance(part, str) and CHOOSE in part:
+            yield Complaint(path, f"is a draft's {CHOOSE}", "write what the registry's documentation says")
 
 
 def _without(data: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:

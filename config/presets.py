@@ -16,6 +16,7 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from config.problems import Complaint, Path, printable
+from config.registry.implied import fill_in
 from config.suggestions import suggest
 from config.yaml_reader import read
 
@@ -64,8 +65,10 @@ def expand(sources: Mapping[str, Any]) -> tuple[dict[str, Any], list[Complaint]]
 
 @cache
 def _read_shipped(file: FilePath) -> dict[str, Any]:
-    """A preset that comes with the program, and does not change while it runs."""
-    return read([file]).data
+    """A preset that comes with the program, and does not change while it runs. Its hosts follow from its addresses as
+    a configuration changes them.
+    """
+    return dict(fill_in(read([file]).data, with_hosts=False).source)
 
 
 def _mistyped_key(source: Any) -> str:

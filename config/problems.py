@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, Self
@@ -54,6 +54,19 @@ class Positions:
     def over(self, below: Positions) -> Positions:
         """These places, and those of `below` where there are none."""
         return Positions(below.keys | self.keys, below.values | self.values, below.texts | self.texts)
+
+    def moved(self, above: Path, to: Sequence[int]) -> Positions:
+        """These places, with the entries of the list at `above` at the indexes `to`."""
+
+        def new(path: Path) -> Path:
+            before, index, after = path[: len(above)], path[len(above) :][:1], path[len(above) + 1 :]
+            match index:
+                case (int(number),) if before == above and number < len(to):
+                    return (*above, to[number], *after)
+            return path
+
+        keys, values = ({new(path): place for path, place in part.items()} for part in (self.keys, self.values))
+        return replace(self, keys=keys, values=values, texts={new(path): text for path, text in self.texts.items()})
 
     def of_key(self, path: Path) -> Position:
         """The place of the last key in `path`, or of the nearest part above it that is in a file."""

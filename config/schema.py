@@ -53,6 +53,8 @@ def _tidy(node: Any) -> None:
             node["additionalProperties"] = False
         if node.get("type") == "string" and isinstance(node.get("default"), int | float):
             del node["default"]
+        if node.get("default") == [] and node.get("minItems"):  # it is implied
+            del node["default"]
         for child in node.values():
             _tidy(child)
     elif isinstance(node, list):

@@ -94,6 +94,10 @@ def _wrong_type(path: Path, value: Any, wanted: str, texts: Mapping[Path, str]) 
     hint = ""
     if wanted == "text" and isinstance(value, dict) and len(value) == 1 and list(value.values()) == [None]:
         hint = f'put it in quotes: "{{{printable(str(next(iter(value))))}}}"'
+    elif (
+        wanted == "text" and isinstance(value, dict) and len(value) == 1 and isinstance(next(iter(value.values())), int)
+    ):
+        hint = f"write no space after the colon: {printable(':'.join(map(str, *value.items())))}"
     elif wanted == "text" and path in texts:
         # A number may be a key that someone wrote in place of its reference.
         shown = "" if MAY_HOLD_KEYS & set(path) else f': "{printable(texts[path])}"'

@@ -86,6 +86,8 @@ def _explanations(trouble: _Trouble) -> Iterator[YamlFault]:
     yield from _odd_characters(trouble)
     yield from _quotes(trouble)
     yield from _entries(trouble)
+    if "mapping values are not allowed" in trouble.said or "expected ',' or" in trouble.said:
+        yield from _typographic(trouble)
     if "mapping values are not allowed" in trouble.said:
         yield from _colons(trouble)
     if "could not find expected ':'" in trouble.said:
@@ -136,15 +138,24 @@ def _entries(trouble: _Trouble) -> Iterator[YamlFault]:
 
 
 def _quotes(trouble: _Trouble) -> Iterator[YamlFault]:
+    opened = _quote_over_lines(trouble)
     if "unexpected end of stream" in trouble.said and trouble.context:
-        yield trouble.context.line, trouble.context.column, "a quote is not closed", "close it"
-    if (opened := _quote_over_lines(trouble)) is not None:
+        said, opened = "a quote is not closed", trouble.context
+    else:
         said = f"a quote is not closed here, so it ends at the next one, in line {trouble.number + 1}"
-        yield opened.line, opened.column, said, "close it in the same line"
+    if opened is not None:
+        curly = any(letter in trouble.at(opened.line) for letter in CURLY)
+        yield opened.line, opened.column, said, _PLAIN_QUOTES if curly else "close it in the same line"
     before = trouble.line[: trouble.column].rstrip()
     if "expected ','" in trouble.said and before[-1:] in {'"', "'"} and trouble.found.isalnum():
         hint = "put the whole value in one pair of quotes, of the kind that it does not contain"
         yield trouble.here("this does not belong after the value", hint)
+
+
+def _typographic(trouble: _Trouble) -> Iterator[YamlFault]:
+    """A value in typographic quotes, which is no text to YAML if it has colons or brackets."""
+    if found := re.search(rf"(?:^|[\s,\[{{])([{CURLY}])[^{CURLY}]*$", trouble.line[: trouble.column]):
+        yield trouble.number, found.start(1), "this quote is typographic", _PLAIN_QUOTES
 
 
 def _quote_over_lines(trouble: _Trouble) -> StreamMark | None:

@@ -77,7 +77,8 @@ def _run_trial(path: Path, trial: Trial, offline_run: OfflineRun, read_file: Rea
         return TrialResult(trial, "", problem, (*path, "responses"), replies)
     found = str(played)
     if found != verdict_text(trial.outcome, trial.reason):
-        return TrialResult(trial, found, difference(trial, played), (*path, "expect"), replies, played.place)
+        problem = difference(trial, played, offline_run.compared(trial))
+        return TrialResult(trial, found, problem, (*path, "expect"), replies, played.place)
     for name in trial.responses:
         if name not in played.asked:
             problem = f"the lookup ended before the step '{name}' was asked ({_why(played)}) — remove this response"
@@ -85,18 +86,19 @@ def _run_trial(path: Path, trial: Trial, offline_run: OfflineRun, read_file: Rea
     return TrialResult(trial, found, "", path, replies, records=played.records)
 
 
-def difference(trial: Trial, played: Played) -> str:
-    """The message for a test that came to another verdict than it expects."""
+def difference(trial: Trial, played: Played, compared: str) -> str:
+    """The message for a test that came to another verdict than it expects, with what was `compared`."""
     expected = verdict_text(trial.outcome, trial.reason)
     hint = "fix the description, or the test where it is mistaken"
-    return f"the test '{trial.name}' expects {expected} and gives {played}: {_why(played)} — {hint}"
+    return f"the test '{trial.name}' expects {expected} and gives {played}: {_why(played, compared)} — {hint}"
 
 
-def _why(played: Played) -> str:
+def _why(played: Played, compared: str = "") -> str:
     if played.outcome is Outcome.ACCEPTED:
         return "every rule held"
     decided = f"{dotted(played.place)} decided"
-    return f"{decided} ({played.detail})" if played.detail else decided
+    said = "; ".join(filter(None, (compared, played.detail)))
+    return f"{decided} ({said})" if said else decided
 
 
 def _reply(response: Response, step: Step, place: Path, read_file: ReadFile) -> Reply:

@@ -86,17 +86,25 @@ def _without_pages(source: RegistrySource, results: Sequence[TrialResult]) -> It
 
 def _failed(results: Sequence[TrialResult], source: RegistrySource | None = None) -> Iterator[Fault]:
     """A fault for each test that failed; one for all that fail because of the same expression that finds nothing."""
+    failed = [test for test in results if not test.passed]
+    lines: dict[tuple[str, Path], Fault] = {}
+    for test in failed:
+        if source is not None and (line := find_line(source, test)):
+            lines.setdefault(_cause(test), line)
     reported: set[Path] = set()
-    for test in results:
-        if test.passed:
-            continue
-        line = None if source is None else find_line(source, test)
-        if line is None:
-            problem, _, hint = test.problem.partition(" — ")
-            yield Fault(test.place, problem, hint)
-        elif line.place not in reported:
+    for line in lines.values():
+        if line.place not in reported:
             reported.add(line.place)
             yield line
+    for test in failed:
+        if _cause(test) not in lines:
+            problem, _, hint = test.problem.partition(" — ")
+            yield Fault(test.place, problem, hint)
+
+
+def _cause(test: TrialResult) -> tuple[str, Path]:
+    """What tests have in common that fail for the same reason."""
+    return test.found, test.decided
 
 
 def _misread(moods: Sequence[MoodResult]) -> Iterator[Fault]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from adapters.registry.record import text_of
+from adapters.registry_tests.comparisons import quoted
 from adapters.registry_tests.dependence import Dependence
 from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.offline_run import Fault
@@ -47,7 +49,11 @@ def find_line(source: RegistrySource, test: TrialResult) -> Fault | None:
             rule = source.rules[index]
             if isinstance(rule, StatusRule) and seen.has_value("status"):
                 unknown = test.found == f"{Outcome.UNDETERMINED}/{Reason.STATUS_UNKNOWN}"
-                problem = f"the status in {of_test} is none of these words"
+                found = seen.value("status")
+                words = quoted(
+                    text_of(word) for word in (found if isinstance(found, list) else [found]) if word is not None
+                )
+                problem = f"the status {words} in {of_test} is none of these words"
                 return Fault(("record", "status"), problem, "add it to one of the meanings") if unknown else None
             if isinstance(rule, NameRule) and seen.has_value("names") and test.found.endswith(Reason.RECORD_NOT_PUBLIC):
                 keys = suggest("family", sorted(_keys(seen.record)))

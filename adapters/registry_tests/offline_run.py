@@ -14,11 +14,12 @@ from adapters.registry.batches import adapter_class
 from adapters.registry.record import Record
 from adapters.registry.rules import Failure
 from adapters.registry.trace import LookupTrace
+from adapters.registry_tests.comparisons import comparison_text, quoted
 from config.hours import parse_zone
 from config.registry import RegistrySource
 from config.registry.model.auth import OAuth2Auth
 from config.registry.model.rules import OutcomeRule, Rule
-from config.registry.model.source import Step
+from config.registry.model.source import RecordSource, Step
 from config.registry.model.trials import Trial
 from jurat.vocabulary import Outcome, Reason
 
@@ -96,6 +97,10 @@ class OfflineRun:
         self._notes.clear()
         return look_up(self._adapter, trial, self._notes, self._registry.asked)
 
+    def compared(self, trial: Trial) -> str:
+        """What decided the last lookup, of `trial`: what was compared, or could not be; "" for anything else."""
+        return self._notes.compared(self.source, trial)
+
 
 def look_up(adapter: Source, trial: Trial, notes: DecisionTrace, asked: Sequence[str]) -> Played:
     """Look `trial` up. The adapter reports to `notes`; `asked` then has the steps that were sent."""
@@ -105,6 +110,7 @@ def look_up(adapter: Source, trial: Trial, notes: DecisionTrace, asked: Sequence
         return Played(Outcome.UNDETERMINED, error.reason, notes.place_of(None, asked), tuple(asked), error.detail)
     if not isinstance(found, Finding):
         raise TypeError("a description finds no places")
+    notes.found = found
     if notes.unfit is not None:
         name, failed = notes.unfit
         return Played(found.outcome, found.reason, ("inputs", name), (), failed)
@@ -161,9 +167,11 @@ class DecisionTrace(LookupTrace):
     def clear(self) -> None:
         """Forget the last lookup."""
         self.unfit: tuple[str, str] | None = None
+        self.found: Finding | None = None
         self._held: Path | None = None
         self._records: int | None = None
-        self._failures: list[tuple[int, Failure]] = []
+        self._record: Record | None = None
+        self._failures: list[tuple[int, Rule, Failure]] = []
         self.read = 0
 
     def on_malformed(self, name: str, failed: str) -> None:
@@ -178,10 +186,23 @@ class DecisionTrace(LookupTrace):
 
     def on_record(self, record: Record) -> None:
         self.read += 1
+        self._record = record
 
     def on_rule(self, index: int, rule: Rule, failure: Failure | None) -> None:
         if failure is not None:
-            self._failures.append((index, failure))
+            self._failures.append((index, rule, failure))
+
+    def compared(self, source: RecordSource, trial: Trial) -> str:
+        """What the rule that decided compared, or what was typed where that cannot be right; else ""."""
+        if self.unfit is not None:
+            typed = trial.input.get(self.unfit[0])
+            return f"{quoted([typed])} was typed" if typed else ""
+        if self.found is None or self._record is None:
+            return ""
+        verdict = (self.found.outcome, self.found.reason)
+        rule = next((rule for _, rule, failure in self._failures if failure == verdict), None)
+        band = str(self.found.evidence.get("name", ""))
+        return "" if rule is None else comparison_text(rule, self._record, source, trial, band)
 
     def place_of(self, verdict: Failure | None, asked: Sequence[str]) -> Path:
         """The option that decided; `verdict` is None where there was no answer."""
@@ -197,4 +218,4 @@ class DecisionTrace(LookupTrace):
             return ("record", "fields")
         # The rule whose failure is the verdict, or all of them.
         rest: Path = self._ambiguous if verdict[1] is Reason.AMBIGUOUS_RECORD else ("rules",)
-        return next((("rules", index) for index, failure in self._failures if failure == verdict), rest)
+        return next((("rules", index) for index, _, failure in self._failures if failure == verdict), rest)

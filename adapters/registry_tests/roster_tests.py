@@ -52,7 +52,8 @@ def _run_trial(path: Path, trial: Trial, source: RosterSource, read_file: ReadFi
         problem = f"the list was asked, and the test has none — add responses: {{ {FILE}: {{ text: … }} }}"
         return TrialResult(trial, "", problem, path, {})
     if found != verdict_text(trial.outcome, trial.reason):
-        return TrialResult(trial, found, difference(trial, played), (*path, "expect"), {})
+        problem = difference(trial, played, notes.compared(source, trial))
+        return TrialResult(trial, found, problem, (*path, "expect"), {})
     return TrialResult(trial, found, "", path, {}, records=played.records)
 
 

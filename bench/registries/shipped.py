@@ -21,6 +21,7 @@ from config.hours import parse_zone
 from config.networks import LOOPBACK
 from config.presets import FOLDER, expand, names_by_type
 from config.registry import RegistrySource
+from config.registry.implied import fill_in
 from config.registry.model.trials import Trial
 from config.registry.trial_files import TrialFiles
 from jurat.vocabulary import Outcome
@@ -47,7 +48,7 @@ class Shipped:
         sources, complaints = expand({name: options})
         if complaints:
             raise ValueError(f"{name}: {complaints[0].message}")
-        source = RegistrySource.model_validate(sources[name])
+        source = RegistrySource.model_validate(fill_in(sources[name]).source)
         files = TrialFiles(name, [trial.name for trial in source.tests], {}, Path.cwd())
         return cls(name, source, files)
 

@@ -35,9 +35,9 @@ def config() -> None:
 def lint(out: Output, paths: Sequence[Path]) -> Exit:
     """Check files, or folders of them, without a database.
 
-    Prints one line for each problem, `file:line:column: error: what is wrong — what to do`. Warnings do not prevent
-    publishing. The tests of registries are run, and each registry is simulated with every kind of failure, without a
-    network. `config apply` checks zones and code lists against the database.
+    Prints one line for each problem, `file:line:column: error: what is wrong — what to do`, and what sources imply.
+    Warnings do not prevent publishing. The tests of registries are run, and each registry is simulated with every kind
+    of failure, without a network. `config apply` checks zones and code lists against the database.
     """
     from cli.registry_lint import lint_here, problem_lines, registry_problems
     from config.document import FOREVER, RETAIN
@@ -45,8 +45,11 @@ def lint(out: Output, paths: Sequence[Path]) -> Exit:
 
     report = lint_here(paths)
     problems = sorted([*report.problems, *registry_problems(report)])
-    out.show(_document(problems), problem_lines(problems))
+    implied = {name: each.as_data() for name, each in report.implied.items()}
+    out.show(_document(problems) | {"implied": implied}, problem_lines(problems))
     out.say(_summary(problems))
+    for name, each in report.implied.items():
+        out.say(f"implied in {name}: {each}")
     if silent := [name for name, each in report.document.consultations.items() if each.retain is None]:
         kept = duration_text(RETAIN)
         out.say(f"no retain: {', '.join(silent)}. Verdicts are kept for {kept}; write retain: {kept}, or {FOREVER}")

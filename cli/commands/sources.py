@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 
@@ -252,7 +253,11 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
 
 
 @sources.command(
-    examples=("jurat sources new professionals > professionals.yaml", "jurat sources new census --format xml"),
+    examples=(
+        "jurat sources new professionals > professionals.yaml",
+        "jurat sources new census --format xml",
+        "jurat sources new professionals --from answer.json > professionals.yaml",
+    ),
     environment=(),
 )
 @click.argument("name", metavar="NAME", type=configured_name)
@@ -263,11 +268,30 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
     default="json",
     help="Its form: a registry that answers JSON or XML (also SOAP), or a roster imported from a file.",
 )
-def new(out: Output, *, name: str, form: str) -> None:
-    """Print a configuration to start a registry with, with comments and tests. It passes `config lint` as it is."""
-    from cli.starters import starter_text
+@click.option(
+    "--from",
+    "answer",
+    metavar="FILE",
+    help="Draft it from this answer of the registry, in JSON, with invented people: the draft's tests show them. Or "
+    "from an operation of an OpenAPI document: openapi.yaml#/paths/~1people~1{id}/get.",
+)
+def new(out: Output, *, name: str, form: str, answer: str | None) -> None:
+    """Print a configuration to start a registry with, with comments and tests. It passes `config lint` as it is.
 
-    text = starter_text(form, name)
+    With --from, the record, its fields and the tests are those of an example answer, and lint names what is left to
+    choose.
+    """
+    from cli.starters import draft_from, starter_text
+
+    if answer is None:
+        text = starter_text(form, name)
+    elif form != "json":
+        raise click.UsageError("--from takes an answer in JSON: remove --format.")
+    else:
+        try:
+            text = draft_from(name, answer, datetime.now(UTC).date())
+        except ValueError as error:
+            raise Failure(f"{answer} is no example answer: {error}", Exit.USAGE) from None
     out.show({"name": name, "format": form, "text": text}, text.splitlines())
 
 

@@ -2,12 +2,79 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from config.regular_files import NoRegularFile, read_regular
 
 FORMS: Final = ("json", "xml", "csv-roster")
+LARGEST_ANSWER: Final = 64 << 10
+LARGEST_OPENAPI: Final = 512 << 10
 
 
 def starter_text(form: str, name: str) -> str:
     """A configuration whose registry is called `name`, with comments and tests. It passes lint."""
     return (Path(__file__).parent / f"{form}.yaml").read_text("utf-8").replace("NAME", name).rstrip("\n")
+
+
+def draft_from(name: str, place: str, today: date) -> str:
+    """A draft of the registry `name` from a file: an answer in JSON, or FILE#POINTER, an operation in OpenAPI.
+
+    Raises ValueError with what is wrong, without any of the file's content.
+    """
+    from cli.starters.draft import draft_text
+    from cli.starters.openapi import operation_at
+
+    file, sign, pointer = place.partition("#")
+    if not sign:
+        return draft_text(name, _json_in(_content(Path(file), LARGEST_ANSWER, "keep one record of it")), today)
+    content = _content(Path(file), LARGEST_OPENAPI, "keep the operation and what it refers to")
+    document = _json_in(content) if content.lstrip()[:1] == "{" else _yaml_in(content)
+    try:
+        asked = operation_at(document, pointer)
+    except (AttributeError, IndexError, KeyError, TypeError):
+        raise ValueError("it is not written as OpenAPI 3 has it") from None
+    return draft_text(name, asked.answer, today, asked.url, asked.query)
+
+
+def _content(file: Path, largest: int, hint: str) -> str:
+    try:
+        content = read_regular(file, largest + 1)
+    except (NoRegularFile, OSError) as error:
+        raise ValueError(f"it cannot be read: {error.strerror}") from None
+    if len(content) > largest:
+        raise ValueError(f"it is larger than {largest >> 10} KiB; {hint}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text") from None
+
+
+def _json_in(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is no JSON (line {error.lineno}, column {error.colno})") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _yaml_in(text: str) -> Any:
+    """The document as JSON has it: dates are text."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+    try:
+        return yaml.load(text)
+    except (YAMLError, ValueError):
+        raise ValueError("it is no YAML") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"JSON has no {word}")

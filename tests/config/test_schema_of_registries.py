@@ -143,7 +143,7 @@ def test_an_editor_completes_what_may_stand_at_a_place(census: dict[str, Any]) -
     assert options_at((*RECORD, "fields", "birth_date"), census) == {"date", "value"}
     assert options_at(TEST, census) == {"expect", "input", "name", "require", "responses", "today"}
     assert options_at((*TEST, "responses", "lookup"), census) == {"file", "headers", "json", "status", "text"}
-    assert {"years", "field"} <= options_at(("sources", "roll", "rules", 2), census)
-    assert "years" not in options_at(("sources", "roll", "rules", 0), census)
-    census["sources"]["roll"]["rules"].append({})
-    assert {"min_age", "valid_at", "name"} <= choices_at(("sources", "roll", "rules", 3, "check"), census)
+    assert {"years", "field"} <= options_at(("sources", "roll", "rules", 0), census)
+    census["sources"]["roll"]["rules"] += [{"check": "status"}, {}]
+    assert "years" not in options_at(("sources", "roll", "rules", 1), census)
+    assert {"min_age", "valid_at", "name"} <= choices_at(("sources", "roll", "rules", 2, "check"), census)

@@ -66,7 +66,7 @@ BOMB = "\n".join(
         ("a: [1, 2\n", "1:9: error: a ',' or the closing ']' is missing at the end of this line — check the brackets"),
         ("a: {b: 1]\n", "1:9: error: a ',' or the closing '}' is missing — check the brackets"),
         ("a: [1,, 2]\n", "1:7: error: a value is missing here — check the commas and brackets"),
-        ('a: 1\nb: "x\n', "2:4: error: a quote is not closed — close it"),
+        ('a: 1\nb: "x\n', "2:4: error: a quote is not closed — close it in the same line"),
         ("a: 'x' y\n", "1:8: error: this does not belong after the value — put the whole value in one pair of quotes"),
         ("a: b: c\n", "1:5: error: a colon does not belong here — put the whole text after the first colon in quotes"),
         (

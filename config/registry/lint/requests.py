@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from config.networks import literal
 from config.problems import Fault, Path, printable
@@ -36,6 +36,8 @@ def request_problems(
         named = {*known, *own} if place[0] == "auth" else set(known)
         if place[0] in {"xml", "parts"}:
             named |= {*request.parts, *own} - {SECURITY}
+        if place[0] == "auth" and not own:
+            yield from (((*path, *place), said) for said in _unsafe(placeholders(tree), source, known, secret))
         for placeholder in placeholders(tree):
             if said := _fault_of(placeholder, source, named):
                 yield (*path, *place), said
@@ -129,6 +131,18 @@ def _fault_of(placeholder: Placeholder, source: RegistryDescription, known: Coll
     if Filter.DATE in placeholder.filters and not is_date:
         return f"'{name}' is no date — write type: date at its input, or remove the filter"
     return ""
+
+
+def _unsafe(
+    found: Iterable[Placeholder], source: RegistryDescription, known: Collection[str], secret: Collection[str]
+) -> Iterator[str]:
+    """What stands alone in the place of a key and is none: a participant could choose it, or it would be shown."""
+    names = dict.fromkeys(placeholder.name for placeholder in found)
+    for name in names if names.keys().isdisjoint(secret) else ():
+        if name in source.inputs:
+            yield f"'{name}' is typed by a participant — write {{secrets.NAME}}, or what an earlier step has set"
+        elif name in known:
+            yield f"'{name}' would be shown as it is no secret — write set: {{ {name}: {{ value: …, secret: true }} }}"
 
 
 def _condition_faults(expression: str, inputs: Mapping[str, Input]) -> Iterator[str]:

@@ -55,6 +55,12 @@ def _check_secret(text: str) -> str:
     return text
 
 
+def _check_key(text: str) -> str:
+    if next(placeholders(text), None) is None:
+        raise value_error("a secret does not belong in the configuration — write {secrets.NAME}")
+    return text
+
+
 def _check_fixed(text: str) -> str:
     if next(placeholders(text), None) is not None:
         raise value_error("this address is the same for everyone — write it without placeholders")
@@ -86,6 +92,9 @@ def _check_request_url(url: str) -> str:
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
 HeaderTemplate = Annotated[Template, AfterValidator(_check_header_text)]
 SecretTemplate = Annotated[Template, AfterValidator(_check_secret)]
+KeyTemplate = Annotated[Template, AfterValidator(_check_key)]
+"""A secret, or what an earlier step has set as one: lint looks which."""
+
 RequestUrl = Annotated[Template, AfterValidator(_check_request_url), Field(json_schema_extra={"pattern": "^https?://"})]
 
 
@@ -114,7 +123,7 @@ class HeaderAuth(_Auth):
 
     type: Literal["header"]
     name: HeaderName
-    value: Annotated[SecretTemplate, AfterValidator(_check_header_text)]
+    value: Annotated[KeyTemplate, AfterValidator(_check_header_text)]
 
 
 class QueryAuth(_Auth):
@@ -122,22 +131,22 @@ class QueryAuth(_Auth):
 
     type: Literal["query"]
     name: Annotated[str, Field(min_length=1, max_length=80)]
-    value: SecretTemplate
+    value: KeyTemplate
 
 
 class BasicAuth(_Auth):
     """HTTP Basic (RFC 7617). Some registries want the key as user and an empty password."""
 
     type: Literal["basic"]
-    user: SecretTemplate
-    password: Annotated[str, AfterValidator(lambda text: _check_secret(text) if text else text)] = ""
+    user: KeyTemplate
+    password: Annotated[str, AfterValidator(lambda text: _check_key(text) if text else text)] = ""
 
 
 class BearerAuth(_Auth):
     """A token in the header Authorization (RFC 6750)."""
 
     type: Literal["bearer"]
-    token: Annotated[SecretTemplate, AfterValidator(_check_header_text)]
+    token: Annotated[KeyTemplate, AfterValidator(_check_header_text)]
 
 
 class OAuth2Auth(_Auth):

@@ -29,6 +29,11 @@ _NULL_BREAKS: Final = {"contains": 1, "ends_with": 1, "starts_with": 1, "join": 
                        "map": 2, "max_by": 1, "min_by": 1, "sort_by": 1}  # fmt: skip
 """Functions that fail on null, and which of their arguments may be missing."""
 
+_EMPTY: Final = {"ends_with": "''", "starts_with": "''", "keys": "`{}`", "values": "`{}`"}
+"""What those functions take in place of a missing argument, where it is not an empty list."""
+
+_LITERAL: Final = re.compile(r"`[^`]*`|'[^']*'|\"[^\"]*\"")
+_HYPHENED: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*(?:-\w+)+")
 _PROJECTIONS: Final = frozenset({"projection", "value_projection", "filter_projection"})
 _MAY_BE_MISSING: Final = _PROJECTIONS | {"field", "subexpression", "index_expression"}
 _BIND_LESS_THAN_NOT: Final = _PROJECTIONS | {"subexpression", "flatten"}
@@ -47,6 +52,8 @@ def check_expression(text: str) -> str:
     try:
         tree = jmespath.compile(text).parsed
     except JMESPathError as error:
+        if found := _HYPHENED.search(_LITERAL.sub("", text)):
+            raise value_error(f"this is no JMESPath — {_quote_hyphened(text, found[0])}") from None
         if re.search(r"(?<![`'\"\w])-?[0-9]+(?![`'\"\w\]:])", re.sub(r"`[^`]*`|'[^']*'", "", text)):
             raise value_error("this is no JMESPath — a number stands in backticks: status == `200`") from None
         where = f" (column {error.lex_position + 1})" if getattr(error, "lex_position", None) is not None else ""
@@ -70,6 +77,13 @@ Expression = Annotated[
     str, AfterValidator(check_expression), Field(json_schema_extra={"maxLength": LONGEST, "examples": ["body.results"]})
 ]
 """A JMESPath expression that compiles and contains no known trap."""
+
+
+def _quote_hyphened(text: str, key: str) -> str:
+    """How to write an expression whose keys have hyphens, in YAML."""
+    plain = _LITERAL.search(text) is None
+    example = _HYPHENED.sub(lambda found: f'"{found[0]}"', text) if plain else f'…"{key}"…'
+    return f"a key with a hyphen stands in double quotes, and all of it in single ones: '{example}'"
 
 
 def root_keys(text: str) -> Iterator[str]:
@@ -123,6 +137,11 @@ def gives_given(expression: str) -> bool:
     return any(splits) or any(key == "given" for key, _ in _entries(expression))
 
 
+def gives_family(expression: str) -> bool:
+    """Whether an expression builds family names itself."""
+    return any(key == "family" for key, _ in _entries(expression))
+
+
 def lists_families(expression: str) -> bool:
     """Whether a family name is built from several fields, `family: [first_surname, second_surname]`.
 
@@ -151,7 +170,7 @@ def _check_node(node: Node) -> None:
         raise value_error("join() puts its first argument between all others — write it as a text: join(' ', …)")
     position = _NULL_BREAKS.get(name)
     if position is not None and len(children) >= position and _may_be_missing(children[position - 1]):
-        empty = "''" if name in {"ends_with", "starts_with"} else "`[]`"
+        empty = _EMPTY.get(name, "`[]`")
         raise value_error(f"{name}() fails where its argument is missing — write not_null(…, {empty})")
 
 

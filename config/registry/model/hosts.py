@@ -50,6 +50,8 @@ def _check_listed(listed: str) -> str:
         raise value_error(f"an IPv6 address is written in brackets — write '[{ip}]'")
     if "*" in listed:
         raise value_error("a host is listed by its whole name, without * — list each, like registry.example")
+    if "://" in listed and (bare := listing_of(listed)):
+        raise value_error(f"this is an address — write '{bare}'")
     found = _LISTED.fullmatch(listed)
     host, port = (found[1], int(found[2] or _HTTPS)) if found else (listed, 0)
     ip = literal(host)

@@ -129,9 +129,9 @@ class RecordSource(LimitedSource):
 
     title: Titles | None = None
     version: Annotated[int, Field(ge=1)] = 1
-    inputs: Annotated[dict[PartName, Input], Field(min_length=1)]
+    inputs: Annotated[dict[PartName, Input], Field(min_length=1)] = Field(default_factory=dict)
     record: RecordDescription
-    rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
+    rules: Annotated[tuple[Rule, ...], Field(min_length=1)] = ()
     one_person: bool = True
     number_kind: Name | None = None
     tests: tuple[Trial, ...] = ()
@@ -152,7 +152,7 @@ class RegistryDescription(RecordSource):
     """The options of `RegistrySource`, each valid by itself."""
 
     type: Literal["registry"]
-    hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
+    hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = ()
     secrets: dict[PartName, SecretReference] = Field(default_factory=dict)
     proxy: ProxyUrl | None = None
     ca_file: FileName | None = None

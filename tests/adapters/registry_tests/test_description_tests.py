@@ -59,7 +59,10 @@ def test_the_expectation_names_outcome_and_reason() -> None:
     [
         (
             answered(json=records(person(status="suspended"))),
-            "expects accepted and gives refused/status_inactive: rules[2] decided",
+            (
+                "expects accepted and gives refused/status_inactive: rules[2] decided "
+                '("active" is required, and the record has "suspended")'
+            ),
         ),
         (
             answered(json={"count": 0, "professionals": []}),
@@ -97,8 +100,8 @@ def test_the_expectation_names_outcome_and_reason() -> None:
         (
             {"input": {**INPUT, "number": "123"}},
             (
-                "expects accepted and gives undetermined/number_malformed: inputs.number decided (not luhn after "
-                "clean: [digits])"
+                "expects accepted and gives undetermined/number_malformed: inputs.number decided "
+                '("123" was typed; not luhn after clean: [digits])'
             ),
         ),
         (

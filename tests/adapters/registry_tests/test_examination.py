@@ -88,7 +88,10 @@ def test_a_red_test_is_a_fault_at_its_own_place_and_its_moods_are_not_played() -
     tests[0]["input"]["given_name"] = "Ottilie"
     ((place, problem, hint),) = faults(tests=tests)
     assert place == "tests.0.expect"
-    assert problem == ("the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided")
+    assert problem == (
+        "the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided "
+        '("Ottilie Valombre" was typed, and the record has "Iris Anne Valombre": different)'
+    )
     assert hint == "fix the description, or the test where it is mistaken"
     assert examined(tests=tests).moods == ()
 

@@ -74,7 +74,7 @@ from tests.adapters.registry_tests.test_examination import WHOLE, faults
             "record__status",
             {"active": ["A"], "inactive": ["suspended", "struck_off"]},
             "record.status",
-            "the status in {} is none of these words",
+            'the status "active" in {} is none of these words',
             "add it to one of the meanings",
         ),
     ],
@@ -86,9 +86,20 @@ def test_an_expression_that_finds_nothing_is_told_once_at_its_line(
     assert faults(**{path: value}) == [(place, problem.format("the answer of the test 'a physician'"), hint)]
 
 
+def test_a_wrong_path_is_told_there_alone_whatever_its_tests_expect() -> None:
+    tests = copy.deepcopy(WHOLE["tests"])
+    tests.append(tests[0] | {"name": "a stranger", "input": tests[0]["input"] | {"family_name": "Corvec"}})
+    tests[-1]["expect"] = "undetermined/name_differs"
+    assert [place for place, *_ in faults(tests=tests)] == []
+    assert [place for place, *_ in faults(tests=tests, record__from="body.professional")] == ["record.from"]
+
+
 def test_a_test_that_fails_for_what_it_expects_is_told_there() -> None:
     tests = copy.deepcopy(WHOLE["tests"])
     tests[0]["input"]["given_name"] = "Ottilie"
     ((place, problem, _),) = [each for each in faults(tests=tests) if each[0].startswith("tests.0")]
     assert place == "tests.0.expect"
-    assert problem == "the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided"
+    assert problem == (
+        "the test 'a physician' expects accepted and gives undetermined/name_differs: rules[1] decided "
+        '("Ottilie Valombre" was typed, and the record has "Iris Anne Valombre": different)'
+    )

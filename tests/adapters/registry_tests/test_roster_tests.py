@@ -123,7 +123,7 @@ def test_a_file_is_read_as_an_imported_one_is() -> None:
         (
             trial("x", "X", "accepted"),
             "tests.7.expect",
-            "number_malformed: inputs.number decided (not fit for clean: [digits])",
+            'number_malformed: inputs.number decided ("x" was typed; not fit for clean: [digits])',
         ),
         (
             trial("1", "", "accepted"),

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from cli.starters import starter_text
 from tests.cli.conftest import CONFIGURATION
 from tests.cli.shell import Shell
 
@@ -62,3 +63,14 @@ def test_of_thousands_of_mistakes_the_first_are_told_and_the_others_counted(conf
         ran = configured(*words, "jurat.yaml")
         assert ran.code == 2
         assert len(ran.err.splitlines()) == 102
+
+
+def test_lint_says_what_a_source_implies(bare_shell: Shell) -> None:
+    bare_shell.write("jurat.yaml", starter_text("json", "board"))
+    ran = bare_shell("config", "lint", "jurat.yaml")
+    said = "implied in board: hosts registry.example; inputs family_name, given_name; rules[0] equals; rules[1] name"
+    assert (ran.code, ran.out) == (0, "")
+    assert said in ran.err.splitlines()
+    implied = bare_shell("config", "lint", "jurat.yaml", "--json").json["implied"]["board"]
+    assert (implied["hosts"], implied["inputs"]) == (["registry.example"], ["family_name", "given_name"])
+    assert [rule["check"] for rule in implied["rules"]] == ["equals", "name"]

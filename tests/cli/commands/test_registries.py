@@ -105,8 +105,9 @@ def test_a_red_test_is_told_at_its_expectation(shell: Shell) -> None:
     assert ran.code == 2
     assert ran.out == (
         f"jurat.yaml:{line_of(text, 'accepted')}: error: sources.registry.tests[0].expect: the test 'a physician' "
-        "expects accepted and gives undetermined/name_differs: rules[1] decided — fix the description, or the test "
-        "where it is mistaken\n"
+        "expects accepted and gives undetermined/name_differs: rules[1] decided "
+        '("Ottilie Valombre" was typed, and the record has "Iris Anne Valombre": different) — fix the description, or '
+        "the test where it is mistaken\n"
     )
 
 

@@ -14,8 +14,8 @@ import pytest
 
 CONFIG = Path(__file__).resolve().parents[4] / "config"
 MISTAKES = Path(__file__).resolve().parents[2]
-TOLD_BY_THE_GATE = {"trial_files"}
-"""Sentences about files of tests, which are read when the tests run: see test_trial_files.py."""
+TOLD_BY_THE_GATE = {"trial_files", "implied"}
+"""Sentences about files of tests, which are read when the tests run (see test_trial_files.py), and titles of inputs."""
 
 MODULES = sorted(file for file in (CONFIG / "registry").rglob("*.py") if file.stem not in TOLD_BY_THE_GATE)
 FEWEST_WORDS = 3
