@@ -32,8 +32,8 @@ _TYPES: Final[Mapping[str, str]] = {
 class TrialResult:
     """One test and its result. `replies` are those of its steps.
 
-    Where it failed, `problem` says why, with the test's invented data, and `place` where, below the source; `decided` is
-    the option that decided.
+    Where it failed, `problem` says why, with the test's invented data, and `place` where, below the source; `decided`
+    is the option that decided.
     """
 
     trial: Trial
