@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from adapters.http_client.reply import Reply, retry_after
@@ -33,13 +33,13 @@ _TYPES: Final[Mapping[str, str]] = {
 class TrialResult:
     """One test and its result. `replies` are those of its steps.
 
-    Where it failed, `problem` says why and `place` where, below the source; `decided` is the option that decided.
-    `records` is how many records of the number were read.
+    Where it failed, `problem` says why, with the test's invented data, and `place` where, below the source; `decided`
+    is the option that decided. `records` is how many records of the number were read.
     """
 
     trial: Trial
     found: str
-    problem: str
+    problem: str = field(repr=False)
     place: Path
     replies: Mapping[str, Reply]
     decided: Path = ()

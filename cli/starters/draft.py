@@ -32,7 +32,7 @@ _LIKELY: Final = {
     "family": r"(?:family|last|sur)_?names?|family|last|nom(?:_de_famille)?|apellidos?|(?:nach|familien)name|cognome",
     "given": r"(?:given|first|fore)_?names?|given|first|prenoms?|nombre|vorname|nome",
     "whole": r"(?:(?:full|legal|display|owner|company|organi[sz]ation)_?)?name|navn|denomination|nom_complet",
-    "status": r"(?:.*_)?(?:status|statut|estado|stato)|(?:is_)?active|etat.*",
+    "status": r"(?!.*(?:marital|civil|matrimon|famil))(?:(?:.*_)?(?:status|statut|estado|stato)|(?:is_)?active|etat.*)",
     "professions": r"(?:.*_)?(?:profession|specialt(?:y|ie)|activit(?:y|ie)|qualification|occupation)s?",
     "until": r".*(?:expir|valid_?(?:to|until|through)|end_?date|date_?fin|until).*",
 }

@@ -41,4 +41,5 @@ def test_a_test_that_fails_for_an_input_says_which_and_why() -> None:
     tests = [{**test, "input": {**test["input"], "number": "9000010001"}} for test in WHOLE["tests"][:1]]
     ((place, said, _),) = [each for each in faults(tests=[*tests, *WHOLE["tests"][1:]]) if "expect" in each[0]]
     assert place == "tests.0.expect"
-    assert said.endswith("gives undetermined/number_malformed: inputs.number decided (not luhn after clean: [digits])")
+    decided = 'inputs.number decided ("9000010001" was typed; not luhn after clean: [digits])'
+    assert said.endswith(f"gives undetermined/number_malformed: {decided}")

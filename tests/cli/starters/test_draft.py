@@ -135,6 +135,13 @@ def test_of_several_people_one_is_kept() -> None:
 WORDS = st.text("abcdefghijklmnop", min_size=5, max_size=12).map(lambda word: f"Zz{word}")
 
 
+@pytest.mark.parametrize("key", ["marital_status", "civilStatus", "etat_civil", "estado-civil"])
+def test_a_civil_status_is_no_status_of_a_record(key: str) -> None:
+    before, _, rest = draft_text("board", PERSON | {key: "Zzwidowed"}, TODAY).partition("    tests:")
+    assert "Zzwidowed" not in before + rest.partition("criteria:")[2]
+    assert key not in before
+
+
 @given(number=st.integers(10**6, 10**9).map(str), family=WORDS, first=WORDS, town=WORDS)
 def test_the_people_of_the_example_are_in_its_tests_alone(number: str, family: str, first: str, town: str) -> None:
     person = PERSON | {"licence_number": number, "last_name": family, "first_name": first, "town": town}
