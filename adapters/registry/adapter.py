@@ -185,11 +185,11 @@ class RegistryAdapter(RecordJudge):
             page = self._exchange(step, step.request.fill_in(values), deadline, evidence, masked, fresh=fresh)
             if isinstance(page, Finding):
                 return page
-            values |= (kept := step.keep(page.answer))
-            if masked is not None and kept:
-                masked.show_values(step, kept)
+            values |= _keep(step, page, masked)
         message = last.request.fill_in(values)
         page = self._exchange(last, message, deadline, evidence, masked, fresh=fresh)
+        if isinstance(page, Page):
+            _keep(last, page, masked)  # an empty value ends this step, too
         if last.pages is None:
             return page if isinstance(page, Finding) else self._reader.find(page.answer)
         paged = PagedRecords(self._model.max_bytes)
@@ -277,6 +277,14 @@ class _MaskedTrace:
         masked = {name: mask(name) if name in step.secrets else value for name, value in kept.items()}
         self._values |= masked
         self._watch.on_values(step.name, masked)
+
+
+def _keep(step: _Step, page: Page, masked: _MaskedTrace | None) -> Mapping[str, str]:
+    """The values of an answer that later steps use. Raises Unreadable where one is missing."""
+    kept = step.keep(page.answer)
+    if masked is not None and kept:
+        masked.show_values(step, kept)
+    return kept
 
 
 def _value_text(value: Any) -> str:
