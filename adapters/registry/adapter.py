@@ -174,12 +174,12 @@ class RegistryAdapter(RecordJudge):
             page = self._exchange(step, message, values, deadline, evidence, masked, fresh=fresh)
             if isinstance(page, Finding):
                 return page
-            values |= (kept := step.keep(page.answer))
+            values |= (kept := _keep(step, page, masked))
             carried |= {name: value for name, value in kept.items() if name in self._carried - step.secrets}
-            if masked is not None and kept:
-                masked.show_values(step, kept)
         message = last.request.fill_in(values)
         page = self._exchange(last, message, values, deadline, evidence, masked, fresh=fresh)
+        if isinstance(page, Page):
+            _keep(last, page, masked)  # an empty value ends this step, too
         if last.pages is None:
             return page if isinstance(page, Finding) else self._reader.find({**page.answer, CARRIED: carried})
         paged = PagedRecords(self._model.max_bytes)
@@ -303,6 +303,14 @@ def _attempted(step: _Step, method: str, fill_in: Callable[[], Message]) -> Mess
         return fill_in()
     except (Malformed, SourceError):
         return Message(method, f"https://{step.request.hosts[0]}/…", (), {}, None)
+
+
+def _keep(step: _Step, page: Page, masked: _MaskedTrace | None) -> Mapping[str, str]:
+    """The values of an answer that later steps use. Raises Unreadable where one is missing."""
+    kept = step.keep(page.answer)
+    if masked is not None and kept:
+        masked.show_values(step, kept)
+    return kept
 
 
 def _value_text(value: Any) -> str:

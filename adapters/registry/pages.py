@@ -40,10 +40,10 @@ class Pages:
         self._hosts = hosts
 
     def is_last(self, answer: Mapping[str, Any]) -> bool:
-        """Whether a page says that it is the last. Raises Unreadable where it says where the next one is, too."""
+        """Whether a page says that it is the last. Raises Unreadable where it also says where the next one is."""
         last = holds(self._last.evaluate(answer))
-        if self._url is not None and last is holds(self._url.evaluate(answer)):
-            raise Unreadable("a page is not the last one and has no next, or it has one and is the last")
+        if last and self._url is not None and holds(self._url.evaluate(answer)):
+            raise Unreadable("a page says that it is the last, and where the next one is")
         return last
 
     def following(self, message: Message, answer: Mapping[str, Any]) -> Message:

@@ -202,11 +202,9 @@ class _Scene:
         self._dependence = Dependence(source, test.replies) if is_last else None
 
     def moods(self) -> Iterator[MoodResult]:
-        for mood in MOODS:
-            yield self._act(f"the registry {mood.name}", mood.answer)
+        yield from (self._act(f"the registry {mood.name}", mood.answer) for mood in MOODS)
         if self._source.sent:
-            aged = Reply(self._reply.status, {**self._reply.headers, "age": "30"}, self._reply.body)
-            yield self._act("a cache answers in its place", aged)
+            yield self._act("a cache answers in its place", replace(self._reply, headers={"age": "30"}))
         if position := self._step.pages.index(self._page):
             before = self._test.replies[self._step.pages[position - 1]]
             yield self._act("the registry answers the page before once more", before)
@@ -219,8 +217,7 @@ class _Scene:
         whole = self._reply.body
         for where, length in (("in the middle", len(whole) // 2), ("near its end", len(whole.rstrip()) - 2)):
             if 0 < length < len(whole):
-                cut = Reply(self._reply.status, self._reply.headers, whole[:length])
-                yield self._act(f"the answer breaks off {where}", cut)
+                yield self._act(f"the answer breaks off {where}", replace(self._reply, body=whole[:length]))
 
     def mutations(self) -> Iterator[MoodResult]:
         is_read = keys_read(self._source, self._index)

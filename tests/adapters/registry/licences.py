@@ -130,4 +130,4 @@ class Register:
 
 def numbered(pages: Sequence[Any]) -> Answers:
     """Answers each page by its number."""
-    return lambda query: pages[int(query["page"]) - 1]
+    return lambda query: dict(enumerate(pages, 1)).get(int(query["page"]), 404)

@@ -20,7 +20,7 @@ from config.registry import RegistrySource
 from examples.sources import Mood, Sources
 from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen
-from tests.adapters.registry.described import IRIS, Registry, adapter, asked, at, description, person, records
+from tests.adapters.registry.described import IRIS, Registry, adapter, asked, at, description, judged, person, records
 
 TODAY = date(2026, 11, 5)
 RULES = description()["rules"]
@@ -241,3 +241,12 @@ def test_a_choice_is_compared_where_the_record_has_a_word_for_it(
         query, inputs=inputs, record=record, rules=[*RULES, {**rule, "else": "refused", "reason": "area_not_eligible"}]
     )
     assert found.reason is reason
+
+
+def test_an_empty_value_to_keep_ends_the_last_step_too() -> None:
+    (step,) = description()["steps"]
+    kept = {"status": "body.professionals[0].status"}
+    described = description(steps=[{**step, "set": kept}])
+    assert judged(described, IRIS, records(person())).reason is Reason.RECORD_MATCHES
+    with pytest.raises(Unreadable):
+        judged(described, IRIS, records(person(status=None)))

@@ -187,6 +187,12 @@ def test_a_page_is_the_last_only_if_it_says_so_and_has_no_next(listen: Listen, c
             look_up(Register(listen, lambda query: changed(whole(query))), next=BY_ADDRESS, several=several)
 
 
+def test_a_last_page_with_a_next_one_contradicts_itself(listen: Listen) -> None:
+    following = {**BY_ADDRESS, "last": "body.count == `2`"}
+    with pytest.raises(Unreadable):
+        look_up(Register(listen, chained([VALID], [OTHERS])), next=following)
+
+
 def test_lint_finds_an_end_that_is_told_by_the_absence_of_a_key() -> None:
     pages = [chained([OTHERS], [VALID])({"holder": "90000102", "page": str(page)}) for page in (1, 2)]
     trials = [
