@@ -1,5 +1,6 @@
-"""Writes the tables of docs/reference/ from the code, between the marks of each page, and what is made as a whole: the
-reference of the commands, and the files of monitoring/.
+"""Writes the tables of docs/reference/, and that of the presets, from the code, between the marks of each page.
+
+Writes as a whole the reference of the commands, and the files of monitoring/.
 
     python -m docs.generate
 
@@ -29,6 +30,7 @@ from docs import metrics, monitoring, rights, threats, wheel
 from docs.commands import PAGE, commands, reference
 from docs.markdown import Row, table, wrapped
 from docs.options import default_text, magic, options, text_functions
+from docs.presets import presets
 from docs.texts import DOCS, meanings
 from jurat import vocabulary
 from jurat.access import Confirmed
@@ -47,6 +49,8 @@ FILLED = (
     *("stored-data", "threats"),
 )
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
+PARTLY_FILLED = [DOCS / "administrators" / "registries.md"]
+"""Pages that are read as well."""
 FILES: Mapping[Path, Callable[[], str]] = {PAGE: reference, **monitoring.FILES}
 """What is written as a whole."""
 
@@ -269,6 +273,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     **threats.sections(),
     "alerts": monitoring.alerts_table,
     "stored-data": stored_data,
+    "presets": presets,
 }
 
 
@@ -276,7 +281,7 @@ def main() -> None:
     """Rewrite the pages, and what operators load into Prometheus and Grafana."""
     for file, made in FILES.items():
         file.write_text(made(), "utf-8")
-    for page in PAGES:
+    for page in (*PAGES, *PARTLY_FILLED):
         page.write_text(filled_in(page.read_text("utf-8")), "utf-8")
 
 

@@ -28,6 +28,8 @@ AHEAD = timedelta(days=366)
 """How far ahead a date may be that a participant types: a later one means something else, or no date."""
 _NPI = re.compile("[12][0-9]{9}")
 _RPPS = re.compile("8?([0-9]{11})")
+_LEI_LENGTH = 20
+_ORCID = re.compile(r"(?:https?://(?:www\.)?orcid\.org/)?((?:[0-9]{4}[\s-]*){3}[0-9]{3}[0-9X])/?", re.IGNORECASE)
 
 _Step = Callable[[str], str | None]
 
@@ -224,7 +226,13 @@ _STEPS: Mapping[CleaningStep, _Step] = {
 
 @cache
 def _compactors() -> Mapping[NumberFormat, _Step]:
-    own = {NumberFormat.US_NPI: _npi, NumberFormat.FR_RPPS: _rpps, NumberFormat.FR_SIREN: _siren}
+    own = {
+        NumberFormat.US_NPI: _npi,
+        NumberFormat.FR_RPPS: _rpps,
+        NumberFormat.FR_SIREN: _siren,
+        NumberFormat.LEI: _lei,
+        NumberFormat.ORCID: _orcid,
+    }
     return {form: own.get(form) or partial(_stdnum, form) for form in NumberFormat}
 
 
@@ -258,3 +266,16 @@ def _siren(text: str) -> str | None:
     number = _SEPARATORS.sub("", text)
     valid = _stdnum(NumberFormat.FR_SIRET if len(number) == 14 else NumberFormat.FR_SIREN, number)
     return valid[:9] if valid else None
+
+
+def _lei(text: str) -> str | None:
+    """Legal Entity Identifier: twenty letters and digits (ISO 17442). python-stdnum does not look at the length."""
+    number = _stdnum(NumberFormat.LEI, text)
+    return number if number is not None and len(number) == _LEI_LENGTH else None
+
+
+def _orcid(text: str) -> str | None:
+    """ORCID iD: sixteen digits in groups of four, the last of which may be an X (ISO 7064, MOD 11-2)."""
+    found = _ORCID.fullmatch(text.strip())
+    number = _stdnum(NumberFormat.MOD_11_2, _SEPARATORS.sub("", found[1]).upper()) if found else None
+    return number and "-".join(number[at : at + 4] for at in range(0, 16, 4))

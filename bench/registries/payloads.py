@@ -109,6 +109,20 @@ def _fhir(payload: Payload) -> Mapping[str, str]:
     return {"number": number, "family_name": name["family"], "given_name": name["given"][0]}
 
 
+def of_record(payload: Payload) -> Any:
+    """The file is a whole record of ORCID; the answer is its part about the person."""
+    return payload["person"]
+
+
+def _orcid(payload: Payload) -> Mapping[str, str]:
+    name = payload["person"]["name"]
+    return {
+        "number": name["path"],
+        "family_name": name["family-name"]["value"],
+        "given_name": name["given-names"]["value"],
+    }
+
+
 def _stranger(typed: Callable[[Payload], Mapping[str, str]]) -> Callable[[Payload], Mapping[str, str]]:
     return lambda payload: {**typed(payload), **STRANGER}
 
@@ -123,12 +137,13 @@ _DOCTOR, _PHARMACIST = {"professions": ["10"]}, {"professions": ["21"]}
 _DIRECTORY = _made_up(number="99900010002")
 _COMPANY = {"country": "IT", "number": "99000100109", "company": "Lanterna SpA"}
 
-_NPPES, _ANS, _DINUM, _VIES, _HL7 = (
+_NPPES, _ANS, _DINUM, _VIES, _HL7, _ORCID = (
     "us-npi",
     "fr-annuaire-sante",
     "fr-recherche-entreprises",
     "eu-vies",
     "fhir-practitioner",
+    "orcid",
 )
 CASES = (
     Case(_NPPES, "nppes/individual-old-schema.json", "a physician", _npi, "accepted", _PHYSICIANS),
@@ -227,6 +242,11 @@ CASES = (
     Case(
         *(_HL7, "fhir/uscore-practitioner-1.json", "nothing is said of active", _fhir),
         *("undetermined/status_unknown", {}, in_bundle),
+    ),
+    Case(_ORCID, "orcid/record-full-3.0.json", "an account", _orcid, "accepted", {}, of_record),
+    Case(
+        *(_ORCID, "orcid/record-full-3.0.json", "another name", _stranger(_orcid)),
+        *("undetermined/name_differs", {}, of_record),
     ),
 )
 

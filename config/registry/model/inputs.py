@@ -20,8 +20,9 @@ from config.registry.model.patterns import Patterns
 class NumberFormat(StrEnum):
     """Formats of numbers with check digits, so that most typing errors are found before the registry is asked.
 
-    All but `us.npi` and `fr.rpps` are from python-stdnum (https://arthurdejong.org/python-stdnum/). `fr.siren` also
-    takes a SIRET and cuts it to its SIREN; `fr.rpps` also takes an IDNPS and removes its leading 8.
+    All but `orcid`, `us.npi` and `fr.rpps` are from python-stdnum (https://arthurdejong.org/python-stdnum/). `fr.siren`
+    also takes a SIRET and cuts it to its SIREN; `fr.rpps` also takes an IDNPS and removes its leading 8; `orcid` also
+    takes an iD as a link (https://orcid.org/…), or without hyphens.
     """
 
     CH_UID = "ch.uid"
@@ -38,9 +39,11 @@ class NumberFormat(StrEnum):
     FR_SIRET = "fr.siret"
     FR_TVA = "fr.tva"
     GB_VAT = "gb.vat"
+    LEI = "lei"
     LUHN = "luhn"
     MOD_11_2 = "iso7064.mod_11_2"
     NO_ORGNR = "no.orgnr"
+    ORCID = "orcid"
     SE_ORGNR = "se.orgnr"
     US_NPI = "us.npi"
 

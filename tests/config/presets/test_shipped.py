@@ -18,12 +18,32 @@ from jurat.vocabulary import Outcome
 
 ANSWERS = FOLDER / "answers"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-OF_COMPANIES = {"eu-vies", "fr-recherche-entreprises"}
+OF_COMPANIES = {"ch-zefix", "eu-vies", "fr-recherche-entreprises", "fr-sirene", "gleif", "no-brreg"}
 CHANGED = {"es-census-soap", "fhir-practitioner", "fr-annuaire-sante", "fr-recherche-entreprises", "us-npi"}
 """Since release 0.3.0."""
 
 LISTS = {"csv-roster"}
 OF_EVERYONE = {"es-census-soap", "eu-vies", "us-npi"}
+"""A missing record refuses, where there is a control record."""
+
+REFUSES_NOBODY = {"orcid"}
+OF_CODES = {
+    "ch-zefix",
+    "es-census-soap",
+    "fr-annuaire-sante",
+    "fr-recherche-entreprises",
+    "fr-sirene",
+    "gleif",
+    "no-brreg",
+    "us-npi",
+}
+"""A code that is not required refuses."""
+
+NUMBER = (
+    r'"(?:number|siren|organisasjonsnummer)": "?([0-9]{8,})'
+    r'|"(?:uid": "(?=CHE)|lei": "|path": "(?=[0-9]))([0-9A-Z-]+)'
+)
+"""Numbers of people and companies, by the keys under which registries have them."""
 
 CONFIGURATION = """\
 sources:
@@ -65,12 +85,17 @@ def used(name: str, folder: Path) -> RecordSource:
 
 def test_these_are_there() -> None:
     assert NAMES == [
+        "ch-zefix",
         "csv-roster",
         "es-census-soap",
         "eu-vies",
         "fhir-practitioner",
         "fr-annuaire-sante",
         "fr-recherche-entreprises",
+        "fr-sirene",
+        "gleif",
+        "no-brreg",
+        "orcid",
         "socrata-table",
         "us-npi",
     ]
@@ -102,14 +127,15 @@ def test_its_form_is_in_english_and_french_and_its_limits_are_set(name: str, tmp
     # A list is asked in the database, as often as is wanted.
     assert (source.rate is None) is (source.concurrency is None) is (name in LISTS)
     assert source.version == (2 if name in CHANGED else 1)
-    assert {trial.outcome for trial in source.tests} == set(Outcome)
+    outcomes = set(Outcome) - ({Outcome.REFUSED} if name in REFUSES_NOBODY else set())
+    assert {trial.outcome for trial in source.tests} == outcomes
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_code_that_its_registry_adds_later_refuses_nobody(name: str, tmp_path: Path) -> None:
     rules = [rule for rule in used(name, tmp_path).rules if isinstance(rule, OneOfRule) and rule.refuses]
     assert [rule.field for rule in rules if not rule.refusing] == []
-    assert bool(rules) is (name in {"es-census-soap", "fr-annuaire-sante", "fr-recherche-entreprises", "us-npi"})
+    assert bool(rules) is (name in OF_CODES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,11 +148,16 @@ def test_every_answer_is_used_and_every_number_in_it_is_made_up(name: str, tmp_p
         "fr-annuaire-sante": "999000",
         "fr-recherche-entreprises": "999000",
         "csv-roster": "990001",
+        "ch-zefix": "CHE999000",
+        "fr-sirene": "999000",
+        "gleif": "999900JURAT0",
+        "no-brreg": "1000000",
+        "orcid": "0000-0009-9900-",
     }
     for file in (ANSWERS / name).glob("*.json"):
         text = json.dumps(json.loads(file.read_text("utf-8")))
-        for number in re.findall(r'"(?:number|siren)": "?([0-9]{8,})', text):
-            assert number.startswith(marks[name])
+        for number in re.findall(NUMBER, text):
+            assert "".join(number).startswith(marks[name])
 
 
 def test_presets_that_need_a_key_say_so_where_it_is_missing(tmp_path: Path) -> None:
