@@ -89,7 +89,8 @@ class SourceRow:
     """The state of one source. Its breaker is open since `opened_at`, None when it is closed; `failures` came in a row.
 
     With a daily quota, `used` lookups were taken on `day`. `waiting` is counted up to `backlog.MOST_COUNTED`;
-    what waits now will be looked up in about `wait_s` seconds, None when that is unknown.
+    what waits now will be looked up in about `wait_s` seconds, None when that is unknown. `drift` is what of the last
+    compared answer no test of its description shows.
     """
 
     name: str
@@ -108,6 +109,7 @@ class SourceRow:
     wait_s: float | None = None
     figures_at: datetime | None = None
     next_start_at: datetime | None = None
+    drift: str | None = None
 
 
 def zones_in_force(dialect: StoreDialect) -> str:

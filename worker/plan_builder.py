@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.address.zones import ZoneCache, ZoneGeometry
 from adapters.base import Source
@@ -21,6 +25,8 @@ from store.queries import Queries, ZoneVersion
 from store.queue.sources import Sources
 from tasks.plan import Plan, Unusable, demand_of
 from tasks.rules.source_limits import Demand
+
+log = structlog.get_logger("jurat.sources")
 
 
 def make_plan(
@@ -58,7 +64,8 @@ def make_plan(
             if lacking and getattr(model, "one_person", False):
                 raise LacksKeys(f"source {name} cannot be used: {lacking}")
             another = partial(_pay, purse, demand_of(name, model, 1)) if purse else None
-            sources[name] = build(name, model, replace(context, another=another))
+            note = partial(_note_drift, purse, name) if purse else None
+            sources[name] = build(name, model, replace(context, another=another, note_drift=note))
         except SourceUnusable as error:
             sources[name] = Unusable(str(error))
             problems.append(str(error))
@@ -93,6 +100,15 @@ def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: F
 def _pay(purse: Sources, demand: Demand, longest: float) -> float | None:
     with outage():
         return purse.pay_for_request(demand, longest, unless_stopped=True)
+
+
+def _note_drift(purse: Sources, name: str, drift: str) -> None:
+    """Note it for people to see. Of all workers, one finds that it is news. No lookup fails for it."""
+    with suppress(SQLAlchemyError):
+        if purse.note_drift(name, drift):
+            log.warning(
+                "answers differ from the tests" if drift else "answers as in the tests", source=name, drift=drift
+            )
 
 
 def _geometry(queries: Queries, zone: ZoneVersion) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from adapters.base import ERRORS, Blocked, Finding, Found, Query, SourceError, Unreadable
 from adapters.fingerprints import Fingerprints
@@ -164,6 +165,12 @@ class RegistryAdapter(RecordJudge):
         except Malformed as malformed:
             return self._reject(malformed, evidence)
         return answer if isinstance(answer, Finding) else self._judge(asked, self._reader.find(answer), evidence)
+
+    def traced(self, watch: LookupTrace) -> Self:
+        """The same source, over the same connections, that reports the steps of its lookups to `watch`."""
+        other = copy.copy(self)
+        vars(other).update(_watch=watch, _trace=watch)
+        return other
 
     def close(self) -> None:
         """Release connections."""

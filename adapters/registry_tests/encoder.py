@@ -12,7 +12,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import ReplyDecoder
-from adapters.registry_tests.mutations import Place, change_at, replace_with
+from adapters.registry.places import Place
+from adapters.registry_tests.mutations import change_at, replace_with
 from config.registry.model.answer_formats import Csv, CsvTable, Decoder, XmlIn
 from config.registry.model.expressions import walk
 from config.registry.model.source import Step

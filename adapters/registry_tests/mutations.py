@@ -11,17 +11,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-EACH: Final = "[]"
-"""In a place: all entries of a list; "[0]" is the first one alone."""
+from adapters.registry.places import EACH, Place, dotted
 
 MOST_PLACES: Final = 150
 """How many places of one answer are changed; those near the root come first."""
 
 MOST_ENTRIES: Final = 6
 """How many entries of a list are changed alone at one place; the first ones."""
-
-Place = tuple[str, ...]
-"""Keys from the root on, such as ("people", EACH, "status")."""
 
 _ENTRY = re.compile(r"\[([0-9]+)\]")
 _CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
@@ -140,11 +136,6 @@ def on_value(change: Callable[[Any], Any]) -> Callable[[dict[str, Any], str], di
 def replace_with(value: Any) -> Callable[[dict[str, Any], str], dict[str, Any]]:
     """The change that replaces a value with `value`."""
     return on_value(lambda _: value)
-
-
-def dotted(place: Place) -> str:
-    """A place as people write it: `people[].status`, `people[0].status`."""
-    return re.sub(r"\.(\[[0-9]*\])", r"\1", ".".join(place))
 
 
 def _is_meant(key: str, position: int) -> bool:

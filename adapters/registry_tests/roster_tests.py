@@ -13,7 +13,8 @@ from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RosterAdapter
 from adapters.registry.roster_rows import RosterRows
 from adapters.registry.roster_seal import namespace
-from adapters.registry_tests.description_tests import ReadFile, TrialResult, difference
+from adapters.registry.trial_replies import ReadFile
+from adapters.registry_tests.description_tests import TrialResult, difference
 from adapters.registry_tests.encoder import encode_table
 from adapters.registry_tests.offline_run import DecisionTrace, Path, look_up, verdict_text
 from adapters.rosters import RosterVersion

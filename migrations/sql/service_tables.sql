@@ -132,6 +132,7 @@ CREATE TABLE jurat_sources (
   most_slots integer,
   closed_until timestamptz,
   day_used float8,
+  drift text,
   PRIMARY KEY (name)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 

@@ -57,6 +57,14 @@ class Sources:
                 add_audit_row(connection, by, "sources resume", source, {})
         return ended
 
+    def note_drift(self, source: str, drift: str) -> bool:
+        """Note where a source's answers differ from its tests; "" if they do not. Returns whether that is news."""
+        sql = (
+            "UPDATE jurat_sources SET drift = nullif(:drift, '') WHERE name = :source AND coalesce(drift, '') <> :drift"
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(text(sql), {"source": source, "drift": drift}).rowcount > 0
+
     def since_throttled(self, source: str) -> float | None:
         """Seconds since a source answered any worker that it was asked too often; None if it last failed otherwise."""
         dialect = dialect_of(self._engine)

@@ -1,0 +1,17 @@
+"""Workers note where the answers of a source differ from the tests of its description."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0017_drift"
+down_revision = "0015_queue"
+
+STATEMENTS = {
+    "postgresql": ("ALTER TABLE jurat_sources ADD COLUMN IF NOT EXISTS drift text",),
+    "sqlite": ("ALTER TABLE jurat_sources ADD COLUMN drift TEXT",),
+}
+
+
+def upgrade() -> None:
+    op.get_context().config.attributes["perform"](STATEMENTS)
