@@ -95,11 +95,11 @@ class _ControlRecord:
 
     def _look_up(self, deadline: float) -> None:
         self._forgotten = False
-        query, watch = Query(self._control.input, self._control.require), AnswerBodies() if self._drifts else None
+        query, watch = Query(self._control.input, self._control.require), AnswerBodies()
         try:
             found = self._further.look_up(query, deadline, watch)
         finally:
-            if self._drifts and watch:  # an answer of another shape is often unreadable
+            if self._drifts:  # also where the answer is unreadable, as one of another shape often is
                 self._drifts.compare(watch.bodies, self._control.input)
         self._found = isinstance(found, Finding) and found.outcome is Outcome.ACCEPTED
         self._until = self._clock() + (self._control.every if self._found else _ASKED_AGAIN_S)

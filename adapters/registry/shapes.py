@@ -35,6 +35,7 @@ _TYPES: Final[Mapping[type, str]] = {
     float: "number",
     type(None): "null",
 }
+_LONGEST_PATH: Final = 200
 _MOST_NOTED: Final = 5
 
 _Types = Mapping[Place, frozenset[str]]
@@ -53,7 +54,7 @@ class Drift:
 
     @property
     def path(self) -> str:
-        return printable(dotted(self.place)) or "the answer"
+        return printable(dotted(self.place), _LONGEST_PATH) or "the answer"
 
     def __str__(self) -> str:
         return f"{self.path} {self._what()}"

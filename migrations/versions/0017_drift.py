@@ -9,7 +9,7 @@ down_revision = "0015_queue"
 
 STATEMENTS = {
     "postgresql": ("ALTER TABLE jurat_sources ADD COLUMN IF NOT EXISTS drift text",),
-    "sqlite": ("ALTER TABLE jurat_sources ADD COLUMN drift TEXT",),
+    "sqlite": ("ALTER TABLE jurat_sources ADD COLUMN drift text",),
 }
 
 

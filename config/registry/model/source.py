@@ -91,8 +91,8 @@ class RecordSource(LimitedSource):
 
     The record must pass all `rules`, in order; the first that it fails decides. `version` is the administrators' own
     count. `one_person`: only one participant of a consultation may use a number; sources of the same kind of number
-    share a `number_kind`, by default the source's name. `tests` run before the description is published; workers ignore
-    them.
+    share a `number_kind`, by default the source's name. `tests` run before the description is published; workers
+    compare answers about the `control` record with their shapes.
     """
 
     kind = SourceKind.REGISTRY

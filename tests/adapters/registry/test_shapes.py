@@ -99,6 +99,16 @@ def test_what_an_accepted_test_lacks_may_be_absent_and_what_only_a_refused_one_l
         assert list(map(str, Shapes(source, read_shipped).compare({"lookup": gone}, TYPED))) == drifts
 
 
+def test_a_type_that_only_a_test_which_is_not_accepted_shows_is_another_type() -> None:
+    nameless = copy.deepcopy(TESTS[0])
+    nameless["responses"]["lookup"]["json"]["professionals"][0] |= {"status": None, "ended": "2020-01-01"}
+    nameless |= {"name": "another", "expect": "undetermined/status_unknown"}
+    source = RegistrySource.model_validate(description(tests=[*TESTS, nameless]))
+    answer = body(lambda person: person.update(status=None, ended="2019-12-31"))
+    drifts = Shapes(source, read_shipped).compare({"lookup": answer}, TYPED)
+    assert list(map(str, drifts)) == ["professionals[].status is null, not string"]
+
+
 def test_without_an_accepted_answer_nothing_is_compared() -> None:
     source = RegistrySource.model_validate(description(tests=TESTS[1:]))
     assert Shapes(source, read_shipped).compare({"lookup": {}}, TYPED) == []
@@ -115,7 +125,7 @@ def test_a_key_that_was_typed_is_no_place() -> None:
 def test_a_new_key_of_an_object_whose_keys_are_read_is_not_told_for_it_may_be_data() -> None:
     record = description()["record"]
     record["fields"]["professions"] = "(keys(not_null(profession, `{}`)) == ['code'] && profession.code) || `null`"
-    drifts = compared(body(lambda person: person["profession"].update(Valombre="x")), record=record)
+    drifts = compared(body(lambda person: person["profession"].update(Corvec="x")), record=record)
     assert [(str(drift), drift.is_read) for drift in drifts] == [("professionals[].profession.* is new", True)]
 
 
