@@ -17,6 +17,7 @@ from adapters.address.zones import ZoneCache, ZoneGeometry
 from adapters.base import Source
 from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
 from adapters.fingerprints import Fingerprints
+from adapters.shadow import Shadow, shadowed
 from config.configuration import Configuration
 from config.networks import IPNetwork
 from config.secrets import resolve
@@ -71,6 +72,8 @@ def make_plan(
             problems.append(str(error))
             if isinstance(error, LacksKeys):
                 left.add(name)
+    if purse:
+        sources |= _shadowed(configuration, sources, purse)
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
     in_force = queries.zone_versions(wanted) if wanted else {}
     zones: dict[str, ZoneGeometry] = {}
@@ -87,6 +90,27 @@ def make_plan(
     return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left))
 
 
+def _shadowed(configuration: Configuration, sources: Mapping[str, Source], purse: Sources) -> dict[str, Source]:
+    """The sources that have a shadow, each with it, where both can be used."""
+    found = {}
+    for name, model in configuration.sources.items():
+        chosen = getattr(model, "shadow", None)
+        if chosen is None or any(isinstance(sources[each], Unusable) for each in (name, chosen.source)):
+            continue
+        new = configuration.sources[chosen.source]
+        found[name] = shadowed(
+            sources[name],
+            Shadow(
+                sources[chosen.source],
+                chosen.share,
+                timeout=new.timeout,
+                another=partial(_pay, purse, demand_of(chosen.source, new, 1)),
+                note=partial(_note_shadow, purse, chosen.source),
+            ),
+        )
+    return found
+
+
 def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: Fingerprints | None) -> str:
     """Why numbers cannot be matched to earlier uses: they were hashed with a key that is not here; "" if they can."""
     if fingerprints is None or not any(getattr(model, "one_person", False) for model in configuration.sources.values()):
@@ -100,6 +124,12 @@ def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: F
 def _pay(purse: Sources, demand: Demand, longest: float) -> float | None:
     with outage():
         return purse.pay_for_request(demand, longest, unless_stopped=True)
+
+
+def _note_shadow(purse: Sources, shadow: str, decided: str, found: str) -> None:
+    """Count a pair of verdicts. One more or less changes no report."""
+    with suppress(SQLAlchemyError):
+        purse.count_shadow(shadow, decided, found)
 
 
 def _note_drift(purse: Sources, name: str, drift: str) -> None:

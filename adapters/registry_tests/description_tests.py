@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from adapters.base import verdict_text
 from adapters.http_client.reply import Reply
 from adapters.registry.trial_replies import ReadFile, trial_reply
-from adapters.registry_tests.offline_run import NoAnswer, OfflineRun, Played, verdict_text
+from adapters.registry_tests.offline_run import NoAnswer, OfflineRun, Played
 from config.problems import Path, dotted
 from config.registry.model.trials import Trial
 from config.registry.trial_files import NoFile

@@ -1,4 +1,4 @@
-"""Workers note where the answers of a source differ from the tests of its description."""
+"""Workers note where the answers of a source differ from its tests, and what its shadow would have decided."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ revision = "0017_drift"
 down_revision = "0015_queue"
 
 STATEMENTS = {
-    "postgresql": ("ALTER TABLE jurat_sources ADD COLUMN IF NOT EXISTS drift text",),
-    "sqlite": ("ALTER TABLE jurat_sources ADD COLUMN drift text",),
+    "postgresql": (
+        "ALTER TABLE jurat_sources ADD COLUMN IF NOT EXISTS drift text",
+        "ALTER TABLE jurat_sources ADD COLUMN IF NOT EXISTS shadow jsonb",
+    ),
+    "sqlite": (
+        "ALTER TABLE jurat_sources ADD COLUMN drift text",
+        "ALTER TABLE jurat_sources ADD COLUMN shadow JSON",
+    ),
 }
 
 

@@ -54,6 +54,15 @@ class Control(Part):
     every: Annotated[Duration, between("1s", "1h")] = parse_duration("1min")
 
 
+class Shadow(Part):
+    """A new version of this registry's description, another source, of which a `share` of the lookups is asked as well,
+    at its own rate. It decides nothing: `bin/jurat config shadow report` compares the verdicts.
+    """
+
+    source: Name
+    share: Annotated[float, Field(gt=0, le=1)] = 0.05
+
+
 class Kept(Part):
     """A value of an answer that later steps use. A `secret` one is never shown."""
 
@@ -125,6 +134,7 @@ class RegistryDescription(RecordSource):
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     batch: Batch | None = None
     control: Control | None = None
+    shadow: Shadow | None = None
 
     @property
     def requests(self) -> int:
