@@ -135,10 +135,12 @@ def _note_shadow(purse: Sources, shadow: str, decided: str, found: str) -> None:
 def _note_drift(purse: Sources, name: str, drift: str) -> None:
     """Note it for people to see. Of all workers, one finds that it is news. No lookup fails for it."""
     with suppress(SQLAlchemyError):
-        if purse.note_drift(name, drift):
-            log.warning(
-                "answers differ from the tests" if drift else "answers as in the tests", source=name, drift=drift
-            )
+        if not purse.note_drift(name, drift):
+            return
+        if drift:
+            log.warning("answers differ from the tests", source=name, drift=drift)
+        else:
+            log.info("answers as in the tests", source=name)
 
 
 def _geometry(queries: Queries, zone: ZoneVersion) -> bytes:
