@@ -135,6 +135,11 @@ Found = Finding | Places | NeedsReview
 """What a lookup returns when the source answered."""
 
 
+def verdict_text(outcome: Outcome, reason: Reason) -> str:
+    """A verdict as the tests of a description write it: `accepted`, `refused/status_inactive`."""
+    return str(outcome) if outcome is Outcome.ACCEPTED else f"{outcome}/{reason}"
+
+
 class SourceError(Exception):
     """The source gave no answer. Subclasses say what to do; none of them ever refuses a participant.
 

@@ -42,7 +42,7 @@ class SourceContext:
     `name` is the name of the source that is built. Sources and proxies may be in `private_networks` as well as on the
     public internet. `datasets` are the address bases in the database, `rosters` its rosters. `another` pays for a
     further request of a lookup; `needed` also while the breaker is open, for one without which no lookup can succeed.
-    Each is None where the process does not have it.
+    `note_drift` stores what of a source's answers no test shows. Each is None where the process does not have it.
     """
 
     codes: CodeStore
@@ -53,6 +53,7 @@ class SourceContext:
     rosters: RosterStore | None = None
     another: Another | None = None
     needed: Another | None = None
+    note_drift: Callable[[str], object] | None = None
     private_networks: tuple[IPNetwork, ...] = ()
     name: str = ""
 
@@ -134,6 +135,7 @@ _BRING_BACK = (
 def _registry(model: RegistrySource, context: SourceContext) -> Source:
     from adapters.registry.batches import adapter_class
     from adapters.registry.control import controlled
+    from adapters.registry.shapes import DriftWatch
 
     if model.one_person and context.fingerprints is None:
         hint = f"{_BRING_BACK}; or write one_person: false"
@@ -147,7 +149,8 @@ def _registry(model: RegistrySource, context: SourceContext) -> Source:
         name=context.name,
         fingerprints=context.fingerprints,
     )
-    return controlled(adapter, model.control, another=context.another)
+    drifts = None if context.note_drift is None else DriftWatch(model, context.note_drift)
+    return controlled(adapter, model.control, another=context.another, drifts=drifts)
 
 
 def _roster(model: RosterSource, context: SourceContext) -> Source:

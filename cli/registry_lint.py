@@ -21,6 +21,7 @@ from jurat.vocabulary import Outcome
 if TYPE_CHECKING:
     from adapters.registry_tests.conformance import MoodResult
     from adapters.registry_tests.examination import Examination
+    from config.registry.trial_files import TrialFiles
 
 
 MOST_PROBLEMS: Final = 100
@@ -81,11 +82,17 @@ def unknown_lists(report: Report, lists: Collection[str]) -> list[Problem]:
 def examine_source(name: str, source: RegistrySource | RosterSource, positions: Positions | None = None) -> Examination:
     """Run the tests and moods of a registry, or the tests of a roster. `positions` are those of its parts in files."""
     from adapters.registry_tests.examination import examine, examine_roster
+
+    files = trial_files(name, source, positions)
+    return examine(source, files.read) if isinstance(source, RegistrySource) else examine_roster(source, files.read)
+
+
+def trial_files(name: str, source: RegistrySource | RosterSource, positions: Positions | None) -> TrialFiles:
+    """The files of its tests; see `examine_source`."""
     from config.registry.trial_files import TrialFiles
 
     written = {} if positions is None else positions.values
-    files = TrialFiles(name, [trial.name for trial in source.tests], written, Path.cwd())
-    return examine(source, files.read) if isinstance(source, RegistrySource) else examine_roster(source, files.read)
+    return TrialFiles(name, [trial.name for trial in source.tests], written, Path.cwd())
 
 
 def examination_steps(name: str, examination: Examination, *, every_mood: bool) -> Iterator[CheckupStep]:

@@ -19,6 +19,7 @@ from config.registry.lint.requests import sending_problems
 from config.registry.lint.rules import doubts_of
 from config.registry.lint.slips import slip_problems
 from config.registry.model.demands import requirements_of
+from config.shadows import check_shadow_names, check_shadows, shadows_of
 from config.sources import CodesSource, SourceModel, answer_schema, urls_of
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in
@@ -50,6 +51,7 @@ class KnownNames:
 
 def check_names(document: Document, known: KnownNames) -> Iterator[Complaint]:
     """Names that are referred to and do not exist."""
+    yield from check_shadow_names(document, known.sources)
     for name, criterion in document.criteria.items():
         path: Path = ("criteria", name)
         for index, source in enumerate(criterion.source):
@@ -77,6 +79,7 @@ def check_fit(document: Document) -> Iterator[Complaint]:
     """Parts that do not fit together. `check_names` reports missing ones."""
     for name, source in document.sources.items():
         yield from _check_source(("sources", name), source, document.environment)
+    yield from check_shadows(document)
     yield from _check_public_nominatim(document)
     yield from _check_datasets(document)
     for name, criterion in document.criteria.items():
@@ -100,6 +103,7 @@ def check_fit(document: Document) -> Iterator[Complaint]:
 def check_use(document: Document) -> Iterator[Complaint]:
     """Sources and criteria that nothing uses, in a complete document."""
     asked = {name for criterion in document.criteria.values() for name in criterion.source}
+    asked |= set(shadows_of(document).values())
     for name in document.sources:
         if name not in asked:
             yield Complaint(("sources", name), "no criterion uses this source", "", Severity.WARNING, at_key=True)
@@ -218,7 +222,9 @@ def _check_criterion(path: Path, criterion: Criterion, document: Document) -> It
             yield Complaint(path, "a criterion for addresses needs a zone", hint, at_key=True)
         given = {}
     if kinds == {SourceKind.REGISTRY}:
-        yield from _check_requirement(path, criterion, sources)
+        shadows = [shadow for name, shadow in shadows_of(document).items() if name in sources]
+        asked = {name: document.sources[name] for name in (*sources, *shadows) if name in document.sources}
+        yield from _check_requirement(path, criterion, asked)
     else:
         given["require"] = criterion.require
     for option, value in given.items():

@@ -71,6 +71,7 @@ OPTIONS: Mapping[str, Mapping[str, type[BaseModel]]] = {
         "several, the newest": record.Newest,
         "batch": source.Batch,
         "control": source.Control,
+        "shadow": source.Shadow,
         "record of a list": roster.Row,
         "file of a list": roster.RosterFile,
         "rules, `check: equals`": rules.EqualsRule,
@@ -92,7 +93,7 @@ _LINKS = {
 }
 
 
-_KINDS = {"boolean": "`true`, `false`", "integer": "whole number", "string": "text"}
+_KINDS = {"boolean": "`true`, `false`", "integer": "whole number", "number": "number", "string": "text"}
 
 
 _CHOICES = {

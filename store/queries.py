@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,7 +89,9 @@ class SourceRow:
     """The state of one source. Its breaker is open since `opened_at`, None when it is closed; `failures` came in a row.
 
     With a daily quota, `used` lookups were taken on `day`. `waiting` is counted up to `backlog.MOST_COUNTED`;
-    what waits now will be looked up in about `wait_s` seconds, None when that is unknown.
+    what waits now will be looked up in about `wait_s` seconds, None when that is unknown. `drift` is what of the last
+    compared answer no test of its description shows. `shadow` counts what it would have decided as a shadow: by the
+    source's verdict and its own, "refused/record_not_found accepted".
     """
 
     name: str
@@ -108,6 +110,8 @@ class SourceRow:
     wait_s: float | None = None
     figures_at: datetime | None = None
     next_start_at: datetime | None = None
+    drift: str | None = None
+    shadow: Mapping[str, Any] | None = None
 
 
 def zones_in_force(dialect: StoreDialect) -> str:

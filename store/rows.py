@@ -21,6 +21,7 @@ _READ: Mapping[Any, Callable[[Any], Any]] = {
     datetime: instant,
     datetime | None: moment,
     Mapping[str, Any]: read_json,
+    Mapping[str, Any] | None: lambda value: None if value is None else read_json(value),
     Sequence[Mapping[str, Any]]: read_json,
     tuple[str, ...]: lambda value: tuple(read_json(value)),
     tuple[str, ...] | None: lambda value: None if value is None else tuple(read_json(value)),

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.address.zones import ZoneCache, ZoneGeometry
 from adapters.base import Source
 from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
 from adapters.fingerprints import Fingerprints
+from adapters.shadow import Shadow, shadowed
 from config.configuration import Configuration
 from config.networks import IPNetwork
 from config.secrets import resolve
@@ -21,6 +26,8 @@ from store.queries import Queries, ZoneVersion
 from store.queue.sources import Sources
 from tasks.plan import Plan, Unusable, demand_of
 from tasks.rules.source_limits import Demand
+
+log = structlog.get_logger("jurat.sources")
 
 
 def make_plan(
@@ -59,12 +66,15 @@ def make_plan(
                 raise LacksKeys(f"source {name} cannot be used: {lacking}")
             pay = partial(_pay, purse, demand_of(name, model, 1)) if purse else None
             another = pay and partial(pay, unless_stopped=True)
-            sources[name] = build(name, model, replace(context, another=another, needed=pay))
+            note = partial(_note_drift, purse, name) if purse else None
+            sources[name] = build(name, model, replace(context, another=another, needed=pay, note_drift=note))
         except SourceUnusable as error:
             sources[name] = Unusable(str(error))
             problems.append(str(error))
             if isinstance(error, LacksKeys):
                 left.add(name)
+    if purse:
+        sources |= _shadowed(configuration, sources, purse)
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
     in_force = queries.zone_versions(wanted) if wanted else {}
     zones: dict[str, ZoneGeometry] = {}
@@ -81,6 +91,27 @@ def make_plan(
     return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left))
 
 
+def _shadowed(configuration: Configuration, sources: Mapping[str, Source], purse: Sources) -> dict[str, Source]:
+    """The sources that have a shadow, each with it, where both can be used."""
+    found = {}
+    for name, model in configuration.sources.items():
+        chosen = getattr(model, "shadow", None)
+        if chosen is None or any(isinstance(sources[each], Unusable) for each in (name, chosen.source)):
+            continue
+        new = configuration.sources[chosen.source]
+        found[name] = shadowed(
+            sources[name],
+            Shadow(
+                sources[chosen.source],
+                chosen.share,
+                timeout=new.timeout,
+                another=partial(_pay, purse, demand_of(chosen.source, new, 1)),
+                note=partial(_note_shadow, purse, chosen.source),
+            ),
+        )
+    return found
+
+
 def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: Fingerprints | None) -> str:
     """Why numbers cannot be matched to earlier uses: they were hashed with a key that is not here; "" if they can."""
     if fingerprints is None or not any(getattr(model, "one_person", False) for model in configuration.sources.values()):
@@ -94,6 +125,23 @@ def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: F
 def _pay(purse: Sources, demand: Demand, longest: float, *, unless_stopped: bool = False) -> float | None:
     with outage():
         return purse.pay_for_request(demand, longest, unless_stopped=unless_stopped)
+
+
+def _note_shadow(purse: Sources, shadow: str, decided: str, found: str) -> None:
+    """Count a pair of verdicts. One more or less changes no report."""
+    with suppress(SQLAlchemyError):
+        purse.count_shadow(shadow, decided, found)
+
+
+def _note_drift(purse: Sources, name: str, drift: str) -> None:
+    """Note it for people to see. Of all workers, one finds that it is news. No lookup fails for it."""
+    with suppress(SQLAlchemyError):
+        if not purse.note_drift(name, drift):
+            return
+        if drift:
+            log.warning("answers differ from the tests", source=name, drift=drift)
+        else:
+            log.info("answers as in the tests", source=name)
 
 
 def _geometry(queries: Queries, zone: ZoneVersion) -> bytes:

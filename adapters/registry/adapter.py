@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 from adapters.base import ERRORS, Another, Blocked, Finding, Found, Query, SourceError, Unreadable
 from adapters.fingerprints import Fingerprints
@@ -154,6 +155,12 @@ class RegistryAdapter(RecordJudge):
         except Malformed as malformed:
             return self._reject(malformed, evidence)
         return found if isinstance(found, Finding) else self._judge(asked, found, evidence)
+
+    def traced(self, watch: LookupTrace) -> Self:
+        """The same source, over the same connections, that reports the steps of its lookups to `watch`."""
+        other = copy.copy(self)
+        vars(other).update(_watch=watch, _trace=watch)
+        return other
 
     def close(self) -> None:
         """Release connections."""

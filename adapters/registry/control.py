@@ -13,6 +13,8 @@ from threading import Lock
 from typing import Any, TypeGuard
 
 from adapters.base import Another, Finding, Found, Query, Source, SourceError, Unavailable, Unreadable
+from adapters.registry.shapes import AnswerBodies, DriftWatch
+from adapters.registry.trace import LookupTrace
 from config.registry.model.source import Control
 from jurat.vocabulary import Outcome, Reason
 
@@ -25,15 +27,17 @@ def controlled(
     control: Control | None,
     *,
     another: Another | None = None,
+    drifts: DriftWatch | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> Source:
     """`source`, whose absences refuse only while the control record is found; without one they never do.
 
-    Another lookup for the record is paid with `another`, from the quota of the source.
+    Another lookup for the record is paid with `another`, from the quota of the source. `drifts` compares its answers
+    with the tests.
     """
     further = _Further(source, another, clock, sleep)
-    record = None if control is None else _ControlRecord(further, control)
+    record = None if control is None else _ControlRecord(further, control, drifts)
     return (_ControlledMany if hasattr(source, "look_up_many") else _Controlled)(further, record)
 
 
@@ -41,26 +45,29 @@ def controlled(
 class _Further:
     """Lookups of a source beyond the one that a check has paid for."""
 
-    source: Source
+    source: Any
     another: Another | None
     clock: Callable[[], float]
     sleep: Callable[[float], object]
 
-    def look_up(self, query: Query, deadline: float) -> Found:
+    def look_up(self, query: Query, deadline: float, watch: LookupTrace | None = None) -> Found:
         """Look up until `deadline`. Raises SourceError also where the quota allows it too late."""
         wait = self.another((deadline - self.clock()) / 2) if self.another else 0.0
         if wait is None:
             raise Unavailable("the quota of the source allows no second lookup now, to confirm an absence")
         self.sleep(wait)
-        return self.source.look_up(replace(query, timeout=deadline - self.clock(), fresh=True))
+        source = self.source.traced(watch) if watch else self.source
+        found: Found = source.look_up(replace(query, timeout=deadline - self.clock(), fresh=True))
+        return found
 
 
 class _ControlRecord:
     """A record that the registry is known to have. Thread-safe."""
 
-    def __init__(self, further: _Further, control: Control) -> None:
+    def __init__(self, further: _Further, control: Control, drifts: DriftWatch | None) -> None:
         self._further = further
         self._control = control
+        self._drifts = drifts
         self._clock = further.clock
         self._lock = Lock()
         self._found = self._forgotten = False
@@ -88,7 +95,12 @@ class _ControlRecord:
 
     def _look_up(self, deadline: float) -> None:
         self._forgotten = False
-        found = self._further.look_up(Query(self._control.input, self._control.require), deadline)
+        query, watch = Query(self._control.input, self._control.require), AnswerBodies()
+        try:
+            found = self._further.look_up(query, deadline, watch)
+        finally:
+            if self._drifts:  # also where the answer is unreadable, as one of another shape often is
+                self._drifts.compare(watch.bodies, self._control.input)
         self._found = isinstance(found, Finding) and found.outcome is Outcome.ACCEPTED
         self._until = self._clock() + (self._control.every if self._found else _ASKED_AGAIN_S)
 
@@ -98,7 +110,7 @@ class _Controlled:
 
     def __init__(self, further: _Further, record: _ControlRecord | None) -> None:
         self._further = further
-        self._source: Any = further.source
+        self._source = further.source
         self._record = record
         self._clock = further.clock
 

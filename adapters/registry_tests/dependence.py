@@ -13,8 +13,9 @@ from adapters.base import Unreadable
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import ReplyDecoder
 from adapters.registry.expressions import Expression
+from adapters.registry.places import Place
 from adapters.registry_tests.encoder import Levels, Unwritable
-from adapters.registry_tests.mutations import Place, change_at, entries_at, key_places, remove_key, replace_with
+from adapters.registry_tests.mutations import change_at, entries_at, key_places, remove_key, replace_with
 from config.registry import RegistrySource
 from config.registry.model.answer_formats import XmlIn
 from config.registry.model.expressions import Node, walk

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
-from adapters.http_client.reply import Reply, retry_after
-from adapters.registry_tests.encoder import encoding_of
-from adapters.registry_tests.offline_run import NoAnswer, OfflineRun, Path, Played, verdict_text
-from config.problems import dotted
-from config.registry.lint.answers import read_as
-from config.registry.model.source import Step
-from config.registry.model.trials import Response, Trial
+from adapters.base import verdict_text
+from adapters.http_client.reply import Reply
+from adapters.registry.trial_replies import ReadFile, trial_reply
+from adapters.registry_tests.offline_run import NoAnswer, OfflineRun, Played
+from config.problems import Path, dotted
+from config.registry.model.trials import Trial
 from config.registry.trial_files import NoFile
 from jurat.vocabulary import Outcome
-
-ReadFile = Callable[[Path, str], bytes]
-"""Reads the file that is named at a place below the source. Raises NoFile."""
-
-_TYPES: Final[Mapping[str, str]] = {
-    "json": "application/json",
-    "xml": "text/xml; charset=utf-8",
-    "csv": "text/csv; charset=utf-8",
-    "html": "text/html; charset=utf-8",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +53,7 @@ def _run_trial(path: Path, trial: Trial, offline_run: OfflineRun, read_file: Rea
     for name, response in trial.responses.items():
         place: Path = (*path, "responses", name)
         try:
-            replies[name] = _reply(response, steps[name], (*place, "file"), read_file)
+            replies[name] = trial_reply(response, steps[name], place, read_file)
         except NoFile as missing:
             return TrialResult(trial, "", str(missing), (*place, "file"), replies)
     try:
@@ -99,21 +85,3 @@ def _why(played: Played, compared: str = "") -> str:
     decided = f"{dotted(played.place)} decided"
     said = "; ".join(filter(None, (compared, played.detail)))
     return f"{decided} ({said})" if said else decided
-
-
-def _reply(response: Response, step: Step, place: Path, read_file: ReadFile) -> Reply:
-    first = step.decoders[0]
-    body, kind, encoding = b"", read_as(step), encoding_of(first)
-    if response.content is not None:
-        encoding = encoding if kind == "json" else "utf-8"
-        body, kind = json.dumps(response.content, ensure_ascii=False).encode(encoding, "replace"), "json"
-    elif response.text is not None:
-        body = response.text.encode(encoding, "replace")
-    elif response.file is not None:
-        body = read_file(place, response.file)
-        suffix = response.file.rpartition(".")[2].lower()
-        kind = suffix if suffix in _TYPES else kind
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    if body:
-        headers.setdefault("content-type", _TYPES[kind])
-    return Reply(response.status, headers, body, retry_after(headers.get("retry-after"), time.time()))

@@ -12,8 +12,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 from adapters.http_client.reply import Reply
 from adapters.registry.decoder import ReplyDecoder
-from adapters.registry_tests.mutations import Change, Place, change_at, replace_with
-from config.registry.model.answer_formats import Csv, CsvTable, Decoder, JsonDocument, XmlIn
+from adapters.registry.places import Place
+from adapters.registry.trial_replies import encoding_of
+from adapters.registry_tests.mutations import Change, change_at, replace_with
+from config.registry.model.answer_formats import Csv, CsvTable, Decoder, XmlIn
 from config.registry.model.expressions import walk
 from config.registry.model.source import Step
 from config.registry.roster import RosterFile
@@ -71,16 +73,6 @@ def encode(tree: Any, decoder: Decoder) -> bytes:
         case Csv(csv=form):
             return encode_table(tree, form)
     return json.dumps(tree, ensure_ascii=False).encode(encoding_of(decoder), "replace")
-
-
-def encoding_of(decoder: Decoder) -> str:
-    """How an answer that `decoder` reads encodes letters."""
-    match decoder:
-        case Csv(csv=form):
-            return form.encoding
-        case JsonDocument(form=form):
-            return form.encoding
-    return "utf-8"
 
 
 def _place(expression: str) -> Place | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from adapters.registry.trial_replies import ReadFile
 from adapters.registry_tests.conformance import MoodResult, play_moods
 from adapters.registry_tests.coverage import find_untested
-from adapters.registry_tests.description_tests import ReadFile, TrialResult, run_trials
+from adapters.registry_tests.description_tests import TrialResult, run_trials
 from adapters.registry_tests.failure_places import find_line
 from adapters.registry_tests.offline_run import Fault, OfflineRun, Path
 from adapters.registry_tests.roster_tests import run_roster_trials

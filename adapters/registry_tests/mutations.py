@@ -11,17 +11,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-EACH: Final = "[]"
-"""In a place: all entries of a list; "[0]" is the first one alone."""
+from adapters.registry.places import EACH, Place, dotted
 
 MOST_PLACES: Final = 150
 """How many places of one answer are changed; those near the root come first."""
 
 MOST_ENTRIES: Final = 6
 """How many entries of a list are changed alone at one place; the first ones."""
-
-Place = tuple[str, ...]
-"""Keys from the root on, such as ("people", EACH, "status")."""
 
 Change = Callable[[dict[str, Any], str], dict[str, Any]]
 """Changes a key of a map."""
@@ -143,11 +139,6 @@ def on_value(change: Callable[[Any], Any]) -> Change:
 def replace_with(value: Any) -> Change:
     """The change that replaces a value with `value`."""
     return on_value(lambda _: value)
-
-
-def dotted(place: Place) -> str:
-    """A place as people write it: `people[].status`, `people[0].status`."""
-    return re.sub(r"\.(\[[0-9]*\])", r"\1", ".".join(place))
 
 
 def _is_meant(key: str, position: int) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from adapters.base import Finding, Query, Source, SourceError, Unreadable
+from adapters.base import Finding, Query, Source, SourceError, Unreadable, verdict_text
 from adapters.http_client.reply import Reply
 from adapters.registry.batches import adapter_class
 from adapters.registry.record import Record
@@ -68,11 +68,6 @@ class Played:
 
     def __str__(self) -> str:
         return verdict_text(self.outcome, self.reason)
-
-
-def verdict_text(outcome: Outcome, reason: Reason) -> str:
-    """A verdict as the tests of a description write it: `accepted`, `refused/status_inactive`."""
-    return str(outcome) if outcome is Outcome.ACCEPTED else f"{outcome}/{reason}"
 
 
 class OfflineRun:

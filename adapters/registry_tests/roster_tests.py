@@ -7,15 +7,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 
-from adapters.base import Unavailable
+from adapters.base import Unavailable, verdict_text
 from adapters.file_lines import FileError
 from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RosterAdapter
 from adapters.registry.roster_rows import RosterRows
 from adapters.registry.roster_seal import namespace
-from adapters.registry_tests.description_tests import ReadFile, TrialResult, difference
+from adapters.registry.trial_replies import ReadFile
+from adapters.registry_tests.description_tests import TrialResult, difference
 from adapters.registry_tests.encoder import encode_table
-from adapters.registry_tests.offline_run import DecisionTrace, Path, look_up, verdict_text
+from adapters.registry_tests.offline_run import DecisionTrace, Path, look_up
 from adapters.rosters import RosterVersion
 from config.hours import parse_zone
 from config.registry.model.trials import Response, Trial

@@ -215,6 +215,30 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
 
 
 @config.command(
+    examples=("jurat config shadow report", "jurat config shadow report professionals --json"),
+    codes={Exit.DONE: "no verdict would differ", Exit.REFUSED: "some would, as with diff(1)"},
+)
+@click.argument("what", metavar="report", type=click.Choice(["report"]))
+@click.argument("name", metavar="[NAME]", required=False)
+def shadow(out: Output, *, what: str, name: str | None) -> Exit:
+    """Show how many verdicts would differ under the shadows of sources, or of one, by reason, without personal data.
+
+    Workers count lookups, and begin anew with the next `config apply`. A shadow decides nothing: once it has found the
+    same as its source for long enough, name it in the criteria. What it did not answer is counted apart.
+    """
+    from cli.lookups.shadow_report import read_reports
+
+    del what
+    with open_database() as service:
+        reports = read_reports(service, name)
+    for report in reports:
+        out.say(report.summary())
+    rows = [(report.source, *row) for report in reports for row in report.rows()]
+    out.show([report.as_data() for report in reports], columns(("source", "decided", "shadow", "count"), rows))
+    return Exit.REFUSED if any(report.differing for report in reports) else Exit.DONE
+
+
+@config.command(
     examples=("jurat config withdraw summer-call", "jurat config withdraw summer-call --yes"),
     codes={Exit.REFUSED: "you said no, or pending checks would lose their question"},
 )

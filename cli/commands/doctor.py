@@ -69,6 +69,7 @@ def _steps_with(settings: Settings) -> list[CheckupStep]:
         steps += found
         if plan is not None:
             steps += [checkup.source_step(name, plan, service.queries) for name in plan.sources]
+            steps += checkup.drift_steps(row for row in service.queries.sources() if row.name in plan.sources)
             models = plan.configuration.sources.values()
             known = {reference.env for model in models for _, reference in secrets_of(model) if reference.env}
             plan.close()

@@ -60,8 +60,8 @@ def list_(out: Output) -> None:
     examples=("jurat sources health", "jurat sources health ban --json"),
     codes={
         Exit.DONE: "all are well",
-        Exit.REFUSED: "one is broken or says that it is asked too often, or no worker serves it or counts what waits; "
-        "or workers lack keys; or a platform reached its limit of erasures",
+        Exit.REFUSED: "one is broken, says that it is asked too often or answers in another shape than its tests, or "
+        "no worker serves it or counts what waits; or workers lack keys; or a platform reached its limit of erasures",
     },
 )
 @click.argument("name", metavar="[NAME]", required=False)
@@ -78,6 +78,7 @@ def health(out: Output, *, name: str | None) -> Exit:
     with open_database() as service:
         source_statuses = applied_sources.source_statuses(service, name)
         steps = [checkup.status_step(each) for each in source_statuses]
+        steps += checkup.drift_steps(each.row for each in source_statuses)
         steps += workforce.finding_steps(service, [Alarm.KEY_MISSING])
         steps += keys.lacking_steps(service.queries)
         steps += workforce.allowance_steps(service)
@@ -250,6 +251,30 @@ def try_(out: Output, *, name: str, inputs: Sequence[str], requirements: Sequenc
             out.say("workers take this for undetermined, because the source names no control record")
     out.show(document, look_up_once.lines_of(document))
     return look_up_once.code_of(found)
+
+
+@sources.command(
+    examples=("jurat sources drift", "jurat sources drift professionals --config jurat.yaml --json"),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
+    codes={
+        Exit.DONE: "all answer as their tests know",
+        Exit.REFUSED: "one answers in another shape at a place that is read, or does not find its control record",
+        Exit.DEPENDENCY: "one does not answer or may not be asked now, or the database is down",
+    },
+)
+@click.argument("name", metavar="[NAME]", required=False)
+@_CONFIG
+def drift(out: Output, *, name: str | None, paths: Sequence[Path]) -> Exit:
+    """Compare what registries answer now with the tests of their descriptions: all that name a control record, or one.
+
+    Looks the control record up once, which counts as any lookup. Prints places and types, no values: what is new, gone
+    or of another type. What the description does not read is a note. Workers compare each hour, when they ask for that
+    record anyway, unless an answer of a test is in a file of your own: see `sources health`.
+    """
+    from cli.lookups import source_drift
+
+    steps, registries = source_drift.compare(name, paths, out)
+    return out.show_steps(steps, registries=registries)
 
 
 @sources.command(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from jurat.database import bounded
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from store.monitoring.fleet import SourceState
-from store.queries import Queries
+from store.queries import Queries, SourceRow
 from store.queue.sources import Sources
 from store.schema.status import ADVICE, SchemaStatus, schema_of
 from tasks.plan import Plan, Unusable
@@ -234,6 +234,15 @@ def status_step(status: SourceStatus) -> CheckupStep:
     else:
         mark = StepMark.OK if status.state is SourceState.OPEN else StepMark.NOTE
     return CheckupStep(status.name, mark, found, advice)
+
+
+def drift_steps(rows: Iterable[SourceRow]) -> Iterator[CheckupStep]:
+    """A problem for each source whose answers differ from its tests."""
+    for row in rows:
+        if row.drift:
+            found = f"its answers differ from its tests: {row.drift}"
+            advice = f"run `bin/jurat sources drift {row.name}`, fix the description, and add a test with that shape"
+            yield CheckupStep(f"source {row.name}", StepMark.PROBLEM, found, advice)
 
 
 def reach_steps(status: SourceStatus, plan: Plan, sources: Sources, settings: Settings) -> Iterator[CheckupStep]:

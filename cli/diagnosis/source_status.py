@@ -156,6 +156,7 @@ class SourceStatus:
             "daily": self.model.daily,
             **fields_of(row, "waiting", "oldest_due_at"),
             "wait_s": None if self.is_stale else row.wait_s,
+            "drift": row.drift,
             "figures_at": row.figures_at,
             "figures_age_s": None if self.age is None else round(self.age, 3),
             "workers": self.servers,

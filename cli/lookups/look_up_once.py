@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from adapters.base import Finding, Found, Query, Source, SourceError
+from adapters.base import Finding, Query, Source, SourceError
 from adapters.http_client.reply import Reply
+from adapters.registry.adapter import RegistryAdapter
 from adapters.registry.batches import adapter_class
 from adapters.registry.dates import DaySpan
 from adapters.registry.decoder import Decoded
@@ -111,7 +112,7 @@ class RecordedLookup(LookupTrace):
         gives = None if failure is None else "/".join(failure)
         self._judged[-1]["rules"].append({"index": index, "check": rule.check, "held": failure is None, "gives": gives})
 
-    def as_data(self, found: Found | SourceError) -> dict[str, Any]:
+    def as_data(self, found: Finding | SourceError) -> dict[str, Any]:
         """The whole lookup as one document, with secrets masked and large parts cut."""
         forms = sorted(filter(None, self._hidden), key=len, reverse=True)
         self._secret = re.compile("|".join(f"({_spelled(form)})" for form in forms) or "(?!)", re.IGNORECASE)
@@ -164,45 +165,57 @@ def query_of(source: RecordSource, inputs: Sequence[tuple[str, str]], requiremen
 
 def look_up(
     source: RegistrySource, query: Query, *, loopback_http: bool = False, private_networks: Sequence[IPNetwork] = ()
-) -> tuple[dict[str, Any], Found | SourceError]:
+) -> tuple[dict[str, Any], Finding | SourceError]:
     """Ask the registry once. Returns all that happened as one document, and the result.
 
-    Raises Failure: a secret is missing here, or the proxy or a file is unusable.
+    Raises Failure as `adapter_of`.
     """
     record = RecordedLookup()
+    with closing(adapter_of(source, record, private_networks, loopback_http=loopback_http)) as adapter:
+        found = result_of(adapter, query)
+    return record.as_data(found), found
+
+
+def adapter_of(
+    source: RegistrySource, watch: LookupTrace, private_networks: Sequence[IPNetwork], *, loopback_http: bool
+) -> RegistryAdapter:
+    """The source, which reports to `watch`. Raises Failure: a secret is missing here, or the proxy or a file is
+    unusable.
+    """
     try:
-        adapter = adapter_class(source)(
+        return adapter_class(source)(
             source,
             secret=partial(resolve, environ=os.environ, base_dir=Path.cwd()),
             loopback_http=loopback_http,
             private_networks=private_networks,
-            watch=record,
+            watch=watch,
         )
     except (SecretError, ValueError) as error:
         hint = error.hint if isinstance(error, ForbiddenSecretError) else "set it here to try the source"
         raise Failure(f"{error}; {hint}", Exit.USAGE) from None
-    with closing(adapter):
-        return _look_up(adapter, query, record)
 
 
 def look_up_in_roster(
     source: RosterSource, query: Query, service: Service
-) -> tuple[dict[str, Any], Found | SourceError]:
+) -> tuple[dict[str, Any], Finding | SourceError]:
     """The same in the imported roster. Raises Failure without the keys that its numbers were hashed with."""
     if service.fingerprints is None:
         raise Failure("JURAT_HASH_KEYS is not set: numbers are found only by their keyed hashes", Exit.USAGE)
     record = RecordedLookup()
     adapter = RosterAdapter(source, StoredRosters(service.queries), service.fingerprints, watch=record)
-    return _look_up(adapter, query, record)
+    found = result_of(adapter, query)
+    return record.as_data(found), found
 
 
-def _look_up(adapter: Source, query: Query, record: RecordedLookup) -> tuple[dict[str, Any], Found | SourceError]:
-    found: Found | SourceError
+def result_of(adapter: Source, query: Query) -> Finding | SourceError:
+    """What a registry or roster finds, or why it finds nothing."""
     try:
         found = adapter.look_up(query)
     except SourceError as error:
-        found = error
-    return record.as_data(found), found
+        return error
+    if not isinstance(found, Finding):
+        raise TypeError("a registry finds no places")
+    return found
 
 
 def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
@@ -244,7 +257,7 @@ def lines_of(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"{verdict['outcome']} {verdict['reason']}{detail}"
 
 
-def code_of(found: Found | SourceError) -> Exit:
+def code_of(found: Finding | SourceError) -> Exit:
     """The exit code that says what the verdict would be."""
     return outcome_code(found.outcome if isinstance(found, Finding) else None)
 
@@ -267,15 +280,13 @@ def _requirement(source: RecordSource, pairs: Sequence[tuple[str, str]]) -> dict
     return found
 
 
-def _verdict(found: Found | SourceError) -> dict[str, Any]:
-    match found:
-        case Finding():
-            outcome, reason, detail, evidence = found.outcome, found.reason, "", dict(found.evidence)
-        case SourceError():
-            outcome, reason, detail, evidence = Outcome.UNDETERMINED, found.reason, found.detail, {}
-        case _:
-            raise TypeError("a registry finds no places")
-    return {"outcome": str(outcome), "reason": str(reason), "detail": detail or None, "evidence": evidence}
+def _verdict(found: Finding | SourceError) -> dict[str, Any]:
+    outcome, detail, evidence = Outcome.UNDETERMINED, "", dict[str, Any]()
+    if isinstance(found, Finding):
+        outcome, evidence = found.outcome, dict(found.evidence)
+    else:
+        detail = found.detail
+    return {"outcome": str(outcome), "reason": str(found.reason), "detail": detail or None, "evidence": evidence}
 
 
 def _days(span: DaySpan) -> str:

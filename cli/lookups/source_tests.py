@@ -51,7 +51,7 @@ def test_applied(tests: Tests, name: str | None, *, live: bool) -> None:
 
 def test_files(tests: Tests, name: str | None, paths: Sequence[Path], out: Output) -> None:
     """Test one source of these files, or all, as far as possible without a database."""
-    report = _report(paths, name, out)
+    report = report_of(paths, name, out)
     for source, model in report.document.sources.items():
         if name in (None, source) and not tests.examine(source, model, report.positions):
             found = f"is well formed; sources of type {model.type} have no tests"
@@ -64,7 +64,7 @@ def find_registry(name: str, paths: Sequence[Path], out: Output) -> tuple[Regist
     Raises Failure: there is none, or it is not well formed.
     """
     if paths:
-        document = _report(paths, name, out).document
+        document = report_of(paths, name, out).document
     else:
         with open_database() as service:
             document = require_configuration(service).document
@@ -75,7 +75,7 @@ def find_registry(name: str, paths: Sequence[Path], out: Output) -> tuple[Regist
     return model, document.environment == "test"
 
 
-def _report(paths: Sequence[Path], name: str | None, out: Output) -> Report:
+def report_of(paths: Sequence[Path], name: str | None, out: Output) -> Report:
     """The files' lint. Raises Failure if the source is not in them, or not well formed."""
     report = lint_here(paths)
     if name in report.document.sources or (name is None and not report.errors):

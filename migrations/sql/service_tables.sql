@@ -132,6 +132,8 @@ CREATE TABLE jurat_sources (
   most_slots integer,
   closed_until timestamptz,
   day_used float8,
+  drift text,
+  shadow jsonb,
   PRIMARY KEY (name)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 
 from sqlalchemy import Engine, text
 
 from jurat.batches import begin
 from jurat.database import preparing
+from jurat.queries import read_json
 from jurat.vocabulary import Reason
 from store.dialects import dialect_of
 from store.queue import breakers, pauses, quotas
@@ -56,6 +59,25 @@ class Sources:
             if ended:
                 add_audit_row(connection, by, "sources resume", source, {})
         return ended
+
+    def note_drift(self, source: str, drift: str) -> bool:
+        """Note where a source's answers differ from its tests; "" if they do not. Returns whether that is news."""
+        sql = (
+            "UPDATE jurat_sources SET drift = nullif(:drift, '') WHERE name = :source AND coalesce(drift, '') <> :drift"
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(text(sql), {"source": source, "drift": drift}).rowcount > 0
+
+    def count_shadow(self, shadow: str, decided: str, found: str) -> None:
+        """Count that a source decided, and its shadow would have decided so."""
+        with self._engine.begin() as connection:
+            dialect = dialect_of(connection)
+            lock = dialect.row_lock("FOR UPDATE")
+            sql = f"SELECT shadow FROM jurat_sources WHERE name = :shadow {lock}"
+            counts = Counter(read_json(connection.execute(text(sql), {"shadow": shadow}).scalar() or "{}"))
+            counts[f"{decided} {found}"] += 1
+            sql = f"UPDATE jurat_sources SET shadow = {dialect.parameter('counts', 'jsonb')} WHERE name = :shadow"
+            connection.execute(text(sql), {"shadow": shadow, "counts": json.dumps(counts)})
 
     def since_throttled(self, source: str) -> float | None:
         """Seconds since a source answered any worker that it was asked too often; None if it last failed otherwise."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import shapely
 from sqlalchemy.exc import InternalError
+from structlog.testing import capture_logs
 
 from adapters.address.zones import ZoneCache, digest_of
 from adapters.base import Blocked, Finding, Places, Query, Refused, SourceError, Unavailable
@@ -16,12 +17,13 @@ from adapters.fingerprints import Fingerprints
 from config.hours import Hours
 from config.networks import LOOPBACK, networks_of
 from jurat.database import open_engine
+from jurat.vocabulary import Outcome
 from store.datasets.zones import NewZone, import_zones
 from store.queries import Queries
 from tasks.plan import Plan, Unusable
 from tasks.rules.source_limits import Breaker, Demand
 from tests.adapters.address.servers import Answering
-from tests.adapters.registry.described import IRIS
+from tests.adapters.registry.described import IRIS, TESTS, asked, at
 from tests.adapters.registry.guarded import KEYS, Guarded
 from tests.adapters.registry.guarded import document as guarded
 from tests.store.desk import ADMIN, DOCUMENT, HASH_KEY, Desk, claiming, configuration
@@ -243,6 +245,50 @@ def test_a_token_is_paid_also_while_its_source_takes_no_new_work(desk: Desk) -> 
         plan.close()
     assert server.asked == {"token": 1, "served": 1}
     assert desk.one("SELECT used FROM jurat_sources WHERE name = 'guarded'") == 1
+
+
+def test_an_answer_of_another_shape_is_noted_and_logged_by_one_worker(desk: Desk, geocoder: Answering) -> None:
+    known = json.loads(json.dumps(TESTS[0]["responses"]["lookup"]["json"]))
+    renamed = json.loads(json.dumps(known).replace('"status"', '"state"'))
+    nobody = {"count": 0, "professionals": []}
+    control = {"input": {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"}}
+    described = at(geocoder.url, control=control, tests=TESTS, one_person=False)
+    desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "roll": described}})
+
+    def looked_up(*answers: Any) -> list[Any]:
+        """What a worker logs that gets these answers."""
+        geocoder.bodies = list(answers)
+        plan = desk.plan()
+        with capture_logs() as logs, suppress(SourceError):
+            plan.sources["roll"].look_up(asked("9000010372", "Sardel", "Maëlle"))
+        plan.close()
+        return [(each["event"], each["log_level"], each["source"], each.get("drift")) for each in logs]
+
+    def drift() -> object:
+        return desk.one("SELECT drift FROM jurat_sources WHERE name = 'roll'")
+
+    assert looked_up(nobody, known) == []
+    gone = "professionals[].status is gone"
+    assert looked_up(nobody, renamed) == [("answers differ from the tests", "warning", "roll", gone)]
+    assert drift() == gone
+    assert looked_up(nobody, renamed) == [], "another worker has told it"
+    assert looked_up(nobody, known) == [("answers as in the tests", "info", "roll", None)]
+    assert drift() is None
+    assert len(geocoder.asked) >= 8
+
+
+def test_a_lookup_does_not_fail_where_a_drift_cannot_be_noted(sqlite: Desk, geocoder: Answering) -> None:
+    described = at(geocoder.url, control={"input": dict(IRIS.answer)}, tests=TESTS, one_person=False)
+    sqlite.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "roll": described}})
+    sqlite.sql("ALTER TABLE jurat_sources DROP COLUMN drift")
+    known = TESTS[0]["responses"]["lookup"]["json"]
+    nobody = {"count": 0, "professionals": []}
+    geocoder.bodies = [nobody, {**known, "count": "1"}, nobody]
+    plan = sqlite.plan()
+    found = plan.sources["roll"].look_up(asked("9000010372", "Sardel", "Maëlle"))
+    assert isinstance(found, Finding)
+    assert found.outcome is Outcome.REFUSED
+    plan.close()
 
 
 def test_without_a_purse_no_second_request_is_sent(sqlite: Desk, geocoder: Answering) -> None:

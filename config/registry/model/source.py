@@ -55,6 +55,15 @@ class Control(Part):
     every: Annotated[Duration, between("1s", "1h")] = parse_duration("1min")
 
 
+class Shadow(Part):
+    """A new version of this registry's description, another source, of which a `share` of the lookups is asked as well,
+    at its own rate. It decides nothing: `bin/jurat config shadow report` compares the verdicts.
+    """
+
+    source: Name
+    share: Annotated[float, Field(gt=0, le=1)] = 0.05
+
+
 class Kept(Part):
     """A value of an answer that later steps use. A `secret` one is never shown."""
 
@@ -121,8 +130,8 @@ class RecordSource(LimitedSource):
 
     The record must pass all `rules`, in order; the first that it fails decides. `version` is the administrators' own
     count. `one_person`: only one participant of a consultation may use a number; sources of the same kind of number
-    share a `number_kind`, by default the source's name. `tests` run before the description is published; workers ignore
-    them.
+    share a `number_kind`, by default the source's name. `tests` run before the description is published; workers
+    compare answers about the `control` record with their shapes.
     """
 
     kind = SourceKind.REGISTRY
@@ -161,6 +170,7 @@ class RegistryDescription(RecordSource):
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     batch: Batch | None = None
     control: Control | None = None
+    shadow: Shadow | None = None
 
     @property
     def requests(self) -> int:

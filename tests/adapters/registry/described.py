@@ -26,6 +26,8 @@ from tests.adapters.conftest import Listen, read_request
 
 _FILE = Path(examples.sources.__file__).with_name("registry.yaml")
 
+TESTS = YAML(typ="safe").load(_FILE.read_text(encoding="utf-8"))["tests"]
+
 
 @cache
 def _loaded() -> str:

@@ -15,13 +15,14 @@ from adapters.base import Finding, SourceError, Unavailable, Unreadable, of_many
 from adapters.http_client.reply import Reply
 from adapters.registry.batches import adapter_class
 from adapters.registry.control import controlled
+from adapters.registry.shapes import DriftWatch
 from config.lint import lint
 from config.networks import LOOPBACK
 from config.registry import RegistrySource
 from config.registry.model.source import Control
 from jurat.vocabulary import Outcome, Reason
 from tests.adapters.conftest import Listen, read_request
-from tests.adapters.registry.described import IRIS, Canned, asked, at, description, reply
+from tests.adapters.registry.described import IRIS, TESTS, Canned, asked, at, description, reply
 
 NOBODY = {"count": 0, "professionals": []}
 KNOWN = {
@@ -50,13 +51,17 @@ class Clock:
 
 
 class Asked:
-    """A registry that answers each request with the next of `answers`, and its source."""
+    """A registry that answers each request with the next of `answers`, and its source. `notes` are its drifts."""
 
     def __init__(self, *answers: Any, another: Callable[[float], float | None] | None = None, **changes: Any) -> None:
+        self.notes: list[str] = []
         model = RegistrySource.model_validate(description(**{"control": CONTROL, **changes}))
         self.canned, self.clock = Canned(answers), Clock()
         adapter = adapter_class(model)(model, secret=str, transport=self.canned)
-        self.source = controlled(adapter, model.control, another=another, clock=self.clock, sleep=lambda _: None)
+        drifts = DriftWatch(model, self.notes.append, clock=self.clock)
+        self.source = controlled(
+            adapter, model.control, another=another, drifts=drifts, clock=self.clock, sleep=lambda _: None
+        )
 
     @property
     def sent(self) -> list[str]:
@@ -113,6 +118,38 @@ def test_a_late_answer_to_someone_else_refuses_nobody(listen: Listen) -> None:
 def _packed(body: Any) -> bytes:
     content = json.dumps(body).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content
+
+
+def test_the_answer_about_it_is_compared_with_the_tests_each_hour_without_another_request() -> None:
+    person = {key: value for key, value in KNOWN["professionals"][0].items() if key != "status"}  # type: ignore[index]
+    renamed = {"count": 1, "professionals": [{**person, "state": "active"}]}
+    registry = Asked(NOBODY, KNOWN, NOBODY, NOBODY, renamed, NOBODY, renamed, tests=TESTS)
+    assert refused(registry.look_up())
+    assert registry.notes == [""]
+    registry.clock.now += 60
+    with pytest.raises(SourceError):
+        registry.look_up()
+    assert registry.notes == [""], "the hour is not over"
+    registry.clock.now += 3540
+    with pytest.raises(SourceError):
+        registry.look_up()
+    assert registry.notes == ["", "professionals[].status is gone"]
+    assert registry.canned.answers == []
+
+
+def test_an_answer_of_another_shape_altogether_is_compared_though_it_is_unreadable() -> None:
+    registry = Asked(NOBODY, {"count": 1, "people": []}, tests=TESTS)
+    with pytest.raises(SourceError):
+        registry.look_up()
+    assert registry.notes == ["professionals is gone"]
+
+
+def test_an_outage_is_no_other_shape() -> None:
+    for answer in (Reply(503, {}, b"{}"), Reply(200, {}, b"<html></html>"), {"count": 0}):
+        registry = Asked(NOBODY, answer, tests=TESTS)
+        with pytest.raises(SourceError):
+            registry.look_up()
+        assert registry.notes == []
 
 
 def test_it_is_looked_up_again_after_a_while() -> None:

@@ -278,6 +278,7 @@ def test_no_key_signature_or_digest_is_shown(
     with caplog.at_level(logging.DEBUG):
         found = source(name, server.port, watch=lookup).look_up(IRIS)
         source(name, server.port, watch=requests).look_up(IRIS)
+    assert isinstance(found, Finding)
     shown = "".join((json.dumps(lookup.as_data(found)), caplog.text, *requests.shown))
     assert not [key for key in (*KEYS.values(), SIGNING.decode(), *server.nonces[-2:]) if key in shown]
     assert all(mask in requests.shown[0] for mask in masks)

@@ -329,4 +329,5 @@ def test_a_registry_that_repeats_the_token_shows_none_of_it() -> None:
     model = RegistrySource.model_validate(described)
     adapter = RegistryAdapter(model, secret=lambda reference: KEYS[str(reference.env)], transport=answers, watch=watch)
     found = adapter.look_up(IRIS)
+    assert isinstance(found, Finding)
     assert "tok3n" not in json.dumps(watch.as_data(found))

@@ -8,14 +8,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.registry.places import EACH, Place, dotted
 from adapters.registry_tests.mutations import (
-    EACH,
     MOST_ENTRIES,
     MOST_PLACES,
     MutationKind,
-    Place,
     change_at,
-    dotted,
     entries_at,
     entry_places,
     key_places,

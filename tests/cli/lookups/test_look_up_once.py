@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from adapters.base import Finding
 from adapters.http_client.reply import Reply
 from adapters.registry.adapter import RegistryAdapter
-from cli.lookups.look_up_once import LONGEST_TEXT, MOST_ENTRIES, MOST_LINES, RecordedLookup, code_of, lines_of, query_of
+from cli.lookups.look_up_once import (
+    LONGEST_TEXT,
+    MOST_ENTRIES,
+    MOST_LINES,
+    RecordedLookup,
+    code_of,
+    lines_of,
+    query_of,
+    result_of,
+)
 from cli.output import Exit, Failure
 from config.registry import RegistrySource
 from tests.adapters.registry.described import IRIS, Canned, description, person, records
@@ -32,11 +41,7 @@ def shown(*answers: Any, secret: str = SECRET, **changes: Any) -> dict[str, Any]
         transport=Canned(answers),
         watch=watcher,
     )
-    try:
-        found = source.look_up(IRIS)
-    except Exception as error:  # noqa: BLE001 - a SourceError is what is shown
-        return watcher.as_data(error)  # type: ignore[arg-type]
-    return watcher.as_data(found)
+    return watcher.as_data(result_of(source, IRIS))
 
 
 def step(**request: Any) -> list[dict[str, Any]]:
