@@ -90,6 +90,9 @@ class SourceRow:
 
     With a daily quota, `used` lookups were taken on `day`. `waiting` is counted up to `backlog.MOST_COUNTED`;
     what waits now will be looked up in about `wait_s` seconds, None when that is unknown.
+
+    It has been suspect since `suspect_since`: of its results, `suspect_share` had the `suspect_reason`, which usually
+    has `usual_share`.
     """
 
     name: str
@@ -108,6 +111,10 @@ class SourceRow:
     wait_s: float | None = None
     figures_at: datetime | None = None
     next_start_at: datetime | None = None
+    suspect_since: datetime | None = None
+    suspect_reason: str | None = None
+    suspect_share: float | None = None
+    usual_share: float | None = None
 
 
 def zones_in_force(dialect: StoreDialect) -> str:
@@ -126,17 +133,18 @@ class Queries:
         """The newest applied version, None when none was."""
         return self._all("SELECT max(version) FROM jurat_configs")[0][0]  # type: ignore[no-any-return]
 
-    def newest(self) -> tuple[int | None, int, int, str | None]:
+    def newest(self) -> tuple[int | None, int, int, str | None, str | None]:
         """What a worker compares to see whether anything is new: the configuration's version; of the zone versions
-        whose time has come the number and the sum, which grow when a version is imported or its time comes; and the key
-        that numbers are hashed with.
+        whose time has come the number and the sum, which grow when a version is imported or its time comes; the key
+        that numbers are hashed with; and of the suspect sources the number and the last.
         """
         sql = f"""
             SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0),
-              ({hash_keys.KEY_IN_USE})
+              ({hash_keys.KEY_IN_USE}),
+              (SELECT count(*) || '/' || max(suspect_since) FROM jurat_sources WHERE suspect_since IS NOT NULL)
             FROM jurat_zones WHERE in_force_from <= {self._dialect.now()}"""
-        ((version, zones, total, key),) = self._all(sql)
-        return version, zones, total, key
+        ((version, zones, total, key, suspects),) = self._all(sql)
+        return version, zones, total, key, suspects
 
     def config(self, version: int) -> str:
         """The document of a version, as JSON text.
@@ -243,6 +251,10 @@ class Queries:
         """The state of each source that a configuration ever had."""
         rows = self._all(f"SELECT {columns_of(SourceRow)} FROM jurat_sources ORDER BY name")
         return [row_of(SourceRow, row) for row in rows]
+
+    def suspects(self) -> frozenset[str]:
+        """The sources whose results have changed: they refuse no one."""
+        return frozenset(row[0] for row in self._all("SELECT name FROM jurat_sources WHERE suspect_since IS NOT NULL"))
 
     def waiting(self) -> dict[str, tuple[int, datetime | None]]:
         """How many checks wait for each source (up to `backlog.MOST_COUNTED`) and when the oldest was due."""

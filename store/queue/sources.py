@@ -10,7 +10,7 @@ from jurat.batches import begin
 from jurat.database import preparing
 from jurat.vocabulary import Reason
 from store.dialects import dialect_of
-from store.queue import breakers, pauses, quotas
+from store.queue import breakers, outcomes, pauses, quotas
 from store.queue.breakers import BreakerChanges, SourceFigures
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.source_limits import Breaker, Demand
@@ -55,6 +55,14 @@ class Sources:
             ended = pauses.resume(connection, source)
             if ended:
                 add_audit_row(connection, by, "sources resume", source, {})
+        return ended
+
+    def trust(self, source: str, by: str) -> bool:
+        """Take the results of a suspect source for right; whether it was suspect."""
+        with self._engine.begin() as connection:
+            ended = outcomes.trust(connection, source)
+            if ended:
+                add_audit_row(connection, by, "sources trust", source, {})
         return ended
 
     def since_throttled(self, source: str) -> float | None:

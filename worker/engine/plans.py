@@ -32,7 +32,7 @@ class Plans:
         self._make = make
         self._current: Plan | None = None
         self._before: Plan | None = None
-        self._seen: tuple[int | None, int, int, str | None] | None = None
+        self._seen: tuple[int | None, int, int, str | None, str | None] | None = None
         self.behind = False
         """Whether another version of jurat applied a newer configuration, which cannot be read here."""
         self._lock = threading.Lock()
