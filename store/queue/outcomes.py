@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
 from store.verdicts.records import WORKER, add_audit_row
-from tasks.rules.outcome_shares import RECENT, USUAL, WINDOWS, Jump, find_jump, find_return
+from tasks.rules.outcome_shares import DAY, RECENT, USUAL, WINDOWS, Jump, Usual, find_jump, find_return
 
 ANY = "EXISTS (SELECT 1 FROM jurat_outcomes)"
 """SQL that is true where there is something to look at."""
@@ -68,15 +68,18 @@ def trust(connection: Connection, source: str) -> bool:
     return True
 
 
-_Shares = tuple[str | None, dict[int, dict[str, int]], dict[str, int]]
+_Shares = tuple[str | None, dict[int, dict[str, int]], Usual]
 """The reason for which a source is suspect, its recent results by window, and its usual ones."""
 
 
 def _read(connection: Connection) -> dict[str, _Shares]:
     found: dict[str, _Shares] = {}
-    for source, suspected, reason, usual, *recent in connection.execute(text(_sum(dialect_of(connection)))):
-        _, windows, week = found.setdefault(source, (suspected, {hours: {} for hours in WINDOWS}, {}))
-        week[reason] = usual
+    week, day = dict[str, dict[str, int]](), dict[str, dict[str, int]]()
+    for source, suspected, reason, usual, of_day, *recent in connection.execute(text(_sum(dialect_of(connection)))):
+        week.setdefault(source, {})[reason] = usual
+        day.setdefault(source, {})[reason] = of_day
+        none: dict[int, dict[str, int]] = {hours: {} for hours in WINDOWS}
+        _, windows, _ = found.setdefault(source, (suspected, none, Usual(week[source], day[source])))
         for hours, count in zip(WINDOWS, recent, strict=True):
             windows[hours][reason] = count
     return found
@@ -136,11 +139,15 @@ def _sources(dialect: StoreDialect) -> str:
 
 @lru_cache
 def _sum(dialect: StoreDialect) -> str:
-    """SQL for the results of each source and reason: the usual ones, and those of each window."""
-    usual = f"CASE WHEN o.hour <= s.until - {RECENT} THEN o.results ELSE 0 END"
-    recent = (f"CASE WHEN o.hour > s.now - {hours} AND o.hour > s.since THEN o.results ELSE 0 END" for hours in WINDOWS)
+    """SQL for the results of each source and reason: the usual ones, those of their last day, those of each window."""
+    conditions = (
+        f"o.hour <= s.until - {RECENT}",
+        f"o.hour <= s.until - {RECENT} AND o.hour > s.until - {RECENT + DAY}",
+        *(f"o.hour > s.now - {hours} AND o.hour > s.since" for hours in WINDOWS),
+    )
     return f"""
-        SELECT o.source, s.reason, o.reason, {", ".join(f"sum({each})" for each in (usual, *recent))}
+        SELECT o.source, s.reason, o.reason,
+          {", ".join(f"sum(CASE WHEN {each} THEN o.results ELSE 0 END)" for each in conditions)}
         FROM jurat_outcomes o JOIN ({_sources(dialect)}) s ON s.name = o.source
         WHERE o.hour > s.until - {RECENT + USUAL} AND o.hour <= s.now
         GROUP BY o.source, s.reason, o.reason"""

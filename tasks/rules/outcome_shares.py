@@ -33,27 +33,43 @@ WINDOWS: Final = (1, 2, 4, 8, 24)
 """Hours that are looked at, up to now. The longer ones are for sources with few lookups."""
 
 RECENT: Final = WINDOWS[-1]
-USUAL: Final = 7 * 24
-"""Hours before `RECENT` whose results are the usual ones."""
+DAY: Final = 24
+USUAL: Final = 7 * DAY
+"""The results of the `USUAL` hours before `RECENT` are the usual ones, those of the last `DAY` of them the day's."""
 
-LEAST: Final = 10
-"""So many results have the reason, before it can be too frequent."""
+LEAST: Final = 12
+"""So many results have the reason, before it can be too frequent; with as few in a day, the day says nothing."""
 
 LEAST_USUAL: Final = 50
 """With fewer usual results, nothing is known of a source."""
 
-TIMES: Final = 6.0
-"""The odds of a reason may grow by so much: from 3 % to 16 %, from 20 % to 60 %. Crowds and weekdays change them, and a
-slow change is within it at each moment."""
+MARGIN: Final = 0.2
+"""A share may be so much more than it usually is, and than it was the day before: crowds and weekdays change it, and a
+slow change is within it every day.
+"""
 
-SURE: Final = math.log(1e4)
-"""By chance, even those odds bring as many results once in 10,000 times at most."""
-
-DEVIATIONS: Final = 3.0
-"""Standard deviations of the bounds of a share."""
+SURE: Final = math.log(100)
+"""If the share were within the margin, so many results with the reason would come once in 100 times at most."""
 
 Counts = Mapping[str, int]
 """How many results had each reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """The usual results of a source, and those of them that are of the last day."""
+
+    week: Counts
+    day: Counts
+
+    def share(self, reason: str) -> float:
+        return self.week.get(reason, 0) / max(1, sum(self.week.values()))
+
+    def most(self, reason: str) -> float:
+        """The share that a reason may have."""
+        total = sum(self.day.values())
+        day = self.day.get(reason, 0) / total if total >= LEAST else 0.0
+        return min(1.0, max(day, _upper(self.week, reason, deviations=2.0)) + MARGIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,54 +87,43 @@ class Jump:
         return self.count / self.total
 
 
-def find_jump(recent: Mapping[int, Counts], usual: Counts) -> Jump | None:
+def find_jump(recent: Mapping[int, Counts], usual: Usual) -> Jump | None:
     """The reason that became too frequent, in the shortest of the windows that shows it; None if none did.
 
     `recent` has the results by the hours of the window. Reasons in `QUIET` are never found.
     """
-    every = sum(usual.values())
-    if every < LEAST_USUAL:
+    if sum(usual.week.values()) < LEAST_USUAL:
         return None
     for hours, counts in sorted(recent.items()):
         total = sum(counts.values())
         jumps = [
-            Jump(reason, count, total, hours, usual.get(reason, 0) / every)
+            Jump(reason, count, total, hours, usual.share(reason))
             for reason, count in counts.items()
-            if reason not in QUIET and count >= LEAST and _exceeds(count, total, tolerated(usual, reason))
+            if count >= LEAST and reason not in QUIET and _exceeds(count, total, usual.most(reason))
         ]
         if jumps:
             return max(jumps, key=lambda jump: (jump.share, jump.reason))
     return None
 
 
-def find_return(recent: Mapping[int, Counts], usual: Counts, reason: str) -> int | None:
-    """The hours of the shortest window in which a reason that jumped is surely back, and no other has jumped; else
+def find_return(recent: Mapping[int, Counts], usual: Usual, reason: str) -> int | None:
+    """The hours of the shortest window in which a reason that jumped is surely back, while no other has jumped; else
     None. `recent` has only what came after the jump was found.
     """
     if find_jump(recent, usual):
         return None
-    most = tolerated(usual, reason)
-    return next((hours for hours, counts in sorted(recent.items()) if _upper(counts, reason) <= most), None)
+    most = usual.most(reason)
+    return next((hours for hours, counts in sorted(recent.items()) if _upper(counts, reason, 3.0) <= most), None)
 
 
-def tolerated(usual: Counts, reason: str) -> float:
-    """The share that a reason may have: `TIMES` the odds of the most that its usual share can be."""
-    odds = TIMES * _odds(_upper(usual, reason))
-    return odds / (1 + odds) if math.isfinite(odds) else 1.0
-
-
-def _upper(counts: Counts, reason: str) -> float:
+def _upper(counts: Counts, reason: str, deviations: float) -> float:
     """The upper end of Wilson's interval of a share: 1 where there is nothing."""
-    total, square = sum(counts.values()), DEVIATIONS**2
+    total, square = sum(counts.values()), deviations**2
     if not total:
         return 1.0
     share = counts.get(reason, 0) / total
-    spread = DEVIATIONS * math.sqrt(share * (1 - share) / total + square / (4 * total**2))
+    spread = deviations * math.sqrt(share * (1 - share) / total + square / (4 * total**2))
     return min(1.0, (share + square / (2 * total) + spread) / (1 + square / total))
-
-
-def _odds(share: float) -> float:
-    return share / (1 - share) if share < 1 else math.inf
 
 
 def _exceeds(count: int, total: int, most: float) -> bool:
