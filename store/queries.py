@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -133,18 +134,19 @@ class Queries:
         """The newest applied version, None when none was."""
         return self._all("SELECT max(version) FROM jurat_configs")[0][0]  # type: ignore[no-any-return]
 
-    def newest(self) -> tuple[int | None, int, int, str | None, str | None]:
+    def newest(self) -> tuple[int | None, int, int, str | None, frozenset[str]]:
         """What a worker compares to see whether anything is new: the configuration's version; of the zone versions
         whose time has come the number and the sum, which grow when a version is imported or its time comes; the key
-        that numbers are hashed with; and of the suspect sources the number and the last.
+        that numbers are hashed with; and the suspect sources.
         """
+        names = self._dialect.choose(postgresql="json_agg(name)::text", sqlite="json_group_array(name)")
         sql = f"""
             SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0),
               ({hash_keys.KEY_IN_USE}),
-              (SELECT count(*) || '/' || max(suspect_since) FROM jurat_sources WHERE suspect_since IS NOT NULL)
+              (SELECT {names} FROM jurat_sources WHERE suspect_since IS NOT NULL)
             FROM jurat_zones WHERE in_force_from <= {self._dialect.now()}"""
         ((version, zones, total, key, suspects),) = self._all(sql)
-        return version, zones, total, key, suspects
+        return version, zones, total, key, frozenset(json.loads(suspects or "[]"))
 
     def config(self, version: int) -> str:
         """The document of a version, as JSON text.
@@ -251,10 +253,6 @@ class Queries:
         """The state of each source that a configuration ever had."""
         rows = self._all(f"SELECT {columns_of(SourceRow)} FROM jurat_sources ORDER BY name")
         return [row_of(SourceRow, row) for row in rows]
-
-    def suspects(self) -> frozenset[str]:
-        """The sources whose results have changed: they refuse no one."""
-        return frozenset(row[0] for row in self._all("SELECT name FROM jurat_sources WHERE suspect_since IS NOT NULL"))
 
     def waiting(self) -> dict[str, tuple[int, datetime | None]]:
         """How many checks wait for each source (up to `backlog.MOST_COUNTED`) and when the oldest was due."""

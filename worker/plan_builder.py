@@ -77,8 +77,7 @@ def make_plan(
         for name in sorted(wanted - set(in_force))
     ]
     schemas = {key: json.dumps(question.answer_schema) for key, question in configuration.questions.items()}
-    suspects = queries.suspects()
-    return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left), suspects)
+    return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left))
 
 
 def _lacking_key(configuration: Configuration, queries: Queries, fingerprints: Fingerprints | None) -> str:

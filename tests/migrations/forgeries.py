@@ -102,7 +102,9 @@ _PAUSES = [
     "INSERT INTO jurat_pauses VALUES ('towns', now(), 'infinity', 'x')",
     *(f"UPDATE jurat_pauses SET until = '{time}'" for time in _NEVER),
 ]
-_SOURCES = [f"UPDATE jurat_sources SET next_start_at = '{time}'" for time in _NEVER]
+_SOURCES = [
+    f"UPDATE jurat_sources SET {column} = '{time}'" for column in ("next_start_at", "suspect_since") for time in _NEVER
+]
 _CLAIMS = ["UPDATE jurat_claims SET participant = 'p-2'", "UPDATE jurat_claims SET participant = 'erased-1'"]
 _RELEASE = ["UPDATE jurat_claims SET holds = false", f"UPDATE jurat_claims SET holds = NOT holds;\n{_verdict()}"]
 _REHASH = [

@@ -71,7 +71,7 @@ class _Tally:
             answered_ago=now - self.answered_at if self.answered else 0.0,
             failed_ago=now - self.failed_at if self.last_failure else 0.0,
             seconds=self.seconds,
-            results=self.results,
+            results=dict(self.results),
         )
 
 
