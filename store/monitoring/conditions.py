@@ -196,8 +196,8 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
     if refusal := _refusal(source):
         yield Finding(Alarm.SOURCE_REFUSES_US, *refusal, source=name)
     if source.suspect_age is not None:
-        share, usual = source.suspect_share or 0.0, source.usual_share or 0.0
-        found = f"suspect for {_time(source.suspect_age)}: {share:.0%} of its results were {source.suspect_reason}"
+        reason, share, usual = source.suspect_reason or "unknown", source.suspect_share or 0, source.usual_share or 0
+        found = f"suspect for {_time(source.suspect_age)}: {share:.0%} of its results were {reason}"
         advice = f"see whether its answers have changed; if they are right, run `bin/jurat sources trust {name}`"
         found += f", usually {usual:.0%}; its refusals are held back"
         yield Finding(Alarm.SOURCE_SUSPECT, found, advice, name)

@@ -21,7 +21,6 @@ from jurat import Client, Priority, Submission
 from jurat.ids import uuid7
 from jurat.seal import generate, key_from_text, key_id, key_to_text
 from store.schema.release import VERSION
-from store.upkeep.schedule import EVERY
 from store.workers import LIVE
 from tests.monitoring.watched_fleet import PEOPLE, ROOT, SLOTS, UNSERVED, WatchedFleet
 from tests.rigs.logins import plain
@@ -210,19 +209,17 @@ def a_source_answers_what_is_no_record(fleet: WatchedFleet) -> Iterator[None]:
         yield
 
 
-@fault("JuratSourceSuspect", source="drifting", notice=EVERY["outcomes"])
+@fault("JuratSourceSuspect", source="drifting", notice=30.0)
 def a_source_has_other_words_for_its_states(fleet: WatchedFleet) -> Iterator[None]:
-    fleet.sql("""
-        INSERT INTO jurat_outcomes
-        VALUES ('drifting', extract(epoch FROM now())::integer / 3600 - 60, 'record_matches', 1000)""")
-    # As if the registry said now what its description does not know.
-    record = {**description("")["record"], "status": {"active": ["in force"], "inactive": ["struck off"]}}
-    fleet.apply(drifting={"record": record})
+    hour = "extract(epoch FROM now())::integer / 3600 - 60"
+    fleet.sql(f"INSERT INTO jurat_outcomes VALUES ('drifting', {hour}, 'record_matches', 1000)")
+    words = {"active": ["in force"], "inactive": ["struck off"]}
+    fleet.apply(drifting={"record": {**description("")["record"], "status": words}})
     fleet.submit("drifting", 60)
     fleet.settled("drifting")
     yield
     fleet.apply()
-    assert fleet.jurat("sources", "trust", "drifting").returncode == 0
+    fleet.jurat("sources", "trust", "drifting")
 
 
 @fault("JuratSourceUnserved", source=UNSERVED)

@@ -207,30 +207,6 @@ def test_what_a_source_found_is_never_turned_into_its_opposite(
         assert isinstance(decision, Review | NextSource)
 
 
-@given(findings, checks, questions)
-def test_a_suspect_source_refuses_no_one_and_does_all_else_as_always(
-    finding: Finding, check: ClaimedCheck, asked: Question
-) -> None:
-    decision = after(finding, check, asked, suspect=True)
-    if finding.outcome is not Outcome.REFUSED:
-        assert decision == after(finding, check, asked)
-        return
-    assert decision == after(
-        Finding(Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE, {"fact": 1, "held_back": finding.reason}), check, asked
-    )
-
-
-def test_a_refusal_that_is_held_back_goes_to_review_or_is_undetermined_and_costs_no_round() -> None:
-    finding = Finding(Outcome.REFUSED, Reason.STATUS_INACTIVE)
-    held_back = {"held_back": Reason.STATUS_INACTIVE}
-    reviewed = after(finding, asked=question(review=True), suspect=True)
-    assert reviewed == Review(Reason.SOURCE_UNREADABLE, REVIEW_DUE, held_back)
-    undetermined = after(finding, suspect=True)
-    assert undetermined == Settle(Outcome.UNDETERMINED, Reason.SOURCE_UNREADABLE, held_back)
-    assert Reason.SOURCE_UNREADABLE in COSTS_NO_ROUND
-    assert isinstance(after(finding, asked=question("first", "second"), suspect=True), NextSource)
-
-
 def test_a_number_is_claimed_for_who_is_accepted_by_it_and_for_nobody_else() -> None:
     claim = NumberClaim("professionals", ("f" * 64,))
     accepted = after(Finding(Outcome.ACCEPTED, Reason.RECORD_MATCHES, claim=claim))

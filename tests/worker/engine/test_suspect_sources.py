@@ -46,7 +46,7 @@ def test_a_jump_holds_refusals_back_until_a_person_says_that_it_is_right(works: 
     assert works.settles(1)
     assert desk.verdicts(undetermined.id) == [("undetermined", "source_unreadable")]
     assert soon(lambda: desk.row(reviewed.id, "state") == "review")
-    assert desk.sql("SELECT reason FROM jurat_attempts ORDER BY ended_at DESC LIMIT 1")[0][0] == "status_inactive"
+    assert desk.sql("SELECT reason FROM jurat_attempts ORDER BY started_at DESC LIMIT 1")[0][0] == "status_inactive"
     assert desk.client.access("budget", "p-81").rounds_left["residence"] == 1
     assert desk.sources.trust("rpps", "the clerk")
     assert soon(lambda: not suspects(works))
