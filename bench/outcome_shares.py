@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from jurat.vocabulary import Reason
@@ -111,12 +111,12 @@ def _poisson(mean: float, dice: random.Random) -> int:
     return count
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--years", type=int, default=10, help="source years for each rate")
+    parser.add_argument("--years", type=int, default=10, help="source years for each rate; 0 for none")
     parser.add_argument("--jumps", type=int, default=50, help="jumps for each rate and share")
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     dice = random.Random(asked.seed)
     print(f"days with a false alarm in {asked.years} source years of steady shares")
     for per_day in (5, 30, 200, 1000):

@@ -211,8 +211,7 @@ def a_source_answers_what_is_no_record(fleet: WatchedFleet) -> Iterator[None]:
 
 @fault("JuratSourceSuspect", source="drifting", notice=30.0)
 def a_source_has_other_words_for_its_states(fleet: WatchedFleet) -> Iterator[None]:
-    hour = "extract(epoch FROM now())::integer / 3600 - 60"
-    fleet.sql(f"INSERT INTO jurat_outcomes VALUES ('drifting', {hour}, 'record_matches', 1000)")
+    fleet.sql("INSERT INTO jurat_outcomes SELECT 'drifting', extract(epoch FROM now())::int / 3600 - 60, 'x', 1000")
     words = {"active": ["in force"], "inactive": ["struck off"]}
     fleet.apply(drifting={"record": {**description("")["record"], "status": words}})
     fleet.submit("drifting", 60)
