@@ -74,10 +74,20 @@ def run(
             groups = _poisson(rate(hour) / LOOKS / alike, dice)
             past[-1].update(name for name in dice.choices(names, weights, k=groups) for _ in range(alike))
             results += groups * alike
-            recent = {window: sum(islice(reversed(past), window), Counter[str]()) for window in WINDOWS}
-            yield results, find_jump(recent, Usual(usual, day)) if groups else None
+            yield results, find_jump(_recent(past), Usual(usual, day)) if groups else None
         if len(past) == past.maxlen:
             usual.subtract(past[0])
+
+
+def _recent(past: deque[Counter[str]]) -> dict[int, Counter[str]]:
+    """The results of each window."""
+    found: dict[int, Counter[str]] = {}
+    total: Counter[str] = Counter()
+    for hours, counts in enumerate(islice(reversed(past), RECENT), 1):
+        total.update(counts)
+        if hours in WINDOWS:
+            found[hours] = total.copy()
+    return found
 
 
 def false_alarms(rate: Rate, years: int, dice: random.Random, alike: int = 1) -> int:

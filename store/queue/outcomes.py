@@ -128,13 +128,14 @@ def _count(dialect: StoreDialect) -> str:
 
 
 def _sources(dialect: StoreDialect) -> str:
-    """SQL for each source with the hour `until` which results may be usual, plus `RECENT`; `since` a suspicion began,
-    none before count as recent.
+    """SQL for a table `s` of the sources: which hour it is `now`, `until` when results may be usual, plus `RECENT`, and
+    since when a suspicion lasts, before which none are recent. Computed once, not for each row of counts.
     """
     now, since = _hour(dialect, dialect.now()), _hour(dialect, "suspect_since")
     return f"""
-        SELECT name, {now} AS now, coalesce({since}, {now}) AS until, coalesce({since}, 0) AS since,
-          CASE WHEN suspect_since IS NOT NULL THEN suspect_reason END AS reason FROM jurat_sources"""
+        s AS {dialect.materialized} (
+          SELECT name, {now} AS now, coalesce({since}, {now}) AS until, coalesce({since}, 0) AS since,
+            CASE WHEN suspect_since IS NOT NULL THEN suspect_reason END AS reason FROM jurat_sources)"""
 
 
 @lru_cache
@@ -146,9 +147,10 @@ def _sum(dialect: StoreDialect) -> str:
         *(f"o.hour > s.now - {hours} AND o.hour > s.since" for hours in WINDOWS),
     )
     return f"""
+        WITH {_sources(dialect)}
         SELECT o.source, s.reason, o.reason,
           {", ".join(f"sum(CASE WHEN {each} THEN o.results ELSE 0 END)" for each in conditions)}
-        FROM jurat_outcomes o JOIN ({_sources(dialect)}) s ON s.name = o.source
+        FROM jurat_outcomes o JOIN s ON s.name = o.source
         WHERE o.hour > s.until - {RECENT + USUAL} AND o.hour <= s.now
         GROUP BY o.source, s.reason, o.reason"""
 
@@ -156,6 +158,7 @@ def _sum(dialect: StoreDialect) -> str:
 @lru_cache
 def _delete_old(dialect: StoreDialect) -> str:
     return f"""
+        WITH {_sources(dialect)}
         DELETE FROM jurat_outcomes WHERE EXISTS (
-          SELECT 1 FROM ({_sources(dialect)}) s WHERE s.name = jurat_outcomes.source AND (
+          SELECT 1 FROM s WHERE s.name = jurat_outcomes.source AND (
             hour <= s.until - {RECENT + USUAL} OR hour > s.until AND hour <= s.now - {RECENT}))"""
