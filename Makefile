@@ -24,7 +24,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-pythons platform test test-all test-bench test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-flow bench-homes bench-names bench-nominatim bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
+.PHONY: help demo demo-pythons platform test test-all test-bench test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-flow bench-homes bench-names bench-nominatim bench-outcomes bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -104,6 +104,9 @@ bench-homes: $(VENV)/.dev ## Count the homes that verdicts about six zones find 
 
 bench-names: $(VENV)/.bench ## Compare names of invented strangers, and names in two spellings, 5 minutes; ARGS="--first 100 --show"
 	@PYTHONPATH=. $(PY) -m bench.registry_names $(ARGS)
+
+bench-outcomes: $(VENV)/.bench ## How often the alarm on outcome shares errs, 20 minutes; ARGS="--years 1 --jumps 9"
+	@PYTHONPATH=. $(PY) -m bench.outcome_shares $(ARGS)
 
 bench-datasets: $(VENV)/.dev ## Import an address base into the database and look addresses up in it
 	@PYTHONPATH=. $(PY) -m bench.address_dataset $(ARGS)

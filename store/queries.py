@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -92,6 +93,9 @@ class SourceRow:
     what waits now will be looked up in about `wait_s` seconds, None when that is unknown. `drift` is what of the last
     compared answer no test of its description shows. `shadow` counts what it would have decided as a shadow: by the
     source's verdict and its own, "refused/record_not_found accepted".
+
+    It has been suspect since `suspect_since`: of its results, `suspect_share` had the `suspect_reason`, which usually
+    has `usual_share`.
     """
 
     name: str
@@ -110,6 +114,10 @@ class SourceRow:
     wait_s: float | None = None
     figures_at: datetime | None = None
     next_start_at: datetime | None = None
+    suspect_since: datetime | None = None
+    suspect_reason: str | None = None
+    suspect_share: float | None = None
+    usual_share: float | None = None
     drift: str | None = None
     shadow: Mapping[str, Any] | None = None
 
@@ -130,17 +138,19 @@ class Queries:
         """The newest applied version, None when none was."""
         return self._all("SELECT max(version) FROM jurat_configs")[0][0]  # type: ignore[no-any-return]
 
-    def newest(self) -> tuple[int | None, int, int, str | None]:
+    def newest(self) -> tuple[int | None, int, int, str | None, frozenset[str]]:
         """What a worker compares to see whether anything is new: the configuration's version; of the zone versions
-        whose time has come the number and the sum, which grow when a version is imported or its time comes; and the key
-        that numbers are hashed with.
+        whose time has come the number and the sum, which grow when a version is imported or its time comes; the key
+        that numbers are hashed with; and the suspect sources.
         """
+        names = self._dialect.choose(postgresql="json_agg(name)::text", sqlite="json_group_array(name)")
         sql = f"""
             SELECT (SELECT max(version) FROM jurat_configs), count(*), coalesce(sum(version), 0),
-              ({hash_keys.KEY_IN_USE})
+              ({hash_keys.KEY_IN_USE}),
+              (SELECT {names} FROM jurat_sources WHERE suspect_since IS NOT NULL)
             FROM jurat_zones WHERE in_force_from <= {self._dialect.now()}"""
-        ((version, zones, total, key),) = self._all(sql)
-        return version, zones, total, key
+        ((version, zones, total, key, suspects),) = self._all(sql)
+        return version, zones, total, key, frozenset(json.loads(suspects or "[]"))
 
     def config(self, version: int) -> str:
         """The document of a version, as JSON text.

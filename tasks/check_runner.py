@@ -137,6 +137,7 @@ class CheckRunner:
             jitter=self.jitter(),
             language=getattr(plan.configuration.sources[held.source], "language", "fr"),
             seal=partial(_seal, held),
+            suspect=held.source in plan.suspects,
         )
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
         now = self.clock()

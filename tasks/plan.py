@@ -31,7 +31,9 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a worker needs to do checks. It lacks the keys of sources `left_to_others`, and claims nothing of them."""
+    """What a worker needs to do checks. It lacks the keys of sources `left_to_others`, and claims nothing of them. The
+    refusals of `suspects` are held back.
+    """
 
     version: int
     configuration: Configuration
@@ -40,6 +42,7 @@ class Plan:
     answer_schemas: Mapping[tuple[str, str], str]
     problems: tuple[str, ...] = field(default=())
     left_to_others: frozenset[str] = field(default=frozenset())
+    suspects: frozenset[str] = field(default=frozenset())
 
     def question(self, consultation: str, name: str) -> Question | None:
         """The question as configured, None if there is none."""

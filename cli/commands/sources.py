@@ -32,7 +32,7 @@ def duration(value: str) -> float:
 
 @click.group(cls=Group)
 def sources() -> None:
-    """List, test, pause and resume sources, and start new ones."""
+    """List, test, pause, resume and trust sources, and start new ones."""
 
 
 @sources.command(name="list", examples=("jurat sources list", "jurat sources list --json"))
@@ -60,8 +60,9 @@ def list_(out: Output) -> None:
     examples=("jurat sources health", "jurat sources health ban --json"),
     codes={
         Exit.DONE: "all are well",
-        Exit.REFUSED: "one is broken, says that it is asked too often or answers in another shape than its tests, or "
-        "no worker serves it or counts what waits; or workers lack keys; or a platform reached its limit of erasures",
+        Exit.REFUSED: "one is broken or suspect, says that it is asked too often or answers in another shape than its "
+        "tests, or no worker serves it or counts what waits; or workers lack keys; or a platform reached its limit of "
+        "erasures",
     },
 )
 @click.argument("name", metavar="[NAME]", required=False)
@@ -134,6 +135,21 @@ def resume(out: Output, *, name: str, who: str) -> None:
         ended = applied_sources.sources(service).resume(name, who)
         (status,) = applied_sources.source_statuses(service, name)
     changed = "" if ended else "was not paused, and "
+    out.show(status.as_data(), [f"{name} {changed}is {status.state_text()}"])
+
+
+@sources.command(examples=("jurat sources trust professionals",))
+@click.argument("name", metavar="NAME")
+@as_option
+def trust(out: Output, *, name: str, who: str) -> None:
+    """Say that the results of a suspect source are right: it refuses again, and what is usual is counted anew."""
+    from cli.diagnosis import applied_sources
+
+    with open_database() as service:
+        applied_sources.source_statuses(service, name)
+        ended = applied_sources.sources(service).trust(name, who)
+        (status,) = applied_sources.source_statuses(service, name)
+    changed = "" if ended else "was not suspect, and "
     out.show(status.as_data(), [f"{name} {changed}is {status.state_text()}"])
 
 

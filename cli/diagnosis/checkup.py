@@ -227,6 +227,9 @@ def status_step(status: SourceStatus) -> CheckupStep:
         advice = f"workers ask it for one lookup at a time until it answers; {see}"
     elif status.is_throttled:
         advice = "it says that it is asked too often: lower its rate, burst or concurrency"
+    elif status.row.suspect_since:
+        advice = "its refusals are held back: see whether its answers have changed"
+        advice += f"; if they are right, run `bin/jurat sources trust {status.name}`"
     elif status.is_unserved:
         advice = "start a worker that serves it, and see `bin/jurat fleet`"
     elif status.is_stale:

@@ -108,6 +108,9 @@ class SourceStatus:
         if since := self.row.opened_at:
             failures = count_text(self.row.failures, "failure")
             parts.append(f"broken since {time_text(since)}: {failures} in a row, the last {self.row.last_failure}")
+        if since := self.row.suspect_since:
+            shares = f"{self.row.suspect_share or 0:.0%}, usually {self.row.usual_share or 0:.0%}"
+            parts.append(f"suspect since {time_text(since)}: {self.row.suspect_reason} {shares}")
         if until := self.paused_until:
             why = "today's requests are used up" if self.is_used_up else self.row.pause_reason
             parts.append(f"paused until {time_text(until)} ({why})")
@@ -151,6 +154,8 @@ class SourceStatus:
             "paused_until": self.paused_until,
             "pause_reason": row.pause_reason if self.paused_until else None,
             "closed_until": self.closed_until,
+            "suspect_since": row.suspect_since,
+            "suspect_reason": row.suspect_reason if row.suspect_since else None,
             **fields_of(row, "last_success_at", "last_failure_at", "last_failure"),
             "used_today": self.used_today,
             "daily": self.model.daily,

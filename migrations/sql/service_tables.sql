@@ -132,10 +132,23 @@ CREATE TABLE jurat_sources (
   most_slots integer,
   closed_until timestamptz,
   day_used float8,
+  suspect_since timestamptz,
+  suspect_reason text,
+  suspect_share float8,
+  usual_share float8,
   drift text,
   shadow jsonb,
   PRIMARY KEY (name)
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+
+-- How many results of each source had each reason, by the hour since 1970: counts of no person, for eight days.
+CREATE TABLE jurat_outcomes (
+  source text NOT NULL,
+  hour integer NOT NULL,
+  reason text NOT NULL,
+  results integer NOT NULL,
+  PRIMARY KEY (source, hour, reason)
+);
 
 -- The pauses of sources. During a pause, the deadlines of checks that wait there do not run.
 CREATE TABLE jurat_pauses (

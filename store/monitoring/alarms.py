@@ -28,6 +28,7 @@ class Alarm(StrEnum):
     REQUESTS_STUCK = "JuratRequestsStuck"
     SOURCE_BROKEN = "JuratSourceBroken"
     SOURCE_REFUSES_US = "JuratSourceRefusesUs"
+    SOURCE_SUSPECT = "JuratSourceSuspect"
     BACKLOG_GROWS = "JuratBacklogGrows"
     UPKEEP_LATE = "JuratUpkeepLate"
     REVIEWS_OVERDUE = "JuratReviewsOverdue"

@@ -195,6 +195,12 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
         yield Finding(Alarm.SOURCE_BROKEN, found, f"run `bin/jurat sources test {name} --live`", name)
     if refusal := _refusal(source):
         yield Finding(Alarm.SOURCE_REFUSES_US, *refusal, source=name)
+    if source.suspect_age is not None:
+        reason, share, usual = source.suspect_reason or "unknown", source.suspect_share or 0, source.usual_share or 0
+        found = f"suspect for {_time(source.suspect_age)}: {share:.0%} of its results were {reason}"
+        advice = f"see whether its answers have changed; if they are right, run `bin/jurat sources trust {name}`"
+        found += f", usually {usual:.0%}; its refusals are held back"
+        yield Finding(Alarm.SOURCE_SUSPECT, found, advice, name)
     if live and source.used is not None and source.used > NEARLY:
         found = f"{source.used:.0%} of today's requests are used"
         yield Finding(Alarm.DAY_NEARLY_USED, found, "ask the provider for more, or add another source", name)

@@ -26,7 +26,8 @@ class SourceReading:
     """One source. Times are in seconds from now, ages in seconds before now; None is unknown, or never.
 
     `due`, `later` and `leased` count its unsettled checks, `key_missing` those of them that no live worker opens.
-    `used` is the share of its day that is used, `limit` how many lookups at once its limits allow.
+    `used` is the share of its day that is used, `limit` how many lookups at once its limits allow. It has been suspect
+    for `suspect_age`, because of a reason whose share was `usual_share` before.
     """
 
     name: str
@@ -50,6 +51,10 @@ class SourceReading:
     figures_age: float | None
     key_missing: int = 0
     workers: int = 0
+    suspect_age: float | None = None
+    suspect_reason: str | None = None
+    suspect_share: float | None = None
+    usual_share: float | None = None
 
     @property
     def state(self) -> SourceState:

@@ -205,6 +205,7 @@ def _source_rows(dialect: StoreDialect) -> str:
             "success_age": "last_success_at",
             "failure_age": "last_failure_at",
             "figures_age": "figures_at",
+            "suspect_age": "suspect_since",
         }.items()
     }
     until = {
@@ -226,6 +227,7 @@ def _source_rows(dialect: StoreDialect) -> str:
         "wait": "s.wait_s",
         "key_missing": "0",
         "workers": "0",
+        **{name: f"s.{name}" for name in ("suspect_reason", "suspect_share", "usual_share")},
         **ages,
         **until,
     }

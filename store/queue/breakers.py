@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
+from store.queue.outcomes import count_results
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.source_limits import Breaker
 
@@ -26,6 +27,7 @@ class SourceFigures:
     """A worker's lookups at one source since its last report: those that were answered, and those that failed and show
     trouble of the source; `trailing` failed after the last answer. `last_failure` may concern only one request. The
     last answer came `answered_ago` seconds ago, the last failure `failed_ago`. All of them together took `seconds`.
+    `results` counts the answers by reason.
     """
 
     answered: int = 0
@@ -35,6 +37,7 @@ class SourceFigures:
     answered_ago: float = 0.0
     failed_ago: float = 0.0
     seconds: float = 0.0
+    results: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def record(
         rows.append({**asdict(figures), **found})
     if rows:
         connection.execute(text(_record(dialect)), {"rows": rows_json(rows)})
+        count_results(connection, {source: figures_by_source[source].results for source in known})
     return BreakerChanges(tuple(opened), tuple(closed), known)
 
 

@@ -13,7 +13,7 @@ from jurat.database import preparing
 from jurat.queries import read_json
 from jurat.vocabulary import Reason
 from store.dialects import dialect_of
-from store.queue import breakers, pauses, quotas
+from store.queue import breakers, outcomes, pauses, quotas
 from store.queue.breakers import BreakerChanges, SourceFigures
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.source_limits import Breaker, Demand
@@ -78,6 +78,14 @@ class Sources:
             counts[f"{decided} {found}"] += 1
             sql = f"UPDATE jurat_sources SET shadow = {dialect.parameter('counts', 'jsonb')} WHERE name = :shadow"
             connection.execute(text(sql), {"shadow": shadow, "counts": json.dumps(counts)})
+
+    def trust(self, source: str, by: str) -> bool:
+        """Take the results of a suspect source for right; whether it was suspect."""
+        with self._engine.begin() as connection:
+            ended = outcomes.trust(connection, source)
+            if ended:
+                add_audit_row(connection, by, "sources trust", source, {})
+        return ended
 
     def since_throttled(self, source: str) -> float | None:
         """Seconds since a source answered any worker that it was asked too often; None if it last failed otherwise."""

@@ -109,10 +109,17 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.WORKER: (
             "SELECT, UPDATE (paused_until, pause_reason, next_start_at, last_success_at, last_failure_at, "
             "last_failure, waiting, oldest_due_at, poll_ms, figures_at, failures, opened_at, probe_at, day, used, "
-            "served, served_s, wait_s, due, lookup_s, most_slots, closed_until, day_used, drift, shadow)"
+            "served, served_s, wait_s, due, lookup_s, most_slots, closed_until, day_used, suspect_since, "
+            "suspect_reason, suspect_share, usual_share, drift, shadow)"
         ),
         Role.REVIEWER: f"SELECT, UPDATE ({_PAYS})",
-        Role.ADMIN: f"SELECT, INSERT (name), UPDATE (paused_until, pause_reason, drift, shadow, {_PAYS})",
+        Role.ADMIN: "SELECT, INSERT (name), "
+        f"UPDATE (paused_until, pause_reason, suspect_since, drift, shadow, {_PAYS})",
+    },
+    "jurat_outcomes": {
+        **_READS,
+        Role.WORKER: "SELECT, INSERT, UPDATE (results), DELETE",
+        Role.ADMIN: "SELECT, DELETE",
     },
     "jurat_pauses": {
         **_READS,

@@ -12,6 +12,7 @@ EVERY = {
     "candidates": 15.0,
     "retention": 15.0,
     "reviews": 30.0,
+    "outcomes": 30.0,
     "purge": 600.0,
 }
 """Seconds within which each piece of upkeep is done once over all workers. For `purge` they run from the end of one to

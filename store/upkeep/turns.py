@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 
 from store.configurations.consultations import ANY_WAITING
 from store.dialects import StoreDialect, dialect_of
+from store.queue import outcomes
 from store.queue.deadlines import any_passed
 from store.requests.request_runner import WAITING
 from store.upkeep import clocks, expired_candidates, expired_leases, overdue_reviews, retention
@@ -33,6 +34,7 @@ WORK = {
     "consultations": ANY_WAITING,
     "candidates": expired_candidates.ANY,
     "retention": retention.ANY,
+    "outcomes": outcomes.ANY,
 }
 """Whether a job has work: asked together with the turn, so that an idle worker costs the database one statement and not
 two. For `overdue` it is `any_passed`."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from sqlalchemy import Engine
 
 from store.configurations.consultations import Consultations
-from store.queue import backlog
+from store.queue import backlog, outcomes
 from store.requests.code_lists import CodeImporter
 from store.requests.erasure_journal import ErasureJournal
 from store.requests.request_runner import Requests
@@ -49,6 +49,7 @@ class Upkeep:
         self.apply_publications = Consultations(engine).apply_waiting
         self.erase_candidates = partial(erase_candidates, engine)
         self.limit_retention = Retention(engine, access, clock).limit
+        self.judge_outcomes = partial(outcomes.judge, engine)
         self.purge_pieces = Purge(engine, access).pieces
 
     def count_waiting(self, demands: Mapping[str, Demand] = MappingProxyType({})) -> None:

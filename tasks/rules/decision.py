@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.address.zones import ZoneGeometry
 from adapters.base import (
@@ -48,13 +48,14 @@ def decide(
     jitter: float,
     language: str = "fr",
     seal: Callable[[Candidates], bytes | None] = lambda _: None,
+    suspect: bool = False,
 ) -> Decision:
     """What becomes of `held` after its lookup returned `found`.
 
     `answer` is the participant's, for comparing an address with what the geocoder found; none of it reaches the
     decision. `zone` is the question's zone, None if it has none or it is not imported. `jitter` is a random number from
     0 to 1 that spreads retries. `language` is that of the geocoder's names. `seal` seals the candidates of an ambiguous
-    address for the platform; it returns None if the platform wants none.
+    address for the platform; it returns None if the platform wants none. A `suspect` source refuses no one.
     """
     match found:
         case SourceError():
@@ -66,12 +67,12 @@ def decide(
                 return wait_for_zone(held)
             margins = {Level(level): metres for level, metres in question.margins.items()}
             residence = decide_residence(answer, found, zone, margins, language=language)
-            decision = _with_residence(held, question, residence, seal)
+            decision = _with_residence(held, question, _held_back(residence) if suspect else residence, seal)
             if isinstance(decision, Settle):  # a reviewer sees all of the evidence, until the review ends
                 return replace(decision, evidence=lasting(decision.evidence))
             return decision
         case Finding():
-            return _with_answer(held, question, found)
+            return _with_answer(held, question, _held_back(found) if suspect else found)
 
 
 def wait_for_zone(held: ClaimedCheck) -> Later:
@@ -99,6 +100,17 @@ def decide_without_look_up(held: ClaimedCheck, question: Question) -> Decision |
     if held.source not in question.sources:
         return NextSource(question.sources[0], Reason.CONFIGURATION_MISSING, leaning=held.leaning)
     return None
+
+
+Kind = TypeVar("Kind", bound=Finding)
+
+
+def _held_back(finding: Kind) -> Kind:
+    """The finding of a suspect source, which accepts as always: its refusal is an answer that may be misread."""
+    if finding.outcome is not Outcome.REFUSED:
+        return finding
+    evidence = {**finding.evidence, "held_back": finding.reason}
+    return replace(finding, outcome=Outcome.UNDETERMINED, reason=Reason.SOURCE_UNREADABLE, evidence=evidence)
 
 
 def _with_residence(

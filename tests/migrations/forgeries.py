@@ -103,6 +103,7 @@ _PAUSES = [
     *(f"UPDATE jurat_pauses SET until = '{time}'" for time in _NEVER),
 ]
 _SOURCES = [f"UPDATE jurat_sources SET next_start_at = '{time}'" for time in _NEVER]
+_SUSPECTS = [f"UPDATE jurat_sources SET suspect_since = '{time}'" for time in _NEVER]
 _CLAIMS = ["UPDATE jurat_claims SET participant = 'p-2'", "UPDATE jurat_claims SET participant = 'erased-1'"]
 _RELEASE = ["UPDATE jurat_claims SET holds = false", f"UPDATE jurat_claims SET holds = NOT holds;\n{_verdict()}"]
 _REHASH = [
@@ -148,6 +149,7 @@ BY: Mapping[Role, list[str]] = {
         *_ACCESS,
         *_PAUSES,
         *_SOURCES,
+        *_SUSPECTS,
         *_CLAIMS,
         *_RELEASE,
         *_LARGE,
@@ -210,6 +212,7 @@ BY: Mapping[Role, list[str]] = {
         *_ACCESS,
         *_PAUSES,
         *_SOURCES,
+        *_SUSPECTS,
         *_CLAIMS,
         *_REHASH,
         *_LARGE[2:],

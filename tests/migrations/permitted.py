@@ -199,6 +199,9 @@ SHOWN: Mapping[Role, Attempts] = {
         _PAUSES: _PAUSED,
         "UPDATE jurat_pauses SET until = now() + interval '1 year'": _WAITS,
         "DELETE FROM jurat_pauses": _WAITS,
+        "INSERT INTO jurat_outcomes VALUES ('towns', 2, 'name_differs', 9)": _WAITS,
+        "UPDATE jurat_outcomes SET results = 9": _WAITS,
+        "DELETE FROM jurat_outcomes": _WAITS,
         "UPDATE jurat_consultations SET refused = 'no', answered_revision = revision": (
             "SELECT document = '{}' FROM jurat_consultations"
         ),
@@ -249,6 +252,7 @@ SHOWN: Mapping[Role, Attempts] = {
         " answer_schema, title, consultation_title, contact, config_version FROM jurat_questions": _WAITS,
         "DELETE FROM jurat_questions": _WAITS,
         "INSERT INTO jurat_sources (name) VALUES ('mine')": _WAITS,
+        "UPDATE jurat_sources SET suspect_since = NULL;\nDELETE FROM jurat_outcomes": _WAITS,
         _PAYS: _STARTS,
         _PAUSES: _PAUSED,
         "UPDATE jurat_pauses SET until = now() + interval '1 year'": _WAITS,

@@ -61,6 +61,7 @@ def filled(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[
         )
     for row in (
         "jurat_pauses VALUES ('towns', now(), now() + interval '1 hour', 'x')",
+        "jurat_outcomes VALUES ('towns', 1, 'name_differs', 1)",
         "jurat_upkeep VALUES ('leases', now())",
         "jurat_missing_keys VALUES ('aa', now(), now(), 'towns')",
         (

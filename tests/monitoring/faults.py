@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.rig.registry import submission
+from bench.rig.registry import description, submission
 from bench.rig.source import Mood
 from bench.rig.unit import waited
 from jurat import Client, Priority, Submission
@@ -207,6 +207,18 @@ def a_source_refuses_our_credentials(fleet: WatchedFleet) -> Iterator[None]:
 def a_source_answers_what_is_no_record(fleet: WatchedFleet) -> Iterator[None]:
     with mood(fleet, "changed", Mood.GARBAGE):
         yield
+
+
+@fault("JuratSourceSuspect", source="drifting", notice=30.0)
+def a_source_has_other_words_for_its_states(fleet: WatchedFleet) -> Iterator[None]:
+    fleet.sql("INSERT INTO jurat_outcomes SELECT 'drifting', extract(epoch FROM now())::int / 3600 - 60, 'x', 1000")
+    words = {"active": ["in force"], "inactive": ["struck off"]}
+    fleet.apply(drifting={"record": {**description("")["record"], "status": words}})
+    fleet.submit("drifting", 60)
+    fleet.settled("drifting")
+    yield
+    fleet.apply()
+    fleet.jurat("sources", "trust", "drifting")
 
 
 @fault("JuratSourceUnserved", source=UNSERVED)

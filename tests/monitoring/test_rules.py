@@ -80,7 +80,7 @@ def test_runbooks_are_named_in_one_place(tmp_path: Path) -> None:
 
 
 def test_there_is_one_alert_for_each_condition_and_five_more() -> None:
-    assert len(BY_NAME) == len(ALERTS) == 26
+    assert len(BY_NAME) == len(ALERTS) == 27
     assert set(BY_NAME) > set(Alarm)
     assert len(PROMQL) == 5
 

@@ -43,6 +43,7 @@ LIMITS: Mapping[str, Mapping[str, Any]] = {
     "ending": {},
     "refusing": {},
     "changed": {},
+    "drifting": {},
     "stuck": {},
     UNSERVED: {},
     "spent": {"daily": 20},

@@ -43,6 +43,7 @@ ADMIN = "an administrator"
 TABLES = (
     *("jurat_claims", "jurat_verdicts", "jurat_reviews", "jurat_attempts", "jurat_checks", "jurat_access"),
     *("jurat_questions", "jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
+    "jurat_outcomes",
     *("jurat_requests", "jurat_criteria", "jurat_consultations", "jurat_pauses", "jurat_datasets"),
     *("jurat_dataset_streets", "jurat_dataset_houses", "jurat_dataset_words"),
     *("jurat_workers", "jurat_missing_keys", "jurat_history", "jurat_unsealed", "jurat_leaves", "jurat_tree_heads"),

@@ -33,7 +33,7 @@ def test_a_version_that_was_never_applied_is_no_configuration(desk: Desk) -> Non
 def test_an_empty_database_has_no_configuration(sqlite: Desk) -> None:
     sqlite.sql("DELETE FROM jurat_configs")
     assert sqlite.queries.config_version() is None
-    assert sqlite.queries.newest() == (None, 0, 0, None)
+    assert sqlite.queries.newest() == (None, 0, 0, None, frozenset())
     assert sqlite.queries.zones() == {}
     assert sqlite.queries.code_lists() == {}
 

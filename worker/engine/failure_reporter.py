@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -14,6 +14,7 @@ from jurat.vocabulary import Reason
 from store.queue.breakers import SourceFigures
 from store.queue.sources import Sources
 from tasks.checks import Attempt, CheckResult, Ended, Later, NextSource
+from tasks.rules.outcome_shares import RESULTS
 from tasks.rules.retries import SHUT_OUT_PAUSE, TROUBLE, is_shut_out
 from tasks.rules.source_limits import LATE
 from worker.engine.local_breaker import LocalBreaker
@@ -33,6 +34,7 @@ class _Tally:
     answered_at: float = 0.0
     failed_at: float = 0.0
     seconds: float = 0.0
+    results: Counter[str] = field(default_factory=Counter)
 
     def count(self, attempt: Attempt, at: float) -> None:
         if attempt.ended is Ended.ANSWERED:
@@ -40,6 +42,8 @@ class _Tally:
             self.seconds += attempt.duration
             self.trailing = 0
             self.answered_at = at
+            if attempt.reason in RESULTS:
+                self.results[attempt.reason] += 1
             return
         self.last_failure, self.failed_at = attempt.reason, at
         if attempt.reason in TROUBLE:
@@ -52,6 +56,7 @@ class _Tally:
         self.answered += later.answered
         self.failed += later.failed
         self.seconds += later.seconds
+        self.results += later.results
         if later.answered:
             self.answered_at = later.answered_at
         if later.last_failure:
@@ -66,6 +71,7 @@ class _Tally:
             answered_ago=now - self.answered_at if self.answered else 0.0,
             failed_ago=now - self.failed_at if self.last_failure else 0.0,
             seconds=self.seconds,
+            results=dict(self.results),
         )
 
 

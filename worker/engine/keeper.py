@@ -99,6 +99,7 @@ class Keeper(EngineThread):
             "access": self._upkeep.add_up_access,
             "candidates": self._upkeep.erase_candidates,
             "reviews": self._upkeep.end_reviews,
+            "outcomes": self._judge_outcomes,
             "retention": self._upkeep.limit_retention,
             "purge": self._begin_purge,
         }
@@ -158,6 +159,14 @@ class Keeper(EngineThread):
         if ended := self._upkeep.end_leases():
             log.warning("leases ended", checks=len(ended))
             self._wakes.wake()
+
+    def _judge_outcomes(self) -> None:
+        for found in self._upkeep.judge_outcomes():
+            if jump := found.jump:
+                shares = {"reason": jump.reason, "share": round(jump.share, 3), "usual": round(jump.usual, 3)}
+                log.error("source suspected: its refusals are held back", source=found.source, **shares)
+            else:
+                log.info("source no longer suspected", source=found.source)
 
     def _apply_publications(self) -> None:
         if self._upkeep.apply_publications() and self._plans.refresh():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -32,7 +33,7 @@ class Plans:
         self._make = make
         self._current: Plan | None = None
         self._before: Plan | None = None
-        self._seen: tuple[int | None, int, int, str | None] | None = None
+        self._seen: tuple[int | None, int, int, str | None, frozenset[str]] | None = None
         self.behind = False
         """Whether another version of jurat applied a newer configuration, which cannot be read here."""
         self._lock = threading.Lock()
@@ -63,7 +64,10 @@ class Plans:
         return {source: plan.demand(source, 0) for source in plan.sources} if plan else {}
 
     def refresh(self) -> bool:
-        """Look for a newer configuration or zone; whether a new plan is in force. Raises what the database raises."""
+        """Look for a newer configuration or zone, and other suspect sources; whether a new plan is in force.
+
+        Raises what the database raises.
+        """
         with self._lock:
             seen = self._queries.newest()
             version = seen[0]
@@ -79,7 +83,7 @@ class Plans:
                     problems=[str(problem) for problem in error.problems[:5]],
                 )
                 return False
-            plan = self._make(version, configuration)
+            plan = replace(self._make(version, configuration), suspects=seen[-1])
             for problem in plan.problems:
                 log.warning("configuration problem", problem=problem, config_version=version)
             if self._before is not None:

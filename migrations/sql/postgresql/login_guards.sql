@@ -248,9 +248,11 @@ EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
 
 CREATE TRIGGER jurat_sources_in_time BEFORE INSERT OR UPDATE ON jurat_sources FOR EACH ROW
 WHEN (greatest(NEW.paused_until, NEW.next_start_at, NEW.probe_at, NEW.opened_at, NEW.closed_until,
-    NEW.last_success_at, NEW.last_failure_at, NEW.oldest_due_at, NEW.figures_at) > '9000-01-01 00:00:00.000Z'
+    NEW.last_success_at, NEW.last_failure_at, NEW.oldest_due_at, NEW.figures_at,
+    NEW.suspect_since) > '9000-01-01 00:00:00.000Z'
   OR least(NEW.paused_until, NEW.next_start_at, NEW.probe_at, NEW.opened_at, NEW.closed_until,
-    NEW.last_success_at, NEW.last_failure_at, NEW.oldest_due_at, NEW.figures_at) < '1970-01-01 00:00:00.000Z')
+    NEW.last_success_at, NEW.last_failure_at, NEW.oldest_due_at, NEW.figures_at,
+    NEW.suspect_since) < '1970-01-01 00:00:00.000Z')
 EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
 
 -- A source gets its next lookup within a day, whoever says otherwise.

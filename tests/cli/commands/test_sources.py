@@ -131,6 +131,25 @@ def test_a_source_that_fails_is_not_listed_as_open(configured: Shell, columns: d
     assert f"  {state}" in line
 
 
+def test_a_suspect_source_is_shown_until_a_person_says_that_it_is_right(configured: Shell) -> None:
+    assert configured("sources", "trust", "spring").out.startswith("spring was not suspect, and is open")
+    shares = {"suspect_reason": "name_differs", "suspect_share": 0.6, "usual_share": 0.03}
+    set_standing(configured, "spring", suspect_since="2026-11-25 10:00:00.000", **shares)
+    ran = configured("sources", "health", "spring")
+    assert ran.code == 1
+    assert "suspect since 2026-11-25 10:00:00Z: name_differs 60%, usually 3%" in ran.out
+    assert "`bin/jurat sources trust spring`" in ran.out
+    (row,) = configured("sources", "health", "spring", "--json").json["sources"]
+    assert (row["state"], row["suspect_reason"]) == ("open", "name_differs")
+    doctor = configured("doctor")
+    assert doctor.code == 1
+    assert "docs/runbooks/JuratSourceSuspect.md" in doctor.out
+    assert configured("sources", "trust", "spring", "--as", "the clerk").out.startswith("spring is open")
+    assert audited(configured) == [("the clerk", "sources trust", "spring", {})]
+    assert configured("sources", "health", "spring").code == 0
+    assert "JuratSourceSuspect" not in configured("doctor").out
+
+
 def test_a_pause_that_is_over_is_none(configured: Shell) -> None:
     set_standing(configured, "spring", paused_until="2020-01-01 00:00:00.000", pause_reason="x")
     rows = configured("sources", "list", "--json").json

@@ -45,6 +45,7 @@ STILL = {"leased": 0, "success_age": STUCK + 1, "oldest_due_age": STUCK + A_LITT
 BROKEN = {"broken_age": 10.0, "failures": 5, "last_failure": Reason.SOURCE_UNAVAILABLE}
 REFUSED = {"failure_age": 1.0, "success_age": 2.0, "last_failure": Reason.SOURCE_CREDENTIALS}
 THROTTLED = {"paused": 60.0, "pause_reason": Reason.SOURCE_THROTTLED}
+SUSPECT = {"suspect_age": 7200.0, "suspect_reason": Reason.NAME_DIFFERS, "suspect_share": 0.6, "usual_share": 0.03}
 OLD_WORKER = replace(WORKER, name="old@here", version="0.9")
 
 HOLDS: list[tuple[Alarm, Observation]] = [
@@ -72,6 +73,8 @@ HOLDS: list[tuple[Alarm, Observation]] = [
     (Alarm.SOURCE_REFUSES_US, with_source(**{**REFUSED, "success_age": None})),
     (Alarm.SOURCE_REFUSES_US, with_source(**THROTTLED)),
     (Alarm.SOURCE_REFUSES_US, with_source(**{**REFUSED, "last_failure": Reason.SOURCE_THROTTLED})),
+    (Alarm.SOURCE_SUSPECT, with_source(suspect_age=0.0)),
+    (Alarm.SOURCE_SUSPECT, with_source(**SUSPECT, **BROKEN)),
     (Alarm.BACKLOG_GROWS, with_source(due=8, oldest_due_age=PROMPT + A_LITTLE)),
     (Alarm.BACKLOG_GROWS, with_source(wait=LONGEST_WAIT + A_LITTLE)),
     *(
@@ -126,6 +129,7 @@ HOLDS_NOT: list[tuple[Alarm, Observation]] = [
     (Alarm.SOURCE_REFUSES_US, with_source(**{**THROTTLED, "paused": -1.0})),
     (Alarm.SOURCE_REFUSES_US, with_source(**THROTTLED, used=1.0)),
     (Alarm.SOURCE_REFUSES_US, with_source(paused=60.0, pause_reason="operator")),
+    (Alarm.SOURCE_SUSPECT, with_source(**{**SUSPECT, "suspect_age": None})),
     (Alarm.BACKLOG_GROWS, with_source(due=7, oldest_due_age=100.0, wait=None)),
     (Alarm.BACKLOG_GROWS, with_source(due=900, oldest_due_age=PROMPT)),
     (Alarm.BACKLOG_GROWS, with_source(due=900, limit=8, oldest_due_age=100.0)),
@@ -222,6 +226,14 @@ def test_a_key_that_a_worker_elsewhere_has_is_not_to_be_brought_back() -> None:
     assert "bring back" not in found.advice
 
 
+def test_a_suspect_source_has_its_shares_and_the_command_that_ends_it() -> None:
+    (found,) = findings(with_source(**SUSPECT))
+    assert found.found == (
+        "suspect for 2 hours: 60% of its results were name_differs, usually 3%; its refusals are held back"
+    )
+    assert "bin/jurat sources trust towns" in found.advice
+
+
 def test_sentences_count_in_words_that_fit() -> None:
     (one,) = findings(with_fleet(missing={("towns", KEY): 1}))
     (more,) = findings(with_fleet(missing={("towns", KEY): 2500}))
@@ -239,6 +251,7 @@ SOURCES = st.builds(
         "limit": st.none() | st.integers(0, 100),
         "pause_reason": st.none() | st.sampled_from([*Reason]),
         "last_failure": st.none() | st.sampled_from([*Reason]),
+        "suspect_reason": st.none() | st.sampled_from([*Reason]),
     },
 )
 FLEETS = st.builds(

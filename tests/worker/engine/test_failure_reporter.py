@@ -137,6 +137,20 @@ def test_answers_are_told_each_second_and_trouble_at_once(reporter: FailureRepor
     assert len(sources.figures) == 1, "there was nothing to tell"
 
 
+def test_answers_are_told_by_reason_and_neither_failures_nor_mistyped_numbers(
+    reporter: FailureReporter, sources: Sources
+) -> None:
+    reasons = [Reason.NAME_DIFFERS, Reason.RECORD_MATCHES, Reason.NAME_DIFFERS, Reason.NUMBER_MALFORMED]
+    sources.away = True
+    reporter.count([entry(held(), attempt=attempt(reason=reason)) for reason in reasons[:1]])
+    with pytest.raises(OperationalError):
+        reporter.report()
+    sources.away = False
+    reporter.count([*(entry(held(), attempt=attempt(reason=reason)) for reason in reasons[1:]), failed()])
+    reporter.report()
+    assert sources.figures[0]["towns"].results == {Reason.NAME_DIFFERS: 2, Reason.RECORD_MATCHES: 1}
+
+
 def test_of_checks_that_shared_a_request_one_tells_how_the_source_stands(
     reporter: FailureReporter, sources: Sources
 ) -> None:
