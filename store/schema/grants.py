@@ -165,7 +165,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.WORKER: "SELECT, INSERT, UPDATE (participant, holds), DELETE",
         Role.REVIEWER: "SELECT, UPDATE (holds)",
         Role.ADMIN: (
-            "SELECT (consultation, namespace, fingerprint, check_id, holds), UPDATE (participant, fingerprint)"
+            "SELECT (consultation, namespace, fingerprint, check_id, participant, holds), "
+            "UPDATE (participant, fingerprint)"
         ),
         Role.SEALER: "SELECT (namespace, fingerprint, check_id)",
     },
@@ -283,6 +284,9 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_keep_verdict": frozenset(),
     "jurat_keep_trace": frozenset(),
     "jurat_keep_revocation": frozenset(),
+    "jurat_keep_review": frozenset(),
+    "jurat_keep_imported": frozenset(),
+    "jurat_fix_request_times": frozenset(),
     "jurat_fix_audit_time": frozenset(),
     "jurat_fix_starts": frozenset(),
     "jurat_keep_version": frozenset(),

@@ -177,9 +177,11 @@ BEGIN
   WHERE consultation = NEW.consultation AND participant = NEW.participant;
 END;
 
--- An answer can only be erased. That happens in the transaction that settles the check.
-CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks
-WHEN NEW.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer
+-- An answer can only be erased. That happens in the transaction that settles the check. So can the key that candidates
+-- are sealed with.
+CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer, reply_key ON jurat_checks
+WHEN (NEW.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer)
+  OR (NEW.reply_key IS NOT NULL AND NEW.reply_key IS NOT OLD.reply_key)
 BEGIN
   SELECT RAISE(ABORT, 'jurat: a confirmed answer cannot be changed');
 END;
