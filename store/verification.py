@@ -253,9 +253,6 @@ _CHECKS: Final = {
         WHERE NOT k.holds AND {_NEWEST.format("outcome", "c")} = 'accepted'
         AND NOT EXISTS (SELECT 1 FROM jurat_claims h WHERE h.consultation = k.consultation
           AND h.namespace = k.namespace AND h.fingerprint = k.fingerprint AND h.holds)""",
-    "it has a number in the name of another participant": """
-        SELECT c.consultation, c.id FROM jurat_claims k JOIN jurat_checks c ON c.id = k.check_id
-        WHERE k.participant <> c.participant""",
     "it holds a number, and was not accepted": f"""
         SELECT c.consultation, c.id FROM jurat_claims k JOIN jurat_checks c ON c.id = k.check_id
         WHERE k.holds AND coalesce({_NEWEST.format("outcome", "c")}, '') <> 'accepted'""",

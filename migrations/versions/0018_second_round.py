@@ -79,10 +79,24 @@ BEGIN
     USING ERRCODE = 'integrity_constraint_violation';
 END $$""",
             """
+CREATE OR REPLACE FUNCTION jurat_keep_claims()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() OR NOT EXISTS (
+    SELECT FROM jurat_claims k WHERE k.check_id = NEW.id AND k.participant = OLD.participant) THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: the numbers of a check go along with it', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$""",
+            """
 CREATE OR REPLACE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer, reply_key ON jurat_checks FOR EACH ROW
 WHEN ((NEW.answer IS NOT NULL AND NEW.answer IS DISTINCT FROM OLD.answer)
   OR (NEW.reply_key IS NOT NULL AND NEW.reply_key IS DISTINCT FROM OLD.reply_key))
 EXECUTE FUNCTION jurat_refuse_change('a confirmed answer cannot be changed')""",
+            """
+CREATE OR REPLACE TRIGGER jurat_claims_added BEFORE INSERT ON jurat_claims
+FOR EACH ROW EXECUTE FUNCTION jurat_keep_claim()""",
             """
 CREATE OR REPLACE TRIGGER jurat_reviews_timed BEFORE INSERT OR UPDATE OF opened_at, due_at, decided_at ON jurat_reviews
 FOR EACH ROW EXECUTE FUNCTION jurat_keep_review()""",
@@ -140,6 +154,12 @@ WHEN ((NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
     ('retired', 'removing'), ('removing', 'removed')))
   OR (OLD.state <> 'staged' AND to_jsonb(NEW) - 'state' <> to_jsonb(OLD) - 'state'))
 EXECUTE FUNCTION jurat_refuse_others('a version is filled, in force, retired, and removed, in this order')""",
+            "DROP TRIGGER IF EXISTS jurat_checks_claims ON jurat_checks",
+            """
+CREATE CONSTRAINT TRIGGER jurat_checks_claims AFTER UPDATE OF participant ON jurat_checks
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+WHEN (NEW.participant <> OLD.participant)
+EXECUTE FUNCTION jurat_keep_claims()""",
             *(
                 f"CREATE OR REPLACE TRIGGER jurat_{table}_{done} AFTER {event} ON jurat_{table} REFERENCING {rows}"
                 f" TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION jurat_keep_imported('{state}')"
@@ -152,7 +172,8 @@ EXECUTE FUNCTION jurat_refuse_others('a version is filled, in force, retired, an
                 if event != "UPDATE" or table == "dataset_streets"
             ),
         ),
-        "REVOKE ALL ON FUNCTION jurat_keep_review(), jurat_fix_request_times(), jurat_keep_imported() FROM PUBLIC",
+        "REVOKE ALL ON FUNCTION jurat_keep_review(), jurat_keep_claims() FROM PUBLIC",
+        "REVOKE ALL ON FUNCTION jurat_fix_request_times(), jurat_keep_imported() FROM PUBLIC",
     ),
     "sqlite": (
         "DROP TRIGGER jurat_checks_answer_confirmed",

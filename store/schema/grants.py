@@ -165,8 +165,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.WORKER: "SELECT, INSERT, UPDATE (participant, holds), DELETE",
         Role.REVIEWER: "SELECT, UPDATE (holds)",
         Role.ADMIN: (
-            "SELECT (consultation, namespace, fingerprint, check_id, participant, holds), "
-            "UPDATE (participant, fingerprint)"
+            "SELECT (consultation, namespace, fingerprint, check_id, holds), UPDATE (participant, fingerprint)"
         ),
         Role.SEALER: "SELECT (namespace, fingerprint, check_id)",
     },
@@ -284,6 +283,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_keep_verdict": frozenset(),
     "jurat_keep_trace": frozenset(),
     "jurat_keep_revocation": frozenset(),
+    "jurat_keep_claims": frozenset(),
     "jurat_keep_review": frozenset(),
     "jurat_keep_imported": frozenset(),
     "jurat_fix_request_times": frozenset(),

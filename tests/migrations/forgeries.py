@@ -104,6 +104,7 @@ _PAUSES = [
 ]
 _SOURCES = [f"UPDATE jurat_sources SET next_start_at = '{time}'" for time in _NEVER]
 _CLAIMS = ["UPDATE jurat_claims SET participant = 'p-2'", "UPDATE jurat_claims SET participant = 'erased-1'"]
+_CLAIM = f"INSERT INTO jurat_claims VALUES ('budget', 'n', '12345678:aa', '{PENDING}', 'p-9', false, now())"
 _RELEASE = ["UPDATE jurat_claims SET holds = false", f"UPDATE jurat_claims SET holds = NOT holds;\n{_verdict()}"]
 _REHASH = [
     f"UPDATE jurat_{table} SET fingerprint = left(fingerprint, 9) || md5('x') WHERE {which}"
@@ -192,6 +193,7 @@ BY: Mapping[Role, list[str]] = {
         *_PAUSES,
         *_SOURCES,
         *_CLAIMS,
+        _CLAIM,
         *_RELEASE,
         *_LARGE,
         *_UNREADABLE,

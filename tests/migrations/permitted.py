@@ -28,7 +28,6 @@ _OPEN = "it is not in review, and a review is open"
 _NOT_ASKED = "its questions are not as configured"
 _SWALLOWED = "a review was asked for, and none was opened"
 _SHORT = "its review is due sooner than configured"
-_OTHERS = "it has a number in the name of another participant"
 _EARLY = "its review ended before its time, and no person decided it"
 
 _OF = "(SELECT id FROM jurat_checks WHERE participant = '{}')"
@@ -96,7 +95,6 @@ FOUND: Mapping[Role, Attempts] = {
             "it used a code, and was not accepted by one"
         ),
         _HOLD: _NO_RIGHT,
-        _HOLD.replace("'p-3', true", "'p-99', false"): _OTHERS,
         _SWALLOW: _SWALLOWED,
         f"{_REVIEW_ENDED};\n{_REOPENED}": _SHORT,
     },

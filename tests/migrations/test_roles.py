@@ -213,6 +213,7 @@ CALLED = {
     "jurat_keep_verdict": "SELECT jurat_keep_verdict()",
     "jurat_keep_trace": "SELECT jurat_keep_trace()",
     "jurat_keep_revocation": "SELECT jurat_keep_revocation()",
+    "jurat_keep_claims": "SELECT jurat_keep_claims()",
     "jurat_keep_review": "SELECT jurat_keep_review()",
     "jurat_keep_imported": "SELECT jurat_keep_imported()",
     "jurat_fix_request_times": "SELECT jurat_fix_request_times()",

@@ -381,15 +381,6 @@ def test_a_code_that_someone_used_up_for_another_check_is_found(decided: Desk) -
     assert found(decided) == ["it used several codes"]
 
 
-def test_an_id_that_an_erasure_left_with_a_number_is_found(decided: Desk) -> None:
-    decided.look_up(decided.held("p-4", "profession"), claiming("900100", decided.fingerprints))
-    Requests(decided.engine).do(Request(uuid7(), RequestKind.ERASE, "a clerk", "budget", "p-4"))
-    assert found(decided) == []
-    with decided.engine.begin() as connection, unguarded(connection):
-        connection.execute(text("UPDATE jurat_claims SET participant = 'p-4'"))
-    assert found(decided) == ["it has a number in the name of another participant"]
-
-
 @pytest.mark.parametrize("change", ["DELETE FROM jurat_questions", "UPDATE jurat_questions SET rounds = 9"])
 def test_what_is_asked_and_not_configured_is_found(decided: Desk, change: str) -> None:
     """Access is not compared where nothing is asked."""

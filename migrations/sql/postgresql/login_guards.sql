@@ -166,6 +166,9 @@ BEGIN
     USING ERRCODE = 'integrity_constraint_violation';
 END $$;
 
+CREATE TRIGGER jurat_claims_added BEFORE INSERT ON jurat_claims
+FOR EACH ROW EXECUTE FUNCTION jurat_keep_claim();
+
 CREATE TRIGGER jurat_claims_renamed BEFORE UPDATE OF participant ON jurat_claims FOR EACH ROW
 WHEN (NEW.participant <> OLD.participant)
 EXECUTE FUNCTION jurat_keep_claim();
