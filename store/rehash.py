@@ -51,7 +51,7 @@ def rehash(engine: Engine, fingerprints: Fingerprints) -> Iterator[tuple[str, in
 def rehashes(connection: Connection) -> list[tuple[datetime, Collection[str]]]:
     """The rehashes that the audit knows: when each was noted, and the ids at the heads of what it makes."""
     rows = connection.execute(text("SELECT at, detail FROM jurat_audit WHERE action = :action"), {"action": REHASH})
-    return [(instant(at), read_json(detail).get("heads", ())) for at, detail in rows]
+    return [(instant(at), heads) for at, detail in rows if isinstance(heads := read_json(detail).get("heads"), list)]
 
 
 def _batch(

@@ -6,19 +6,23 @@ does not go together with the rest then: this finds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
+from config.configuration import Configuration, Question
+from config.problems import InvalidConfiguration
 from jurat.access import AccessSummary
 from jurat.database import reader
 from jurat.names import ERASED, is_erased
 from jurat.queries import read_json
 from jurat.times import moment
 from jurat.vocabulary import AccessState
+from store.configurations.config_versions import document_of
 from store.dialects import StoreDialect, dialect_of
 from store.requests.erasure import EVERYWHERE
 from store.verdicts.access import AccessRows, Key
@@ -57,11 +61,44 @@ def verify_checks(engine: Engine) -> list[Discrepancy]:
     found = list[Discrepancy]()
     with reader(engine).begin() as connection:
         dialect = dialect_of(connection)
-        times = {"late": dialect.now(str(LONGEST_WAIT)), "soon": dialect.now(str(SOON))}
+        asked = dialect.later("q.asked_at", str(-SOON))
+        times = {"late": dialect.now(str(LONGEST_WAIT)), "soon": dialect.now(str(SOON)), "asked": asked}
         for what, sql in _CHECKS.items():
             rows = connection.execute(text(sql.format(**times)))
             found += [Discrepancy(what, row[0], row[1] and UUID(str(row[1]))) for row in rows]
     return found
+
+
+def verify_configured(engine: Engine) -> list[Discrepancy]:
+    """Whether the questions that are asked are those of the configuration, and reviews take as long as theirs said; or
+    that a newer version of jurat applied the configuration: then neither these nor access are compared.
+    """
+    with reader(engine).begin() as connection:
+        dialect = dialect_of(connection)
+        if dialect.snapshot:
+            connection.execute(text(dialect.snapshot))
+        newest = connection.scalar(text("SELECT max(version) FROM jurat_configs")) or 0
+        applied = AccessRows().newest(connection)
+        if applied.version != newest:
+            return [Discrepancy("access was not compared: a newer version of jurat has to verify it", "", None)]
+        asked = {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(text(_ASKED))}
+        configured = {key: (each.terms.rounds, each.terms.valid_s) for key, each in applied.questions.items()}
+        others = {key[0] for key in asked.keys() | configured.keys() if asked.get(key) != configured.get(key)}
+        found = [Discrepancy("its questions are not as configured", name, None) for name in sorted(others)]
+        questions_of = cache(partial(_questions_of, connection))
+        for consultation, check, question, version, seconds in connection.execute(text(_reviews(dialect))).all():
+            known = questions_of(version).get((consultation, question))
+            if known is not None and seconds < known.review_due_s - 1:
+                found.append(Discrepancy("its review is due sooner than configured", consultation, UUID(str(check))))
+    return found
+
+
+def _questions_of(connection: Connection, version: int) -> Mapping[tuple[str, str], Question]:
+    """The questions of a version of the configuration; none where it cannot be read here."""
+    try:
+        return Configuration.from_json(document_of(connection, version) or "").questions
+    except InvalidConfiguration:
+        return {}
 
 
 def verify_access(engine: Engine) -> Iterator[Verified]:
@@ -131,6 +168,15 @@ def _page(dialect: StoreDialect) -> str:
         ORDER BY a.consultation, a.participant LIMIT :limit"""
 
 
+_ASKED = "SELECT consultation, question, rounds, valid_s FROM jurat_questions"
+
+
+def _reviews(dialect: StoreDialect) -> str:
+    return f"""
+        SELECT c.consultation, c.id, c.question, r.config_version, {dialect.seconds_between("r.due_at", "r.opened_at")}
+        FROM jurat_reviews r JOIN jurat_checks c ON c.id = r.check_id"""
+
+
 _OF_CHECK = "SELECT c.consultation, c.id FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id WHERE"
 
 _NEWEST = "(SELECT v.{0} FROM jurat_verdicts v WHERE v.check_id = {1}.id ORDER BY v.revision DESC LIMIT 1)"
@@ -167,9 +213,12 @@ _CHECKS: Final = {
     "it was accepted for a code that is not used": f"""
         {_OF_CHECK} v.reason = 'code_valid' AND v.check_id NOT IN (
           SELECT redeemed_by FROM jurat_codes WHERE redeemed_by IS NOT NULL)""",
-    "it used a code, and was not accepted": """
+    "it used a code, and was not accepted by one": """
         SELECT c.consultation, c.id FROM jurat_codes k JOIN jurat_checks c ON c.id = k.redeemed_by
-        WHERE NOT EXISTS (SELECT 1 FROM jurat_verdicts v WHERE v.check_id = c.id AND v.outcome = 'accepted')""",
+        WHERE NOT EXISTS (SELECT 1 FROM jurat_verdicts v WHERE v.check_id = c.id AND v.reason = 'code_valid')""",
+    "it used several codes": """
+        SELECT c.consultation, c.id FROM jurat_checks c JOIN (
+          SELECT redeemed_by FROM jurat_codes GROUP BY redeemed_by HAVING count(*) > 1) k ON k.redeemed_by = c.id""",
     "it waits for years": """
         SELECT c.consultation, c.id FROM jurat_checks c
         WHERE c.state IN ('pending', 'leased') AND (c.due_at > {late} OR c.deadline_at > {late})
@@ -221,6 +270,10 @@ _CHECKS: Final = {
           OR q.kind IN ('decide', 'open', 'contest') AND CAST(q.check_id AS text) NOT IN (
             SELECT a.subject FROM jurat_audit a
             WHERE a.action IN ('review word', 'review decide', 'review open', 'contest')))""",
+    "a review was asked for, and none was opened": """
+        SELECT c.consultation, c.id FROM jurat_requests q JOIN jurat_checks c ON c.id = q.check_id
+        WHERE q.kind IN ('contest', 'open') AND q.applied_at IS NOT NULL AND q.refused IS NULL AND NOT EXISTS (
+          SELECT 1 FROM jurat_reviews r WHERE r.check_id = c.id AND r.opened_at > {asked})""",
     "the audit knows of a request about it, and the request is gone": """
         SELECT c.consultation, c.id FROM jurat_audit a JOIN jurat_checks c ON CAST(c.id AS text) = a.subject
         WHERE a.action IN ('review word', 'review decide', 'review open', 'contest') AND NOT EXISTS (

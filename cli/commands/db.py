@@ -186,14 +186,14 @@ def verify(out: Output, *, heads: Path | None, key_file: Path | None) -> Exit:
     from cli.commands.history import verify_key
     from store.history.heads import read_heads
     from store.history.verification import verify_history
-    from store.verification import verify_access, verify_checks
+    from store.verification import verify_access, verify_checks, verify_configured
 
     if (heads is None) != (key_file is None):
         raise click.UsageError("--heads and --key belong together.")
     participants = 0
     outside, key = (read_heads(heads, needed=True), verify_key(key_file)) if heads and key_file else ([], None)
     with open_database() as service:
-        found = verify_checks(service.database)
+        found = verify_checks(service.database) + verify_configured(service.database)
         for each in verify_access(service.database):
             participants += each.participants
             found += each.found

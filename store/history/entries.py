@@ -84,7 +84,7 @@ class SealedRow:
 @cache
 def _lasting(model: type[SealedRow]) -> Sequence[str]:
     """The fields that never change."""
-    apart = {"retain_until", "fingerprint", *model.PEOPLE}
+    apart = {"retain_until", "needed_until", "fingerprint", *model.PEOPLE}
     return tuple(each.name for each in fields(model) if each.name not in apart)
 
 
@@ -135,7 +135,9 @@ class RequestRow(SealedRow):
     ROWS = "jurat_requests s"
     COLUMNS = (
         "s.kind, s.consultation, s.question, s.check_id, s.reason, s.by_whom, s.asked_at, s.applied_at, s.refused, "
-        "s.code_list, s.expires_at, s.login, s.participant, s.target"
+        "s.code_list, s.expires_at, s.login, s.participant, s.target, "
+        "(SELECT max(v.retain_until) FROM jurat_checks c JOIN jurat_verdicts v ON v.check_id = c.id WHERE "
+        "c.id = s.check_id OR c.consultation = s.consultation AND c.participant = s.participant)"
     )
     WHERE = "s.applied_at IS NOT NULL"
     PEOPLE = ("participant", "target")
@@ -154,13 +156,16 @@ class RequestRow(SealedRow):
     login: str | None
     participant: str | None
     target: str | None
+    needed_until: datetime | None
 
     @property
     def due(self) -> datetime | None:
-        """One about a check goes with the check, and a further round with all of the participant."""
+        """It stays as long as the verdicts of its check, or of its participant, which may become more. Only a further
+        round, and one about a check, goes with these.
+        """
         if self.check_id is not None or self.kind == RequestKind.REOPEN or self.applied_at is None:
-            return None
-        return self.applied_at + timedelta(seconds=KEPT)
+            return self.needed_until
+        return max(filter(None, (self.applied_at + timedelta(seconds=KEPT), self.needed_until)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,7 +271,7 @@ def _difference(
         return "it is said to be purged, and is there"
     if content_hash(row, leaf.salt) != leaf.content:
         return "it is not as it was sealed"
-    if kept and row.due != kept[0]:
+    if kept and leaf.kind == LeafKind.VERDICT and row.due != kept[0]:
         return "the time until which it stays was changed"
     if fingerprint_hash(row, leaf.salt) != leaf.fingerprint and not (
         leaf.fingerprint and _was_rehashed(row, rehashed())

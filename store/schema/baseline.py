@@ -20,6 +20,8 @@ _FILES = (
     "request_guards",
     "renames",
     "login_guards",
+    "import_guards",
+    "size_guards",
     "history",
     "views",
 )

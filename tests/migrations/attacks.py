@@ -130,6 +130,7 @@ ON_BOTH = [
     f"INSERT {INTO_AUDIT} VALUES ({entry()})",
     f"INSERT {INTO_AUDIT} VALUES ({entry()}) ON CONFLICT (id) DO UPDATE SET actor = excluded.actor",
     f"UPDATE jurat_checks SET answer = 'other' WHERE id = '{CHECK}'",
+    f"UPDATE jurat_checks SET reply_key = 'other' WHERE id = '{CHECK}'",
     f"UPDATE jurat_checks SET answer = (SELECT answer || answer FROM jurat_checks WHERE id = '{OTHER}')",
 ]
 

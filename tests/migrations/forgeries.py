@@ -105,6 +105,7 @@ _PAUSES = [
 _SOURCES = [f"UPDATE jurat_sources SET next_start_at = '{time}'" for time in _NEVER]
 _SUSPECTS = [f"UPDATE jurat_sources SET suspect_since = '{time}'" for time in _NEVER]
 _CLAIMS = ["UPDATE jurat_claims SET participant = 'p-2'", "UPDATE jurat_claims SET participant = 'erased-1'"]
+_CLAIM = f"INSERT INTO jurat_claims VALUES ('budget', 'n', '12345678:aa', '{PENDING}', 'p-9', false, now())"
 _RELEASE = ["UPDATE jurat_claims SET holds = false", f"UPDATE jurat_claims SET holds = NOT holds;\n{_verdict()}"]
 _REHASH = [
     f"UPDATE jurat_{table} SET fingerprint = left(fingerprint, 9) || md5('x') WHERE {which}"
@@ -117,6 +118,49 @@ _LARGE = [
     f"INSERT {INTO_AUDIT} VALUES (gen_random_uuid(), now(), 'me', 'a', 'b', {_HUGE})",
 ]
 _UNDECIDED = f"UPDATE jurat_checks SET state = 'settled' WHERE id = '{REVIEWED}'"
+
+_LARGE_NUMBER = "jsonb_build_object('x', 1e5000::numeric)"
+_DEEP = """('{"x":' || repeat('[', 2000) || repeat(']', 2000) || '}')::jsonb"""
+_UNREADABLE = [
+    *(
+        f"INSERT {INTO_AUDIT} VALUES (gen_random_uuid(), now(), 'me', 'a', 'b', {detail})"
+        for detail in (_LARGE_NUMBER, _LARGE_NUMBER.replace("1e", "-1e"), _DEEP, "'[]'", "'5'")
+    ),
+    *(
+        f"UPDATE jurat_access SET {column} = '{value}' WHERE participant = 'p-1'"
+        for column, value in (
+            *((column, value) for column in ("questions", "rounds_left", "ended") for value in ("[]", "5", "null")),
+            ("questions", '{"residence": 5}'),
+            *(("rounds_left", f'{{"residence": {value}}}') for value in ('"x"', "-1", "1e5000", "{}")),
+            *(("ended", f'{{"residence": {value}}}') for value in ("5", '{"a": "b"}', "[5]")),
+        )
+    ),
+]
+_EVIDENCE = [
+    *(_verdict().replace("'{}'", evidence) for evidence in (_LARGE_NUMBER, _DEEP)),
+    *(f"UPDATE jurat_reviews SET evidence = {evidence}" for evidence in (_LARGE_NUMBER, _DEEP)),
+]
+_WORKERS = [
+    f"UPDATE jurat_workers SET {column} = '{value}'"
+    for column in ("sources", "unseal_keys")
+    for value in ("5", "{}", "[5]", "[1e5000]", '[["a"]]')
+]
+_IMPORTED = [
+    "INSERT INTO jurat_dataset_streets SELECT 1, 9, '', '', '', '', '', 0, 0, 0, 0, 0, 0, 0",
+    "UPDATE jurat_dataset_streets SET numbers = 0",
+    "INSERT INTO jurat_dataset_houses VALUES (1, 9, 1, '', 1, '', 0, 0)",
+    "INSERT INTO jurat_dataset_houses VALUES (7, 9, 1, '', 1, '', 0, 0)",
+    "INSERT INTO jurat_dataset_words VALUES (1, 'mine')",
+    "INSERT INTO jurat_roster_entries VALUES (1, 9, 'x', '{}')",
+    *(
+        f"DELETE FROM jurat_{table}"
+        for table in ("dataset_streets", "dataset_houses", "dataset_words", "roster_entries")
+    ),
+    *(
+        f"UPDATE jurat_datasets SET {change}"
+        for change in ("state = 'staged'", "state = 'removed'", "people = 5", "left_out = 5", "imported_at = now()")
+    ),
+]
 
 _PUBLISHES = [
     """SELECT jurat_add_version(1, '[{"name": "budget", "part": {"questions": {}}, "questions": []}]')""",
@@ -151,8 +195,12 @@ BY: Mapping[Role, list[str]] = {
         *_SOURCES,
         *_SUSPECTS,
         *_CLAIMS,
+        _CLAIM,
         *_RELEASE,
         *_LARGE,
+        *_UNREADABLE,
+        *_EVIDENCE,
+        *_WORKERS,
         *_PUBLISHES,
         *_RENAMED,
         *_NOTES,
@@ -200,6 +248,8 @@ BY: Mapping[Role, list[str]] = {
         *_SOURCES,
         *_RELEASE,
         *_LARGE,
+        *_UNREADABLE,
+        *_EVIDENCE,
         *_NOTES,
         "UPDATE jurat_requests SET note = NULL, note_key = NULL WHERE kind = 'codes'",
         _UNDECIDED,
@@ -216,12 +266,15 @@ BY: Mapping[Role, list[str]] = {
         *_CLAIMS,
         *_REHASH,
         *_LARGE[2:],
+        *_UNREADABLE,
+        *_IMPORTED,
         *_RENAMED,
         _ERASED,
         _UNDECIDED,
         _LEASED,
         _RETIRED,
         *map(_NEXT.format, (0, 3, 2147483647)),
+        *(_NEXT.format(2).replace("'{}'", document) for document in (_LARGE_NUMBER, _DEEP, "'[]'")),
         "UPDATE jurat_reviews SET decided_at = 'infinity'",
     ],
     Role.SEALER: [

@@ -25,6 +25,9 @@ _NO_LOOKUP = "a worker decided it, and no lookup says so"
 _ONCE = "a worker decided it after its first verdict"
 _UNASKED = "a person decided it, and no request says so"
 _OPEN = "it is not in review, and a review is open"
+_NOT_ASKED = "its questions are not as configured"
+_SWALLOWED = "a review was asked for, and none was opened"
+_SHORT = "its review is due sooner than configured"
 _EARLY = "its review ended before its time, and no person decided it"
 
 _OF = "(SELECT id FROM jurat_checks WHERE participant = '{}')"
@@ -48,6 +51,12 @@ _REVIEW_ANEW = (
     f"INSERT INTO jurat_reviews SELECT {_OF.format('p-3')}, 'near_border', '{{}}', 1, now(), now() + interval '1 year'"
 )
 _HOLD = f"INSERT INTO jurat_claims VALUES ('budget', 'n', 'y', {_OF.format('p-3')}, 'p-3', true, now())"
+_REOPENED = "UPDATE jurat_reviews SET decided_at = NULL, due_at = now()"
+_SWALLOW = (
+    f"INSERT {INTO_AUDIT} SELECT gen_random_uuid(), now(), 'a clerk', kind, check_id::text, '{{}}' FROM jurat_requests"
+    " WHERE kind = 'contest';\nUPDATE jurat_requests SET applied_at = now() WHERE kind = 'contest'"
+    " AND applied_at IS NULL"
+)
 _ENDS = "UPDATE jurat_access SET ended = '{\"residence\": [\"code\"]}' WHERE participant = 'p-2'"
 _ENDED = "not as decided is shown: what accepted answers ended"
 _VERDICT = (
@@ -83,9 +92,11 @@ FOUND: Mapping[Role, Attempts] = {
         _REVIEW_ENDED: _CLOSED,
         "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'revoke'": _DONE,
         f"UPDATE jurat_codes SET redeemed_by = {_OF.format('p-2')} WHERE redeemed_by IS NULL": (
-            "it used a code, and was not accepted"
+            "it used a code, and was not accepted by one"
         ),
         _HOLD: _NO_RIGHT,
+        _SWALLOW: _SWALLOWED,
+        f"{_REVIEW_ENDED};\n{_REOPENED}": _SHORT,
     },
     Role.REVIEWER: {
         _ACCEPTED_BY_A_PERSON: _UNASKED,
@@ -107,6 +118,9 @@ FOUND: Mapping[Role, Attempts] = {
         _REVIEW_ENDED: _CLOSED,
         **_REVIEWS_ENDED,
         _ENDS: _ENDED,
+        "INSERT INTO jurat_questions SELECT 'mine', question, position, criterion, source, sources, rounds, deadline_s,"
+        " answer_schema, title, consultation_title, contact, config_version FROM jurat_questions": _NOT_ASKED,
+        f"DELETE FROM jurat_questions;\n{_GRANT}": _NOT_ASKED,
     },
     Role.SEALER: {
         "DELETE FROM jurat_unsealed": "it is not in the history",
@@ -248,9 +262,6 @@ SHOWN: Mapping[Role, Attempts] = {
         f"SELECT jurat_add_codes('spring', {_SEALED}, {_KEY}, 'me')": _ASKED_BY,
         f"SELECT jurat_try_add_codes('spring', {_SEALED}, {_KEY}, 'me', NULL, NULL)": _ASKED_BY,
         "SELECT jurat_listen(false)": _WAITS,
-        "INSERT INTO jurat_questions SELECT 'mine', question, position, criterion, source, sources, rounds, deadline_s,"
-        " answer_schema, title, consultation_title, contact, config_version FROM jurat_questions": _WAITS,
-        "DELETE FROM jurat_questions": _WAITS,
         "INSERT INTO jurat_sources (name) VALUES ('mine')": _WAITS,
         "UPDATE jurat_sources SET suspect_since = NULL;\nDELETE FROM jurat_outcomes": _WAITS,
         _PAYS: _STARTS,
@@ -274,16 +285,6 @@ SHOWN: Mapping[Role, Attempts] = {
         " VALUES (9, 'd', 9, '', '', '', '', 'the mayor', now())": (
             f"SELECT EXISTS (SELECT FROM jurat_datasets WHERE imported_by = 'the mayor'{_AS})"
         ),
-        "UPDATE jurat_datasets SET state = 'retired'": _WAITS,
-        "INSERT INTO jurat_dataset_streets SELECT 1, 9, '', '', '', '', '', 0, 0, 0, 0, 0, 0, 0": _WAITS,
-        "UPDATE jurat_dataset_streets SET numbers = 0": _WAITS,
-        "DELETE FROM jurat_dataset_streets": _WAITS,
-        "INSERT INTO jurat_roster_entries VALUES (1, 9, 'x', '{}')": _WAITS,
-        "DELETE FROM jurat_roster_entries": _WAITS,
-        "INSERT INTO jurat_dataset_houses VALUES (1, 9, 1, '', 1, '', 0, 0)": _WAITS,
-        "DELETE FROM jurat_dataset_houses": _WAITS,
-        "INSERT INTO jurat_dataset_words VALUES (1, 'mine')": _WAITS,
-        "DELETE FROM jurat_dataset_words": _WAITS,
         "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at)"
         " VALUES (2, '', '{}', 'the mayor', now())": (
             f"SELECT EXISTS (SELECT FROM jurat_configs WHERE applied_by = 'the mayor'{_AS})"

@@ -20,7 +20,8 @@ from tests.rigs.logins import Logins, plain
 ASKED = b"SELECT jurat_erase(participant => 'p-2')"
 TABLES = (
     *("checks", "verdicts", "attempts", "reviews", "claims", "requests", "codes", "audit", "access", "sources"),
-    *("pauses", "upkeep", "workers", "missing_keys", "configs", "seal_keys"),
+    *("pauses", "upkeep", "workers", "missing_keys", "configs", "seal_keys", "datasets", "dataset_streets"),
+    *("dataset_houses", "dataset_words", "roster_entries"),
 )
 
 
@@ -78,6 +79,17 @@ def shared(postgresql_url: str) -> Iterator[Shared]:
             "INSERT INTO jurat_workers SELECT gen_random_uuid(), 'host', 'a', '', '', now(), now(), 1, 0, NULL, NULL,"
             " '[]', '[]', true, false"
         )
+        owner.execute(
+            "INSERT INTO jurat_datasets (id, name, version, state, kind, language, digest, data_date, imported_by,"
+            " imported_at) VALUES (1, 'd', 1, 'active', '', '', '', '', 'me', now() - interval '1 day')"
+        )
+        for row in (
+            "streets VALUES (1, 1, '', '', '', '', '', 0, 0, 0, 0, 0, 0, 0)",
+            "houses VALUES (1, 1, 1, '', 1, '', 0, 0)",
+            "words VALUES (1, 'old')",
+        ):
+            owner.execute(f"INSERT INTO jurat_dataset_{row}".encode())
+        owner.execute("INSERT INTO jurat_roster_entries VALUES (1, 1, 'x', '{}')")
         yield Shared(postgresql_url, owner, logins)
 
 

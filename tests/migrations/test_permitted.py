@@ -20,7 +20,7 @@ from store.queue.claims import Claims
 from store.requests.request_runner import Request, RequestKind, Requests
 from store.schema.grants import Role
 from store.verdicts.verdict_writer import VerdictWriter
-from store.verification import verify_access, verify_checks
+from store.verification import verify_access, verify_checks, verify_configured
 from tests.migrations import forgeries, permitted
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
@@ -40,7 +40,7 @@ def used(role: Role, statements: Iterable[str]) -> Iterator[tuple[str, Role, str
 @pytest.fixture(scope="module")
 def filled(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[str]:
     """A database that is copied: p-1 has access by an address and a code, p-2 was refused, p-3 waits, p-4 is in
-    review, p-5 holds a number, p-7 contests; an erasure and a revocation wait; a history has begun.
+    review, p-5 holds a number, p-7 contests; an erasure, a revocation and a contest wait; a history has begun.
     """
     url = postgresql_server.create(template=_migrated_postgresql)
     desk = Desk(url)
@@ -49,7 +49,8 @@ def filled(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[
     desk.look_up(desk.held("p-1", "code"), desk.code_valid(code))
     desk.look_up(desk.held("p-5", "profession"), claiming("900100", desk.fingerprints))
     desk.look_up(desk.held("p-2"), REFUSED)
-    desk.look_up(desk.held("p-7"), REFUSED)
+    for refused in ("p-7", "p-8"):
+        desk.look_up(desk.held(refused), REFUSED)
     contested = desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-7'")
     Requests(desk.engine).do(Request(uuid7(), RequestKind.CONTEST, "participant", check_id=contested, note=b"x"))
     desk.settle(desk.held("p-4", "profession"), NUMBER_TAKEN)
@@ -74,10 +75,10 @@ def filled(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[
             "jurat_datasets (id, name, version, state, kind, language, digest, data_date, imported_by, imported_at)"
             " VALUES (1, 'd', 1, 'active', '', '', '', '', 'me', now())"
         ),
-        "jurat_dataset_streets VALUES (1, 1, '', '', '', '', '', 0, 0, 0, 0, 0, 0, 0)",
-        "jurat_dataset_houses VALUES (1, 1, 1, '', 1, '', 0, 0)",
-        "jurat_dataset_words VALUES (1, 'old')",
-        "jurat_roster_entries VALUES (1, 1, 'x', '{}')",
+        (
+            "jurat_requests (id, kind, check_id, note, note_key, by_whom, asked_at) SELECT gen_random_uuid(),"
+            " 'contest', id, 'x', 'k', 'participant', now() FROM jurat_checks WHERE participant = 'p-8'"
+        ),
     ):
         desk.sql(f"INSERT INTO {row}")
     begin(desk.engine, ADMIN)
@@ -99,7 +100,8 @@ def found(url: str) -> list[str]:
     engine = open_engine(url)
     sealed = verify_history(engine, [], None)
     assert sealed is not None
-    said = [each.what for each in verify_checks(engine)] + [each.what for each in sealed.contradictions]
+    said = [each.what for each in verify_checks(engine) + verify_configured(engine)]
+    said += [each.what for each in sealed.contradictions]
     said += [each.what for page in verify_access(engine) for each in page.found]
     engine.dispose()
     return said

@@ -21,7 +21,7 @@ from store.verification import verify_checks
 from tests.migrations.attacks import STRANGER
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
-from tests.store.desk import ACCEPTED, ADMIN, REFUSED, Desk, attempt
+from tests.store.desk import ACCEPTED, ADMIN, REFUSED, Desk, attempt, claiming
 from tests.store.passing import let_be_over
 
 ASKED_BY_ADMIN = (
@@ -74,6 +74,7 @@ ATTACKS = {
         DONE,
     ),
     "all but the access": (asked("erase", "spent"), renamed("checks", "spent", "erased-1"), UNNAMED, DONE),
+    "all but the number": (asked("erase", "holder"), *all_renamed("holder", "erased-1"), UNNAMED, DONE),
     "all but the revocation": (asked("erase", "bad"), *all_renamed("bad", "erased-1"), UNNAMED, DONE),
     "all, of one whom nobody asked for": (asked("erase", "stays"), *all_renamed("spent", "erased-1")),
     "all, by an erasure that is refused": (asked("erase", "spent"), *all_renamed("spent", "erased-1"), WITHDRAWN),
@@ -101,8 +102,8 @@ REFUSED_AS = {Role.WORKER: ("23000",), Role.ADMIN: ("23000", "42501")}
 
 @dataclass(frozen=True)
 class Town:
-    """A database in which bad was revoked, spent answered two questions and was refused, gone was erased, and stays
-    waits.
+    """A database in which bad was revoked, spent answered two questions and was refused, holder has a
+    number, gone was erased, and stays waits.
     """
 
     desk: Desk
@@ -125,6 +126,7 @@ def town(postgresql_url: str) -> Iterator[Town]:
     desk.settle(desk.held("bad"), ACCEPTED, attempt=attempt())
     desk.look_up(desk.held("spent"), REFUSED)
     desk.look_up(desk.held("spent", "profession"), REFUSED)
+    desk.look_up(desk.held("holder", "profession"), claiming("900100", desk.fingerprints))
     desk.look_up(desk.held("gone"), REFUSED)
     desk.submit("stays")
     with Logins(postgresql_url) as logins:
@@ -171,6 +173,7 @@ def test_an_honest_worker_erases_and_transfers_whomever_it_is_asked_for(town: To
             "jurat_erase('stays')",
             "jurat_erase('spent', 'budget')",
             "jurat_erase('moved')",
+            "jurat_erase('holder')",
             "jurat_erase('nobody')",
         ):
             platform.execute(f"SELECT {asks}".encode())

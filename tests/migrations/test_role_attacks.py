@@ -240,6 +240,7 @@ def test_every_function_with_the_owners_rights_has_a_search_path_that_ends_with_
         "jurat_queue_retention",
         "jurat_queue_purged",
         "jurat_forget_person",
+        "jurat_keep_claims",
     }
     assert {name for name, _ in found} == {"jurat_listen", *guarding, *asking, *publisher, *OUR_OWN}
     assert all("search_path=public, pg_temp" in config for _, config in found)

@@ -101,7 +101,7 @@ DOCUMENT: Mapping[str, Any] = {
 }
 
 
-NUMBER_TAKEN = Review(Reason.NUMBER_TAKEN, 3600.0, {"version": 1})
+NUMBER_TAKEN = Review(Reason.NUMBER_TAKEN, 14 * 86_400.0, {"version": 1})
 
 
 def claiming(number: str, fingerprints: Fingerprints, namespace: str = "luhn") -> Settle:

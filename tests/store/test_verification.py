@@ -11,18 +11,19 @@ from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
 from store.requests.request_rows import ask
 from store.requests.request_runner import Request, RequestKind, Requests
-from store.verification import verify_access, verify_checks
+from store.verdicts.records import add_audit_row
+from store.verification import verify_access, verify_checks, verify_configured
 from tasks.checks import Ended, Settle
 from tests.store.conftest import SQLITE_FIRST
 from tests.store.desk import DOCUMENT, NUMBER_TAKEN, Desk, attempt, claiming
-from tests.store.passing import unguarded
+from tests.store.passing import let_pass, unguarded
 from tests.store.reviews import ReviewDecisions
 
 ACCEPTED, REFUSED = Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE), Settle(Outcome.REFUSED, Reason.OUTSIDE_ZONE)
 
 
 def found(desk: Desk) -> list[str]:
-    problems = verify_checks(desk.engine)
+    problems = verify_checks(desk.engine) + verify_configured(desk.engine)
     for each in verify_access(desk.engine):
         problems += each.found
     return [each.what for each in problems]
@@ -316,6 +317,7 @@ def test_a_review_that_no_person_ended_before_its_time_is_found(decided: Desk, o
 
 def test_a_review_ends_at_its_time_or_where_a_participant_is_erased(decided: Desk) -> None:
     check = contested(decided)
+    let_pass(decided, 14)
     decided.sql("UPDATE jurat_reviews SET due_at = NOW WHERE check_id = :id", id=decided.id(check))
     assert decided.upkeep.end_reviews() == 1
     assert found(decided) == []
@@ -345,7 +347,7 @@ def test_what_a_newer_program_configured_is_left_to_it(decided: Desk) -> None:
         "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at)"
         " VALUES (2, 'newer', '{\"newer\": 1}', 'me', NOW)"
     )
-    assert found(decided) == []
+    assert found(decided) == ["access was not compared: a newer version of jurat has to verify it"]
 
 
 @pytest.mark.parametrize(
@@ -359,3 +361,43 @@ def test_what_a_newer_program_configured_is_left_to_it(decided: Desk) -> None:
 def test_access_that_says_more_than_its_answers_is_found(decided: Desk, change: str, what: str) -> None:
     decided.sql(f"UPDATE jurat_access SET {change} WHERE participant = 'p-2'")
     assert found(decided) == [f"not as decided is shown: {what}"]
+
+
+def test_a_contest_that_is_done_by_word_alone_is_found(decided: Desk) -> None:
+    """A login that marks it as done writes the row of the audit as well."""
+    check = UUID(str(decided.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'")))
+    with decided.engine.begin() as connection:
+        decided.client.contest(connection, check, note="I moved in May.")
+        add_audit_row(connection, "participant", "contest", str(check), {"revision": 1})
+    decided.sql("UPDATE jurat_requests SET applied_at = NOW")
+    assert found(decided) == ["a review was asked for, and none was opened"]
+
+
+def test_a_code_that_someone_used_up_for_another_check_is_found(decided: Desk) -> None:
+    free, _ = decided.add_codes(2)
+    used = "UPDATE jurat_codes SET redeemed_by = :id, redeemed_at = NOW WHERE fingerprint = :code"
+    given = {"code": decided.fingerprint(free)}
+    decided.sql(used, id=decided.one("SELECT id FROM jurat_checks WHERE question = 'residence' LIMIT 1"), **given)
+    assert found(decided) == ["it used a code, and was not accepted by one"]
+    with decided.engine.begin() as connection, unguarded(connection):
+        by_code = "(SELECT id FROM jurat_checks WHERE question = 'code')"
+        connection.execute(text(f"UPDATE jurat_codes SET redeemed_by = {by_code} WHERE fingerprint = :code"), given)
+    assert found(decided) == ["it used several codes"]
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM jurat_questions", "UPDATE jurat_questions SET rounds = 9"])
+def test_what_is_asked_and_not_configured_is_found(decided: Desk, change: str) -> None:
+    """Access is not compared where nothing is asked."""
+    decided.sql(change)
+    decided.sql("UPDATE jurat_access SET access = 'granted' WHERE participant = 'p-2'")
+    assert "its questions are not as configured" in found(decided)
+
+
+def test_a_review_that_is_due_sooner_than_its_configuration_says_is_found(decided: Desk) -> None:
+    budget = DOCUMENT["consultations"]["budget"]
+    decided.apply({**DOCUMENT, "consultations": {"budget": {**budget, "review_due": "2h"}}})
+    check = contested(decided)
+    decided.apply(DOCUMENT)
+    assert found(decided) == [], "it was opened under the one before"
+    decided.sql("UPDATE jurat_reviews SET due_at = NOW(3600) WHERE check_id = :id", id=decided.id(check))
+    assert found(decided) == ["its review is due sooner than configured"]

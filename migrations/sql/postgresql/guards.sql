@@ -4,7 +4,7 @@
 -- owner. Triggers of one event fire in the order of their names.
 --
 -- `session_replication_role = replica` switches ordinary triggers off. So every trigger that refuses something is set
--- to fire always, at the end of login_guards.sql. The owner of the tables can still drop them all, so no part of a
+-- to fire always, at the end of size_guards.sql. The owner of the tables can still drop them all, so no part of a
 -- platform should log in as the owner: docs/operators/separate-roles.md.
 --
 -- Triggers guard sizes, and not CHECK constraints, because PostgreSQL quotes the whole row when a CHECK fails. A size
@@ -232,9 +232,11 @@ END $$;
 CREATE TRIGGER jurat_checks_submitted AFTER INSERT ON jurat_checks
 FOR EACH ROW EXECUTE FUNCTION jurat_show_submitted();
 
--- An answer can only be erased. That happens in the transaction that settles the check.
-CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks FOR EACH ROW
-WHEN (NEW.answer IS NOT NULL AND NEW.answer IS DISTINCT FROM OLD.answer)
+-- An answer can only be erased. That happens in the transaction that settles the check. So can the key that candidates
+-- are sealed with.
+CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer, reply_key ON jurat_checks FOR EACH ROW
+WHEN ((NEW.answer IS NOT NULL AND NEW.answer IS DISTINCT FROM OLD.answer)
+  OR (NEW.reply_key IS NOT NULL AND NEW.reply_key IS DISTINCT FROM OLD.reply_key))
 EXECUTE FUNCTION jurat_refuse_change('a confirmed answer cannot be changed');
 
 CREATE TRIGGER jurat_checks_named BEFORE UPDATE OF id, consultation, participant, question, round ON jurat_checks

@@ -130,6 +130,28 @@ FOR EACH ROW EXECUTE FUNCTION jurat_keep_trace();
 CREATE TRIGGER jurat_reviews_kept BEFORE DELETE ON jurat_reviews
 FOR EACH ROW EXECUTE FUNCTION jurat_keep_trace();
 
+-- A review is opened in the present, for an hour at least, as `review_due` says. While it is open, nothing brings its
+-- end nearer. It ends once, in the present.
+CREATE FUNCTION jurat_keep_review() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() THEN
+    RETURN NEW;
+  ELSIF TG_OP = 'INSERT' OR (OLD.decided_at IS NOT NULL AND NEW.decided_at IS NULL) THEN
+    NEW.opened_at := statement_timestamp();
+    NEW.due_at := greatest(NEW.due_at, NEW.opened_at + interval '1 hour');
+  ELSE
+    NEW.opened_at := OLD.opened_at;
+    NEW.due_at := greatest(NEW.due_at, OLD.due_at);
+  END IF;
+  IF NEW.decided_at IS NOT NULL THEN
+    NEW.decided_at := coalesce(OLD.decided_at, statement_timestamp());
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE TRIGGER jurat_reviews_timed BEFORE INSERT OR UPDATE OF opened_at, due_at, decided_at ON jurat_reviews
+FOR EACH ROW EXECUTE FUNCTION jurat_keep_review();
+
 CREATE TRIGGER jurat_claims_kept BEFORE DELETE ON jurat_claims
 FOR EACH ROW EXECUTE FUNCTION jurat_keep_trace();
 
@@ -143,6 +165,9 @@ BEGIN
   RAISE EXCEPTION 'jurat: % on % is refused: a number belongs to the participant of its check', TG_OP, TG_TABLE_NAME
     USING ERRCODE = 'integrity_constraint_violation';
 END $$;
+
+CREATE TRIGGER jurat_claims_added BEFORE INSERT ON jurat_claims
+FOR EACH ROW EXECUTE FUNCTION jurat_keep_claim();
 
 CREATE TRIGGER jurat_claims_renamed BEFORE UPDATE OF participant ON jurat_claims FOR EACH ROW
 WHEN (NEW.participant <> OLD.participant)
@@ -200,17 +225,26 @@ EXECUTE FUNCTION jurat_refuse_others('a used code is hashed again with another k
 
 -- ------------------------------------------------------------------------------------------------------------ Requests
 
--- A further round, a revocation, or its end, stays while the participant is known.
+-- A further round, a revocation, or its end, stays while the participant is known. A revocation in force stays even
+-- then, and the end of one as long as that is there: in silence, for workers of 0.3.0 delete both at once.
 CREATE FUNCTION jurat_keep_revocation() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-  IF jurat_is_owner() OR NOT (EXISTS (
+  IF jurat_is_owner() THEN
+    RETURN OLD;
+  ELSIF EXISTS (
     SELECT FROM jurat_access a WHERE a.consultation = OLD.consultation AND a.participant = OLD.participant
   ) OR EXISTS (
-    SELECT FROM jurat_checks c WHERE c.consultation = OLD.consultation AND c.participant = OLD.participant)) THEN
-    RETURN OLD;
+    SELECT FROM jurat_checks c WHERE c.consultation = OLD.consultation AND c.participant = OLD.participant) THEN
+    RAISE EXCEPTION 'jurat: % on % is refused: it stays while the participant is known', TG_OP, TG_TABLE_NAME
+      USING ERRCODE = 'integrity_constraint_violation';
+  ELSIF OLD.kind <> 'reopen' AND (OLD.kind = 'revoke') <> EXISTS (
+    SELECT FROM jurat_requests r WHERE r.consultation = OLD.consultation AND r.participant = OLD.participant
+      AND r.kind IN ('revoke', 'restore') AND r.kind <> OLD.kind AND r.applied_at IS NOT NULL AND r.refused IS NULL
+      AND (OLD.kind = 'revoke') = ((r.applied_at, r.asked_at, r.id) > (OLD.applied_at, OLD.asked_at, OLD.id)))
+  THEN
+    RETURN NULL;
   END IF;
-  RAISE EXCEPTION 'jurat: % on % is refused: it stays while the participant is known', TG_OP, TG_TABLE_NAME
-    USING ERRCODE = 'integrity_constraint_violation';
+  RETURN OLD;
 END $$;
 
 CREATE TRIGGER jurat_requests_revoked BEFORE DELETE ON jurat_requests FOR EACH ROW
@@ -221,93 +255,32 @@ CREATE TRIGGER jurat_requests_traced BEFORE DELETE ON jurat_requests FOR EACH RO
 WHEN (OLD.check_id IS NOT NULL)
 EXECUTE FUNCTION jurat_keep_trace();
 
+-- What counts by its time is asked for and done in the present: with a time of before, a revocation had ended already,
+-- and an erasure had nothing to take along.
+CREATE FUNCTION jurat_fix_request_times() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() THEN
+    RETURN NEW;
+  ELSIF TG_OP = 'INSERT' THEN
+    NEW.asked_at := statement_timestamp();
+  ELSE
+    NEW.applied_at := statement_timestamp();
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE TRIGGER jurat_requests_asked_now BEFORE INSERT ON jurat_requests FOR EACH ROW
+WHEN (NEW.asked_at < statement_timestamp() - interval '1 minute')
+EXECUTE FUNCTION jurat_fix_request_times();
+
+CREATE TRIGGER jurat_requests_applied_now BEFORE UPDATE OF applied_at ON jurat_requests FOR EACH ROW
+WHEN (OLD.applied_at IS NULL AND NEW.applied_at < statement_timestamp() - interval '1 minute')
+EXECUTE FUNCTION jurat_fix_request_times();
+
 CREATE TRIGGER jurat_requests_erasure_done BEFORE UPDATE OF applied_at ON jurat_requests FOR EACH ROW
 WHEN (NEW.kind = 'erase' AND OLD.applied_at IS NULL AND NEW.applied_at IS NOT NULL AND NEW.refused IS NULL
   AND (NEW.participant LIKE 'erased-%') IS NOT TRUE)
 EXECUTE FUNCTION jurat_refuse_others('an erasure is done once its participant has no name');
-
-
--- ----------------------------------------------------------------------------------------------------- Times and sizes
---
--- A time that no program can read would stop all who read it, and a present that is ahead the work of all others.
-
-CREATE TRIGGER jurat_access_in_time BEFORE INSERT OR UPDATE ON jurat_access FOR EACH ROW
-WHEN (greatest(NEW.updated_at, NEW.granted_until, NEW.changes_at) > '9000-01-01 00:00:00.000Z'
-  OR least(NEW.updated_at, NEW.granted_until, NEW.changes_at) < '1970-01-01 00:00:00.000Z')
-EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
-
-CREATE TRIGGER jurat_reviews_in_time BEFORE INSERT OR UPDATE ON jurat_reviews FOR EACH ROW
-WHEN (greatest(NEW.opened_at, NEW.due_at, NEW.decided_at) > '9000-01-01 00:00:00.000Z'
-  OR least(NEW.opened_at, NEW.due_at, NEW.decided_at) < '1970-01-01 00:00:00.000Z')
-EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
-
-CREATE TRIGGER jurat_pauses_in_time BEFORE INSERT OR UPDATE ON jurat_pauses FOR EACH ROW
-WHEN (greatest(NEW.began_at, NEW.until) > '9000-01-01 00:00:00.000Z'
-  OR least(NEW.began_at, NEW.until) < '1970-01-01 00:00:00.000Z')
-EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
-
-CREATE TRIGGER jurat_sources_in_time BEFORE INSERT OR UPDATE ON jurat_sources FOR EACH ROW
-WHEN (greatest(NEW.paused_until, NEW.next_start_at, NEW.probe_at, NEW.opened_at, NEW.closed_until,
-    NEW.last_success_at, NEW.last_failure_at, NEW.oldest_due_at, NEW.figures_at,
-    NEW.suspect_since) > '9000-01-01 00:00:00.000Z'
-  OR least(NEW.paused_until, NEW.next_start_at, NEW.probe_at, NEW.opened_at, NEW.closed_until,
-    NEW.last_success_at, NEW.last_failure_at, NEW.oldest_due_at, NEW.figures_at,
-    NEW.suspect_since) < '1970-01-01 00:00:00.000Z')
-EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
-
--- A source gets its next lookup within a day, whoever says otherwise.
-CREATE FUNCTION jurat_fix_starts() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-BEGIN
-  NEW.next_start_at := least(NEW.next_start_at, statement_timestamp() + interval '1 day');
-  NEW.probe_at := least(NEW.probe_at, statement_timestamp() + interval '1 day');
-  RETURN NEW;
-END $$;
-
-CREATE TRIGGER jurat_sources_started BEFORE UPDATE OF next_start_at, probe_at ON jurat_sources FOR EACH ROW
-WHEN (greatest(NEW.next_start_at, NEW.probe_at) > statement_timestamp() + interval '1 day')
-EXECUTE FUNCTION jurat_fix_starts();
-
-CREATE TRIGGER jurat_upkeep_in_time BEFORE INSERT OR UPDATE ON jurat_upkeep FOR EACH ROW
-WHEN (NEW.ran_at > statement_timestamp() + interval '1 minute' OR NEW.ran_at < '1970-01-01 00:00:00.000Z'
-  OR NEW.hold_until > statement_timestamp() + interval '1 hour')
-EXECUTE FUNCTION jurat_refuse_others('upkeep ran in the past, and is held for an hour at most');
-
-CREATE TRIGGER jurat_workers_in_time BEFORE INSERT OR UPDATE OF seen_at ON jurat_workers FOR EACH ROW
-WHEN (NEW.seen_at > statement_timestamp() + interval '1 minute'
-  OR least(NEW.seen_at, NEW.started_at) < '1970-01-01 00:00:00.000Z'
-  OR NEW.started_at > '9000-01-01 00:00:00.000Z')
-EXECUTE FUNCTION jurat_refuse_others('a worker was seen in the past');
-
-CREATE TRIGGER jurat_missing_keys_in_time BEFORE INSERT OR UPDATE OF since, seen_at ON jurat_missing_keys
-FOR EACH ROW
-WHEN (NEW.seen_at > statement_timestamp() + interval '1 minute'
-  OR least(NEW.seen_at, NEW.since) < '1970-01-01 00:00:00.000Z'
-  OR NEW.since > '9000-01-01 00:00:00.000Z')
-EXECUTE FUNCTION jurat_refuse_others('a key was missing in the past');
-
-CREATE TRIGGER jurat_tree_heads_sized BEFORE INSERT ON jurat_tree_heads FOR EACH ROW
-WHEN (NEW.signed_ms NOT BETWEEN 0 AND 221845392000000 OR least(NEW.tree_size, NEW.lost_from) < 0
-  OR octet_length(NEW.root_hash) <> 32 OR octet_length(NEW.signature) <> 64 OR octet_length(NEW.frontier) > 2048)
-EXECUTE FUNCTION jurat_refuse_others('a head has a time, a size, a hash and a signature');
-
-CREATE TRIGGER jurat_verdicts_sized BEFORE INSERT ON jurat_verdicts FOR EACH ROW
-WHEN (octet_length(NEW.evidence::text) > 1048576
-  OR greatest(length(NEW.reason), length(NEW.decided_by), length(NEW.source), length(NEW.data_date)) > 200)
-EXECUTE FUNCTION jurat_refuse_others('evidence has at most 1 MiB, and each text 200 characters');
-
-CREATE TRIGGER jurat_reviews_sized BEFORE INSERT OR UPDATE OF reason, evidence ON jurat_reviews FOR EACH ROW
-WHEN (octet_length(NEW.evidence::text) > 1048576 OR length(NEW.reason) > 200)
-EXECUTE FUNCTION jurat_refuse_others('evidence has at most 1 MiB, and a reason 200 characters');
-
-CREATE TRIGGER jurat_access_sized BEFORE INSERT OR UPDATE ON jurat_access FOR EACH ROW
-WHEN (greatest(pg_column_size(NEW.questions), pg_column_size(NEW.rounds_left), pg_column_size(NEW.ended)) > 65536
-  OR length(NEW.access) > 200)
-EXECUTE FUNCTION jurat_refuse_others('what the answers add up to has at most 64 KiB');
-
-CREATE TRIGGER jurat_audit_sized BEFORE INSERT ON jurat_audit FOR EACH ROW
-WHEN (octet_length(NEW.detail::text) > 65536
-  OR greatest(length(NEW.actor), length(NEW.action), length(NEW.subject)) > 500)
-EXECUTE FUNCTION jurat_refuse_others('detail has at most 64 KiB, and each text 500 characters');
 
 
 -- --------------------------------------------------------------------------------------------------------------- Audit
@@ -352,25 +325,3 @@ END $$;
 
 CREATE TRIGGER jurat_seal_keys_added BEFORE INSERT ON jurat_seal_keys
 FOR EACH ROW EXECUTE FUNCTION jurat_keep_seal_key();
-
-
--- ------------------------------------------------------------------------------------------------------- Firing always
---
--- All but jurat_checks_submitted, which answers for the row that stands, and jurat_verdicts_told, which is off.
-DO $$
-DECLARE
-  guard record;
-BEGIN
-  FOR guard IN
-    SELECT t.tgrelid::regclass AS place, t.tgname FROM pg_trigger t
-    WHERE t.tgrelid IN ('jurat_checks'::regclass, 'jurat_verdicts'::regclass, 'jurat_requests'::regclass,
-        'jurat_audit'::regclass, 'jurat_attempts'::regclass, 'jurat_reviews'::regclass, 'jurat_claims'::regclass,
-        'jurat_codes'::regclass, 'jurat_seal_keys'::regclass, 'jurat_access'::regclass, 'jurat_pauses'::regclass,
-        'jurat_sources'::regclass, 'jurat_upkeep'::regclass, 'jurat_workers'::regclass,
-        'jurat_missing_keys'::regclass, 'jurat_tree_heads'::regclass, 'jurat_configs'::regclass)
-      AND NOT t.tgisinternal
-      AND t.tgname NOT IN ('jurat_checks_submitted', 'jurat_verdicts_told')
-  LOOP
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', guard.place, guard.tgname);
-  END LOOP;
-END $$;

@@ -108,3 +108,21 @@ CREATE CONSTRAINT TRIGGER jurat_requests_erasing AFTER UPDATE OF participant ON 
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (NEW.participant <> OLD.participant AND NEW.kind = 'erase')
 EXECUTE FUNCTION jurat_keep_erasure();
+
+-- Each check takes its numbers along, which would keep an erased id. Administrators may not read whose a number is, so
+-- this runs with the owner's rights.
+CREATE FUNCTION jurat_keep_claims()
+RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  IF jurat_is_owner() OR NOT EXISTS (
+    SELECT FROM jurat_claims k WHERE k.check_id = NEW.id AND k.participant = OLD.participant) THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION 'jurat: % on % is refused: the numbers of a check go along with it', TG_OP, TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+CREATE CONSTRAINT TRIGGER jurat_checks_claims AFTER UPDATE OF participant ON jurat_checks
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+WHEN (NEW.participant <> OLD.participant)
+EXECUTE FUNCTION jurat_keep_claims();

@@ -177,13 +177,6 @@ BEGIN
   WHERE consultation = NEW.consultation AND participant = NEW.participant;
 END;
 
--- An answer can only be erased. That happens in the transaction that settles the check.
-CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer ON jurat_checks
-WHEN NEW.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer
-BEGIN
-  SELECT RAISE(ABORT, 'jurat: a confirmed answer cannot be changed');
-END;
-
 -- A participant's id can become the id of an erased participant, or the target of a transfer that waits.
 CREATE TRIGGER jurat_checks_named BEFORE UPDATE OF id, consultation, participant, question, round ON jurat_checks
 WHEN NEW.id IS NOT OLD.id OR NEW.consultation IS NOT OLD.consultation OR NEW.question IS NOT OLD.question
@@ -200,6 +193,15 @@ CREATE TRIGGER jurat_checks_candidates_sized BEFORE UPDATE OF candidates ON jura
 WHEN length(CAST(NEW.candidates AS BLOB)) > 65536
 BEGIN
   SELECT RAISE(ABORT, 'jurat: JU005: candidates have at most 64 KiB');
+END;
+
+-- An answer can only be erased. That happens in the transaction that settles the check. So can the key that candidates
+-- are sealed with.
+CREATE TRIGGER jurat_checks_answer_confirmed BEFORE UPDATE OF answer, reply_key ON jurat_checks
+WHEN (NEW.answer IS NOT NULL AND NEW.answer IS NOT OLD.answer)
+  OR (NEW.reply_key IS NOT NULL AND NEW.reply_key IS NOT OLD.reply_key)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a confirmed answer cannot be changed');
 END;
 
 CREATE TRIGGER jurat_checks_kept BEFORE DELETE ON jurat_checks

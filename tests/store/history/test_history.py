@@ -31,7 +31,7 @@ from tests.rigs.waiting import until
 from tests.store.conftest import SQLITE_FIRST
 from tests.store.desk import ADMIN, HASH_KEY, Desk, attempt, claiming
 from tests.store.history.keeper import Keeper
-from tests.store.passing import let_be_over, unguarded
+from tests.store.passing import let_be_over, let_pass, unguarded
 
 ACCEPTED, REFUSED = Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE), Settle(Outcome.REFUSED, Reason.OUTSIDE_ZONE)
 
@@ -115,6 +115,23 @@ def test_an_erasure_of_everything_is_known_by_the_audit_once_its_request_is_gone
     assert [kind for kind, _ in keeper.found()] == ["request"], (
         "what is gone too soon, and none of those whom it took away"
     )
+
+
+@pytest.mark.parametrize("kind", [RequestKind.REOPEN, RequestKind.REVOKE])
+def test_a_request_that_goes_before_the_verdicts_of_its_participant_is_found(
+    decided: Desk, tmp_path: Path, kind: RequestKind
+) -> None:
+    """The owner takes a further round back, or ends a revocation of long ago."""
+    decided.settle(decided.claim_one(), REFUSED, retain=90 * 86_400.0)
+    more = {"question": "residence"} if kind is RequestKind.REOPEN else {}
+    ask(decided, kind, consultation="budget", participant="p-3", **more)
+    let_pass(decided, 40)
+    keeper = Keeper(decided, tmp_path)
+    assert keeper.found() == []
+    decided.sql("DELETE FROM jurat_requests WHERE participant = 'p-3'")
+    assert keeper.found() == [("request", "it was purged before its time")]
+    keeper.seal()
+    assert keeper.found() == [("purge", "it was purged before its time")]
 
 
 def test_a_time_to_be_kept_that_is_set_later_fits_and_then_counts(decided: Desk, tmp_path: Path) -> None:
