@@ -106,6 +106,8 @@ def test_with_the_choices_made_it_can_be_published(tmp_path: Path, about: str) -
     ("about", "origin", "number", "names"),
     [
         ("one map", "body", "licence_number", "{family: last_name, given: first_name}"),
+        ("below a key", "body.person", "licence_number", "{family: last_name, given: first_name}"),
+        ("one within another", "body", "licence_number", "{family: last_name, given: first_name}"),
         ("a list", "body.people", "licence_number", "{family: last_name, given: first_name}"),
         ("the whole is a list", "body", "licence_number", "{family: last_name, given: first_name}"),
         ("in a list's entry", "body.results[].person", "licence_number", "{family: last_name, given: first_name}"),
