@@ -212,10 +212,10 @@ def a_source_answers_what_is_no_record(fleet: WatchedFleet) -> Iterator[None]:
 @fault("JuratSourceSuspect", source="drifting", notice=30.0)
 def a_source_has_other_words_for_its_states(fleet: WatchedFleet) -> Iterator[None]:
     fleet.sql("INSERT INTO jurat_outcomes SELECT 'drifting', extract(epoch FROM now())::int / 3600 - 60, 'x', 1000")
-    words = {"active": ["in force"], "inactive": ["struck off"]}
-    fleet.apply(drifting={"record": {**description("")["record"], "status": words}})
+    record = {**description("")["record"], "status": {"active": ["in force"], "inactive": ["struck off"]}}
+    newest = [(fleet.apply(drifting={"record": record}),)]
+    waited(lambda: fleet.sql("SELECT min(config_version) FROM jurat_workers") == newest, 60, "workers do not take it")
     fleet.submit("drifting", 60)
-    fleet.settled("drifting")
     yield
     fleet.apply()
     fleet.jurat("sources", "trust", "drifting")
