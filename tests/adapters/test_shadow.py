@@ -163,14 +163,19 @@ def test_of_many_at_once_each_is_offered(made: Any) -> None:
 
 
 def test_closing_a_source_ends_the_thread_of_its_shadow(made: Any) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
+
+    def started() -> list[str]:
+        return [thread.name for thread in set(threading.enumerate()) - before if thread.name == "shadow"]
+
     shadow, pairs = made(New())
     old = Old()
     source = shadowed(old, shadow)
     source.look_up(IRIS)
     assert soon(lambda: len(pairs) == 1)
+    assert started()
     source.close()
     assert old.closed
-    assert soon(lambda: threading.active_count() == before)
+    assert soon(lambda: not started())
     source.look_up(IRIS)
-    assert threading.active_count() == before
+    assert not started()

@@ -200,7 +200,7 @@ def test_without_a_command_the_help_is_talk_and_not_data(bare_shell: Shell) -> N
     ("line", "word", "found"),
     [
         ("jurat wo", 1, {"worker"}),
-        ("jurat config ", 2, {"lint", "schema", "apply", "diff", "show", "withdraw"}),
+        ("jurat config ", 2, {"lint", "schema", "apply", "diff", "show", "shadow", "withdraw"}),
         ("jurat submit --ans", 2, {"--answer", "--answer-file"}),
     ],
 )
