@@ -45,17 +45,14 @@ def sqlite(_desk_sqlite: Path, tmp_path: Path) -> Iterator[Desk]:
     desk.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def desk(request: pytest.FixtureRequest) -> Desk:
-    """A desk on each engine, with `DOCUMENT` applied and no one at it."""
+    """A desk on each engine, with `DOCUMENT` applied and no one at it: on PostgreSQL with `make test-all`.
+
+    A test of what may differ there asks for `postgresql`.
+    """
     desk: Desk = request.getfixturevalue(request.param)
     return desk
-
-
-SQLITE_FIRST = pytest.mark.parametrize(
-    "desk", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True
-)
-"""For many tests of what is said once for both engines: those on PostgreSQL come with `make test-all`."""
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from store.requests.request_runner import Request, RequestKind, Requests
 from store.verdicts.records import add_audit_row
 from store.verification import verify_access, verify_checks, verify_configured
 from tasks.checks import Ended, Settle
-from tests.store.conftest import SQLITE_FIRST
 from tests.store.desk import DOCUMENT, NUMBER_TAKEN, Desk, attempt, claiming
 from tests.store.passing import let_pass, unguarded
 from tests.store.reviews import ReviewDecisions
@@ -27,9 +26,6 @@ def found(desk: Desk) -> list[str]:
     for each in verify_access(desk.engine):
         problems += each.found
     return [each.what for each in problems]
-
-
-pytestmark = SQLITE_FIRST
 
 
 @pytest.fixture

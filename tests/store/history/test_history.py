@@ -28,7 +28,6 @@ from store.restored import secure
 from store.verdicts.records import add_audit_row
 from tasks.checks import Settle
 from tests.rigs.waiting import until
-from tests.store.conftest import SQLITE_FIRST
 from tests.store.desk import ADMIN, HASH_KEY, Desk, attempt, claiming
 from tests.store.history.keeper import Keeper
 from tests.store.passing import let_be_over, let_pass, unguarded
@@ -225,7 +224,6 @@ FORGERIES = {
 }
 
 
-@SQLITE_FIRST
 @pytest.mark.parametrize("name", FORGERIES)
 def test_what_the_owner_forges_is_found(decided: Desk, tmp_path: Path, name: str) -> None:
     keeper = Keeper(decided, tmp_path)
