@@ -260,8 +260,7 @@ def a_day_is_nearly_used(fleet: WatchedFleet) -> Iterator[None]:
     fleet.submit("spent", 19)
     fleet.settled("spent")
     yield
-    fleet.apply(spent={"daily": 1000})
-    fleet.sql("UPDATE jurat_sources SET used = 0 WHERE name = 'spent'")  # the next configuration has the old limit
+    fleet.sql("UPDATE jurat_sources SET used = 0 WHERE name = 'spent'")
 
 
 @fault("JuratBurnFast")

@@ -86,10 +86,8 @@ def _full(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[D
     ):
         times = 1 if table == "jurat_reviews" else 4  # so large that reading it whole is never the quickest
         for n in range(1, times + 1):  # each within the time that a statement may take: guards look at each row
-            desk.sql(
-                f"INSERT INTO {table} (check_id, {columns}) "
-                f"SELECT id, {values} FROM jurat_checks, (VALUES ({n})) AS v (n) WHERE state = 'settled'"
-            )
+            rows = f"SELECT id, {values} FROM jurat_checks, (VALUES ({n})) AS v (n) WHERE state = 'settled'"
+            desk.sql(f"INSERT INTO {table} (check_id, {columns}) {rows}")
     desk.sql(
         "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at, applied_at) "
         "SELECT gen_random_uuid(), k.kind, consultation, participant, 'a clerk', NOW(-k.ago), NOW(-k.ago) "
