@@ -75,14 +75,16 @@ def note_of(drifts: Collection[Drift]) -> str:
 
 
 class AnswerBodies(LookupTrace):
-    """Keeps the body of each answer of a lookup that no outcome took for something else than the record."""
+    """Keeps the body of each answer of a lookup that no outcome took for something else than the record: of several
+    pages the first, which is what the tests of a step show.
+    """
 
     def __init__(self) -> None:
         self.bodies: dict[str, Any] = {}
 
     def on_reply(self, step: str, reply: Reply, decoded: Decoded) -> None:
         if _is_whole(reply, decoded):
-            self.bodies[step] = decoded.body
+            self.bodies.setdefault(step, decoded.body)
 
     def on_outcome(self, step: str, index: int, rule: OutcomeRule, *, held: bool) -> None:
         if held:

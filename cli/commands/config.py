@@ -223,8 +223,8 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
 def shadow(out: Output, *, what: str, name: str | None) -> Exit:
     """Show how many verdicts would differ under the shadows of sources, or of one, by reason, without personal data.
 
-    Workers count lookups, and begin anew with the next `config apply`. A shadow decides nothing: once it has found the
-    same as its source for long enough, name it in the criteria. What it did not answer is counted apart.
+    Workers count lookups, and start from zero at the next `config apply`. A shadow decides nothing: once it has found
+    the same as its source for long enough, name it in the criteria. What it did not answer is counted apart.
     """
     from cli.lookups.shadow_report import read_reports
 

@@ -142,7 +142,7 @@ def resume(out: Output, *, name: str, who: str) -> None:
 @click.argument("name", metavar="NAME")
 @as_option
 def trust(out: Output, *, name: str, who: str) -> None:
-    """Say that the results of a suspect source are right: it refuses again, and what is usual is counted anew."""
+    """Say that the results of a suspect source are right: it refuses again, and is counted from zero."""
     from cli.diagnosis import applied_sources
 
     with open_database() as service:

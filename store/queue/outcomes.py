@@ -21,6 +21,8 @@ ANY = "EXISTS (SELECT 1 FROM jurat_outcomes)"
 
 BEGAN, ENDED = "source suspected", "source no longer suspected"
 
+_END = "UPDATE jurat_sources SET suspect_since = NULL WHERE name = :source AND suspect_since IS NOT NULL"
+
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
@@ -58,11 +60,10 @@ def judge(engine: Engine) -> list[Suspicion]:
 
 
 def trust(connection: Connection, source: str) -> bool:
-    """Take the results of a suspect source for right: it is counted anew, as one that nothing is known of. Whether it
-    was suspect.
+    """Take the results of a suspect source for right: it is counted from zero, as one that nothing is known of. Whether
+    it was suspect.
     """
-    sql = "UPDATE jurat_sources SET suspect_since = NULL WHERE name = :source AND suspect_since IS NOT NULL"
-    if not connection.execute(text(sql), {"source": source}).rowcount:
+    if not connection.execute(text(_END), {"source": source}).rowcount:
         return False
     connection.execute(text("DELETE FROM jurat_outcomes WHERE source = :source"), {"source": source})
     return True
@@ -105,8 +106,7 @@ def _acquit(connection: Connection, source: str, hours: int) -> list[Suspicion]:
         DELETE FROM jurat_outcomes WHERE source = :source AND hour <= {_hour(dialect, dialect.now())} - :hours
           AND hour > (SELECT {_hour(dialect, "suspect_since")} FROM jurat_sources WHERE name = :source) - {RECENT}"""
     connection.execute(text(delete), {"source": source, "hours": hours})
-    end = "UPDATE jurat_sources SET suspect_since = NULL WHERE name = :source AND suspect_since IS NOT NULL"
-    if not connection.execute(text(end), {"source": source}).rowcount:
+    if not connection.execute(text(_END), {"source": source}).rowcount:
         return []
     add_audit_row(connection, WORKER, ENDED, source, {})
     return [Suspicion(source, None)]

@@ -127,7 +127,7 @@ def left(desk: Desk) -> list[Any]:
     return [row[0] for row in desk.sql(OF_BAD)]
 
 
-def test_a_revocation_in_force_stays_whoever_deletes_it(desk: Desk, logins: Logins) -> None:
+def test_a_revocation_in_force_stays_no_matter_who_deletes_it(desk: Desk, logins: Logins) -> None:
     gone(desk, RequestKind.REVOKE, RequestKind.RESTORE, RequestKind.REVOKE)
     run(
         logins,

@@ -53,7 +53,7 @@ def test_pairs_of_verdicts_are_counted_and_the_old_one_decides(desk: Desk) -> No
         assert desk.one("SELECT used FROM jurat_sources WHERE name = 'new'") == 2
         assert desk.one("SELECT used FROM jurat_sources WHERE name = 'old'") == 0
         desk.apply(document(registry.url, share=0.5))
-        assert counts(desk) == {}, "another configuration is counted anew"
+        assert counts(desk) == {}, "another configuration is counted from zero"
 
 
 def test_workers_count_at_once(desk: Desk) -> None:

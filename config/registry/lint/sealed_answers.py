@@ -1,7 +1,7 @@
 """Checks that an answer which does not repeat the number is bound to it by its request, as `check: sent` says.
 
-The number must be in the very request whose answer is used, and in one form: whoever could write it in two ways could
-use it twice.
+The number must be in the very request whose answer is used, and in one form: a number that can be
+written in two ways could be used twice.
 """
 
 from __future__ import annotations

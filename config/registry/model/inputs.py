@@ -125,6 +125,6 @@ class Input(Part):
         if has_letters and CleaningStep.DIGITS in steps:
             yield ("pattern",), "has letters, and clean: [digits] refuses them — write clean: [alnum, upper]"
         elif has_letters and (CleaningStep.UPPER not in steps or CleaningStep.LOWER in steps):
-            yield ("pattern",), "whoever types small letters would be malformed — write clean: [alnum, upper]"
+            yield ("pattern",), "a number typed in small letters would be malformed — write clean: [alnum, upper]"
         if {CleaningStep.DIGITS, CleaningStep.ALNUM} & steps and re.search("[./ _-]", signs):
             yield ("pattern",), "has separators, which clean: takes away — write letters and digits alone"

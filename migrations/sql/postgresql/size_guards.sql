@@ -30,7 +30,7 @@ WHEN (greatest(NEW.paused_until, NEW.next_start_at, NEW.probe_at, NEW.opened_at,
     NEW.suspect_since) < '1970-01-01 00:00:00.000Z')
 EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
 
--- A source gets its next lookup within a day, whoever says otherwise.
+-- A source gets its next lookup within a day, no matter who says otherwise.
 CREATE FUNCTION jurat_fix_starts() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   NEW.next_start_at := least(NEW.next_start_at, statement_timestamp() + interval '1 day');

@@ -253,6 +253,13 @@ def test_a_description_whose_tests_have_files_of_their_own_is_not_compared_by_a_
         read_shipped((), "answers/physician.json")
 
 
+def test_of_several_pages_the_first_is_compared() -> None:
+    kept = AnswerBodies()
+    for body in ({"page": 1}, {"page": 2}):
+        kept.on_reply("lookup", reply(body), Decoded(body, Origin.WHOLE))
+    assert kept.bodies == {"lookup": {"page": 1}}
+
+
 def test_the_body_of_an_answer_is_kept_unless_it_is_no_record() -> None:
     source = RegistrySource.model_validate(description())
     rule = source.steps[0].outcomes[0]
