@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from config import presets as shipped
 from config.lint import lint
 from config.presets import expand
 from config.registry import RegistrySource
+from config.schema import schema
 
 PRESET = """\
 type: registry
@@ -33,12 +35,14 @@ consultations:
 
 
 @pytest.fixture
-def presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def presets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "presets"
     folder.mkdir()
     monkeypatch.setattr(shipped, "FOLDER", folder)
     (folder / "valmont-roll.yaml").write_text(PRESET, encoding="utf-8")
-    return folder
+    schema.cache_clear()  # it names the presets that there are
+    yield folder
+    schema.cache_clear()
 
 
 def lines(folder: Path, text: str) -> list[str]:

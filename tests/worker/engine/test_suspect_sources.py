@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from structlog.testing import capture_logs
 
 from adapters.base import Finding
 from jurat.vocabulary import Outcome, Reason
+from store.upkeep.schedule import EVERY
 from tasks.rules.outcome_shares import LEAST
 from tests.store.desk import DOCUMENT
 from tests.store.queue.test_outcomes import settle_in
@@ -26,7 +28,10 @@ def suspects(works: Works) -> frozenset[str]:
     return plan.suspects
 
 
-def test_a_jump_holds_refusals_back_until_a_person_says_that_it_is_right(works: Works) -> None:
+def test_a_jump_holds_refusals_back_until_a_person_says_that_it_is_right(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EVERY, "outcomes", 1.0)
     desk = works.desk
     desk.apply(ALONE)
     settle_in(desk, "rpps")
@@ -37,7 +42,6 @@ def test_a_jump_holds_refusals_back_until_a_person_says_that_it_is_right(works: 
         in_review = "SELECT count(*) FROM jurat_checks WHERE state = 'review'"
         assert soon(lambda: desk.one(in_review) == LEAST)
         assert soon(lambda: desk.one("SELECT sum(results) FROM jurat_outcomes") == 1000 + LEAST)
-        desk.sql("UPDATE jurat_upkeep SET ran_at = NOW(-40) WHERE task = 'outcomes'")
         assert soon(lambda: suspects(works) == {"rpps"})
     (line,) = [line for line in logs if line["event"].startswith("source suspected")]
     assert (line["source"], line["reason"], line["share"], line["usual"]) == ("rpps", "name_differs", 1.0, 0.03)
