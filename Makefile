@@ -13,8 +13,8 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 # More processes than two cores, for tests also wait. Each gets neighbours in the list, which share a file and servers,
 # and the fewer, the closer the end.
-THREE := -n 3 --dist load
-FOUR := -n 4 --dist load
+THREE := -n 3 --dist worksteal
+FOUR := -n 4 --dist worksteal
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # A .venv whose Python was removed or is too old is made again. Here, before make looks at what is in it.
@@ -144,7 +144,7 @@ faults-short: $(VENV)/.dev ## The short faults alone, with 300 checks, three at 
 	$(FAULTS) --short --fresh --jobs 3 $(ARGS)
 
 alerts: $(VENV)/.dev ## Fire every alert by a real fault, under a real Prometheus, in under ten minutes; ARGS="-k Nobody"
-	$(PY) -m pytest -n 3 --dist load -m alerts tests/monitoring $(ARGS)
+	$(PY) -m pytest -n 3 --dist worksteal -m alerts tests/monitoring $(ARGS)
 
 alerts-soak: $(VENV)/.dev ## The same as `make soak`, watched: nobody must be called; MINUTES=30 RATE=50
 	@PYTHONPATH=. $(PY) -m bench.soak --watched $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(ARGS)

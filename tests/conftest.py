@@ -20,6 +20,9 @@ from tests.rigs.pgbouncer import PgBouncer
 from tests.rigs.servers import Databases, NoServer, PostgreSQL, Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
+ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+"""For tests of what is alike on both: `make test` runs them on SQLite, `make test-all` on PostgreSQL as well. A test of
+what may differ there asks for PostgreSQL by name."""
 IN_CI = os.environ.get("CI") == "true"
 
 # CI repeats the same examples each time, so that a red run is the change's own doing; at home new ones are looked for.
@@ -168,7 +171,7 @@ def copy_of(template: Path, path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def database_url(request: pytest.FixtureRequest) -> str:
     """Either of the two above: a test that asks for it runs on both engines."""
     url: str = request.getfixturevalue(f"{request.param}_url")

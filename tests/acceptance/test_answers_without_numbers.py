@@ -17,7 +17,7 @@ from tests.acceptance.town import PATIENCE, Town, soon
 from tests.adapters.registry.test_sealed_answers import LOADED, described
 from tests.rigs.workers import Worker
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 IRIS = {"number": "0047 1100", "family_name": "Valombre", "given_name": "Iris"}
 TUGDUAL = {"number": "la 000815", "family_name": "Corvec", "given_name": "Tugdual"}

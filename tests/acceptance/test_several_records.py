@@ -17,7 +17,7 @@ from tests.adapters.conftest import Listen
 from tests.adapters.registry.licences import ANSWER, OLD, OTHERS, Register, licence, pages_of
 from tests.store.datasets.members import HEADER, model
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 WITHDRAWN = licence("90000110", status="withdrawn")
 LICENCES: dict[str, list[Any]] = {

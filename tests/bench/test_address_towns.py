@@ -51,6 +51,7 @@ def test_houses_of_a_town_lie_in_the_zones_that_cut_it() -> None:
     assert all(sum(zone.locate(*row.point)[0] for zone in zones) == 1 for row in rows[:200])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Town whose streets share words", "German town"])
 def test_the_rule_decides_exact_addresses_of_a_town_that_it_has_never_seen_and_none_wrongly(name: str) -> None:
     (town,) = (town for town in TOWNS if town.name == name)

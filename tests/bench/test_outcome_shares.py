@@ -10,6 +10,7 @@ from bench.outcome_shares import STEADY, evenings, jumped, main, run
 from jurat.vocabulary import Reason
 
 
+@pytest.mark.slow
 def test_it_prints_how_often_it_errs(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--years", "0", "--jumps", "1"])
     printed = capsys.readouterr().out

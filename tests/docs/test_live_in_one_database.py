@@ -366,6 +366,7 @@ def test_an_automatic_migration_would_drop_our_tables_and_with_the_pages_lines_p
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_the_lines_pass_over_a_schema_of_its_own_as_well(postgresql_server: Databases, tmp_path: Path) -> None:
     url = postgresql_server.create()
     with plain(url) as connection:

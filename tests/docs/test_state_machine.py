@@ -18,6 +18,7 @@ from store.requests.decisions import ReviewError
 from store.requests.request_runner import Request, RequestKind, Requests
 from tasks.checks import ClaimedCheck, Decision, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.source_limits import Demand
+from tests.conftest import ENGINES
 from tests.docs.pages import ROOT, block
 from tests.rigs.servers import Databases
 from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration, entry
@@ -163,7 +164,7 @@ def desks(request: pytest.FixtureRequest, engine: str) -> Iterator[Callable[[], 
         desk.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name

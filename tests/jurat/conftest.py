@@ -12,6 +12,7 @@ import pytest
 
 from jurat import Client
 from jurat.seal import generate, key_to_text
+from tests.conftest import ENGINES
 from tests.jurat.consultations import WAYS, Town
 from tests.rigs.servers import Databases
 
@@ -49,7 +50,7 @@ def _town(request: pytest.FixtureRequest, engine: str) -> Town:
     return town
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def town(request: pytest.FixtureRequest) -> Town:
     """A town with two consultations and nobody in it, on each engine."""
     return _town(request, request.param)

@@ -31,6 +31,7 @@ from jurat import (
     WaitTimeout,
 )
 from jurat.ids import uuid7
+from tests.conftest import ENGINES
 from tests.jurat.consultations import ADDRESS, Town, plain
 from tests.rigs.servers import Databases
 
@@ -292,7 +293,7 @@ def test_a_client_says_which_argument_it_was_made_without(town: Town) -> None:
 # -- a database that is not ready
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         (tmp_path / "empty.db").touch()

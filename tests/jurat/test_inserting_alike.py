@@ -23,6 +23,7 @@ from jurat.ids import uuid7
 from jurat.seal import Seal, key_to_text
 from jurat.statements import percent
 from jurat.vocabulary import COSTS_NO_ROUND, Outcome, Reason, outcomes_of
+from tests.conftest import ENGINES
 from tests.docs.pages import ROOT, block
 from tests.jurat.conftest import PUBLIC_KEY
 from tests.jurat.consultations import FREE_SCHEMA, Town, plain
@@ -106,7 +107,7 @@ def code_of(error: DBAPIError) -> str:
     return state_of(error) or (found[1] if found else str(error.orig))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def sides(request: pytest.FixtureRequest) -> Iterator[Sides]:
     town: Town = request.getfixturevalue(f"_{request.param}_town")
     client = Client(town.url, seal_key=key_to_text(PUBLIC_KEY))

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from jurat.ids import uuid7
 from jurat.names import ERASED, UNSEEN, is_erased, person, same_person
 from jurat.queries import read_json
+from tests.conftest import ENGINES
 from tests.jurat.consultations import Town
 
 PERSON = Path(__file__).resolve().parents[2] / "migrations" / "sql" / "sqlite" / "person.sql"
@@ -34,7 +35,7 @@ def written(pieces: list[tuple[str, str, bool, str]]) -> tuple[str, str]:
     return f"n{one}", f"n{other}"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def town(request: pytest.FixtureRequest) -> Iterator[Town]:
     town: Town = request.getfixturevalue(f"_{request.param}_town")
     town.furnish()

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from jurat import Client, InvalidConsultation, publications
 from jurat.publications import KnownConsultations, problem_of
+from tests.conftest import ENGINES
 from tests.jurat.consultations import Town, plain
 
 GOOD = {"questions": {"residence": {"criterion": "lives-in", "with": {"zone": "old-town"}}}, "access": "residence"}
@@ -21,7 +22,7 @@ NAMES = ["spring", "summer", "budget", "gone", "autumn-2027", "Autumn", "", "x" 
 """`spring` is in force, `summer` waits, `gone` was withdrawn and is still in force, `budget` is the administrators'."""
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def town(request: pytest.FixtureRequest) -> Iterator[Town]:
     town: Town = request.getfixturevalue(f"_{request.param}_town")
     town.furnish()

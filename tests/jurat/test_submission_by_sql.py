@@ -147,6 +147,7 @@ def test_what_cannot_be_used_is_refused_by_name(
     assert town.count("jurat_checks") == 0
 
 
+@pytest.mark.slow
 def test_a_name_is_printable_for_it_where_it_is_for_the_client(connection: psycopg.Connection[Any]) -> None:
     """Every character that the running Python knows, and names as long as they may be, or longer."""
     named = (chr(n) for n in range(1, sys.maxunicode) if unicodedata.category(chr(n)) not in {"Cn", "Cs"})

@@ -153,6 +153,7 @@ def kill_at(engine: Engine, statement: int, *, done: bool) -> None:
     event.remove(engine, moment, end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize("statement", range(len(STATEMENTS)))
 def test_an_upgrade_that_ended_at_any_statement_goes_on(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests.conftest import copy_of
+from tests.conftest import ENGINES, copy_of
 from tests.rigs.servers import Databases
 from tests.store.desk import DOCUMENT, Desk
 
@@ -45,12 +45,9 @@ def sqlite(_desk_sqlite: Path, tmp_path: Path) -> Iterator[Desk]:
     desk.close()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+@pytest.fixture(params=ENGINES)
 def desk(request: pytest.FixtureRequest) -> Desk:
-    """A desk on each engine, with `DOCUMENT` applied and no one at it: on PostgreSQL with `make test-all`.
-
-    A test of what may differ there asks for `postgresql`.
-    """
+    """A desk on each engine, with `DOCUMENT` applied and no one at it."""
     desk: Desk = request.getfixturevalue(request.param)
     return desk
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
@@ -202,6 +203,7 @@ def census_outcome(answer: bytes) -> Outcome:
     return outcome(CENSUS, RESIDENT_QUERY, census.login_answer(), answer)
 
 
+@pytest.mark.slow
 def test_xml_that_changed_in_one_place_refuses_nobody() -> None:
     assert census_outcome(census.lookup_answer(INNERMOST)) is Outcome.ACCEPTED
     outer = census.lookup_answer(INNERMOST)

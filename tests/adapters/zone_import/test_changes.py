@@ -147,6 +147,7 @@ def test_who_is_farther_from_the_old_border_than_the_reach_stays_on_his_side(
             assert distance <= reach
 
 
+@pytest.mark.slow
 def test_a_border_that_moved_everywhere_is_measured_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MOST_BOXES", 1000)
     angles = np.linspace(0, 2 * math.pi, 40_000, endpoint=False)

@@ -105,6 +105,7 @@ def test_the_same_shape_with_one_more_vertex_overlaps_the_first(tmp_path: Path) 
     assert "feature 1 ('b'): overlaps feature 0 ('a')" in problem
 
 
+@pytest.mark.slow
 def test_a_thousand_zones_that_fit_are_taken_and_one_that_does_not_is_found(tmp_path: Path) -> None:
     cells = [
         feature(

@@ -52,7 +52,7 @@ def test_an_answer_as_the_tests_know_it_is_well_and_what_is_not_read_a_note(shel
     ]
 
 
-@pytest.mark.parametrize("engine", ["shell", "postgresql_shell"])
+@pytest.mark.parametrize("engine", ["shell", pytest.param("postgresql_shell", marks=pytest.mark.slow)])
 def test_another_shape_is_shown_with_its_places_and_stays_to_be_seen_until_it_is_gone(
     request: pytest.FixtureRequest, registry: Sources, engine: str
 ) -> None:

@@ -16,12 +16,13 @@ from jurat.seal import Unseal, generate, key_from_text, key_id, key_to_text
 from store.workers import Fleet, Member
 from tests.cli.conftest import configure
 from tests.cli.shell import Ran, Shell
+from tests.conftest import ENGINES
 from tests.rigs.waiting import until
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def town(request: pytest.FixtureRequest) -> Shell:
     """A shell on each engine, with codes and an applied configuration."""
     return configure(request.getfixturevalue("shell" if request.param == "sqlite" else "postgresql_shell"))

@@ -30,7 +30,7 @@ def shadowed(shell: Shell) -> Shell:
     return shell
 
 
-@pytest.mark.parametrize("engine", ["shell", "postgresql_shell"])
+@pytest.mark.parametrize("engine", ["shell", pytest.param("postgresql_shell", marks=pytest.mark.slow)])
 def test_the_report_tells_which_verdicts_would_differ_and_how_often(
     request: pytest.FixtureRequest, engine: str
 ) -> None:

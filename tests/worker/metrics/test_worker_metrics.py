@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.exposition import generate_latest
@@ -85,6 +86,7 @@ def facts(**given: Any) -> Facts:
     return Facts(64, 3, database=True, config_version=1, threads=dict.fromkeys(THREADS, 0.1), **given)
 
 
+@pytest.mark.slow
 @given(done=st.lists(results), refused=st.lists(results), secret=texts)
 def test_labels_are_closed_lists_whatever_is_in_a_check(
     done: list[CheckResult], refused: list[CheckResult], secret: str
