@@ -153,6 +153,9 @@ class _PlainBuilder:
                     place = Position(place.file, place.line, place.column + entry[0])
                     self._complain(place, path, entry[1], ENTRY)
                     continue
+            if key == "<<" and key_node.style is None:
+                self._complain(place, path, "<< puts no map into another", "write its keys out")
+                continue
             if not is_storable(key):
                 self._complain(place, path, "a key contains a NUL or half a character")
                 continue

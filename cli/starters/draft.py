@@ -17,6 +17,9 @@ from config.lint import CHOOSE
 
 _DEEPEST: Final = 5
 _WIDEST: Final = 90
+_MOST: Final = 12
+"""Values that nothing looks at are named up to so many."""
+
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_YAML: Final = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
 
@@ -28,12 +31,14 @@ Keys = tuple[str, ...]
 _EACH: Final = "[]"
 
 _LIKELY: Final = {
-    "number": r".*(?:number|numero|nummer|identifier|_no|_nr|_num)|npi|rpps|siren|siret|orgnr|(?:.*_)?(?:uid|id|ref)",
+    "number": r".*(?:number|numero|nummer|identifier|_no|_nr|_num)|npi|rpps|siren|siret|orgnr|licen[cs]e|matricul[ae]"
+    r"|(?:.*_)?(?:uid|id|ref)",
     "family": r"(?:family|last|sur)_?names?|family|last|nom(?:_de_famille)?|apellidos?|(?:nach|familien)name|cognome",
     "given": r"(?:given|first|fore)_?names?|given|first|prenoms?|nombre|vorname|nome",
     "whole": r"(?:(?:full|legal|display|owner|company|organi[sz]ation)_?)?name|navn|denomination|nom_complet",
-    "status": r"(?!.*(?:marital|civil|matrimon|famil))(?:(?:.*_)?(?:status|statut|estado|stato)|(?:is_)?active|etat.*)",
-    "professions": r"(?:.*_)?(?:profession|specialt(?:y|ie)|activit(?:y|ie)|qualification|occupation)s?",
+    "status": r"(?!.*(?:marital|civil|matrimon|famil))(?:(?:.*_)?(?:status|statut|estado|stato)|(?:is_)?active"
+    r"|etat.*|state)",
+    "professions": r"(?:.*_)?(?:profession|qualification|occupation|(?:specialt|activit|categor)(?:y|ie))s?",
     "until": r".*(?:expir|valid_?(?:to|until|through)|end_?date|date_?fin|until).*",
 }
 """The names of keys, in small letters and with _ between words, that a field probably has."""
@@ -41,8 +46,14 @@ _LIKELY: Final = {
 _IN_LISTS: Final = {"family", "given", "professions"}
 """Fields that may have several values."""
 
+_CODED: Final = {"status", "professions"}
+"""Fields whose value may stand in a map of that name, as its code."""
+
 _WEAK: Final = re.compile(r"(?:.*_)?(?:uid|id|ref)")
 """A number that may be the registry's own."""
+
+_ADDRESS: Final = re.compile(r"(?:.*_)?(?:city|town|zip|street|post(?:al)?_?code|zip_?code).*")
+"""Beside a key like these, `state` is a part of a country."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,11 @@ class _Found:
     def value(self, name: str) -> Any:
         """The value of a field, of several the first; "" without one."""
         return _at(self.record, self.fields[name][0]) if name in self.fields else ""
+
+    def unread(self) -> list[str]:
+        """The expressions of values that are in no field."""
+        read = {places[0] for places in self.fields.values()}
+        return [_path(keys) for keys, _ in _scalars(self.record) if keys not in read and keys[:-1] not in read][:_MOST]
 
     def others(self, name: str) -> str:
         """A comment that names what else the field may be."""
@@ -130,7 +146,9 @@ def _fields(record: Mapping[str, Any]) -> dict[str, tuple[Keys, ...]]:
         keys = place[:-1] if place[-1] == _EACH else place
         *above, last = (_words(key) for key in keys if key != _EACH)
         for name, pattern in _LIKELY.items():
-            holder = above[-1] if name == "professions" and above and last in {"code", "id"} else last
+            holder = above[-1] if name in _CODED and above and last in {"code", "id"} else last
+            if holder == "state" and any(_ADDRESS.fullmatch(_words(key)) for key in _at(record, keys[:-1])):
+                continue
             if re.fullmatch(pattern, holder) and _fits(name, value) and (name in _IN_LISTS or _EACH not in keys):
                 found.setdefault(name, []).append(keys)
     # A family name has its given name beside it; otherwise it is another's, or a whole one.
@@ -258,22 +276,28 @@ def _lines(name: str, found: _Found, answer: Any, today: date, request: Sequence
         f"        number: {_json(found.path('number') or CHOOSE)}{found.others('number')}",
         f"        names: {_json(_names(found))}{found.others('whole' if is_whole else 'family')}",
     )
-    for each in fields.keys() & {"status", "professions"}:
+    for each in sorted(fields.keys() & _CODED):
         yield f"        {each}: {_json(found.path(each))}{found.others(each)}"
+    if "status" not in fields:
+        yield f'        status: "{CHOOSE}" # what ends a record; if nothing does, remove this, its words and its rule'
     if "until" in fields:
         yield f"        until: {{ value: {_json(found.path('until'))}, date: iso }}{found.others('until')}"
-    if "status" in fields:
-        word, other = _status_words(found)
-        yield f"      status: {{ active: [{_json(word)}], inactive: [{_json(other)}] }} # all that the registry has"
+    if unread := found.unread():
+        yield f"        # Nothing looks at: {', '.join(unread)}"
+    word, other = _status_words(found)
+    yield f"      status: {{ active: [{_json(word)}], inactive: [{_json(other)}] }} # all that the registry has"
     by_field = {
         "whole": "check: name, family: name, compatible: undetermined",
         "status": "check: status, is: active",
         "until": "check: valid_at, until: until",
         "professions": "check: one_of, field: professions, requirement: professions, reason: record_differs",
     }
-    rules = [rule for each, rule in by_field.items() if each in fields and (each != "whole" or is_whole)]
-    if rules:
-        yield "    rules: # after those for number and name; the first that does not hold decides"
+    rules = [
+        rule
+        for each, rule in by_field.items()
+        if each == "status" or (each in fields and (each != "whole" or is_whole))
+    ]
+    yield "    rules: # after those for number and name; the first that does not hold decides"
     yield from (f"      - {{ {rule} }}" for rule in rules)
     yield "    tests: # with invented people"
     for test in _tests(found, answer, today, is_whole=is_whole):
@@ -285,7 +309,7 @@ def _lines(name: str, found: _Found, answer: Any, today: date, request: Sequence
 
 def _status_words(found: _Found) -> tuple[str, str]:
     """The word of the example, which is an active one, and one that is not."""
-    return ("true", "false") if found.value("status") is True else (found.value("status"), CHOOSE)
+    return ("true", "false") if found.value("status") is True else (found.value("status") or CHOOSE, CHOOSE)
 
 
 def _tests(found: _Found, answer: Any, today: date, *, is_whole: bool) -> Iterator[dict[str, str]]:

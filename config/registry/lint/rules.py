@@ -185,5 +185,8 @@ def _open_end_problems(source: RegistryDescription) -> Iterator[Fault]:
     for index, rule in enumerate(source.rules):
         if isinstance(rule, ValidAtRule) and rule.absent == "pass" and rule.begin is None:
             said = "an expired record would pass if the registry renamed the only date"
-            hint = "let the field say what means an open end, such as end == '' && '9999-12-31' || end"
+            hint = (
+                "let the field say what means an open end, such as end == '' && '9999-12-31' || end"
+                ", or, where that is null, contains(keys(@), 'end') && not_null(end, '9999-12-31') || `null`"
+            )
             yield ("rules", index, "absent"), f"{said} — {hint}, and remove absent: pass"
