@@ -48,7 +48,6 @@ class KeyKind(StrEnum):
         return VARIABLES[f"{self}_keys"]
 
     def new(self) -> bytes:
-        """A new private key."""
         return generate()[0] if self is KeyKind.UNSEAL else os.urandom(32)
 
     def id_of(self, key: bytes) -> str:
@@ -201,7 +200,6 @@ class KeyRing:
 
     @property
     def ids(self) -> list[str]:
-        """The ids of the keys."""
         return [self.kind.id_of(key) for key in self.keys]
 
     def key(self, key_id: str) -> bytes:

@@ -259,7 +259,6 @@ class Explanations:
             after = str(rows[-1][0])
 
     def has_dataset(self, name: str) -> bool:
-        """Whether an address base of this name is in force."""
         return bool(self._all(_ACTIVE, name=name))
 
     def houses(self, dataset: str, box: Box) -> Iterator[NearbyHouse]:

@@ -242,7 +242,6 @@ class Queries:
             return hash_keys.claim_keys(connection)
 
     def code_list_names(self) -> list[str]:
-        """The names of the lists that have codes."""
         return [row[0] for row in self._all(hash_keys.CODE_LISTS)]
 
     def address_base(self, name: str) -> AbstractContextManager[OpenDataset | None]:
@@ -291,7 +290,6 @@ class Queries:
         return answers | {row[0] for row in self._all(sql)}
 
     def clock(self) -> datetime:
-        """The database's time."""
         return instant(self._all(f"SELECT {self._dialect.now()}")[0][0])
 
     def _zones_in_force(self, kind: type[Zone], names: Iterable[str] | None) -> dict[str, Zone]:

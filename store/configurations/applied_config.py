@@ -26,7 +26,6 @@ class AccessTerms:
 
     @classmethod
     def of(cls, configuration: Configuration) -> Self:
-        """The access terms of a configuration."""
         questions: dict[str, dict[str, Terms]] = {}
         for question in sorted(configuration.questions.values(), key=lambda question: question.position):
             questions.setdefault(question.consultation, {})[question.name] = question.terms

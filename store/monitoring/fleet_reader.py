@@ -54,7 +54,6 @@ class FleetReader:
             return Observation(writable, schema, self.read(connection) if schema.usable else None)
 
     def read(self, connection: Connection) -> FleetReading:
-        """The fleet as the database has it."""
         registered = workers(connection)
         live = [worker for worker in registered if worker.live]
         answers, waiting = _answers(connection)

@@ -61,7 +61,6 @@ class WriteOutcome:
     failed: list[tuple[CheckResult, Exception]] = field(default_factory=list)
 
     def add(self, other: WriteOutcome) -> WriteOutcome:
-        """Add the outcome of the rest of the batch."""
         self.done += other.done
         self.stale += other.stale
         self.busy += other.busy

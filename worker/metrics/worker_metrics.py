@@ -29,7 +29,6 @@ class WorkerCollector(Collector):
         self._info = info
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics of `WORKER_METRICS`, as of now."""
         gauges, figures = _gauges(self._facts()), self._tallies.figures()
         for metric in WORKER_METRICS:
             match metric.kind:
