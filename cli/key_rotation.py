@@ -102,9 +102,7 @@ class Signer:
 
     @classmethod
     def of(cls, service: Service, file: Path, every: str) -> Signer:
-        """The key in a file. Raises Failure if that or the duration cannot be used, or JURAT_SEAL_KEY here pins another
-        signing key.
-        """
+        """The key in a file. Raises Failure if that or the duration is unusable, or JURAT_SEAL_KEY pins another key."""
         try:
             seconds = parse_duration(every)
         except ValueError as error:
@@ -190,10 +188,7 @@ class KeyRing:
 
     @classmethod
     def with_key(cls, key_id: str, service: Service) -> KeyRing:
-        """Those of the kind that an id is of: ids of keys that open answers are longer.
-
-        Raises Failure as `read`, and if it is no id.
-        """
+        """Those of the kind that an id is of, by its length. Raises Failure as `read`, and if it is no id."""
         if not re.fullmatch(f"[0-9a-f]{{{HASH_ID_LENGTH}}}|[0-9a-f]{{{KEY_ID_LENGTH}}}", key_id):
             raise Failure(f"{key_id:.80} is not a whole id: `bin/jurat keys status` lists them", Exit.USAGE)
         return cls.read(KeyKind.UNSEAL if len(key_id) == KEY_ID_LENGTH else KeyKind.HASH, service)

@@ -153,10 +153,7 @@ class Queries:
         return version, zones, total, key, frozenset(json.loads(suspects or "[]"))
 
     def config(self, version: int) -> str:
-        """The document of a version, as JSON text.
-
-        Raises LookupError when there is no such version.
-        """
+        """The document of a version, as JSON text. Raises LookupError when there is no such version."""
         with self._engine.begin() as connection:
             document = document_of(connection, version)
         if document is None:
@@ -173,10 +170,7 @@ class Queries:
         return {row[0] for row in self._all("SELECT name FROM jurat_consultations WHERE applied_document IS NOT NULL")}
 
     def applied(self, version: int) -> AppliedRow:
-        """Who applied a version, and when.
-
-        Raises LookupError when there is no such version.
-        """
+        """Who applied a version, and when. Raises LookupError when there is no such version."""
         sql = f"SELECT {columns_of(AppliedRow)} FROM jurat_configs WHERE version = :version"
         rows = self._all(sql, {"version": version})
         if not rows:

@@ -138,10 +138,7 @@ def open_(out: Output, check_id: UUID, *, who: str) -> None:
 
 
 def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) -> tuple[Explained, str | None]:
-    """Do it at once. Returns the check as it is now, and a message if the request is not done yet.
-
-    Raises CannotBeDone.
-    """
+    """Do it at once. Returns the check as it is now, and a message if the request waits. Raises CannotBeDone."""
     from jurat.ids import uuid7
     from store.explanation import Explanations
     from store.requests.request_rows import Request

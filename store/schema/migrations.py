@@ -156,9 +156,7 @@ def _take_turn(turn: Connection, statements: _Statements, *, contract: bool) -> 
 
 
 def _step(connection: Connection, statements: _AtOnce | _Statements, *, contract: bool) -> float | None:
-    """Make a new schema, or go one step towards the newest. Returns the seconds until the next step, None after the
-    last.
-    """
+    """Make a new schema, or go one step towards the newest. Returns the seconds until the next one, None at the end."""
     dialect, current, known = dialect_of(connection), revision_of(connection), known_revisions()
     config = script_config()
     config.attributes.update(connection=connection, perform=statements.perform)

@@ -66,9 +66,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A histogram at one moment: how many values were at most each bound, the last of which is infinite, and their
-    sum.
-    """
+    """A histogram at one moment: how many values were at most each bound, the last infinite, and their sum."""
 
     counts: tuple[tuple[float, int], ...]
     sum: float
