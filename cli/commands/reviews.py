@@ -26,10 +26,7 @@ def review() -> None:
     """List the checks that wait for a person, look at one, decide it, or open a settled one again."""
 
 
-@review.command(
-    name="list",
-    examples=("jurat review list", "jurat review list --consultation budget --overdue"),
-)
+@review.command(name="list", examples=("jurat review list", "jurat review list --consultation budget --overdue"))
 @click.option("--consultation", type=contract_name, metavar="NAME", help="Only of this consultation.")
 @click.option("--overdue", is_flag=True, help="Only those that should have been decided by now.")
 @click.option("--all", "whole", is_flag=True, help="Also those that are not needed now, after the others.")
