@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cli.key_rotation import KeyRing, Signer
     from worker.bootstrap import Service
 
-
 _WITH_KEYS = ("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_HASH_KEYS")
 
 
@@ -292,8 +291,7 @@ def rotate(out: Output, *, signing_file: Path, every: str, who: str) -> None:
         if ring.file is None:
             sentence = "JURAT_UNSEAL_KEYS_FILE names no file or folder here; use `bin/jurat keys add` and `keys use`"
             raise Failure(sentence, Exit.USAGE)
-        key = ring.unused(service)
-        if key is None:
+        if (key := ring.unused(service)) is None:
             key = ring.kind.new()
             ring.with_keys([*ring.keys, key]).save()
             ring.note(service, who, ADD, ring.kind.id_of(key))
@@ -390,8 +388,7 @@ def _write(folder: Path, new_keys: dict[str, str], *, for_compose: bool) -> list
     """Write all files or none: an existing key is worth more than a new one."""
     files = {folder / name.removeprefix("JURAT_").lower(): key for name, key in new_keys.items()}
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    existing = [str(file) for file in files if file.exists() or file.is_symlink()]
-    if existing:
+    if existing := [str(file) for file in files if file.exists() or file.is_symlink()]:
         raise Failure(f"{', '.join(existing)}: exists and is not overwritten; choose another folder", Exit.USAGE)
     if for_compose:
         folder.chmod(0o700)
