@@ -235,7 +235,6 @@ class SourceOfMany(Source, Protocol):
     """A source for which many lookups cost little more than one."""
 
     def look_up(self, query: Query) -> Found:
-        """Look up one."""
         (found,) = self.look_up_many([query])
         if isinstance(found, SourceError):
             raise found

@@ -169,6 +169,5 @@ class Lines(Iterator[str]):
         self.row = self.number + 1
 
     def close(self) -> None:
-        """Release the decompressor."""
         if self._packed:
             self._stream.close()

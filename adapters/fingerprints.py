@@ -65,10 +65,7 @@ class Fingerprints:
         return Fingerprints([self._keys[key_id], *self._keys.values()])
 
     def newest(self, namespace: str, value: str) -> str:
-        """The fingerprint to store: the key's id, a colon, 64 hexadecimal digits.
-
-        `namespace` keeps equal values of two lists apart.
-        """
+        """The fingerprint to store: key id, colon, 64 hexadecimal digits. `namespace` keeps two lists apart."""
         return self.all(namespace, value)[0]
 
     def all(self, namespace: str, value: str) -> list[str]:

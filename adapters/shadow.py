@@ -114,7 +114,6 @@ class _Shadowed:
         self._source, self._shadow = source, shadow
 
     def look_up(self, query: Query) -> Found:
-        """As the source does."""
         found: Found = self._source.look_up(query)
         self._shadow.offer(query, found)
         return found
@@ -129,7 +128,6 @@ class _ShadowedMany(_Shadowed):
     """The same of a source that looks up many at once."""
 
     def look_up_many(self, queries: Sequence[Query]) -> Sequence[Found | SourceError]:
-        """As the source does."""
         answers: Sequence[Found | SourceError] = self._source.look_up_many(queries)
         for query, found in zip(queries, answers, strict=True):
             self._shadow.offer(query, found)

@@ -88,11 +88,11 @@ def require_unseal(settings: Settings) -> Unseal:
 
 
 @contextmanager
-def open_engine_on(settings: Settings) -> Iterator[Engine]:
-    """An engine on the database of these settings, whatever its schema."""
+def open_engine_on(settings: Settings, deadline: float | None = None) -> Iterator[Engine]:
+    """An engine on the database of these settings, whatever its schema; `deadline` as for `open_engine`."""
     from jurat.database import open_engine
 
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, deadline=deadline)
     try:
         yield engine
     finally:

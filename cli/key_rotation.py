@@ -15,7 +15,7 @@ from nacl.signing import SigningKey
 from sqlalchemy import Connection, text
 
 from adapters.fingerprints import KEY_ID_LENGTH as HASH_ID_LENGTH
-from adapters.fingerprints import Fingerprints, hash_key_id
+from adapters.fingerprints import hash_key_id
 from cli.key_files import replace_keys, signing_key
 from cli.output import Exit, Failure, count_text
 from config.durations import parse_duration
@@ -48,7 +48,6 @@ class KeyKind(StrEnum):
         return VARIABLES[f"{self}_keys"]
 
     def new(self) -> bytes:
-        """A new private key."""
         return generate()[0] if self is KeyKind.UNSEAL else os.urandom(32)
 
     def id_of(self, key: bytes) -> str:
@@ -69,23 +68,11 @@ def keys_here(kind: KeyKind, service: Service) -> list[bytes]:
     return [key_from_text(key.get_secret_value(), kind.setting) for key in given]
 
 
-def public_text(key: bytes) -> str:
-    """The public key of a private one, as JURAT_SEAL_KEY has it."""
-    return key_to_text(public_key(key))
-
-
-def _begun(service: Service) -> list[str]:
-    """The keys that `keys use` gave out, the last one last."""
+def _audited(service: Service, action: str) -> list[str]:
+    """The keys of which the audit has this, the last one last."""
+    sql = "SELECT subject FROM jurat_audit WHERE action = :action ORDER BY at"
     with reader(service.database).begin() as connection:
-        return list(
-            connection.scalars(text("SELECT subject FROM jurat_audit WHERE action = :use ORDER BY at"), {"use": USE})
-        )
-
-
-def _added(service: Service) -> set[str]:
-    """The keys that `keys add` made."""
-    with reader(service.database).begin() as connection:
-        return set(connection.scalars(text("SELECT subject FROM jurat_audit WHERE action = :add"), {"add": ADD}))
+        return list(connection.scalars(text(sql), {"action": action}))
 
 
 def pin_of(signing_key: bytes) -> str:
@@ -103,9 +90,7 @@ class Signer:
 
     @classmethod
     def of(cls, service: Service, file: Path, every: str) -> Signer:
-        """The key in a file. Raises Failure if that or the duration cannot be used, or JURAT_SEAL_KEY here pins another
-        signing key.
-        """
+        """The key in a file. Raises Failure if that or the duration is unusable, or JURAT_SEAL_KEY pins another key."""
         try:
             seconds = parse_duration(every)
         except ValueError as error:
@@ -191,17 +176,13 @@ class KeyRing:
 
     @classmethod
     def with_key(cls, key_id: str, service: Service) -> KeyRing:
-        """Those of the kind that an id is of: ids of keys that open answers are longer.
-
-        Raises Failure as `read`, and if it is no id.
-        """
+        """Those of the kind that an id is of, by its length. Raises Failure as `read`, and if it is no id."""
         if not re.fullmatch(f"[0-9a-f]{{{HASH_ID_LENGTH}}}|[0-9a-f]{{{KEY_ID_LENGTH}}}", key_id):
             raise Failure(f"{key_id:.80} is not a whole id: `bin/jurat keys status` lists them", Exit.USAGE)
         return cls.read(KeyKind.UNSEAL if len(key_id) == KEY_ID_LENGTH else KeyKind.HASH, service)
 
     @property
     def ids(self) -> list[str]:
-        """The ids of the keys."""
         return [self.kind.id_of(key) for key in self.keys]
 
     def key(self, key_id: str) -> bytes:
@@ -213,14 +194,10 @@ class KeyRing:
 
     def unused(self, service: Service) -> bytes | None:
         """A key that was added and never used, as a rotation leaves behind that was refused."""
-        added, begun = _added(service), _begun(service)
+        added, begun = _audited(service, ADD), _audited(service, USE)
         return next(
             (key for key in self.keys if (key_id := self.kind.id_of(key)) in added and key_id not in begun), None
         )
-
-    def use(self, key_id: str) -> UnsealKey | HashKey:
-        """What a key is needed for."""
-        return self.uses[key_id]
 
     def not_replaced(self, key_id: str, service: Service) -> str | None:
         """Why no other key is in use in the place of this one, and what to do; None where one is: all live workers have
@@ -231,7 +208,7 @@ class KeyRing:
         no_other = f"no other key is in use in place of {key_id}: give one to all workers, and run `bin/jurat keys use`"
         if self.kind is KeyKind.HASH:  # the key in use is needed, and another one was given to all workers
             return None if any(isinstance(each, HashKey) and each.in_use for each in held) else no_other
-        begun = _begun(service)
+        begun = _audited(service, USE)
         if begun[-1:] == [key_id]:
             return no_other
         if seal_id(service.settings) == key_id:
@@ -265,11 +242,6 @@ class KeyRing:
             if self.kind is KeyKind.HASH:
                 use_key(connection, key_id)
             self.note_in(connection, who, USE, key_id)
-
-    @property
-    def fingerprints(self) -> Fingerprints:
-        """What hash keys make."""
-        return Fingerprints(self.keys)
 
     def note(self, service: Service, who: str, action: str, key_id: str, **more: object) -> None:
         """Note in the audit what was done with a key."""

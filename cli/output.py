@@ -137,10 +137,7 @@ def fields_of(value: Any, *names: str) -> dict[str, Any]:
 
 @contextmanager
 def new_file(path: Path, mode: int) -> Iterator[TextIO]:
-    """A new file, open for writing, with these rights; removed if what follows fails.
-
-    Raises Failure if it exists.
-    """
+    """A new file, open for writing, with these rights; removed if what follows fails. Raises Failure if it exists."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:

@@ -216,9 +216,7 @@ class LimitedSource(Part):
 
     @property
     def used(self) -> float:
-        """The usable share of the rate: less than 1 if the burst has no room for late starts, which are then kept
-        further apart.
-        """
+        """The usable share of the rate: below 1 if late starts have no room in the burst, and keep more distance."""
         if self.interval is None:
             return 1.0
         return self.interval / max(self.interval, self.late - (self.lookups_at_once - 2) * self.interval)

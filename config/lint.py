@@ -165,9 +165,7 @@ def _known(data: Mapping[str, Any], zones: Collection[str] | None) -> KnownNames
 
 
 def _unsendable(document: Document, environ: Mapping[str, str] | None, base_dir: FilePath) -> Iterator[Complaint]:
-    """Secrets that no source may get: errors. With `environ`, also those that are missing here: warnings, as workers
-    may run elsewhere.
-    """
+    """Secrets that no source may get: errors. With `environ`, warnings for those that are missing here."""
     for name, source in document.sources.items():
         for path, reference in secrets_of(source):
             try:

@@ -160,7 +160,6 @@ class Settings(BaseModel):
         return self._key_file
 
     def read_from(self, key_file: Path) -> Self:
-        """The same with this file or folder."""
         self._key_file = key_file
         return self
 

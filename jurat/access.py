@@ -28,10 +28,7 @@ Rule = str | AtLeast
 
 
 def parse_rule(value: Any) -> Rule:
-    """The rule that a JSON or YAML value describes.
-
-    Raises ValueError with a sentence that says which part is not a rule.
-    """
+    """The rule that a JSON or YAML value describes. Raises ValueError, which says what part is not a rule."""
     match value:
         case str():
             return value

@@ -50,10 +50,7 @@ def opening_key(private_key: bytes) -> PrivateKey:
 
 
 def open_candidates(sealed: bytes, private_key: PrivateKey) -> list[dict[str, str]]:
-    """The answers that `seal_candidates` closed.
-
-    Raises ConfigurationError if this key does not open them.
-    """
+    """The answers that `seal_candidates` closed. Raises ConfigurationError if this key does not open them."""
     try:
         plain = SealedBox(private_key).decrypt(sealed)
     except (CryptoError, ValueError, TypeError):

@@ -36,10 +36,7 @@ def add_codes(
     expires: datetime | None,
     request_id: UUID | str | None,
 ) -> UUID:
-    """Store a request to add codes; its id.
-
-    Raises as `Client.add_codes` does; nothing is written then.
-    """
+    """Store a request to add codes; its id. Raises as `Client.add_codes` does; nothing is written then."""
     own = own_id(request_id)
     _require_names(code_list, by)
     row = {

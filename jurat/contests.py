@@ -25,10 +25,7 @@ def contest(
     document: str | None,
     request_id: UUID | str | None,
 ) -> UUID:
-    """Store a contest; its id.
-
-    Raises as `Client.contest` does; nothing is written then.
-    """
+    """Store a contest; its id. Raises as `Client.contest` does; nothing is written then."""
     own, check = own_id(request_id), parse_id(check_id)
     if check is None:
         raise UnknownCheck(check_id)

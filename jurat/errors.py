@@ -12,9 +12,7 @@ class JuratError(Exception):
 
 
 class ConfigurationError(JuratError):
-    """The client was given something it cannot use: a bad URL, a bad key, a missing library, the connection of a user
-    who lacks a right.
-    """
+    """The client was given something it cannot use: a bad URL or key, a missing library, a user who lacks a right."""
 
 
 class UnknownConsultation(JuratError):

@@ -24,10 +24,7 @@ _UNSEEN = frozenset(sign for first, last in UNSEEN for sign in range(first, last
 
 
 def require_printable(name: str, value: object) -> str:
-    """The value of the argument `name`, if it is a text that can be shown.
-
-    Raises InvalidSubmission, which does not show the value.
-    """
+    """The value of the argument `name`, if people can be shown it. Raises InvalidSubmission, which does not show it."""
     written = require_text(name, value)
     if not is_printable(written):
         raise InvalidSubmission(f"{name} {PRINTABLE}")
@@ -40,10 +37,7 @@ def is_printable(text: str) -> bool:
 
 
 def require_text(name: str, value: object) -> str:
-    """The value of the argument `name`, if it is text.
-
-    Raises InvalidSubmission, which does not show the value.
-    """
+    """The value of the argument `name`, if it is text. Raises InvalidSubmission, which does not show the value."""
     if not isinstance(value, str):
         raise InvalidSubmission(text_expected(name, value))
     return value

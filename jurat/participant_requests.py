@@ -44,10 +44,7 @@ class RequestStatus:
 def transfer(
     statements: Statements, consultation: str, participant: str, target: str, by: str, request_id: UUID | str | None
 ) -> UUID:
-    """Store a transfer; its id.
-
-    Raises as `Client.transfer` does; nothing is written then.
-    """
+    """Store a transfer; its id. Raises as `Client.transfer` does; nothing is written then."""
     named = {"consultation": consultation, "participant": participant, "target": target}
     for name, value in {**named, "by": by}.items():
         require_printable(name, value)
@@ -59,10 +56,7 @@ def transfer(
 
 
 def erase(statements: Statements, participant: str, consultation: str | None, request_id: UUID | str | None) -> UUID:
-    """Store an erasure; its id.
-
-    Raises as `Client.erase` does; nothing is written then.
-    """
+    """Store an erasure; its id. Raises as `Client.erase` does; nothing is written then."""
     require_printable("participant", participant)
     if consultation is not None:
         require_printable("consultation", consultation)
@@ -135,9 +129,7 @@ _SAME = f"""
 
 @lru_cache
 def insert_request(dialect: SqlDialect) -> str:
-    """The documented INSERT of a request about a participant. A worker refuses one that is not possible, and says why
-    in `refused`.
-    """
+    """The documented INSERT of a request about a participant. A worker says in `refused` why one is not possible."""
     return f"""
         INSERT INTO jurat_requests (id, kind, consultation, participant, target, by_whom, asked_at)
         VALUES (:id, :kind, :consultation, :participant, :target, :by_whom, {dialect.now()})

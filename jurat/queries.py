@@ -69,9 +69,7 @@ class Access:
 
     @property
     def blocked_by(self) -> list[str]:
-        """If the access is blocked, the questions whose answers did not suffice, in the order of the form; none if a
-        person revoked it.
-        """
+        """If blocked, the questions whose answers did not suffice, in the form's order; none if a person revoked it."""
         if self.state is not AccessState.BLOCKED:
             return []
         missed = (QuestionState.REFUSED, QuestionState.UNDETERMINED)

@@ -57,10 +57,7 @@ def is_silence(error: Exception) -> bool:
 
 
 def seconds_of(deadline: object) -> float | None:
-    """A deadline that a platform gave, in seconds; None for none.
-
-    Raises ConfigurationError.
-    """
+    """A deadline that a platform gave, in seconds; None for none. Raises ConfigurationError."""
     if deadline is None:
         return None
     if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 < deadline < float("inf"):

@@ -24,10 +24,7 @@ CONTRACT_VERSION = 1
 
 
 def rows_json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The parameter of a `rowset`.
-
-    Raises ValueError, TypeError or RecursionError for values that are no JSON, such as NaN.
-    """
+    """The parameter of a `rowset`. Raises ValueError, TypeError or RecursionError for what is no JSON, such as NaN."""
     return json.dumps(rows, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
 
 
@@ -252,10 +249,7 @@ def _driver(connection: Any) -> str:
 
 
 def require_tables(statements: Statements) -> None:
-    """Check that the tables of our contract version are there, without a statement that fails if they are not.
-
-    Raises SchemaMissing.
-    """
+    """Raise SchemaMissing unless the tables of our contract version are there. No statement fails for it."""
     if not statements.run(statements.dialect.has_table("jurat_contract"), {})[0][0]:
         raise SchemaMissing("the database has no jurat tables; run `bin/jurat db upgrade`")
     version = statements.run("SELECT max(version) FROM jurat_contract", {})[0][0]
@@ -276,10 +270,7 @@ def without_session(connection: Any) -> Any:
 
 
 def statements_on(connection: Any) -> Statements:
-    """What runs statements on the connection that a platform gave.
-
-    Raises InvalidSubmission if it is no connection that jurat knows.
-    """
+    """What runs statements on a platform's connection. Raises InvalidSubmission if jurat knows none of its kind."""
     connection = without_session(connection)
     if isinstance(connection, Connection):
         if dialect := BY_NAME.get(connection.dialect.name):

@@ -16,10 +16,7 @@ def moment(value: Any) -> datetime | None:
 
 
 def instant(value: Any) -> datetime:
-    """The same for a time that is never null.
-
-    Raises ValueError for null.
-    """
+    """The same for a time that is never null. Raises ValueError for null."""
     found = moment(value)
     if found is None:
         raise ValueError("a time is missing")

@@ -114,7 +114,6 @@ class StoreDialect(SqlDialect):
         )
 
     def clock(self) -> str:
-        """SQL for the database's clock as seconds since 1970."""
         return self.epoch(self.now())
 
     def least(self, *values: str) -> str:

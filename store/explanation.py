@@ -177,10 +177,7 @@ class Explanations:
         self._dialect = dialect_of(engine)
 
     def check(self, check: UUID) -> Explained:
-        """All about a check.
-
-        Raises LookupError when there is no such check.
-        """
+        """All about a check. Raises LookupError when there is no such check."""
         sql = f"""
             SELECT c.consultation, c.question, c.round, c.state, c.source, c.submitted_at, c.deadline_at, c.settled_at,
                    a.access, a.questions, a.rounds_left, a.ended, c.answer_key
@@ -259,7 +256,6 @@ class Explanations:
             after = str(rows[-1][0])
 
     def has_dataset(self, name: str) -> bool:
-        """Whether an address base of this name is in force."""
         return bool(self._all(_ACTIVE, name=name))
 
     def houses(self, dataset: str, box: Box) -> Iterator[NearbyHouse]:

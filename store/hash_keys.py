@@ -44,9 +44,7 @@ KEY_IN_USE: Final = "SELECT key_id FROM jurat_hash_key"
 
 
 def hash_keys(connection: Connection) -> set[str]:
-    """The ids of all keys that a worker needs: those of codes, claimed numbers and rosters in force, and the key in
-    use.
-    """
+    """The ids of all keys that a worker needs: of codes, claimed numbers and rosters in force, and the key in use."""
     found = claim_keys(connection) | roster_keys(connection)
     for code_list in connection.scalars(text(CODE_LISTS)).all():
         found |= code_keys(connection, code_list)
@@ -99,10 +97,7 @@ def use_key(connection: Connection, key_id: str) -> None:
 
 
 def for_new_hashes(connection: Connection, fingerprints: Fingerprints) -> Fingerprints:
-    """The same, with the key in use first. It stays that until this transaction ends.
-
-    Raises ConfigurationError if that key is missing.
-    """
+    """The same, with the key in use first, until this transaction ends. Raises ConfigurationError if it is missing."""
     key = hold_key_in_use(connection, fingerprints.key_ids[0])
     if key not in fingerprints.key_ids:
         raise ConfigurationError(

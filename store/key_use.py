@@ -155,7 +155,5 @@ def hash_keys_in_use(connection: Connection, known: Iterable[str] = ()) -> list[
 
 
 def old_workers(connection: Connection) -> list[WorkerRow]:
-    """The live workers of releases that hash with the first of their own keys, whichever is in use, and open no sealed
-    roster.
-    """
+    """The live workers of releases that hash with the first of their own keys, and open no sealed roster."""
     return [each for each in workers(connection) if each.live and each.revision < _OBEYS]

@@ -153,10 +153,7 @@ class Queries:
         return version, zones, total, key, frozenset(json.loads(suspects or "[]"))
 
     def config(self, version: int) -> str:
-        """The document of a version, as JSON text.
-
-        Raises LookupError when there is no such version.
-        """
+        """The document of a version, as JSON text. Raises LookupError when there is no such version."""
         with self._engine.begin() as connection:
             document = document_of(connection, version)
         if document is None:
@@ -173,10 +170,7 @@ class Queries:
         return {row[0] for row in self._all("SELECT name FROM jurat_consultations WHERE applied_document IS NOT NULL")}
 
     def applied(self, version: int) -> AppliedRow:
-        """Who applied a version, and when.
-
-        Raises LookupError when there is no such version.
-        """
+        """Who applied a version, and when. Raises LookupError when there is no such version."""
         sql = f"SELECT {columns_of(AppliedRow)} FROM jurat_configs WHERE version = :version"
         rows = self._all(sql, {"version": version})
         if not rows:
@@ -242,7 +236,6 @@ class Queries:
             return hash_keys.claim_keys(connection)
 
     def code_list_names(self) -> list[str]:
-        """The names of the lists that have codes."""
         return [row[0] for row in self._all(hash_keys.CODE_LISTS)]
 
     def address_base(self, name: str) -> AbstractContextManager[OpenDataset | None]:
@@ -291,7 +284,6 @@ class Queries:
         return answers | {row[0] for row in self._all(sql)}
 
     def clock(self) -> datetime:
-        """The database's time."""
         return instant(self._all(f"SELECT {self._dialect.now()}")[0][0])
 
     def _zones_in_force(self, kind: type[Zone], names: Iterable[str] | None) -> dict[str, Zone]:

@@ -102,7 +102,6 @@ class Keyholders:
 
     @classmethod
     def read(cls, connection: Connection, own: Collection[str] = ()) -> Keyholders:
-        """Those of the registered workers."""
         return cls(workers(connection), own)
 
     def of(self, source: str) -> frozenset[str]:
@@ -156,7 +155,6 @@ class Fleet:
         return strange
 
     def schema(self) -> SchemaStatus:
-        """How the schema fits this program."""
         return schema_of(self._engine)
 
     def hash_keys(self) -> set[str]:
@@ -165,7 +163,6 @@ class Fleet:
             return hash_keys(connection)
 
     def leave(self, member: UUID) -> None:
-        """Delete the row of a worker that ends."""
         with self._engine.begin() as connection:
             sql = f"DELETE FROM jurat_workers WHERE id = {dialect_of(connection).uuid()}"
             connection.execute(text(sql), {"id": str(member)})

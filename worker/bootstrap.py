@@ -125,10 +125,7 @@ class Service:
 
 
 def open_endpoints(settings: Settings) -> socket.socket | None:
-    """Take the address at which health and metrics are to be served; None without one.
-
-    Raises ConfigurationError when it cannot be used.
-    """
+    """Take the address for health and metrics; None without one. Raises ConfigurationError if it is unusable."""
     if settings.listen is None:
         return None
     from worker.metrics.endpoints import open_listener

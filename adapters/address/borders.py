@@ -72,7 +72,6 @@ class Border:
         return math.sqrt(_to_origin(x1, y1, dx, dy))
 
     def locate_box(self, box: Box) -> tuple[bool | None, float]:
-        """As `ZoneGeometry.locate_box`."""
         west, south, east, north = box
         if east < west:
             east += 360

@@ -154,9 +154,7 @@ def occurs_alone(number: HouseNumber, fields: str) -> bool:
 
 
 def remove_spoiled(street: str) -> str:
-    """`street` (`plain`) without digits that are no house number by `holds_no_number`: they may be a flat's, or part of
-    a name.
-    """
+    """`street` (`plain`) without digits that `holds_no_number` rules out: they may be a flat's, or part of a name."""
     text = _SIGNED_OR_PARTED.sub(" ", street)
     runs = [" ", *("".join(run) for _, run in groupby(text, _is_numeral)), " "]
     sound = list(runs)

@@ -40,10 +40,7 @@ class Response:
 
 
 def encode_request(method: str, target: str, headers: Mapping[str, str], body: bytes | None = None) -> bytes:
-    """A request as it is sent. Raises UnicodeEncodeError for characters that no header can hold.
-
-    Does not check for control characters.
-    """
+    """A request as it is sent, control characters unchecked. Raises UnicodeEncodeError for what no header can hold."""
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     return f"{method} {target} HTTP/1.1\r\n{fields}\r\n".encode("latin-1") + (body or b"")
 

@@ -97,7 +97,6 @@ class Dependence:
         return self._record(self._reply)
 
     def expression(self, name: str) -> str:
-        """The expression of the field `name`."""
         return self._source.record.expressions[name]
 
     def _leaves(self, expression: str, level: int, tree: Any) -> list[Place]:

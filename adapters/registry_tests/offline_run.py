@@ -160,7 +160,6 @@ class DecisionTrace(LookupTrace):
         self.clear()
 
     def clear(self) -> None:
-        """Forget the last lookup."""
         self.unfit: tuple[str, str] | None = None
         self.found: Finding | None = None
         self._held: Path | None = None

@@ -94,7 +94,6 @@ class Feature:
         self.problems.append(f"{self.where}{place}: {problem}")
 
     def note(self, note: str, place: str = "") -> None:
-        """Add a note for the importer."""
         self.notes.append(f"{self.where}{place}: {note}")
 
 

@@ -227,7 +227,6 @@ def _parts_of(files: Iterable[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]
 
 
 def _plain(value: Any) -> Any:
-    """A numpy value as a Python one."""
     return value.item() if hasattr(value, "item") else value
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cli.key_rotation import KeyRing, Signer
     from worker.bootstrap import Service
 
-
 _WITH_KEYS = ("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_HASH_KEYS")
 
 
@@ -199,7 +198,8 @@ def use(out: Output, *, key_id: str, signing_file: Path | None, every: str, who:
     it take the key from the database by themselves. A key that hashes is used by all workers and commands at once,
     whatever the order of their keys.
     """
-    from cli.key_rotation import KeyKind, KeyRing, Signer, public_text, wait_for_holders
+    from cli.key_rotation import KeyKind, KeyRing, Signer, wait_for_holders
+    from jurat.seal import key_to_text, public_key
 
     with open_database() as service:
         ring = KeyRing.with_key(key_id, service)
@@ -210,7 +210,7 @@ def use(out: Output, *, key_id: str, signing_file: Path | None, every: str, who:
             return
         ring.begin(service, who, key_id)
         if ring.kind is KeyKind.UNSEAL:
-            public = public_text(key)
+            public = key_to_text(public_key(key))
             out.show({"JURAT_SEAL_KEY": public}, [f"JURAT_SEAL_KEY={public}"])
             after = "give this to all platforms"
             if len(ring.keys) > 1:
@@ -249,6 +249,7 @@ def rehash(out: Output, *, who: str) -> None:
     For an older key that may have leaked: with it alone, a copy of the tables gives no code away any more. It stays
     needed, beneath the newer one. Workers go on meanwhile. Run it again if it was interrupted. Import rosters again.
     """
+    from adapters.fingerprints import Fingerprints
     from cli.key_rotation import KeyKind, KeyRing, wait_for_holders
     from store.hash_keys import for_new_hashes
     from store.rehash import REHASH, rehash
@@ -257,7 +258,7 @@ def rehash(out: Output, *, who: str) -> None:
         ring = KeyRing.read(KeyKind.HASH, service)
         ring.require_obeying(service)
         with service.database.begin() as connection:
-            fingerprints = for_new_hashes(connection, ring.fingerprints)
+            fingerprints = for_new_hashes(connection, Fingerprints(ring.keys))
         key_id = fingerprints.key_ids[0]
         wait_for_holders(service, ring.kind, key_id, 0.0)
         done, heads = {"codes": 0, "claims": 0}, fingerprints.made_again
@@ -290,8 +291,7 @@ def rotate(out: Output, *, signing_file: Path, every: str, who: str) -> None:
         if ring.file is None:
             sentence = "JURAT_UNSEAL_KEYS_FILE names no file or folder here; use `bin/jurat keys add` and `keys use`"
             raise Failure(sentence, Exit.USAGE)
-        key = ring.unused(service)
-        if key is None:
+        if (key := ring.unused(service)) is None:
             key = ring.kind.new()
             ring.with_keys([*ring.keys, key]).save()
             ring.note(service, who, ADD, ring.kind.id_of(key))
@@ -357,7 +357,7 @@ def retire(out: Output, *, key_id: str, copy: Path | None, destroy: bool, printe
             sentence = f"--destroy needs {ring.kind.setting}_FILE here: it deletes the key from that file or folder"
             raise Failure(sentence, Exit.USAGE)
         key = ring.key(key_id)
-        if needs := ring.use(key_id).needed_for:
+        if needs := ring.uses[key_id].needed_for:
             raise Failure(f"{key_id} is still needed for {', '.join(needs)}", Exit.REFUSED)
         if why := ring.not_replaced(key_id, service):
             raise Failure(why, Exit.REFUSED)
@@ -388,8 +388,7 @@ def _write(folder: Path, new_keys: dict[str, str], *, for_compose: bool) -> list
     """Write all files or none: an existing key is worth more than a new one."""
     files = {folder / name.removeprefix("JURAT_").lower(): key for name, key in new_keys.items()}
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    existing = [str(file) for file in files if file.exists() or file.is_symlink()]
-    if existing:
+    if existing := [str(file) for file in files if file.exists() or file.is_symlink()]:
         raise Failure(f"{', '.join(existing)}: exists and is not overwritten; choose another folder", Exit.USAGE)
     if for_compose:
         folder.chmod(0o700)

@@ -26,9 +26,16 @@ def now(out: Output) -> Exit:
     One read of the database, without keys: it needs the rights of jurat_reader alone. Each line has the name of an
     alert and of its page in docs/runbooks/. `page` means at once, `ticket` in working hours.
     """
-    from cli.diagnosis.fleet import look
+    from cli.database import open_engine_on, require_file
+    from config.settings import read_settings
+    from store.monitoring.fleet_reader import FleetReader
+    from worker.metrics.fleet_watch import PATIENCE, look_at
 
-    found, fleet = look()
+    settings = read_settings()
+    require_file(settings)
+    with open_engine_on(settings, deadline=PATIENCE) as engine:
+        seen, found = look_at(FleetReader(engine))
+    fleet = seen.fleet if seen else None
     document = {
         "ok": not found,
         "findings": [

@@ -26,10 +26,7 @@ def review() -> None:
     """List the checks that wait for a person, look at one, decide it, or open a settled one again."""
 
 
-@review.command(
-    name="list",
-    examples=("jurat review list", "jurat review list --consultation budget --overdue"),
-)
+@review.command(name="list", examples=("jurat review list", "jurat review list --consultation budget --overdue"))
 @click.option("--consultation", type=contract_name, metavar="NAME", help="Only of this consultation.")
 @click.option("--overdue", is_flag=True, help="Only those that should have been decided by now.")
 @click.option("--all", "whole", is_flag=True, help="Also those that are not needed now, after the others.")
@@ -138,10 +135,7 @@ def open_(out: Output, check_id: UUID, *, who: str) -> None:
 
 
 def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) -> tuple[Explained, str | None]:
-    """Do it at once. Returns the check as it is now, and a message if the request is not done yet.
-
-    Raises CannotBeDone.
-    """
+    """Do it at once. Returns the check as it is now, and a message if the request waits. Raises CannotBeDone."""
     from jurat.ids import uuid7
     from store.explanation import Explanations
     from store.requests.request_rows import Request

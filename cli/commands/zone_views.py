@@ -222,9 +222,7 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     return Exit.DONE if "accepted" in outcomes else Exit.UNDETERMINED if outcomes else Exit.REFUSED
 
 
-@command(
-    examples=("jurat zones diff old-town", "jurat zones diff old-town --from 1 --to 3 --out moved.csv"),
-)
+@command(examples=("jurat zones diff old-town", "jurat zones diff old-town --from 1 --to 3 --out moved.csv"))
 @click.argument("zone", metavar="ZONE")
 @click.option("--from", "before", type=click.IntRange(1), metavar="N", help="Older version.  [default: the one before]")
 @click.option("--to", "after", type=click.IntRange(1), metavar="M", help="Newer version.  [default: the newest]")

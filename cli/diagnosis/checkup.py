@@ -69,9 +69,7 @@ def settings_steps() -> tuple[list[CheckupStep], Settings | None]:
 
 
 def variable_steps(known: set[str] | None) -> Iterator[CheckupStep]:
-    """Variables that look like settings and are none. The secrets of the configuration come from `known`; None if it
-    cannot be read.
-    """
+    """Variables that look like settings and are none. `known` are the configuration's secrets, None if unreadable."""
     for sentence in unknown_variables(known):
         yield CheckupStep("environment", StepMark.PROBLEM, sentence)
 

@@ -145,10 +145,7 @@ class RecordedLookup(LookupTrace):
 
 
 def query_of(source: RecordSource, inputs: Sequence[tuple[str, str]], requirements: Sequence[tuple[str, str]]) -> Query:
-    """The query for what was typed.
-
-    Raises Failure: an unknown name, one given twice or not at all, or a requirement in another form.
-    """
+    """The query for what was typed. Raises Failure: a wrong name or requirement, or one given twice or not at all."""
     answer: dict[str, str] = {}
     for name, value in inputs:
         if name not in source.inputs:
@@ -166,10 +163,7 @@ def query_of(source: RecordSource, inputs: Sequence[tuple[str, str]], requiremen
 def look_up(
     source: RegistrySource, query: Query, *, loopback_http: bool = False, private_networks: Sequence[IPNetwork] = ()
 ) -> tuple[dict[str, Any], Finding | SourceError]:
-    """Ask the registry once. Returns all that happened as one document, and the result.
-
-    Raises Failure as `adapter_of`.
-    """
+    """Ask the registry once. Returns all that happened as one document, and the result. Raises as `adapter_of`."""
     record = RecordedLookup()
     with closing(adapter_of(source, record, private_networks, loopback_http=loopback_http)) as adapter:
         found = result_of(adapter, query)
@@ -179,9 +173,7 @@ def look_up(
 def adapter_of(
     source: RegistrySource, watch: LookupTrace, private_networks: Sequence[IPNetwork], *, loopback_http: bool
 ) -> RegistryAdapter:
-    """The source, which reports to `watch`. Raises Failure: a secret is missing here, or the proxy or a file is
-    unusable.
-    """
+    """The source, which reports to `watch`. Raises Failure: a secret is missing here, a proxy or a file unusable."""
     try:
         return adapter_class(source)(
             source,

@@ -141,10 +141,7 @@ def compose(
     sightings: Sequence[Sighting] = (),
     houses: Houses = lambda _: (),
 ) -> Scene:
-    """The scene of a zone and the candidates that were found for an address, if any.
-
-    Raises Failure if one of the zones is damaged.
-    """
+    """The scene of a zone and of an address's candidates, if any. Raises Failure if one of the zones is damaged."""
     geometry = zone.geometry()
     plane = _plane(geometry, sightings)
     shape = plane.shape(geometry)

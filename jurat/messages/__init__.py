@@ -59,10 +59,7 @@ def key_of(state: str, outcome: str | None, reason: str | None) -> str:
 
 
 def spoken(texts: Mapping[str, str], locale: str) -> str:
-    """One of `texts` (by language tag): in the language of `locale`, without a language, in English, or the first.
-
-    "" if there are none.
-    """
+    """One of `texts` by language tag: for `locale`, for no language, for English, or the first; "" without any."""
     found = nearest(texts, locale) or texts.get(NO_LANGUAGE) or nearest(texts, FALLBACK)
     return found or next(iter(texts.values()), "")
 

@@ -9,11 +9,10 @@ from typing import Self
 from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, Question, digest_of
-from config.problems import InvalidConfiguration
 from config.sources import SourceModel
 from jurat.access import Rule, Terms
 from jurat.batches import Rows, Statement, run
-from store.configurations.config_versions import document_of
+from store.configurations.config_versions import configuration_of
 from store.dialects import dialect_of
 
 
@@ -26,7 +25,6 @@ class AccessTerms:
 
     @classmethod
     def of(cls, configuration: Configuration) -> Self:
-        """The access terms of a configuration."""
         questions: dict[str, dict[str, Terms]] = {}
         for question in sorted(configuration.questions.values(), key=lambda question: question.position):
             questions.setdefault(question.consultation, {})[question.name] = question.terms
@@ -84,11 +82,8 @@ NEWEST: Statement = ("SELECT version, digest FROM jurat_configs ORDER BY version
 def _read(connection: Connection) -> AppliedConfig:
     versions = connection.execute(text("SELECT version FROM jurat_configs ORDER BY version DESC")).scalars().all()
     for version in versions:
-        try:
-            configuration = Configuration.from_json(document_of(connection, version) or "")
-        except InvalidConfiguration:
-            continue
-        return AppliedConfig(version, AccessTerms.of(configuration), configuration.questions, configuration.sources)
+        if found := configuration_of(connection, version):
+            return AppliedConfig(version, AccessTerms.of(found), found.questions, found.sources)
     return NOTHING
 
 

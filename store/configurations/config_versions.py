@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, digest_of
+from config.problems import InvalidConfiguration
 from jurat.statements import rows_json
 from store.dialects import dialect_of
 
@@ -107,6 +108,14 @@ def document_of(connection: Connection, version: int) -> str | None:
         data["consultations"] |= change["consultations"]
         data["order"] |= change["order"]
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def configuration_of(connection: Connection, version: int) -> Configuration | None:
+    """A version of the configuration; None where there is none, or this version of jurat cannot read it."""
+    try:
+        return Configuration.from_json(document_of(connection, version) or "")
+    except InvalidConfiguration:
+        return None
 
 
 def _path(name: str) -> str:

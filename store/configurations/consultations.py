@@ -58,10 +58,7 @@ class NotPublished(Unpublishable):
 
 
 def with_published(connection: Connection, configuration: Configuration) -> Configuration:
-    """The administrators' configuration with the consultations that platforms published.
-
-    Raises Unpublishable with the obstacles.
-    """
+    """The administrators' configuration with what platforms published. Raises Unpublishable with the obstacles."""
     document = configuration.document
     kept: dict[str, Consultation] = {}
     wrong: list[str] = []

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from config.configuration import Configuration, Question
-from config.problems import InvalidConfiguration
-from store.configurations.config_versions import document_of
+from store.configurations.config_versions import configuration_of
 
 _ACCEPTED = """
     SELECT v.config_version FROM jurat_checks c
@@ -40,16 +39,10 @@ def _differs(connection: Connection, now: Configuration, question: Question) -> 
     version = connection.execute(text(_ACCEPTED), given).scalar()
     if version is None:
         return False
-    former = former or _question_of(connection, version, key)
+    if former is None and (stored := configuration_of(connection, version)):
+        former = stored.questions.get(key)
     return former is not None and _criterion_of(former) != _criterion_of(question)
 
 
 def _criterion_of(question: Question) -> tuple[object, ...]:
     return question.criterion, question.zone, dict(question.requirement)
-
-
-def _question_of(connection: Connection, version: int, key: tuple[str, str]) -> Question | None:
-    try:
-        return Configuration.from_json(document_of(connection, version) or "").questions.get(key)
-    except InvalidConfiguration:
-        return None

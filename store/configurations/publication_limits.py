@@ -31,7 +31,6 @@ class WaitingPublication:
 
     @property
     def size(self) -> int:
-        """The bytes of its document."""
         return len((self.document or "").encode())
 
 

@@ -65,12 +65,10 @@ class DatasetRow:
 
     @property
     def is_roster(self) -> bool:
-        """Whether it is a roster."""
         return self.key_id is not None
 
     @property
     def is_sealed(self) -> bool:
-        """Whether it is a roster whose rows are sealed."""
         return (self.layout or "").startswith(SEALED)
 
 

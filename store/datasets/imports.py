@@ -82,10 +82,7 @@ class Versions:
         layout: str | None = None,
         key_id: str | None = None,
     ) -> DatasetRow:
-        """Begin a new version, and remove what earlier imports of this name left behind.
-
-        Raises OtherKind.
-        """
+        """Begin a new version, and remove what earlier imports of this name left behind. Raises OtherKind."""
         values = {
             "name": name,
             "kind": kind,

@@ -46,7 +46,6 @@ class Head:
         return datetime.fromtimestamp(self.signed_ms / 1000, UTC)
 
     def verified_by(self, key: VerifyKey) -> bool:
-        """Whether the key's owner signed this."""
         try:
             key.verify(_signed(self.signed_ms, self.tree_size, self.root_hash, self.lost_from), self.signature)
         except (BadSignatureError, ValueError):

@@ -40,18 +40,15 @@ class Frontier:
         return cls(size, [roots[at : at + SIZE] for at in range(0, len(roots), SIZE)])
 
     def to_bytes(self) -> bytes:
-        """The roots, one after the other."""
         return b"".join(self._roots)
 
     def add(self, leaf: bytes) -> None:
-        """Add the hash of a leaf."""
         for _ in range(_trailing_ones(self.size)):
             leaf = node_hash(self._roots.pop(), leaf)
         self._roots.append(leaf)
         self.size += 1
 
     def root(self) -> bytes:
-        """The root hash of the whole tree."""
         if not self._roots:
             return sha256().digest()
         *others, root = self._roots

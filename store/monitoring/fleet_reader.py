@@ -13,15 +13,7 @@ from jurat.database import reader
 from jurat.vocabulary import State
 from store.answer_keys import is_key_id, sealed_answers
 from store.dialects import StoreDialect, dialect_of
-from store.monitoring.fleet import (
-    MOST_SEALED,
-    NO_KEY,
-    FleetReading,
-    KeyReading,
-    Observation,
-    SourceReading,
-    Waiting,
-)
+from store.monitoring.fleet import MOST_SEALED, NO_KEY, FleetReading, KeyReading, Observation, SourceReading, Waiting
 from store.monitoring.notes import BACKUP_NOTE, KEYS_CHECK
 from store.queue import backlog
 from store.rows import row_of
@@ -54,7 +46,6 @@ class FleetReader:
             return Observation(writable, schema, self.read(connection) if schema.usable else None)
 
     def read(self, connection: Connection) -> FleetReading:
-        """The fleet as the database has it."""
         registered = workers(connection)
         live = [worker for worker in registered if worker.live]
         answers, waiting = _answers(connection)

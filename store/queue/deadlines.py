@@ -53,20 +53,14 @@ class PassedDeadline:
         return cls(id_of(check), source, submitted_at, deadline_at, stood_s, key)
 
 
+@dataclass(frozen=True, slots=True)
 class Standstills:
     """When each source took no work, and each key was missing there, up to the database's time `now`."""
 
-    def __init__(
-        self,
-        now: datetime,
-        hours: Mapping[str, Hours],
-        pauses: Mapping[str, list[Span]],
-        missing: Mapping[workers.SourceKey, list[Span]],
-    ) -> None:
-        self._now = now
-        self._hours = hours
-        self._pauses = pauses
-        self._missing = missing
+    _now: datetime
+    _hours: Mapping[str, Hours]
+    _pauses: Mapping[str, list[Span]]
+    _missing: Mapping[workers.SourceKey, list[Span]]
 
     @classmethod
     def read(cls, connection: Connection, sources: Collection[str], hours: Mapping[str, Hours]) -> Standstills:

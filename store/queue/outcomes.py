@@ -60,9 +60,7 @@ def judge(engine: Engine) -> list[Suspicion]:
 
 
 def trust(connection: Connection, source: str) -> bool:
-    """Take the results of a suspect source for right: it is counted from zero, as one that nothing is known of. Whether
-    it was suspect.
-    """
+    """Take the results of a suspect source for right: it is counted from zero. Whether it was suspect."""
     if not connection.execute(text(_END), {"source": source}).rowcount:
         return False
     connection.execute(text("DELETE FROM jurat_outcomes WHERE source = :source"), {"source": source})

@@ -112,9 +112,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def former_ids(connection: Connection, participant: str | None) -> list[str]:
-    """A participant, and the ids that the same person had before transfers: an older copy of the database knows them
-    by those.
-    """
+    """A participant, and the ids that they had before transfers: an older copy of the database knows them by those."""
     found: list[str] = []
     more = [participant] if participant else []
     sql = text(

@@ -116,10 +116,7 @@ def reopen(connection: Connection, access: AccessRows, request: Request) -> None
 
 
 def revoke(connection: Connection, access: AccessRows, request: Request) -> None:
-    """Block a participant's access until it is restored.
-
-    Raises CannotBeDone: there is no such participant, or it is revoked already.
-    """
+    """Block a participant's access until it is restored. Raises CannotBeDone: no such participant, or revoked."""
     key = _take(connection, access, request)
     if is_revoked(connection, key):
         raise CannotBeDone("access is revoked already; nothing was changed")

@@ -74,10 +74,7 @@ COLUMNS = ", ".join(field.name for field in fields(Request))
 
 
 def request_of(row: Sequence[Any]) -> Request:
-    """The request in a row of `COLUMNS`.
-
-    Raises ValueError or TypeError for any other content: SQLite stores anything.
-    """
+    """The request in a row of `COLUMNS`. Raises ValueError or TypeError for other content: SQLite stores anything."""
     values = dict(zip(COLUMNS.split(", "), row, strict=True))
     request, kind, check, note = (values.pop(name) for name in ("id", "kind", "check_id", "note"))
     if not all(isinstance(value, str | None) for value in values.values()):

@@ -94,9 +94,7 @@ ACTIONS: Mapping[RequestKind, Action] = {
 
 
 class Requests:
-    """The requests of one database. With `code_importer` codes are added as well. Erasures are remembered in the
-    `journal`.
-    """
+    """The requests of one database. With `code_importer`, codes are added too. The `journal` remembers erasures."""
 
     def __init__(
         self, engine: Engine, code_importer: CodeImporter | None = None, journal: ErasureJournal | None = None

@@ -156,9 +156,7 @@ def _take_turn(turn: Connection, statements: _Statements, *, contract: bool) -> 
 
 
 def _step(connection: Connection, statements: _AtOnce | _Statements, *, contract: bool) -> float | None:
-    """Make a new schema, or go one step towards the newest. Returns the seconds until the next step, None after the
-    last.
-    """
+    """Make a new schema, or go one step towards the newest. Returns the seconds until the next one, None at the end."""
     dialect, current, known = dialect_of(connection), revision_of(connection), known_revisions()
     config = script_config()
     config.attributes.update(connection=connection, perform=statements.perform)
@@ -203,25 +201,18 @@ def _refuse_older(connection: Connection, following: Migration) -> bool:
     return True
 
 
+@dataclass(slots=True)
 class _Statements:
     """Runs statements of migrations on PostgreSQL, each in a transaction of its own, and again after a rest where a
     lock was held. The transaction that holds the turn has the process `process`.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        connection: Connection,
-        say: Say,
-        clock: Callable[[], float],
-        sleep: Callable[[float], object],
-    ) -> None:
-        self.process = 0
-        self._engine = engine
-        self._connection = connection
-        self._say = say
-        self._clock = clock
-        self._sleep = sleep
+    _engine: Engine
+    _connection: Connection
+    _say: Say
+    _clock: Callable[[], float]
+    _sleep: Callable[[float], object]
+    process: int = 0
 
     def perform(self, statements: Mapping[str, Sequence[str]]) -> None:
         """Run what a migration does here."""

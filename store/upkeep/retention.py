@@ -16,10 +16,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from config.configuration import Configuration
-from config.problems import InvalidConfiguration
 from jurat.statements import rows_json
-from store.configurations.config_versions import document_of
+from store.configurations.config_versions import configuration_of
 from store.dialects import StoreDialect, dialect_of
 from store.in_parts import in_parts
 from store.upkeep.pieces import TURN_S, work_through
@@ -112,19 +110,12 @@ class Retention:
         _, _, version, age, consultation = row
         if consultation not in retain:
             if version not in self._earlier:
-                self._earlier[version] = _retain_of(connection, version)
+                then = configuration_of(connection, version)
+                questions = then.questions.values() if then else ()
+                self._earlier[version] = {each.consultation: each.retain_s for each in questions}
             retain = self._earlier[version]
         seconds = retain.get(consultation)
         return seconds is not None and age >= seconds - NOTICE
-
-
-def _retain_of(connection: Connection, version: int) -> RetainS:
-    """What a version of the configuration said; nothing where this version of jurat cannot read it."""
-    try:
-        configuration = Configuration.from_json(document_of(connection, version) or "")
-    except InvalidConfiguration:
-        return {}
-    return {each.consultation: each.retain_s for each in configuration.questions.values()}
 
 
 def _set(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Any]:

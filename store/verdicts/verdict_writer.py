@@ -19,15 +19,7 @@ from jurat.database import is_away, preparing
 from jurat.statements import rows_json
 from jurat.vocabulary import Outcome, Reason, State
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of
-from store.held_rows import (
-    HARDLY_WAIT,
-    claim_of,
-    claim_rows,
-    held_by_others,
-    id_of,
-    is_held,
-    lock_free_statements,
-)
+from store.held_rows import HARDLY_WAIT, claim_of, claim_rows, held_by_others, id_of, is_held, lock_free_statements
 from store.verdicts.access import AccessRows, Key, history_statements, lock_statements
 from store.verdicts.numbers import claim_numbers
 from store.verdicts.records import (
@@ -61,7 +53,6 @@ class WriteOutcome:
     failed: list[tuple[CheckResult, Exception]] = field(default_factory=list)
 
     def add(self, other: WriteOutcome) -> WriteOutcome:
-        """Add the outcome of the rest of the batch."""
         self.done += other.done
         self.stale += other.stale
         self.busy += other.busy

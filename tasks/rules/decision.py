@@ -12,15 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from adapters.address.zones import ZoneGeometry
-from adapters.base import (
-    Blocked,
-    Finding,
-    Found,
-    NeedsReview,
-    Places,
-    RejectedRequest,
-    SourceError,
-)
+from adapters.base import Blocked, Finding, Found, NeedsReview, Places, RejectedRequest, SourceError
 from config.configuration import Question
 from config.levels import Level
 from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason

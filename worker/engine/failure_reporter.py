@@ -126,10 +126,7 @@ class FailureReporter:
             self._refused.add(source)
 
     def report(self) -> None:
-        """Report everything that was counted to the database.
-
-        Raises SQLAlchemy's errors when it is away; nothing is forgotten then.
-        """
+        """Report all that was counted. Raises SQLAlchemy's errors while the database is away, and forgets nothing."""
         with self._reporting:
             with self._lock:
                 tallies, self._tallies = self._tallies, defaultdict(_Tally)

@@ -58,7 +58,6 @@ class LocalBreaker:
                         self.shut[source] = math.inf
 
     def count_written(self, entries: Iterable[CheckResult]) -> None:
-        """Count results that were written, or refused."""
         for entry in entries:
             if entry.attempt is not None and in_trouble(entry.attempt):
                 with self._lock:
@@ -91,7 +90,6 @@ class LocalBreaker:
                     self._failed.pop(source, None)
 
     def is_shut(self, source: str) -> bool:
-        """Whether nothing of this source is to be claimed now."""
         return self.shut.get(source) == math.inf
 
 

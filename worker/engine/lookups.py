@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from jurat.vocabulary import Reason
 from tasks.check_runner import CheckRunner
@@ -20,14 +21,14 @@ UNKNOWN_RETRY = 5.0
 """Seconds before a check is claimed again whose question is in a configuration that only a newer jurat can read."""
 
 
+@dataclass(frozen=True, slots=True)
 class Results:
     """The way from the lookup threads to the writer. Thread-safe."""
 
-    def __init__(self, lookups: LookupQueue, breaker: LocalBreaker, writer: Writer, wakes: WakeSchedule) -> None:
-        self._lookups = lookups
-        self._breaker = breaker
-        self._writer = writer
-        self._wakes = wakes
+    _lookups: LookupQueue
+    _breaker: LocalBreaker
+    _writer: Writer
+    _wakes: WakeSchedule
 
     def hand_on(self, results: Sequence[CheckResult]) -> None:
         """Lookups of one source have ended, or were not begun."""

@@ -55,7 +55,6 @@ class Plans:
         return plan.demand(source, 0).breaker if plan and source in plan.sources else Breaker()
 
     def hours(self) -> dict[str, Hours]:
-        """The opening hours of those sources that have them."""
         return {demand.source: demand.hours for demand in self.demands().values() if demand.hours is not None}
 
     def demands(self) -> dict[str, Demand]:

@@ -54,7 +54,6 @@ class Status:
         }
 
     def facts(self) -> Facts:
-        """How the worker is now."""
         now, plan = time.monotonic(), self.plans.current()
         answered = now - self.tallies.answered_at <= ANSWERED and not any(thread.away for thread in self.watched)
         return Facts(

@@ -45,11 +45,9 @@ class WakeSchedule:
     # -------------------------------------------------------------------------------------------- for those who wake
 
     def wake(self) -> None:
-        """There may be work now."""
         self.wake_in(0.0)
 
     def wake_in(self, seconds: float) -> None:
-        """There may be work in so many seconds."""
         if seconds > 2 * IDLE:
             return  # one of its regular looks will be near enough to that
         with self._changed:

@@ -103,7 +103,6 @@ class Endpoints:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
         port: int = self._listener.getsockname()[1]
         return port
 
@@ -175,7 +174,6 @@ class _Request(BaseHTTPRequestHandler):
         self.request.sendall(self._answer.getvalue())
 
     def do_GET(self) -> None:
-        """Answer with a body."""
         try:
             answer = self.server.answer(self.path.partition("?")[0], self.headers.get("Accept", ""))
         except Exception as error:  # noqa: BLE001 - a client sees no traceback, and the thread goes on
@@ -184,7 +182,6 @@ class _Request(BaseHTTPRequestHandler):
         self._send(*answer)
 
     def do_HEAD(self) -> None:
-        """Answer without one."""
         self.do_GET()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

@@ -61,15 +61,12 @@ class Histogram:
         self._sum += value
 
     def copy(self) -> Distribution:
-        """As it is now."""
         return Distribution(tuple(zip((*self._bounds, math.inf), accumulate(self._counts), strict=True)), self._sum)
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A histogram at one moment: how many values were at most each bound, the last of which is infinite, and their
-    sum.
-    """
+    """A histogram at one moment: how many values were at most each bound, the last infinite, and their sum."""
 
     counts: tuple[tuple[float, int], ...]
     sum: float
@@ -132,12 +129,10 @@ class Tallies:
             self._counts["jurat_leases_lost_total"][()] += leases
 
     def count_outage(self) -> None:
-        """An outage of the database has begun."""
         with self._lock:
             self._counts["jurat_database_outages_total"][()] += 1
 
     def count_bell(self, kind: BellKind) -> None:
-        """A message came from the broker."""
         with self._lock:
             self._counts["jurat_bells_total"][kind,] += 1
 
@@ -153,11 +148,9 @@ class Tallies:
                 self._histograms["jurat_statement_duration_seconds"][statement,].add(self._clock() - begun)
 
     def note_answer(self) -> None:
-        """The database answered."""
         self.answered_at = self._clock()
 
     def figures(self) -> Figures:
-        """All of it as it is now."""
         with self._lock:
             return Figures(
                 {name: dict(counts) for name, counts in self._counts.items()},

@@ -5,12 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from worker.health import Facts
@@ -29,7 +24,6 @@ class WorkerCollector(Collector):
         self._info = info
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics of `WORKER_METRICS`, as of now."""
         gauges, figures = _gauges(self._facts()), self._tallies.figures()
         for metric in WORKER_METRICS:
             match metric.kind:

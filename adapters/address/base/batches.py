@@ -47,7 +47,6 @@ class StreetRow:
     numbers: int = 0
 
     def add(self, address: Address) -> None:
-        """Add an address of this street."""
         self.west, self.east = min(self.west, address.longitude), max(self.east, address.longitude)
         self.south, self.north = min(self.south, address.latitude), max(self.north, address.latitude)
         if address.number is not None:

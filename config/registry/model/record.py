@@ -102,7 +102,6 @@ class RecordDescription(Part):
 
     @property
     def expressions(self) -> dict[str, str]:
-        """The expression of each field."""
         return {name: field.value if isinstance(field, DateField) else field for name, field in self.fields.items()}
 
     @property
