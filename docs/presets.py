@@ -17,7 +17,8 @@ _SMALL = ("no", "one", "two", "three", "four", "five")
 
 def presets() -> Iterator[str]:
     """Every preset, with the secrets that it needs and its limits."""
-    return table(("preset", "about", "secrets", "limits"), map(_row, sorted(FOLDER.glob("*.yaml"))))
+    files = sorted(FOLDER.glob("*.yaml"), key=lambda file: file.stem)
+    return table(("preset", "about", "secrets", "limits"), map(_row, files))
 
 
 def _row(file: Path) -> Row:

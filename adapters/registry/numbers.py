@@ -29,6 +29,8 @@ AHEAD = timedelta(days=366)
 _NPI = re.compile("[12][0-9]{9}")
 _RPPS = re.compile("8?([0-9]{11})")
 _LEI_LENGTH = 20
+_GB_COMPANY = re.compile("([A-Z]{2}|R)?([0-9]+)((?(1)[A-Z]{0,3}))")
+_GB_COMPANY_LENGTH = 8
 _ORCID = re.compile(r"(?:https?://(?:www\.)?orcid\.org/)?((?:[0-9]{4}[\s-]*){3}[0-9]{3}[0-9X])/?", re.IGNORECASE)
 
 _Step = Callable[[str], str | None]
@@ -230,6 +232,7 @@ def _compactors() -> Mapping[NumberFormat, _Step]:
         NumberFormat.US_NPI: _npi,
         NumberFormat.FR_RPPS: _rpps,
         NumberFormat.FR_SIREN: _siren,
+        NumberFormat.GB_COMPANY: _gb_company,
         NumberFormat.LEI: _lei,
         NumberFormat.ORCID: _orcid,
     }
@@ -266,6 +269,18 @@ def _siren(text: str) -> str | None:
     number = _SEPARATORS.sub("", text)
     valid = _stdnum(NumberFormat.FR_SIRET if len(number) == 14 else NumberFormat.FR_SIREN, number)
     return valid[:9] if valid else None
+
+
+def _gb_company(text: str) -> str | None:
+    """UK company number: eight digits, or letters before the digits, as in SC123456 or R0123456, and some behind them.
+    People leave zeros out at the beginning of the digits. New letters come, so there is no list of them.
+    """
+    found = _GB_COMPANY.fullmatch(_SEPARATORS.sub("", text).upper())
+    if found is None:
+        return None
+    before, digits, behind = found.groups(default="")
+    number = before + digits.zfill(_GB_COMPANY_LENGTH - len(before + behind)) + behind
+    return number if len(number) == _GB_COMPANY_LENGTH else None
 
 
 def _lei(text: str) -> str | None:

@@ -41,6 +41,8 @@ def places_read(source: RegistrySource, index: int) -> frozenset[Place]:
         reader.read(rule.when)
     for kept in step.set.values():
         reader.read(kept.value if isinstance(kept, Kept) else kept)
+    for text in () if step.next is None else filter(None, (step.next.url, step.next.last)):
+        reader.read(text)
     if index == len(source.steps) - 1:
         records = reader.read(source.record.origin)
         for text in source.record.expressions.values():

@@ -118,9 +118,8 @@ class Rules:
 
 def _has_check_digits(field: Input, number: str) -> bool:
     """Whether a number that was cleaned as `field` has valid check digits. An RPPS has them where Luhn holds."""
-    if field.format is None or field.format_when is not None:
-        return False
-    return field.format is not NumberFormat.FR_RPPS or compact(NumberFormat.LUHN, number) is not None
+    is_rpps = field.format is NumberFormat.FR_RPPS
+    return field.has_check_digits and (not is_rpps or compact(NumberFormat.LUHN, number) is not None)
 
 
 def _finding(case: Case, failure: Failure, rule: Rule | None = None) -> Finding:

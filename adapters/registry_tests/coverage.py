@@ -12,6 +12,7 @@ from functools import partial
 
 import jmespath
 
+from adapters.http_client.reply import Reply
 from adapters.registry_tests.dependence import Dependence
 from adapters.registry_tests.description_tests import TrialResult
 from adapters.registry_tests.encoder import Levels, Unwritable
@@ -67,7 +68,7 @@ def _find_absences(source: RegistrySource, others: Sequence[_TestAnswer]) -> Ite
         built = {node["value"] for node in walk(text) if node["type"] == "key_val_pair"}
         words = place[-1] != "from"
         for key in sorted({*_keys_that_exclude(jmespath.compile(text).parsed, words=words)} - built):
-            if not any(each.would_accept_without(key) for each in others):
+            if not any(each.would_accept_without(key) or each.is_null_without(key, place[-1]) for each in others):
                 problem = f"what lacks '{printable(key)}' counts here, and no test shows that what has it does not"
                 hint = f"add a test of someone who is not accepted for it alone, {_SEEN}"
                 yield Fault(place, problem, hint)
@@ -121,14 +122,26 @@ class _TestAnswer:
 
     def would_accept_without(self, key: str) -> bool:
         """Whether this is not accepted for a key alone: it would be if all entries of the answer lost it, or one."""
+        for reply in self._replies_without(key):
+            with suppress(NoAnswer):
+                if self._play({**self._test.replies, self._last: reply}).outcome is Outcome.ACCEPTED:
+                    return True
+        return False
+
+    def is_null_without(self, key: str, name: str | int) -> bool:
+        """Whether the field `name` has a value, and would have none if all entries lost a key, nor if one did."""
+        if name not in self._fields or not self._dependence.has_value(name):
+            return False
+        without = [self._dependence.gives_any(name, reply) for reply in self._replies_without(key)]
+        return bool(without) and not any(without)
+
+    def _replies_without(self, key: str) -> Iterator[Reply]:
+        """The answer where all entries have lost a key, and where one has."""
         for level, tree in enumerate(self._levels.trees):
             for place in key_places(tree, key.__eq__):
                 for here in (place, *entry_places(tree, place)):
-                    with suppress(Unwritable, NoAnswer):
-                        reply = self._levels.with_tree(level, change_at(tree, here, remove_key))
-                        if self._play({**self._test.replies, self._last: reply}).outcome is Outcome.ACCEPTED:
-                            return True
-        return False
+                    with suppress(Unwritable):
+                        yield self._levels.with_tree(level, change_at(tree, here, remove_key))
 
     def has_value(self, name: str) -> bool:
         """Whether the field has a value of the registry's own."""

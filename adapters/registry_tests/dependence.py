@@ -59,6 +59,10 @@ class Dependence:
         """Whether the field `name` has a text in `reply` that it does not have in the answer."""
         return not _texts(self._value(self.expression(name), reply)) <= _texts(self.value(name))
 
+    def gives_any(self, name: str, reply: Reply) -> bool:
+        """Whether the field `name` has a value in `reply`."""
+        return not _is_nothing(self._value(self.expression(name), reply))
+
     def depends_on_any(self, name: str) -> bool:
         """Whether the field `name` depends on anything in the answers, also where that is null."""
         expression = self.expression(name)

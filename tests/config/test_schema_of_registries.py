@@ -19,7 +19,7 @@ STEP = ("sources", "roll", "steps", 0)
 REQUEST = (*STEP, "request")
 RECORD = ("sources", "roll", "record")
 TEST = ("sources", "roll", "tests", 0)
-PRESETS = sorted(FOLDER.glob("*.yaml"))
+PRESETS = sorted(FOLDER.glob("*.yaml"), key=lambda file: file.stem)
 
 
 @pytest.fixture(scope="module")

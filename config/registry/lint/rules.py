@@ -135,7 +135,7 @@ def _check_nameless(source: RecordSource) -> Iterator[Fault]:
     """Without a name, only check digits reveal a mistyped number."""
     for name in source.number_inputs:
         number = source.inputs.get(name)
-        if number is not None and (number.format is None or number.format_when is not None):
+        if number is not None and not number.has_check_digits:
             said = f"without a name, a mistyped '{name}' would refuse for a stranger's status"
             yield ("absent",), f"{said} — give it a format with check digits, always, or remove absent: pass"
 

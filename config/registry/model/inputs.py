@@ -20,9 +20,10 @@ from config.registry.model.patterns import Patterns
 class NumberFormat(StrEnum):
     """Formats of numbers with check digits, so that most typing errors are found before the registry is asked.
 
-    All but `orcid`, `us.npi` and `fr.rpps` are from python-stdnum (https://arthurdejong.org/python-stdnum/). `fr.siren`
-    also takes a SIRET and cuts it to its SIREN; `fr.rpps` also takes an IDNPS and removes its leading 8; `orcid` also
-    takes an iD as a link (https://orcid.org/…), or without hyphens.
+    All but `gb.company`, `orcid`, `us.npi` and `fr.rpps` are from python-stdnum
+    (https://arthurdejong.org/python-stdnum/). `fr.siren` also takes a SIRET and cuts it to its SIREN; `fr.rpps` also
+    takes an IDNPS and removes its leading 8; `gb.company` has no check digit, and adds the zeros that people leave out;
+    `orcid` also takes an iD as a link (https://orcid.org/…), or without hyphens.
     """
 
     CH_UID = "ch.uid"
@@ -38,6 +39,7 @@ class NumberFormat(StrEnum):
     FR_SIREN = "fr.siren"
     FR_SIRET = "fr.siret"
     FR_TVA = "fr.tva"
+    GB_COMPANY = "gb.company"
     GB_VAT = "gb.vat"
     LEI = "lei"
     LUHN = "luhn"
@@ -105,6 +107,11 @@ class Input(Part):
         """Whether a value that cannot be right is a malformed number, rather than an unreadable answer."""
         has_form = self.format is not None or self.pattern is not None
         return has_form or bool({CleaningStep.DIGITS, CleaningStep.ALNUM} & set(self.clean))
+
+    @property
+    def has_check_digits(self) -> bool:
+        """Whether a slip in a number shows, as its format has check digits and always applies."""
+        return self.format not in {None, NumberFormat.GB_COMPANY} and self.format_when is None
 
     def faults(self) -> Iterator[Fault]:
         kind = "a date" if self.type == "date" else "a choice"

@@ -99,8 +99,9 @@ def test_a_record_without_a_name_refuses_for_its_status_alone() -> None:
         for names, expected in (([], found), (person()["names"], inactive)):
             held = person(number=number, names=names, status="suspended")
             assert verdict(records(held), query, inputs=inputs, rules=GONE) == expected
-    plain = {**description()["inputs"], "number": {"clean": ["digits"]}}
-    assert "a format with check digits" in lint(inputs=plain, rules=GONE)
+    for plain in ({"clean": ["digits"]}, {"format": "gb.company"}):
+        inputs = {**description()["inputs"], "number": plain}
+        assert "a format with check digits" in lint(inputs=inputs, rules=GONE)
 
 
 def test_nobody_is_accepted_on_one_word_of_a_name() -> None:

@@ -194,6 +194,12 @@ def test_outcomes_and_values_for_later_steps_are_read_too() -> None:
     assert {dotted(place) for place in places_read(source, 0)} == {"error", "access", "access.token"}
 
 
+def test_what_says_whether_there_is_another_page_is_read_too() -> None:
+    following = {"url": "body.links.next", "last": "body.page >= body.pages", "most": 2}
+    source = RegistrySource.model_validate(description(steps=[{**description()["steps"][0], "next": following}]))
+    assert {"links.next", "page", "pages"} <= {dotted(place) for place in places_read(source, 0)}
+
+
 # ------------------------------------------------------------------------------------------------------------- presets
 
 

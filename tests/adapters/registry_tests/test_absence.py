@@ -20,6 +20,7 @@ def officers(names: str, *, ended: bool = True) -> list[tuple[str, str, str]]:
     tests = copy.deepcopy(WHOLE["tests"])
     for test in tests[:2]:
         (company,) = test["responses"]["lookup"]["json"]["professionals"]
+        company["current"] = len(company["names"])
         former = {"given": "Aud", "since": "2019-01-01", "resigned_on": "2024-01-01"}
         company["names"] += [{"family": family, **former} for family in ("Sardel", "Vigie")]
     resigned = copy.deepcopy(tests[0])
@@ -30,6 +31,7 @@ def officers(names: str, *, ended: bool = True) -> list[tuple[str, str, str]]:
 
 GUARD = '!(keys(@)[?!contains(`["family", "given", "since", "resigned_on"]`, @)])'
 GIVES = ".{family: family, given: given}"
+COUNTED = f"length(not_null(names[?!(resigned_on)], `[]`)) <= current && names[?!(resigned_on)]{GIVES} || `null`"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,12 @@ def test_who_resigned_is_not_accepted_where_the_key_of_that_has_another_name(cur
 )
 def test_absence_may_mean_now_where_all_keys_are_known_or_another_entry_has_the_key(safe: str) -> None:
     assert officers(safe) == []
+
+
+def test_absence_may_mean_now_where_the_registry_counts_as_many() -> None:
+    assert officers(COUNTED) == []
+    miscounted = officers(COUNTED.replace("<= current", "<= `3`"))
+    assert [place for place, problem, _ in miscounted if OPEN.format("names[].resigned_on") in problem] == [NAMES]
 
 
 def test_a_code_that_ended_is_not_taken_for_one_that_holds() -> None:

@@ -18,7 +18,16 @@ from jurat.vocabulary import Outcome
 
 ANSWERS = FOLDER / "answers"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-OF_COMPANIES = {"ch-zefix", "eu-vies", "fr-recherche-entreprises", "fr-sirene", "gleif", "no-brreg"}
+OF_COMPANIES = {
+    "ch-zefix",
+    "eu-vies",
+    "fr-recherche-entreprises",
+    "fr-sirene",
+    "gb-companies-house",
+    "gb-companies-house-officers",
+    "gleif",
+    "no-brreg",
+}
 CHANGED = {"es-census-soap", "fhir-practitioner", "fr-annuaire-sante", "fr-recherche-entreprises", "us-npi"}
 """Since release 0.3.0."""
 
@@ -33,6 +42,7 @@ OF_CODES = {
     "fr-annuaire-sante",
     "fr-recherche-entreprises",
     "fr-sirene",
+    "gb-companies-house",
     "gleif",
     "no-brreg",
     "us-npi",
@@ -42,6 +52,7 @@ OF_CODES = {
 NUMBER = (
     r'"(?:number|siren|organisasjonsnummer)": "?([0-9]{8,})'
     r'|"(?:uid": "(?=CHE)|lei": "|path": "(?=[0-9]))([0-9A-Z-]+)'
+    r'|"(?:company_number|registration_number|self)": "(?:/company/)?(?:[A-Z]{2}|R0)?([0-9]+)'
 )
 """Numbers of people and companies, by the keys under which registries have them."""
 
@@ -93,6 +104,8 @@ def test_these_are_there() -> None:
         "fr-annuaire-sante",
         "fr-recherche-entreprises",
         "fr-sirene",
+        "gb-companies-house",
+        "gb-companies-house-officers",
         "gleif",
         "no-brreg",
         "orcid",
@@ -150,6 +163,8 @@ def test_every_answer_is_used_and_every_number_in_it_is_made_up(name: str, tmp_p
         "csv-roster": "990001",
         "ch-zefix": "CHE999000",
         "fr-sirene": "999000",
+        "gb-companies-house": "999",
+        "gb-companies-house-officers": "999",
         "gleif": "999900JURAT0",
         "no-brreg": "1000000",
         "orcid": "0000-0009-9900-",
