@@ -26,12 +26,12 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 BORN = "1966-05-28"
 CONTROL, RESIDENT, STRANGER = "12345678Z", "X1234567L", "87654321X"
-ODD = {"no-with-error": "00000001R", "no-code": "00000002W", "empty": "00000003A", "fault": "00000004G"}
+ODD = {"no-with-error": "00000001R", "no-without-code": "00000002W", "empty": "00000003A", "fault": "00000004G"}
 """Numbers that are answered in another way than by yes or no, by the name of the SOAP answer."""
 
 ODD_IN_JSON: Mapping[str, Any] = {
     "no-with-error": {"code": "E-104", "registered": False},
-    "no-code": {"registered": False},
+    "no-without-code": {"registered": False},
     "empty": {"code": "OK", "registered": None},
     "fault": {"error": "no resident has this document"},
 }
@@ -161,7 +161,7 @@ def test_what_is_neither_yes_nor_no_decides_nothing(town: Town, worker: Worker, 
     fault = "source_rejected_request" if form == "soap" else "status_unknown"
     assert verdicts == {
         "no-with-error": ("undetermined", "source_rejected_request"),
-        "no-code": ("undetermined", "status_unknown"),
+        "no-without-code": ("undetermined", "status_unknown"),
         "empty": ("undetermined", "status_unknown"),
         "fault": ("undetermined", fault),
     }
