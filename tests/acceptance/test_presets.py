@@ -156,14 +156,13 @@ def test_a_yes_accepts_and_a_no_refuses_once_it_was_said_twice(
 
 @pytest.mark.parametrize("form", ["rest", "soap"])
 def test_what_is_neither_yes_nor_no_decides_nothing(town: Town, worker: Worker, form: str) -> None:
-    checks = {word: submitted(town, form, number) for word, number in ODD.items()}
+    checks = {word: submitted(town, form, number, late=True) for word, number in ODD.items()}
     verdicts = {word: town.verdict(check) for word, check in checks.items()}
-    fault = "source_rejected_request" if form == "soap" else "status_unknown"
     assert verdicts == {
         "no-with-error": ("undetermined", "source_rejected_request"),
-        "no-without-code": ("undetermined", "status_unknown"),
+        "no-without-code": ("undetermined", "source_unreadable"),
         "empty": ("undetermined", "status_unknown"),
-        "fault": ("undetermined", fault),
+        "fault": ("undetermined", "source_rejected_request" if form == "soap" else "source_unreadable"),
     }
 
 
