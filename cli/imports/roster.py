@@ -315,7 +315,7 @@ def _columns(rows: RosterRows, model: RosterSource) -> dict[str, Any]:
     return {
         "number": model.file.number,
         "kept": list(model.file.keep),
-        "not_stored": [column for column in rows.columns if column not in stored],
+        "not_stored": [column for column in rows.columns if column and column not in stored],
     }
 
 

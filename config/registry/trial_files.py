@@ -36,22 +36,11 @@ class TrialFiles:
 
     def read(self, place: Path, name: str) -> bytes:
         """The file that is named at `place` below the source. Raises NoFile: unreadable, or larger than 16 MiB."""
-        position = self._position(place)
         if name.startswith(PRESET_FILE):
-            folder, inner, hint = self.answers, name.removeprefix(PRESET_FILE), "see config/presets/answers"
-        elif position is not None:
-            folder, inner = FilePath(position.file).parent, name
-            hint = "a path is relative to the file with the test"
-        else:
-            folder, inner = self.base_dir, name
-            hint = "run it with --config and the file with the test"
-        try:
-            content = read_regular(folder / inner, LARGEST + 1)
-        except OSError as error:
-            raise NoFile(f"the file {name} cannot be read: {error.strerror} — {hint}") from None
-        if len(content) > LARGEST:
-            raise NoFile(f"the file {name} is larger than 16 MiB — shorten it, as an answer is read as a whole")
-        return content
+            return _read(self.answers, name, "see config/presets/answers")
+        if position := self._position(place):
+            return _read(FilePath(position.file).parent, name, "a path is relative to the file with the test")
+        return _read(self.base_dir, name, "run it with --config and the file with the test")
 
     def _position(self, place: Path) -> Position | None:
         """Tests of a preset are changed by name; all others are in a list."""
@@ -66,4 +55,14 @@ def read_shipped(_: Path, name: str) -> bytes:
     """A file that comes with jurat. Raises NoFile for any other."""
     if not name.startswith(PRESET_FILE):
         raise NoFile(f"the file {name} does not come with jurat — run it with --config and the file with the test")
-    return TrialFiles("", (), {}, ANSWERS).read((), name)
+    return _read(ANSWERS, name, "see config/presets/answers")
+
+
+def _read(folder: FilePath, name: str, hint: str) -> bytes:
+    try:
+        content = read_regular(folder / name.removeprefix(PRESET_FILE), LARGEST + 1)
+    except OSError as error:
+        raise NoFile(f"the file {name} cannot be read: {error.strerror} — {hint}") from None
+    if len(content) > LARGEST:
+        raise NoFile(f"the file {name} is larger than 16 MiB — shorten it, as an answer is read as a whole")
+    return content

@@ -40,6 +40,19 @@ def document(port: int) -> Any:
     return YAML(typ="safe").load(FILE.read_text("utf-8").replace(":8000/", f":{port}/"))
 
 
+def text_of(body: bytes, name: str) -> str:
+    """The text of the first element with that name, whatever its prefix."""
+    found = re.search(rf"<(?:\w+:)?{name}(?: [^>]*)?>([^<]*)<", body.decode())
+    return found[1].replace("&amp;", "&") if found else ""
+
+
+def token_of(body: bytes, password: str) -> tuple[str, str, bool]:
+    """User and nonce of a UsernameToken, and whether its digest is that of the password."""
+    nonce, created = text_of(body, "Nonce"), text_of(body, "Created")
+    wanted = hashlib.sha1(base64.b64decode(nonce) + created.encode() + password.encode()).digest()
+    return text_of(body, "Username"), nonce, base64.b64decode(text_of(body, "Password")) == wanted
+
+
 class Guarded:
     """The server. Change `life`, `token_answer` and `refusing` to change what it does; `end_tokens` revokes all.
 
@@ -145,14 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
         return good and self._is_new(nonce), json.loads(body)["number"]
 
     def _residents(self, body: bytes) -> tuple[bool, str]:
-        def text(name: str) -> str:
-            found = re.search(rf"<(?:\w+:)?{name}(?: [^>]*)?>([^<]*)<", body.decode())
-            return found[1].replace("&amp;", "&") if found else ""
-
-        nonce, created = text("Nonce"), text("Created")
-        wanted = hashlib.sha1(base64.b64decode(nonce) + created.encode() + SECRET.encode()).digest()
-        good = (text("Username"), base64.b64decode(text("Password"))) == (CLIENT, wanted)
-        return good and self._is_new(nonce), text("number")
+        user, nonce, is_right = token_of(body, SECRET)
+        return user == CLIENT and is_right and self._is_new(nonce), text_of(body, "number")
 
     def _is_new(self, nonce: str) -> bool:
         new = bool(nonce) and nonce not in self.guarded.nonces

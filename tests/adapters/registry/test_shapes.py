@@ -259,6 +259,14 @@ def test_a_description_whose_tests_have_files_of_their_own_is_not_compared_by_a_
         read_shipped((), "answers/physician.json")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_worker_compares_a_preset_with_the_answers_that_come_with_it(name: str) -> None:
+    source, notes = Shipped.of(name).source, list[str]()
+    DriftWatch(source, notes.append).compare({source.steps[-1].name: {}}, {})
+    assert len(notes) == 1
+    assert notes[0]
+
+
 def test_of_several_pages_the_first_is_compared() -> None:
     kept = AnswerBodies()
     for body in ({"page": 1}, {"page": 2}):

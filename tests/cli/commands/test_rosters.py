@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from config.presets import FOLDER
 from tests.cli.old_worker import old_worker
 from tests.cli.shell import Ran, Shell, is_one_sentence
 
@@ -384,3 +385,47 @@ def test_the_preset_is_applied_imported_and_tried_in_one_line(
     assert "members: suspended" in tested.out
     ran = shell("sources", "try", "members", *typed)
     assert (ran.code, ran.out.splitlines()[-1]) == (0, "accepted record_matches")
+
+
+PUBLIC_FILE = """\
+sources: { rpps: { type: roster, preset: fr-rpps-file, dataset: rpps } }
+criteria: { is-physician: { source: rpps, require: { professions: ["10"] } } }
+consultations: { board: { questions: { profession: { criterion: is-physician } } } }
+"""
+
+
+def test_the_public_file_of_the_rpps_is_imported_as_it_comes_and_looked_up(shell: Shell) -> None:
+    """With all its columns, a `|` at the end of each line, and several rows a person."""
+    shell.write("jurat.yaml", PUBLIC_FILE)
+    assert shell("config", "apply", "jurat.yaml").code == 0
+    public = (FOLDER / "answers" / "fr-rpps-file" / "activities.txt").read_text("utf-8")
+    shell.write("PS_LibreAcces_Personne_activite.txt", public)
+    ran = shell("datasets", "import-roster", "rpps", "PS_LibreAcces_Personne_activite.txt", "--source", "rpps")
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[1].split()[:3] == ["rpps", "1", "15"]
+    (others,) = [line for line in ran.err.splitlines() if "not stored: " in line]
+    assert "Raison sociale site" in others
+    assert others.endswith("Libellé genre activité"), "the column after the last | has no name"
+    for typed, found in {
+        "99900010002 Sardel Maelle": (0, "accepted record_matches"),
+        "99900087778 Landreval Ysaline": (1, "refused profession_not_eligible"),
+        "99900043334 Paulhac Odilon": (5, "undetermined record_not_public"),
+        "99900076664 Sternhag Aud": (5, "undetermined record_not_found"),
+    }.items():
+        number, family, given = typed.split()
+        answer = ("--input", f"number={number}", "--input", f"family_name={family}", "--input", f"given_name={given}")
+        ran = shell("sources", "try", "rpps", "--require", "professions=10", *answer)
+        assert (ran.code, ran.out.splitlines()[-1]) == found
+    assert shell("sources", "test", "rpps").code == 0
+
+
+def test_a_quote_in_the_public_file_is_told_with_its_line(shell: Shell) -> None:
+    shell.write("jurat.yaml", PUBLIC_FILE)
+    assert shell("config", "apply", "jurat.yaml").code == 0
+    public = (FOLDER / "answers" / "fr-rpps-file" / "activities.txt").read_text("utf-8")
+    shell.write("rpps.txt", public.replace("|PHARMACIE DE LA HALLE|", '|"LA HALLE" PHARMACIE|', 1))
+    ran = shell("datasets", "import-roster", "rpps", "rpps.txt", "--source", "rpps")
+    assert ran.code != 0
+    assert "rpps.txt:4: is not CSV" in ran.err
+    shell.write("rpps.txt", public.replace('"', ""))
+    assert shell("datasets", "import-roster", "rpps", "rpps.txt", "--source", "rpps").code == 0

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from adapters.registry_tests.examination import examine
 from config.lint import lint
 from config.presets import expand
+from config.registry import RegistrySource
+from config.registry.trial_files import TrialFiles
 
 ABOVE = """\
 sources:
@@ -51,6 +54,58 @@ def test_null_takes_away() -> None:
     (step,) = laid(preset="socrata-table", rate=None, steps={"lookup": {"request": {"query": query}}})["steps"]
     assert step["request"]["query"] == {"licence": "{number}", "$limit": "2"}
     assert "rate" not in laid(preset="socrata-table", rate=None)
+
+
+TOWN = """\
+sources:
+  census:
+    type: registry
+    preset: census-rest
+    secrets: { token: { env: JURAT_SOURCE_CENSUS } }
+    control: { input: { number: 12345678Z, birth_date: "1966-05-28" } }
+    steps:
+      lookup:
+        request:
+          url: https://ws.valmont.example/padron/check
+          json: { document: null, birth_date: null, nif: "{number}", born: "{birth_date|date:%d/%m/%Y}" }
+        outcomes:
+          - { when: body.codiRetorn == '02', then: refused, reason: record_not_found }
+          - { when: "body.codiRetorn && body.codiRetorn != '01'", then: undetermined, reason: source_rejected_request }
+    record: { fields: { status: codiRetorn }, status: { active: ["01"] } }
+    tests:
+      - name: a resident
+        input: { number: 12345678Z, birth_date: 1966-05-28 }
+        responses: { lookup: { json: { codiRetorn: "01" } } }
+        expect: accepted
+      - name: nobody
+        input: { number: 12345678Z, birth_date: 1966-05-28 }
+        responses: { lookup: { json: { codiRetorn: "02" } } }
+        expect: refused/record_not_found
+      - name: closed
+        input: { number: 12345678Z, birth_date: 1966-05-28 }
+        responses: { lookup: { json: { codiRetorn: "99" } } }
+        expect: undetermined/source_rejected_request
+criteria: { resides: { source: census } }
+consultations: { budget: { questions: { residence: { criterion: resides } } } }
+"""
+
+
+@pytest.mark.slow
+def test_a_town_writes_its_address_its_names_and_what_its_answers_mean(tmp_path: Path) -> None:
+    file = tmp_path / "jurat.yaml"
+    file.write_text(TOWN, "utf-8")
+    found = lint([file])
+    assert found.errors == ()
+    assert found.configuration is not None
+    source = found.configuration.sources["census"]
+    assert isinstance(source, RegistrySource)
+    (step,) = source.steps
+    assert source.hosts == ("ws.valmont.example",)
+    assert step.request.body == {"nif": "{number}", "born": "{birth_date|date:%d/%m/%Y}"}
+    assert step.request.auth is not None
+    examination = examine(source, TrialFiles("census", [], {}, tmp_path).read)
+    assert [test.problem for test in examination.results if not test.passed] == []
+    assert examination.faults == ()
 
 
 def test_a_list_takes_the_place_of_a_list() -> None:

@@ -31,9 +31,12 @@ OF_COMPANIES = {
 CHANGED = {"es-census-soap", "fhir-practitioner", "fr-annuaire-sante", "fr-recherche-entreprises", "us-npi"}
 """Since release 0.3.0."""
 
-LISTS = {"csv-roster"}
-OF_EVERYONE = {"es-census-soap", "eu-vies", "us-npi"}
+LISTS = {"csv-roster", "fr-rpps-file"}
+OF_EVERYONE = {"census-rest", "census-soap", "es-census-soap", "eu-vies", "us-npi"}
 """A missing record refuses, where there is a control record."""
+
+YES_OR_NO = {"census-rest", "census-soap"}
+"""An answer repeats neither number nor name, of which lint warns."""
 
 REFUSES_NOBODY = {"orcid"}
 OF_CODES = {
@@ -41,6 +44,7 @@ OF_CODES = {
     "es-census-soap",
     "fr-annuaire-sante",
     "fr-recherche-entreprises",
+    "fr-rpps-file",
     "fr-sirene",
     "gb-companies-house",
     "gleif",
@@ -82,11 +86,12 @@ def used(name: str, folder: Path) -> RecordSource:
         control = {part: known[part] for part in ("input", "require") if part in known}
         written += f", control: {json.dumps(control, default=str)}"
     configuration = CONFIGURATION.replace("TYPE", type_of(name)).replace("NAME", name).replace("SECRETS", written)
-    code = {"us-npi": "207", "fr-annuaire-sante": "10"}.get(name)
+    code = {"us-npi": "207", "fr-annuaire-sante": "10", "fr-rpps-file": "10"}.get(name)
     demanded = f'require: {{ professions: ["{code}"] }}' if code else ""
     (folder / "jurat.yaml").write_text(configuration.replace("REQUIRE", demanded), "utf-8")
     found = lint([folder / "jurat.yaml"])
-    assert str(found) == ""
+    said = [str(problem).partition(": warning: ")[2].partition(": ")[0] for problem in found.problems]
+    assert said == (["sources.registry.record.fields", "sources.registry.rules[0]"] if name in YES_OR_NO else [])
     assert found.configuration is not None
     source = found.configuration.sources["registry"]
     assert isinstance(source, RecordSource)
@@ -96,6 +101,8 @@ def used(name: str, folder: Path) -> RecordSource:
 
 def test_these_are_there() -> None:
     assert NAMES == [
+        "census-rest",
+        "census-soap",
         "ch-zefix",
         "csv-roster",
         "es-census-soap",
@@ -103,6 +110,7 @@ def test_these_are_there() -> None:
         "fhir-practitioner",
         "fr-annuaire-sante",
         "fr-recherche-entreprises",
+        "fr-rpps-file",
         "fr-sirene",
         "gb-companies-house",
         "gb-companies-house-officers",
@@ -154,13 +162,14 @@ def test_a_code_that_its_registry_adds_later_refuses_nobody(name: str, tmp_path:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_answer_is_used_and_every_number_in_it_is_made_up(name: str, tmp_path: Path) -> None:
     files = {response.file for trial in used(name, tmp_path).tests for response in trial.responses.values()}
-    there = {f"{PRESET_FILE}{name}/{file.name}" for file in (ANSWERS / name).iterdir()}
+    there = {f"{PRESET_FILE}{name}/{file.name}" for file in (ANSWERS / name).glob("*")}
     assert there == files - {None}
     marks = {
         "us-npi": "200000",
         "fr-annuaire-sante": "999000",
         "fr-recherche-entreprises": "999000",
         "csv-roster": "990001",
+        "fr-rpps-file": "99900",
         "ch-zefix": "CHE999000",
         "fr-sirene": "999000",
         "gb-companies-house": "999",
@@ -173,6 +182,10 @@ def test_every_answer_is_used_and_every_number_in_it_is_made_up(name: str, tmp_p
         text = json.dumps(json.loads(file.read_text("utf-8")))
         for number in re.findall(NUMBER, text):
             assert "".join(number).startswith(marks[name])
+    for file in (ANSWERS / name).glob("*.txt"):
+        numbers = re.findall("[0-9]{8,}", file.read_text("utf-8"))
+        assert numbers
+        assert all(number.lstrip("08").startswith(marks[name]) for number in numbers)
 
 
 def test_presets_that_need_a_key_say_so_where_it_is_missing(tmp_path: Path) -> None:

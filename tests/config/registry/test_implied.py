@@ -113,8 +113,10 @@ def test_a_preset_is_whole(name: str) -> None:
     filled = fill_in(expanded["source"])
     assert filled.inputs == ()
     assert filled.rules == {}
-    assert filled.source["rules"][0] == NUMBER_RULE
-    assert any(rule["check"] == "name" for rule in filled.source["rules"])
+    checks = [rule["check"] for rule in filled.source["rules"]]
+    if checks[0] != "sent":  # an answer that repeats no number has no name either
+        assert filled.source["rules"][0] == NUMBER_RULE
+        assert "name" in checks
 
 
 def test_the_hosts_of_a_preset_follow_its_address() -> None:
