@@ -209,8 +209,9 @@ def test_only_a_worker_and_who_may_ask_for_it_says_that_a_request_is_done(office
                 sql.Literal(office.desk.one("SELECT id FROM jurat_requests WHERE by_whom = :by", by=role))
             )
             allowed = role is Role.WORKER or (role in asking_for(kind) and role in (Role.REVIEWER, Role.ADMIN))
-            # An erasure takes the participant along: a guard refuses one that is done by word alone.
-            if (told := said(by, done, [])) != ((BY_WORD if kind is RequestKind.ERASE else "") if allowed else REFUSED):
+            # These take the participant along: a guard refuses one that is done by word alone.
+            by_word = BY_WORD if kind in (RequestKind.ERASE, RequestKind.TRANSFER) else ""
+            if (told := said(by, done, [])) != (by_word if allowed else REFUSED):
                 wrong.append((role, told))
     assert wrong == []
 

@@ -11,6 +11,7 @@ import structlog
 from tests.conftest import copy_of
 from tests.rigs.servers import Databases
 from tests.store.desk import DOCUMENT, Desk
+from tests.store.verified import ACCEPTED, REFUSED
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +53,17 @@ def desk(request: pytest.FixtureRequest) -> Desk:
     A test of what may differ there asks for `postgresql`.
     """
     desk: Desk = request.getfixturevalue(request.param)
+    return desk
+
+
+@pytest.fixture
+def decided(desk: Desk) -> Desk:
+    """p-1 has access by an address and a code, p-2 was refused, and p-3 waits."""
+    desk.look_up(desk.held("p-1"), ACCEPTED)
+    (code,) = desk.add_codes()
+    desk.look_up(desk.held("p-1", "code"), desk.code_valid(code))
+    desk.look_up(desk.held("p-2"), REFUSED)
+    desk.submit("p-3")
     return desk
 
 
