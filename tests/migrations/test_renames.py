@@ -21,7 +21,7 @@ from store.verification import verify_checks
 from tests.migrations.attacks import STRANGER
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
-from tests.store.desk import ACCEPTED, ADMIN, REFUSED, Desk, attempt, claiming
+from tests.store.desk import ACCEPTED, ADMIN, NUMBER_TAKEN, REFUSED, Desk, attempt, claiming
 from tests.store.passing import let_be_over
 
 ASKED_BY_ADMIN = (
@@ -103,7 +103,13 @@ ATTACKS = {
         asked("erase", "spent"),
         "UPDATE jurat_checks SET candidates = 'x' WHERE participant = 'erased-0'",
     ),
-    "all but the review": (asked("erase", "contests"), *all_renamed("contests", "erased-1"), UNNAMED, DONE),
+    "all but the review": (
+        asked("erase", "seen"),
+        "UPDATE jurat_checks SET answer = NULL, reply_key = NULL WHERE participant = 'seen'",
+        *all_renamed("seen", "erased-1"),
+        UNNAMED,
+        DONE,
+    ),
     "all but the note": (
         asked("erase", "contests"),
         "UPDATE jurat_checks SET state = 'settled' WHERE participant = 'contests'",
@@ -126,7 +132,8 @@ REFUSED_AS = {Role.WORKER: ("23000",), Role.ADMIN: ("23000", "42501")}
 @dataclass(frozen=True)
 class Town:
     """A database in which bad was revoked, spent answered two questions and was refused, holder has a
-    number, gone was erased, stays waits, contests is in review, and second was first before.
+    number, gone was erased, stays waits, seen and contests are in review, and
+    second was first before.
     """
 
     desk: Desk
@@ -153,6 +160,7 @@ def town(postgresql_url: str) -> Iterator[Town]:
     desk.look_up(desk.held("gone"), REFUSED)
     for refused in ("contests", "first"):
         desk.look_up(desk.held(refused), REFUSED)
+    desk.settle(desk.held("seen", "profession"), NUMBER_TAKEN)
     desk.submit("stays")
     with desk.engine.begin() as connection:
         contested = desk.one("SELECT id FROM jurat_checks WHERE participant = 'contests'")
@@ -205,6 +213,7 @@ def test_an_honest_worker_erases_and_transfers_whomever_it_is_asked_for(town: To
             "jurat_erase('moved')",
             "jurat_erase('holder')",
             "jurat_erase('second')",
+            "jurat_erase('seen')",
             "jurat_erase('contests', 'budget')",
             "jurat_erase('nobody')",
         ):

@@ -198,6 +198,16 @@ def test_no_row_is_passed_over_for_it_seems_to_wait_for_upkeep(decided: Desk, ch
     assert [each[:27] for each in found(decided)] == ["access is shown as granted,"]
 
 
+def test_access_that_is_shown_before_its_time_is_found(decided: Desk) -> None:
+    questions = {**ASKED, "code": {**ASKED["code"], "valid_for": "10d"}}
+    decided.apply({**DOCUMENT, "consultations": {"budget": {**BUDGET, "questions": questions}}})
+    let_pass(decided, 2)
+    decided.upkeep.add_up_access()
+    assert found(decided) == []
+    let_pass(decided, -2)
+    assert found(decided) == ["access is shown as incomplete, and the verdicts add up to granted"]
+
+
 def test_when_time_changes_access_is_compared(decided: Desk) -> None:
     decided.apply(SHORTLY_VALID)
     decided.upkeep.add_up_access()
