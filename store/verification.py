@@ -6,8 +6,10 @@ does not go together with the rest then: this finds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any, Final
 from uuid import UUID
@@ -20,10 +22,12 @@ from jurat.access import AccessSummary
 from jurat.database import reader
 from jurat.names import ERASED, is_erased
 from jurat.queries import read_json
-from jurat.times import moment
+from jurat.times import instant, moment
 from jurat.vocabulary import AccessState
+from store.configurations.applied_config import AccessTerms
 from store.configurations.config_versions import document_of
 from store.dialects import StoreDialect, dialect_of
+from store.requests.decisions import agrees, opinions
 from store.requests.erasure import EVERYWHERE
 from store.verdicts.access import AccessRows, Key
 
@@ -70,8 +74,9 @@ def verify_checks(engine: Engine) -> list[Discrepancy]:
 
 
 def verify_configured(engine: Engine) -> list[Discrepancy]:
-    """Whether the questions that are asked are those of the configuration, and reviews take as long as theirs said; or
-    that a newer version of jurat applied the configuration: then neither these nor access are compared.
+    """Whether the questions that are asked are those of the configuration, reviews take as long as theirs said, and
+    a decision waits only for a second person; or that a newer version of jurat applied the configuration: then neither
+    these nor access are compared.
     """
     with reader(engine).begin() as connection:
         dialect = dialect_of(connection)
@@ -85,29 +90,59 @@ def verify_configured(engine: Engine) -> list[Discrepancy]:
         configured = {key: (each.terms.rounds, each.terms.valid_s) for key, each in applied.questions.items()}
         others = {key[0] for key in asked.keys() | configured.keys() if asked.get(key) != configured.get(key)}
         found = [Discrepancy("its questions are not as configured", name, None) for name in sorted(others)]
-        questions_of = cache(partial(_questions_of, connection))
+        version_of = cache(partial(_version, connection))
         for consultation, check, question, version, seconds in connection.execute(text(_reviews(dialect))).all():
-            known = questions_of(version).get((consultation, question))
+            known = _question(version_of(version), consultation, question)
             if known is not None and seconds < known.review_due_s - 1:
                 found.append(Discrepancy("its review is due sooner than configured", consultation, UUID(str(check))))
+        found += _words(connection, version_of)
     return found
 
 
-def _questions_of(connection: Connection, version: int) -> Mapping[tuple[str, str], Question]:
-    """The questions of a version of the configuration; none where it cannot be read here."""
+def _words(connection: Connection, version_of: Callable[[int], Configuration | None]) -> Iterator[Discrepancy]:
+    """Whether each decision that waits for a second person has to, and none waits that two persons have said."""
+    applied = connection.execute(text("SELECT version, applied_at FROM jurat_configs ORDER BY version")).all()
+    times = [instant(row[1]) for row in applied]
+
+    def four_eyes(question: tuple[str, str], at: datetime) -> set[object]:
+        """What the versions said that may have been in force then; None of one that cannot be read here."""
+        first = max(bisect_right(times, at - timedelta(seconds=SOON)), 1)
+        known = (_question(version_of(row[0]), *question) for row in applied[first - 1 : bisect_right(times, at)])
+        return {None if each is None else each.four_eyes for each in known}
+
+    rows = [(row[0], UUID(str(row[1])), row[2], instant(row[3])) for row in connection.execute(text(_WORDS))]
+    for consultation, check, question, at in rows:
+        if four_eyes((consultation, question), at) == {False}:
+            yield Discrepancy("its decision waits for a second person, and needs none", consultation, check)
+    for consultation, check, question in dict.fromkeys(row[:3] for row in rows):
+        said = opinions(connection, check)
+        for place, own in enumerate(said):
+            modes = four_eyes((consultation, question), own.at) if own.at else set()
+            login = None if modes == {True} else own.login
+            if modes and modes <= {True, "logins"} and agrees(said[:place], replace(own, login=login)):
+                yield Discrepancy("two persons decided the same, and its decision waits", consultation, check)
+
+
+def _version(connection: Connection, version: int) -> Configuration | None:
+    """A version of the configuration; None where it cannot be read here."""
     try:
-        return Configuration.from_json(document_of(connection, version) or "").questions
+        return Configuration.from_json(document_of(connection, version) or "")
     except InvalidConfiguration:
-        return {}
+        return None
+
+
+def _question(configuration: Configuration | None, consultation: str, question: str) -> Question | None:
+    return configuration.questions.get((consultation, question)) if configuration else None
 
 
 def verify_access(engine: Engine) -> Iterator[Verified]:
     """Whether access follows from the verdicts, participant by participant. While answers wait, only granted access,
-    its end and ended questions are compared. Rows that upkeep still has to add up, for the configuration or the time
-    has changed, are left out; and consultations that are no longer configured, where nothing says what answers add up
-    to. All are left out where a newer version of jurat applied the configuration.
+    its end, its next change and ended questions are compared. Rows that upkeep still has to add up say what was right
+    under the configuration before, or before the time. Consultations that are no longer configured are left out, for
+    nothing says what answers add up to, and so are versions of the configuration that cannot be read here. All are left
+    out where a newer version of jurat applied the configuration.
     """
-    access, after = AccessRows(), ("", "")
+    access, after, older = AccessRows(), ("", ""), dict[int, AccessTerms]()
     while True:
         with reader(engine).begin() as connection:
             dialect = dialect_of(connection)
@@ -118,11 +153,19 @@ def verify_access(engine: Engine) -> Iterator[Verified]:
             newest = connection.scalar(text("SELECT max(version) FROM jurat_configs")) or 0
             readable = access.newest(connection).version == newest
             compared = {(row[0], row[1]): row for row in rows if row[5] and readable and not is_erased(row[1])}
-            summaries = access.summaries(connection, set(compared)) if compared else {}
+            for version in {row[10] for row in compared.values()} - {None, *older}:
+                configuration = _version(connection, version)
+                older[version] = AccessTerms.of(configuration) if configuration else _UNKNOWN
+            asked = {
+                key: (older.get(row[10]), moment(row[9]))
+                for key, row in compared.items()
+                if row[10] is None or key[0] in older[row[10]].questions
+            }
+            summaries = access.summaries(connection, asked) if asked else {}
             found = [
                 Discrepancy(what, key[0], _last_check(connection, key))
-                for key, row in compared.items()
-                if (what := _difference(row, summaries[key]))
+                for key, summary in summaries.items()
+                if (what := _difference(compared[key], summary))
             ]
         yield Verified(len(rows), found)
         if len(rows) < BATCH:
@@ -143,6 +186,8 @@ def _difference(row: Any, summary: AccessSummary) -> str:
         others.append("what accepted answers ended")
     if moment(row[8]) != summary.granted_until:
         others.append("until when access is granted")
+    if moment(row[9]) != summary.changes_at:
+        others.append("when time changes it")
     return f"not as decided is shown: {', '.join(others)}" if others else ""
 
 
@@ -154,13 +199,16 @@ def _last_check(connection: Connection, key: Key) -> UUID | None:
 
 
 def _page(dialect: StoreDialect) -> str:
-    """A page of access rows, each with whether an answer waits, and whether it is up to date."""
+    """Access rows, each with whether an answer waits, whether its consultation is configured, and the version before of
+    the configuration that it was added up under, if upkeep had no day yet to do so again.
+    """
     return f"""
         SELECT a.consultation, a.participant, a.access, a.questions,
           EXISTS (SELECT 1 FROM jurat_checks c WHERE c.consultation = a.consultation
                   AND c.participant = a.participant AND c.state <> 'settled') AS waits,
-          a.config_version >= q.version AND coalesce(a.changes_at > {dialect.now(str(SOON))}, true) AS added_up,
-          a.rounds_left, a.ended, a.granted_until
+          q.version IS NOT NULL AS configured, a.rounds_left, a.ended, a.granted_until, a.changes_at, (
+            SELECT o.version FROM jurat_configs o JOIN jurat_configs n ON n.version = q.version
+            WHERE o.version = a.config_version AND o.version < q.version AND n.applied_at > {dialect.now("-86400")})
         FROM jurat_access a LEFT JOIN (
           SELECT consultation, max(config_version) AS version FROM jurat_questions GROUP BY consultation) q
           ON q.consultation = a.consultation
@@ -177,12 +225,30 @@ def _reviews(dialect: StoreDialect) -> str:
         FROM jurat_reviews r JOIN jurat_checks c ON c.id = r.check_id"""
 
 
+_UNKNOWN = AccessTerms({}, {})
+
+_WORDS = """
+    SELECT c.consultation, c.id, c.question, a.at
+    FROM jurat_audit a JOIN jurat_checks c ON CAST(c.id AS text) = a.subject
+    WHERE a.action = 'review word' ORDER BY a.at"""
+
 _OF_CHECK = "SELECT c.consultation, c.id FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id WHERE"
 
 _NEWEST = "(SELECT v.{0} FROM jurat_verdicts v WHERE v.check_id = {1}.id ORDER BY v.revision DESC LIMIT 1)"
 
 _BY_WORKER = f"{_NEWEST.format('outcome', '{0}')} = 'accepted' AND {_NEWEST.format('decided_by', '{0}')} = 'worker'"
 """A reviewer may accept a second participant with a number."""
+
+_DECISIONS = """
+        SELECT c.consultation, c.id FROM jurat_checks c JOIN (
+          SELECT subject FROM (
+            SELECT CAST(check_id AS text) AS subject, reason, 1 AS more FROM jurat_verdicts
+            WHERE decided_by = 'reviewer'
+            UNION ALL SELECT subject, detail ->> 'reason', 1 FROM jurat_audit WHERE action = 'review word'
+            UNION ALL SELECT CAST(check_id AS text), reason, -1 FROM jurat_requests
+            WHERE kind = 'decide' AND applied_at IS NOT NULL AND refused IS NULL) d
+          GROUP BY subject, reason HAVING sum(more) {} 0) s ON s.subject = CAST(c.id AS text)"""
+"""Each request of a person is a verdict, or a word that waits for a second person. Workers can store none."""
 
 _CHECKS: Final = {
     "it is settled without a verdict": """
@@ -199,16 +265,8 @@ _CHECKS: Final = {
             AND (t.reason = v.reason OR t.reason = 'code_valid' AND v.outcome = 'refused'
                  AND v.reason IN ('code_unknown', 'code_used', 'code_expired', 'code_revoked')))""",
     "a worker decided it after its first verdict": f"{_OF_CHECK} v.decided_by = 'worker' AND v.revision > 1",
-    # Each request of a person is a verdict, or a word that waits for a second person. Workers can store none.
-    "a person decided it, and no request says so": """
-        SELECT c.consultation, c.id FROM jurat_checks c JOIN (
-          SELECT subject FROM (
-            SELECT CAST(check_id AS text) AS subject, reason, 1 AS more FROM jurat_verdicts
-            WHERE decided_by = 'reviewer'
-            UNION ALL SELECT subject, detail ->> 'reason', 1 FROM jurat_audit WHERE action = 'review word'
-            UNION ALL SELECT CAST(check_id AS text), reason, -1 FROM jurat_requests
-            WHERE kind = 'decide' AND applied_at IS NOT NULL AND refused IS NULL) d
-          GROUP BY subject, reason HAVING sum(more) > 0) s ON s.subject = CAST(c.id AS text)""",
+    "a person decided it, and no request says so": _DECISIONS.format(">"),
+    "a person's decision is said to be done, and no verdict says so": _DECISIONS.format("<"),
     "neither a worker nor a reviewer decided it": f"{_OF_CHECK} v.decided_by NOT IN ('worker', 'reviewer')",
     "it was accepted for a code that is not used": f"""
         {_OF_CHECK} v.reason = 'code_valid' AND v.check_id NOT IN (

@@ -93,7 +93,7 @@ def decide_check(
         sql = f"SELECT login FROM jurat_requests WHERE id = {dialect_of(connection).uuid()}"
         login = connection.scalar(text(sql), {"id": str(request.id)})
         own = Opinion(request.by_whom, reason, None, login if configured.four_eyes == "logins" else None)
-        if not _agrees(opinions(connection, check.id), own):
+        if not agrees(opinions(connection, check.id), own):
             add_audit_row(connection, request.by_whom, "review word", str(check.id), {"reason": reason})
             return None
         evidence = {**evidence, "persons": 2}
@@ -179,7 +179,7 @@ def opinions(connection: Connection, check: UUID) -> list[Opinion]:
     return list(found.values())
 
 
-def _agrees(others: Sequence[Opinion], own: Opinion) -> bool:
+def agrees(others: Sequence[Opinion], own: Opinion) -> bool:
     """Whether another person says the same; under another login as well, if our own counts."""
     return any(
         each.reason == own.reason

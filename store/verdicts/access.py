@@ -7,9 +7,9 @@ or when time alone changes the result (`changes_at`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -124,11 +124,20 @@ class AccessRows:
         statements: list[Statement] = [(_add_up(dialect), {"rows": rows_json(changed)})] if changed else []
         return [*statements, (_keep(dialect), {"rows": rows_json(kept)})] if kept else statements
 
-    def summaries(self, connection: Connection, keys: set[Key]) -> dict[Key, AccessSummary]:
-        """What the answers of these participants add up to now, and nothing is written."""
-        newest, rows = run(connection, *history_statements(dialect_of(connection), keys))
-        terms = self._configs.read(connection, newest).terms
-        return {key: history.access(terms, key[0]) for key, history in _histories(keys, rows).items()}
+    def summaries(
+        self, connection: Connection, asked: Mapping[Key, tuple[AccessTerms | None, datetime | None]]
+    ) -> dict[Key, AccessSummary]:
+        """What the answers of these participants add up to under these terms, or the newest, just before a time that
+        has passed, or now. Nothing is written.
+        """
+        newest, rows = run(connection, *history_statements(dialect_of(connection), set(asked)))
+        applied, found = self._configs.read(connection, newest).terms, dict[Key, AccessSummary]()
+        for key, history in _histories(asked, rows).items():
+            terms, before = asked[key]
+            if before is not None:
+                history.now = min(history.now, before - timedelta(microseconds=1))
+            found[key] = history.access(terms or applied, key[0])
+        return found
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

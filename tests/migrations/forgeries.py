@@ -68,6 +68,9 @@ _FENCES = [
         for fence in ("fence + 2", 9223372036854775807)
     ),
 ]
+_ON_THEIR_WAY = [
+    f"UPDATE jurat_checks SET {change} WHERE id = '{PENDING}'" for change in ("fence = fence + 1", "answer = NULL")
+]
 _LEASED = f"UPDATE jurat_checks SET state = 'leased' WHERE id = '{PENDING}'"
 _NEXT = (
     "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at) VALUES ({}, '', '{{}}', 'me', now())"
@@ -96,13 +99,35 @@ _REVIEWS = [
 _ACCESS = [
     "INSERT INTO jurat_access SELECT 'budget', 'p-9', 'granted', '{}', '{}', 1, 'infinity'",
     *(f"UPDATE jurat_access SET changes_at = '{time}'" for time in _NEVER),
+    f"UPDATE jurat_access SET changes_at = {NOW} - interval '2 minutes'",
     "UPDATE jurat_access SET questions = (SELECT jsonb_object_agg(i, i) FROM generate_series(1, 9999) i)",
 ]
 _PAUSES = [
     "INSERT INTO jurat_pauses VALUES ('towns', now(), 'infinity', 'x')",
     *(f"UPDATE jurat_pauses SET until = '{time}'" for time in _NEVER),
 ]
-_SOURCES = [f"UPDATE jurat_sources SET next_start_at = '{time}'" for time in _NEVER]
+_SOURCES = [
+    *(f"UPDATE jurat_sources SET next_start_at = '{time}'" for time in _NEVER),
+    "UPDATE jurat_sources SET used = -1",
+]
+_COUNTS = [
+    *(
+        f"UPDATE jurat_sources SET {column} = -1"
+        for column in (
+            "waiting",
+            "due",
+            "poll_ms",
+            "failures",
+            "served",
+            "most_slots",
+            "served_s",
+            "wait_s",
+            "lookup_s",
+        )
+    ),
+    *(f"UPDATE jurat_sources SET {column} = '-0.1'" for column in ("day_used", "suspect_share", "usual_share")),
+    *(f"UPDATE jurat_sources SET wait_s = '{value}'" for value in ("NaN", "Infinity")),
+]
 _SUSPECTS = [f"UPDATE jurat_sources SET suspect_since = '{time}'" for time in _NEVER]
 _CLAIMS = ["UPDATE jurat_claims SET participant = 'p-2'", "UPDATE jurat_claims SET participant = 'erased-1'"]
 _CLAIM = f"INSERT INTO jurat_claims VALUES ('budget', 'n', '12345678:aa', '{PENDING}', 'p-9', false, now())"
@@ -160,6 +185,13 @@ _IMPORTED = [
         f"UPDATE jurat_datasets SET {change}"
         for change in ("state = 'staged'", "state = 'removed'", "people = 5", "left_out = 5", "imported_at = now()")
     ),
+    # Someone else staged it.
+    "INSERT INTO jurat_dataset_streets SELECT 2, 9, '', '', '', '', '', 0, 0, 0, 0, 0, 0, 0",
+    "INSERT INTO jurat_dataset_houses VALUES (2, 9, 1, '', 1, '', 0, 0)",
+    "INSERT INTO jurat_dataset_words VALUES (2, 'mine')",
+    "INSERT INTO jurat_roster_entries VALUES (2, 9, 'x', '{}')",
+    "UPDATE jurat_datasets SET houses = 5 WHERE id = 2",
+    "UPDATE jurat_datasets SET state = 'active' WHERE id = 2",
 ]
 
 _PUBLISHES = [
@@ -193,6 +225,7 @@ BY: Mapping[Role, list[str]] = {
         *_ACCESS,
         *_PAUSES,
         *_SOURCES,
+        *_COUNTS,
         *_SUSPECTS,
         *_CLAIMS,
         _CLAIM,
@@ -243,6 +276,7 @@ BY: Mapping[Role, list[str]] = {
         *_VERDICTS,
         *_STATES,
         *_FENCES,
+        *_ON_THEIR_WAY,
         *_REVIEWS,
         *_ACCESS,
         *_SOURCES,

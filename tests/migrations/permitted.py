@@ -57,6 +57,13 @@ _SWALLOW = (
     " WHERE kind = 'contest';\nUPDATE jurat_requests SET applied_at = now() WHERE kind = 'contest'"
     " AND applied_at IS NULL"
 )
+_NEVER_DECIDED = "a person's decision is said to be done, and no verdict says so"
+_NO_SECOND = "its decision waits for a second person, and needs none"
+_SAID = (
+    f"INSERT {INTO_AUDIT} SELECT gen_random_uuid(), now(), by_whom, '{{}}', check_id::text,"
+    " jsonb_build_object('reason', reason) FROM jurat_requests WHERE kind = 'decide';\n"
+    "UPDATE jurat_requests SET applied_at = now() WHERE kind = 'decide' AND applied_at IS NULL"
+)
 _ENDS = "UPDATE jurat_access SET ended = '{\"residence\": [\"code\"]}' WHERE participant = 'p-2'"
 _ENDED = "not as decided is shown: what accepted answers ended"
 _VERDICT = (
@@ -96,6 +103,8 @@ FOUND: Mapping[Role, Attempts] = {
         ),
         _HOLD: _NO_RIGHT,
         _SWALLOW: _SWALLOWED,
+        _SAID.format("review decide"): _NEVER_DECIDED,
+        _SAID.format("review word"): _NO_SECOND,
         f"{_REVIEW_ENDED};\n{_REOPENED}": _SHORT,
     },
     Role.REVIEWER: {

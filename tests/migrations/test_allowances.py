@@ -312,7 +312,7 @@ def test_no_login_of_a_worker_does_it_earlier(town: Town, kind: str) -> None:
             town.client.erase(connection, participant="p-1")
         else:
             town.client.transfer(connection, consultation="budget", participant="p-1", target=to, by="a clerk")
-    rename = f"UPDATE jurat_checks SET participant = '{to}'"
+    rename = f"UPDATE jurat_checks SET participant = '{to}', answer = NULL, reply_key = NULL"
     with town.logins.connection(Role.WORKER) as worker:
         for statement in ("UPDATE jurat_requests SET apply_from = now()", rename):
             with pytest.raises(psycopg.Error), worker.transaction(force_rollback=True):

@@ -81,7 +81,8 @@ def shared(postgresql_url: str) -> Iterator[Shared]:
         )
         owner.execute(
             "INSERT INTO jurat_datasets (id, name, version, state, kind, language, digest, data_date, imported_by,"
-            " imported_at) VALUES (1, 'd', 1, 'active', '', '', '', '', 'me', now() - interval '1 day')"
+            " imported_at) VALUES (1, 'd', 1, 'active', '', '', '', '', 'me', now() - interval '1 day'),"
+            " (2, 'e', 1, 'staged', '', '', '', '', 'me', now())"
         )
         for row in (
             "streets VALUES (1, 1, '', '', '', '', '', 0, 0, 0, 0, 0, 0, 0)",
@@ -125,6 +126,30 @@ def test_a_platform_confirms_no_answer_to_what_is_not_asked(shared: Shared) -> N
         ]
     assert said == ["JU002", "JU001", "JU002"]
     assert rows(shared) == before
+
+
+def test_a_platform_submits_in_the_present(shared: Shared) -> None:
+    for number, time in enumerate(("'2001-01-01'", "'2050-01-01'", "'infinity'", f"{NOW} - interval '2 minutes'", NOW)):
+        row = check(f"0192a000-0000-7000-8000-00000000003{number}", f"p-9{number}").split(TIME)
+        with shared.logins.connection(Role.PLATFORM) as connection:
+            connection.execute(f"INSERT {INTO_CHECKS} VALUES ({row[0]}{NOW}, {time}, {LATER})".encode())
+    found = shared.owner.execute(
+        "SELECT submitted_at BETWEEN clock_timestamp() - interval '90 seconds' AND clock_timestamp() FROM jurat_checks"
+        " WHERE participant LIKE 'p-9%'"
+    ).fetchall()
+    assert found == [(True,)] * 5
+
+
+def test_who_staged_a_version_fills_it_and_puts_it_in_force(shared: Shared) -> None:
+    columns = "id, name, version, kind, language, digest, data_date, imported_by, imported_at"
+    with shared.logins.connection(Role.ADMIN) as connection:
+        for statement in (
+            f"INSERT INTO jurat_datasets ({columns}) VALUES (3, 'f', 1, '', '', '', '', 'me', now())",
+            "INSERT INTO jurat_dataset_words VALUES (3, 'mine')",
+            "UPDATE jurat_datasets SET state = 'active', houses = 5 WHERE id = 3",
+            "UPDATE jurat_datasets SET state = 'removing' WHERE id = 2",
+        ):
+            assert refusal(connection, statement) is None, statement
 
 
 @pytest.mark.parametrize("role", Role)

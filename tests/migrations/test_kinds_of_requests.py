@@ -216,8 +216,8 @@ def may_mark(kind: RequestKind, role: Role) -> bool:
 
 def test_only_a_worker_and_who_may_ask_for_it_says_that_a_request_is_done(office: Office) -> None:
     for kind, role, told in marked(office, "applied_at = now()"):
-        # An erasure takes the participant along: a guard refuses one that is done by word alone.
-        done = BY_WORD if kind is RequestKind.ERASE else ""
+        # These take the participant along: a guard refuses one that is done by word alone.
+        done = BY_WORD if kind in (RequestKind.ERASE, RequestKind.TRANSFER) else ""
         assert told == (done if may_mark(kind, role) else REFUSED), (kind, role)
 
 

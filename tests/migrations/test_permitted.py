@@ -40,7 +40,8 @@ def used(role: Role, statements: Iterable[str]) -> Iterator[tuple[str, Role, str
 @pytest.fixture(scope="module")
 def filled(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[str]:
     """A database that is copied: p-1 has access by an address and a code, p-2 was refused, p-3 waits, p-4 is in
-    review, p-5 holds a number, p-7 contests; an erasure, a revocation and a contest wait; a history has begun.
+    review, p-5 holds a number, p-7 contests; an erasure, a revocation, a contest and a decision wait; a history has
+    begun.
     """
     url = postgresql_server.create(template=_migrated_postgresql)
     desk = Desk(url)
@@ -78,6 +79,10 @@ def filled(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[
         (
             "jurat_requests (id, kind, check_id, note, note_key, by_whom, asked_at) SELECT gen_random_uuid(),"
             " 'contest', id, 'x', 'k', 'participant', now() FROM jurat_checks WHERE participant = 'p-8'"
+        ),
+        (
+            "jurat_requests (id, kind, check_id, reason, by_whom, asked_at) SELECT gen_random_uuid(), 'decide', id,"
+            " 'person_accepted', 'a clerk', now() FROM jurat_checks WHERE participant = 'p-7'"
         ),
     ):
         desk.sql(f"INSERT INTO {row}")

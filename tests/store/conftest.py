@@ -11,6 +11,7 @@ import structlog
 from tests.conftest import ENGINES, copy_of
 from tests.rigs.servers import Databases
 from tests.store.desk import DOCUMENT, Desk
+from tests.store.verified import ACCEPTED, REFUSED
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +50,17 @@ def sqlite(_desk_sqlite: Path, tmp_path: Path) -> Iterator[Desk]:
 def desk(request: pytest.FixtureRequest) -> Desk:
     """A desk on each engine, with `DOCUMENT` applied and no one at it."""
     desk: Desk = request.getfixturevalue(request.param)
+    return desk
+
+
+@pytest.fixture
+def decided(desk: Desk) -> Desk:
+    """p-1 has access by an address and a code, p-2 was refused, and p-3 waits."""
+    desk.look_up(desk.held("p-1"), ACCEPTED)
+    (code,) = desk.add_codes()
+    desk.look_up(desk.held("p-1", "code"), desk.code_valid(code))
+    desk.look_up(desk.held("p-2"), REFUSED)
+    desk.submit("p-3")
     return desk
 
 

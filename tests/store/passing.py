@@ -54,11 +54,11 @@ def let_be_over(desk: Desk, which: str = "true") -> None:
 
 
 def let_pass(desk: Desk, days: float) -> None:
-    """So many days go by: all that was written lies as much further back."""
+    """So many days go by, or come back: all that was written lies as much further back."""
     with desk.engine.begin() as connection, unguarded(connection):
         for table, columns in MOVED.items():
             if desk.postgresql:
                 changes = [f"{name} = {name} - make_interval(secs => {days * 86400})" for name in columns]
             else:
-                changes = [f"{name} = strftime('%Y-%m-%d %H:%M:%f', {name}, '-{days} days')" for name in columns]
+                changes = [f"{name} = strftime('%Y-%m-%d %H:%M:%f', {name}, '{-days} days')" for name in columns]
             connection.execute(text(f"UPDATE {table} SET {', '.join(changes)}"))

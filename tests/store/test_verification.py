@@ -8,35 +8,20 @@ import pytest
 from sqlalchemy import text
 
 from jurat.ids import uuid7
-from jurat.vocabulary import Outcome, Reason
+from jurat.vocabulary import Reason
 from store.requests.request_rows import ask
 from store.requests.request_runner import Request, RequestKind, Requests
 from store.verdicts.records import add_audit_row
-from store.verification import verify_access, verify_checks, verify_configured
-from tasks.checks import Ended, Settle
+from store.verification import verify_access, verify_checks
+from tasks.checks import Ended
 from tests.store.desk import DOCUMENT, NUMBER_TAKEN, Desk, attempt, claiming
 from tests.store.passing import let_pass, unguarded
 from tests.store.reviews import ReviewDecisions
+from tests.store.verified import ACCEPTED, AGAIN, REFUSED, contested, found, person
 
-ACCEPTED, REFUSED = Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE), Settle(Outcome.REFUSED, Reason.OUTSIDE_ZONE)
-
-
-def found(desk: Desk) -> list[str]:
-    problems = verify_checks(desk.engine) + verify_configured(desk.engine)
-    for each in verify_access(desk.engine):
-        problems += each.found
-    return [each.what for each in problems]
-
-
-@pytest.fixture
-def decided(desk: Desk) -> Desk:
-    """p-1 has access by an address and a code, p-2 was refused, and p-3 waits."""
-    desk.look_up(desk.held("p-1"), ACCEPTED)
-    (code,) = desk.add_codes()
-    desk.look_up(desk.held("p-1", "code"), desk.code_valid(code))
-    desk.look_up(desk.held("p-2"), REFUSED)
-    desk.submit("p-3")
-    return desk
+BUDGET = DOCUMENT["consultations"]["budget"]
+ASKED = {**BUDGET["questions"], "residence": {**BUDGET["questions"]["residence"], "valid_for": "1d"}}
+SHORTLY_VALID = {**DOCUMENT, "consultations": {"budget": {**BUDGET, "questions": ASKED}}}
 
 
 def test_what_our_programs_wrote_goes_together(decided: Desk) -> None:
@@ -78,27 +63,6 @@ def test_an_acceptance_without_a_lookup_is_found(decided: Desk) -> None:
     decided.look_up(held, ACCEPTED)
     decided.sql("DELETE FROM jurat_attempts WHERE check_id = :id", id=decided.id(held.id))
     assert found(decided) == ["a worker decided it, and no lookup says so"]
-
-
-def test_a_decision_that_no_one_asked_for_is_found(decided: Desk) -> None:
-    held = decided.held("p-4", "profession")
-    decided.look_up(held, REFUSED)
-    decided.sql(
-        "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source,"
-        " fence, decided_at) SELECT check_id, 2, 'accepted', 'person_accepted', evidence, 'reviewer', config_version,"
-        " source, fence, NOW FROM jurat_verdicts WHERE check_id = :id",
-        id=decided.id(held.id),
-    )
-    assert "a person decided it, and no request says so" in found(decided)
-
-
-def test_a_decision_of_a_person_is_right(decided: Desk) -> None:
-    held = decided.held("p-4", "profession")
-    decided.look_up(held, Settle(Outcome.REFUSED, Reason.STATUS_INACTIVE))
-    requests = Requests(decided.engine)
-    requests.do(Request(uuid7(), RequestKind.OPEN, "a clerk", check_id=held.id))
-    requests.do(Request(uuid7(), RequestKind.DECIDE, "a clerk", check_id=held.id, reason=Reason.PERSON_ACCEPTED))
-    assert found(decided) == []
 
 
 def test_a_code_that_was_freed_is_found(decided: Desk) -> None:
@@ -200,25 +164,56 @@ def test_a_revocation_that_no_erasure_took_along_is_found(decided: Desk) -> None
 
 @pytest.mark.parametrize("kind", [RequestKind.OPEN, RequestKind.DECIDE])
 def test_a_request_about_a_check_that_is_gone_before_the_check_is_found(decided: Desk, kind: RequestKind) -> None:
-    test_a_decision_of_a_person_is_right(decided)
+    check = UUID(str(decided.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'")))
+    person(decided, RequestKind.OPEN, check)
+    person(decided, RequestKind.DECIDE, check, reason=Reason.PERSON_ACCEPTED)
     with decided.engine.begin() as connection, unguarded(connection):
         connection.execute(text(f"DELETE FROM jurat_requests WHERE kind = '{kind}'"))
     said = {"a person decided it, and no request says so"} if kind == RequestKind.DECIDE else set()
     assert set(found(decided)) == {"the audit knows of a request about it, and the request is gone"} | said
 
 
-def test_a_row_that_upkeep_still_has_to_add_up_is_left_out(decided: Desk) -> None:
-    decided.sql("UPDATE jurat_access SET access = 'granted', config_version = 0 WHERE participant = 'p-2'")
+def test_a_row_that_upkeep_still_has_to_add_up_says_what_was_right(decided: Desk) -> None:
+    decided.apply(SHORTLY_VALID)
     assert found(decided) == []
     decided.upkeep.add_up_access()
-    assert decided.access("p-2") != "granted"
+    let_pass(decided, 2)
+    assert (found(decided), decided.access("p-1")) == ([], "granted")
+    decided.upkeep.add_up_access()
+    assert (found(decided), decided.access("p-1")) == ([], "incomplete")
 
 
-AGAIN = """
-    INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version, source,
-      fence, decided_at)
-    SELECT check_id, revision + 1, '{}', '{}', '{{}}', '{}', config_version, source, fence + {}, NOW FROM jurat_verdicts
-    WHERE check_id = :id ORDER BY revision DESC LIMIT 1"""
+@pytest.mark.parametrize(
+    "change",
+    ["config_version = 0", "config_version = 1", "changes_at = NOW(30)", "changes_at = NOW", "changes_at = NOW(-60)"],
+)
+def test_no_row_is_passed_over_for_it_seems_to_wait_for_upkeep(decided: Desk, change: str) -> None:
+    """A login could write it again and again."""
+    decided.apply(SHORTLY_VALID)
+    decided.upkeep.add_up_access()
+    let_pass(decided, 2)
+    decided.sql("UPDATE jurat_configs SET applied_at = NOW(-172800)")
+    decided.upkeep.add_up_access()
+    decided.sql(f"UPDATE jurat_access SET access = 'granted', {change} WHERE participant = 'p-1'")
+    assert [each[:27] for each in found(decided)] == ["access is shown as granted,"]
+
+
+def test_access_that_is_shown_before_its_time_is_found(decided: Desk) -> None:
+    questions = {**ASKED, "code": {**ASKED["code"], "valid_for": "10d"}}
+    decided.apply({**DOCUMENT, "consultations": {"budget": {**BUDGET, "questions": questions}}})
+    let_pass(decided, 2)
+    decided.upkeep.add_up_access()
+    assert found(decided) == []
+    let_pass(decided, -2)
+    assert found(decided) == ["access is shown as incomplete, and the verdicts add up to granted"]
+
+
+def test_when_time_changes_access_is_compared(decided: Desk) -> None:
+    decided.apply(SHORTLY_VALID)
+    decided.upkeep.add_up_access()
+    assert found(decided) == []
+    decided.sql("UPDATE jurat_access SET changes_at = NULL WHERE participant = 'p-1'")
+    assert found(decided) == ["not as decided is shown: when time changes it"]
 
 
 @pytest.mark.parametrize(
@@ -250,47 +245,6 @@ def test_a_code_that_was_used_between_its_lookup_and_the_verdict_is_right(decide
     decided.look_up(held := decided.held("p-5", "code"), decided.code_valid(code))
     assert decided.verdicts(held.id) == [("refused", "code_used")]
     assert found(decided) == []
-
-
-def person(desk: Desk, kind: RequestKind, check: UUID, who: str = "a clerk", reason: Reason | None = None) -> None:
-    Requests(desk.engine).do(Request(uuid7(), kind, who, check_id=check, reason=reason))
-
-
-def contested(desk: Desk) -> UUID:
-    """The check of p-2, contested."""
-    check = UUID(str(desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'")))
-    with desk.engine.begin() as connection:
-        desk.client.contest(connection, check, note="I moved in May.")
-    desk.upkeep.do_requests()
-    assert found(desk) == []
-    return check
-
-
-def test_a_word_that_waits_for_a_second_person_is_no_decision(decided: Desk) -> None:
-    budget = DOCUMENT["consultations"]["budget"]
-    decided.apply({**DOCUMENT, "consultations": {"budget": {**budget, "four_eyes": True}}})
-    decided.upkeep.add_up_access()
-    check = contested(decided)
-    person(decided, RequestKind.DECIDE, check, "Iris", Reason.PERSON_ACCEPTED)
-    person(decided, RequestKind.DECIDE, check, "Maelle", Reason.PERSON_REFUSED)
-    assert found(decided) == []
-    person(decided, RequestKind.DECIDE, check, "Tugdual", Reason.PERSON_REFUSED)
-    assert decided.verdicts(check)[1:] == [("refused", "person_refused")]
-    assert found(decided) == []
-    decided.sql(AGAIN.format("accepted", "person_accepted", "reviewer", 1), id=decided.id(check))
-    assert "a person decided it, and no request says so" in found(decided)
-
-
-def test_a_request_is_one_decision(decided: Desk) -> None:
-    check = contested(decided)
-    for reason in (Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED, Reason.PERSON_ACCEPTED):
-        person(decided, RequestKind.DECIDE, check, reason=reason)
-        person(decided, RequestKind.OPEN, check)
-        assert found(decided) == []
-    person(decided, RequestKind.DECIDE, check, reason=Reason.PERSON_REFUSED)
-    assert found(decided) == []
-    decided.sql(AGAIN.format("accepted", "person_accepted", "reviewer", 1), id=decided.id(check))
-    assert "a person decided it, and no request says so" in found(decided)
 
 
 EARLY = "its review ended before its time, and no person decided it"

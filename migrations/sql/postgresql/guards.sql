@@ -28,10 +28,11 @@ END $$;
 -- -------------------------------------------------------------------------------------------------------------- Checks
 
 -- Replaces a time that no worker can read with the present, and a deadline with the question's. SQLite refuses such a
--- time.
+-- time. All but the owner submit in the present: an erasure takes along what was submitted before it.
 CREATE FUNCTION jurat_fix_times() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-  IF NEW.submitted_at NOT BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z' THEN
+  IF NEW.submitted_at NOT BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z' OR NOT (jurat_is_owner()
+    OR NEW.submitted_at BETWEEN statement_timestamp() - interval '1 minute' AND clock_timestamp()) THEN
     NEW.submitted_at := statement_timestamp();
   END IF;
   IF NEW.due_at NOT BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z' THEN
@@ -46,7 +47,7 @@ BEGIN
 END $$;
 
 CREATE TRIGGER jurat_checks_timed BEFORE INSERT ON jurat_checks FOR EACH ROW
-WHEN (NOT (NEW.submitted_at BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'
+WHEN (NOT (NEW.submitted_at BETWEEN statement_timestamp() - interval '1 minute' AND clock_timestamp()
   AND NEW.due_at BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'
   AND NEW.deadline_at BETWEEN '2000-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'))
 EXECUTE FUNCTION jurat_fix_times();

@@ -1,16 +1,18 @@
--- What binds all but the owner where datasets are imported: a version is filled while it is staged, and emptied once it
--- is removed. So what is in force is what was imported, under the login that its row keeps. login_guards.sql says what
+-- What binds all but the owner where datasets are imported: the login that staged a version fills it and puts it in
+-- force, and any empties it once it is removed. So what is in force is what was imported, by the login in its row. login_guards.sql says what
 -- holds for all of these.
 
 CREATE TRIGGER jurat_datasets_moved BEFORE UPDATE ON jurat_datasets FOR EACH ROW
 WHEN ((NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
     ('staged', 'active'), ('staged', 'removing'), ('active', 'retired'), ('active', 'removing'),
     ('retired', 'removing'), ('removing', 'removed')))
+  OR (OLD.state = 'staged' AND NEW.state <> 'removing' AND OLD.login <> session_user)
   OR (OLD.state <> 'staged' AND to_jsonb(NEW) - 'state' <> to_jsonb(OLD) - 'state'))
-EXECUTE FUNCTION jurat_refuse_others('a version is filled, in force, retired, and removed, in this order');
+EXECUTE FUNCTION jurat_refuse_others(
+  'a version is filled and put in force by the login that staged it, then retired, and removed');
 
 -- `changed` has the rows of the statement. Each version has to be in the state that the trigger names, and stays in it
--- until the transaction ends.
+-- until the transaction ends. One that is staged has to be this login's own.
 CREATE FUNCTION jurat_keep_imported() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
   versions integer[];
@@ -20,11 +22,12 @@ BEGIN
   END IF;
   versions := ARRAY(SELECT DISTINCT c.dataset FROM changed c);
   PERFORM FROM jurat_datasets d WHERE d.id = ANY (versions) FOR SHARE;
-  IF (SELECT count(*) FROM jurat_datasets d WHERE d.id = ANY (versions) AND d.state = TG_ARGV[0])
-    = cardinality(versions) THEN
+  IF (SELECT count(*) FROM jurat_datasets d WHERE d.id = ANY (versions) AND d.state = TG_ARGV[0]
+      AND (d.state <> 'staged' OR d.login IS NULL OR d.login = session_user)) = cardinality(versions) THEN
     RETURN NULL;
   END IF;
-  RAISE EXCEPTION 'jurat: % on % is refused: its version is not %', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
+  RAISE EXCEPTION 'jurat: % on % is refused: its version is not %, or by another login', TG_OP, TG_TABLE_NAME,
+    TG_ARGV[0]
     USING ERRCODE = 'integrity_constraint_violation';
 END $$;
 

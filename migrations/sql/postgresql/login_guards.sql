@@ -48,6 +48,13 @@ CREATE TRIGGER jurat_checks_fenced BEFORE UPDATE OF fence ON jurat_checks FOR EA
 WHEN (NEW.fence NOT IN (OLD.fence, OLD.fence + 1))
 EXECUTE FUNCTION jurat_refuse_others('a fence never falls, and rises by one');
 
+-- Who decides reviews has no right to lease, and may not touch what workers hold or wait for: a fence that rises would
+-- have an honest verdict refused.
+CREATE TRIGGER jurat_checks_on_their_way BEFORE UPDATE ON jurat_checks FOR EACH ROW
+WHEN (OLD.state IN ('pending', 'leased')
+  AND NOT has_column_privilege('jurat_checks'::regclass, 'lease_until', 'UPDATE'))
+EXECUTE FUNCTION jurat_refuse_others('a check on its way is left to workers');
+
 -- What is due at the end of time would be looked up by no one. An erasure sets deadlines to 1970.
 CREATE TRIGGER jurat_checks_in_time BEFORE UPDATE OF due_at, deadline_at ON jurat_checks FOR EACH ROW
 WHEN (NOT (NEW.due_at BETWEEN '1970-01-01 00:00:00.000Z' AND '9000-01-01 00:00:00.000Z'
@@ -64,6 +71,13 @@ CREATE TRIGGER jurat_checks_lent BEFORE UPDATE OF state, lease_until ON jurat_ch
 WHEN (NEW.lease_until > statement_timestamp() + interval '1 hour'
   OR NEW.state = 'leased' AND NEW.lease_until IS NULL)
 EXECUTE FUNCTION jurat_refuse_others('a lease ends within the hour');
+
+-- Who is erased leaves no answer, and is given no candidates later. Their reviews have ended before.
+CREATE TRIGGER jurat_checks_emptied BEFORE UPDATE OF participant, candidates ON jurat_checks FOR EACH ROW
+WHEN (NEW.participant LIKE 'erased-%' AND (
+  num_nonnulls(NEW.answer, NEW.reply_key, NEW.candidates, NEW.traceparent) > 0
+  OR NEW.state = 'review' AND NEW.participant <> OLD.participant))
+EXECUTE FUNCTION jurat_refuse_others('an erasure leaves no answer, no candidates and no open review');
 
 -- A settled check can be deleted, so it gets its verdict by the end of the transaction: that says how long both stay.
 CREATE FUNCTION jurat_keep_decided() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$

@@ -30,6 +30,18 @@ WHEN (greatest(NEW.paused_until, NEW.next_start_at, NEW.probe_at, NEW.opened_at,
     NEW.suspect_since) < '1970-01-01 00:00:00.000Z')
 EXECUTE FUNCTION jurat_refuse_others('a time is of a year from 1970 to 9000');
 
+-- Access that is added up changes later, or never. With a time of before, no one could tell what was right then.
+CREATE TRIGGER jurat_access_changing BEFORE INSERT OR UPDATE OF changes_at ON jurat_access FOR EACH ROW
+WHEN (NEW.changes_at < statement_timestamp() - interval '1 minute')
+EXECUTE FUNCTION jurat_refuse_others('time changes access in the future');
+
+-- PostgreSQL has NaN above all numbers.
+CREATE TRIGGER jurat_sources_counted BEFORE INSERT OR UPDATE ON jurat_sources FOR EACH ROW
+WHEN (least(NEW.waiting, NEW.due, NEW.poll_ms, NEW.failures, NEW.used, NEW.served, NEW.most_slots, NEW.served_s,
+    NEW.wait_s, NEW.lookup_s, NEW.day_used, NEW.suspect_share, NEW.usual_share) < 0
+  OR greatest(NEW.served_s, NEW.wait_s, NEW.lookup_s, NEW.day_used, NEW.suspect_share, NEW.usual_share) > 1e15)
+EXECUTE FUNCTION jurat_refuse_others('figures of a source are numbers from 0 on');
+
 -- A source gets its next lookup within a day, no matter who says otherwise.
 CREATE FUNCTION jurat_fix_starts() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
