@@ -136,6 +136,9 @@ SEALED: Mapping[Role, Attempts] = {
         "UPDATE jurat_claims SET fingerprint = '87654321:' || md5('x')": _REHASHED,
         "UPDATE jurat_codes SET fingerprint = '87654321:' || md5('x') WHERE redeemed_by IS NOT NULL": _REHASHED,
     },
+    Role.SEALER: {
+        "UPDATE jurat_leaves SET fingerprint_salt = NULL WHERE kind = 'redemption'": _REHASHED,
+    },
 }
 """What is found where the history is sealed."""
 
