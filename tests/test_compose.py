@@ -111,15 +111,15 @@ def test_each_service_does_its_work_with_its_own_user(stack: Stack) -> None:
 
 def test_a_key_for_each_epoch_is_made_beside_running_workers(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """As replace-a-key.md says. Workers take it from the folder, and platforms seal with it."""
-    (begin,) = (each for each in blocks(ROOT / "docs" / "runbooks" / "replace-a-key.md", "sh") if "/keys/" in each.text)
+    page = ROOT / "docs" / "runbooks" / "replace-a-key.md"
+    install, pin = (each.text.splitlines()[-1] for each in blocks(page, "sh") if "docker" in each.text)
     places = {"/run/secrets/": f"{stack.secrets}/", "/keys/": f"{stack.secrets.parent}/keys/"}
     (stack.secrets.parent / "keys").mkdir()
-    install, setting, _, pin = begin.text.splitlines()
     words = install.partition("--entrypoint ")[2].replace(" keys", "", 1).split()
     for inside, outside in places.items():
         words = [word.replace(inside, outside) for word in words]
     subprocess.run(words, check=True)
-    name, _, value = setting.split()[1].partition("=")
+    ((name, value),) = re.findall(r"the line `(\w+)=(\S+)` to `.env`", page.read_text("utf-8"))
     monkeypatch.setitem(stack.env, name, value)
     signing_key = str(stack.secrets.parent / "signing_key")
     rotate = [

@@ -62,7 +62,7 @@ EXECUTE FUNCTION jurat_queue_rehash()""",
         "REVOKE ALL ON FUNCTION jurat_queue_rehash() FROM PUBLIC",
     ),
     "sqlite": (
-        "ALTER TABLE jurat_unsealed ADD COLUMN replaced TEXT",
+        "ALTER TABLE jurat_unsealed ADD COLUMN replaced text",
         "ALTER TABLE jurat_leaves ADD COLUMN fingerprint_salt BLOB",
         "DROP TRIGGER jurat_verdicts_purged",
         """
