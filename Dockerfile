@@ -32,7 +32,7 @@ FROM ${BASE} AS program
 ARG SOURCE_DATE_EPOCH
 # Nothing here installs packages: the base's own pip goes too.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin jurat \
-    && install -d -g jurat -m 2770 /erasures /heads \
+    && install -d -g jurat -m 2770 /erasures /heads /keys \
     && rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/site-packages/* /usr/local/lib/python3.*/ensurepip \
         /usr/lib/python3.*/ensurepip /usr/share/python-wheels
 COPY --from=source /srv/jurat /srv/jurat

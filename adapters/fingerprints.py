@@ -55,11 +55,6 @@ class Fingerprints:
         """
         return self._chains.keys()
 
-    @property
-    def made_again(self) -> list[str]:
-        """The heads of all fingerprints that `again` makes."""
-        return [head for head, chain in self._chains.items() if len(chain) > 1 and chain[0] == self.key_ids[0]]
-
     def with_first(self, key_id: str) -> Fingerprints:
         """The same keys, this one first: it makes the fingerprints to store. Raises KeyError if it is not there."""
         return Fingerprints([self._keys[key_id], *self._keys.values()])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from cli.output import Exit, Failure, new_file
-from config.secrets import read_keys, read_secret_file
+from config.secrets import OTHERS_RIGHTS, read_keys, read_secret_file
 from jurat.seal import generate, key_from_text, key_id, key_to_text, public_key
 from store.requests.erasure_journal import sync_folder
 
@@ -32,7 +32,7 @@ def keep_copy(file: Path, key: str) -> None:
 def signing_key(file: Path) -> bytes:
     """The operator's signing key in a file. Raises Failure, SecretError or ConfigurationError."""
     try:
-        if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if file.stat().st_mode & OTHERS_RIGHTS:
             raise Failure(f"{file} can be read or changed by others; run `chmod 600 {file}`", Exit.USAGE)
         return key_from_text(read_secret_file(file), str(file))
     except OSError as error:

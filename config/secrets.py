@@ -20,8 +20,8 @@ FOLDER: Final = "JURAT_SOURCE_SECRETS"
 PREFIX: Final = "JURAT_SOURCE_"
 
 _LARGEST_FILE = 64 << 10
-_OTHERS_RIGHTS: Final = 0o027
-"""What a file of a private key in a folder gives to no one; its group may read it, as in a mount of Kubernetes."""
+OTHERS_RIGHTS: Final = 0o027
+"""What a file of a private key gives to no one; its group may read it, as in a mount of Kubernetes."""
 _OTHERS: Final = (
     *("JURAT_PRIVATE_NETWORKS", "JURAT_REMOTE_CONTROL", "JURAT_LISTEN", "JURAT_ERASURE_JOURNAL", "JURAT_LOG", FOLDER),
 )
@@ -144,7 +144,7 @@ def read_keys(path: Path) -> str:
         if not path.is_dir():
             return read_secret_file(path)
         files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
-        public = [file for file in files if file.stat().st_mode & _OTHERS_RIGHTS]
+        public = [file for file in files if file.stat().st_mode & OTHERS_RIGHTS]
     except OSError as error:
         raise SecretError(f"the folder {path} cannot be read: {error.strerror or 'unknown error'}") from None
     if public:

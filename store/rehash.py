@@ -6,34 +6,32 @@ keys are needed. Workers recognise either form, so they go on meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 
 from adapters.fingerprints import Fingerprints
 from jurat.errors import ConfigurationError
-from jurat.queries import read_json
 from jurat.statements import rows_json
-from jurat.times import instant
 from store.dialects import dialect_of
 from store.hash_keys import hold_key_in_use
+from store.verdicts.records import add_audit_row
 
 AT_ONCE = 1_000
 """Hashes that are looked at in one transaction."""
 
 REHASH: Final = "keys rehash"
-"""The action in the audit, with the `heads` of hashes that it makes. It is noted at the beginning too, for it may be
-interrupted: `db verify` explains by these rows what was hashed again."""
+"""The action in the audit, one row for each batch. `db verify` explains by these rows what was hashed again."""
 
 _TABLES: Final = {"codes": ("list",), "claims": ("consultation", "namespace")}
 """The tables with fingerprints, and the columns before these in their primary keys."""
 
 
-def rehash(engine: Engine, fingerprints: Fingerprints) -> Iterator[tuple[str, int]]:
+def rehash(engine: Engine, fingerprints: Fingerprints, who: str) -> Iterator[tuple[str, int]]:
     """Hash all again that the first of these keys did not hash last: that must be the key in use. After each batch,
-    what is in it ("codes" or "claims"), and how many changed. Whatever ends it, the next time goes on.
+    what is in it ("codes" or "claims"), and how many changed. Whatever ends it, the next time goes on. The audit says
+    `who` did each batch.
 
     Raises ConfigurationError if a key is missing, or another one came into use.
     """
@@ -44,18 +42,17 @@ def rehash(engine: Engine, fingerprints: Fingerprints) -> Iterator[tuple[str, in
                 # Alone: a claim looks under the keys of numbers that it read a moment before.
                 if hold_key_in_use(connection, fingerprints.key_ids[0], "FOR UPDATE") != fingerprints.key_ids[0]:
                     raise ConfigurationError("another key came into use meanwhile; run this again")
-                changed, after = _batch(connection, f"jurat_{table}", columns, after, fingerprints)
+                changed, after = _batch(connection, f"jurat_{table}", columns, after, fingerprints, who)
             yield table, changed
 
 
-def rehashes(connection: Connection) -> list[tuple[datetime, Collection[str]]]:
-    """The rehashes that the audit knows: when each was noted, and the ids at the heads of what it makes."""
-    rows = connection.execute(text("SELECT at, detail FROM jurat_audit WHERE action = :action"), {"action": REHASH})
-    return [(instant(at), heads) for at, detail in rows if isinstance(heads := read_json(detail).get("heads"), list)]
-
-
 def _batch(
-    connection: Connection, table: str, columns: tuple[str, ...], after: tuple[str, ...], fingerprints: Fingerprints
+    connection: Connection,
+    table: str,
+    columns: tuple[str, ...],
+    after: tuple[str, ...],
+    fingerprints: Fingerprints,
+    who: str,
 ) -> tuple[int, tuple[str, ...] | None]:
     names, places = ", ".join(columns), (*columns, "fingerprint")
     page = f"""
@@ -71,5 +68,8 @@ def _batch(
     rowset = dialect_of(connection).rowset(", ".join(f"{each} text" for each in (*places, "again")))
     same = " AND ".join(f"{table}.{each} = r.{each}" for each in places)
     sql = f"UPDATE {table} SET fingerprint = r.again FROM {rowset} WHERE {same}"
-    changed = connection.execute(text(sql), {"rows": rows_json(rows)}).rowcount if rows else 0
+    changed = 0
+    if rows:
+        add_audit_row(connection, who, REHASH, fingerprints.key_ids[0], {"table": table, "hashes": len(rows)})
+        changed = connection.execute(text(sql), {"rows": rows_json(rows)}).rowcount
     return changed, tuple(found[-1]) if len(found) == AT_ONCE else None

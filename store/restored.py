@@ -55,21 +55,29 @@ class Secured:
 
 def secure(connection: Connection, taken_at: datetime, who: str) -> Secured:
     """Have every worker of before be refused, and none claim anything until `confirm`. Deadlines move on by the time
-    since the backup: that was no time to look anything up, and an answer that ends by its deadline is erased. If this
-    is done again for the same backup, they move on only by the time since.
+    since the backup, and since an answer was confirmed: that was no time to look anything up, and an answer that ends
+    by its deadline is erased. If this is done again for the same backup, they move on only by the time since; and by
+    none in which workers went on.
     """
     dialect = dialect_of(connection)
+    at, now = {"taken_at": dialect.time_text(taken_at)}, dialect.now()
     taken = dialect.parameter("taken_at", "timestamptz")
-    moved_before = f"""SELECT coalesce(sum(CAST(detail ->> 'moved_s' AS float8)), 0) FROM jurat_audit
-                       WHERE action = '{RESTORED}' AND at > {taken} AND {by_owner(dialect)}"""
-    gone = f"SELECT {dialect.seconds_between(dialect.now(), taken)} - ({moved_before})"
-    moved = max(0.0, connection.execute(text(gone), {"taken_at": dialect.time_text(taken_at)}).scalar() or 0.0)
+    said = f"FROM jurat_audit WHERE at > {taken} AND {by_owner(dialect)} AND action ="
+    counted = " + ".join(f"coalesce(CAST(detail ->> '{name}' AS float8), 0)" for name in ("moved_s", "worked_s"))
+    last = f"(SELECT max(at) {said} '{CONFIRMED}')"
+    times = f"""
+        SELECT {dialect.seconds_between(now, taken)} - (SELECT coalesce(sum({counted}), 0) {said} '{RESTORED}'),
+          CASE WHEN {last} > (SELECT max(at) {said} '{RESTORED}') THEN {dialect.seconds_between(now, last)}
+          ELSE 0 END"""
+    gone, worked = connection.execute(text(times), at).one()
+    moved = max(0.0, gone - worked)
     leases = connection.execute(text("SELECT count(*) FROM jurat_checks WHERE state = 'leased'")).scalar() or 0
-    later = dialect.later("deadline_at", dialect.parameter("moved", "float8"))
+    age = dialect.greatest("0.0", dialect.seconds_between(now, "submitted_at"))
+    later = dialect.later("deadline_at", dialect.least(dialect.parameter("moved", "float8"), age))
     raised = connection.execute(
         text(
             f"""UPDATE jurat_checks SET fence = fence + {JUMP}, lease_until = NULL,
-                due_at = CASE state WHEN 'leased' THEN {dialect.now()} ELSE due_at END,
+                due_at = CASE state WHEN 'leased' THEN {now} ELSE due_at END,
                 state = CASE state WHEN 'leased' THEN 'pending' ELSE state END,
                 deadline_at = CASE WHEN stood_s < {ENDED} THEN {later} ELSE deadline_at END
                 WHERE state <> 'settled'"""
@@ -77,8 +85,8 @@ def secure(connection: Connection, taken_at: datetime, who: str) -> Secured:
         {"moved": moved},
     )
     found = Secured(raised.rowcount, leases, pause_sources(connection, who))
-    detail = {"taken_at": taken_at.isoformat(), "unsettled": found.unsettled, "leases": found.leases, "moved_s": moved}
-    add_audit_row(connection, who, RESTORED, "database", detail)
+    detail = {"unsettled": found.unsettled, "leases": found.leases, "moved_s": moved, "worked_s": worked}
+    add_audit_row(connection, who, RESTORED, "database", {"taken_at": taken_at.isoformat(), **detail})
     return found
 
 
@@ -87,9 +95,19 @@ def finish(connection: Connection, who: str, erased: int) -> None:
     add_audit_row(connection, who, ERASED, "database", {"participants": erased})
 
 
-def newest_answer(connection: Connection) -> datetime | None:
-    """When the newest answer was confirmed; None without any. Ids are in the order of time (UUIDv7)."""
-    return moment(connection.scalar(text("SELECT submitted_at FROM jurat_checks ORDER BY id DESC LIMIT 1")))
+def answers_around(connection: Connection, taken_at: datetime) -> tuple[datetime | None, datetime | None]:
+    """When the last answer up to a moment was confirmed, and when the first one after it was. Those that came after the
+    restore was first told are not of the backup, and left out.
+    """
+    dialect = dialect_of(connection)
+    taken = dialect.parameter("taken_at", "timestamptz")
+    told = f"SELECT min(at) FROM jurat_audit WHERE action = '{RESTORED}' AND at > {taken} AND {by_owner(dialect)}"
+    sql = f"""
+        SELECT (SELECT max(submitted_at) FROM jurat_checks WHERE submitted_at <= {taken}),
+          (SELECT min(submitted_at) FROM jurat_checks
+           WHERE submitted_at > {taken} AND submitted_at <= coalesce(({told}), {dialect.now()}))"""
+    last, first = connection.execute(text(sql), {"taken_at": dialect.time_text(taken_at)}).one()
+    return moment(last), moment(first)
 
 
 def pause_sources(connection: Connection, who: str) -> int:

@@ -7,14 +7,11 @@ servers here. tests/containers/ runs the file as it is, in containers.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -26,105 +23,14 @@ from sqlalchemy import create_engine, make_url
 
 from jurat import Client, Outcome
 from store.schema.grants import Role
-from tests.rigs.servers import NoServer, PostgreSQL, Valkey, postgresql_bindir
+from tests.docs.pages import blocks
+from tests.rigs.compose import ROOT, SERVICES, Bells, Stack, make_secrets, make_users
+from tests.rigs.servers import NoServer, PostgreSQL
+from tests.rigs.waiting import until
 
-ROOT = Path(__file__).resolve().parent.parent
-SERVICES = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
 PATIENCE = 100.0
 
 pytestmark = pytest.mark.slow
-
-
-class Bells(Valkey):
-    """Valkey as the file starts it. Who names no user may only ask whether it is alive."""
-
-    def __init__(self, users: Path) -> None:
-        super().__init__()
-        self._users = users
-
-    def _command(self) -> list[str]:
-        return [*super()._command(), "--aclfile", str(self._users)]
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(OSError), Redis(port=self.port, socket_timeout=1) as asking:
-            return bool(asking.ping())
-        return False
-
-
-class Stack:
-    """The servers, with the secrets; each service's command is run as the file says."""
-
-    def __init__(self, postgresql: PostgreSQL, bells: Bells, secrets: Path) -> None:
-        self.postgresql, self.bells, self.secrets = postgresql, bells, secrets
-
-    def secret(self, name: str) -> str:
-        return (self.secrets / name).read_text("utf-8").strip()
-
-    def psql(self, part: str) -> psycopg.Connection[Any]:
-        """As the user of one part."""
-        return psycopg.connect(self.secret(f"{part}_database_url"), autocommit=True)
-
-    def environment(self, service: str) -> dict[str, str]:
-        """What the file gives a service, with the folder of the secrets in the place of theirs."""
-        given: Mapping[str, str] = SERVICES[service]["environment"]
-        said = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value)) for name, value in given.items()}
-        mounted = {
-            "/run/secrets": str(self.secrets),
-            "/run/source-secrets": str(self.secrets / "sources"),
-            "/erasures": str(self.secrets),
-        }
-        for inside, outside in mounted.items():
-            said = {name: value.replace(inside, outside) for name, value in said.items()}
-        for value in given.values():  # a container sees the secrets that it is given, and no other
-            if "/run/secrets/" in str(value):
-                assert Path(str(value)).name in SERVICES[service]["secrets"], (service, value)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("JURAT_")}
-        return {**kept, **said}
-
-    def run(self, service: str, *command: str, code: int = 0) -> str:
-        """Its own command, or another one as `docker compose run` gives it."""
-        ran = subprocess.run(
-            [ROOT / "bin" / "jurat", *(command or SERVICES[service]["command"])],
-            cwd=ROOT,
-            env=self.environment(service),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == code, ran.stdout + ran.stderr
-        return ran.stdout + ran.stderr
-
-
-def make_users(postgresql: PostgreSQL, secrets: Path) -> subprocess.CompletedProcess[str]:
-    """What the image does with each program in its folder, when it has made the database."""
-    url = make_url(postgresql.url)
-    return subprocess.run(
-        [ROOT / "compose" / "users.sh"],
-        env={
-            **os.environ,
-            "PATH": f"{postgresql_bindir()}:{os.environ['PATH']}",
-            "PGHOST": str(url.host),  # there it is the socket
-            "PGPORT": str(url.port),
-            "POSTGRES_USER": SERVICES["postgresql"]["environment"]["POSTGRES_USER"],
-            "POSTGRES_DB": SERVICES["postgresql"]["environment"]["POSTGRES_DB"],
-            "SECRETS": str(secrets),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def make_secrets(folder: Path, *parts: str) -> subprocess.CompletedProcess[str]:
-    """What `docker compose run --rm secrets` runs."""
-    path = f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"
-    return subprocess.run(
-        [ROOT / "compose" / "secrets.sh", *parts],
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "SECRETS": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +107,65 @@ def test_each_service_does_its_work_with_its_own_user(stack: Stack) -> None:
         assert working.wait(PATIENCE) == 0, log.read_text()
     assert "Connected to redis://worker:**@" in log.read_text()
     assert "NOPERM" not in log.read_text()
+
+
+def test_a_key_for_each_epoch_is_made_beside_running_workers(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As replace-a-key.md says. Workers take it from the folder, and platforms seal with it."""
+    page = ROOT / "docs" / "runbooks" / "replace-a-key.md"
+    install, pin = (each.text.splitlines()[-1] for each in blocks(page, "sh") if "docker" in each.text)
+    places = {"/run/secrets/": f"{stack.secrets}/", "/keys/": f"{stack.secrets.parent}/keys/"}
+    (stack.secrets.parent / "keys").mkdir()
+    words = install.partition("--entrypoint ")[2].replace(" keys", "", 1).split()
+    for inside, outside in places.items():
+        words = [word.replace(inside, outside) for word in words]
+    subprocess.run(words, check=True)
+    ((name, value),) = re.findall(r"the line `(\w+)=(\S+)` to `.env`", page.read_text("utf-8"))
+    monkeypatch.setitem(stack.env, name, value)
+    signing_key = str(stack.secrets.parent / "signing_key")
+    rotate = [
+        word.replace("signing_key", signing_key) if word == "signing_key" else word
+        for word in SERVICES["keys"]["command"]
+    ]
+    command = pin.partition("run --rm keys ")[2].replace("signing_key", signing_key).split()
+    pinned = stack.run("keys", *command).partition("=")[2].strip()
+    log = stack.secrets.parent / "epochs.log"
+    with log.open("w") as stream:
+        working = subprocess.Popen(
+            [ROOT / "bin" / "jurat", *SERVICES["worker"]["command"]],
+            cwd=ROOT,
+            env=stack.environment("worker"),
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+    try:
+        until(lambda: "1 of 1" in stack.run("keys", "keys", "status"), PATIENCE)
+        made = re.search(r"^([0-9a-f]{16}) ", stack.run("keys", *rotate), re.MULTILINE)
+        assert made is not None
+        assert "1 of 1" in stack.run("keys", "keys", "status")
+    finally:
+        working.terminate()
+        assert working.wait(PATIENCE) == 0, log.read_text()
+    files = {file.name: file.stat().st_mode & 0o777 for file in (stack.secrets.parent / "keys").iterdir()}
+    assert files == {"first": 0o640, made[1]: 0o640}, "the workers' group reads them"
+    client = Client(stack.secret("platform_database_url"), seal_key=pinned)
+    engine = create_engine(make_url(stack.secret("platform_database_url")).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        client.submit(connection, consultation="budget", participant="p-9", question="code", answer={"code": "x"})
+    engine.dispose()
+    client.close()
+    with stack.psql("reader") as reader:
+        found = reader.execute("SELECT answer_key FROM jurat_checks WHERE participant = 'p-9'").fetchone()
+    assert found == (made[1],)
+    stack.run("reviewer")
+
+
+def test_the_folder_of_keys_is_written_by_one_service() -> None:
+    mounted = {name: [str(each) for each in service.get("volumes", ())] for name, service in SERVICES.items()}
+    of = {name: each for name, volumes in mounted.items() for each in volumes if each.startswith("keys:")}
+    assert of == {"worker": "keys:/keys:ro", "reviewer": "keys:/keys:ro", "keys": "keys:/keys"}
+    folders = re.findall(r"install -d .* (/.*) \\", (ROOT / "Dockerfile").read_text("utf-8"))
+    assert "/keys" in folders[0].split(), "else it would be root's"
 
 
 def test_the_sealer_seals_with_a_key_that_it_alone_has(stack: Stack) -> None:
@@ -360,6 +325,7 @@ def test_no_service_has_a_secret_of_another_one() -> None:
     assert given["sealer"] == {"sealer_database_url", "history_key"}
     assert {name for name, secrets in given.items() if "history_key" in secrets} == {"sealer"}
     assert given["reviewer"] == {"reviewer_database_url", "unseal_keys"}
+    assert given["keys"] == {"admin_database_url", "unseal_keys", "hash_keys"}
     assert {name for name, secrets in given.items() if "superuser_password" in secrets} == {"postgresql"}
     for name in ("migrate", "worker", "tools", "reviewer", "platform", "secrets", "exporter", "sealer"):
         assert SERVICES[name]["ulimits"] == {"core": 0}

@@ -254,7 +254,7 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
 
     Workers that ran before can no longer write, and all sources are paused. Erasures since the backup are done
     again from --journal, which needs JURAT_HASH_KEYS, or by the platform, which repeats its calls. Then --confirm lets
-    the workers go on. Before that it may be run again, such as with another journal.
+    the workers go on. It may be run again, such as with another journal.
     """
     from store import restored as after
     from store.workers import workers
@@ -268,7 +268,8 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
             return
         people = _find_erased(out, service, taken_at, journals)
         with service.database.begin() as connection:
-            newest, running = after.newest_answer(connection), sum(each.live for each in workers(connection))
+            last, later = after.answers_around(connection, taken_at)
+            running = sum(each.live for each in workers(connection))
             secured = after.secure(connection, taken_at, who)
         erased = _erase_again(service, people, who)
         with service.database.begin() as connection:
@@ -277,10 +278,13 @@ def restored(out: Output, *, taken_at: datetime | None, journals: Sequence[Path]
     out.show(document, columns(("what", "count"), document.items())[1:])
     ago = timedelta(seconds=round((datetime.now(UTC) - taken_at).total_seconds()))
     out.say(f"restored to {time_text(taken_at)}, {ago} ago")
-    if newest is not None and newest < taken_at - after.DOUBTFUL:
-        out.say(f"the newest answer is of {time_text(newest)}; if that is how far it went back, run this again with it")
-    elif newest is not None and newest > taken_at:
-        out.say(f"an answer is of {time_text(newest)}, after that; if the time meant another zone, run this again")
+    if last is not None and last < taken_at - after.DOUBTFUL:
+        out.say(f"the newest answer is of {time_text(last)}; if that is how far it went back, run this again with it")
+    if later is not None:
+        out.say(
+            f"an answer is of {time_text(later)}, after that; if the platform is in again, keep it out until all is "
+            "done; if the time meant another zone, run this again"
+        )
     if running:
         out.say(f"{count_text(running, 'worker')} ran within the last half minute: stop all, and run this again")
     done = "" if journals else "have the platform repeat its erasures since then, "

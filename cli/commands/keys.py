@@ -252,7 +252,7 @@ def rehash(out: Output, *, who: str) -> None:
     from adapters.fingerprints import Fingerprints
     from cli.key_rotation import KeyKind, KeyRing, wait_for_holders
     from store.hash_keys import for_new_hashes
-    from store.rehash import REHASH, rehash
+    from store.rehash import rehash
 
     with open_database() as service:
         ring = KeyRing.read(KeyKind.HASH, service)
@@ -261,11 +261,9 @@ def rehash(out: Output, *, who: str) -> None:
             fingerprints = for_new_hashes(connection, Fingerprints(ring.keys))
         key_id = fingerprints.key_ids[0]
         wait_for_holders(service, ring.kind, key_id, 0.0)
-        done, heads = {"codes": 0, "claims": 0}, fingerprints.made_again
-        ring.note(service, who, REHASH, key_id, heads=heads)
-        for what, changed in rehash(service.database, fingerprints):
+        done = {"codes": 0, "claims": 0}
+        for what, changed in rehash(service.database, fingerprints, who):
             done[what] += changed
-        ring.note(service, who, REHASH, key_id, heads=heads)
     out.show({"key": key_id, **done}, [f"{key_id}: {done['codes']:,} codes, {done['claims']:,} claims of numbers"])
 
 

@@ -253,16 +253,19 @@ CREATE TABLE jurat_history (
   PRIMARY KEY (began_at)
 );
 
--- Rows of other tables that are not in the history yet. `subject` is their key as text.
+-- Rows of other tables that are not in the history yet. `subject` is their key as text, and `replaced` the keyed hash
+-- in the place of which a row has another one now.
 CREATE TABLE jurat_unsealed (
   queued_at timestamptz NOT NULL,
   kind text NOT NULL,
   subject text NOT NULL,
+  replaced text,
   PRIMARY KEY (queued_at, kind, subject)
 );
 
 -- The leaves of the Merkle tree, in order, with salted hashes of a row. Its salts go when the row goes, and
--- `person_salt` also when its participant is erased; then the hashes say nothing any more.
+-- `person_salt` also when its participant is erased; `fingerprint_salt` when its code or number is hashed once more.
+-- Then the hashes say nothing any more.
 CREATE TABLE jurat_leaves (
   number bigint NOT NULL,
   kind text NOT NULL,
@@ -273,6 +276,7 @@ CREATE TABLE jurat_leaves (
   person bytea,
   person_salt bytea,
   fingerprint bytea,
+  fingerprint_salt bytea,
   PRIMARY KEY (number)
 );
 

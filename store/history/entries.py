@@ -2,7 +2,8 @@
 
 A leaf has hashes of the row with a salt. When the row is deleted, its salts go too, and the leaf tells nothing that
 could be guessed; the tree stays as it is. The ids of participants change with transfers, so they have a hash of their
-own; its salt goes with an erasure. So has the keyed hash of a code or number, which `keys rehash` changes.
+own; its salt goes with an erasure. So has the keyed hash of a code or number: after `keys rehash`, a leaf of its own
+has the new one, and the salt of the old one goes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -30,6 +31,9 @@ from store.rows import row_of
 SALT: Final = 16
 """Bytes of a salt."""
 
+FOREVER: Final = "9999-01-01"
+"""Until when a request stays whose verdicts stay for good."""
+
 
 class LeafKind(StrEnum):
     """What a leaf is about."""
@@ -40,15 +44,17 @@ class LeafKind(StrEnum):
     CONFIGURATION = "configuration"
     AUDIT = "audit"
     RETENTION = "retention"
-    """The time until which a verdict is kept that was set later."""
+    """The time until which a verdict is kept that was set later; or a request, for there are other verdicts now."""
     PURGE = "purge"
     """The end of a verdict or a request that is in the history."""
+    REHASH = "rehash"
+    """Another keyed hash of the code or number that a row rests on, which was hashed once more."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealedRow:
     """A row that is sealed: what never changes of it, and apart from that the fields in `PEOPLE`, which name
-    participants, and `hashed`.
+    participants, and `fingerprint`, the keyed hash of the code or number that it rests on.
     """
 
     KEY: ClassVar[str]
@@ -64,11 +70,6 @@ class SealedRow:
     @property
     def due(self) -> datetime | None:
         """From when on it may be deleted, if that is known."""
-        return None
-
-    @property
-    def hashed(self) -> tuple[str, datetime] | None:
-        """The keyed hash of the code or number that it rests on, and a time before which that was made."""
         return None
 
     def people(self) -> list[str | None]:
@@ -122,10 +123,6 @@ class VerdictRow(SealedRow):
     def due(self) -> datetime | None:
         return self.retain_until
 
-    @property
-    def hashed(self) -> tuple[str, datetime] | None:
-        return None if self.fingerprint is None else (self.fingerprint, self.decided_at)
-
 
 @dataclass(frozen=True, slots=True)
 class RequestRow(SealedRow):
@@ -136,8 +133,9 @@ class RequestRow(SealedRow):
     COLUMNS = (
         "s.kind, s.consultation, s.question, s.check_id, s.reason, s.by_whom, s.asked_at, s.applied_at, s.refused, "
         "s.code_list, s.expires_at, s.login, s.participant, s.target, "
-        "(SELECT max(v.retain_until) FROM jurat_checks c JOIN jurat_verdicts v ON v.check_id = c.id WHERE "
-        "c.id = s.check_id OR c.consultation = s.consultation AND c.participant = s.participant)"
+        f"(SELECT max(coalesce(v.retain_until, '{FOREVER}')) FROM jurat_checks c JOIN jurat_verdicts v "
+        "ON v.check_id = c.id WHERE c.id = s.check_id "
+        "OR c.consultation = s.consultation AND c.participant IN (s.participant, s.target))"
     )
     WHERE = "s.applied_at IS NOT NULL"
     PEOPLE = ("participant", "target")
@@ -180,10 +178,6 @@ class RedemptionRow(SealedRow):
     list: str
     redeemed_at: datetime
     fingerprint: str
-
-    @property
-    def hashed(self) -> tuple[str, datetime]:
-        return self.fingerprint, self.redeemed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +222,8 @@ SEALED: Final[Mapping[LeafKind, type[SealedRow]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A leaf of the tree. Its salts are None once its row was purged, and `person_salt` also once its participant was
-    erased; a purge has no hashes.
+    """A leaf of the tree. Its salts are None once its row was purged, `person_salt` also once its participant was
+    erased, and `fingerprint_salt` once another leaf has the next hash of its code or number; a purge has no hashes.
     """
 
     kind: str
@@ -240,6 +234,7 @@ class Leaf:
     person: bytes | None = None
     fingerprint: bytes | None = None
     person_salt: bytes | None = None
+    fingerprint_salt: bytes | None = None
 
     @property
     def hash(self) -> bytes:
@@ -253,7 +248,18 @@ def leaf_of(kind: LeafKind, subject: str, row: SealedRow) -> Leaf:
     """The leaf of a row, with new salts."""
     salt, person_salt = os.urandom(SALT), os.urandom(SALT) if row.PEOPLE else None
     person = None if person_salt is None else person_hash(row.people(), person_salt)
-    return Leaf(kind, subject, row.due, salt, content_hash(row, salt), person, fingerprint_hash(row, salt), person_salt)
+    content, hashed = content_hash(row, salt), rehash_of(subject, row)
+    return replace(
+        hashed, kind=kind, due_at=row.due, salt=salt, content=content, person=person, person_salt=person_salt
+    )
+
+
+def rehash_of(subject: str, row: SealedRow) -> Leaf:
+    """The leaf of the keyed hash alone that a row rests on now, with a new salt."""
+    salt = None if fingerprint_of(row) is None else os.urandom(SALT)
+    return Leaf(
+        LeafKind.REHASH, subject, fingerprint=fingerprint_hash(fingerprint_of(row), salt), fingerprint_salt=salt
+    )
 
 
 def content_hash(row: SealedRow, salt: bytes) -> bytes:
@@ -266,9 +272,14 @@ def person_hash(people: Sequence[str | None], salt: bytes) -> bytes:
     return sha256(salt + _canonical(list(people))).digest()
 
 
-def fingerprint_hash(row: SealedRow, salt: bytes) -> bytes | None:
-    """The hash of the keyed hash that a row rests on; None if it rests on none."""
-    return None if row.hashed is None else sha256(salt + row.hashed[0].encode()).digest()
+def fingerprint_of(row: SealedRow) -> str | None:
+    """The keyed hash of the code or number that a row rests on; None if it rests on none."""
+    return getattr(row, "fingerprint", None)
+
+
+def fingerprint_hash(fingerprint: str | None, salt: bytes | None) -> bytes | None:
+    """The hash of a keyed hash; None without that or its salt."""
+    return None if fingerprint is None or salt is None else sha256(salt + fingerprint.encode()).digest()
 
 
 def read_rows(connection: Connection, kind: LeafKind, subjects: Sequence[str]) -> dict[str, SealedRow]:

@@ -7,7 +7,8 @@ a changed history.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -20,9 +21,20 @@ from sqlalchemy.exc import IntegrityError
 
 from jurat.database import reader
 from jurat.statements import rows_json
-from jurat.times import instant
+from jurat.times import instant, moment
 from store.dialects import StoreDialect, dialect_of
-from store.history.entries import SALT, SEALED, Leaf, LeafKind, leaf_of, missing_rows, read_rows
+from store.history.entries import (
+    SALT,
+    SEALED,
+    Leaf,
+    LeafKind,
+    fingerprint_hash,
+    fingerprint_of,
+    leaf_of,
+    missing_rows,
+    read_rows,
+    rehash_of,
+)
 from store.history.heads import Head, append_heads, read_heads, sign
 from store.history.merkle import SIZE, Frontier
 from store.restored import RESTORED
@@ -139,7 +151,7 @@ class Sealer:
                 return Turn(self._sign(connection, last, frontier, lost_from), 0, more=True)
             waiting = connection.execute(text(_TAKE), {"limit": BATCH}).all()
             waiting = sorted(waiting, key=lambda row: (str(row[0]), row[1] == LeafKind.PURGE, row[1], row[2]))
-            leaves = self._leaves(connection, [(row[1], row[2]) for row in waiting])
+            leaves = self._leaves(connection, [tuple(row[1:]) for row in waiting])
             more = len(waiting) == BATCH
             if not leaves and last is not None:
                 return Turn(None, 0, more)
@@ -175,11 +187,15 @@ class Sealer:
             )
         return outside.tree_size
 
-    def _leaves(self, connection: Connection, waiting: Sequence[tuple[str, str]]) -> list[Leaf]:
+    def _leaves(self, connection: Connection, waiting: Sequence[tuple[str, str, str | None]]) -> list[Leaf]:
         """The leaves of rows that wait, in their order. A row that went before it was sealed gets none."""
-        by_kind: dict[str, list[str]] = {}
-        for kind, subject in waiting:
-            by_kind.setdefault(kind, []).append(subject)
+        by_kind: dict[str, list[str]] = defaultdict(list)
+        replaced: dict[str, list[str]] = defaultdict(list)
+        for kind, subject, former in waiting:
+            if kind == LeafKind.REHASH:
+                replaced[subject].append(former or "")
+            else:
+                by_kind[kind].append(subject)
         purged, retained = by_kind.pop(LeafKind.PURGE, []), by_kind.pop(LeafKind.RETENTION, [])
         found: dict[tuple[str, str], Leaf] = {}
         for name, subjects in by_kind.items():
@@ -189,10 +205,44 @@ class Sealer:
         for subject, verdict in read_rows(connection, LeafKind.VERDICT, retained).items():
             found[LeafKind.RETENTION, subject] = Leaf(LeafKind.RETENTION, subject, verdict.due)
         if purged:
-            given = {"rows": rows_json([{"subject": subject} for subject in purged])}
-            for subject in connection.scalars(text(_known(self._dialect)), given):
+            for subject in connection.scalars(text(_known(self._dialect)), _rows(purged)):
                 found[LeafKind.PURGE, subject] = Leaf(LeafKind.PURGE, subject)
-        return [found[each] for each in waiting if each in found]
+        for subject, leaf in self._hashed_again(connection, replaced).items():
+            found[LeafKind.REHASH, subject] = leaf
+        ordered = [found[each] for each in dict.fromkeys(row[:2] for row in waiting) if each in found]
+        return [*ordered, *self._kept_longer(connection, [*by_kind[LeafKind.VERDICT], *retained])]
+
+    def _hashed_again(self, connection: Connection, replaced: Mapping[str, Collection[str]]) -> dict[str, Leaf]:
+        """A leaf for each hash of which one of those that it `replaced` is sealed; the salt of that goes.
+
+        There is none where another hash is sealed: it was changed before.
+        """
+        if not replaced:
+            return {}
+        sealed = {row[0]: row[1:] for row in connection.execute(text(_last_hash(self._dialect)), _rows(replaced))}
+        found, ended = {}, []
+        for kind in (LeafKind.VERDICT, LeafKind.REDEMPTION):
+            for subject, row in read_rows(connection, kind, list(sealed)).items():
+                number, salt, fingerprint = sealed[subject]
+                now = fingerprint_hash(fingerprint_of(row), salt)
+                if now not in (None, fingerprint) and fingerprint in {
+                    fingerprint_hash(each, salt) for each in replaced[subject]
+                }:
+                    found[subject] = rehash_of(subject, row)
+                    ended.append({"number": number})
+        connection.execute(text(_forget_salts(self._dialect)), {"rows": rows_json(ended)})
+        return found
+
+    def _kept_longer(self, connection: Connection, verdicts: Sequence[str]) -> list[Leaf]:
+        """Until when sealed requests stay, now that their check or participant has other `verdicts`, or other times."""
+        if not verdicts:
+            return []
+        checks = [{"check_id": check} for check in sorted({each.split("/")[0] for each in verdicts})]
+        found = connection.execute(text(_resting_on(self._dialect)), {"rows": rows_json(checks)})
+        sealed = {row[0]: moment(row[1]) for row in found}
+        rows = read_rows(connection, LeafKind.REQUEST, list(sealed))
+        changed = sorted(subject for subject, row in rows.items() if row.due != sealed[subject])
+        return [Leaf(LeafKind.RETENTION, subject, rows[subject].due) for subject in changed]
 
     def _sign(
         self, connection: Connection, last: Head | None, frontier: Frontier, lost_from: int | None = None
@@ -218,7 +268,10 @@ def was_restored(connection: Connection, since: datetime) -> bool:
     return found is not None and instant(found) > since
 
 
-_BYTES: Final = {"salt": SALT, "content": SIZE, "person": SIZE, "fingerprint": SIZE, "person_salt": SALT}
+_BYTES: Final = {
+    **dict.fromkeys(("salt", "person_salt", "fingerprint_salt"), SALT),
+    **dict.fromkeys(("content", "person", "fingerprint"), SIZE),
+}
 """How many bytes a leaf has in each of these columns, or none."""
 
 
@@ -253,7 +306,11 @@ def _add(dialect: StoreDialect) -> str:
 _TAKE = """
     DELETE FROM jurat_unsealed WHERE (queued_at, kind, subject) IN (
       SELECT queued_at, kind, subject FROM jurat_unsealed ORDER BY queued_at, kind, subject LIMIT :limit)
-    RETURNING queued_at, kind, subject"""
+    RETURNING queued_at, kind, subject, replaced"""
+
+
+def _rows(subjects: Iterable[str]) -> dict[str, str]:
+    return {"rows": rows_json([{"subject": subject} for subject in subjects])}
 
 
 @lru_cache
@@ -261,6 +318,39 @@ def _known(dialect: StoreDialect) -> str:
     return f"""
         SELECT DISTINCT r.subject FROM {dialect.rowset("subject text")} JOIN jurat_leaves l ON l.subject = r.subject
         WHERE l.kind IN ('{LeafKind.VERDICT}', '{LeafKind.REQUEST}')"""
+
+
+@lru_cache
+def _forget_salts(dialect: StoreDialect) -> str:
+    numbers = f"SELECT r.number FROM {dialect.rowset('number bigint')}"
+    return f"UPDATE jurat_leaves SET fingerprint_salt = NULL WHERE number IN ({numbers})"
+
+
+@lru_cache
+def _last_hash(dialect: StoreDialect) -> str:
+    """The newest hash of each row that is sealed."""
+    return f"""
+        SELECT r.subject, l.number, l.fingerprint_salt, l.fingerprint FROM {dialect.rowset("subject text")}
+        JOIN jurat_leaves l ON l.number = (
+          SELECT max(n.number) FROM jurat_leaves n WHERE n.subject = r.subject AND n.fingerprint IS NOT NULL)"""
+
+
+@lru_cache
+def _resting_on(dialect: StoreDialect) -> str:
+    """The requests in the history that stay as long as verdicts of these checks, each with the newest time of it."""
+    found = " UNION ".join(
+        f"SELECT q.id FROM {dialect.rowset('check_id uuid')} JOIN jurat_checks c ON c.id = r.check_id "
+        f"JOIN jurat_requests q ON {theirs}"
+        for theirs in (
+            "q.check_id = c.id",
+            "q.participant = c.participant AND q.consultation = c.consultation",
+            "q.target = c.participant AND q.consultation = c.consultation",
+        )
+    )
+    return f"""
+        SELECT l.subject, l.due_at FROM ({found}) f JOIN jurat_leaves l ON l.number = (
+          SELECT max(n.number) FROM jurat_leaves n
+          WHERE n.subject = CAST(f.id AS text) AND n.kind IN ('{LeafKind.REQUEST}', '{LeafKind.RETENTION}'))"""
 
 
 @lru_cache

@@ -19,7 +19,6 @@ from typing import Any, Final, NamedTuple
 from nacl.signing import VerifyKey
 from sqlalchemy import Connection, Engine, text
 
-from adapters.fingerprints import key_of
 from config.configuration import digest_of
 from jurat.database import reader
 from jurat.names import is_erased
@@ -34,6 +33,7 @@ from store.history.entries import (
     SealedRow,
     content_hash,
     fingerprint_hash,
+    fingerprint_of,
     missing_rows,
     person_hash,
     read_rows,
@@ -41,7 +41,7 @@ from store.history.entries import (
 from store.history.heads import Head
 from store.history.merkle import Frontier
 from store.history.sealer import BATCH, heads_after, was_restored
-from store.rehash import rehashes
+from store.rehash import REHASH
 from store.requests.erasure import EVERYWHERE
 from store.requests.erasure_journal import former_ids
 
@@ -51,12 +51,8 @@ PAGE: Final = 1000
 TOLD: Final = 100
 """Rows of one kind that are named at most if they are not in the history."""
 
-
 LEAST_STAY: Final = timedelta(hours=23)
 """How long a verdict stays at least after its time was set: a day, less what clocks differ and a transaction takes."""
-
-
-_Rehashes = Sequence[tuple[datetime, Collection[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,30 +196,39 @@ class _Walk:
         sealed, waiting = _sealed(connection, about), _waiting(connection, about)
         rows: dict[tuple[str, str], SealedRow] = {}
         for kind in SEALED:
-            subjects = [leaf.subject for _, leaf in leaves if leaf.kind == kind]
+            subjects = [leaf.subject for _, leaf in leaves if leaf.kind in (kind, LeafKind.REHASH)]
             rows |= {(kind, subject): row for subject, row in read_rows(connection, kind, subjects).items()}
-        rehashed = cache(lambda: rehashes(connection))
+        rehashed = cache(lambda: connection.scalars(text(_REHASHES)).all())
         now = instant(connection.scalar(text(f"SELECT {dialect_of(connection).now()}")))
         erased_from = cache(lambda: frozenset(connection.scalars(text(_ERASED_FROM))))
         for number, leaf in leaves:
             next_head = bisect_right(self._times, number, key=lambda each: each[0])
             known = sealed[leaf.subject]
-            if known[leaf.kind].number != number:
+            if known[leaf.kind].number != number and not _has_more(leaf.kind, known):
                 yield Contradiction("it was sealed twice, and the first time counts", leaf.kind, leaf.subject)
                 continue
+            again = (LeafKind.REHASH, leaf.subject) in waiting
+            again = again and self._was_noted(rehashed(), len(self._times), _LATER)
             match leaf.kind:
                 case LeafKind.PURGE:
                     signed_at = self._times[next_head][1] if next_head < len(self._times) else now
                     what = _early(_due(known), signed_at)
                 case LeafKind.RETENTION:
-                    what = self._too_soon(leaf.due_at, next_head)
+                    what = "" if LeafKind.REQUEST in known else self._too_soon(leaf.due_at, next_head)
+                case LeafKind.REHASH if not self._was_noted(rehashed(), next_head, number):
+                    what = "its code or number was hashed again, and no rehash is known"
+                case LeafKind.REHASH:
+                    row = rows.get((LeafKind.VERDICT, leaf.subject), rows.get((LeafKind.REDEMPTION, leaf.subject)))
+                    what = "" if again or known[leaf.kind].number != number else _other_hash(leaf, row)
                 case _:
                     just_now = (LeafKind.PURGE, leaf.subject) in waiting
                     limited = leaf.due_at is None and (LeafKind.RETENTION, leaf.subject) in waiting
                     kept = [] if limited or not (due := _due(known)) else [due[1]]
                     row = rows.get((leaf.kind, leaf.subject))
                     purged = LeafKind.PURGE in known or just_now
-                    what = _difference(connection, leaf, row, kept, rehashed, erased_from, purged=purged)
+                    what = _difference(connection, leaf, row, kept, erased_from, purged=purged)
+                    if not what and not again and LeafKind.REHASH not in known:
+                        what = _other_hash(leaf, row)
                     if not what and limited and row is not None:
                         what = self._too_soon(row.due, len(self._times))
                     if not what and LeafKind.PURGE not in known and just_now:
@@ -232,14 +237,27 @@ class _Walk:
                 yield Contradiction(what, leaf.kind, leaf.subject)
 
     def _too_soon(self, due: datetime | None, next_head: int) -> str:
-        """Why a time until which a row stays cannot have been set after the head before. If that head took as much as
-        one can, the row may have waited since the head before it.
+        """Why a time until which a row stays cannot have been set after the head before."""
+        last = self._before(next_head)
+        wrong = due is None or (last >= 0 and due < self._times[last][1] + LEAST_STAY)
+        return "the time until which it stays was set less than a day before" if wrong else ""
+
+    def _was_noted(self, rehashes: Sequence[int], next_head: int, number: int) -> bool:
+        """Whether the audit has a rehash from the time in which the leaf of a head waited: each part of one is noted
+        just before it is done.
+        """
+        last = self._before(next_head)
+        first = self._times[last][0] if last >= 0 else 0
+        return any(first <= noted <= number for noted in rehashes)
+
+    def _before(self, next_head: int) -> int:
+        """The last head that was signed before what is in the next one waited; -1 if there is none. If a head took as
+        much as one can, the rest may have waited since the head before it.
         """
         last = next_head - 1
         while last >= 0 and self._times[last][0] - (self._times[last - 1][0] if last else 0) >= BATCH // 2:
             last -= 1
-        wrong = due is None or (last >= 0 and due < self._times[last][1] + LEAST_STAY)
-        return "the time until which it stays was set less than a day before" if wrong else ""
+        return last
 
 
 def _early(sealed: tuple[str, datetime | None] | None, purged_at: datetime) -> str:
@@ -257,7 +275,6 @@ def _difference(
     leaf: Leaf,
     row: SealedRow | None,
     kept: Sequence[datetime | None],
-    rehashed: Callable[[], _Rehashes],
     erased_from: Callable[[], frozenset[str]],
     *,
     purged: bool,
@@ -273,10 +290,6 @@ def _difference(
         return "it is not as it was sealed"
     if kept and leaf.kind == LeafKind.VERDICT and row.due != kept[0]:
         return "the time until which it stays was changed"
-    if fingerprint_hash(row, leaf.salt) != leaf.fingerprint and not (
-        leaf.fingerprint and _was_rehashed(row, rehashed())
-    ):
-        return "the hash of its code or number was changed, and no rehash is known"
     people = row.people()
     if not people:
         return ""
@@ -294,12 +307,18 @@ def _difference(
     return "" if was_theirs else "it was given to another participant, and no transfer is known"
 
 
-def _was_rehashed(row: SealedRow, rehashed: _Rehashes) -> bool:
-    """Whether a rehash after it makes such a hash as that of a row."""
-    if row.hashed is None:
-        return False
-    fingerprint, since = row.hashed
-    return any(at >= since and key_of(fingerprint) in heads for at, heads in rehashed)
+def _other_hash(leaf: Leaf, row: SealedRow | None) -> str:
+    """That a row rests on another code or number than its newest leaf has; empty if it does not, or is gone."""
+    if row is None:
+        return ""
+    found, sealed = fingerprint_of(row), leaf.fingerprint
+    same = fingerprint_hash(found, leaf.fingerprint_salt) == sealed and (found is None) == (sealed is None)
+    return "" if same else "the hash of its code or number was changed, and no rehash is known"
+
+
+def _has_more(kind: str, known: Collection[str]) -> bool:
+    """Whether there may be several leaves of a kind about a row, of which the newest counts."""
+    return kind == LeafKind.REHASH or (kind == LeafKind.RETENTION and LeafKind.REQUEST in known)
 
 
 class _Place(NamedTuple):
@@ -308,13 +327,14 @@ class _Place(NamedTuple):
 
 
 def _sealed(connection: Connection, subjects: Collection[str]) -> Mapping[str, Mapping[str, _Place]]:
-    """The first leaf of each kind about each of these rows."""
+    """The leaf of each kind about each of these rows that counts: the first one, unless `_has_more`."""
     sql = f"""
         SELECT r.subject, l.kind, l.number, l.due_at FROM {dialect_of(connection).rowset("subject text")}
         JOIN jurat_leaves l ON l.subject = r.subject ORDER BY l.number"""
     found: dict[str, dict[str, _Place]] = defaultdict(dict)
     for row in connection.execute(text(sql), {"rows": rows_json([{"subject": subject} for subject in subjects])}):
-        found[row[0]].setdefault(row[1], _Place(row[2], moment(row[3])))
+        known, place = found[row[0]], _Place(row[2], moment(row[3]))
+        known[row[1]] = place if _has_more(row[1], known) else known.get(row[1], place)
     return found
 
 
@@ -322,9 +342,9 @@ def _due(known: Mapping[str, _Place]) -> tuple[str, datetime | None] | None:
     """The kind of a row, and from when on it may be purged, by its leaf or by that of its retention; None if it is not
     in the history.
     """
-    for kind in known.keys() - {LeafKind.PURGE, LeafKind.RETENTION}:
-        retention = known.get(LeafKind.RETENTION)
-        return kind, known[kind].due_at or (retention.due_at if retention else None)
+    for kind in known.keys() - {LeafKind.PURGE, LeafKind.RETENTION, LeafKind.REHASH}:
+        due, later = known[kind].due_at, known.get(LeafKind.RETENTION)
+        return kind, later.due_at if later and (due is None or kind == LeafKind.REQUEST) else due
     return None
 
 
@@ -367,6 +387,14 @@ _ERASED_FROM = """
 """From where erasures took people away that cannot be told from each other any more: an erasure of all consultations
 gives each another name, and its request goes before its verdicts."""
 
+_LATER = 1 << 62
+"""The number of leaves that wait."""
+
+_REHASHES = f"""
+    SELECT coalesce(l.number, {_LATER}) FROM jurat_audit a
+    LEFT JOIN jurat_leaves l ON l.kind = '{LeafKind.AUDIT}' AND l.subject = CAST(a.id AS text)
+    WHERE a.action = '{REHASH}'"""
+
 _LEAVES = """
-    SELECT number, kind, subject, due_at, salt, content, person, fingerprint, person_salt FROM jurat_leaves
-    WHERE number >= :after ORDER BY number LIMIT :limit"""
+    SELECT number, kind, subject, due_at, salt, content, person, fingerprint, person_salt, fingerprint_salt
+    FROM jurat_leaves WHERE number >= :after ORDER BY number LIMIT :limit"""

@@ -210,8 +210,11 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.SEALER: "SELECT",
     },
     "jurat_history": {**_WATCHED, Role.WORKER: "SELECT", Role.SEALER: "SELECT, UPDATE (sealed_at)"},
-    "jurat_unsealed": {**_WATCHED, Role.WORKER: "SELECT", Role.SEALER: "SELECT, DELETE"},
-    "jurat_leaves": {**_WATCHED, Role.SEALER: "SELECT, INSERT"},
+    "jurat_unsealed": {
+        **dict.fromkeys((Role.ADMIN, Role.READER, Role.WORKER), "SELECT (queued_at, kind, subject)"),
+        Role.SEALER: "SELECT, DELETE",
+    },
+    "jurat_leaves": {**_WATCHED, Role.SEALER: "SELECT, INSERT, UPDATE (fingerprint_salt)"},
     "jurat_tree_heads": {**_WATCHED, Role.SEALER: "SELECT, INSERT"},
     "jurat_upkeep": {
         Role.WORKER: "SELECT, INSERT, UPDATE (ran_at, hold_until)",
@@ -303,6 +306,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_queue_row": frozenset(),
     "jurat_queue_retention": frozenset(),
     "jurat_queue_purged": frozenset(),
+    "jurat_queue_rehash": frozenset(),
     "jurat_keep_number": frozenset(),
     "jurat_forget_person": frozenset(),
 }

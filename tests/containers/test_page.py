@@ -212,7 +212,7 @@ def test_a_new_release_replaces_the_old_one(reader: Reader) -> None:
 def test_it_stops_and_keeps_what_it_has(reader: Reader) -> None:
     reader.follow("Stop")
     assert reader.containers() == []
-    kept = ["jurat_bells", "jurat_database", "jurat_erasures", "jurat_heads"]
+    kept = ["jurat_bells", "jurat_database", "jurat_erasures", "jurat_heads", "jurat_keys"]
     assert reader.engine.docker("volume", "ls", "--quiet").split() == kept
 
 

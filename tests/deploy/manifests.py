@@ -27,12 +27,12 @@ Object = dict[str, Any]
 """One object, as the cluster would get it."""
 
 
-SEALER: Final = "# - ../../components/sealer"
-"""The line of the overlays that an operator uncomments."""
+OPTIONAL: Final = "# - ../../components/"
+"""How lines of the overlays begin that an operator may uncomment."""
 
 
 @cache
-def _built(overlay: str, *, sealed: bool) -> str:
+def _built(overlay: str, *, whole: bool) -> str:
     if shutil.which("kustomize") is None:
         missing("kustomize is not installed (Debian: apt-get install kustomize)")
     with TemporaryDirectory() as name:
@@ -40,23 +40,23 @@ def _built(overlay: str, *, sealed: bool) -> str:
         for part in (KUBERNETES, ROOT / "monitoring"):
             shutil.copytree(part, folder / part.relative_to(ROOT))
         copied = folder / KUBERNETES.relative_to(ROOT) / "overlays"
-        for file in copied.glob("*/kustomization.yaml") if sealed else ():
-            file.write_text(file.read_text("utf-8").replace(SEALER, SEALER.removeprefix("# ")), "utf-8")
+        for file in copied.glob("*/kustomization.yaml") if whole else ():
+            file.write_text(file.read_text("utf-8").replace(OPTIONAL, OPTIONAL.removeprefix("# ")), "utf-8")
         made = subprocess.run(["kustomize", "build", copied / overlay], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     return made.stdout
 
 
 @cache
-def _read(overlay: str, *, sealed: bool) -> tuple[Object, ...]:
-    return tuple(YAML(typ="safe").load_all(_built(overlay, sealed=sealed)))
+def _read(overlay: str, *, whole: bool) -> tuple[Object, ...]:
+    return tuple(YAML(typ="safe").load_all(_built(overlay, whole=whole)))
 
 
-def build(overlay: str, *, sealed: bool = False) -> list[Object]:
-    """The objects of an overlay, which the caller may change; with the component `sealer` if it is `sealed`. Skips a
-    test where there is no kustomize.
+def build(overlay: str, *, whole: bool = False) -> list[Object]:
+    """The objects of an overlay, which the caller may change; with the optional components if it is the `whole`. Skips
+    a test where there is no kustomize.
     """
-    return copy.deepcopy(list(_read(overlay, sealed=sealed)))
+    return copy.deepcopy(list(_read(overlay, whole=whole)))
 
 
 def one(objects: list[Object], kind: str, name: str = "") -> Object:
@@ -67,7 +67,7 @@ def one(objects: list[Object], kind: str, name: str = "") -> Object:
 
 @dataclass(frozen=True)
 class Part:
-    """A Deployment or Job that runs our image: `template` is that of its pods."""
+    """A Deployment, Job or CronJob that runs our image: `template` is that of its pods."""
 
     name: str
     template: Any
@@ -111,17 +111,17 @@ class Part:
         """The keys of each secret that a variable names a file of."""
         read: dict[str, set[str]] = {}
         for name, value in self.variables.items():
-            if name.endswith("_FILE"):
+            if name.endswith("_FILE") and value not in self.kept:
                 folder, _, key = value.rpartition("/")
                 read.setdefault(self.mounts.get(folder, ""), set()).add(key)
         return read
 
 
 def parts(objects: list[Object]) -> Iterator[Part]:
-    """Each Deployment and Job."""
+    """Each Deployment, Job and CronJob."""
     for each in objects:
-        if each["kind"] in ("Deployment", "Job"):
-            yield Part(each["metadata"]["name"], each["spec"]["template"])
+        if each["kind"] in ("Deployment", "Job", "CronJob"):
+            yield Part(each["metadata"]["name"], each["spec"].get("jobTemplate", each)["spec"]["template"])
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

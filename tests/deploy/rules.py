@@ -91,7 +91,8 @@ def _least_rights(part: Part) -> Iterator[str]:
     files = {name for name in part.variables if name.endswith("_FILE")}
     if files != {name for name in given if name.endswith("_FILE")}:
         yield f"reads {sorted(files)} from files, and others with docker-compose.yml"
-    folders = {value.rpartition("/")[0] for name, value in part.variables.items() if name.endswith("_FILE")}
+    own = {name: value for name, value in part.variables.items() if value not in part.kept}
+    folders = {value.rpartition("/")[0] for name, value in own.items() if name.endswith("_FILE")}
     folders |= {value for name, value in part.variables.items() if name == "JURAT_SOURCE_SECRETS"}
     if folders != set(part.mounts):
         yield f"reads secrets in {sorted(folders)}, and mounts {sorted(part.mounts)}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,18 +44,18 @@ def test_there_are_the_overlays_that_the_page_names() -> None:
     assert OVERLAYS == ("one-node", "production", "region")
 
 
-@pytest.mark.parametrize("sealed", [False, True], ids=["", "sealed"])
+@pytest.mark.parametrize("whole", [False, True], ids=["", "whole"])
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_a_cluster_takes_each_object(overlay: str, *, sealed: bool) -> None:
-    objects = build(overlay, sealed=sealed)
+def test_a_cluster_takes_each_object(overlay: str, *, whole: bool) -> None:
+    objects = build(overlay, whole=whole)
     assert len(objects) > 8
     assert {each["metadata"]["name"]: found for each in objects if (found := list(schema_problems(each)))} == {}
 
 
-@pytest.mark.parametrize("sealed", [False, True], ids=["", "sealed"])
+@pytest.mark.parametrize("whole", [False, True], ids=["", "whole"])
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_manifests_say_what_the_code_says(overlay: str, *, sealed: bool) -> None:
-    assert problems(build(overlay, sealed=sealed)) == []
+def test_manifests_say_what_the_code_says(overlay: str, *, whole: bool) -> None:
+    assert problems(build(overlay, whole=whole)) == []
 
 
 SCHEMA: list[tuple[str, Change, str]] = [
@@ -145,7 +147,7 @@ def test_the_settings_are_some_that_a_worker_takes(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_only_workers_reach_the_broker_and_sources(overlay: str) -> None:
-    objects = build(overlay, sealed=True)
+    objects = build(overlay, whole=True)
     assert {part.name: egress(objects, part) for part in parts(objects)} == {
         part.name: {53, 5432, 6379, 443} if part.name == "worker" else {53, 5432} for part in parts(objects)
     }
@@ -182,12 +184,53 @@ def test_erasures_are_noted_on_a_volume_that_each_worker_writes_to(overlay: str,
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_sealer_is_there_where_it_is_wanted_and_keeps_its_heads(overlay: str) -> None:
     assert "sealer" not in {part.name for part in parts(build(overlay))}
-    objects = build(overlay, sealed=True)
+    objects = build(overlay, whole=True)
     (part,) = (each for each in parts(objects) if each.name == "sealer")
     key, heads = (part.container["args"][part.container["args"].index(word) + 1] for word in ("--key", "--heads"))
     assert part.mounts == {key.rpartition("/")[0]: "jurat-sealer"}
     assert part.kept == {heads.rpartition("/")[0]: "heads"}
     assert one(objects, "Deployment", "sealer")["spec"]["strategy"] == {"type": "Recreate"}
+
+
+@pytest.mark.parametrize(("overlay", "mode"), [("production", "ReadWriteMany"), ("one-node", "ReadWriteOnce")])
+def test_keys_of_epochs_are_in_a_folder_that_workers_read_and_one_job_writes_to(overlay: str, mode: str) -> None:
+    assert "keys" not in {part.name for part in parts(build(overlay))}
+    objects = build(overlay, whole=True)
+    of = {part.name: part for part in parts(objects)}
+    for name in ("worker", "keys"):
+        assert of[name].variables["JURAT_UNSEAL_KEYS_FILE"] == "/keys"
+        assert of[name].kept["/keys"] == "keys"
+        assert of[name].pod["securityContext"]["fsGroupChangePolicy"] == "OnRootMismatch"
+    writes = {
+        name
+        for name, part in of.items()
+        for each in part.container["volumeMounts"]
+        if each["mountPath"] == "/keys" and not each.get("readOnly")
+    }
+    assert writes == {"keys"}
+    assert {name for name, part in of.items() if "jurat-keys" in part.mounts.values()} == {"keys"}
+    assert one(objects, "CronJob")["spec"]["suspend"], "the signing key is not for good in a cluster"
+    assert one(objects, "PersistentVolumeClaim", "keys")["spec"]["accessModes"] == [mode]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_first_key_is_put_there_once_with_the_rights_of_the_others(overlay: str, tmp_path: Path) -> None:
+    (part,) = (part for part in parts(build(overlay, whole=True)) if part.name == "keys")
+    (first,) = part.pod["initContainers"]
+    assert {name: first[name] for name in ("image", "securityContext", "volumeMounts")} == {
+        name: part.container[name] for name in ("image", "securityContext", "volumeMounts")
+    }
+    assert first.get("imagePullPolicy") == part.container.get("imagePullPolicy")
+    (tmp_path / "keys").mkdir()
+    for key in ("one", "two"):
+        (tmp_path / "unseal_keys").write_text(key)
+        words = [
+            word.replace("/run/secrets/jurat", str(tmp_path)).replace("/keys", str(tmp_path / "keys"))
+            for word in first["command"]
+        ]
+        subprocess.run(words, check=True)
+    (file,) = (tmp_path / "keys").iterdir()
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("one", 0o600)
 
 
 def test_one_node_needs_neither_operator() -> None:

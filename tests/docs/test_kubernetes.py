@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from worker.bootstrap import CONNECTIONS
 
 pytestmark = pytest.mark.slow
 
+KEYS = ROOT / "docs" / "runbooks" / "replace-a-key.md"
 PAGE = ROOT / "docs" / "operators" / "kubernetes.md"
 TEXT = PAGE.read_text("utf-8")
 WORDS = {2: "two", 6: "six", 8: "eight"}
@@ -66,16 +68,35 @@ def test_the_sealers_secret_is_what_its_pod_reads(terminal: Terminal, clone: Pat
     (following,) = (each for each in blocks(PAGE, "sh") if "jurat-sealer" in each.text)
     terminal.run_block(following, {})
     made = json.loads((clone / "made").read_text("utf-8"))
-    (part,) = (part for part in parts(build("production", sealed=True)) if part.name == "sealer")
+    (part,) = (part for part in parts(build("production", whole=True)) if part.name == "sealer")
     key = part.container["args"][part.container["args"].index("--key") + 1]
     assert part.read_secrets == {made["metadata"]["name"]: {"database_url"}}
     assert set(made["data"]) == {"database_url", Path(key).name}
 
 
+def test_the_secret_of_epochs_has_what_its_job_reads(terminal: Terminal, clone: Path) -> None:
+    if shutil.which("kubectl") is None:
+        missing("kubectl is not installed (Debian: apt-get install kubectl)")
+    (following,) = (each for each in blocks(KEYS, "sh") if "jurat-keys" in each.text)
+    apply, create = following.text.splitlines(keepends=True)[-2:]
+    terminal.run(f"{NO_CLUSTER}\nmkdir secrets; OLDPWD=$PWD; touch secrets/hash_keys secrets/unseal_keys")
+    terminal.run_block(replace(following, text=following.text.removesuffix(apply + create)), {})
+    made = json.loads((clone / "made").read_text("utf-8"))
+    (part,) = (part for part in parts(build("production", whole=True)) if part.name == "keys")
+    ((secret, read),) = part.read_secrets.items()
+    args, first = part.container["args"], part.pod["initContainers"][0]["command"]
+    signing = args[args.index("--signing-key") + 1]
+    assert part.container["workingDir"] in part.mounts
+    assert (made["metadata"]["name"], set(made["data"])) == (secret, {*read, signing, "unseal_keys"})
+    assert "/run/secrets/jurat/unseal_keys" in first[-1]
+    assert (apply.split()[1], create.split()[-1]) == ("apply", "--from=cronjob/keys")
+    assert "admin_database_url" in compose()["keys"]["secrets"]
+
+
 @pytest.mark.parametrize("name", ["migrate", "worker", "exporter", "sealer"])
 def test_each_part_logs_in_as_with_compose(name: str) -> None:
     made = "".join(each.text for each in blocks(PAGE, "sh")).replace(" secrets/", " ").replace("=secrets/", "=")
-    (part,) = (part for part in parts(build("production", sealed=True)) if part.name == name)
+    (part,) = (part for part in parts(build("production", whole=True)) if part.name == name)
     (secret,) = part.read_secrets
     file = re.findall(rf"create secret generic {secret} --from-file=database_url=(\S+)", made)[0]
     assert file in compose()[name]["secrets"]

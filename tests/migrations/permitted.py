@@ -82,6 +82,17 @@ _AUDITED = (
 
 _HASH = "sha256('')"
 
+WAITING = _OF.format("p-3")
+INVENTED = (
+    f"BEGIN;\nINSERT INTO jurat_attempts VALUES ({WAITING}, 1, 'towns', now(), 99, 'answered', 'inside_zone');\n"
+    "UPDATE jurat_checks SET state = 'leased', fence = 1, lease_until = now() + interval '1 minute'"
+    f" WHERE id = {WAITING};\nUPDATE jurat_checks SET state = 'settled', settled_at = now(), answer = NULL,"
+    f" reply_key = NULL, lease_until = NULL WHERE id = {WAITING};\nINSERT INTO jurat_verdicts (check_id, revision,"
+    " outcome, reason, evidence, decided_by, config_version, source, fence, decided_at) SELECT id, 1, 'accepted',"
+    f" 'inside_zone', '{{}}', 'worker', 1, source, 1, now() FROM jurat_checks WHERE id = {WAITING};\nCOMMIT"
+)
+"""What a worker may store of a lookup that never took place."""
+
 FOUND: Mapping[Role, Attempts] = {
     Role.WORKER: {
         _LATE: _YEARS,
@@ -144,6 +155,9 @@ SEALED: Mapping[Role, Attempts] = {
     Role.ADMIN: {
         "UPDATE jurat_claims SET fingerprint = '87654321:' || md5('x')": _REHASHED,
         "UPDATE jurat_codes SET fingerprint = '87654321:' || md5('x') WHERE redeemed_by IS NOT NULL": _REHASHED,
+    },
+    Role.SEALER: {
+        "UPDATE jurat_leaves SET fingerprint_salt = NULL WHERE kind = 'redemption'": _REHASHED,
     },
 }
 """What is found where the history is sealed."""

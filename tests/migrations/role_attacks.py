@@ -204,6 +204,8 @@ _SEALS = [
     "INSERT INTO jurat_leaves (number, kind, subject) VALUES (0, 'audit', 'x')",
     "INSERT INTO jurat_tree_heads (signed_ms, tree_size, root_hash, signature, frontier) VALUES (0, 0, '', '', '')",
     "DELETE FROM jurat_unsealed",
+    "SELECT replaced FROM jurat_unsealed",
+    "UPDATE jurat_leaves SET fingerprint_salt = NULL",
     "UPDATE jurat_history SET sealed_at = now()",
 ]
 _ADDS_UP = [

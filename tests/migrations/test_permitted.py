@@ -19,6 +19,7 @@ from store.history.verification import verify_history
 from store.queue.claims import Claims
 from store.requests.request_runner import Request, RequestKind, Requests
 from store.schema.grants import Role
+from store.verdicts.access import AccessRows
 from store.verdicts.verdict_writer import VerdictWriter
 from store.verification import verify_access, verify_checks, verify_configured
 from tests.migrations import forgeries, permitted
@@ -166,6 +167,24 @@ def test_what_passes_decides_nothing(copied: str, role: Role) -> None:
             row = owner.execute(shown.replace(":login", f"'{login}'").encode()).fetchone()
             assert row == (True,), statement
     assert decided(copied) == before
+
+
+def test_an_invented_lookup_is_taken_once_and_its_login_stays(copied: str) -> None:
+    """Nothing in the database tells it from a lookup that took place."""
+    with Logins(copied) as logins, logins.connection(Role.WORKER) as connection:
+        login = make_url(logins.url(Role.WORKER)).username
+        assert refusal(connection, permitted.INVENTED) is None
+        engine = open_engine(logins.url(Role.WORKER))
+        with engine.begin() as accessing:
+            AccessRows().add_up(accessing, {("budget", "p-3")})
+        engine.dispose()
+        assert found(copied) == []
+        row = connection.execute(
+            "SELECT login, now() - decided_at < interval '1 minute' FROM jurat_verdicts"
+            f" WHERE check_id = {permitted.WAITING}".encode()
+        ).fetchone()
+        assert row == (login, True)
+        assert refusal(connection, permitted.INVENTED.replace("accepted", "refused")), "it decides no check again"
 
 
 def test_what_honest_programs_do_is_let_through(copied: str) -> None:

@@ -239,6 +239,7 @@ def test_every_function_with_the_owners_rights_has_a_search_path_that_ends_with_
         "jurat_queue_row",
         "jurat_queue_retention",
         "jurat_queue_purged",
+        "jurat_queue_rehash",
         "jurat_forget_person",
         "jurat_keep_claims",
     }

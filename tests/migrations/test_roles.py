@@ -221,6 +221,7 @@ CALLED = {
     "jurat_queue_row": "SELECT jurat_queue_row()",
     "jurat_queue_retention": "SELECT jurat_queue_retention()",
     "jurat_queue_purged": "SELECT jurat_queue_purged()",
+    "jurat_queue_rehash": "SELECT jurat_queue_rehash()",
     "jurat_keep_number": "SELECT jurat_keep_number()",
     "jurat_forget_person": "SELECT jurat_forget_person()",
     "jurat_delay_asked": "SELECT jurat_delay_asked()",

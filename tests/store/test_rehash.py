@@ -67,7 +67,7 @@ def test_codes_and_numbers_are_found_before_and_after_and_no_key_alone_gives_the
     assert verdicts(desk, outcome(desk.held("p-1", "code"), first)) == [Reason.CODE_VALID]
     desk.settle(desk.held("p-2", "profession"), claiming(NUMBER, BEFORE))
     use(desk, NEW)
-    assert sum(changed for _, changed in rehash(desk.engine, BOTH)) == 3
+    assert sum(changed for _, changed in rehash(desk.engine, BOTH, ADMIN)) == 3
     assert heads(desk) == heads(desk, "jurat_claims")
     assert heads(desk).isdisjoint({hash_key_id(OLD), hash_key_id(NEW)})
     for fingerprints in (BOTH, TURNED):
@@ -85,7 +85,7 @@ def test_workers_that_know_nothing_of_it_lack_a_key_and_refuse_no_code(desk: Des
     """Those of release 0.3.0 compare the heads with the ids of their keys."""
     codes_of(desk, 1)
     use(desk, NEW)
-    list(rehash(desk.engine, BOTH))
+    list(rehash(desk.engine, BOTH, ADMIN))
     assert desk.queries.code_keys("spring") - set(BOTH.key_ids)
 
 
@@ -93,22 +93,22 @@ def test_what_was_interrupted_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(rehash_module, "AT_ONCE", 2)
     codes = [*codes_of(desk, 5), *codes_of(desk, 2, BOTH)]
     use(desk, NEW)
-    running = rehash(desk.engine, BOTH)
+    running = rehash(desk.engine, BOTH, ADMIN)
     next(running)
     running.close()  # type: ignore[attr-defined]
     assert len(heads(desk)) > 1
     assert all(isinstance(each, Finding) and each.outcome is Outcome.ACCEPTED for each in looked_up(desk, BOTH, *codes))
-    list(rehash(desk.engine, BOTH))
+    list(rehash(desk.engine, BOTH, ADMIN))
     assert heads(desk) == {key_of(BOTH.again(BEFORE.newest("spring", "A"))), hash_key_id(NEW)}
     assert all(isinstance(each, Finding) and each.outcome is Outcome.ACCEPTED for each in looked_up(desk, BOTH, *codes))
-    assert sum(changed for _, changed in rehash(desk.engine, BOTH)) == 0
+    assert sum(changed for _, changed in rehash(desk.engine, BOTH, ADMIN)) == 0
 
 
 def test_a_code_that_is_hashed_again_after_it_was_found_is_used_and_not_unknown(desk: Desk) -> None:
     (code,) = codes_of(desk, 1)
     (found,) = looked_up(desk, BOTH, code)
     use(desk, NEW)
-    list(rehash(desk.engine, BOTH))
+    list(rehash(desk.engine, BOTH, ADMIN))
     first, second = desk.held("p-1", "code"), desk.held("p-2", "code")
     assert verdicts(desk, outcome(first, found)) == [Reason.CODE_VALID]
     assert verdicts(desk, outcome(second, found)) == [Reason.CODE_USED]
@@ -122,7 +122,7 @@ def test_a_code_that_is_hashed_again_while_it_is_used_is_used_and_not_expired(po
     held = desk.held("p-1", "code")
     with ThreadPoolExecutor(1) as pool:
         with desk.engine.begin() as connection:
-            rehash_module._batch(connection, "jurat_codes", ("list",), ("", ""), BOTH)
+            rehash_module._batch(connection, "jurat_codes", ("list",), ("", ""), BOTH, ADMIN)
             writing = pool.submit(verdicts, desk, outcome(held, found))
             assert until(lambda: desk.one("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1)
         assert writing.result() == [Reason.CODE_VALID]
@@ -153,7 +153,7 @@ def test_another_key_in_use_and_one_that_is_missing_end_it_with_a_sentence(desk:
     codes_of(desk, 1)
     use(desk, NEWER)
     with pytest.raises(ConfigurationError, match="another key came into use"):
-        list(rehash(desk.engine, BOTH))
+        list(rehash(desk.engine, BOTH, ADMIN))
     with pytest.raises(ConfigurationError, match="missing in JURAT_HASH_KEYS"):
-        list(rehash(desk.engine, Fingerprints([NEWER, NEW])))
+        list(rehash(desk.engine, Fingerprints([NEWER, NEW]), ADMIN))
     assert heads(desk) == {hash_key_id(OLD)}

@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
+from jurat.times import instant
 from store import restored
 from store.restored import Difference, NotFinished, Secured
 from tests.store.desk import ADMIN, Desk, entry
+from tests.store.passing import unguarded
 
 TAKEN = datetime(2026, 11, 30, 4, 0, tzinfo=UTC)
 
@@ -120,6 +123,45 @@ def test_a_moment_that_is_corrected_moves_deadlines_by_what_was_missing(desk: De
     confirm(desk)
     (held,) = desk.claim()
     assert 3000 < held.seconds_left < 3700
+
+
+def test_the_deadline_of_an_answer_that_came_since_moves_on_by_no_more_than_its_age(desk: Desk) -> None:
+    """The platform is in again, and `deadline` is promised to who answers."""
+    desk.submit()
+    (before,) = desk.sql("SELECT deadline_at FROM jurat_checks")
+    for _ in range(2):
+        with desk.engine.begin() as connection:
+            restored.secure(connection, datetime.now(UTC) - timedelta(days=2), ADMIN)
+    (after,) = desk.sql("SELECT deadline_at FROM jurat_checks")
+    assert instant(after[0]) - instant(before[0]) < timedelta(minutes=5)
+
+
+def test_a_time_of_a_platforms_own_brings_no_deadline_nearer(desk: Desk) -> None:
+    desk.submit()
+    desk.set_back("submitted_at", -10_000)
+    (before,) = desk.sql("SELECT deadline_at FROM jurat_checks")
+    secure(desk)
+    assert desk.sql("SELECT deadline_at FROM jurat_checks") == [before]
+
+
+def test_the_time_in_which_workers_went_on_moves_no_deadline(desk: Desk) -> None:
+    """It is run again after the platform came in, for one more journal."""
+    desk.submit()
+    desk.set_back("submitted_at", 10_000)
+    desk.set_back("deadline_at", 0)
+    (before,) = desk.sql("SELECT deadline_at FROM jurat_checks")
+    with desk.engine.begin() as connection:
+        restored.secure(connection, datetime.now(UTC) - timedelta(seconds=3500), ADMIN)
+    confirm(desk)
+    with desk.engine.begin() as connection, unguarded(connection):
+        for action, ago in ((restored.RESTORED, 3700), (restored.CONFIRMED, 3600)):
+            statement = f"UPDATE jurat_audit SET at = NOW(-{ago}) WHERE action = '{action}'"
+            connection.execute(text(desk.clock(statement)))
+    for _ in range(2):
+        with desk.engine.begin() as connection:
+            restored.secure(connection, datetime.now(UTC) - timedelta(seconds=7200), ADMIN)
+    (after,) = desk.sql("SELECT deadline_at FROM jurat_checks")
+    assert 3590 < (instant(after[0]) - instant(before[0])).total_seconds() < 3700, "3500 s before, and 100 s now"
 
 
 def test_each_step_is_in_the_audit(desk: Desk) -> None:

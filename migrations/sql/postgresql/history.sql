@@ -35,13 +35,15 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- A row that goes takes along the salts of its leaf, and its end gets a leaf of its own.
+-- A row that goes takes along the salts of its leaves, and its end gets a leaf of its own. Until the sealer has written
+-- leaves, it waits.
 CREATE FUNCTION jurat_queue_purged() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path FROM CURRENT AS $$
 DECLARE
   subjects text[];
 BEGIN
-  IF EXISTS (SELECT FROM jurat_history) THEN
+  PERFORM FROM jurat_history FOR SHARE;
+  IF FOUND THEN
     IF TG_ARGV[0] = 'verdict' THEN
       subjects := ARRAY(SELECT g.check_id || '/' || g.revision FROM gone g);
     ELSE
@@ -49,7 +51,25 @@ BEGIN
     END IF;
     INSERT INTO jurat_unsealed (queued_at, kind, subject)
     SELECT statement_timestamp(), 'purge', s FROM unnest(subjects) s;
-    UPDATE jurat_leaves SET salt = NULL, person_salt = NULL WHERE subject = ANY (subjects) AND kind = TG_ARGV[0];
+    UPDATE jurat_leaves SET salt = NULL, person_salt = NULL, fingerprint_salt = NULL
+    WHERE subject = ANY (subjects) AND kind IN (TG_ARGV[0], 'rehash');
+  END IF;
+  RETURN NULL;
+END $$;
+
+-- What a code or number was hashed as before, by which the sealer knows what it goes on from.
+CREATE FUNCTION jurat_queue_rehash() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path FROM CURRENT AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM jurat_history) THEN
+    RETURN NULL;
+  ELSIF TG_TABLE_NAME = 'jurat_codes' THEN
+    INSERT INTO jurat_unsealed (queued_at, kind, subject, replaced)
+    VALUES (statement_timestamp(), 'rehash', OLD.redeemed_by, OLD.fingerprint) ON CONFLICT DO NOTHING;
+  ELSE
+    INSERT INTO jurat_unsealed (queued_at, kind, subject, replaced)
+    SELECT statement_timestamp(), 'rehash', v.check_id || '/' || v.revision, OLD.fingerprint || ' ' || OLD.namespace
+    FROM jurat_verdicts v WHERE v.check_id = OLD.check_id ON CONFLICT DO NOTHING;
   END IF;
   RETURN NULL;
 END $$;
@@ -92,6 +112,14 @@ CREATE TRIGGER jurat_codes_queued AFTER UPDATE OF redeemed_by ON jurat_codes FOR
 WHEN (OLD.redeemed_by IS NULL AND NEW.redeemed_by IS NOT NULL)
 EXECUTE FUNCTION jurat_queue_row('redemption', 'redeemed_by');
 
+CREATE TRIGGER jurat_codes_rehashed AFTER UPDATE OF fingerprint ON jurat_codes FOR EACH ROW
+WHEN (NEW.fingerprint <> OLD.fingerprint AND OLD.redeemed_by IS NOT NULL)
+EXECUTE FUNCTION jurat_queue_rehash();
+
+CREATE TRIGGER jurat_claims_rehashed AFTER UPDATE OF fingerprint ON jurat_claims FOR EACH ROW
+WHEN (NEW.fingerprint <> OLD.fingerprint)
+EXECUTE FUNCTION jurat_queue_rehash();
+
 CREATE TRIGGER jurat_configs_queued AFTER INSERT ON jurat_configs FOR EACH ROW
 EXECUTE FUNCTION jurat_queue_row('configuration', 'version');
 
@@ -113,6 +141,8 @@ ALTER TABLE jurat_verdicts ENABLE ALWAYS TRIGGER jurat_verdicts_limited;
 ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_queued;
 ALTER TABLE jurat_requests ENABLE ALWAYS TRIGGER jurat_requests_purged;
 ALTER TABLE jurat_codes ENABLE ALWAYS TRIGGER jurat_codes_queued;
+ALTER TABLE jurat_codes ENABLE ALWAYS TRIGGER jurat_codes_rehashed;
+ALTER TABLE jurat_claims ENABLE ALWAYS TRIGGER jurat_claims_rehashed;
 ALTER TABLE jurat_configs ENABLE ALWAYS TRIGGER jurat_configs_queued;
 ALTER TABLE jurat_audit ENABLE ALWAYS TRIGGER jurat_audit_queued;
 ALTER TABLE jurat_checks ENABLE ALWAYS TRIGGER jurat_checks_forgotten;

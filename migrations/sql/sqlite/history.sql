@@ -13,8 +13,8 @@ WHEN EXISTS (SELECT 1 FROM jurat_history)
 BEGIN
   INSERT INTO jurat_unsealed (queued_at, kind, subject)
   VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'purge', OLD.check_id || '/' || OLD.revision);
-  UPDATE jurat_leaves SET salt = NULL, person_salt = NULL
-  WHERE subject = OLD.check_id || '/' || OLD.revision AND kind = 'verdict';
+  UPDATE jurat_leaves SET salt = NULL, person_salt = NULL, fingerprint_salt = NULL
+  WHERE subject = OLD.check_id || '/' || OLD.revision AND kind IN ('verdict', 'rehash');
 END;
 
 CREATE TRIGGER jurat_verdicts_limited AFTER UPDATE OF retain_until ON jurat_verdicts
@@ -44,6 +44,22 @@ WHEN OLD.redeemed_by IS NULL AND NEW.redeemed_by IS NOT NULL AND EXISTS (SELECT 
 BEGIN
   INSERT INTO jurat_unsealed (queued_at, kind, subject)
   VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'redemption', NEW.redeemed_by);
+END;
+
+CREATE TRIGGER jurat_codes_rehashed AFTER UPDATE OF fingerprint ON jurat_codes
+WHEN NEW.fingerprint <> OLD.fingerprint AND OLD.redeemed_by IS NOT NULL AND EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT OR IGNORE INTO jurat_unsealed (queued_at, kind, subject, replaced)
+  VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), 'rehash', OLD.redeemed_by, OLD.fingerprint);
+END;
+
+CREATE TRIGGER jurat_claims_rehashed AFTER UPDATE OF fingerprint ON jurat_claims
+WHEN NEW.fingerprint <> OLD.fingerprint AND EXISTS (SELECT 1 FROM jurat_history)
+BEGIN
+  INSERT OR IGNORE INTO jurat_unsealed (queued_at, kind, subject, replaced)
+  SELECT strftime('%Y-%m-%d %H:%M:%f', 'now'), 'rehash', v.check_id || '/' || v.revision,
+    OLD.fingerprint || ' ' || OLD.namespace
+  FROM jurat_verdicts v WHERE v.check_id = OLD.check_id;
 END;
 
 CREATE TRIGGER jurat_configs_queued AFTER INSERT ON jurat_configs

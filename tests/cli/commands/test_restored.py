@@ -99,7 +99,24 @@ def test_the_moment_is_said_as_it_was_understood_and_doubted_if_an_answer_came_a
     submit(configured, "p-1")
     ran = configured("db", "restored", "--taken-at", "2026-01-01T04:00+05:00")
     assert "restored to 2025-12-31 23:00:00Z, " in ran.err
-    assert "after that; if the time meant another zone, run this again" in ran.err
+    assert "after that; if the platform is in again, keep it out until all is done; if the time meant another zone" in (
+        ran.err
+    )
+
+
+def test_answers_that_came_since_the_restore_are_no_reason_to_doubt_the_moment(configured: Shell) -> None:
+    """Once it was run, and the platform is in again."""
+    submit(configured, "p-1")
+    with closing(sqlite3.connect(configured.folder / "jurat.db")) as connection:
+        connection.execute("UPDATE jurat_checks SET submitted_at = '2026-01-01 03:59:00.000'")
+        connection.commit()
+    assert "answer is of" not in configured("db", "restored", *TAKEN).err
+    assert configured("db", "restored", "--confirm").code == 0
+    submit(configured, "p-2")
+    ran = configured("db", "restored", *TAKEN)
+    assert (ran.code, "answer is of" in ran.err) == (0, False)
+    late = ("--taken-at", "2026-01-01T09:00Z")
+    assert "the newest answer is of 2026-01-01 03:59:00Z; if that is how" in configured("db", "restored", *late).err
 
 
 def test_workers_that_still_run_are_told(configured: Shell) -> None:

@@ -73,7 +73,9 @@ def test_the_signing_key_is_made_once_and_is_the_operators_alone(epochs: Shell) 
     assert again.out.strip() == f"JURAT_SEAL_KEY={epochs.environment['JURAT_SEAL_KEY']}"
     assert file.read_bytes() == before
     assert before.decode().strip() not in again.out + again.err
-    file.chmod(0o640)
+    file.chmod(0o440)  # as Kubernetes mounts it
+    assert epochs("keys", "pin", "signing_key").out == again.out
+    file.chmod(0o644)
     for words in (("pin", "signing_key"), ("rotate", "--signing-key", "signing_key")):
         ran = epochs("keys", *words)
         assert (ran.code, is_one_sentence(ran)) == (2, True)

@@ -18,8 +18,8 @@ from jurat.seal import generate, key_to_text
 from tests.examples.platform.processes import Alone, missing
 from tests.examples.platform.visitor import PASSWORD, Visitor
 from tests.examples.stacks.runtimes import EXAMPLES, ROOT
+from tests.rigs.compose import make_users
 from tests.rigs.servers import NoServer, PostgreSQL
-from tests.test_compose import make_users
 
 pytestmark = pytest.mark.stacks
 USERS = {"owner": "jurat_owner", "worker": "verifier", "admin": "administrator", "web": "web", "office": "office"}

@@ -1,15 +1,34 @@
-"""Who seals the history of a desk, and keeps its heads elsewhere."""
+"""Who seals the history of a desk, and keeps its heads elsewhere; and what is done and forged."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from nacl.signing import SigningKey
+from sqlalchemy import text
 
+from jurat.ids import uuid7
+from jurat.vocabulary import Outcome, Reason
 from store.history.heads import Head, read_heads
 from store.history.sealer import Sealer, begin
 from store.history.verification import VerifiedHistory, verify_history
+from store.requests.request_runner import Request, RequestKind, Requests
+from tasks.checks import Settle
 from tests.store.desk import ADMIN, Desk
+from tests.store.passing import unguarded
+
+ACCEPTED, REFUSED = Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE), Settle(Outcome.REFUSED, Reason.OUTSIDE_ZONE)
+
+
+def ask(desk: Desk, kind: RequestKind, **given: object) -> None:
+    Requests(desk.engine).do(Request(uuid7(), kind, ADMIN, **given))  # type: ignore[arg-type]
+
+
+def forge(desk: Desk, *statements: str) -> None:
+    """Change rows as the owner can, past all guards."""
+    with desk.engine.begin() as connection, unguarded(connection):
+        for statement in statements:
+            assert connection.execute(text(desk.clock(statement))).rowcount
 
 
 class Keeper:

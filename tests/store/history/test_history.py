@@ -15,53 +15,15 @@ import pytest
 from nacl.signing import SigningKey
 from sqlalchemy import text
 
-from adapters.fingerprints import Fingerprints
-from jurat.ids import uuid7
-from jurat.vocabulary import Outcome, Reason
-from store.hash_keys import use_key
 from store.history import sealer, verification
 from store.history.entries import person_hash
 from store.history.sealer import HistoryError, Sealer, begin
-from store.rehash import REHASH, rehash
-from store.requests.request_runner import Request, RequestKind, Requests
+from store.requests.request_runner import RequestKind
 from store.restored import secure
-from store.verdicts.records import add_audit_row
-from tasks.checks import Settle
 from tests.rigs.waiting import until
-from tests.store.desk import ADMIN, HASH_KEY, Desk, attempt, claiming
-from tests.store.history.keeper import Keeper
+from tests.store.desk import ADMIN, Desk, attempt
+from tests.store.history.keeper import ACCEPTED, REFUSED, Keeper, ask, forge
 from tests.store.passing import let_be_over, let_pass, unguarded
-
-ACCEPTED, REFUSED = Settle(Outcome.ACCEPTED, Reason.INSIDE_ZONE), Settle(Outcome.REFUSED, Reason.OUTSIDE_ZONE)
-
-
-@pytest.fixture
-def decided(desk: Desk) -> Desk:
-    """p-1 has access by an address and a code, p-2 was refused and then accepted by a reviewer, p-3 waits, p-5 holds a
-    number.
-    """
-    desk.settle(desk.held("p-1"), ACCEPTED, attempt=attempt())
-    (code,) = desk.add_codes()
-    desk.settle(desk.held("p-1", "code"), desk.code_valid(code), attempt=attempt())
-    desk.settle(desk.held("p-5", "profession"), claiming("900100", desk.fingerprints), attempt=attempt())
-    desk.settle(desk.held("p-2"), REFUSED)
-    check = desk.one("SELECT id FROM jurat_checks WHERE participant = 'p-2'")
-    ask(desk, RequestKind.OPEN, check_id=check)
-    ask(desk, RequestKind.DECIDE, check_id=check, reason=Reason.PERSON_ACCEPTED)
-    ask(desk, RequestKind.REVOKE, consultation="budget", participant="p-2")
-    desk.submit("p-3")
-    return desk
-
-
-def ask(desk: Desk, kind: RequestKind, **given: object) -> None:
-    Requests(desk.engine).do(Request(uuid7(), kind, ADMIN, **given))  # type: ignore[arg-type]
-
-
-def forge(desk: Desk, *statements: str) -> None:
-    """Change rows as the owner can, past all guards."""
-    with desk.engine.begin() as connection, unguarded(connection):
-        for statement in statements:
-            assert connection.execute(text(desk.clock(statement))).rowcount
 
 
 def test_what_was_there_and_what_comes_is_sealed(decided: Desk, tmp_path: Path) -> None:
@@ -189,6 +151,10 @@ FORGERIES = {
     "a code": ("UPDATE jurat_codes SET redeemed_by = NULL WHERE redeemed_by IS NOT NULL",),
     "the hash of a code": ("UPDATE jurat_codes SET fingerprint = fingerprint || '0' WHERE redeemed_by IS NOT NULL",),
     "the hash of a number": ("UPDATE jurat_claims SET fingerprint = fingerprint || '0'",),
+    "a number that is added": (
+        """INSERT INTO jurat_claims (consultation, namespace, fingerprint, check_id, participant, holds, claimed_at)
+           SELECT 'budget', 'n', 'x', id, participant, false, NOW FROM jurat_checks WHERE participant = 'p-2'""",
+    ),
     "a number of another kind": ("UPDATE jurat_claims SET namespace = 'other'",),
     "a number that goes": ("DELETE FROM jurat_claims",),
     "a document": ("UPDATE jurat_configs SET document = '{\"a\": 1}'",),
@@ -330,24 +296,6 @@ def tells(leaf: Any, participant: str) -> bool:
         ["p-1", "p-4"] if participant in ("p-1", "p-4") else [],
     ]
     return any(person_hash(each, salt) == leaf[2] for each in people for salt in leaf[:2] if salt)
-
-
-def test_what_is_hashed_again_fits(decided: Desk, tmp_path: Path) -> None:
-    keeper = Keeper(decided, tmp_path)
-    both = Fingerprints([bytes(range(32, 64)), HASH_KEY])
-    with decided.engine.begin() as connection:
-        use_key(connection, both.key_ids[0])
-    assert sum(changed for _, changed in rehash(decided.engine, both)) == 2
-    assert len(keeper.found()) == 2
-    for heads in ([], both.made_again):
-        with decided.engine.begin() as connection:
-            add_audit_row(connection, ADMIN, REHASH, both.key_ids[0], {"heads": heads})
-        assert len(keeper.found()) == (0 if heads else 2)
-    decided.settle(decided.held("p-7", "profession"), claiming("900200", both), attempt=attempt())
-    keeper.seal()
-    assert keeper.found() == []
-    forge(decided, f"UPDATE jurat_claims SET fingerprint = '{both.made_again[0]}' WHERE participant = 'p-7'")
-    assert keeper.found() == [("verdict", "the hash of its code or number was changed, and no rehash is known")]
 
 
 def test_more_leaves_take_no_more_statements(decided: Desk, tmp_path: Path) -> None:
