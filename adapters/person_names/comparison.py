@@ -114,7 +114,7 @@ def compare(typed: Name, recorded: Iterable[Name], *, two_surnames: bool = False
         forms = [given, *(each for each in givens if several and _is_short_for(given, each))]
         suffix = own if (own := part_of(name.suffix)).words else any_suffix
         for family in _family_names(part_of(name.family)):
-            band = min(_band(ours, _Parts(family, form, suffix), two_surnames=two_surnames) for form in forms)
+            band = min(_band(ours, _Parts(family, form, suffix), best, two_surnames=two_surnames) for form in forms)
             if band is Band.EXACT:
                 return band
             best = band if best is None or band > best else best
@@ -141,7 +141,10 @@ def _family_names(recorded: Part) -> Iterator[Part]:
         yield from (part_of(" ".join(words)) for words in (recorded.words[:middle], recorded.words[middle + 1 :]))
 
 
-def _band(ours: _Parts, theirs: _Parts, *, two_surnames: bool) -> Band:
+def _band(ours: _Parts, theirs: _Parts, best: Band | None, *, two_surnames: bool) -> Band:
+    """The band of two names. Where that of others, `best`, is close already, names that are only close are different:
+    to tell them apart costs most, and would change nothing.
+    """
     ours, theirs = (
         _Parts(
             written_alike(one.family, other.family, other.given),
@@ -164,7 +167,7 @@ def _band(ours: _Parts, theirs: _Parts, *, two_surnames: bool) -> Band:
             return Band.EXACT if of_family is _Doubt.NONE and of_given is _Doubt.LITTLE else Band.COMPATIBLE
     if _has_another_border(ours, theirs) and _may_be_of_one_generation(ours, theirs):
         return Band.COMPATIBLE
-    return Band.CLOSE if _may_be_one(ours, theirs, of_family, of_given) else Band.DIFFERENT
+    return Band.CLOSE if not best and _may_be_one(ours, theirs, of_family, of_given) else Band.DIFFERENT
 
 
 def _has_another_border(ours: _Parts, theirs: _Parts) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from cli.command import Group, as_option, configured_name, contract_name
+from cli.command import Group, as_option, at_terminal, configured_name, contract_name
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns
 from cli.starters import FORMS
@@ -306,8 +306,7 @@ def drift(out: Output, *, name: str | None, paths: Sequence[Path]) -> Exit:
     "--format",
     "form",
     type=click.Choice(FORMS),
-    default="json",
-    help="Its form: a registry that answers JSON or XML (also SOAP), or a roster imported from a file.",
+    help="Its form: a registry that answers JSON (the default) or XML (also SOAP), or a roster imported from a file.",
 )
 @click.option(
     "--from",
@@ -316,24 +315,28 @@ def drift(out: Output, *, name: str | None, paths: Sequence[Path]) -> Exit:
     help="Draft it from this answer of the registry, in JSON, with invented people: the draft's tests show them. Or "
     "from an operation of an OpenAPI document: openapi.yaml#/paths/~1people~1{id}/get.",
 )
-def new(out: Output, *, name: str, form: str, answer: str | None) -> None:
+def new(out: Output, *, name: str, form: str | None, answer: str | None) -> None:
     """Print a configuration to start a registry with, with comments and tests. It passes `config lint` as it is.
 
     With --from, the record, its fields and the tests are those of an example answer, and lint names what is left to
-    choose.
+    choose. At a terminal, without --format and --from, it first asks for the address and the fields of that draft.
     """
     from cli.starters import draft_from, starter_text
+    from cli.starters.questions import ask_draft
 
-    if answer is None:
-        text = starter_text(form, name)
-    elif form != "json":
+    today = datetime.now(UTC).date()
+    if answer is None and form is None and at_terminal() and not out.json:
+        text = ask_draft(name, today)
+    elif answer is None:
+        text = starter_text(form or "json", name)
+    elif form not in {None, "json"}:
         raise click.UsageError("--from takes an answer in JSON: remove --format.")
     else:
         try:
-            text = draft_from(name, answer, datetime.now(UTC).date())
+            text = draft_from(name, answer, today)
         except ValueError as error:
             raise Failure(f"{answer} is no example answer: {error}", Exit.USAGE) from None
-    out.show({"name": name, "format": form, "text": text}, text.splitlines())
+    out.show({"name": name, "format": form or "json", "text": text}, text.splitlines())
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from config.regular_files import NoRegularFile, read_regular
+
+if TYPE_CHECKING:
+    from cli.starters.openapi import Operation
 
 FORMS: Final = ("json", "xml", "csv-roster")
 LARGEST_ANSWER: Final = 64 << 10
@@ -23,23 +26,30 @@ def starter_text(form: str, name: str) -> str:
 
 
 def draft_from(name: str, place: str, today: date) -> str:
-    """A draft of the registry `name` from a file: an answer in JSON, or FILE#POINTER, an operation in OpenAPI.
+    """A draft of the registry `name` from a file, as for `example_at`."""
+    from cli.starters.draft import draft_text
+
+    asked = example_at(place)
+    return draft_text(name, asked.answer, today, asked.url, asked.query)
+
+
+def example_at(place: str) -> Operation:
+    """What a file tells of a registry: an answer in JSON, or FILE#POINTER, an operation in OpenAPI.
 
     Raises ValueError with what is wrong, without any of the file's content.
     """
-    from cli.starters.draft import draft_text
-    from cli.starters.openapi import operation_at
+    from cli.starters.draft import ANYWHERE
+    from cli.starters.openapi import Operation, operation_at
 
     file, sign, pointer = place.partition("#")
     if not sign:
-        return draft_text(name, _json_in(_content(Path(file), LARGEST_ANSWER, "keep one record of it")), today)
+        return Operation(ANYWHERE, _json_in(_content(Path(file), LARGEST_ANSWER, "keep one record of it")))
     content = _content(Path(file), LARGEST_OPENAPI, "keep the operation and what it refers to")
     document = _json_in(content) if content.lstrip()[:1] == "{" else _yaml_in(content)
     try:
-        asked = operation_at(document, pointer)
+        return operation_at(document, pointer)
     except (AttributeError, IndexError, KeyError, TypeError):
         raise ValueError("it is not written as OpenAPI 3 has it") from None
-    return draft_text(name, asked.answer, today, asked.url, asked.query)
 
 
 def _content(file: Path, largest: int, hint: str) -> str:

@@ -23,12 +23,13 @@ _MOST: Final = 12
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_YAML: Final = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
 
+ANYWHERE: Final = f"https://{CHOOSE}/{{number}}"
 NO_QUERY: Final[Mapping[str, str]] = {}
 
 Keys = tuple[str, ...]
-"""The keys from a map down to a value; _EACH stands for each entry of a list."""
+"""The keys from a map down to a value; EACH stands for each entry of a list."""
 
-_EACH: Final = "[]"
+EACH: Final = "[]"
 
 _LIKELY: Final = {
     "number": r".*(?:number|numero|nummer|identifier|_no|_nr|_num)|npi|rpps|siren|siret|orgnr|licen[cs]e|matricul[ae]"
@@ -57,12 +58,16 @@ _ADDRESS: Final = re.compile(r"(?:.*_)?(?:city|town|zip|street|post(?:al)?_?code
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A map that may be the record: the keys down to it, and where its fields probably are, the likeliest first."""
+class FoundRecord:
+    """A map that may be the record: the keys down to it, and where its fields probably are, the likeliest first.
+
+    `active` are the words of a status that mean that, where they are known.
+    """
 
     at: Keys
     record: Mapping[str, Any]
     fields: Mapping[str, tuple[Keys, ...]]
+    active: Sequence[str] = ()
 
     @property
     def score(self) -> tuple[int, int, int]:
@@ -70,6 +75,11 @@ class _Found:
         weights = {"number": 3, "family": 3, "whole": 2}
         near = -sum(len(places[0]) for places in self.fields.values())
         return sum(weights.get(name, 1) for name in self.fields), near, -len(self.at)
+
+    @property
+    def origin(self) -> str:
+        """The expression of the record, or of the list that has it."""
+        return _path(("body", *self.at)).removesuffix(EACH)
 
     def path(self, name: str) -> str:
         """The expression of a field; "" without one."""
@@ -84,25 +94,51 @@ class _Found:
         read = {places[0] for places in self.fields.values()}
         return [_path(keys) for keys, _ in _scalars(self.record) if keys not in read and keys[:-1] not in read][:_MOST]
 
+    def places(self, name: str) -> dict[str, Keys]:
+        """Where a field may be, by the expressions."""
+        places = [place for place, _ in _scalars(self.record) if name in _IN_LISTS or EACH not in place]
+        return {_path(keys): keys for keys in (place[:-1] if place[-1] == EACH else place for place in places)}
+
+    @property
+    def active_word(self) -> str:
+        """The status of the example, which is an active one."""
+        return _word(self.value("status"))
+
+    @property
+    def other_status(self) -> Any:
+        """A status that is not active."""
+        value = self.value("status")
+        return not value if isinstance(value, bool) else CHOOSE
+
     def others(self, name: str) -> str:
         """A comment that names what else the field may be."""
         more = ", ".join(map(_path, self.fields.get(name, ())[1:4]))
         return f" # or {more}" if more else ""
 
 
+def records_in(answer: Any) -> list[FoundRecord]:
+    """What may be the record in an answer, the likeliest first. Raises ValueError where it has nothing of the kind."""
+    if any(key == "" for part in _parts(answer) for key in part):
+        raise ValueError("it has an empty key, which no configuration can hold")
+    found = [FoundRecord(at, part, _fields(part)) for at, part in _maps(answer)]
+    if not found:
+        raise ValueError("it holds no map, such as a person with a number and a name")
+    return sorted(found, key=lambda each: each.score, reverse=True)
+
+
 def draft_text(
-    name: str, answer: Any, today: date, url: str = f"https://{CHOOSE}/{{number}}", query: Mapping[str, str] = NO_QUERY
+    name: str,
+    answer: Any,
+    today: date,
+    url: str = ANYWHERE,
+    query: Mapping[str, str] = NO_QUERY,
+    found: FoundRecord | None = None,
 ) -> str:
     """A configuration with the registry `name`, which answers like `answer`. CHOOSE marks what that does not tell.
 
-    Raises ValueError where the answer has nothing that could be a record.
+    Raises ValueError where the answer has nothing that could be a record, unless it is given as `found`.
     """
-    if any(key == "" for part in _parts(answer) for key in part):
-        raise ValueError("it has an empty key, which no configuration can hold")
-    found = [_Found(at, part, _fields(part)) for at, part in _maps(answer)]
-    if not found:
-        raise ValueError("it holds no map, such as a person with a number and a name")
-    record = max(found, key=lambda each: each.score)
+    record = found or records_in(answer)[0]
     request = [f'          url: {_json(url)} # or query: {{ number: "{{number}}" }} below it']
     request += [f"          query: {_json(query)}"] if query else []
     return "\n".join(_lines(name, record, _alone(answer, record.at), today, request))
@@ -121,7 +157,7 @@ def _parts(tree: Any) -> Iterator[Mapping[str, Any]]:
 def _maps(tree: Any, at: Keys = ()) -> Iterator[tuple[Keys, Mapping[str, Any]]]:
     """Every map of an answer, of a list that of the first entry."""
     if isinstance(tree, list) and tree:
-        yield from _maps(tree[0], (*at, _EACH))
+        yield from _maps(tree[0], (*at, EACH))
     elif isinstance(tree, dict) and len(at) <= _DEEPEST:
         yield at, tree
         for key, part in tree.items():
@@ -130,7 +166,7 @@ def _maps(tree: Any, at: Keys = ()) -> Iterator[tuple[Keys, Mapping[str, Any]]]:
 
 def _scalars(tree: Any, at: Keys = ()) -> Iterator[tuple[Keys, Any]]:
     """Every value of a map that is no map and no list, of a list those of the first entry."""
-    parts = list(tree.items()) if isinstance(tree, dict) else [(_EACH, part) for part in tree[:1]]
+    parts = list(tree.items()) if isinstance(tree, dict) else [(EACH, part) for part in tree[:1]]
     for key, part in parts:
         if not _is_name(key):
             continue
@@ -143,13 +179,13 @@ def _scalars(tree: Any, at: Keys = ()) -> Iterator[tuple[Keys, Any]]:
 def _fields(record: Mapping[str, Any]) -> dict[str, tuple[Keys, ...]]:
     found: dict[str, list[Keys]] = {}
     for place, value in _scalars(record):
-        keys = place[:-1] if place[-1] == _EACH else place
-        *above, last = (_words(key) for key in keys if key != _EACH)
+        keys = place[:-1] if place[-1] == EACH else place
+        *above, last = (_words(key) for key in keys if key != EACH)
         for name, pattern in _LIKELY.items():
             holder = above[-1] if name in _CODED and above and last in {"code", "id"} else last
             if holder == "state" and any(_ADDRESS.fullmatch(_words(key)) for key in _at(record, keys[:-1])):
                 continue
-            if re.fullmatch(pattern, holder) and _fits(name, value) and (name in _IN_LISTS or _EACH not in keys):
+            if re.fullmatch(pattern, holder) and _fits(name, value) and (name in _IN_LISTS or EACH not in keys):
                 found.setdefault(name, []).append(keys)
     # A family name has its given name beside it; otherwise it is another's, or a whole one.
     pairs = [
@@ -202,13 +238,13 @@ def _day(text: str) -> date | None:
 
 def _path(keys: Keys) -> str:
     """The JMESPath expression of a place."""
-    quoted = (key if key == _EACH or _PLAIN.fullmatch(key) else json.dumps(key, ensure_ascii=False) for key in keys)
-    return ".".join(quoted).replace(f".{_EACH}", _EACH)
+    quoted = (key if key == EACH or _PLAIN.fullmatch(key) else json.dumps(key, ensure_ascii=False) for key in keys)
+    return ".".join(quoted).replace(f".{EACH}", EACH)
 
 
 def _at(tree: Any, keys: Keys) -> Any:
     for key in keys:
-        tree = tree[0] if key == _EACH else tree[key]
+        tree = tree[0] if key == EACH else tree[key]
     return tree
 
 
@@ -216,7 +252,7 @@ def _alone(answer: Any, at: Keys) -> Any:
     """The answer with one record."""
     if not at:
         return answer
-    if at[0] == _EACH:
+    if at[0] == EACH:
         return [_alone(answer[0], at[1:])]
     return answer | {at[0]: _alone(answer[at[0]], at[1:])}
 
@@ -226,6 +262,11 @@ def _with(tree: Any, keys: Keys, value: Any) -> Any:
     copy = deepcopy(tree)
     _at(copy, keys[:-1])[keys[-1]] = value
     return copy
+
+
+def _word(value: Any) -> str:
+    """A status as the words of a description have it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _json(value: Any, indent: int | None = None) -> str:
@@ -238,7 +279,7 @@ def _block(value: Any) -> str:
     return short if len(short) < _WIDEST else _json(value, indent=2).replace("\n", "\n          ")
 
 
-def _names(found: _Found) -> str:
+def _names(found: FoundRecord) -> str:
     if "family" in found.fields:
         family, given = found.fields["family"][0], found.fields["given"][0]
         inside = f"{{family: {_path(family[-1:])}, given: {_path(given[-1:])}}}"
@@ -246,7 +287,7 @@ def _names(found: _Found) -> str:
     return f"{{family: {found.path('whole')}}}" if "whole" in found.fields else CHOOSE
 
 
-def _lines(name: str, found: _Found, answer: Any, today: date, request: Sequence[str]) -> Iterator[str]:
+def _lines(name: str, found: FoundRecord, answer: Any, today: date, request: Sequence[str]) -> Iterator[str]:
     number, fields = str(found.value("number")), found.fields
     is_whole = "whole" in fields and "family" not in fields
     yield from (
@@ -271,7 +312,7 @@ def _lines(name: str, found: _Found, answer: Any, today: date, request: Sequence
         "        outcomes: # what answers mean that hold no record",
         '          - { when: "status == `404`", then: undetermined, reason: record_not_found }',
         "    record:",
-        f"      from: {_json(_path(('body', *found.at)).removesuffix(_EACH))} # one object, or a list of them",
+        f"      from: {_json(found.origin)} # one object, or a list of them",
         "      fields:",
         f"        number: {_json(found.path('number') or CHOOSE)}{found.others('number')}",
         f"        names: {_json(_names(found))}{found.others('whole' if is_whole else 'family')}",
@@ -284,8 +325,8 @@ def _lines(name: str, found: _Found, answer: Any, today: date, request: Sequence
         yield f"        until: {{ value: {_json(found.path('until'))}, date: iso }}{found.others('until')}"
     if unread := found.unread():
         yield f"        # Nothing looks at: {', '.join(unread)}"
-    word, other = _status_words(found)
-    yield f"      status: {{ active: [{_json(word)}], inactive: [{_json(other)}] }} # all that the registry has"
+    active, other = _json(found.active or [found.active_word or CHOOSE]), _json(_word(found.other_status))
+    yield f"      status: {{ active: {active}, inactive: [{other}] }} # all that the registry has"
     by_field = {
         "whole": "check: name, family: name, compatible: undetermined",
         "status": "check: status, is: active",
@@ -307,12 +348,7 @@ def _lines(name: str, found: _Found, answer: Any, today: date, request: Sequence
     yield f"consultations:\n  board: {{ questions: {{ entry: {{ criterion: in-{name}, on_undetermined: review }} }} }}"
 
 
-def _status_words(found: _Found) -> tuple[str, str]:
-    """The word of the example, which is an active one, and one that is not."""
-    return ("true", "false") if found.value("status") is True else (found.value("status") or CHOOSE, CHOOSE)
-
-
-def _tests(found: _Found, answer: Any, today: date, *, is_whole: bool) -> Iterator[dict[str, str]]:
+def _tests(found: FoundRecord, answer: Any, today: date, *, is_whole: bool) -> Iterator[dict[str, str]]:
     """The tests as their options in YAML. The example is of someone who is accepted."""
     typed = {"number": str(found.value("number"))}
     if "family" in found.fields:
@@ -333,8 +369,7 @@ def _tests(found: _Found, answer: Any, today: date, *, is_whole: bool) -> Iterat
     good = f"{{ lookup: {{ json: {anchor}{_block(answer)} }} }}"
     yield {"name": "someone of the registry", **common, "responses": good, "expect": "accepted"}
     if "status" in found.fields:
-        other = False if found.value("status") is True else CHOOSE
-        bad = _block(_with(answer, (*found.at, *found.fields["status"][0]), other))
+        bad = _block(_with(answer, (*found.at, *found.fields["status"][0]), found.other_status))
         responses = f"{{ lookup: {{ json: {bad} }} }}"
         yield {"name": "no longer active", **common, "responses": responses, "expect": "refused/status_inactive"}
     if until:

@@ -15,7 +15,7 @@ from cli.starters.draft import likely_field
 from config.lint import CHOOSE
 
 _DEEPEST: Final = 8
-_INVENTED: Final[Mapping[str, str]] = {
+INVENTED: Final[Mapping[str, str]] = {
     "number": "10000001",
     "family": "Ashgrove",
     "given": "Linnet",
@@ -110,9 +110,9 @@ def _scalar(schema: Mapping[str, Any], key: str) -> Any:
         case "string", "date-time":
             return "2099-12-31T00:00:00Z"
         case "string", _:
-            return _INVENTED.get(likely, "text")
+            return INVENTED.get(likely, "text")
         case (("integer" | "number"), _):
-            return int(_INVENTED["number"]) if likely == "number" else 1
+            return int(INVENTED["number"]) if likely == "number" else 1
     return {"boolean": True, "object": {}, "array": []}.get(kind)
 
 

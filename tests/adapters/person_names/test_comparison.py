@@ -295,6 +295,14 @@ def test_more_names_in_the_record_never_make_it_worse(
     assert together >= alone
 
 
+@given(some, some, st.permutations([("Sardel", "Iris"), ("Valombre", "J"), ("Jean", "Pierre de la Smith")]))
+def test_the_order_of_the_names_in_a_record_changes_nothing(
+    family: str, given_name: str, names: list[tuple[str, str]]
+) -> None:
+    typed, recorded = Name(family, given_name), [Name(*pair) for pair in names]
+    assert compare(typed, recorded) is compare(typed, recorded[::-1])
+
+
 @given(some, some, st.lists(st.tuples(some, some), min_size=1, max_size=4))
 def test_a_record_with_more_names_accepts_nobody_whom_each_alone_would_not(
     family: str, given_name: str, names: list[tuple[str, str]]
