@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
-from jurat import AlreadyConfirmed, Client, Submission
+from jurat import AlreadyConfirmed, Client, Submission, database
 from jurat.codes import clean, generate
 from jurat.database import open_engine
 from jurat.dialects import SQLITE
@@ -164,9 +164,12 @@ WAYS = {
 
 
 @pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest) -> Iterator[tuple[Hall, Sequence[Confirm]]]:
+def way(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Hall, Sequence[Confirm]]]:
     """A hall on each engine, and for each thread a connection of the platform's own."""
     engine = request.param.partition(":")[0]
+    monkeypatch.setattr(database, "_BUSY", PATIENCE)  # each waits for all the others, on a busy machine as well
     with ExitStack() as stack, capture_logs():
         hall = Hall(request.getfixturevalue(f"{engine}_url"), stack)
         yield hall, [WAYS[request.param](hall, stack) for _ in range(THREADS)]
