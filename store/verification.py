@@ -17,7 +17,6 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from config.configuration import Configuration, Question
-from config.problems import InvalidConfiguration
 from jurat.access import AccessSummary
 from jurat.database import reader
 from jurat.names import ERASED, is_erased
@@ -25,7 +24,7 @@ from jurat.queries import read_json
 from jurat.times import instant, moment
 from jurat.vocabulary import AccessState
 from store.configurations.applied_config import AccessTerms
-from store.configurations.config_versions import document_of
+from store.configurations.config_versions import configuration_of
 from store.dialects import StoreDialect, dialect_of
 from store.requests.decisions import agrees, opinions
 from store.requests.erasure import EVERYWHERE
@@ -90,7 +89,7 @@ def verify_configured(engine: Engine) -> list[Discrepancy]:
         configured = {key: (each.terms.rounds, each.terms.valid_s) for key, each in applied.questions.items()}
         others = {key[0] for key in asked.keys() | configured.keys() if asked.get(key) != configured.get(key)}
         found = [Discrepancy("its questions are not as configured", name, None) for name in sorted(others)]
-        version_of = cache(partial(_version, connection))
+        version_of = cache(partial(configuration_of, connection))
         for consultation, check, question, version, seconds in connection.execute(text(_reviews(dialect))).all():
             known = _question(version_of(version), consultation, question)
             if known is not None and seconds < known.review_due_s - 1:
@@ -123,14 +122,6 @@ def _words(connection: Connection, version_of: Callable[[int], Configuration | N
                 yield Discrepancy("two persons decided the same, and its decision waits", consultation, check)
 
 
-def _version(connection: Connection, version: int) -> Configuration | None:
-    """A version of the configuration; None where it cannot be read here."""
-    try:
-        return Configuration.from_json(document_of(connection, version) or "")
-    except InvalidConfiguration:
-        return None
-
-
 def _question(configuration: Configuration | None, consultation: str, question: str) -> Question | None:
     return configuration.questions.get((consultation, question)) if configuration else None
 
@@ -154,7 +145,7 @@ def verify_access(engine: Engine) -> Iterator[Verified]:
             readable = access.newest(connection).version == newest
             compared = {(row[0], row[1]): row for row in rows if row[5] and readable and not is_erased(row[1])}
             for version in {row[10] for row in compared.values()} - {None, *older}:
-                configuration = _version(connection, version)
+                configuration = configuration_of(connection, version)
                 older[version] = AccessTerms.of(configuration) if configuration else _UNKNOWN
             asked = {
                 key: (older.get(row[10]), moment(row[9]))
