@@ -164,9 +164,7 @@ WAYS = {
 
 
 @pytest.fixture(params=WAYS)
-def way(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Hall, Sequence[Confirm]]]:
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hall, Sequence[Confirm]]]:
     """A hall on each engine, and for each thread a connection of the platform's own."""
     engine = request.param.partition(":")[0]
     monkeypatch.setattr(database, "_BUSY", PATIENCE)  # each waits for all the others, on a busy machine as well

@@ -41,7 +41,7 @@ def rule_problems(source: RecordSource) -> Iterator[Fault]:
 
 
 def doubts_of(source: RecordSource) -> Iterator[Fault]:
-    """What may be intended, but decides on less than a registry could: on a record without names, its number or its status."""
+    """What may be intended, but decides on less than a registry could: on no name, number or status."""
     if NAMES not in source.record.fields:
         said = "no name is compared, so a mistyped number gives a stranger's verdict"
         yield ("record", "fields"), f"{said} — add names: EXPRESSION and check: name if the registry gives names"
