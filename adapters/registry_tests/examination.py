@@ -13,7 +13,7 @@ from adapters.registry_tests.failure_places import find_line
 from adapters.registry_tests.offline_run import Fault, OfflineRun, Path
 from adapters.registry_tests.roster_tests import run_roster_trials
 from config.registry import RegistrySource
-from config.registry.model.rules import Then
+from config.registry.model.rules import StatusRule, Then
 from config.registry.model.source import RecordSource
 from config.registry.roster import RosterSource
 from jurat.vocabulary import Outcome
@@ -55,7 +55,12 @@ def refuses(source: RecordSource) -> bool:
 
 
 def _missing(source: RecordSource) -> Iterator[Fault]:
-    """A description that refuses no one needs no test that is refused."""
+    """A description that refuses no one needs no test that is refused. A status that no rule looks at ends nothing;
+    workers take it all the same, as an earlier release may have published it.
+    """
+    if source.record.status and not any(isinstance(rule, StatusRule) for rule in source.rules):
+        said = "no rule looks at it, and whoever it ends would be accepted"
+        yield Fault(("record", "status"), said, "write check: status, is: MEANING, or remove it")
     expected = {trial.outcome for trial in source.tests}
     missing = [outcome for outcome in Outcome if outcome not in expected]
     if not refuses(source) and Outcome.REFUSED in missing:

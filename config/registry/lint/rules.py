@@ -41,13 +41,10 @@ def rule_problems(source: RecordSource) -> Iterator[Fault]:
 
 
 def doubts_of(source: RecordSource) -> Iterator[Fault]:
-    """What may be intended, but decides on less than a registry could: on no name, number or status."""
+    """What may be intended, but decides on less than a registry could: on no name or no number."""
     if NAMES not in source.record.fields:
         said = "no name is compared, so a mistyped number gives a stranger's verdict"
         yield ("record", "fields"), f"{said} — add names: EXPRESSION and check: name if the registry gives names"
-    if source.record.status and not any(isinstance(rule, StatusRule) for rule in source.rules):
-        said = "no rule looks at it, and whoever it ends would be accepted"
-        yield ("record", "status"), f"{said} — write check: status, is: MEANING, or remove it"
     for rule in source.sent:
         said = "where the registry ignores or mixes up what was asked, a stranger's verdict goes unnoticed"
         hint = "prefer a request whose answer repeats the number, and try numbers of others and of nobody"
