@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -248,18 +248,22 @@ def leaf_of(kind: LeafKind, subject: str, row: SealedRow) -> Leaf:
     """The leaf of a row, with new salts."""
     salt, person_salt = os.urandom(SALT), os.urandom(SALT) if row.PEOPLE else None
     person = None if person_salt is None else person_hash(row.people(), person_salt)
-    content, hashed = content_hash(row, salt), rehash_of(subject, row)
-    return replace(
-        hashed, kind=kind, due_at=row.due, salt=salt, content=content, person=person, person_salt=person_salt
-    )
+    fingerprint, fingerprint_salt = _salted_fingerprint(row)
+    content = content_hash(row, salt)
+    return Leaf(kind, subject, row.due, salt, content, person, fingerprint, person_salt, fingerprint_salt)
 
 
 def rehash_of(subject: str, row: SealedRow) -> Leaf:
     """The leaf of the keyed hash alone that a row rests on now, with a new salt."""
-    salt = None if fingerprint_of(row) is None else os.urandom(SALT)
-    return Leaf(
-        LeafKind.REHASH, subject, fingerprint=fingerprint_hash(fingerprint_of(row), salt), fingerprint_salt=salt
-    )
+    fingerprint, salt = _salted_fingerprint(row)
+    return Leaf(LeafKind.REHASH, subject, fingerprint=fingerprint, fingerprint_salt=salt)
+
+
+def _salted_fingerprint(row: SealedRow) -> tuple[bytes | None, bytes | None]:
+    """The hash of the keyed hash that a row rests on, and its salt; None if it rests on none."""
+    fingerprint = fingerprint_of(row)
+    salt = None if fingerprint is None else os.urandom(SALT)
+    return fingerprint_hash(fingerprint, salt), salt
 
 
 def content_hash(row: SealedRow, salt: bytes) -> bytes:
