@@ -138,6 +138,10 @@ WHEN (least(NEW.waiting, NEW.due, NEW.poll_ms, NEW.failures, NEW.used, NEW.serve
   OR greatest(NEW.served_s, NEW.wait_s, NEW.lookup_s, NEW.day_used, NEW.suspect_share, NEW.usual_share) > 1e15)
 EXECUTE FUNCTION jurat_refuse_others('figures of a source are numbers from 0 on')""",
             """
+CREATE OR REPLACE TRIGGER jurat_outcomes_counted BEFORE INSERT OR UPDATE ON jurat_outcomes FOR EACH ROW
+WHEN (NEW.results < 0)
+EXECUTE FUNCTION jurat_refuse_others('figures of a source are numbers from 0 on')""",
+            """
 CREATE OR REPLACE TRIGGER jurat_datasets_moved BEFORE UPDATE ON jurat_datasets FOR EACH ROW
 WHEN ((NEW.state <> OLD.state AND (OLD.state, NEW.state) NOT IN (
     ('staged', 'active'), ('staged', 'removing'), ('active', 'retired'), ('active', 'removing'),

@@ -127,6 +127,7 @@ _COUNTS = [
     ),
     *(f"UPDATE jurat_sources SET {column} = '-0.1'" for column in ("day_used", "suspect_share", "usual_share")),
     *(f"UPDATE jurat_sources SET wait_s = '{value}'" for value in ("NaN", "Infinity")),
+    "INSERT INTO jurat_outcomes VALUES ('towns', 3, 'name_differs', -1)",
 ]
 _SUSPECTS = [f"UPDATE jurat_sources SET suspect_since = '{time}'" for time in _NEVER]
 _CLAIMS = ["UPDATE jurat_claims SET participant = 'p-2'", "UPDATE jurat_claims SET participant = 'erased-1'"]

@@ -42,6 +42,10 @@ WHEN (least(NEW.waiting, NEW.due, NEW.poll_ms, NEW.failures, NEW.used, NEW.serve
   OR greatest(NEW.served_s, NEW.wait_s, NEW.lookup_s, NEW.day_used, NEW.suspect_share, NEW.usual_share) > 1e15)
 EXECUTE FUNCTION jurat_refuse_others('figures of a source are numbers from 0 on');
 
+CREATE TRIGGER jurat_outcomes_counted BEFORE INSERT OR UPDATE ON jurat_outcomes FOR EACH ROW
+WHEN (NEW.results < 0)
+EXECUTE FUNCTION jurat_refuse_others('figures of a source are numbers from 0 on');
+
 -- A source gets its next lookup within a day, no matter who says otherwise.
 CREATE FUNCTION jurat_fix_starts() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -140,7 +144,7 @@ BEGIN
     WHERE t.tgrelid IN ('jurat_checks'::regclass, 'jurat_verdicts'::regclass, 'jurat_requests'::regclass,
         'jurat_audit'::regclass, 'jurat_attempts'::regclass, 'jurat_reviews'::regclass, 'jurat_claims'::regclass,
         'jurat_codes'::regclass, 'jurat_seal_keys'::regclass, 'jurat_access'::regclass, 'jurat_pauses'::regclass,
-        'jurat_sources'::regclass, 'jurat_upkeep'::regclass, 'jurat_workers'::regclass,
+        'jurat_sources'::regclass, 'jurat_outcomes'::regclass, 'jurat_upkeep'::regclass, 'jurat_workers'::regclass,
         'jurat_missing_keys'::regclass, 'jurat_tree_heads'::regclass, 'jurat_configs'::regclass,
         'jurat_datasets'::regclass, 'jurat_dataset_streets'::regclass, 'jurat_dataset_houses'::regclass,
         'jurat_dataset_words'::regclass, 'jurat_roster_entries'::regclass)
