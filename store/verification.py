@@ -114,12 +114,12 @@ def _words(connection: Connection, version_of: Callable[[int], Configuration | N
         if four_eyes((consultation, question), at) == {False}:
             yield Discrepancy("its decision waits for a second person, and needs none", consultation, check)
     for consultation, check, question in dict.fromkeys(row[:3] for row in rows):
-        said = opinions(connection, check)
+        said = opinions(connection, check, ended=True)
         for place, own in enumerate(said):
             modes = four_eyes((consultation, question), own.at) if own.at else set()
             login = None if modes == {True} else own.login
             if modes and modes <= {True, "logins"} and agrees(said[:place], replace(own, login=login)):
-                yield Discrepancy("two persons decided the same, and its decision waits", consultation, check)
+                yield Discrepancy("two persons decided the same, and no verdict says so", consultation, check)
 
 
 def _question(configuration: Configuration | None, consultation: str, question: str) -> Question | None:

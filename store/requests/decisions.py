@@ -161,12 +161,14 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
     _open_review(connection, access, check, request, "contest", "contested")
 
 
-def opinions(connection: Connection, check: UUID) -> list[Opinion]:
-    """The decisions about a check in its current review, the last one of each person, the oldest first."""
+def opinions(connection: Connection, check: UUID, *, ended: bool = False) -> list[Opinion]:
+    """The decisions about a check in its current review, the last one of each person, the oldest first; also in one
+    that has `ended` without a verdict.
+    """
     # Those that led to a verdict do not count again, if the check was opened again in the same millisecond.
     sql = f"""
         SELECT q.by_whom, q.reason, q.applied_at, q.login FROM jurat_requests q
-        JOIN jurat_reviews v ON v.check_id = q.check_id AND v.decided_at IS NULL
+        JOIN jurat_reviews v ON v.check_id = q.check_id {"" if ended else "AND v.decided_at IS NULL"}
         WHERE q.check_id = {dialect_of(connection).uuid()} AND q.kind = 'decide' AND q.refused IS NULL
           AND q.applied_at >= v.opened_at
           AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = q.check_id AND w.decided_by = '{REVIEWER}'
