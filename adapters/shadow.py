@@ -11,12 +11,11 @@ from dataclasses import replace
 from queue import Empty, Full, Queue
 from typing import Any, Final
 
-import structlog
-
 from adapters.base import Another, Finding, Found, Query, Source, SourceError, verdict_text
+from config.logger import get_logger
 from jurat.vocabulary import Outcome, Reason
 
-log = structlog.get_logger("jurat.sources")
+log = get_logger("jurat.sources")
 
 _MOST_WAITING: Final = 4
 """Lookups that wait for the shadow, which hold answers in memory; further ones are not asked of it."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # loaded by what needs them, so that a command's help stays q
     from config.settings import Settings
     from jurat import Client
     from jurat.seal import Unseal
-    from worker.bootstrap import Service
+    from worker.service import Service
 
 
 LOCKED = "55P03"
@@ -36,9 +36,9 @@ def open_database() -> Iterator[Service]:
     from jurat.database import state_of
     from store.schema.blockers import long_writers
     from store.schema.status import ADVICE, schema_of
-    from worker.bootstrap import open_service
     from worker.database import give_up_on
     from worker.logs import set_up
+    from worker.service import open_service
 
     settings = read_settings()
     set_up(settings.log, logging.WARNING)

@@ -28,8 +28,8 @@ from store.key_use import HashKey, UnsealKey, hash_keys_in_use, old_workers, uns
 from store.seal_keys import add_seal_key, next_epoch
 from store.verdicts.records import add_audit_row
 from store.workers import workers
-from worker.bootstrap import Service
 from worker.keyring import seal_id
+from worker.service import Service
 
 ADD: Final = "keys add"
 USE: Final = "keys use"

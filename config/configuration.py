@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
+from config.digest import digest_of
 from config.document import Consultation, Criterion, Document, Environment, Parameter
 from config.limits import SourceKind
 from config.problems import STORED, Complaint, InvalidConfiguration, Severity
@@ -172,11 +172,6 @@ class Configuration:
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hexadecimal: the same for equal configurations."""
         return digest_of(self.to_json())
-
-
-def digest_of(canonical: str) -> str:
-    """The digest of a configuration as `to_json` writes it."""
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _resolved(document: Document, consultation: str, name: str, position: int) -> Question:

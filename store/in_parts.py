@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from config.logger import get_logger
 from jurat.batches import Statement, run
 from jurat.database import is_away, state_of
 from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
 from store.held_rows import HARDLY_WAIT, is_held
 
-log = structlog.get_logger("jurat.checks")
+log = get_logger("jurat.checks")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

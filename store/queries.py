@@ -18,8 +18,7 @@ from jurat.statements import rows_json
 from jurat.times import instant, moment
 from store import hash_keys
 from store.answer_keys import sealed_answers
-from store.configurations.applied_config import same_document
-from store.configurations.config_versions import document_of
+from store.configurations.documents import document_of, same_document
 from store.datasets.address_bases import OpenDataset, open_dataset
 from store.datasets.rosters import find_entries
 from store.dialects import StoreDialect, dialect_of

@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import lru_cache
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection, Engine, text
 
+from config.logger import get_logger
 from jurat.database import reader
 from jurat.statements import rows_json
 from jurat.times import instant
@@ -28,7 +28,7 @@ from store.schema.status import SchemaStatus, schema_of
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.source_limits import Span
 
-log = structlog.get_logger("jurat.engine")
+log = get_logger("jurat.engine")
 
 SEEN_EVERY = 10.0
 """Seconds between two reports of a worker."""

@@ -11,8 +11,6 @@ from functools import partial
 from traceback import walk_tb
 from typing import Any
 
-import structlog
-
 from adapters.base import (
     Finding,
     Found,
@@ -29,6 +27,7 @@ from adapters.base import (
 )
 from adapters.http_client.last_answer import last_answer
 from config.configuration import Question
+from config.logger import get_logger
 from jurat.answers import encode, validate
 from jurat.candidates import seal_candidates
 from jurat.errors import InvalidAnswer
@@ -39,7 +38,7 @@ from tasks.crash_points import crash_point
 from tasks.plan import Plan
 from tasks.rules.decision import Candidates, decide, decide_without_look_up, wait_for_zone
 
-log = structlog.get_logger("jurat.checks")
+log = get_logger("jurat.checks")
 
 KEY_RETRY = 5.0
 """Seconds before a check is claimed again whose answer no key of ours opens. Claims leave such checks to other workers,

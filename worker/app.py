@@ -11,15 +11,16 @@ from typing import Any
 from config.settings import Settings, SettingsError, read_settings
 from worker.cores import leave_none
 
-# Megabytes in each process for what no worker uses: structlog takes rich for tracebacks, and the library for Redis
-# OpenTelemetry for metrics of its own. Imports do not find what is None here.
+# Megabytes in each process for what no worker uses: the library for Redis takes OpenTelemetry for metrics of its own.
+# Imports do not find what is None here.
 _modules: dict[str, Any] = sys.modules
-_hidden = {"rich", "opentelemetry"} - _modules.keys()
-_modules.update(dict.fromkeys(_hidden))
-from worker.celery_app import make_app, refuse  # noqa: E402 - only now they are out of the way
+_absent = "opentelemetry" not in _modules
+if _absent:
+    _modules["opentelemetry"] = None
+from worker.celery_app import make_app, refuse  # noqa: E402 - only now it is out of the way
 
-for _name in _hidden:
-    del _modules[_name]
+if _absent:
+    del _modules["opentelemetry"]
 
 
 def _settings() -> Settings:

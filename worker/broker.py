@@ -15,7 +15,6 @@ from queue import Empty
 from typing import Any
 
 import kombu
-import structlog
 from celery.app.amqp import AMQP
 from kombu.exceptions import InconsistencyError
 from kombu.transport import memory, redis
@@ -23,10 +22,11 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from redis.exceptions import RedisError
 
+from config.logger import get_logger
 from worker.bell import wake
 from worker.metrics.names import BellKind
 
-log = structlog.get_logger("jurat.broker")
+log = get_logger("jurat.broker")
 
 LONGEST_SLEEP = 0.1
 """Seconds that the transport in memory may sleep: a worker without a broker notices within them that it is to end."""

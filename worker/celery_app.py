@@ -18,7 +18,7 @@ import worker.bell  # noqa: F401 - registers the task
 from config.settings import Settings, read_settings
 from jurat.errors import ConfigurationError
 from store.schema.release import VERSION
-from worker.bootstrap import open_endpoints, open_service, serve_endpoints
+from worker.bootstrap import engine_on, open_endpoints, serve_endpoints
 from worker.broker import Broker
 from worker.celery_settings import DEFAULT_QUEUE, celery_settings
 from worker.celery_step import EngineStep, queue
@@ -28,6 +28,7 @@ from worker.keyring import UNKNOWN
 from worker.logs import set_up
 from worker.output import capture
 from worker.remote_control import allow_questions_alone
+from worker.service import open_service
 
 _UNFIT_POOLS = ("prefork", "processes", "solo", "gevent", "eventlet")
 
@@ -41,7 +42,7 @@ def make_app(settings: Settings) -> Any:
     service = open_service(settings)
 
     def make_engine(slots: int, only: set[str] | None, name: str) -> Engine:
-        engine = service.engine(slots=slots, only=only, name=name)
+        engine = engine_on(service, slots=slots, only=only, name=name)
         if app.jurat_listener is not None:
             serve_endpoints(app.jurat_listener, engine)
         threading.Thread(target=look, args=(service,), name="look", daemon=True).start()  # which may take its time

@@ -7,11 +7,11 @@ import signal
 import threading
 from typing import Any, ClassVar
 
-import structlog
 from celery import bootsteps
 from celery.apps.worker import Worker
 from kombu import Queue
 
+from config.logger import get_logger
 from jurat.ring import queue_of
 from tasks.plan import Plan
 from worker.bell import forget, listen
@@ -19,7 +19,7 @@ from worker.celery_settings import DEFAULT_QUEUE
 from worker.engine.engine import FIRST_PLAN, GRACE, Engine
 from worker.engine.plans import LONGEST_LOOK_UP
 
-log = structlog.get_logger("jurat.worker")
+log = get_logger("jurat.worker")
 
 
 CELERYS_END = 1.5

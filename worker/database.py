@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
 from sqlalchemy import Connection, Engine, event, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from config.logger import get_logger
 from config.settings import Settings
 from jurat.database import NO_FILE, is_unfit, make_no_file, reader, state_of
 from jurat.dialects import BY_NAME, dialect_of
@@ -27,9 +27,9 @@ from store.schema.blockers import old_writers
 from store.schema.status import ADVICE, schema_of
 
 if TYPE_CHECKING:
-    from worker.bootstrap import Service
+    from worker.service import Service
 
-log = structlog.get_logger("jurat.worker")
+log = get_logger("jurat.worker")
 
 PATIENCE = 13.0
 """Seconds to wait for an answer in a bounded transaction: more than the server's own limits, so that only a server that

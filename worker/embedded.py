@@ -19,11 +19,12 @@ from jurat.database import is_away
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from store.schema.status import ADVICE, schema_of
-from worker.bootstrap import Service, open_endpoints, open_service, serve_endpoints
+from worker.bootstrap import engine_on, open_endpoints, serve_endpoints
 from worker.database import missing_file, why_not
 from worker.engine.engine import FIRST_PLAN, Engine
 from worker.keyring import UNKNOWN, mismatch
 from worker.logs import hand_on
+from worker.service import Service, open_service
 
 SLOTS = 16
 
@@ -49,7 +50,7 @@ def embedded(settings: Settings, slots: int = SLOTS) -> Iterator[Engine]:
         last_first.callback(service.close)
         _require_schema(service)
         service.prepare_journal()
-        engine = service.engine(slots=slots)
+        engine = engine_on(service, slots=slots)
         if listener:
             last_first.callback(serve_endpoints(listener, engine).close)
         engine.start()

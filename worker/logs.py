@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TextIO
 
-import structlog
 from structlog.typing import EventDict
 
+from config.logger import structlog
 from config.settings import LogFormat
 
 Render = Callable[[EventDict], str]

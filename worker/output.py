@@ -18,12 +18,12 @@ from types import TracebackType
 from typing import Any, TextIO
 
 import celery.apps.worker
-import structlog
 from celery.utils.log import LoggingProxy
 
+from config.logger import get_logger
 from config.settings import LogFormat
 
-log = structlog.get_logger("jurat.worker")
+log = get_logger("jurat.worker")
 
 
 def capture(worker: Any, form: LogFormat) -> None:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.address.zones import ZoneCache, ZoneGeometry
@@ -19,6 +18,7 @@ from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
 from adapters.fingerprints import Fingerprints
 from adapters.shadow import Shadow, shadowed
 from config.configuration import Configuration
+from config.logger import get_logger
 from config.networks import IPNetwork
 from config.secrets import resolve
 from store.lookups import StoredCodes, StoredDatasets, StoredRosters, outage
@@ -27,7 +27,7 @@ from store.queue.sources import Sources
 from tasks.plan import Plan, Unusable, demand_of
 from tasks.rules.source_limits import Demand
 
-log = structlog.get_logger("jurat.sources")
+log = get_logger("jurat.sources")
 
 
 def make_plan(

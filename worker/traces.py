@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import structlog
-
+from config.logger import get_logger
 from config.sources import urls_of
 from tasks.checks import CheckResult, GiveBack
 from tasks.plan import Plan
@@ -23,7 +22,7 @@ from tasks.trace_context import submit_span
 if TYPE_CHECKING:
     from worker.spans import OtlpSpans
 
-log = structlog.get_logger("jurat.traces")
+log = get_logger("jurat.traces")
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 

@@ -20,8 +20,8 @@ from config.networks import LOOPBACK
 from config.settings import Settings
 from store.schema import migrations
 from tasks.rules.source_limits import Demand
-from worker.bootstrap import open_service
 from worker.plan_builder import make_plan
+from worker.service import open_service
 
 NAME = "geocoder"
 DATASET = "base"

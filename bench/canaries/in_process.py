@@ -19,9 +19,10 @@ from config.settings import Settings
 from jurat import Client, Submission
 from jurat.database import open_engine
 from jurat.seal import key_to_text
+from store.configurations.publisher import ConfigPublisher
 from store.schema import migrations
-from worker.bootstrap import open_service
 from worker.embedded import embedded
+from worker.service import open_service
 
 _OURS: Final = ("adapters", "cli", "config", "jurat", "store", "tasks", "worker")
 
@@ -47,7 +48,7 @@ def _live(marked: Marked, file: Path, source: str) -> None:
     )
     service = open_service(settings)
     migrations.upgrade(service.database)
-    service.publisher.apply(Configuration.of(Document.model_validate(_document(source))), marked.staff)
+    ConfigPublisher(service.database).apply(Configuration.of(Document.model_validate(_document(source))), marked.staff)
     service.close()
     engine, client = open_engine(url), Client(url, None, key_to_text(marked.seal_key))
     given = answers(marked, "")[Mood.WELL]

@@ -23,8 +23,9 @@ from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
 from jurat import JuratError, Submission
+from store.configurations.publisher import ConfigPublisher
 from store.schema.grants import Role
-from worker.bootstrap import open_service
+from worker.service import open_service
 
 CONSULTATION: Final = "canaries"
 _AGAIN: Final = """
@@ -182,7 +183,7 @@ class Life:
         settings = {"database_url": self.fleet.logins.url(Role.ADMIN), "broker_url": "none"}
         service = open_service(Settings.model_validate(settings))
         try:
-            service.publisher.apply(
+            ConfigPublisher(service.database).apply(
                 Configuration.of(Document.model_validate(document(self.fleet.source.url))), self.marked.staff
             )
         finally:

@@ -36,7 +36,7 @@ from jurat.seal import generate, key_to_text
 from store.verification import Discrepancy, verify_access, verify_checks
 from tests.migrations.releases import made_by_program
 from tests.rigs.servers import PostgreSQL, Valkey, free_port
-from worker.bootstrap import Service
+from worker.service import Service
 
 TIMEOUT = 5.0
 """Seconds that a lookup may take, unless a setting says otherwise."""

@@ -19,8 +19,9 @@ from config.document import Document
 from config.settings import Settings
 from jurat import Client, Submission
 from jurat.seal import generate, key_to_text
+from store.configurations.publisher import ConfigPublisher
 from store.schema import migrations
-from worker.bootstrap import open_service
+from worker.service import open_service
 
 _CHUNK = 5000
 """Submits that share a transaction."""
@@ -86,7 +87,9 @@ class Fleet:
 
     def apply(self, document: Mapping[str, Any]) -> int:
         """Apply a configuration, as YAML would give it. Returns its version."""
-        return self.service.publisher.apply(Configuration.of(Document.model_validate(document)), "bench")[0]
+        return ConfigPublisher(self.service.database).apply(
+            Configuration.of(Document.model_validate(document)), "bench"
+        )[0]
 
     def add(
         self,

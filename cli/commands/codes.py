@@ -19,7 +19,7 @@ from cli.output import Exit, Failure, Output, columns, count_text, new_file, tim
 
 if TYPE_CHECKING:
     from adapters.fingerprints import Fingerprints
-    from worker.bootstrap import Service
+    from worker.service import Service
 
 MOST_CODES = 100_000
 _LARGEST_FILE = 10 << 20

@@ -93,6 +93,7 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     configuration equal to the version before makes no new version.
     """
     from cli.registry_lint import lint_here, problem_lines, registry_problems, unknown_lists
+    from store.configurations.publisher import ConfigPublisher
 
     with open_database() as service:
         report = lint_here(paths, service.queries.zone_versions())
@@ -106,11 +107,11 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
             out.show({"version": None, "changed": False, **_document(problems)}, ())
             raise Failure(f"{_summary(problems)}; nothing was changed", Exit.USAGE)
         if dry_run:
-            whole = service.publisher.whole(report.configuration)
+            whole = ConfigPublisher(service.database).whole(report.configuration)
             digest = whole.digest
             version, changed = _predict_apply(whole, service.queries, force=force)
         else:
-            version, changed = service.publisher.apply(report.configuration, who, force=force)
+            version, changed = ConfigPublisher(service.database).apply(report.configuration, who, force=force)
             digest = service.queries.applied(version).digest
         kept = sorted(service.queries.published())
     document = {"version": version, "changed": changed, "digest": digest, **_document(problems)}

@@ -15,7 +15,7 @@ from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 
 if TYPE_CHECKING:
-    from worker.bootstrap import Service
+    from worker.service import Service
 
 _REPORTED_EVERY = 1_000_000
 

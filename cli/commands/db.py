@@ -16,7 +16,7 @@ from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
 if TYPE_CHECKING:
     from store.history.verification import VerifiedHistory
-    from worker.bootstrap import Service
+    from worker.service import Service
 
 
 @click.group(cls=Group)

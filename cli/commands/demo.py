@@ -38,12 +38,13 @@ from jurat import AlreadyConfirmed, Client, State
 from jurat.codes import clean, generate
 from jurat.seal import generate as generate_keys
 from jurat.seal import key_to_text
+from store.configurations.publisher import ConfigPublisher
 from store.datasets.zones import NewZone, import_zones
 from store.requests.code_lists import add_codes
 from store.schema import migrations
-from worker.bootstrap import Service, open_service
 from worker.celery_app import make_app
 from worker.logs import set_up
+from worker.service import Service, open_service
 
 SLOTS = 16
 PATIENCE = 60.0
@@ -154,7 +155,7 @@ def _prepare(service: Service, folder: Path, sources: Sources) -> list[str]:
     report = lint([written], zones={zone.name for zone in zones}, environ={})
     if report.configuration is None:
         raise click.ClickException("\n".join(map(str, report.problems)))
-    service.publisher.apply(report.configuration, "demo")
+    ConfigPublisher(service.database).apply(report.configuration, "demo")
     return codes
 
 

@@ -13,7 +13,7 @@ from cli.output import CheckupStep, Exit, Output, StepMark
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from worker.bootstrap import Service
+    from worker.service import Service
 
 
 @command(

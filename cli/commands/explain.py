@@ -13,7 +13,7 @@ from cli.output import Exit, Failure, Output, columns, time_text
 
 if TYPE_CHECKING:
     from store.explanation import ContestRow, Explained, ReviewRow, VerdictRow
-    from worker.bootstrap import Service
+    from worker.service import Service
 
 
 @command(

@@ -97,16 +97,16 @@ def seal(out: Output, *, key_file: Path, heads: Path, period: float, once: bool)
     One process is enough. It needs the rights of jurat_sealer, and is the only one that has the key. Each head is also
     a line of the log.
     """
-    import structlog
     from sqlalchemy.exc import DBAPIError
 
+    from config.logger import get_logger
     from jurat.errors import ConfigurationError
     from store.history.sealer import HistoryError, Sealer
     from worker.logs import set_up
 
     if out.json:
         raise click.UsageError("--json does not apply: logs are JSON with JURAT_LOG=json.")
-    log, ended = structlog.get_logger("jurat.history"), threading.Event()
+    log, ended = get_logger("jurat.history"), threading.Event()
     for number in () if once else (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     if not once:

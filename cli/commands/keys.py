@@ -16,7 +16,7 @@ from cli.output import Exit, Failure, Output, columns, count_text, new_file
 
 if TYPE_CHECKING:
     from cli.key_rotation import KeyRing, Signer
-    from worker.bootstrap import Service
+    from worker.service import Service
 
 _WITH_KEYS = ("JURAT_DATABASE_URL", "JURAT_UNSEAL_KEYS", "JURAT_HASH_KEYS")
 

@@ -18,7 +18,7 @@ from cli.output import Exit, Failure, Output, columns, count_text, time_text
 if TYPE_CHECKING:
     from store.explanation import Explained, QueuedRow
     from store.requests.request_rows import RequestKind
-    from worker.bootstrap import Service
+    from worker.service import Service
 
 
 @click.group(cls=Group)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from adapters.zone_import.files import ZoneFile, ZoneShape
     from store.datasets.zones import ZonesImported
     from store.queries import Queries, ZoneVersion
-    from worker.bootstrap import Service
+    from worker.service import Service
 
 COMPARED_ZONES = 20
 """Imported zones that a file is compared with, to notice latitude before longitude."""

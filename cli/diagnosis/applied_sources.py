@@ -17,7 +17,7 @@ from config.suggestions import suggest
 from jurat.database import bounded
 from store.queue.sources import Sources
 from tasks.plan import Plan
-from worker.bootstrap import Service
+from worker.service import Service
 
 
 @contextmanager

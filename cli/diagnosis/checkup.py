@@ -37,10 +37,10 @@ from store.queries import Queries, SourceRow
 from store.queue.sources import Sources
 from store.schema.status import ADVICE, SchemaStatus, schema_of
 from tasks.plan import Plan, Unusable
-from worker.bootstrap import Service, open_service
 from worker.celery_settings import celery_settings
 from worker.database import advice_on, engine_version, first_line, give_up_on, oddities, sqlite_file
 from worker.plan_builder import make_plan
+from worker.service import Service, open_service
 
 if TYPE_CHECKING:  # large: loaded by the steps that need it
     from adapters.registry.roster import RosterAdapter

@@ -17,8 +17,8 @@ from store.key_use import old_workers
 from store.queries import Queries
 from store.seal_keys import NOTICE, seal_key_left
 from store.workers import Keyholders
-from worker.bootstrap import Service
 from worker.keyring import how_to_set, mismatch, seal_id, unseal_of
+from worker.service import Service
 
 ELSEWHERE = "run this with a worker's settings to check them"
 

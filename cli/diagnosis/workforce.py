@@ -14,7 +14,7 @@ from store.monitoring.fleet_reader import FleetReader
 from store.queries import Queries
 from store.requests.allowances import reached_limits
 from worker import health
-from worker.bootstrap import Service
+from worker.service import Service
 
 CLOCKS_APART = 5.0
 """Seconds between this machine's clock and the database's that are too much: logs and certificates suffer."""

@@ -28,7 +28,7 @@ from store.requests.reviews import SealedReviews
 from tasks.plan import Plan
 from tasks.rules.margins import margins_of
 from tasks.rules.residence import Residence, decide_residence
-from worker.bootstrap import Service
+from worker.service import Service
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from cli.database import applied_configuration
 from cli.output import Exit, Failure, new_file
 from config.addresses import AddressFileSource
 from store.explanation import Explanations, NearbyHouse
-from worker.bootstrap import Service
+from worker.service import Service
 
 Houses = Callable[[Box], Iterable[NearbyHouse]]
 """The addresses of the local base in a box of degrees."""

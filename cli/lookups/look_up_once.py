@@ -39,7 +39,7 @@ from config.secrets import ForbiddenSecretError, SecretError, resolve
 from config.suggestions import suggest
 from jurat.vocabulary import Outcome
 from store.lookups import StoredRosters
-from worker.bootstrap import Service
+from worker.service import Service
 
 MOST_ENTRIES: Final = 20
 LONGEST_TEXT: Final = 400

@@ -11,7 +11,7 @@ from cli.database import require_configuration
 from cli.diagnosis import applied_sources
 from cli.output import Exit, Failure, count_text
 from config.registry import RegistrySource
-from worker.bootstrap import Service
+from worker.service import Service
 
 _NO_ANSWER = frozenset(f"undetermined/{reason}" for reason in ERRORS)
 

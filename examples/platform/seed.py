@@ -18,11 +18,12 @@ from config.lint import lint
 from config.settings import SettingsError, read_settings
 from jurat.codes import clean, generate
 from jurat.errors import ConfigurationError
+from store.configurations.publisher import ConfigPublisher
 from store.datasets.zones import NewZone, import_zones
 from store.requests.code_lists import add_codes
 from store.schema import migrations
-from worker.bootstrap import Service, open_service
 from worker.cores import leave_none
+from worker.service import Service, open_service
 
 HERE = Path(__file__).resolve().parent
 TOWN = HERE.parent / "town"
@@ -52,7 +53,7 @@ def seed(service: Service, registry: str, folder: Path, ca_file: Path | None = N
     report = lint([written], zones={zone.name for zone in zones}, environ={})
     if report.configuration is None:
         raise ConfigurationError(str(report))
-    service.publisher.apply(report.configuration, "seed")
+    ConfigPublisher(service.database).apply(report.configuration, "seed")
     return letters(service)
 
 

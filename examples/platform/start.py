@@ -32,10 +32,10 @@ from examples.sources.server import Sources
 from jurat import Client, JuratError
 from jurat.database import is_away, open_engine
 from jurat.seal import generate, key_to_text
-from worker.bootstrap import open_service
 from worker.cores import leave_none
 from worker.embedded import embedded
 from worker.logs import set_up
+from worker.service import open_service
 
 PORT = 8080
 SLOW_S = 3.0

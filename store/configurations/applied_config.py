@@ -8,12 +8,11 @@ from typing import Self
 
 from sqlalchemy import Connection, text
 
-from config.configuration import Configuration, Question, digest_of
+from config.configuration import Configuration, Question
 from config.sources import SourceModel
 from jurat.access import Rule, Terms
 from jurat.batches import Rows, Statement, run
 from store.configurations.config_versions import configuration_of
-from store.dialects import dialect_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +84,3 @@ def _read(connection: Connection) -> AppliedConfig:
         if found := configuration_of(connection, version):
             return AppliedConfig(version, AccessTerms.of(found), found.questions, found.sources)
     return NOTHING
-
-
-def same_document(connection: Connection, version: int, document: str) -> bool:
-    """Whether the newest `version` has the same content as this document, as `Configuration.to_json` writes it.
-
-    A version that PostgreSQL put together has a digest of PostgreSQL's text, which Python cannot compute.
-    """
-    sql = "SELECT digest, change IS NULL FROM jurat_configs WHERE version = :version"
-    digest, as_sent = connection.execute(text(sql), {"version": version}).one()
-    if as_sent or not dialect_of(connection).has_jsonb:
-        return bool(digest == digest_of(document))
-    sql = "SELECT document = CAST(:document AS jsonb) FROM jurat_configs WHERE version = :version"
-    return bool(connection.execute(text(sql), {"version": version, "document": document}).scalar())

@@ -1,5 +1,4 @@
-"""Adds a version of the configuration in which only consultations of platforms change. Lets one writer publish at a
-time.
+"""Adds a version of the configuration in which only consultations of platforms change.
 
 On PostgreSQL, functions with the owner's rights do it: a worker sends those consultations, and the database copies all
 else from the version before. So no one with a worker's password can change a source, a secret or a consultation of the
@@ -14,20 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from config.configuration import Configuration, digest_of
+from config.configuration import Configuration
+from config.digest import digest_of
 from config.problems import InvalidConfiguration
 from jurat.statements import rows_json
+from store.configurations.documents import document_of, order_key
 from store.dialects import dialect_of
-
-
-def take_turn(connection: Connection, *, wait: bool) -> bool:
-    """Keep others from publishing until this transaction ends; false where someone publishes now and we do not wait.
-
-    SQLite's BEGIN IMMEDIATE does that already.
-    """
-    if dialect_of(connection).one_writer:
-        return True
-    return bool(connection.execute(text("SELECT jurat_take_turn(:wait)"), {"wait": wait}).scalar())
 
 
 def add_version(
@@ -62,7 +53,7 @@ def _store_version(
     change = {
         "gone": [part["name"] for part in parts],
         "consultations": {part["name"]: part["part"] for part in parts if part["part"] is not None},
-        "order": {_path(part["name"]): part["questions"] for part in parts if part["part"] is not None},
+        "order": {order_key(part["name"]): part["questions"] for part in parts if part["part"] is not None},
     }
     connection.execute(
         text(
@@ -89,42 +80,9 @@ def _store_version(
     connection.execute(text(sql), {"names": names})
 
 
-def document_of(connection: Connection, version: int) -> str | None:
-    """The document of a version as JSON text; None where there is no such version.
-
-    An older version that a publication made is put together from the last whole one before it and the changes since.
-    """
-    rows = connection.execute(text(_DOCUMENT), {"version": version}).all()
-    if not rows or rows[-1][0] != version:
-        return None
-    whole, *changes = rows
-    if not changes:
-        return str(whole[1])
-    data = json.loads(whole[1])
-    for change in (json.loads(row[2]) for row in changes):
-        for name in change["gone"]:
-            data["consultations"].pop(name, None)
-            data["order"].pop(_path(name), None)
-        data["consultations"] |= change["consultations"]
-        data["order"] |= change["order"]
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-
 def configuration_of(connection: Connection, version: int) -> Configuration | None:
     """A version of the configuration; None where there is none, or this version of jurat cannot read it."""
     try:
         return Configuration.from_json(document_of(connection, version) or "")
     except InvalidConfiguration:
         return None
-
-
-def _path(name: str) -> str:
-    """The key of a consultation's questions in a document's `order`."""
-    return f"consultations/{name}/questions"
-
-
-_DOCUMENT = """
-    SELECT version, CAST(document AS text), CAST(change AS text) FROM jurat_configs
-    WHERE version <= :version
-      AND version >= (SELECT max(version) FROM jurat_configs WHERE version <= :version AND whole)
-    ORDER BY version"""

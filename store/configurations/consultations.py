@@ -10,28 +10,30 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from config import publications
 from config.configuration import Configuration
 from config.document import Consultation, Document
+from config.logger import get_logger
 from config.problems import InvalidConfiguration
 from jurat.database import is_out_of_time, is_too_much, reader, state_of
 from jurat.statements import rows_json
 from store.configurations.applied_config import NEWEST, AccessTerms, AppliedConfig
-from store.configurations.config_versions import add_version, document_of, take_turn
+from store.configurations.config_versions import add_version
 from store.configurations.criteria import of_another_criterion
+from store.configurations.documents import document_of
 from store.configurations.orphans import orphans_of, places_of
 from store.configurations.publication_limits import PublicationRefused, PublicationRoom, WaitingPublication
 from store.configurations.questions import replace_questions, terms_versions
+from store.configurations.turn import take_turn
 from store.dialects import dialect_of
 from store.hash_keys import CODE_LISTS
 from store.queries import zones_in_force
 from store.verdicts.records import WORKER, add_audit_row
 
-log = structlog.get_logger("jurat.consultations")
+log = get_logger("jurat.consultations")
 
 BATCH = 50
 BATCH_BYTES = 2 << 20

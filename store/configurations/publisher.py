@@ -7,15 +7,16 @@ from dataclasses import asdict
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from config.configuration import Configuration, digest_of
+from config.configuration import Configuration
+from config.digest import digest_of
 from jurat.database import is_too_much, state_of
 from jurat.statements import rows_json
 from store import restored
-from store.configurations.applied_config import same_document
-from store.configurations.config_versions import take_turn
 from store.configurations.consultations import Unpublishable, with_published
+from store.configurations.documents import same_document
 from store.configurations.orphans import end_orphans, orphans_of, sentence_about
 from store.configurations.questions import replace_questions, terms_versions
+from store.configurations.turn import take_turn
 from store.dialects import dialect_of
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row

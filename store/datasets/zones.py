@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from jurat.times import moment
-from store.configurations.config_versions import take_turn
+from store.configurations.turn import take_turn
 from store.dialects import StoreDialect, dialect_of
 from store.verdicts.records import add_audit_row
 

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from nacl.signing import VerifyKey
 from sqlalchemy import Connection, Engine, text
 
-from config.configuration import digest_of
+from config.digest import digest_of
 from jurat.database import reader
 from jurat.names import is_erased
 from jurat.queries import read_json

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-import structlog
 from sqlalchemy import Engine, text
 
+from config.logger import get_logger
 from store.configurations.consultations import ANY_WAITING
 from store.dialects import StoreDialect, dialect_of
 from store.queue import outcomes
@@ -17,7 +17,7 @@ from store.requests.request_runner import WAITING
 from store.upkeep import clocks, expired_candidates, expired_leases, overdue_reviews, retention
 from store.verdicts.access import ANY_OUTDATED
 
-log = structlog.get_logger("jurat.engine")
+log = get_logger("jurat.engine")
 
 LOOK_AT_CLOCK = 5.0
 """Seconds between two checks whether the database's clock was put back."""

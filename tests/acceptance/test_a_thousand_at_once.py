@@ -27,10 +27,12 @@ from jurat.ids import uuid7
 from jurat.seal import Seal, key_to_text
 from jurat.seal import generate as generate_keys
 from jurat.statements import insert
+from store.configurations.publisher import ConfigPublisher
 from store.requests.code_lists import add_codes
 from tests.acceptance.town import PATIENCE, soon
 from tests.jurat.calls import CALL
-from worker.bootstrap import Service, open_service
+from worker.bootstrap import engine_on
+from worker.service import Service, open_service
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -62,7 +64,9 @@ class Hall:
         )
         self._stack = stack
         self.service = self.opened()
-        self.service.publisher.apply(Configuration.of(Document.model_validate(DOCUMENT)), "an administrator")
+        ConfigPublisher(self.service.database).apply(
+            Configuration.of(Document.model_validate(DOCUMENT)), "an administrator"
+        )
         self.client = Client(url, seal_key=key_to_text(public))
         stack.callback(self.client.close)
 
@@ -82,7 +86,7 @@ class Hall:
 
     def work(self) -> None:
         """Two workers, until nothing waits."""
-        engines = [self.opened().engine(slots=16) for _ in range(2)]
+        engines = [engine_on(self.opened(), slots=16) for _ in range(2)]
         for engine in engines:
             engine.start()
         try:

@@ -23,11 +23,12 @@ from jurat import Client, Submission
 from jurat.codes import clean, generate
 from jurat.seal import generate as generate_keys
 from jurat.seal import key_to_text
+from store.configurations.publisher import ConfigPublisher
 from store.datasets.zones import NewZone, import_zones
 from store.requests.code_lists import add_codes
 from tests.adapters.registry import described
 from tests.rigs.workers import Worker
-from worker.bootstrap import open_service
+from worker.service import open_service
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = "an administrator"
@@ -114,7 +115,7 @@ class Town:
 
     def apply(self, document: Mapping[str, Any]) -> int:
         configuration = Configuration.of(Document.model_validate(deepcopy(dict(document))))
-        return self.service.publisher.apply(configuration, ADMIN)[0]
+        return ConfigPublisher(self.service.database).apply(configuration, ADMIN)[0]
 
     def codes(self, count: int) -> list[str]:
         """New access codes of the list."""

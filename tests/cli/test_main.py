@@ -71,6 +71,39 @@ def test_the_health_check_loads_click_and_nothing_else_of_the_libraries(tmp_path
     assert set(ran.stdout.splitlines()[-1].split()) == {"cli", "click", "store", "worker"}
 
 
+@pytest.mark.parametrize(
+    ("words", "needed"),
+    [
+        ("config lint jurat.yaml", {"config.document"}),
+        ("audit", set()),
+        ("db status", set()),
+        ("fleet", set()),
+        ("now", set()),
+        ("status budget p-1", set()),
+        ("zones list", {"config.document"}),
+    ],
+)
+def test_a_command_loads_nothing_of_what_only_others_need(configured: Shell, words: str, needed: set[str]) -> None:
+    """The model of the configuration alone is a fifth of the time of a command that does without."""
+    heavy = ("alembic", "celery", "config.document", "lxml", "numpy", "requests", "rich", "shapely", "worker.engine")
+    script = (
+        f"import sys; from cli.main import run; code = run({words.split()}); "
+        f"print(code, *[name for name in {heavy} if name in sys.modules])"
+    )
+    environment = {**os.environ, **configured.environment, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=configured.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, *loaded = ran.stdout.splitlines()[-1].split()
+    assert int(code) != Exit.FAULT, ran.stderr
+    assert set(loaded) == needed
+
+
 def test_the_help_has_every_command_setting_and_exit_code(bare_shell: Shell) -> None:
     ran = bare_shell("--help")
     assert (ran.code, ran.err) == (0, "")

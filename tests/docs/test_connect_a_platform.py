@@ -30,11 +30,13 @@ from jurat.candidates import seal_candidates
 from jurat.ids import uuid7
 from jurat.messages import message_for
 from jurat.seal import generate, key_id, key_to_text
+from store.configurations.publisher import ConfigPublisher
 from tests.docs.pages import ROOT, block, blocks
 from tests.docs.terminal import Terminal
 from tests.migrations.next_version import one_release_later
 from tests.rigs.servers import Databases
-from worker.bootstrap import open_service
+from worker.bootstrap import engine_on
+from worker.service import open_service
 
 PAGE = ROOT / "docs" / "platforms" / "connect-a-platform.md"
 CONTRACT = ROOT / "docs" / "reference" / "contract.md"
@@ -85,8 +87,8 @@ def platform(
     (tmp_path / "jurat.yaml").write_text(block(PAGE, "yaml"), "utf-8")
     configuration = lint([tmp_path / "jurat.yaml"]).configuration
     assert configuration is not None
-    service.publisher.apply(configuration, "an administrator")
-    worker = service.engine(slots=2)
+    ConfigPublisher(service.database).apply(configuration, "an administrator")
+    worker = engine_on(service, slots=2)
     url = make_url(database_url)
     names: dict[str, Any] = {
         "database_url": url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False),

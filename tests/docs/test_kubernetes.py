@@ -18,7 +18,7 @@ from tests.deploy.manifests import OVERLAYS, ROOT, build, compose, entry_point, 
 from tests.deploy.schemas import OLDEST
 from tests.docs.pages import blocks
 from tests.docs.terminal import Terminal
-from worker.bootstrap import CONNECTIONS
+from worker.service import CONNECTIONS
 
 pytestmark = pytest.mark.slow
 

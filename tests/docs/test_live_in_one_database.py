@@ -34,7 +34,8 @@ from tests.migrations.later import become_later
 from tests.rigs.logins import Logins, plain
 from tests.rigs.pgbouncer import PgBouncer
 from tests.rigs.servers import Databases, NoServer
-from worker.bootstrap import CONNECTIONS, open_service
+from worker.bootstrap import engine_on
+from worker.service import CONNECTIONS, open_service
 
 PAGE = ROOT / "docs" / "operators" / "live-in-one-database.md"
 CONNECT = ROOT / "docs" / "platforms" / "connect-a-platform.md"
@@ -150,7 +151,7 @@ def test_everything_works_wherever_the_tables_stand(
     for name, value in keys.items():
         monkeypatch.setenv(name, value)
     service = open_service(read_settings())
-    worker = service.engine(slots=2)
+    worker = engine_on(service, slots=2)
     client = Client(place.urls["web"], seal_key=key_to_text(public))
     with (
         contextlib.closing(service),

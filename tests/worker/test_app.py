@@ -26,7 +26,7 @@ from config.document import Document
 from config.settings import read_settings
 from worker.plan_builder import make_plan
 from store.schema.migrations import upgrade
-from worker.bootstrap import open_service
+from worker.service import open_service
 
 configuration = Configuration.of(Document.model_validate(json.loads(sys.argv[1])))
 service = open_service(read_settings())

@@ -15,8 +15,9 @@ from jurat.database import bounded, open_engine, preparing, reader
 from jurat.seal import generate, key_to_text
 from tests.cli.shell import ROOT
 from tests.migrations.later import become_later
-from worker.bootstrap import open_service
+from worker.bootstrap import engine_on
 from worker.database import LONGER, LONGEST, PATIENCE, advice_on, give_up_on, look
+from worker.service import open_service
 
 
 def patience(engine: Engine) -> float | None:
@@ -31,7 +32,7 @@ def test_a_worker_gives_up_also_on_what_was_connected_before_it_began(postgresql
     with closing(open_service(Settings.model_validate(given))) as service:
         database = service.database
         assert patience(database) is None
-        service.engine(slots=1)
+        engine_on(service, slots=1)
         assert [patience(each) for each in (bounded(database), preparing(bounded(database)))] == [PATIENCE, PATIENCE]
         assert [patience(each) for each in (database, reader(database))] == [LONGER, LONGER]
 

@@ -10,8 +10,9 @@ from config.secrets import SecretError
 from config.settings import Settings, read_settings
 from jurat.errors import ConfigurationError
 from jurat.seal import generate, key_id, key_to_text
-from worker.bootstrap import open_service
+from worker.bootstrap import engine_on
 from worker.keyring import mismatch, reread, seal_id, unseal_of
+from worker.service import open_service
 
 KEYS = [generate() for _ in range(3)]
 IDS = [key_id(public) for _, public in KEYS]
@@ -70,7 +71,7 @@ def test_keys_of_the_environment_stay(monkeypatch: pytest.MonkeyPatch, folder: P
 
 def test_an_engine_claims_opens_and_reports_by_the_new_keys(folder: Path) -> None:
     service = open_service(read_settings())
-    engine = service.engine(slots=1)
+    engine = engine_on(service, slots=1)
     (registrar,) = engine._registrars
     (runner,) = {thread._runner for thread in engine._lookup_threads}
     put(folder, 1)

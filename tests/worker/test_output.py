@@ -22,7 +22,7 @@ from tests.rigs.servers import PostgreSQL, Valkey
 from tests.rigs.workers import ROOT, Worker
 from tests.store.desk import HASH_KEY, PRIVATE_KEY, Desk
 from tests.worker.engine.works import soon
-from worker.bootstrap import open_service
+from worker.service import open_service
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"

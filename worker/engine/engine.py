@@ -20,8 +20,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-import structlog
-
+from config.logger import get_logger
 from store.queue.claims import Claims
 from store.queue.sources import Sources
 from store.upkeep.upkeep import Upkeep
@@ -48,7 +47,7 @@ from worker.metrics.names import BellKind
 from worker.metrics.tallies import Tallies
 from worker.traces import Traces
 
-log = structlog.get_logger("jurat.engine")
+log = get_logger("jurat.engine")
 
 FIRST_PLAN = 1.0
 """Seconds that a start waits for the first plan. It goes on without one: database or configuration may come later."""

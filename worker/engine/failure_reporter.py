@@ -8,8 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import structlog
-
+from config.logger import get_logger
 from jurat.vocabulary import Reason
 from store.queue.breakers import SourceFigures
 from store.queue.sources import Sources
@@ -20,7 +19,7 @@ from tasks.rules.source_limits import LATE
 from worker.engine.local_breaker import LocalBreaker
 from worker.engine.wake_schedule import WakeSchedule
 
-log = structlog.get_logger("jurat.sources")
+log = get_logger("jurat.sources")
 
 
 @dataclass(slots=True)

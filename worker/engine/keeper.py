@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-import structlog
-
+from config.logger import get_logger
 from jurat.database import is_away, state_of
 from store.queue.claims import Claims
 from store.queue.leases import LEASE
@@ -24,7 +23,7 @@ from worker.engine.wake_schedule import WakeSchedule
 from worker.metrics.names import StatementName
 from worker.metrics.tallies import Tallies
 
-log = structlog.get_logger("jurat.engine")
+log = get_logger("jurat.engine")
 
 RENEW_EVERY = LEASE / 3
 LOOK_EVERY = 0.5

@@ -6,16 +6,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-import structlog
-
 from config.configuration import Configuration
 from config.hours import Hours
+from config.logger import get_logger
 from config.problems import InvalidConfiguration
 from store.queries import Queries
 from tasks.plan import Plan
 from tasks.rules.source_limits import Breaker, Demand
 
-log = structlog.get_logger("jurat.engine")
+log = get_logger("jurat.engine")
 
 LONGEST_LOOK_UP = 60.0
 """Seconds: no configuration may allow a lookup more."""

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import structlog
-
 from adapters.fingerprints import chains
+from config.logger import get_logger
 from config.secrets import SecretError
 from jurat.errors import ConfigurationError
 from store.schema.status import ADVICE
@@ -21,7 +20,7 @@ from worker.health import Facts
 from worker.metrics.names import StatementName
 from worker.metrics.tallies import Tallies
 
-log = structlog.get_logger("jurat.engine")
+log = get_logger("jurat.engine")
 
 HASHES_EVERY = 60.0
 """Seconds between two looks for the keys that codes and numbers were hashed with."""

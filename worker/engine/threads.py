@@ -7,12 +7,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
-import structlog
 from sqlalchemy.exc import DBAPIError
 
+from config.logger import get_logger
 from jurat.database import is_away, is_unfit, state_of
 
-log = structlog.get_logger("jurat.engine")
+log = get_logger("jurat.engine")
 
 _LOG_EVERY = 60.0
 _LONGEST_REST = 2.0

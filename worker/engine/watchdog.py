@@ -16,13 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-import structlog
-
+from config.logger import get_logger
 from worker.engine.in_flight import InFlight
 from worker.engine.threads import EngineThread
 from worker.engine.writer import Writer
 
-log = structlog.get_logger("jurat.engine")
+log = get_logger("jurat.engine")
 
 STANDSTILL = 60.0
 """Seconds without a beat of a thread, or without a write while checks are held."""

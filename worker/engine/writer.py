@@ -7,8 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
-import structlog
-
+from config.logger import get_logger
 from jurat.database import state_of
 from store.held_rows import claim_of
 from store.queue.claims import Claims
@@ -24,7 +23,7 @@ from worker.metrics.names import StatementName
 from worker.metrics.tallies import Tallies
 from worker.traces import Traces
 
-log = structlog.get_logger("jurat.checks")
+log = get_logger("jurat.checks")
 
 BATCH = 500
 WORTH = 128

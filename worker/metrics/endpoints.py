@@ -21,13 +21,13 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Final
 
-import structlog
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from config.logger import get_logger
 from jurat.errors import ConfigurationError
 
-log = structlog.get_logger("jurat.endpoints")
+log = get_logger("jurat.endpoints")
 
 CONNECTIONS: Final = 4
 """Connections that are served at once. Further ones wait in the system's queue."""

@@ -23,8 +23,8 @@ from jurat.database import open_engine
 from jurat.seal import generate, key_to_text
 from tests.rigs import loggers
 from worker import health
-from worker.bootstrap import open_service
 from worker.embedded import embedded
+from worker.service import open_service
 
 PATIENCE = 30.0
 SECRET = b"for tests alone, and for nothing else"

@@ -59,7 +59,7 @@ def test_what_jurat_has_of_it_may_be_seeded_again(sqlite_url: str, tmp_path: Pat
     from examples.platform import seed
     from jurat.seal import key_to_text
     from store.queries import Queries
-    from worker.bootstrap import open_service
+    from worker.service import open_service
 
     settings = Settings.model_validate({"database_url": sqlite_url, "hash_keys": [key_to_text(b"h" * 32)]})
     service = open_service(settings)

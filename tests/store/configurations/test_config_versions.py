@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from config.configuration import Configuration
-from store.configurations.config_versions import take_turn
+from store.configurations.turn import take_turn
 from store.schema.grants import Role
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import Desk, configuration

@@ -25,13 +25,14 @@ from examples.sources.server import Sources
 from jurat.database import open_engine
 from jurat.seal import generate, key_to_text
 from jurat.vocabulary import Reason
+from store.configurations.publisher import ConfigPublisher
 from store.queue.sources import Sources as SourceRows
 from tests.examples.platform.processes import Alone, Started, Web
 from tests.examples.stacks.runtimes import ROOT
 from tests.rigs.servers import PostgreSQL
 from tests.rigs.workers import Worker
 from tests.store.reviews import ReviewDecisions
-from worker.bootstrap import open_service
+from worker.service import open_service
 
 TAKEN = "taken"
 """A consultation of the configuration that the platform knows nothing of."""
@@ -179,7 +180,7 @@ class Ground:
             self.worker.resume()
 
     def _apply(self) -> None:
-        self.service.publisher.apply(Configuration.of(Document.model_validate(self._document)), "tests")
+        ConfigPublisher(self.service.database).apply(Configuration.of(Document.model_validate(self._document)), "tests")
 
     def _letters(self) -> Iterator[str]:
         while True:
