@@ -75,7 +75,7 @@ class Service:
         )
         plans = Plans(self.queries, make)
         code_importer = CodeImporter(unseal, self.fingerprints) if self.fingerprints and unseal.key_ids else None
-        upkeep = Upkeep(database, code_importer, journal=self.journal)
+        upkeep = Upkeep(database, code_importer, journal=self.journal, unseal=unseal)
         stores = Stores(claims, VerdictWriter(database), upkeep, sources, Fleet(database))
 
         def read_keys_again() -> Sequence[str]:
