@@ -32,7 +32,7 @@ from docs.markdown import Row, table, wrapped
 from docs.options import default_text, magic, options, text_functions
 from docs.presets import presets
 from docs.texts import DOCS, meanings
-from jurat import vocabulary
+from jurat import openings, vocabulary
 from jurat.access import Confirmed
 from jurat.candidates import LIFETIME
 from jurat.database import open_engine
@@ -117,7 +117,13 @@ def retention() -> Iterator[str]:
     }
     if missing := ours ^ set(texts):
         raise KeyError(f"meanings.yaml and the tables about participants differ in {sorted(missing)}")
-    periods = {"retain": RETAIN, "notice": NOTICE, "requests": KEPT, "candidates": LIFETIME}
+    periods = {
+        "retain": RETAIN,
+        "notice": NOTICE,
+        "requests": KEPT,
+        "candidates": LIFETIME,
+        "openings": openings.LIFETIME,
+    }
     named = {name: duration_text(seconds) for name, seconds in periods.items()}
     rows = ((f"`{name}`", *row) for name, parts in texts.items() for part in parts for row in part.items())
     return table(("table", "what", "until"), ((name, what, until.format(**named)) for name, what, until in rows))

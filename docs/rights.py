@@ -104,7 +104,7 @@ def given() -> Iterator[tuple[str, Role, str]]:
         yield from ((name, role, "EXECUTE") for role in callers if name not in _READING)
 
 
-_READING = frozenset({"jurat_check_consultation", "jurat_wanted_slots"})
+_READING = frozenset({"jurat_check_consultation", "jurat_opened", "jurat_wanted_slots"})
 
 
 def _writes(texts: Mapping[str, Mapping[str, str]]) -> Iterator[Row]:

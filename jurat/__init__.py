@@ -15,7 +15,9 @@ from jurat.errors import (
     JuratError,
     LimitReached,
     NotContestable,
+    NotInReview,
     NotNeeded,
+    NotOpened,
     SchemaMissing,
     UnknownCheck,
     UnknownConsultation,
@@ -23,6 +25,7 @@ from jurat.errors import (
     UnknownRequest,
     WaitTimeout,
 )
+from jurat.openings import OpenedReview, Opening
 from jurat.participant_requests import RequestState, RequestStatus
 from jurat.participant_status import ParticipantStatus
 from jurat.publications import Publication
@@ -45,7 +48,11 @@ __all__ = [
     "JuratError",
     "LimitReached",
     "NotContestable",
+    "NotInReview",
     "NotNeeded",
+    "NotOpened",
+    "OpenedReview",
+    "Opening",
     "Outcome",
     "ParticipantStatus",
     "Priority",

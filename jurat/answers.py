@@ -50,6 +50,11 @@ def encode(answer: Mapping[str, Any]) -> bytes:
     return data
 
 
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """Canonical JSON of what was JSON before. Raises ValueError for what no UTF-8 has, and for NaN and infinity."""
+    return _CANONICAL.encode(document).encode("utf-8")
+
+
 def pad(text: bytes) -> bytes:
     """The JSON text with spaces behind it, to steps of `_STEP` bytes: sealed, its length tells little about it."""
     return text + b" " * (-len(text) % _STEP)

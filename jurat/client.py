@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from jurat import code_lists, contests, participant_requests
+from jurat import code_lists, contests, openings, participant_requests
 from jurat.errors import ConfigurationError, InvalidSubmission
 from jurat.publications import publish
 from jurat.reader import Reader
@@ -241,6 +241,28 @@ class Client(Reader):
             raise ConfigurationError("adding codes needs the seal_key (the public key of `bin/jurat keys generate`)")
         with self._statements(connection) as statements:
             return code_lists.add_codes(statements, self._seal(statements), code_list, codes, by, expires, id)
+
+    # -- reviewing, in a back office
+
+    def open_for_review(self, connection: Any, check_id: UUID | str, *, by_whom: str) -> openings.Opening:
+        """Ask a worker to open the answer of a check in review for a person who decides, in the transaction of
+        `connection`, which stays usable. `opened` reads it within a second of the commit, for 15 minutes.
+
+        What comes is sealed for the key of the opening, which is in its memory alone. Each has an audit row.
+
+        Args:
+            connection: as for `submit`; on PostgreSQL of a user with `jurat_reviewer`, the client's own.
+            check_id: a check in review.
+            by_whom: the person who reads it, as the audit names them; not the participant.
+
+        Raises:
+            UnknownCheck, NotInReview: no check has this id; it is not in review.
+            InvalidSubmission, LimitReached: an argument cannot be used; enough was asked for.
+            ConfigurationError: the user of `connection` may not ask for it.
+            SchemaMissing: the database has no jurat tables, or those of another contract version.
+        """
+        with self._statements(connection) as statements:
+            return openings.open_for_review(statements, check_id, by_whom)
 
     # -- consultations of the platform's own
 

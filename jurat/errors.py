@@ -52,7 +52,9 @@ class InvalidSubmission(JuratError):
 
 
 class LimitReached(JuratError):
-    """This user of the database asked for as many transfers and erasures as it may in an hour. Nothing was asked."""
+    """This user of the database asked for as many transfers and erasures, or answers, as it may in an hour, or for the
+    same answer too often. Nothing was asked.
+    """
 
 
 class InvalidConsultation(JuratError):
@@ -132,6 +134,19 @@ class NotContestable(JuratError):
 
     def __init__(self, check_id: UUID, problem: str) -> None:
         super().__init__(f"check {check_id} cannot be contested: {problem}")
+        self.check_id = check_id
+        self.problem = problem
+
+
+class NotInReview(JuratError):
+    """The check is not in review, so no person may read its answer. Nothing was asked."""
+
+
+class NotOpened(JuratError):
+    """An answer that a reviewer asked for cannot be read: a worker refused it, or it is over. Ask again if need be."""
+
+    def __init__(self, check_id: UUID, problem: str) -> None:
+        super().__init__(f"the answer of check {check_id} cannot be read: {problem}")
         self.check_id = check_id
         self.problem = problem
 

@@ -27,6 +27,7 @@ from jurat.errors import (
 from jurat.ids import parse_id
 from jurat.messages import OwnTexts, message_for, spoken
 from jurat.names import is_storable, require_printable, require_text
+from jurat.openings import OpenedReview, Opening, opened_review, reading_opening
 from jurat.participant_requests import RequestState, RequestStatus
 from jurat.participant_status import ParticipantStatus
 from jurat.publications import PUBLICATION, Publication, publication_from
@@ -169,6 +170,17 @@ class Reader:
             raise UnknownCheck(known or check_id)
         sealed = rows[0][0]
         return [] if sealed is None else open_candidates(bytes(sealed), key)
+
+    def opened(self, opening: Opening) -> OpenedReview | None:
+        """What a worker opened for `open_for_review`; None while it waits. Ask once the transaction is committed.
+
+        The client's own user must be the one that asked. It can be read for 15 minutes, and while the check is in
+        review.
+
+        Raises NotOpened: it was refused or is over; says why.
+        """
+        rows = self._read(text(reading_opening(dialect_of(self._database()))), {"id": str(opening.id)})
+        return opened_review(opening, rows)
 
     def zones(self) -> list[Zone]:
         """The zones that are in force now, by name, with outlines to draw them."""

@@ -27,6 +27,8 @@ POINTS = (
     "leases.committed",
     "request.made",
     "request.committed",
+    "opening.made",
+    "opening.committed",
 )
 
 

@@ -55,7 +55,7 @@ def engine_on(service: Service, *, slots: int, only: Collection[str] | None = No
     )
     plans = Plans(service.queries, make)
     code_importer = CodeImporter(unseal, service.fingerprints) if service.fingerprints and unseal.key_ids else None
-    upkeep = Upkeep(database, code_importer, journal=service.journal)
+    upkeep = Upkeep(database, code_importer, journal=service.journal, unseal=unseal)
     stores = Stores(claims, VerdictWriter(database), upkeep, sources, Fleet(database))
 
     def read_keys_again() -> Sequence[str]:

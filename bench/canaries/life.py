@@ -22,7 +22,8 @@ from bench.rig.unit import until
 from config.configuration import Configuration
 from config.document import Document
 from config.settings import Settings
-from jurat import JuratError, Submission
+from jurat import Client, JuratError, Submission
+from jurat.database import open_engine
 from store.configurations.publisher import ConfigPublisher
 from store.schema.grants import Role
 from worker.service import open_service
@@ -267,10 +268,25 @@ class Life:
         run("review show", str(kept["outside"]), sink="commands", role=Role.REVIEWER)
         for question in ("outside", Mood.STRANGER):
             run("review show", str(kept[question]), "--answer", *who, sink="shown", role=Role.REVIEWER)
+        self._open_for_review(kept["outside"])
         run("review list", sink="commands", role=Role.REVIEWER)
         run("review list", "--json", sink="commands", role=Role.REVIEWER)
         run("review decide", str(kept["outside"]), "person_accepted", *who, role=Role.REVIEWER)
         run("review decide", str(kept[Mood.STRANGER]), "person_refused", *who, role=Role.REVIEWER)
+
+    def _open_for_review(self, check: UUID) -> None:
+        """A back office reads the answer and the note without a key of the workers, and keeps neither."""
+        url = self.fleet.logins.url(Role.REVIEWER)
+        client, engine = Client(url), open_engine(url)
+        with engine.begin() as connection:
+            opening = client.open_for_review(connection, check, by_whom=self.marked.staff)
+        self._until("SELECT count(*) FROM jurat_openings WHERE sealed IS NOT NULL", 1)
+        read = client.opened(opening)
+        if read is None or read.note != self.marked.note:
+            raise RuntimeError("the note of a contest was not opened")
+        self.fleet.sinks["reprs"].append(repr((opening, read)).encode())
+        client.close()
+        engine.dispose()
 
     def erase(self) -> None:
         """One of both is erased, and the other gets another id and back."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from operator import attrgetter
@@ -148,16 +147,14 @@ def _do(kind: RequestKind, check_id: UUID, who: str, reason: str | None = None) 
 
 def _open_sealed(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
     """The answer and the note in clear; audited. Raises Unopenable if no key does it, CannotBeDone outside a review."""
-    from store.requests.reviews import SealedReviews
+    from store.requests.reviews import SealedReviews, in_clear
 
     unseal = require_unseal(service.settings)
     found = SealedReviews(service.database).sealed(check_id, who)
     try:
-        answer = None if found.answer is None else json.loads(unseal.open(found.answer, found.answer_key))
-        note = None if found.note is None else unseal.open(found.note, found.note_key).decode()
+        return in_clear(found, unseal)
     except (ValueError, RecursionError):
         raise Failure(f"the answer or the note of check {check_id} cannot be read", Exit.REFUSED) from None
-    return {"answer": answer, "note": note}
 
 
 def _answer_lines(answer: Any, note: str | None) -> Iterator[str]:

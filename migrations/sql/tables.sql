@@ -287,8 +287,26 @@ CREATE INDEX jurat_requests_target ON jurat_requests (target) WHERE target IS NO
 CREATE INDEX jurat_requests_soon ON jurat_requests (asked_at)
 WHERE applied_at IS NULL AND kind NOT IN ('erase', 'transfer');
 
--- How many transfers and erasures a user of the database may ask for in an hour, and how many seconds they can be
--- withdrawn. A row comes with the first request.
+-- Answers that reviewers ask to read while a check is in review. A worker opens each and seals it for `reader_key`,
+-- whose private half is in the memory of one session. The row goes after 15 minutes, or when the check leaves review.
+CREATE TABLE jurat_openings (
+  id uuid NOT NULL,
+  check_id uuid NOT NULL,
+  by_whom text NOT NULL,
+  reader_key bytea NOT NULL,
+  asked_at timestamptz NOT NULL,
+  opened_at timestamptz,
+  sealed bytea,
+  refused text,
+  login text,
+  PRIMARY KEY (id),
+  FOREIGN KEY (check_id) REFERENCES jurat_checks (id) ON DELETE CASCADE
+);
+
+CREATE INDEX jurat_openings_check ON jurat_openings (check_id);
+
+-- How many transfers and erasures a user of the database may ask for in an hour, for how many seconds they can be
+-- withdrawn, and how many answers it may open in an hour. A row comes with the first request.
 CREATE TABLE jurat_allowances (
   login text NOT NULL,
   per_hour integer NOT NULL,
@@ -296,5 +314,8 @@ CREATE TABLE jurat_allowances (
   used integer NOT NULL DEFAULT 0,
   reached_at timestamptz,
   delay_s float8 NOT NULL DEFAULT 0,
+  openings_per_hour integer NOT NULL DEFAULT 200,
+  openings_began_at timestamptz,
+  openings integer NOT NULL DEFAULT 0,
   PRIMARY KEY (login)
 );

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
 from jurat.batches import run
+from jurat.seal import Unseal
 from jurat.statements import rows_json
 from jurat.vocabulary import State
 from store.dialects import dialect_of
@@ -61,23 +64,37 @@ class SealedReviews:
         return SealedAnswer(consultation, question, source, bytes(sealed), key)
 
     def sealed(self, check: UUID, who: str) -> SealedReview:
-        """All that a person may open of a check in review, for them to see it; adds an audit row.
-
-        Raises ReviewError when the check is unknown or not in review.
-        """
-        sql = f"""
-            SELECT note, note_key FROM jurat_requests
-            WHERE check_id = {self._dialect.uuid()} AND kind = 'contest' AND applied_at IS NOT NULL AND refused IS NULL
-              AND note IS NOT NULL
-            ORDER BY applied_at DESC LIMIT 1"""
+        """As `sealed_review`, in a transaction of its own."""
         with self._engine.begin() as connection:
-            _, question, _, answer, key = _in_review(connection, check)
-            note, note_key = connection.execute(text(sql), {"id": str(check)}).first() or (None, None)
-            detail = {"question": question, "answer": answer is not None, "note": note is not None}
-            add_audit_row(connection, who, "review answer", str(check), detail)
-        return SealedReview(
-            None if answer is None else bytes(answer), key, None if note is None else bytes(note), note_key
-        )
+            return sealed_review(connection, check, who, {})
+
+
+NOTE = "check_id = {check} AND kind = 'contest' AND applied_at IS NOT NULL AND refused IS NULL AND note IS NOT NULL"
+"""SQL for the contest whose note the reviewers of a check may read."""
+
+
+def sealed_review(connection: Connection, check: UUID, who: str, detail: Mapping[str, Any]) -> SealedReview:
+    """All that a person may open of a check in review, for them to see it; adds an audit row, with `detail`.
+
+    Raises ReviewError when the check is unknown or not in review.
+    """
+    _, question, _, answer, key = _in_review(connection, check)
+    note_of = NOTE.format(check=dialect_of(connection).uuid())
+    sql = f"SELECT note, note_key FROM jurat_requests WHERE {note_of} ORDER BY applied_at DESC LIMIT 1"
+    note, note_key = connection.execute(text(sql), {"id": str(check)}).first() or (None, None)
+    detail = {"question": question, "answer": answer is not None, "note": note is not None, **detail}
+    add_audit_row(connection, who, "review answer", str(check), detail)
+    return SealedReview(None if answer is None else bytes(answer), key, None if note is None else bytes(note), note_key)
+
+
+def in_clear(found: SealedReview, unseal: Unseal) -> dict[str, Any]:
+    """`answer` and `note` as a person reads them, each null if there is none.
+
+    Raises Unopenable if no key opens them, ValueError or RecursionError if they are no JSON and no text.
+    """
+    answer = None if found.answer is None else json.loads(unseal.open(found.answer, found.answer_key))
+    note = None if found.note is None else unseal.open(found.note, found.note_key).decode()
+    return {"answer": answer, "note": note}
 
 
 def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUID, Key]) -> list[UUID]:

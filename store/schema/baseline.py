@@ -23,6 +23,7 @@ _FILES = (
     "import_guards",
     "size_guards",
     "history",
+    "openings",
     "views",
 )
 """Those of each engine, in the order in which they build on each other and on the tables. SQLite has no functions."""

@@ -52,6 +52,7 @@ _REVIEWED = "check_id, reason, config_version, opened_at, due_at, decided_at"
 """All columns of a review but its evidence, which holds the distance of a home to a border."""
 _ANSWERS = "answered_revision, answered_at, refused"
 """The result of a publication. Administrators withdraw publications as well."""
+_ALLOWED = "per_hour, delay_s, openings_per_hour"
 _PAYS = "next_start_at, probe_at, day, used"
 """What a person's lookup costs a source as well."""
 
@@ -155,7 +156,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
             "applied_at, refused, code_list, expires_at, login)"
         ),
     },
-    "jurat_allowances": {**_READS, Role.ADMIN: "SELECT, INSERT (login, per_hour, delay_s), UPDATE (per_hour, delay_s)"},
+    "jurat_openings": {Role.WORKER: "SELECT, UPDATE (opened_at, sealed, refused), DELETE"},
+    "jurat_allowances": {**_READS, Role.ADMIN: f"SELECT, INSERT (login, {_ALLOWED}), UPDATE ({_ALLOWED})"},
     "jurat_criteria": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
     "jurat_consultations": {
         **_READS,
@@ -259,6 +261,9 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_try_contest": frozenset({Role.PLATFORM}),
     "jurat_decide": frozenset({Role.REVIEWER}),
     "jurat_open_review": frozenset({Role.REVIEWER}),
+    "jurat_open_for_review": frozenset({Role.REVIEWER}),
+    "jurat_try_open_for_review": frozenset({Role.REVIEWER}),
+    "jurat_opened": frozenset({Role.REVIEWER}),
     "jurat_reopen": frozenset({Role.REVIEWER}),
     "jurat_revoke": frozenset({Role.REVIEWER}),
     "jurat_restore": frozenset({Role.REVIEWER}),
@@ -309,6 +314,8 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_queue_rehash": frozenset(),
     "jurat_keep_number": frozenset(),
     "jurat_forget_person": frozenset(),
+    "jurat_keep_opening": frozenset(),
+    "jurat_forget_openings": frozenset(),
 }
 """The roles that may call each function. Functions for triggers and for other functions have none."""
 

@@ -79,6 +79,7 @@ _EFFECTS: Sequence[tuple[str, Lock, bool]] = (
     (r"CREATE OR REPLACE TRIGGER \w+ .*? ON (\w+)", Lock.READERS, False),
     (r"CREATE CONSTRAINT TRIGGER \w+ .*? ON (\w+)", Lock.READERS, False),  # after a DROP: it has no OR REPLACE
     (r"DROP TRIGGER IF EXISTS \w+ ON (\w+)", Lock.ALONE, False),
+    (r"CREATE TABLE IF NOT EXISTS \w+ .* REFERENCES (\w+)", Lock.READERS, False),
     (r"CREATE TABLE IF NOT EXISTS (\w+)", Lock.ALONE, False),
     (r"CREATE OR REPLACE VIEW (\w+)", Lock.ALONE, False),
     (r"DROP (?:TABLE|VIEW) IF EXISTS (\w+)", Lock.ALONE, False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 EVERY = {
     "leases": 1.0,
     "requests": 1.0,
+    "openings": 1.0,
     "consultations": 1.0,
     "overdue": 3.0,
     "figures": 5.0,

@@ -9,10 +9,12 @@ from types import MappingProxyType
 
 from sqlalchemy import Engine
 
+from jurat.seal import Unseal
 from store.configurations.consultations import Consultations
 from store.queue import backlog, outcomes
 from store.requests.code_lists import CodeImporter
 from store.requests.erasure_journal import ErasureJournal
+from store.requests.openings import Openings
 from store.requests.request_runner import Requests
 from store.upkeep.expired_candidates import erase_candidates
 from store.upkeep.expired_leases import end_leases
@@ -26,8 +28,8 @@ from tasks.rules.source_limits import Demand
 
 
 class Upkeep:
-    """All jobs on one database, safe to run in every worker at once. Codes are added with a `code_importer` only, and
-    erasures remembered with a `journal`.
+    """All jobs on one database, safe to run in every worker at once. Codes are added with a `code_importer` only,
+    erasures remembered with a `journal`, and answers opened for reviewers with the keys of `unseal`.
 
     Each job is what its own module says, on this database.
     """
@@ -38,6 +40,7 @@ class Upkeep:
         code_importer: CodeImporter | None = None,
         clock: Callable[[], float] = time.monotonic,
         journal: ErasureJournal | None = None,
+        unseal: Unseal | None = None,
     ) -> None:
         self._engine = engine
         access = AccessRows()
@@ -45,6 +48,7 @@ class Upkeep:
         self.end_leases = partial(end_leases, engine)
         self.end_reviews = partial(end_overdue_reviews, engine, access)
         self.do_requests = Requests(engine, code_importer, journal).apply_waiting
+        self.open_answers = Openings(engine, unseal or Unseal([])).turn
         self.add_up_access = partial(add_up_access, engine, access)
         self.apply_publications = Consultations(engine).apply_waiting
         self.erase_candidates = partial(erase_candidates, engine)

@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 CHECKS = 12
 
 
-@pytest.mark.parametrize("point", POINTS)
+OPENINGS = [point for point in POINTS if point.startswith("opening")]
+
+
+@pytest.mark.parametrize("point", [point for point in POINTS if point not in OPENINGS])
 def test_a_crash_at_any_point_leaves_one_verdict_to_each_check(
     point: str, make_town: MakeTown, sources: Sources
 ) -> None:
@@ -59,3 +62,23 @@ def test_a_crash_at_any_point_leaves_one_verdict_to_each_check(
         "SELECT count(*) FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id "
         "WHERE v.fence <> c.fence OR c.answer IS NOT NULL"
     ) == [(0,)]
+
+
+@pytest.mark.parametrize("point", OPENINGS)
+def test_a_crash_while_an_answer_is_opened_leaves_it_opened_and_audited_once(point: str, make_town: MakeTown) -> None:
+    town = make_town()
+    check = town.submit("p-1", "profession", PHYSICIAN, ring=False)
+    for state in ("leased", "review"):  # the owner is let through
+        town.sql(f"UPDATE jurat_checks SET state = '{state}'")
+    with town.service.database.begin() as connection:
+        opening = town.client.open_for_review(connection, check, by_whom="a clerk")
+    worker = town.worker("--concurrency", "4", **{VARIABLE: f"{point}:1"})
+    with worker:
+        assert soon(lambda: not worker.running), f"it never passed {point}"
+        assert worker.exit_code == EXIT_CODE
+    with town.worker("--concurrency", "4"):
+        assert soon(lambda: town.client.opened(opening))
+    read = town.client.opened(opening)
+    assert read is not None
+    assert read.answer == PHYSICIAN
+    assert town.sql("SELECT count(*) FROM jurat_audit WHERE action = 'review answer'") == [(1,)]

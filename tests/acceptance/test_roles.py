@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from jurat import Client
+from jurat import Client, NotOpened
 from jurat import codes as code
 from jurat.database import open_engine
 from jurat.seal import Unseal, generate, key_from_text, key_to_text
@@ -171,6 +171,31 @@ def decide(people: People, check: UUID) -> None:
         rows = admin.execute("SELECT action FROM jurat_audit WHERE actor = 'a clerk' ORDER BY at").fetchall()
     assert [action for (action,) in rows] == ["review answer", "review decide", "review open", "review decide"]
     assert people.done(Role.REVIEWER, "explain", str(check), "--json").json["verdicts"]
+
+
+def test_a_reviewer_reads_an_answer_that_a_worker_opened_with_no_key_of_the_workers(people: People) -> None:
+    prepared(people)
+    url = people.logins.url(Role.REVIEWER)
+    reviewer, engine = Client(url), open_engine(url)
+    with people.worker():
+        check = people.submit("maelle", "who", {"word": "review"})
+        assert soon(lambda: people.client.result(check).state == "review")
+        with engine.begin() as connection:
+            opening = reviewer.open_for_review(connection, check, by_whom="a clerk")
+        assert soon(lambda: reviewer.opened(opening))
+        read = reviewer.opened(opening)
+        assert read is not None
+        assert (read.answer, read.note) == ({"word": "review"}, None)
+        with plain(url) as connection:
+            connection.execute("SELECT jurat_decide(%s, 'person_refused', 'a clerk')", (check,))
+        assert soon(lambda: people.client.result(check).settled)
+        with pytest.raises(NotOpened):
+            reviewer.opened(opening)
+    with plain(people.logins.url(Role.ADMIN)) as admin:
+        rows = admin.execute("SELECT action FROM jurat_audit WHERE actor = 'a clerk' ORDER BY at").fetchall()
+    assert [action for (action,) in rows] == ["review answer", "review decide"]
+    reviewer.close()
+    engine.dispose()
 
 
 def test_a_platform_of_another_language_goes_the_same_way_with_sql_alone(people: People) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
+from nacl.public import PrivateKey, SealedBox
 from psycopg.errors import InsufficientPrivilege
 from ruamel.yaml import YAML
 from sqlalchemy import make_url, text
@@ -66,7 +69,7 @@ def test_a_reviewer_does_as_shown(terminal: Terminal, clone: Path) -> None:
 
 def test_a_platform_contests_in_python(desk: Desk) -> None:
     names: dict[str, Any] = {"engine": desk.engine, "client": desk.client, "check": refused(desk)}
-    exec(compile(block(PAGE, "python"), PAGE.name, "exec"), names)
+    exec(compile(block(PAGE, "python", "contest"), PAGE.name, "exec"), names)
     assert became(desk, names["contest"]) == (False, None)
     assert desk.upkeep.do_requests() == 1
     assert became(desk, names["contest"]) == (True, None)
@@ -146,6 +149,7 @@ def test_a_back_office_with_the_functions_alone_can_do_nothing_else(desk: Desk) 
             office.execute("SELECT jurat_decide(%s, 'person_accepted', 'clerk-7')", (check.id,))
             for refused_to_it in (
                 "SELECT answer FROM jurat_checks",
+                "SELECT sealed FROM jurat_openings",
                 "SELECT note FROM jurat_requests",
                 "UPDATE jurat_checks SET state = 'settled'",
                 "INSERT INTO jurat_requests (id) VALUES (NULL)",
@@ -156,6 +160,34 @@ def test_a_back_office_with_the_functions_alone_can_do_nothing_else(desk: Desk) 
                     office.execute(refused_to_it)
         with plain(desk.url) as owner:
             owner.execute(f"DROP OWNED BY {user}".encode())
+
+
+def test_a_back_office_reads_an_answer_in_python(desk: Desk) -> None:
+    check = submitted(desk)
+    desk.settle(desk.claim_one("magic"), Review(Reason.NAME_DIFFERS, 3600))
+    turns = SimpleNamespace(sleep=lambda _: desk.upkeep.open_answers())
+    names: dict[str, Any] = {"engine": desk.engine, "client": desk.client, "check": check, "time": turns}
+    exec(compile(block(PAGE, "python", "open_for_review"), PAGE.name, "exec"), names)
+    assert (names["read"].answer, names["read"].note) == ({"number": "1"}, None)
+
+
+def test_a_back_office_reads_an_answer_by_sql_alone(desk: Desk) -> None:
+    check, pair = submitted(desk), PrivateKey.generate()
+    desk.settle(desk.claim_one("magic"), Review(Reason.NAME_DIFFERS, 3600))
+    values = {"check_id": desk.id(check.id), "reader_key": bytes(pair.public_key), "by_whom": "clerk-7"}
+    if desk.postgresql:
+        ((asked,),) = [row.values() for row in sql(desk, "jurat_open_for_review(check_id", **values)]
+    else:
+        asked = str(uuid7())
+        sql(desk, "INTO jurat_openings", id=asked, **values)
+    read = block(PAGE, "sql", "FROM jurat_opened(")
+    if not desk.postgresql:
+        read = read.replace("jurat_opened(:id)", "jurat_openings WHERE id = :id")
+    assert [tuple(row) for row in desk.sql(read, id=asked)] == [(None, None, None)]
+    desk.upkeep.open_answers()
+    (row,) = (row._mapping for row in desk.sql(read, id=asked))
+    plain = json.loads(SealedBox(pair).decrypt(bytes(row["sealed"])))
+    assert (plain, row["refused"]) == ({"answer": {"number": "1"}, "note": None}, None)
 
 
 def test_what_a_worker_finds_stands_in_refused(desk: Desk) -> None:
@@ -169,4 +201,4 @@ def test_what_a_worker_finds_stands_in_refused(desk: Desk) -> None:
 
 
 def test_every_block_is_run_by_one_of_these_tests() -> None:
-    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql"))) == (1, 8)
+    assert (len(blocks(PAGE, "python")), len(blocks(PAGE, "sql"))) == (2, 11)

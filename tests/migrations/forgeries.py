@@ -209,6 +209,22 @@ _NOTES = [
     "UPDATE jurat_requests SET note_key = NULL WHERE kind = 'contest'",
 ]
 
+_OPENINGS = [
+    f"UPDATE jurat_openings SET {change}"
+    for change in (
+        "sealed = 'x'",
+        "refused = 'no'",
+        "opened_at = now()",
+        "opened_at = now(), sealed = 'x', refused = 'no'",
+        *(f"opened_at = {time}, sealed = 'x'" for time in (TIME, LATER, "'infinity'")),
+        "opened_at = now(), refused = repeat('x', 501)",
+        "opened_at = now(), sealed = convert_to(repeat('x', 65537), 'UTF8')",
+        "opened_at = now(), sealed = 'x';\nUPDATE jurat_openings SET sealed = 'y'",
+        "opened_at = now(), sealed = 'x';\nUPDATE jurat_openings SET opened_at = NULL, sealed = NULL",
+        "opened_at = now(), refused = 'no';\nUPDATE jurat_openings SET refused = 'perhaps'",
+    )
+]
+
 _CODE = "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', '12345678:aa', now())"
 
 BY: Mapping[Role, list[str]] = {
@@ -238,6 +254,7 @@ BY: Mapping[Role, list[str]] = {
         *_PUBLISHES,
         *_RENAMED,
         *_NOTES,
+        *_OPENINGS,
         _ERASED,
         _UNDECIDED,
         f"{_UNDECIDED};\nDELETE FROM jurat_checks WHERE id = '{REVIEWED}'",
@@ -325,7 +342,7 @@ _REQUEST = "INSERT INTO jurat_requests (id, kind, by_whom, consultation, partici
 IN_THE_NAME_OF_OTHERS = [
     *(
         f"UPDATE jurat_{table} SET login = 'alice'"
-        for table in ("verdicts", "requests", "audit", "configs", "zones", "datasets")
+        for table in ("verdicts", "requests", "openings", "audit", "configs", "zones", "datasets")
     ),
     (
         "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at, login)"

@@ -180,6 +180,7 @@ _STARTS = "SELECT bool_and(greatest(next_start_at, probe_at) < now() + interval 
 _SEALED = "decode(repeat('00', 60), 'hex')"
 _KEY = "'0123456789abcdef'"
 _ASKED_BY = "SELECT bool_or(login = :login) FROM jurat_requests"
+_OPENED_BY = "SELECT bool_or(login = :login AND sealed IS NULL) FROM jurat_openings"
 _ASKS = dict.fromkeys(
     (
         "SELECT jurat_transfer('budget', 'p-1', 'p-97', 'me')",
@@ -257,6 +258,8 @@ SHOWN: Mapping[Role, Attempts] = {
         "INSERT INTO jurat_missing_keys VALUES ('bb', now(), now(), 'towns')": _WAITS,
         "UPDATE jurat_missing_keys SET seen_at = now()": _WAITS,
         "DELETE FROM jurat_missing_keys": _WAITS,
+        "UPDATE jurat_openings SET opened_at = now(), refused = 'no'": _QUEUED,
+        "DELETE FROM jurat_openings": _QUEUED,
         **_PUBLISHES,
     },
     Role.REVIEWER: {
@@ -265,6 +268,8 @@ SHOWN: Mapping[Role, Attempts] = {
         _ASKED.format("revoke"): _KNOWN,
         f"SELECT jurat_decide({_OF.format('p-4')}, 'person_accepted', 'me')": _ASKED_BY,
         f"SELECT jurat_open_review({_OF.format('p-2')}, 'me')": _ASKED_BY,
+        f"SELECT jurat_open_for_review({_OF.format('p-4')}, {_HASH}, 'me')": _OPENED_BY,
+        f"SELECT jurat_try_open_for_review({_OF.format('p-4')}, {_HASH}, 'me', NULL)": _OPENED_BY,
         "SELECT jurat_reopen('budget', 'p-2', 'residence', 'me')": _ASKED_BY,
         "SELECT jurat_revoke('budget', 'p-1', 'me')": _ASKED_BY,
         "SELECT jurat_restore('budget', 'p-1', 'me')": _ASKED_BY,
@@ -292,7 +297,7 @@ SHOWN: Mapping[Role, Attempts] = {
         "UPDATE jurat_pauses SET until = now() + interval '1 year'": _WAITS,
         _ASKED.format("erase"): _KNOWN,
         "INSERT INTO jurat_allowances (login, per_hour) VALUES ('web', 1000000)": _WAITS,
-        "UPDATE jurat_allowances SET per_hour = 1000000": _WAITS,
+        "UPDATE jurat_allowances SET per_hour = 1000000, openings_per_hour = 1000000": _WAITS,
         "INSERT INTO jurat_criteria SELECT 'mine', '', '[]', '[]', '{}', '[]', 1": _WAITS,
         "DELETE FROM jurat_criteria": _WAITS,
         "UPDATE jurat_consultations SET document = NULL, revision = 9, published_by = 'x'": _WAITS,

@@ -163,6 +163,22 @@ _NOTES = [
 _REVIEWS = [
     f"SELECT jurat_decide('{CHECK}', 'person_accepted', 'me')",
     f"SELECT jurat_open_review('{CHECK}', 'me')",
+    f"SELECT jurat_open_for_review('{CHECK}', sha256('x'), 'me')",
+    f"SELECT jurat_try_open_for_review('{CHECK}', sha256('x'), 'me', NULL)",
+    f"SELECT * FROM jurat_opened('{STRANGER}')",
+]
+_ASKS_BY_ITSELF = (
+    "INSERT INTO jurat_openings (id, check_id, by_whom, reader_key, asked_at)"
+    f" VALUES ('{STRANGER}', '{CHECK}', 'me', sha256('x'), now())"
+)
+_OPENINGS = [
+    _ASKS_BY_ITSELF,
+    "SELECT * FROM jurat_openings",
+    "SELECT sealed FROM jurat_openings",
+    "SELECT id FROM jurat_openings",
+    "UPDATE jurat_openings SET sealed = NULL",
+    "UPDATE jurat_openings SET login = current_user",
+    "DELETE FROM jurat_openings",
 ]
 _CONTESTS = [
     f"SELECT jurat_contest('{CHECK}', 'x', 'x')",
@@ -229,6 +245,7 @@ _OF_OTHERS = [
     *_NOTES,
     *_CONTESTS,
     *_REVIEWS,
+    *_OPENINGS,
     *_ERASES,
     *_ASKS_FOR_REVIEWERS,
     f"INSERT {INTO_AUDIT} VALUES ({entry(STRANGER)})",
@@ -250,6 +267,7 @@ BY: Mapping[Role, list[str]] = {
         *_CONFIGURES,
         *_NOTES,
         *_REVIEWS,
+        *_OPENINGS,
         *_ERASES,
         *_ASKS_FOR_ACCOUNTS,
         *_ASKS_FOR_REVIEWERS,
@@ -296,6 +314,9 @@ BY: Mapping[Role, list[str]] = {
         "SELECT * FROM jurat_code_lists",
         *_CONTESTS,
         *_REVIEWS,
+        _ASKS_BY_ITSELF,
+        "UPDATE jurat_openings SET reader_key = sha256('mine')",
+        "UPDATE jurat_openings SET login = current_user",
         *_ASKS_FOR_ACCOUNTS,
         *_ASKS_FOR_REVIEWERS,
         "SELECT jurat_ask('erase', NULL, 'p-42', NULL, NULL, 'me', NULL)",
@@ -319,6 +340,7 @@ BY: Mapping[Role, list[str]] = {
         *_ASKS_FOR_CODES,
         "SELECT * FROM jurat_code_lists",
         *_CONTESTS,
+        *_OPENINGS,
         *_ERASES,
         *_ASKS_FOR_ACCOUNTS,
         "INSERT INTO jurat_requests (id, kind, target, by_whom, asked_at) SELECT NULL, 'transfer', 'p', 'me', now()",
@@ -339,6 +361,7 @@ BY: Mapping[Role, list[str]] = {
         *_DECIDES,
         *_ANSWERS,
         *_REVIEWS,
+        *_OPENINGS,
         *_ASKS_FOR_REVIEWERS,
         "DELETE FROM jurat_verdicts",
         "DELETE FROM jurat_access",
@@ -369,6 +392,7 @@ BY: Mapping[Role, list[str]] = {
         *_NOTES,
         *_CONTESTS,
         *_REVIEWS,
+        *_OPENINGS,
         *_ERASES,
         *_ASKS_FOR_ACCOUNTS,
         *_ASKS_FOR_REVIEWERS,

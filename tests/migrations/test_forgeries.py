@@ -21,7 +21,7 @@ ASKED = b"SELECT jurat_erase(participant => 'p-2')"
 TABLES = (
     *("checks", "verdicts", "attempts", "reviews", "claims", "requests", "codes", "audit", "access", "sources"),
     *("pauses", "upkeep", "workers", "missing_keys", "configs", "seal_keys", "datasets", "dataset_streets"),
-    *("dataset_houses", "dataset_words", "roster_entries"),
+    *("dataset_houses", "dataset_words", "roster_entries", "openings"),
 )
 
 
@@ -66,6 +66,7 @@ def shared(postgresql_url: str) -> Iterator[Shared]:
             " 'participant', now(), NULL), (gen_random_uuid(), 'codes', NULL, NULL, NULL, NULL, NULL, 'x', 'k',"
             " 'a clerk', now(), NULL)".encode()
         )
+        owner.execute(f"SELECT jurat_open_for_review('{REVIEWED}', sha256('x'), 'a clerk')".encode())
         owner.execute("INSERT INTO jurat_sources (name) VALUES ('towns')")
         owner.execute(
             "INSERT INTO jurat_seal_keys VALUES ('0123456789abcdef', sha256('x'), now(), now() + interval '9 days', '')"

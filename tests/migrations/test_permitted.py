@@ -87,6 +87,7 @@ def filled(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[
         ),
     ):
         desk.sql(f"INSERT INTO {row}")
+    desk.sql("SELECT jurat_open_for_review(id, sha256('x'), 'a clerk') FROM jurat_checks WHERE participant = 'p-4'")
     begin(desk.engine, ADMIN)
     assert found(url) == []
     desk.close()

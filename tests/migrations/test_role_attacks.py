@@ -230,7 +230,7 @@ def test_every_function_with_the_owners_rights_has_a_search_path_that_ends_with_
     ).fetchall()
     asking = {"jurat_try_contest", "jurat_decide", "jurat_open_review", "jurat_try_ask"}
     asking |= {f"jurat_{kind}" for kind in ("reopen", "revoke", "restore", "transfer", "erase")}
-    asking |= {"jurat_try_add_codes", "jurat_add_codes"}
+    asking |= {"jurat_try_add_codes", "jurat_add_codes", "jurat_open_for_review", "jurat_opened"}
     publisher = {"jurat_check_consultation", "jurat_publish_consultation"}
     guarding = {"jurat_show_submitted", "jurat_count_asked", "jurat_keep_asked", "jurat_keep_request"}
     guarding |= {
@@ -242,6 +242,8 @@ def test_every_function_with_the_owners_rights_has_a_search_path_that_ends_with_
         "jurat_queue_rehash",
         "jurat_forget_person",
         "jurat_keep_claims",
+        "jurat_keep_opening",
+        "jurat_forget_openings",
     }
     assert {name for name, _ in found} == {"jurat_listen", *guarding, *asking, *publisher, *OUR_OWN}
     assert all("search_path=public, pg_temp" in config for _, config in found)

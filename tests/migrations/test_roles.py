@@ -176,6 +176,9 @@ CALLED = {
     "jurat_try_contest": "SELECT jurat_try_contest(NULL, NULL, NULL, NULL, NULL)",
     "jurat_decide": "SELECT jurat_decide(NULL, NULL, NULL)",
     "jurat_open_review": "SELECT jurat_open_review(NULL, NULL)",
+    "jurat_open_for_review": "SELECT jurat_open_for_review(NULL, NULL, NULL)",
+    "jurat_try_open_for_review": "SELECT jurat_try_open_for_review(NULL, NULL, NULL, NULL)",
+    "jurat_opened": "SELECT jurat_opened(NULL)",
     "jurat_reopen": "SELECT jurat_reopen(NULL, NULL, NULL, NULL)",
     "jurat_revoke": "SELECT jurat_revoke(NULL, NULL, NULL)",
     "jurat_restore": "SELECT jurat_restore(NULL, NULL, NULL)",
@@ -228,6 +231,8 @@ CALLED = {
     "jurat_fix_audit_time": "SELECT jurat_fix_audit_time()",
     "jurat_fix_starts": "SELECT jurat_fix_starts()",
     "jurat_keep_version": "SELECT jurat_keep_version()",
+    "jurat_keep_opening": "SELECT jurat_keep_opening()",
+    "jurat_forget_openings": "SELECT jurat_forget_openings()",
     "jurat_keep_seal_key": "SELECT jurat_keep_seal_key()",
 }
 

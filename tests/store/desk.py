@@ -41,6 +41,7 @@ HASH_KEY = bytes(range(32))
 ADMIN = "an administrator"
 
 TABLES = (
+    "jurat_openings",
     *("jurat_claims", "jurat_verdicts", "jurat_reviews", "jurat_attempts", "jurat_checks", "jurat_access"),
     *("jurat_questions", "jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
     "jurat_outcomes",
@@ -123,7 +124,7 @@ class Desk:
         self.postgresql = self.engine.dialect.name == "postgresql"
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.verdict_writer = VerdictWriter(self.engine)
-        self.upkeep = Upkeep(self.engine)
+        self.upkeep = Upkeep(self.engine, unseal=Unseal([PRIVATE_KEY]))
         self.sources = Sources(self.engine)
         self.publisher = ConfigPublisher(self.engine)
         self.queries = Queries(self.engine)
@@ -305,7 +306,7 @@ class Desk:
         """
         self.claims = Claims(self.engine, dice=lambda: 0.5, keys=Unseal([PRIVATE_KEY]).key_ids)
         self.verdict_writer = VerdictWriter(self.engine)
-        self.upkeep = Upkeep(self.engine)
+        self.upkeep = Upkeep(self.engine, unseal=Unseal([PRIVATE_KEY]))
         self.sources = Sources(self.engine)
         with self.engine.begin() as connection:
             connection.exec_driver_sql(EMPTYING)

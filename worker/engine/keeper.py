@@ -92,6 +92,7 @@ class Keeper(EngineThread):
         self._jobs: Mapping[str, Callable[[], object]] = {
             "leases": self._end_leases,
             "requests": self._upkeep.do_requests,
+            "openings": self._upkeep.open_answers,
             "consultations": self._apply_publications,
             "overdue": self._end_overdue,
             "figures": lambda: self._upkeep.count_waiting(self._plans.demands()),
