@@ -100,9 +100,12 @@ class Openings:
 
 
 _MAY = """
-    SELECT has_function_privilege(r.oid, 'jurat_open_for_review(uuid, bytea, text, uuid)'::regprocedure, 'EXECUTE')
-    FROM pg_roles r WHERE r.rolname = :login AND r.rolcanlogin"""
-"""Whether a login may still ask. No row where it is gone, or may not log in any more."""
+    SELECT bool_or(has_function_privilege(
+      g.oid, 'jurat_open_for_review(uuid, bytea, text, uuid)'::regprocedure, 'EXECUTE'))
+    FROM pg_roles r JOIN pg_roles g ON pg_has_role(r.oid, g.oid, 'MEMBER')
+    WHERE r.rolname = :login AND r.rolcanlogin"""
+"""Whether a login may still ask, itself or by a role that it may take on (SET ROLE). Null where it is gone, or may not
+log in any more."""
 
 
 @lru_cache

@@ -132,6 +132,20 @@ def test_a_back_office_needs_the_functions_alone(office: Office) -> None:
     engine.dispose()
 
 
+def test_a_login_that_takes_on_its_role_asks_and_reads(office: Office) -> None:
+    """As the console does, whose login inherits nothing."""
+    engine = open_engine(office.logins.url(Role.REVIEWER, options="NOINHERIT"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"SET LOCAL ROLE {Role.REVIEWER}")
+        opening = office.reviewer.open_for_review(connection, office.held.id, by_whom="a clerk")
+    assert office.open() == 1
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"SET LOCAL ROLE {Role.REVIEWER}")
+        rows = connection.exec_driver_sql("SELECT refused FROM jurat_opened(%s)", (str(opening.id),)).all()
+    assert [tuple(row) for row in rows] == [(None,)]
+    engine.dispose()
+
+
 @pytest.mark.parametrize(
     "taken", ["REVOKE jurat_reviewer FROM {}", "ALTER ROLE {} NOLOGIN"], ids=["its role", "its login"]
 )
