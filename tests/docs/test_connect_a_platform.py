@@ -90,12 +90,11 @@ def platform(
     ConfigPublisher(service.database).apply(configuration, "an administrator")
     worker = engine_on(service, slots=2)
     url = make_url(database_url)
+    in_a_file = url.get_backend_name() == "sqlite"
     names: dict[str, Any] = {
         "database_url": url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False),
         "database_file": url.database,
-        "engine": create_engine(
-            url if url.get_backend_name() == "sqlite" else url.set(drivername="postgresql+psycopg")
-        ),
+        "engine": create_engine(url if in_a_file else url.set(drivername="postgresql+psycopg")),
     }
     monkeypatch.setenv("JURAT_DATABASE_URL", names["database_url"])
     monkeypatch.setenv("JURAT_SEAL_KEY", key_to_text(public))
