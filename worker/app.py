@@ -8,15 +8,17 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from config.settings import Settings, SettingsError, read_settings
-from worker.cores import leave_none
+from worker.garbage import collect_as_usual, collect_seldom
 
+collect_seldom()
 # Megabytes in each process for what no worker uses: structlog takes rich for tracebacks, and the library for Redis
 # OpenTelemetry for metrics of its own. Imports do not find what is None here.
 _modules: dict[str, Any] = sys.modules
 _hidden = {"rich", "opentelemetry"} - _modules.keys()
 _modules.update(dict.fromkeys(_hidden))
-from worker.celery_app import make_app, refuse  # noqa: E402 - only now they are out of the way
+from config.settings import Settings, SettingsError, read_settings  # noqa: E402 - only now both are out of the way
+from worker.celery_app import make_app, refuse  # noqa: E402
+from worker.cores import leave_none  # noqa: E402
 
 for _name in _hidden:
     del _modules[_name]
@@ -34,3 +36,4 @@ def _settings() -> Settings:
 
 leave_none()
 app = make_app(_settings())
+collect_as_usual()
