@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from cli.main import run
-from worker.cores import leave_none
+from worker.garbage import collect_seldom
 
 if __name__ == "__main__":
+    collect_seldom()
+    from cli.main import run
+    from worker.cores import leave_none
+
     leave_none()
     sys.exit(run(sys.argv[1:]))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 DOCS = Path(__file__).resolve().parent
 
 
+@cache
 def meanings() -> Mapping[str, Any]:
     """What the columns and options are for."""
     read: Mapping[str, Any] = YAML(typ="safe").load((DOCS / "meanings.yaml").read_text("utf-8"))

@@ -8,16 +8,18 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from config.settings import Settings, SettingsError, read_settings
-from worker.cores import leave_none
+from worker.garbage import collect_as_usual, collect_seldom
 
+collect_seldom()
 # Megabytes in each process for what no worker uses: the library for Redis takes OpenTelemetry for metrics of its own.
 # Imports do not find what is None here.
 _modules: dict[str, Any] = sys.modules
 _absent = "opentelemetry" not in _modules
 if _absent:
     _modules["opentelemetry"] = None
-from worker.celery_app import make_app, refuse  # noqa: E402 - only now it is out of the way
+from config.settings import Settings, SettingsError, read_settings  # noqa: E402 - only now it is out of the way
+from worker.celery_app import make_app, refuse  # noqa: E402
+from worker.cores import leave_none  # noqa: E402
 
 if _absent:
     del _modules["opentelemetry"]
@@ -35,3 +37,4 @@ def _settings() -> Settings:
 
 leave_none()
 app = make_app(_settings())
+collect_as_usual()

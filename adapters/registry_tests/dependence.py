@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from itertools import product
 from typing import Any, Final
 
@@ -39,13 +40,14 @@ class Dependence:
         self._reply = reply = replies[source.steps[-1].name]
         self._levels = Levels(source.steps[-1], reply)
         self._carried = dict(_carried(source, replies))
+        self._known: dict[tuple[str, int, Place], bool] = {}
 
     def depends_on(self, name: str, level: int, place: Place) -> bool:
         """Whether the field `name` depends on what is at `place` in the tree of that level."""
         tree = self._levels.trees[level]
         if all(value in _NOTHING for _, value in entries_at(tree, place)):
             return False
-        return self._depends(self.expression(name), level, tree, place)
+        return self._depends_on(self.expression(name), level, place)
 
     def has_value(self, name: str) -> bool:
         """Whether the field `name` has a value, wherever that comes from."""
@@ -76,11 +78,11 @@ class Dependence:
         A field may find the same elsewhere. It is made up where a literal of the description has taken its place, or
         where it is still accepted without anything that it depends on.
         """
-        expression, tree = self.expression(name), self._levels.trees[level]
+        expression = self.expression(name)
         come_in = _used_literals(expression, self._record(self._levels.with_tree(level, changed)))
         if come_in - _used_literals(expression, self._record(self._reply)):
             return True
-        if not self._depends(expression, level, tree, place):
+        if not self._depends_on(expression, level, place):
             return False
         bare = changed
         for other in self._leaves(expression, level, changed):
@@ -108,6 +110,13 @@ class Dependence:
         read = keys_read(self._source, len(self._source.steps) - 1)
         found = [place for place in key_places(tree, read) if self._depends(expression, level, tree, place)]
         return [place for place in found if not any(other != place and other[: len(place)] == place for other in found)]
+
+    def _depends_on(self, expression: str, level: int, place: Place) -> bool:
+        """The same of the answer as it is, found out once: it is asked at each change of that place."""
+        key = expression, level, place
+        if key not in self._known:
+            self._known[key] = self._depends(expression, level, self._levels.trees[level], place)
+        return self._known[key]
 
     def _depends(self, expression: str, level: int, tree: Any, place: Place) -> bool:
         before = self._value(expression, self._levels.with_tree(level, tree))
@@ -230,10 +239,17 @@ def _with_literal(node: Node, path: tuple[int, ...], value: Any) -> Node:
 
 
 def _evaluate(expression: str | Node, document: Any) -> Any:
+    compiled = _compiled(expression) if isinstance(expression, str) else Expression(expression)
     try:
-        return Expression(expression).evaluate(document)
+        return compiled.evaluate(document)
     except Unreadable:
         return Unreadable
+
+
+@lru_cache(maxsize=128)
+def _compiled(expression: str) -> Expression:
+    """Those of a description are evaluated thousands of times each."""
+    return Expression(expression)
 
 
 def _texts(value: Any) -> set[str]:

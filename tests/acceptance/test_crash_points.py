@@ -1,4 +1,4 @@
-"""A worker that ends at an exact place, as in a power cut, and the next one that finds what it left."""
+"""A worker that ends at an exact place, as in a power cut, and the next engine, which finds what it left."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_crash_at_any_point_leaves_one_verdict_to_each_check(
     sources.switch("slow-headers", Mood.OK)
     try:
         town.leases_run_out()
-        with town.worker("--concurrency", "4"):
+        with town.engine():
             assert soon(lambda: town.states() == Counter(settled=len(checks))), town.states()
             waits = "SELECT count(*) FROM jurat_requests WHERE applied_at IS NULL OR note IS NOT NULL"
             assert soon(lambda: town.sql(waits) == [(0,)])

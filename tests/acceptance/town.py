@@ -6,7 +6,8 @@ import os
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,16 @@ class Town:
         """A worker that is not started. It ends with the town."""
         self._workers.append(Worker({**self.environment, **environment}, *options))
         return self._workers[-1]
+
+    @contextmanager
+    def engine(self, slots: int = 4) -> Iterator[None]:
+        """A worker's engine in this process, for where Celery and a process of its own show nothing more."""
+        engine = self.service.engine(slots=slots)
+        engine.start()
+        try:
+            yield
+        finally:
+            assert engine.stop(PATIENCE)
 
     def submit(
         self, participant: str, question: str, answer: Mapping[str, Any], *, ring: bool = True, **options: Any

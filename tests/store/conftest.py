@@ -11,6 +11,7 @@ import structlog
 from tests.conftest import ENGINES, copy_of
 from tests.rigs.servers import Databases
 from tests.store.desk import DOCUMENT, Desk
+from tests.store.full_desk import TWO, fill
 from tests.store.verified import ACCEPTED, REFUSED
 
 
@@ -62,6 +63,32 @@ def decided(desk: Desk) -> Desk:
     desk.look_up(desk.held("p-2"), REFUSED)
     desk.submit("p-3")
     return desk
+
+
+@pytest.fixture(scope="session")
+def _filled(postgresql_server: Databases, _migrated_postgresql: str) -> str:
+    """It takes twenty seconds of computing; a copy of it hardly any."""
+    url = postgresql_server.create(template=_migrated_postgresql)
+    desk = Desk(url, TWO)
+    fill(desk)
+    desk.close()
+    return url
+
+
+@pytest.fixture(scope="module")
+def _full(postgresql_server: Databases, _filled: str) -> Iterator[Desk]:
+    url = postgresql_server.create(template=_filled)
+    desk = Desk(url, TWO, applied=True)
+    yield desk
+    desk.close()
+    postgresql_server.drop(url)
+
+
+@pytest.fixture
+def full(_full: Desk) -> Desk:
+    """A desk with many waiting and many settled checks, for the tests of a file one after the other."""
+    _full.sql("UPDATE jurat_sources SET paused_until = NULL, next_start_at = NULL, opened_at = NULL, used = 0")
+    return _full
 
 
 @pytest.fixture

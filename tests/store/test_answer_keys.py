@@ -10,9 +10,8 @@ from jurat.seal import Unseal
 from store import answer_keys
 from store.answer_keys import SealedAnswers, sealed_answers
 from tests.store.desk import NUMBER_TAKEN, PRIVATE_KEY, Desk
-from tests.store.test_query_plans import _full, explained, full, vacuum, within
-
-__all__ = ["_full", "full"]
+from tests.store.full_desk import vacuum
+from tests.store.test_query_plans import explained, within
 
 (OURS,) = Unseal([PRIVATE_KEY]).key_ids
 MOST = 10_000

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,101 +22,17 @@ from store.queue.breakers import SourceFigures
 from store.requests.request_rows import Request, RequestKind, ask
 from tasks.checks import CheckResult, GiveBack, Later, NextSource, Review, Settle
 from tasks.rules.source_limits import Demand
-from tests.rigs.servers import Databases
-from tests.store.desk import ACCEPTED, DOCUMENT, Desk, attempt, entry, listening
+from tests.store.desk import ACCEPTED, Desk, attempt, entry, listening
+from tests.store.full_desk import TWO, vacuum
 
 pytestmark = pytest.mark.slow
-
-PENDING, SETTLED = 20_000, 20_000
 
 SMALL = {
     *("jurat_sources", "jurat_upkeep", "jurat_questions", "jurat_configs", "jurat_pauses", "jurat_zones"),
     *("jurat_consultations", "jurat_workers", "jurat_missing_keys", "jurat_hash_key", "jurat_seal_keys"),
+    "jurat_contract",
 }
 """Tables of a few rows: reading them whole is the quickest."""
-
-_COPY = """
-    INSERT INTO jurat_checks (id, consultation, participant, question, priority, answer, answer_key, state, source,
-                              due_at, submitted_at, deadline_at, settled_at)
-    SELECT gen_random_uuid(), '{consultation}', '{prefix}' || n, 'residence', '{priority}',
-           CASE WHEN '{state}' = 'pending' THEN answer END, answer_key, '{state}', '{source}',
-           NOW(-n / 10.0), NOW(-3600), NOW(3600 + n), CASE WHEN '{state}' = 'settled' THEN NOW END
-    FROM jurat_checks, generate_series(1, {count}) AS n WHERE participant = 'p-0'"""
-
-
-@pytest.fixture(scope="module")
-def _full(postgresql_server: Databases, _migrated_postgresql: str) -> Iterator[Desk]:
-    url = postgresql_server.create(template=_migrated_postgresql)
-    document = deepcopy(dict(DOCUMENT))
-    document["consultations"]["culture"] = deepcopy(document["consultations"]["budget"])
-    desk = Desk(url, document)
-    desk.submit("p-0")
-    half, most = PENDING // 100, PENDING - PENDING // 100
-    copies = [
-        ("budget", "w-", "interactive", "pending", "towns", most),
-        ("culture", "w-", "bulk", "pending", "towns", half),
-        ("budget", "s-", "interactive", "settled", "towns", SETTLED // 2),
-        ("culture", "s-", "interactive", "settled", "rpps", SETTLED // 2),
-    ]
-    for copy in copies:
-        names = ("consultation", "prefix", "priority", "state", "source", "count")
-        desk.sql(_COPY.format(**dict(zip(names, copy, strict=True))))
-    for table, columns, values in (
-        (
-            "jurat_verdicts",
-            "revision, outcome, reason, evidence, decided_by, config_version, source, fence, decided_at, retain_until",
-            "n, 'accepted', 'inside_zone', '{}', 'worker', 1, source, 1, NOW, NOW(86400)",
-        ),
-        (
-            "jurat_attempts",
-            "fence, source, started_at, duration_ms, result, reason",
-            "n, source, NOW, 5, 'answered', 'inside_zone'",
-        ),
-        (
-            "jurat_reviews",
-            "reason, evidence, config_version, opened_at, due_at, decided_at",
-            "'name_differs', jsonb_build_object('why', repeat(id::text, 12)), 1, NOW(-90), NOW(-80), NOW(-85)",
-        ),
-        (
-            "jurat_claims",
-            "consultation, namespace, fingerprint, participant, holds, claimed_at",
-            "consultation, 'kind ' || n, '0000000' || n || ':' || md5(id::text), participant, true, NOW",
-        ),
-    ):
-        times = 1 if table == "jurat_reviews" else 4  # so large that reading it whole is never the quickest
-        for n in range(1, times + 1):  # each within the time that a statement may take: guards look at each row
-            rows = f"SELECT id, {values} FROM jurat_checks, (VALUES ({n})) AS v (n) WHERE state = 'settled'"
-            desk.sql(f"INSERT INTO {table} (check_id, {columns}) {rows}")
-    desk.sql(
-        "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at, applied_at) "
-        "SELECT gen_random_uuid(), k.kind, consultation, participant, 'a clerk', NOW(-k.ago), NOW(-k.ago) "
-        "FROM jurat_checks, "
-        "(VALUES ('revoke', 9), ('restore', 5), ('erase', 3)) AS k (kind, ago) WHERE state = 'settled'"
-    )
-    desk.sql("UPDATE jurat_access SET changes_at = NOW(86400) WHERE participant LIKE 's-%'")
-    desk.sql(
-        "INSERT INTO jurat_requests (id, kind, check_id, document, by_whom, asked_at, applied_at) "
-        "SELECT gen_random_uuid(), 'contest', id, repeat(id::text, 4), 'a clerk', NOW(-90), NOW(-89) "
-        "FROM jurat_checks WHERE state = 'settled'"
-    )
-    vacuum(desk)
-    yield desk
-    desk.close()
-    postgresql_server.drop(url)
-
-
-def vacuum(desk: Desk) -> None:
-    """What PostgreSQL does by itself once there is enough to do."""
-    with desk.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE")
-
-
-@pytest.fixture
-def full(_full: Desk) -> Desk:
-    """A desk with many waiting and many settled checks."""
-    _full.sql("UPDATE jurat_sources SET paused_until = NULL, next_start_at = NULL, opened_at = NULL, used = 0")
-    return _full
-
 
 STANDING = str(queries.STANDING)
 """What `Client.standing` sends."""
@@ -427,9 +342,7 @@ def steps(desk: Desk, do: Callable[[], object]) -> int:
 
 @pytest.mark.slow
 def test_on_sqlite_too_work_does_not_grow_with_what_waits_and_what_is_settled(sqlite: Desk) -> None:
-    document = deepcopy(dict(DOCUMENT))
-    document["consultations"]["culture"] = deepcopy(document["consultations"]["budget"])
-    sqlite.apply(document)
+    sqlite.apply(TWO)
     for consultation in ("budget", "culture"):
         sqlite.submit_many(2000, consultation=consultation)
         sqlite.submit_many(2000, "profession", consultation=consultation)

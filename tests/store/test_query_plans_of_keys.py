@@ -8,9 +8,7 @@ import pytest
 
 from store.workers import MOST_ANSWERS, Fleet, Member
 from tests.store.desk import Desk
-from tests.store.test_query_plans import _full, explained, full, within
-
-__all__ = ["_full", "full"]
+from tests.store.test_query_plans import explained, within
 
 pytestmark = pytest.mark.slow
 

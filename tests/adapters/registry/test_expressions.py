@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,7 @@ def is_expression(value: Any) -> bool:
         return False
 
 
+@cache
 def expressions_in(file: Path) -> set[str]:
     return {
         str(value)
@@ -146,12 +148,15 @@ def test_what_is_shipped_reads_all_answers_that_are_shipped_as_jmespath_does(fil
             assert_alike(expression, text, document)
 
 
-EVERY = sorted({text for file in DESCRIPTIONS for text in expressions_in(file)})
+@cache
+def every() -> list[str]:
+    """Expression that is shipped. Not read before a test asks, for each process collects this file."""
+    return sorted({text for file in DESCRIPTIONS for text in expressions_in(file)})
 
 
 @given(st.data())
 def test_what_is_shipped_reads_any_answer_as_jmespath_does(data: st.DataObject) -> None:
-    text = data.draw(st.sampled_from(EVERY))
+    text = data.draw(st.sampled_from(every()))
     named = sorted({"a", *(node["value"] for node in walk(text) if node["type"] == "field")})
     document = data.draw(
         st.recursive(

@@ -134,7 +134,7 @@ QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.
 
 
 @pytest.mark.slow
-@settings(max_examples=60, suppress_health_check=QUIET)
+@settings(max_examples=30, suppress_health_check=QUIET)
 @given(steps=STEPS, idle=IDLE)
 @example(steps=A_RENEWAL, idle=[False])
 @example(steps=A_RENEWAL, idle=[True])
