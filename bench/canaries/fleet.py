@@ -25,9 +25,9 @@ from sqlalchemy import create_engine, make_url, text
 
 from bench.canaries.echo import EchoSource
 from bench.canaries.markers import Marked
-from bench.canaries.shell import Shell
 from bench.rig import ROOT
 from bench.rig.servers import connect, plain
+from bench.rig.shell import Shell
 from bench.rig.unit import until
 from jurat import Client
 from jurat.database import parse_url

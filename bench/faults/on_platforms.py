@@ -72,7 +72,7 @@ SCENARIOS = (
         "open-transaction",
         "transactions of the platform that stay open",
         _open_transactions,
-        setting=Setting(slots=_SLOTS),
+        setting=Setting(slots=_SLOTS, needs_all=True),
         limits={"recovery_s": 5, "p99_times": 2, "repeated": 0, "leases_lost": 0, "given_up": 0, "submit_errors": 0},
         at_least={"rows_held": _MANY + 1, "looked_up_meanwhile": _MANY},
     ),

@@ -80,6 +80,7 @@ SCENARIOS = (
         "poison",
         "two checks that kill the worker that looks them up",
         _poison,
+        setting=Setting(needs_all=True),
         undetermined=frozenset({Reason.WORKER_LOST}),
         limits={"innocent_given_up": 0, "most_lost_leases": 3},
         at_least={"poison_given_up": len(POISONED)},

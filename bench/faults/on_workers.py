@@ -144,12 +144,13 @@ def _no_faketime() -> str | None:
 
 
 SCENARIOS = (
-    Scenario("none", "nothing", submit_all, limits={"repeated": 0, "submit_errors": 0}),
+    # The short `configurations` and `no-broker` have these limits too.
+    Scenario("none", "nothing", submit_all, limits={"repeated": 0, "submit_errors": 0}, short=False),
     Scenario(
         "kill",
         "kill -9 of workers, again and again",
         _kill,
-        setting=Setting(concurrency=64),
+        setting=Setting(concurrency=64, needs_all=True),
         limits={"repeated_a_slot": 1, "leased_again_s": LEASE + 2, "submit_errors": 0},
         at_least={"leases_cut": 2},
         undetermined=frozenset({"worker_lost"}),
@@ -187,7 +188,7 @@ SCENARIOS = (
         "wrong-key",
         "one of three workers has another private key, the others are killed",
         _wrong_key,
-        setting=Setting(started=False, strange=1, concurrency=64),
+        setting=Setting(started=False, strange=1, concurrency=64, needs_all=True),
         limits={"unreadable": 0, "claimed_by_wrong": 0, "submit_errors": 0},
         at_least={"said_key_missing": 1},
         undetermined=frozenset({"worker_lost"}),

@@ -29,6 +29,7 @@ from store.datasets.zones import NewZone, import_zones
 from store.requests.code_lists import add_codes
 from tests.adapters.registry import described
 from tests.rigs.workers import Worker
+from worker.bootstrap import engine_on
 from worker.service import open_service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,7 +137,7 @@ class Town:
     @contextmanager
     def engine(self, slots: int = 4) -> Iterator[None]:
         """A worker's engine in this process, for where Celery and a process of its own show nothing more."""
-        engine = self.service.engine(slots=slots)
+        engine = engine_on(self.service, slots=slots)
         engine.start()
         try:
             yield

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -113,6 +114,8 @@ def _make_base(run: Buildah, epoch: str) -> None:
         debian.root_file_system(tar, debian.PYTHON, hooks=[_FORGET], epoch=epoch)
         container = run("from", "scratch").stdout.strip()
         run("add", "--quiet", container, tar, "/")
+        debian.BASE.parent.mkdir(exist_ok=True)
+        shutil.move(tar, debian.BASE)
     run("config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container)
     run("commit", "--quiet", "--rm", f"--timestamp={epoch}", container, _BASE)
 

@@ -40,6 +40,9 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PYTHON = ("ca-certificates", "python3-venv", "tzdata")
 """What is in the base of our images, which `python:3.11-slim` is elsewhere."""
 
+BASE = Path(__file__).resolve().parents[2] / "dist" / "base.tar"
+"""The one that `make image` has made last: `make compose` takes it too, for it takes longer to make than to keep."""
+
 PLACE = memory() or Path("/var/tmp")
 """Where images are made and kept. On a disk most of the time is spent waiting for it."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.containers import debian
@@ -65,15 +64,11 @@ class Engine(Server):
     def provide_images(self) -> None:
         """Put in what docker-compose.yml and the Dockerfile take from registries."""
         with tempfile.TemporaryDirectory(prefix="jurat-images-", dir=debian.PLACE) as folder:
-            base, servers = Path(folder) / "base.tar", Path(folder) / "servers.tar"
-            with ThreadPoolExecutor() as making:
-                for each in (
-                    making.submit(debian.root_file_system, base, debian.PYTHON),
-                    making.submit(
-                        debian.root_file_system, servers, _SERVERS, left_out=_NOT_NEEDED, hooks=_SERVER_HOOKS
-                    ),
-                ):
-                    each.result()
+            base, servers = debian.BASE, Path(folder) / "servers.tar"
+            if not base.exists():
+                base = Path(folder) / "base.tar"
+                debian.root_file_system(base, debian.PYTHON)
+            debian.root_file_system(servers, _SERVERS, left_out=_NOT_NEEDED, hooks=_SERVER_HOOKS)
             self._import(base, "base", f"ENV PATH={_SYSTEM}")
             self._import(servers, "postgres:17", *_POSTGRESQL)
             self._import(servers, "valkey/valkey:8", *_VALKEY)

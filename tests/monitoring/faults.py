@@ -364,7 +364,7 @@ def made_older(fleet: WatchedFleet, action: str, by: str) -> None:
 def the_backup_job_fails(fleet: WatchedFleet) -> Iterator[None]:
     made_older(fleet, "backup note", "27 hours")
     yield
-    assert fleet.jurat("backup", "note").returncode == 0
+    assert fleet.jurat("backup", "note").code == 0
 
 
 @fault("JuratKeysUnverified", notice=5.0)
@@ -436,10 +436,10 @@ def closed(fleet: WatchedFleet) -> Iterator[None]:
 @harmless("someone paused a source")
 def paused(fleet: WatchedFleet) -> Iterator[None]:
     said = fleet.jurat("sources", "pause", "paused", "--for", "1h", "--reason", "maintenance")
-    assert said.returncode == 0, said.stderr
+    assert said.code == 0, said.said
     fleet.submit("paused", 15, Priority.INTERACTIVE)
     yield
-    assert fleet.jurat("sources", "resume", "paused").returncode == 0
+    assert fleet.jurat("sources", "resume", "paused").code == 0
     fleet.settled("paused")
 
 

@@ -4,13 +4,10 @@ Alertmanager. Times of the alerts are shortened: a minute is a second.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +17,7 @@ import psycopg
 from bench.rig.fleet import Fleet
 from bench.rig.registry import description, submission
 from bench.rig.servers import plain as libpq_url
+from bench.rig.shell import Ran, Shell
 from bench.rig.source import Registry, SourceThread
 from bench.rig.unit import waited
 from bench.rig.watch import Watch, answers
@@ -84,6 +82,7 @@ class WatchedFleet:
             self.source = stack.enter_context(SourceThread(self.registries))
             url = self.postgresql.databases.create()
             self.fleet = stack.enter_context(Fleet(url, self.valkey.url, folder))
+            self._shell = stack.enter_context(closing(Shell(folder)))
             self.apply()
             self.reader_url = stack.enter_context(Logins(url)).url(Role.READER)
             ports = [free_port(), free_port()]
@@ -91,7 +90,7 @@ class WatchedFleet:
             for worker in self.workers:
                 stack.callback(worker.close)
             self.start_workers()
-            assert self.jurat("backup", "note").returncode == 0
+            assert self.jurat("backup", "note").code == 0
             self.check_keys()
             targets = [f"127.0.0.1:{port}" for port in ports]
             self.watch = stack.enter_context(Watch(self.reader_url, targets, shortened=SHORTENED))
@@ -163,7 +162,7 @@ class WatchedFleet:
             files[-1].write_text(self.workers[0].environment[f"JURAT_{name.upper()}"], "utf-8")
             files[-1].chmod(0o600)
         said = self.jurat("keys", "check", *map(str, files))
-        assert said.returncode == 0, said.stdout + said.stderr
+        assert said.code == 0, said.said
 
     def submit(self, name: str, count: int = 1, priority: Priority = Priority.BULK) -> list[str]:
         """Confirm answers of new participants for one source; the ids of their checks."""
@@ -183,17 +182,9 @@ class WatchedFleet:
             f"checks of {name} wait",
         )
 
-    def jurat(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def jurat(self, *words: str, **environment: str) -> Ran:
         """What `jurat WORDS` says to an administrator."""
-        return subprocess.run(
-            [sys.executable, "-P", "-m", "cli", *words],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **self.fleet.environment, **environment},
-            cwd=self.fleet.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        return self._shell.run(words, {**self.fleet.environment, **environment})
 
     @contextmanager
     def unguarded(self, table: str, trigger: str) -> Iterator[None]:

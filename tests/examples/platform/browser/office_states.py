@@ -22,14 +22,14 @@ _names = itertools.count(1)
 def as_administrator(walk: Walk, path: str = "office/") -> None:
     """Signed in as Omar, on one of his pages."""
     walk.page.context.clear_cookies()
-    walk.sign_in(town.OMAR.name, town.PASSWORD)
+    walk.enter(town.OMAR.name, town.PASSWORD)
     walk.go(path)
 
 
 def as_reviewer(walk: Walk, path: str = "reviews/") -> None:
     """Signed in as Rhea."""
     walk.page.context.clear_cookies()
-    walk.sign_in(town.RHEA.name, town.PASSWORD)
+    walk.enter(town.RHEA.name, town.PASSWORD)
     walk.go(path)
 
 

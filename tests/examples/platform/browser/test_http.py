@@ -88,7 +88,8 @@ def test_behind_https_the_cookie_goes_nowhere_else(embedded: Fleet) -> None:
 def test_signing_in_begins_another_session(browse: Callable[..., Any], embedded: Fleet) -> None:
     """What someone slipped into the browser before is worth nothing after."""
     walk = Walk(browse(), embedded.web.address)
-    walk.sign_up()
+    walk.go("account/new")
+    walk.fill_account()
     walk.page.locator("header button").click()
     walk.go("sign-in")
     before = walk.page.locator("main [name=csrf_token]").input_value()
@@ -170,7 +171,8 @@ def test_no_answer_is_in_an_address(browse: Callable[..., Any], embedded: Fleet)
     walk = Walk(browse(), embedded.web.address)
     asked: list[str] = []
     walk.page.on("request", lambda request: asked.append(unquote(request.url + request.headers.get("referer", ""))))
-    walk.sign_up()
+    walk.go("account/new")
+    walk.fill_account()
     walk.answer("budget", "residence", OUTSIDE, "refused")
     walk.page.locator("#next a[href$='/contest']").click()
     walk.page.fill("#note", "Rue de la Criée is mine.")

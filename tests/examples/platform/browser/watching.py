@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 
 HARMLESS = ("Failed to load resource", "net::ERR_CONNECTION_REFUSED")
 """The browser itself tells of each 422 and 503, and of a server that a test has killed."""
+DESK = {"width": 1280, "height": 800}
 
 
 class Watched:
     """A window without the cookies of any other. `options` are Playwright's for a context."""
 
     def __init__(self, chromium: Any, patience_ms: float, **options: Any) -> None:
-        given = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "reduced_motion": "reduce", **options}
+        given = {"viewport": DESK, "locale": "en-GB", "reduced_motion": "reduce", **options}
         self.context = chromium.new_context(**given)
         self.context.set_default_timeout(patience_ms)
         self.faults: list[str] = []
@@ -25,8 +26,21 @@ class Watched:
 
     def close(self) -> None:
         """End it, and say where it has been."""
-        hosts = {urlsplit(request.url).hostname for request in self.requests}
         self.context.close()
+        self._tell_hosts()
+
+    def empty(self) -> list[str]:
+        """Make it as good as new, but for its cache; what it has done wrong so far."""
+        self.page.goto("about:blank")
+        self.context.clear_cookies()
+        self.page.set_viewport_size(DESK)
+        self._tell_hosts()
+        done, self.faults = self.faults, []
+        self.requests.clear()
+        return done
+
+    def _tell_hosts(self) -> None:
+        hosts = {urlsplit(request.url).hostname for request in self.requests}
         self.faults += [f"asked {host}" for host in hosts if host != "127.0.0.1"]
 
     def _heard(self, message: Any) -> None:

@@ -35,7 +35,7 @@ class Shell:
     def __init__(self, folder: Path) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("JURAT_", "PG"))}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "bench.canaries.shell"],
+            [sys.executable, "-P", "-m", "bench.rig.shell"],
             cwd=folder,
             env={**kept, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
