@@ -24,11 +24,11 @@ from flask import Blueprint, abort, render_template
 from examples.platform.web import codes, display_names, figures, publishing, store, writing
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
-from examples.platform.web.findings import why
-from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
 from jurat import Reason
+from pages.language import gettext as _
+from pages.reasons import why
 
 pages = Blueprint("office", __name__, url_prefix="/<locale>/office")
 pages.register_blueprint(writing.pages)

@@ -19,7 +19,7 @@ pytest.importorskip("babel")
 
 from examples.platform import town
 from examples.platform.web import office, store
-from examples.platform.web.maps import picture
+from pages.maps import picture
 from tests.examples.platform.drafting import publish, write
 from tests.examples.platform.inside import AT_HOME, NEAR_BORDER, Town, opened
 from tests.examples.stacks.runtimes import EXAMPLES
