@@ -53,7 +53,11 @@ def _address(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
 
 
 def _position(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
-    distance, margin = evidence.get("distance_m"), evidence.get("margin_m")
+    distance, margin, rules = evidence.get("distance_m"), evidence.get("margin_m"), evidence.get("rules")
+    if distance is None and isinstance(rules, dict) and rules.get("margin"):
+        yield _("The place was found, farther from the border of %(area)s than an automatic decision needs.") % {
+            "area": area
+        }
     if not isinstance(distance, int | float) or not isinstance(margin, int | float):
         return
     given = {"area": area, "margin": number(round(margin))}
