@@ -3,7 +3,7 @@
 On PostgreSQL `parts().office` logs in as a user of its own, with
 
     GRANT jurat_platform, jurat_reader TO office;
-    GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
+    GRANT EXECUTE ON FUNCTION jurat_try_add_codes TO office;
     GRANT SELECT (name, role, participant, session), UPDATE (session) ON platform_office TO office;
     GRANT EXECUTE ON FUNCTION platform_office_recipe, platform_office_enter TO office;
     GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
