@@ -1,1 +1,1 @@
-"""What the pages of the console and of the example platform share: server, door, languages, forms, maps and style."""
+"""What pages share, here and in the example: server, door, languages, forms, maps and style."""

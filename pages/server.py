@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -52,6 +52,34 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: float = GRACE_S) -> None:
     """Serve until SIGTERM or Ctrl-C. Then no one new is let in, and pages that are being made are finished."""
+    with _stop_event() as (stop, wakes):
+        _serve(app, listening, stop, wakes, began, grace)
+
+
+@contextmanager
+def beside(app: Any, listening: socket.socket) -> Iterator[None]:
+    """Serve in a thread of this process meanwhile."""
+    stop, wakes = threading.Event(), list[Callable[[], None]]()
+    given = (app, listening, stop, wakes, lambda: None, 0.0)
+    thread = threading.Thread(target=_serve, args=given, name="beside", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for wake in wakes:
+            wake()
+        thread.join(GRACE_S)
+
+
+def _serve(
+    app: Any,
+    listening: socket.socket,
+    stop: threading.Event,
+    wakes: list[Callable[[], None]],
+    began: Callable[[], None],
+    grace: float,
+) -> None:
     channels: dict[int, Any] = {}
     server: Any = create_server(
         app,
@@ -65,17 +93,17 @@ def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: fl
         ident=None,
         clear_untrusted_proxy_headers=False,  # who believes a header says itself from whom
     )
+    wakes.append(server.pull_trigger)
     try:
-        with _stop_event(server.pull_trigger) as stop:
-            began()
-            while not stop.is_set():
-                wasyncore.loop(1.0, use_poll=True, map=channels, count=1)
-            server.del_channel()
-            listening.close()
-            end = time.monotonic() + grace
-            wasyncore.loop(0.05, use_poll=True, map=channels, count=1)  # what has come in by now
-            while _busy(server) and time.monotonic() < end:
-                wasyncore.loop(0.05, use_poll=True, map=channels, count=1)
+        began()
+        while not stop.is_set():
+            wasyncore.loop(1.0, use_poll=True, map=channels, count=1)
+        server.del_channel()
+        listening.close()
+        end = time.monotonic() + grace
+        wasyncore.loop(0.05, use_poll=True, map=channels, count=1)  # what has come in by now
+        while _busy(server) and time.monotonic() < end:
+            wasyncore.loop(0.05, use_poll=True, map=channels, count=1)
     finally:
         server.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(channels)
@@ -86,17 +114,18 @@ def _busy(server: Any) -> bool:
 
 
 @contextmanager
-def _stop_event(wake: Callable[[], None]) -> Any:
-    """An event that SIGTERM and Ctrl-C set; a second one changes nothing."""
-    stop = threading.Event()
+def _stop_event() -> Iterator[tuple[threading.Event, list[Callable[[], None]]]]:
+    """An event that SIGTERM and Ctrl-C set, and what they call then; a second one changes nothing."""
+    stop, wakes = threading.Event(), list[Callable[[], None]]()
 
     def set_stop(_signal: int, _frame: FrameType | None) -> None:
         stop.set()
-        wake()
+        for wake in wakes:
+            wake()
 
     before = {each: signal.signal(each, set_stop) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield stop
+        yield stop, wakes
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -24,7 +24,7 @@ from store.rows import columns_of, row_of
 PAGE = 25
 """Reviews on a page."""
 
-WINDOW = 5_000
+WINDOW = 1_000
 """Reviews that one page looks at: a filter that few pass must not read a million rows."""
 
 Titles = Mapping[str, str]

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import LogFormat, Settings, SettingsError, read_settings
 from examples.platform import seed, town
-from examples.platform.console import ConsoleFailed, console_beside
+from examples.platform.console import console_beside
 from examples.platform.web.app import create_app
 from examples.platform.web.parts import Parts
 from examples.platform.welcome import welcome
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
             _start(given, stack)
     except KeyboardInterrupt:  # before it served
         return 0
-    except (NotStarted, ConsoleFailed, CannotListen, SettingsError, JuratError) as error:
+    except (NotStarted, CannotListen, SettingsError, JuratError) as error:
         return _fail(str(error))
     except SQLAlchemyError as error:
         return _fail(_about_database(error))
