@@ -56,7 +56,7 @@ test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the plat
 
 test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, five minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
-	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser $(ARGS)
+	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser tests/console/browser $(ARGS)
 
 image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, and look into them; as root on Debian, two minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian builds
