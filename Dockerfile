@@ -1,5 +1,5 @@
-# Two images. `worker` runs workers, the migrations and the exporter. `tools` is for people: it also imports zones in
-# Shapefiles and in other coordinate systems, and draws pictures as PNG.
+# Three images. `worker` runs workers, the migrations and the exporter. `console` shows pages. `tools` is for people: it
+# also imports zones in Shapefiles and in other coordinate systems, and draws pictures as PNG.
 #   docker build --target worker -t jurat .            docker run --rm jurat --help
 #   docker build --target tools -t jurat-tools .       `make image` builds both where no registry can be reached
 # BASE is any image with Python 3.11 or newer and its venv module.
@@ -19,6 +19,13 @@ FROM worker-libraries AS tools-libraries
 COPY requirements/service.txt /build/
 RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-compile \
         --quiet --require-hashes --only-binary :all: -r /build/service.txt \
+    && find /opt/venv -type d -name tests -prune -exec rm -r {} + \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
+
+FROM worker-libraries AS console-libraries
+COPY requirements/console.txt /build/
+RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check --no-compile \
+        --quiet --require-hashes --only-binary :all: -r /build/console.txt \
     && find /opt/venv -type d -name tests -prune -exec rm -r {} + \
     && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib
 
@@ -58,6 +65,10 @@ LABEL org.opencontainers.image.title="jurat" \
 FROM program AS tools
 COPY --from=tools-libraries /opt/venv /opt/venv
 CMD ["--help"]
+
+FROM program AS console
+COPY --from=console-libraries /opt/venv /opt/venv
+CMD ["console", "--help"]
 
 # The last one, and so what a build without --target makes.
 FROM program AS worker

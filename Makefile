@@ -56,7 +56,7 @@ test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the plat
 
 test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, five minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
-	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser $(ARGS)
+	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser tests/console/browser $(ARGS)
 
 image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, and look into them; as root on Debian, two minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian builds
@@ -167,14 +167,17 @@ SERVICE := --extra service --extra metrics --extra zones
 lock: $(VENV)/.dev ## Write requirements/*.txt from pyproject.toml; ARGS="--upgrade" for newer versions
 	$(COMPILE) $(ARGS) $(SERVICE) -o requirements/service.txt
 	$(COMPILE) $(ARGS) --extra service --extra metrics -c requirements/service.txt -o requirements/worker.txt
+	$(COMPILE) $(ARGS) --extra service --extra metrics --extra console -c requirements/service.txt -o requirements/console.txt
 	$(COMPILE) $(ARGS) --extra otel -c requirements/service.txt -o requirements/otel.txt
-	$(COMPILE) $(ARGS) $(SERVICE) --extra otel --extra dev -c requirements/service.txt -c requirements/otel.txt \
-		-o requirements/dev.txt
-	$(COMPILE) $(ARGS) $(SERVICE) --extra otel --extra dev --extra bench -c requirements/dev.txt -o requirements/bench.txt
-	$(COMPILE) $(ARGS) $(SERVICE) --extra platform -c requirements/service.txt -o requirements/platform.txt
-	$(COMPILE) $(ARGS) $(SERVICE) --extra otel --extra dev --extra platform --extra browser -c requirements/dev.txt \
-		-c requirements/platform.txt -o requirements/browser.txt
-	$(COMPILE) $(ARGS) --extra examples --extra platform --extra ring -c requirements/service.txt -o requirements/examples.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra console --extra otel --extra dev -c requirements/service.txt \
+		-c requirements/console.txt -c requirements/otel.txt -o requirements/dev.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra console --extra otel --extra dev --extra bench -c requirements/dev.txt \
+		-o requirements/bench.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra console --extra platform -c requirements/console.txt -o requirements/platform.txt
+	$(COMPILE) $(ARGS) $(SERVICE) --extra console --extra otel --extra dev --extra platform --extra browser \
+		-c requirements/dev.txt -c requirements/platform.txt -o requirements/browser.txt
+	$(COMPILE) $(ARGS) --extra examples --extra platform --extra ring -c requirements/service.txt \
+		-c requirements/console.txt -o requirements/examples.txt
 
 clean: ## Remove .venv and all that tools left behind
 	rm -rf $(VENV) $(EXAMPLES) examples/node/node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

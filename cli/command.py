@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "JURAT_SOURCE_SECRETS": "the only folder from which `{ file: NAME }` reads the secrets of sources",
     "JURAT_LISTEN": "where to serve health and metrics: HOST:PORT, or :PORT for all addresses",
     "JURAT_ERASURE_JOURNAL": "a file that remembers erasures, by keyed hashes, in case a backup is restored",
+    "JURAT_OIDC_SECRET": "the secret with which the console signs people in at an OpenID provider",
     "JURAT_LOG": "the format of logs: json or text (default text)",
 }
 """The settings. Each can also be given as NAME_FILE, the path of a file that holds it."""

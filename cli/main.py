@@ -27,6 +27,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "health": "Say whether the workers on this machine are alive.",
         "fleet": "List the workers of the database, on all machines.",
         "now": "Say what someone should look at, over the whole fleet.",
+        "console": "Show what waits and what is wrong in a browser, and decide reviews there.",
         "exporter": "Show the figures of the whole fleet to Prometheus.",
     },
     "Check answers": {

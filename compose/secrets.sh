@@ -41,6 +41,7 @@ database_url worker verifier
 database_url admin administrator
 database_url reviewer clerk
 database_url reader monitor
+database_url console console
 database_url platform platform
 database_url accounts accounts
 database_url sealer sealer

@@ -24,7 +24,9 @@ END
 
 for file in "$secrets"/*_database_url; do
     part=$(basename "$file" _database_url)
+    inherit=INHERIT
     case $part in
+        console) role="jurat_reader, jurat_reviewer" inherit=NOINHERIT ;;
         owner) role= ;;                                 # of the tables: it migrates, and nothing else runs as it
         worker | admin | reviewer | reader | platform | accounts | sealer) role=jurat_$part ;;
         *) role= ;;                                     # of the platform, which says itself what it may do
@@ -45,7 +47,7 @@ for file in "$secrets"/*_database_url; do
 $begin
 \getenv password PASSWORD
 SELECT 'CREATE ROLE $user' WHERE to_regrole('$user') IS NULL \gexec
-ALTER ROLE $user LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS PASSWORD :'password';
+ALTER ROLE $user LOGIN $inherit NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS PASSWORD :'password';
 GRANT CONNECT ON DATABASE "$POSTGRES_DB" TO $user;
 SELECT 'GRANT $role TO $user' WHERE '$role' <> '' \gexec
 SELECT 'ALTER DATABASE "$POSTGRES_DB" OWNER TO $user' WHERE '$part' = 'owner' \gexec

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
 from config.regular_files import read_regular
 
-KEYS: Final = ("JURAT_UNSEAL_KEYS", "JURAT_SEAL_KEY", "JURAT_HASH_KEYS")
+KEYS: Final = ("JURAT_UNSEAL_KEYS", "JURAT_SEAL_KEY", "JURAT_HASH_KEYS", "JURAT_OIDC_SECRET")
 URLS: Final = ("JURAT_DATABASE_URL", "JURAT_BROKER_URL")
 
 _LARGEST_FILE: Final = 64 << 10

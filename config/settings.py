@@ -137,6 +137,7 @@ class Settings(BaseModel):
     proxies may only be in `private_networks`. `source_secrets` is the folder with the secrets of sources. With
     `remote_control`, workers answer `celery inspect` over the broker. At `listen` (`HOST:PORT`, with port 0 any that is
     free) health and metrics are served; None means not at all. Erasures are remembered in the file `erasure_journal`.
+    `oidc_secret` is what the console proves to an OpenID provider that it is itself with.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
@@ -152,6 +153,7 @@ class Settings(BaseModel):
     listen: Annotated[str, BeforeValidator(_listen)] | None = None
     erasure_journal: Annotated[Path, AfterValidator(_check_journal)] | None = None
     log: LogFormat = LogFormat.TEXT
+    oidc_secret: SecretStr | None = Field(default=None, repr=False)
     _key_file: Path | None = PrivateAttr(default=None)
 
     @property
@@ -217,6 +219,8 @@ def printable_settings(settings: Settings) -> Mapping[str, str]:
         match value:
             case None | ():
                 return "not set"
+            case SecretStr():
+                return "set"
             case bool():
                 return str(value).lower()
             case [SecretStr(), *_]:

@@ -189,6 +189,14 @@ def reader(engine: Engine) -> Engine:
     return engine.execution_options(jurat_reads_only=True)
 
 
+def as_role(engine: Engine, role: str) -> Engine:
+    """The same engine and connections, for transactions with the rights of `role` alone, of which the user is a member.
+
+    PostgreSQL takes them back at the end of each transaction. SQLite has no roles.
+    """
+    return engine.execution_options(jurat_role=role)
+
+
 def is_away(error: Exception) -> bool:
     """Whether an error means that the database is down, hangs, is full or read-only, or ended our connection."""
     if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
@@ -278,6 +286,8 @@ def _send_begin(connection: Connection) -> None:
     options, info = connection.get_execution_options(), connection.info
     raw: Any = connection.connection.dbapi_connection
     settings: dict[str, Any] = {**info["jurat_bounds"]} if options.get("jurat_bounded") else {}
+    if role := options.get("jurat_role"):
+        settings["role"] = role
     plan_anew = False
     raw.prepare_threshold = None
     if options.get("jurat_prepares") and info["jurat_direct"]:

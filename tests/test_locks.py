@@ -25,11 +25,12 @@ def locked(lock: str) -> dict[str, list[Version]]:
 LOCKS = {
     "service": "service metrics zones",
     "worker": "service metrics",
+    "console": "service metrics console",
     "otel": "otel",
-    "dev": "service metrics zones otel dev",
-    "bench": "service metrics zones otel dev bench",
-    "platform": "service metrics zones platform",
-    "browser": "service metrics zones otel dev platform browser",
+    "dev": "service metrics zones console otel dev",
+    "bench": "service metrics zones console otel dev bench",
+    "platform": "service metrics zones console platform",
+    "browser": "service metrics zones console otel dev platform browser",
     "examples": "examples",
 }
 """The extras that each holds."""

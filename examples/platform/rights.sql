@@ -11,9 +11,10 @@ GRANT SELECT ON platform_consultations TO web;
 GRANT SELECT, INSERT, UPDATE (contest) ON platform_answers TO web;
 GRANT SELECT ON platform_votes TO web;
 
--- The administrators' and reviewers' pages: consultations and their drafts, codes, words of
--- reviewers. They read no answer and no name of a participant.
-GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
+-- The administrators' pages: consultations and their drafts, codes. They read no answer and no name of a participant,
+-- and decide no review: the console of jurat does, under its own login.
+REVOKE EXECUTE ON FUNCTION jurat_decide, jurat_open_review FROM office;
+GRANT EXECUTE ON FUNCTION jurat_try_add_codes TO office;
 GRANT SELECT (name, role, participant, session), UPDATE (session) ON platform_office TO office;
 GRANT EXECUTE ON FUNCTION platform_office_recipe, platform_office_enter TO office;
 GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;

@@ -9,20 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import socket
 import sys
-import threading
-import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
-from waitress import wasyncore
-from waitress.server import create_server
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from examples.platform.web.app import create_app
@@ -30,24 +23,7 @@ from examples.platform.web.parts import Parts
 from examples.platform.web.patience import be_patient
 from jurat import Client, JuratError
 from jurat.database import open_engine
-
-THREADS = 16
-"""Pages at once. Most wait for the database, and a few for a verdict; more threads would only wait for each other."""
-
-CONNECTIONS = 800
-"""Browsers at once. Each keeps one open between two pages and takes no thread for it, so that there may be many more
-than threads: with waitress' own limit of 100, as many idle ones block everyone. Fewer than the 1024 files that a
-process may open by default."""
-
-IDLE_S, LOOK_S = 30, 5
-"""Seconds until an idle connection is closed, and between two searches for idle ones."""
-
-LONGEST_BODY = 1 << 20
-"""Bytes of a request that are read at all; the pages themselves refuse more than a quarter of it, with a page. Without
-it waitress takes a whole gigabyte before any page sees it."""
-
-GRACE_S = 10.0
-"""Seconds that the end waits for pages that are being made."""
+from pages.server import CannotListen, listen, run
 
 SHORTEST_SECRET = 32
 
@@ -64,7 +40,7 @@ def main() -> int:
             app, host, port = _application(os.environ, stack)
             listening = stack.enter_context(listen(host, port))
             run(app, listening, lambda: print(f"listening on {host}:{listening.getsockname()[1]}", flush=True))
-    except (NotSet, JuratError) as error:
+    except (NotSet, CannotListen, JuratError) as error:
         print("\n".join(f"valmont: {line}" for line in str(error).splitlines()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # before it began to serve
@@ -89,7 +65,7 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
     broker = setting("JURAT_BROKER_URL", "", "none")
     host, port = setting("HOST", "", "127.0.0.1"), setting("PORT", "", "8080")
     https, proxies = setting("HTTPS", "", "false").lower(), setting("PROXIES", "", "0")
-    address = setting("ADDRESS", "", "")
+    address, console = setting("ADDRESS", "", ""), setting("CONSOLE_URL", "", "")
     if secret and len(secret) < SHORTEST_SECRET:
         problems.append(f"PLATFORM_SECRET is too short: use {SHORTEST_SECRET} random characters or more")
     if https not in {"true", "false"}:
@@ -101,6 +77,8 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
     public = _host(address, "https" if https == "true" else "http", problems)
     if not address and (https == "true" or proxies != "0"):
         problems.append("ADDRESS is not set: where browsers reach the platform, such as https://valmont.example")
+    if console and urlsplit(console).scheme not in {"http", "https"}:
+        problems.append("CONSOLE_URL is not an address: use scheme and name, such as https://console.example")
     if problems:
         raise NotSet("\n".join(problems))
     be_patient()
@@ -109,7 +87,7 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
     engines = [open_engine(url) for url in (database, office)]
     for engine in engines:
         stack.callback(engine.dispose)
-    made = Parts(engines[0], client, engines[1], client.ring)
+    made = Parts(engines[0], client, engines[1], client.ring, console=console.rstrip("/") or None)
     app = create_app(made, secret.encode(), https=https == "true", host=public)
     if trusted := int(proxies):
         # Only what that many proxies said of the browser is believed.
@@ -152,70 +130,6 @@ def read(environment: Mapping[str, str], name: str, what: str, default: str | No
     if not plain and default is None:
         raise NotSet(f"{name} is not set: {what}; or set {name}_FILE to the path of a file that holds it")
     return plain or default or ""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises NotSet if the port is taken.
-    """
-    try:
-        return socket.create_server((host, port), backlog=1024)
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else "the address cannot be used"
-        raise NotSet(f"port {port} of {host} cannot be used: {why}") from None
-
-
-def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: float = GRACE_S) -> None:
-    """Serve until SIGTERM or Ctrl-C. Then no one new is let in, and pages that are being made are finished."""
-    channels: dict[int, Any] = {}
-    server: Any = create_server(
-        app,
-        map=channels,
-        sockets=[listening],
-        threads=THREADS,
-        connection_limit=CONNECTIONS,
-        channel_timeout=IDLE_S,
-        cleanup_interval=LOOK_S,
-        max_request_body_size=LONGEST_BODY,
-        ident=None,
-        clear_untrusted_proxy_headers=False,  # ProxyFix believes none that PROXIES does not name
-    )
-    try:
-        with _stop_event(server.pull_trigger) as stop:
-            began()
-            while not stop.is_set():
-                wasyncore.loop(1.0, use_poll=True, map=channels, count=1)
-            server.del_channel()
-            listening.close()
-            end = time.monotonic() + grace
-            wasyncore.loop(0.05, use_poll=True, map=channels, count=1)  # what has come in by now
-            while _busy(server) and time.monotonic() < end:
-                wasyncore.loop(0.05, use_poll=True, map=channels, count=1)
-    finally:
-        server.task_dispatcher.shutdown(timeout=1)
-        wasyncore.close_all(channels)
-
-
-def _busy(server: Any) -> bool:
-    return any(channel.requests or channel.total_outbufs_len for channel in server.active_channels.values())
-
-
-@contextmanager
-def _stop_event(wake: Callable[[], None]) -> Any:
-    """An event that SIGTERM and Ctrl-C set; a second one changes nothing."""
-    stop = threading.Event()
-
-    def set_stop(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-        wake()
-
-    before = {each: signal.signal(each, set_stop) for each in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 if __name__ == "__main__":

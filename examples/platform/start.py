@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import LogFormat, Settings, SettingsError, read_settings
 from examples.platform import seed, town
-from examples.platform.serve import NotSet, listen, run
+from examples.platform.console import console_beside
 from examples.platform.web.app import create_app
 from examples.platform.web.parts import Parts
 from examples.platform.welcome import welcome
@@ -32,12 +32,13 @@ from examples.sources.server import Sources
 from jurat import Client, JuratError
 from jurat.database import is_away, open_engine
 from jurat.seal import generate, key_to_text
+from pages.server import CannotListen, listen, run
 from worker.cores import leave_none
 from worker.embedded import embedded
 from worker.logs import set_up
 from worker.service import open_service
 
-PORT = 8080
+PORT, CONSOLE_PORT = 8080, 8098
 SLOW_S = 3.0
 """Seconds that a slow registry takes: long enough to see that an answer is on its way."""
 
@@ -61,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
             _start(given, stack)
     except KeyboardInterrupt:  # before it served
         return 0
-    except (NotStarted, NotSet, SettingsError, JuratError) as error:
+    except (NotStarted, CannotListen, SettingsError, JuratError) as error:
         return _fail(str(error))
     except SQLAlchemyError as error:
         return _fail(_about_database(error))
@@ -73,6 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _read(arguments: list[str] | None) -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="make platform", description=__doc__, allow_abbrev=False)
     options.add_argument("--port", type=_port, default=PORT, metavar="N", help=f"where it listens ({PORT})")
+    options.add_argument(
+        "--console-port", type=_port, default=CONSOLE_PORT, metavar="N", help=f"where its console does ({CONSOLE_PORT})"
+    )
     options.add_argument(
         "--keep",
         type=Path,
@@ -103,7 +107,7 @@ def _port(text: str) -> int:
 def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     try:
         listening = stack.enter_context(listen("127.0.0.1", given.port))
-    except NotSet as error:
+    except CannotListen as error:
         raise NotStarted(f"{error}. Is it already running? Another port: make platform ARGS='--port 8081'") from None
     print("Making the town of Valmont …", file=sys.stderr, flush=True)
     os.umask(0o077)  # keys, answers and sessions are for no one else on this machine
@@ -125,9 +129,10 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     working = stack.enter_context(embedded(settings))
     client = Client(settings.database_url, None, settings.seal_key)
     stack.callback(client.close)
-    app = create_app(Parts(engine, client, engine, working.wake), secret)
+    beside = stack.enter_context(console_beside(settings.database_url, given.console_port))
+    app = create_app(Parts(engine, client, engine, working.wake, console=beside.address), secret)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-    run(app, listening, lambda: welcome(address, codes, kept.file, new=new), GRACE_S)
+    run(app, listening, lambda: welcome(address, codes, kept.file, beside.links, new=new), GRACE_S)
 
 
 def _sources(how: str) -> Sources:

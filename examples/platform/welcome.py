@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
+from examples.platform.console import Link
 from examples.platform.town import PASSWORD
 
 WIDTH = 100
 
 
-def welcome(address: str, codes: Sequence[str], settings: Path, *, new: bool) -> None:
+def welcome(address: str, codes: Sequence[str], settings: Path, links: Sequence[Link], *, new: bool) -> None:
     """Print it."""
     terminal = Console()
     width = min(terminal.width, WIDTH) if terminal.is_terminal else WIDTH
@@ -47,10 +48,16 @@ def welcome(address: str, codes: Sequence[str], settings: Path, *, new: bool) ->
     say("Then, in another browser or a private window:")
     console.print(
         _table(
-            ("rhea", "reviews", "“To review” at the top of the page: decide about Cleo, and watch Cleo’s page change."),
             ("omar", "administers", "“Administration”: create a consultation, print codes, see the figures."),
         )
     )
+    say(
+        "In the console of jurat, Rhea reviews: she decides about Cleo, and Cleo’s page changes. Omar may as",
+        "well, and Nora sees whether all goes well. Each link signs in once, within 15 minutes:",
+    )
+    for link in links:
+        console.print(f"  {link.name:<4}  {link.url}", soft_wrap=True)
+    say("")
     say(
         "“Care close to home” asks a registry: 9000010000 Iris Valombre is a physician and gets in,",
         "9000011487 Solène Brévan is a pharmacist and does not.",

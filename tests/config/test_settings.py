@@ -59,7 +59,11 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
     monkeypatch.setenv("JURAT_SOURCE_SECRETS", str(tmp_path))
     monkeypatch.setenv("JURAT_LISTEN", ":9464")
     monkeypatch.setenv("JURAT_LOG", "json")
+    (tmp_path / "oidc").write_text("of the console\n", encoding="utf-8")
+    monkeypatch.setenv("JURAT_OIDC_SECRET_FILE", str(tmp_path / "oidc"))
     settings = read_settings()
+    assert settings.oidc_secret is not None
+    assert settings.oidc_secret.get_secret_value() == "of the console"
     assert settings.source_secrets == tmp_path
     assert settings.database_url == "postgresql+psycopg://jurat:s3same@db.example/jurat"
     assert settings.broker_url == "none"
@@ -82,6 +86,7 @@ def test_settings_come_from_variables_and_from_mounted_files(monkeypatch: pytest
         "JURAT_LISTEN": "environment",
         "JURAT_ERASURE_JOURNAL": "default",
         "JURAT_LOG": "environment",
+        "JURAT_OIDC_SECRET": f"file {tmp_path / 'oidc'}",
     }
 
 
@@ -113,6 +118,7 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
     monkeypatch.setenv("JURAT_UNSEAL_KEYS", KEY)
     monkeypatch.setenv("JURAT_HASH_KEYS", f"{KEY} {OTHER_KEY}")
     monkeypatch.setenv("JURAT_PRIVATE_NETWORKS", "10.20.0.0/16,192.168.4.7")
+    monkeypatch.setenv("JURAT_OIDC_SECRET", "s3same")
     settings = read_settings()
     for printed in (repr(settings), str(settings), str(printable_settings(settings))):
         assert "s3" not in printed
@@ -129,6 +135,7 @@ def test_printed_settings_hold_no_password_and_no_key(monkeypatch: pytest.Monkey
         "JURAT_LISTEN": "not set",
         "JURAT_ERASURE_JOURNAL": "not set",
         "JURAT_LOG": "text",
+        "JURAT_OIDC_SECRET": "set",
     }
 
 

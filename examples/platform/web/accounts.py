@@ -13,9 +13,9 @@ from flask import Blueprint, Response, abort, flash, g, redirect, render_templat
 
 from examples.platform.web import store
 from examples.platform.web.figures import reading
-from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
 from examples.platform.web.store import SHORTEST_PASSWORD, Account
+from pages.language import gettext as _
 
 pages = Blueprint("accounts", __name__, url_prefix="/<locale>")
 View = TypeVar("View", bound=Callable[..., Any])

@@ -14,8 +14,6 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from examples.platform.web import drafts, store
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.forms import Question, questions_of
-from examples.platform.web.language import gettext as _
-from examples.platform.web.language import locale
 from examples.platform.web.parts import parts
 from examples.platform.web.reading import consultation_or_404
 from examples.platform.web.waiting import request_status, wait_for_request, wait_for_verdict
@@ -31,6 +29,8 @@ from jurat import (
     Result,
     UnknownConsultation,
 )
+from pages.language import gettext as _
+from pages.language import locale
 
 pages = Blueprint("answering", __name__, url_prefix="/<locale>/consultations/<name>")
 

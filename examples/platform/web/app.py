@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
+from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
-from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
-from markupsafe import Markup
+from flask import Flask, current_app, g, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 
-from examples.platform.web import accounts, answering, door, language, office, parts, reading, reviewing, store, voting
+from examples.platform.web import accounts, answering, euros, office, parts, reading, store, voting
 from examples.platform.web.parts import Parts
 from jurat import JuratError
-
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
-"""Nothing but our own files, and no script or style in a page (https://www.w3.org/TR/CSP3/)."""
-
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-
-
-STRICT = {"Strict-Transport-Security": "max-age=31536000"}
-"""A browser that was here by https once comes by nothing else for a year (RFC 6797)."""
+from pages import door, language, shared
 
 
 def create_app(made: Parts, secret: bytes, *, https: bool = False, host: str | None = None) -> Flask:
@@ -53,15 +34,16 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False, host: str | N
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     parts.install(app, made)
-    language.install(app)
+    language.install(app, Path(__file__).parent / "translations")
     door.install(app, host)
+    shared.install(app)
     CSRFProtect(app)
-    for blueprint in (reading, accounts, answering, voting, office, reviewing):
+    for blueprint in (reading, accounts, answering, voting, office):
         app.register_blueprint(blueprint.pages)
-    app.jinja_env.globals.update(account=_shown, csrf=_csrf, in_language=_in_language, is_closed=reading.is_closed)
-    app.jinja_env.filters["quoted"] = shlex.quote
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.after_request(_guard)
+    app.jinja_env.globals.update(
+        account=_shown, console=made.console, in_language=_in_language, is_closed=reading.is_closed
+    )
+    app.jinja_env.filters["money"] = euros.money
     app.register_error_handler(CSRFError, _session_lost)
     app.register_error_handler(SQLAlchemyError, _apologise)
     app.register_error_handler(JuratError, _apologise)
@@ -73,16 +55,6 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False, host: str | N
         return redirect(url_for("reading.home", locale=language.best()))
 
     return app
-
-
-def _guard(response: Response) -> Response:
-    response.headers.update(HEADERS)
-    if current_app.config["SESSION_COOKIE_SECURE"]:
-        response.headers.update(STRICT)
-    if request.endpoint != "static":  # pages are personal; the back button asks again
-        response.headers["Cache-Control"] = "no-store"
-        response.vary.add("Cookie")
-    return response
 
 
 def _shown() -> store.Account | None:
@@ -105,10 +77,6 @@ def _apologise(error: Exception) -> tuple[str, int]:
 
 def _refuse(error: Any) -> tuple[str, int]:
     return render_template("refused.html", status=error.code), error.code
-
-
-def _csrf() -> Markup:
-    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
 
 def _may_be_asked_again() -> bool:

@@ -13,14 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from examples.platform.web import figures, store
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
-from examples.platform.web.language import day, quoting
-from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
 from examples.platform.web.waiting import request_status, uuid_or_400, wait_for_request
 from jurat import InvalidSubmission, JuratError
 from jurat.codes import generate
 from jurat.publications import NAME
+from pages.language import day, quoting
+from pages.language import gettext as _
 
 pages = Blueprint("codes", __name__, url_prefix="/codes")
 

@@ -17,9 +17,9 @@ from typing import Any
 from babel import Locale
 
 from examples.platform.web.figures import Criterion
-from examples.platform.web.language import LOCALES, locale
-from examples.platform.web.language import gettext as _
 from jurat.publications import NAME
+from pages.language import LOCALES, locale
+from pages.language import gettext as _
 
 ABOUT, CRITERIA, QUESTIONS, CHECK = STEPS = ("about", "criteria", "questions", "check")
 

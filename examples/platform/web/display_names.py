@@ -5,7 +5,7 @@ If you configure another one, give it a name here; until then its own name is sh
 
 from __future__ import annotations
 
-from examples.platform.web.language import gettext as _
+from pages.language import gettext as _
 
 
 def criterion(name: str) -> str:

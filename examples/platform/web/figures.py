@@ -5,7 +5,7 @@ On PostgreSQL the user of `parts().office` needs the role `jurat_reader` for thi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -209,18 +209,3 @@ def _figures(row: Any) -> dict[str, Any]:
         "last_failure": moment(row.last_failure_at),
         "failed_with": row.last_failure,
     }
-
-
-def zone_of(connection: Connection, consultation: str, question: str, evidence: Mapping[str, Any]) -> str | None:
-    """The zone that a question is about: what was looked at, else what the configuration in force says."""
-    if isinstance(named := evidence.get("zone"), str):
-        return named
-    own = connection.execute(
-        text("SELECT applied_document FROM jurat_consultations WHERE name = :name"), {"name": consultation}
-    ).scalar()
-    document = read_json(own) if own else None
-    if document is None:
-        whole = connection.execute(text("SELECT document FROM jurat_configs ORDER BY version DESC LIMIT 1")).scalar()
-        document = (read_json(whole) or {}).get("consultations", {}).get(consultation) if whole else None
-    filled = ((document or {}).get("questions", {}).get(question) or {}).get("with") or {}
-    return filled.get("zone")

@@ -9,11 +9,11 @@ from typing import Any
 from flask import request
 from sqlalchemy import text
 
-from examples.platform.web.language import gettext as _
-from examples.platform.web.language import say
 from examples.platform.web.parts import parts
 from jurat import InvalidAnswer
 from jurat.answers import encode, validate
+from pages.language import gettext as _
+from pages.language import say
 
 FORM = text(
     "SELECT question, title, fields, answer_schema, rounds FROM jurat_questions "

@@ -3,7 +3,7 @@
 On PostgreSQL `parts().office` logs in as a user of its own, with
 
     GRANT jurat_platform, jurat_reader TO office;
-    GRANT EXECUTE ON FUNCTION jurat_decide, jurat_open_review, jurat_try_add_codes TO office;
+    GRANT EXECUTE ON FUNCTION jurat_try_add_codes TO office;
     GRANT SELECT (name, role, participant, session), UPDATE (session) ON platform_office TO office;
     GRANT EXECUTE ON FUNCTION platform_office_recipe, platform_office_enter TO office;
     GRANT SELECT, INSERT, DELETE ON platform_consultations TO office;
@@ -24,11 +24,11 @@ from flask import Blueprint, abort, render_template
 from examples.platform.web import codes, display_names, figures, publishing, store, writing
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
-from examples.platform.web.findings import why
-from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
 from jurat import Reason
+from pages.language import gettext as _
+from pages.reasons import why
 
 pages = Blueprint("office", __name__, url_prefix="/<locale>/office")
 pages.register_blueprint(writing.pages)

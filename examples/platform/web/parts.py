@@ -22,7 +22,7 @@ class Parts:
 
     `engine` and `client` log in as the participants' pages, `office` as the administrators' and reviewers': on
     PostgreSQL two users with different rights (README.md). `ring` wakes the workers after a commit. `passwords` and
-    `codes` limit guesses at these.
+    `codes` limit guesses at these. `console` is where the office finds the console of jurat, if there is one.
     """
 
     engine: Engine
@@ -31,6 +31,7 @@ class Parts:
     ring: Callable[[], None]
     passwords: Attempts = field(default_factory=lambda: Attempts(most=20, window_s=15 * 60))
     codes: Attempts = field(default_factory=lambda: Attempts(most=20, window_s=60 * 60))
+    console: str | None = None
 
     @property
     def reads(self) -> Engine:

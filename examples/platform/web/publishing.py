@@ -9,11 +9,11 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from examples.platform.web import figures, store
 from examples.platform.web.accounts import member, signed_in_as
 from examples.platform.web.figures import reading
-from examples.platform.web.language import gettext as _
-from examples.platform.web.language import quoting
 from examples.platform.web.parts import parts
 from examples.platform.web.store import ADMINISTRATOR
 from jurat import InvalidConsultation, PublicationState, UnknownConsultation
+from pages.language import gettext as _
+from pages.language import quoting
 
 pages = Blueprint("publishing", __name__)
 

@@ -8,10 +8,10 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from examples.platform.web import store
 from examples.platform.web.accounts import member, signed_in_as
-from examples.platform.web.language import gettext as _
 from examples.platform.web.parts import parts
 from examples.platform.web.reading import consultation_or_404
 from jurat import AccessState, UnknownConsultation
+from pages.language import gettext as _
 
 pages = Blueprint("voting", __name__, url_prefix="/<locale>")
 MOST = 3

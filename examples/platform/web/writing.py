@@ -31,13 +31,13 @@ from examples.platform.web.composing import (
     values_of,
 )
 from examples.platform.web.figures import reading
-from examples.platform.web.language import LOCALES, quoting, say
-from examples.platform.web.language import gettext as _
-from examples.platform.web.maps import picture
 from examples.platform.web.parts import parts
 from examples.platform.web.publishing import is_changeable, revision_of, taken
 from examples.platform.web.store import ADMINISTRATOR
 from jurat import InvalidConsultation
+from pages.language import LOCALES, quoting, say
+from pages.language import gettext as _
+from pages.maps import picture
 
 pages = Blueprint("writing", __name__, url_prefix="/new-consultation")
 

@@ -80,7 +80,17 @@ class Started(Web):
         return list(self.folder.glob("valmont-*"))
 
     def _command(self) -> list[str]:
-        return [sys.executable, "-P", "-m", "examples.platform.start", "--port", str(self.port), *self.options]
+        return [
+            sys.executable,
+            "-P",
+            "-m",
+            "examples.platform.start",
+            "--port",
+            str(self.port),
+            "--console-port",
+            "0",
+            *self.options,
+        ]
 
 
 class Alone(Web):

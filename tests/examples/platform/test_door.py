@@ -126,7 +126,7 @@ def test_an_account_that_is_made_twice_at_once_is_one(
         "/en/consultations/a%00b/access",
         "/en/consultations/budget/access/a%00",
         "/en/consultations/a%1b",
-        "/static/a%00.css",
+        "/shared/a%00.css",
         "/%00/",
     ],
 )
@@ -186,7 +186,7 @@ def test_a_large_form_is_refused_with_a_page(web: Alone) -> None:
 
 @pytest.mark.parametrize("host", ["elsewhere.example", "127.0.0.1.elsewhere.example", "a b", "192.0.2.1:8080"])
 def test_another_host_is_refused(web: Alone, host: str) -> None:
-    for path in ("/", "/en/", "/en", "/static/style.css"):
+    for path in ("/", "/en/", "/en", "/shared/style.css"):
         answer = ask(web, path, Host=host)
         assert answer.status_code == 400
         assert "elsewhere" not in answer.text + answer.headers.get("Location", "")

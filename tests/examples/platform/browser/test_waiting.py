@@ -107,7 +107,7 @@ def test_a_window_in_the_background_asks_nothing_until_it_is_looked_at(
     walk.type_answer("trial", "word", {"answer": "slow:1s"})
     asked: list[str] = []
     walk.confirm()
-    walk.page.on("request", lambda request: asked.append(request.url) if "/static/" not in request.url else None)
+    walk.page.on("request", lambda request: asked.append(request.url) if "/shared/" not in request.url else None)
     assert embedded.ground.soon(walk.name, SETTLED)
     walk.page.wait_for_timeout(1500)  # longer than the page's own pause
     assert asked == []

@@ -1,7 +1,7 @@
-"""Two languages: the first part of every address names one, and `translations/` has the texts (gettext).
+"""Two languages: the first part of every address names one, and folders `translations/` have the texts (gettext).
 
-English is in the code and the templates. `pybabel extract` and `pybabel update` (README.md) bring new texts to the
-translators' file; a test sees to it that none is missing.
+English is in the code and the templates. An application has a folder of its own; what its pages share with others is in
+the folder here. A test sees to it that no text is missing.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent
 from babel.support import NullTranslations, Translations
-from flask import Flask, abort, g, request
+from flask import Flask, abort, current_app, g, request
 from markupsafe import Markup, escape
 
 from jurat.messages import spoken
 
 LOCALES = ("en", "fr")
-_WHOLE_EUROS = {"en": "¤#,##0", "fr": "#,##0\xa0¤"}
+SHARED = Path(__file__).parent / "translations"
+_FOLDER = "translations"
 
 
 def locale() -> str:
@@ -37,12 +38,24 @@ def best() -> str:
     return request.accept_languages.best_match(LOCALES) or LOCALES[0]
 
 
-@cache
 def texts(language: str) -> NullTranslations:
-    """The translated texts of a language, read from the file that translators write."""
-    file = Path(__file__).parent / "translations" / f"{language}.po"
-    if not file.exists():
-        return NullTranslations()
+    """The texts in a language of the application that serves this request."""
+    return _texts(language, (current_app.extensions[_FOLDER], SHARED))
+
+
+@cache
+def _texts(language: str, folders: tuple[Path, ...]) -> NullTranslations:
+    """The translated texts of a language, read from the files that translators write; the first folder's come first."""
+    found = NullTranslations()
+    for folder in reversed(folders):
+        if (file := folder / f"{language}.po").exists():
+            read = _read(file, language)
+            read.add_fallback(found)
+            found = read
+    return found
+
+
+def _read(file: Path, language: str) -> Translations:
     compiled = BytesIO()
     with file.open("rb") as stream:
         write_mo(compiled, read_po(stream, locale=language))
@@ -70,11 +83,6 @@ def quoting(sentence: str, problem: object) -> Markup:
     return escape(sentence) % {"problem": Markup('<span lang="en">{}</span>').format(problem)}
 
 
-def money(amount: int) -> str:
-    """An amount in euros, without cents."""
-    return format_currency(amount, "EUR", locale=locale(), format=_WHOLE_EUROS.get(locale()), currency_digits=False)
-
-
 def moment(when: datetime) -> str:
     """A date with its time."""
     return format_datetime(when, "d MMMM y, HH:mm 'UTC'", locale=locale())
@@ -98,8 +106,12 @@ def percent(share: float) -> str:
     return format_percent(share, locale=locale())
 
 
-def install(app: Flask) -> None:
-    """Take the language from the address, keep it in every address that is made, and give templates their texts."""
+def install(app: Flask, translations: Path) -> None:
+    """Take the language from the address, keep it in every address that is made, and give templates their texts.
+
+    `translations` is the application's own folder of them.
+    """
+    app.extensions[_FOLDER] = translations
 
     @app.url_value_preprocessor
     def take(_endpoint: str | None, values: dict[str, Any] | None) -> None:
@@ -122,4 +134,4 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         locale=locale, LOCALES=LOCALES, language_name=lambda tag: str(Locale(tag).get_display_name(tag)).capitalize()
     )
-    app.jinja_env.filters.update(say=say, money=money, moment=moment, number=number)
+    app.jinja_env.filters.update(say=say, moment=moment, number=number)

@@ -1,0 +1,1 @@
+"""The pages: what reviewers, administrators and operators work in, in a browser."""

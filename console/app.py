@@ -1,0 +1,87 @@
+"""The application: its parts, its pages, what holds for every page, and what is shown when something goes wrong."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from console import now, parts, people, reviews, sign_in
+from console.parts import Ways
+from console.sessions import MemorySessions
+from jurat.database import is_away
+from pages import door, language, shared
+
+LARGEST_FORM = 64 * 1024
+"""Bytes of a request that are read."""
+
+
+def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = None) -> Flask:
+    """The console on a database. It keeps sessions, and the key that signs its forms, in this process alone."""
+    url = urlsplit(ways.url or "")
+    https = url.scheme == "https"
+    app = Flask(__name__)
+    app.session_interface = sessions = sessions or MemorySessions()
+    app.config.update(
+        SECRET_KEY=secrets.token_bytes(32),
+        SESSION_COOKIE_NAME="__Host-jurat" if https else "jurat",
+        SESSION_COOKIE_SECURE=https,
+        MAX_CONTENT_LENGTH=LARGEST_FORM,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    parts.install(app, engine, sessions, ways)
+    language.install(app, Path(__file__).parent / "translations")
+    door.install(app, url.netloc.lower() or None)
+    shared.install(app)
+    people.install(app)
+    CSRFProtect(app)
+    for blueprint in (sign_in.pages, now.pages, reviews.pages):
+        app.register_blueprint(blueprint)
+    app.jinja_env.globals.update(in_language=_in_language)
+    app.jinja_env.filters.update(quoted=shlex.quote, capitalized=lambda text: text[:1].upper() + text[1:])
+    app.register_error_handler(CSRFError, _form_lost)
+    app.register_error_handler(SQLAlchemyError, _apologise)
+    for status in (400, 403, 404, 405, 413, 429, 500):
+        app.register_error_handler(status, _refuse)
+
+    @app.get("/")
+    def start() -> Any:
+        return redirect(url_for("now.now", locale=language.best()))
+
+    return app
+
+
+def _form_lost(_: CSRFError) -> tuple[str, int]:
+    return render_template("form-lost.html", back=_here()), 400
+
+
+def _apologise(error: SQLAlchemyError) -> tuple[str, int]:
+    current_app.logger.error("%s", type(error).__name__)  # no more of it: the text of an error may quote a row
+    return render_template("sorry.html", back=_here(), away=is_away(error)), 503
+
+
+def _refuse(error: Any) -> tuple[str, int]:
+    return render_template("refused.html", status=error.code), error.code
+
+
+def _takes_get() -> bool:
+    return request.url_rule is not None and "GET" in (request.url_rule.methods or ())
+
+
+def _here() -> str:
+    return request.path if _takes_get() else url_for("now.now")
+
+
+def _in_language(other: str) -> str:
+    """This page in another language; the first page if this one only takes forms."""
+    if request.endpoint is None or not _takes_get() or request.method != "GET":
+        return url_for("now.now", locale=other)
+    return url_for(request.endpoint, **{**request.args.to_dict(), **(request.view_args or {}), "locale": other})

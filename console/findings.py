@@ -1,0 +1,155 @@
+"""Says what jurat found in sentences that a reviewer understands: no figures of machines, and no guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jurat import Reason
+from jurat.vocabulary import REFUSING
+from pages.language import day, ngettext, number
+from pages.language import gettext as _
+
+FAR = 4
+"""So many times the distance that an automatic decision needs is far from a border."""
+
+SURE, DOUBTFUL = 0.9, 0.7
+CLOSE = 0.05
+"""A source's score from which it is sure, and below which it doubts; and between two addresses that are as likely."""
+
+
+def reasons_of(kind: str) -> list[Reason]:
+    """With what a person may refuse an answer to a question of this kind; the one that fits all comes last."""
+    own = (each for each in Reason if each in REFUSING and each is not Reason.PERSON_REFUSED and _kind_of(each) == kind)
+    return [*own, Reason.PERSON_REFUSED]
+
+
+def _kind_of(reason: Reason) -> str:
+    if reason is Reason.OUTSIDE_ZONE:
+        return "address"
+    return "codes" if reason.startswith("code_") else "registry"
+
+
+def sentences_of(evidence: Mapping[str, Any], area: str | None) -> list[str]:
+    """What is known, in sentences; what has no meaning for a person is left out. `area` is how people call the zone."""
+    return [*_address(evidence, area or _("the area")), *_registry(evidence), *_origin(evidence)]
+
+
+def _address(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
+    if said := _levels().get(str(evidence.get("level"))):
+        yield said
+    yield from _position(evidence, area)
+    yield from _certainty(evidence)
+    match evidence.get("leaning"):
+        case "inside":
+            yield _("Another source places the address inside %(area)s.") % {"area": area}
+        case "outside":
+            yield _("Another source places the address outside %(area)s.") % {"area": area}
+    rules = evidence.get("rules")
+    named = _rules()
+    for rule, held in rules.items() if isinstance(rules, dict) else ():
+        if held is False and rule in named:
+            yield named[rule]
+
+
+def _position(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
+    distance, margin, rules = evidence.get("distance_m"), evidence.get("margin_m"), evidence.get("rules")
+    if distance is None and isinstance(rules, dict) and rules.get("margin"):
+        yield _("The place was found, farther from the border of %(area)s than an automatic decision needs.") % {
+            "area": area
+        }
+    if not isinstance(distance, int | float) or not isinstance(margin, int | float):
+        return
+    given = {"area": area, "margin": number(round(margin))}
+    inside, far = distance > 0, abs(distance) >= FAR * margin
+    if abs(distance) < margin:
+        yield _("The place is less than %(margin)s metres from the border of %(area)s.") % given
+    elif inside and far:
+        yield _("The place is inside %(area)s, far from its border.") % given
+    elif inside:
+        yield _("The place is inside %(area)s, more than %(margin)s metres from its border.") % given
+    elif far:
+        yield _("The place is outside %(area)s, far from its border.") % given
+    else:
+        yield _("The place is outside %(area)s, more than %(margin)s metres from its border.") % given
+
+
+def _certainty(evidence: Mapping[str, Any]) -> Iterator[str]:
+    found, houses = evidence.get("candidates"), evidence.get("houses")
+    if isinstance(found, int) and found > 1:
+        yield ngettext("%(count)s address was found.", "%(count)s addresses were found.", found) % {
+            "count": number(found)
+        }
+    if isinstance(houses, int) and houses > 1:
+        yield ngettext(
+            "%(count)s of them may be the house.", "%(count)s of them may be the house that is meant.", houses
+        ) % {"count": number(houses)}
+    score, other = evidence.get("score"), evidence.get("next_score")
+    if isinstance(score, int | float):
+        if isinstance(other, int | float) and other >= score - CLOSE:
+            yield _("The source finds another address as likely.")
+        elif score >= SURE:
+            yield _("The source is sure of this address.")
+        elif score < DOUBTFUL:
+            yield _("The source is not sure of this address.")
+    alike = evidence.get("name_similarity")
+    if isinstance(alike, int | float) and alike < 1:
+        yield _("The street has a similar name, but not the same.")
+
+
+def _registry(evidence: Mapping[str, Any]) -> Iterator[str]:
+    records = evidence.get("records")
+    if isinstance(records, int):
+        yield (
+            ngettext("The register has one entry.", "The register has %(count)s entries.", records)
+            % {"count": number(records)}
+            if records
+            else _("The register has no entry.")
+        )
+    said = {
+        ("status", "active"): _("The entry is active."),
+        ("status", "inactive"): _("The entry is not active."),
+        ("status", "unknown"): _("The register does not say whether the entry is active."),
+        ("name", "equal"): _("The name is the same."),
+        ("name", "differs"): _("The name is different."),
+    }
+    for (name, value), sentence in said.items():
+        if evidence.get(name) == value:
+            yield sentence
+    if isinstance(listed := evidence.get("list"), str):
+        yield _("The code was looked for in the list %(list)s.") % {"list": listed}
+    if evidence.get("persons") == 2:
+        yield _("Two persons decided the same.")
+
+
+def _origin(evidence: Mapping[str, Any]) -> Iterator[str]:
+    if isinstance(when := evidence.get("data_date"), str):
+        yield _("The data is of %(day)s.") % {"day": day(when)}
+    if evidence.get("simulated"):
+        yield _("This was looked up in a source for tests.")
+
+
+def _levels() -> dict[str, str]:
+    return {
+        "housenumber": _("The house was found."),
+        "interpolated": _("The street was found, and where the house must be along it."),
+        "street": _("The street was found, but not the house."),
+        "postcode": _("Only the postcode was found."),
+        "locality": _("Only the town or district was found."),
+        "municipality": _("Only the town was found."),
+    }
+
+
+def _rules() -> dict[str, str]:
+    """What it means that a rule of the evidence does not hold, where no other sentence says it."""
+    return {
+        "found": _("The address was not found."),
+        "readable": _("The house number cannot be read."),
+        "consistent": _("The parts of the answer do not match."),
+        "street": _("The street was not found."),
+        "name": _("Only streets with different names were found."),
+        "postcode": _("The postcode is different."),
+        "number": _("The house number was not found."),
+        "whole_street": _("Only a part of the street is known."),
+        "agreed": _("The houses that may be meant are on both sides of the border."),
+    }

@@ -1,0 +1,41 @@
+"""The first page: what someone should look at now, and what to do about it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, render_template
+from sqlalchemy.exc import SQLAlchemyError
+
+from console import runbooks
+from console.parts import parts
+from console.people import needs
+from console.roles import Role
+from store.schema import grants
+
+pages = Blueprint("now", __name__, url_prefix="/<locale>")
+
+
+@pages.get("/")
+@needs(Role.READER)
+def now() -> str:
+    """What `jurat now` says, worst first."""
+    look = parts().watch.look()
+    fleet = look.seen.fleet if look.seen else None
+    return render_template(
+        "now.html", found=look.found, fleet=fleet, age=round(look.age), reads=look.seen is not None or _reads()
+    )
+
+
+@pages.get("/runbooks/<name>")
+@needs(Role.READER)
+def runbook(name: str) -> str:
+    """What to do about one of them."""
+    page = runbooks.read(name) or abort(404)
+    return render_template("runbook.html", name=name, page=page)
+
+
+def _reads() -> bool:
+    """Whether it is not for want of a role that nothing was seen."""
+    try:
+        return parts().database.may(grants.Role.READER)
+    except SQLAlchemyError:  # away, as the page says already
+        return True

@@ -1,0 +1,51 @@
+"""What every page works with: the database, the fleet's watch, the sessions, and the ways to sign in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from console.database import Database
+from console.links import Links
+from console.oidc import OpenIdConnect, Provider
+from console.proxy import TrustedProxy
+from console.sessions import MemorySessions
+from worker.metrics.fleet_watch import FleetWatch
+
+_KEY = "jurat-console"
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How people sign in, and the address at which browsers reach the console, if that is not on this machine."""
+
+    links: Links
+    proxy: TrustedProxy | None = None
+    provider: Provider | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One process's parts. Threads share them."""
+
+    database: Database
+    watch: FleetWatch
+    sessions: MemorySessions
+    ways: Ways
+    openid: OpenIdConnect | None
+
+
+def install(app: Any, engine: Engine, sessions: MemorySessions, ways: Ways) -> None:
+    """Give an application its parts."""
+    database = Database(engine)
+    openid = OpenIdConnect(app, ways.provider) if ways.provider else None
+    app.extensions[_KEY] = Parts(database, FleetWatch(database.reader), sessions, ways, openid)
+
+
+def parts() -> Parts:
+    """The parts of the application that serves this request."""
+    return cast("Parts", current_app.extensions[_KEY])

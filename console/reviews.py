@@ -1,0 +1,204 @@
+"""Reviewers' pages: what no source could decide, and what participants contested.
+
+They read as `jurat_reader` and decide as `jurat_reviewer`, by the function of `bin/jurat review`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.exceptions import BadRequest
+
+from console.findings import reasons_of, sentences_of
+from console.parts import parts
+from console.people import member, needs
+from console.roles import Role
+from jurat import Reason
+from jurat.ids import uuid7
+from jurat.messages import message_for
+from jurat.names import same_person
+from jurat.vocabulary import ACCEPTING, State
+from pages.language import gettext as _
+from pages.language import locale, quoting, say
+from pages.maps import picture
+from pages.reasons import why
+from store.explanation import Explanations, QueuedRow, VerdictRow
+from store.requests.request_rows import CannotBeDone, Request, RequestKind
+from store.requests.request_runner import Requests
+from store.review_queue import Filters, Place, Question, ReviewQueue
+from store.schema import grants
+
+pages = Blueprint("reviews", __name__, url_prefix="/<locale>/reviews")
+
+DECIDED = (*ACCEPTING, Reason.NUMBER_TAKEN)
+"""Reasons for which nothing ever waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A review with the titles of its question."""
+
+    row: QueuedRow
+    consultation: str
+    question: str
+    kind: str
+
+    @property
+    def why(self) -> str:
+        return why(self.row.reason)
+
+
+@pages.get("/")
+@needs(Role.REVIEWER)
+def queue() -> str:
+    """What waits, what is due first at the top."""
+    reviews = _reviews()
+    questions = reviews.questions()
+    filters = Filters(
+        request.args.get("consultation") or None, request.args.get("reason") or None, bool(request.args.get("overdue"))
+    )
+    page = reviews.page(filters, _place(request.args.get("due"), request.args.get("check")))
+    shown = [_found(row, questions) for row in page.rows]
+    consultations = {each.consultation: say(dict(each.consultation_title)) or each.consultation for each in questions}
+    reasons = {str(each): why(each) for each in Reason if each not in DECIDED}
+    return render_template(
+        "reviews/queue.html", shown=shown, after=page.after, filters=filters, consultations=consultations,
+        reasons=reasons, filtered=filters != Filters(), continued="due" in request.args,
+    )  # fmt: skip
+
+
+@pages.get("/<uuid:check>")
+@needs(Role.REVIEWER)
+def review(check: UUID) -> Any:
+    """One answer: what is known of it, and what may be decided."""
+    row = _reviews().find(check)
+    return _settled(check) if row is None else _page(row, {})
+
+
+@pages.post("/<uuid:check>")
+@needs(Role.REVIEWER)
+def decide(check: UUID) -> Any:
+    """A decision: chosen, then confirmed, because it is final."""
+    reviews, name = _reviews(), member().name
+    _may_decide()
+    row = reviews.find(check)
+    if row is None and not request.form.get("id"):
+        return _settled(check)
+    reason = request.form.get("reason", "")
+    if row is not None:
+        found = _found(row, reviews.questions(row.consultation))
+        if reason not in (Reason.PERSON_ACCEPTED, *reasons_of(found.kind)):
+            return _page(row, {"reason": _("Choose whether you accept or refuse this answer.")}), 422
+        if reviews.is_own(check, name):
+            return _page(row, {"reason": _("This is your own answer. Someone else has to decide.")}), 403
+        if not request.form.get("id"):
+            own = Explanations(parts().database.reader).own_texts(row.consultation)
+            message = message_for(reason, locale(), own)
+            return render_template("reviews/confirm.html", found=found, reason=reason, message=message, id=uuid7())
+    return _do(RequestKind.DECIDE, check, reason)
+
+
+@pages.post("/<uuid:check>/open")
+@needs(Role.REVIEWER)
+def open_again(check: UUID) -> Any:
+    """Put a settled answer before a person again."""
+    _may_decide()
+    if _reviews().is_own(check, member().name):
+        abort(403)
+    return _do(RequestKind.OPEN, check)
+
+
+def _reviews() -> ReviewQueue:
+    return ReviewQueue(parts().database.reader)
+
+
+def _may_decide() -> None:
+    if not parts().database.may(grants.Role.REVIEWER):
+        abort(403)
+
+
+def _do(kind: RequestKind, check: UUID, reason: str | None = None) -> Any:
+    """Have it done at once. The form brings the id along: sent twice, it is done once."""
+    asked = Request(_id(request.form.get("id", "")), kind, member().name, check_id=check, reason=reason)
+    try:
+        waits = Requests(parts().database.reviewer).do(asked)
+    except CannotBeDone as error:
+        flash(quoting(_("This was not done. %(problem)s"), error))
+    else:
+        if waits:
+            flash(_("Your decision is recorded. It takes effect when a second person makes the same one."))
+        elif kind is RequestKind.OPEN:
+            flash(_("The review is open again. The current decision applies until there is a new one."))
+        else:
+            flash(_("Your decision is made."))
+    return redirect(url_for("reviews.review", check=check), 303)
+
+
+def _page(row: QueuedRow, problems: Mapping[str, str]) -> str:
+    reviews, me = _reviews(), member()
+    found = _found(row, reviews.questions(row.consultation))
+    before = reviews.verdict(row.check_id)
+    evidence = {**(before.evidence if before else {}), **row.evidence}
+    named = evidence.get("zone")
+    zone = named if isinstance(named, str) else reviews.zone_of(row.consultation, row.question)
+    drawn = picture(reviews.zones()) if zone else None
+    shape = drawn.find(zone) if drawn else None
+    return render_template(
+        "reviews/review.html", found=found, before=before, contests=_contests(row, before), picture=drawn, shape=shape,
+        known=sentences_of(evidence, shape.title if shape else None), why=why, refusing=reasons_of(found.kind),
+        mine=any(same_person(me.name, word["by_whom"]) for word in row.words), problems=problems,
+        deciding=parts().database.may(grants.Role.REVIEWER),
+    )  # fmt: skip
+
+
+def _settled(check: UUID) -> Any:
+    """The page of an answer that does not wait for a person."""
+    reviews = _reviews()
+    state = reviews.state(check) or abort(404)
+    before = reviews.verdict(check)
+    own = Explanations(parts().database.reader).own_texts(state[0])
+    message = message_for(before.reason, locale(), own) if before else ""
+    return render_template(
+        "reviews/settled.html", check=check, before=before, message=message, id=uuid7(),
+        settled=state[2] == State.SETTLED, deciding=parts().database.may(grants.Role.REVIEWER),
+    )  # fmt: skip
+
+
+def _contests(row: QueuedRow, before: VerdictRow | None) -> bool:
+    return row.contested and before is not None and before.decided_by == "worker"
+
+
+def _found(row: QueuedRow, questions: list[Question]) -> Found:
+    """A review in words; under its own names where the question is no longer asked."""
+    asked = next(
+        (each for each in questions if (each.consultation, each.name) == (row.consultation, row.question)), None
+    )
+    if asked is None:
+        return Found(row, row.consultation, row.question, "")
+    consultation, question = say(dict(asked.consultation_title)), say(dict(asked.title))
+    return Found(row, consultation or row.consultation, question or row.question, asked.kind)
+
+
+def _place(due: str | None, check: str | None) -> Place | None:
+    """Where a page begins, as the link to it says."""
+    if due is None or check is None:
+        return None
+    try:
+        at = datetime.fromisoformat(due)
+        if at.tzinfo is None:
+            raise BadRequest
+        return Place(at, UUID(check))
+    except ValueError:
+        raise BadRequest from None
+
+
+def _id(written: str) -> UUID:
+    try:
+        return UUID(written)
+    except ValueError:
+        raise BadRequest from None

@@ -1,0 +1,179 @@
+"""Reads what waits for reviewers page by page, so that a page takes no longer however many wait, and what is known of
+one of them. It names no participant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from jurat.database import reader
+from jurat.names import same_person
+from jurat.queries import read_json
+from jurat.times import instant
+from jurat.zones import ZONES, Zone, zone_from
+from store.dialects import dialect_of
+from store.explanation import QueuedRow, VerdictRow
+from store.rows import columns_of, row_of
+
+PAGE = 25
+"""Reviews on a page."""
+
+WINDOW = 1_000
+"""Reviews that one page looks at: a filter that few pass must not read a million rows."""
+
+Titles = Mapping[str, str]
+"""A text by language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a reviewer wants to see; None is everything."""
+
+    consultation: str | None = None
+    reason: str | None = None
+    overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ends: behind this review, in the order of the queue."""
+
+    due_at: datetime
+    check: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """Some reviews, those due first at the top. `after` is where the next page begins; None at the end of the queue."""
+
+    rows: Sequence[QueuedRow]
+    after: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as its form names it, and the kind of criterion that it is made from; "" where that is not known."""
+
+    consultation: str
+    name: str
+    consultation_title: Titles
+    title: Titles
+    kind: str
+
+
+class ReviewQueue:
+    """Plain queries with the rights of a reader. Nothing is written."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = reader(engine)
+        self._dialect = dialect_of(engine)
+
+    def page(self, filters: Filters, after: Place | None = None) -> QueuePage:
+        """The reviews behind a place that pass the filters and need a decision now, without a count of the rest."""
+        d = self._dialect
+        due, check = d.parameter("due", "timestamptz"), d.uuid("check")
+        behind = f"due_at >= {due} AND (due_at > {due} OR check_id > {check})" if after else "true"
+        late = f"due_at <= {d.now()}"
+        wanted = {
+            "consultation = :consultation": filters.consultation,
+            "reason = :reason": filters.reason,
+        }
+        where = " AND ".join(["q.needed", *(f"q.{rule}" for rule, value in wanted.items() if value is not None)])
+        window = f"""
+            SELECT check_id, due_at FROM jurat_reviews
+            WHERE decided_at IS NULL AND {behind} {f"AND {late}" if filters.overdue else ""}
+            ORDER BY due_at, check_id LIMIT {WINDOW}"""
+        queue = d.join_each("jurat_review_queue q", f"q.check_id = w.check_id AND {where}", "*")
+        sql = f"""
+            SELECT {
+            columns_of(QueuedRow)
+            .replace("check_id", "q.check_id")
+            .replace("due_at", "q.due_at")
+            .replace("overdue", f"q.{late} AS overdue")
+        }
+            FROM ({window}) w {queue} ORDER BY w.due_at, w.check_id LIMIT {PAGE + 1}"""
+        given: dict[str, Any] = {"consultation": filters.consultation, "reason": filters.reason}
+        given |= {"due": d.time_text(after.due_at), "check": str(after.check)} if after else {}
+        with self._engine.begin() as connection:
+            rows = [row_of(QueuedRow, row) for row in connection.execute(text(sql), given)]
+            if len(rows) > PAGE:
+                return QueuePage(rows[:PAGE], _place(rows[PAGE - 1]))
+            last = f"SELECT due_at, check_id FROM ({window}) w ORDER BY due_at, check_id LIMIT 1 OFFSET {WINDOW - 1}"
+            end = connection.execute(text(last), given).first()
+        return QueuePage(rows, None if end is None else Place(instant(end[0]), UUID(str(end[1]))))
+
+    def find(self, check: UUID) -> QueuedRow | None:
+        """One review; None if the check does not wait for a person."""
+        columns = columns_of(QueuedRow).replace("overdue", f"due_at <= {self._dialect.now()} AS overdue")
+        sql = f"SELECT {columns} FROM jurat_review_queue WHERE check_id = {self._dialect.uuid()}"
+        row = self._first(sql, id=str(check))
+        return None if row is None else row_of(QueuedRow, row)
+
+    def verdict(self, check: UUID) -> VerdictRow | None:
+        """The newest verdict of a check; None before the first."""
+        where = f"check_id = {self._dialect.uuid()} ORDER BY revision DESC LIMIT 1"
+        row = self._first(f"SELECT {columns_of(VerdictRow)} FROM jurat_verdicts WHERE {where}", id=str(check))
+        return None if row is None else row_of(VerdictRow, row)
+
+    def state(self, check: UUID) -> tuple[str, str, str] | None:
+        """Consultation, question and state of a check; None if there is none."""
+        sql = f"SELECT consultation, question, state FROM jurat_checks WHERE id = {self._dialect.uuid()}"
+        row = self._first(sql, id=str(check))
+        return None if row is None else (row[0], row[1], row[2])
+
+    def is_own(self, check: UUID, name: str) -> bool:
+        """Whether `name` is the participant's, in any spelling."""
+        sql = f"SELECT participant FROM jurat_checks WHERE id = {self._dialect.uuid()}"
+        row = self._first(sql, id=str(check))
+        return row is not None and same_person(name, row[0])
+
+    def questions(self, consultation: str | None = None) -> list[Question]:
+        """The questions in force, of one or all consultations."""
+        where = "" if consultation is None else "WHERE q.consultation = :consultation"
+        sql = f"""
+            SELECT q.consultation, q.question, q.consultation_title, q.title, c.kind
+            FROM jurat_questions q LEFT JOIN jurat_criteria c ON c.name = q.criterion {where}
+            ORDER BY q.consultation, q.position"""
+        with self._engine.begin() as connection:
+            rows = connection.execute(text(sql), {"consultation": consultation}).all()
+        return [
+            Question(row[0], row[1], read_json(row[2]) or {}, read_json(row[3]) or {}, row[4] or "") for row in rows
+        ]
+
+    def zones(self) -> list[Zone]:
+        """The zones in force, as pictures draw them."""
+        with self._engine.begin() as connection:
+            return [zone_from(row) for row in connection.execute(text(ZONES))]
+
+    def zone_of(self, consultation: str, question: str) -> str | None:
+        """The zone that a question is about, as the configuration in force says."""
+        with self._engine.begin() as connection:
+            document = _published(connection, consultation) or _configured(connection, consultation)
+        filled = ((document or {}).get("questions", {}).get(question) or {}).get("with") or {}
+        found = filled.get("zone")
+        return found if isinstance(found, str) else None
+
+    def _first(self, sql: str, **given: Any) -> Any:
+        with self._engine.begin() as connection:
+            return connection.execute(text(sql), given).first()
+
+
+def _published(connection: Connection, consultation: str) -> Any:
+    sql = "SELECT applied_document FROM jurat_consultations WHERE name = :name"
+    found = connection.execute(text(sql), {"name": consultation}).scalar()
+    return read_json(found) if found else None
+
+
+def _configured(connection: Connection, consultation: str) -> Any:
+    found = connection.execute(text("SELECT document FROM jurat_configs ORDER BY version DESC LIMIT 1")).scalar()
+    return (read_json(found) or {}).get("consultations", {}).get(consultation) if found else None
+
+
+def _place(row: QueuedRow) -> Place:
+    return Place(instant(row.due_at), row.check_id)

@@ -1,0 +1,38 @@
+"""A console under way on a loopback port, and a browser that watches what its pages do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+from tests.console.visitor import Site
+from tests.examples.platform.browser.conftest import browse, chromium
+from tests.store.desk import Desk
+
+__all__ = ["browse", "chromium"]
+
+collect_ignore_glob = ["test_*.py"] if find_spec("playwright") is None else []
+
+
+@pytest.fixture
+def desk(sqlite_url: str) -> Iterator[Desk]:
+    from tests.console.conftest import DOCUMENT
+
+    desk = Desk(sqlite_url, DOCUMENT)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def address(desk: Desk, opened: Callable[..., Site]) -> Iterator[tuple[str, Any]]:
+    """Where the console is, and what makes links to it."""
+    from pages.server import beside, listen
+
+    site = opened(desk.url)
+    listening = listen("127.0.0.1", 0)
+    base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    with beside(site.app, listening):
+        yield base, site

@@ -1,0 +1,102 @@
+"""The login of the console on PostgreSQL: a member of roles, whose rights it takes for one transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from console.database import Database
+from jurat.database import open_engine, state_of
+from store.schema.grants import Role
+from store.schema.memberships import memberships
+from tests.console.test_reviews import decide, waiting
+from tests.console.visitor import Site, heading, main
+from tests.rigs.logins import Logins, plain
+from tests.store.desk import Desk
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def desk(postgresql_url: str) -> Iterator[Desk]:
+    desk = Desk(postgresql_url)
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def login(desk: Desk) -> Iterator[Callable[..., str]]:
+    """Makes a login that inherits nothing, and is a member of these roles."""
+    with Logins(desk.url) as logins:
+
+        def make(*roles: Role) -> str:
+            url = logins.url(options="NOINHERIT")
+            with plain(desk.url) as connection:
+                for role in roles:
+                    connection.execute(f'GRANT {role} TO "{open_engine(url).url.username}"'.encode())
+            return url
+
+        yield make
+
+
+def test_all_pages_work_for_a_login_that_inherits_nothing(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    site = opened(login(Role.READER, Role.REVIEWER))
+    check, visitor = waiting(desk), site.signed_in("clerk-7", "reviewer")
+    assert "JuratNobodyWorks" in main(visitor.get("/en/"))
+    assert visitor.get("/en/reviews/").status_code == 200
+    assert visitor.get(f"/en/reviews/{check}").status_code == 200
+    decide(visitor, check)
+    assert desk.verdicts(check) == [("accepted", "person_accepted")]
+    assert visitor.get(f"/en/reviews/{check}").status_code == 200
+
+
+def test_what_the_login_may_not_do_is_not_offered_and_says_so(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    site = opened(login(Role.READER))
+    check, visitor = waiting(desk), site.signed_in("clerk-7", "reviewer")
+    page = visitor.get(f"/en/reviews/{check}")
+    assert "no member of jurat_reviewer" in main(page)
+    assert 'class="decision"' not in page.text
+    answer = visitor.post(f"/en/reviews/{check}", page="/en/", reason="person_accepted")
+    assert (answer.status_code, desk.verdicts(check)) == (403, [])
+
+
+def test_a_login_that_may_nothing_says_so(login: Callable[..., str], opened: Callable[..., Site]) -> None:
+    visitor = opened(login()).signed_in("clerk-7", "reviewer")
+    assert "no member of jurat_reader" in main(visitor.get("/en/"))
+    assert heading(visitor.get("/en/reviews/")) == "This does not work at the moment"
+
+
+def test_a_transaction_has_the_rights_of_its_role_alone(desk: Desk, login: Callable[..., str]) -> None:
+    engine = open_engine(login(Role.READER, Role.REVIEWER))
+    database = Database(engine)
+    for role, each in ((Role.READER, database.reader), (Role.REVIEWER, database.reviewer)):
+        with each.begin() as connection:
+            assert connection.scalar(text("SELECT current_user")) == role
+    with pytest.raises(DBAPIError) as refused, database.reader.begin() as connection:
+        connection.execute(text("UPDATE jurat_checks SET state = 'settled'"))
+    assert state_of(refused.value) == "42501"
+    with pytest.raises(DBAPIError) as refused, engine.begin() as connection:
+        connection.execute(text("SELECT count(*) FROM jurat_checks"))
+    assert state_of(refused.value) == "42501"
+    engine.dispose()
+
+
+def test_it_knows_the_roles_of_the_login(login: Callable[..., str]) -> None:
+    engine = open_engine(login(Role.READER, Role.ADMIN))
+    assert memberships(engine) == {Role.READER, Role.ADMIN}
+    engine.dispose()
+
+
+def test_a_database_that_is_away_is_said_on_each_page(opened: Callable[..., Site]) -> None:
+    site = opened("postgresql://nobody:nothing@127.0.0.1:1/nothing")
+    visitor = site.signed_in("clerk-7", "reviewer")
+    assert "JuratDatabaseAway" in main(visitor.get("/en/"))
+    answer = visitor.get("/en/reviews/")
+    assert (answer.status_code, "The database does not answer" in main(answer)) == (503, True)

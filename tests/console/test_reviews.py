@@ -1,0 +1,224 @@
+"""Reviews: what waits, one answer, a decision, four eyes, and whom each is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from jurat import Reason
+from jurat.vocabulary import Outcome
+from store.requests.request_runner import Requests
+from tasks.checks import Review, Settle
+from tests.console.visitor import Site, heading, main, tree
+from tests.store.desk import Desk
+from tests.store.verified import REFUSED
+
+NEAR = {
+    "provider": "towns", "zone": "old-town", "level": "housenumber", "margin_m": 25, "distance_m": -10, "candidates": 2,
+    "houses": 1, "rules": {"found": True, "margin": False},
+}  # fmt: skip
+
+
+def waiting(desk: Desk, participant: str = "p-1", due: float = 9000.0, **given: Any) -> UUID:
+    """A check in review."""
+    held = desk.held(participant, **given)
+    desk.look_up(held, Review(Reason.NEAR_BORDER, due, NEAR))
+    return held.id
+
+
+def two_persons(desk: Desk) -> UUID:
+    """A check that two persons decide."""
+    check = desk.submit("p-1", "profession", consultation="care")
+    (held,) = desk.claim("rpps", 1)
+    desk.look_up(held, Review(Reason.NAME_DIFFERS, 9000.0, {"records": 1}))
+    return check.id
+
+
+def decide(visitor: Any, check: UUID, reason: str = "person_accepted") -> Any:
+    """Choose, then confirm."""
+    path = f"/en/reviews/{check}"
+    confirm = visitor.post(path, reason=reason)
+    assert confirm.status_code == 200, main(confirm)
+    fields = {each.get("name"): each.get("value") for each in tree(confirm).xpath("//main//input")}
+    return visitor.send(path, **fields)
+
+
+def test_the_queue_has_what_waits_and_a_review_says_why(desk: Desk, reviewed: Site) -> None:
+    check = waiting(desk)
+    visitor = reviewed.signed_in("clerk-7", "reviewer")
+    queue = visitor.get("/en/reviews/")
+    assert tree(queue).xpath("//main//h2/a/@href") == [f"/en/reviews/{check}"]
+    assert "The budget" in main(queue)
+    page = main(visitor.get(f"/en/reviews/{check}"))
+    assert "the address is too close to the border for the map to decide." in page
+    assert "The house was found." in page
+    assert "less than 25 metres from the border" in page
+    assert "2 addresses were found." in page
+    assert "-10" not in page
+    assert "p-1" not in page
+
+
+def test_what_is_due_first_comes_first_and_filters_leave_out(desk: Desk, reviewed: Site) -> None:
+    late, soon = waiting(desk, "p-1", due=5000.0), waiting(desk, "p-2", due=50.0)
+    two = two_persons(desk)
+    visitor = reviewed.signed_in("clerk-7", "reviewer")
+
+    def shown(query: str = "") -> list[str]:
+        found = tree(visitor.get(f"/en/reviews/{query}")).xpath("//main//h2/a/@href")
+        return [str(link).rsplit("/", 1)[1] for link in found]
+
+    assert shown() == [str(soon), str(late), str(two)]
+    assert shown("?consultation=care") == [str(two)]
+    assert shown("?reason=name_differs") == [str(two)]
+    assert shown("?reason=name_differs&consultation=budget") == []
+    assert shown("?overdue=1") == []
+    desk.sql("UPDATE jurat_reviews SET due_at = NOW(-1) WHERE check_id = :id", id=desk.id(late))
+    assert shown("?overdue=1") == [str(late)]
+
+
+def test_pages_follow_one_another_without_a_gap(desk: Desk, reviewed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.review_queue.PAGE", 2)
+    checks = [waiting(desk, f"p-{n}", due=1000.0) for n in range(5)]
+    desk.sql("UPDATE jurat_reviews SET due_at = (SELECT min(due_at) FROM jurat_reviews)")  # the same moment for all
+    visitor, path, seen = reviewed.signed_in("clerk-7", "reviewer"), "/en/reviews/", []
+    while path:
+        page = tree(visitor.get(path))
+        seen += [str(link).rsplit("/", 1)[1] for link in page.xpath("//main//h2/a/@href")]
+        path = next(iter(page.xpath("//main//a[text()='Next page']/@href")), "")
+    assert seen == sorted(map(str, checks))
+
+
+def test_a_page_looks_at_so_many_and_says_that_it_may_go_on(
+    desk: Desk, reviewed: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.review_queue.WINDOW", 2)
+    for n in range(3):
+        waiting(desk, f"p-{n}", due=1000.0)
+    two = two_persons(desk)
+    visitor = reviewed.signed_in("clerk-7", "reviewer")
+    page = tree(visitor.get("/en/reviews/?consultation=care"))
+    assert page.xpath("//main//h2/a/@href") == []
+    (further,) = page.xpath("//main//a[text()='Look further']/@href")
+    assert tree(visitor.get(further)).xpath("//main//h2/a/@href") == [f"/en/reviews/{two}"]
+
+
+def test_a_decision_is_chosen_confirmed_and_recorded(desk: Desk, reviewed: Site) -> None:
+    check = waiting(desk)
+    visitor = reviewed.signed_in("clerk-7", "reviewer")
+    answer = decide(visitor, check, "person_refused")
+    assert (answer.status_code, answer.location) == (303, f"/en/reviews/{check}")
+    page = main(visitor.get(answer.location))
+    assert "Your decision is made." in page
+    assert "There is nothing left to decide" in page
+    assert desk.verdicts(check) == [("refused", "person_refused")]
+    assert ("clerk-7", "review decide") in desk.sql("SELECT actor, action FROM jurat_audit")
+    assert tree(visitor.get("/en/reviews/")).xpath("//main//h2/a") == []
+
+
+def test_a_form_that_is_sent_twice_decides_once(desk: Desk, reviewed: Site) -> None:
+    check, visitor = waiting(desk), reviewed.signed_in("clerk-7", "reviewer")
+    confirm = visitor.post(f"/en/reviews/{check}", reason="person_accepted")
+    fields = {each.get("name"): each.get("value") for each in tree(confirm).xpath("//main//input")}
+    for _ in range(2):
+        assert visitor.send(f"/en/reviews/{check}", **fields).status_code == 303
+        assert "Your decision is made." in main(visitor.get(f"/en/reviews/{check}"))
+    assert desk.verdicts(check) == [("accepted", "person_accepted")]
+
+
+@pytest.mark.parametrize("reason", ["", "near_border", "person_refused ", "record_matches", "code_unknown"])
+def test_only_reasons_of_the_list_decide(desk: Desk, reviewed: Site, reason: str) -> None:
+    check, visitor = waiting(desk), reviewed.signed_in("clerk-7", "reviewer")
+    answer = visitor.post(f"/en/reviews/{check}", reason=reason)
+    assert answer.status_code == 422
+    assert tree(answer).xpath("//*[@role='alert']//a/@href") == ["#reason"]
+    forged = visitor.post(f"/en/reviews/{check}", reason=reason, id=str(uuid4()))
+    assert forged.status_code == 422
+    assert desk.verdicts(check) == []
+
+
+@pytest.mark.parametrize("name", ["p-1", "P-1", "ｐ-1", "p-1 "])
+def test_nobody_decides_about_their_own_answer(desk: Desk, reviewed: Site, name: str) -> None:
+    check, visitor = waiting(desk), reviewed.signed_in(name, "reviewer")
+    assert visitor.post(f"/en/reviews/{check}", reason="person_accepted").status_code == 403
+    assert visitor.post(f"/en/reviews/{check}", reason="person_accepted", id=str(uuid4())).status_code == 403
+    assert desk.verdicts(check) == []
+
+
+def test_two_persons_decide_where_four_eyes_are_asked_for(desk: Desk, reviewed: Site) -> None:
+    check = two_persons(desk)
+    first, second = reviewed.signed_in("clerk-7", "reviewer"), reviewed.signed_in("clerk-8", "reviewer")
+    assert "when a second person makes the same one" in main(first.get(decide(first, check).location))
+    again = main(first.get(decide(first, check).location))
+    assert "You have given your decision." in again
+    assert desk.verdicts(check) == []
+    seen = main(second.get(f"/en/reviews/{check}"))
+    assert "clerk-7: a reviewer accepted it" in seen
+    assert "A second person must make the same decision." in seen
+    decide(second, check)
+    assert desk.verdicts(check) == [("accepted", "person_accepted")]
+
+
+def test_one_person_under_two_spellings_is_one(desk: Desk, reviewed: Site) -> None:
+    check = two_persons(desk)
+    for name in ("clerk-7", "Clerk-7", "ｃlerk-7"):
+        decide(reviewed.signed_in(name, "reviewer"), check)
+    assert desk.verdicts(check) == []
+
+
+def test_a_settled_answer_is_opened_again(desk: Desk, reviewed: Site) -> None:
+    held = desk.held("p-1")
+    desk.look_up(held, REFUSED)
+    visitor, path = reviewed.signed_in("clerk-7", "reviewer"), f"/en/reviews/{held.id}"
+    assert heading(visitor.get(path)) == "There is nothing left to decide"
+    answer = visitor.post(f"{path}/open", page=path, id=str(uuid4()))
+    assert answer.status_code == 303
+    page = main(visitor.get(path))
+    assert "A reviewer has reopened this decision:" in page
+    assert "Please ask the participant." in page
+    assert desk.row(held.id, "state") == "review"
+
+
+def test_what_someone_else_decided_meanwhile_is_said(desk: Desk, reviewed: Site) -> None:
+    check = waiting(desk)
+    first, second = reviewed.signed_in("clerk-7", "reviewer"), reviewed.signed_in("clerk-8", "reviewer")
+    confirm = first.post(f"/en/reviews/{check}", reason="person_accepted")
+    fields = {each.get("name"): each.get("value") for each in tree(confirm).xpath("//main//input")}
+    decide(second, check, "person_refused")
+    first.send(f"/en/reviews/{check}", **fields)
+    assert "This was not done." in main(first.get(f"/en/reviews/{check}"))
+    assert desk.verdicts(check) == [("refused", "person_refused")]
+
+
+ROLES = [(), ("administrator",), ("operator",), ("administrator", "operator")]
+
+
+@pytest.mark.parametrize("roles", ROLES)
+def test_no_other_role_sees_or_decides_reviews(desk: Desk, reviewed: Site, roles: tuple[str, ...]) -> None:
+    check = waiting(desk)
+    visitor = reviewed.signed_in("clerk-7", *roles)
+    assert visitor.get("/en/reviews/").status_code == 403
+    assert visitor.get(f"/en/reviews/{check}").status_code == 403
+    for path in (f"/en/reviews/{check}", f"/en/reviews/{check}/open"):
+        assert visitor.post(path, page="/en/", reason="person_accepted", id=str(uuid4())).status_code == 403
+    assert desk.verdicts(check) == []
+
+
+def test_a_check_that_is_not_there_is_no_page(reviewed: Site) -> None:
+    visitor, path = reviewed.signed_in("clerk-7", "reviewer"), f"/en/reviews/{uuid4()}"
+    assert visitor.get(path).status_code == 404
+    assert visitor.post(path, page="/en/", reason="person_accepted").status_code == 404
+
+
+def test_what_was_decided_before_is_shown_where_a_participant_contests(desk: Desk, reviewed: Site) -> None:
+    held = desk.held("p-1")
+    evidence = {"zone": "old-town", "rules": {"found": True, "margin": True}}
+    desk.look_up(held, Settle(Outcome.REFUSED, Reason.OUTSIDE_ZONE, evidence))
+    with desk.engine.begin() as connection:
+        desk.client.contest(connection, held.id, note="My house is inside.", document="folder 7/3")
+    Requests(desk.engine).apply_waiting()
+    page = main(reviewed.signed_in("clerk-7", "reviewer").get(f"/en/reviews/{held.id}"))
+    assert "The participant contests this decision: the address is outside the area." in page
+    assert "farther from the border" in page
+    assert "folder 7/3" in page
