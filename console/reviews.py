@@ -14,11 +14,13 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.exceptions import BadRequest
 
+from console import answers
 from console.findings import reasons_of, sentences_of
 from console.parts import parts
 from console.people import member, needs
 from console.roles import Role
-from jurat import Reason
+from console.sessions import own
+from jurat import InvalidSubmission, LimitReached, NotInReview, Reason, UnknownCheck
 from jurat.ids import uuid7
 from jurat.messages import message_for
 from jurat.names import same_person
@@ -47,6 +49,15 @@ class Found:
     consultation: str
     question: str
     kind: str
+    fields: Mapping[str, Mapping[str, str]]
+
+    def said(self, answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """An answer as the form shows it: each field's label, and what was typed."""
+        names = [
+            *(name for name in self.fields if name in answer),
+            *(name for name in answer if name not in self.fields),
+        ]
+        return [(say(dict(self.fields.get(name, {}))) or name, str(answer[name])) for name in names]
 
     @property
     def why(self) -> str:
@@ -97,10 +108,26 @@ def decide(check: UUID) -> Any:
         if reviews.is_own(check, name):
             return _page(row, {"reason": _("This is your own answer. Someone else has to decide.")}), 403
         if not request.form.get("id"):
-            own = Explanations(parts().database.reader).own_texts(row.consultation)
-            message = message_for(reason, locale(), own)
+            texts = Explanations(parts().database.reader).own_texts(row.consultation)
+            message = message_for(reason, locale(), texts)
             return render_template("reviews/confirm.html", found=found, reason=reason, message=message, id=uuid7())
     return _do(RequestKind.DECIDE, check, reason)
+
+
+@pages.post("/<uuid:check>/answer")
+@needs(Role.REVIEWER)
+def open_answer(check: UUID) -> Any:
+    """Have the answer opened for this session; that is audited."""
+    _may_decide()
+    if _reviews().is_own(check, member().name):
+        abort(403)
+    try:
+        answers.ask(parts().database, own(), check, member().name)
+    except UnknownCheck:
+        abort(404)
+    except (NotInReview, LimitReached, InvalidSubmission) as error:
+        flash(quoting(_("The answer was not opened. %(problem)s"), error))
+    return redirect(url_for("reviews.review", check=check, _anchor="answer"), 303)
 
 
 @pages.post("/<uuid:check>/open")
@@ -148,11 +175,12 @@ def _page(row: QueuedRow, problems: Mapping[str, str]) -> str:
     zone = named if isinstance(named, str) else reviews.zone_of(row.consultation, row.question)
     drawn = picture(reviews.zones()) if zone else None
     shape = drawn.find(zone) if drawn else None
+    deciding = parts().database.may(grants.Role.REVIEWER)
     return render_template(
         "reviews/review.html", found=found, before=before, contests=_contests(row, before), picture=drawn, shape=shape,
         known=sentences_of(evidence, shape.title if shape else None), why=why, refusing=reasons_of(found.kind),
         mine=any(same_person(me.name, word["by_whom"]) for word in row.words), problems=problems,
-        deciding=parts().database.may(grants.Role.REVIEWER),
+        deciding=deciding, answer=answers.show(parts().database, own(), row.check_id) if deciding else answers.Shown(),
     )  # fmt: skip
 
 
@@ -161,8 +189,8 @@ def _settled(check: UUID) -> Any:
     reviews = _reviews()
     state = reviews.state(check) or abort(404)
     before = reviews.verdict(check)
-    own = Explanations(parts().database.reader).own_texts(state[0])
-    message = message_for(before.reason, locale(), own) if before else ""
+    texts = Explanations(parts().database.reader).own_texts(state[0])
+    message = message_for(before.reason, locale(), texts) if before else ""
     return render_template(
         "reviews/settled.html", check=check, before=before, message=message, id=uuid7(),
         settled=state[2] == State.SETTLED, deciding=parts().database.may(grants.Role.REVIEWER),
@@ -179,9 +207,9 @@ def _found(row: QueuedRow, questions: list[Question]) -> Found:
         (each for each in questions if (each.consultation, each.name) == (row.consultation, row.question)), None
     )
     if asked is None:
-        return Found(row, row.consultation, row.question, "")
+        return Found(row, row.consultation, row.question, "", {})
     consultation, question = say(dict(asked.consultation_title)), say(dict(asked.title))
-    return Found(row, consultation or row.consultation, question or row.question, asked.kind)
+    return Found(row, consultation or row.consultation, question or row.question, asked.kind, asked.fields)
 
 
 def _place(due: str | None, check: str | None) -> Place | None:

@@ -58,13 +58,16 @@ class QueuePage:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question as its form names it, and the kind of criterion that it is made from; "" where that is not known."""
+    """A question as its form names it, with its fields in their order; and the kind of criterion that it is made from,
+    "" where that is not known.
+    """
 
     consultation: str
     name: str
     consultation_title: Titles
     title: Titles
     kind: str
+    fields: Mapping[str, Titles]
 
 
 class ReviewQueue:
@@ -137,13 +140,14 @@ class ReviewQueue:
         """The questions in force, of one or all consultations."""
         where = "" if consultation is None else "WHERE q.consultation = :consultation"
         sql = f"""
-            SELECT q.consultation, q.question, q.consultation_title, q.title, c.kind
+            SELECT q.consultation, q.question, q.consultation_title, q.title, c.kind, q.fields, q.answer_schema
             FROM jurat_questions q LEFT JOIN jurat_criteria c ON c.name = q.criterion {where}
             ORDER BY q.consultation, q.position"""
         with self._engine.begin() as connection:
             rows = connection.execute(text(sql), {"consultation": consultation}).all()
         return [
-            Question(row[0], row[1], read_json(row[2]) or {}, read_json(row[3]) or {}, row[4] or "") for row in rows
+            Question(row[0], row[1], read_json(row[2]) or {}, read_json(row[3]) or {}, row[4] or "", _fields(*row[5:]))
+            for row in rows
         ]
 
     def zones(self) -> list[Zone]:
@@ -162,6 +166,11 @@ class ReviewQueue:
     def _first(self, sql: str, **given: Any) -> Any:
         with self._engine.begin() as connection:
             return connection.execute(text(sql), given).first()
+
+
+def _fields(names: Any, schema: Any) -> dict[str, Titles]:
+    described = (read_json(schema) or {}).get("properties") or {}
+    return {name: described[name].get("titles") or {} for name in read_json(names) or described if name in described}
 
 
 def _published(connection: Connection, consultation: str) -> Any:
