@@ -20,7 +20,15 @@ from bench.scale import shape
 from bench.scale.shape import Size
 from jurat.seal import Seal
 
-TABLES = ("jurat_checks", "jurat_verdicts", "jurat_attempts", "jurat_reviews", "jurat_claims", "jurat_access")
+TABLES = (
+    "jurat_checks",
+    "jurat_verdicts",
+    "jurat_attempts",
+    "jurat_reviews",
+    "jurat_openings",
+    "jurat_claims",
+    "jurat_access",
+)
 
 CHUNK = 250_000
 """Participants in one statement."""

@@ -79,8 +79,9 @@ def test_it_names_every_locked_package_with_its_hashes_and_no_other(image: str) 
 
 def test_the_image_of_the_tools_holds_what_the_dockerfile_installs() -> None:
     recipe = (ROOT / "Dockerfile").read_text("utf-8")
-    assert tuple(re.findall(r"-r /build/(\w+)\.txt", recipe)) == LOCKS["tools"]
-    assert tuple(re.findall(r"-r /build/(\w+)\.txt", recipe.partition("AS tools-libraries")[0])) == LOCKS["worker"]
+    for image, next_stage in (("worker", "tools-libraries"), ("tools", "console-libraries")):
+        installed = re.findall(r"-r /build/(\w+)\.txt", recipe.partition(f"AS {next_stage}")[0])
+        assert tuple(installed) == LOCKS[image]
 
 
 def test_it_says_who_asked_for_what_and_where_it_is_installed(tmp_path: Path) -> None:
