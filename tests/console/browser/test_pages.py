@@ -9,16 +9,25 @@ import pytest
 from playwright.sync_api import expect
 
 from jurat import Reason
+from jurat.seal import Unseal
+from store.upkeep.upkeep import Upkeep
 from tests.console.test_reviews import two_persons, waiting
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
 from tests.examples.platform.browser.test_keyboard import Fingers
-from tests.store.desk import Desk
+from tests.store.desk import PRIVATE_KEY, Desk
 from tests.store.reviews import ReviewDecisions
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 HEAVIEST = 60_000
+
+OPENS = "#answer ~ form .button"
+
+
+def open_all(desk: Desk) -> None:
+    """A worker's turn."""
+    assert Upkeep(desk.engine, unseal=Unseal([PRIVATE_KEY])).open_answers() == 1
 
 
 def signed_in(browse: Callable[..., Any], address: tuple[str, Site], name: str = "clerk-7", **options: Any) -> Any:
@@ -31,8 +40,13 @@ def signed_in(browse: Callable[..., Any], address: tuple[str, Site], name: str =
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_page_in_every_state(
-    browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], language: str
+    browse: Callable[..., Any],
+    desk: Desk,
+    address: tuple[str, Site],
+    language: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("console.answers.WAIT_S", 0.0)
     base, site = address
     check, two, gone = waiting(desk), two_persons(desk), waiting(desk, "p-2")
     decisions = ReviewDecisions(desk.engine)
@@ -48,6 +62,12 @@ def test_every_page_in_every_state(
         page.goto(f"{base}/{language}/{path}")
         examine(page)
     page.goto(f"{base}/{language}/reviews/{check}")
+    page.locator(OPENS).click()
+    examine(page)
+    open_all(desk)
+    page.reload()
+    expect(page.locator(".answer dd")).to_have_text("accept")
+    examine(page)
     page.locator(".decision .button").click()
     expect(page.locator(".problems")).to_be_focused()
     examine(page)
@@ -62,8 +82,9 @@ def test_every_page_in_every_state(
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_reviewer_decides_without_a_mouse(
-    browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], width: int
+    browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("console.answers.WAIT_S", 0.0)
     base, site = address
     check = waiting(desk)
     page = browse(viewport={"width": width, "height": 800})
@@ -72,6 +93,10 @@ def test_a_reviewer_decides_without_a_mouse(
     fingers.press("main .button")
     fingers.press(".top a[href$='/reviews/']")
     fingers.press(f".queue a[href$='/{check}']")
+    fingers.press(OPENS)
+    open_all(desk)
+    fingers.press("#answer ~ [role=status] a")
+    expect(page.locator(".answer dd")).to_have_text("accept")
     fingers.to("#reason")
     page.keyboard.press("Space")
     fingers.press(".decision .button")
