@@ -32,7 +32,7 @@ RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-cache-dir --disa
 FROM ${BASE} AS source
 WORKDIR /srv/jurat
 COPY . .
-RUN rm -r requirements && python3 -m compileall -q --invalidation-mode unchecked-hash .
+RUN rm -r requirements && mv docs /srv/docs && python3 -m compileall -q --invalidation-mode unchecked-hash .
 
 FROM ${BASE} AS program
 # The day that useradd writes into /etc/shadow; a build without it has today's.
@@ -67,6 +67,7 @@ COPY --from=tools-libraries /opt/venv /opt/venv
 CMD ["--help"]
 
 FROM program AS console
+COPY --from=source /srv/docs /srv/jurat/docs
 COPY --from=console-libraries /opt/venv /opt/venv
 CMD ["console", "--help"]
 

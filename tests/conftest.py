@@ -16,9 +16,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from redis import Redis
 
+from tests.rigs.browsers import browse, chromium
 from tests.rigs.memory import memory
 from tests.rigs.pgbouncer import PgBouncer
 from tests.rigs.servers import Databases, NoServer, PostgreSQL, Valkey
+
+__all__ = ["browse", "chromium"]
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]

@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 
 from tests.console.visitor import Site
-from tests.examples.platform.browser.conftest import browse, chromium
 from tests.store.desk import Desk
-
-__all__ = ["browse", "chromium"]
 
 collect_ignore_glob = ["test_*.py"] if find_spec("playwright") is None else []
 

@@ -100,7 +100,8 @@ class Alone(Web):
         super().__init__(settings)
         self._python = python
         (self.folder / "clone").mkdir()
-        (self.folder / "clone" / "examples").symlink_to(EXAMPLES)
+        for shared in (EXAMPLES, EXAMPLES.parent / "pages"):
+            (self.folder / "clone" / shared.name).symlink_to(shared)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a module of the examples in the same environment to its end."""

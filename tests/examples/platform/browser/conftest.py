@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 from examples.sources.server import Sources
-from tests.examples.platform.browser.chromium import ARGUMENTS, binary, lacking
 from tests.examples.platform.processes import missing
 from tests.rigs.servers import NoServer
 
 collect_ignore_glob = ["test_*.py"] if find_spec("playwright") is None or find_spec("flask_wtf") is None else []
 """`make test` collects without the browser's lock; `make test-browser` has it."""
 
-PATIENCE_MS = 20_000
 TYPED = ("Tanneurs", "tanneurs", "Criée", "slow:", "99002")
 """Words of the answers that tests confirm."""
 
@@ -24,19 +22,6 @@ TYPED = ("Tanneurs", "tanneurs", "Criée", "slow:", "99002")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What `make pictures` asks for."""
     parser.addoption("--pictures", action="store_true", help="write the pictures of the platform to docs/pictures")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """One browser for the whole run; each test has contexts of its own in it."""
-    if reason := lacking():
-        missing(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=binary(), headless=True, args=list(ARGUMENTS))
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="session")
@@ -82,24 +67,3 @@ def _looked_through(fleet: Any) -> None:
 def fleet(request: pytest.FixtureRequest) -> Any:
     """Both of them, one after the other."""
     return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def browse(chromium: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a page in a browser of its own: `browse(java_script_enabled=False)`.
-
-    No page may write an error to the console, run into one, or ask another host for anything.
-    """
-    from tests.examples.platform.browser.watching import Watched
-
-    opened: list[Watched] = []
-
-    def open_page(**options: Any) -> Any:
-        watched = Watched(chromium, PATIENCE_MS, **options)
-        opened.append(watched)
-        return watched.page
-
-    yield open_page
-    for watched in opened:
-        watched.close()
-    assert [fault for watched in opened for fault in watched.faults] == []

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from tests.examples.platform.browser import examining
-from tests.examples.platform.browser.conftest import PATIENCE_MS
 from tests.examples.platform.browser.office_states import OFFICE_STATES
 from tests.examples.platform.browser.stage import Fleet
 from tests.examples.platform.browser.states import STATES, State
 from tests.examples.platform.browser.walking import Walk
 from tests.examples.platform.browser.watching import Watched
+from tests.rigs.browsers import PATIENCE_MS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 

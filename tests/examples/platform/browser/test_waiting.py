@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.examples.platform.browser.conftest import PATIENCE_MS
 from tests.examples.platform.browser.examining import examine
 from tests.examples.platform.browser.stage import Fleet
 from tests.examples.platform.browser.walking import INSIDE, Walk
+from tests.rigs.browsers import PATIENCE_MS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
