@@ -142,7 +142,12 @@ def test_tables_of_an_older_release_get_what_they_lack(tmp_path: Path) -> None:
             "CREATE TABLE platform_accounts "
             "(name TEXT PRIMARY KEY, password TEXT NOT NULL, role TEXT NOT NULL, participant TEXT NOT NULL UNIQUE)"
         )
-        for name, role in (("Zoé", "participant"), ("Lou", "participant"), ("lou", "participant"), ("Ole", "reviewer")):
+        for name, role in (
+            ("Zoé", "participant"),
+            ("Lou", "participant"),
+            ("lou", "participant"),
+            ("Ole", "administrator"),
+        ):
             row = (name, generate_password_hash(PASSWORD), role, f"p-{name}")
             older.execute("INSERT INTO platform_accounts VALUES (?, ?, ?, ?)", row)
     older.close()
@@ -152,7 +157,7 @@ def test_tables_of_an_older_release_get_what_they_lack(tmp_path: Path) -> None:
             status, browser = made.enter("sign-in", name)
             assert status == 303
             assert made.knows(browser)
-            assert (browser.get("/en/reviews/").status_code != 403) is is_let_in  # 503: there is nothing of jurat here
+            assert (browser.get("/en/office/").status_code != 403) is is_let_in  # 503: there is nothing of jurat here
         assert "ole" not in made.accounts()
         assert "Lou" in made.accounts()  # whose name someone has: an administrator decides
         made.close()

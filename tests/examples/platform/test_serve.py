@@ -102,7 +102,12 @@ def test_who_waits_is_decided_about_by_a_person(fleet: Fleet, web: Alone) -> Non
         visitor.sign_in("cleo")
         page = visitor.answer("budget", "residence", **BORDER)
         assert page.word == "review"
-        fleet.sql("postgres", "SELECT jurat_decide(check_id, 'person_accepted', 'rhea') FROM jurat_review_queue")
+        engine = open_engine(fleet.url.render_as_string(hide_password=False))
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                "SELECT jurat_decide(check_id, 'person_accepted', 'rhea') FROM jurat_review_queue"
+            )
+        engine.dispose()
         eventually(lambda: visitor.get(page.path).word == "accepted")
 
 
