@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pages.server import beside, listen
+from tests.console.visitor import Site
 from tests.examples.platform.browser.office_states import (
     ask,
     begin,
@@ -19,7 +22,7 @@ from tests.examples.platform.browser.office_states import (
     describe,
 )
 from tests.examples.platform.browser.stage import Fleet
-from tests.examples.platform.browser.walking import INSIDE, OUTSIDE, TWO_PLACES, UNKNOWN, Walk
+from tests.examples.platform.browser.walking import BORDER, INSIDE, OUTSIDE, TWO_PLACES, UNKNOWN, Walk
 from tests.examples.stacks.runtimes import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -107,3 +110,24 @@ def test_the_office(browse: Callable[..., Any], embedded: Fleet, take: Take) -> 
     choose(walk, {"lives-in": "1"})
     ask(walk, "lives-in", zone="old-town")
     take(walk.page, "zones", at=".areas")
+
+
+def test_the_console(browse: Callable[..., Any], embedded: Fleet, take: Take) -> None:
+    walk = Walk(browse(viewport=DESK), embedded.web.address)
+    name = walk.sign_up()
+    walk.answer("budget", "residence", BORDER, "review")
+    check = embedded.ground.review_of(name)
+    with (
+        closing(Site(embedded.ground.environment["JURAT_DATABASE_URL"])) as site,
+        closing(listen("127.0.0.1", 0)) as at,
+    ):
+        base, page = f"http://127.0.0.1:{at.getsockname()[1]}", browse(viewport=DESK)
+        with beside(site.app, at):
+            page.goto(base + site.link("rhea", "reviewer"))
+            page.locator("main .button").click()
+            page.goto(f"{base}/en/reviews/")
+            take(page, "queue")
+            page.goto(f"{base}/en/reviews/{check}")
+            page.locator("#answer ~ form .button").click()
+            page.locator(".answer dd").first.wait_for()
+            take(page, "review", at=".sides")

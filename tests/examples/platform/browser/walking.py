@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 PASSWORD = "a long password"
 INSIDE: Mapping[str, str] = {"number": "6", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
 OUTSIDE: Mapping[str, str] = {"number": "4", "street": "Rue de la Criée", "postcode": "99002", "city": "Valmont"}
+BORDER: Mapping[str, str] = {"number": "28", "street": "Rue du Passage", "postcode": "99001", "city": "Valmont"}
 UNKNOWN: Mapping[str, str] = {"number": "999", "street": "Rue des Tanneurs", "postcode": "99001", "city": "Valmont"}
 TWO_PLACES: Mapping[str, str] = {"number": "4", "street": "rue de l'Église", "postcode": "99002"}
 
