@@ -7,6 +7,7 @@ does not go together with the rest then: this finds it.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ from jurat.vocabulary import AccessState
 from store.configurations.applied_config import AccessTerms
 from store.configurations.config_versions import configuration_of
 from store.dialects import StoreDialect, dialect_of
-from store.requests.decisions import agrees, opinions
+from store.requests.decisions import Opinion, agrees, last_of_each
 from store.requests.erasure import EVERYWHERE
 from store.verdicts.access import AccessRows, Key
 
@@ -114,12 +115,21 @@ def _words(connection: Connection, version_of: Callable[[int], Configuration | N
         if four_eyes((consultation, question), at) == {False}:
             yield Discrepancy("its decision waits for a second person, and needs none", consultation, check)
     for consultation, check, question in dict.fromkeys(row[:3] for row in rows):
-        said = opinions(connection, check, ended=True)
-        for place, own in enumerate(said):
-            modes = four_eyes((consultation, question), own.at) if own.at else set()
-            login = None if modes == {True} else own.login
-            if modes and modes <= {True, "logins"} and agrees(said[:place], replace(own, login=login)):
-                yield Discrepancy("two persons decided the same, and no verdict says so", consultation, check)
+        for said in _without_verdict(connection, check):
+            for place, own in enumerate(said):
+                modes = four_eyes((consultation, question), own.at) if own.at else set()
+                login = None if modes == {True} else own.login
+                if modes and modes <= {True, "logins"} and agrees(said[:place], replace(own, login=login)):
+                    yield Discrepancy("two persons decided the same, and no verdict says so", consultation, check)
+
+
+def _without_verdict(connection: Connection, check: UUID) -> list[list[Opinion]]:
+    """The decisions of each review that no verdict followed, the last one of each person."""
+    reviews = defaultdict[int, list[Opinion]](list)
+    sql = _WITHOUT_VERDICT.format(check=dialect_of(connection).uuid())
+    for review, by_whom, reason, at, login in connection.execute(text(sql), {"id": str(check)}):
+        reviews[review].append(Opinion(by_whom, reason, moment(at), login))
+    return [last_of_each(said) for said in reviews.values()]
 
 
 def _question(configuration: Configuration | None, consultation: str, question: str) -> Question | None:
@@ -222,6 +232,20 @@ _WORDS = """
     SELECT c.consultation, c.id, c.question, a.at
     FROM jurat_audit a JOIN jurat_checks c ON CAST(c.id AS text) = a.subject
     WHERE a.action = 'review word' ORDER BY a.at"""
+
+_OPENED = "a.subject = CAST(q.check_id AS text) AND a.action IN ('contest', 'review open')"
+
+_WITHOUT_VERDICT = f"""
+    SELECT (SELECT count(*) FROM jurat_audit a WHERE {_OPENED} AND a.at <= q.applied_at),
+      q.by_whom, q.reason, q.applied_at, q.login
+    FROM jurat_requests q
+    WHERE q.check_id = {{check}} AND q.kind = 'decide' AND q.refused IS NULL AND q.applied_at IS NOT NULL
+      AND NOT EXISTS (
+        SELECT 1 FROM jurat_verdicts w
+        WHERE w.check_id = q.check_id AND w.decided_by = 'reviewer' AND w.decided_at >= q.applied_at AND NOT EXISTS (
+          SELECT 1 FROM jurat_audit a WHERE {_OPENED} AND a.at > q.applied_at AND a.at < w.decided_at))
+    ORDER BY q.applied_at, q.asked_at, q.id"""
+"""Decisions with the number of their review. A verdict follows those that no other review came after before it."""
 
 _OF_CHECK = "SELECT c.consultation, c.id FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id WHERE"
 

@@ -7,7 +7,7 @@ stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -161,23 +161,28 @@ def contest(connection: Connection, access: AccessRows, request: Request) -> Non
     _open_review(connection, access, check, request, "contest", "contested")
 
 
-def opinions(connection: Connection, check: UUID, *, ended: bool = False) -> list[Opinion]:
-    """The decisions about a check in its current review, the last one of each person, the oldest first; also in one
-    that has `ended` without a verdict.
-    """
+def opinions(connection: Connection, check: UUID) -> list[Opinion]:
+    """The decisions about a check in its current review, the last one of each person, the oldest first."""
     # Those that led to a verdict do not count again, if the check was opened again in the same millisecond.
     sql = f"""
         SELECT q.by_whom, q.reason, q.applied_at, q.login FROM jurat_requests q
-        JOIN jurat_reviews v ON v.check_id = q.check_id {"" if ended else "AND v.decided_at IS NULL"}
+        JOIN jurat_reviews v ON v.check_id = q.check_id AND v.decided_at IS NULL
         WHERE q.check_id = {dialect_of(connection).uuid()} AND q.kind = 'decide' AND q.refused IS NULL
           AND q.applied_at >= v.opened_at
           AND NOT EXISTS (SELECT 1 FROM jurat_verdicts w WHERE w.check_id = q.check_id AND w.decided_by = '{REVIEWER}'
                           AND w.decided_at >= q.applied_at)
         ORDER BY q.applied_at, q.asked_at, q.id"""
+    return last_of_each(
+        Opinion(row[0], row[1], moment(row[2]), row[3]) for row in connection.execute(text(sql), {"id": str(check)})
+    )
+
+
+def last_of_each(said: Iterable[Opinion]) -> list[Opinion]:
+    """The last one of each person, in the order in which they were said."""
     found: dict[str, Opinion] = {}
-    for row in connection.execute(text(sql), {"id": str(check)}):
-        found.pop(person(row[0]), None)
-        found[person(row[0])] = Opinion(row[0], row[1], moment(row[2]), row[3])
+    for each in said:
+        found.pop(person(each.by_whom), None)
+        found[person(each.by_whom)] = each
     return list(found.values())
 
 

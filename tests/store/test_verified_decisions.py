@@ -94,6 +94,8 @@ def test_a_decision_that_waits_though_two_persons_said_it_is_found(
     decided.sql("UPDATE jurat_reviews SET due_at = NOW(-1) WHERE check_id = :id", id=decided.id(check))
     assert decided.upkeep.end_reviews()
     assert (said in found(decided)) is known, "its review has ended meanwhile"
+    person(decided, RequestKind.OPEN, check)
+    assert (said in found(decided)) is known, "and another one is open"
 
 
 def test_a_request_is_one_decision(decided: Desk) -> None:
