@@ -117,6 +117,17 @@ def test_who_is_refused_by_a_person_gives_the_number_free(desk: Desk) -> None:
     assert question_of(desk, "p-2") == "accepted"
 
 
+def test_who_lost_a_number_comes_too_late_for_it_once_another_holds_it(desk: Desk) -> None:
+    mistaken = physician(desk, "p-1")
+    desk.settle(mistaken, accepted())
+    ReviewDecisions(desk.engine).reopen(mistaken.id, ADMIN)
+    decide(desk, mistaken, Reason.PERSON_REFUSED)
+    desk.settle(physician(desk, "p-2"), accepted())
+    again = desk.held("p-1", "residence")
+    desk.settle(again, accepted())
+    assert desk.row(again.id, "state") == State.REVIEW
+
+
 def test_who_was_accepted_twice_by_a_number_keeps_it_while_one_of_both_stands(desk: Desk) -> None:
     first, second = physician(desk, "p-1"), desk.held("p-1", "residence")
     desk.settle(first, accepted())
