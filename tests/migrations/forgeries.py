@@ -29,6 +29,7 @@ _VERDICTS = [
     _verdict(PENDING, "2"),
     _verdict(retain_until=TIME),
     _verdict(retain_until=f"{NOW} + interval '59 minutes'"),
+    _verdict(PENDING, "1", retain_until=f"{NOW} + interval '59 minutes'"),
     _verdict(at=f"{NOW} - interval '1 year'", retain_until=f"{NOW} - interval '1 day'"),
     f"{_verdict()}, ('{PENDING}', 9, 'accepted', 'a-reason', '{{}}', 'me', 1, 'towns', 9, {NOW}, NULL)",
 ]
