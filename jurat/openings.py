@@ -1,6 +1,6 @@
 """Openings: a person who decides reads the answer and the note of a check in review, without a key of the workers.
 
-Whoever asks makes a pair of keys for this one session and stores its public half. A worker opens the answer, seals it
+The reader makes a pair of keys for this one session and stores its public half. A worker opens the answer, seals it
 for that key and writes an audit row. What it sealed is libsodium's sealed box
 (https://doc.libsodium.org/public-key_cryptography/sealed_boxes) over a JSON object of `answer` and `note`. It can be
 read for `LIFETIME` seconds, and goes when the check leaves review.

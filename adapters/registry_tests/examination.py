@@ -59,7 +59,7 @@ def _missing(source: RecordSource) -> Iterator[Fault]:
     workers take it all the same, as an earlier release may have published it.
     """
     if source.record.status and not any(isinstance(rule, StatusRule) for rule in source.rules):
-        said = "no rule looks at it, and whoever it ends would be accepted"
+        said = "no rule looks at it, so someone whose record has ended would be accepted"
         yield Fault(("record", "status"), said, "write check: status, is: MEANING, or remove it")
     expected = {trial.outcome for trial in source.tests}
     missing = [outcome for outcome in Outcome if outcome not in expected]

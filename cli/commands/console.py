@@ -67,7 +67,7 @@ def console(out: Output, **given: Any) -> None:
     """Show what waits and what is wrong in a browser, and decide reviews there, until it is stopped.
 
     Its login is a member of some of jurat_reader and jurat_reviewer; each page takes the least of them that it needs.
-    It has no key: it cannot open an answer.
+    It has no key: a worker opens an answer for one reviewer's session.
 
     People sign in by OpenID Connect, by a trusted proxy, or by a link that is printed here and can be used once, within
     15 minutes. Without any of these options it prints a link for you, if it listens on this machine alone.
@@ -194,7 +194,7 @@ def _proxy(given: dict[str, Any]) -> TrustedProxy | None:
             raise click.UsageError("--proxy-header is missing: the header in which the proxy names who is signed in")
         return None
     if not given["proxies"]:
-        raise click.UsageError("--trusted-proxy is missing: whoever reached the console could send that header")
+        raise click.UsageError("--trusted-proxy is missing: without it, anyone could send that header")
     try:
         networks = [ip_network(each) for each in given["proxies"]]
     except ValueError:
@@ -212,7 +212,7 @@ def _provider(settings: Settings, given: dict[str, Any]) -> Provider | None:
         return None
     issuer = urlsplit(given["oidc_issuer"])
     if issuer.scheme != "https" and not (issuer.scheme == "http" and _is_here(issuer.hostname or "")):
-        raise click.UsageError("--oidc-issuer must begin with https://: whoever is in between could sign anyone in")
+        raise click.UsageError("--oidc-issuer must begin with https://, or others could sign in as anyone")
     roles: dict[Role, frozenset[str]] = {}
     for each in given["oidc_roles"]:
         role, separator, group = each.partition("=")

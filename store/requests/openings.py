@@ -130,6 +130,6 @@ def _waiting(keys: tuple[str, ...]) -> str:
 
 @lru_cache
 def _take(dialect: StoreDialect, keys: tuple[str, ...]) -> str:
-    # The check stays in review until our commit. Whoever asks about it meanwhile is not held up.
+    # The check stays in review until our commit. Nobody who reads it meanwhile is held up.
     lock = dialect.row_lock("FOR UPDATE OF o SKIP LOCKED FOR NO KEY UPDATE OF c SKIP LOCKED")
     return f"SELECT o.check_id, o.by_whom, o.reader_key, o.login {_ours(keys)} AND o.id = {dialect.uuid()} {lock}"

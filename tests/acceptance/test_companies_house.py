@@ -38,7 +38,7 @@ def members() -> list[Any]:
 
 
 class CompaniesHouse:
-    """Company profiles and lists of officers, for whoever has the key. Keeps the targets of the requests."""
+    """Company profiles and lists of officers, for those who have the key. Keeps the targets of the requests."""
 
     def __init__(self) -> None:
         known = [answer(COMPANIES, name) for name in ("company", "guarantee", "dissolved", "administration")]

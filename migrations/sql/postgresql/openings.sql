@@ -7,7 +7,7 @@
 
 -- -------------------------------------------------------------------------------------------------- Asking and reading
 
--- Asks a worker to open the answer and the note of a check in review, for whoever has the private half of `reader_key`.
+-- Asks a worker to open the answer and the note of a check in review, for the holder of `reader_key`'s private half.
 -- The same id again is the same request. The trigger below says what cannot be asked for.
 CREATE FUNCTION jurat_open_for_review(check_id uuid, reader_key bytea, by_whom text, id uuid DEFAULT NULL)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -133,7 +133,7 @@ WHEN ((NEW.id, NEW.check_id, NEW.by_whom, NEW.reader_key, NEW.asked_at, NEW.logi
   OR octet_length(NEW.sealed) > 65536 OR length(NEW.refused) > 500)
 EXECUTE FUNCTION jurat_refuse_change('an opening is sealed or refused once, now, and then only erased');
 
--- Whoever ends a review, erases its participant or gives the check to another id: nothing is left to read.
+-- When a review ends, or its participant is erased or gets another id, nothing is left to read.
 CREATE FUNCTION jurat_forget_openings()
 RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN

@@ -50,7 +50,7 @@ BEGIN
   SELECT RAISE(ABORT, 'jurat: an opening is sealed or refused once, now, and then only erased');
 END;
 
--- Whoever ends a review, erases its participant or gives the check to another id: nothing is left to read.
+-- When a review ends, or its participant is erased or gets another id, nothing is left to read.
 CREATE TRIGGER jurat_checks_left_review AFTER UPDATE OF state, participant ON jurat_checks
 WHEN OLD.state = 'review' AND (NEW.state <> 'review' OR NEW.participant <> OLD.participant)
 BEGIN

@@ -98,10 +98,10 @@ def test_a_default_is_seen_through_a_function_on_texts() -> None:
 
 
 def test_a_status_that_no_rule_looks_at_is_told() -> None:
-    """It looks as if it ended something, and accepted whoever was struck off."""
+    """It looks as if it ended something, and accepted people who were struck off."""
     (fault,) = faults(
         steps__0__outcomes=[],
         rules=WHOLE["rules"][:2],
         tests=[{**test, "require": {}} for test in (WHOLE["tests"][0], WHOLE["tests"][3])],
     )
-    assert fault[:2] == ("record.status", "no rule looks at it, and whoever it ends would be accepted")
+    assert fault[:2] == ("record.status", "no rule looks at it, so someone whose record has ended would be accepted")

@@ -200,7 +200,7 @@ def test_what_came_of_an_opening_is_said_once(desk: Desk) -> None:
 
 
 def insert(desk: Desk, check: UUID, **given: Any) -> None:
-    """As whoever writes the table directly: on PostgreSQL its owner alone."""
+    """By an INSERT into the table, which on PostgreSQL its owner alone may write."""
     row = {"id": uuid7(), "by_whom": CLERK, "reader_key": generate()[1], "seconds": 0.0, "more": "NULL", **given}
     desk.sql(
         "INSERT INTO jurat_openings (id, check_id, by_whom, reader_key, asked_at, refused)"
