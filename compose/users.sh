@@ -26,7 +26,7 @@ for file in "$secrets"/*_database_url; do
     part=$(basename "$file" _database_url)
     inherit=INHERIT
     case $part in
-        console) role="jurat_reader, jurat_reviewer" inherit=NOINHERIT ;;
+        console) role="jurat_reader, jurat_reviewer, jurat_admin" inherit=NOINHERIT ;;
         owner) role= ;;                                 # of the tables: it migrates, and nothing else runs as it
         worker | admin | reviewer | reader | platform | accounts | sealer) role=jurat_$part ;;
         *) role= ;;                                     # of the platform, which says itself what it may do

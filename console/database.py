@@ -26,6 +26,7 @@ class Database:
         self._known: tuple[float, frozenset[Role]] | None = None
         self.reader = as_role(self._engine, Role.READER)
         self.reviewer = as_role(self._engine, Role.REVIEWER)
+        self.admin = as_role(self._engine, Role.ADMIN)
 
     def may(self, role: Role) -> bool:
         """Whether the login is a member of a role. Raises SQLAlchemy's errors where the database is away."""

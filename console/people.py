@@ -42,15 +42,15 @@ def member() -> Person:
     return found or abort(403)
 
 
-def needs(role: Role) -> Callable[[View], View]:
-    """A page for people with a role. Who is not signed in does that first."""
+def needs(*roles: Role) -> Callable[[View], View]:
+    """A page for people with one of these roles. Who is not signed in does that first."""
 
     def wrap(view: View) -> View:
         @functools.wraps(view)
         def guarded(*arguments: Any, **values: Any) -> Any:
             if g.person is None:
                 return redirect(url_for("sign_in.ways", next=_here()))
-            if role not in g.person.roles:
+            if not g.person.has(roles):
                 abort(403)
             return view(*arguments, **values)
 

@@ -25,6 +25,10 @@ class Person:
     name: str
     roles: frozenset[Role]
 
+    def has(self, roles: Iterable[Role]) -> bool:
+        """Whether they have one of these roles."""
+        return not self.roles.isdisjoint(roles)
+
 
 def person_of(name: str, roles: Iterable[str]) -> Person:
     """The person of this name. Roles that are unknown here count for nothing.

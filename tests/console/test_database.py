@@ -74,9 +74,10 @@ def test_a_login_that_may_nothing_says_so(login: Callable[..., str], opened: Cal
 
 
 def test_a_transaction_has_the_rights_of_its_role_alone(desk: Desk, login: Callable[..., str]) -> None:
-    engine = open_engine(login(Role.READER, Role.REVIEWER))
+    engine = open_engine(login(Role.READER, Role.REVIEWER, Role.ADMIN))
     database = Database(engine)
-    for role, each in ((Role.READER, database.reader), (Role.REVIEWER, database.reviewer)):
+    engines = {Role.READER: database.reader, Role.REVIEWER: database.reviewer, Role.ADMIN: database.admin}
+    for role, each in engines.items():
         with each.begin() as connection:
             assert connection.scalar(text("SELECT current_user")) == role
     with pytest.raises(DBAPIError) as refused, database.reader.begin() as connection:
