@@ -66,8 +66,8 @@ _ROLES = "reader, reviewer, administrator, operator"
 def console(out: Output, **given: Any) -> None:
     """Show what waits and what is wrong in a browser, and decide reviews there, until it is stopped.
 
-    Its login is a member of some of jurat_reader, jurat_reviewer and jurat_admin; each page takes the least of them that
-    it needs. It has no key: a worker opens an answer for one reviewer's session.
+    Its login is a member of some of jurat_reader, jurat_reviewer and jurat_admin; each page takes the least of them
+    that it needs. It has no key: a worker opens an answer for one reviewer's session.
 
     People sign in by OpenID Connect, by a trusted proxy, or by a link that is printed here and can be used once, within
     15 minutes. Without any of these options it prints a link for you, if it listens on this machine alone.
