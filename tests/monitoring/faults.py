@@ -278,7 +278,7 @@ def a_few_lookups_are_slow(fleet: WatchedFleet) -> Iterator[None]:
     registry = fleet.registries["late"]
     registry.latency = 6.0
     for batch in range(10):
-        if batch == 4:  # between the others, however long these take: alone they would be most of a minute's
+        if batch == 4:  # in between, or on a slow machine they would be most of a minute
             fleet.submit("late", SLOTS * 2 - 2, Priority.INTERACTIVE)
         fleet.submit("quick", 20, Priority.INTERACTIVE)
         fleet.settled("quick")
