@@ -24,7 +24,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-pythons platform console test test-all test-bench test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-flow bench-homes bench-names bench-nominatim bench-outcomes bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
+.PHONY: help demo demo-pythons platform console test test-all test-bench test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-console bench-flow bench-homes bench-names bench-nominatim bench-outcomes bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -128,6 +128,9 @@ bench: $(VENV)/.bench ## Compare with Celery, dramatiq and taskiq on the same jo
 
 bench-scale: $(VENV)/.dev ## Compare 1 M pending and 10 M settled checks with 1,000 of each, 10 minutes, 15 GB; PENDING=20000 SETTLED=200000
 	@PYTHONPATH=. $(PY) -m bench.scale $(if $(PENDING),--pending $(PENDING)) $(if $(SETTLED),--settled $(SETTLED)) $(ARGS)
+
+bench-console: $(VENV)/.dev ## Time and weigh each page of the console on 1 M pending and 10 M settled checks, 10 minutes, 15 GB; ARGS="--keep build/scale"
+	@PYTHONPATH=. $(PY) -m bench.console_pages $(ARGS)
 
 bench-flow: $(VENV)/.dev ## See limits hold and be used over all workers, 30 minutes; SCENARIO="quota breaker" SECONDS=60 CHECKS=600 WORKERS=4
 	@PYTHONPATH=. $(PY) -m bench.flow $(SCENARIO) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(CHECKS),--checks $(CHECKS)) \
