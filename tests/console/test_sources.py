@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,8 @@ def registry(folder: Path, text: str = "") -> dict[str, Any]:
     file.write_text(text or starter_text("json", "professionals"), "utf-8")
     report = lint([file], environ=os.environ)
     assert not report.errors
-    data: dict[str, Any] = report.document.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return data["sources"]["professionals"]
+    found: dict[str, Any] = report.document.model_dump(mode="json", by_alias=True, exclude_none=True)["sources"]
+    return dict(found["professionals"])
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_a_suspect_source_is_trusted_once_that_is_confirmed(desk: Desk, operated
 
 
 @pytest.fixture
-def described(desk: Desk, operated: Site, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def described(desk: Desk, operated: Site, tmp_path: Path) -> Callable[..., Any]:
     """Applies a description and runs its tests."""
 
     def run(text: str = "") -> Any:
