@@ -25,8 +25,8 @@ from store.queries import Queries
 
 pages = Blueprint("consultations", __name__, url_prefix="/<locale>/consultations")
 
-PAGE = 25
-"""Consultations on a page."""
+PAGE, QUESTIONS = 25, 10
+"""Consultations, and questions of one, on a page."""
 
 RESULTS = (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNDETERMINED, State.REVIEW, State.PENDING)
 """What an answer came to, or where it is. One that a worker holds is as good as pending."""
@@ -88,13 +88,15 @@ def consultation(name: str) -> str:
     zones = Queries(parts().database.reader).zone_versions({each.zone for each in asked if each.zone})
     areas = {zone.name: zone.title for zone in zones.values()}
     titles = {each.name: say(dict(each.title)) or each.name for each in asked}
+    first = max(0, request.args.get("first", 0, type=int))
     shown = [
         Asked(titles[each.name], list(criterion_words(each, areas)), each.sources, _results(each.name, counts.answers))
-        for each in asked
+        for each in asked[first : first + QUESTIONS]
     ]
     return render_template(
         "consultations/consultation.html", name=name, title=_title(name, asked), most=MOST, counts=counts,
         rule=rule_words(found.access[name], titles), four_eyes=bool(asked[0].four_eyes), shown=shown,
+        following=first + QUESTIONS if len(asked) > first + QUESTIONS else None, continued=first > 0,
     )  # fmt: skip
 
 

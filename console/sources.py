@@ -46,6 +46,9 @@ pages = Blueprint("sources", __name__, url_prefix="/<locale>/sources")
 ACTS = (Role.OPERATOR, Role.ADMINISTRATOR)
 PAUSES = ("30min", "2h", "8h", "1d", "7d")
 
+PAGE = 50
+"""Sources on a page."""
+
 TESTS_S = 2.0
 """Seconds after which no further test of a source is begun."""
 
@@ -56,10 +59,15 @@ _forms = threading.Lock()
 @pages.get("/")
 @needs(Role.READER)
 def table() -> str:
-    """All sources of the applied configuration."""
-    found = applied()
-    statuses = read_statuses(dict(sorted(found.sources.items())), _queries()) if found else []
-    return render_template("sources/table.html", found=statuses, state=_state, most=MOST_COUNTED)
+    """The sources of the applied configuration, by name."""
+    found, after = applied(), request.args.get("after", "")
+    models = found.sources if found else {}
+    names = sorted(name for name in models if name > after)
+    statuses = read_statuses({name: models[name] for name in names[:PAGE]}, _queries())
+    return render_template(
+        "sources/table.html", found=statuses, state=_state, most=MOST_COUNTED, continued=bool(after),
+        after=names[PAGE - 1] if len(names) > PAGE else None,
+    )  # fmt: skip
 
 
 @pages.get("/<name>")

@@ -53,6 +53,18 @@ def test_a_long_table_goes_on_on_another_page(desk: Desk, watched: Site, monkeyp
     assert tree(last).xpath("//a[@class='button']") == []
 
 
+def test_many_questions_go_on_on_another_page(watched: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.consultations.QUESTIONS", 2)
+    visitor = watched.signed_in("ann")
+    asked, path = list[str](), "/en/consultations/budget"
+    while path:
+        page = tree(visitor.get(path))
+        asked += [str(each.text) for each in page.xpath("//h2")[1:]]
+        path = next(iter(page.xpath("//a[@class='button']/@href")), "")
+    assert asked == ["residence", "profession", "code"]
+    assert tree(visitor.get("/en/consultations/budget?first=-3")).xpath("count(//h2)") == 3
+
+
 def test_without_a_configuration_there_is_none(site: Site) -> None:
     visitor = site.signed_in("ann")
     assert "There is no consultation." in main(visitor.get("/en/consultations/"))

@@ -81,6 +81,16 @@ def test_sources_are_run_by_a_login_that_inherits_nothing(
     assert [act for _, act, _ in acts(desk)] == ["sources pause", "sources resume", "sources trust"]
 
 
+def test_figures_are_read_by_a_login_that_only_reads(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    visitor = opened(login(Role.READER)).signed_in("ann")
+    waiting(desk)
+    count(desk, "towns", name_differs=5)
+    for path in ("sources/", "sources/towns", "consultations/", "consultations/budget", "consultations/budget.csv"):
+        assert visitor.get(f"/en/{path}").status_code == 200
+
+
 def test_no_source_is_run_by_a_login_that_may_not(
     desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
 ) -> None:

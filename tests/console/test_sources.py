@@ -72,6 +72,18 @@ def cells(row: Any) -> list[str]:
     return [" ".join(cell.text_content().split()) for cell in row.xpath("th | td")]
 
 
+def test_a_long_table_goes_on_on_another_page(operated: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.sources.PAGE", 3)
+    visitor = operated.signed_in("ann")
+    first = tree(visitor.get("/en/sources/"))
+    (link,) = first.xpath("//a[@class='button']/@href")
+    last = tree(visitor.get(link))
+    assert [each for page in (first, last) for each in page.xpath("//tbody//a/text()")] == [
+        "ban", "rpps", "spring", "towns",
+    ]  # fmt: skip
+    assert last.xpath("//a[@class='button']") == []
+
+
 def test_without_a_configuration_there_is_no_source(site: Site) -> None:
     assert "There is no source" in main(site.signed_in("ann").get("/en/sources/"))
     assert site.signed_in("ann").get("/en/sources/towns").status_code == 404
