@@ -13,7 +13,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from console import now, parts, people, reviews, sign_in
+from config.problems import InvalidConfiguration
+from console import consultations, now, parts, people, reviews, sign_in, sources
 from console.parts import Ways
 from console.sessions import MemorySessions
 from jurat.database import is_away
@@ -43,12 +44,13 @@ def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = Non
     shared.install(app)
     people.install(app)
     CSRFProtect(app)
-    for blueprint in (sign_in.pages, now.pages, reviews.pages):
+    for blueprint in (sign_in.pages, now.pages, reviews.pages, sources.pages, consultations.pages):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(in_language=_in_language)
     app.jinja_env.filters.update(quoted=shlex.quote, capitalized=lambda text: text[:1].upper() + text[1:])
     app.register_error_handler(CSRFError, _form_lost)
     app.register_error_handler(SQLAlchemyError, _apologise)
+    app.register_error_handler(InvalidConfiguration, _cannot_read)
     for status in (400, 403, 404, 405, 413, 429, 500):
         app.register_error_handler(status, _refuse)
 
@@ -66,6 +68,10 @@ def _form_lost(_: CSRFError) -> tuple[str, int]:
 def _apologise(error: SQLAlchemyError) -> tuple[str, int]:
     current_app.logger.error("%s", type(error).__name__)  # no more of it: the text of an error may quote a row
     return render_template("sorry.html", back=_here(), away=is_away(error)), 503
+
+
+def _cannot_read(_: InvalidConfiguration) -> tuple[str, int]:
+    return render_template("sorry.html", back=_here(), unreadable=True), 503
 
 
 def _refuse(error: Any) -> tuple[str, int]:

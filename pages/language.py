@@ -6,14 +6,14 @@ the folder here. A test sees to it that no text is missing.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -106,6 +106,11 @@ def percent(share: float) -> str:
     return format_percent(share, locale=locale())
 
 
+def lasting(seconds: float) -> str:
+    """How long something lasts, in the largest unit that fits."""
+    return str(format_timedelta(timedelta(seconds=seconds), locale=locale()))
+
+
 def install(app: Flask, translations: Path) -> None:
     """Take the language from the address, keep it in every address that is made, and give templates their texts.
 
@@ -134,4 +139,4 @@ def install(app: Flask, translations: Path) -> None:
     app.jinja_env.globals.update(
         locale=locale, LOCALES=LOCALES, language_name=lambda tag: str(Locale(tag).get_display_name(tag)).capitalize()
     )
-    app.jinja_env.filters.update(say=say, moment=moment, number=number)
+    app.jinja_env.filters.update(say=say, moment=moment, number=number, percent=percent, lasting=lasting)

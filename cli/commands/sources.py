@@ -14,20 +14,15 @@ from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns
 from cli.starters import FORMS
 
-_LONGEST_PAUSE = "365d"
-
 
 def duration(value: str) -> float:
-    """A duration as in the configuration, from 1 s to a year; in seconds."""
-    from config.durations import parse_duration
+    """How long a pause may be, in seconds."""
+    from store.queue.pauses import pause_seconds
 
     try:
-        seconds = parse_duration(value)
+        return pause_seconds(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    if not 1 <= seconds <= parse_duration(_LONGEST_PAUSE):
-        raise click.BadParameter(f"from 1s to {_LONGEST_PAUSE} is expected")
-    return seconds
 
 
 @click.group(cls=Group)
@@ -44,6 +39,7 @@ def list_(out: Output) -> None:
     checks that are due or will be, as workers last counted them (every 5 s).
     """
     from cli.diagnosis import applied_sources
+    from cli.diagnosis.source_texts import data_of, state_text
 
     with open_database() as service:
         source_statuses = applied_sources.source_statuses(service)
@@ -51,8 +47,8 @@ def list_(out: Output) -> None:
     facts = attrgetter(
         "name", "model.type", "row.waiting", "row.last_success_at", "row.last_failure_at", "row.last_failure"
     )
-    rows = ((*facts(each), "failing" if each.is_failing else each.state_text()) for each in source_statuses)
-    data = [each.as_data() | ({"state": "failing"} if each.is_failing else {}) for each in source_statuses]
+    rows = ((*facts(each), "failing" if each.is_failing else state_text(each)) for each in source_statuses)
+    data = [data_of(each) | ({"state": "failing"} if each.is_failing else {}) for each in source_statuses]
     out.show(data, columns(head, rows))
 
 
@@ -74,6 +70,7 @@ def health(out: Output, *, name: str | None) -> Exit:
     source is asked: see `sources test --live`.
     """
     from cli.diagnosis import applied_sources, checkup, keys, workforce
+    from cli.diagnosis.source_texts import data_of
     from store.monitoring.alarms import Alarm
 
     with open_database() as service:
@@ -83,7 +80,7 @@ def health(out: Output, *, name: str | None) -> Exit:
         steps += workforce.finding_steps(service, [Alarm.KEY_MISSING])
         steps += keys.lacking_steps(service.queries)
         steps += workforce.allowance_steps(service)
-    return out.show_steps(steps, sources=[each.as_data() for each in source_statuses])
+    return out.show_steps(steps, sources=[data_of(each) for each in source_statuses])
 
 
 @sources.command(
@@ -103,15 +100,16 @@ def pause(out: Output, *, name: str, seconds: float, reason: str, who: str) -> N
     source first.
     """
     from cli.diagnosis import applied_sources
+    from cli.diagnosis.source_texts import data_of, state_text
 
     with open_database() as service:
         applied_sources.source_statuses(service, name)
         before = applied_sources.sources(service).pause(name, seconds, reason, who)
         (status,) = applied_sources.source_statuses(service, name)
     if before is None:
-        said = f"{name} is already paused for longer: {status.state_text()}"
+        said = f"{name} is already paused for longer: {state_text(status)}"
         raise Failure(f"{said}; to shorten that, run `bin/jurat sources resume {name}` first", Exit.REFUSED)
-    out.show(status.as_data(), [f"{name} is {status.state_text()}"])
+    out.show(data_of(status), [f"{name} is {state_text(status)}"])
 
 
 @sources.command(
@@ -126,16 +124,18 @@ def resume(out: Output, *, name: str, who: str) -> None:
     A source that paused itself may take that as asking too often. Outside its hours it stays closed.
     """
     from cli.diagnosis import applied_sources
-    from store.restored import REASON as RESTORE
+    from cli.diagnosis.source_texts import data_of, state_text
+    from store.queue.sources import NotResumed
 
     with open_database() as service:
-        (status,) = applied_sources.source_statuses(service, name)
-        if status.row.pause_reason == RESTORE:
-            raise Failure("a backup was restored: `bin/jurat db restored --confirm` resumes all sources", Exit.REFUSED)
-        ended = applied_sources.sources(service).resume(name, who)
+        applied_sources.source_statuses(service, name)
+        try:
+            ended = applied_sources.sources(service).resume(name, who)
+        except NotResumed as error:
+            raise Failure(str(error), Exit.REFUSED) from None
         (status,) = applied_sources.source_statuses(service, name)
     changed = "" if ended else "was not paused, and "
-    out.show(status.as_data(), [f"{name} {changed}is {status.state_text()}"])
+    out.show(data_of(status), [f"{name} {changed}is {state_text(status)}"])
 
 
 @sources.command(examples=("jurat sources trust professionals",))
@@ -144,13 +144,14 @@ def resume(out: Output, *, name: str, who: str) -> None:
 def trust(out: Output, *, name: str, who: str) -> None:
     """Say that the results of a suspect source are right: it refuses again, and is counted from zero."""
     from cli.diagnosis import applied_sources
+    from cli.diagnosis.source_texts import data_of, state_text
 
     with open_database() as service:
         applied_sources.source_statuses(service, name)
         ended = applied_sources.sources(service).trust(name, who)
         (status,) = applied_sources.source_statuses(service, name)
     changed = "" if ended else "was not suspect, and "
-    out.show(status.as_data(), [f"{name} {changed}is {status.state_text()}"])
+    out.show(data_of(status), [f"{name} {changed}is {state_text(status)}"])
 
 
 _CONFIG = click.option(

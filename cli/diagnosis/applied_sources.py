@@ -10,11 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cli.database import open_database, require_configuration
 from cli.diagnosis import checkup
-from cli.diagnosis.source_status import SourceStatus, read_statuses
+from cli.diagnosis.source_texts import state_text
 from cli.output import Exit, Failure, Output
 from config.settings import SettingsError
 from config.suggestions import suggest
 from jurat.database import bounded
+from store.monitoring.source_status import SourceStatus, read_statuses
 from store.queue.sources import Sources
 from tasks.plan import Plan
 from worker.service import Service
@@ -65,7 +66,7 @@ def pay_for_lookup(service: Service, plan: Plan, name: str) -> None:
     """
     (status,) = source_statuses(service, name)
     if status.paused_until or status.closed_until:
-        raise _NotNow(f"{name} is {status.state_text()}")
+        raise _NotNow(f"{name} is {state_text(status)}")
     wait = sources(service).pay_for_request(plan.demand(name, 1), checkup.LONGEST_WAIT)
     if wait is None:
         raise _NotNow(f"the quota of {name} is used up at the moment; try again later")

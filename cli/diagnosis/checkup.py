@@ -21,7 +21,7 @@ from adapters.address.base.file import AddressFile
 from adapters.base import Blocked, SourceError
 from adapters.codes import Codes
 from adapters.file_lines import FileError
-from cli.diagnosis.source_status import SourceStatus
+from cli.diagnosis.source_texts import state_text, status_text
 from cli.output import CheckupStep, StepMark, count_text, time_text
 from config.addresses import AddressFileSource
 from config.configuration import Configuration
@@ -33,6 +33,7 @@ from jurat.database import bounded
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
 from store.monitoring.fleet import SourceState
+from store.monitoring.source_status import SourceStatus
 from store.queries import Queries, SourceRow
 from store.queue.sources import Sources
 from store.schema.status import ADVICE, SchemaStatus, schema_of
@@ -215,9 +216,7 @@ def _check_roster(source: RosterAdapter) -> tuple[StepMark, str]:
 
 def status_step(status: SourceStatus) -> CheckupStep:
     """The state of a source, from the workers' figures."""
-    texts = (status.state_text(), status.answers_text(), status.quota_text(), status.waiting_text())
-    found = "; ".join(filter(None, (*texts, status.servers_text(), status.age_text())))
-    mark, advice = StepMark.PROBLEM, ""
+    found, mark, advice = status_text(status), StepMark.PROBLEM, ""
     if status.moved_to:
         advice = "a login wrote that time: replace its password, and set next_start_at and probe_at to null by SQL"
     elif status.state is SourceState.BROKEN:
@@ -258,7 +257,7 @@ def reach_steps(status: SourceStatus, plan: Plan, sources: Sources, settings: Se
     if not origins:
         return
     if status.paused_until or status.closed_until:
-        yield CheckupStep(name, StepMark.NOTE, f"not asked: {status.state_text()}")
+        yield CheckupStep(name, StepMark.NOTE, f"not asked: {state_text(status)}")
         return
     wait = sources.pay_for_request(plan.demand(name, 1), LONGEST_WAIT)
     if wait is None:

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, Engine, text
 
+from jurat.database import reader
 from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
 from store.verdicts.records import WORKER, add_audit_row
@@ -41,6 +42,16 @@ def count_results(connection: Connection, results: Mapping[str, Mapping[str, int
     ]
     if rows:
         connection.execute(text(_count(dialect_of(connection))), {"rows": rows_json(rows)})
+
+
+def results_of(engine: Engine, source: str, hours: int) -> tuple[int, list[tuple[int, str, int]]]:
+    """The hour that it is, since 1970, and for each of the last `hours` how many results had each reason."""
+    now = _hour(dialect_of(engine), dialect_of(engine).now())
+    sql = "SELECT hour, reason, results FROM jurat_outcomes WHERE source = :source AND hour > :since ORDER BY hour"
+    with reader(engine).begin() as connection:
+        hour = int(connection.scalar(text(f"SELECT {now}")) or 0)
+        rows = connection.execute(text(sql), {"source": source, "since": hour - hours})
+        return hour, [(row[0], row[1], row[2]) for row in rows]
 
 
 def judge(engine: Engine) -> list[Suspicion]:

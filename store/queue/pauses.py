@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
+from config.durations import parse_duration
 from jurat.statements import rows_json
 from jurat.times import moment
 from store.dialects import dialect_of
@@ -13,6 +14,17 @@ from tasks.rules.source_limits import Span
 
 KEPT = 400 * 86_400.0
 """Seconds that the history goes back."""
+
+LONGEST = "365d"
+"""A person pauses a source for so long at most."""
+
+
+def pause_seconds(written: str) -> float:
+    """The seconds of a duration as in the configuration, from 1 s to a year. Raises ValueError with a sentence."""
+    seconds = parse_duration(written)
+    if not 1 <= seconds <= parse_duration(LONGEST):
+        raise ValueError(f"from 1s to {LONGEST} is expected")
+    return seconds
 
 
 def pause(connection: Connection, source: str, seconds: float, reason: str, by: str | None = None) -> float | None:

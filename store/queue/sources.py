@@ -15,6 +15,7 @@ from jurat.vocabulary import Reason
 from store.dialects import dialect_of
 from store.queue import breakers, outcomes, pauses, quotas
 from store.queue.breakers import BreakerChanges, SourceFigures
+from store.restored import REASON as RESTORED
 from store.verdicts.records import WORKER, add_audit_row
 from tasks.rules.source_limits import Breaker, Demand
 
@@ -22,6 +23,10 @@ SAME = 0.9
 """A pause that has this share of a new one left was begun for the same cause, by another worker a moment ago."""
 
 _FAILING = "SELECT name, failures FROM jurat_sources WHERE failures > 0"
+
+
+class NotResumed(Exception):
+    """A backup was restored, and no one has confirmed it yet. `str` says what to do."""
 
 
 class Sources:
@@ -53,8 +58,11 @@ class Sources:
         return is_news
 
     def resume(self, source: str, by: str) -> bool:
-        """End the pause of a source; whether there was one."""
+        """End the pause of a source; whether there was one. Raises NotResumed."""
+        sql = "SELECT 1 FROM jurat_sources WHERE name = :source AND pause_reason = :restored"
         with self._engine.begin() as connection:
+            if connection.scalar(text(sql), {"source": source, "restored": RESTORED}):
+                raise NotResumed("a backup was restored: `bin/jurat db restored --confirm` resumes all sources")
             ended = pauses.resume(connection, source)
             if ended:
                 add_audit_row(connection, by, "sources resume", source, {})

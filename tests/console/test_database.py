@@ -13,6 +13,7 @@ from jurat.database import open_engine, state_of
 from store.schema.grants import Role
 from store.schema.memberships import memberships
 from tests.console.test_reviews import decide, waiting
+from tests.console.test_sources import SUSPECT, acts, count, pause
 from tests.console.visitor import Site, heading, main
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import Desk
@@ -65,6 +66,42 @@ def test_what_the_login_may_not_do_is_not_offered_and_says_so(
     assert 'class="decision"' not in page.text
     answer = visitor.post(f"/en/reviews/{check}", page="/en/", reason="person_accepted")
     assert (answer.status_code, desk.verdicts(check)) == (403, [])
+
+
+def test_sources_are_run_by_a_login_that_inherits_nothing(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    visitor = opened(login(Role.READER, Role.ADMIN)).signed_in("ann", "operator")
+    count(desk, "towns", name_differs=5)
+    assert visitor.get("/en/sources/").status_code == 200
+    pause(visitor)
+    visitor.post("/en/sources/towns/resume", page="/en/sources/towns")
+    desk.sql(f"{SUSPECT} WHERE name = 'towns'")
+    visitor.post("/en/sources/towns/trust")
+    assert [act for _, act, _ in acts(desk)] == ["sources pause", "sources resume", "sources trust"]
+
+
+def test_figures_are_read_by_a_login_that_only_reads(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    visitor = opened(login(Role.READER)).signed_in("ann")
+    waiting(desk)
+    count(desk, "towns", name_differs=5)
+    for path in ("sources/", "sources/towns", "consultations/", "consultations/budget", "consultations/budget.csv"):
+        assert visitor.get(f"/en/{path}").status_code == 200
+
+
+def test_no_source_is_run_by_a_login_that_may_not(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    visitor = opened(login(Role.READER, Role.REVIEWER)).signed_in("ann", "operator")
+    page = visitor.get("/en/sources/towns")
+    assert "no member of jurat_admin" in main(page)
+    assert 'class="decision"' not in page.text
+    for act in ("pause", "resume", "trust"):
+        answer = visitor.post(f"/en/sources/towns/{act}", page="/en/", id="1", duration="2h", reason="mine")
+        assert answer.status_code == 403
+    assert acts(desk) == []
 
 
 def test_a_login_that_may_nothing_says_so(login: Callable[..., str], opened: Callable[..., Site]) -> None:

@@ -18,6 +18,7 @@ from adapters.base import NumberClaim
 from jurat import AlreadyConfirmed, queries
 from jurat.ids import uuid7
 from jurat.vocabulary import Outcome, Reason
+from store.monitoring.consultations import MOST, ConsultationCounts
 from store.queue.breakers import SourceFigures
 from store.requests.request_rows import Request, RequestKind, ask
 from tasks.checks import CheckResult, GiveBack, Later, NextSource, Review, Settle
@@ -262,6 +263,15 @@ def test_figures_are_counted_to_a_bound(full: Desk) -> None:
         full.sources.record({"towns": SourceFigures(3, 1, 1, Reason.SOURCE_UNAVAILABLE)}, {})
     assert full.one("SELECT waiting FROM jurat_sources WHERE name = 'towns'") == 10_000
     within(found, 12_000)
+
+
+def test_a_consultation_is_counted_to_a_bound(full: Desk) -> None:
+    counts = ConsultationCounts(full.engine)
+    with explained(full) as found:
+        assert not counts.counts("budget").are_all
+        assert counts.waiting({"budget": ["towns", "rpps"], "culture": ["towns"]})["budget"].or_more
+    # So many verdicts are soon half of the table here: then it is quicker to read all of it.
+    within(found, 6 * MOST, "jurat_verdicts")
 
 
 def test_a_platform_s_poll_touches_one_check(full: Desk) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from cli.diagnosis.checkup import status_step
-from cli.diagnosis.source_status import SourceStatus
+from cli.diagnosis.source_texts import answers_text, data_of, quota_text, state_text, waiting_text
 from cli.output import StepMark
 from config.sources import CodesSource
 from store.monitoring.fleet import SourceState
+from store.monitoring.source_status import SourceStatus
 from store.queries import SourceRow
 
 NOW = datetime(2026, 11, 25, 17, 0, tzinfo=UTC)
@@ -67,17 +68,17 @@ def test_everything_that_keeps_a_source_from_being_asked_is_said(
     limits: dict[str, Any], row: dict[str, Any], state: SourceState, said: str
 ) -> None:
     found = status(limits, **row)
-    assert (found.state, found.state_text()) == (state, said)
-    assert found.as_data()["state"] == state
+    assert (found.state, state_text(found)) == (state, said)
+    assert data_of(found)["state"] == state
 
 
 def test_what_is_used_is_that_of_today_where_the_source_is() -> None:
     tokyo = {"daily": 100, "hours": {"timezone": "Asia/Tokyo"}}
-    assert status({"daily": 100}, day="2026-11-25", used=12).quota_text() == "12 of 100 requests used today"
-    assert status({"daily": 100}, day="2026-11-24", used=12).quota_text() == "0 of 100 requests used today"
+    assert quota_text(status({"daily": 100}, day="2026-11-25", used=12)) == "12 of 100 requests used today"
+    assert quota_text(status({"daily": 100}, day="2026-11-24", used=12)) == "0 of 100 requests used today"
     assert status(tokyo, day="2026-11-26", used=12).used_today == 12
     assert status(tokyo, day="2026-11-25", used=12).used_today == 0
-    assert status().quota_text() == ""
+    assert quota_text(status()) == ""
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_what_is_used_is_that_of_today_where_the_source_is() -> None:
     ],
 )
 def test_what_waits_is_said_with_how_long_it_will_take(row: dict[str, Any], said: str) -> None:
-    assert status(**row).waiting_text() == said
+    assert waiting_text(status(**row)) == said
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_what_waits_is_said_with_how_long_it_will_take(row: dict[str, Any], said
     ],
 )
 def test_how_it_answers_is_said(row: dict[str, Any], said: str) -> None:
-    assert status(**row).answers_text() == said
+    assert answers_text(status(**row)) == said
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from cli.output import count_text, fields_of, time_text
-from config.durations import duration_text
 from config.hours import Hours
 from config.sources import SourceModel
 from jurat.vocabulary import Reason
 from store.monitoring.fleet import SourceState
 from store.queries import Queries, SourceRow
-from store.queue.backlog import MOST_COUNTED
 from store.workers import LIVE
 
 _FAR = 3600.0
@@ -93,85 +89,14 @@ class SourceStatus:
         """Whether something waits and no live worker serves it."""
         return not self.servers and self.row.waiting > 0
 
-    def servers_text(self) -> str:
-        if not self.servers:
-            return "no live worker serves it"
-        shown = ", ".join(self.servers[:3]) + (" …" if len(self.servers) > 3 else "")
-        return f"served by {count_text(len(self.servers), 'worker')} ({shown})"
-
-    def age_text(self) -> str:
-        """How old the workers' figures are; empty if they are fresh."""
-        return f"the workers' figures are {self.age:.0f} s old" if self.is_stale else ""
-
-    def state_text(self) -> str:
-        parts = []
-        if since := self.row.opened_at:
-            failures = count_text(self.row.failures, "failure")
-            parts.append(f"broken since {time_text(since)}: {failures} in a row, the last {self.row.last_failure}")
-        if since := self.row.suspect_since:
-            shares = f"{self.row.suspect_share or 0:.0%}, usually {self.row.usual_share or 0:.0%}"
-            parts.append(f"suspect since {time_text(since)}: {self.row.suspect_reason} {shares}")
-        if until := self.paused_until:
-            why = "today's requests are used up" if self.is_used_up else self.row.pause_reason
-            parts.append(f"paused until {time_text(until)} ({why})")
-        if until := self.closed_until:
-            parts.append(f"closed until {time_text(until)}")
-        if until := self.moved_to:
-            parts.append(f"not asked until {time_text(until)}, by a time that no limit explains")
-        return ", ".join(parts) or SourceState.OPEN
-
-    def answers_text(self) -> str:
-        row = self.row
-        if not row.last_success_at and not row.last_failure_at:
-            return "never asked"
-        last = f"last answer {time_text(row.last_success_at)}" if row.last_success_at else "never answered"
-        if not row.last_failure_at:
-            return last
-        return f"{last}, last failure {time_text(row.last_failure_at)} ({row.last_failure})"
-
-    def quota_text(self) -> str:
-        """How many of today's requests are used; empty if they are not counted."""
-        daily = self.model.daily
-        return f"{self.used_today:,} of {count_text(daily, 'request')} used today" if daily is not None else ""
-
-    def waiting_text(self) -> str:
-        if not self.row.waiting:
-            return "nothing waits"
-        # Workers stop counting there, as counting more costs more.
-        more = " or more" if self.row.waiting >= MOST_COUNTED else ""
-        verb = "waits" if self.row.waiting == 1 else "wait"
-        return f"{count_text(self.row.waiting, 'check')}{more} {verb}{self._how_long()}"
-
-    def as_data(self) -> dict[str, Any]:
-        row = self.row
-        return {
-            "source": self.name,
-            "type": self.model.type,
-            "state": self.state,
-            "broken_since": row.opened_at,
-            "failures": row.failures,
-            "probe_at": row.probe_at if row.opened_at else None,
-            "paused_until": self.paused_until,
-            "pause_reason": row.pause_reason if self.paused_until else None,
-            "closed_until": self.closed_until,
-            "suspect_since": row.suspect_since,
-            "suspect_reason": row.suspect_reason if row.suspect_since else None,
-            **fields_of(row, "last_success_at", "last_failure_at", "last_failure"),
-            "used_today": self.used_today,
-            "daily": self.model.daily,
-            **fields_of(row, "waiting", "oldest_due_at"),
-            "wait_s": None if self.is_stale else row.wait_s,
-            "drift": row.drift,
-            "figures_at": row.figures_at,
-            "figures_age_s": None if self.age is None else round(self.age, 3),
-            "workers": self.servers,
-        }
-
-    def _how_long(self) -> str:
-        if self.row.wait_s is None or self.state is SourceState.BROKEN or self.is_stale:
-            return ""
-        unit = next((unit for unit in (3600, 60) if self.row.wait_s >= unit), 1)
-        return f", about {duration_text(unit * max(1, round(self.row.wait_s / unit)))}"
+    @property
+    def wait(self) -> float | None:
+        """In about how many seconds all that waits is looked up, to what a reader needs; None if no one knows."""
+        seconds = self.row.wait_s
+        if seconds is None or self.state is SourceState.BROKEN or self.is_stale:
+            return None
+        unit = next((unit for unit in (3600, 60) if seconds >= unit), 1)
+        return float(unit * max(1, round(seconds / unit)))
 
     @property
     def _hours(self) -> Hours:

@@ -1,0 +1,83 @@
+"""The pages of sources in every state, and a pause by keyboard, without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.console.browser.test_pages import HEAVIEST
+from tests.console.test_sources import SUSPECT, acts, count, registry
+from tests.console.visitor import Site
+from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.test_keyboard import Fingers
+from tests.store.desk import DOCUMENT, Desk
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def operator(browse: Callable[..., Any], address: tuple[str, Site]) -> Callable[..., Any]:
+    """Signs an operator in."""
+    base, site = address
+
+    def sign_in(**options: Any) -> Any:
+        page = browse(**options)
+        page.goto(base + site.link("ann", "operator"))
+        page.locator("main .button").click()
+        return page
+
+    return sign_in
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_every_page_in_every_state(
+    operator: Callable[..., Any], desk: Desk, address: tuple[str, Site], tmp_path: Path, language: str
+) -> None:
+    base, _ = address
+    described = {**registry(tmp_path), "daily": 1000}
+    desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "professionals": described}})
+    count(desk, "professionals", record_matches=40, name_differs=12)
+    desk.sql(f"{SUSPECT}, drift = 'lookup: body.person is gone' WHERE name = 'professionals'")
+    desk.sql("UPDATE jurat_sources SET opened_at = NOW, failures = 7, last_failure = 'source_unavailable'")
+    desk.sql("UPDATE jurat_sources SET opened_at = NULL WHERE name <> 'ban'")
+    desk.sources.pause("professionals", 3600, "source_throttled")
+    desk.submit()
+    page = operator()
+    sizes: list[int] = []
+    page.on("response", lambda answer: sizes.append(len(answer.body())))
+    for path in ("", "professionals", "ban", "towns", "professionals/trust"):
+        page.goto(f"{base}/{language}/sources/{path}")
+        examine(page)
+    assert max(sizes) <= HEAVIEST
+    page.goto(f"{base}/{language}/sources/professionals")
+    page.locator("summary").click()
+    examine(page)
+    page.locator(".decision .button").click()
+    expect(page.locator(".problems")).to_be_focused()
+    examine(page)
+    page.goto(f"{base}/{language}/sources/professionals")
+    page.locator("form[action$='/tests'] button").click()
+    examine(page)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_an_operator_pauses_and_resumes_without_a_mouse_or_a_script(
+    operator: Callable[..., Any], desk: Desk, width: int
+) -> None:
+    page = operator(viewport={"width": width, "height": 800}, java_script_enabled=False)
+    fingers = Fingers(page)
+    fingers.press(".menu a[href$='/sources/']")
+    fingers.press("th a[href$='/towns']")
+    fingers.to("#other")
+    page.keyboard.type("6h")
+    fingers.to("#reason")
+    page.keyboard.type("announced maintenance")
+    fingers.press(".decision .button")
+    expect(page.locator(".notice")).to_be_visible()
+    fingers.press("form[action$='/resume'] .button")
+    expect(page.locator(".notice")).to_have_text("The source is no longer paused.")
+    assert [act for _, act, _ in acts(desk)] == ["sources pause", "sources resume"]
