@@ -20,15 +20,23 @@ FORM = text(
     "WHERE consultation = :consultation ORDER BY position"
 )
 
+PUBLISHED = text("SELECT applied_document FROM jurat_consultations WHERE name = :name")
+
 PURPOSES = {
+    "street": "address-line1",
     "postcode": "postal-code",
     "city": "address-level2",
-    "country": "country",
+    "country": "country-name",
     "family_name": "family-name",
     "given_name": "given-name",
     "birth_date": "bday",
 }
-"""What a browser may fill in by itself (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill)."""
+"""What a browser may fill in by itself (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill).
+
+A house number alone has no name there. A browser that writes it into the street does no harm: jurat finds it."""
+
+KEYBOARDS = {"postcode": "numeric"}
+"""What a phone shows to type into a field. Postcodes of this country are digits."""
 
 NOT_ASKED = frozenset({"city_code", "country"})
 """Fields that the form leaves out unless they are required: everyone here lives in one country, and no one knows the
@@ -52,6 +60,7 @@ class Field:
     choices: tuple[str, ...]
     is_date: bool
     purpose: str | None
+    keyboard: str | None
 
     @property
     def is_short(self) -> bool:
@@ -121,6 +130,20 @@ def questions_of(consultation: str) -> dict[str, Question]:
     return {row.question: _question(row) for row in rows}
 
 
+def are_all_needed(consultation: str) -> bool:
+    """Whether each question must be accepted, so that their number is sure.
+
+    The platform knows that of what it published itself. In any other consultation the form may end early.
+    """
+    with parts().reads.begin() as connection:
+        document = connection.scalar(PUBLISHED, {"name": consultation})
+    if document is None:
+        return False
+    read = json.loads(document)
+    rule = read.get("access") or {"all_of": list(read["questions"])}
+    return isinstance(rule, dict) and all(name in rule.get("all_of", ()) for name in read["questions"])
+
+
 def _question(row: Any) -> Question:
     title, names, schema = (
         json.loads(value) if isinstance(value, str) else value for value in (row.title, row.fields, row.answer_schema)
@@ -142,6 +165,7 @@ def _field(name: str, described: dict[str, Any], *, required: bool) -> Field:
         tuple(described.get("enum", ())),
         described.get("format") == "date",
         PURPOSES.get(name),
+        KEYBOARDS.get(name),
     )
 
 
