@@ -35,9 +35,12 @@ from pages.language import locale
 pages = Blueprint("answering", __name__, url_prefix="/<locale>/consultations/<name>")
 
 CONTEST_MS = 1000
-"""How often the page looks until a worker has sent a contested verdict to review."""
+"""How often the page looks until a worker has sent a contested verdict to review, which takes a second or so."""
 
 LONGEST_NOTE = 2000
+AWAY = "pending.source_away"
+"""The key of jurat's text for an answer that waits while its source does not answer."""
+
 BY_PERSONS = frozenset({Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED})
 TYPING_ERRORS = frozenset({Reason.CODE_UNKNOWN, Reason.CODE_MALFORMED, Reason.NUMBER_MALFORMED})
 """Verdicts that most often follow a typing error. Typing it again helps sooner than a person."""
@@ -91,7 +94,7 @@ def ask(name: str, question: str) -> Any:
     sure = count > 1 and question in status.access.open and are_all_needed(name)
     page = render_template(
         "question.html", consultation=found, question=asked, values=values, problems=problems, place=place,
-        count=count if sure else 0, left=status.access.rounds_left[question],
+        count=count if sure else 0, left=status.access.rounds_left[question], privacy=status.privacy(locale()),
     )  # fmt: skip
     return page, 422 if request.method == "POST" else 200
 
@@ -172,12 +175,16 @@ def show_result(name: str, check: UUID) -> Any:
     problem = {"candidate-0": _("Choose one of these addresses, or type yours again.")}
     mistyped = again and result.reason in TYPING_ERRORS
     contest = _contest_of(check)
+    asked_for = request_status(contest) if contest else None
+    waits = asked_for is not None and asked_for.state is RequestState.WAITING
     return render_template(
         "result.html", consultation=found, question=asked, result=result, status=status, access=status.access,
         message=_message(name, result), contact=status.contact(locale()), again=again, mistyped=mistyped,
         candidates=candidates, problems=problem if candidates and "wrong" in request.args else {},
-        contested=contest, may_contest=newest and _contestable(result) and not contest and not mistyped,
-        follow_ms=result.next_poll_ms or (CONTEST_MS if contest and _waits(contest) else 0),
+        contested=contest, asked_for=asked_for, by_person=result.settled and result.reason in BY_PERSONS,
+        decided_before=parts().client.message(result.reason, locale(), name) if result.reason else "",
+        may_contest=newest and _contestable(result) and not contest and not mistyped,
+        follow_ms=result.next_poll_ms or (CONTEST_MS if waits else 0),
     )  # fmt: skip
 
 
@@ -254,6 +261,8 @@ def _message(name: str, result: Result) -> str:
     client = parts().client
     if result.settled and result.reason:
         return client.message(result.reason, locale(), name)
+    if result.source_away:
+        return client.message(AWAY, locale(), name)
     return client.state_message(result.state, locale(), name)
 
 
@@ -267,12 +276,6 @@ def _contest_of(check: UUID) -> UUID | None:
     with parts().reads.begin() as connection:
         row = store.find_answer(connection, check, member().participant)
     return row.contest if row else None
-
-
-def _waits(contest: UUID) -> bool:
-    """Whether a worker still has to send the check to review, which takes a second or so."""
-    asked = request_status(contest)
-    return asked is not None and asked.state is RequestState.WAITING
 
 
 def _candidates(check: UUID) -> list[dict[str, str]]:

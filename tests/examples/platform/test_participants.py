@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import lxml.html
 import pytest
+from sqlalchemy import text
 
 from jurat.codes import generate
 
@@ -15,9 +17,14 @@ pytest.importorskip("flask_wtf")
 pytest.importorskip("babel")
 
 from examples.platform import town
+from jurat import Reason
 from pages import language
-from tests.examples.platform.inside import Browser, Town
+from store.queue.sources import Sources
+from store.upkeep.overdue_reviews import end_overdue_reviews
+from store.verdicts.access import AccessRows
+from tests.examples.platform.inside import AWAY, NEAR_BORDER, Browser, Town
 from tests.examples.platform.test_sending import confirmed
+from tests.store.reviews import ReviewDecisions
 
 pytestmark = pytest.mark.stacks
 ACCESS = "/en/consultations/budget/access"
@@ -113,3 +120,75 @@ def test_times_are_the_town_s_and_say_so(valmont: Town, locale: str, told: str) 
     with valmont.app.test_request_context(f"/{locale}/"):
         valmont.app.preprocess_request()
         assert language.moment(datetime(2026, 6, 15, 12, 30, tzinfo=UTC)) == told
+
+
+def test_whoever_is_asked_reads_why_and_who_sees_the_answer(someone: Browser) -> None:
+    """Budget has words of its own, the other one those of jurat."""
+    assert "Two members of its participation team may read your answer" in someone.get(f"{ACCESS}/residence")
+    assert "Deux personnes de l’équipe de la participation" in someone.get(french(f"{ACCESS}/residence"))
+    care = "/en/consultations/care/access/profession"
+    assert "We ask for this only to check whether you can take part." in someone.get(care)
+    assert "seul le résultat est gardé" in someone.get(french(care))
+
+
+def test_whoever_waits_for_a_person_reads_until_when_and_then_when_one_looked(valmont: Town, someone: Browser) -> None:
+    word = confirmed(someone, "residence", NEAR_BORDER)
+    page = someone.until(word, "A member of the team will review your answer")
+    assert re.search(r"You will see the decision here by \d+ \w+ \d{4}, \d\d:\d\d \(Paris time\) at the latest\.", page)
+    assert "If nobody has decided by then, the result is that your answer could not be decided." in page
+    assert "Who to contact" in page
+    assert "Vous verrez la décision ici au plus tard le" in someone.get(french(word))
+    assert "You will see the decision here by" in someone.get(ACCESS)
+    ReviewDecisions(valmont.engine).decide(check_of(word), Reason.PERSON_REFUSED, town.RHEA.name)
+    page = someone.get(word)
+    assert re.search(r"A member of the team looked at your answer on \d+ \w+ \d{4}, \d\d:\d\d \(Paris time\)\.", page)
+    assert "This decision is final: you cannot ask for another review here." in page
+    assert "Cette décision est définitive" in someone.get(french(word))
+    assert "/contest" not in page
+
+
+def contested(someone: Browser) -> str:
+    word = confirmed(someone, "residence", AWAY)
+    someone.until(word, "Not accepted")
+    form = f"{word}/contest"
+    assert "If a person also decides against you, that is final" in someone.get(form)
+    assert someone.post(form, {"note": "I moved in May."}, page=form) == word
+    someone.until(word, "A member of the team will review your answer")
+    return word
+
+
+def test_whoever_contests_reads_what_stands_that_it_came_and_until_when(valmont: Town, someone: Browser) -> None:
+    word = contested(someone)
+    page = someone.get(word)
+    assert re.search(r"The team received your message on \d+ \w+ \d{4}, \d\d:\d\d \(Paris time\)\.", page)
+    assert "the first result stays: We found your address, but it is outside the area" in page
+    assert "If nobody has decided by then, the first result stays." in page
+    assert "L’équipe a reçu votre message le" in someone.get(french(word))
+    ReviewDecisions(valmont.engine).decide(check_of(word), Reason.PERSON_ACCEPTED, town.RHEA.name)
+    page = someone.get(word)
+    assert "A member of the team looked at your answer on" in page
+    assert "final" not in page
+
+
+def test_a_contest_that_nobody_decided_says_so(valmont: Town, someone: Browser) -> None:
+    word = contested(someone)
+    past = "strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 minute')"
+    with valmont.engine.begin() as connection:
+        connection.execute(text(f"UPDATE jurat_reviews SET due_at = {past}"))
+    end_overdue_reviews(valmont.engine, AccessRows())
+    page = someone.get(word)
+    assert "There was no decision in time, so the result stays as it is." in page
+    assert "Il n’y a pas eu de décision à temps" in someone.get(french(word))
+
+
+def test_while_the_register_is_away_nothing_need_be_done(valmont: Town, someone: Browser) -> None:
+    physician = {"number": "9000010000", "family_name": "Valombre", "given_name": "Iris"}
+    Sources(valmont.engine).pause("registry", 3600, "works", "omar")
+    word = confirmed(someone, "profession", physician, "/en/consultations/care/access")
+    for path in (word, "/en/consultations/care/access"):
+        assert "does not answer at the moment. Nothing is lost, and you need do nothing." in someone.get(path)
+        assert "vous n’avez rien à faire." in someone.get(french(path))
+
+
+def check_of(word: str) -> UUID:
+    return UUID(word.rpartition("/")[2])

@@ -45,10 +45,10 @@ def someone(valmont: Town) -> Browser:
     return valmont.newcomer()
 
 
-def confirmed(browser: Browser, question: str, answer: dict[str, str]) -> str:
+def confirmed(browser: Browser, question: str, answer: dict[str, str], access: str = ACCESS) -> str:
     """The address of the result of an answer."""
     form = {f"answer-{field}": value for field, value in answer.items()}
-    there = browser.post(f"{ACCESS}/{question}", form)
+    there = browser.post(f"{access}/{question}", form)
     return browser.post(there, {"id": draft_of(browser, there)})
 
 
