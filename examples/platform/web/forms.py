@@ -12,6 +12,7 @@ from sqlalchemy import text
 from examples.platform.web.parts import parts
 from jurat import InvalidAnswer
 from jurat.answers import encode, validate
+from jurat.codes import clean
 from pages.language import gettext as _
 from pages.language import say
 
@@ -61,6 +62,8 @@ class Field:
     is_date: bool
     purpose: str | None
     keyboard: str | None
+    form: str | None
+    """How a code of jurat's own is printed; None if it is no code, or another issuer's."""
 
     @property
     def is_short(self) -> bool:
@@ -77,6 +80,8 @@ class Field:
         """What helps to fill it in; empty if its name says enough."""
         if self.is_long:
             return _("Only the person who reviews your answer can read this. It is erased after the decision.")
+        if self.form:
+            return _("It looks like this: %(form)s") % {"form": self.form}
         if self.name == "number" and not self.required:
             return _("Leave this empty only if your house has no number.")
         return ""
@@ -120,7 +125,8 @@ class Question:
             wrong = next((field for field in self.fields if field.name == error.field), self.fields[0])
             said = {"label": wrong.label, "problem": _sentence(error.rule, wrong)}
             return {wrong.name: _("%(label)s: %(problem)s") % said}
-        return {}
+        mistyped = (field for field in self.fields if field.form and clean(answer.get(field.name, "")) is None)
+        return {field.name: _("Check the code. Compare it with the one you received.") for field in mistyped}
 
 
 def questions_of(consultation: str) -> dict[str, Question]:
@@ -166,6 +172,7 @@ def _field(name: str, described: dict[str, Any], *, required: bool) -> Field:
         described.get("format") == "date",
         PURPOSES.get(name),
         KEYBOARDS.get(name),
+        described.get("form"),
     )
 
 

@@ -22,7 +22,7 @@ from pages import language
 from store.queue.sources import Sources
 from store.upkeep.overdue_reviews import end_overdue_reviews
 from store.verdicts.access import AccessRows
-from tests.examples.platform.inside import AWAY, NEAR_BORDER, Browser, Town
+from tests.examples.platform.inside import AT_HOME, AWAY, NEAR_BORDER, Browser, Town
 from tests.examples.platform.test_sending import confirmed
 from tests.store.reviews import ReviewDecisions
 
@@ -46,9 +46,28 @@ def french(path: str) -> str:
     return path.replace("/en/", "/fr/")
 
 
-@pytest.mark.parametrize("code", ["ABCD-EFGH-JKLM", ""], ids=["malformed", "unknown"])
-def test_who_mistypes_a_code_gets_the_form_again_and_not_a_person(valmont: Town, someone: Browser, code: str) -> None:
-    word = confirmed(someone, "code", {"code": code or generate()})
+def test_who_mistypes_a_code_gets_the_form_again_before_it_is_confirmed(someone: Browser) -> None:
+    assert someone.post(f"{ACCESS}/code", {"answer-code": "ABCD-EFGH-JKLM"}) == f"{ACCESS}/code"
+    page = tree(someone.get(f"{ACCESS}/code"))
+    assert page.xpath("//a[@href='#code']/text()") == ["Check the code. Compare it with the one you received."]
+    assert page.xpath("//input[@id='code']/@value") == ["ABCD-EFGH-JKLM"]
+    (hint,) = page.xpath("//input[@id='code']/@aria-describedby")
+    assert page.xpath("//*[@id='code-hint']/text()") == ["It looks like this: XXXX-XXXX-XXXX"]
+    assert hint == "code-hint code-problem"
+    assert "Vérifiez le code" in someone.get(french(f"{ACCESS}/code"))
+
+
+def test_who_typed_a_number_that_is_none_is_asked_for_it_again(valmont: Town, someone: Browser) -> None:
+    valmont.open("numbers", {"home": LIVES_IN})
+    word = confirmed(someone, "home", AT_HOME | {"number": "-1"}, "/en/consultations/numbers/access")
+    page = tree(someone.until(word, "Check the number"))
+    assert page.xpath("//main//form//input/@name")[1:] == [f"answer-{name}" for name in AT_HOME]
+    assert page.xpath("//main//a[contains(@href, '/contest')]") == []
+    assert "Vérifiez le numéro" in someone.get(french(word))
+
+
+def test_whose_code_is_unknown_gets_the_form_again_and_not_a_person(valmont: Town, someone: Browser) -> None:
+    word = confirmed(someone, "code", {"code": generate()})
     page = tree(someone.until(word, "Check the code"))
     assert page.xpath("//title[starts-with(., 'Check the code')]")
     (form,) = page.xpath("//main//form")
