@@ -15,7 +15,7 @@ from config.document import Consultation, Criterion, Document, Environment, Para
 from config.limits import SourceKind
 from config.problems import STORED, Complaint, InvalidConfiguration, Severity
 from config.references import KnownNames, check_fit, check_names
-from config.sources import SourceModel, answer_schema
+from config.sources import CodesSource, SourceModel, answer_schema
 from config.validation_messages import complaints_of
 from jurat.access import Rule, Terms
 
@@ -205,9 +205,10 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
 
 
 def _deciding(document: Document, criterion: Criterion) -> SourceModel:
-    """The source whose form participants fill in: the first that is not simulated."""
+    """The source whose form participants fill in: the first that is not simulated, or that takes codes of any form."""
     sources = [document.sources[source] for source in criterion.source]
-    return next((source for source in sources if source.kind is not SourceKind.SIMULATED), sources[0])
+    real = [source for source in sources if source.kind is not SourceKind.SIMULATED] or sources
+    return next((source for source in real if isinstance(source, CodesSource) and not source.checked), real[0])
 
 
 def _reorder(data: dict[str, Any], path: list[str], keys: list[str]) -> None:

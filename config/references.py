@@ -261,7 +261,7 @@ def _check_kinds(path: Path, sources: Mapping[str, SourceModel]) -> Iterator[Com
             said = f"'{first}' is of kind {other.kind} and '{name}' of kind {source.kind}"
             yield Complaint(path, said, "all sources of a criterion are of one kind; make two criteria")
             return
-        if answer_schema(source) != answer_schema(other):
+        if source.kind is not SourceKind.CODES and answer_schema(source) != answer_schema(other):
             yield Complaint(path, f"'{first}' and '{name}' ask for different answers", "give them the same inputs")
             return
 

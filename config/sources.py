@@ -22,6 +22,7 @@ from config.problems import Path
 from config.registry import RecordSource, RegistrySource, RosterSource
 from config.registry.model.source import answer_properties
 from config.secrets import SecretReference
+from jurat.codes import FORM
 
 
 class CodesSource(LimitedSource):
@@ -83,13 +84,14 @@ def _closed(properties: Mapping[str, Any], required: list[str]) -> dict[str, Any
 def answer_schema(source: SourceModel) -> dict[str, Any]:
     """The JSON Schema of the answer that `source` looks up, in the contract's subset.
 
-    Properties are in the order of the form; `titles` has their names in each language.
+    Properties are in the order of the form; `titles` has their names in each language, `form` how a code is printed.
     """
     match source:
         case AddressSource():
             return _closed(*address_properties())
         case CodesSource():
-            return _closed({"code": _text("Access code", "Code d’accès", 64)}, ["code"])
+            form = {"form": FORM} if source.checked else {}
+            return _closed({"code": _text("Access code", "Code d’accès", 64) | form}, ["code"])
         case ManualSource():
             return _closed({"statement": _text("Your statement", "Votre déclaration", 6000)}, ["statement"])
         case RecordSource():

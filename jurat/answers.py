@@ -2,7 +2,7 @@
 
 A schema is in a closed subset of JSON Schema (https://json-schema.org), so that any web tier can build a form from it:
 an object of strings with `required`, `enum`, `pattern`, `minLength`, `maxLength` and `format: date`. `titles` gives
-each field its label in each language. fastjsonschema compiles it.
+each field its label in each language, and `form` says how a code looks. fastjsonschema compiles it.
 """
 
 from __future__ import annotations

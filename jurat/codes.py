@@ -17,6 +17,10 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32 (https://www.crockford.com/base32.html): no I, L, O and U."""
 
 LENGTH = 12
+
+FORM = "XXXX-XXXX-XXXX"
+"""How a code of ours is printed."""
+
 _LOOK_ALIKES = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
 _FREE_LENGTH = range(4, 65)
 

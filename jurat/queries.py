@@ -21,7 +21,8 @@ class Result:
 
     `reason` is plain text if the workers are newer than this client and know more reasons.
 
-    `next_poll_ms` says when to ask again, in milliseconds; 0 once the check is settled.
+    `next_poll_ms` says when to ask again, in milliseconds; 0 once the check is settled. `review_due_at` is until when a
+    person decides, while it is in review. `source_away`: it waits, and its source does not answer at the moment.
     """
 
     check_id: UUID
@@ -34,6 +35,8 @@ class Result:
     revision: int | None
     decided_at: datetime | None
     next_poll_ms: int
+    review_due_at: datetime | None = None
+    source_away: bool = False
 
     @property
     def settled(self) -> bool:
@@ -88,7 +91,10 @@ class Access:
         ]
 
 
-_RESULT = "check_id, consultation, participant, question, state, outcome, reason, revision, decided_at, next_poll_ms"
+_RESULT = (
+    "check_id, consultation, participant, question, state, outcome, reason, revision, decided_at, next_poll_ms, "
+    "review_due_at, source_away"
+)
 RESULT_WIDTH = len(_RESULT.split())
 
 _IDS = bindparam("ids", expanding=True, type_=Uuid(as_uuid=False).with_variant(CHAR(36), "sqlite"))
@@ -134,6 +140,8 @@ def result_from(row: Any) -> Result:
         revision=row[7],
         decided_at=moment(row[8]),
         next_poll_ms=row[9],
+        review_due_at=moment(row[10]),
+        source_away=bool(row[11]),
     )
 
 

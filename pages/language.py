@@ -6,14 +6,15 @@ the folder here. A test sees to it that no text is missing.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta, get_timezone_location
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -25,7 +26,7 @@ from jurat.messages import spoken
 
 LOCALES = ("en", "fr")
 SHARED = Path(__file__).parent / "translations"
-_FOLDER = "translations"
+_FOLDER, _ZONE = "translations", "timezone"
 
 
 def locale() -> str:
@@ -84,8 +85,12 @@ def quoting(sentence: str, problem: object) -> Markup:
 
 
 def moment(when: datetime) -> str:
-    """A date with its time."""
-    return format_datetime(when, "d MMMM y, HH:mm 'UTC'", locale=locale())
+    """A date with its time in the application's time zone, which is named."""
+    zone: ZoneInfo | None = current_app.extensions[_ZONE]
+    written = format_datetime(when, "d MMMM y, HH:mm", zone or UTC, locale())
+    if zone is None:
+        return f"{written} UTC"
+    return gettext("%(when)s (%(city)s time)") % {"when": written, "city": get_timezone_location(zone, locale(), True)}
 
 
 def day(written: str) -> str:
@@ -111,12 +116,13 @@ def lasting(seconds: float) -> str:
     return str(format_timedelta(timedelta(seconds=seconds), locale=locale()))
 
 
-def install(app: Flask, translations: Path) -> None:
+def install(app: Flask, translations: Path, timezone: str | None = None) -> None:
     """Take the language from the address, keep it in every address that is made, and give templates their texts.
 
-    `translations` is the application's own folder of them.
+    `translations` is the application's own folder of them. Times are those of `timezone`, such as `Europe/Paris`, or
+    of UTC.
     """
-    app.extensions[_FOLDER] = translations
+    app.extensions[_FOLDER], app.extensions[_ZONE] = translations, timezone and ZoneInfo(timezone)
 
     @app.url_value_preprocessor
     def take(_endpoint: str | None, values: dict[str, Any] | None) -> None:

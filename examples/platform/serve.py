@@ -15,11 +15,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from examples.platform.web.app import create_app
-from examples.platform.web.parts import Parts
+from examples.platform.web.app import TIMEZONE, create_app
+from examples.platform.web.parts import LEGAL, Parts
 from examples.platform.web.patience import be_patient
 from jurat import Client, JuratError
 from jurat.database import open_engine
@@ -65,7 +66,7 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
     broker = setting("JURAT_BROKER_URL", "", "none")
     host, port = setting("HOST", "", "127.0.0.1"), setting("PORT", "", "8080")
     https, proxies = setting("HTTPS", "", "false").lower(), setting("PROXIES", "", "0")
-    address, console = setting("ADDRESS", "", ""), setting("CONSOLE_URL", "", "")
+    address = setting("ADDRESS", "", "")
     if secret and len(secret) < SHORTEST_SECRET:
         problems.append(f"PLATFORM_SECRET is too short: use {SHORTEST_SECRET} random characters or more")
     if https not in {"true", "false"}:
@@ -77,8 +78,8 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
     public = _host(address, "https" if https == "true" else "http", problems)
     if not address and (https == "true" or proxies != "0"):
         problems.append("ADDRESS is not set: where browsers reach the platform, such as https://valmont.example")
-    if console and urlsplit(console).scheme not in {"http", "https"}:
-        problems.append("CONSOLE_URL is not an address: use scheme and name, such as https://console.example")
+    links = {name: _link(name, setting(name, "", ""), problems) for name in ("CONSOLE_URL", *LEGAL)}
+    timezone = _zone(setting("TIMEZONE", "", TIMEZONE), problems)
     if problems:
         raise NotSet("\n".join(problems))
     be_patient()
@@ -87,12 +88,27 @@ def _application(environment: Mapping[str, str], stack: ExitStack) -> tuple[Any,
     engines = [open_engine(url) for url in (database, office)]
     for engine in engines:
         stack.callback(engine.dispose)
-    made = Parts(engines[0], client, engines[1], client.ring, console=console.rstrip("/") or None)
-    app = create_app(made, secret.encode(), https=https == "true", host=public)
+    console = links.pop("CONSOLE_URL").rstrip("/") or None
+    made = Parts(engines[0], client, engines[1], client.ring, console=console, legal=links)
+    app = create_app(made, secret.encode(), https=https == "true", host=public, timezone=timezone)
     if trusted := int(proxies):
         # Only what that many proxies said of the browser is believed.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=trusted)
     return app, host, int(port)
+
+
+def _link(name: str, link: str, problems: list[str]) -> str:
+    if link and urlsplit(link).scheme not in {"http", "https"}:
+        problems.append(f"{name} is not an address: use scheme and name, such as https://valmont.example")
+    return link
+
+
+def _zone(name: str, problems: list[str]) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        problems.append("TIMEZONE is not a time zone: use a name such as Europe/Paris")
+    return name
 
 
 def _host(address: str, scheme: str, problems: list[str]) -> str | None:

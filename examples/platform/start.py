@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import sqlalchemy
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.settings import LogFormat, Settings, SettingsError, read_settings
 from examples.platform import seed, town
 from examples.platform.console import console_beside
-from examples.platform.web.app import create_app
+from examples.platform.web.app import TIMEZONE, create_app
 from examples.platform.web.parts import Parts
 from examples.platform.welcome import welcome
 from examples.sources import registry
@@ -130,7 +131,8 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     client = Client(settings.database_url, None, settings.seal_key)
     stack.callback(client.close)
     beside = stack.enter_context(console_beside(settings.database_url, given.console_port))
-    app = create_app(Parts(engine, client, engine, working.wake, console=beside.address), secret)
+    made = Parts(engine, client, engine, working.wake, console=beside.address, legal=town.LEGAL)
+    app = create_app(made, secret, timezone=TIMEZONE if TIMEZONE in available_timezones() else None)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     run(app, listening, lambda: welcome(address, codes, kept.file, beside.links, new=new), GRACE_S)
 

@@ -12,8 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from examples.platform.web import store
+from examples.platform.web.parts import LEGAL as LEGAL_PAGES
 
 PASSWORD = "valmont-example"  # noqa: S105 - printed to who tries it, for people who do not exist
+
+LEGAL = {name: f"https://valmont.example/{name.partition('_')[0].lower()}" for name in LEGAL_PAGES}
+"""Pages that the law asks for. As the town is invented, there is nothing at these addresses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Texts for participants: one for each reason and state in each language, open to translators.
 
-A file `LANGUAGE.json` is a language. Its keys are the reasons, `other`, `state.…` for each state of a question and
-`access.…` for each state of an access.
+A file `LANGUAGE.json` is a language. Its keys are the reasons, `other`, `state.…` for each state of a question,
+`access.…` for each state of an access, and those of what else a page says.
 """
 
 from __future__ import annotations
@@ -21,11 +21,19 @@ NO_LANGUAGE = "und"
 OTHER = "other"
 """The text for a reason that this version does not know."""
 
+AWAY = "pending.source_away"
+"""The text for an answer that waits while its source does not answer."""
+
+PRIVACY = "form.privacy"
+"""The text where an answer is asked for: why, who sees it, and how long it is kept."""
+
 KEYS: tuple[str, ...] = (
     *(reason.value for reason in Reason),
     OTHER,
     *(f"state.{state}" for state in QuestionState),
     *(f"access.{state}" for state in AccessState),
+    AWAY,
+    PRIVACY,
 )
 """What there is a text for, in the order of the files."""
 

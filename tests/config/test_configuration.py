@@ -171,6 +171,19 @@ def test_every_answer_schema_is_in_the_closed_subset_and_takes_a_good_answer() -
     validate(answers[SourceKind.SIMULATED], json.dumps(simulated.answer_schema))
 
 
+@pytest.mark.parametrize(
+    ("sources", "form"),
+    [(["spring"], "XXXX-XXXX-XXXX"), (["others"], None), (["spring", "others"], None), (["magic", "others"], None)],
+)
+def test_how_a_code_looks_is_told_where_every_list_is_of_our_own_codes(sources: list[str], form: str | None) -> None:
+    data = deepcopy(DATA)
+    data["sources"]["others"] = {"type": "codes", "list": "others", "checked": False}
+    data["criteria"]["has-code"]["source"] = sources
+    code = configuration(data).questions["budget", "code"].answer_schema["properties"]["code"]
+    assert code.get("form") == form
+    check_schema(configuration(data).questions["budget", "code"].answer_schema)
+
+
 def test_a_configuration_reads_back_from_its_json() -> None:
     original = configuration()
     again = Configuration.from_json(original.to_json())

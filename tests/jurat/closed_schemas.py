@@ -11,7 +11,7 @@ import fastjsonschema
 from jurat.answers import compile_schema
 
 _OBJECT_WORDS = {"type", "properties", "required", "additionalProperties", "titles"}
-_FIELD_WORDS = {"type", "enum", "pattern", "minLength", "maxLength", "format", "titles"}
+_FIELD_WORDS = {"type", "enum", "pattern", "minLength", "maxLength", "format", "titles", "form"}
 
 
 def check_schema(schema: Any) -> None:
@@ -52,6 +52,8 @@ def _check_field(name: Any, field: Any) -> None:
     _check_titles(field, f"field {name!r}")
     if field.get("format", "date") != "date":
         raise ValueError(f"field {name!r}: the one `format` is date")
+    if not isinstance(field.get("form", ""), str):
+        raise ValueError(f"field {name!r}: `form` is a text")
     if "enum" in field and not (field["enum"] and _is_list_of_text(field["enum"])):
         raise ValueError(f"field {name!r}: `enum` is a list of at least one text")
     for word in ("minLength", "maxLength"):

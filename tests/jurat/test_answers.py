@@ -28,6 +28,7 @@ GOOD_SCHEMAS = [
     schema(minLength=0, maxLength=10, pattern="^[A-Z]+$", titles={"en": "Name", "fr": "Nom"}),
     schema(enum=["a", "b"]),
     schema(format="date"),
+    schema(form="XXXX-XXXX"),
     schema() | {"required": ["name"]},
 ]
 
@@ -51,6 +52,7 @@ BAD_SCHEMAS: list[tuple[Any, str]] = [
     (schema() | {"additionalProperties": {"type": "string", "maxLength": 3}}, "`additionalProperties` is false or"),
     (schema() | {"titles": "Code"}, "the schema: `titles` is a map from language to text"),
     (schema(titles={"en": 7}), "field 'name': `titles` is a map from language to text"),
+    (schema(form=7), "field 'name': `form` is a text"),
     (schema(format="email"), "field 'name': the one `format` is date"),
     (schema(format=None), "the one `format` is date"),
     (schema(pattern="["), "field 'name': `pattern` is not a regular expression"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jurat import AccessState, Client, QuestionState, Reason
-from jurat.messages import KEYS, OTHER, key_of, languages, message_for, nearest, spoken
+from jurat.messages import AWAY, KEYS, OTHER, PRIVACY, key_of, languages, message_for, nearest, spoken
 from jurat.vocabulary import ACCEPTING, COSTS_NO_ROUND, TECHNICAL
 
 SHIPPED = ("de", "en", "es", "fr")
@@ -23,7 +23,7 @@ HARDER: Mapping[str, int] = {}
 
 ALONE = {
     *ACCEPTING, *COSTS_NO_ROUND, "state.open", "state.pending", "state.review", "state.accepted",
-    "access.granted", "access.pending", "access.incomplete",
+    "access.granted", "access.pending", "access.incomplete", AWAY, PRIVACY,
 }  # fmt: skip
 """Where nobody need be asked: all is well, or it goes on without."""
 
@@ -116,6 +116,8 @@ def test_everything_that_is_told_has_one_text_in_every_language(language: str) -
     assert {key for key in KEYS if "." in key} == {
         *(f"state.{state}" for state in QuestionState),
         *(f"access.{state}" for state in AccessState),
+        AWAY,
+        PRIVACY,
     }
 
 

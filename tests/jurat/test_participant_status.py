@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from jurat import Client, Outcome, QuestionState, Reason, SchemaMissing, State, UnknownConsultation
-from jurat.messages import message_for
+from jurat.messages import PRIVACY, message_for
 from tests.jurat.consultations import Town
 from tests.jurat.test_client import submit
 
@@ -70,6 +70,13 @@ def test_before_the_first_answer_it_is_the_whole_form(client: Client, town: Town
     )
     assert participant_status.message("residence", "de") == message_for("state.open", "de")
     assert participant_status.access_message("de") == message_for("access.incomplete", "de")
+
+
+def test_why_an_answer_is_asked_for_is_told_in_the_consultation_s_own_words(client: Client, town: Town) -> None:
+    assert client.participant_status("budget", "p-42").privacy("fr") == message_for(PRIVACY, "fr")
+    own = "CAST(:own AS jsonb)" if town.engine.dialect.name == "postgresql" else ":own"
+    town.write(f"UPDATE jurat_questions SET messages = {own}", own=json.dumps({PRIVACY: {"und": "For the town."}}))
+    assert client.participant_status("budget", "p-42").privacy("fr") == "For the town."
 
 
 def test_it_is_read_in_one_statement(client: Client, town: Town) -> None:

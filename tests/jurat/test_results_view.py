@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from jurat import AlreadyConfirmed, Check, Client, Outcome, Reason
+from jurat.messages import AWAY, message_for
 from jurat.times import moment
 from tests.jurat.consultations import ADDRESS, Town
 
@@ -100,6 +102,50 @@ def test_polls_grow_rarer_while_the_workers_are_away(
     at = town.ago(seconds / 86400) if seconds else town.ago(-1)
     town.write(f"INSERT INTO jurat_sources (name, poll_ms, figures_at) VALUES ('towns', :poll, {at})", poll=poll_ms)
     assert least <= row_of(town, check.id)["next_poll_ms"] <= most
+
+
+@pytest.mark.parametrize(
+    ("values", "away"),
+    [
+        ("poll_ms) VALUES ('towns', 500", False),
+        ("failures) VALUES ('towns', 1", False),
+        ("failures) VALUES ('towns', 2", True),
+        ("opened_at) VALUES ('towns', {past}", True),
+        ("paused_until) VALUES ('towns', {past}", False),
+        ("paused_until) VALUES ('towns', {future}", True),
+        ("closed_until) VALUES ('towns', {future}", True),
+        ("figures_at) VALUES ('towns', {past}", True),
+        ("figures_at) VALUES ('towns', {future}", False),
+    ],
+)
+def test_whoever_waits_for_a_source_that_does_not_answer_is_told(
+    client: Client, town: Town, values: str, away: bool
+) -> None:
+    check = submit(client, town)
+    town.write(f"INSERT INTO jurat_sources (name, {values})".format(past=town.ago(60 / 86400), future=town.ago(-1)))
+    for state in ("pending", "leased"):
+        town.write("UPDATE jurat_checks SET state = :state", state=state)
+        assert client.result(check.id).source_away is away
+        told = client.participant_status("budget", "p-42").message("residence", "fr")
+        assert told == message_for(AWAY if away else "state.pending", "fr")
+    town.settle(check.id, Outcome.REFUSED, Reason.OUTSIDE_ZONE)
+    assert client.result(check.id).source_away is False
+
+
+def test_until_when_a_review_is_decided_is_told_while_it_is_open(client: Client, town: Town) -> None:
+    check, other = submit(client, town), submit(client, town, "p-43")
+    due, now = town.ago(-14), town.ago(0)
+    for each in (check, other):
+        town.write(
+            "INSERT INTO jurat_reviews (check_id, reason, evidence, config_version, opened_at, due_at) "
+            f"VALUES (:id, 'near_border', '{{}}', 1, {now}, {due})",
+            id=str(each.id),
+        )
+    town.write("UPDATE jurat_checks SET state = 'review' WHERE id = :id", id=str(check.id))
+    told = client.result(check.id).review_due_at
+    assert told is not None
+    assert timedelta(days=13.9) < told - datetime.now(UTC) < timedelta(days=14.1)
+    assert client.result(other.id).review_due_at is None
 
 
 def test_when_to_ask_again_follows_the_check_to_its_next_source(client: Client, town: Town) -> None:

@@ -13,7 +13,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 
 from examples.platform.web import drafts, store
 from examples.platform.web.accounts import member, signed_in_as
-from examples.platform.web.forms import Question, questions_of
+from examples.platform.web.forms import Question, are_all_needed, questions_of
 from examples.platform.web.parts import parts
 from examples.platform.web.reading import consultation_or_404
 from examples.platform.web.waiting import request_status, wait_for_request, wait_for_verdict
@@ -35,10 +35,15 @@ from pages.language import locale
 pages = Blueprint("answering", __name__, url_prefix="/<locale>/consultations/<name>")
 
 CONTEST_MS = 1000
-"""How often the page looks until a worker has sent a contested verdict to review."""
+"""How often the page looks until a worker has sent a contested verdict to review, which takes a second or so."""
 
 LONGEST_NOTE = 2000
+AWAY = "pending.source_away"
+"""The key of jurat's text for an answer that waits while its source does not answer."""
+
 BY_PERSONS = frozenset({Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED})
+TYPING_ERRORS = frozenset({Reason.CODE_UNKNOWN, Reason.CODE_MALFORMED, Reason.NUMBER_MALFORMED})
+"""Verdicts that most often follow a typing error. Typing it again helps sooner than a person."""
 
 
 @pages.get("/access")
@@ -53,6 +58,7 @@ def overview(name: str) -> Any:
     missed = [status.results[each] for each in status.access.blocked_by if each in status.results]
     return render_template(
         "access.html", consultation=found, questions=questions, status=status, access=status.access,
+        all_needed=are_all_needed(name),
         may_contest=[result.question for result in missed if _contestable(result) and not _contest_of(result.check_id)],
     )  # fmt: skip
 
@@ -84,10 +90,11 @@ def ask(name: str, question: str) -> Any:
     elif draft := drafts.kept(name, question):
         values = dict(draft.answer)
         problems = {} if draft.complete else asked.problems(values)
-    place = list(status.access.questions).index(question) + 1
+    place, count = list(status.access.questions).index(question) + 1, len(status.access.questions)
+    sure = count > 1 and question in status.access.open and are_all_needed(name)
     page = render_template(
         "question.html", consultation=found, question=asked, values=values, problems=problems, place=place,
-        count=len(status.access.questions), left=status.access.rounds_left[question],
+        count=count if sure else 0, left=status.access.rounds_left[question], privacy=status.privacy(locale()),
     )  # fmt: skip
     return page, 422 if request.method == "POST" else 200
 
@@ -164,13 +171,20 @@ def show_result(name: str, check: UUID) -> Any:
     status = parts().client.participant_status(name, member().participant)
     newest = status.results[result.question].check_id == check
     again = newest and result.question in status.access.open
+    candidates = _candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else []
+    problem = {"candidate-0": _("Choose one of these addresses, or type yours again.")}
+    mistyped = again and result.reason in TYPING_ERRORS
     contest = _contest_of(check)
+    asked_for = request_status(contest) if contest else None
+    waits = asked_for is not None and asked_for.state is RequestState.WAITING
     return render_template(
         "result.html", consultation=found, question=asked, result=result, status=status, access=status.access,
-        message=_message(name, result), contact=status.contact(locale()), again=again,
-        candidates=_candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else [],
-        contested=contest, may_contest=newest and _contestable(result) and not contest,
-        follow_ms=result.next_poll_ms or (CONTEST_MS if contest and _waits(contest) else 0),
+        message=_message(name, result), contact=status.contact(locale()), again=again, mistyped=mistyped,
+        candidates=candidates, problems=problem if candidates and "wrong" in request.args else {},
+        contested=contest, asked_for=asked_for, by_person=result.settled and result.reason in BY_PERSONS,
+        decided_before=parts().client.message(result.reason, locale(), name) if result.reason else "",
+        may_contest=newest and _contestable(result) and not contest and not mistyped,
+        follow_ms=result.next_poll_ms or (CONTEST_MS if waits else 0),
     )  # fmt: skip
 
 
@@ -181,8 +195,7 @@ def choose(name: str, check: UUID) -> Any:
     result, candidates = _own(name, check), _candidates(check)
     chosen = request.form.get("candidate", "")
     if chosen not in map(str, range(len(candidates))):
-        flash(_("Choose one of these addresses, or type yours again."))
-        return _to_result(name, check)
+        return redirect(url_for("answering.show_result", name=name, check=check, wrong=1), 303)
     known = _question_or_404(name, result.question).known
     address = {key: value for key, value in candidates[int(chosen)].items() if key in known}
     drafts.keep(name, result.question, address, complete=True)
@@ -248,6 +261,8 @@ def _message(name: str, result: Result) -> str:
     client = parts().client
     if result.settled and result.reason:
         return client.message(result.reason, locale(), name)
+    if result.source_away:
+        return client.message(AWAY, locale(), name)
     return client.state_message(result.state, locale(), name)
 
 
@@ -261,12 +276,6 @@ def _contest_of(check: UUID) -> UUID | None:
     with parts().reads.begin() as connection:
         row = store.find_answer(connection, check, member().participant)
     return row.contest if row else None
-
-
-def _waits(contest: UUID) -> bool:
-    """Whether a worker still has to send the check to review, which takes a second or so."""
-    asked = request_status(contest)
-    return asked is not None and asked.state is RequestState.WAITING
 
 
 def _candidates(check: UUID) -> list[dict[str, str]]:

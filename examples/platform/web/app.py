@@ -14,12 +14,17 @@ from examples.platform.web.parts import Parts
 from jurat import JuratError
 from pages import door, language, shared
 
+TIMEZONE = "Europe/Paris"
+"""Of the town, unless it is said otherwise."""
 
-def create_app(made: Parts, secret: bytes, *, https: bool = False, host: str | None = None) -> Flask:
+
+def create_app(
+    made: Parts, secret: bytes, *, https: bool = False, host: str | None = None, timezone: str | None = None
+) -> Flask:
     """The platform.
 
     `secret` signs sessions, and is the same for all its processes. `https` says that browsers reach it by https. `host`
-    is the only name by which they do, or None if all are on this machine.
+    is the only name by which they do, or None if all are on this machine. Times are those of `timezone`, or of UTC.
     """
     app = Flask(__name__)
     app.config.update(
@@ -34,14 +39,14 @@ def create_app(made: Parts, secret: bytes, *, https: bool = False, host: str | N
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     parts.install(app, made)
-    language.install(app, Path(__file__).parent / "translations")
+    language.install(app, Path(__file__).parent / "translations", timezone)
     door.install(app, host)
     shared.install(app)
     CSRFProtect(app)
     for blueprint in (reading, accounts, answering, voting, office):
         app.register_blueprint(blueprint.pages)
     app.jinja_env.globals.update(
-        account=_shown, console=made.console, in_language=_in_language, is_closed=reading.is_closed
+        account=_shown, console=made.console, legal=made.legal, in_language=_in_language, is_closed=reading.is_closed
     )
     app.jinja_env.filters["money"] = euros.money
     app.register_error_handler(CSRFError, _session_lost)

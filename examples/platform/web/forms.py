@@ -12,6 +12,7 @@ from sqlalchemy import text
 from examples.platform.web.parts import parts
 from jurat import InvalidAnswer
 from jurat.answers import encode, validate
+from jurat.codes import clean
 from pages.language import gettext as _
 from pages.language import say
 
@@ -20,15 +21,23 @@ FORM = text(
     "WHERE consultation = :consultation ORDER BY position"
 )
 
+PUBLISHED = text("SELECT applied_document FROM jurat_consultations WHERE name = :name")
+
 PURPOSES = {
+    "street": "address-line1",
     "postcode": "postal-code",
     "city": "address-level2",
-    "country": "country",
+    "country": "country-name",
     "family_name": "family-name",
     "given_name": "given-name",
     "birth_date": "bday",
 }
-"""What a browser may fill in by itself (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill)."""
+"""What a browser may fill in by itself (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#autofill).
+
+A house number alone has no name there. A browser that writes it into the street does no harm: jurat finds it."""
+
+KEYBOARDS = {"postcode": "numeric"}
+"""What a phone shows to type into a field. Postcodes of this country are digits."""
 
 NOT_ASKED = frozenset({"city_code", "country"})
 """Fields that the form leaves out unless they are required: everyone here lives in one country, and no one knows the
@@ -52,6 +61,9 @@ class Field:
     choices: tuple[str, ...]
     is_date: bool
     purpose: str | None
+    keyboard: str | None
+    form: str | None
+    """How a code of jurat's own is printed; None if it is no code, or another issuer's."""
 
     @property
     def is_short(self) -> bool:
@@ -68,6 +80,8 @@ class Field:
         """What helps to fill it in; empty if its name says enough."""
         if self.is_long:
             return _("Only the person who reviews your answer can read this. It is erased after the decision.")
+        if self.form:
+            return _("It looks like this: %(form)s") % {"form": self.form}
         if self.name == "number" and not self.required:
             return _("Leave this empty only if your house has no number.")
         return ""
@@ -111,7 +125,8 @@ class Question:
             wrong = next((field for field in self.fields if field.name == error.field), self.fields[0])
             said = {"label": wrong.label, "problem": _sentence(error.rule, wrong)}
             return {wrong.name: _("%(label)s: %(problem)s") % said}
-        return {}
+        mistyped = (field for field in self.fields if field.form and clean(answer.get(field.name, "")) is None)
+        return {field.name: _("Check the code. Compare it with the one you received.") for field in mistyped}
 
 
 def questions_of(consultation: str) -> dict[str, Question]:
@@ -119,6 +134,20 @@ def questions_of(consultation: str) -> dict[str, Question]:
     with parts().reads.begin() as connection:
         rows = connection.execute(FORM, {"consultation": consultation}).all()
     return {row.question: _question(row) for row in rows}
+
+
+def are_all_needed(consultation: str) -> bool:
+    """Whether each question must be accepted, so that their number is sure.
+
+    The platform knows that of what it published itself. In any other consultation the form may end early.
+    """
+    with parts().reads.begin() as connection:
+        document = connection.scalar(PUBLISHED, {"name": consultation})
+    if document is None:
+        return False
+    read = json.loads(document)
+    rule = read.get("access") or {"all_of": list(read["questions"])}
+    return isinstance(rule, dict) and all(name in rule.get("all_of", ()) for name in read["questions"])
 
 
 def _question(row: Any) -> Question:
@@ -142,6 +171,8 @@ def _field(name: str, described: dict[str, Any], *, required: bool) -> Field:
         tuple(described.get("enum", ())),
         described.get("format") == "date",
         PURPOSES.get(name),
+        KEYBOARDS.get(name),
+        described.get("form"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from jurat import Client
 from jurat.database import reader
 
 KEY = "valmont"
+LEGAL = ("IMPRINT_URL", "PRIVACY_URL", "ACCESSIBILITY_URL")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Parts:
 
     `engine` and `client` log in as the participants' pages, `office` as the administrators' and reviewers': on
     PostgreSQL two users with different rights (README.md). `ring` wakes the workers after a commit. `passwords` and
-    `codes` limit guesses at these. `console` is where the office finds the console of jurat, if there is one.
+    `codes` limit guesses at these. `console` is where the office finds the console of jurat, if there is one. `legal`
+    has the addresses of the pages that the law asks for, by the settings in `LEGAL`; "" where there is none.
     """
 
     engine: Engine
@@ -32,6 +34,7 @@ class Parts:
     passwords: Attempts = field(default_factory=lambda: Attempts(most=20, window_s=15 * 60))
     codes: Attempts = field(default_factory=lambda: Attempts(most=20, window_s=60 * 60))
     console: str | None = None
+    legal: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reads(self) -> Engine:

@@ -9,6 +9,8 @@
 --
 -- next_poll_ms is when to ask again. Workers count waiting checks every 5 s. Half a minute after the last count they
 -- are taken to be away, and polls become rarer, down to one in 5 s within two minutes.
+--
+-- source_away is true while nobody looks up: the source fails or rests, or the workers are away.
 CREATE VIEW jurat_results AS
 SELECT c.id AS check_id, c.consultation, c.participant, c.question, c.round, c.state,
        v.outcome, v.reason, v.revision, v.decided_at,
@@ -17,7 +19,14 @@ SELECT c.id AS check_id, c.consultation, c.participant, c.question, c.round, c.s
               THEN least(5000, greatest(coalesce(s.poll_ms, 500),
                                         50 * extract(epoch FROM statement_timestamp() - s.figures_at)::int))
               ELSE coalesce(s.poll_ms, 500) END
-       END AS next_poll_ms
+       END AS next_poll_ms,
+       CASE c.state WHEN 'review' THEN
+         (SELECT w.due_at FROM jurat_reviews w WHERE w.check_id = c.id AND w.decided_at IS NULL)
+       END AS review_due_at,
+       coalesce(c.state IN ('pending', 'leased') AND (
+         s.opened_at IS NOT NULL OR s.failures > 1 OR s.paused_until > statement_timestamp()
+         OR s.closed_until > statement_timestamp()
+         OR s.figures_at < statement_timestamp() - interval '30 s'), false) AS source_away
 FROM jurat_checks c
 LEFT JOIN LATERAL (
   SELECT w.outcome, w.reason, w.revision, w.decided_at FROM jurat_verdicts w

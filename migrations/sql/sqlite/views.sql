@@ -8,6 +8,8 @@
 --
 -- next_poll_ms is when to ask again. Workers count waiting checks every 5 s. Half a minute after the last count they
 -- are taken to be away, and polls become rarer, down to one in 5 s within two minutes.
+--
+-- source_away is true while nobody looks up: the source fails or rests, or the workers are away.
 CREATE VIEW jurat_results AS
 SELECT c.id AS check_id, c.consultation, c.participant, c.question, c.round, c.state,
        v.outcome, v.reason, v.revision, v.decided_at,
@@ -16,7 +18,14 @@ SELECT c.id AS check_id, c.consultation, c.participant, c.question, c.round, c.s
               THEN min(5000, max(coalesce(s.poll_ms, 500),
                                  CAST(50 * 86400 * (julianday('now') - julianday(s.figures_at)) AS int)))
               ELSE coalesce(s.poll_ms, 500) END
-       END AS next_poll_ms
+       END AS next_poll_ms,
+       CASE c.state WHEN 'review' THEN
+         (SELECT w.due_at FROM jurat_reviews w WHERE w.check_id = c.id AND w.decided_at IS NULL)
+       END AS review_due_at,
+       coalesce(c.state IN ('pending', 'leased') AND (
+         s.opened_at IS NOT NULL OR s.failures > 1 OR s.paused_until > strftime('%Y-%m-%d %H:%M:%f', 'now')
+         OR s.closed_until > strftime('%Y-%m-%d %H:%M:%f', 'now')
+         OR s.figures_at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-30 seconds')), 0) AS source_away
 FROM jurat_checks c
 LEFT JOIN jurat_verdicts v ON v.check_id = c.id
      AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)

@@ -16,7 +16,7 @@ import pytest
 from config.settings import Settings
 from examples.platform import seed, town
 from examples.platform.web import store
-from examples.platform.web.app import create_app
+from examples.platform.web.app import TIMEZONE, create_app
 from examples.platform.web.parts import Parts
 from jurat import Client, PublicationState
 from jurat.database import open_engine
@@ -62,11 +62,11 @@ class Town:
         browser.post("/en/account/new", {"name": browser.name, "password": town.PASSWORD})
         return browser
 
-    def open(self, name: str, questions: dict[str, Any]) -> None:
+    def open(self, name: str, questions: dict[str, Any], **more: Any) -> None:
         """Publish a consultation with these questions, and wait until it is in force."""
         title = {"en": name, "fr": name}
         with self.engine.begin() as connection:
-            self.client.publish_consultation(connection, name, {"questions": questions}, by="omar")
+            self.client.publish_consultation(connection, name, {"questions": questions, **more}, by="omar")
             store.keep_consultation(connection, name, title, title, town.CARE)
         self.wake()
         end = time.monotonic() + PATIENCE
@@ -129,5 +129,6 @@ def opened(url: str, folder: Path, platform_url: str | None = None, office_url: 
         working = stack.enter_context(embedded(settings))
         client = Client(platform_url or url, None, settings.seal_key)
         stack.callback(client.close)
-        app = create_app(Parts(engine, client, office if office_url else engine, working.wake), SECRET)
+        made = Parts(engine, client, office if office_url else engine, working.wake, legal=town.LEGAL)
+        app = create_app(made, SECRET, timezone=TIMEZONE)
         yield Town(app, client, owner, working.wake)

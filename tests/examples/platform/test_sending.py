@@ -45,10 +45,10 @@ def someone(valmont: Town) -> Browser:
     return valmont.newcomer()
 
 
-def confirmed(browser: Browser, question: str, answer: dict[str, str]) -> str:
+def confirmed(browser: Browser, question: str, answer: dict[str, str], access: str = ACCESS) -> str:
     """The address of the result of an answer."""
     form = {f"answer-{field}": value for field, value in answer.items()}
-    there = browser.post(f"{ACCESS}/{question}", form)
+    there = browser.post(f"{access}/{question}", form)
     return browser.post(there, {"id": draft_of(browser, there)})
 
 
@@ -138,7 +138,11 @@ def test_an_address_that_is_none_of_those_is_not_taken(valmont: Town, someone: B
     there = someone.post("/en/consultations/twice/access/home", form)
     word = someone.post(there, {"id": draft_of(someone, there)})
     someone.until(word, "Is one of these your address?")
-    assert someone.post(f"{word}/choose", {"candidate": chosen}) == word
+    assert someone.post(f"{word}/choose", {"candidate": chosen}) == f"{word}?wrong=1"
+    for locale in ("en", "fr"):
+        page = someone.get(f"{word}?wrong=1".replace("/en/", f"/{locale}/"))
+        assert '<a href="#candidate-0">' in page
+        assert 'id="candidate-0-problem"' in page
 
 
 def test_confirmed_twice_the_addresses_to_choose_from_are_there(valmont: Town, someone: Browser) -> None:
@@ -163,9 +167,9 @@ def test_a_message_to_the_team_that_is_sent_twice_is_one_and_shown_so(valmont: T
 
 def test_an_answer_that_was_followed_by_another_is_contested_no_more(valmont: Town, someone: Browser) -> None:
     first = confirmed(someone, "code", {"code": generate()})
-    someone.until(first, "Not accepted")
+    someone.until(first, "Check the code")
     second = confirmed(someone, "code", {"code": generate()})
-    someone.until(second, "Not accepted")
+    someone.until(second, "Check the code")
     assert someone.client.get(f"{first}/contest").headers["Location"] == first
     assert someone.client.get(f"{second}/contest").status_code == 200
 

@@ -348,6 +348,8 @@ def test_what_is_missing_is_reported_all_at_once(fleet: Fleet, wheel_alone: Path
         ({**fleet.web, "DATABASE_URL": "mysql://h/d"}, ["neither PostgreSQL nor SQLite"]),
         ({**fleet.web, "JURAT_SEAL_KEY": "no-key"}, ["seal_key"]),
         ({**fleet.web, "PLATFORM_SECRET": "", "PLATFORM_SECRET_FILE": str(tmp_path / "none")}, ["cannot be read"]),
+        ({**fleet.web, "TIMEZONE": "Valmont"}, ["TIMEZONE is not a time zone"]),
+        ({**fleet.web, "PRIVACY_URL": "javascript:alert()"}, ["PRIVACY_URL is not an address"]),
         ({**fleet.web, "HOST": "192.0.2.1"}, ["cannot be used"]),
     ):
         with contextlib.closing(Alone(wheel_alone, settings)) as web:

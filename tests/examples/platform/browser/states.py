@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from examples.platform import town
 from jurat import Reason
+from jurat.codes import generate
 from tests.examples.platform.browser.stage import Ground
 from tests.examples.platform.browser.walking import INSIDE, OUTSIDE, TWO_PLACES, UNKNOWN, Walk
 
@@ -130,6 +131,20 @@ def _voted(walk: Walk, ground: Ground) -> None:
     expect(walk.page.locator(".notice")).to_be_visible()
 
 
+def _nothing_picked(walk: Walk, ground: Ground) -> None:
+    _answered("hill", "home", TWO_PLACES, "undetermined")(walk, ground)
+    walk.page.locator(".picker .button").click()
+    expect(walk.page.locator(".problems")).to_be_focused()
+
+
+def _mistyped(walk: Walk, ground: Ground) -> None:
+    walk.sign_up()
+    walk.go(f"{ACCESS}/code")
+    walk.fill({"code": "ABCD-EFGH-JKLM"})
+    walk.press()
+    expect(walk.page.locator(".problems")).to_be_focused()
+
+
 def _contest(walk: Walk, ground: Ground) -> None:
     walk.sign_up()
     walk.answer("budget", "residence", OUTSIDE, "refused")
@@ -190,7 +205,10 @@ STATES = [
     State("accepted, and access is granted", _granted),
     State("refused", _answered("budget", "residence", OUTSIDE, "refused")),
     State("refused, one more round", _answered("care", "profession", PHYSICIAN, "refused")),
-    State("undetermined, one more round", _answered("budget", "code", {"code": "ABCD-EFGH-JKLM"}, "undetermined")),
+    State("a code that is mistyped", _mistyped),
+    State("a code that is unknown", _answered("budget", "code", {"code": generate()}, "refused")),
+    State("undetermined, one more round", _answered("hill", "home", {**INSIDE, "number": "-1"}, "undetermined")),
+    State("the picker, nothing chosen", _nothing_picked),
     State("undetermined", _answered("trial", "word", {"answer": "undetermined"}, "undetermined")),
     State("with a person", _answered("budget", "residence", UNKNOWN, "review")),
     State("decided by a person", _decided),

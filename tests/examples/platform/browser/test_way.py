@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from jurat import Reason
+from jurat.codes import generate
 from tests.examples.platform.browser.stage import Fleet
 from tests.examples.platform.browser.walking import INSIDE, OUTSIDE, TWO_PLACES, UNKNOWN, Walk
 
@@ -134,3 +135,15 @@ def test_one_of_several_addresses_is_chosen_from_a_list(walk: Walk, fleet: Fleet
     walk.confirm()
     walk.hears("accepted")
     assert [outcome for _, _, outcome in fleet.ground.checks(name)] == ["undetermined", "accepted"]
+
+
+def test_a_code_is_typed_again_where_the_page_says_that_it_is_unknown(walk: Walk, fleet: Fleet) -> None:
+    """No way to a person is offered before that, and nothing else need be pressed."""
+    walk.sign_up()
+    walk.answer("budget", "code", {"code": generate()}, "refused")
+    expect(walk.page.locator("main a[href$='/contest']")).to_have_count(0)
+    walk.fill({"code": fleet.ground.code()})
+    walk.press()
+    assert walk.path == "consultations/budget/access/code/confirm"
+    walk.confirm()
+    walk.hears("accepted")
