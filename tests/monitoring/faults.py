@@ -275,15 +275,14 @@ def a_source_gets_slow(fleet: WatchedFleet) -> Iterator[None]:
 
 @fault("JuratBurnSlow")
 def a_few_lookups_are_slow(fleet: WatchedFleet) -> Iterator[None]:
-    registry = fleet.registries["late"]
-    registry.latency = 6.0
+    fleet.registries["late"].latency = 6.0
     for batch in range(10):
         if batch == 4:  # in between, or on a slow machine they would be most of a minute
             fleet.submit("late", SLOTS * 2 - 2, Priority.INTERACTIVE)
         fleet.submit("quick", 20, Priority.INTERACTIVE)
         fleet.settled("quick")
     fleet.settled("late")
-    registry.latency = 0.01
+    fleet.registries["late"].latency = 0.01
     yield
 
 
