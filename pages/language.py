@@ -88,6 +88,11 @@ def moment(when: datetime) -> str:
     return format_datetime(when, "d MMMM y, HH:mm 'UTC'", locale=locale())
 
 
+def clock(when: datetime) -> str:
+    """The time of a day that needs no date, such as this one."""
+    return format_datetime(when, "HH:mm 'UTC'", locale=locale())
+
+
 def day(written: str) -> str:
     """A date, written as year-month-day."""
     try:
@@ -134,4 +139,4 @@ def install(app: Flask, translations: Path) -> None:
     app.jinja_env.globals.update(
         locale=locale, LOCALES=LOCALES, language_name=lambda tag: str(Locale(tag).get_display_name(tag)).capitalize()
     )
-    app.jinja_env.filters.update(say=say, moment=moment, number=number)
+    app.jinja_env.filters.update(say=say, moment=moment, clock=clock, number=number)

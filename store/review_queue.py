@@ -19,6 +19,7 @@ from jurat.times import instant
 from jurat.zones import ZONES, Zone, zone_from
 from store.dialects import dialect_of
 from store.explanation import QueuedRow, VerdictRow
+from store.requests.pending_decisions import WAITS
 from store.rows import columns_of, row_of
 
 PAGE = 25
@@ -70,6 +71,19 @@ class Question:
     fields: Mapping[str, Titles]
 
 
+@dataclass(frozen=True, slots=True)
+class PendingDecision:
+    """A decision that its author can take back. A worker carries it out from `apply_from` on; None is at once."""
+
+    id: UUID
+    check_id: UUID
+    consultation: str
+    question: str
+    by_whom: str
+    reason: str
+    apply_from: datetime | None
+
+
 class ReviewQueue:
     """Plain queries with the rights of a reader. Nothing is written."""
 
@@ -78,7 +92,9 @@ class ReviewQueue:
         self._dialect = dialect_of(engine)
 
     def page(self, filters: Filters, after: Place | None = None) -> QueuePage:
-        """The reviews behind a place that pass the filters and need a decision now, without a count of the rest."""
+        """The reviews behind a place that pass the filters and need a decision now, without a count of the rest. One
+        whose decision is about to take effect needs none.
+        """
         d = self._dialect
         due, check = d.parameter("due", "timestamptz"), d.uuid("check")
         behind = f"due_at >= {due} AND (due_at > {due} OR check_id > {check})" if after else "true"
@@ -87,7 +103,9 @@ class ReviewQueue:
             "consultation = :consultation": filters.consultation,
             "reason = :reason": filters.reason,
         }
-        where = " AND ".join(["q.needed", *(f"q.{rule}" for rule, value in wanted.items() if value is not None)])
+        undecided = f"NOT EXISTS (SELECT 1 FROM jurat_requests d WHERE d.check_id = q.check_id AND {WAITS})"
+        rules = (f"q.{rule}" for rule, value in wanted.items() if value is not None)
+        where = " AND ".join(["q.needed", undecided, *rules])
         window = f"""
             SELECT check_id, due_at FROM jurat_reviews
             WHERE decided_at IS NULL AND {behind} {f"AND {late}" if filters.overdue else ""}
@@ -117,6 +135,23 @@ class ReviewQueue:
         sql = f"SELECT {columns} FROM jurat_review_queue WHERE check_id = {self._dialect.uuid()}"
         row = self._first(sql, id=str(check))
         return None if row is None else row_of(QueuedRow, row)
+
+    def decision(self, check: UUID) -> PendingDecision | None:
+        """The decision about a check that is about to take effect."""
+        return next(iter(self._pending(f"d.check_id = {self._dialect.uuid()}", id=str(check))), None)
+
+    def decisions_of(self, name: str) -> list[PendingDecision]:
+        """The decisions of a person that are about to take effect."""
+        # By the index of what is soon done: there may be a hundred thousand waiting erasures.
+        return self._pending("d.kind NOT IN ('erase', 'transfer') AND d.by_whom = :name", name=name)
+
+    def _pending(self, where: str, **given: str) -> list[PendingDecision]:
+        sql = f"""
+            SELECT d.id, d.check_id, c.consultation, c.question, d.by_whom, d.reason, d.apply_from
+            FROM jurat_requests d JOIN jurat_checks c ON c.id = d.check_id
+            WHERE {WAITS} AND {where} ORDER BY d.asked_at, d.id LIMIT {PAGE}"""
+        with self._engine.begin() as connection:
+            return [row_of(PendingDecision, row) for row in connection.execute(text(sql), given)]
 
     def verdict(self, check: UUID) -> VerdictRow | None:
         """The newest verdict of a check; None before the first."""

@@ -140,8 +140,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ACCOUNTS: "SELECT (id, kind, applied_at, refused, apply_from)",
         Role.WORKER: f"SELECT, UPDATE ({_DEALT_WITH}), DELETE",
         Role.REVIEWER: (
-            "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at), "
-            "UPDATE (note, note_key, applied_at, refused)"
+            "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at, "
+            "apply_from), UPDATE (note, note_key, applied_at, refused)"
         ),
         Role.ADMIN: (
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, target, note, note_key, code_list, "

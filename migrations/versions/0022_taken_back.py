@@ -1,0 +1,30 @@
+"""A decision can wait for a minute, so that the reviewer who made it takes it back."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from store.schema.plan import firing_always
+
+revision = "0022_taken_back"
+down_revision = "0021_openings"
+
+STATEMENTS = {
+    "postgresql": firing_always(
+        """
+CREATE OR REPLACE TRIGGER jurat_requests_done BEFORE UPDATE ON jurat_requests FOR EACH ROW
+WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND (jurat_may_ask(OLD.kind) IS NOT TRUE
+  OR (OLD.kind = 'decide' AND OLD.apply_from IS NOT NULL AND OLD.login IS DISTINCT FROM session_user)))
+EXECUTE FUNCTION jurat_keep_asked()""",
+        """
+CREATE OR REPLACE TRIGGER jurat_requests_later BEFORE INSERT ON jurat_requests FOR EACH ROW
+WHEN (NEW.apply_from IS NOT NULL AND NEW.kind NOT IN ('erase', 'transfer')
+  AND NOT (NEW.kind = 'decide' AND NEW.apply_from <= statement_timestamp() + interval '2 minutes'))
+EXECUTE FUNCTION jurat_refuse_change('only a decision waits to be taken back, for two minutes at most')""",
+    ),
+    "sqlite": (),
+}
+
+
+def upgrade() -> None:
+    op.get_context().config.attributes["perform"](STATEMENTS)
