@@ -16,6 +16,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.exceptions import BadRequest
 
 from console import answers
+from console.close_up import close_up
 from console.findings import reasons_of, sentences_of
 from console.parts import parts
 from console.people import member, needs
@@ -28,9 +29,10 @@ from jurat.names import same_person
 from jurat.vocabulary import ACCEPTING, State
 from pages.language import gettext as _
 from pages.language import locale, quoting, say
-from pages.maps import picture
+from pages.maps import Picture, Point, Shape, picture
 from pages.reasons import why
 from store.explanation import Explanations, QueuedRow, VerdictRow
+from store.queries import Queries
 from store.requests.pending_decisions import decide_later
 from store.requests.pending_decisions import take_back as withdraw_decision
 from store.requests.request_rows import CannotBeDone, Request, RequestKind
@@ -198,15 +200,17 @@ def _page(row: QueuedRow, problems: Mapping[str, str]) -> str:
     evidence = {**(before.evidence if before else {}), **row.evidence}
     named = evidence.get("zone")
     zone = named if isinstance(named, str) else reviews.zone_of(row.consultation, row.question)
-    drawn = picture(reviews.zones()) if zone else None
-    shape = drawn.find(zone) if drawn else None
     deciding = parts().database.may(grants.Role.REVIEWER)
+    answer = answers.show(parts().database, own(), row.check_id) if deciding else answers.Shown()
+    points = [(each["longitude"], each["latitude"]) for each in answer.opened.places] if answer.opened else []
+    drawn = picture(reviews.zones(), points) if zone else None
+    shape = drawn.find(zone) if drawn else None
     return render_template(
         "reviews/review.html", found=found, coming=_coming(decided, questions) if decided else None, id=uuid7(),
         before=before, contests=_contests(row, before), picture=drawn, shape=shape,
         known=sentences_of(evidence, shape.title if shape else None), why=why, refusing=reasons_of(found.kind),
         mine=any(same_person(me.name, word["by_whom"]) for word in row.words), problems=problems,
-        deciding=deciding, answer=answers.show(parts().database, own(), row.check_id) if deciding else answers.Shown(),
+        deciding=deciding, answer=answer, near=_close_up(shape, points) if shape and points else None,
     )  # fmt: skip
 
 
@@ -220,6 +224,12 @@ def _settled(check: UUID) -> Any:
         "reviews/settled.html", check=check, before=before, message=message, id=uuid7(),
         settled=state[2] == State.SETTLED, deciding=parts().database.may(grants.Role.REVIEWER),
     )  # fmt: skip
+
+
+def _close_up(shape: Shape, points: list[Point]) -> Picture | None:
+    """Where the first place lies, by the zone itself."""
+    zone = Queries(parts().database.reader).zones([shape.name]).get(shape.name)
+    return close_up(shape.name, shape.title, zone.geometry, points) if zone else None
 
 
 def _message(reason: str, consultation: str) -> str:

@@ -1,4 +1,4 @@
-"""A decision can wait for a minute, so that the reviewer who made it takes it back."""
+"""A decision can wait to be taken back, and a review has the places that were found for its address, sealed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from alembic import op
 
 from store.schema.plan import firing_always
 
-revision = "0022_taken_back"
+revision = "0022_reviews"
 down_revision = "0021_openings"
 
 STATEMENTS = {
     "postgresql": firing_always(
+        "ALTER TABLE jurat_reviews ADD COLUMN IF NOT EXISTS places bytea",
+        """
+CREATE OR REPLACE TRIGGER jurat_reviews_places_sized BEFORE INSERT OR UPDATE OF places ON jurat_reviews FOR EACH ROW
+WHEN (octet_length(NEW.places) > 16384)
+EXECUTE FUNCTION jurat_refuse_others('the places of a review have at most 16 KiB')""",
         """
 CREATE OR REPLACE TRIGGER jurat_requests_done BEFORE UPDATE ON jurat_requests FOR EACH ROW
 WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND (jurat_may_ask(OLD.kind) IS NOT TRUE
@@ -22,7 +27,7 @@ WHEN (NEW.apply_from IS NOT NULL AND NEW.kind NOT IN ('erase', 'transfer')
   AND NOT (NEW.kind = 'decide' AND NEW.apply_from <= statement_timestamp() + interval '2 minutes'))
 EXECUTE FUNCTION jurat_refuse_change('only a decision waits to be taken back, for two minutes at most')""",
     ),
-    "sqlite": (),
+    "sqlite": ("ALTER TABLE jurat_reviews ADD COLUMN places BLOB",),
 }
 
 
