@@ -125,6 +125,28 @@ def test_a_page_looks_at_so_many_and_says_that_it_may_go_on(
     assert tree(visitor.get(further)).xpath("//main//h2/a/@href") == [f"/en/reviews/{two}"]
 
 
+@pytest.mark.parametrize("bounds", [(2, 1, 1), (3, 2, 1), (4, 3, 2), (50, 2, 50), (1, 1, 1)])
+def test_whatever_a_page_looks_at_all_pages_show_each_once(
+    desk: Desk, reviewed: Site, monkeypatch: pytest.MonkeyPatch, bounds: tuple[int, int, int]
+) -> None:
+    for name, bound in zip(("WINDOW", "PASSED", "AT_ONCE"), bounds, strict=True):
+        monkeypatch.setattr(f"store.review_queue.{name}", bound)
+    checks = [waiting(desk, f"p-{n}", due=1000.0 * (n % 3 + 1)) for n in range(5)]
+    two, visitor = two_persons(desk), reviewed.signed_in("clerk-7", "reviewer")
+    decide(visitor, checks[2])
+    near = {*map(str, checks)} - {str(checks[2])}
+    wanted = {"": {*near, str(two)}, "reason=near_border": near, "consultation=care": {str(two)}, "overdue=1": set()}
+    for query, expected in wanted.items():
+        path, seen = f"/en/reviews/?{query}", []
+        for _ in range(12):
+            page = tree(visitor.get(path))
+            seen += [str(link).rsplit("/", 1)[1] for link in page.xpath("//main//h2/a/@href")]
+            if not (path := next(iter(page.xpath("//main//a[text()='Next page' or text()='Look further']/@href")), "")):
+                break
+        assert not path
+        assert sorted(seen) == sorted(expected), query
+
+
 def test_a_decision_takes_effect_a_minute_later(desk: Desk, reviewed: Site) -> None:
     check = waiting(desk)
     visitor = reviewed.signed_in("clerk-7", "reviewer")
