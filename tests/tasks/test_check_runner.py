@@ -32,7 +32,6 @@ from tasks.checks import Attempt, CheckResult, ClaimedCheck, Ended, GiveBack, La
 from tasks.plan import Plan
 from tests.adapters.registry import described
 from tests.store.desk import PUBLIC_KEY, Desk
-from tests.tasks.rules.valmont import STREET, WEST_ZONE
 
 SECRET = "12 rue des Tanneurs, Sidonie Valombre"
 
@@ -115,23 +114,6 @@ def test_the_attempt_has_the_sources_own_word(sqlite: Desk) -> None:
     entry, _ = run(sqlite, held, Adapter(Places("addok", ())))
     assert entry.attempt is not None
     assert entry.attempt.reason is Reason.CONFIGURATION_MISSING
-
-
-def test_what_a_reviewer_sees_on_the_map_is_sealed_as_the_answer_is(sqlite: Desk) -> None:
-    held = sqlite.held()
-    asked = sqlite.configuration.questions["budget", "residence"]
-    near = replace(asked, zone="west", review=True, sources=("towns",))
-    questions = {**sqlite.configuration.questions, ("budget", "residence"): near}
-    changes = {"configuration": replace(sqlite.configuration, questions=questions), "zones": {"west": WEST_ZONE}}
-    entry, logs = run(sqlite, held, Adapter(Places("addok", (STREET,))), **changes)
-    assert isinstance(entry.decision, Review)
-    assert entry.decision.places is not None
-    (place,) = json.loads(sqlite.unseal.open(entry.decision.places, held.answer_key))["places"]
-    assert (place["longitude"], place["latitude"]) == (1.05, 44.05)
-    assert "1.05" not in repr(entry) + logs
-    entry, _ = run(sqlite, held, Adapter(NeedsReview()), **changes)
-    assert isinstance(entry.decision, Review)
-    assert entry.decision.places is None
 
 
 def test_a_verdict_is_kept_as_long_as_its_consultation_says(sqlite: Desk) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from adapters.base import Place, Places
+from adapters.base import NeedsReview, Place, Places
 from config.levels import Level
 from jurat.seal import Unseal, generate
+from tasks.checks import Review
 from tasks.found_places import LONGEST, MOST, seal_places
-from tests.tasks.rules.valmont import HOUSE, TOWN_ITSELF
+from tests.store.desk import Desk
+from tests.tasks.rules.valmont import HOUSE, STREET, TOWN_ITSELF, WEST_ZONE
+from tests.tasks.test_check_runner import Adapter, run
 
 PRIVATE, _ = generate()
 UNSEAL = Unseal([PRIVATE])
@@ -42,3 +45,20 @@ def test_what_cannot_be_sealed_is_left_out() -> None:
     assert seal_places(Places("addok", ()), UNSEAL, KEY) is None
     assert seal_places(Places("addok", (HOUSE,)), UNSEAL, "0123456789abcdef") is None
     assert seal_places(Places("addok", (replace(HOUSE, street="\ud800"),)), UNSEAL, KEY) is None
+
+
+def test_what_a_reviewer_sees_on_the_map_is_sealed_as_the_answer_is(sqlite: Desk) -> None:
+    held = sqlite.held()
+    asked = sqlite.configuration.questions["budget", "residence"]
+    near = replace(asked, zone="west", review=True, sources=("towns",))
+    questions = {**sqlite.configuration.questions, ("budget", "residence"): near}
+    changes = {"configuration": replace(sqlite.configuration, questions=questions), "zones": {"west": WEST_ZONE}}
+    entry, logs = run(sqlite, held, Adapter(Places("addok", (STREET,))), **changes)
+    assert isinstance(entry.decision, Review)
+    assert entry.decision.places is not None
+    (place,) = json.loads(sqlite.unseal.open(entry.decision.places, held.answer_key))["places"]
+    assert (place["longitude"], place["latitude"]) == (1.05, 44.05)
+    assert "1.05" not in repr(entry) + logs
+    entry, _ = run(sqlite, held, Adapter(NeedsReview()), **changes)
+    assert isinstance(entry.decision, Review)
+    assert entry.decision.places is None
