@@ -1,11 +1,12 @@
 """Reviewers' pages: what no source could decide, and what participants contested.
 
-They read as `jurat_reader` and decide as `jurat_reviewer`, by the function of `bin/jurat review`.
+They read as `jurat_reader` and decide as `jurat_reviewer`. A decision waits for a minute, in which its author takes it
+back; a worker carries it out, by the function of `bin/jurat review`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.exceptions import BadRequest
 
 from console import answers
+from console.close_up import close_up
 from console.findings import reasons_of, sentences_of
 from console.parts import parts
 from console.people import member, needs
@@ -27,18 +29,31 @@ from jurat.names import same_person
 from jurat.vocabulary import ACCEPTING, State
 from pages.language import gettext as _
 from pages.language import locale, quoting, say
-from pages.maps import picture
+from pages.maps import Picture, Point, Shape, picture
 from pages.reasons import why
 from store.explanation import Explanations, QueuedRow, VerdictRow
+from store.queries import Queries
+from store.requests.pending_decisions import decide_later
+from store.requests.pending_decisions import take_back as withdraw_decision
 from store.requests.request_rows import CannotBeDone, Request, RequestKind
 from store.requests.request_runner import Requests
-from store.review_queue import Filters, Place, Question, ReviewQueue
+from store.review_queue import Filters, PendingDecision, Place, Question, ReviewQueue
 from store.schema import grants
 
 pages = Blueprint("reviews", __name__, url_prefix="/<locale>/reviews")
 
 DECIDED = (*ACCEPTING, Reason.NUMBER_TAKEN)
 """Reasons for which nothing ever waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A decision that is about to take effect, with the titles of its question. `mine` is one of who looks."""
+
+    row: PendingDecision
+    question: str
+    message: str
+    mine: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +90,13 @@ def queue() -> str:
     )
     page = reviews.page(filters, _place(request.args.get("due"), request.args.get("check")))
     shown = [_found(row, questions) for row in page.rows]
+    coming = [_coming(row, questions) for row in reviews.decisions_of(member().name)]
     consultations = {each.consultation: say(dict(each.consultation_title)) or each.consultation for each in questions}
     reasons = {str(each): why(each) for each in Reason if each not in DECIDED}
     return render_template(
-        "reviews/queue.html", shown=shown, after=page.after, filters=filters, consultations=consultations,
-        reasons=reasons, filtered=filters != Filters(), continued="due" in request.args,
+        "reviews/queue.html", shown=shown, coming=coming, after=page.after, filters=filters,
+        consultations=consultations, reasons=reasons, filtered=filters != Filters(), continued="due" in request.args,
+        why=why,
     )  # fmt: skip
 
 
@@ -94,24 +111,33 @@ def review(check: UUID) -> Any:
 @pages.post("/<uuid:check>")
 @needs(Role.REVIEWER)
 def decide(check: UUID) -> Any:
-    """A decision: chosen, then confirmed, because it is final."""
+    """A decision, which takes effect a minute later. The form brings the id along: sent twice, it is one."""
     reviews, name = _reviews(), member().name
     _may_decide()
-    row = reviews.find(check)
-    if row is None and not request.form.get("id"):
-        return _settled(check)
-    reason = request.form.get("reason", "")
+    row, reason = reviews.find(check), request.form.get("reason", "")
     if row is not None:
         found = _found(row, reviews.questions(row.consultation))
         if reason not in (Reason.PERSON_ACCEPTED, *reasons_of(found.kind)):
             return _page(row, {"reason": _("Choose whether you accept or refuse this answer.")}), 422
         if reviews.is_own(check, name):
             return _page(row, {"reason": _("This is your own answer. Someone else has to decide.")}), 403
-        if not request.form.get("id"):
-            texts = Explanations(parts().database.reader).own_texts(row.consultation)
-            message = message_for(reason, locale(), texts)
-            return render_template("reviews/confirm.html", found=found, reason=reason, message=message, id=uuid7())
-    return _do(RequestKind.DECIDE, check, reason)
+    elif reviews.state(check) is None:
+        abort(404)
+    asked = Request(_id(request.form.get("id", "")), RequestKind.DECIDE, name, check_id=check, reason=reason)
+    return _done(check, lambda: decide_later(parts().database.reviewer, asked))
+
+
+@pages.post("/<uuid:check>/take-back")
+@needs(Role.REVIEWER)
+def take_back(check: UUID) -> Any:
+    """A decision taken back by the person who made it, while it has not taken effect."""
+    _may_decide()
+    decision = _id(request.form.get("id", ""))
+    return _done(
+        check,
+        lambda: withdraw_decision(parts().database.reviewer, decision, member().name),
+        _("You took your decision back. The answer waits for a decision again."),
+    )
 
 
 @pages.post("/<uuid:check>/answer")
@@ -137,7 +163,12 @@ def open_again(check: UUID) -> Any:
     _may_decide()
     if _reviews().is_own(check, member().name):
         abort(403)
-    return _do(RequestKind.OPEN, check)
+    asked = Request(_id(request.form.get("id", "")), RequestKind.OPEN, member().name, check_id=check)
+    return _done(
+        check,
+        lambda: Requests(parts().database.reviewer).do(asked),
+        _("The review is open again. The current decision applies until there is a new one."),
+    )
 
 
 def _reviews() -> ReviewQueue:
@@ -149,38 +180,37 @@ def _may_decide() -> None:
         abort(403)
 
 
-def _do(kind: RequestKind, check: UUID, reason: str | None = None) -> Any:
-    """Have it done at once. The form brings the id along: sent twice, it is done once."""
-    asked = Request(_id(request.form.get("id", "")), kind, member().name, check_id=check, reason=reason)
+def _done(check: UUID, act: Callable[[], object], said: str | None = None) -> Any:
+    """Do it and say so, or say why it was not done."""
     try:
-        waits = Requests(parts().database.reviewer).do(asked)
+        act()
     except CannotBeDone as error:
         flash(quoting(_("This was not done. %(problem)s"), error))
     else:
-        if waits:
-            flash(_("Your decision is recorded. It takes effect when a second person makes the same one."))
-        elif kind is RequestKind.OPEN:
-            flash(_("The review is open again. The current decision applies until there is a new one."))
-        else:
-            flash(_("Your decision is made."))
+        if said:
+            flash(said)
     return redirect(url_for("reviews.review", check=check), 303)
 
 
 def _page(row: QueuedRow, problems: Mapping[str, str]) -> str:
     reviews, me = _reviews(), member()
-    found = _found(row, reviews.questions(row.consultation))
+    questions = reviews.questions(row.consultation)
+    found, decided = _found(row, questions), reviews.decision(row.check_id)
     before = reviews.verdict(row.check_id)
     evidence = {**(before.evidence if before else {}), **row.evidence}
     named = evidence.get("zone")
     zone = named if isinstance(named, str) else reviews.zone_of(row.consultation, row.question)
-    drawn = picture(reviews.zones()) if zone else None
-    shape = drawn.find(zone) if drawn else None
     deciding = parts().database.may(grants.Role.REVIEWER)
+    answer = answers.show(parts().database, own(), row.check_id) if deciding else answers.Shown()
+    points = [(each["longitude"], each["latitude"]) for each in answer.opened.places] if answer.opened else []
+    drawn = picture(reviews.zones(), points) if zone else None
+    shape = drawn.find(zone) if drawn else None
     return render_template(
-        "reviews/review.html", found=found, before=before, contests=_contests(row, before), picture=drawn, shape=shape,
+        "reviews/review.html", found=found, coming=_coming(decided, questions) if decided else None, id=uuid7(),
+        before=before, contests=_contests(row, before), picture=drawn, shape=shape,
         known=sentences_of(evidence, shape.title if shape else None), why=why, refusing=reasons_of(found.kind),
         mine=any(same_person(me.name, word["by_whom"]) for word in row.words), problems=problems,
-        deciding=deciding, answer=answers.show(parts().database, own(), row.check_id) if deciding else answers.Shown(),
+        deciding=deciding, answer=answer, near=_close_up(shape, points) if shape and points else None,
     )  # fmt: skip
 
 
@@ -189,27 +219,46 @@ def _settled(check: UUID) -> Any:
     reviews = _reviews()
     state = reviews.state(check) or abort(404)
     before = reviews.verdict(check)
-    texts = Explanations(parts().database.reader).own_texts(state[0])
-    message = message_for(before.reason, locale(), texts) if before else ""
+    message = _message(before.reason, state[0]) if before else ""
     return render_template(
         "reviews/settled.html", check=check, before=before, message=message, id=uuid7(),
         settled=state[2] == State.SETTLED, deciding=parts().database.may(grants.Role.REVIEWER),
     )  # fmt: skip
 
 
+def _close_up(shape: Shape, points: list[Point]) -> Picture | None:
+    """Where the first place lies, by the zone itself."""
+    zone = Queries(parts().database.reader).zones([shape.name]).get(shape.name)
+    return close_up(shape.name, shape.title, zone.geometry, points) if zone else None
+
+
+def _message(reason: str, consultation: str) -> str:
+    """What the participant reads."""
+    return message_for(reason, locale(), Explanations(parts().database.reader).own_texts(consultation))
+
+
 def _contests(row: QueuedRow, before: VerdictRow | None) -> bool:
     return row.contested and before is not None and before.decided_by == "worker"
 
 
+def _coming(row: PendingDecision, questions: list[Question]) -> Coming:
+    _, title, _, _ = _asked(row.consultation, row.question, questions)
+    return Coming(row, title, _message(row.reason, row.consultation), same_person(row.by_whom, member().name))
+
+
 def _found(row: QueuedRow, questions: list[Question]) -> Found:
-    """A review in words; under its own names where the question is no longer asked."""
-    asked = next(
-        (each for each in questions if (each.consultation, each.name) == (row.consultation, row.question)), None
-    )
+    return Found(row, *_asked(row.consultation, row.question, questions))
+
+
+def _asked(
+    consultation: str, question: str, questions: list[Question]
+) -> tuple[str, str, str, Mapping[str, Mapping[str, str]]]:
+    """A question in words; under its own names where it is no longer asked."""
+    asked = next((each for each in questions if (each.consultation, each.name) == (consultation, question)), None)
     if asked is None:
-        return Found(row, row.consultation, row.question, "", {})
-    consultation, question = say(dict(asked.consultation_title)), say(dict(asked.title))
-    return Found(row, consultation or row.consultation, question or row.question, asked.kind, asked.fields)
+        return consultation, question, "", {}
+    titles = say(dict(asked.consultation_title)), say(dict(asked.title))
+    return titles[0] or consultation, titles[1] or question, asked.kind, asked.fields
 
 
 def _place(due: str | None, check: str | None) -> Place | None:

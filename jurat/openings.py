@@ -2,8 +2,8 @@
 
 The reader makes a pair of keys for this one session and stores its public half. A worker opens the answer, seals it
 for that key and writes an audit row. What it sealed is libsodium's sealed box
-(https://doc.libsodium.org/public-key_cryptography/sealed_boxes) over a JSON object of `answer` and `note`. It can be
-read for `LIFETIME` seconds, and goes when the check leaves review.
+(https://doc.libsodium.org/public-key_cryptography/sealed_boxes) over a JSON object of `answer`, `note` and `places`. It
+can be read for `LIFETIME` seconds, and goes when the check leaves review.
 """
 
 from __future__ import annotations
@@ -53,11 +53,13 @@ class Opening:
 @dataclass(frozen=True, slots=True)
 class OpenedReview:
     """What a reviewer may read: the answer, None where it was erased with an earlier verdict; and the note of a
-    participant who contests. Never log either.
+    participant who contests; and what the last source found for an address, the best first: `longitude` and `latitude`
+    in degrees (WGS 84) and the `address` there. Never log any of it.
     """
 
     answer: Mapping[str, Any] | None = field(repr=False)
     note: str | None = field(repr=False)
+    places: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
 
 def open_for_review(statements: Statements, check_id: UUID | str, by_whom: str) -> Opening:
@@ -93,7 +95,7 @@ def opened_review(opening: Opening, rows: Sequence[Sequence[Any]]) -> OpenedRevi
         found = json.loads(SealedBox(opening.key).decrypt(bytes(sealed or b"")))
     except (CryptoError, ValueError):
         raise NotOpened(opening.check_id, "what was sealed does not open with the key of this opening") from None
-    return OpenedReview(found["answer"], found["note"])
+    return OpenedReview(found["answer"], found["note"], found.get("places") or ())
 
 
 def _ask(statements: Statements, check: UUID, row: Mapping[str, Any]) -> None:

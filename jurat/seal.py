@@ -101,6 +101,13 @@ class Unseal:
         except (CryptoError, ValueError, TypeError):
             raise Unopenable("the answer does not open with the key that its row names") from None
 
+    def close(self, plain: bytes, key: str | None) -> bytes:
+        """The ciphertext of `plain` for the key that a row names. Raises Unopenable if that key is not here."""
+        pair = self._pairs.get(key or "")
+        if pair is None:
+            raise Unopenable("the answer is sealed for a key that is not here")
+        return bytes(SealedBox(PublicKey(pair[0])).encrypt(plain))
+
 
 def public_key(private_key: bytes) -> bytes:
     """The public key of a pair."""

@@ -93,6 +93,11 @@ def moment(when: datetime) -> str:
     return gettext("%(when)s (%(city)s time)") % {"when": written, "city": get_timezone_location(zone, locale(), True)}
 
 
+def clock(when: datetime) -> str:
+    """The time of a day that needs no date, such as this one."""
+    return format_datetime(when, "HH:mm 'UTC'", locale=locale())
+
+
 def day(written: str) -> str:
     """A date, written as year-month-day."""
     try:
@@ -145,4 +150,4 @@ def install(app: Flask, translations: Path, timezone: str | None = None) -> None
     app.jinja_env.globals.update(
         locale=locale, LOCALES=LOCALES, language_name=lambda tag: str(Locale(tag).get_display_name(tag)).capitalize()
     )
-    app.jinja_env.filters.update(say=say, moment=moment, number=number, percent=percent, lasting=lasting)
+    app.jinja_env.filters.update(say=say, moment=moment, clock=clock, number=number, percent=percent, lasting=lasting)

@@ -17,6 +17,11 @@ ROOM = 24
 """Units that stay empty around the zones, so that the thickest border is seen whole."""
 
 Ring = Sequence[Sequence[float]]
+Point = tuple[float, float]
+"""Longitude and latitude in degrees."""
+
+Frame = tuple[float, float, float, float]
+"""West, south, east and north of a picture, in degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,23 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A point of the picture, by its number among those that were given."""
+
+    number: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """All zones in one frame, the largest first, so that a small one inside a large one lies on top of it."""
+    """All zones in one frame, the largest first, so that a small one inside a large one lies on top of it. `marks` are
+    the points that lie in the frame.
+    """
 
     height: int
     shapes: tuple[Shape, ...]
+    marks: tuple[Mark, ...] = ()
 
     @property
     def box(self) -> str:
@@ -52,28 +69,44 @@ class Picture:
         return next((shape for shape in self.shapes if shape.name == name), None)
 
 
-def picture(zones: Sequence[Zone]) -> Picture:
-    """The zones on a plane: degrees of longitude are as much shorter than those of latitude as the cosine says."""
-    points = [point for zone in zones for part in zone.outline or () for ring in part for point in ring]
-    if not points:
+def picture(zones: Sequence[Zone], points: Sequence[Point] = (), frame: Frame | None = None) -> Picture:
+    """The zones on a plane: degrees of longitude are as much shorter than those of latitude as the cosine says.
+
+    Without a `frame` the picture is as large as the zones.
+    """
+    corners = [point for zone in zones for part in zone.outline or () for ring in part for point in ring]
+    if not corners and not frame:
         return Picture(ROOM, tuple(Shape(zone.name, zone.title, "", 0, 0) for zone in zones))
-    west, east = min(point[0] for point in points), max(point[0] for point in points)
-    south, north = min(point[1] for point in points), max(point[1] for point in points)
+    west, south, east, north = frame or (
+        *(min(corner[axis] for corner in corners) for axis in (0, 1)),
+        *(max(corner[axis] for corner in corners) for axis in (0, 1)),
+    )
     shorter = math.cos(math.radians((south + north) / 2))
     wide, high = max((east - west) * shorter, 1e-9), max(north - south, 1e-9)
     scale = min((WIDTH - 2 * ROOM) / wide, (TALLEST - 2 * ROOM) / high)
     left = (WIDTH - wide * scale) / 2
 
+    def at(x: float, y: float) -> tuple[float, float]:
+        return left + (x - west) * shorter * scale, ROOM + (north - y) * scale
+
     def placed(outline: Outline) -> list[list[list[tuple[float, float]]]]:
-        return [
-            [[(left + (x - west) * shorter * scale, ROOM + (north - y) * scale) for x, y, *_ in ring] for ring in part]
-            for part in outline
-        ]
+        return [[[at(x, y) for x, y, *_ in ring] for ring in part] for part in outline]
 
     sized = sorted(
         ((zone, placed(zone.outline or ())) for zone in zones), key=lambda each: (-_size(each[1]), each[0].name)
     )
-    return Picture(round(high * scale + 2 * ROOM), tuple(_shape(zone, parts) for zone, parts in sized))
+    height = round(high * scale + 2 * ROOM)
+    marks = tuple(
+        Mark(number, round(x), round(y))
+        for number, (x, y) in enumerate((at(turned(x, (west + east) / 2), y) for x, y in points), 1)
+        if 0 <= x <= WIDTH and 0 <= y <= height
+    )
+    return Picture(height, tuple(_shape(zone, parts) for zone, parts in sized), marks)
+
+
+def turned(longitude: float, middle: float) -> float:
+    """A longitude by the whole turn that brings it nearest to `middle`: a zone goes on above 180 degrees."""
+    return longitude + 360 * round((middle - longitude) / 360)
 
 
 def _shape(zone: Zone, parts: list[list[list[tuple[float, float]]]]) -> Shape:

@@ -15,17 +15,25 @@ from sqlalchemy import Connection, Engine, text
 from jurat.database import reader
 from jurat.names import same_person
 from jurat.queries import read_json
+from jurat.statements import rows_json
 from jurat.times import instant
 from jurat.zones import ZONES, Zone, zone_from
 from store.dialects import dialect_of
 from store.explanation import QueuedRow, VerdictRow
+from store.requests.pending_decisions import WAITS
 from store.rows import columns_of, row_of
 
 PAGE = 25
 """Reviews on a page."""
 
-WINDOW = 1_000
-"""Reviews that one page looks at: a filter that few pass must not read a million rows."""
+WINDOW = 5_000
+"""Reviews that one page looks through for those that its filters let pass: few may pass, and a million wait."""
+
+PASSED = 1_000
+"""Of these, how many it looks at closely: which need a decision."""
+
+AT_ONCE = 100
+"""How many of those at once: most pages are full by then."""
 
 Titles = Mapping[str, str]
 """A text by language."""
@@ -70,6 +78,19 @@ class Question:
     fields: Mapping[str, Titles]
 
 
+@dataclass(frozen=True, slots=True)
+class PendingDecision:
+    """A decision that its author can take back. A worker carries it out from `apply_from` on; None is at once."""
+
+    id: UUID
+    check_id: UUID
+    consultation: str
+    question: str
+    by_whom: str
+    reason: str
+    apply_from: datetime | None
+
+
 class ReviewQueue:
     """Plain queries with the rights of a reader. Nothing is written."""
 
@@ -78,38 +99,49 @@ class ReviewQueue:
         self._dialect = dialect_of(engine)
 
     def page(self, filters: Filters, after: Place | None = None) -> QueuePage:
-        """The reviews behind a place that pass the filters and need a decision now, without a count of the rest."""
+        """The reviews behind a place that pass the filters and need a decision now, without a count of the rest. One
+        whose decision is about to take effect needs none.
+        """
+        given: dict[str, Any] = {"consultation": filters.consultation, "reason": filters.reason}
+        if after:
+            given |= {"due": self._dialect.time_text(after.due_at), "check": str(after.check)}
+        window, passing = self._looked_through(filters, behind=after is not None)
+        rows = list[QueuedRow]()
+        with self._engine.begin() as connection:
+            passed = connection.execute(text(passing), given).all()
+            for start in range(0, len(passed), AT_ONCE):
+                rows += self._needed(connection, [str(check) for _, check in passed[start : start + AT_ONCE]])
+                if len(rows) > PAGE:
+                    return QueuePage(rows[:PAGE], _place(rows[PAGE - 1]))
+            if len(passed) < PASSED:
+                end = f"ORDER BY due_at, check_id LIMIT 1 OFFSET {WINDOW - 1}"
+                passed = connection.execute(text(f"SELECT due_at, check_id FROM ({window}) w {end}"), given).all()
+        return QueuePage(rows, Place(instant(passed[-1][0]), UUID(str(passed[-1][1]))) if passed else None)
+
+    def _looked_through(self, filters: Filters, *, behind: bool) -> tuple[str, str]:
+        """SQL for the reviews that a page looks through, and for those of them that the filters let pass."""
         d = self._dialect
         due, check = d.parameter("due", "timestamptz"), d.uuid("check")
-        behind = f"due_at >= {due} AND (due_at > {due} OR check_id > {check})" if after else "true"
-        late = f"due_at <= {d.now()}"
-        wanted = {
-            "consultation = :consultation": filters.consultation,
-            "reason = :reason": filters.reason,
-        }
-        where = " AND ".join(["q.needed", *(f"q.{rule}" for rule, value in wanted.items() if value is not None)])
+        rules = [f"due_at >= {due} AND (due_at > {due} OR check_id > {check})"] if behind else []
+        rules += [f"due_at <= {d.now()}"] if filters.overdue else []
         window = f"""
-            SELECT check_id, due_at FROM jurat_reviews
-            WHERE decided_at IS NULL AND {behind} {f"AND {late}" if filters.overdue else ""}
+            SELECT check_id, due_at, reason FROM jurat_reviews WHERE {" AND ".join(["decided_at IS NULL", *rules])}
             ORDER BY due_at, check_id LIMIT {WINDOW}"""
-        queue = d.join_each("jurat_review_queue q", f"q.check_id = w.check_id AND {where}", "*")
-        sql = f"""
-            SELECT {
-            columns_of(QueuedRow)
-            .replace("check_id", "q.check_id")
-            .replace("due_at", "q.due_at")
-            .replace("overdue", f"q.{late} AS overdue")
-        }
-            FROM ({window}) w {queue} ORDER BY w.due_at, w.check_id LIMIT {PAGE + 1}"""
-        given: dict[str, Any] = {"consultation": filters.consultation, "reason": filters.reason}
-        given |= {"due": d.time_text(after.due_at), "check": str(after.check)} if after else {}
-        with self._engine.begin() as connection:
-            rows = [row_of(QueuedRow, row) for row in connection.execute(text(sql), given)]
-            if len(rows) > PAGE:
-                return QueuePage(rows[:PAGE], _place(rows[PAGE - 1]))
-            last = f"SELECT due_at, check_id FROM ({window}) w ORDER BY due_at, check_id LIMIT 1 OFFSET {WINDOW - 1}"
-            end = connection.execute(text(last), given).first()
-        return QueuePage(rows, None if end is None else Place(instant(end[0]), UUID(str(end[1]))))
+        asked = d.join_each("jurat_checks c", "c.id = w.check_id AND c.consultation = :consultation", "c.id")
+        passing = f"""
+            SELECT w.due_at, w.check_id FROM ({window}) w {asked if filters.consultation else ""}
+            {"WHERE w.reason = :reason" if filters.reason else ""} ORDER BY w.due_at, w.check_id LIMIT {PASSED}"""
+        return window, passing
+
+    def _needed(self, connection: Connection, checks: Sequence[str]) -> list[QueuedRow]:
+        """Those of these reviews that need a decision now, in their order in the queue."""
+        d = self._dialect
+        undecided = f"NOT EXISTS (SELECT 1 FROM jurat_requests d WHERE d.check_id = q.check_id AND {WAITS})"
+        queue = d.join_each("jurat_review_queue q", f"q.check_id = r.id AND q.needed AND {undecided}", "*")
+        columns = columns_of(QueuedRow).replace("overdue", f"q.due_at <= {d.now()} AS overdue")
+        sql = f"SELECT {columns} FROM {d.rowset('id uuid')} {queue} ORDER BY q.due_at, q.check_id"
+        given = {"rows": rows_json([{"id": check} for check in checks])}
+        return [row_of(QueuedRow, row) for row in connection.execute(text(sql), given)]
 
     def find(self, check: UUID) -> QueuedRow | None:
         """One review; None if the check does not wait for a person."""
@@ -117,6 +149,23 @@ class ReviewQueue:
         sql = f"SELECT {columns} FROM jurat_review_queue WHERE check_id = {self._dialect.uuid()}"
         row = self._first(sql, id=str(check))
         return None if row is None else row_of(QueuedRow, row)
+
+    def decision(self, check: UUID) -> PendingDecision | None:
+        """The decision about a check that is about to take effect."""
+        return next(iter(self._pending(f"d.check_id = {self._dialect.uuid()}", id=str(check))), None)
+
+    def decisions_of(self, name: str) -> list[PendingDecision]:
+        """The decisions of a person that are about to take effect."""
+        # By the index of what is soon done: there may be a hundred thousand waiting erasures.
+        return self._pending("d.kind NOT IN ('erase', 'transfer') AND d.by_whom = :name", name=name)
+
+    def _pending(self, where: str, **given: str) -> list[PendingDecision]:
+        sql = f"""
+            SELECT d.id, d.check_id, c.consultation, c.question, d.by_whom, d.reason, d.apply_from
+            FROM jurat_requests d JOIN jurat_checks c ON c.id = d.check_id
+            WHERE {WAITS} AND {where} ORDER BY d.asked_at, d.id LIMIT {PAGE}"""
+        with self._engine.begin() as connection:
+            return [row_of(PendingDecision, row) for row in connection.execute(text(sql), given)]
 
     def verdict(self, check: UUID) -> VerdictRow | None:
         """The newest verdict of a check; None before the first."""

@@ -33,8 +33,9 @@ from jurat.candidates import seal_candidates
 from jurat.errors import InvalidAnswer
 from jurat.seal import KEY_ID_LENGTH, Unopenable, Unseal
 from jurat.vocabulary import Outcome, Reason
-from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Later, Settle
+from tasks.checks import Attempt, CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Later, Review, Settle
 from tasks.crash_points import crash_point
+from tasks.found_places import seal_places
 from tasks.plan import Plan
 from tasks.rules.decision import Candidates, decide, decide_without_look_up, wait_for_zone
 
@@ -138,6 +139,8 @@ class CheckRunner:
             seal=partial(_seal, held),
             suspect=held.source in plan.suspects,
         )
+        if isinstance(decision, Review) and isinstance(found, Places):
+            decision = replace(decision, places=seal_places(found, self.unseal, held.answer_key))
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
         now = self.clock()
         attempt = Attempt(

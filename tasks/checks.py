@@ -121,11 +121,12 @@ class NextSource:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A reviewer decides, within `seconds`."""
+    """A reviewer decides, within `seconds`. `places` are those found for an address, sealed as its answer is."""
 
     reason: Reason
     seconds: float
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    places: bytes | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,13 +157,16 @@ def _open_sealed(service: Service, check_id: UUID, who: str) -> dict[str, Any]:
         raise Failure(f"the answer or the note of check {check_id} cannot be read", Exit.REFUSED) from None
 
 
-def _answer_lines(answer: Any, note: str | None) -> Iterator[str]:
+def _answer_lines(answer: Any, note: str | None, places: Any) -> Iterator[str]:
     yield ""
     if isinstance(answer, dict):
         yield "answer:"
         yield from (f"  {_printable(name)}: {_printable(value)}" for name, value in answer.items())
     else:
         yield "answer: erased when the check was settled" if answer is None else "answer: is no JSON object"
+    if places:
+        yield "found, the best first (latitude, longitude):"
+        yield from (f"  {_printable(each['address'])} ({each['latitude']}, {each['longitude']})" for each in places)
     if note is not None:
         yield "note of the participant:"
         yield from (f"  {_printable(line)}" for line in note.splitlines())

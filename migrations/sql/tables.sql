@@ -178,7 +178,7 @@ CREATE TABLE jurat_attempts (
   FOREIGN KEY (check_id) REFERENCES jurat_checks (id) ON DELETE CASCADE
 );
 
--- Checks that a reviewer decides.
+-- Checks that a reviewer decides. `places` are those that a source found for an address, sealed as the answer is.
 CREATE TABLE jurat_reviews (
   check_id uuid NOT NULL,
   reason text NOT NULL,
@@ -187,6 +187,7 @@ CREATE TABLE jurat_reviews (
   opened_at timestamptz NOT NULL,
   due_at timestamptz NOT NULL,
   decided_at timestamptz,
+  places bytea,
   PRIMARY KEY (check_id),
   FOREIGN KEY (check_id) REFERENCES jurat_checks (id) ON DELETE CASCADE
 );

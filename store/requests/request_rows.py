@@ -88,8 +88,9 @@ def request_of(row: Sequence[Any]) -> Request:
     )
 
 
-def ask(connection: Connection, request: Request) -> bool:
-    """Store a request; whether its id is new. It writes only the columns that it needs: a reviewer may write no others.
+def ask(connection: Connection, request: Request, wait: float | None = None) -> bool:
+    """Store a request, which no worker carries out before `wait` seconds have passed; whether its id is new. It writes
+    only the columns that it needs: a reviewer may write no others.
 
     Raises WrongRequest where it is in the name of the participant: who asked is kept for good and never erased. Also
     for a reason or names that are unknown here: they might contain a participant's id, which would be kept as well.
@@ -99,9 +100,10 @@ def ask(connection: Connection, request: Request) -> bool:
     row: dict[str, Any] = {name: value for name in COLUMNS.split(", ") if (value := getattr(request, name)) is not None}
     row |= {name: str(row[name]) for name in ("id", "kind", "check_id", "reason") if name in row}
     dialect = dialect_of(connection)
-    values = [dialect.uuid(name) if name in ("id", "check_id") else f":{name}" for name in row]
+    values = {name: dialect.uuid(name) if name in ("id", "check_id") else f":{name}" for name in row}
+    values |= {"asked_at": dialect.now()} | ({} if wait is None else {"apply_from": dialect.now(str(wait))})
     sql = f"""
-        INSERT INTO jurat_requests ({", ".join(row)}, asked_at) VALUES ({", ".join(values)}, {dialect.now()})
+        INSERT INTO jurat_requests ({", ".join(values)}) VALUES ({", ".join(values.values())})
         ON CONFLICT DO NOTHING"""
     return connection.execute(text(sql), row).rowcount == 1
 

@@ -35,13 +35,15 @@ class SealedAnswer:
 @dataclass(frozen=True, slots=True)
 class SealedReview:
     """All that a reviewer may open while a check is in review: its answer, unless that was erased when the check was
-    settled, and the note of a participant who contests. Each names the key that opens it.
+    settled, with the places that were found for an address, and the note of a participant who contests. Answer and note
+    name the key that opens them; that of the answer opens the places.
     """
 
     answer: bytes | None = field(repr=False)
     answer_key: str | None
     note: bytes | None = field(repr=False)
     note_key: str | None
+    places: bytes | None = field(default=None, repr=False)
 
 
 class SealedReviews:
@@ -82,19 +84,23 @@ def sealed_review(connection: Connection, check: UUID, who: str, detail: Mapping
     note_of = NOTE.format(check=dialect_of(connection).uuid())
     sql = f"SELECT note, note_key FROM jurat_requests WHERE {note_of} ORDER BY applied_at DESC LIMIT 1"
     note, note_key = connection.execute(text(sql), {"id": str(check)}).first() or (None, None)
+    found = f"SELECT places FROM jurat_reviews WHERE check_id = {dialect_of(connection).uuid()} AND decided_at IS NULL"
+    places = connection.execute(text(found), {"id": str(check)}).scalar()
     detail = {"question": question, "answer": answer is not None, "note": note is not None, **detail}
     add_audit_row(connection, who, "review answer", str(check), detail)
-    return SealedReview(None if answer is None else bytes(answer), key, None if note is None else bytes(note), note_key)
+    sealed, written, seen = (None if each is None else bytes(each) for each in (answer, note, places))
+    return SealedReview(sealed, key, written, note_key, seen)
 
 
 def in_clear(found: SealedReview, unseal: Unseal) -> dict[str, Any]:
-    """`answer` and `note` as a person reads them, each null if there is none.
+    """`answer`, `note` and `places` as a person reads them, each null if there is none.
 
     Raises Unopenable if no key opens them, ValueError or RecursionError if they are no JSON and no text.
     """
     answer = None if found.answer is None else json.loads(unseal.open(found.answer, found.answer_key))
     note = None if found.note is None else unseal.open(found.note, found.note_key).decode()
-    return {"answer": answer, "note": note}
+    places = None if found.places is None else json.loads(unseal.open(found.places, found.answer_key))["places"]
+    return {"answer": answer, "note": note, "places": places}
 
 
 def end_reviews(connection: Connection, access: AccessRows, reviews: Mapping[UUID, Key]) -> list[UUID]:

@@ -55,6 +55,7 @@ def _delayed(connection: Connection, *, lock: bool = False) -> list[DelayedReque
     dialect = dialect_of(connection)
     sql = f"""
         SELECT {columns_of(DelayedRequest)} FROM jurat_requests
-        WHERE applied_at IS NULL AND apply_from > {dialect.now()} ORDER BY apply_from, id
+        WHERE applied_at IS NULL AND apply_from > {dialect.now()} AND kind IN ('erase', 'transfer')
+        ORDER BY apply_from, id
         {dialect.row_lock("FOR UPDATE SKIP LOCKED") if lock else ""}"""
     return [row_of(DelayedRequest, row) for row in connection.execute(text(sql))]

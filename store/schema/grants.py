@@ -47,9 +47,9 @@ _ADDED_UP = "access, questions, rounds_left, config_version, updated_at, granted
 _ADDS_UP = f"SELECT, INSERT, UPDATE ({_ADDED_UP})"
 _ADDS_UP_AND_RENAMES = f"SELECT, INSERT, UPDATE (participant, {_ADDED_UP})"
 _DEALT_WITH = "participant, target, note, note_key, document, applied_at, refused"
-_REVIEWS = "SELECT, INSERT, UPDATE (reason, evidence, config_version, opened_at, due_at, decided_at)"
+_REVIEWS = "SELECT, INSERT, UPDATE (reason, evidence, config_version, opened_at, due_at, decided_at, places)"
 _REVIEWED = "check_id, reason, config_version, opened_at, due_at, decided_at"
-"""All columns of a review but its evidence, which holds the distance of a home to a border."""
+"""All columns of a review but what tells a home from others: its evidence, and the places that were found."""
 _ANSWERS = "answered_revision, answered_at, refused"
 """The result of a publication. Administrators withdraw publications as well."""
 _ALLOWED = "per_hour, delay_s, openings_per_hour"
@@ -130,7 +130,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     "jurat_reviews": {
         Role.WORKER: f"{_REVIEWS}, DELETE",
         Role.REVIEWER: _REVIEWS,
-        Role.ADMIN: f"SELECT ({_REVIEWED}), UPDATE (decided_at)",
+        Role.ADMIN: f"SELECT ({_REVIEWED}), UPDATE (decided_at, evidence, places)",
         Role.READER: f"SELECT ({_REVIEWED})",
     },
     "jurat_requests": {
@@ -140,8 +140,8 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
         Role.ACCOUNTS: "SELECT (id, kind, applied_at, refused, apply_from)",
         Role.WORKER: f"SELECT, UPDATE ({_DEALT_WITH}), DELETE",
         Role.REVIEWER: (
-            "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at), "
-            "UPDATE (note, note_key, applied_at, refused)"
+            "SELECT, INSERT (id, kind, by_whom, consultation, participant, question, check_id, reason, asked_at, "
+            "apply_from), UPDATE (note, note_key, applied_at, refused)"
         ),
         Role.ADMIN: (
             "SELECT, INSERT (id, kind, by_whom, consultation, participant, target, note, note_key, code_list, "

@@ -92,8 +92,8 @@ class Retention:
         return count
 
     def _erase_evidence(self) -> None:
-        """Erase the evidence of reviews that ended under workers of before 0.4."""
-        erase = f"UPDATE jurat_reviews SET evidence = '{{}}' WHERE {ENDED} AND check_id IN "
+        """Erase the evidence of reviews that ended under workers of before 0.4, with what came with it."""
+        erase = f"UPDATE jurat_reviews SET evidence = '{{}}', places = NULL WHERE {ENDED} AND check_id IN "
 
         def change(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[UUID]:
             ids = rows_json([{"id": str(row[0])} for row in rows])

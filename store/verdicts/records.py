@@ -39,8 +39,8 @@ def open_reviews(dialect: StoreDialect, rows: Rows) -> list[Statement]:
 
 
 def close_reviews(dialect: StoreDialect, checks: Iterable[UUID]) -> list[Statement]:
-    """Close the reviews of checks, and erase their evidence and the notes of those who contested: both were for those
-    who decide, and exact evidence may tell a home from its neighbours.
+    """Close the reviews of checks, and erase their evidence, the places that were found and the notes of those who
+    contested: all was for those who decide, and exact evidence may tell a home from its neighbours.
     """
     rows = [{"id": str(check)} for check in checks]
     return [*_statement(_close_reviews(dialect), rows), *_statement(_erase_notes(dialect), rows)]
@@ -124,6 +124,11 @@ def candidates_row(entry: CheckResult, sealed: bytes) -> dict[str, Any]:
     return {"id": str(entry.held.id), "fence": entry.held.fence, "candidates": sealed}
 
 
+def places_row(entry: CheckResult, sealed: bytes) -> dict[str, Any]:
+    """The sealed places of an address in review, kept until that ends."""
+    return {"id": str(entry.held.id), "places": sealed}
+
+
 def _statement(sql: str, rows: Rows) -> list[Statement]:
     return [(sql, {"rows": rows_json(rows)})] if rows else []
 
@@ -154,13 +159,13 @@ def _open_reviews(dialect: StoreDialect) -> str:
         FROM {rows} WHERE true
         ON CONFLICT (check_id) DO UPDATE SET reason = excluded.reason, evidence = excluded.evidence,
           config_version = excluded.config_version, opened_at = excluded.opened_at, due_at = excluded.due_at,
-          decided_at = NULL"""
+          decided_at = NULL, places = NULL"""
 
 
 @lru_cache
 def _close_reviews(dialect: StoreDialect) -> str:
     return f"""
-        UPDATE jurat_reviews SET decided_at = {dialect.now()}, evidence = '{{}}'
+        UPDATE jurat_reviews SET decided_at = {dialect.now()}, evidence = '{{}}', places = NULL
         WHERE decided_at IS NULL AND check_id IN (SELECT r.id FROM {dialect.rowset("id uuid")})"""
 
 

@@ -30,6 +30,7 @@ from store.verdicts.records import (
     candidates_row,
     movement_row,
     open_reviews,
+    places_row,
     review_row,
     verdict_row,
 )
@@ -249,11 +250,17 @@ class VerdictWriter:
             and entry.decision.candidates
             and len(entry.decision.candidates) <= LARGEST
         ]
+        places = [
+            (_keep_places(self._dialect), places_row(entry, entry.decision.places))
+            for entry in entries
+            if isinstance(entry.decision, Review) and entry.decision.places
+        ]
         return [
             *add_verdicts(self._dialect, verdicts),
             *open_reviews(self._dialect, reviews),
             *add_attempts(self._dialect, attempts),
             *candidates,
+            *places,
         ]
 
 
@@ -320,6 +327,13 @@ def _keep_candidates(dialect: StoreDialect) -> str:
     return f"""
         UPDATE jurat_checks SET candidates = {candidates}, candidates_until = {dialect.now(str(LIFETIME))}
         WHERE id = {dialect.uuid()} AND fence = {fence} AND state = 'settled'"""
+
+
+@lru_cache
+def _keep_places(dialect: StoreDialect) -> str:
+    return f"""
+        UPDATE jurat_reviews SET places = {dialect.parameter("places", "bytea")}
+        WHERE check_id = {dialect.uuid()} AND decided_at IS NULL"""
 
 
 _LOCK_CHECKS = f"""

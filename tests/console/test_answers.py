@@ -13,7 +13,7 @@ from jurat.seal import Unseal
 from jurat.vocabulary import Reason
 from store.requests.request_runner import Request, RequestKind, Requests
 from store.upkeep.upkeep import Upkeep
-from tests.console.test_reviews import decide, waiting
+from tests.console.test_reviews import a_minute_later, decide, waiting
 from tests.console.visitor import Site, main, tree
 from tests.store.desk import PRIVATE_KEY, Desk
 from tests.store.verified import REFUSED, contested
@@ -76,6 +76,8 @@ def test_it_is_over_with_the_decision_and_with_the_session(
     ask(visitor, check)
     open_all()
     decide(visitor, check)
+    assert terms(visitor.get(f"/en/reviews/{check}")) == {"word": "accept"}, "for as long as it can be taken back"
+    assert a_minute_later(desk) == 1
     assert desk.sql("SELECT * FROM jurat_openings") == []
     Requests(desk.engine).do(Request(uuid7(), RequestKind.OPEN, "clerk-8", check_id=check))
     assert terms(visitor.get(f"/en/reviews/{check}")) == {}
@@ -97,6 +99,7 @@ def test_nobody_opens_what_is_their_own_or_not_in_review(desk: Desk, reviewed: S
     token = tree(visitor.get(f"/en/reviews/{check}")).xpath("//input[@name='csrf_token']/@value")[0]
     assert visitor.send(f"/en/reviews/{uuid7()}/answer", csrf_token=token).status_code == 404
     decide(visitor, check, Reason.PERSON_REFUSED)
+    a_minute_later(desk)
     late = visitor.send(f"/en/reviews/{check}/answer", csrf_token=token)
     assert late.status_code == 303
     assert "The answer was not opened." in main(visitor.get(f"/en/reviews/{check}"))

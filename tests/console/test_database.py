@@ -12,7 +12,7 @@ from console.database import Database
 from jurat.database import open_engine, state_of
 from store.schema.grants import Role
 from store.schema.memberships import memberships
-from tests.console.test_reviews import decide, waiting
+from tests.console.test_reviews import a_minute_later, decide, waiting
 from tests.console.test_sources import SUSPECT, acts, count, pause
 from tests.console.visitor import Site, heading, main
 from tests.rigs.logins import Logins, plain
@@ -52,6 +52,7 @@ def test_all_pages_work_for_a_login_that_inherits_nothing(
     assert visitor.get("/en/reviews/").status_code == 200
     assert visitor.get(f"/en/reviews/{check}").status_code == 200
     decide(visitor, check)
+    assert a_minute_later(desk) == 1
     assert desk.verdicts(check) == [("accepted", "person_accepted")]
     assert visitor.get(f"/en/reviews/{check}").status_code == 200
 

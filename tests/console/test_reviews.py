@@ -9,11 +9,14 @@ import pytest
 
 from jurat import Reason
 from jurat.vocabulary import Outcome
+from store.dialects import dialect_of
 from store.requests.request_runner import Requests
 from tasks.checks import Review, Settle
 from tests.console.visitor import Site, heading, main, tree
 from tests.store.desk import Desk
 from tests.store.verified import REFUSED
+
+ROLES = [(), ("administrator",), ("operator",), ("administrator", "operator")]
 
 NEAR = {
     "provider": "towns", "zone": "old-town", "level": "housenumber", "margin_m": 25, "distance_m": -10, "candidates": 2,
@@ -36,13 +39,31 @@ def two_persons(desk: Desk) -> UUID:
     return check.id
 
 
+def choice(visitor: Any, check: UUID, reason: str = "person_accepted") -> dict[str, str]:
+    """The form of a decision, filled in."""
+    (form,) = tree(visitor.get(f"/en/reviews/{check}")).xpath("//form[@class='decision']")
+    return {**{each.get("name"): each.get("value") for each in form.xpath(".//input")}, "reason": reason}
+
+
 def decide(visitor: Any, check: UUID, reason: str = "person_accepted") -> Any:
-    """Choose, then confirm."""
-    path = f"/en/reviews/{check}"
-    confirm = visitor.post(path, reason=reason)
-    assert confirm.status_code == 200, main(confirm)
-    fields = {each.get("name"): each.get("value") for each in tree(confirm).xpath("//main//input")}
-    return visitor.send(path, **fields)
+    """Decide, which takes effect later."""
+    answer = visitor.send(f"/en/reviews/{check}", **choice(visitor, check, reason))
+    assert answer.status_code == 303, main(answer)
+    return answer
+
+
+def take_back(visitor: Any, check: UUID, decision: Any, page: str | None = None) -> Any:
+    return visitor.post(f"/en/reviews/{check}/take-back", page=page or f"/en/reviews/{check}", id=str(decision))
+
+
+def pending(desk: Desk) -> UUID:
+    return UUID(str(desk.one("SELECT id FROM jurat_requests WHERE kind = 'decide' AND applied_at IS NULL")))
+
+
+def a_minute_later(desk: Desk) -> int:
+    """A worker's turn, once decisions have waited."""
+    desk.sql("UPDATE jurat_requests SET apply_from = NOW(-1) WHERE applied_at IS NULL")
+    return Requests(desk.engine).apply_waiting()
 
 
 def test_the_queue_has_what_waits_and_a_review_says_why(desk: Desk, reviewed: Site) -> None:
@@ -104,27 +125,109 @@ def test_a_page_looks_at_so_many_and_says_that_it_may_go_on(
     assert tree(visitor.get(further)).xpath("//main//h2/a/@href") == [f"/en/reviews/{two}"]
 
 
-def test_a_decision_is_chosen_confirmed_and_recorded(desk: Desk, reviewed: Site) -> None:
+@pytest.mark.parametrize("bounds", [(2, 1, 1), (3, 2, 1), (4, 3, 2), (50, 2, 50), (1, 1, 1)])
+def test_whatever_a_page_looks_at_all_pages_show_each_once(
+    desk: Desk, reviewed: Site, monkeypatch: pytest.MonkeyPatch, bounds: tuple[int, int, int]
+) -> None:
+    for name, bound in zip(("WINDOW", "PASSED", "AT_ONCE"), bounds, strict=True):
+        monkeypatch.setattr(f"store.review_queue.{name}", bound)
+    checks = [waiting(desk, f"p-{n}", due=1000.0 * (n % 3 + 1)) for n in range(5)]
+    two, visitor = two_persons(desk), reviewed.signed_in("clerk-7", "reviewer")
+    decide(visitor, checks[2])
+    near = {*map(str, checks)} - {str(checks[2])}
+    wanted = {"": {*near, str(two)}, "reason=near_border": near, "consultation=care": {str(two)}, "overdue=1": set()}
+    for query, expected in wanted.items():
+        path, seen = f"/en/reviews/?{query}", []
+        for _ in range(12):
+            page = tree(visitor.get(path))
+            seen += [str(link).rsplit("/", 1)[1] for link in page.xpath("//main//h2/a/@href")]
+            if not (path := next(iter(page.xpath("//main//a[text()='Next page' or text()='Look further']/@href")), "")):
+                break
+        assert not path
+        assert sorted(seen) == sorted(expected), query
+
+
+def test_a_decision_takes_effect_a_minute_later(desk: Desk, reviewed: Site) -> None:
     check = waiting(desk)
     visitor = reviewed.signed_in("clerk-7", "reviewer")
-    answer = decide(visitor, check, "person_refused")
-    assert (answer.status_code, answer.location) == (303, f"/en/reviews/{check}")
-    page = main(visitor.get(answer.location))
-    assert "Your decision is made." in page
-    assert "There is nothing left to decide" in page
+    assert decide(visitor, check, "person_refused").location == f"/en/reviews/{check}"
+    page = main(visitor.get(f"/en/reviews/{check}"))
+    assert "Your decision takes effect at" in page
+    assert "it does not meet the criterion" in page
+    queue = visitor.get("/en/reviews/")
+    assert tree(queue).xpath("//main//h2/a") == []
+    assert "Take it back" in main(queue)
+    assert Requests(desk.engine).apply_waiting() == 0, "its time has not come"
+    assert desk.verdicts(check) == []
+    wait = desk.one(f"SELECT {dialect_of(desk.engine).seconds_between('apply_from', 'asked_at')} FROM jurat_requests")
+    assert 59 < wait < 61
+    assert a_minute_later(desk) == 1
+    assert "There is nothing left to decide" in main(visitor.get(f"/en/reviews/{check}"))
     assert desk.verdicts(check) == [("refused", "person_refused")]
     assert ("clerk-7", "review decide") in desk.sql("SELECT actor, action FROM jurat_audit")
-    assert tree(visitor.get("/en/reviews/")).xpath("//main//h2/a") == []
+    assert "Take it back" not in main(visitor.get("/en/reviews/"))
+
+
+def test_who_decided_takes_it_back_and_decides_again(desk: Desk, reviewed: Site) -> None:
+    check, visitor = waiting(desk), reviewed.signed_in("clerk-7", "reviewer")
+    decide(visitor, check, "person_refused")
+    taken = pending(desk)
+    for _ in range(2):  # sent twice, it is done once
+        assert take_back(visitor, check, taken).status_code == 303
+        assert "You took your decision back." in main(visitor.get(f"/en/reviews/{check}"))
+    actions = "SELECT actor, subject FROM jurat_audit WHERE action = 'review take back'"
+    assert desk.sql(actions) == [("clerk-7", str(check))]
+    assert a_minute_later(desk) == 0
+    assert tree(visitor.get("/en/reviews/")).xpath("//main//h2/a/@href") == [f"/en/reviews/{check}"]
+    decide(visitor, check)
+    assert a_minute_later(desk) == 1
+    assert desk.verdicts(check) == [("accepted", "person_accepted")]
+
+
+def test_nobody_else_takes_it_back_or_decides_meanwhile(desk: Desk, reviewed: Site) -> None:
+    check = waiting(desk)
+    first, second = reviewed.signed_in("clerk-7", "reviewer"), reviewed.signed_in("clerk-8", "reviewer")
+    late = choice(second, check, "person_refused")
+    decide(first, check)
+    decision = pending(desk)
+    page = main(second.get(f"/en/reviews/{check}"))
+    assert "The decision of clerk-7" in page
+    assert "Take it back" not in page + main(second.get("/en/reviews/"))
+    take_back(second, check, decision, page="/en/reviews/")
+    assert "only the person who made a decision takes it back" in main(second.get(f"/en/reviews/{check}"))
+    second.send(f"/en/reviews/{check}", **late)
+    assert "another decision" in main(second.get(f"/en/reviews/{check}"))
+    for roles in ROLES:
+        assert take_back(reviewed.signed_in("clerk-7", *roles), check, decision, page="/en/").status_code == 403
+    assert first.send(f"/en/reviews/{check}/take-back", id=str(decision)).status_code == 400, "without a token"
+    assert take_back(first, check, "nothing").status_code == 400
+    take_back(first, check, uuid4())
+    assert "there is no decision" in main(first.get(f"/en/reviews/{check}"))
+    assert a_minute_later(desk) == 1
+    assert desk.verdicts(check) == [("accepted", "person_accepted")]
+    take_back(first, check, decision, page="/en/reviews/")
+    assert "it has taken effect" in main(first.get(f"/en/reviews/{check}"))
+    assert desk.verdicts(check) == [("accepted", "person_accepted")]
+
+
+def test_a_review_that_ends_within_the_minute_is_decided_at_once(desk: Desk, reviewed: Site) -> None:
+    check, visitor = waiting(desk, due=70.0), reviewed.signed_in("clerk-7", "reviewer")
+    decide(visitor, check)
+    assert "It takes effect now." in main(visitor.get(f"/en/reviews/{check}"))
+    assert Requests(desk.engine).apply_waiting() == 1
+    assert desk.verdicts(check) == [("accepted", "person_accepted")]
 
 
 def test_a_form_that_is_sent_twice_decides_once(desk: Desk, reviewed: Site) -> None:
     check, visitor = waiting(desk), reviewed.signed_in("clerk-7", "reviewer")
-    confirm = visitor.post(f"/en/reviews/{check}", reason="person_accepted")
-    fields = {each.get("name"): each.get("value") for each in tree(confirm).xpath("//main//input")}
-    for _ in range(2):
+    fields = choice(visitor, check)
+    for applied in (0, 1):
         assert visitor.send(f"/en/reviews/{check}", **fields).status_code == 303
-        assert "Your decision is made." in main(visitor.get(f"/en/reviews/{check}"))
+        assert "This was not done." not in main(visitor.get(f"/en/reviews/{check}"))
+        a_minute_later(desk)
+        assert visitor.send(f"/en/reviews/{check}", **fields).status_code == 303, applied
     assert desk.verdicts(check) == [("accepted", "person_accepted")]
+    assert desk.one("SELECT count(*) FROM jurat_requests") == 1
 
 
 @pytest.mark.parametrize("reason", ["", "near_border", "person_refused ", "record_matches", "code_unknown"])
@@ -149,14 +252,22 @@ def test_nobody_decides_about_their_own_answer(desk: Desk, reviewed: Site, name:
 def test_two_persons_decide_where_four_eyes_are_asked_for(desk: Desk, reviewed: Site) -> None:
     check = two_persons(desk)
     first, second = reviewed.signed_in("clerk-7", "reviewer"), reviewed.signed_in("clerk-8", "reviewer")
-    assert "when a second person makes the same one" in main(first.get(decide(first, check).location))
-    again = main(first.get(decide(first, check).location))
+    for _ in range(2):
+        decide(first, check)
+        assert a_minute_later(desk) == 1
+    again = main(first.get(f"/en/reviews/{check}"))
     assert "You have given your decision." in again
+    assert "when a second person makes the same one" in again
     assert desk.verdicts(check) == []
     seen = main(second.get(f"/en/reviews/{check}"))
     assert "clerk-7: a reviewer accepted it" in seen
     assert "A second person must make the same decision." in seen
     decide(second, check)
+    take_back(second, check, pending(desk))
+    assert a_minute_later(desk) == 0
+    assert desk.verdicts(check) == [], "a half is taken back as a whole is"
+    decide(second, check)
+    assert a_minute_later(desk) == 1
     assert desk.verdicts(check) == [("accepted", "person_accepted")]
 
 
@@ -164,6 +275,7 @@ def test_one_person_under_two_spellings_is_one(desk: Desk, reviewed: Site) -> No
     check = two_persons(desk)
     for name in ("clerk-7", "Clerk-7", "ｃlerk-7"):
         decide(reviewed.signed_in(name, "reviewer"), check)
+        assert a_minute_later(desk) == 1
     assert desk.verdicts(check) == []
 
 
@@ -183,15 +295,12 @@ def test_a_settled_answer_is_opened_again(desk: Desk, reviewed: Site) -> None:
 def test_what_someone_else_decided_meanwhile_is_said(desk: Desk, reviewed: Site) -> None:
     check = waiting(desk)
     first, second = reviewed.signed_in("clerk-7", "reviewer"), reviewed.signed_in("clerk-8", "reviewer")
-    confirm = first.post(f"/en/reviews/{check}", reason="person_accepted")
-    fields = {each.get("name"): each.get("value") for each in tree(confirm).xpath("//main//input")}
+    fields = choice(first, check)
     decide(second, check, "person_refused")
+    a_minute_later(desk)
     first.send(f"/en/reviews/{check}", **fields)
     assert "This was not done." in main(first.get(f"/en/reviews/{check}"))
     assert desk.verdicts(check) == [("refused", "person_refused")]
-
-
-ROLES = [(), ("administrator",), ("operator",), ("administrator", "operator")]
 
 
 @pytest.mark.parametrize("roles", ROLES)

@@ -187,7 +187,7 @@ def test_a_back_office_reads_an_answer_by_sql_alone(desk: Desk) -> None:
     desk.upkeep.open_answers()
     (row,) = (row._mapping for row in desk.sql(read, id=asked))
     plain = json.loads(SealedBox(pair).decrypt(bytes(row["sealed"])))
-    assert (plain, row["refused"]) == ({"answer": {"number": "1"}, "note": None}, None)
+    assert (plain, row["refused"]) == ({"answer": {"number": "1"}, "note": None, "places": None}, None)
 
 
 def test_what_a_worker_finds_stands_in_refused(desk: Desk) -> None:

@@ -236,3 +236,42 @@ def test_an_administrator_lifts_no_revocation(office: Office) -> None:
         for name in ("erased-0", "p-9"):
             renaming = sql.SQL("UPDATE jurat_requests SET participant = {} WHERE kind = 'revoke'")
             assert said(admin, renaming.format(sql.Literal(name)), []) == REFUSED
+
+
+LATER = "now() + interval '{}'"
+
+
+def waiting(office: Office, by: psycopg.Connection[Any], kind: str, moment: str) -> str:
+    """Ask for something that is done from that moment on; what the database said."""
+    row = {"id": uuid7(), "kind": kind, "by_whom": "a clerk", **office.asked(RequestKind(kind))}
+    columns, values = sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(sql.Placeholder() * len(row))
+    insert = "INSERT INTO jurat_requests ({}, asked_at, apply_from) VALUES ({}, now(), CAST({} AS timestamptz))"
+    return said(by, sql.SQL(insert).format(columns, values, sql.Literal(moment)), list(row.values()))
+
+
+def test_a_reviewer_has_a_decision_wait_for_two_minutes_and_nothing_else(office: Office) -> None:
+    minutes = {"1 minute": "", "3 minutes": "23000", "100 years": "23000"}
+    with office.logins.connection(Role.REVIEWER) as reviewer:
+        for interval, told in minutes.items():
+            moment = office.desk.one(f"SELECT CAST({LATER.format(interval)} AS text)")
+            assert waiting(office, reviewer, "decide", moment) == told
+        for moment in ("infinity", "9999-01-01"):
+            assert waiting(office, reviewer, "decide", moment) == "23000"
+        for kind in ("open", "reopen", "revoke", "restore"):
+            assert waiting(office, reviewer, kind, "now") == "23000", kind
+        assert said(reviewer, sql.SQL("UPDATE jurat_requests SET apply_from = now()").format(), []) == REFUSED
+
+
+def test_a_decision_that_waits_is_taken_back_by_its_own_login_alone(office: Office) -> None:
+    mark = sql.SQL("UPDATE jurat_requests SET applied_at = now(){} WHERE applied_at IS NULL")
+    taken_back, done = mark.format(sql.SQL(", refused = 'x'")), mark.format(sql.SQL(""))
+    moment = office.desk.one(f"SELECT CAST({LATER.format('1 minute')} AS text)")
+    other = plain(office.logins.url(Role.REVIEWER, options="CONNECTION LIMIT 5"))
+    with office.logins.connection(Role.REVIEWER) as reviewer, other as another:
+        assert waiting(office, reviewer, "decide", moment) == ""
+        for role in set(Role) - {Role.REVIEWER, Role.WORKER}:
+            with office.logins.connection(role) as by:
+                assert said(by, taken_back, []) == REFUSED, role
+        assert said(another, taken_back, []) == said(another, done, []) == REFUSED
+        assert said(reviewer, taken_back, []) == ""
+    assert office.desk.one("SELECT refused FROM jurat_requests") == "x"

@@ -15,6 +15,7 @@ from jurat.codes import generate
 from jurat.database import bounded, open_engine
 from jurat.ids import uuid7
 from jurat.seal import key_to_text
+from jurat.vocabulary import Reason
 from store.datasets.zones import NewZone, import_zones
 from store.queue.claims import Claims
 from store.requests.code_lists import CodeImporter
@@ -23,6 +24,7 @@ from store.requests.request_runner import Requests
 from store.schema.grants import Role
 from store.upkeep.upkeep import Upkeep
 from store.verdicts.verdict_writer import VerdictWriter
+from tasks.checks import Review
 from tasks.rules.source_limits import Demand
 from tests.migrations.test_role_attacks import refusal
 from tests.rigs.logins import Logins, plain
@@ -77,7 +79,7 @@ def test_a_platform_asks_and_the_worker_does_it(logins: tuple[Desk, Logins]) -> 
 def test_an_administrator_transfers_and_erases_at_once_and_a_reviewer_does_not(logins: tuple[Desk, Logins]) -> None:
     desk, users = logins
     desk.submit("p-1")
-    desk.held("p-1", "profession")
+    desk.settle(desk.held("p-1", "profession"), Review(Reason.NAME_DIFFERS, 3600, {"records": 1}, b"sealed"))
     admin, reviewer = by(users, Role.ADMIN), by(users, Role.REVIEWER)
     for kind, given in ((RequestKind.TRANSFER, {"target": "p-2"}), (RequestKind.ERASE, {})):
         with pytest.raises(Exception, match=r"permission denied|may not ask for this"):
@@ -86,6 +88,7 @@ def test_an_administrator_transfers_and_erases_at_once_and_a_reviewer_does_not(l
     Requests(admin).do(asking(RequestKind.ERASE, participant="p-2"))
     rows = desk.sql("SELECT participant LIKE 'erased-%', state, answer FROM jurat_checks")
     assert [tuple(row) for row in rows] == [(True, "pending", None)] * 2
+    assert desk.sql("SELECT evidence, places FROM jurat_reviews") == [({}, None)], "a review ends with it"
     for engine in (admin, reviewer):
         engine.dispose()
 

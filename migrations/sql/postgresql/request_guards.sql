@@ -199,6 +199,12 @@ WHEN (NEW.kind IN ('erase', 'transfer')
   AND NOT has_column_privilege(session_user, 'jurat_requests'::regclass, 'target', 'INSERT'))
 EXECUTE FUNCTION jurat_delay_asked();
 
+-- Nothing waits for long by the will of who asks. Transfers and erasures wait as an administrator said.
+CREATE TRIGGER jurat_requests_later BEFORE INSERT ON jurat_requests FOR EACH ROW
+WHEN (NEW.apply_from IS NOT NULL AND NEW.kind NOT IN ('erase', 'transfer')
+  AND NOT (NEW.kind = 'decide' AND NEW.apply_from <= statement_timestamp() + interval '2 minutes'))
+EXECUTE FUNCTION jurat_refuse_change('only a decision waits to be taken back, for two minutes at most');
+
 CREATE TRIGGER jurat_requests_list BEFORE UPDATE ON jurat_requests FOR EACH ROW
 WHEN (NEW.code_list IS DISTINCT FROM OLD.code_list OR NEW.expires_at IS DISTINCT FROM OLD.expires_at)
 EXECUTE FUNCTION jurat_refuse_change(
@@ -228,9 +234,11 @@ BEGIN
   RETURN NEW;
 END $$;
 
--- Only workers may delete requests, so that right identifies them.
+-- Only workers may delete requests, so that right identifies them. A decision that can still be taken back is for the
+-- login that asked for it.
 CREATE TRIGGER jurat_requests_done BEFORE UPDATE ON jurat_requests FOR EACH ROW
-WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND jurat_may_ask(OLD.kind) IS NOT TRUE)
+WHEN (NOT has_table_privilege('jurat_requests'::regclass, 'DELETE') AND (jurat_may_ask(OLD.kind) IS NOT TRUE
+  OR (OLD.kind = 'decide' AND OLD.apply_from IS NOT NULL AND OLD.login IS DISTINCT FROM session_user)))
 EXECUTE FUNCTION jurat_keep_asked();
 
 CREATE TRIGGER jurat_requests_kept BEFORE DELETE ON jurat_requests FOR EACH ROW

@@ -96,6 +96,10 @@ WHEN (octet_length(NEW.evidence::text) > 1048576
   OR length(NEW.reason) > 200)
 EXECUTE FUNCTION jurat_refuse_others('evidence is readable and has at most 1 MiB, and a reason 200 characters');
 
+CREATE TRIGGER jurat_reviews_places_sized BEFORE INSERT OR UPDATE OF places ON jurat_reviews FOR EACH ROW
+WHEN (octet_length(NEW.places) > 16384)
+EXECUTE FUNCTION jurat_refuse_others('the places of a review have at most 16 KiB');
+
 CREATE TRIGGER jurat_access_sized BEFORE INSERT OR UPDATE ON jurat_access FOR EACH ROW
 WHEN (greatest(pg_column_size(NEW.questions), pg_column_size(NEW.rounds_left), pg_column_size(NEW.ended)) > 65536
   OR length(NEW.access) > 200)

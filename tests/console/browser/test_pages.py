@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from jurat import Reason
 from jurat.seal import Unseal
 from store.upkeep.upkeep import Upkeep
-from tests.console.test_reviews import two_persons, waiting
+from tests.console.test_reviews import a_minute_later, two_persons, waiting
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
 from tests.examples.platform.browser.test_keyboard import Fingers
@@ -73,11 +73,20 @@ def test_every_page_in_every_state(
     examine(page)
     page.check("#reason")
     page.locator(".decision .button").click()
-    expect(page.locator(".warning")).to_be_visible()
+    expect(page.locator("#decision [role=status]")).to_be_visible()
     examine(page)
-    page.locator("main form .button").click()
+    page.goto(f"{base}/{language}/reviews/")
+    expect(page.locator(".coming .button")).to_be_visible()
+    examine(page)
+    page.locator(".coming .button").click()
     expect(page.locator(".notice")).to_be_visible()
     examine(page)
+    page.check("#reason")
+    page.locator(".decision .button").click()
+    other = signed_in(browse, address, "clerk-9")
+    other.goto(f"{base}/{language}/reviews/{check}")
+    expect(other.locator("#decision")).to_be_visible()
+    examine(other)
 
 
 @pytest.mark.parametrize("width", [360, 1280])
@@ -100,8 +109,13 @@ def test_a_reviewer_decides_without_a_mouse(
     fingers.to("#reason")
     page.keyboard.press("Space")
     fingers.press(".decision .button")
-    fingers.press("main form .button")
+    fingers.press("#decision .button")
     expect(page.locator(".notice")).to_be_visible()
+    fingers.to("#reason")
+    page.keyboard.press("Space")
+    fingers.press(".decision .button")
+    expect(page.locator("#decision")).to_be_visible()
+    assert a_minute_later(desk) == 1
     assert desk.verdicts(check) == [("accepted", "person_accepted")]
 
 
@@ -116,8 +130,11 @@ def test_all_of_it_without_a_script(browse: Callable[..., Any], desk: Desk, addr
     page.locator(f".queue a[href$='/{check}']").click()
     page.check("#reason-person_refused")
     page.locator(".decision .button").click()
-    page.locator("main form .button").click()
+    page.locator("#decision .button").click()
     expect(page.locator(".notice")).to_be_visible()
+    page.check("#reason-person_refused")
+    page.locator(".decision .button").click()
+    assert a_minute_later(desk) == 1
     assert desk.verdicts(check) == [("refused", "person_refused")]
     page.get_by_role("button", name="Sign out").click()
     page.goto(f"{base}/en/reviews/")

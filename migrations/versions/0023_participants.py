@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0022_participants"
-down_revision = "0021_openings"
+revision = "0023_participants"
+down_revision = "0022_reviews"
 
 STATEMENTS = {
     "postgresql": (

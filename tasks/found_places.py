@@ -1,0 +1,39 @@
+"""The places that a source found for an address, sealed for the reviewer who decides: the map shows where it lies.
+
+They are sealed for the key of the answer itself, and so tell nobody more than that. Evidence holds none.
+"""
+
+from __future__ import annotations
+
+from adapters.base import Place, Places
+from jurat.answers import canonical, pad
+from jurat.seal import Unopenable, Unseal
+
+MOST = 10
+"""Places that a reviewer sees, the best first."""
+
+DECIMALS = 6
+"""Decimals of a coordinate in degrees: a tenth of a metre."""
+
+LONGEST = 150
+"""Characters of an address: a source may say anything."""
+
+
+def seal_places(found: Places, unseal: Unseal, key: str | None) -> bytes | None:
+    """The places, sealed for the worker's key of that id; None if there are none, or the key is not here any more."""
+    if not found.places:
+        return None
+    try:
+        return unseal.close(pad(canonical({"places": [_shown(place) for place in found.places[:MOST]]})), key)
+    except (Unopenable, ValueError):  # it cannot be said in UTF-8: then the map shows the zone alone
+        return None
+
+
+def _shown(place: Place) -> dict[str, object]:
+    house, town = ((place.number, place.street), (place.postcode, place.city))
+    parts = (" ".join(word for word in words if word) for words in (house, town))
+    return {
+        "longitude": round(place.longitude, DECIMALS),
+        "latitude": round(place.latitude, DECIMALS),
+        "address": ", ".join(part for part in parts if part)[:LONGEST],
+    }
