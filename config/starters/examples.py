@@ -1,34 +1,25 @@
-"""Configurations to begin a registry with, one for each form of answer."""
+"""Reads what a draft is made from: an example answer, or an operation of an OpenAPI document."""
 
 from __future__ import annotations
 
 import json
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from config.regular_files import NoRegularFile, read_regular
+from config.starters.draft import ANYWHERE, draft_text
+from config.starters.openapi import Operation, operation_at
 
-if TYPE_CHECKING:
-    from cli.starters.openapi import Operation
-
-FORMS: Final = ("json", "xml", "csv-roster")
 LARGEST_ANSWER: Final = 64 << 10
 LARGEST_OPENAPI: Final = 512 << 10
 
 
-def starter_text(form: str, name: str) -> str:
-    """A configuration whose registry is called `name`, with comments and tests. It passes lint."""
-    return (Path(__file__).parent / f"{form}.yaml").read_text("utf-8").replace("NAME", name).rstrip("\n")
-
-
 def draft_from(name: str, place: str, today: date) -> str:
     """A draft of the registry `name` from a file, as for `example_at`."""
-    from cli.starters.draft import draft_text
-
     asked = example_at(place)
     return draft_text(name, asked.answer, today, asked.url, asked.query)
 
@@ -38,9 +29,6 @@ def example_at(place: str) -> Operation:
 
     Raises ValueError with what is wrong, without any of the file's content.
     """
-    from cli.starters.draft import ANYWHERE
-    from cli.starters.openapi import Operation, operation_at
-
     file, sign, pointer = place.partition("#")
     if not sign:
         return Operation(ANYWHERE, _json_in(_content(Path(file), LARGEST_ANSWER, "keep one record of it")))
