@@ -16,6 +16,7 @@ from config.starters.openapi import Operation, operation_at
 
 LARGEST_ANSWER: Final = 64 << 10
 LARGEST_OPENAPI: Final = 512 << 10
+ONE_RECORD: Final = "keep one record of it"
 
 
 def draft_from(name: str, place: str, today: date) -> str:
@@ -31,9 +32,9 @@ def example_at(place: str) -> Operation:
     """
     file, sign, pointer = place.partition("#")
     if not sign:
-        return Operation(ANYWHERE, _json_in(_content(Path(file), LARGEST_ANSWER, "keep one record of it")))
+        return Operation(ANYWHERE, json_in(_content(Path(file), LARGEST_ANSWER, ONE_RECORD)))
     content = _content(Path(file), LARGEST_OPENAPI, "keep the operation and what it refers to")
-    document = _json_in(content) if content.lstrip()[:1] == "{" else _yaml_in(content)
+    document = json_in(content) if content.lstrip()[:1] == "{" else _yaml_in(content)
     try:
         return operation_at(document, pointer)
     except (AttributeError, IndexError, KeyError, TypeError):
@@ -46,14 +47,20 @@ def _content(file: Path, largest: int, hint: str) -> str:
     except (NoRegularFile, OSError) as error:
         raise ValueError(f"it cannot be read: {error.strerror}") from None
     if len(content) > largest:
-        raise ValueError(f"it is larger than {largest >> 10} KiB; {hint}")
+        raise too_large(largest, hint)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8 text") from None
 
 
-def _json_in(text: str) -> Any:
+def too_large(largest: int, hint: str = ONE_RECORD) -> ValueError:
+    """What is raised for more than so many bytes."""
+    return ValueError(f"it is larger than {largest >> 10} KiB; {hint}")
+
+
+def json_in(text: str) -> Any:
+    """An answer in JSON. Raises ValueError."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:

@@ -99,14 +99,16 @@ class ConfigPublisher:
             add_audit_row(connection, who, "config apply", f"version {version}", {"digest": digest})
         return version, True
 
-    def predict(self, configuration: Configuration) -> Prediction:
-        """What `apply` would do now. Raises Unpublishable with the obstacles that `force` does not overcome."""
+    def predict(self, configuration: Configuration, after: int | None = None) -> Prediction:
+        """What `apply` would do now. Raises as it does, but for what `force` overcomes."""
         with reader(self._engine).begin() as connection:
             whole = with_published(connection, configuration)
             last = connection.execute(text("SELECT max(version) FROM jurat_configs")).scalar()
             document = whole.to_json()
             if last and same_document(connection, last, document):
                 return Prediction(last, changed=False, digest=digest_of(document), orphans="")
+            if after is not None:
+                _require_latest(connection, after)
             orphans = orphans_of(connection, whole)
         return Prediction((last or 0) + 1, True, digest_of(document), sentence_about(orphans) if orphans else "")
 
