@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -68,7 +68,11 @@ def check_apart(text: str, zones: Collection[str], lists: Collection[str], appli
         _turns.release()
     if ran is None or ran.returncode:
         raise NotChecked(f"the check took more than {MOST_SECONDS} s or {MOST_MEMORY >> 20} MB, or failed")
-    found: dict[str, Any] = json.loads(ran.stdout)
+    return checked(json.loads(ran.stdout))
+
+
+def checked(found: Mapping[str, Any]) -> Checked:
+    """What was found, as `typed_text.check` says it."""
     problems = [Problem(**{**each, "severity": Severity(each["severity"])}) for each in found["problems"]]
     document = found["document"]
     return Checked(problems, found["more"], None if document is None else Configuration.from_json(document))

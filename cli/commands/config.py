@@ -92,6 +92,7 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     """
     from adapters.registry_tests.configurations import all_problems
     from cli.registry_lint import lint_here, problem_lines
+    from store.configurations.orphans import sentence_about
     from store.configurations.publisher import ConfigPublisher
 
     with open_database() as service:
@@ -105,7 +106,7 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
         if dry_run:
             would_be = ConfigPublisher(service.database).predict(report.configuration)
             if would_be.orphans and not force:
-                raise Failure(would_be.orphans, Exit.REFUSED)
+                raise Failure(sentence_about(would_be.orphans), Exit.REFUSED)
             version, changed, digest = would_be.version, would_be.changed, would_be.digest
         else:
             version, changed = ConfigPublisher(service.database).apply(report.configuration, who, force=force)

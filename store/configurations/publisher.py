@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, Engine, text
@@ -14,7 +15,7 @@ from jurat.statements import rows_json
 from store import restored
 from store.configurations.consultations import Unpublishable, with_published
 from store.configurations.documents import same_document
-from store.configurations.orphans import end_orphans, orphans_of, sentence_about
+from store.configurations.orphans import Orphans, end_orphans, orphans_of, sentence_about
 from store.configurations.questions import replace_questions, terms_versions
 from store.configurations.turn import take_turn
 from store.dialects import dialect_of
@@ -30,13 +31,13 @@ class AppliedMeanwhile(Unpublishable):
 class Prediction:
     """What `apply` would do: the version that it would return, whether that is new, and the digest of it.
 
-    `orphans` says which checks would lose their source or question; "" where none would.
+    `orphans` are the checks that would lose their source or question.
     """
 
     version: int
     changed: bool
     digest: str
-    orphans: str
+    orphans: Sequence[Orphans]
 
 
 class ConfigPublisher:
@@ -106,11 +107,11 @@ class ConfigPublisher:
             last = connection.execute(text("SELECT max(version) FROM jurat_configs")).scalar()
             document = whole.to_json()
             if last and same_document(connection, last, document):
-                return Prediction(last, changed=False, digest=digest_of(document), orphans="")
+                return Prediction(last, changed=False, digest=digest_of(document), orphans=())
             if after is not None:
                 _require_latest(connection, after)
             orphans = orphans_of(connection, whole)
-        return Prediction((last or 0) + 1, True, digest_of(document), sentence_about(orphans) if orphans else "")
+        return Prediction((last or 0) + 1, changed=True, digest=digest_of(document), orphans=orphans)
 
     def _publish_choices(self, connection: Connection, configuration: Configuration, version: int) -> None:
         """Replace the criteria that a platform may choose from, and make sure that each source has a row."""
