@@ -12,9 +12,10 @@ from urllib.parse import parse_qsl
 import click
 
 from config.starters import FORMS, starter_text
-from config.starters.draft import ANYWHERE, FoundRecord, Keys, draft_text, records_in
+from config.starters.draft import ANYWHERE, FoundRecord, draft_text, records_in
 from config.starters.examples import example_at
 from config.starters.openapi import INVENTED, Operation
+from config.starters.trees import Keys
 
 _NONE: Final = "-"
 _UNASKED: Final = frozenset({"professions", "until"})

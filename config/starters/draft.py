@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
 from config.lint import CHOOSE
+from config.starters.trees import EACH, Keys, lists_in, value_at, with_one_record, with_value
 
 _DEEPEST: Final = 5
 _WIDEST: Final = 90
@@ -25,11 +25,6 @@ _NOT_YAML: Final = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
 
 ANYWHERE: Final = f"https://{CHOOSE}/{{number}}"
 NO_QUERY: Final[Mapping[str, str]] = {}
-
-Keys = tuple[str, ...]
-"""The keys from a map down to a value; EACH stands for each entry of a list."""
-
-EACH: Final = "[]"
 
 _LIKELY: Final = {
     "number": r".*(?:number|numero|nummer|identifier|_no|_nr|_num)|npi|rpps|siren|siret|orgnr|licen[cs]e|matricul[ae]"
@@ -87,7 +82,7 @@ class FoundRecord:
 
     def value(self, name: str) -> Any:
         """The value of a field, of several the first; "" without one."""
-        return _at(self.record, self.fields[name][0]) if name in self.fields else ""
+        return value_at(self.record, self.fields[name][0]) if name in self.fields else ""
 
     def unread(self) -> list[str]:
         """The expressions of values that are in no field."""
@@ -168,8 +163,8 @@ def draft_text(
     record = found or records_in(answer)[0]
     request = [f'          url: {_json(url)} # or query: {{ number: "{{number}}" }} below it']
     request += [f"          query: {_json(query)}"] if query else []
-    answer = _alone(answer, record.at)
-    form = _Form(as_xml, [".".join(path) for path in _lists(answer)] if as_xml else [])
+    answer = with_one_record(answer, record.at)
+    form = _Form(as_xml, [".".join(path) for path in lists_in(answer)] if as_xml else [])
     return "\n".join(_lines(name, record, answer, today, request, form))
 
 
@@ -212,7 +207,7 @@ def _fields(record: Mapping[str, Any]) -> dict[str, tuple[Keys, ...]]:
         *above, last = (_words(key) for key in keys if key != EACH)
         for name, pattern in _LIKELY.items():
             holder = above[-1] if name in _CODED and above and last in {"code", "id"} else last
-            if holder == "state" and any(_ADDRESS.fullmatch(_words(key)) for key in _at(record, keys[:-1])):
+            if holder == "state" and any(_ADDRESS.fullmatch(_words(key)) for key in value_at(record, keys[:-1])):
                 continue
             if re.fullmatch(pattern, holder) and _fits(name, value) and (name in _IN_LISTS or EACH not in keys):
                 found.setdefault(name, []).append(keys)
@@ -269,39 +264,6 @@ def _path(keys: Keys) -> str:
     """The JMESPath expression of a place."""
     quoted = (key if key == EACH or _PLAIN.fullmatch(key) else json.dumps(key, ensure_ascii=False) for key in keys)
     return ".".join(quoted).replace(f".{EACH}", EACH)
-
-
-def _at(tree: Any, keys: Keys) -> Any:
-    for key in keys:
-        tree = tree[0] if key == EACH else tree[key]
-    return tree
-
-
-def _alone(answer: Any, at: Keys) -> Any:
-    """The answer with one record."""
-    if not at:
-        return answer
-    if at[0] == EACH:
-        return [_alone(answer[0], at[1:])]
-    return answer | {at[0]: _alone(answer[at[0]], at[1:])}
-
-
-def _lists(tree: Any) -> Iterator[Keys]:
-    """The keys down to each list; of XML, `as_list` cannot name one with a point."""
-    for key, part in tree.items() if isinstance(tree, dict) else ():
-        if "." in key:
-            continue
-        if isinstance(part, list):
-            yield (key,)
-        for below in part if isinstance(part, list) else [part]:
-            yield from ((key, *keys) for keys in _lists(below))
-
-
-def _with(tree: Any, keys: Keys, value: Any) -> Any:
-    """A copy of a tree with another value at a place."""
-    copy = deepcopy(tree)
-    _at(copy, keys[:-1])[keys[-1]] = value
-    return copy
 
 
 def _word(value: Any) -> str:
@@ -412,7 +374,7 @@ def _tests(found: FoundRecord, answer: Any, today: date, form: _Form, *, is_whol
     good = f"{{ lookup: {{ {form.key}: {anchor}{form.write(answer)} }} }}"
     yield {"name": "someone of the registry", **common, "responses": good, "expect": "accepted"}
     if "status" in found.fields:
-        bad = form.write(_with(answer, (*found.at, *found.fields["status"][0]), found.other_status))
+        bad = form.write(with_value(answer, (*found.at, *found.fields["status"][0]), found.other_status))
         responses = f"{{ lookup: {{ {form.key}: {bad} }} }}"
         yield {"name": "no longer active", **common, "responses": responses, "expect": "refused/status_inactive"}
     if until:
