@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import BadRequest
 
 from adapters.registry_tests.drafts import draft_of
@@ -42,13 +41,6 @@ NEWEST_POSSIBLE = 2**31 - 1
 def allow_configurations(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
     """A configuration is larger than any other form."""
     request.max_content_length = request.max_form_memory_size = LARGEST_TEXT
-
-
-@pages.errorhandler(CSRFError)
-def keep_text(_: CSRFError) -> tuple[str, int]:
-    """Who was signed out meanwhile gets the text back that they sent."""
-    back = url_for("configuration.overview")
-    return render_template("configuration/lost.html", text=request.form.get("text", ""), back=back), 400
 
 
 @pages.get("/")
@@ -191,7 +183,7 @@ def _confirm(draft: Draft, outcome: Outcome, problems: Mapping[str, str] = Mappi
 
 def _draft() -> Draft:
     """The text as it was typed; browsers send another line end."""
-    text = request.form.get("text", "").replace("\r\n", "\n")
+    text = request.form.get("yaml", "").replace("\r\n", "\n")
     return Draft(text, _number("after"), _number("tested"))
 
 

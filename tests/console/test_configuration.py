@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ from tests.store.publications import CHOOSABLE, SUMMER, publish
 
 PAGES = "/en/configuration"
 PATHS = [f"{PAGES}/", f"{PAGES}/edit", f"{PAGES}/versions/1", f"{PAGES}/differences?old=1&new=1"]
+DEEP = "a: " + "[" * 100_000
+BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [{f'*{a}, ' * 9}]\n" for a, b in pairwise("abcdefghi"))
 FORMS = [f"{PAGES}/edit", f"{PAGES}/apply", f"{PAGES}/draft", f"{PAGES}/versions/1/back"]
 
 
@@ -57,7 +60,7 @@ def fields(page: Any) -> dict[str, str]:
 def edited(visitor: Visitor, change: Callable[[str], str] = str, act: str = "check", **other: str) -> Any:
     """The newest version, changed and sent."""
     given = fields(visitor.get(f"{PAGES}/edit"))
-    return visitor.send(f"{PAGES}/edit", **(given | {"text": change(given["text"]), "act": act} | other))
+    return visitor.send(f"{PAGES}/edit", **(given | {"yaml": change(given["yaml"]), "act": act} | other))
 
 
 def applied(visitor: Visitor, change: Callable[[str], str], **other: str) -> Any:
@@ -156,12 +159,12 @@ def test_each_problem_leads_to_its_line(visitor: Visitor, desk: Desk) -> None:
 
 @pytest.mark.parametrize("act", ["check", "apply"])
 @pytest.mark.parametrize(
-    "typed", ["\n\n  sources: [", "sources: {a: <b>&amp;\"'}\r\n\tx", "", "a: é😀\u2028", "</textarea>x"]
+    "typed", ["\n\n  sources: [", "sources: {a: <b>&amp;\"'}\r\n\tx", "", "a: é😀\u2028", "</textarea>x", DEEP, BOMB]
 )
 def test_bad_input_comes_back_as_it_was_typed(visitor: Visitor, typed: str, act: str) -> None:
     answer = edited(visitor, lambda _: typed, act)
     assert answer.status_code == 422
-    assert fields(answer)["text"] == typed.replace("\r\n", "\n")
+    assert fields(answer)["yaml"] == typed.replace("\r\n", "\n")
 
 
 def test_a_list_and_a_zone_must_be_there(visitor: Visitor) -> None:
@@ -183,7 +186,7 @@ def test_what_cannot_be_checked_in_time_is_kept(visitor: Visitor, monkeypatch: p
     answer = edited(visitor, renamed("Money"))
     assert answer.status_code == 422
     assert "The check took more than 0 s" in main(answer)
-    assert "Money" in fields(answer)["text"]
+    assert "Money" in fields(answer)["yaml"]
 
 
 def test_a_configuration_may_be_large_and_no_other_form(visitor: Visitor) -> None:
@@ -191,6 +194,19 @@ def test_a_configuration_may_be_large_and_no_other_form(visitor: Visitor) -> Non
     assert large.status_code == 200, main(large)
     assert edited(visitor, lambda text: text + "#" * LARGEST_TEXT).status_code == 413
     assert visitor.send("/en/sign-out", text="#" * 100_000).status_code == 413
+
+
+def test_where_the_database_does_not_do_it_the_text_is_kept(sqlite_url: str, opened: Callable[..., Site]) -> None:
+    desk = Desk(sqlite_url, DOCUMENT)
+    add_codes(desk.engine, "spring", ["ab" * 32], ADMIN)
+    visitor = opened(sqlite_url).signed_in("admin-1", "administrator")
+    given = fields(edited(visitor, renamed("Money"), "apply"))
+    desk.sql("ALTER TABLE jurat_criteria RENAME TO gone")
+    answer = visitor.send(f"{PAGES}/apply", **given)
+    assert answer.status_code == 503
+    assert tree(answer).xpath("//textarea[@readonly]/text()") == ["\n" + given["yaml"]]
+    assert version(desk) == 1
+    desk.close()
 
 
 # --- applying
@@ -223,7 +239,7 @@ def test_what_another_applied_meanwhile_is_shown_and_not_lost(
     visitor: Visitor, desk: Desk, reviewed: Site, step: str
 ) -> None:
     mine = fields(visitor.get(f"{PAGES}/edit"))
-    mine["text"] = mine["text"].replace("four_eyes: true", "four_eyes: false")
+    mine["yaml"] = mine["yaml"].replace("four_eyes: true", "four_eyes: false")
     confirm = fields(visitor.send(f"{PAGES}/edit", **mine, act="apply"))
     applied(reviewed.signed_in("admin-2", "administrator"), renamed("Money"))
     if step == "confirmed":
@@ -235,7 +251,7 @@ def test_what_another_applied_meanwhile_is_shown_and_not_lost(
     assert '"The budget" → "Money"' in main(answer)
     assert version(desk) == 2
     again = fields(answer)
-    assert again["text"] == mine["text"]
+    assert again["yaml"] == mine["yaml"]
     confirm_again = visitor.send(f"{PAGES}/edit", **again, act="apply")
     assert '"Money" → "The budget"' in main(confirm_again), "who goes on sees what that takes back"
     assert visitor.send(f"{PAGES}/apply", **fields(confirm_again)).status_code == 303
@@ -277,7 +293,7 @@ def test_a_version_that_nobody_applied_is_no_base(
         answer = edited(visitor, change, act, **{name: "77"})
         assert answer.status_code in {200, 409, 422}
     given = fields(visitor.get(f"{PAGES}/edit")) | {name: "77"}
-    visitor.send(f"{PAGES}/apply", **(given | {"text": change(given["text"])}))
+    visitor.send(f"{PAGES}/apply", **(given | {"yaml": change(given["yaml"])}))
     assert version(desk) == 1
 
 
@@ -307,9 +323,9 @@ def test_what_a_platform_publishes_is_kept_and_named(desk: Desk, visitor: Visito
     given = fields(visitor.get(f"{PAGES}/edit"))
     publish(desk)
     desk.upkeep.apply_publications()
-    assert "summer" not in given["text"]
-    changed = given["text"].replace("sources:\n", "sources:\n  other:\n    type: manual\n")
-    confirm = visitor.send(f"{PAGES}/edit", **(given | {"text": changed}), act="apply")
+    assert "summer" not in given["yaml"]
+    changed = given["yaml"].replace("sources:\n", "sources:\n  other:\n    type: manual\n")
+    confirm = visitor.send(f"{PAGES}/edit", **(given | {"yaml": changed}), act="apply")
     assert confirm.status_code == 200, main(confirm)
     assert "Kept as it is: summer" in main(confirm)
     assert visitor.send(f"{PAGES}/apply", **fields(confirm)).status_code == 303
@@ -328,12 +344,12 @@ def test_a_draft_is_put_into_the_text_as_it_is_edited(visitor: Visitor) -> None:
     assert len(tree(refused).xpath("//div[@role='alert']//li")) == 2
     assert tree(refused).xpath("//textarea[@id='answer']")[0].text.strip() == "{"
     page = visitor.send(f"{PAGES}/draft", **(fields(refused) | {"name": "board", "answer": answer}))
-    text = fields(page)["text"]
+    text = fields(page)["yaml"]
     assert "Money" in text
     assert "  board:\n    type: registry" in text
     assert "is a draft's CHOOSE" in main(page)
     chosen = text.replace("https://CHOOSE/", "https://register.example/").replace('"CHOOSE"', '"gone"')
-    assert visitor.send(f"{PAGES}/edit", **(fields(page) | {"text": chosen}), act="check").status_code == 200
+    assert visitor.send(f"{PAGES}/edit", **(fields(page) | {"yaml": chosen}), act="check").status_code == 200
 
 
 # --- who may not
@@ -352,7 +368,7 @@ def test_only_administrators_see_it(reviewed: Site, path: str, role: str) -> Non
 def test_no_form_is_taken_from_others_or_from_elsewhere(
     reviewed: Site, visitor: Visitor, desk: Desk, path: str
 ) -> None:
-    given = {"text": "sources: {}", "after": "1", "tested": "1"}
+    given = {"yaml": "sources: {}", "after": "1", "tested": "1"}
     answer = visitor.send(path, **given)
     assert answer.status_code == 400
     assert tree(answer).xpath("//textarea/text()") == ["\nsources: {}"], "the text is not lost"

@@ -89,7 +89,7 @@ def test_a_login_that_may_not_apply_shows_versions_alone(
     assert 'action="/en/configuration' not in visitor.get(f"{PAGES}/versions/1").text
     assert visitor.get(f"{PAGES}/edit").status_code == 403
     for path in FORMS:
-        assert visitor.post(path, f"{PAGES}/", text="sources: {}", after="1").status_code == 403
+        assert visitor.post(path, f"{PAGES}/", yaml="sources: {}", after="1").status_code == 403
     assert desk.queries.config_version() == 1
 
 

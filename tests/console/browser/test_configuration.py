@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from store.requests.code_lists import add_codes
 from tests.console.browser.test_pages import HEAVIEST
+from tests.console.conftest import DOCUMENT
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
 from tests.examples.platform.browser.test_keyboard import Fingers
@@ -77,7 +78,17 @@ def test_every_state(browse: Callable[..., Any], desk: Desk, address: tuple[str,
     page.goto(f"{pages}/versions/1")
     page.locator("main form .button").click()
     examine(page)
-    assert desk.queries.config_version() == 2
+    page.goto(f"{pages}/edit")
+    desk.apply(DOCUMENT)
+    page.fill("#text", text.replace("The budget", "Funds"))
+    press(page, "apply")
+    expect(page.locator(".problems")).to_be_focused()
+    examine(page)
+    page.context.clear_cookies()
+    press(page, "check")
+    expect(page.locator("#text")).to_have_attribute("readonly", "")
+    examine(page)
+    assert desk.queries.config_version() == 3
 
 
 @pytest.mark.parametrize("width", [360, 1280])
