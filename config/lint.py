@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -14,19 +15,23 @@ from pydantic import ValidationError
 from config import presets
 from config.addresses import AddressFileSource
 from config.configuration import Configuration
-from config.document import Document
+from config.document import Document, Parameter
 from config.problems import Complaint, InvalidConfiguration, Path, Position, Positions, Problem, Severity
 from config.references import KnownNames, check_fit, check_names, check_use
 from config.registry import RegistrySource
 from config.registry.implied import Filled, fill_in
 from config.secrets import ForbiddenSecretError, SecretError, check_place, resolve
 from config.slips_of_pen import SECTIONS, misplaced_sections
-from config.sources import secrets_of
+from config.sources import CodesSource, secrets_of
+from config.suggestions import did_you_mean
 from config.validation_messages import complaints_of
-from config.yaml_reader import WrittenConfig, read
+from config.yaml_reader import WrittenConfig, read, read_text
 
 CHOOSE: Final = "CHOOSE"
 """What a draft has in the place of what a person must choose."""
+
+MOST_SHOWN: Final = 100
+"""Problems that are shown, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,22 @@ def lint(
     `zones` are the names of the imported zones; None leaves them unchecked. With `environ`, the secrets and files that
     the configuration refers to are looked for on this machine, relative to `base_dir` (default: the current folder).
     """
+    return _lint(partial(read, paths), zones, environ, base_dir or FilePath.cwd())
+
+
+def lint_text(text: str, file: str, *, zones: Collection[str] | None = None) -> Report:
+    """The same for a text, which problems call `file`. Nothing of this machine is looked for."""
+    return _lint(partial(read_text, text, file), zones, None, FilePath())
+
+
+def _lint(
+    read_all: Callable[[], WrittenConfig],
+    zones: Collection[str] | None,
+    environ: Mapping[str, str] | None,
+    base_dir: FilePath,
+) -> Report:
     try:
-        written = read(paths)
+        written = read_all()
         data: dict[str, Any] = written.data
         complaints: list[Complaint] = []
         filled: dict[str, Filled] = {}
@@ -86,13 +105,43 @@ def lint(
     if all(complaint.severity is Severity.WARNING for complaint in complaints):
         complaints += check_use(sound)
     complaints += _unconfirmed(sound)
-    complaints += _unsendable(sound, environ, base_dir or FilePath.cwd())
+    complaints += _unsendable(sound, environ, base_dir)
     if environ is not None:
-        complaints += _unreachable(sound, base_dir or FilePath.cwd())
+        complaints += _unreachable(sound, base_dir)
     problems = tuple(sorted({complaint.placed(positions) for complaint in complaints}))
     usable = all(problem.severity is Severity.WARNING for problem in problems)
     implied = {name: each for name, each in filled.items() if str(each)}
     return Report(problems, Configuration.of(sound) if usable else None, sound, positions, implied)
+
+
+def unknown_lists(report: Report, lists: Collection[str]) -> list[Problem]:
+    """Lists without codes: an error for a source, a warning for a question, whose codes may still be made."""
+    named: list[tuple[Path, str, Severity]] = [
+        (("sources", name, "list"), source.list, Severity.ERROR)
+        for name, source in report.document.sources.items()
+        if isinstance(source, CodesSource) and source.list is not None
+    ]
+    for name, consultation in report.document.consultations.items():
+        for question, asked in consultation.questions.items():
+            if code_list := asked.parameters.get(Parameter.LIST):
+                place = ("consultations", name, "questions", question, "with", "list")
+                named.append((place, code_list, Severity.WARNING))
+    problems = []
+    for path, code_list, severity in named:
+        if code_list not in lists:
+            near = did_you_mean(code_list, lists)
+            hint = f"{near} Otherwise run" if near else "run"
+            hint += (
+                f": bin/jurat codes generate {code_list} --count N, or codes import {code_list} FILE if it has codes"
+            )
+            complaint = Complaint(path, f"the list '{code_list}' has no codes", hint, severity)
+            problems.append(complaint.placed(report.positions))
+    return problems
+
+
+def most_serious(problems: Sequence[Problem], most: int = MOST_SHOWN) -> list[Problem]:
+    """The problems that are shown of many, by place: errors go first."""
+    return sorted(sorted(problems, key=lambda problem: problem.severity is not Severity.ERROR)[:most])
 
 
 def _brought(written: WrittenConfig) -> dict[Path, Position]:

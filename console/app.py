@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.problems import InvalidConfiguration
-from console import consultations, now, parts, people, reviews, sign_in, sources
+from console import configuration, consultations, now, parts, people, reviews, sign_in, sources
 from console.parts import Ways
 from console.sessions import MemorySessions
 from jurat.database import is_away
@@ -44,7 +44,7 @@ def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = Non
     shared.install(app)
     people.install(app)
     CSRFProtect(app)
-    for blueprint in (sign_in.pages, now.pages, reviews.pages, sources.pages, consultations.pages):
+    for blueprint in (sign_in.pages, now.pages, reviews.pages, sources.pages, configuration.pages, consultations.pages):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(in_language=_in_language)
     app.jinja_env.filters.update(quoted=shlex.quote, capitalized=lambda text: text[:1].upper() + text[1:])

@@ -176,6 +176,17 @@ class Queries:
             raise LookupError(f"no configuration has version {version}")
         return row_of(AppliedRow, rows[0])
 
+    def versions(self, before: int | None, most: int) -> list[AppliedRow]:
+        """At most so many versions of the configuration, the newest first, older than `before`."""
+        older = "" if before is None else "WHERE version < :before"
+        sql = f"SELECT {columns_of(AppliedRow)} FROM jurat_configs {older} ORDER BY version DESC LIMIT :most"
+        rows = self._all(sql, {"most": most} | ({} if before is None else {"before": before}))
+        return [row_of(AppliedRow, row) for row in rows]
+
+    def ever_published(self) -> set[str]:
+        """The names of all consultations that the platform ever published itself."""
+        return {row[0] for row in self._all("SELECT name FROM jurat_consultations")}
+
     def zones(self, names: Iterable[str] | None = None) -> dict[str, ZoneRow]:
         """The version in force of each zone, or of those named, with its geometry."""
         return self._zones_in_force(ZoneRow, names)

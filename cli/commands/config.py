@@ -13,10 +13,7 @@ from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of, time_text
 
 if TYPE_CHECKING:
-    from config.configuration import Configuration
-    from config.document import Document
     from config.problems import Problem
-    from store.queries import Queries
 
 _PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 
@@ -39,12 +36,13 @@ def lint(out: Output, paths: Sequence[Path]) -> Exit:
     Warnings do not prevent publishing. The tests of registries are run, and each registry is simulated with every kind
     of failure, without a network. `config apply` checks zones and code lists against the database.
     """
-    from cli.registry_lint import lint_here, problem_lines, registry_problems
+    from adapters.registry_tests.configurations import all_problems
+    from cli.registry_lint import lint_here, problem_lines
     from config.document import FOREVER, RETAIN
     from config.durations import duration_text
 
     report = lint_here(paths)
-    problems = sorted([*report.problems, *registry_problems(report)])
+    problems = all_problems(report)
     implied = {name: each.as_data() for name, each in report.implied.items()}
     out.show(_document(problems) | {"implied": implied}, problem_lines(problems))
     out.say(_summary(problems))
@@ -92,24 +90,24 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     configuration changes nothing. The same holds if a registry's tests fail, or if it takes an outage for an answer. A
     configuration equal to the version before makes no new version.
     """
-    from cli.registry_lint import lint_here, problem_lines, registry_problems, unknown_lists
+    from adapters.registry_tests.configurations import all_problems
+    from cli.registry_lint import lint_here, problem_lines
+    from store.configurations.orphans import sentence_about
     from store.configurations.publisher import ConfigPublisher
 
     with open_database() as service:
         report = lint_here(paths, service.queries.zone_versions())
-        problems = [*report.problems, *registry_problems(report)]
-        if report.configuration is not None:
-            problems += unknown_lists(report, service.queries.code_list_names())
-        problems.sort()
+        problems = all_problems(report, service.queries.code_list_names())
         for line in problem_lines(problems):
             out.say(line)
         if report.configuration is None or _count(problems, "error"):
             out.show({"version": None, "changed": False, **_document(problems)}, ())
             raise Failure(f"{_summary(problems)}; nothing was changed", Exit.USAGE)
         if dry_run:
-            whole = ConfigPublisher(service.database).whole(report.configuration)
-            digest = whole.digest
-            version, changed = _predict_apply(whole, service.queries, force=force)
+            would_be = ConfigPublisher(service.database).predict(report.configuration)
+            if would_be.orphans and not force:
+                raise Failure(sentence_about(would_be.orphans), Exit.REFUSED)
+            version, changed, digest = would_be.version, would_be.changed, would_be.digest
         else:
             version, changed = ConfigPublisher(service.database).apply(report.configuration, who, force=force)
             digest = service.queries.applied(version).digest
@@ -140,6 +138,8 @@ def show(out: Output, *, version: int | None, settings: bool) -> None:
         _show_settings(out)
         return
 
+    from config.as_yaml import set_apart, without_defaults, yaml_lines
+
     with open_database() as service:
         newest = service.queries.config_version()
         if newest is None:
@@ -150,11 +150,7 @@ def show(out: Output, *, version: int | None, settings: bool) -> None:
         except LookupError:
             raise Failure(f"there is no version {version}; the newest is {newest}", Exit.USAGE) from None
         published = service.queries.published()
-    document = _without_defaults(text)
-    consultations = document.pop("consultations", {})
-    theirs = {name: part for name, part in consultations.items() if name in published}
-    if ours := {name: part for name, part in consultations.items() if name not in published}:
-        document["consultations"] = ours
+    document, theirs = set_apart(without_defaults(text), published)
     facts = {
         "version": applied.version,
         "newest": newest,
@@ -162,7 +158,7 @@ def show(out: Output, *, version: int | None, settings: bool) -> None:
     }
     login = f" as {applied.login}" if applied.login else ""
     head = f"# version {applied.version}, applied by {applied.applied_by}{login} at {time_text(applied.applied_at)}"
-    lines = () if out.json else [head, *_yaml_lines(document), *_platform_lines(theirs)]
+    lines = () if out.json else [head, *yaml_lines(document), *_platform_lines(theirs)]
     out.show({**facts, "document": document, "published": theirs}, lines)
 
 
@@ -181,6 +177,7 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
     out, secrets are references. Nothing is tested or published.
     """
     from cli.registry_lint import lint_here, problem_lines
+    from config.as_yaml import parse_stored
     from config.differences import differences
     from config.document import Document
     from config.problems import dotted
@@ -200,7 +197,7 @@ def diff(out: Output, paths: Sequence[Path], *, version: int | None) -> Exit:
         for line in problem_lines(report.problems):
             out.say(line)
         raise Failure(f"{_summary(report.problems)}; nothing was compared", Exit.USAGE)
-    before = Document() if text is None else _parse_stored(text)
+    before = Document() if text is None else parse_stored(text)
     if before is None:
         said = f"version {against} was applied by another version of jurat, and this one cannot compare it"
         raise Failure(f"{said}; see `bin/jurat config show --version {against}`", Exit.DEPENDENCY)
@@ -265,36 +262,6 @@ def _kept_text(names: Sequence[str]) -> str:
     return f"kept: {count_text(len(names), 'consultation')} that the platform publishes itself ({', '.join(names)})"
 
 
-def _parse_stored(text: str) -> Document | None:
-    """A configuration as it is stored; None if another version of jurat wrote it."""
-    from config.configuration import Configuration
-    from config.problems import InvalidConfiguration
-
-    try:
-        return Configuration.from_json(text).document
-    except InvalidConfiguration:
-        return None
-
-
-def _predict_apply(configuration: Configuration, queries: Queries, *, force: bool) -> tuple[int, bool]:
-    """The version that `apply` would return, and whether it is new. Raises Failure if it would refuse."""
-    orphans = [
-        f"{count} of {consultation}/{question} at source {source}"
-        for (consultation, question, source), count in queries.unsettled().items()
-        if (consultation, question) not in configuration.questions or source not in configuration.sources
-    ]
-    if orphans and not force:
-        raise Failure(
-            f"this configuration lacks the source or question of pending checks: {', '.join(orphans)}; it would be "
-            "refused without --force",
-            Exit.REFUSED,
-        )
-    newest = queries.config_version()
-    if newest is None:
-        return 1, True
-    return (newest, False) if queries.same_document(newest, configuration.to_json()) else (newest + 1, True)
-
-
 def _document(problems: Sequence[Problem]) -> dict[str, Any]:
     return {"errors": _count(problems, "error"), "warnings": _count(problems, "warning"), "problems": list(problems)}
 
@@ -308,33 +275,14 @@ def _count(problems: Sequence[Problem], severity: str) -> int:
     return sum(problem.severity == severity for problem in problems)
 
 
-def _without_defaults(text: str) -> dict[str, Any]:
-    """The document without defaults; unchanged if another version of jurat wrote it."""
-    import json
-
-    document = _parse_stored(text)
-    whole: dict[str, Any] = json.loads(text)
-    return whole if document is None else document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-
-
 def _platform_lines(consultations: Mapping[str, Any]) -> list[str]:
     """What the platform published, as comments: files with the same names would be refused."""
+    from config.as_yaml import yaml_lines
+
     if not consultations:
         return []
-    lines = _yaml_lines({"consultations": dict(consultations)})
+    lines = yaml_lines({"consultations": dict(consultations)})
     return ["# published by the platform, and kept by `config apply`:", *(f"# {line}" for line in lines)]
-
-
-def _yaml_lines(document: dict[str, Any]) -> list[str]:
-    from io import StringIO
-
-    from ruamel.yaml import YAML
-
-    stream = StringIO()
-    yaml = YAML()
-    yaml.width = 120
-    yaml.dump(document, stream)
-    return stream.getvalue().splitlines()
 
 
 def _show_settings(out: Output) -> None:

@@ -12,7 +12,7 @@ import click
 from cli.command import Group, as_option, at_terminal, configured_name, contract_name
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns
-from cli.starters import FORMS
+from config.starters import FORMS
 
 
 def duration(value: str) -> float:
@@ -322,8 +322,9 @@ def new(out: Output, *, name: str, form: str | None, answer: str | None) -> None
     With --from, the record, its fields and the tests are those of an example answer, and lint names what is left to
     choose. At a terminal, without --format and --from, it first asks for the address and the fields of that draft.
     """
-    from cli.starters import draft_from, starter_text
-    from cli.starters.questions import ask_draft
+    from cli.draft_questions import ask_draft
+    from config.starters import starter_text
+    from config.starters.examples import draft_from
 
     today = datetime.now(UTC).date()
     if answer is None and form is None and at_terminal() and not out.json:

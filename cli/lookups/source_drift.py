@@ -9,12 +9,12 @@ from typing import Any
 
 from adapters.base import Finding, Query, SourceError, Unreadable
 from adapters.registry.shapes import AnswerBodies, Drift, Shapes, note_of
+from adapters.registry_tests.configurations import trial_files
 from cli.database import open_database, require_configuration
 from cli.diagnosis import applied_sources
 from cli.lookups.look_up_once import adapter_of, result_of
 from cli.lookups.source_tests import report_of
 from cli.output import CheckupStep, Exit, Failure, Output, StepMark, count_text
-from cli.registry_lint import trial_files
 from config.document import Document
 from config.problems import Positions
 from config.registry import RegistrySource

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adapters.registry_tests.configurations import examine_source
 from cli.database import open_database, require_configuration
 from cli.diagnosis import checkup
 from cli.diagnosis.applied_sources import plan_of, require, source_statuses, sources
 from cli.output import CheckupStep, Exit, Failure, Output, StepMark
-from cli.registry_lint import examination_data, examination_steps, examine_source, lint_here, problem_lines
+from cli.registry_lint import examination_data, examination_steps, lint_here, problem_lines
 from config.lint import Report
 from config.problems import Positions
 from config.registry import RegistrySource, RosterSource

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from config.configuration import Configuration
 from config.digest import digest_of
-from jurat.database import is_too_much, state_of
+from jurat.database import is_too_much, reader, state_of
 from jurat.statements import rows_json
 from store import restored
 from store.configurations.consultations import Unpublishable, with_published
 from store.configurations.documents import same_document
-from store.configurations.orphans import end_orphans, orphans_of, sentence_about
+from store.configurations.orphans import Orphans, end_orphans, orphans_of, sentence_about
 from store.configurations.questions import replace_questions, terms_versions
 from store.configurations.turn import take_turn
 from store.dialects import dialect_of
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
+
+
+class AppliedMeanwhile(Unpublishable):
+    """Somebody else has applied a configuration since the one that this was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What `apply` would do: the version that it would return, whether that is new, and the digest of it.
+
+    `orphans` are the checks that would lose their source or question.
+    """
+
+    version: int
+    changed: bool
+    digest: str
+    orphans: Sequence[Orphans]
 
 
 class ConfigPublisher:
@@ -29,16 +47,19 @@ class ConfigPublisher:
         self._engine = engine
         self._dialect = dialect_of(engine)
 
-    def apply(self, configuration: Configuration, who: str, *, force: bool = False) -> tuple[int, bool]:
+    def apply(
+        self, configuration: Configuration, who: str, *, force: bool = False, after: int | None = None
+    ) -> tuple[int, bool]:
         """Store a configuration as the next version, with the consultations that platforms published; its number, and
         whether it differs from the one before.
 
-        With `force`, checks that lose their source or question end `configuration_missing`.
+        With `force`, checks that lose their source or question end `configuration_missing`. `after` is the version that
+        this one was made from, 0 for none: what others applied since then is not overwritten.
 
-        Raises Unpublishable with the obstacles.
+        Raises Unpublishable with the obstacles; AppliedMeanwhile.
         """
         try:
-            return self._apply(configuration, who, force=force)
+            return self._apply(configuration, who, force=force, after=after)
         except DBAPIError as error:
             if not is_too_much(error):
                 raise
@@ -48,7 +69,7 @@ class ConfigPublisher:
                 "over: bin/jurat config withdraw NAME"
             ) from error
 
-    def _apply(self, configuration: Configuration, who: str, *, force: bool) -> tuple[int, bool]:
+    def _apply(self, configuration: Configuration, who: str, *, force: bool, after: int | None) -> tuple[int, bool]:
         with self._engine.begin() as connection:
             take_turn(connection, wait=True)
             configuration = with_published(connection, configuration)
@@ -56,6 +77,8 @@ class ConfigPublisher:
             document = configuration.to_json()
             if last and same_document(connection, last, document):
                 return last, False
+            if after is not None:
+                _require_latest(connection, after)
             orphans = orphans_of(connection, configuration)
             if orphans and not force:
                 raise Unpublishable(sentence_about(orphans))
@@ -77,13 +100,18 @@ class ConfigPublisher:
             add_audit_row(connection, who, "config apply", f"version {version}", {"digest": digest})
         return version, True
 
-    def whole(self, configuration: Configuration) -> Configuration:
-        """What `apply` would store: the configuration with the consultations that platforms published.
-
-        Raises Unpublishable with the obstacles.
-        """
-        with self._engine.begin() as connection:
-            return with_published(connection, configuration)
+    def predict(self, configuration: Configuration, after: int | None = None) -> Prediction:
+        """What `apply` would do now. Raises as it does, but for what `force` overcomes."""
+        with reader(self._engine).begin() as connection:
+            whole = with_published(connection, configuration)
+            last = connection.execute(text("SELECT max(version) FROM jurat_configs")).scalar()
+            document = whole.to_json()
+            if last and same_document(connection, last, document):
+                return Prediction(last, changed=False, digest=digest_of(document), orphans=())
+            if after is not None:
+                _require_latest(connection, after)
+            orphans = orphans_of(connection, whole)
+        return Prediction((last or 0) + 1, changed=True, digest=digest_of(document), orphans=orphans)
 
     def _publish_choices(self, connection: Connection, configuration: Configuration, version: int) -> None:
         """Replace the criteria that a platform may choose from, and make sure that each source has a row."""
@@ -105,3 +133,16 @@ class ConfigPublisher:
         lock = self._dialect.row_lock("FOR UPDATE")
         drifted = f"SELECT name FROM jurat_sources WHERE drift IS NOT NULL OR shadow IS NOT NULL ORDER BY name {lock}"
         connection.execute(text(f"UPDATE jurat_sources SET drift = NULL, shadow = NULL WHERE name IN ({drifted})"))
+
+
+def _require_latest(connection: Connection, after: int) -> None:
+    """Raise AppliedMeanwhile if an administrator applied a version after this one. What platforms publish by
+    themselves is kept anyway. Of a database that was restored, the version may be gone.
+    """
+    sql = """
+        SELECT max(version), max(CASE WHEN change IS NULL THEN version END) FROM jurat_configs"""
+    newest, applied = connection.execute(text(sql)).one()
+    if (newest or 0) < after:
+        raise AppliedMeanwhile(f"version {after}, from which this one was made, is no longer there")
+    if (applied or 0) > after:
+        raise AppliedMeanwhile(f"version {applied} was applied meanwhile, and this one was made from version {after}")

@@ -10,9 +10,9 @@ from typing import Any
 import fastjsonschema
 import pytest
 
-from cli.starters import starter_text
 from config.presets import FOLDER, expand
 from config.schema import choices_at, options_at, schema
+from config.starters import starter_text
 from config.yaml_reader import read, read_text
 
 STEP = ("sources", "roll", "steps", 0)

@@ -10,8 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from console.database import Database
 from jurat.database import open_engine, state_of
+from store.requests.code_lists import add_codes
 from store.schema.grants import Role
 from store.schema.memberships import memberships
+from tests.console.test_configuration import FORMS, PAGES, applied
 from tests.console.test_reviews import a_minute_later, decide, waiting
 from tests.console.test_sources import SUSPECT, acts, count, pause
 from tests.console.visitor import Site, heading, main
@@ -103,6 +105,30 @@ def test_no_source_is_run_by_a_login_that_may_not(
         answer = visitor.post(f"/en/sources/towns/{act}", page="/en/", id="1", duration="2h", reason="mine")
         assert answer.status_code == 403
     assert acts(desk) == []
+
+
+def test_a_configuration_is_applied_as_an_administrator_and_read_as_a_reader(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    add_codes(desk.engine, "spring", ["ab" * 32], "an administrator")
+    site = opened(login(Role.READER, Role.ADMIN))
+    visitor = site.signed_in("admin-1", "administrator")
+    answer = applied(visitor, lambda text: text.replace("rounds: 3", "rounds: 4"))
+    assert (answer.status_code, desk.queries.config_version()) == (303, 2)
+
+
+def test_a_login_that_may_not_apply_shows_versions_alone(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    visitor = opened(login(Role.READER)).signed_in("admin-1", "administrator")
+    page = visitor.get(f"{PAGES}/")
+    assert "no member of jurat_admin" in main(page)
+    assert "/edit" not in page.text
+    assert 'action="/en/configuration' not in visitor.get(f"{PAGES}/versions/1").text
+    assert visitor.get(f"{PAGES}/edit").status_code == 403
+    for path in FORMS:
+        assert visitor.post(path, f"{PAGES}/", yaml="sources: {}", after="1").status_code == 403
+    assert desk.queries.config_version() == 1
 
 
 def test_a_login_that_may_nothing_says_so(login: Callable[..., str], opened: Callable[..., Site]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from cli.registry_lint import registry_problems
+from adapters.registry_tests.configurations import registry_problems
 from config.lint import lint
 from config.registry.implied import fill_in
 from tests.docs.pages import ROOT, block

@@ -9,9 +9,10 @@ import pytest
 
 from adapters.file_lines import FileError
 from adapters.registry.roster_rows import RosterRows
+from adapters.registry_tests.configurations import registry_problems
 from bench.rig.data_import import LIKE_PRODUCTION
 from bench.roster import REPORT
-from cli.registry_lint import lint_here, registry_problems
+from cli.registry_lint import lint_here
 from config.registry import RosterSource
 from config.registry.roster import RosterFile
 from tests.docs.pages import ROOT, block, blocks

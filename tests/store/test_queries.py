@@ -115,3 +115,14 @@ def test_a_database_that_is_away_is_an_operational_error() -> None:
     away = Queries(open_engine("postgresql://nobody@127.0.0.1:1/none"))
     with pytest.raises(OperationalError):
         away.clock()
+
+
+def test_versions_are_read_in_parts_the_newest_first(desk: Desk) -> None:
+    for days in (3, 4, 5):
+        desk.apply(
+            {**DOCUMENT, "consultations": {"budget": {**DOCUMENT["consultations"]["budget"], "review_due": f"{days}d"}}}
+        )
+    first = desk.queries.versions(None, 3)
+    assert [each.version for each in first] == [4, 3, 2]
+    assert [each.version for each in desk.queries.versions(2, 3)] == [1]
+    assert first[0] == desk.queries.applied(4)

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from cli.starters import starter_text
+from config.starters import starter_text
 from tests.cli.conftest import CONFIGURATION
 from tests.cli.shell import Shell
 

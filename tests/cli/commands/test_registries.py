@@ -438,5 +438,5 @@ def test_a_new_source_needs_a_name_that_a_configuration_may_have(bare_shell: She
 
 
 def test_a_new_source_of_json_is_short_enough_to_be_read() -> None:
-    described = YAML(typ="safe").load((Path(ROOT) / "cli" / "starters" / "json.yaml").read_text("utf-8"))
+    described = YAML(typ="safe").load((Path(ROOT) / "config" / "starters" / "json.yaml").read_text("utf-8"))
     assert len(described["sources"]["NAME"]["tests"]) == 4

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DataError, IntegrityError
 
-from jurat.vocabulary import Reason, State
+from jurat.database import reader
+from jurat.vocabulary import Outcome, Reason, State
 from store.configurations.consultations import Unpublishable
-from store.configurations.publisher import ConfigPublisher
+from store.configurations.orphans import places_of
+from store.configurations.publisher import AppliedMeanwhile, ConfigPublisher
 from store.datasets.zones import NewZone, import_zones
 from store.requests.code_lists import add_codes
-from tasks.checks import NextSource, Review
+from tasks.checks import NextSource, Review, Settle
 from tests.store.desk import ADMIN, DOCUMENT, Desk, configuration
+from tests.store.publications import CHOOSABLE, publish
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -162,6 +165,42 @@ def test_what_a_person_decides_needs_its_source_no_more(desk: Desk) -> None:
     desk.settle(held, Review(Reason.ADDRESS_NOT_FOUND, 3600))
     desk.apply(document(sources__towns=None, criteria__lives_in={"source": "ban"}))
     assert desk.row(held.id, "state") == "review"
+
+
+def test_what_others_applied_meanwhile_is_not_overwritten(desk: Desk) -> None:
+    publisher, mine = ConfigPublisher(desk.engine), configuration(WITHOUT_BAN)
+    desk.apply(document(consultations__budget__title="The budget"))
+    with pytest.raises(AppliedMeanwhile, match="version 2 was applied meanwhile, and this one was made from version 1"):
+        publisher.apply(mine, ADMIN, after=1)
+    assert publisher.apply(mine, ADMIN, after=2) == (3, True)
+    assert publisher.apply(mine, ADMIN, after=2) == (3, False), "sent twice"
+    with pytest.raises(AppliedMeanwhile, match="no longer there"):
+        publisher.apply(configuration(), ADMIN, after=4)
+
+
+def test_what_a_platform_published_meanwhile_is_no_reason_to_refuse(desk: Desk) -> None:
+    desk.apply(CHOOSABLE)
+    publish(desk)
+    desk.upkeep.apply_publications()
+    assert desk.queries.config_version() == 3
+    changed = {**CHOOSABLE, "sources": {**CHOOSABLE["sources"], "other": {"type": "manual"}}}
+    assert ConfigPublisher(desk.engine).apply(configuration(changed), ADMIN, after=2) == (4, True)
+
+
+def test_what_would_be_done_is_foretold_and_nothing_is_done(desk: Desk) -> None:
+    publisher = ConfigPublisher(reader(desk.engine))
+    assert (publisher.predict(configuration()).version, publisher.predict(configuration()).changed) == (1, False)
+    desk.submit(question="profession")
+    smaller = configuration(WITHOUT_PROFESSION)
+    foretold = publisher.predict(smaller)
+    assert (foretold.version, foretold.changed) == (2, True)
+    assert places_of(foretold.orphans) == "1 of budget/profession at source rpps"
+    assert desk.queries.config_version() == 1
+    desk.settle(desk.claim_one("rpps"), Settle(Outcome.ACCEPTED, Reason.RECORD_MATCHES))
+    foretold = publisher.predict(smaller)
+    assert not foretold.orphans
+    assert ConfigPublisher(desk.engine).apply(smaller, ADMIN) == (2, True)
+    assert desk.queries.applied(2).digest == foretold.digest
 
 
 def test_a_source_that_comes_back_keeps_its_row(desk: Desk) -> None:

@@ -1,34 +1,26 @@
-"""Configurations to begin a registry with, one for each form of answer."""
+"""Reads what a draft is made from: an example answer, or an operation of an OpenAPI document."""
 
 from __future__ import annotations
 
 import json
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from config.regular_files import NoRegularFile, read_regular
+from config.starters.draft import ANYWHERE, draft_text
+from config.starters.openapi import Operation, operation_at
 
-if TYPE_CHECKING:
-    from cli.starters.openapi import Operation
-
-FORMS: Final = ("json", "xml", "csv-roster")
 LARGEST_ANSWER: Final = 64 << 10
 LARGEST_OPENAPI: Final = 512 << 10
-
-
-def starter_text(form: str, name: str) -> str:
-    """A configuration whose registry is called `name`, with comments and tests. It passes lint."""
-    return (Path(__file__).parent / f"{form}.yaml").read_text("utf-8").replace("NAME", name).rstrip("\n")
+ONE_RECORD: Final = "keep one record of it"
 
 
 def draft_from(name: str, place: str, today: date) -> str:
     """A draft of the registry `name` from a file, as for `example_at`."""
-    from cli.starters.draft import draft_text
-
     asked = example_at(place)
     return draft_text(name, asked.answer, today, asked.url, asked.query)
 
@@ -38,14 +30,11 @@ def example_at(place: str) -> Operation:
 
     Raises ValueError with what is wrong, without any of the file's content.
     """
-    from cli.starters.draft import ANYWHERE
-    from cli.starters.openapi import Operation, operation_at
-
     file, sign, pointer = place.partition("#")
     if not sign:
-        return Operation(ANYWHERE, _json_in(_content(Path(file), LARGEST_ANSWER, "keep one record of it")))
+        return Operation(ANYWHERE, json_in(_content(Path(file), LARGEST_ANSWER, ONE_RECORD)))
     content = _content(Path(file), LARGEST_OPENAPI, "keep the operation and what it refers to")
-    document = _json_in(content) if content.lstrip()[:1] == "{" else _yaml_in(content)
+    document = json_in(content) if content.lstrip()[:1] == "{" else _yaml_in(content)
     try:
         return operation_at(document, pointer)
     except (AttributeError, IndexError, KeyError, TypeError):
@@ -58,14 +47,20 @@ def _content(file: Path, largest: int, hint: str) -> str:
     except (NoRegularFile, OSError) as error:
         raise ValueError(f"it cannot be read: {error.strerror}") from None
     if len(content) > largest:
-        raise ValueError(f"it is larger than {largest >> 10} KiB; {hint}")
+        raise too_large(largest, hint)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8 text") from None
 
 
-def _json_in(text: str) -> Any:
+def too_large(largest: int, hint: str = ONE_RECORD) -> ValueError:
+    """What is raised for more than so many bytes."""
+    return ValueError(f"it is larger than {largest >> 10} KiB; {hint}")
+
+
+def json_in(text: str) -> Any:
+    """An answer in JSON. Raises ValueError."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:

@@ -11,9 +11,11 @@ from urllib.parse import parse_qsl
 
 import click
 
-from cli.starters import FORMS, example_at, starter_text
-from cli.starters.draft import ANYWHERE, FoundRecord, Keys, draft_text, records_in
-from cli.starters.openapi import INVENTED, Operation
+from config.starters import FORMS, starter_text
+from config.starters.draft import ANYWHERE, FoundRecord, draft_text, records_in
+from config.starters.examples import example_at
+from config.starters.openapi import INVENTED, Operation
+from config.starters.trees import Keys
 
 _NONE: Final = "-"
 _UNASKED: Final = frozenset({"professions", "until"})

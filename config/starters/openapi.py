@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
-from cli.starters.draft import likely_field
 from config.lint import CHOOSE
+from config.starters.draft import likely_field
 
 _DEEPEST: Final = 8
 INVENTED: Final[Mapping[str, str]] = {

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from cli.registry_lint import registry_problems
-from cli.starters import draft_from
-from cli.starters.openapi import operation_at
+from adapters.registry_tests.configurations import registry_problems
 from config.lint import CHOOSE, lint
+from config.starters.examples import draft_from
+from config.starters.openapi import operation_at
 
 PLACE = "/paths/~1people~1{id}/get"
 DOCUMENT = """\

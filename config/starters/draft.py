@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
 from config.lint import CHOOSE
+from config.starters.trees import EACH, Keys, lists_in, value_at, with_one_record, with_value
 
 _DEEPEST: Final = 5
 _WIDEST: Final = 90
@@ -25,11 +25,6 @@ _NOT_YAML: Final = re.compile("[\x7f-\x9f\ufeff\ufffe\uffff]")
 
 ANYWHERE: Final = f"https://{CHOOSE}/{{number}}"
 NO_QUERY: Final[Mapping[str, str]] = {}
-
-Keys = tuple[str, ...]
-"""The keys from a map down to a value; EACH stands for each entry of a list."""
-
-EACH: Final = "[]"
 
 _LIKELY: Final = {
     "number": r".*(?:number|numero|nummer|identifier|_no|_nr|_num)|npi|rpps|siren|siret|orgnr|licen[cs]e|matricul[ae]"
@@ -87,7 +82,7 @@ class FoundRecord:
 
     def value(self, name: str) -> Any:
         """The value of a field, of several the first; "" without one."""
-        return _at(self.record, self.fields[name][0]) if name in self.fields else ""
+        return value_at(self.record, self.fields[name][0]) if name in self.fields else ""
 
     def unread(self) -> list[str]:
         """The expressions of values that are in no field."""
@@ -116,6 +111,31 @@ class FoundRecord:
         return f" # or {more}" if more else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How the registry writes its answers: in JSON, or in XML, where the elements `lists` may occur more than once."""
+
+    as_xml: Callable[[Any], str] | None
+    lists: Sequence[str]
+
+    @property
+    def options(self) -> Iterator[str]:
+        """What a step says about it."""
+        if self.as_xml:
+            yield "        decode: xml"
+        if self.lists:
+            yield f"        as_list: {_json(self.lists)}"
+
+    @property
+    def key(self) -> str:
+        """The option of a test with an answer."""
+        return "text" if self.as_xml else "json"
+
+    def write(self, answer: Any) -> str:
+        """An answer as a test has it."""
+        return _json(self.as_xml(answer)) if self.as_xml else _block(answer)
+
+
 def records_in(answer: Any) -> list[FoundRecord]:
     """What may be the record in an answer, the likeliest first. Raises ValueError where it has nothing of the kind."""
     if any(key == "" for part in _parts(answer) for key in part):
@@ -133,15 +153,19 @@ def draft_text(
     url: str = ANYWHERE,
     query: Mapping[str, str] = NO_QUERY,
     found: FoundRecord | None = None,
+    as_xml: Callable[[Any], str] | None = None,
 ) -> str:
-    """A configuration with the registry `name`, which answers like `answer`. CHOOSE marks what that does not tell.
+    """A configuration with the registry `name`, which answers like `answer`. CHOOSE marks what that does not tell. It
+    answers in XML if `as_xml` is given, which writes a tree.
 
     Raises ValueError where the answer has nothing that could be a record, unless it is given as `found`.
     """
     record = found or records_in(answer)[0]
     request = [f'          url: {_json(url)} # or query: {{ number: "{{number}}" }} below it']
     request += [f"          query: {_json(query)}"] if query else []
-    return "\n".join(_lines(name, record, _alone(answer, record.at), today, request))
+    answer = with_one_record(answer, record.at)
+    form = _Form(as_xml, [".".join(path) for path in lists_in(answer)] if as_xml else [])
+    return "\n".join(_lines(name, record, answer, today, request, form))
 
 
 def _parts(tree: Any) -> Iterator[Mapping[str, Any]]:
@@ -183,7 +207,7 @@ def _fields(record: Mapping[str, Any]) -> dict[str, tuple[Keys, ...]]:
         *above, last = (_words(key) for key in keys if key != EACH)
         for name, pattern in _LIKELY.items():
             holder = above[-1] if name in _CODED and above and last in {"code", "id"} else last
-            if holder == "state" and any(_ADDRESS.fullmatch(_words(key)) for key in _at(record, keys[:-1])):
+            if holder == "state" and any(_ADDRESS.fullmatch(_words(key)) for key in value_at(record, keys[:-1])):
                 continue
             if re.fullmatch(pattern, holder) and _fits(name, value) and (name in _IN_LISTS or EACH not in keys):
                 found.setdefault(name, []).append(keys)
@@ -242,28 +266,6 @@ def _path(keys: Keys) -> str:
     return ".".join(quoted).replace(f".{EACH}", EACH)
 
 
-def _at(tree: Any, keys: Keys) -> Any:
-    for key in keys:
-        tree = tree[0] if key == EACH else tree[key]
-    return tree
-
-
-def _alone(answer: Any, at: Keys) -> Any:
-    """The answer with one record."""
-    if not at:
-        return answer
-    if at[0] == EACH:
-        return [_alone(answer[0], at[1:])]
-    return answer | {at[0]: _alone(answer[at[0]], at[1:])}
-
-
-def _with(tree: Any, keys: Keys, value: Any) -> Any:
-    """A copy of a tree with another value at a place."""
-    copy = deepcopy(tree)
-    _at(copy, keys[:-1])[keys[-1]] = value
-    return copy
-
-
 def _word(value: Any) -> str:
     """A status as the words of a description have it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -287,7 +289,9 @@ def _names(found: FoundRecord) -> str:
     return f"{{family: {found.path('whole')}}}" if "whole" in found.fields else CHOOSE
 
 
-def _lines(name: str, found: FoundRecord, answer: Any, today: date, request: Sequence[str]) -> Iterator[str]:
+def _lines(
+    name: str, found: FoundRecord, answer: Any, today: date, request: Sequence[str], form: _Form
+) -> Iterator[str]:
     number, fields = str(found.value("number")), found.fields
     is_whole = "whole" in fields and "family" not in fields
     yield from (
@@ -309,6 +313,7 @@ def _lines(name: str, found: FoundRecord, answer: Any, today: date, request: Seq
         "      - request:",
         *request,
         '          # auth: { type: header, name: X-API-Key, value: "{secrets.api_key}" } # also bearer, basic, query',
+        *form.options,
         "        outcomes: # what answers mean that hold no record",
         '          - { when: "status == `404`", then: undetermined, reason: record_not_found }',
         "    record:",
@@ -341,14 +346,14 @@ def _lines(name: str, found: FoundRecord, answer: Any, today: date, request: Seq
     yield "    rules: # after those for number and name; the first that does not hold decides"
     yield from (f"      - {{ {rule} }}" for rule in rules)
     yield "    tests: # with invented people"
-    for test in _tests(found, answer, today, is_whole=is_whole):
+    for test in _tests(found, answer, today, form, is_whole=is_whole):
         yield "      - " + ",\n          ".join(f"{key}: {part}" for key, part in test.items()).join(("{ ", " }"))
     demand = f", require: {{ professions: [{CHOOSE}] }}" if "professions" in fields else ""
     yield f"criteria:\n  in-{name}: {{ source: {name}{demand} }}"
     yield f"consultations:\n  board: {{ questions: {{ entry: {{ criterion: in-{name}, on_undetermined: review }} }} }}"
 
 
-def _tests(found: FoundRecord, answer: Any, today: date, *, is_whole: bool) -> Iterator[dict[str, str]]:
+def _tests(found: FoundRecord, answer: Any, today: date, form: _Form, *, is_whole: bool) -> Iterator[dict[str, str]]:
     """The tests as their options in YAML. The example is of someone who is accepted."""
     typed = {"number": str(found.value("number"))}
     if "family" in found.fields:
@@ -363,14 +368,14 @@ def _tests(found: FoundRecord, answer: Any, today: date, *, is_whole: bool) -> I
     common = {"input": _json(typed)}
     common |= {"today": str(min(until, today))} if until else {}
     common |= {"require": _json({"professions": [code]})} if code else {}
-    answered = "{ lookup: { json: *answer } }"
+    answered = f"{{ lookup: {{ {form.key}: *answer }} }}"
     is_stranger = bool(typed.keys() & stranger.keys())
     anchor = "&answer " if until or is_stranger else ""
-    good = f"{{ lookup: {{ json: {anchor}{_block(answer)} }} }}"
+    good = f"{{ lookup: {{ {form.key}: {anchor}{form.write(answer)} }} }}"
     yield {"name": "someone of the registry", **common, "responses": good, "expect": "accepted"}
     if "status" in found.fields:
-        bad = _block(_with(answer, (*found.at, *found.fields["status"][0]), found.other_status))
-        responses = f"{{ lookup: {{ json: {bad} }} }}"
+        bad = form.write(with_value(answer, (*found.at, *found.fields["status"][0]), found.other_status))
+        responses = f"{{ lookup: {{ {form.key}: {bad} }} }}"
         yield {"name": "no longer active", **common, "responses": responses, "expect": "refused/status_inactive"}
     if until:
         after = common | {"today": str(until + timedelta(1))}

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from adapters.registry_tests.configurations import registry_problems
 from cli.output import Exit
-from cli.registry_lint import registry_problems
-from cli.starters import draft_from, starter_text
 from config.lint import CHOOSE, lint
+from config.starters import starter_text
+from config.starters.examples import draft_from
 from tests.cli.shell import LAUNCHER, Shell
 
 PERSON = {
