@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cli.starters import starter_text
 from config.lint import lint
+from config.starters import starter_text
 from store import restored
 from store.queue.outcomes import count_results
 from tests.console.visitor import Site, heading, main, tree
