@@ -12,6 +12,7 @@ from console.database import Database
 from jurat.database import open_engine, state_of
 from store.schema.grants import Role
 from store.schema.memberships import memberships
+from tests.console.test_participants import acts, answered, do, find
 from tests.console.test_reviews import decide, waiting
 from tests.console.visitor import Site, heading, main
 from tests.rigs.logins import Logins, plain
@@ -65,6 +66,35 @@ def test_what_the_login_may_not_do_is_not_offered_and_says_so(
     assert 'class="decision"' not in page.text
     answer = visitor.post(f"/en/reviews/{check}", page="/en/", reason="person_accepted")
     assert (answer.status_code, desk.verdicts(check)) == (403, [])
+
+
+def test_each_act_on_a_participant_works_as_its_role(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    answered(desk)
+    visitor = opened(login(Role.READER, Role.REVIEWER, Role.ADMIN)).signed_in("clerk-7", "reviewer", "administrator")
+    page = find(visitor)
+    for act in ("revoke", "restore"):
+        assert do(visitor, page, act).status_code == 303
+    page = do(visitor, page, "transfer", target="p-9", again="p-9").location
+    assert do(visitor, page.removesuffix("/in/budget"), "erase", again="p-9").location == "/en/participants/"
+    assert desk.one("SELECT count(*) FROM jurat_audit WHERE actor = 'clerk-7'") == 4
+
+
+def test_no_act_on_a_participant_is_offered_without_its_role(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    check = answered(desk)
+    visitor = opened(login(Role.READER)).signed_in("clerk-7", "reviewer", "administrator")
+    page = find(visitor)
+    words = main(visitor.get(page))
+    assert "no member of jurat_reviewer" in words
+    assert "no member of jurat_admin" in words
+    assert acts(visitor, page) == []
+    assert visitor.get(f"{page}/{check}").status_code == 200
+    for act in ("revoke", "transfer"):
+        assert visitor.get(f"{page}/{act}").status_code == 403
+        assert visitor.post(f"{page}/{act}", page=page, target="p-9", again="p-9").status_code == 403
 
 
 def test_a_login_that_may_nothing_says_so(login: Callable[..., str], opened: Callable[..., Site]) -> None:

@@ -12,7 +12,16 @@ from sqlalchemy.exc import OperationalError
 from pages.door import HEADERS
 from tests.console.visitor import Site, heading, main
 
-PAGES = ["/en/", "/fr/", "/en/reviews/", "/en/runbooks/JuratBackupOld", "/en/sign-in", "/en/nothing", "/nothing"]
+PAGES = [
+    "/en/",
+    "/fr/",
+    "/en/reviews/",
+    "/en/participants/",
+    "/en/runbooks/JuratBackupOld",
+    "/en/sign-in",
+    "/en/nothing",
+    "/nothing",
+]
 ADDRESS = "https://console.example"
 
 
