@@ -17,6 +17,7 @@ PAGES = [
     "/fr/",
     "/en/reviews/",
     "/en/participants/",
+    "/en/fleet/",
     "/en/runbooks/JuratBackupOld",
     "/en/sign-in",
     "/en/nothing",
@@ -27,7 +28,7 @@ ADDRESS = "https://console.example"
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_has_every_header_and_no_script(site: Site, path: str) -> None:
-    answer = site.signed_in("clerk-7", "reviewer").get(path)
+    answer = site.signed_in("clerk-7", "reviewer", "operator").get(path)
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Cache-Control"] == "no-store"
