@@ -13,7 +13,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from console import fleet, now, participants, parts, people, reviews, sign_in
+from console import audit, fleet, now, participants, parts, people, reviews, sign_in
 from console.parts import Ways
 from console.sessions import MemorySessions
 from jurat.database import is_away
@@ -49,7 +49,7 @@ def create_app(
     shared.install(app)
     people.install(app)
     CSRFProtect(app)
-    for blueprint in (sign_in.pages, now.pages, reviews.pages, participants.pages, fleet.pages):
+    for blueprint in (sign_in.pages, now.pages, reviews.pages, participants.pages, fleet.pages, audit.pages):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(in_language=_in_language)
     app.jinja_env.filters.update(quoted=shlex.quote, capitalized=lambda text: text[:1].upper() + text[1:])

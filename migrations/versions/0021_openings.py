@@ -29,6 +29,7 @@ STATEMENTS = {
     "postgresql": (
         _TABLE,
         "CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_openings_check ON jurat_openings (check_id)",
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_audit_at ON jurat_audit (at, id)",
         "ALTER TABLE jurat_openings ALTER COLUMN login SET DEFAULT session_user",
         """
 ALTER TABLE jurat_allowances ADD COLUMN IF NOT EXISTS openings_per_hour integer NOT NULL DEFAULT 200,
@@ -170,6 +171,7 @@ EXECUTE FUNCTION jurat_forget_openings()""",
     "sqlite": (
         tables_for_sqlite(_TABLE),
         "CREATE INDEX jurat_openings_check ON jurat_openings (check_id)",
+        "CREATE INDEX jurat_audit_at ON jurat_audit (at, id)",
         "ALTER TABLE jurat_allowances ADD COLUMN openings_per_hour integer NOT NULL DEFAULT 200",
         "ALTER TABLE jurat_allowances ADD COLUMN openings_began_at CHAR(23)",
         "ALTER TABLE jurat_allowances ADD COLUMN openings integer NOT NULL DEFAULT 0",

@@ -18,6 +18,7 @@ PAGES = [
     "/en/reviews/",
     "/en/participants/",
     "/en/fleet/",
+    "/en/audit/",
     "/en/runbooks/JuratBackupOld",
     "/en/sign-in",
     "/en/nothing",
