@@ -14,7 +14,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import Engine
 from werkzeug.exceptions import BadRequest
 
-from console import explaining
+from console import explanations
 from console.parts import parts
 from console.people import member, needs
 from console.roles import Role
@@ -91,7 +91,7 @@ def show(handle: str, consultation: str) -> Any:
     return render_template(
         "participants/participant.html", handle=handle, participant=participant, consultation=consultation, found=seen,
         titles=_titles(), questions=_questions(consultation), why=why, acts=_acts(participant, _kinds(seen)),
-        access=explaining.access(seen.access), states=explaining.states(),
+        access=explanations.access(seen.access), states=explanations.states(),
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def explain(handle: str, consultation: str, check: UUID) -> Any:
         abort(404)
     return render_template(
         "participants/check.html", handle=handle, consultation=consultation, titles=_titles(),
-        questions=_questions(consultation), why=why, **explaining.read(parts().database.reader, check),
+        questions=_questions(consultation), why=why, **explanations.read(parts().database.reader, check),
     )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def _act_page(
         f"participants/{kind}.html", handle=handle, participant=participant, consultation=consultation, traces=seen,
         found=_read(participant, consultation) if consultation else None, titles=_titles(), problems=problems,
         questions=_questions(consultation) if consultation else {}, id=uuid7(), given=request.form,
-        remembered=parts().journal is not None, states=explaining.states(),
+        remembered=parts().journal is not None, states=explanations.states(),
     )  # fmt: skip
 
 

@@ -37,9 +37,9 @@ class Verdict:
 
 def read(engine: Engine, check: UUID) -> dict[str, Any]:
     """What a page says of a check. Raises LookupError if there is none."""
-    explanations = Explanations(engine)
-    found = explanations.check(check)
-    texts = explanations.own_texts(found.consultation)
+    reader = Explanations(engine)
+    found = reader.check(check)
+    texts = reader.own_texts(found.consultation)
     evidence = [verdict.evidence for verdict in found.verdicts]
     evidence += [found.review.evidence] if found.review else []
     named = {zone for each in evidence if isinstance(zone := each.get("zone"), str)}
