@@ -14,18 +14,38 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.problems import InvalidConfiguration
-from console import configuration, consultations, now, parts, people, reviews, sign_in, sources
+from console import (
+    audit,
+    configuration,
+    consultations,
+    fleet,
+    now,
+    participants,
+    parts,
+    people,
+    reviews,
+    sign_in,
+    sources,
+)
 from console.parts import Ways
 from console.sessions import MemorySessions
 from jurat.database import is_away
 from pages import door, language, shared
+from store.requests.erasure_journal import ErasureJournal
+
+_MODULES = (sign_in, now, reviews, participants, sources, configuration, consultations, fleet, audit)
 
 LARGEST_FORM = 64 * 1024
 """Bytes of a request that are read."""
 
 
-def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = None) -> Flask:
-    """The console on a database. It keeps sessions, and the key that signs its forms, in this process alone."""
+def create_app(
+    engine: Engine, ways: Ways, sessions: MemorySessions | None = None, journal: ErasureJournal | None = None
+) -> Flask:
+    """The console on a database. It keeps sessions, and the key that signs its forms, in this process alone.
+
+    Erasures are remembered in the `journal`.
+    """
     url = urlsplit(ways.url or "")
     https = url.scheme == "https"
     app = Flask(__name__)
@@ -38,14 +58,14 @@ def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = Non
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    parts.install(app, engine, sessions, ways)
+    parts.install(app, engine, sessions, ways, journal)
     language.install(app, Path(__file__).parent / "translations")
     door.install(app, url.netloc.lower() or None)
     shared.install(app)
     people.install(app)
     CSRFProtect(app)
-    for blueprint in (sign_in.pages, now.pages, reviews.pages, sources.pages, configuration.pages, consultations.pages):
-        app.register_blueprint(blueprint)
+    for module in _MODULES:
+        app.register_blueprint(module.pages)
     app.jinja_env.globals.update(in_language=_in_language)
     app.jinja_env.filters.update(quoted=shlex.quote, capitalized=lambda text: text[:1].upper() + text[1:])
     app.register_error_handler(CSRFError, _form_lost)

@@ -35,6 +35,15 @@ def sentences_of(evidence: Mapping[str, Any], area: str | None) -> list[str]:
     return [*_address(evidence, area or _("the area")), *_registry(evidence), *_origin(evidence)]
 
 
+def rules_of(evidence: Mapping[str, Any]) -> list[tuple[bool, str]]:
+    """The rules that were checked, in their order: whether each holds, and what that means."""
+    rules, words = evidence.get("rules"), _rules()
+    if not isinstance(rules, Mapping):
+        return []
+    known = [(rules[rule] is True, said[rules[rule] is not True]) for rule, said in words.items() if rule in rules]
+    return known + [(held is True, str(rule)) for rule, held in rules.items() if rule not in words]
+
+
 def _address(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
     if said := _levels().get(str(evidence.get("level"))):
         yield said
@@ -48,8 +57,8 @@ def _address(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
     rules = evidence.get("rules")
     named = _rules()
     for rule, held in rules.items() if isinstance(rules, dict) else ():
-        if held is False and rule in named:
-            yield named[rule]
+        if held is False and rule in named and rule not in _SAID_OTHERWISE:
+            yield named[rule][1]
 
 
 def _position(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
@@ -140,16 +149,25 @@ def _levels() -> dict[str, str]:
     }
 
 
-def _rules() -> dict[str, str]:
-    """What it means that a rule of the evidence does not hold, where no other sentence says it."""
+_SAID_OTHERWISE = ("score", "margin")
+"""Rules of which other sentences say what was found."""
+
+
+def _rules() -> dict[str, tuple[str, str]]:
+    """The rules in the order in which they are checked: what it means that one holds, and that it does not."""
     return {
-        "found": _("The address was not found."),
-        "readable": _("The house number cannot be read."),
-        "consistent": _("The parts of the answer do not match."),
-        "street": _("The street was not found."),
-        "name": _("Only streets with different names were found."),
-        "postcode": _("The postcode is different."),
-        "number": _("The house number was not found."),
-        "whole_street": _("Only a part of the street is known."),
-        "agreed": _("The houses that may be meant are on both sides of the border."),
+        "readable": (_("The house number can be read."), _("The house number cannot be read.")),
+        "consistent": (_("The parts of the answer match."), _("The parts of the answer do not match.")),
+        "found": (_("The address was found."), _("The address was not found.")),
+        "street": (_("The street was found."), _("The street was not found.")),
+        "name": (_("The name of the street is similar enough."), _("Only streets with different names were found.")),
+        "postcode": (_("The postcode is the same."), _("The postcode is different.")),
+        "number": (_("The house number was found."), _("The house number was not found.")),
+        "whole_street": (_("The whole street is known."), _("Only a part of the street is known.")),
+        "score": (_("The source is sure enough."), _("The source is not sure enough.")),
+        "margin": (_("The place is far enough from the border."), _("The place is too close to the border.")),
+        "agreed": (
+            _("The houses that may be meant are on the same side of the border."),
+            _("The houses that may be meant are on both sides of the border."),
+        ),
     }

@@ -13,6 +13,7 @@ from console.links import Links
 from console.oidc import OpenIdConnect, Provider
 from console.proxy import TrustedProxy
 from console.sessions import MemorySessions
+from store.requests.erasure_journal import ErasureJournal
 from worker.metrics.fleet_watch import FleetWatch
 
 _KEY = "jurat-console"
@@ -30,20 +31,23 @@ class Ways:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One process's parts. Threads share them."""
+    """One process's parts. Threads share them. The `journal` remembers erasures, where one is set."""
 
     database: Database
     watch: FleetWatch
     sessions: MemorySessions
     ways: Ways
     openid: OpenIdConnect | None
+    journal: ErasureJournal | None
 
 
-def install(app: Any, engine: Engine, sessions: MemorySessions, ways: Ways) -> None:
+def install(
+    app: Any, engine: Engine, sessions: MemorySessions, ways: Ways, journal: ErasureJournal | None = None
+) -> None:
     """Give an application its parts."""
     database = Database(engine)
     openid = OpenIdConnect(app, ways.provider) if ways.provider else None
-    app.extensions[_KEY] = Parts(database, FleetWatch(database.reader), sessions, ways, openid)
+    app.extensions[_KEY] = Parts(database, FleetWatch(database.reader), sessions, ways, openid, journal)
 
 
 def parts() -> Parts:

@@ -150,4 +150,6 @@ def install(app: Flask, translations: Path, timezone: str | None = None) -> None
     app.jinja_env.globals.update(
         locale=locale, LOCALES=LOCALES, language_name=lambda tag: str(Locale(tag).get_display_name(tag)).capitalize()
     )
-    app.jinja_env.filters.update(say=say, moment=moment, clock=clock, number=number, percent=percent, lasting=lasting)
+    app.jinja_env.filters.update(
+        say=say, day=day, moment=moment, clock=clock, number=number, percent=percent, lasting=lasting
+    )

@@ -29,9 +29,16 @@ class AuditRow:
 
 
 def read_audit(
-    engine: Engine, limit: int, since: datetime | None = None, until: datetime | None = None, **exactly: str | None
+    engine: Engine,
+    limit: int,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before: tuple[datetime, UUID] | None = None,
+    **exactly: str | None,
 ) -> list[AuditRow]:
-    """The newest rows, the oldest of them first: from `since` on, before `until`, and with these columns."""
+    """The newest rows, the oldest of them first: from `since` on, before `until`, older than the row of this time and
+    id, and with these columns.
+    """
     dialect = dialect_of(engine)
     times = {"since": since, "until": until}
     parameters: dict[str, Any] = {name: dialect.time_text(time) for name, time in times.items() if time is not None}
@@ -39,6 +46,9 @@ def read_audit(
     signs = {"since": ">=", "until": "<"}
     conditions = [f"at {signs[name]} {dialect.parameter(name, 'timestamptz')}" for name in parameters]
     conditions += [f"{name} = :{name}" for name in wanted]
+    if before is not None:
+        conditions.append(f"(at, id) < ({dialect.parameter('before_at', 'timestamptz')}, {dialect.uuid('before_id')})")
+        parameters |= {"before_at": dialect.time_text(before[0]), "before_id": str(before[1])}
     sql = f"""
         SELECT {columns_of(AuditRow)} FROM jurat_audit WHERE {" AND ".join(conditions or ["true"])}
         ORDER BY at DESC, id DESC LIMIT :limit"""

@@ -157,11 +157,12 @@ def erase(out: Output, participant: str, *, consultation: str | None, yes: bool,
 
 def _request(kind: str, who: str, **given: Any) -> Request:
     from jurat.ids import uuid7
-    from store.requests.request_rows import Request, RequestKind
+    from store.requests.request_rows import Request, RequestKind, is_about_asker
 
-    if who in (given["participant"], given.get("target")):
+    request = Request(uuid7(), RequestKind(kind), who, **given)
+    if is_about_asker(request):
         raise Failure("--as must name the person who does this, not the participant's id", Exit.USAGE)
-    return Request(uuid7(), RequestKind(kind), who, **given)
+    return request
 
 
 def _lines(found: Participant) -> Iterator[str]:

@@ -243,6 +243,9 @@ CREATE TABLE jurat_audit (
 CREATE INDEX jurat_audit_noted ON jurat_audit (action, at)
 WHERE action IN ('backup note', 'keys check', 'worker vanished');
 
+-- The newest rows, page by page.
+CREATE INDEX jurat_audit_at ON jurat_audit (at, id);
+
 -- ----------------------------------------------------------------------------------------------------- Sealed history
 
 -- That the history has begun: one row, or none. From then on, what is decided and done waits in jurat_unsealed.

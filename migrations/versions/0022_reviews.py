@@ -1,4 +1,4 @@
-"""A decision can wait to be taken back, and a review has the places that were found for its address, sealed."""
+"""A decision can wait to be taken back, a review has sealed places, and the audit an index by time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ down_revision = "0021_openings"
 
 STATEMENTS = {
     "postgresql": firing_always(
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_audit_at ON jurat_audit (at, id)",
         "ALTER TABLE jurat_reviews ADD COLUMN IF NOT EXISTS places bytea",
         """
 CREATE OR REPLACE TRIGGER jurat_reviews_places_sized BEFORE INSERT OR UPDATE OF places ON jurat_reviews FOR EACH ROW
@@ -27,7 +28,10 @@ WHEN (NEW.apply_from IS NOT NULL AND NEW.kind NOT IN ('erase', 'transfer')
   AND NOT (NEW.kind = 'decide' AND NEW.apply_from <= statement_timestamp() + interval '2 minutes'))
 EXECUTE FUNCTION jurat_refuse_change('only a decision waits to be taken back, for two minutes at most')""",
     ),
-    "sqlite": ("ALTER TABLE jurat_reviews ADD COLUMN places BLOB",),
+    "sqlite": (
+        "CREATE INDEX jurat_audit_at ON jurat_audit (at, id)",
+        "ALTER TABLE jurat_reviews ADD COLUMN places BLOB",
+    ),
 }
 
 

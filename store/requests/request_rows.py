@@ -112,12 +112,17 @@ def refuse_own_name(connection: Connection, request: Request) -> None:
     """Raise WrongRequest if a request is in the name of its participant, in any spelling. A contest names no person."""
     if request.kind is RequestKind.CONTEST:
         return
-    theirs = [request.participant, request.target]
+    theirs: Sequence[str] = ()
     if request.check_id is not None:
         sql = f"SELECT participant FROM jurat_checks WHERE id = {dialect_of(connection).uuid('check')}"
-        theirs += connection.execute(text(sql), {"check": str(request.check_id)}).scalars().all()
-    if same_person(request.by_whom, *theirs):
+        theirs = connection.execute(text(sql), {"check": str(request.check_id)}).scalars().all()
+    if is_about_asker(request) or same_person(request.by_whom, *theirs):
         raise WrongRequest(NAMED)
+
+
+def is_about_asker(request: Request) -> bool:
+    """Whether it is in the name of a participant whom it names, in any spelling: nobody asks for what is their own."""
+    return same_person(request.by_whom, request.participant, request.target)
 
 
 def is_known(connection: Connection, consultation: str) -> bool:

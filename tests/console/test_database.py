@@ -14,6 +14,8 @@ from store.requests.code_lists import add_codes
 from store.schema.grants import Role
 from store.schema.memberships import memberships
 from tests.console.test_configuration import FORMS, PAGES, applied
+from tests.console.test_participants import acts as offered
+from tests.console.test_participants import answered, do, find
 from tests.console.test_reviews import a_minute_later, decide, waiting
 from tests.console.test_sources import SUSPECT, acts, count, pause
 from tests.console.visitor import Site, heading, main
@@ -129,6 +131,35 @@ def test_a_login_that_may_not_apply_shows_versions_alone(
     for path in FORMS:
         assert visitor.post(path, f"{PAGES}/", yaml="sources: {}", after="1").status_code == 403
     assert desk.queries.config_version() == 1
+
+
+def test_each_act_on_a_participant_works_as_its_role(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    answered(desk)
+    visitor = opened(login(Role.READER, Role.REVIEWER, Role.ADMIN)).signed_in("clerk-7", "reviewer", "administrator")
+    page = find(visitor)
+    for act in ("revoke", "restore"):
+        assert do(visitor, page, act).status_code == 303
+    page = do(visitor, page, "transfer", target="p-9", again="p-9").location
+    assert do(visitor, page.removesuffix("/in/budget"), "erase", again="p-9").location == "/en/participants/"
+    assert desk.one("SELECT count(*) FROM jurat_audit WHERE actor = 'clerk-7'") == 4
+
+
+def test_no_act_on_a_participant_is_offered_without_its_role(
+    desk: Desk, login: Callable[..., str], opened: Callable[..., Site]
+) -> None:
+    check = answered(desk)
+    visitor = opened(login(Role.READER)).signed_in("clerk-7", "reviewer", "administrator")
+    page = find(visitor)
+    words = main(visitor.get(page))
+    assert "no member of jurat_reviewer" in words
+    assert "no member of jurat_admin" in words
+    assert offered(visitor, page) == []
+    assert visitor.get(f"{page}/{check}").status_code == 200
+    for act in ("revoke", "transfer"):
+        assert visitor.get(f"{page}/{act}").status_code == 403
+        assert visitor.post(f"{page}/{act}", page=page, target="p-9", again="p-9").status_code == 403
 
 
 def test_a_login_that_may_nothing_says_so(login: Callable[..., str], opened: Callable[..., Site]) -> None:

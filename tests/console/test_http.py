@@ -12,13 +12,24 @@ from sqlalchemy.exc import OperationalError
 from pages.door import HEADERS
 from tests.console.visitor import Site, heading, main
 
-PAGES = ["/en/", "/fr/", "/en/reviews/", "/en/runbooks/JuratBackupOld", "/en/sign-in", "/en/nothing", "/nothing"]
+PAGES = [
+    "/en/",
+    "/fr/",
+    "/en/reviews/",
+    "/en/participants/",
+    "/en/fleet/",
+    "/en/audit/",
+    "/en/runbooks/JuratBackupOld",
+    "/en/sign-in",
+    "/en/nothing",
+    "/nothing",
+]
 ADDRESS = "https://console.example"
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_has_every_header_and_no_script(site: Site, path: str) -> None:
-    answer = site.signed_in("clerk-7", "reviewer").get(path)
+    answer = site.signed_in("clerk-7", "reviewer", "operator").get(path)
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Cache-Control"] == "no-store"

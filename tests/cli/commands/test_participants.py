@@ -141,9 +141,10 @@ def test_who_is_not_known_is_one_sentence_that_does_not_name_them(configured: Sh
 
 def test_nobody_does_it_under_the_participants_own_id(answered: Shell) -> None:
     for words in (("access", "revoke", "budget", SECRET), ("erase", SECRET, "--yes")):
-        ran = answered(*words, "--as", SECRET)
-        assert ran.code == 2
-        assert "--as must name the person who does this" in ran.err
+        for name in (SECRET, SECRET.upper()):
+            ran = answered(*words, "--as", name)
+            assert ran.code == 2
+            assert "--as must name the person who does this" in ran.err
 
 
 def test_no_audit_row_names_a_participant(answered: Shell) -> None:

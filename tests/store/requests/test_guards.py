@@ -70,7 +70,7 @@ def test_who_asks_is_not_named_by_the_id_that_may_have_to_be_erased(desk: Desk) 
 @pytest.mark.parametrize("kind", [RequestKind.DECIDE, RequestKind.OPEN])
 def test_nor_by_that_of_who_gave_the_answer(desk: Desk, requests: Requests, kind: RequestKind) -> None:
     check = desk.submit("p-1").id
-    request = Request(uuid7(), kind, "p-1", check_id=check, reason="person_accepted")
+    request = Request(uuid7(), kind, "P-1 ", check_id=check, reason="person_accepted")
     with pytest.raises(CannotBeDone, match="by_whom names who asks"):
         requests.do(request)
     with pytest.raises(Exception, match=r"jurat: .*by_whom names who asks"):
