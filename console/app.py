@@ -31,7 +31,6 @@ from console.parts import Ways
 from console.sessions import MemorySessions
 from jurat.database import is_away
 from pages import door, language, shared
-from store.requests.erasure_journal import ErasureJournal
 
 _MODULES = (sign_in, now, reviews, participants, sources, configuration, consultations, fleet, audit)
 
@@ -39,13 +38,8 @@ LARGEST_FORM = 64 * 1024
 """Bytes of a request that are read."""
 
 
-def create_app(
-    engine: Engine, ways: Ways, sessions: MemorySessions | None = None, journal: ErasureJournal | None = None
-) -> Flask:
-    """The console on a database. It keeps sessions, and the key that signs its forms, in this process alone.
-
-    Erasures are remembered in the `journal`.
-    """
+def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = None) -> Flask:
+    """The console on a database. It keeps sessions, and the key that signs its forms, in this process alone."""
     url = urlsplit(ways.url or "")
     https = url.scheme == "https"
     app = Flask(__name__)
@@ -58,7 +52,7 @@ def create_app(
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    parts.install(app, engine, sessions, ways, journal)
+    parts.install(app, engine, sessions, ways)
     language.install(app, Path(__file__).parent / "translations")
     door.install(app, url.netloc.lower() or None)
     shared.install(app)

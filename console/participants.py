@@ -19,7 +19,6 @@ from console.parts import parts
 from console.people import member, needs
 from console.roles import Role
 from console.sessions import own
-from jurat.errors import ConfigurationError
 from jurat.ids import uuid7
 from jurat.names import is_printable
 from pages.language import gettext as _
@@ -27,7 +26,7 @@ from pages.language import quoting, say
 from pages.reasons import why
 from store.requests.erasure import traces
 from store.requests.participants import Participant, read_participant
-from store.requests.request_rows import CannotBeDone, Request, RequestKind, is_about_asker
+from store.requests.request_rows import CannotBeDone, Request, RequestKind, ask, is_about_asker
 from store.requests.request_runner import Requests
 from store.review_queue import ReviewQueue
 from store.schema import grants
@@ -76,9 +75,12 @@ def found() -> Any:
 def overview(handle: str) -> Any:
     """Where something is stored about a participant."""
     participant = _participant(handle)
+    stored = traces(parts().database.reader, participant)
+    if not stored:
+        return render_template("participants/gone.html")
     return render_template(
-        "participants/overview.html", handle=handle, participant=participant, titles=_titles(),
-        traces=traces(parts().database.reader, participant), acts=_acts(participant, [RequestKind.ERASE]),
+        "participants/overview.html", handle=handle, participant=participant, titles=_titles(), traces=stored,
+        acts=_acts(participant, [RequestKind.ERASE]),
     )  # fmt: skip
 
 
@@ -115,8 +117,6 @@ def act(handle: str, act: str = RequestKind.ERASE, consultation: str | None = No
     """One act: what it means, and what it needs; then it is done at once."""
     kind = RequestKind(act)
     engine = _engine(kind) or abort(403)
-    if _kept().get(handle) == "":  # erased by the same form, a moment ago
-        return redirect(url_for("participants.find"), 303)
     participant = _participant(handle)
     if request.method == "GET":
         return _act_page(kind, handle, participant, consultation, {})
@@ -135,23 +135,23 @@ def act(handle: str, act: str = RequestKind.ERASE, consultation: str | None = No
 
 
 def _do(engine: Engine, asked: Request, handle: str) -> Any:
-    """Have it done. The form brings the id along: sent twice, it is done once."""
-    erases, journal, reader = asked.kind is RequestKind.ERASE, parts().journal, parts().database.reader
-    if erases and not traces(reader, str(asked.participant), asked.consultation):
-        return redirect(url_for("participants.find"), 303)  # by the same form, a moment ago
+    """Have it done. The form brings the id along: sent twice, it is done once.
+
+    An erasure is left to a worker, for these keep the journal of erasures.
+    """
+    erases = asked.kind is RequestKind.ERASE
     try:
-        Requests(engine, journal=journal).do(asked)
-    except (CannotBeDone, ConfigurationError) as error:
+        if erases:
+            with engine.begin() as connection:
+                ask(connection, asked)
+        else:
+            Requests(engine).do(asked)
+    except CannotBeDone as error:
         flash(quoting(_("This was not done. %(problem)s"), error))
     else:
         flash(_done()[asked.kind])
-        if erases and journal is None:
-            flash(_("An older backup would bring it back: set JURAT_ERASURE_JOURNAL for the console."))
         if asked.kind is RequestKind.TRANSFER:
             handle = _remember(str(asked.target))
-    if erases and not traces(reader, str(asked.participant)):
-        _kept()[handle] = ""
-        return redirect(url_for("participants.find"), 303)
     if erases:
         return redirect(url_for("participants.overview", handle=handle), 303)
     return redirect(url_for("participants.show", handle=handle, consultation=asked.consultation), 303)
@@ -182,7 +182,7 @@ def _act_page(
         f"participants/{kind}.html", handle=handle, participant=participant, consultation=consultation, traces=seen,
         found=_read(participant, consultation) if consultation else None, titles=_titles(), problems=problems,
         questions=_questions(consultation) if consultation else {}, id=uuid7(), given=request.form,
-        remembered=parts().journal is not None, states=explanations.states(),
+        states=explanations.states(),
     )  # fmt: skip
 
 
@@ -249,7 +249,7 @@ def _remember(participant: str) -> str:
 
 
 def _participant(handle: str) -> str:
-    """Whom this session knows by a handle; nobody once they were erased."""
+    """Whom this session knows by a handle."""
     return _kept().get(handle) or abort(404)
 
 
@@ -275,5 +275,5 @@ def _done() -> dict[RequestKind, str]:
         RequestKind.REVOKE: _("Access is revoked."),
         RequestKind.RESTORE: _("Access depends on the answers again."),
         RequestKind.TRANSFER: _("Everything was moved to the other id."),
-        RequestKind.ERASE: _("The participant was erased."),
+        RequestKind.ERASE: _("A worker erases them within seconds."),
     }

@@ -13,7 +13,6 @@ from console.links import Links
 from console.oidc import OpenIdConnect, Provider
 from console.proxy import TrustedProxy
 from console.sessions import MemorySessions
-from store.requests.erasure_journal import ErasureJournal
 from worker.metrics.fleet_watch import FleetWatch
 
 _KEY = "jurat-console"
@@ -31,23 +30,20 @@ class Ways:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One process's parts. Threads share them. The `journal` remembers erasures, where one is set."""
+    """One process's parts. Threads share them."""
 
     database: Database
     watch: FleetWatch
     sessions: MemorySessions
     ways: Ways
     openid: OpenIdConnect | None
-    journal: ErasureJournal | None
 
 
-def install(
-    app: Any, engine: Engine, sessions: MemorySessions, ways: Ways, journal: ErasureJournal | None = None
-) -> None:
+def install(app: Any, engine: Engine, sessions: MemorySessions, ways: Ways) -> None:
     """Give an application its parts."""
     database = Database(engine)
     openid = OpenIdConnect(app, ways.provider) if ways.provider else None
-    app.extensions[_KEY] = Parts(database, FleetWatch(database.reader), sessions, ways, openid, journal)
+    app.extensions[_KEY] = Parts(database, FleetWatch(database.reader), sessions, ways, openid)
 
 
 def parts() -> Parts:

@@ -29,8 +29,11 @@ class Service:
 
     @property
     def journal(self) -> ErasureJournal | None:
-        """Where erasures are remembered; see `journal_of`."""
-        return journal_of(self.settings, self.fingerprints)
+        """Where erasures are remembered; None where that is not set. Raises ConfigurationError without hash keys."""
+        path = self.settings.erasure_journal
+        if path is not None and self.fingerprints is None:
+            raise ConfigurationError("JURAT_ERASURE_JOURNAL needs JURAT_HASH_KEYS: it has keyed hashes of participants")
+        return ErasureJournal(path, self.fingerprints) if path and self.fingerprints else None
 
     def prepare_journal(self) -> None:
         """Make the journal of erasures, where one is set. Raises ConfigurationError if it cannot be written."""
@@ -39,14 +42,6 @@ class Service:
 
     def close(self) -> None:
         self.database.dispose()
-
-
-def journal_of(settings: Settings, fingerprints: Fingerprints | None) -> ErasureJournal | None:
-    """Where erasures are remembered; None where that is not set. Raises ConfigurationError without hash keys."""
-    path = settings.erasure_journal
-    if path is not None and fingerprints is None:
-        raise ConfigurationError("JURAT_ERASURE_JOURNAL needs JURAT_HASH_KEYS: it has keyed hashes of participants")
-    return ErasureJournal(path, fingerprints) if path and fingerprints else None
 
 
 def open_service(settings: Settings) -> Service:

@@ -142,8 +142,8 @@ def test_each_act_on_a_participant_works_as_its_role(
     for act in ("revoke", "restore"):
         assert do(visitor, page, act).status_code == 303
     page = do(visitor, page, "transfer", target="p-9", again="p-9").location
-    assert do(visitor, page.removesuffix("/in/budget"), "erase", again="p-9").location == "/en/participants/"
-    assert desk.one("SELECT count(*) FROM jurat_audit WHERE actor = 'clerk-7'") == 4
+    assert do(visitor, page.removesuffix("/in/budget"), "erase", again="p-9").status_code == 303
+    assert desk.one("SELECT count(*) FROM jurat_audit WHERE actor = 'clerk-7'") == 3
 
 
 def test_no_act_on_a_participant_is_offered_without_its_role(

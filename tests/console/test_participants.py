@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from adapters.fingerprints import Fingerprints
 from cli.lookups.verdict_text import RULES
 from cli.lookups.verdict_text import rules_of as in_command
 from console.findings import rules_of
 from jurat.vocabulary import Outcome, Reason
-from store.requests.erasure_journal import ErasureJournal
+from store.requests.request_runner import Requests
 from tasks.checks import Settle
 from tests.console.test_reviews import waiting
 from tests.console.visitor import Site, Visitor, heading, main, tree
-from tests.store.desk import HASH_KEY, REFUSED, UNDETERMINED, Desk
+from tests.store.desk import REFUSED, UNDETERMINED, Desk
 
 EVIDENCE = {
     "zone": "old-town", "level": "housenumber", "rules": {"margin": False, "found": True, "name": True}, "score": 0.95,
@@ -236,6 +233,10 @@ def test_everything_moves_to_another_id(desk: Desk, reviewed: Site) -> None:
     assert desk.sql("SELECT DISTINCT participant FROM jurat_checks") == [("p-9",)]
 
 
+def a_worker_does_it(desk: Desk) -> None:
+    assert Requests(desk.engine).apply_waiting() == 1
+
+
 def test_a_participant_is_erased_after_their_id_was_typed_again(desk: Desk, reviewed: Site) -> None:
     answered(desk)
     desk.submit("p-1", "profession", consultation="care")
@@ -247,13 +248,12 @@ def test_a_participant_is_erased_after_their_id_was_typed_again(desk: Desk, revi
     for typed in ("", "p-2", "P-1"):
         assert do(visitor, page, "erase", again=typed).status_code == 422
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE participant = 'p-1'") == 2
-    gone = do(visitor, page, "erase", again="p-1")
-    assert gone.location == HOME
-    words = main(visitor.get(HOME))
-    assert "The participant was erased." in words
-    assert "An older backup would bring it back" in words
+    assert do(visitor, page, "erase", again="p-1").location == page
+    assert "A worker erases them within seconds." in main(visitor.get(page))
+    a_worker_does_it(desk)
     assert desk.one("SELECT count(*) FROM jurat_checks WHERE participant = 'p-1'") == 0
-    assert visitor.get(page).status_code == 404
+    assert "Nothing is stored about this participant any more." in main(visitor.get(page))
+    assert visitor.get(f"{page}/erase").status_code == 404
     assert "p-1" not in json.dumps([list(map(str, row)) for row in desk.sql("SELECT * FROM jurat_audit")])
 
 
@@ -263,32 +263,9 @@ def test_an_erasure_may_be_of_one_consultation(desk: Desk, reviewed: Site) -> No
     visitor = reviewed.signed_in("clerk-7", "administrator")
     page = find(visitor, consultation="")
     assert do(visitor, page, "erase", again="p-1", scope="care").location == page
+    a_worker_does_it(desk)
     links = tree(visitor.get(page)).xpath("//main//td/a/@href")
     assert links == [f"{page}/in/budget"]
-
-
-def test_an_erasure_is_remembered_in_the_journal(desk: Desk, opened: Callable[..., Site], tmp_path: Path) -> None:
-    answered(desk)
-    journal = ErasureJournal(tmp_path / "erasures", Fingerprints([HASH_KEY]))
-    visitor = opened(desk.url, journal=journal).signed_in("clerk-7", "administrator")
-    page = find(visitor, consultation="")
-    assert "older backup" not in main(visitor.get(f"{page}/erase"))
-    do(visitor, page, "erase", again="p-1")
-    (line,) = journal.path.read_text().splitlines()
-    assert json.loads(line)["participant"] == Fingerprints([HASH_KEY]).newest("erasure", "p-1")
-    assert "older backup" not in main(visitor.get(HOME))
-
-
-def test_nothing_is_erased_without_the_journal_that_is_set(
-    desk: Desk, opened: Callable[..., Site], tmp_path: Path
-) -> None:
-    answered(desk)
-    journal = ErasureJournal(tmp_path / "nowhere" / "erasures", Fingerprints([HASH_KEY]))
-    visitor = opened(desk.url, journal=journal).signed_in("clerk-7", "administrator")
-    page = find(visitor, consultation="")
-    assert do(visitor, page, "erase", again="p-1").location == page
-    assert "This was not done. JURAT_ERASURE_JOURNAL" in main(visitor.get(page))
-    assert desk.one("SELECT count(*) FROM jurat_checks WHERE participant = 'p-1'") == 1
 
 
 def test_a_form_that_is_sent_twice_does_it_once(desk: Desk, reviewed: Site) -> None:
@@ -305,8 +282,10 @@ def test_a_form_that_is_sent_twice_does_it_once(desk: Desk, reviewed: Site) -> N
         assert "This was not done." not in main(visitor.get(sent[0].location))
     handle = find(visitor, "p-9", "")
     fields = {**filled_in(visitor, f"{handle}/erase"), "again": "p-9"}
-    assert [visitor.send(f"{handle}/erase", **fields).location for _ in range(2)] == [HOME, HOME]
-    assert "This was not done." not in main(visitor.get(HOME))
+    for _ in range(2):
+        assert visitor.send(f"{handle}/erase", **fields).location == handle
+        assert "This was not done." not in main(visitor.get(handle))
+    a_worker_does_it(desk)
     assert desk.one("SELECT count(*) FROM jurat_audit WHERE action IN ('erase', 'access revoke')") == 2
 
 

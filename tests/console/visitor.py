@@ -31,14 +31,12 @@ class Clock:
 class Site:
     """A console on a database."""
 
-    def __init__(
-        self, database: str, *, clock: Clock | None = None, most: int = 100, journal: Any = None, **ways: Any
-    ) -> None:
+    def __init__(self, database: str, *, clock: Clock | None = None, most: int = 100, **ways: Any) -> None:
         self.clock = clock or Clock()
         self.engine = open_engine(database, deadline=5.0)
         self.links = Links(self.clock)
         self.sessions = MemorySessions(self.clock, most)
-        self.app: Flask = create_app(self.engine, Ways(self.links, **ways), self.sessions, journal)
+        self.app: Flask = create_app(self.engine, Ways(self.links, **ways), self.sessions)
 
     def link(self, name: str, *roles: str) -> str:
         """The path of a new link."""

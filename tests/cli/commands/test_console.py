@@ -13,8 +13,6 @@ import pytest
 
 from cli.main import run
 from cli.output import Exit
-from jurat.seal import key_to_text
-from pages.server import listen
 
 ROOT = Path(__file__).resolve().parents[3]
 PROXY = ("--proxy-header", "X-User")
@@ -52,20 +50,6 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(
     monkeypatch.setenv("JURAT_DATABASE_URL", sqlite_url)
     assert run(["console", *options]) == Exit.USAGE
     assert said in capsys.readouterr().err
-
-
-def test_a_journal_that_cannot_be_kept_is_told_before_anybody_is_erased(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("JURAT_DATABASE_URL", sqlite_url)
-    monkeypatch.setenv("JURAT_ERASURE_JOURNAL", str(tmp_path / "erasures"))
-    monkeypatch.delenv("JURAT_HASH_KEYS", raising=False)
-    assert run(["console"]) == Exit.USAGE
-    assert "JURAT_ERASURE_JOURNAL needs JURAT_HASH_KEYS" in capsys.readouterr().err
-    monkeypatch.setenv("JURAT_HASH_KEYS", key_to_text(bytes(32)))
-    with listen("127.0.0.1", 0) as taken:
-        assert run(["console", "--listen", f"127.0.0.1:{taken.getsockname()[1]}"]) == Exit.USAGE
-    assert (tmp_path / "erasures").read_text() == "", "one that is missing later was lost"
 
 
 @pytest.mark.slow
