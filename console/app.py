@@ -8,22 +8,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, redirect, render_template, request, url_for
+from flask import Flask, current_app, flash, g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from console import now, parts, people, reviews, sign_in
+import console.zone_imports  # noqa: F401 - adds its views to those of console.zones
+from adapters.fingerprints import Fingerprints
+from console import now, parts, people, reviews, sign_in, uploads, zones
 from console.parts import Ways
 from console.sessions import MemorySessions
 from jurat.database import is_away
 from pages import door, language, shared
+from pages.language import gettext as _
 
 LARGEST_FORM = 64 * 1024
 """Bytes of a request that are read."""
 
 
-def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = None) -> Flask:
+def create_app(
+    engine: Engine, ways: Ways, sessions: MemorySessions | None = None, fingerprints: Fingerprints | None = None
+) -> Flask:
     """The console on a database. It keeps sessions, and the key that signs its forms, in this process alone."""
     url = urlsplit(ways.url or "")
     https = url.scheme == "https"
@@ -37,13 +42,14 @@ def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = Non
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    parts.install(app, engine, sessions, ways)
+    parts.install(app, engine, sessions, ways, fingerprints)
     language.install(app, Path(__file__).parent / "translations")
     door.install(app, url.netloc.lower() or None)
     shared.install(app)
     people.install(app)
+    uploads.install(app)
     CSRFProtect(app)
-    for blueprint in (sign_in.pages, now.pages, reviews.pages):
+    for blueprint in (sign_in.pages, now.pages, reviews.pages, zones.pages):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(in_language=_in_language)
     app.jinja_env.filters.update(quoted=shlex.quote, capitalized=lambda text: text[:1].upper() + text[1:])
@@ -59,7 +65,7 @@ def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = Non
     return app
 
 
-def _form_lost(_: CSRFError) -> tuple[str, int]:
+def _form_lost(_error: CSRFError) -> tuple[str, int]:
     return render_template("form-lost.html", back=_here()), 400
 
 
@@ -68,7 +74,10 @@ def _apologise(error: SQLAlchemyError) -> tuple[str, int]:
     return render_template("sorry.html", back=_here(), away=is_away(error)), 503
 
 
-def _refuse(error: Any) -> tuple[str, int]:
+def _refuse(error: Any) -> Any:
+    if error.code == 413 and uploads.sends_file() and g.get("person"):
+        flash(_("The file is larger than %(count)s MB. Nothing was done.") % {"count": uploads.LARGEST_MB})
+        return redirect(request.path, 303)  # where the form is
     return render_template("refused.html", status=error.code), error.code
 
 
