@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import console.zone_imports  # noqa: F401 - adds its views to those of console.zones
 from adapters.fingerprints import Fingerprints
-from console import now, parts, people, reviews, sign_in, uploads, zones
+from console import codes, now, parts, people, reviews, sign_in, uploads, zones
 from console.parts import Ways
 from console.sessions import MemorySessions
 from jurat.database import is_away
@@ -23,7 +23,10 @@ from pages import door, language, shared
 from pages.language import gettext as _
 
 LARGEST_FORM = 64 * 1024
-"""Bytes of a request that are read."""
+"""Bytes of a request that are read, where it has no file."""
+
+LONGEST_BODY = 2 * uploads.LARGEST_REQUEST
+"""Bytes that the server takes, so that a page can say of a file that it is too large."""
 
 
 def create_app(
@@ -49,7 +52,7 @@ def create_app(
     people.install(app)
     uploads.install(app)
     CSRFProtect(app)
-    for blueprint in (sign_in.pages, now.pages, reviews.pages, zones.pages):
+    for blueprint in (sign_in.pages, now.pages, reviews.pages, zones.pages, codes.pages):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(in_language=_in_language)
     app.jinja_env.filters.update(quoted=shlex.quote, capitalized=lambda text: text[:1].upper() + text[1:])
