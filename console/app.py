@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import console.zone_imports  # noqa: F401 - adds its views to those of console.zones
 from adapters.fingerprints import Fingerprints
-from console import codes, now, parts, people, reviews, sign_in, uploads, zones
+from console import codes, datasets, now, parts, people, reviews, sign_in, uploads, zones
 from console.parts import Ways
 from console.sessions import MemorySessions
 from jurat.database import is_away
@@ -52,7 +52,7 @@ def create_app(
     people.install(app)
     uploads.install(app)
     CSRFProtect(app)
-    for blueprint in (sign_in.pages, now.pages, reviews.pages, zones.pages, codes.pages):
+    for blueprint in (sign_in.pages, now.pages, reviews.pages, zones.pages, codes.pages, datasets.pages):
         app.register_blueprint(blueprint)
     app.jinja_env.globals.update(in_language=_in_language)
     app.jinja_env.filters.update(quoted=shlex.quote, capitalized=lambda text: text[:1].upper() + text[1:])

@@ -38,7 +38,7 @@ PATIENCE: Final = 5.0
 """Seconds that a request waits while another file is read."""
 
 _KEPT: Final = "upload"
-_SUFFIXES: Final = frozenset({".csv", ".geojson", ".gpkg", ".gz", ".json", ".txt", ".zip", ".shp", ".dbf", ".shx"})
+_SUFFIXES: Final = frozenset({".geojson", ".gpkg", ".json", ".zip", ".shp", ".shx", ".dbf", ".prj", ".cpg"})
 
 View = TypeVar("View", bound=Callable[..., Any])
 Content = TypeVar("Content")
@@ -55,12 +55,17 @@ class Sent:
     name: str
     content: bytes = field(repr=False)
 
+    @property
+    def suffix(self) -> str:
+        """The end of its name, if that is one of those that readers know."""
+        found = Path(self.name.lower()).suffix
+        return found if found in _SUFFIXES else ""
+
     @contextmanager
-    def file(self, stem: str) -> Iterator[Path]:
+    def file(self, stem: str, suffix: str) -> Iterator[Path]:
         """The content as a file under our own name, in a folder that this user alone can read, within the block."""
-        suffixes = [each for each in Path(self.name.lower()).suffixes[-2:] if each in _SUFFIXES]
         with tempfile.TemporaryDirectory(prefix="jurat-console-") as folder:
-            path = Path(folder) / "".join([stem, *suffixes])
+            path = Path(folder) / f"{stem}{suffix}"
             path.write_bytes(self.content)
             yield path
 

@@ -107,7 +107,7 @@ def _may_import() -> None:
 
 
 def _read(given: Sent, options: ZoneFileRequest) -> ZoneFile:
-    with given.file("zones") as path:
+    with given.file("zones", given.suffix) as path:
         read = read_zone_file(path, options)
         if options.expected is None:
             refuse_swapped(path, read, queries().some_shapes())

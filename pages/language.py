@@ -134,4 +134,4 @@ def install(app: Flask, translations: Path) -> None:
     app.jinja_env.globals.update(
         locale=locale, LOCALES=LOCALES, language_name=lambda tag: str(Locale(tag).get_display_name(tag)).capitalize()
     )
-    app.jinja_env.filters.update(say=say, moment=moment, number=number)
+    app.jinja_env.filters.update(say=say, moment=moment, day=day, number=number)
