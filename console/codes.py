@@ -35,7 +35,7 @@ from store.schema import grants
 
 pages = Blueprint("codes", __name__, url_prefix="/<locale>/codes")
 
-MOST_SHOWN = 500
+MOST_SHOWN = 300
 """Codes that a page shows; a file may have more."""
 
 SHOWN_LINES = 50

@@ -29,7 +29,7 @@ from store.datasets.zones import NewZone, ZonesImported, import_zones
 from store.queries import ZoneRow
 from store.schema import grants
 
-SHOWN_ZONES, SHOWN_NOTES, SHOWN_OUTLINES = 100, 50, 12
+SHOWN_ZONES, SHOWN_NOTES, SHOWN_OUTLINES = 40, 30, 8
 """Zones, notes and outlines of a file that a page shows."""
 
 COMPARING_S = 3.0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
 import re
+import time
 import zipfile
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from adapters.zone_import.files import read_zone_file
+from pages import shared
 from store.datasets.zones import NewZone, import_zones
 from store.queries import Queries
 from tests.cli.commands.test_zones import EAST, LARGER, SQUARE, Ring, collection
@@ -24,6 +27,7 @@ from tests.store.desk import ADMIN, Desk
 
 PATH = "/en/zones/"
 FORM = "/en/zones/import"
+HEAVIEST = 60_000
 
 
 @cache
@@ -229,3 +233,30 @@ def test_a_damaged_zone_is_said_to_be_one(desk: Desk, reviewed: Site) -> None:
         assert visitor.get(f"/en/zones/port/{path}").location == "/en/zones/port/"
     assert "damaged" in main(visitor.get("/en/zones/port/"))
     assert "One zone is damaged" in main(visitor.post("/en/zones/locate", PATH, latitude="1", longitude="2"))
+
+
+def circles() -> list[tuple[str, Ring]]:
+    """Round zones, whose outlines have as many points as outlines may have."""
+    turns = [n * 2 * math.pi / 220 for n in range(220)]
+
+    def ring(west: float, south: float) -> Ring:
+        points = [[round(west + 0.01 * math.cos(turn), 5), round(south + 0.01 * math.sin(turn), 5)] for turn in turns]
+        return [*points, points[0]]
+
+    return [(f"zone-{n:02}", ring(2 + 0.03 * (n % 8), 48 + 0.03 * (n // 8))) for n in range(64)]
+
+
+def test_pages_are_light_and_quick_with_many_zones(desk: Desk, reviewed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.zone_maps.MOST_ZONES", 7)
+    visitor = reviewed.signed_in("ada", "administrator")
+    style = (Path(shared.__file__).parent / "static" / "style.css").stat().st_size
+    page = visitor.post(FORM, file=geojson(*circles()))
+    assert "64 zones would get a new version." in main(page)
+    assert len(page.data) + style < HEAVIEST
+    visitor.send(f"{FORM}/done", **{each.get("name"): each.get("value") for each in tree(page).xpath("//main//input")})
+    for path in (PATH, f"{PATH}zone-27/"):
+        before = time.perf_counter()
+        page = visitor.get(path)
+        assert time.perf_counter() - before < 1  # some 20 ms on a machine with nothing else to do
+        assert len(page.data) + style < HEAVIEST
+    assert len(tree(page).xpath("//*[@class='map']//*[name()='path']")) == 7
