@@ -209,7 +209,8 @@ def _first(session: Session, form: UUID) -> bool:
     """Whether a form is sent for the first time."""
     made: dict[UUID, object] = session.kept_secrets.setdefault(_MADE, {})
     mine = object()
-    first = made.setdefault(form, mine) is mine  # one step: two requests may come at once
+    # In one step: two requests may come at once.
+    first = made.setdefault(form, mine) is mine
     while len(made) > _REMEMBERED:
         made.pop(next(iter(made)), None)
     return first

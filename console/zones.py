@@ -8,19 +8,20 @@ from itertools import islice
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Box
 from config.uses import zones_in_use
 from console.parts import parts
-from console.people import needs
+from console.people import member, needs
 from console.roles import Role
 from console.zone_maps import change_map, map_of
 from pages.language import gettext as _
 from pages.language import number
 from store.configurations.applied_config import AppliedConfig, ConfigReader
-from store.explanation import Explanations
+from store.explanation import AffectedRow, Explanations
 from store.known_addresses import in_dataset, local_base, moved
 from store.queries import Queries, ZoneImport, ZoneRow
 from store.schema import grants
@@ -110,20 +111,23 @@ def affected(name: str) -> Any:
     from adapters.zone_import.changes import compare  # noqa: PLC0415 - as above
 
     old, new = _two_versions(name)
+    houses, verdicts, too_long, engine = None, list[AffectedRow](), False, _base_reader()
     try:
         change = compare(old.geometry, new.geometry)
-        houses = _houses(old, new, change.box)
     except ValueError:
         return _damaged(name)
     try:
-        found = Explanations(parts().database.reader).near_border(name, old.version, change.reach)
-        verdicts = list(islice(found, MOST_VERDICTS + 1)) if change.reach else []
-    except DBAPIError:  # where many verdicts are of this zone, reading them all takes longer than a page may
-        verdicts = None
-    counts = Counter((each.consultation, each.question, each.outcome) for each in verdicts or ())
+        if change.box:
+            houses = _houses(engine, old, new, change.box) if engine else None
+            found = Explanations(parts().database.reader).near_border(name, old.version, change.reach)
+            verdicts = list(islice(found, MOST_VERDICTS + 1))
+    except DBAPIError:  # a database with much of it takes longer than a page may
+        too_long = True
+    counts = Counter((each.consultation, each.question, each.outcome) for each in verdicts)
     return render_template(
-        "zones/affected.html", old=old, new=new, change=change, houses=houses, verdicts=verdicts, most=MOST_VERDICTS,
-        most_houses=MOST_HOUSES, counts=sorted(counts.items()), shown=(verdicts or [])[:SHOWN_CHECKS],
+        "zones/affected.html", old=old, new=new, change=change, too_long=too_long, houses=houses,
+        may_count=engine is not None, most_houses=MOST_HOUSES, verdicts=verdicts, most=MOST_VERDICTS,
+        counts=sorted(counts.items()), shown=verdicts[:SHOWN_CHECKS],
     )  # fmt: skip
 
 
@@ -192,17 +196,25 @@ def _damaged(name: str) -> Any:
     return redirect(url_for("zones.zone", name=name))
 
 
-def _houses(old: ZoneRow, new: ZoneRow, box: Box | None) -> tuple[int, int, bool] | None:
+def _base_reader() -> Engine | None:
+    """What reads address bases, which readers may not; None for them."""
+    database, me = parts().database, member()
+    if me.has([Role.ADMINISTRATOR]) and database.may(grants.Role.ADMIN):
+        return database.admin
+    return database.reviewer if me.has([Role.REVIEWER]) and database.may(grants.Role.REVIEWER) else None
+
+
+def _houses(engine: Engine, old: ZoneRow, new: ZoneRow, box: Box) -> tuple[int, int, bool] | None:
     """How many known addresses come in and go out, and whether those are all; None without a local base."""
     config = applied()
     model = local_base(config.sources, config.questions.values(), old.name)
     if model is None or not model.dataset:
         return None
-    explanations = Explanations(parts().database.reader)
+    explanations = Explanations(engine)
     if not explanations.has_dataset(model.dataset):
         return None
     before, after = (ZoneGeometry(row.name, row.version, row.geometry, row.digest) for row in (old, new))
-    houses = in_dataset(explanations, model.dataset, box) if box else iter(())
+    houses = in_dataset(explanations, model.dataset, box)
     counts = Counter(comes_in for _house, comes_in in moved(islice(houses, MOST_HOUSES), before, after))
     return counts[True], counts[False], next(houses, None) is None
 

@@ -129,7 +129,7 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     working = stack.enter_context(embedded(settings))
     client = Client(settings.database_url, None, settings.seal_key)
     stack.callback(client.close)
-    beside = stack.enter_context(console_beside(settings.database_url, given.console_port))
+    beside = stack.enter_context(console_beside(settings, given.console_port))
     app = create_app(Parts(engine, client, engine, working.wake, console=beside.address), secret)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     run(app, listening, lambda: welcome(address, codes, kept.file, beside.links, new=new), GRACE_S)
