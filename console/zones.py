@@ -186,6 +186,8 @@ def _two_versions(name: str) -> tuple[ZoneRow, ZoneRow]:
     numbers = _numbers(name)
     after = request.args.get("after", numbers[-1], type=int)
     before = request.args.get("before", max((each for each in numbers if each < after), default=0), type=int)
+    if not {before, after} <= set(numbers):
+        abort(404)
     found = queries()
     old, new = found.zone(name, before), found.zone(name, after)
     return (old, new) if old and new else abort(404)

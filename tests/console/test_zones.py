@@ -78,8 +78,19 @@ def test_a_reader_sees_the_zones_and_imports_none(town: Desk, reviewed: Site) ->
     assert versions(town) == {"harbour": 1, "old-town": 1}
 
 
-@pytest.mark.parametrize("path", ["nowhere/", "nowhere/changes", "nowhere/affected", "old-town/changes?before=7",
-                                  "old-town/changes?before=x", "old-town/changes"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "nowhere/",
+        "nowhere/changes",
+        "nowhere/affected",
+        "old-town/changes",  # it has one version
+        "old-town/changes?before=7",
+        "old-town/changes?before=x",
+        f"old-town/changes?before=1&after={10**30}",
+        "%00/",
+    ],
+)
 def test_what_is_not_there_is_not_found(admin: Any, path: str) -> None:
     assert admin.get(PATH + path).status_code == 404
 
