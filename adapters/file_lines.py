@@ -6,6 +6,7 @@ Whatever the file contains, neither it nor one of its rows takes much memory.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import zlib
 from collections.abc import Iterator
@@ -84,6 +85,15 @@ class Problems:
         unshown = self.count - len(self._reported)
         more = f"{self._name}: and {unshown:,} more problems" if unshown else ""
         return "\n".join(filter(None, [*self._reported, more, self._end]))
+
+
+def file_digest(path: Path, *settings: object) -> str:
+    """A hash of a file and of the settings that it is read with."""
+    hashed = hashlib.sha256(repr(settings).encode())
+    with open_regular(path) as stream:
+        while part := stream.read(1 << 20):
+            hashed.update(part)
+    return hashed.hexdigest()
 
 
 @contextmanager

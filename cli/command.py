@@ -8,7 +8,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -94,21 +94,12 @@ def past_moment(value: str) -> datetime:
 
 
 def _moment(value: str, *, whole_day: bool) -> datetime:
+    from config.moments import moment_of
+
     try:
-        if len(value) == len("2027-06-30"):
-            moment = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
-            moment += timedelta(days=whole_day)
-        else:
-            moment = datetime.fromisoformat(value)
-    except (ValueError, OverflowError):
-        example = "a day such as 2027-06-30 or a time such as 2027-06-30T18:00+02:00 is expected"
-        raise click.BadParameter(example) from None
-    if moment.tzinfo is None:
-        raise click.BadParameter("a time needs its offset, such as 2027-06-30T18:00+02:00, or Z for UTC")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise click.BadParameter("it is after the last day that exists in UTC, 9999-12-31") from None
+        return moment_of(value, whole_day=whole_day)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 class Command(click.Command):

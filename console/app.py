@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Flask, current_app, redirect, render_template, request, url_for
+from flask import Flask, current_app, flash, g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+import console.zone_imports  # noqa: F401 - adds its views to those of console.zones
+from adapters.fingerprints import Fingerprints
 from config.problems import InvalidConfiguration
 from console import (
     audit,
+    codes,
     configuration,
     consultations,
+    datasets,
     fleet,
     now,
     participants,
@@ -26,19 +30,29 @@ from console import (
     reviews,
     sign_in,
     sources,
+    uploads,
+    zones,
 )
 from console.parts import Ways
 from console.sessions import MemorySessions
 from jurat.database import is_away
 from pages import door, language, shared
+from pages.language import gettext as _
 
-_MODULES = (sign_in, now, reviews, participants, sources, configuration, consultations, fleet, audit)
+_MODULES = (
+    sign_in, now, reviews, participants, sources, configuration, zones, codes, datasets, consultations, fleet, audit,
+)  # fmt: skip
 
 LARGEST_FORM = 64 * 1024
-"""Bytes of a request that are read."""
+"""Bytes of a request that are read, where it has no file."""
+
+LONGEST_BODY = 2 * uploads.LARGEST_REQUEST
+"""Bytes that the server takes, so that a page can say of a file that it is too large."""
 
 
-def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = None) -> Flask:
+def create_app(
+    engine: Engine, ways: Ways, sessions: MemorySessions | None = None, fingerprints: Fingerprints | None = None
+) -> Flask:
     """The console on a database. It keeps sessions, and the key that signs its forms, in this process alone."""
     url = urlsplit(ways.url or "")
     https = url.scheme == "https"
@@ -52,11 +66,12 @@ def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = Non
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    parts.install(app, engine, sessions, ways)
+    parts.install(app, engine, sessions, ways, fingerprints)
     language.install(app, Path(__file__).parent / "translations")
     door.install(app, url.netloc.lower() or None)
     shared.install(app)
     people.install(app)
+    uploads.install(app)
     CSRFProtect(app)
     for module in _MODULES:
         app.register_blueprint(module.pages)
@@ -75,7 +90,7 @@ def create_app(engine: Engine, ways: Ways, sessions: MemorySessions | None = Non
     return app
 
 
-def _form_lost(_: CSRFError) -> tuple[str, int]:
+def _form_lost(_error: CSRFError) -> tuple[str, int]:
     return render_template("form-lost.html", back=_here()), 400
 
 
@@ -88,7 +103,10 @@ def _cannot_read(_: InvalidConfiguration) -> tuple[str, int]:
     return render_template("sorry.html", back=_here(), unreadable=True), 503
 
 
-def _refuse(error: Any) -> tuple[str, int]:
+def _refuse(error: Any) -> Any:
+    if error.code == 413 and uploads.sends_file() and g.get("person"):
+        flash(_("The file is larger than %(count)s MB. Nothing was done.") % {"count": uploads.LARGEST_MB})
+        return redirect(request.path, 303)  # where the form is
     return render_template("refused.html", status=error.code), error.code
 
 

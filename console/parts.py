@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from flask import current_app
 from sqlalchemy import Engine
 
+from adapters.fingerprints import Fingerprints
 from console.database import Database
 from console.links import Links
 from console.oidc import OpenIdConnect, Provider
 from console.proxy import TrustedProxy
 from console.sessions import MemorySessions
+from console.uploads import Uploads
 from worker.metrics.fleet_watch import FleetWatch
 
 _KEY = "jurat-console"
@@ -30,20 +32,24 @@ class Ways:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One process's parts. Threads share them."""
+    """One process's parts. Threads share them. `fingerprints` needs the keys that codes and numbers are hashed with;
+    None where the console has none.
+    """
 
     database: Database
     watch: FleetWatch
     sessions: MemorySessions
     ways: Ways
     openid: OpenIdConnect | None
+    fingerprints: Fingerprints | None
+    uploads: Uploads = field(default_factory=Uploads)
 
 
-def install(app: Any, engine: Engine, sessions: MemorySessions, ways: Ways) -> None:
+def install(app: Any, engine: Engine, sessions: MemorySessions, ways: Ways, fingerprints: Fingerprints | None) -> None:
     """Give an application its parts."""
     database = Database(engine)
     openid = OpenIdConnect(app, ways.provider) if ways.provider else None
-    app.extensions[_KEY] = Parts(database, FleetWatch(database.reader), sessions, ways, openid)
+    app.extensions[_KEY] = Parts(database, FleetWatch(database.reader), sessions, ways, openid, fingerprints)
 
 
 def parts() -> Parts:

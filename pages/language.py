@@ -106,7 +106,7 @@ def day(written: str) -> str:
         return written
 
 
-def number(amount: int) -> str:
+def number(amount: float) -> str:
     """A number as the language groups its digits."""
     return format_decimal(amount, locale=locale())
 

@@ -50,17 +50,23 @@ def listen(host: str, port: int) -> socket.socket:
         raise CannotListen(f"port {port} of {host} cannot be used: {why}") from None
 
 
-def run(app: Any, listening: socket.socket, began: Callable[[], None], grace: float = GRACE_S) -> None:
+def run(
+    app: Any,
+    listening: socket.socket,
+    began: Callable[[], None],
+    grace: float = GRACE_S,
+    longest_body: int = LONGEST_BODY,
+) -> None:
     """Serve until SIGTERM or Ctrl-C. Then no one new is let in, and pages that are being made are finished."""
     with _stop_event() as (stop, wakes):
-        _serve(app, listening, stop, wakes, began, grace)
+        _serve(app, listening, stop, wakes, began, grace, longest_body)
 
 
 @contextmanager
-def beside(app: Any, listening: socket.socket) -> Iterator[None]:
+def beside(app: Any, listening: socket.socket, longest_body: int = LONGEST_BODY) -> Iterator[None]:
     """Serve in a thread of this process meanwhile."""
     stop, wakes = threading.Event(), list[Callable[[], None]]()
-    given = (app, listening, stop, wakes, lambda: None, 0.0)
+    given = (app, listening, stop, wakes, lambda: None, 0.0, longest_body)
     thread = threading.Thread(target=_serve, args=given, name="beside", daemon=True)
     thread.start()
     try:
@@ -79,6 +85,7 @@ def _serve(
     wakes: list[Callable[[], None]],
     began: Callable[[], None],
     grace: float,
+    longest_body: int,
 ) -> None:
     channels: dict[int, Any] = {}
     server: Any = create_server(
@@ -89,7 +96,7 @@ def _serve(
         connection_limit=CONNECTIONS,
         channel_timeout=IDLE_S,
         cleanup_interval=LOOK_S,
-        max_request_body_size=LONGEST_BODY,
+        max_request_body_size=longest_body,
         ident=None,
         clear_untrusted_proxy_headers=False,  # who believes a header says itself from whom
     )

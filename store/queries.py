@@ -60,6 +60,9 @@ class ZoneRow(ZoneVersion):
 
 Zone = TypeVar("Zone", bound=ZoneVersion)
 
+COMPARED_ZONES = 20
+"""Imported zones that a file is compared with, to notice latitude before longitude."""
+
 
 @dataclass(frozen=True, slots=True)
 class CodeListRow:
@@ -206,6 +209,25 @@ class Queries:
         sql = f"SELECT {columns_of(ZoneImport)} FROM jurat_zones" + ("" if name is None else " WHERE name = :name")
         rows = self._all(f"{sql} ORDER BY name, version", {} if name is None else {"name": name})
         return [row_of(ZoneImport, row) for row in rows]
+
+    def zone_states(self, history: Sequence[ZoneVersion]) -> list[str]:
+        """For each version of a zone, or of all zones, whether it is "in force", "to come", or "replaced"."""
+        in_force = {name: zone.version for name, zone in self.zone_versions().items()}
+        now = self.clock()
+        last = {(zone.name, zone.in_force_from): zone.version for zone in history}  # versions rise
+
+        def state(zone: ZoneVersion) -> str:
+            if in_force.get(zone.name) == zone.version:
+                return "in force"
+            coming = zone.in_force_from > now and last[zone.name, zone.in_force_from] == zone.version
+            return "to come" if coming else "replaced"
+
+        return [state(zone) for zone in history]
+
+    def some_shapes(self) -> list[bytes]:
+        """The geometries (WKB) of some zones in force, with which a file is compared."""
+        names = sorted(self.zone_versions())[:COMPARED_ZONES]
+        return [zone.geometry for zone in self.zones(names).values()]
 
     def codes(self, code_list: str, fingerprints: Sequence[str]) -> dict[str, StoredCode]:
         """Those codes of a list that have one of `fingerprints`, by their fingerprints."""

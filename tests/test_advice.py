@@ -47,7 +47,7 @@ FORCED = {
     "cli/commands/datasets.py": "says that checks wait then, or what it lets through",
     "cli/commands/config.py": "says that checks end undetermined",
     "store/configurations/orphans.py": "says that checks end undetermined",
-    "cli/imports/roster.py": "a file that the person chose is imported, and the version before stays",
+    "store/datasets/roster_files.py": "a file that the person chose is imported, and the version before stays",
     "docs/reference/commands.md": "made from the help",
     "docs/contributors/state-machine.md": "says what comes of it",
     "docs/administrators/keep-a-roster.md": "the version before stays",

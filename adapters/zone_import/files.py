@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -119,6 +119,17 @@ def read_zone_file(path: Path, request: ZoneFileRequest | None = None) -> ZoneFi
     if problems:
         raise ZoneFileError(path, problems)
     return found
+
+
+def refuse_swapped(path: Path, found: ZoneFile, known: Iterable[bytes]) -> None:
+    """Raise ZoneFileError if the zones would lie among `known` ones (WKB) only with their axes swapped."""
+    from adapters.zone_import.sets import seem_swapped  # noqa: PLC0415 - only an import needs it
+
+    shapes = shapely.from_wkb([zone.wkb for zone in found.zones])
+    others = [shape for shape in shapely.from_wkb(list(known), on_invalid="ignore") if shape is not None]
+    if seem_swapped(list(shapes), others):
+        said = "compared with the imported zones, latitude seems to come before longitude"
+        raise ZoneFileError(path, [f"{said}: fix the file, or give the right place with --expect"])
 
 
 def _copy(path: Path, folder: Path) -> None:

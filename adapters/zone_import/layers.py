@@ -25,6 +25,17 @@ Box = tuple[float, float, float, float]
 """West, south, east, north, in degrees. `adapters.base` has it too, and loads more than the reader of a file may."""
 
 
+def box_of(text: str) -> Box:
+    """West, south, east and north as a person wrote them, with commas. Raises ValueError, which says what is wrong."""
+    try:
+        west, south, east, north = map(float, text.split(","))
+    except ValueError:
+        raise ValueError("four numbers are expected, such as 2.2,48.8,2.5,48.9") from None
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise ValueError("west, south, east and north are expected in this order, in degrees")
+    return west, south, east, north
+
+
 class FileProblem(ValueError):
     """The file as a whole is refused; the message says why and what to do, without the file's name."""
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from datetime import datetime
-from math import prod
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,14 +19,10 @@ if TYPE_CHECKING:
     from adapters.fingerprints import Fingerprints
     from worker.service import Service
 
-MOST_CODES = 100_000
-_LARGEST_FILE = 10 << 20
-_SHOWN = 50
-SAFE = 10**9
-"""So many guesses for one hit are enough: one client tries some 100,000 a day, with ever new accounts."""
-_MANY = 10
-"""With so many codes, a character that they share is part of their form and takes no guess."""
+_MOST = 100_000
+"""As `store.requests.code_files` has it."""
 
+_SHOWN = 50
 
 _EXPIRES = click.option(
     "--expires",
@@ -51,7 +45,7 @@ def codes() -> None:
     environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
 )
 @click.argument("code_list", metavar="LIST", type=configured_name)
-@click.option("--count", required=True, type=click.IntRange(1, MOST_CODES), metavar="N", help="How many.")
+@click.option("--count", required=True, type=click.IntRange(1, _MOST), metavar="N", help="How many.")
 @_EXPIRES
 @click.option(
     "--out",
@@ -68,26 +62,20 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
     They are not stored: the database keeps only what it needs to recognise them. Print or send them, and delete them
     after the next backup.
     """
-    from jurat.codes import generate as new_code
-    from store.hash_keys import for_new_hashes
-    from store.requests.code_lists import add_codes
+    from store.requests.code_lists import add_generated, new_codes
 
-    codes: set[str] = set()
-    while len(codes) < count:
-        codes.add(new_code())
+    codes = new_codes(count)
     with open_database() as service:
-        with service.database.begin() as connection:
-            fingerprints = for_new_hashes(connection, _fingerprints(service))
-        stored = [fingerprints.newest(code_list, code.replace("-", "")) for code in codes]
+        fingerprints = _fingerprints(service)
         if target == "-":
-            add_codes(service.database, code_list, stored, who, expires)
+            add_generated(service.database, fingerprints, code_list, codes, who, expires)
         else:
             with new_file(Path(target), 0o600) as stream:
-                stream.write("".join(f"{code}\n" for code in sorted(codes)))
+                stream.write("".join(f"{code}\n" for code in codes))
                 stream.flush()
                 os.fsync(stream.fileno())
-                add_codes(service.database, code_list, stored, who, expires)
-    printed = sorted(codes) if target == "-" else []
+                add_generated(service.database, fingerprints, code_list, codes, who, expires)
+    printed = codes if target == "-" else []
     document = {"list": code_list, "codes": count, "expires_at": expires}
     out.show({**document, **({"generated": printed} if printed else {"file": target})}, printed)
     out.say(
@@ -121,6 +109,7 @@ def import_(
     the list stay as they are. A list that jurat did not generate needs `checked: false` in its source. Codes that are
     easily guessed are imported with a warning.
     """
+    from store.requests.code_files import SAFE, guesses_needed
     from store.requests.code_lists import import_codes
 
     with open_database() as service:
@@ -147,25 +136,6 @@ def list_(out: Output) -> None:
     out.show(rows, columns(("list", *head), map(attrgetter("name", *head), rows)))
     if not rows:
         out.say("there are no codes; run `bin/jurat codes generate LIST --count N`")
-
-
-def guesses_needed(codes: list[str]) -> int:
-    """How many guesses find one of `codes` on average, for someone who knows their form: its length and where digits
-    and letters are. Of several forms the easiest counts.
-    """
-    by_length: dict[int, list[str]] = {}
-    for code in codes:
-        by_length.setdefault(len(code), []).append(code)
-    return min(prod(map(_choices, zip(*alike, strict=True))) // len(alike) for alike in by_length.values()) or 1
-
-
-def _choices(column: tuple[str, ...]) -> int:
-    """How many characters may be at one place, judged by those that are."""
-    seen = set(column)
-    if len(seen) == 1 and len(column) >= _MANY:
-        return 1
-    digits, letters = (any(map(test, seen)) for test in (str.isdigit, str.isalpha))
-    return 10 * digits + 26 * letters
 
 
 def _fingerprints(service: Service) -> Fingerprints:
@@ -200,44 +170,16 @@ def _check_mode(service: Service, code_list: str, given: bool | None) -> bool:  
 
 def _read(file: str, *, checked: bool) -> list[str]:
     """The cleaned codes of a file. Raises Failure with the place of each bad line, without its text."""
-    from jurat.codes import clean
-
-    place = "standard input" if file == "-" else file
-    wanted = "12 letters and digits with a check character" if checked else "4 to 64 letters and digits"
-    first: dict[str, int] = {}
-    problems: list[str] = []
-    for number, line in enumerate(_lines(file, place), 1):
-        text = line.strip()
-        if not text:
-            continue
-        column = len(line) - len(line.lstrip()) + 1
-        code = clean(text, checked=checked)
-        if code is None:
-            problems.append(f"{place}:{number}:{column}: this is no code: {wanted} are expected")
-        elif code in first:
-            problems.append(f"{place}:{number}:{column}: this is the same code as in line {first[code]}; remove one")
-        else:
-            first[code] = number
-    if not first and not problems:
-        raise Failure(f"{place}: holds no codes", Exit.USAGE)
-    if len(first) > MOST_CODES:
-        raise Failure(f"{place}: more than {MOST_CODES:,} codes; split the file", Exit.USAGE)
-    if problems:
-        more = [f"{place}: and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
-        raise Failure("\n".join([*problems[:_SHOWN], *more, "nothing was imported"]), Exit.USAGE)
-    return list(first)
-
-
-def _lines(file: str, place: str) -> Iterator[str]:
     from config.regular_files import read_given
+    from store.requests.code_files import LARGEST_FILE, WrongCodes, codes_in
 
-    most = _LARGEST_FILE + 1
+    place, most = "standard input" if file == "-" else file, LARGEST_FILE + 1
     content = sys.stdin.buffer.read(most) if file == "-" else read_given(Path(file), most)
-    if len(content) > _LARGEST_FILE:
-        raise Failure(f"{place}: is larger than {_LARGEST_FILE >> 20} MiB; split it", Exit.USAGE)
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise Failure(f"{place}:{line}:1: this is not UTF-8 text; save the file as UTF-8", Exit.USAGE) from None
-    yield from text.split("\n")
+        return codes_in(content, checked=checked)
+    except WrongCodes as error:
+        where = [f"{place}:{line}:{column}" if line else place for line, column, _ in error.lines]
+        said = [f"{at}: {what}" for at, (_, _, what) in zip(where, error.lines, strict=True)]
+        more = [f"{place}: and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else []
+        end = ["nothing was imported"] if len(said) > 1 else []
+        raise Failure("\n".join([*said[:_SHOWN], *more, *end]), Exit.USAGE) from None

@@ -34,7 +34,7 @@ _ROLES = "reader, reviewer, administrator, operator"
         "jurat console --url https://console.example --proxy-header X-Remote-User --trusted-proxy 127.0.0.1",
         "jurat console --oidc-issuer https://id.example --oidc-client jurat --oidc-role reviewer=clerks",
     ),
-    environment=("JURAT_DATABASE_URL", "JURAT_OIDC_SECRET", "JURAT_LOG"),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_OIDC_SECRET", "JURAT_LOG"),
     codes={Exit.DONE: "it was stopped", Exit.USAGE: "wrong usage or settings, or the address cannot be used"},
 )
 @click.option("--listen", metavar="HOST:PORT", default=_LISTEN, help="Where to listen; with port 0 any that is free.")
@@ -67,7 +67,8 @@ def console(out: Output, **given: Any) -> None:
     """Show what waits and what is wrong in a browser, and decide reviews there, until it is stopped.
 
     Its login is a member of some of jurat_reader, jurat_reviewer and jurat_admin; each page takes the least of them
-    that it needs. It has no key: a worker opens an answer for one reviewer's session.
+    that it needs. It has no key that opens answers: a worker opens one for one reviewer's session. It needs
+    JURAT_HASH_KEYS only to add codes and rosters.
 
     People sign in by OpenID Connect, by a trusted proxy, or by a link that is printed here and can be used once, within
     15 minutes. Without any of these options it prints a link for you, if it listens on this machine alone.
@@ -87,7 +88,7 @@ def console(out: Output, **given: Any) -> None:
 
 def _serve(out: Output, settings: Settings, given: dict[str, Any]) -> None:
     try:
-        from console.app import create_app
+        from console.app import LONGEST_BODY, create_app
         from pages.server import CannotListen, listen, run
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
@@ -98,17 +99,18 @@ def _serve(out: Output, settings: Settings, given: dict[str, Any]) -> None:
     from console.parts import Ways
     from jurat.database import open_engine
     from pages.server import THREADS
+    from worker.keyring import fingerprints_of
     from worker.metrics.fleet_watch import PATIENCE
 
     host, port = _host_and_port(given["listen"])
     ways = Ways(Links(), _proxy(given), _provider(settings, given), _url(given["url"], host))
     people = _people(given["links"], ways, host)
     engine = open_engine(settings.database_url, pool_size=THREADS // 2, deadline=PATIENCE)
-    app = create_app(engine, ways)
+    app = create_app(engine, ways, fingerprints=fingerprints_of(settings))
     try:
         with listen(host, port) as listening:
             address = ways.url or f"http://{_written(host)}:{listening.getsockname()[1]}"
-            run(app, listening, lambda: _greet(out, address, ways, people))
+            run(app, listening, lambda: _greet(out, address, ways, people), longest_body=LONGEST_BODY)
     except CannotListen as error:
         raise Failure(str(error), Exit.USAGE) from None
     finally:

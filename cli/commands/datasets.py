@@ -297,12 +297,7 @@ def _progress(out: Output) -> Callable[[int], None]:
 
 def _sources_by_dataset(service: Service) -> dict[str, list[str]]:
     """The sources of the applied configuration that use a dataset, by its name."""
-    from config.addresses import AddressFileSource
-    from config.registry import RosterSource
+    from config.uses import sources_by_dataset
 
     configuration = applied_configuration(service)
-    found: dict[str, list[str]] = {}
-    for name, source in configuration.sources.items() if configuration else ():
-        if isinstance(source, AddressFileSource | RosterSource) and source.dataset:
-            found.setdefault(source.dataset, []).append(name)
-    return found
+    return sources_by_dataset(configuration.sources) if configuration else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,24 +14,18 @@ from cli.database import applied_configuration, open_database
 from cli.output import Exit, Output, columns, count_text, fields_of, time_text
 
 if TYPE_CHECKING:
-    from adapters.zone_import.files import ZoneFile, ZoneShape
+    from adapters.zone_import.files import ZoneFile
     from store.datasets.zones import ZonesImported
-    from store.queries import Queries, ZoneVersion
-    from worker.service import Service
-
-COMPARED_ZONES = 20
-"""Imported zones that a file is compared with, to notice latitude before longitude."""
 
 
 def degrees(value: str) -> tuple[float, float, float, float]:
     """West, south, east and north, in degrees."""
+    from adapters.zone_import.layers import box_of
+
     try:
-        west, south, east, north = map(float, value.split(","))
-    except ValueError:
-        raise click.BadParameter("four numbers are expected, such as 2.2,48.8,2.5,48.9") from None
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-        raise click.BadParameter("west, south, east and north are expected in this order, in degrees")
-    return west, south, east, north
+        return box_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.group(cls=Group)
@@ -91,15 +84,14 @@ def import_(
     A zone that did not change keeps its version. With a single bad feature, nothing is imported; every fault is
     reported with feature and vertex. Running workers use a new version within 5 s of its time.
     """
-    from adapters.zone_import.files import ZoneFileError, read_zone_file
+    from adapters.zone_import.files import read_zone_file, refuse_swapped
     from adapters.zone_import.layers import ZoneFileRequest
     from store.datasets.zones import NewZone, import_zones
 
     read = read_zone_file(file, ZoneFileRequest(name_property, title_property, layer, crs, expected, overlapping))
     with open_database() as service:
-        if expected is None and _seem_swapped(read.zones, service.queries):
-            said = "compared with the imported zones, latitude seems to come before longitude"
-            raise ZoneFileError(file, [f"{said}: fix the file, or give the right place with --expect"])
+        if expected is None:
+            refuse_swapped(file, read, service.queries.some_shapes())
         new = [NewZone(zone.id, zone.title, zone.digest, zone.wkb, read.crs, zone.outline) for zone in read.zones]
         done = import_zones(service.database, new, who, begins, dry_run=dry_run)
     _report_import(out, file, read, done, begins, dry_run=dry_run)
@@ -109,10 +101,13 @@ def import_(
 @click.option("--all", "everything", is_flag=True, help="Also versions that were replaced.")
 def list_(out: Output, *, everything: bool) -> None:
     """List the imported zones: for each, the version in force and those to come."""
+    from config.uses import zones_in_use
+
     with open_database() as service:
         history = service.queries.zone_history()
-        states = _states(history, service.queries)
-        used = _zones_in_use(service)
+        states = service.queries.zone_states(history)
+        configuration = applied_configuration(service)
+        used = zones_in_use(configuration.questions.values()) if configuration else set()
     rows = [
         {
             "zone": zone.name,
@@ -153,35 +148,3 @@ def _report_import(
     when = f", in force from {time_text(begins)}" if begins and new else ""
     would = "would be " if dry_run else ""
     out.say(f"{count_text(len(new), 'zone')} {would}imported{when}, {len(rows) - len(new)} unchanged")
-
-
-def _seem_swapped(found: Sequence[ZoneShape], queries: Queries) -> bool:
-    """Whether the zones of a file would lie among those in force only if their axes were swapped."""
-    import shapely
-
-    from adapters.zone_import.sets import seem_swapped
-
-    names = sorted(queries.zone_versions())[:COMPARED_ZONES]
-    known = shapely.from_wkb([zone.geometry for zone in queries.zones(names).values()], on_invalid="ignore")
-    shapes = shapely.from_wkb([zone.wkb for zone in found])
-    return seem_swapped(list(shapes), [shape for shape in known if shape is not None])
-
-
-def _states(history: Sequence[ZoneVersion], queries: Queries) -> list[str]:
-    """For each version: in force, to come, or replaced."""
-    in_force = {name: zone.version for name, zone in queries.zone_versions().items()}
-    now = queries.clock()
-    last = {(zone.name, zone.in_force_from): zone.version for zone in history}  # versions rise
-
-    def state(zone: ZoneVersion) -> str:
-        if in_force.get(zone.name) == zone.version:
-            return "in force"
-        coming = zone.in_force_from > now and last[zone.name, zone.in_force_from] == zone.version
-        return "to come" if coming else "replaced"
-
-    return [state(zone) for zone in history]
-
-
-def _zones_in_use(service: Service) -> set[str]:
-    configuration = applied_configuration(service)
-    return {question.zone for question in configuration.questions.values() if question.zone} if configuration else set()

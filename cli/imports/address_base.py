@@ -4,7 +4,6 @@ in the file, what was stored, and where it lies.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,10 +16,9 @@ from adapters.address.base.batches import StreetsMixed, batches
 from adapters.address.base.columns import BAN, OPENADDRESSES, Layout, own_layout
 from adapters.address.base.rows import AddressRows, layout_of
 from adapters.base import Box
-from adapters.file_lines import FileError
+from adapters.file_lines import FileError, file_digest
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
-from config.regular_files import open_regular
 from store.datasets.address_bases import DatasetRow
 from store.datasets.imports import DatasetImport, Refused
 
@@ -42,15 +40,6 @@ class NewAddressBase:
 
     def rows(self) -> AddressRows:
         return AddressRows(self.path, self.layout, self.language)
-
-
-def file_digest(path: Path, *settings: object) -> str:
-    """A hash of a file and of the settings that it is read with."""
-    hashed = hashlib.sha256(repr(settings).encode())
-    with open_regular(path) as stream:
-        while part := stream.read(1 << 20):
-            hashed.update(part)
-    return hashed.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

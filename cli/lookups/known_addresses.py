@@ -6,7 +6,7 @@ They come from the dataset or the file of an `address-file` source. No geocoder 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,8 @@ from cli.database import applied_configuration
 from cli.output import Exit, Failure, new_file
 from config.addresses import AddressFileSource
 from store.explanation import Explanations, NearbyHouse
+from store.known_addresses import Houses, in_dataset, local_base, moved, parts_of
 from worker.service import Service
-
-Houses = Callable[[Box], Iterable[NearbyHouse]]
-"""The addresses of the local base in a box of degrees."""
 
 
 def house_finder(service: Service, zone: str, dataset: str | None) -> Houses:
@@ -59,13 +57,10 @@ def count_moved(
     with nullcontext() if target is None else new_file(target, 0o644) as stream:
         add = csv.writer(stream).writerow if stream else lambda _: None
         add(["moves", "number", "street", "postcode", "city", "longitude", "latitude"])
-        for house in base(where) if where else ():
-            at = (house.longitude, house.latitude)
-            was, now = before.border.holds(*at), after.border.holds(*at)
-            if was != now:
-                counts[now] += 1
-                words = map(_as_text, (house.number, house.street, house.postcode, house.city))
-                add(["in" if now else "out", *words, *at])
+        for house, comes_in in moved(base(where) if where else (), before, after):
+            counts[comes_in] += 1
+            words = map(_as_text, (house.number, house.street, house.postcode, house.city))
+            add(["in" if comes_in else "out", *words, house.longitude, house.latitude])
     return counts[True], counts[False]
 
 
@@ -83,42 +78,23 @@ def _base(service: Service, zone: str, dataset: str | None) -> Houses | None:
         if not explanations.has_dataset(dataset):
             command = f"run `bin/jurat datasets import-addresses {dataset} FILE`"
             raise Failure(f"the dataset {dataset} is not imported; {command}", Exit.USAGE)
-        return partial(_in_dataset, explanations, dataset)
+        return partial(in_dataset, explanations, dataset)
     configuration = applied_configuration(service)
     if configuration is None:
         return None
-    asked = [name for each in configuration.questions.values() if each.zone == zone for name in each.sources]
-    models = (configuration.sources[name] for name in [*asked, *configuration.sources])
-    model = next((model for model in models if isinstance(model, AddressFileSource)), None)
+    model = local_base(configuration.sources, configuration.questions.values(), zone)
     if model is None:
         return None
     if model.dataset:
-        return partial(_in_dataset, explanations, model.dataset)
+        return partial(in_dataset, explanations, model.dataset)
     return partial(_in_file, model)
 
 
-def _in_dataset(explanations: Explanations, dataset: str, box: Box) -> Iterator[NearbyHouse]:
-    for part in _parts(box):
-        yield from explanations.houses(dataset, part)
-
-
 def _in_file(model: AddressFileSource, box: Box) -> Iterator[NearbyHouse]:
-    parts = _parts(box)
+    parts = parts_of(box)
     for row in AddressRows(Path(str(model.path)), BAN, model.language):
         inside = any(
             west <= row.longitude <= east and south <= row.latitude <= north for west, south, east, north in parts
         )
         if inside and row.number is not None:
             yield NearbyHouse(row.longitude, row.latitude, row.written, row.street, row.postcode, row.city)
-
-
-def _parts(box: Box) -> list[Box]:
-    """A box with longitudes from -180 to 180, as in address bases: in two parts if it crosses the antimeridian."""
-    west, south, east, north = box
-    turns = 360 * round((west + east) / 720)
-    west, east = west - turns, east - turns
-    if west < -180:
-        return [(west + 360, south, 180.0, north), (-180.0, south, east, north)]
-    if east > 180:
-        return [(west, south, 180.0, north), (-180.0, south, east - 360, north)]
-    return [(west, south, east, north)]

@@ -14,9 +14,9 @@ from shapely import MultiPolygon, Polygon
 from adapters.address.borders import metres_per_degree
 from adapters.base import Box
 from cli.lookups.address_query import Sighting, geometry_of
-from cli.lookups.known_addresses import Houses
 from cli.lookups.verdict_text import metres_text
 from cli.pictures.window import Window
+from store.known_addresses import Houses
 
 CLOSE_UP_M = 150.0
 """The side of the close-up; more where the circle or the box of the deciding candidate would not fit."""

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from console.app import create_app
+from config.settings import Settings
+from console.app import LONGEST_BODY, create_app
 from console.links import Links
 from console.parts import Ways
 from console.roles import person_of
 from jurat.database import open_engine
 from pages.server import beside, listen
+from worker.keyring import fingerprints_of
 
 PEOPLE = {"rhea": ("reviewer",), "omar": ("administrator", "reviewer"), "nora": ("operator",)}
 """Who gets a link, and as what. Nora operates the workers, and has no account of the platform."""
@@ -36,10 +38,11 @@ class Beside:
 
 
 @contextmanager
-def console_beside(database: str, port: int) -> Iterator[Beside]:
-    """A console on a database, until the end. Raises CannotListen if the port is taken."""
-    engine, links = open_engine(database, deadline=PATIENCE_S), Links()
-    with closing(listen("127.0.0.1", port)) as listening, beside(create_app(engine, Ways(links)), listening):
+def console_beside(settings: Settings, port: int) -> Iterator[Beside]:
+    """A console on the database of these settings, until the end. Raises CannotListen if the port is taken."""
+    engine, links = open_engine(settings.database_url, deadline=PATIENCE_S), Links()
+    app = create_app(engine, Ways(links), fingerprints=fingerprints_of(settings))
+    with closing(listen("127.0.0.1", port)) as listening, beside(app, listening, LONGEST_BODY):
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         made = [
             Link(name, f"{address}/en/sign-in/link/{links.make(person_of(name, roles))}")

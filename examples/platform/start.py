@@ -130,7 +130,7 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     working = stack.enter_context(embedded(settings))
     client = Client(settings.database_url, None, settings.seal_key)
     stack.callback(client.close)
-    beside = stack.enter_context(console_beside(settings.database_url, given.console_port))
+    beside = stack.enter_context(console_beside(settings, given.console_port))
     made = Parts(engine, client, engine, working.wake, console=beside.address, legal=town.LEGAL)
     app = create_app(made, secret, timezone=TIMEZONE if TIMEZONE in available_timezones() else None)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"

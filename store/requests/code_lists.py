@@ -17,7 +17,7 @@ from adapters.fingerprints import Fingerprints
 from config.configuration import Question
 from config.sources import CodesSource, SourceModel
 from jurat.code_lists import LONGEST_CODE, MOST_CODES
-from jurat.codes import clean
+from jurat.codes import clean, generate
 from jurat.errors import ConfigurationError
 from jurat.seal import Unopenable, Unseal
 from jurat.statements import rows_json
@@ -41,6 +41,29 @@ def add_codes(
     """Add new access codes to a list by their keyed hashes; how many were not in it under these."""
     with engine.begin() as connection:
         return _add_codes(connection, code_list, fingerprints, who, expires)
+
+
+def new_codes(count: int) -> list[str]:
+    """So many new codes, in order."""
+    codes: set[str] = set()
+    while len(codes) < count:
+        codes.add(generate())
+    return sorted(codes)
+
+
+def add_generated(
+    engine: Engine,
+    fingerprints: Fingerprints,
+    code_list: str,
+    codes: Iterable[str],
+    who: str,
+    expires: datetime | None = None,
+) -> None:
+    """Add codes that were generated just now. Raises ConfigurationError if the key in use is missing."""
+    with engine.begin() as connection:
+        fingerprints = for_new_hashes(connection, fingerprints)
+        stored = [fingerprints.newest(code_list, code.replace("-", "")) for code in codes]
+        _add_codes(connection, code_list, stored, who, expires)
 
 
 def import_codes(

@@ -11,11 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from cli.imports.roster import NewRoster, import_roster
 from config.presets import FOLDER, expand
 from config.registry import RosterSource
 from config.registry.implied import fill_in
 from examples.sources import Answer, Mood, Sources
+from store.datasets.roster_files import NewRoster, import_roster
 from store.datasets.rosters import RosterImport
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import ADMIN, PATIENCE, Town

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cli.imports.roster import NewRoster, import_roster
+from store.datasets.roster_files import NewRoster, import_roster
 from store.datasets.rosters import RosterImport
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import ADMIN, PATIENCE

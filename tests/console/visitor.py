@@ -7,6 +7,7 @@ from typing import Any
 import lxml.html
 from flask import Flask
 
+from adapters.fingerprints import Fingerprints
 from console.app import create_app
 from console.links import Links
 from console.parts import Ways
@@ -31,12 +32,20 @@ class Clock:
 class Site:
     """A console on a database."""
 
-    def __init__(self, database: str, *, clock: Clock | None = None, most: int = 100, **ways: Any) -> None:
+    def __init__(
+        self,
+        database: str,
+        *,
+        clock: Clock | None = None,
+        most: int = 100,
+        fingerprints: Fingerprints | None = None,
+        **ways: Any,
+    ) -> None:
         self.clock = clock or Clock()
         self.engine = open_engine(database, deadline=5.0)
         self.links = Links(self.clock)
         self.sessions = MemorySessions(self.clock, most)
-        self.app: Flask = create_app(self.engine, Ways(self.links, **ways), self.sessions)
+        self.app: Flask = create_app(self.engine, Ways(self.links, **ways), self.sessions, fingerprints)
 
     def link(self, name: str, *roles: str) -> str:
         """The path of a new link."""

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from adapters.fingerprints import hash_key_id
-from cli.commands.codes import guesses_needed
+from cli.commands.codes import _MOST
 from jurat.codes import clean, generate
 from jurat.seal import key_to_text
 from store.hash_keys import use_key
+from store.requests.code_files import MOST_CODES, guesses_needed
 from tests.cli.commands.test_now import opened
 from tests.cli.conftest import CONFIGURATION, configure
 from tests.cli.shell import Shell, is_one_sentence
@@ -302,3 +303,7 @@ def test_a_configuration_of_another_list_does_not_count(shell: Shell) -> None:
     shell.write("x.txt", "abcd")
     assert "no applied source or question has the list autumn" in shell("codes", "import", "autumn", "x.txt").err
     assert Path(shell.folder / "x.txt").exists()
+
+
+def test_as_many_are_generated_as_a_file_may_have() -> None:
+    assert _MOST == MOST_CODES

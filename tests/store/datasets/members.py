@@ -15,9 +15,9 @@ from adapters.base import Finding, Query, SourceError
 from adapters.fingerprints import Fingerprints
 from adapters.registry.roster import RosterAdapter
 from adapters.registry.roster_seal import RosterSeal
-from cli.imports.roster import ImportedRoster, NewRoster, import_roster
 from config.registry import RosterSource
 from jurat.vocabulary import Outcome, Reason
+from store.datasets.roster_files import ImportedRoster, NewRoster, import_roster
 from store.datasets.rosters import RosterImport
 from store.lookups import StoredRosters
 from store.queries import Queries

@@ -1,0 +1,24 @@
+"""Says which of the things that administrators import a configuration uses: zones, address bases and rosters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from config.addresses import AddressFileSource
+from config.configuration import Question
+from config.registry import RosterSource
+from config.sources import SourceModel
+
+
+def zones_in_use(questions: Iterable[Question]) -> set[str]:
+    """The names of the zones that questions are about."""
+    return {question.zone for question in questions if question.zone}
+
+
+def sources_by_dataset(sources: Mapping[str, SourceModel]) -> dict[str, list[str]]:
+    """The names of the sources that look something up in a dataset, by its name."""
+    found: dict[str, list[str]] = {}
+    for name, source in sources.items():
+        if isinstance(source, AddressFileSource | RosterSource) and source.dataset:
+            found.setdefault(source.dataset, []).append(name)
+    return found

@@ -1,0 +1,201 @@
+"""Datasets: the address bases and rosters that sources look something up in, and imports of small rosters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+
+from adapters.file_lines import FileError
+from adapters.fingerprints import Fingerprints
+from adapters.registry.roster_rows import Person
+from config.registry import RosterSource
+from config.uses import sources_by_dataset
+from console.parts import parts
+from console.people import member, needs
+from console.roles import Role
+from console.sessions import own
+from console.uploads import Busy, Sent, sent, takes_file
+from console.zones import applied
+from jurat.errors import ConfigurationError
+from pages.language import gettext as _
+from pages.language import ngettext, number, quoting
+from store.datasets.imports import Refused, Versions
+from store.datasets.roster_files import Doubtful, ImportedRoster, NewRoster, RosterSurvey, import_for_workers, survey
+from store.schema import grants
+
+pages = Blueprint("datasets", __name__, url_prefix="/<locale>/datasets")
+
+MOST_PEOPLE = 100_000
+"""People of a roster that is imported here; more take longer than a page may."""
+
+SHOWN_LINES = 50
+"""Lines of what is wrong with a file."""
+
+
+class TooMany(Exception):
+    """A roster has too many people for a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A roster that was checked: the file, the source that says how to read it, the day of its data, and what it has.
+
+    `left_out` people have an empty or malformed number, `shorter` one with fewer digits than others where absence
+    refuses. `unstored` are the columns that are not stored.
+    """
+
+    sent: Sent = field(repr=False)
+    name: str
+    source: RosterSource = field(repr=False)
+    day: date
+    skip_malformed: bool
+    people: int
+    left_out: int
+    shorter: int
+    unstored: Sequence[str]
+    found: RosterSurvey
+
+
+@pages.get("/")
+@needs(Role.ADMINISTRATOR)
+def datasets() -> str:
+    """The imported datasets: the version in force, the one before, and any that is being imported."""
+    rows = Versions(parts().database.reader).versions()
+    return render_template("datasets/datasets.html", rows=rows, used=sources_by_dataset(applied().sources), **_may())
+
+
+@pages.get("/roster")
+@needs(Role.ADMINISTRATOR)
+def roster_form() -> str:
+    """The form that asks for a roster."""
+    return _form({}, {"day": datetime.now(UTC).date().isoformat()}, ())
+
+
+@pages.post("/roster")
+@needs(Role.ADMINISTRATOR)
+@takes_file
+def check() -> Any:
+    """Read a roster and show what its source would make of it. Nothing is stored."""
+    _fingerprints()
+    problems: dict[str, str] = {}
+    name, day, given = request.form.get("source", ""), _day(problems), sent()
+    source = _rosters().get(name)
+    if source is None:
+        problems["source"] = _("Choose a source.")
+    if given is None:
+        problems["file"] = _("Choose a file.")
+    if problems or source is None or given is None:
+        return _form(problems, request.form, ()), 422
+    try:
+        with parts().uploads.turn():
+            checked = _read(given, name, source, day, skip_malformed=bool(request.form.get("skip_malformed")))
+    except FileError as error:
+        problems["file"] = _("This file cannot be imported.")
+        return _form(problems, request.form, str(error).splitlines()), 422
+    except TooMany:
+        problems["file"] = _("This roster has more than %(most)s people. Import it with the command.") % {
+            "most": number(MOST_PEOPLE)
+        }
+        return _form(problems, request.form, ()), 422
+    except Busy:
+        problems["file"] = _("Another file is being read. Try again in a minute.")
+        return _form(problems, request.form, ()), 503
+    return _confirm(checked)
+
+
+@pages.post("/roster/done")
+@needs(Role.ADMINISTRATOR)
+def confirm() -> Any:
+    """Import what was checked and shown, and switch to it."""
+    fingerprints = _fingerprints()
+    checked = parts().uploads.find(own(), request.form.get("token", ""), Checked)
+    if checked is None or _rosters().get(checked.name) != checked.source:
+        flash(_("This was done already, it waited for too long, or its source was changed. Nothing was done now."))
+        return redirect(url_for("datasets.datasets"), 303)
+    try:
+        with parts().uploads.turn(), checked.sent.file("roster", ".csv") as path:
+            new = NewRoster(path, checked.source, checked.day, checked.skip_malformed)
+            force = bool(request.form.get("force"))
+            database, name = parts().database.admin, member().name
+            done, _old = import_for_workers(database, new, fingerprints, name, force=force)
+    except Doubtful as error:
+        return _confirm(checked, str(error)), 409
+    except (Refused, ConfigurationError) as error:
+        flash(quoting(_("This was not done. %(problem)s"), error))
+    except Busy:
+        flash(_("Another file is being read. Try again in a minute."))
+    else:
+        _say_done(done)
+    parts().uploads.drop(own())
+    return redirect(url_for("datasets.datasets"), 303)
+
+
+def _say_done(done: ImportedRoster) -> None:
+    count, shared = done.row.people, done.shared
+    said = ngettext("%(count)s person is in the roster.", "%(count)s people are in the roster.", count)
+    flash(said % {"count": number(count)})
+    if shared:
+        said = ngettext("%(count)s number is in several rows.", "%(count)s numbers are in several rows.", shared)
+        flash(said % {"count": number(shared)})
+
+
+def _may() -> dict[str, bool]:
+    return {"administers": parts().database.may(grants.Role.ADMIN), "has_keys": parts().fingerprints is not None}
+
+
+def _fingerprints() -> Fingerprints:
+    """What hashes numbers, for somebody who may add some."""
+    found = parts().fingerprints
+    return found if found and parts().database.may(grants.Role.ADMIN) else abort(403)
+
+
+def _rosters() -> dict[str, RosterSource]:
+    return {name: source for name, source in applied().sources.items() if isinstance(source, RosterSource)}
+
+
+def _day(problems: dict[str, str]) -> date:
+    today = datetime.now(UTC).date()
+    try:
+        day = date.fromisoformat(request.form.get("day", "").strip())
+    except ValueError:
+        problems["day"] = _("Enter a day such as 2027-06-30.")
+        return today
+    if day > today:
+        problems["day"] = _("This day is still to come.")
+    return day
+
+
+def _read(given: Sent, name: str, source: RosterSource, day: date, *, skip_malformed: bool) -> Checked:
+    """What the source would make of a file. Raises FileError, which shows no value, or TooMany."""
+    with given.file("roster", ".csv") as path:
+        new = NewRoster(path, source, day, skip_malformed)
+        rows = new.rows()
+        found = survey(_limited(rows), source)
+    stored = (source.file.number, *source.file.keep)
+    unstored = [column for column in rows.columns if column and column not in stored]
+    people = rows.rows - rows.left_out
+    return Checked(given, name, source, day, skip_malformed, people, rows.left_out, new.shorter(rows), unstored, found)
+
+
+def _limited(people: Iterable[Person]) -> Iterator[Person]:
+    for count, person in enumerate(people):
+        if count >= MOST_PEOPLE:
+            raise TooMany
+        yield person
+
+
+def _confirm(checked: Checked, doubt: str = "") -> str:
+    return render_template(
+        "datasets/confirm.html", checked=checked, doubt=doubt, token=parts().uploads.keep(own(), checked)
+    )
+
+
+def _form(problems: Mapping[str, str], values: Mapping[str, str], faults: Sequence[str]) -> str:
+    return render_template(
+        "datasets/roster.html", problems=problems, values=values, faults=faults[:SHOWN_LINES], sources=_rosters(),
+        most=MOST_PEOPLE, **_may(),
+    )  # fmt: skip

@@ -1,0 +1,174 @@
+"""Imports zones from a file that a browser sends: it is checked, what it would change is shown, and then confirmed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import abort, flash, redirect, render_template, request, url_for
+
+from adapters.zone_import.changes import ZoneChange, compare
+from adapters.zone_import.files import ZoneFile, ZoneFileError, read_zone_file, refuse_swapped
+from adapters.zone_import.layers import ZoneFileRequest, box_of
+from config.moments import moment_of
+from console.parts import parts
+from console.people import member, needs
+from console.roles import Role
+from console.sessions import own
+from console.uploads import Busy, Sent, sent, takes_file
+from console.zones import area_text, pages, queries
+from jurat.queries import read_json
+from jurat.zones import Zone
+from pages.language import gettext as _
+from pages.language import ngettext, number
+from pages.maps import picture
+from store.datasets.zones import NewZone, ZonesImported, import_zones
+from store.queries import ZoneRow
+from store.schema import grants
+
+SHOWN_ZONES, SHOWN_NOTES, SHOWN_OUTLINES = 40, 30, 8
+"""Zones, notes and outlines of a file that a page shows."""
+
+COMPARING_S = 3.0
+"""Seconds after which no more zones are compared with their versions in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The zones of a file that was checked, and when they come into force; None is at once."""
+
+    zones: Sequence[NewZone] = field(repr=False)
+    begins: datetime | None
+
+
+@pages.get("/import")
+@needs(Role.ADMINISTRATOR)
+def import_form() -> str:
+    """The form that asks for a file."""
+    return _form({}, {"name_property": "id", "title_property": "name"}, [])
+
+
+@pages.post("/import")
+@needs(Role.ADMINISTRATOR)
+@takes_file
+def check() -> Any:
+    """Read a file and show what it would change. Nothing is stored."""
+    _may_import()
+    problems: dict[str, str] = {}
+    begins, expected = _begins(problems), _expected(problems)
+    given = sent()
+    if given is None:
+        problems["file"] = _("Choose a file.")
+    if problems or given is None:
+        return _form(problems, request.form, []), 422
+    options = ZoneFileRequest(
+        _text("name_property") or "id", _text("title_property") or "name", _text("layer"), _text("crs"), expected,
+        bool(request.form.get("overlapping")),
+    )  # fmt: skip
+    try:
+        with parts().uploads.turn():
+            read = _read(given, options)
+    except ZoneFileError as error:
+        return _form({"file": _("This file cannot be imported.")}, request.form, error.problems), 422
+    except Busy:
+        return _form({"file": _("Another file is being read. Try again in a minute.")}, request.form, []), 503
+    new = [NewZone(each.id, each.title, each.digest, each.wkb, read.crs, each.outline) for each in read.zones]
+    would = import_zones(parts().database.admin, new, member().name, begins, dry_run=True)
+    return _confirm(Checked(new, begins), read, would)
+
+
+@pages.post("/import/done")
+@needs(Role.ADMINISTRATOR)
+def confirm() -> Any:
+    """Import what was checked and shown."""
+    _may_import()
+    checked = parts().uploads.find(own(), request.form.get("token", ""), Checked)
+    if checked is None:
+        flash(_("This was done already, or it waited for too long. Nothing was done now."))
+        return redirect(url_for("zones.zones"), 303)
+    if checked.begins and checked.begins <= datetime.now(UTC):
+        flash(_("The date has passed meanwhile. Nothing was imported."))
+        return redirect(url_for("zones.import_form"), 303)
+    done = import_zones(parts().database.admin, checked.zones, member().name, checked.begins)
+    parts().uploads.drop(own())
+    flash(
+        ngettext("%(count)s zone was imported.", "%(count)s zones were imported.", len(done.new))
+        % {"count": number(len(done.new))}
+    )
+    return redirect(url_for("zones.zones"), 303)
+
+
+def _may_import() -> None:
+    if not parts().database.may(grants.Role.ADMIN):
+        abort(403)
+
+
+def _read(given: Sent, options: ZoneFileRequest) -> ZoneFile:
+    with given.file("zones", given.suffix) as path:
+        read = read_zone_file(path, options)
+        if options.expected is None:
+            refuse_swapped(path, read, queries().some_shapes())
+        return read
+
+
+def _text(name: str) -> str | None:
+    return request.form.get(name, "").strip() or None
+
+
+def _begins(problems: dict[str, str]) -> datetime | None:
+    """When the zones come into force; None is at once."""
+    written = _text("begins")
+    try:
+        begins = moment_of(written) if written else None
+    except ValueError:
+        problems["begins"] = _("Enter a day such as 2027-06-30.")
+        return None
+    if begins and begins <= datetime.now(UTC):
+        problems["begins"] = _("This day has begun already. Leave it empty, and the zones are in force at once.")
+    return begins
+
+
+def _expected(problems: dict[str, str]) -> tuple[float, float, float, float] | None:
+    written = _text("expected")
+    try:
+        return box_of(written) if written else None
+    except ValueError:
+        problems["expected"] = _("Enter west, south, east and north in degrees, such as 2.2,48.8,2.5,48.9.")
+        return None
+
+
+def _form(problems: Mapping[str, str], values: Mapping[str, str], faults: Sequence[str]) -> str:
+    return render_template(
+        "zones/import.html", problems=problems, values=values, faults=faults[:SHOWN_NOTES], all_faults=len(faults),
+        importing=parts().database.may(grants.Role.ADMIN),
+    )  # fmt: skip
+
+
+def _confirm(checked: Checked, read: ZoneFile, would: ZonesImported) -> str:
+    new = set(would.new)
+    changed = [each for each in checked.zones if each.name in new]
+    before = queries().zones([each.name for each in changed[:SHOWN_ZONES]])
+    drawn = [Zone(each.name, each.title, read_json(each.outline)) for each in changed[:SHOWN_OUTLINES]]
+    return render_template(
+        "zones/confirm.html", token=parts().uploads.keep(own(), checked), checked=checked, crs=read.crs,
+        rows=changed[:SHOWN_ZONES], versions=would.versions, changed=len(changed), before=before,
+        unchanged=len(checked.zones) - len(changed), differences=_differences(changed[:SHOWN_ZONES], before),
+        notes=read.notes[:SHOWN_NOTES], all_notes=len(read.notes), area=area_text,
+        picture=picture(drawn) if drawn else None,
+    )  # fmt: skip
+
+
+def _differences(zones: Sequence[NewZone], before: Mapping[str, ZoneRow]) -> dict[str, ZoneChange]:
+    """How zones differ from their versions in force, as far as there is time to compare them."""
+    end = time.monotonic() + COMPARING_S
+    found: dict[str, ZoneChange] = {}
+    for zone in zones:
+        if zone.name in before and time.monotonic() < end:
+            try:
+                found[zone.name] = compare(before[zone.name].geometry, zone.geometry)
+            except ValueError:  # the version in force is damaged, which this import mends
+                continue
+    return found

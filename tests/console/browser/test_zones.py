@@ -1,0 +1,97 @@
+"""The pages about zones in every state, and an import by keyboard alone, without a script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.cli.commands.test_zones import EAST, LARGER, SQUARE, collection
+from tests.console.test_zones import imported, versions
+from tests.console.visitor import Site
+from tests.examples.platform.browser.examining import examine
+from tests.examples.platform.browser.test_keyboard import Fingers
+from tests.store.desk import Desk
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def file(desk: Desk, tmp_path: Path) -> Path:
+    """A file that changes one of the two zones in the database, and has another."""
+    imported(desk, ("old-town", SQUARE), ("harbour", EAST))
+    made = tmp_path / "zones.geojson"
+    made.write_text(json.dumps(collection(("harbour", LARGER), ("old-town", SQUARE))))
+    return made
+
+
+def signed_in(browse: Callable[..., Any], address: tuple[str, Site], *roles: str, **options: Any) -> Any:
+    base, site = address
+    page = browse(**options)
+    page.goto(base + site.link("ada", *roles))
+    page.locator("main .button").click()
+    return page
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_every_page_in_every_state(
+    browse: Callable[..., Any], file: Path, desk: Desk, address: tuple[str, Site], language: str, tmp_path: Path
+) -> None:
+    base, _ = address
+    page = signed_in(browse, address, "administrator", "reviewer")
+    for path in ("zones/", "zones/old-town/", "zones/import"):
+        page.goto(f"{base}/{language}/{path}")
+        examine(page)
+    page.locator("main form .button").click()
+    expect(page.locator(".problems")).to_be_focused()
+    examine(page)
+    wrong = tmp_path / "wrong.geojson"
+    wrong.write_text("{}")
+    page.set_input_files("#file", wrong)
+    page.locator("main form .button").click()
+    expect(page.locator("#faults")).to_be_visible()
+    examine(page)
+    page.set_input_files("#file", file)
+    page.locator("main form .button").click()
+    expect(page.locator(".warning")).to_be_visible()
+    examine(page)
+    page.locator("main form .button").click()
+    expect(page.locator(".notice")).to_be_visible()
+    examine(page)
+    for path in ("zones/harbour/", "zones/harbour/changes", "zones/harbour/affected"):
+        page.goto(f"{base}/{language}/{path}")
+        examine(page)
+    page.goto(f"{base}/{language}/zones/")
+    page.locator("main form .button").click()
+    expect(page.locator(".problems")).to_be_focused()
+    examine(page)
+    page.fill("#latitude", "48.005")
+    page.fill("#longitude", "2.005")
+    page.locator("main form .button").click()
+    expect(page.locator("main li")).to_have_count(1)
+    examine(page)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_an_administrator_imports_zones_without_a_mouse(
+    browse: Callable[..., Any], file: Path, desk: Desk, address: tuple[str, Site], width: int
+) -> None:
+    base, site = address
+    page = browse(viewport={"width": width, "height": 800}, java_script_enabled=False)
+    fingers = Fingers(page)
+    page.goto(base + site.link("ada", "administrator"))
+    fingers.press("main .button")
+    fingers.press(".top a[href$='/zones/']")
+    fingers.press("main .button[href$='/import']")
+    page.set_input_files("#file", file)  # the system's own dialogue has no keys that a test could press
+    fingers.press("main form .button")
+    fingers.press("main form .button")
+    expect(page.locator(".notice")).to_be_visible()
+    assert versions(desk) == {"harbour": 2, "old-town": 1}
+    fingers.press("main a[href$='/harbour/']")
+    fingers.press("main a[href$='/changes?before=1&after=2']")
+    expect(page.locator("path.gained")).to_have_count(2)
