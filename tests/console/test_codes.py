@@ -127,13 +127,14 @@ def test_bad_lines_are_named_without_their_text(desk: Desk, admin: Any) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (generate().encode("utf-16"), "this is not UTF-8 text"),
+        ("AB12".encode("utf-16"), "this is not UTF-8 text"),
         (b"\xff\xfe\x00", "this is not UTF-8 text"),
         (b"\n\n \n", "holds no codes"),
         (b"PK\x03\x04" + bytes(1000), "this is no code"),
         (b"A" * 400_000, "this is no code"),
         ("\n".join(f"AB{n:06}" for n in range(100_001))[:400_000].encode(), "this is no code"),
     ],
+    ids=["utf-16", "a mark alone", "nothing", "an archive", "one long line", "many lines"],
 )
 def test_a_file_of_something_else_is_refused_at_the_form(desk: Desk, admin: Any, content: bytes, said: str) -> None:
     page = admin.post(IMPORT, list="spring", file=(io.BytesIO(content), "codes.txt"))
