@@ -11,8 +11,8 @@ down_revision = "0021_openings"
 
 STATEMENTS = {
     "postgresql": firing_always(
-        "CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_audit_at ON jurat_audit (at, id)",
         "ALTER TABLE jurat_reviews ADD COLUMN IF NOT EXISTS places bytea",
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS jurat_audit_at ON jurat_audit (at, id)",
         """
 CREATE OR REPLACE TRIGGER jurat_reviews_places_sized BEFORE INSERT OR UPDATE OF places ON jurat_reviews FOR EACH ROW
 WHEN (octet_length(NEW.places) > 16384)
