@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.output import CheckupStep, StepMark, count_text, fields_of
-from config.lint import Report, lint, most_serious
+from config.lint import Report, lint, most_serious, unknown_lists
 from config.problems import Problem, dotted
+from config.registry import RegistrySource, RosterSource
 from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -29,6 +30,16 @@ def problem_lines(problems: Sequence[Problem]) -> Iterator[str]:
 def lint_here(paths: Iterable[Path], zones: Collection[str] | None = None) -> Report:
     """Lint files with the secrets and files of this machine."""
     return lint(paths, zones=zones, environ=os.environ)
+
+
+def all_problems(report: Report, lists: Collection[str] | None = None) -> list[Problem]:
+    """What lint found, and what is wrong with the registries; with the `lists` that have codes, also which do not."""
+    if not any(isinstance(each, RegistrySource | RosterSource) for each in report.document.sources.values()):
+        found = unknown_lists(report, lists) if lists is not None and report.configuration is not None else []
+        return sorted([*report.problems, *found])
+    from adapters.registry_tests import configurations  # what tests them takes long to load
+
+    return configurations.all_problems(report, lists)
 
 
 def examination_steps(name: str, examination: Examination, *, every_mood: bool) -> Iterator[CheckupStep]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from adapters.registry.trial_replies import ReadFile
+from adapters.registry_tests.examination import Examination, examine, examine_roster
 from config.lint import Report, unknown_lists
 from config.problems import Complaint, Positions, Problem
 from config.registry import RegistrySource, RosterSource
 from config.registry.trial_files import TrialFiles
-
-if TYPE_CHECKING:
-    from adapters.registry_tests.examination import Examination
 
 
 def all_problems(
@@ -54,8 +51,6 @@ def examine_source(
     read_file: ReadFile | None = None,
 ) -> Examination:
     """Run the tests and moods of a registry, or the tests of a roster. `positions` are those of its parts in files."""
-    from adapters.registry_tests.examination import examine, examine_roster  # loaded where there is a registry
-
     read_file = read_file or trial_files(name, source, positions).read
     return examine(source, read_file) if isinstance(source, RegistrySource) else examine_roster(source, read_file)
 

@@ -36,8 +36,7 @@ def lint(out: Output, paths: Sequence[Path]) -> Exit:
     Warnings do not prevent publishing. The tests of registries are run, and each registry is simulated with every kind
     of failure, without a network. `config apply` checks zones and code lists against the database.
     """
-    from adapters.registry_tests.configurations import all_problems
-    from cli.registry_lint import lint_here, problem_lines
+    from cli.registry_lint import all_problems, lint_here, problem_lines
     from config.document import FOREVER, RETAIN
     from config.durations import duration_text
 
@@ -90,8 +89,7 @@ def apply(out: Output, paths: Sequence[Path], *, force: bool, dry_run: bool, who
     configuration changes nothing. The same holds if a registry's tests fail, or if it takes an outage for an answer. A
     configuration equal to the version before makes no new version.
     """
-    from adapters.registry_tests.configurations import all_problems
-    from cli.registry_lint import lint_here, problem_lines
+    from cli.registry_lint import all_problems, lint_here, problem_lines
     from store.configurations.orphans import sentence_about
     from store.configurations.publisher import ConfigPublisher
 
