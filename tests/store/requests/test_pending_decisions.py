@@ -154,9 +154,7 @@ def test_whose_right_is_taken_away_meanwhile_decides_nothing(postgresql: Desk, t
             connection.execute(taken.format(engine.url.username).encode())
         postgresql.sql("UPDATE jurat_requests SET apply_from = NOW(-1)")
         assert Requests(postgresql.engine).apply_waiting() == 1
-    lost = "its user of the database may not decide any more"
-    if taken.startswith("SELECT"):
-        lost = None
+    lost = None if taken.startswith("SELECT") else "its user of the database may not decide any more"
     assert stored(postgresql, request) == (True, lost)
     assert len(postgresql.verdicts(check)) == (lost is None)
 
