@@ -6,7 +6,7 @@ import secrets
 import shlex
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, current_app, flash, g, redirect, render_template, request, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -119,7 +119,13 @@ def _here() -> str:
 
 
 def _in_language(other: str) -> str:
-    """This page in another language; the first page if this one only takes forms."""
-    if request.endpoint is None or not _takes_get() or request.method != "GET":
+    """This page in another language; the first page if this one only takes forms, or has no language."""
+    if request.endpoint is None or request.method != "GET" or not _has_language():
         return url_for("now.now", locale=other)
-    return url_for(request.endpoint, **{**request.args.to_dict(), **(request.view_args or {}), "locale": other})
+    there = url_for(request.endpoint, **{**(request.view_args or {}), "locale": other})
+    # What the address asks for is no argument of `url_for`, which takes some of them for its own.
+    return f"{there}?{asked}" if (asked := urlencode(list(request.args.items(multi=True)))) else there
+
+
+def _has_language() -> bool:
+    return request.url_rule is not None and "locale" in request.url_rule.arguments

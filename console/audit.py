@@ -106,11 +106,11 @@ def _place() -> tuple[datetime, UUID] | None:
         return None
     try:
         at, row = datetime.fromisoformat(request.args["at"]), UUID(request.args.get("id", ""))
-    except ValueError:
+        if at.tzinfo is None:
+            raise BadRequest
+        return at.astimezone(UTC), row
+    except (ValueError, OverflowError):  # the first and the last day are not in each zone
         raise BadRequest from None
-    if at.tzinfo is None:
-        raise BadRequest
-    return at, row
 
 
 def _all(read: Read, rows: list[AuditRow]) -> Iterator[AuditRow]:
@@ -139,9 +139,11 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A text that no spreadsheet computes: it computes what begins with one of these, in any width."""
+    """A text that no spreadsheet computes: it computes what begins with one of these, in any width. Where a comma is
+    for decimals, a cell ends at each semicolon as well.
+    """
     text = value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
-    return f"'{text}" if normalize("NFKC", text[:1]) in _COMPUTES else text
+    return ";".join(f"'{cell}" if normalize("NFKC", cell[:1]) in _COMPUTES else cell for cell in text.split(";"))
 
 
 def _json_lines(rows: Iterator[AuditRow]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from authlib.integrations.flask_client import OAuth, OAuthError
-from flask import Flask
+from flask import Flask, session
 from joserfc.errors import JoseError
 from requests import RequestException
 
@@ -18,6 +18,13 @@ from console.roles import Person, Role, person_of
 
 PATIENCE = 5.0
 """Seconds that the provider may take for each answer."""
+
+MOST_BEGUN = 5
+"""Ways to the provider that one session has begun; the oldest gives way. Anyone can begin any number of them."""
+
+_NAME = "openid"
+_STATE = f"_state_{_NAME}_"
+"""With this Authlib begins the keys under which a session keeps them."""
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 """How a provider may sign, whatever it says of itself: by a key of which the public half is enough to check it."""
@@ -64,7 +71,7 @@ class OpenIdConnect:
     def __init__(self, app: Flask, provider: Provider) -> None:
         self.provider = provider
         registered = OAuth(app).register(
-            "openid",
+            _NAME,
             client_id=provider.client,
             client_secret=provider.secret,
             server_metadata_url=f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration",
@@ -80,6 +87,9 @@ class OpenIdConnect:
     def begin(self, back: str) -> Any:
         """The way to the provider, which sends the browser to the address `back` afterwards. Raises CannotSignIn."""
         self._discover()
+        begun = [key for key in list(session) if key.startswith(_STATE)]
+        for key in begun[: 1 - MOST_BEGUN]:
+            session.pop(key, None)
         return self._client.authorize_redirect(back)
 
     def finish(self) -> Person:

@@ -12,6 +12,9 @@ from console.parts import parts
 from console.roles import Person, Role
 from console.sessions import Way, own
 
+LONGEST_WAY = 2000
+"""Characters of a page's address to which somebody comes back after signing in."""
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -63,7 +66,8 @@ def way_back() -> str:
     """Where to go after signing in: a page of this console, whatever the address says."""
     wanted = request.values.get("next", "")
     own_page = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
-    return wanted if own_page and "\\" not in wanted else url_for("now.now")
+    fits = len(wanted) <= LONGEST_WAY  # a session keeps it, and anyone can begin one
+    return wanted if own_page and fits and "\\" not in wanted else url_for("now.now")
 
 
 def _here() -> str:

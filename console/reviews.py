@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -85,9 +85,7 @@ def queue() -> str:
     """What waits, what is due first at the top."""
     reviews = _reviews()
     questions = reviews.questions()
-    filters = Filters(
-        request.args.get("consultation") or None, request.args.get("reason") or None, bool(request.args.get("overdue"))
-    )
+    filters = Filters(_named("consultation"), _named("reason"), bool(request.args.get("overdue")))
     page = reviews.page(filters, _place(request.args.get("due"), request.args.get("check")))
     shown = [_found(row, questions) for row in page.rows]
     coming = [_coming(row, questions) for row in reviews.decisions_of(member().name)]
@@ -261,6 +259,14 @@ def _asked(
     return titles[0] or consultation, titles[1] or question, asked.kind, asked.fields
 
 
+def _named(name: str) -> str | None:
+    """What a filter asks for. PostgreSQL takes no NUL."""
+    value = request.args.get(name) or None
+    if value and not value.isprintable():
+        raise BadRequest
+    return value
+
+
 def _place(due: str | None, check: str | None) -> Place | None:
     """Where a page begins, as the link to it says."""
     if due is None or check is None:
@@ -269,8 +275,8 @@ def _place(due: str | None, check: str | None) -> Place | None:
         at = datetime.fromisoformat(due)
         if at.tzinfo is None:
             raise BadRequest
-        return Place(at, UUID(check))
-    except ValueError:
+        return Place(at.astimezone(UTC), UUID(check))
+    except (ValueError, OverflowError):  # the first and the last day are not in each zone
         raise BadRequest from None
 
 

@@ -17,6 +17,9 @@ from console.roles import Person
 LASTS, IDLE = 8 * 3600.0, 30 * 60.0
 """Seconds after which a session ends: since it began, and since its last page."""
 
+CLEARS = 60.0
+"""Seconds after which the next request, whoever sends it, has sessions forgotten that are over."""
+
 MOST = 10_000
 """Sessions at once. Anyone can begin one that is not signed in: the oldest of these go first."""
 
@@ -51,11 +54,14 @@ class MemorySessions(SessionInterface):
         self._clock, self._most = clock, most
         self._lock = threading.Lock()
         self._known: dict[str, Session] = {}
+        self._cleared = 0.0
 
     def open_session(self, app: Flask, request: Request) -> Session:
         """The session of a request; a new one, which is not kept yet, where it brings none that still lasts."""
         now = self._clock()
         with self._lock:
+            if now - self._cleared >= CLEARS:  # nobody may come back to one, and it keeps names and files
+                self._clear(now)
             found = self._known.get(request.cookies.get(self.get_cookie_name(app), ""))
             if found is not None and _is_over(found, now):
                 del self._known[found.id]
@@ -99,12 +105,15 @@ class MemorySessions(SessionInterface):
         session.id = secrets.token_urlsafe(32)
         session.began = session.seen = self._clock()
 
+    def _clear(self, now: float) -> None:
+        self._cleared = now
+        for each in [each for each in self._known.values() if _is_over(each, now)]:
+            del self._known[each.id]
+
     def _make_room(self) -> None:
         if len(self._known) < self._most:
             return
-        now = self._clock()
-        for each in [each for each in self._known.values() if _is_over(each, now)]:
-            del self._known[each.id]
+        self._clear(self._clock())
         if len(self._known) >= self._most:
             # Who is signed in by a proxy comes back at once, by its next header.
             ends = (each for each in self._known.values() if each.way in (None, Way.PROXY))

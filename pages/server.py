@@ -26,6 +26,10 @@ process may open by default."""
 IDLE_S, LOOK_S = 30, 5
 """Seconds until an idle connection is closed, and between two searches for idle ones."""
 
+LONGEST_HEAD = 32 << 10
+"""Bytes of a request's address and headers. A browser sends a tenth; a header with more languages or cookies takes long
+to read, whoever sends it."""
+
 LONGEST_BODY = 1 << 20
 """Bytes of a request that are read at all; the pages themselves refuse more than a quarter of it, with a page. Without
 it waitress takes a whole gigabyte before any page sees it."""
@@ -96,6 +100,7 @@ def _serve(
         connection_limit=CONNECTIONS,
         channel_timeout=IDLE_S,
         cleanup_interval=LOOK_S,
+        max_request_header_size=LONGEST_HEAD,
         max_request_body_size=longest_body,
         ident=None,
         clear_untrusted_proxy_headers=False,  # who believes a header says itself from whom

@@ -45,6 +45,8 @@ def codes_in(content: bytes, *, checked: bool) -> list[str]:
         written = line.strip()
         if not written:
             continue
+        if len(problems) == MOST_CODES:  # the problems of a large file would take hundreds of megabytes
+            break
         column = len(line) - len(line.lstrip()) + 1
         code = clean(written, checked=checked)
         if code is None:

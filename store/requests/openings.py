@@ -18,12 +18,14 @@ from jurat.errors import ConfigurationError
 from jurat.openings import LIFETIME
 from jurat.seal import Seal, Unopenable, Unseal
 from store.dialects import StoreDialect, dialect_of
-from store.requests.request_rows import CannotBeDone
+from store.requests.request_rows import CannotBeDone, may_still_call
 from store.requests.reviews import NOTE, in_clear, sealed_review
 from tasks.crash_points import crash_point
 
 ANY = "EXISTS (SELECT 1 FROM jurat_openings)"
 """SQL that is true while an opening waits, can be read, or has to go."""
+
+_ASKING = "jurat_open_for_review(uuid, bytea, text, uuid)"
 
 BATCH = 100
 """Answers that one turn of upkeep opens at most."""
@@ -86,7 +88,7 @@ class Openings:
         self, connection: Connection, opening: str, check: Any, by_whom: str, reader_key: Any, login: str | None
     ) -> bytes:
         """What the session may read, sealed for its key, with an audit row. Raises CannotBeDone."""
-        if self._dialect.has_users and not connection.scalar(text(_MAY), {"login": login}):
+        if not may_still_call(connection, _ASKING, login):
             raise CannotBeDone("its user of the database may not open answers any more")
         try:
             seal = Seal(bytes(reader_key))
@@ -97,15 +99,6 @@ class Openings:
             return seal.close(pad(canonical(in_clear(found, self._unseal))))
         except (Unopenable, ValueError, RecursionError):
             raise CannotBeDone("the answer or the note cannot be read; ask the participant") from None
-
-
-_MAY = """
-    SELECT bool_or(has_function_privilege(
-      g.oid, 'jurat_open_for_review(uuid, bytea, text, uuid)'::regprocedure, 'EXECUTE'))
-    FROM pg_roles r JOIN pg_roles g ON pg_has_role(r.oid, g.oid, 'MEMBER')
-    WHERE r.rolname = :login AND r.rolcanlogin"""
-"""Whether a login may still ask, itself or by a role that it may take on (SET ROLE). Null where it is gone, or may not
-log in any more."""
 
 
 @lru_cache

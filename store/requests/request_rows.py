@@ -19,6 +19,8 @@ from store.dialects import StoreDialect, dialect_of
 DECIDING = (Reason.PERSON_ACCEPTED, *sorted(REFUSING))
 """The reasons with which a person may decide a check. Accepting has only one."""
 
+_DECIDING = "jurat_decide(uuid, text, text, uuid)"
+
 NAMED = "by_whom names who asks, and not the participant by the id that may have to be erased"
 
 
@@ -120,9 +122,30 @@ def refuse_own_name(connection: Connection, request: Request) -> None:
         raise WrongRequest(NAMED)
 
 
+def refuse_lost_right(connection: Connection, decision: Request) -> None:
+    """Raise WrongRequest if a decision waited to be taken back, and its login may not decide any more."""
+    sql = f"SELECT login, apply_from FROM jurat_requests WHERE id = {dialect_of(connection).uuid()}"
+    row = connection.execute(text(sql), {"id": str(decision.id)}).first()
+    if row is not None and row[1] is not None and not may_still_call(connection, _DECIDING, row[0]):
+        raise WrongRequest("its user of the database may not decide any more")
+
+
 def is_about_asker(request: Request) -> bool:
     """Whether it is in the name of a participant whom it names, in any spelling: nobody asks for what is their own."""
     return same_person(request.by_whom, request.participant, request.target)
+
+
+def may_still_call(connection: Connection, function: str, login: str | None) -> bool:
+    """Whether a login may still call a function, itself or by a role that it may take on (SET ROLE). It may not where
+    it is gone, or may not log in any more. Everyone may on an engine without users.
+    """
+    if not dialect_of(connection).has_users:
+        return True
+    sql = """
+        SELECT bool_or(has_function_privilege(g.oid, CAST(:function AS regprocedure), 'EXECUTE'))
+        FROM pg_roles r JOIN pg_roles g ON pg_has_role(r.oid, g.oid, 'MEMBER')
+        WHERE r.rolname = :login AND r.rolcanlogin"""
+    return bool(connection.scalar(text(sql), {"function": function, "login": login}))
 
 
 def is_known(connection: Connection, consultation: str) -> bool:

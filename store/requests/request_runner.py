@@ -34,6 +34,7 @@ from store.requests.request_rows import (
     WrongRequest,
     ask,
     mark_applied,
+    refuse_lost_right,
     refuse_own_name,
     request_of,
 )
@@ -247,6 +248,8 @@ class Requests:
             with connection.begin_nested():
                 if request.kind is not RequestKind.ERASE:  # in the name of the database user, which no one chose
                     refuse_own_name(connection, request)
+                if request.kind is RequestKind.DECIDE:
+                    refuse_lost_right(connection, request)
                 self._carry_out(connection, request)
         except CannotBeDone as why:
             mark_applied(connection, request.id, str(why))

@@ -143,6 +143,15 @@ def test_no_cell_is_computed(desk: Desk, reviewed: Site, text: str) -> None:
     assert json.loads(visitor.get(f"{PATH}jsonl").text.splitlines()[0])["subject"] == text
 
 
+def test_no_cell_is_computed_where_semicolons_are_between_cells(desk: Desk, reviewed: Site) -> None:
+    """As in France, where a comma is for decimals."""
+    note(desk, "Iris;=1+1", 'x";@SUM(A1)', "a;b", reason="late;=HYPERLINK(1)")
+    written = operator(reviewed).get(f"{PATH}csv").text
+    cells = [cell.lstrip('"') for row in written.splitlines() for cell in row.split(";")]
+    assert "a;b" in written
+    assert not [cell for cell in cells if cell[:1] in "=+-@" and cell]
+
+
 def test_a_file_that_ends_early_does_not_look_whole(
     desk: Desk, reviewed: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

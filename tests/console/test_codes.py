@@ -11,6 +11,7 @@ import pytest
 
 from adapters.fingerprints import Fingerprints
 from jurat.codes import clean, generate
+from store.requests.code_files import MOST_CODES, WrongCodes, codes_in
 from tests.console.visitor import Site, main, tree
 from tests.store.desk import Desk
 
@@ -142,6 +143,13 @@ def test_a_file_of_something_else_is_refused_at_the_form(desk: Desk, admin: Any,
     assert said in main(page)
     assert len(tree(page).xpath("//*[@aria-labelledby='faults']//li")) <= 50
     assert counts(desk) == (0, 0)
+
+
+def test_the_problems_of_a_large_file_are_not_all_kept() -> None:
+    """4 MB of short lines took 400 MB, for each page that was asked for at once."""
+    with pytest.raises(WrongCodes) as refused:
+        codes_in(b"x\n" * (MOST_CODES + 7), checked=False)
+    assert len(refused.value.lines) == MOST_CODES
 
 
 def test_codes_of_others_need_to_be_called_so_and_easy_ones_are_warned_of(desk: Desk, admin: Any) -> None:

@@ -145,6 +145,17 @@ def test_nobody_is_sent_elsewhere_afterwards(site: Site) -> None:
     assert sign_in(visitor, "/en/sign-in/openid?next=https://evil.example/").location == "/en/"
 
 
+def test_a_stranger_who_begins_again_and_again_takes_no_more_room(site: Site) -> None:
+    visitor = site.visitor()
+    for number in range(3 * oidc.MOST_BEGUN):
+        visitor.get(f"/en/sign-in/openid?next=/en/{'x' * 10_000}{number}")
+    (session,) = site.sessions._known.values()
+    assert len(session) <= oidc.MOST_BEGUN + 1
+    assert len(repr(dict(session))) < 10_000
+    answer = sign_in(visitor)
+    assert (answer.status_code, answer.location) == (303, "/en/")
+
+
 def test_without_a_provider_there_is_no_such_way(opened: Callable[..., Site], sqlite_url: str) -> None:
     visitor = opened(sqlite_url).visitor()
     assert visitor.get("/en/sign-in/openid").status_code == visitor.get("/sign-in/openid/done").status_code == 404

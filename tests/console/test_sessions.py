@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from console.sessions import IDLE, LASTS, Way
+from console.sessions import CLEARS, IDLE, LASTS, Way
 from tests.console.visitor import Site, heading
 
 
@@ -84,6 +84,17 @@ def test_strangers_take_no_place_of_those_who_are_signed_in(opened: Callable[...
         site.visitor().get(site.link("clerk-8"))
     assert len(site.sessions._known) == 10
     assert visitor.get("/en/").status_code == 200
+
+
+def test_a_session_to_which_nobody_comes_back_is_forgotten_with_what_it_kept(site: Site) -> None:
+    site.signed_in()
+    (session,) = [each for each in site.sessions._known.values() if each.person]
+    site.clock.sleep(IDLE - 1)
+    site.visitor().get("/health")
+    assert session.id in site.sessions._known
+    site.clock.sleep(CLEARS)
+    site.visitor().get("/health")
+    assert site.sessions._known == {}
 
 
 def test_a_session_shows_nothing_of_itself(site: Site) -> None:

@@ -119,6 +119,15 @@ def test_a_server_says_of_a_file_that_it_is_too_large(site: Site) -> None:
         assert post(FORM, FORM, files=just).status_code == 422
 
 
+def test_a_server_reads_no_long_headers(site: Site) -> None:
+    """A stranger's header of 250 KB, with many languages, took half a second to read."""
+    listening = listen("127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}/en/sign-in"
+    with beside(site.app, listening), requests.Session() as browser:
+        answers = [browser.get(address, headers={"Accept-Language": "a," * many}) for many in (4_000, 20_000)]
+    assert [answer.status_code for answer in answers] == [200, 431]
+
+
 def test_files_of_a_request_are_in_memory(site: Site) -> None:
     request: Any = site.app.request_class(create_environ("/"))
     assert isinstance(request._get_file_stream(LARGEST_REQUEST, None), BytesIO)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from jurat.database import open_engine
 from jurat.ids import uuid7
 from jurat.vocabulary import Reason
 from store.requests import request_runner
@@ -19,6 +20,7 @@ from store.requests.request_rows import Request, RequestKind, WrongRequest
 from store.requests.request_runner import Requests
 from store.requests.withdrawals import delayed_requests
 from tasks.checks import Review
+from tests.rigs.logins import Logins, plain
 from tests.store.desk import Desk
 from tests.store.requests.asked import CLERK, asking, stored
 
@@ -138,6 +140,23 @@ def test_an_erasure_comes_first(desk: Desk) -> None:
     Requests(desk.engine).do(asking(RequestKind.ERASE))
     assert told(lambda: take_back(desk.engine, request.id, CLERK)).startswith("it has taken effect, or could not")
     assert desk.verdicts(check) == []
+
+
+@pytest.mark.parametrize("taken", ["REVOKE jurat_reviewer FROM {}", "ALTER ROLE {} NOLOGIN", "SELECT '{}'"])
+def test_whose_right_is_taken_away_meanwhile_decides_nothing(postgresql: Desk, taken: str) -> None:
+    check = in_review(postgresql)
+    with Logins(postgresql.url) as logins:
+        url = logins.url("jurat_reviewer")
+        engine, request = open_engine(url), deciding(check)
+        decide_later(engine, request)
+        engine.dispose()
+        with plain(postgresql.url) as connection:
+            connection.execute(taken.format(engine.url.username).encode())
+        postgresql.sql("UPDATE jurat_requests SET apply_from = NOW(-1)")
+        assert Requests(postgresql.engine).apply_waiting() == 1
+    lost = None if taken.startswith("SELECT") else "its user of the database may not decide any more"
+    assert stored(postgresql, request) == (True, lost)
+    assert len(postgresql.verdicts(check)) == (lost is None)
 
 
 def test_what_administrators_withdraw_are_no_decisions(desk: Desk) -> None:
