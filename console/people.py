@@ -26,7 +26,7 @@ def install(app: Flask) -> None:
 
 def _find() -> None:
     """A proxy says with each request who sends it and what they may do; otherwise the session knows."""
-    session, proxy = own(), parts().ways.proxy
+    session, proxy, found = own(), parts().ways.proxy, None
     if proxy and request.endpoint is not None and not request.endpoint.endswith("static"):
         found = proxy.person(request)
         before = session.person if session.way is Way.PROXY else None
@@ -36,7 +36,7 @@ def _find() -> None:
             parts().sessions.sign_in(session, found, Way.PROXY)
         elif found:
             session.person = found  # with the roles of now
-    g.person = session.person
+    g.person = found or session.person
 
 
 def member() -> Person:
