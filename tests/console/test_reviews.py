@@ -260,7 +260,7 @@ def test_two_persons_decide_where_four_eyes_are_asked_for(desk: Desk, reviewed: 
     assert "when a second person makes the same one" in again
     assert desk.verdicts(check) == []
     seen = main(second.get(f"/en/reviews/{check}"))
-    assert "clerk-7: a reviewer accepted it" in seen
+    assert "clerk-7 – a reviewer accepted it" in seen
     assert "A second person must make the same decision." in seen
     decide(second, check)
     take_back(second, check, pending(desk))
