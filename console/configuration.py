@@ -120,7 +120,11 @@ def put_draft() -> Any:
         problems["answer"] = quoting(_("This is no example answer: %(problem)s"), error)
     if problems:
         return render_template("configuration/draft.html", draft=draft, given=given, problems=problems), 422
-    flash(_("The draft is in the text now. Each %(word)s in it is for you to choose.") % {"word": CHOOSE})
+    said = _(
+        "The draft is in the text now. Search the text for %(word)s: there you have to choose. "
+        "Then give a question the criterion %(criterion)s."
+    )
+    flash(said % {"word": CHOOSE, "criterion": f"in-{given['name']}"})
     draft = replace(draft, text=put_into(draft.text, drafted))
     return _editor(draft, Versions(parts().database).check(draft))
 

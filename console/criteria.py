@@ -21,7 +21,7 @@ def criterion_words(asked: Question, areas: Mapping[str, str]) -> Iterator[str]:
                 said = _("The map decides about houses that are at least %(margin)s metres from the border.")
                 yield said % {"margin": number(round(margin))}
         case SourceKind.REGISTRY:
-            yield _("An entry in the register is the participant's own.")
+            yield _("The participant has an entry in the register.")
         case SourceKind.CODES:
             yield _("The participant has a code.")
         case SourceKind.MANUAL:
@@ -33,9 +33,9 @@ def criterion_words(asked: Question, areas: Mapping[str, str]) -> Iterator[str]:
         yield f"{name}: {', '.join(map(str, values))}"
     if asked.kind is not SourceKind.MANUAL:
         yield (
-            _("What no source can decide, a person decides.")
+            _("If no source can decide, a person does.")
             if asked.review
-            else _("What no source can decide stays undetermined.")
+            else _("If no source can decide, the answer stays undetermined.")
         )
     rounds = asked.terms.rounds
     yield ngettext("It can be answered once.", "It can be answered %(count)s times.", rounds) % {"count": rounds}

@@ -64,9 +64,7 @@ def _address(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
 def _position(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
     distance, margin, rules = evidence.get("distance_m"), evidence.get("margin_m"), evidence.get("rules")
     if distance is None and isinstance(rules, dict) and rules.get("margin"):
-        yield _("The place was found, farther from the border of %(area)s than an automatic decision needs.") % {
-            "area": area
-        }
+        yield _rules()["margin"][0]
     if not isinstance(distance, int | float) or not isinstance(margin, int | float):
         return
     given = {"area": area, "margin": number(round(margin))}
@@ -133,7 +131,7 @@ def _registry(evidence: Mapping[str, Any]) -> Iterator[str]:
 
 def _origin(evidence: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(when := evidence.get("data_date"), str):
-        yield _("The data is of %(day)s.") % {"day": day(when)}
+        yield _("The data is from %(day)s.") % {"day": day(when)}
     if evidence.get("simulated"):
         yield _("This was looked up in a source for tests.")
 

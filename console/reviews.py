@@ -122,7 +122,7 @@ def decide(check: UUID) -> Any:
     elif reviews.state(check) is None:
         abort(404)
     asked = Request(_id(request.form.get("id", "")), RequestKind.DECIDE, name, check_id=check, reason=reason)
-    return _done(check, lambda: decide_later(parts().database.reviewer, asked))
+    return _done(check, lambda: decide_later(parts().database.reviewer, asked), anchor="decision")
 
 
 @pages.post("/<uuid:check>/take-back")
@@ -178,7 +178,7 @@ def _may_decide() -> None:
         abort(403)
 
 
-def _done(check: UUID, act: Callable[[], object], said: str | None = None) -> Any:
+def _done(check: UUID, act: Callable[[], object], said: str | None = None, anchor: str | None = None) -> Any:
     """Do it and say so, or say why it was not done."""
     try:
         act()
@@ -187,7 +187,7 @@ def _done(check: UUID, act: Callable[[], object], said: str | None = None) -> An
     else:
         if said:
             flash(said)
-    return redirect(url_for("reviews.review", check=check), 303)
+    return redirect(url_for("reviews.review", check=check, _anchor=anchor), 303)
 
 
 def _page(row: QueuedRow, problems: Mapping[str, str]) -> str:

@@ -44,7 +44,8 @@ from store.schema import grants
 pages = Blueprint("sources", __name__, url_prefix="/<locale>/sources")
 
 ACTS = (Role.OPERATOR, Role.ADMINISTRATOR)
-PAUSES = ("30min", "2h", "8h", "1d", "7d")
+PAUSES = {each: pause_seconds(each) for each in ("30min", "2h", "8h", "1d", "7d")}
+"""Pauses that a page offers, with their seconds."""
 
 PAGE = 50
 """Sources on a page."""
@@ -182,7 +183,7 @@ def _page(status: SourceStatus, problems: Mapping[str, str]) -> str:
 def _state(status: SourceStatus) -> tuple[str, str]:
     """The state in a word, and how it looks."""
     words = {
-        "open": (_("asked"), "accepted"),
+        "open": (_("in use"), "accepted"),
         "paused": (_("paused"), "review"),
         "closed": (_("closed by its hours"), "closed"),
         "broken": (_("broken"), "refused"),

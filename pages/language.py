@@ -87,23 +87,23 @@ def quoting(sentence: str, problem: object) -> Markup:
 def moment(when: datetime) -> str:
     """A date with its time in the application's time zone, which is named."""
     zone: ZoneInfo | None = current_app.extensions[_ZONE]
-    written = format_datetime(when, "d MMMM y, HH:mm", zone or UTC, locale())
+    written = _first(format_datetime(when, "d MMMM y, HH:mm", zone or UTC, locale()))
     if zone is None:
         return f"{written} UTC"
     return gettext("%(when)s (%(city)s time)") % {"when": written, "city": get_timezone_location(zone, locale(), True)}
 
 
-def clock(when: datetime) -> str:
-    """The time of a day that needs no date, such as this one."""
-    return format_datetime(when, "HH:mm 'UTC'", locale=locale())
-
-
 def day(written: str) -> str:
     """A date, written as year-month-day."""
     try:
-        return str(format_date(date.fromisoformat(written), "d MMMM y", locale=locale()))
+        return _first(format_date(date.fromisoformat(written), "d MMMM y", locale=locale()))
     except ValueError:
         return written
+
+
+def _first(written: str) -> str:
+    """A date as it is written; in French, the first of a month is an ordinal, which no pattern has."""
+    return f"1er {written[2:]}" if locale() == "fr" and written.startswith("1 ") else written
 
 
 def number(amount: float) -> str:
@@ -150,6 +150,4 @@ def install(app: Flask, translations: Path, timezone: str | None = None) -> None
     app.jinja_env.globals.update(
         locale=locale, LOCALES=LOCALES, language_name=lambda tag: str(Locale(tag).get_display_name(tag)).capitalize()
     )
-    app.jinja_env.filters.update(
-        say=say, day=day, moment=moment, clock=clock, number=number, percent=percent, lasting=lasting
-    )
+    app.jinja_env.filters.update(say=say, day=day, moment=moment, number=number, percent=percent, lasting=lasting)

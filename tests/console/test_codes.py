@@ -196,5 +196,5 @@ def test_others_neither_see_nor_add_codes(desk: Desk, keyed: Site, admin: Any) -
 def test_a_login_without_the_role_reads_and_adds_none(admin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("console.database.memberships", lambda _: frozenset({"jurat_reader"}))
     for path in (PATH, GENERATE, IMPORT):
-        assert "no member of jurat_admin" in main(admin.get(path))
+        assert "lacks the role jurat_admin" in main(admin.get(path))
     assert admin.post(GENERATE, PATH, list="spring", count="1", id=str(uuid4())).status_code == 403

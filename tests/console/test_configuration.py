@@ -348,6 +348,8 @@ def test_a_draft_is_put_into_the_text_as_it_is_edited(visitor: Visitor) -> None:
     assert "Money" in text
     assert "  board:\n    type: registry" in text
     assert "is a draft's CHOOSE" in main(page)
+    assert "give a question the criterion in-board" in page.text
+    assert "\n  in-board: " in text
     chosen = text.replace("https://CHOOSE/", "https://register.example/").replace('"CHOOSE"', '"gone"')
     assert visitor.send(f"{PAGES}/edit", **(fields(page) | {"yaml": chosen}), act="check").status_code == 200
 

@@ -79,10 +79,10 @@ def test_a_page_says_whom_it_is_open_to_and_what_became_of_the_answers(desk: Des
     desk.submit("p-9")
     page = watched.signed_in("ann").get("/en/consultations/budget")
     text = main(page)
-    assert "Who is accepted for “residence” and (“profession” or “code”) has access." in text
-    assert "The figures are of all answers" in text
+    assert "Access needs an accepted answer to “residence” and (“profession” or “code”)." in text
+    assert "These figures count all answers" in text
     assert "A source for tests decides." in text
-    assert "What no source can decide, a person decides." in text
+    assert "If no source can decide, a person does." in text
     assert "It can be answered 3 times." in text
     assert rows(page) == [
         ["accepted", "3", "75%"],
@@ -152,19 +152,19 @@ def test_each_kind_of_criterion_is_said(watched: Site) -> None:
         "residence": [
             "The address is in Old town.",
             "The map decides about houses that are at least 20 metres from the border.",
-            "What no source can decide, a person decides.",
+            "If no source can decide, a person does.",
             "It can be answered once.",
             "It holds for 2 years.",
         ],
         "profession": [
-            "An entry in the register is the participant's own.",
+            "The participant has an entry in the register.",
             "professions: 10",
-            "What no source can decide stays undetermined.",
+            "If no source can decide, the answer stays undetermined.",
             "It can be answered once.",
         ],
         "code": [
             "The participant has a code.",
-            "What no source can decide stays undetermined.",
+            "If no source can decide, the answer stays undetermined.",
             "It can be answered 3 times.",
         ],
         "work": ["A person looks at what the participant shows.", "It can be answered once."],

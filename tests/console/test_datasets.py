@@ -206,5 +206,5 @@ def test_without_keys_or_the_role_nothing_is_imported(
     monkeypatch.setattr("console.database.memberships", lambda _: frozenset({"jurat_reader"}))
     other = reviewed.signed_in("ada", "administrator")
     reviewed.app.extensions["jurat-console"].database._known = None
-    assert "no member of jurat_admin" in main(other.get(FORM))
+    assert "lacks the role jurat_admin" in main(other.get(FORM))
     assert other.post(FORM, PATH, source="rpps").status_code == 403

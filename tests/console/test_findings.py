@@ -45,7 +45,7 @@ def page(site: Site) -> Iterator[None]:
         ({"status": "inactive"}, "The entry is not active."),
         ({"leaning": "outside"}, "Another source places the address outside the old town."),
         ({"rules": {"postcode": False}}, "The postcode is different."),
-        ({"data_date": "2026-05-03"}, "The data is of 3 May 2026."),
+        ({"data_date": "2026-05-03"}, "The data is from 3 May 2026."),
         ({"simulated": True}, "This was looked up in a source for tests."),
     ],
 )

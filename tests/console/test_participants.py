@@ -84,7 +84,7 @@ def test_an_answer_is_explained_rule_by_rule(desk: Desk, reviewed: Site) -> None
     words = main(page)
     assert "The house was found." in words
     assert "The participant sees this message:" in words
-    assert "A worker decided this by the rules." in words
+    assert "The rules decided this, without a person." in words
     assert "250" in words
     assert "This question: undetermined." in words
     assert "p-1" not in page.text
@@ -200,6 +200,8 @@ def test_access_is_revoked_and_restored(desk: Desk, reviewed: Site) -> None:
     words = main(visitor.get(page))
     assert "Access is revoked." in words
     assert "access revoked clerk-7 done" in words
+    assert "not answered" in words
+    assert "open to answer" not in words, "nothing is taken"
     assert acts(visitor, page) == ["reopen", "restore"]
     do(visitor, page, "restore")
     assert desk.access() == "incomplete"

@@ -150,9 +150,9 @@ def test_whatever_a_page_looks_at_all_pages_show_each_once(
 def test_a_decision_takes_effect_a_minute_later(desk: Desk, reviewed: Site) -> None:
     check = waiting(desk)
     visitor = reviewed.signed_in("clerk-7", "reviewer")
-    assert decide(visitor, check, "person_refused").location == f"/en/reviews/{check}"
+    assert decide(visitor, check, "person_refused").location == f"/en/reviews/{check}#decision"
     page = main(visitor.get(f"/en/reviews/{check}"))
-    assert "Your decision takes effect at" in page
+    assert "Your decision takes effect within a minute." in page
     assert "it does not meet the criterion" in page
     queue = visitor.get("/en/reviews/")
     assert tree(queue).xpath("//main//h2/a") == []
@@ -260,7 +260,7 @@ def test_two_persons_decide_where_four_eyes_are_asked_for(desk: Desk, reviewed: 
     assert "when a second person makes the same one" in again
     assert desk.verdicts(check) == []
     seen = main(second.get(f"/en/reviews/{check}"))
-    assert "clerk-7: a reviewer accepted it" in seen
+    assert "clerk-7 – a reviewer accepted it" in seen
     assert "A second person must make the same decision." in seen
     decide(second, check)
     take_back(second, check, pending(desk))
@@ -329,5 +329,11 @@ def test_what_was_decided_before_is_shown_where_a_participant_contests(desk: Des
     Requests(desk.engine).apply_waiting()
     page = main(reviewed.signed_in("clerk-7", "reviewer").get(f"/en/reviews/{held.id}"))
     assert "The participant contests this decision: the address is outside the area." in page
-    assert "farther from the border" in page
+    assert "far enough from the border" in page
     assert "folder 7/3" in page
+
+
+def test_the_first_page_leads_reviewers_to_what_waits(reviewed: Site) -> None:
+    link = "//main//a[@href='/en/reviews/']"
+    assert tree(reviewed.signed_in("clerk-7", "reviewer").get("/en/")).xpath(link)
+    assert not tree(reviewed.signed_in("nora", "operator").get("/en/")).xpath(link)

@@ -62,10 +62,10 @@ def test_the_table_has_each_source_and_what_is_wrong_with_it(desk: Desk, operate
     page = operated.signed_in("ann").get("/en/sources/")
     rows = {row[0]: row[1:] for row in map(cells, tree(page).xpath("//tbody/tr"))}
     assert list(rows) == ["ban", "rpps", "spring", "towns"]
-    assert rows["towns"] == ["asked", "0", "–", "1", "–", "none"]
+    assert rows["towns"] == ["in use", "0", "–", "1", "–", "none"]
     assert rows["ban"][:2] == ["broken", "7"]
-    assert rows["rpps"][0] == "asked differs from its tests"
-    assert rows["spring"][0] == "asked suspect"
+    assert rows["rpps"][0] == "in use differs from its tests"
+    assert rows["spring"][0] == "in use suspect"
 
 
 def cells(row: Any) -> list[str]:
@@ -108,7 +108,7 @@ def test_a_page_says_all_that_keeps_a_source_from_being_asked(desk: Desk, operat
     assert "after 7 failures in a row, the last because the reply from the source could not be read" in page
     assert "the source received too many requests" in page
     assert "its rate, burst or concurrency should be lowered" in page
-    assert "Nothing was counted within a week." in page
+    assert "No results are counted for the last week." in page
 
 
 def test_shares_are_of_the_last_hour_and_of_a_week_and_columns_of_each_day(desk: Desk, operated: Site) -> None:
@@ -212,7 +212,7 @@ def test_a_suspect_source_is_trusted_once_that_is_confirmed(desk: Desk, operated
     assert acts(desk) == []
     visitor.post("/en/sources/towns/trust")
     assert acts(desk) == [("ann", "sources trust", "towns")]
-    assert "Nothing was counted" in main(visitor.get("/en/sources/towns"))
+    assert "No results are counted" in main(visitor.get("/en/sources/towns"))
     assert "was not suspect" in main(visitor.get("/en/sources/towns/trust"))
 
 

@@ -221,7 +221,7 @@ def test_a_login_without_the_role_imports_nothing(
 ) -> None:
     monkeypatch.setattr("console.database.memberships", lambda _: frozenset({"jurat_reader"}))
     for path in (PATH, FORM):
-        assert "no member of jurat_admin" in main(admin.get(path))
+        assert "lacks the role jurat_admin" in main(admin.get(path))
     assert admin.post(FORM, PATH, file=geojson(("port", LARGER))).status_code == 403
     assert admin.post(f"{FORM}/done", PATH, token="x").status_code == 403
 

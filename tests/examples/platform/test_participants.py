@@ -141,6 +141,16 @@ def test_times_are_the_town_s_and_say_so(valmont: Town, locale: str, told: str) 
         assert language.moment(datetime(2026, 6, 15, 12, 30, tzinfo=UTC)) == told
 
 
+def test_in_french_the_first_of_a_month_is_an_ordinal(valmont: Town) -> None:
+    told = {"fr": "1er décembre 2026", "en": "1 December 2026"}
+    for locale, first in told.items():
+        with valmont.app.test_request_context(f"/{locale}/"):
+            valmont.app.preprocess_request()
+            assert language.day("2026-12-01") == first
+            assert language.moment(datetime(2026, 12, 1, 12, tzinfo=UTC)).startswith(f"{first}, 13:00")
+            assert language.day("2026-12-11").startswith("11 ")
+
+
 def test_whoever_is_asked_reads_why_and_who_sees_the_answer(someone: Browser) -> None:
     """Budget has words of its own, the other one those of jurat."""
     assert "Our participation team reads your answer only if" in someone.get(f"{ACCESS}/residence")

@@ -137,6 +137,11 @@ class Ground:
             time.sleep(0.05)
         return self.checks(participant) == checks
 
+    def participant(self, name: str) -> str:
+        """The id that the platform gave this person."""
+        ((participant,),) = self.sql("SELECT participant FROM platform_accounts WHERE name = :name", name=name)
+        return str(participant)
+
     def review_of(self, participant: str) -> UUID:
         """The answer of this person that waits for a reviewer."""
         ((check,),) = self.sql(

@@ -6,7 +6,7 @@ Without the option they are taken all the same, and thrown away: a page that can
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -112,22 +112,58 @@ def test_the_office(browse: Callable[..., Any], embedded: Fleet, take: Take) -> 
     take(walk.page, "zones", at=".areas")
 
 
-def test_the_console(browse: Callable[..., Any], embedded: Fleet, take: Take) -> None:
-    walk = Walk(browse(viewport=DESK), embedded.web.address)
-    name = walk.sign_up()
-    walk.answer("budget", "residence", BORDER, "review")
-    check = embedded.ground.review_of(name)
+@pytest.fixture
+def console(embedded: Fleet) -> Iterator[tuple[str, Site]]:
+    """Where a console is beside the platform, and what makes links to it."""
     with (
         closing(Site(embedded.ground.environment["JURAT_DATABASE_URL"])) as site,
         closing(listen("127.0.0.1", 0)) as at,
+        beside(site.app, at),
     ):
-        base, page = f"http://127.0.0.1:{at.getsockname()[1]}", browse(viewport=DESK)
-        with beside(site.app, at):
-            page.goto(base + site.link("rhea", "reviewer"))
-            page.locator("main .button").click()
-            page.goto(f"{base}/en/reviews/")
-            take(page, "queue")
-            page.goto(f"{base}/en/reviews/{check}")
-            page.locator("#answer ~ form .button").click()
-            page.locator(".answer dd").first.wait_for()
-            take(page, "review", at=".sides")
+        yield f"http://127.0.0.1:{at.getsockname()[1]}", site
+
+
+def sign_in(page: Any, console: tuple[str, Site], name: str, *roles: str) -> str:
+    """Somebody signs in; the address of the first page."""
+    address, site = console
+    page.goto(address + site.link(name, *roles))
+    page.locator("main .button").click()
+    return f"{address}/en/"
+
+
+def test_the_console_of_a_reviewer(
+    browse: Callable[..., Any], embedded: Fleet, console: tuple[str, Site], take: Take
+) -> None:
+    walk = Walk(browse(viewport=DESK), embedded.web.address)
+    name = walk.sign_up()
+    walk.answer("budget", "residence", BORDER, "review")
+    page = browse(viewport=DESK)
+    first = sign_in(page, console, "rhea", "reviewer")
+    page.goto(f"{first}reviews/")
+    take(page, "queue")
+    page.goto(f"{first}reviews/{embedded.ground.review_of(name)}")
+    page.locator("#answer ~ form .button").click()
+    page.locator(".answer dd").first.wait_for()
+    take(page, "review", at=".sides")
+
+
+def test_the_console_of_an_administrator(
+    browse: Callable[..., Any], embedded: Fleet, console: tuple[str, Site], take: Take
+) -> None:
+    walk = Walk(browse(viewport=DESK), embedded.web.address)
+    name = walk.sign_up()
+    walk.answer("budget", "residence", OUTSIDE, "refused")
+    page = browse(viewport=DESK)
+    first = sign_in(page, console, "omar", "administrator")
+    page.goto(f"{first}participants/")
+    page.fill("#participant", embedded.ground.participant(name))
+    page.locator("main .button").click()
+    page.locator("main table a").first.click()
+    page.locator("main .card a").first.click()
+    take(page, "explained", at=".rules")
+    page.goto(f"{first}sources/towns")
+    take(page, "source")
+    page.goto(f"{first}configuration/edit")
+    page.fill("#text", page.input_value("#text").replace("rounds: 3", "rounds: 5"))
+    page.locator("[value=apply]").click()
+    take(page, "change")
