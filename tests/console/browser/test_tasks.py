@@ -17,6 +17,7 @@ from pages.server import beside, listen
 from tests.cli.commands.test_rosters import HEADER, ROWS, TESTED
 from tests.cli.commands.test_zones import EAST, LARGER, SQUARE, collection
 from tests.console import test_datasets, test_zones
+from tests.console.browser.clerk import Clerk
 from tests.console.browser.test_pages import OPENS
 from tests.console.conftest import DOCUMENT
 from tests.console.test_audit import note
@@ -27,7 +28,7 @@ from tests.console.test_places import INSIDE, OUTSIDE, found, old_town
 from tests.console.test_reviews import a_minute_later, two_persons, waiting
 from tests.console.test_sources import SUSPECT, acts, count, registry
 from tests.console.visitor import Site
-from tests.rigs.keyboard import WAYS, Fingers, Tasks, in_both_ways, options
+from tests.rigs.keyboard import WAYS, Tasks, in_both_ways, options
 from tests.store.desk import ACCEPTED, REFUSED, Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -58,51 +59,6 @@ SOURCED = {**DOCUMENT, "sources": {**DOCUMENT["sources"], "doctors": DOCTORS}}
 reviewer, administrator, operator = Tasks("reviewer"), Tasks("administrator"), Tasks("operator")
 
 Record = Callable[[str, object], None]
-
-
-class Clerk(Fingers):
-    """Someone at the console without a mouse, and the desk at which one sees what came of it."""
-
-    def __init__(self, page: Any, desk: Desk, folder: Path) -> None:
-        super().__init__(page)
-        self.desk = desk
-        self.folder = folder
-
-    def open(self, page: str) -> None:
-        """A page of the menu."""
-        self.press(f"header .menu a[href$='/{page}/']")
-
-    def find(self, participant: str) -> None:
-        """The page of a participant."""
-        self.open("participants")
-        self.type({"#consultation": "The budget", "#participant": participant})
-        self.press("main form .button")
-
-    def send(self, *, confirmed: bool = True) -> None:
-        """The form of this page, and then the one that asks once more."""
-        for _ in range(1 + confirmed):
-            self.press("main form .button")
-
-    def attach(self, name: str, text: str) -> None:
-        """Choose a file: the system's own dialogue has no keys that a test could press."""
-        file = self.folder / name
-        file.write_text(text)
-        self.page.set_input_files("#file", file)
-
-    def says(self, words: str = "") -> None:
-        """The page says that it was done."""
-        expect(self.page.locator(".notice")).to_contain_text(words)
-
-    def download(self, selector: str) -> str:
-        """The file behind a link."""
-        self.to(selector)
-        with self.page.expect_download() as got:
-            self.page.keyboard.press("Enter")
-        return Path(got.value.path()).read_text("utf-8")
-
-    def decisions(self) -> list[str]:
-        """The reasons of decisions that are about to take effect."""
-        return [row[0] for row in self.desk.sql("SELECT reason FROM jurat_requests WHERE applied_at IS NULL")]
 
 
 @pytest.fixture
