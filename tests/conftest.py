@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from tests.rigs.browsers import browse, chromium
+from tests.rigs.keyboard import pytest_terminal_summary
 from tests.rigs.memory import memory
 from tests.rigs.pgbouncer import PgBouncer
 from tests.rigs.servers import Databases, NoServer, PostgreSQL, Valkey
 
-__all__ = ["browse", "chromium"]
+__all__ = ["browse", "chromium", "pytest_terminal_summary"]
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]

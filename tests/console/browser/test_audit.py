@@ -1,4 +1,4 @@
-"""The audit for axe, and filtered by keyboard alone, without a script."""
+"""The audit for axe."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 from nacl.signing import SigningKey
-from playwright.sync_api import expect
 
 from store.history.sealer import Sealer, begin
 from tests.console.browser.test_pages import HEAVIEST
 from tests.console.test_audit import note
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
-from tests.examples.platform.browser.test_keyboard import Fingers
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -40,27 +38,3 @@ def test_every_state(
     page.goto(f"{base}/{language}/audit/")
     examine(page)
     assert max(sizes) <= HEAVIEST
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_a_filter_and_a_file_without_a_mouse_and_a_script(
-    browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], width: int
-) -> None:
-    base, site = address
-    note(desk)
-    note(desk, "Ada", "backup note", "")
-    page = browse(viewport={"width": width, "height": 800}, java_script_enabled=False)
-    fingers = Fingers(page)
-    page.goto(base + site.link("clerk-7", "operator"))
-    fingers.press("main .button")
-    fingers.press(".top a[href$='/audit/']")
-    fingers.to("summary")
-    page.keyboard.press("Enter")
-    fingers.to("#actor")
-    page.keyboard.type("Ada")
-    fingers.press(".filters .button")
-    expect(page.locator(".log li")).to_have_count(1)
-    fingers.to("main a[href*='/csv']")
-    with page.expect_download() as download:
-        page.keyboard.press("Enter")
-    assert "Iris" not in Path(download.value.path()).read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The pages about codes in every state, and new codes by keyboard alone, without a script."""
+"""The pages about codes in every state."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from jurat.codes import clean
 from pages.server import beside, listen
 from tests.console.browser.test_zones import signed_in
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
-from tests.examples.platform.browser.test_keyboard import Fingers
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -66,24 +64,3 @@ def test_every_page_in_every_state(
     page.locator("main form .button").click()
     expect(page.locator(".tickets li")).to_have_count(3)
     examine(page)
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_an_administrator_makes_codes_without_a_mouse(
-    browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], width: int
-) -> None:
-    base, site = address
-    page = browse(viewport={"width": width, "height": 800}, java_script_enabled=False)
-    fingers = Fingers(page)
-    page.goto(base + site.link("ada", "administrator"))
-    fingers.press("main .button")
-    fingers.press(".top a[href$='/codes/']")
-    fingers.press("main a[href$='/generate']")
-    fingers.to("#list")
-    page.keyboard.type("spring")
-    fingers.to("#count")
-    page.keyboard.type("2")
-    fingers.press("main form .button")
-    expect(page.locator(".tickets li")).to_have_count(2)
-    assert all(clean(code) for code in page.locator(".code").all_text_contents())
-    assert desk.queries.code_lists()["spring"].free == 2

@@ -1,20 +1,17 @@
-"""The pages of consultations in every state, read by keyboard without a script, and the export."""
+"""The pages of consultations in every state."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jurat.vocabulary import Outcome
 from tests.console.browser.test_pages import HEAVIEST
 from tests.console.test_consultations import NEAR
 from tests.console.test_reviews import waiting
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
-from tests.examples.platform.browser.test_keyboard import Fingers
 from tests.store.desk import ACCEPTED, REFUSED, Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -53,18 +50,3 @@ def test_every_page_in_every_state(
     page.goto(f"{base}/{language}/consultations/budget")
     examine(page)
     assert max(sizes) <= HEAVIEST
-
-
-@pytest.mark.usefixtures("answered")
-@pytest.mark.parametrize("width", [360, 1280])
-def test_an_administrator_exports_the_counts_without_a_mouse_or_a_script(
-    browse: Callable[..., Any], address: tuple[str, Site], width: int
-) -> None:
-    page = signed_in(browse, address, viewport={"width": width, "height": 800}, java_script_enabled=False)
-    fingers = Fingers(page)
-    fingers.press(".menu a[href$='/consultations/']")
-    fingers.press("th a[href$='/budget']")
-    fingers.to("main .actions a")
-    with page.expect_download() as found:
-        page.keyboard.press("Enter")
-    assert f",{Outcome.REFUSED}," in Path(found.value.path()).read_text("utf-8")

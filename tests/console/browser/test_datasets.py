@@ -1,4 +1,4 @@
-"""The pages about datasets in every state, and a roster by keyboard alone, without a script."""
+"""The pages about datasets in every state."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from pages.server import beside, listen
 from store.datasets.imports import Versions
 from tests.cli.commands.test_rosters import HEADER, ROWS
 from tests.console.browser.test_zones import signed_in
-from tests.console.test_datasets import ROSTERS, people, versions
+from tests.console.test_datasets import ROSTERS, people
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
-from tests.examples.platform.browser.test_keyboard import Fingers
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -78,21 +77,3 @@ def test_every_page_in_every_state(
     page.locator("main form .button").click()
     expect(page.locator(".problems")).to_be_focused()
     examine(page)
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_an_administrator_imports_a_roster_without_a_mouse(
-    browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], width: int, tmp_path: Path
-) -> None:
-    base, site = address
-    page = browse(viewport={"width": width, "height": 800}, java_script_enabled=False)
-    fingers = Fingers(page)
-    page.goto(base + site.link("ada", "administrator"))
-    fingers.press("main .button")
-    fingers.press(".top a[href$='/datasets/']")
-    fingers.press("main .button[href$='/roster']")
-    page.set_input_files("#file", written(tmp_path, *ROWS))  # the system's own dialogue has no keys for a test
-    fingers.press("main form .button")
-    fingers.press("main form .button")
-    expect(page.locator(".notice")).to_be_visible()
-    assert versions(desk) == [("doctors", 1, "active", 2)]

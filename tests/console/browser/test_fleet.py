@@ -1,4 +1,4 @@
-"""The fleet for axe and the keyboard, with many workers."""
+"""The fleet for axe, with many workers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tests.console.browser.test_pages import HEAVIEST
 from tests.console.test_fleet import runs
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
-from tests.examples.platform.browser.test_keyboard import Fingers
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -36,18 +35,3 @@ def test_every_state(browse: Callable[..., Any], desk: Desk, address: tuple[str,
     assert page.locator(".tag.late").count()
     examine(page)
     assert max(sizes) <= HEAVIEST
-
-
-def test_the_next_page_without_a_mouse_and_a_script(
-    browse: Callable[..., Any], desk: Desk, address: tuple[str, Site]
-) -> None:
-    base, site = address
-    for number in range(60):
-        runs(desk, f"worker-{number:02}")
-    page = browse(java_script_enabled=False)
-    fingers = Fingers(page)
-    page.goto(base + site.link("clerk-7", "operator"))
-    fingers.press("main .button")
-    fingers.press(".top a[href$='/fleet/']")
-    fingers.press("main a[href$='first=50']")
-    assert page.locator(".broad tbody tr").count() == 10

@@ -1,4 +1,4 @@
-"""Every page in every state: axe, names, the Tab key, narrow screens; and a decision by keyboard, without a script."""
+"""Every page in every state: axe, names, the Tab key, narrow screens."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from playwright.sync_api import expect
 from jurat import Reason
 from jurat.seal import Unseal
 from store.upkeep.upkeep import Upkeep
-from tests.console.test_reviews import a_minute_later, two_persons, waiting
+from tests.console.test_reviews import two_persons, waiting
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
-from tests.examples.platform.browser.test_keyboard import Fingers
 from tests.store.desk import PRIVATE_KEY, Desk
 from tests.store.reviews import ReviewDecisions
 
@@ -87,58 +86,6 @@ def test_every_page_in_every_state(
     other.goto(f"{base}/{language}/reviews/{check}")
     expect(other.locator("#decision")).to_be_visible()
     examine(other)
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_a_reviewer_decides_without_a_mouse(
-    browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], width: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("console.answers.WAIT_S", 0.0)
-    base, site = address
-    check = waiting(desk)
-    page = browse(viewport={"width": width, "height": 800})
-    fingers = Fingers(page)
-    page.goto(base + site.link("clerk-7", "reviewer"))
-    fingers.press("main .button")
-    fingers.press(".top a[href$='/reviews/']")
-    fingers.press(f".queue a[href$='/{check}']")
-    fingers.press(OPENS)
-    open_all(desk)
-    fingers.press("#answer ~ [role=status] a")
-    expect(page.locator(".answer dd")).to_have_text("accept")
-    fingers.to("#reason")
-    page.keyboard.press("Space")
-    fingers.press(".decision .button")
-    fingers.press("#decision .button")
-    expect(page.locator(".notice")).to_be_visible()
-    fingers.to("#reason")
-    page.keyboard.press("Space")
-    fingers.press(".decision .button")
-    expect(page.locator("#decision")).to_be_visible()
-    assert a_minute_later(desk) == 1
-    assert desk.verdicts(check) == [("accepted", "person_accepted")]
-
-
-def test_all_of_it_without_a_script(browse: Callable[..., Any], desk: Desk, address: tuple[str, Site]) -> None:
-    base, _ = address
-    check = waiting(desk)
-    page = signed_in(browse, address, java_script_enabled=False)
-    page.goto(f"{base}/en/reviews/")
-    page.locator("summary").click()
-    page.select_option("#consultation", "budget")
-    page.get_by_role("button", name="Show").click()
-    page.locator(f".queue a[href$='/{check}']").click()
-    page.check("#reason-person_refused")
-    page.locator(".decision .button").click()
-    page.locator("#decision .button").click()
-    expect(page.locator(".notice")).to_be_visible()
-    page.check("#reason-person_refused")
-    page.locator(".decision .button").click()
-    assert a_minute_later(desk) == 1
-    assert desk.verdicts(check) == [("refused", "person_refused")]
-    page.get_by_role("button", name="Sign out").click()
-    page.goto(f"{base}/en/reviews/")
-    assert "/sign-in" in page.url
 
 
 def test_a_page_is_light(browse: Callable[..., Any], desk: Desk, address: tuple[str, Site]) -> None:

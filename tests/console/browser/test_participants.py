@@ -1,4 +1,4 @@
-"""Participants' pages: every state for axe, and an access revoked by keyboard alone, without a script."""
+"""Participants' pages: every state for axe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tests.console.test_participants import answered
 from tests.console.test_reviews import two_persons, waiting
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
-from tests.examples.platform.browser.test_keyboard import Fingers
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -56,25 +55,3 @@ def test_every_page_in_every_state(
     expect(page.locator(".notice")).to_be_visible()
     examine(page)
     assert max(sizes) <= HEAVIEST
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_an_access_is_revoked_without_a_mouse_and_a_script(
-    browse: Callable[..., Any], desk: Desk, address: tuple[str, Site], width: int
-) -> None:
-    base, site = address
-    answered(desk)
-    page = browse(viewport={"width": width, "height": 800}, java_script_enabled=False)
-    fingers = Fingers(page)
-    page.goto(base + site.link("clerk-7", "reviewer"))
-    fingers.press("main .button")
-    fingers.press(".top a[href$='/participants/']")
-    fingers.to("#consultation")
-    page.keyboard.type("The budget")
-    fingers.to("#participant")
-    page.keyboard.type("p-1")
-    fingers.press("main form .button")
-    fingers.press(".acts a[href$='/revoke']")
-    fingers.press("main form .button")
-    expect(page.locator(".notice")).to_be_visible()
-    assert desk.access() == "blocked"

@@ -1,4 +1,4 @@
-"""The pages of sources in every state, and a pause by keyboard, without a script."""
+"""The pages of sources in every state."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.console.browser.test_pages import HEAVIEST
-from tests.console.test_sources import SUSPECT, acts, count, registry
+from tests.console.test_sources import SUSPECT, count, registry
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
-from tests.examples.platform.browser.test_keyboard import Fingers
 from tests.store.desk import DOCUMENT, Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -62,22 +61,3 @@ def test_every_page_in_every_state(
     page.goto(f"{base}/{language}/sources/professionals")
     page.locator("form[action$='/tests'] button").click()
     examine(page)
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_an_operator_pauses_and_resumes_without_a_mouse_or_a_script(
-    operator: Callable[..., Any], desk: Desk, width: int
-) -> None:
-    page = operator(viewport={"width": width, "height": 800}, java_script_enabled=False)
-    fingers = Fingers(page)
-    fingers.press(".menu a[href$='/sources/']")
-    fingers.press("th a[href$='/towns']")
-    fingers.to("#other")
-    page.keyboard.type("6h")
-    fingers.to("#reason")
-    page.keyboard.type("announced maintenance")
-    fingers.press(".decision .button")
-    expect(page.locator(".notice")).to_be_visible()
-    fingers.press("form[action$='/resume'] .button")
-    expect(page.locator(".notice")).to_have_text("The source is no longer paused.")
-    assert [act for _, act, _ in acts(desk)] == ["sources pause", "sources resume"]

@@ -1,4 +1,4 @@
-"""The pages about zones in every state, and an import by keyboard alone, without a script."""
+"""The pages about zones in every state."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.cli.commands.test_zones import EAST, LARGER, SQUARE, collection
-from tests.console.test_zones import imported, versions
+from tests.console.test_zones import imported
 from tests.console.visitor import Site
 from tests.examples.platform.browser.examining import examine
-from tests.examples.platform.browser.test_keyboard import Fingers
 from tests.store.desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -74,24 +73,3 @@ def test_every_page_in_every_state(
     page.locator("main form .button").click()
     expect(page.locator("main li")).to_have_count(1)
     examine(page)
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_an_administrator_imports_zones_without_a_mouse(
-    browse: Callable[..., Any], file: Path, desk: Desk, address: tuple[str, Site], width: int
-) -> None:
-    base, site = address
-    page = browse(viewport={"width": width, "height": 800}, java_script_enabled=False)
-    fingers = Fingers(page)
-    page.goto(base + site.link("ada", "administrator"))
-    fingers.press("main .button")
-    fingers.press(".top a[href$='/zones/']")
-    fingers.press("main .button[href$='/import']")
-    page.set_input_files("#file", file)  # the system's own dialogue has no keys that a test could press
-    fingers.press("main form .button")
-    fingers.press("main form .button")
-    expect(page.locator(".notice")).to_be_visible()
-    assert versions(desk) == {"harbour": 2, "old-town": 1}
-    fingers.press("main a[href$='/harbour/']")
-    fingers.press("main a[href$='/changes?before=1&after=2']")
-    expect(page.locator("path.gained")).to_have_count(2)

@@ -89,7 +89,7 @@ class Walk:
     def confirm(self) -> None:
         """Confirm what is shown."""
         self.press()
-        expect(self.page).to_have_url(re.compile(r"/answers/[0-9a-f-]{36}$"))
+        expect(self.page).to_have_url(re.compile(r"/answers/[0-9a-f-]{36}(#main)?$"))
 
     def answer(self, consultation: str, question: str, answer: Mapping[str, str], word: str) -> None:
         """From the question to the result of its answer."""
