@@ -51,9 +51,15 @@ LONGEST_BODY = 2 * uploads.LARGEST_REQUEST
 
 
 def create_app(
-    engine: Engine, ways: Ways, sessions: MemorySessions | None = None, fingerprints: Fingerprints | None = None
+    engine: Engine,
+    ways: Ways,
+    sessions: MemorySessions | None = None,
+    fingerprints: Fingerprints | None = None,
+    timezone: str | None = None,
 ) -> Flask:
-    """The console on a database. It keeps sessions, and the key that signs its forms, in this process alone."""
+    """The console on a database. It keeps sessions, and the key that signs its forms, in this process alone. Times are
+    those of `timezone`, such as `Europe/Paris`, or of UTC.
+    """
     url = urlsplit(ways.url or "")
     https = url.scheme == "https"
     app = Flask(__name__)
@@ -67,7 +73,7 @@ def create_app(
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     parts.install(app, engine, sessions, ways, fingerprints)
-    language.install(app, Path(__file__).parent / "translations")
+    language.install(app, Path(__file__).parent / "translations", timezone)
     door.install(app, url.netloc.lower() or None)
     shared.install(app)
     people.install(app)

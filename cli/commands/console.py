@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 import click
 
@@ -39,6 +40,7 @@ _ROLES = "reader, reviewer, administrator, operator"
 )
 @click.option("--listen", metavar="HOST:PORT", default=_LISTEN, help="Where to listen; with port 0 any that is free.")
 @click.option("--url", metavar="URL", help="Where browsers reach it, such as https://console.example.")
+@click.option("--timezone", metavar="ZONE", help="Whose times pages show, such as Europe/Paris; else UTC.")
 @click.option(
     "--link", "links", metavar="ROLE[,ROLE]:NAME", multiple=True, help="Print a link that signs NAME in, once."
 )
@@ -105,8 +107,10 @@ def _serve(out: Output, settings: Settings, given: dict[str, Any]) -> None:
     host, port = _host_and_port(given["listen"])
     ways = Ways(Links(), _proxy(given), _provider(settings, given), _url(given["url"], host))
     people = _people(given["links"], ways, host)
+    if given["timezone"] not in {None, *available_timezones()}:
+        raise click.UsageError("--timezone is no time zone; write a name such as Europe/Paris")
     engine = open_engine(settings.database_url, pool_size=THREADS // 2, deadline=PATIENCE)
-    app = create_app(engine, ways, fingerprints=fingerprints_of(settings))
+    app = create_app(engine, ways, fingerprints=fingerprints_of(settings), timezone=given["timezone"])
     try:
         with listen(host, port) as listening:
             address = ways.url or f"http://{_written(host)}:{listening.getsockname()[1]}"

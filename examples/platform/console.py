@@ -38,10 +38,13 @@ class Beside:
 
 
 @contextmanager
-def console_beside(settings: Settings, port: int) -> Iterator[Beside]:
-    """A console on the database of these settings, until the end. Raises CannotListen if the port is taken."""
+def console_beside(settings: Settings, port: int, timezone: str | None) -> Iterator[Beside]:
+    """A console on the database of these settings, with times of `timezone`, until the end.
+
+    Raises CannotListen if the port is taken.
+    """
     engine, links = open_engine(settings.database_url, deadline=PATIENCE_S), Links()
-    app = create_app(engine, Ways(links), fingerprints=fingerprints_of(settings))
+    app = create_app(engine, Ways(links), fingerprints=fingerprints_of(settings), timezone=timezone)
     with closing(listen("127.0.0.1", port)) as listening, beside(app, listening, LONGEST_BODY):
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         made = [

@@ -130,9 +130,10 @@ def _start(given: argparse.Namespace, stack: ExitStack) -> None:
     working = stack.enter_context(embedded(settings))
     client = Client(settings.database_url, None, settings.seal_key)
     stack.callback(client.close)
-    beside = stack.enter_context(console_beside(settings, given.console_port))
+    timezone = TIMEZONE if TIMEZONE in available_timezones() else None
+    beside = stack.enter_context(console_beside(settings, given.console_port, timezone))
     made = Parts(engine, client, engine, working.wake, console=beside.address, legal=town.LEGAL)
-    app = create_app(made, secret, timezone=TIMEZONE if TIMEZONE in available_timezones() else None)
+    app = create_app(made, secret, timezone=timezone)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     run(app, listening, lambda: welcome(address, codes, kept.file, beside.links, new=new), GRACE_S)
 

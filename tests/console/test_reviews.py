@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -64,6 +65,13 @@ def a_minute_later(desk: Desk) -> int:
     """A worker's turn, once decisions have waited."""
     desk.sql("UPDATE jurat_requests SET apply_from = NOW(-1) WHERE applied_at IS NULL")
     return Requests(desk.engine).apply_waiting()
+
+
+def test_times_are_those_of_a_zone_that_is_named(desk: Desk, opened: Callable[..., Site]) -> None:
+    waiting(desk)
+    visitor = opened(desk.url, timezone="Europe/Paris").signed_in("clerk-7", "reviewer")
+    assert "(Paris time)" in main(visitor.get("/en/reviews/"))
+    assert "UTC" in main(opened(desk.url).signed_in("clerk-7", "reviewer").get("/en/reviews/"))
 
 
 def test_the_queue_has_what_waits_and_a_review_says_why(desk: Desk, reviewed: Site) -> None:

@@ -39,13 +39,14 @@ class Site:
         clock: Clock | None = None,
         most: int = 100,
         fingerprints: Fingerprints | None = None,
+        timezone: str | None = None,
         **ways: Any,
     ) -> None:
         self.clock = clock or Clock()
         self.engine = open_engine(database, deadline=5.0)
         self.links = Links(self.clock)
         self.sessions = MemorySessions(self.clock, most)
-        self.app: Flask = create_app(self.engine, Ways(self.links, **ways), self.sessions, fingerprints)
+        self.app: Flask = create_app(self.engine, Ways(self.links, **ways), self.sessions, fingerprints, timezone)
 
     def link(self, name: str, *roles: str) -> str:
         """The path of a new link."""

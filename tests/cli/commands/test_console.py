@@ -30,6 +30,7 @@ OIDC = ("--oidc-issuer", "https://id.example", "--oidc-client", "jurat")
         (("--link", "clerk-7"), "--link needs ROLE:NAME"),
         (("--link", "root:clerk-7"), "--link needs ROLE:NAME"),
         (("--link", "reviewer:"), "printable characters"),
+        (("--timezone", "Paris"), "--timezone is no time zone"),
         (PROXY, "--trusted-proxy is missing"),
         (("--trusted-proxy", "10.0.0.2"), "--proxy-header is missing"),
         ((*PROXY, "--trusted-proxy", "proxy.example"), "--trusted-proxy is no address"),
