@@ -26,7 +26,7 @@ from bench.rig.report import MISSED, Report, markdown
 from bench.scale.server import open_server
 from bench.scale.shape import Size
 from bench.scale.side import Side
-from console.roles import Role
+from console.identity.roles import Role
 from tests.console.visitor import Site, Visitor, tree
 from tests.rigs.servers import NoServer, ServerFailed
 

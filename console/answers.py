@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from console.database import Database
-from console.sessions import Session
+from console.identity.sessions import Session
 from jurat import Client, NotOpened, OpenedReview, Opening
 from jurat.dialects import dialect_of
 from jurat.openings import opened_review, reading_opening

@@ -33,8 +33,8 @@ from console import (
     uploads,
     zones,
 )
+from console.identity.sessions import MemorySessions
 from console.parts import Ways
-from console.sessions import MemorySessions
 from jurat.database import is_away
 from pages import door, language, shared
 from pages.language import gettext as _

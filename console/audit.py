@@ -17,9 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import BadRequest
 
 from config.problems import printable
+from console.identity.roles import Role
 from console.parts import parts
 from console.people import needs
-from console.roles import Role
 from jurat.database import reader
 from jurat.names import is_printable
 from store.audit import AuditRow, read_audit

@@ -18,12 +18,12 @@ from werkzeug.exceptions import BadRequest
 from adapters.fingerprints import Fingerprints
 from config.limits import NAME_PATTERN
 from config.moments import moment_of
+from console.applied import applied
+from console.identity.roles import Role
+from console.identity.sessions import Session, own
 from console.parts import parts
 from console.people import member, needs
-from console.roles import Role
-from console.sessions import Session, own
 from console.uploads import sent, takes_file
-from console.zones import applied
 from jurat.errors import ConfigurationError
 from jurat.ids import uuid7
 from pages.language import day, ngettext, number, quoting

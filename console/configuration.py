@@ -20,9 +20,9 @@ from config.limits import NAME_PATTERN
 from config.lint import CHOOSE
 from config.starters.insertion import put_into
 from console.configuration_texts import Draft, Outcome, Versions, lines_with_problems
+from console.identity.roles import Role
 from console.parts import parts
 from console.people import member, needs
-from console.roles import Role
 from pages.language import gettext as _
 from pages.language import quoting
 from store.configurations.consultations import Unpublishable

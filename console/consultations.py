@@ -12,16 +12,15 @@ from flask import Blueprint, Response, abort, render_template, request
 
 from config.configuration import Configuration, Question
 from console.advice import advice
-from console.applied import applied
+from console.applied import applied, queries
 from console.criteria import criterion_words, rule_words
+from console.identity.roles import Role
 from console.parts import parts
 from console.people import needs
-from console.roles import Role
 from jurat.vocabulary import Outcome, State
 from pages.language import say
 from pages.reasons import why
 from store.monitoring.consultations import MOST, Answers, ConsultationCounts, Counts
-from store.queries import Queries
 
 pages = Blueprint("consultations", __name__, url_prefix="/<locale>/consultations")
 
@@ -81,11 +80,9 @@ def table() -> str:
 def consultation(name: str) -> str:
     """One consultation."""
     found = applied()
-    asked = _questions(found).get(name)
-    if found is None or asked is None:
-        return abort(404)
+    asked = _questions(found).get(name) or abort(404)
     counts = _counts().counts(name)
-    zones = Queries(parts().database.reader).zone_versions({each.zone for each in asked if each.zone})
+    zones = queries().zone_versions({each.zone for each in asked if each.zone})
     areas = {zone.name: zone.title for zone in zones.values()}
     titles = {each.name: say(dict(each.title)) or each.name for each in asked}
     first = max(0, request.args.get("first", 0, type=int))
@@ -136,10 +133,10 @@ def _results(question: str, answers: Sequence[Answers]) -> list[Result]:
     return [Result(name, totals[name], by_result.get(name, [])) for name in RESULTS if totals[name]]
 
 
-def _questions(found: Configuration | None) -> dict[str, list[Question]]:
+def _questions(found: Configuration) -> dict[str, list[Question]]:
     """The questions of each consultation, in the order of its form."""
     questions: dict[str, list[Question]] = {}
-    for each in found.questions.values() if found else ():
+    for each in found.questions.values():
         questions.setdefault(each.consultation, []).append(each)
     return questions
 

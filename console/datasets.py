@@ -14,12 +14,12 @@ from adapters.fingerprints import Fingerprints
 from adapters.registry.roster_rows import Person
 from config.registry import RosterSource
 from config.uses import sources_by_dataset
+from console.applied import applied
+from console.identity.roles import Role
+from console.identity.sessions import own
 from console.parts import parts
 from console.people import member, needs
-from console.roles import Role
-from console.sessions import own
 from console.uploads import Busy, Sent, sent, takes_file
-from console.zones import applied
 from jurat.errors import ConfigurationError
 from pages.language import gettext as _
 from pages.language import ngettext, number, quoting

@@ -8,9 +8,9 @@ from typing import Final
 
 from flask import Blueprint, render_template, request
 
+from console.identity.roles import Role
 from console.parts import parts
 from console.people import needs
-from console.roles import Role
 from store.monitoring.fleet import MOST_SEALED, NO_KEY
 
 pages = Blueprint("fleet", __name__, url_prefix="/<locale>/fleet")

@@ -6,9 +6,9 @@ from flask import Blueprint, abort, render_template
 from sqlalchemy.exc import SQLAlchemyError
 
 from console import runbooks
+from console.identity.roles import Role
 from console.parts import parts
 from console.people import needs
-from console.roles import Role
 from store.schema import grants
 
 pages = Blueprint("now", __name__, url_prefix="/<locale>")

@@ -15,10 +15,10 @@ from sqlalchemy import Engine
 from werkzeug.exceptions import BadRequest
 
 from console import explanations
+from console.identity.roles import Role
+from console.identity.sessions import own
 from console.parts import parts
 from console.people import member, needs
-from console.roles import Role
-from console.sessions import own
 from jurat.ids import uuid7
 from jurat.names import is_printable
 from pages.language import gettext as _

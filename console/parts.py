@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from adapters.fingerprints import Fingerprints
 from console.database import Database
-from console.links import Links
-from console.oidc import OpenIdConnect, Provider
-from console.proxy import TrustedProxy
-from console.sessions import MemorySessions
+from console.identity.links import Links
+from console.identity.oidc import OpenIdConnect, Provider
+from console.identity.proxy import TrustedProxy
+from console.identity.sessions import MemorySessions
 from console.uploads import Uploads
 from worker.metrics.fleet_watch import FleetWatch
 

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from flask import Flask, abort, g, redirect, request, url_for
 
+from console.identity.roles import Person, Role
+from console.identity.sessions import Way, own
 from console.parts import parts
-from console.roles import Person, Role
-from console.sessions import Way, own
 
 LONGEST_WAY = 2000
 """Characters of a page's address to which somebody comes back after signing in."""

@@ -16,12 +16,13 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.exceptions import BadRequest
 
 from console import answers
+from console.applied import queries
 from console.close_up import close_up
 from console.findings import reasons_of, sentences_of
+from console.identity.roles import Role
+from console.identity.sessions import own
 from console.parts import parts
 from console.people import member, needs
-from console.roles import Role
-from console.sessions import own
 from jurat import InvalidSubmission, LimitReached, NotInReview, Reason, UnknownCheck
 from jurat.ids import uuid7
 from jurat.messages import message_for
@@ -32,7 +33,6 @@ from pages.language import locale, quoting, say
 from pages.maps import Picture, Point, Shape, picture
 from pages.reasons import why
 from store.explanation import Explanations, QueuedRow, VerdictRow
-from store.queries import Queries
 from store.requests.pending_decisions import decide_later
 from store.requests.pending_decisions import take_back as withdraw_decision
 from store.requests.request_rows import CannotBeDone, Request, RequestKind
@@ -226,7 +226,7 @@ def _settled(check: UUID) -> Any:
 
 def _close_up(shape: Shape, points: list[Point]) -> Picture | None:
     """Where the first place lies, by the zone itself."""
-    zone = Queries(parts().database.reader).zones([shape.name]).get(shape.name)
+    zone = queries().zones([shape.name]).get(shape.name)
     return close_up(shape.name, shape.title, zone.geometry, points) if zone else None
 
 

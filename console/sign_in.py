@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 
-from console.oidc import CannotSignIn
+from console.identity.oidc import CannotSignIn
+from console.identity.sessions import Way, own
 from console.parts import parts
 from console.people import way_back
-from console.sessions import Way, own
 from pages.language import best
 
 pages = Blueprint("sign_in", __name__)

@@ -22,19 +22,18 @@ from adapters.registry_tests.roster_tests import run_roster_trials
 from config.registry import RegistrySource, RosterSource
 from config.registry.trial_files import read_shipped
 from config.sources import urls_of
-from console.applied import applied
+from console.applied import applied, queries
+from console.identity.roles import Role
+from console.identity.sessions import own
 from console.parts import parts
 from console.people import member, needs
 from console.results import KEPT, results
-from console.roles import Role
-from console.sessions import own
 from jurat.names import is_printable
 from jurat.vocabulary import Reason
 from pages.language import gettext as _
 from pages.language import moment, quoting
 from pages.reasons import why
 from store.monitoring.source_status import SourceStatus, read_statuses
-from store.queries import Queries
 from store.queue.backlog import MOST_COUNTED
 from store.queue.outcomes import results_of
 from store.queue.pauses import pause_seconds
@@ -61,10 +60,9 @@ _forms = threading.Lock()
 @needs(Role.READER)
 def table() -> str:
     """The sources of the applied configuration, by name."""
-    found, after = applied(), request.args.get("after", "")
-    models = found.sources if found else {}
+    models, after = applied().sources, request.args.get("after", "")
     names = sorted(name for name in models if name > after)
-    statuses = read_statuses({name: models[name] for name in names[:PAGE]}, _queries())
+    statuses = read_statuses({name: models[name] for name in names[:PAGE]}, queries())
     return render_template(
         "sources/table.html", found=statuses, state=_state, most=MOST_COUNTED, continued=bool(after),
         after=names[PAGE - 1] if len(names) > PAGE else None,
@@ -200,9 +198,7 @@ def _because(status: SourceStatus) -> str:
 
 
 def _status(name: str) -> SourceStatus:
-    found = applied()
-    model = found.sources.get(name) if found else None
-    (status,) = read_statuses({name: model or abort(404)}, _queries())
+    (status,) = read_statuses({name: applied().sources.get(name) or abort(404)}, queries())
     return status
 
 
@@ -220,10 +216,6 @@ def _is_first(form: str) -> bool:
             return False
         sent.append(form)
         return True
-
-
-def _queries() -> Queries:
-    return Queries(parts().database.reader)
 
 
 def _sources() -> Sources:

@@ -18,8 +18,8 @@ from typing import Any, Final, TypeVar
 
 from flask import Flask, Request, current_app, g, request
 
-from console.roles import Role
-from console.sessions import Session
+from console.identity.roles import Role
+from console.identity.sessions import Session
 
 LARGEST_MB: Final = 4
 LARGEST: Final = LARGEST_MB << 20

@@ -14,12 +14,13 @@ from adapters.zone_import.changes import ZoneChange, compare
 from adapters.zone_import.files import ZoneFile, ZoneFileError, read_zone_file, refuse_swapped
 from adapters.zone_import.layers import ZoneFileRequest, box_of
 from config.moments import moment_of
+from console.applied import queries
+from console.identity.roles import Role
+from console.identity.sessions import own
 from console.parts import parts
 from console.people import member, needs
-from console.roles import Role
-from console.sessions import own
 from console.uploads import Busy, Sent, sent, takes_file
-from console.zones import area_text, pages, queries
+from console.zones import area_text, pages
 from jurat.queries import read_json
 from jurat.zones import Zone
 from pages.language import gettext as _

@@ -14,16 +14,16 @@ from sqlalchemy.exc import DBAPIError
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Box
 from config.uses import zones_in_use
+from console.applied import applied, queries
+from console.identity.roles import Role
 from console.parts import parts
 from console.people import member, needs
-from console.roles import Role
 from console.zone_maps import change_map, map_of
 from pages.language import gettext as _
 from pages.language import number
-from store.configurations.applied_config import AppliedConfig, ConfigReader
 from store.explanation import AffectedRow, Explanations
 from store.known_addresses import in_dataset, local_base, moved
-from store.queries import Queries, ZoneImport, ZoneRow
+from store.queries import ZoneImport, ZoneRow
 from store.schema import grants
 
 pages = Blueprint("zones", __name__, url_prefix="/<locale>/zones")
@@ -36,8 +36,6 @@ MOST_HOUSES, MOST_VERDICTS = 200_000, 20_000
 
 SHOWN_CHECKS = 25
 
-_CONFIG = ConfigReader()
-
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -46,17 +44,6 @@ class Listed:
     zone: ZoneImport
     state: str
     used: bool
-
-
-def applied() -> AppliedConfig:
-    """The configuration in force."""
-    with parts().database.reader.begin() as connection:
-        return _CONFIG.newest(connection)
-
-
-def queries() -> Queries:
-    """Plain queries, with the rights of a reader."""
-    return Queries(parts().database.reader)
 
 
 @pages.get("/")

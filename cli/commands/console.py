@@ -17,10 +17,10 @@ from cli.output import Exit, Failure, Output
 
 if TYPE_CHECKING:
     from config.settings import Settings
-    from console.oidc import Provider
+    from console.identity.oidc import Provider
+    from console.identity.proxy import TrustedProxy
+    from console.identity.roles import Person
     from console.parts import Ways
-    from console.proxy import TrustedProxy
-    from console.roles import Person
 
 _LISTEN = "127.0.0.1:8098"
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:]*)):(?P<port>[0-9]{1,5})")
@@ -97,7 +97,7 @@ def _serve(out: Output, settings: Settings, given: dict[str, Any]) -> None:
         raise Failure(
             f"the console's library {missing} is not installed; requirements/console.txt has them", Exit.USAGE
         ) from None
-    from console.links import Links
+    from console.identity.links import Links
     from console.parts import Ways
     from jurat.database import open_engine
     from pages.server import THREADS
@@ -169,7 +169,7 @@ def _url(text: str | None, host: str) -> str | None:
 
 def _people(links: Sequence[str], ways: Ways, host: str) -> list[Person]:
     """Whom the printed links sign in: by default who starts this, on a console that nobody else reaches."""
-    from console.roles import Role, person_of
+    from console.identity.roles import Role, person_of
 
     if not links:
         alone = _is_here(host) and ways.proxy is None and ways.provider is None
@@ -190,7 +190,7 @@ def _people(links: Sequence[str], ways: Ways, host: str) -> list[Person]:
 
 
 def _proxy(given: dict[str, Any]) -> TrustedProxy | None:
-    from console.proxy import TrustedProxy
+    from console.identity.proxy import TrustedProxy
 
     names = [name for name in (given["proxy_header"], given["proxy_roles_header"]) if name]
     if not all(_HEADER.fullmatch(name) for name in names):
@@ -209,8 +209,8 @@ def _proxy(given: dict[str, Any]) -> TrustedProxy | None:
 
 
 def _provider(settings: Settings, given: dict[str, Any]) -> Provider | None:
-    from console.oidc import Provider
-    from console.roles import Role
+    from console.identity.oidc import Provider
+    from console.identity.roles import Role
 
     if not given["oidc_issuer"] or not given["oidc_client"]:
         if given["oidc_issuer"] or given["oidc_client"] or given["oidc_roles"]:

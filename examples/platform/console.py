@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from config.settings import Settings
 from console.app import LONGEST_BODY, create_app
-from console.links import Links
+from console.identity.links import Links
+from console.identity.roles import person_of
 from console.parts import Ways
-from console.roles import person_of
 from jurat.database import open_engine
 from pages.server import beside, listen
 from worker.keyring import fingerprints_of

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from console.links import LASTS
-from console.roles import Role, person_of
+from console.identity.links import LASTS
+from console.identity.roles import Role, person_of
 from tests.console.visitor import Site, heading, main, tree
 
 

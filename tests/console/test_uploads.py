@@ -11,7 +11,7 @@ import pytest
 import requests
 from werkzeug.test import create_environ
 
-from console.sessions import Session
+from console.identity.sessions import Session
 from console.uploads import LARGEST_REQUEST, LASTS, MOST, Busy, Sent, Uploads
 from pages.server import beside, listen
 from tests.console.test_zones import FORM

@@ -9,10 +9,10 @@ from flask import Flask
 
 from adapters.fingerprints import Fingerprints
 from console.app import create_app
-from console.links import Links
+from console.identity.links import Links
+from console.identity.roles import person_of
+from console.identity.sessions import MemorySessions
 from console.parts import Ways
-from console.roles import person_of
-from console.sessions import MemorySessions
 from jurat.database import open_engine
 
 

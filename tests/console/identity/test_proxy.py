@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from console.proxy import TrustedProxy
+from console.identity.proxy import TrustedProxy
 from tests.console.visitor import Site, Visitor, main
 
 PROXY, STRANGER = "10.0.0.2", "10.0.0.3"

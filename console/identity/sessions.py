@@ -12,7 +12,7 @@ from typing import Any, cast
 from flask import Flask, Request, Response, session
 from flask.sessions import SessionInterface, SessionMixin
 
-from console.roles import Person
+from console.identity.roles import Person
 
 LASTS, IDLE = 8 * 3600.0, 30 * 60.0
 """Seconds after which a session ends: since it began, and since its last page."""

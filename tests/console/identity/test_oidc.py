@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from console import oidc
-from console.roles import Role
+from console.identity import oidc
+from console.identity.roles import Role
 from tests.console.provider import CLIENT, SECRET, Provider
 from tests.console.visitor import Site, Visitor, heading, main
 

@@ -14,7 +14,7 @@ from flask import Flask, session
 from joserfc.errors import JoseError
 from requests import RequestException
 
-from console.roles import Person, Role, person_of
+from console.identity.roles import Person, Role, person_of
 
 PATIENCE = 5.0
 """Seconds that the provider may take for each answer."""

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from console.roles import Person
+from console.identity.roles import Person
 
 LASTS = 15 * 60.0
 """Seconds for which a link may be used."""

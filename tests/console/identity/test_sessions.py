@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from console.sessions import CLEARS, IDLE, LASTS, Way
+from console.identity.sessions import CLEARS, IDLE, LASTS, Way
 from tests.console.visitor import Site, heading
 
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from flask import Request
 
-from console.roles import Person, person_of
+from console.identity.roles import Person, person_of
 
 
 @dataclass(frozen=True, slots=True)
