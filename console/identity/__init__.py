@@ -1,1 +1,1 @@
-"""Who people are: links, a proxy and OpenID Connect name them, sessions keep them, roles say what they may do."""
+"""Who people are: a link, a proxy or OpenID Connect names them, a session keeps them, and roles bind them."""
