@@ -1,1 +1,1 @@
-"""Who people are: a link, a proxy or OpenID Connect names them, a session keeps them, and roles bind them."""
+"""Who people are: a link, a proxy or OpenID Connect names them, sessions keep them; their roles."""
