@@ -21,6 +21,8 @@ from config.problems import Problem, Severity
 MOST_SECONDS = 30
 MOST_MEMORY = 1 << 30
 MOST_AT_ONCE = 2
+PATIENCE = 3.0
+"""Seconds that a check waits for its turn: whoever waits holds a thread that other pages need."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _turns = BoundedSemaphore(MOST_AT_ONCE)
@@ -49,8 +51,8 @@ def check_apart(text: str, zones: Collection[str], lists: Collection[str], appli
         "seconds": MOST_SECONDS,
         "memory": MOST_MEMORY,
     }
-    if not _turns.acquire(timeout=MOST_SECONDS):
-        raise NotChecked("others are being checked at the moment")
+    if not _turns.acquire(timeout=PATIENCE):
+        raise NotChecked("others are being checked at the moment; try again")
     try:
         with tempfile.TemporaryDirectory(prefix="jurat-check-") as folder:
             ran = subprocess.run(

@@ -5,6 +5,7 @@ https://openid.net/specs/openid-connect-core-1_0.html and -discovery-1_0.html.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ from console.identity.roles import Person, Role, person_of
 
 PATIENCE = 5.0
 """Seconds that the provider may take for each answer."""
+
+REST_S = 5.0
+"""Seconds for which a provider that did not answer is not asked again: each attempt would hold a thread."""
 
 MOST_BEGUN = 5
 """Ways to the provider that one session has begun; the oldest gives way. Anyone can begin any number of them."""
@@ -83,6 +87,7 @@ class OpenIdConnect:
             },
         )
         self._client: Any = registered
+        self._rests_until = 0.0
 
     def begin(self, back: str) -> Any:
         """The way to the provider, which sends the browser to the address `back` afterwards. Raises CannotSignIn."""
@@ -108,9 +113,12 @@ class OpenIdConnect:
 
     def _discover(self) -> None:
         """Read what the provider says of itself, once. It must be who it was asked for, or it could be another one."""
+        if time.monotonic() < self._rests_until:
+            raise CannotSignIn("away", is_away=True)
         try:
             said = self._client.load_server_metadata()
         except (RequestException, ValueError):
+            self._rests_until = time.monotonic() + REST_S
             raise CannotSignIn("away", is_away=True) from None
         if said.get("issuer") != self.provider.issuer:
             self._client.server_metadata.clear()

@@ -30,6 +30,7 @@ class Provider:
         self.claims: dict[str, Any] = {"sub": "clerk-7"}
         self.wrong: set[str] = set()
         self.asked: dict[str, dict[str, str]] = {}
+        self.discovered = 0
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,6 +60,10 @@ class Provider:
     def get(self, handler: BaseHTTPRequestHandler, path: str, query: dict[str, str]) -> None:
         match path:
             case "/.well-known/openid-configuration":
+                self.discovered += 1
+                if "down" in self.wrong:
+                    handler.send_error(503)
+                    return
                 issuer = "https://other.example" if "issuer" in self.wrong else self.issuer
                 _answer(handler, {
                     "issuer": issuer, "authorization_endpoint": f"{self.issuer}/authorize",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import pytest
 
@@ -125,6 +126,13 @@ def test_the_work_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotChecked, match="more than 1 s"):
         check_apart(text, [], [], None)
     assert time.monotonic() - began < 30
+
+
+def test_who_waits_for_a_turn_is_soon_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "PATIENCE", 0.01)
+    monkeypatch.setattr(apart, "_turns", BoundedSemaphore(1))
+    with apart._turns, pytest.raises(NotChecked, match="others are being checked"):
+        check_apart(GOOD, [], [], None)
 
 
 def test_the_memory_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

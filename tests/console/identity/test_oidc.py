@@ -14,6 +14,7 @@ from console.identity.roles import Role
 from tests.console.provider import CLIENT, SECRET, Provider
 from tests.console.visitor import Site, Visitor, heading, main
 
+BEGIN = "/en/sign-in/openid"
 ROLES = {Role.REVIEWER: frozenset({"clerks", "town-clerks"}), Role.OPERATOR: frozenset({"night"})}
 
 
@@ -138,6 +139,21 @@ def test_a_provider_that_is_away_is_said(opened: Callable[..., Site], sqlite_url
     other = opened(sqlite_url, provider=known(provider))
     answer = other.visitor().get("/en/sign-in/openid")
     assert (answer.status_code, "does not answer" in main(answer)) == (503, True)
+
+
+def test_a_provider_that_is_away_rests(
+    opened: Callable[..., Site], sqlite_url: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.wrong.add("down")
+    monkeypatch.setattr(oidc, "REST_S", 600.0)
+    resting = opened(sqlite_url, provider=known(provider))
+    assert [resting.visitor().get(BEGIN).status_code for _ in range(3)] == [503] * 3
+    assert provider.discovered == 1
+    monkeypatch.setattr(oidc, "REST_S", 0.0)
+    again = opened(sqlite_url, provider=known(provider))
+    assert again.visitor().get(BEGIN).status_code == 503
+    provider.wrong.clear()
+    assert (again.visitor().get(BEGIN).status_code, resting.visitor().get(BEGIN).status_code) == (302, 503)
 
 
 def test_nobody_is_sent_elsewhere_afterwards(site: Site) -> None:
