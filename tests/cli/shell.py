@@ -64,7 +64,7 @@ class Shell:
         """In this process."""
         written = (io.BytesIO(), io.BytesIO())
         out, err = (self.stream(buffer, encoding="utf-8", write_through=True) for buffer in written)
-        handlers, level = logging.root.handlers[:], logging.root.level
+        handlers, level, before = logging.root.handlers[:], logging.root.level, dict(os.environ)
         with self._monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             for name, value in {**self.environment, **environment}.items():
                 patch.setenv(name, value)
@@ -74,6 +74,8 @@ class Shell:
             try:
                 code = run(words)
             finally:
+                os.environ.clear()  # the demonstration sets its own
+                os.environ.update(before)
                 logging.root.handlers[:] = handlers
                 logging.root.setLevel(level)
                 loggers.forget()
