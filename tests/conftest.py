@@ -28,6 +28,12 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
 """For tests of what is alike on both: `make test` runs them on SQLite, `make test-all` on PostgreSQL as well. A test of
 what may differ there asks for PostgreSQL by name."""
+TIERS = (
+    *(f"tests/{name}/" for name in ("acceptance", "bench", "migrations", "release")),
+    *(f"tests/cli/commands/test_{name}.py" for name in ("drift", "rosters", "zone_changes", "zone_views", "zones")),
+    *("tests/test_advice.py", "tests/worker/test_what_is_loaded.py"),
+)
+"""Folders and files of tests that only `make test-all` runs: tiers above the others, and what takes long as a whole."""
 IN_CI = os.environ.get("CI") == "true"
 
 # CI repeats the same examples each time, so that a red run is the change's own doing; at home new ones are looked for.
@@ -79,7 +85,12 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a minute begin first: at the end one process would work on the last of them, and the others wait."""
+    """Mark what is in `TIERS`. Tests of a minute begin first: at the end one process would work on the last of them,
+    and the others wait.
+    """
+    for item in items:
+        if item.nodeid.startswith(TIERS):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 

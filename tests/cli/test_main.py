@@ -71,6 +71,7 @@ def test_the_health_check_loads_click_and_nothing_else_of_the_libraries(tmp_path
     assert set(ran.stdout.splitlines()[-1].split()) == {"cli", "click", "store", "worker"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "needed"),
     [
