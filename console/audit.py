@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import BadRequest
 
 from config.problems import printable
+from console.forms import place
 from console.identity.roles import Role
 from console.parts import parts
 from console.people import needs
@@ -52,7 +53,8 @@ Read = Callable[..., list[AuditRow]]
 def audit() -> str:
     """The newest first."""
     filters = _filters()
-    rows = _read(filters)(PAGE + 1, before=_place())
+    before = place(request.args["at"], request.args.get("id", "")) if "at" in request.args else None
+    rows = _read(filters)(PAGE + 1, before=before)
     after = rows[PAGE - 1] if len(rows) > PAGE else None
     return render_template(
         "audit.html", rows=rows[:PAGE], filters=filters, continued="at" in request.args, most=MOST, shown=_shown,
@@ -97,19 +99,6 @@ def _day(written: str, later: int = 0) -> datetime:
     try:
         return datetime.combine(date.fromisoformat(written), datetime.min.time(), UTC) + timedelta(days=later)
     except (ValueError, OverflowError):
-        raise BadRequest from None
-
-
-def _place() -> tuple[datetime, UUID] | None:
-    """Behind which row a page begins, as the link to it says."""
-    if "at" not in request.args:
-        return None
-    try:
-        at, row = datetime.fromisoformat(request.args["at"]), UUID(request.args.get("id", ""))
-        if at.tzinfo is None:
-            raise BadRequest
-        return at.astimezone(UTC), row
-    except (ValueError, OverflowError):  # the first and the last day are not in each zone
         raise BadRequest from None
 
 

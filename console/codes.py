@@ -10,17 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from werkzeug.exceptions import BadRequest
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 
-from adapters.fingerprints import Fingerprints
 from config.limits import NAME_PATTERN
 from config.moments import moment_of
 from console.applied import applied
+from console.forms import form_id, hasher, is_first, may_add_hashes
 from console.identity.roles import Role
-from console.identity.sessions import Session, own
+from console.identity.sessions import own
 from console.parts import parts
 from console.people import member, needs
 from console.uploads import sent, takes_file
@@ -41,9 +39,6 @@ MOST_SHOWN = 300
 SHOWN_LINES = 50
 """Lines of a file that are said to be wrong."""
 
-_REMEMBERED = 100
-_MADE = "made-codes"
-
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -58,7 +53,7 @@ class Given:
 @needs(Role.ADMINISTRATOR)
 def lists() -> str:
     """The lists, and how many of their codes are used."""
-    return render_template("codes/lists.html", rows=_lists(), **_may())
+    return render_template("codes/lists.html", rows=_lists(), **may_add_hashes())
 
 
 @pages.get("/generate")
@@ -72,7 +67,7 @@ def generate_form() -> str:
 @needs(Role.ADMINISTRATOR)
 def generate() -> Any:
     """Generate codes and show them, once: they are stored nowhere. A form that is sent again makes none."""
-    fingerprints = _fingerprints()
+    fingerprints = hasher()
     problems: dict[str, str] = {}
     code_list, expires, as_file = _list_of(problems), _expires(problems), request.form.get("how") == "file"
     count, most = request.form.get("count", "", type=str), MOST_CODES if as_file else MOST_SHOWN
@@ -80,7 +75,7 @@ def generate() -> Any:
         problems["count"] = _("Enter a number from 1 to %(most)s.") % {"most": number(most)}
     if problems:
         return _generate_form(problems, request.form), 422
-    if not _first(own(), _id(request.form.get("id", ""))):
+    if not is_first(form_id()):
         flash(_("These codes were created already and cannot be shown again. If you have lost them, create new ones."))
         return redirect(url_for("codes.lists"), 303)
     codes = new_codes(int(count))
@@ -108,7 +103,7 @@ def import_form() -> str:
 @takes_file
 def check() -> Any:
     """Read a file and show what it has. Nothing is stored."""
-    _fingerprints()
+    hasher()
     problems: dict[str, str] = {}
     code_list, expires = _list_of(problems), _expires(problems)
     checked = _is_checked(code_list, problems) if "list" not in problems else None
@@ -133,7 +128,7 @@ def check() -> Any:
 @needs(Role.ADMINISTRATOR)
 def confirm() -> Any:
     """Add what was checked and shown."""
-    fingerprints = _fingerprints()
+    fingerprints = hasher()
     given = parts().uploads.find(own(), request.form.get("token", ""), Given)
     if given is None:
         flash(_("This was done already, or it waited for too long. Nothing was done now."))
@@ -151,20 +146,10 @@ def confirm() -> Any:
     return redirect(url_for("codes.lists"), 303)
 
 
-def _may() -> dict[str, bool]:
-    return {"administers": parts().database.may(grants.Role.ADMIN), "has_keys": parts().fingerprints is not None}
-
-
 def _lists() -> list[Any]:
     """The lists; none where the console's login may not read them."""
     database = parts().database
     return list(Queries(database.admin).code_lists().values()) if database.may(grants.Role.ADMIN) else []
-
-
-def _fingerprints() -> Fingerprints:
-    """What hashes codes, for somebody who may add some."""
-    found = parts().fingerprints
-    return found if found and parts().database.may(grants.Role.ADMIN) else abort(403)
 
 
 def _list_of(problems: dict[str, str]) -> str:
@@ -205,24 +190,6 @@ def _is_read(code_list: str) -> bool:
     return bool(readers_of(code_list, config.sources, config.questions.values()))
 
 
-def _first(session: Session, form: UUID) -> bool:
-    """Whether a form is sent for the first time."""
-    made: dict[UUID, object] = session.kept_secrets.setdefault(_MADE, {})
-    mine = object()
-    # In one step: two requests may come at once.
-    first = made.setdefault(form, mine) is mine
-    while len(made) > _REMEMBERED:
-        made.pop(next(iter(made)), None)
-    return first
-
-
-def _id(written: str) -> UUID:
-    try:
-        return UUID(written)
-    except ValueError:
-        raise BadRequest from None
-
-
 def _not_done(error: ConfigurationError) -> Any:
     flash(quoting(_("This was not done. %(problem)s"), error))
     return redirect(url_for("codes.lists"), 303)
@@ -231,7 +198,7 @@ def _not_done(error: ConfigurationError) -> Any:
 def _generate_form(problems: Mapping[str, str], values: Mapping[str, str]) -> str:
     return render_template(
         "codes/generate.html", problems=problems, values=values, rows=_lists(), id=uuid7(), most=MOST_SHOWN,
-        most_in_file=MOST_CODES, **_may(),
+        most_in_file=MOST_CODES, **may_add_hashes(),
     )  # fmt: skip
 
 
@@ -240,5 +207,5 @@ def _import_form(
 ) -> str:
     return render_template(
         "codes/import.html", problems=problems, values=values, lines=lines[:SHOWN_LINES],
-        more=max(0, len(lines) - SHOWN_LINES), rows=_lists(), **_may(),
+        more=max(0, len(lines) - SHOWN_LINES), rows=_lists(), **may_add_hashes(),
     )  # fmt: skip

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 
 from adapters.file_lines import FileError
-from adapters.fingerprints import Fingerprints
 from adapters.registry.roster_rows import Person
 from config.registry import RosterSource
 from config.uses import sources_by_dataset
 from console.applied import applied
+from console.forms import hasher, may_add_hashes
 from console.identity.roles import Role
 from console.identity.sessions import own
 from console.parts import parts
@@ -25,7 +25,6 @@ from pages.language import gettext as _
 from pages.language import ngettext, number, quoting
 from store.datasets.imports import Refused, Versions
 from store.datasets.roster_files import Doubtful, ImportedRoster, NewRoster, RosterSurvey, import_for_workers, survey
-from store.schema import grants
 
 pages = Blueprint("datasets", __name__, url_prefix="/<locale>/datasets")
 
@@ -65,7 +64,9 @@ class Checked:
 def datasets() -> str:
     """The imported datasets: the version in force, the one before, and any that is being imported."""
     rows = Versions(parts().database.reader).versions()
-    return render_template("datasets/datasets.html", rows=rows, used=sources_by_dataset(applied().sources), **_may())
+    return render_template(
+        "datasets/datasets.html", rows=rows, used=sources_by_dataset(applied().sources), **may_add_hashes()
+    )
 
 
 @pages.get("/roster")
@@ -80,7 +81,7 @@ def roster_form() -> str:
 @takes_file
 def check() -> Any:
     """Read a roster and show what its source would make of it. Nothing is stored."""
-    _fingerprints()
+    hasher()
     problems: dict[str, str] = {}
     name, day, given = request.form.get("source", ""), _day(problems), sent()
     source = _rosters().get(name)
@@ -111,7 +112,7 @@ def check() -> Any:
 @needs(Role.ADMINISTRATOR)
 def confirm() -> Any:
     """Import what was checked and shown, and switch to it."""
-    fingerprints = _fingerprints()
+    fingerprints = hasher()
     checked = parts().uploads.find(own(), request.form.get("token", ""), Checked)
     if checked is None or _rosters().get(checked.name) != checked.source:
         flash(_("This was done already, it waited for too long, or its source was changed. Nothing was done now."))
@@ -141,16 +142,6 @@ def _say_done(done: ImportedRoster) -> None:
     if shared:
         said = ngettext("%(count)s number is in several rows.", "%(count)s numbers are in several rows.", shared)
         flash(said % {"count": number(shared)})
-
-
-def _may() -> dict[str, bool]:
-    return {"administers": parts().database.may(grants.Role.ADMIN), "has_keys": parts().fingerprints is not None}
-
-
-def _fingerprints() -> Fingerprints:
-    """What hashes numbers, for somebody who may add some."""
-    found = parts().fingerprints
-    return found if found and parts().database.may(grants.Role.ADMIN) else abort(403)
 
 
 def _rosters() -> dict[str, RosterSource]:
@@ -197,5 +188,5 @@ def _confirm(checked: Checked, doubt: str = "") -> str:
 def _form(problems: Mapping[str, str], values: Mapping[str, str], faults: Sequence[str]) -> str:
     return render_template(
         "datasets/roster.html", problems=problems, values=values, faults=faults[:SHOWN_LINES], sources=_rosters(),
-        most=MOST_PEOPLE, **_may(),
+        most=MOST_PEOPLE, **may_add_hashes(),
     )  # fmt: skip

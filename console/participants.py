@@ -12,9 +12,9 @@ from uuid import UUID
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import Engine
-from werkzeug.exceptions import BadRequest
 
 from console import explanations
+from console.forms import form_id
 from console.identity.roles import Role
 from console.identity.sessions import own
 from console.parts import parts
@@ -123,7 +123,7 @@ def act(handle: str, act: str = RequestKind.ERASE, consultation: str | None = No
     given = {name: request.form.get(name, "") for name in ("question", "target", "again", "scope")}
     problems = _problems(kind, participant, given)
     asked = Request(
-        _id(request.form.get("id", "")), kind, member().name, participant=participant,
+        form_id(), kind, member().name, participant=participant,
         consultation=(given["scope"] or None) if kind is RequestKind.ERASE else consultation,
         question=given["question"] or None, target=given["target"] or None,
     )  # fmt: skip
@@ -256,13 +256,6 @@ def _participant(handle: str) -> str:
 def _kept() -> dict[str, str]:
     found: dict[str, str] = own().kept_secrets.setdefault(_KEPT, {})
     return found
-
-
-def _id(written: str) -> UUID:
-    try:
-        return UUID(written)
-    except ValueError:
-        raise BadRequest from None
 
 
 def _own() -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from console import answers
 from console.applied import queries
 from console.close_up import close_up
 from console.findings import reasons_of, sentences_of
+from console.forms import form_id, place
 from console.identity.roles import Role
 from console.identity.sessions import own
 from console.parts import parts
@@ -86,7 +86,8 @@ def queue() -> str:
     reviews = _reviews()
     questions = reviews.questions()
     filters = Filters(_named("consultation"), _named("reason"), bool(request.args.get("overdue")))
-    page = reviews.page(filters, _place(request.args.get("due"), request.args.get("check")))
+    after = Place(*place(request.args["due"], request.args.get("check", ""))) if "due" in request.args else None
+    page = reviews.page(filters, after)
     shown = [_found(row, questions) for row in page.rows]
     coming = [_coming(row, questions) for row in reviews.decisions_of(member().name)]
     consultations = {each.consultation: say(dict(each.consultation_title)) or each.consultation for each in questions}
@@ -121,7 +122,7 @@ def decide(check: UUID) -> Any:
             return _page(row, {"reason": _("This is your own answer. Someone else has to decide.")}), 403
     elif reviews.state(check) is None:
         abort(404)
-    asked = Request(_id(request.form.get("id", "")), RequestKind.DECIDE, name, check_id=check, reason=reason)
+    asked = Request(form_id(), RequestKind.DECIDE, name, check_id=check, reason=reason)
     return _done(check, lambda: decide_later(parts().database.reviewer, asked), anchor="decision")
 
 
@@ -130,7 +131,7 @@ def decide(check: UUID) -> Any:
 def take_back(check: UUID) -> Any:
     """A decision taken back by the person who made it, while it has not taken effect."""
     _may_decide()
-    decision = _id(request.form.get("id", ""))
+    decision = form_id()
     return _done(
         check,
         lambda: withdraw_decision(parts().database.reviewer, decision, member().name),
@@ -161,7 +162,7 @@ def open_again(check: UUID) -> Any:
     _may_decide()
     if _reviews().is_own(check, member().name):
         abort(403)
-    asked = Request(_id(request.form.get("id", "")), RequestKind.OPEN, member().name, check_id=check)
+    asked = Request(form_id(), RequestKind.OPEN, member().name, check_id=check)
     return _done(
         check,
         lambda: Requests(parts().database.reviewer).do(asked),
@@ -265,23 +266,3 @@ def _named(name: str) -> str | None:
     if value and not value.isprintable():
         raise BadRequest
     return value
-
-
-def _place(due: str | None, check: str | None) -> Place | None:
-    """Where a page begins, as the link to it says."""
-    if due is None or check is None:
-        return None
-    try:
-        at = datetime.fromisoformat(due)
-        if at.tzinfo is None:
-            raise BadRequest
-        return Place(at.astimezone(UTC), UUID(check))
-    except (ValueError, OverflowError):  # the first and the last day are not in each zone
-        raise BadRequest from None
-
-
-def _id(written: str) -> UUID:
-    try:
-        return UUID(written)
-    except ValueError:
-        raise BadRequest from None

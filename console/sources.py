@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -23,8 +22,8 @@ from config.registry import RegistrySource, RosterSource
 from config.registry.trial_files import read_shipped
 from config.sources import urls_of
 from console.applied import applied, queries
+from console.forms import form_id, is_first
 from console.identity.roles import Role
-from console.identity.sessions import own
 from console.parts import parts
 from console.people import member, needs
 from console.results import KEPT, results
@@ -53,7 +52,6 @@ TESTS_S = 2.0
 """Seconds after which no further test of a source is begun."""
 
 _testing = threading.Lock()
-_forms = threading.Lock()
 
 
 @pages.get("/")
@@ -92,7 +90,7 @@ def pause(name: str) -> Any:
         problems["reason"] = _("Say why, in one line of 200 characters at most.")
     if problems:
         return _page(status, problems), 422
-    if _is_first(request.form.get("id") or abort(400)):
+    if is_first(form_id()):
         before = _sources().pause(name, seconds, reason, member().name)
         until = _status(name).paused_until
         if before is None and until:
@@ -206,16 +204,6 @@ def _may_act(name: str) -> SourceStatus:
     if not parts().database.may(grants.Role.ADMIN):
         abort(403)
     return _status(name)
-
-
-def _is_first(form: str) -> bool:
-    """Whether this session sent no form with this id before: one that is sent twice is done once."""
-    with _forms:
-        sent = own().setdefault("pauses", deque(maxlen=50))
-        if form in sent:
-            return False
-        sent.append(form)
-        return True
 
 
 def _sources() -> Sources:

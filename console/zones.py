@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Box
+from adapters.zone_import.changes import compare
 from config.uses import zones_in_use
 from console.applied import applied, queries
 from console.identity.roles import Role
@@ -79,8 +80,6 @@ def zone(name: str) -> str:
 @needs(Role.READER)
 def changes(name: str) -> Any:
     """What changed between two versions: areas, the border, and the map."""
-    from adapters.zone_import.changes import compare  # noqa: PLC0415 - its libraries are large, and this page alone needs them
-
     old, new = _two_versions(name)
     try:
         change, drawn = compare(old.geometry, new.geometry), change_map(old, new)
@@ -95,8 +94,6 @@ def changes(name: str) -> Any:
 @needs(Role.READER)
 def affected(name: str) -> Any:
     """For whom something changed: addresses of the local base that change sides, and verdicts that may change."""
-    from adapters.zone_import.changes import compare  # noqa: PLC0415 - as above
-
     old, new = _two_versions(name)
     houses, verdicts, too_long, engine = None, list[AffectedRow](), False, _base_reader()
     try:

@@ -17,7 +17,7 @@ from tests.console.test_configuration import FORMS, PAGES, applied
 from tests.console.test_participants import acts as offered
 from tests.console.test_participants import answered, do, find
 from tests.console.test_reviews import a_minute_later, decide, waiting
-from tests.console.test_sources import SUSPECT, acts, count, pause
+from tests.console.test_sources import ONE, SUSPECT, acts, count, pause
 from tests.console.visitor import Site, heading, main
 from tests.rigs.logins import Logins, plain
 from tests.store.desk import Desk
@@ -104,7 +104,7 @@ def test_no_source_is_run_by_a_login_that_may_not(
     assert "lacks the role jurat_admin" in main(page)
     assert 'class="decision"' not in page.text
     for act in ("pause", "resume", "trust"):
-        answer = visitor.post(f"/en/sources/towns/{act}", page="/en/", id="1", duration="2h", reason="mine")
+        answer = visitor.post(f"/en/sources/towns/{act}", page="/en/", id=ONE, duration="2h", reason="mine")
         assert answer.status_code == 403
     assert acts(desk) == []
 

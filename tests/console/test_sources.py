@@ -16,6 +16,7 @@ from store.queue.outcomes import count_results
 from tests.console.visitor import Site, heading, main, tree
 from tests.store.desk import DOCUMENT, Desk
 
+ONE, TWO = (f"01a21300-0000-7000-8000-00000000000{n}" for n in (1, 2))
 SUSPECT = "UPDATE jurat_sources SET suspect_since = NOW, suspect_reason = 'name_differs', suspect_share = 0.5"
 
 
@@ -146,10 +147,10 @@ def test_a_pause_is_as_long_as_said_and_audited(desk: Desk, operated: Site) -> N
 
 def test_a_form_that_is_sent_twice_pauses_once(desk: Desk, operated: Site) -> None:
     visitor = operated.signed_in("ann", "administrator")
-    pause(visitor, id="one")
-    pause(visitor, id="one")
+    pause(visitor, id=ONE)
+    pause(visitor, id=ONE)
     assert len(acts(desk)) == 1
-    pause(visitor, id="two", other="3h")
+    pause(visitor, id=TWO, other="3h")
     assert len(acts(desk)) == 2
 
 
@@ -263,7 +264,7 @@ def test_readers_look_and_change_nothing(desk: Desk, operated: Site) -> None:
         assert page.status_code == 200
         assert tree(page).xpath("//main//form") == []
         for act in ("pause", "resume", "trust", "tests"):
-            sent = visitor.post(f"/en/sources/towns/{act}", page="/en/", id="1", duration="2h", reason="mine")
+            sent = visitor.post(f"/en/sources/towns/{act}", page="/en/", id=ONE, duration="2h", reason="mine")
             assert sent.status_code == 403
         assert visitor.get("/en/sources/towns/trust").status_code == 403
     assert acts(desk) == []
@@ -273,8 +274,8 @@ def test_readers_look_and_change_nothing(desk: Desk, operated: Site) -> None:
 def test_acts_need_the_token_of_a_page_and_a_source_that_is_there(desk: Desk, operated: Site) -> None:
     visitor = operated.signed_in("ann", "operator")
     for act in ("pause", "resume", "trust", "tests"):
-        assert visitor.send(f"/en/sources/towns/{act}", id="1", duration="2h", reason="mine").status_code == 400
-        answer = visitor.post(f"/en/sources/others/{act}", page="/en/sources/towns", id="1", duration="2h", reason="a")
+        assert visitor.send(f"/en/sources/towns/{act}", id=ONE, duration="2h", reason="mine").status_code == 400
+        answer = visitor.post(f"/en/sources/others/{act}", page="/en/sources/towns", id=ONE, duration="2h", reason="a")
         assert answer.status_code == 404
     no_id = visitor.post("/en/sources/towns/pause", page="/en/sources/towns", duration="2h", reason="mine")
     assert no_id.status_code == 400
