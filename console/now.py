@@ -9,7 +9,9 @@ from console import runbooks
 from console.identity.roles import Role
 from console.parts import parts
 from console.people import needs
+from pages.language import gettext, ngettext, number, percent
 from store.schema import grants
+from store.sentences import Sentence
 
 pages = Blueprint("now", __name__, url_prefix="/<locale>")
 
@@ -21,8 +23,9 @@ def now() -> str:
     look = parts().watch.look()
     fleet = look.seen.fleet if look.seen else None
     return render_template(
-        "now.html", found=look.found, fleet=fleet, age=round(look.age), reads=look.seen is not None or _reads()
-    )
+        "now.html", found=look.found, fleet=fleet, age=round(look.age), reads=look.seen is not None or _reads(),
+        said=said,
+    )  # fmt: skip
 
 
 @pages.get("/runbooks/<name>")
@@ -31,6 +34,18 @@ def runbook(name: str) -> str:
     """What to do about one of them."""
     page = runbooks.read(name) or abort(404)
     return render_template("runbook.html", name=name, page=page)
+
+
+def said(value: str | float) -> str:
+    """A sentence of `jurat now` in the language of this request; a text that is none, as it is."""
+    if isinstance(value, float):
+        return percent(value)
+    if isinstance(value, int):
+        return number(value)
+    if not isinstance(value, Sentence):
+        return value
+    text = ngettext(value.one, value.many, int(value.values["count"])) if value.many else gettext(value.one)
+    return text % {name: said(each) for name, each in value.values.items()}
 
 
 def _reads() -> bool:

@@ -25,6 +25,8 @@ from jurat.dialects import BY_NAME, dialect_of
 from jurat.silence import limit, limit_silence
 from store.schema.blockers import old_writers
 from store.schema.status import ADVICE, schema_of
+from store.sentences import Sentence
+from store.sentences import gettext as _
 
 if TYPE_CHECKING:
     from worker.service import Service
@@ -192,26 +194,30 @@ def _primaries(engine: Engine) -> list[str]:
 
 
 _ADVICE = {
-    "read-only": "let it take writes, or name the primary in JURAT_DATABASE_URL (with several hosts add "
-    "?target_session_attrs=read-write)",
-    "password|pg_hba.conf|role .* does not exist": "correct user and password in JURAT_DATABASE_URL",
-    "connection option": "correct what follows the ? in JURAT_DATABASE_URL",
-    "(resolve|translate) host": "correct the host in JURAT_DATABASE_URL",
-    "database .* does not exist": "make it and run `bin/jurat db upgrade`, or correct its name in JURAT_DATABASE_URL",
-    "permission denied": "give this user the role that its process needs (docs/operators/separate-roles.md)",
-    "connection timeout|connection timed out": "look whether it hangs, or correct the host in JURAT_DATABASE_URL",
-    "timeout": "look in pg_stat_activity who holds a lock, or what takes so long",
-    "not answered": "look whether it hangs",
-    "connection slots|too many clients": "let it take more connections (max_connections), or start fewer workers",
-    "has the encoding": "make one with ENCODING 'UTF8', and copy what is in it",
+    "read-only": _(
+        "let it take writes, or name the primary in JURAT_DATABASE_URL (with several hosts add "
+        "?target_session_attrs=read-write)"
+    ),
+    "password|pg_hba.conf|role .* does not exist": _("correct user and password in JURAT_DATABASE_URL"),
+    "connection option": _("correct what follows the ? in JURAT_DATABASE_URL"),
+    "(resolve|translate) host": _("correct the host in JURAT_DATABASE_URL"),
+    "database .* does not exist": _(
+        "make it and run `bin/jurat db upgrade`, or correct its name in JURAT_DATABASE_URL"
+    ),
+    "permission denied": _("give this user the role that its process needs (docs/operators/separate-roles.md)"),
+    "connection timeout|connection timed out": _("look whether it hangs, or correct the host in JURAT_DATABASE_URL"),
+    "timeout": _("look in pg_stat_activity who holds a lock, or what takes so long"),
+    "not answered": _("look whether it hangs"),
+    "connection slots|too many clients": _("let it take more connections (max_connections), or start fewer workers"),
+    "has the encoding": _("make one with ENCODING 'UTF8', and copy what is in it"),
 }
 """What to do about a database, by what it says."""
 
 
-def advice_on(message: str) -> str:
+def advice_on(message: str) -> Sentence:
     """What to do about a database, by its message."""
     found = (advice for pattern, advice in _ADVICE.items() if re.search(pattern, message, re.IGNORECASE))
-    return next(found, "start it, or correct JURAT_DATABASE_URL")
+    return next(found, _("start it, or correct JURAT_DATABASE_URL"))
 
 
 def first_line(orig: object) -> str:

@@ -12,8 +12,10 @@ from jurat.vocabulary import Reason
 from store.monitoring.alarms import SEVERITY, Alarm, Severity
 from store.monitoring.fleet import MOST_SEALED, NO_KEY, FleetReading, Observation, SourceReading, SourceState
 from store.restored import REASON as RESTORE
-from store.schema.status import ADVICE
+from store.schema.status import PROBLEMS
 from store.seal_keys import NOTICE
+from store.sentences import Sentence, ngettext
+from store.sentences import gettext as _
 from store.upkeep.schedule import EVERY
 from store.workers import LIVE
 
@@ -47,11 +49,14 @@ LATE = 3
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A condition that holds: what was found, and what to do about it. `source` is "" where it concerns no one."""
+    """A condition that holds: what was found, and what to do about it. `source` is "" where it concerns no one.
+
+    Both are sentences, but for what a database's driver says.
+    """
 
     alarm: Alarm
     found: str
-    advice: str
+    advice: Sentence
     source: str = ""
 
     @property
@@ -63,7 +68,7 @@ class Finding:
         return f"docs/runbooks/{self.alarm}.md"
 
 
-def away(found: str, advice: str) -> Finding:
+def away(found: str, advice: Sentence) -> Finding:
     """The finding where the database does not answer."""
     return Finding(Alarm.DATABASE_AWAY, found, advice)
 
@@ -77,20 +82,24 @@ def _of(seen: Observation) -> Iterator[Finding]:
     if not seen.writable:
         yield Finding(
             Alarm.DATABASE_READ_ONLY,
-            "the database takes no writes: no answer can be confirmed and no verdict be written",
-            "name the primary in JURAT_DATABASE_URL; if there is none, let this one take writes or promote the standby",
+            _("the database takes no writes: no answer can be confirmed and no verdict be written"),
+            _(
+                "name the primary in JURAT_DATABASE_URL; if there is none, let this one take writes or promote the "
+                "standby"
+            ),
         )
     if seen.fleet is None:
-        found, _, advice = ADVICE[seen.schema].partition("; ")
-        yield Finding(Alarm.SCHEMA_UNUSABLE, found, advice)
+        yield Finding(Alarm.SCHEMA_UNUSABLE, *PROBLEMS[seen.schema])
         return
     if not seen.writable:
         return  # the rest would only follow from it: no worker can say that it runs
     fleet = seen.fleet
     yield from _workers(fleet)
+    yield from _slots(fleet)
     yield from _keys(fleet)
     for source in fleet.sources:
         yield from _source(fleet, source)
+        yield from _results(fleet, source)
     yield from _upkeep(fleet)
     yield from _people(fleet)
     yield from _copies(fleet)
@@ -100,55 +109,58 @@ def _workers(fleet: FleetReading) -> Iterator[Finding]:
     live = fleet.live
     leases = fleet.upkeep.get("leases")
     if not live:
-        waiting = sum(source.unsettled for source in fleet.sources)
-        seen = any(worker.live for worker in fleet.workers)
-        found = "all workers are stopping" if seen else f"no worker of this database was seen in the last {LIVE:.0f} s"
-        yield Finding(
-            Alarm.NOBODY_WORKS,
-            f"{found}, with {_number(waiting, 'check')} waiting",
-            "start workers (`bin/jurat worker`), and read the end of their logs",
-        )
+        given = {"time": _time(LIVE), "checks": _checks(sum(source.unsettled for source in fleet.sources))}
+        found = _("no worker of this database was seen in the last %(time)s, with %(checks)s waiting", **given)
+        if any(worker.live for worker in fleet.workers):
+            found = _("all workers are stopping, with %(checks)s waiting", **given)
+        advice = _("start workers (`bin/jurat worker`), and read the end of their logs")
+        yield Finding(Alarm.NOBODY_WORKS, found, advice)
     elif leases is not None and leases > STUCK:
-        yield Finding(
-            Alarm.NOBODY_WORKS,
-            f"{_number(len(live), 'live worker')}, but nobody has looked after the leases for {_time(leases)}",
-            "read the workers' logs, and restart them one after the other",
-        )
+        found = ngettext(
+            "%(count)s live worker, but nobody has looked after the leases for %(time)s",
+            "%(count)s live workers, but nobody has looked after the leases for %(time)s",
+            len(live), time=_time(leases),
+        )  # fmt: skip
+        advice = _("read the workers' logs, and restart them one after the other")
+        yield Finding(Alarm.NOBODY_WORKS, found, advice)
     elif any(source.pause_reason == RESTORE and source.stopped for source in fleet.sources):
-        yield Finding(
-            Alarm.NOBODY_WORKS,
-            "a backup was restored, and nothing is looked up until someone confirms it",
-            "do all erasures since then again, and run `bin/jurat db restored --confirm`",
-        )
+        found = _("a backup was restored, and nothing is looked up until someone confirms it")
+        advice = _("do all erasures since then again, and run `bin/jurat db restored --confirm`")
+        yield Finding(Alarm.NOBODY_WORKS, found, advice)
     versions = {worker.version for worker in live}
     if len(versions) > 1:
-        yield Finding(
-            Alarm.VERSIONS_MIXED,
-            f"workers of {len(versions)} versions run: {', '.join(sorted(versions)[:5])}",
-            "finish the update: restart those that `bin/jurat fleet` shows with the older version",
-        )
+        names = ", ".join(sorted(versions)[:5])
+        found = _("workers of %(count)s versions run: %(names)s", count=len(versions), names=names)
+        advice = _("finish the update: restart those that `bin/jurat fleet` shows with the older version")
+        yield Finding(Alarm.VERSIONS_MIXED, found, advice)
     if behind := fleet.behind:
-        yield Finding(
-            Alarm.CONFIG_NOT_TAKEN,
-            f"version {fleet.config_version} of the configuration is not taken by {len(behind)} of "
-            f"{_number(len(live), 'worker')}",
-            f"read the log of {behind[0].name}; update workers that cannot read it, or apply the one before",
+        found = ngettext(
+            "version %(version)s of the configuration is not taken by %(behind)s of %(count)s worker",
+            "version %(version)s of the configuration is not taken by %(behind)s of %(count)s workers",
+            len(live), version=str(fleet.config_version), behind=len(behind),
+        )  # fmt: skip
+        advice = _(
+            "read the log of %(name)s; update workers that cannot read it, or apply the one before",
+            name=behind[0].name,
         )
+        yield Finding(Alarm.CONFIG_NOT_TAKEN, found, advice)
     if fleet.vanished >= VANISHED:
-        yield Finding(
-            Alarm.WORKERS_RESTART,
-            f"{fleet.vanished} workers ended in the last hour without a goodbye",
-            "read the end of their logs; exit code 70 means that they hung, 137 that they were killed",
-        )
+        found = _("%(count)s workers ended in the last hour without a goodbye", count=fleet.vanished)
+        advice = _("read the end of their logs; exit code 70 means that they hung, 137 that they were killed")
+        yield Finding(Alarm.WORKERS_RESTART, found, advice)
+
+
+def _slots(fleet: FleetReading) -> Iterator[Finding]:
     asked = [source for source in fleet.sources if _is_looked_up(source)]
     late = any((source.oldest_due_age or 0) > PROMPT and source.wanted for source in asked)
     wanted = sum(source.wanted for source in asked)
-    if live and late and wanted > fleet.slots:
-        yield Finding(
-            Alarm.BACKLOG_GROWS,
-            f"{wanted:,} lookups at once could be used, and all workers together have {_number(fleet.slots, 'slot')}",
-            "start more workers, or give them more slots",
-        )
+    if fleet.live and late and wanted > fleet.slots:
+        found = ngettext(
+            "%(wanted)s lookups at once could be used, and all workers together have %(count)s slot",
+            "%(wanted)s lookups at once could be used, and all workers together have %(count)s slots",
+            fleet.slots, wanted=wanted,
+        )  # fmt: skip
+        yield Finding(Alarm.BACKLOG_GROWS, found, _("start more workers, or give them more slots"))
 
 
 def _is_looked_up(source: SourceReading) -> bool:
@@ -160,15 +172,23 @@ def _keys(fleet: FleetReading) -> Iterator[Finding]:
     for (source, key), count in sorted(fleet.missing.items()):
         elsewhere = fleet.keys[key].workers if key in fleet.keys else 0
         if key == NO_KEY:
-            advice = "see jurat_checks.answer_key: a platform writes there what is no key's id"
+            todo = _("see jurat_checks.answer_key: a platform writes there what is no key's id")
         elif elsewhere:
-            advice = f"have a worker with that key serve {source} (-Q)"
+            todo = _("have a worker with that key serve %(source)s (-Q)", source=source)
         else:
-            advice = (
-                f"bring back the key with the id {key}: add it to the workers' JURAT_UNSEAL_KEYS, behind the others"
+            todo = _(
+                "bring back the key with the id %(key)s: add it to the workers' JURAT_UNSEAL_KEYS, behind the others",
+                key=key,
             )
-        found = f"no live worker opens {_number(count, 'answer')} sealed for the key {key}"
-        advice += "; their deadlines are extended, and after a day they end undetermined (answer_unreadable)"
+        found = ngettext(
+            "no live worker opens %(count)s answer sealed for the key %(key)s",
+            "no live worker opens %(count)s answers sealed for the key %(key)s",
+            count, key=key,
+        )  # fmt: skip
+        advice = _(
+            "%(todo)s; their deadlines are extended, and after a day they end undetermined (answer_unreadable)",
+            todo=todo,
+        )
         yield Finding(Alarm.KEY_MISSING, found, advice, source)
 
 
@@ -177,36 +197,57 @@ def _source(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
     unserved = not source.workers and source.unsettled > 0
     broken = source.state is SourceState.BROKEN
     if live and unserved:
-        found = f"no live worker serves this source, with {_number(source.unsettled, 'check')} waiting"
-        advice = "start a worker that serves it (`bin/jurat fleet`) and has its hash keys (`bin/jurat keys status`)"
+        found = _("no live worker serves this source, with %(checks)s waiting", checks=_checks(source.unsettled))
+        advice = _("start a worker that serves it (`bin/jurat fleet`) and has its hash keys (`bin/jurat keys status`)")
         yield Finding(Alarm.SOURCE_UNSERVED, found, advice, name)
     ends_soon = source.next_deadline is not None and source.next_deadline < DEADLINE and not source.stopped
     if (broken or unserved) and ends_soon:
-        why = "the source is broken" if broken else "no worker serves it"
-        found = f"{why}, and the next deadline is in {_time(max(0.0, source.next_deadline or 0))}"
-        advice = "get it to answer, or pause it (`bin/jurat sources pause`): deadlines do not run during a pause"
+        left = _time(max(0.0, source.next_deadline or 0))
+        if broken:
+            found = _("the source is broken, and the next deadline is in %(time)s", time=left)
+        else:
+            found = _("no worker serves it, and the next deadline is in %(time)s", time=left)
+        advice = _("get it to answer, or pause it (`bin/jurat sources pause`): deadlines do not run during a pause")
         yield Finding(Alarm.DEADLINES_AHEAD, found, advice, name)
     if _is_stuck(source):
-        found = f"a check has been due for {_time(source.oldest_due_age or 0)}, and none is looked up"
-        yield Finding(Alarm.CHECKS_STUCK, found, "read the logs of the workers that serve it, and restart them", name)
+        waited = _time(source.oldest_due_age or 0)
+        found = _("a check has been due for %(time)s, and none is looked up", time=waited)
+        advice = _("read the logs of the workers that serve it, and restart them")
+        yield Finding(Alarm.CHECKS_STUCK, found, advice, name)
     if broken:
-        last = f", the last {source.last_failure}" if source.last_failure else ""
-        found = f"broken for {_time(source.broken_age or 0)}: {_number(source.failures, 'failure')} in a row{last}"
-        yield Finding(Alarm.SOURCE_BROKEN, found, f"run `bin/jurat sources test {name} --live`", name)
+        failures = ngettext("%(count)s failure", "%(count)s failures", source.failures)
+        given = {"time": _time(source.broken_age or 0), "failures": failures}
+        found = _("broken for %(time)s: %(failures)s in a row", **given)
+        if source.last_failure:
+            found = _(
+                "broken for %(time)s: %(failures)s in a row, the last %(reason)s", **given, reason=source.last_failure
+            )
+        advice = _("run `bin/jurat sources test %(source)s --live`", source=name)
+        yield Finding(Alarm.SOURCE_BROKEN, found, advice, name)
     if refusal := _refusal(source):
         yield Finding(Alarm.SOURCE_REFUSES_US, *refusal, source=name)
+
+
+def _results(fleet: FleetReading, source: SourceReading) -> Iterator[Finding]:
+    name, live = source.name, bool(fleet.live)
     if source.suspect_age is not None:
-        reason, share, usual = source.suspect_reason or "unknown", source.suspect_share or 0, source.usual_share or 0
-        found = f"suspect for {_time(source.suspect_age)}: {share:.0%} of its results were {reason}"
-        advice = f"see whether its answers have changed; if they are right, run `bin/jurat sources trust {name}`"
-        found += f", usually {usual:.0%}; its refusals are held back"
+        found = _(
+            "suspect for %(time)s: %(share)s of its results were %(reason)s, usually %(usual)s; its refusals are held "
+            "back",
+            time=_time(source.suspect_age), share=float(source.suspect_share or 0),
+            reason=source.suspect_reason or "unknown", usual=float(source.usual_share or 0),
+        )  # fmt: skip
+        advice = _(
+            "see whether its answers have changed; if they are right, run `bin/jurat sources trust %(source)s`",
+            source=name,
+        )
         yield Finding(Alarm.SOURCE_SUSPECT, found, advice, name)
     if live and source.used is not None and source.used > NEARLY:
-        found = f"{source.used:.0%} of today's requests are used"
-        yield Finding(Alarm.DAY_NEARLY_USED, found, "ask the provider for more, or add another source", name)
+        found = _("%(share)s of today's requests are used", share=float(source.used))
+        yield Finding(Alarm.DAY_NEARLY_USED, found, _("ask the provider for more, or add another source"), name)
     if live and _is_looked_up(source) and source.state is SourceState.OPEN and (source.wait or 0) > LONGEST_WAIT:
-        found = f"a new check waits about {_time(source.wait or 0)}"
-        advice = "raise the source's limits if its provider allows that; more workers do not help a limited source"
+        found = _("a new check waits about %(time)s", time=_time(source.wait or 0))
+        advice = _("raise the source's limits if its provider allows that; more workers do not help a limited source")
         yield Finding(Alarm.BACKLOG_GROWS, found, advice, name)
 
 
@@ -219,18 +260,19 @@ def _is_stuck(source: SourceReading) -> bool:
     return waited and idle and may_be_asked and source.workers > 0 and min(source.due, MOST_SEALED) > source.key_missing
 
 
-def _refusal(source: SourceReading) -> tuple[str, str] | None:
+def _refusal(source: SourceReading) -> tuple[Sentence, Sentence] | None:
     """That a source refuses our credentials or the number of our requests, and what to do; None where it does not."""
     failed, answered = source.failure_age, source.success_age
     failed_last = failed is not None and (answered is None or failed < answered)
     reason = source.pause_reason if source.state is SourceState.PAUSED else source.last_failure if failed_last else None
     if reason == Reason.SOURCE_CREDENTIALS:
-        advice = (
+        advice = _(
             "renew its secret in the workers' JURAT_SOURCE_SECRETS or environment; a list or roster wants its hash key"
         )
-        return "it refuses our credentials", advice
+        return _("it refuses our credentials"), advice
     if reason == Reason.SOURCE_THROTTLED and (source.used or 0) < 1:
-        return "it says that it is asked too often", "lower its rate, burst or concurrency in the configuration"
+        advice = _("lower its rate, burst or concurrency in the configuration")
+        return _("it says that it is asked too often"), advice
     return None
 
 
@@ -243,45 +285,63 @@ def _upkeep(fleet: FleetReading) -> Iterator[Finding]:
             age = fleet.figures_age
         if age is None or age <= max(LATE * every, LIVE):
             continue
-        found = f"{task} last ran {_time(age)} ago, and is due each {_time(every)}"
+        found = _(
+            "%(task)s last ran %(time)s ago, and is due each %(every)s", task=task, time=_time(age), every=_time(every)
+        )
         if task == "figures":
-            found += ": what waits is not counted, and platforms poll less often"
-        yield Finding(Alarm.UPKEEP_LATE, found, "read the workers' logs: one of them says why it fails")
+            found = _("%(found)s: what waits is not counted, and platforms poll less often", found=found)
+        yield Finding(Alarm.UPKEEP_LATE, found, _("read the workers' logs: one of them says why it fails"))
 
 
 def _people(fleet: FleetReading) -> Iterator[Finding]:
     for kind, requests in fleet.requests.items():
         if requests.age > REQUEST:
-            asked = _number(requests.count, f"`{kind}` request")
-            found = f"{asked} waiting, the oldest for {_time(requests.age)}"
-            advice = "read the workers' logs for `request`; if there is nothing, look for who holds a row"
+            found = ngettext(
+                "%(count)s `%(kind)s` request waiting, the oldest for %(time)s",
+                "%(count)s `%(kind)s` requests waiting, the oldest for %(time)s",
+                requests.count, kind=kind, time=_time(requests.age),
+            )  # fmt: skip
+            advice = _("read the workers' logs for `request`; if there is nothing, look for who holds a row")
             yield Finding(Alarm.REQUESTS_STUCK, found, advice)
     if fleet.reviews.age > LATE * EVERY["reviews"]:
-        found = f"{_number(fleet.reviews.due, 'review')} overdue, the oldest for {_time(fleet.reviews.age)}"
-        advice = "upkeep ends them: read the workers' logs, and see in pg_stat_activity who holds a participant's row"
+        found = ngettext(
+            "%(count)s review overdue, the oldest for %(time)s",
+            "%(count)s reviews overdue, the oldest for %(time)s",
+            fleet.reviews.due, time=_time(fleet.reviews.age),
+        )  # fmt: skip
+        advice = _(
+            "upkeep ends them: read the workers' logs, and see in pg_stat_activity who holds a participant's row"
+        )
         yield Finding(Alarm.REVIEWS_OVERDUE, found, advice)
 
 
-def _time(seconds: float) -> str:
+def _time(seconds: float) -> Sentence:
     """How long something lasts, to what a reader needs of it."""
-    for unit, least, size in (("days", 2 * 86_400, 86_400), ("hours", 7200, 3600), ("minutes", 120, 60)):
-        if seconds >= least:
-            return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:.0f} s"
+    if seconds >= 2 * 86_400:
+        return _("%(count)s days", count=round(seconds / 86_400))
+    if seconds >= 2 * 3600:
+        return _("%(count)s hours", count=round(seconds / 3600))
+    if seconds >= 2 * 60:
+        return _("%(count)s minutes", count=round(seconds / 60))
+    return _("%(count)s s", count=round(seconds))
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def _checks(count: int) -> Sentence:
+    return ngettext("%(count)s check", "%(count)s checks", count)
 
 
 def _copies(fleet: FleetReading) -> Iterator[Finding]:
     if fleet.backup_age is not None and fleet.backup_age > BACKUP:
-        found = f"the last backup was noted {_time(fleet.backup_age)} ago"
-        yield Finding(Alarm.BACKUP_OLD, found, "look at the backup job; it ends with `bin/jurat backup note`")
+        found = _("the last backup was noted %(time)s ago", time=_time(fleet.backup_age))
+        yield Finding(Alarm.BACKUP_OLD, found, _("look at the backup job; it ends with `bin/jurat backup note`"))
     if fleet.keys_age is not None and fleet.keys_age > VERIFIED:
-        found = f"the stored copies of the keys were checked {_time(fleet.keys_age)} ago"
-        yield Finding(Alarm.KEYS_UNVERIFIED, found, "run `bin/jurat keys check` on the copies")
-    if fleet.seal_key_left is not None and fleet.seal_key_left < NOTICE:
-        left = f"in {_time(fleet.seal_key_left)}" if fleet.seal_key_left > 0 else "already"
-        found = f"the key that platforms seal with is due to be replaced, and {left} they take no answers with it"
-        yield Finding(Alarm.SEAL_KEY_DUE, found, "run `bin/jurat keys rotate`")
+        found = _("the stored copies of the keys were checked %(time)s ago", time=_time(fleet.keys_age))
+        yield Finding(Alarm.KEYS_UNVERIFIED, found, _("run `bin/jurat keys check` on the copies"))
+    if (left := fleet.seal_key_left) is not None and left < NOTICE:
+        due = _("the key that platforms seal with is due to be replaced, and already they take no answers with it")
+        if left > 0:
+            due = _(
+                "the key that platforms seal with is due to be replaced, and in %(time)s they take no answers with it",
+                time=_time(left),
+            )
+        yield Finding(Alarm.SEAL_KEY_DUE, due, _("run `bin/jurat keys rotate`"))

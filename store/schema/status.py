@@ -12,6 +12,7 @@ from jurat.database import reader
 from jurat.dialects import dialect_of
 from jurat.statements import CONTRACT_VERSION
 from store.schema.release import VERSION, is_older
+from store.sentences import gettext as _
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -39,21 +40,29 @@ class SchemaStatus(StrEnum):
         return self in (SchemaStatus.CURRENT, SchemaStatus.EXPANDED, SchemaStatus.AHEAD)
 
 
+PROBLEMS = {
+    SchemaStatus.EMPTY: (_("the database has no jurat tables"), _("run `bin/jurat db upgrade`")),
+    SchemaStatus.BEHIND: (_("the schema is behind this program"), _("run `bin/jurat db upgrade`")),
+    SchemaStatus.TOO_NEW: (
+        _("the schema lacks what this release needs, for a later one took it away"),
+        _("update this program"),
+    ),
+    SchemaStatus.FOREIGN: (_("the schema is of another contract version"), _("update this program")),
+    SchemaStatus.UNRELEASED: (
+        _("the schema is of a version of jurat that was never released, and cannot be brought up to date"),
+        _("name another database in JURAT_DATABASE_URL and run `bin/jurat db upgrade`"),
+    ),
+}
+"""What is wrong with a schema that is not usable, and what to do about it."""
+
 ADVICE = {
     SchemaStatus.CURRENT: "the schema is up to date",
     SchemaStatus.EXPANDED: (
         "the schema has all that this program needs; what only older workers used can go once none is left: "
         "`bin/jurat db upgrade --contract`"
     ),
-    SchemaStatus.EMPTY: "the database has no jurat tables; run `bin/jurat db upgrade`",
-    SchemaStatus.BEHIND: "the schema is behind this program; run `bin/jurat db upgrade`",
     SchemaStatus.AHEAD: "the schema is ahead of this program, within the same contract version",
-    SchemaStatus.TOO_NEW: "the schema lacks what this release needs, for a later one took it away; update this program",
-    SchemaStatus.FOREIGN: "the schema is of another contract version; update this program",
-    SchemaStatus.UNRELEASED: (
-        "the schema is of a version of jurat that was never released, and cannot be brought up to date; "
-        "name another database in JURAT_DATABASE_URL and run `bin/jurat db upgrade`"
-    ),
+    **{status: "; ".join(said) for status, said in PROBLEMS.items()},
 }
 
 

@@ -18,6 +18,8 @@ from tests.examples.stacks.runtimes import EXAMPLES, ROOT
 
 WEB = EXAMPLES / "platform" / "web"
 FOLDERS = {"console": ROOT / "console", "pages": ROOT / "pages", "platform": WEB}
+BELOW = {"console": [ROOT / "store", ROOT / "worker"]}
+"""Where else there are sentences that the pages of a folder say."""
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 TAG = re.compile(r"<code.*?</code>|\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<!--.*?-->|<[^>]*>", re.DOTALL)
 ATTRIBUTE = re.compile(r'\b[\w-]+="[\w -]*"')
@@ -47,7 +49,8 @@ def extracted(folder: Path) -> dict[Any, str]:
 
     with (folder / "translations" / "babel.cfg").open(encoding="utf-8") as mapping:
         methods, options = parse_mapping_cfg(mapping)
-    found = extract_from_dir(folder, methods, options)
+    folders = [folder, *BELOW.get(folder.name, [])]
+    found = [message for each in folders for message in extract_from_dir(each, methods, options)]
     return {message: file for file, _line, message, _comments, _context in found}
 
 
