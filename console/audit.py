@@ -23,6 +23,10 @@ from console.parts import parts
 from console.people import needs
 from jurat.database import reader
 from jurat.names import is_printable
+from jurat.vocabulary import Reason
+from pages.language import gettext as _
+from pages.language import number
+from pages.reasons import why
 from store.audit import AuditRow, read_audit
 from store.history.sealer import newest_head, unsealed_since
 
@@ -146,8 +150,64 @@ def _detail(row: AuditRow) -> str:
 
 def _shown(row: AuditRow) -> dict[str, str]:
     """The texts of a row, which others chose, of bounded length."""
-    texts = {"detail": _detail(row), **{name: getattr(row, name) or "" for name in COLUMNS}}
-    return {name: printable(text, SHOWN) for name, text in texts.items()}
+    detail = _words(row.detail)
+    texts = {name: printable(getattr(row, name) or "", SHOWN) for name in COLUMNS}
+    return {**texts, "detail": detail if len(detail) <= SHOWN else f"{detail[: SHOWN - 1]}…"}
+
+
+def _words(detail: Mapping[str, Any]) -> str:
+    """What else an entry says, each value with its name."""
+    names, pair = _names(), _("%(name)s: %(value)s")
+    return ", ".join(
+        pair % {"name": names.get(name) or printable(name.replace("_", " ")), "value": _said(value)}
+        for name, value in sorted(detail.items())
+    )
+
+
+def _said(value: Any) -> str:
+    match value:
+        case None:
+            return _("none")
+        case bool():
+            return _("yes") if value else _("no")
+        case int() | float():
+            return number(value)
+        case list():
+            return f"({', '.join(map(_said, value))})"
+        case dict():
+            return f"({_words(value)})"
+        case _:
+            return why(value) if value in _REASONS else printable(str(value), SHOWN)
+
+
+_REASONS = frozenset(Reason)
+
+
+def _names() -> dict[str, str]:
+    """Those of details that need more than their own name."""
+    return {
+        "answer": _("answer"),
+        "checks": _("answers"),
+        "codes": _("codes"),
+        "consultations": _("consultations"),
+        "count": _("count"),
+        "failures": _("failures"),
+        "for": _("for"),
+        "host": _("host"),
+        "hours": _("hours"),
+        "in_force_from": _("in force from"),
+        "last_failure": _("last failure"),
+        "note": _("note"),
+        "participants": _("participants"),
+        "question": _("question"),
+        "reason": _("reason"),
+        "request": _("request"),
+        "seconds": _("seconds"),
+        "sources": _("sources"),
+        "usual": _("usual share"),
+        "version": _("version"),
+        "versions": _("versions"),
+    }
 
 
 def _seals() -> dict[str, Any]:

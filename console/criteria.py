@@ -23,12 +23,15 @@ def criterion_words(asked: Question, areas: Mapping[str, str]) -> Iterator[str]:
         case SourceKind.REGISTRY:
             yield _("The participant has an entry in the register.")
         case SourceKind.CODES:
-            yield _("The participant has a code.")
+            if "list" in asked.requirement:
+                yield _("The participant has a code of the list “%(list)s”.") % asked.requirement
+            else:
+                yield _("The participant has a code.")
         case SourceKind.MANUAL:
             yield _("A person looks at what the participant shows.")
         case SourceKind.SIMULATED:
             yield _("A source for tests decides.")
-    for name, wanted in asked.requirement.items():
+    for name, wanted in asked.requirement.items() if asked.kind is not SourceKind.CODES else ():
         values = wanted if isinstance(wanted, list | tuple) else [wanted]
         yield f"{name}: {', '.join(map(str, values))}"
     if asked.kind is not SourceKind.MANUAL:

@@ -38,10 +38,8 @@ def runbook(name: str) -> str:
 
 def said(value: str | float) -> str:
     """A sentence of `jurat now` in the language of this request; a text that is none, as it is."""
-    if isinstance(value, float):
-        return percent(value)
-    if isinstance(value, int):
-        return number(value)
+    if not isinstance(value, str):
+        return number(value) if isinstance(value, int) else percent(value)
     if not isinstance(value, Sentence):
         return value
     text = ngettext(value.one, value.many, int(value.values["count"])) if value.many else gettext(value.one)

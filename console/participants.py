@@ -25,7 +25,7 @@ from pages.language import gettext as _
 from pages.language import quoting, say
 from pages.reasons import why
 from store.requests.erasure import traces
-from store.requests.participants import Participant, read_participant
+from store.requests.participants import Participant, participant_of, read_participant
 from store.requests.request_rows import CannotBeDone, Request, RequestKind, ask, is_about_asker
 from store.requests.request_runner import Requests
 from store.review_queue import ReviewQueue
@@ -68,6 +68,14 @@ def found() -> Any:
     unknown = _("Nothing is stored about this participant. Check the id.")
     problem = unknown if typed else _("Write the participant's id.")
     return _form(consultation, {"participant": problem}), 422
+
+
+@pages.post("/of/<uuid:check>")
+@needs(*WHO)
+def of_check(check: UUID) -> Any:
+    """Remember whose answer it is."""
+    consultation, participant = participant_of(parts().database.reader, check) or abort(404)
+    return redirect(url_for("participants.show", handle=_remember(participant), consultation=consultation), 303)
 
 
 @pages.get("/<handle>")

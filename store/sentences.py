@@ -26,7 +26,7 @@ class Sentence(str):
 
 def gettext(text: str, **values: str | float) -> Sentence:
     """A sentence. It has gettext's name, by which its template is found for translators."""
-    return Sentence(text, **values)
+    return Sentence(text, "", **values)
 
 
 def ngettext(one: str, many: str, count: int, **values: str | float) -> Sentence:

@@ -51,12 +51,12 @@ LATE = 3
 class Finding:
     """A condition that holds: what was found, and what to do about it. `source` is "" where it concerns no one.
 
-    Both are sentences, but for what a database's driver says.
+    Each is a `Sentence`, but for what a database's driver says.
     """
 
     alarm: Alarm
     found: str
-    advice: Sentence
+    advice: str
     source: str = ""
 
     @property
@@ -68,7 +68,7 @@ class Finding:
         return f"docs/runbooks/{self.alarm}.md"
 
 
-def away(found: str, advice: Sentence) -> Finding:
+def away(found: str, advice: str) -> Finding:
     """The finding where the database does not answer."""
     return Finding(Alarm.DATABASE_AWAY, found, advice)
 

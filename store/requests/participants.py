@@ -70,6 +70,14 @@ class Participant:
     interventions: Sequence[Intervention]
 
 
+def participant_of(engine: Engine, check: UUID) -> Key | None:
+    """The consultation and the participant of a check; None if there is no such check."""
+    sql = f"SELECT consultation, participant FROM jurat_checks WHERE id = {dialect_of(engine).uuid()}"
+    with reader(engine).begin() as connection:
+        row = connection.execute(text(sql), {"id": str(check)}).first()
+    return row and (row[0], row[1])
+
+
 def read_participant(engine: Engine, key: Key) -> Participant | None:
     """All about a participant; None where they have confirmed no answer."""
     with reader(engine).begin() as connection:

@@ -45,9 +45,41 @@ def test_the_newest_is_first(desk: Desk, reviewed: Site) -> None:
     shown = rows(reviewed.signed_in("clerk-7", "administrator").get(PATH))
     login = f" ({desk.engine.url.username})" if desk.postgresql else ""
     assert shown[:2] == [
-        [f"Ada{login}", "backup note", '{"at": "today"}'],
-        [f"Iris{login}", "codes add spring", '{"codes": 3}'],
+        [f"Ada{login}", "backup note", "at: today"],
+        [f"Iris{login}", "codes add spring", "codes: 3"],
     ]
+
+
+DETAILS: dict[str, Any] = {
+    "codes": 2500,
+    "enabled": True,
+    "last_failure": "source_unavailable",
+    "of": [1, {"in_force_from": "a_b"}],
+    "until": None,
+}
+IN_WORDS = {
+    "en": "codes: 2,500, enabled: yes, last failure: the source could not be reached in time, "
+    "of: (1, (in force from: a_b)), until: none",
+    "fr": "codes : 2 500, enabled : oui, dernier échec : la source n’a pas pu être jointe à temps, "
+    "of : (1, (en vigueur à partir du : a_b)), until : aucun",
+}
+
+
+@pytest.mark.parametrize(("language", "words"), IN_WORDS.items())
+def test_details_are_words_on_the_page_and_json_in_a_file(
+    desk: Desk, reviewed: Site, language: str, words: str
+) -> None:
+    note(desk, **DETAILS)
+    visitor = operator(reviewed)
+    row = tree(visitor.get(f"/{language}/audit/?actor=Iris")).xpath("//*[@class='log']/li/*[last()]")
+    assert [each.text.replace("\u202f", " ") for each in row] == [words]
+    assert json.loads(visitor.get(f"{PATH}jsonl?actor=Iris").text)["detail"] == DETAILS
+
+
+def test_a_long_detail_is_cut(desk: Desk, reviewed: Site) -> None:
+    note(desk, ids=["k" * 90] * 5)
+    (said,) = tree(operator(reviewed).get(f"{PATH}?actor=Iris")).xpath("//*[@class='log']/li/*[last()]/text()")
+    assert (len(said), said[-1]) == (300, "…")
 
 
 @pytest.mark.parametrize(

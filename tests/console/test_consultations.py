@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +170,14 @@ def test_each_kind_of_criterion_is_said(watched: Site) -> None:
         ],
         "work": ["A person looks at what the participant shows.", "It can be answered once."],
     }
+
+
+def test_a_code_list_that_the_question_names_is_said(watched: Site) -> None:
+    sample = Configuration.of(lint([Path("config/sample")], environ={}).document)
+    code = next(each for each in sample.questions.values() if each.name == "code")
+    with watched.app.test_request_context("/en/"):
+        said = list(criterion_words(replace(code, requirement={"list": "letters"}), {}))
+    assert said[:2] == [
+        "The participant has a code of the list “letters”.",
+        "If no source can decide, the answer stays undetermined.",
+    ]

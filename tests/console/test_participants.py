@@ -171,6 +171,29 @@ def test_another_participants_answer_is_no_page_of_theirs(desk: Desk, reviewed: 
     assert visitor.get(find(visitor).replace("budget", "care")).status_code == 404
 
 
+def test_a_review_leads_to_its_participant_and_back(desk: Desk, reviewed: Site) -> None:
+    check = waiting(desk)
+    visitor = reviewed.signed_in("clerk-7", "reviewer")
+    review = f"/en/reviews/{check}"
+    (way,) = tree(visitor.get(review)).xpath("//form[contains(@action, '/participants/')]/@action")
+    assert visitor.get(way).status_code in (404, 405)
+    page = visitor.post(way, page=review).location
+    assert page.startswith(HOME)
+    assert page.endswith("/in/budget")
+    assert "p-1" not in way + page
+    assert "p-1" in main(visitor.get(page))
+    assert review in tree(visitor.get(f"{page}/{check}")).xpath("//main//a/@href")
+
+
+def test_the_participant_of_what_is_settled_is_found_and_of_no_other_check(desk: Desk, reviewed: Site) -> None:
+    check = answered(desk)
+    visitor = reviewed.signed_in("clerk-7", "reviewer")
+    way = f"{HOME}of/{check}"
+    assert tree(visitor.get(f"/en/reviews/{check}")).xpath("//main//form/@action")[-1] == way
+    assert visitor.post(way, page=HOME).status_code == 303
+    assert visitor.post(f"{HOME}of/{uuid4()}", page=HOME).status_code == 404
+
+
 def test_a_session_remembers_so_many(desk: Desk, reviewed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("console.participants.MOST", 2)
     desk.submit_many(3)
@@ -314,13 +337,13 @@ def test_nobody_moves_answers_to_themselves(desk: Desk, reviewed: Site) -> None:
 
 @pytest.mark.parametrize("roles", [(), ("operator",)])
 def test_no_other_role_sees_participants(desk: Desk, reviewed: Site, roles: tuple[str, ...]) -> None:
-    answered(desk)
+    check = answered(desk)
     visitor = reviewed.signed_in("clerk-7", *roles)
     assert visitor.get(HOME).status_code == 403
     assert visitor.post(HOME, page="/en/", participant="p-1").status_code == 403
     for path in ("x", "x/in/budget", f"x/in/budget/{uuid4()}", "x/erase", "x/in/budget/revoke"):
         assert visitor.get(HOME + path).status_code == 403
-    for path in ("x/erase", "x/in/budget/revoke"):
+    for path in (f"of/{check}", "x/erase", "x/in/budget/revoke"):
         assert visitor.post(HOME + path, page="/en/", id=str(uuid4())).status_code == 403
 
 
