@@ -13,9 +13,11 @@ from pages.language import gettext as _
 FAR = 4
 """So many times the distance that an automatic decision needs is far from a border."""
 
-SURE, DOUBTFUL = 0.9, 0.7
-CLOSE = 0.05
-"""A source's score from which it is sure, and below which it doubts; and between two addresses that are as likely."""
+DOUBTFUL, CLOSE = 0.7, 0.05
+"""A source's score below which it doubts; and between two addresses that are as likely. That it is sure goes without
+saying."""
+
+_HOUSE = "housenumber"
 
 
 def reasons_of(kind: str) -> list[Reason]:
@@ -45,40 +47,41 @@ def rules_of(evidence: Mapping[str, Any]) -> list[tuple[bool, str]]:
 
 
 def _address(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
-    if said := _levels().get(str(evidence.get("level"))):
+    level, places = str(evidence.get("level")), list(_position(evidence, area))
+    if (said := _levels().get(level)) and not (places and level == _HOUSE):  # they speak of the house then
         yield said
-    yield from _position(evidence, area)
+    yield from places
     yield from _certainty(evidence)
     match evidence.get("leaning"):
         case "inside":
             yield _("Another source places the address inside %(area)s.") % {"area": area}
         case "outside":
             yield _("Another source places the address outside %(area)s.") % {"area": area}
-    rules = evidence.get("rules")
-    named = _rules()
+    rules, named = evidence.get("rules"), _rules()
+    if evidence.get("distance_m") is None and isinstance(rules, dict) and rules.get("margin"):
+        yield named["margin"][0]
     for rule, held in rules.items() if isinstance(rules, dict) else ():
         if held is False and rule in named and rule not in _SAID_OTHERWISE:
             yield named[rule][1]
 
 
 def _position(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
-    distance, margin, rules = evidence.get("distance_m"), evidence.get("margin_m"), evidence.get("rules")
-    if distance is None and isinstance(rules, dict) and rules.get("margin"):
-        yield _rules()["margin"][0]
+    distance, margin = evidence.get("distance_m"), evidence.get("margin_m")
     if not isinstance(distance, int | float) or not isinstance(margin, int | float):
         return
-    given = {"area": area, "margin": number(round(margin))}
+    place = _("The house") if evidence.get("level") == _HOUSE else _("The place")
+    given = {"place": place, "area": area, "margin": number(round(margin))}
     inside, far = distance > 0, abs(distance) >= FAR * margin
     if abs(distance) < margin:
-        yield _("The place is less than %(margin)s metres from the border of %(area)s.") % given
+        yield _("%(place)s is less than %(margin)s metres from the border.") % given
     elif inside and far:
-        yield _("The place is inside %(area)s, far from its border.") % given
+        yield _("%(place)s is far inside %(area)s.") % given
     elif inside:
-        yield _("The place is inside %(area)s, more than %(margin)s metres from its border.") % given
+        yield _("%(place)s is more than %(margin)s metres inside %(area)s.") % given
     elif far:
-        yield _("The place is outside %(area)s, far from its border.") % given
+        yield _("%(place)s is far outside %(area)s.") % given
     else:
-        yield _("The place is outside %(area)s, more than %(margin)s metres from its border.") % given
+        yield _("%(place)s is more than %(margin)s metres outside %(area)s.") % given
 
 
 def _certainty(evidence: Mapping[str, Any]) -> Iterator[str]:
@@ -95,8 +98,6 @@ def _certainty(evidence: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(score, int | float):
         if isinstance(other, int | float) and other >= score - CLOSE:
             yield _("The source finds another address as likely.")
-        elif score >= SURE:
-            yield _("The source is sure of this address.")
         elif score < DOUBTFUL:
             yield _("The source is not sure of this address.")
     alike = evidence.get("name_similarity")
@@ -131,14 +132,14 @@ def _registry(evidence: Mapping[str, Any]) -> Iterator[str]:
 
 def _origin(evidence: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(when := evidence.get("data_date"), str):
-        yield _("The data is from %(day)s.") % {"day": day(when)}
+        yield _("Data from %(when)s.") % {"when": day(when)}
     if evidence.get("simulated"):
         yield _("This was looked up in a source for tests.")
 
 
 def _levels() -> dict[str, str]:
     return {
-        "housenumber": _("The house was found."),
+        _HOUSE: _("The house was found."),
         "interpolated": _("The street was found, and where the house must be along it."),
         "street": _("The street was found, but not the house."),
         "postcode": _("Only the postcode was found."),

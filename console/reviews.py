@@ -95,7 +95,7 @@ def queue() -> str:
     return render_template(
         "reviews/queue.html", shown=shown, coming=coming, after=page.after, filters=filters,
         consultations=consultations, reasons=reasons, filtered=filters != Filters(), continued="due" in request.args,
-        why=why,
+        why=why, deciding=parts().database.may(grants.Role.REVIEWER),
     )  # fmt: skip
 
 
@@ -204,13 +204,22 @@ def _page(row: QueuedRow, problems: Mapping[str, str]) -> str:
     points = [(each["longitude"], each["latitude"]) for each in answer.opened.places] if answer.opened else []
     drawn = picture(reviews.zones(), points) if zone else None
     shape = drawn.find(zone) if drawn else None
+    known = _known(evidence, before.reason if before else row.reason, points, shape)
     return render_template(
         "reviews/review.html", found=found, coming=_coming(decided, questions) if decided else None, id=uuid7(),
         before=before, contests=_contests(row, before), picture=drawn, shape=shape,
-        known=sentences_of(evidence, shape.title if shape else None), why=why, refusing=reasons_of(found.kind),
+        known=known, why=why, refusing=reasons_of(found.kind),
         mine=any(same_person(me.name, word["by_whom"]) for word in row.words), problems=problems,
         deciding=deciding, answer=answer, near=_close_up(shape, points) if shape and points else None,
     )  # fmt: skip
+
+
+def _known(evidence: Mapping[str, Any], reason: str, points: list[Point], shape: Shape | None) -> list[str]:
+    """What neither the reason says nor the list of what the source found."""
+    said = {"margin_m"} if reason == Reason.NEAR_BORDER else set()
+    said |= {"candidates"} if points and evidence.get("houses") in {None, 1} else set()
+    left = {name: value for name, value in evidence.items() if name not in said}
+    return sentences_of(left, shape.title if shape else None)
 
 
 def _settled(check: UUID) -> Any:

@@ -40,7 +40,7 @@ def _reasons() -> dict[str, str]:
         Reason.STREET_DIFFERS: _("only a street with a different name was found"),
         Reason.SCORE_TOO_LOW: _("no address close enough was found"),
         Reason.AMBIGUOUS_ADDRESS: _("several addresses match"),
-        Reason.NEAR_BORDER: _("the address is too close to the border for the map to decide"),
+        Reason.NEAR_BORDER: _("the address is too close to the border"),
         Reason.SOURCES_DISAGREE: _("the sources do not agree"),
         Reason.NUMBER_MALFORMED: _("the number cannot be checked as it is written"),
         Reason.RECORD_NOT_FOUND: _("no entry in the register matches"),

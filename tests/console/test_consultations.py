@@ -89,7 +89,7 @@ def test_a_page_says_whom_it_is_open_to_and_what_became_of_the_answers(desk: Des
         ["accepted", "3", "75%"],
         ["the register confirms it", "3", "75%"],
         ["undetermined", "1", "25%"],
-        [f"the address is too close to the border for the map to decide {FOR_THE_BORDER}", "1", "25%"],
+        [f"the address is too close to the border {FOR_THE_BORDER}", "1", "25%"],
         ["waiting for a person", "1", "–"],
         ["being checked", "1", "–"],
     ]

@@ -13,6 +13,8 @@ from jurat import Reason
 from pages.reasons import why
 from tests.console.visitor import Site
 
+HOUSE = {"level": "housenumber"}
+
 
 @pytest.fixture(autouse=True)
 def page(site: Site) -> Iterator[None]:
@@ -24,17 +26,14 @@ def page(site: Site) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("evidence", "said"),
     [
-        ({"distance_m": -400, "margin_m": 25}, "The place is outside the old town, far from its border."),
-        (
-            {"distance_m": -30, "margin_m": 25},
-            "The place is outside the old town, more than 25 metres from its border.",
-        ),
-        ({"distance_m": 30, "margin_m": 25}, "The place is inside the old town, more than 25 metres from its border."),
-        ({"distance_m": 500, "margin_m": 25}, "The place is inside the old town, far from its border."),
-        ({"distance_m": -5, "margin_m": 25}, "The place is less than 25 metres from the border of the old town."),
-        ({"distance_m": 0, "margin_m": 25}, "The place is less than 25 metres from the border of the old town."),
-        ({"level": "housenumber"}, "The house was found."),
-        ({"score": 1.0}, "The source is sure of this address."),
+        ({"distance_m": -400, "margin_m": 25}, "The place is far outside the old town."),
+        ({"distance_m": -30, "margin_m": 25}, "The place is more than 25 metres outside the old town."),
+        ({"distance_m": 30, "margin_m": 25}, "The place is more than 25 metres inside the old town."),
+        ({"distance_m": 500, "margin_m": 25}, "The place is far inside the old town."),
+        ({"distance_m": -5, "margin_m": 25}, "The place is less than 25 metres from the border."),
+        ({"distance_m": 0, "margin_m": 25}, "The place is less than 25 metres from the border."),
+        ({"distance_m": 30, "margin_m": 25, **HOUSE}, "The house is more than 25 metres inside the old town."),
+        (HOUSE, "The house was found."),
         ({"score": 0.95, "next_score": 0.94}, "The source finds another address as likely."),
         ({"score": 0.3, "next_score": None}, "The source is not sure of this address."),
         ({"name_similarity": 0.9}, "The street has a similar name, but not the same."),
@@ -45,7 +44,7 @@ def page(site: Site) -> Iterator[None]:
         ({"status": "inactive"}, "The entry is not active."),
         ({"leaning": "outside"}, "Another source places the address outside the old town."),
         ({"rules": {"postcode": False}}, "The postcode is different."),
-        ({"data_date": "2026-05-03"}, "The data is from 3 May 2026."),
+        ({"data_date": "2026-05-03"}, "Data from 3 May 2026."),
         ({"simulated": True}, "This was looked up in a source for tests."),
     ],
 )
@@ -57,7 +56,7 @@ def test_a_finding_is_a_sentence(evidence: Mapping[str, Any], said: str) -> None
     "evidence",
     [
         {},
-        {"score": 0.8, "next_score": 0.1, "name_similarity": 1.0, "candidates": 1, "houses": 1},
+        {"score": 1.0, "next_score": 0.1, "name_similarity": 1.0, "candidates": 1, "houses": 1},
         {"version": 3, "zone": "x", "zone_digest": "abc", "http_status": 200, "step": "find", "batch": 7},
         {"rules": {"margin": False, "unheard-of": False}, "level": "unheard-of", "status": 7, "records": "many"},
         {"distance_m": "far", "margin_m": None, "list": {}, "leaning": None, "rules": [], "data_date": 5},

@@ -45,9 +45,9 @@ def old_town(desk: Desk) -> None:
     import_zones(desk.engine, [NewZone("old-town", "The old town", "w", wkb, outline=outline)], ADMIN)
 
 
-def found(desk: Desk, *places: Any, participant: str = "p-1") -> UUID:
+def found(desk: Desk, *places: Any, participant: str = "p-1", **given: Any) -> UUID:
     """A check in review for whose address a source found these places."""
-    held = desk.held(participant)
+    held = desk.held(participant, **given)
     sealed = seal_places(Places("addok", places), desk.unseal, held.answer_key)
     desk.look_up(held, Review(Reason.NEAR_BORDER, 9000.0, NEAR, sealed))
     return held.id

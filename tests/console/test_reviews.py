@@ -81,12 +81,30 @@ def test_the_queue_has_what_waits_and_a_review_says_why(desk: Desk, reviewed: Si
     assert tree(queue).xpath("//main//h2/a/@href") == [f"/en/reviews/{check}"]
     assert "The budget" in main(queue)
     page = main(visitor.get(f"/en/reviews/{check}"))
-    assert "the address is too close to the border for the map to decide." in page
-    assert "The house was found." in page
-    assert "less than 25 metres from the border" in page
+    assert "the address is too close to the border." in page
+    assert "The house was found. 2 addresses were found." in page
     assert "2 addresses were found." in page
     assert "-10" not in page
     assert "p-1" not in page
+
+
+def test_the_queue_opens_what_can_be_opened(desk: Desk, reviewed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.answers.WAIT_S", 0.0)
+    check, path = waiting(desk), "/en/reviews/"
+    visitor = reviewed.signed_in("clerk-7", "reviewer")
+
+    def ways() -> list[str]:
+        return [str(each) for each in tree(visitor.get(path)).xpath("//main//button/@formaction")]
+
+    (way,) = ways()
+    assert visitor.post(way, page=path).location == f"/en/reviews/{check}#answer"
+    assert desk.one("SELECT count(*) FROM jurat_openings") == 1
+    decide(visitor, check)
+    assert a_minute_later(desk) == 1
+    assert ways() == []
+    visitor.post(f"/en/reviews/{check}/open", page=f"/en/reviews/{check}", id=str(uuid4()))
+    assert tree(visitor.get(path)).xpath("//main//h2/a/@href") == [f"/en/reviews/{check}"]
+    assert ways() == [], "its answer was erased"
 
 
 def test_what_is_due_first_comes_first_and_filters_leave_out(desk: Desk, reviewed: Site) -> None:

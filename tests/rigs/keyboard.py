@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+
+from tests.rigs.effort import Effort
 
 FARTHEST = 60
 """Presses of the Tab key after which someone gives up."""
@@ -23,41 +26,68 @@ def options(width: int) -> dict[str, Any]:
 
 
 class Fingers:
-    """Someone who has no mouse. `actions` counts what they have pressed and chosen; the Tab key only moves them."""
+    """Someone who has no mouse. `actions` counts what they have pressed and chosen; the Tab key only moves them, but
+    `effort` counts it too.
+    """
 
     def __init__(self, page: Any) -> None:
         self.page = page
         self.actions = 0
+        self.effort = Effort()
+
+    def key(self, key: str) -> None:
+        """Press a key, wherever one is."""
+        self.effort.press(key)
+        self.page.keyboard.press(key)
 
     def to(self, selector: str) -> None:
         """Tab until this has the focus, past the header by the link that skips it."""
         for _ in range(FARTHEST):
-            self.page.keyboard.press("Tab")
+            self.key("Tab")
             skips, is_there = self.page.evaluate(_STOP, selector)
             if is_there:
                 return
             if skips and not selector.startswith("header"):
-                self.page.keyboard.press("Enter")
+                self.key("Enter")
         raise AssertionError(f"Tab does not come to {selector} on {self.page.url}")
 
     def press(self, selector: str, key: str = "Enter") -> None:
         """Tab to it and press it, which opens another page."""
-        self.to(selector)
-        self.actions += 1
+        self._act(selector)
+        begin = time.monotonic()
         with self.page.expect_navigation():
-            self.page.keyboard.press(key)
+            self.key(key)
+        self.effort.waited += time.monotonic() - begin
 
     def choose(self, selector: str, key: str = "Space") -> None:
         """Tab to it and press it, which stays on the page."""
-        self.to(selector)
-        self.actions += 1
-        self.page.keyboard.press(key)
+        self._act(selector)
+        self.key(key)
 
     def type(self, fields: Mapping[str, str]) -> None:
         """Tab to each field and type into it."""
         for selector, value in fields.items():
+            self.effort.thoughts += 1
             self.to(selector)
-            self.page.keyboard.type(value)
+            self.write(value)
+
+    def write(self, text: str) -> None:
+        """Type where one is."""
+        self.effort.type(text)
+        self.page.keyboard.type(text)
+
+    def read(self, *selectors: str) -> None:
+        """Read what these show; there has to be something."""
+        for selector in selectors:
+            found = self.page.locator(selector)
+            assert found.count(), selector
+            for text in found.all_inner_texts():
+                self.effort.read(text)
+
+    def _act(self, selector: str) -> None:
+        self.effort.thoughts += 1
+        self.to(selector)
+        self.actions += 1
 
 
 class Tasks:
@@ -87,13 +117,18 @@ class Tasks:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Which tasks were done by keyboard alone, and in which ways, at the end of a run."""
+    """Which tasks were done by keyboard alone, and in which ways, and estimates of time, at the end of a run."""
     asked: dict[str, set[str]] = {}
-    for report in (report for status in ("passed", "failed") for report in terminalreporter.getreports(status)):
-        for found in (value for name, value in report.user_properties if name == "tasks"):
-            for name, is_done in found["done"].items():
-                ways = asked.setdefault(f"{found['role']}: {name}", set())
-                ways |= {found["way"]} if is_done else set()
+    reports = [report for status in ("passed", "failed") for report in terminalreporter.getreports(status)]
+    properties = [each for report in reports for each in report.user_properties]
+    for found in (value for name, value in properties if name == "tasks"):
+        for name, is_done in found["done"].items():
+            ways = asked.setdefault(f"{found['role']}: {name}", set())
+            ways |= {found["way"]} if is_done else set()
+    if efforts := [value for name, value in properties if name == "effort"]:
+        terminalreporter.section("estimated by the Keystroke-Level Model")
+        for effort in efforts:
+            terminalreporter.line(effort)
     if not asked:
         return
     terminalreporter.section("tasks by keyboard alone")
