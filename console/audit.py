@@ -61,7 +61,7 @@ def audit() -> str:
     rows = _read(filters)(PAGE + 1, before=before)
     after = rows[PAGE - 1] if len(rows) > PAGE else None
     return render_template(
-        "audit.html", rows=rows[:PAGE], filters=filters, continued="at" in request.args, most=MOST, shown=_shown,
+        "audit.html", rows=rows[:PAGE], chosen=filters, continued="at" in request.args, most=MOST, shown=_shown,
         after=after and url_for("audit.audit", **filters, at=after.at.isoformat(), id=after.id), seals=_seals(),
     )  # fmt: skip
 
@@ -191,6 +191,7 @@ def _names() -> dict[str, str]:
         "codes": _("codes"),
         "consultations": _("consultations"),
         "count": _("count"),
+        "digest": _("digest"),
         "failures": _("failures"),
         "for": _("for"),
         "host": _("host"),
@@ -198,10 +199,12 @@ def _names() -> dict[str, str]:
         "in_force_from": _("in force from"),
         "last_failure": _("last failure"),
         "note": _("note"),
+        "opening": _("opening"),
         "participants": _("participants"),
         "question": _("question"),
         "reason": _("reason"),
         "request": _("request"),
+        "revision": _("revision"),
         "seconds": _("seconds"),
         "sources": _("sources"),
         "usual": _("usual share"),

@@ -93,7 +93,7 @@ def queue() -> str:
     consultations = {each.consultation: say(dict(each.consultation_title)) or each.consultation for each in questions}
     reasons = {str(each): why(each) for each in Reason if each not in DECIDED}
     return render_template(
-        "reviews/queue.html", shown=shown, coming=coming, after=page.after, filters=filters,
+        "reviews/queue.html", shown=shown, coming=coming, after=page.after, chosen=filters,
         consultations=consultations, reasons=reasons, filtered=filters != Filters(), continued="due" in request.args,
         why=why, deciding=parts().database.may(grants.Role.REVIEWER),
     )  # fmt: skip
