@@ -28,6 +28,9 @@ PERSON = {
     "town": "Lower Quillfeather",
 }
 
+LEFT = {"sources.board.record.status.inactive[0]:", "sources.board.tests[1].responses.lookup.json.state:"}
+"""What ends a record, where the status is in `state`: a word of the rule, and the same in its test."""
+
 
 def ask(folder: Path, *answers: str) -> tuple[int, str, str]:
     """How `sources new` ends at a real terminal, its standard output in a file, and what the terminal showed."""
@@ -89,7 +92,7 @@ def test_a_draft_is_made_of_what_was_chosen_in_an_example_answer(tmp_path: Path)
         "the answer has 'A'",
     ):
         assert said in shown
-    assert problems(text, tmp_path) == ({"sources.board.record.status.inactive[0]:"}, [])
+    assert problems(text, tmp_path) == (LEFT, [])
     source = YAML(typ="safe").load(text)["sources"]["board"]
     assert source["steps"][0]["request"] == {"url": "https://board.example/people", "query": {"id": "{number}"}}
     assert source["record"]["fields"] == {
@@ -132,7 +135,7 @@ def test_what_is_likely_needs_no_answer_but_return(tmp_path: Path) -> None:
 def test_without_an_answer_someone_is_invented(tmp_path: Path, fields: tuple[str, ...], names: str) -> None:
     code, text, shown = ask(tmp_path, "json", "-", "https://board.example/people/{number}", *fields)
     assert code == 0, shown
-    assert problems(text, tmp_path) == ({"sources.board.record.status.inactive[0]:"}, [])
+    assert problems(text, tmp_path) == (LEFT, [])
     record = YAML(typ="safe").load(text)["sources"]["board"]["record"]
     assert (record["fields"]["number"], record["fields"]["names"]) == (fields[0], names)
     assert record["status"]["active"] == ["valid"]

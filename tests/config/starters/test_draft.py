@@ -92,7 +92,10 @@ def test_lint_names_the_choices_and_nothing_else(tmp_path: Path, about: str) -> 
     text = draft_text("board", ANSWERS[about], TODAY)
     report = linted(tmp_path, text)
     assert {problem.message for problem in report.problems} == {f"is a draft's {CHOOSE}"}
-    paths = {problem.path for problem in report.problems}
+    tested = {problem.path for problem in report.problems if ".tests[" in problem.path}
+    assert all(path.startswith("sources.board.tests[1].responses.lookup.json") for path in tested)
+    assert len(tested) == text.split("    tests:")[1].count(f'"{CHOOSE}"')
+    paths = {problem.path for problem in report.problems} - tested
     assert "sources.board.steps[0].request.url" in paths
     assert paths <= {
         "sources.board.steps[0].request.url",
