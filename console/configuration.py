@@ -15,16 +15,17 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.exceptions import BadRequest
 
+from adapters.registry_tests.apart import NotChecked
 from adapters.registry_tests.drafts import draft_of
 from config.limits import NAME_PATTERN
-from config.lint import CHOOSE
+from config.problems import Problem, Severity
 from config.starters.insertion import put_into
 from console.configuration_texts import Draft, Outcome, Versions, lines_with_problems
 from console.identity.roles import Role
 from console.parts import parts
 from console.people import member, needs
 from pages.language import gettext as _
-from pages.language import quoting
+from pages.language import ngettext, quoting
 from store.configurations.consultations import Unpublishable
 from store.configurations.publisher import AppliedMeanwhile, ConfigPublisher
 from store.schema import grants
@@ -105,6 +106,21 @@ def edit() -> Any:
     return _editor(draft)
 
 
+@pages.post("/problems")
+@needs(Role.ADMINISTRATOR)
+def problems() -> Any:
+    """What the check says of a text that somebody is typing, for the page's script; nothing where it came to no end."""
+    _may_apply()
+    try:
+        found = Versions(parts().database).lint(_draft())
+    except (NotChecked, LookupError):
+        return "", 204
+    count = len(found.problems) + found.more
+    said = ngettext("One problem.", "%(count)s problems.", count) if count else _("No problem was found.")
+    worst_first = sorted(found.problems, key=lambda each: each.severity is not Severity.ERROR)
+    return {"said": said % {"count": count}, "problems": list(map(_placed, worst_first))}
+
+
 @pages.post("/draft")
 @needs(Role.ADMINISTRATOR)
 def put_draft() -> Any:
@@ -120,13 +136,8 @@ def put_draft() -> Any:
         problems["answer"] = quoting(_("This is no example answer: %(problem)s"), error)
     if problems:
         return render_template("configuration/draft.html", draft=draft, given=given, problems=problems), 422
-    said = _(
-        "The draft is in the text now. Search the text for %(word)s: there you have to choose. "
-        "Then give a question the criterion %(criterion)s."
-    )
-    flash(said % {"word": CHOOSE, "criterion": f"in-{given['name']}"})
     draft = replace(draft, text=put_into(draft.text, drafted))
-    return _editor(draft, Versions(parts().database).check(draft))
+    return _editor(draft, Versions(parts().database).check(draft), drafted=given["name"])
 
 
 @pages.post(f"/versions/<int(min=1,max={NEWEST_POSSIBLE}):version>/back")
@@ -163,14 +174,29 @@ def apply() -> Any:
     return redirect(url_for("configuration.overview"), 303)
 
 
-def _editor(draft: Draft, outcome: Outcome | None = None) -> str:
-    """The text, and what was found out about it. A text that came too late is from now on made from what it missed."""
+def _placed(problem: Problem) -> dict[str, Any]:
+    """A problem as the page's script takes it; its place is in the page's language, the rest in English."""
+    words = (problem.severity if problem.severity is Severity.WARNING else "", problem.path, problem.message)
+    return {
+        "line": problem.line,
+        "column": problem.column,
+        "kind": problem.severity,
+        "where": _("Line %(line)s, column %(column)s") % {"line": problem.line, "column": problem.column},
+        "what": ": ".join(filter(None, words)) + (f" — {problem.hint}" if problem.hint else ""),
+    }
+
+
+def _editor(draft: Draft, outcome: Outcome | None = None, drafted: str = "") -> str:
+    """The text, and what was found out about it, where `drafted` was put into it or not. A text that came too late is
+    from now on made from what it missed.
+    """
     if outcome and outcome.is_late:
         draft = replace(draft, after=Versions(parts().database).newest)
     lines = lines_with_problems(draft, outcome.problems) if outcome else []
     return render_template(
-        "configuration/edit.html", draft=draft, outcome=outcome, lines=lines, problems=outcome and not outcome.usable
-    )
+        "configuration/edit.html", draft=draft, outcome=outcome, lines=lines, drafted=drafted,
+        problems=outcome and not outcome.usable and not drafted,
+    )  # fmt: skip
 
 
 def _confirm(draft: Draft, outcome: Outcome, problems: Mapping[str, str] = MappingProxyType({})) -> Any:

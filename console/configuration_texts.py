@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from adapters.registry_tests.apart import NotChecked, check_apart
+from adapters.registry_tests.apart import Checked, NotChecked, check_apart
 from config.as_yaml import leave_out, parse_stored, without_defaults, yaml_lines
 from config.configuration import Configuration
 from config.differences import differences
@@ -145,11 +145,15 @@ class Versions:
         before, after = self._document(old), self._document(new)
         return None if before is None or after is None else _changes(before, after)
 
-    def check(self, draft: Draft) -> Outcome:
-        """Check a draft as `config apply --dry-run` does; only the lists of codes are read as `jurat_admin`."""
+    def lint(self, draft: Draft) -> Checked:
+        """The problems of a draft. Only lists of codes are read as `jurat_admin`. Raises NotChecked, LookupError."""
         zones, lists = self._queries.zone_versions(), Queries(self._database.admin).code_list_names()
+        return check_apart(draft.text, zones, lists, self.stored(draft.tested))
+
+    def check(self, draft: Draft) -> Outcome:
+        """Check a draft as `config apply --dry-run` does."""
         try:
-            found = check_apart(draft.text, zones, lists, self.stored(draft.tested))
+            found = self.lint(draft)
         except (NotChecked, LookupError) as error:
             return Outcome(obstacle=str(error))
         outcome = Outcome(found.problems, found.more, configuration=found.configuration)

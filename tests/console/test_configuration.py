@@ -27,7 +27,7 @@ PAGES = "/en/configuration"
 PATHS = [f"{PAGES}/", f"{PAGES}/edit", f"{PAGES}/versions/1", f"{PAGES}/differences?old=1&new=1"]
 DEEP = "a: " + "[" * 100_000
 BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [{f'*{a}, ' * 9}]\n" for a, b in pairwise("abcdefghi"))
-FORMS = [f"{PAGES}/edit", f"{PAGES}/apply", f"{PAGES}/draft", f"{PAGES}/versions/1/back"]
+FORMS = [f"{PAGES}/edit", f"{PAGES}/problems", f"{PAGES}/apply", f"{PAGES}/draft", f"{PAGES}/versions/1/back"]
 
 
 @pytest.fixture(autouse=True)
