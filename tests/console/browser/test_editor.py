@@ -51,9 +51,8 @@ def marked(page: Any, kind: str = "error") -> Any:
 
 
 def line_of(page: Any, words: str) -> int:
-    before, found, _ = page.input_value("#text").partition(words)
-    assert found, words
-    return before.count("\n") + 1
+    lines: list[str] = page.input_value("#text").split("\n")
+    return next(number for number, line in enumerate(lines, 1) if words in line)
 
 
 def scroll(page: Any, top: str) -> None:
