@@ -11,7 +11,7 @@ import shapely
 
 from adapters.address.zones import ZoneGeometry
 from bench.addresses import report
-from bench.addresses.queries import Kind, Row, Typed
+from bench.addresses.queries import ORDINARY, Kind, Row, Typed
 from bench.addresses.questions import Question, Tally, questions
 from bench.addresses.zones import around, cut
 from jurat.vocabulary import Outcome, Reason
@@ -124,7 +124,7 @@ def test_reasons_are_sorted_by_how_often_they_came() -> None:
 
 
 def test_the_page_has_the_latest_run_of_each_part_in_their_order() -> None:
-    tallies = {kind: Tally(asked=100, far=50, decided=45, wrong=1) for kind in Kind}
+    tallies = {kind: Tally(asked=100, far=50, decided=45, wrong=1) for kind in ORDINARY}
     old, new = (report.rows_of("addok, 40 zones", "Caption.", "make it", tallies) for _ in range(2))
     for row in old:
         row |= {"run": "2026-01-01T00:00:00+00:00", "asked": 7}
@@ -149,3 +149,8 @@ def test_a_run_is_kept_and_fails_when_a_decision_was_wrong(tmp_path: Path, capsy
 def test_a_command_says_what_changes_what_is_counted() -> None:
     assert report.command("bench-towns", []) == "make bench-towns"
     assert report.command("bench-towns", ["--show", "--seed", "7"]) == 'make bench-towns ARGS="--seed 7"'
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [(Kind.RANGE, True), (Kind.TWO_ADDRESSES, False)])
+def test_the_houses_of_a_range_must_be_far_from_the_border_as_well(kind: Kind, wrong: bool) -> None:
+    assert question(INSIDE, AT_THE_BORDER, kind=kind).is_wrong(Outcome.ACCEPTED) is wrong
