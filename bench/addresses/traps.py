@@ -14,7 +14,7 @@ that may be meant, and a decision is right only if it holds for all of them; wit
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from adapters.address.languages import fold
@@ -47,11 +47,13 @@ MOST_CIRCLED = 20
 MOST_COUNTED = 40
 
 
-def traps(rows: list[Row], each: int, seed: int, style: Style = FRENCH) -> Iterator[Typed]:
-    """`each` answers of every kind of `TRAPS`; fewer where the base cannot give them. The same ones for a seed."""
+def traps(
+    rows: list[Row], each: int, seed: int, style: Style = FRENCH, kinds: Sequence[Kind] = TRAPS
+) -> Iterator[Typed]:
+    """`each` answers of every one of `kinds`; fewer where the base cannot give them. The same ones for a seed."""
     rng = random.Random(seed)
     maker = _TrapMaker(rows, rng, style)
-    for kind in TRAPS:
+    for kind in kinds:
         yield from drawn(rows, each, rng, partial(maker.typed, kind))
 
 
