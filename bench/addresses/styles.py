@@ -131,7 +131,7 @@ GERMAN = Style(
         "strasse": ("Str.", "Str"), "platz": ("Pl.", "Pl"), "sankt": ("St.", "St"), "doktor": ("Dr.",),
         "professor": ("Prof.",), "allee": ("All.",), "grosse": ("Gr.",), "kleine": ("Kl.",), "alte": ("A.",),
     },
-    endings={"straße": ("str.", "str", "strasse"), "platz": ("pl.",), "gasse": ("g.",)},
+    endings={"straße": ("str.", "str", "strasse"), "strasse": ("str.", "str"), "platz": ("pl.",), "gasse": ("g.",)},
     noise=(
         ("{number}", "{street}, {floor}. OG"),
         ("{number}", "{street}, Wohnung {flat}"),

@@ -6,8 +6,8 @@ that may be meant, and a decision is right only if it holds for all of them; wit
 - two addresses: what holds for both.
 - another town or postcode in the field of the street, or against the one in its own field: nothing.
 - a number of something else ("rue X, 3 étages"): what holds for all houses of the street.
-- a range or two numbers: what holds for all houses from the first to the last, each farther from the border than the
-  margin.
+- a range or two numbers: what holds for all houses from the first to the last on that side of the street, each farther
+  from the border than the margin.
 - a number that is one only once its signs are dropped ("-12", "1²"): nothing.
 """
 
@@ -127,7 +127,8 @@ class _TrapMaker:
         last = rng.choice(others)
         forms = (*JOINED, *(f"{{first}} {joint} {{last}}" for joint in self._style.joints))
         written = rng.choice(forms).format(first=first, last=last)
-        points = tuple(each.point for value, each in numbered if first <= value <= last)
+        step = 2 if (last - first) % 2 == 0 else 1  # from 8 to 12 on one side of the street, from 8 to 13 on both
+        points = tuple(each.point for value, each in numbered if value in range(first, last + 1, step))
         answer = row.answer
         if rng.random() < 0.5:
             answer["number"] = written
