@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel
+from shapely.geometry import shape
 
 from bench.addresses.queries import Row
 
@@ -44,9 +45,10 @@ class AddressSet(BaseModel, extra="forbid", frozen=True):
     last: bool = False
 
     def paths(self, folder: Path) -> list[Path]:
-        """The files that are there, under `folder`."""
+        """The files that are there, under `folder`, as they can be read."""
         root = folder / self.repository
-        return sorted(path for name in self.files for path in root.glob(name.removesuffix(".zst")))
+        names = (name.removesuffix(".zst").replace(".osm.pbf", ".geojson") for name in self.files)
+        return sorted(path for name in names for path in root.glob(name))
 
     def rows(self, folder: Path) -> tuple[list[Row], int]:
         """The addresses with a house number and a position, each once, and how many rows lack one that can be read."""
@@ -110,10 +112,12 @@ def _records(path: Path) -> Iterator[dict[str, str]]:
     """The rows of a CSV file, plain or gzip, or the features of a GeoJSON file, as texts."""
     if path.suffix == ".geojson":
         for feature in json.loads(path.read_text("utf-8-sig"))["features"]:
-            x, y = feature["geometry"]["coordinates"][:2]
-            fields = {**feature["properties"], "x": x, "y": y}
+            middle = shape(feature["geometry"]).centroid
+            fields = {**feature["properties"], "x": middle.x, "y": middle.y}
             # A feature leaves out what it does not have.
-            yield defaultdict(str, {name: str(value) for name, value in fields.items() if value is not None})
+            yield defaultdict(
+                str, {name.replace(":", "_"): str(value) for name, value in fields.items() if value is not None}
+            )
         return
     with (
         gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig") as file

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import shapely
+from shapely import Point, box
+from shapely.geometry import mapping
 
 from bench import countries
 from bench.addresses.queries import MIX, Kind, Row, Typed, read_base
@@ -67,9 +69,16 @@ def test_a_file_that_is_published_as_zst_is_read_where_it_was_unpacked(tmp_path:
 
 def test_features_are_read_whatever_they_leave_out(tmp_path: Path) -> None:
     properties = ({"no": 8, "way": "Mühlenweg", "zip": 99001}, {"no": None, "way": "Mühlenweg", "zip": 99001})
-    features = [{"properties": each, "geometry": {"coordinates": [7.5, 46.5]}} for each in properties]
+    features = [{"properties": each, "geometry": mapping(Point(7.5, 46.5))} for each in properties]
     one = described(tmp_path, "a.geojson", json.dumps({"features": features}))
     assert one.rows(tmp_path) == ([row("8", 7.5)], 1)
+
+
+def test_a_house_that_is_an_area_is_in_its_middle_and_its_tags_are_columns(tmp_path: Path) -> None:
+    feature = {"properties": {"addr:no": 8, "way": "Mühlenweg", "zip": 99001}, "geometry": mapping(box(7, 46, 8, 47))}
+    content = json.dumps({"features": [feature]})
+    one = described(tmp_path, "a.geojson", content, number="{addr_no}", files=["a.osm.pbf"])
+    assert one.rows(tmp_path) == ([row("8", 7.5)], 0)
 
 
 def test_only_the_rows_that_are_wanted_are_read(tmp_path: Path) -> None:
