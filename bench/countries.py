@@ -5,7 +5,7 @@
     python -m bench.countries --last                  the sets as well that are left untouched until the last run
 
 Nothing of the lists is part of the project: `sets.toml` says where each is from. The adapter `address-file` and the
-rule alone, with nothing changed; zones are cells that cut the town without regard to its streets. Half of the ranges
+rule alone, with nothing changed; zones are cells that cut the towns without regard to their streets. Half of the ranges
 lie across a border. Ends with 1 when a decision was wrong, with 2 when no set is there.
 """
 
@@ -58,7 +58,8 @@ def main(arguments: list[str]) -> int:
 def ask(language: str, rows: list[Row], options: argparse.Namespace) -> tuple[Tallies, Tally]:
     """What becomes of the queries about a town: by kind, and of all of the mix."""
     style, each, seed = STYLES[language], options.each, options.seed
-    cells = zones.cut(zones.around([row.point for row in rows]), options.zones, seed)
+    points = sorted({row.point for row in rows})
+    cells = zones.cut(zones.around(points), options.zones, seed, points)  # across villages, not between them
     trapped = [one for one in traps(rows, each, seed, style) if one.kind is not Kind.RANGE]
     ranges = list(traps(rows, each * RANGES, seed, style, [Kind.RANGE]))
     typed = [*queries(rows, each, seed, style), *trapped, *half_torn(ranges, cells, each)]
@@ -146,7 +147,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="sets with this in their name")
     parser.add_argument("--each", type=int, default=300, help="queries of each kind for each town (%(default)s)")
     parser.add_argument("--mix", type=int, default=2000, help="queries of the mix for each town (%(default)s)")
-    parser.add_argument("--zones", type=int, default=12, help="cells that a town is cut into (%(default)s)")
+    parser.add_argument("--zones", type=int, default=40, help="cells that a town is cut into (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of zones and queries (%(default)s)")
     parser.add_argument("--last", action="store_true", help="ask the sets that are marked `last` as well")
     parser.add_argument("--show", action="store_true", help="print what is wrong: real addresses, for the screen alone")

@@ -87,6 +87,13 @@ def test_each_query_is_asked_for_its_own_zone_and_for_a_neighbouring_one() -> No
         assert not neighbour.zone.locate(*own.typed.row.point)[0]
 
 
+def test_borders_go_through_the_places_that_are_named() -> None:
+    village = [(2.01 + step / 10_000, 45.01) for step in range(10)]
+    cells = cut((2.0, 45.0, 3.0, 46.0), 20, 1, village)
+    assert all(shapely.from_wkb(cell.wkb).intersects(shapely.LineString(village)) for cell in cells)
+    assert len(cells) == 10
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 12])
 def test_cells_cover_the_box_without_overlap_and_are_the_same_for_the_same_seed(count: int) -> None:
     box = (2.0, 45.0, 2.1, 45.2)
