@@ -281,7 +281,7 @@ DUTCH = Style(
     endings={"straat": ("str.", "str"), "laan": ("ln.", "ln"), "plein": ("pln", "pl."), "weg": ("wg",)},
     noise=(
         ("{number}", "{street}, {few} hoog"),
-        ("{number} bis", "{street}, {few}e verdieping"),
+        ("{number}", "{street}, {few}e verdieping"),
         ("{number}", "{street}, appartement {flat}"),
         ("", "{street} {number}, kamer {flat}"),
         ("{number}", "p/a Jansen, {street}"),
