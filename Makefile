@@ -24,7 +24,7 @@ $(shell [ ! -e $(VENV) ] || $(PY) -c '$(NEW_ENOUGH)' 2>/dev/null || rm -rf $(VEN
 # Two targets may not install into one .venv at once, whatever MAKEFLAGS says.
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-pythons platform console test test-all test-bench test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-console bench-flow bench-homes bench-names bench-nominatim bench-outcomes bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
+.PHONY: help demo demo-pythons platform console test test-all test-bench test-properties test-examples test-browser image compose pictures lint format wheel release lock clean bench bench-addresses bench-browser bench-console bench-countries bench-flow bench-homes bench-names bench-nominatim bench-outcomes bench-rosters bench-polling bench-datasets bench-registries bench-towns bench-zones faults faults-short alerts alerts-soak control-arm soak bench-scale mutants canaries
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -100,6 +100,9 @@ bench-nominatim: $(VENV)/.dev ## Ask a real Nominatim real addresses; needs Post
 
 bench-towns: $(VENV)/.dev ## Decide addresses of invented towns in five languages, a minute; ARGS="--seed 7 --show"
 	@PYTHONPATH=. $(PY) -m bench.other_towns $(ARGS)
+
+bench-countries: $(VENV)/.dev ## Decide addresses of real towns in ../sets, in six languages; ARGS="--only Bern --show"
+	@PYTHONPATH=. $(PY) -m bench.countries $(ARGS)
 
 bench-homes: $(VENV)/.dev ## Count the homes that verdicts about six zones find again, 10 minutes; ARGS="--seed 7 --towns 1"
 	@PYTHONPATH=. $(PY) -m bench.homes $(ARGS)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.addresses import report, zones
 from bench.addresses.geocoders import Geocoder, alone
-from bench.addresses.queries import Kind, queries
+from bench.addresses.queries import ORDINARY, Kind, queries
 from bench.addresses.questions import Looked, Tally, direct, questions
 from bench.addresses.towns import OFF_M, TOWNS, Town, build, write_base
 from bench.rig.report import read
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if options.table or options.write_docs:
         return report.TOWNS.show(options, read(options.file), report.tables, report.page)
-    by_kind = {kind: Tally() for kind in Kind}
+    by_kind = {kind: Tally() for kind in ORDINARY}
     by_town: dict[str, Tally] = {}
     for town in TOWNS:
         by_town[f"{town.name} ({town.style.language})"] = of_town = Tally()

@@ -1,8 +1,8 @@
 """Makes what people type out of real addresses, and knows the truth: `queries(rows, count, seed)`.
 
-Ten kinds, as in docs/contributors. Each query keeps the true points of what was meant: that of the house that was
-drawn, all houses of the street where no number was typed, none where what was typed exists nowhere and nothing may be
-decided.
+Ten ordinary kinds, as in docs/contributors; `traps` makes the others. Each query keeps the true points of what was
+meant: that of the house that was drawn, all houses of the street where no number was typed, none where what was typed
+exists nowhere and nothing may be decided.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import random
 import re
 import string
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from rapidfuzz.distance import OSA
@@ -44,10 +45,31 @@ class Kind(StrEnum):
     OTHER_CITY = "other city"
     INVENTED = "invented street"
 
+    TWO_ADDRESSES = "two addresses"
+    OTHER_TOWN_IN_STREET = "other town in street"
+    OTHER_POSTCODE_IN_STREET = "other postcode in street"
+    PHANTOM = "phantom number"
+    RANGE = "range"
+    TOWN_CONTRADICTS = "town against postcode"
+    CODE_CONTRADICTS = "code against postcode"
+    FOLDED = "folded number"
+
 
 REAL = frozenset({Kind.EXACT, Kind.ABBREVIATED, Kind.ONE_TYPO, Kind.TWO_TYPOS, Kind.NOISE})
 """Kinds whose address exists as it was meant. Of the others none may be decided, but for a street without a number that
 lies on one side as a whole."""
+
+ORDINARY = tuple(Kind)[: tuple(Kind).index(Kind.TWO_ADDRESSES)]
+"""What people type who give one address, right or wrong."""
+
+TRAPS = tuple(Kind)[len(ORDINARY) :]
+"""Answers that contradict themselves, or have a number that is none or more than one."""
+
+MIX = {
+    Kind.EXACT: 60, Kind.ABBREVIATED: 15, Kind.ONE_TYPO: 10, Kind.NOISE: 5, Kind.TWO_TYPOS: 3, Kind.WRONG_POSTCODE: 3,
+    Kind.NO_SUCH_NUMBER: 2, Kind.NO_NUMBER: 2,
+}  # fmt: skip
+"""How many of a hundred ordinary answers are of which kind."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +82,18 @@ class Row:
     city: str
     longitude: float
     latitude: float
+    code: str = ""
+    """The official code of the town, where the base has it."""
 
     @property
     def point(self) -> Point:
         """Its position."""
         return self.longitude, self.latitude
+
+    @property
+    def answer(self) -> dict[str, str]:
+        """What someone types who writes it as the base does."""
+        return {"number": self.number, "street": self.street, "postcode": self.postcode, "city": self.city}
 
 
 @dataclass(frozen=True)
@@ -93,53 +122,73 @@ def read_base(path: Path) -> list[Row]:
                 city=re.sub(r" \d+(er|e) Arrondissement$", "", row["nom_commune"]),
                 longitude=float(row["lon"]),
                 latitude=float(row["lat"]),
+                code=row.get("code_insee") or "",
             )
             for row in csv.DictReader(source, delimiter=";")
         ]
 
 
-def queries(rows: list[Row], each: int, seed: int, style: Style = FRENCH) -> Iterator[Typed]:
-    """`each` queries of every kind, from rows drawn at random; the same ones for the same seed.
+def queries(rows: list[Row], each: int | Mapping[Kind, int], seed: int, style: Style = FRENCH) -> Iterator[Typed]:
+    """`each` queries of every ordinary kind, from rows drawn at random; the same ones for the same seed.
 
     A kind that the base cannot give (a wrong postcode where there is only one) has fewer, or none.
     """
     rng = random.Random(seed)
-    maker = _Maker(rows, rng, style)
-    for kind in Kind:
-        made = tries = 0
-        while made < each and tries < MOST_TRIES:
-            row = rng.choice(rows)
-            answer = maker.make(kind, row)
-            if answer is None:
-                tries += 1
-                continue
-            made, tries = made + 1, 0
-            yield Typed(kind, answer, row, maker.points(kind, row))
+    maker = Maker(rows, rng, style)
+    for kind, count in (each if isinstance(each, Mapping) else dict.fromkeys(ORDINARY, each)).items():
+        yield from drawn(rows, count, rng, partial(maker.typed, kind))
 
 
-class _Maker:
+def drawn(rows: list[Row], count: int, rng: random.Random, make: Callable[[Row], Typed | None]) -> Iterator[Typed]:
+    """What `make` gives for rows drawn at random, `count` times; fewer where it gives nothing again and again."""
+    made = tries = 0
+    while made < count and tries < MOST_TRIES:
+        typed = make(rng.choice(rows))
+        if typed is None:
+            tries += 1
+            continue
+        made, tries = made + 1, 0
+        yield typed
+
+
+class Maker:
+    """Makes answers of the ordinary kinds, and knows the streets of the base."""
+
     def __init__(self, rows: list[Row], rng: random.Random, style: Style) -> None:
         self._rng = rng
         self._style = style
         self._along: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
         self._streets: dict[str, set[str]] = defaultdict(set)
         for row in rows:
-            street = self._bare(row.street)
+            street = self.bare(row.street)
             self._along[street, row.postcode, fold(row.city)].append(row)
             self._streets[row.postcode].add(street)
         self._names = sorted({row.street for row in rows})
-        self._postcodes = sorted(self._streets)
+        self.postcodes = sorted(self._streets)
 
-    def make(self, kind: Kind, row: Row) -> dict[str, str] | None:
+    def typed(self, kind: Kind, row: Row) -> Typed | None:
         """An answer of this kind, or None if the row gives none."""
-        answer = {"number": row.number, "street": row.street, "postcode": row.postcode, "city": row.city}
-        return self._misspelled(kind, answer) if kind in REAL else self._unfounded(kind, answer)
-
-    def points(self, kind: Kind, row: Row) -> tuple[Point, ...]:
-        """The true positions of what was meant."""
+        answer = row.answer
+        made = self._misspelled(kind, answer) if kind in REAL else self._unfounded(kind, answer)
+        if made is None:
+            return None
         if kind is Kind.NO_NUMBER:
-            return tuple(each.point for each in self._along[self._bare(row.street), row.postcode, fold(row.city)])
-        return (row.point,) if kind in REAL else ()
+            return Typed(kind, made, row, tuple(each.point for each in self.along(row)))
+        return Typed(kind, made, row, (row.point,) if kind in REAL else ())
+
+    def along(self, row: Row) -> list[Row]:
+        """All houses of the row's street, in its postcode and town."""
+        return self._along[self.bare(row.street), row.postcode, fold(row.city)]
+
+    def exists(self, answer: Mapping[str, str]) -> bool:
+        """Whether the base has this house."""
+        along = self._along.get((self.bare(answer["street"]), answer["postcode"], fold(answer["city"])), ())
+        return any(_same_number(row.number, answer["number"]) for row in along)
+
+    def bare(self, street: str) -> str:
+        """`street` without articles: "Rue Four" is no invented street where there is a "Rue du Four"."""
+        words = fold(street).split()
+        return " ".join(word for word in words if word not in self._style.articles) or " ".join(words)
 
     def _misspelled(self, kind: Kind, answer: dict[str, str]) -> dict[str, str] | None:
         rng, street = self._rng, answer["street"]
@@ -171,7 +220,7 @@ class _Maker:
                 del answer["number"]
                 return answer
             case Kind.WRONG_POSTCODE:
-                answer["postcode"] = rng.choice(self._postcodes)
+                answer["postcode"] = rng.choice(self.postcodes)
             case Kind.OTHER_CITY:
                 postcode, answer["city"] = rng.choice(self._style.cities)
                 if rng.random() < 0.8:  # else the town alone is another one
@@ -180,26 +229,17 @@ class _Maker:
             case _:
                 answer["street"] = self._invented()
                 return None if self._near_a_street(answer) else answer
-        return None if self._exists(answer) else answer
-
-    def _exists(self, answer: dict[str, str]) -> bool:
-        along = self._along.get((self._bare(answer["street"]), answer["postcode"], fold(answer["city"])), ())
-        return any(_same_number(row.number, answer["number"]) for row in along)
+        return None if self.exists(answer) else answer
 
     def _another(self, typed: str, answer: dict[str, str]) -> bool:
         """Whether typos have made the name of another street of this postcode: then that one was asked for."""
-        bare = self._bare(typed)
-        return bare != self._bare(answer["street"]) and bare in self._streets[answer["postcode"]]
+        bare = self.bare(typed)
+        return bare != self.bare(answer["street"]) and bare in self._streets[answer["postcode"]]
 
     def _near_a_street(self, answer: dict[str, str]) -> bool:
         """Whether the postcode has this street, or one a single letter away: that is a misspelled street, not none."""
-        bare = self._bare(answer["street"])
+        bare = self.bare(answer["street"])
         return any(OSA.distance(bare, known, score_cutoff=1) <= 1 for known in self._streets[answer["postcode"]])
-
-    def _bare(self, street: str) -> str:
-        """`street` without articles: "Rue Four" is no invented street where there is a "Rue du Four"."""
-        words = fold(street).split()
-        return " ".join(word for word in words if word not in self._style.articles) or " ".join(words)
 
     def _abbreviated(self, street: str) -> str:
         return "".join(self._shortened(word) for word in re.split(r"([ \-])", street))

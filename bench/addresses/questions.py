@@ -46,18 +46,18 @@ class Question:
         return self._located[1] >= MARGIN_M
 
     def is_wrong(self, outcome: Outcome) -> bool:
-        """Whether `outcome` says what is not so: a decision about what exists nowhere, or on another side than the
-        house, than any of the houses where no number was typed.
+        """Whether `outcome` says what is not so: a decision about what exists nowhere, or on another side than any of
+        the houses that may be meant. The houses of a range must also be farther from the border than the margin.
         """
         if outcome is Outcome.UNDETERMINED:
             return False
         accepted = outcome is Outcome.ACCEPTED
-        points = self.typed.points
-        return not points or any(inside != accepted for inside in self._sides(points))
+        points, least = self.typed.points, MARGIN_M if self.typed.kind is Kind.RANGE else 0.0
+        return not points or any(inside != accepted or far < least for inside, far in self._places(points))
 
-    def _sides(self, points: Sequence[tuple[float, float]]) -> Iterator[bool]:
+    def _places(self, points: Sequence[tuple[float, float]]) -> Iterator[tuple[bool, float]]:
         for point in points:
-            yield self._located[0] if point == self.typed.row.point else self.zone.locate(*point)[0]
+            yield self._located if point == self.typed.row.point else self.zone.locate(*point)
 
 
 @dataclass

@@ -18,6 +18,10 @@ class Style:
     of what is in the field of the number and in that of the street; `{flat}`, `{floor}`, `{few}` and `{letter}` are
     drawn. `ways` are patterns around a name. `invented` are names that no town has, `cities` are postcodes and towns
     far away. `articles` make no difference between two names.
+
+    `line` is a whole address in one line. `between` are words between two addresses of which only one may be meant,
+    `joints` those between two numbers of one street. `phantoms` have a `{count}` of something else than houses.
+    `districts` are towns with how the last two digits of a postcode are written there.
     """
 
     language: str
@@ -28,6 +32,11 @@ class Style:
     cities: tuple[tuple[str, str], ...]
     articles: frozenset[str]
     endings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    line: str = "{number} {street}"
+    between: tuple[str, ...] = ()
+    joints: tuple[str, ...] = ()
+    phantoms: tuple[str, ...] = ()
+    districts: tuple[str, ...] = ()
 
 
 FRENCH = Style(
@@ -69,6 +78,14 @@ FRENCH = Style(
     articles=frozenset(
         ["d", "de", "du", "des", "l", "la", "le", "les", "et", "à", "au", "aux", "del", "dels", "lo", "las"]
     ),
+    between=("maintenant", "anciennement", "avant", "désormais", "ou", "et", "puis"),
+    joints=("à", "et", "ou", "au"),
+    phantoms=(
+        "{street}, {count} étages", "{count} logements, {street}", "{street} ({count} pièces)", "{street} {count} lots",
+        "{street}, {count} personnes", "{street}, PK {count},5", "{street}, depuis {count} ans",
+        "{street} km {count},5", "{street} appt {count}", "{count} enfants, {street}",
+    ),
+    districts=("{city} {district}e", "{city} {district}ème", "{city} {district}", "{district}e arrondissement"),
 )  # fmt: skip
 
 ENGLISH = Style(
@@ -99,6 +116,13 @@ ENGLISH = Style(
     ),
     cities=(("LS1 4AP", "Leeds"), ("BS1 5TR", "Bristol"), ("02139", "Cambridge"), ("60601", "Chicago")),
     articles=frozenset(("the", "of")),
+    between=("now", "formerly", "previously", "or", "and", "moved to"),
+    joints=("to", "and", "or", "&"),
+    phantoms=(
+        "{street}, {count} bedrooms", "{count} bed flat, {street}", "{street}, Flat {count}",
+        "{street} ({count} floors)", "{street}, {count} years", "{street}, mile {count}.5", "{street}, {count} people",
+        "{count} apartments, {street}", "Unit {count}, {street}", "{street} {count} units",
+    ),
 )  # fmt: skip
 
 GERMAN = Style(
@@ -107,7 +131,7 @@ GERMAN = Style(
         "strasse": ("Str.", "Str"), "platz": ("Pl.", "Pl"), "sankt": ("St.", "St"), "doktor": ("Dr.",),
         "professor": ("Prof.",), "allee": ("All.",), "grosse": ("Gr.",), "kleine": ("Kl.",), "alte": ("A.",),
     },
-    endings={"straße": ("str.", "str", "strasse"), "platz": ("pl.",), "gasse": ("g.",)},
+    endings={"straße": ("str.", "str", "strasse"), "strasse": ("str.", "str"), "platz": ("pl.",), "gasse": ("g.",)},
     noise=(
         ("{number}", "{street}, {floor}. OG"),
         ("{number}", "{street}, Wohnung {flat}"),
@@ -125,6 +149,14 @@ GERMAN = Style(
     ),
     cities=(("80331", "München"), ("50667", "Köln"), ("04109", "Leipzig"), ("20095", "Hamburg")),
     articles=frozenset(["am", "an", "der", "die", "das", "den", "dem", "zum", "zur", "im", "in", "bei", "und"]),
+    line="{street} {number}",
+    between=("jetzt", "früher", "vorher", "neu", "oder", "und", "ehemals"),
+    joints=("bis", "und", "oder", "u."),
+    phantoms=(
+        "{street}, {count} Stockwerke", "{count} Zimmer, {street}", "{street} Haus {count}", "{street}, km {count},5",
+        "{street} ({count} Wohnungen)", "{street}, seit {count} Jahren", "{street}, Wohnung {count}",
+        "{street} {count} Personen", "{street}, {count}-Zimmer-Wohnung", "Block {count}, {street}",
+    ),
 )  # fmt: skip
 
 SPANISH = Style(
@@ -154,6 +186,14 @@ SPANISH = Style(
     ),
     cities=(("08001", "Barcelona"), ("41001", "Sevilla"), ("48001", "Bilbao"), ("46001", "Valencia")),
     articles=frozenset(["de", "del", "la", "las", "los", "el", "y"]),
+    line="{street}, {number}",
+    between=("ahora", "antes", "anteriormente", "o", "y", "actualmente"),
+    joints=("a", "y", "o", "al"),
+    phantoms=(
+        "{street}, {count} dcha", "{street}, {count}º izda", "{street}, {count} plantas", "{count} viviendas, {street}",
+        "{street}, km {count},5", "{street}, bloque {count}", "{street} ({count} habitaciones)",
+        "{street} {count} vecinos", "{street}, desde hace {count} años", "{street}, puerta {count}",
+    ),
 )  # fmt: skip
 
 ITALIAN = Style(
@@ -180,6 +220,90 @@ ITALIAN = Style(
     ),
     cities=(("20121", "Milano"), ("80132", "Napoli"), ("10121", "Torino"), ("90133", "Palermo")),
     articles=frozenset(["di", "del", "della", "dei", "degli", "delle", "d", "dell", "la", "il", "lo", "le", "i", "e"]),
+    line="{street} {number}",
+    between=("ora", "prima", "già", "ex", "oppure", "e", "o"),
+    joints=("a", "e", "o", "al"),
+    phantoms=(
+        "{street}, {count} piani", "{count} appartamenti, {street}", "{street}, interno {count}",
+        "{street}, km {count},5", "{street}, scala {count}", "{street} ({count} vani)", "{street} {count} persone",
+        "{street}, da {count} anni", "{street}, piano {count}", "lotto {count}, {street}",
+    ),
+)  # fmt: skip
+
+PORTUGUESE = Style(
+    language="pt",
+    short={
+        "rua": ("R.", "r"), "avenida": ("Av.", "Avª", "Aven."), "largo": ("Lg.", "Lgo"), "praca": ("Pç.", "Pc.", "Pça"),
+        "travessa": ("Tv.", "Trav."), "estrada": ("Estr.", "Est."), "doutor": ("Dr.",), "santo": ("Sto.",),
+        "santa": ("Sta.",), "sao": ("S.",), "nossa": ("N.",), "senhora": ("Srª", "Sra."), "professor": ("Prof.",),
+        "engenheiro": ("Eng.",), "general": ("Gen.",), "bairro": ("B.º", "Br."), "quinta": ("Qta.",), "dom": ("D.",),
+        # Official lists shorten what people write in full.
+        "r": ("Rua", "R."), "av": ("Avenida", "Av."), "lg": ("Largo",), "pc": ("Praça",), "tv": ("Travessa",),
+        "estr": ("Estrada",), "dr": ("Doutor", "Dr."), "qta": ("Quinta",), "br": ("Bairro",), "bc": ("Beco",),
+        "prof": ("Professor",), "eng": ("Engenheiro",), "tra": ("Travessa", "Tv."), "cam": ("Caminho",),
+    },
+    noise=(
+        ("{number}, {floor}º {letter}", "{street}"),
+        ("{number}", "{street}, {few}º Dto"),
+        ("{number} r/c esq.", "{street}"),
+        ("", "{street}, {number}, {few}º Esq."),
+        ("n.º {number}", "{street}"),
+        ("{number}", "{street}, apartamento {flat}"),
+        ("{number}", "{street} - bloco {letter}"),
+        ("", "{street} nº {number} {floor}º andar"),
+    ),
+    ways=("Rua {}", "Avenida {}", "Praça {}", "Travessa {}", "Largo {}", "Beco {}", "Estrada {}"),
+    invented=(
+        "dos Dragões", "da Ponte Partida", "Zoltan Perebec", "da Lua Negra", "dos Três Mochos", "Amélia Corvec",
+        "do General Brancourt", "do Doutor Malavoy", "da Forja Velha", "dos Melros Brancos", "de Santo Evrardo",
+        "do Lavadouro Velho", "João Tardivel", "do Gato Zarolho", "de Brevane", "Santa Olívia",
+    ),
+    cities=(("1100-148", "Lisboa"), ("4000-322", "Porto"), ("3000-213", "Coimbra"), ("8000-138", "Faro")),
+    articles=frozenset(["de", "do", "da", "dos", "das", "e", "o", "a", "os", "as"]),
+    line="{street}, {number}",
+    between=("agora", "antes", "anteriormente", "antiga", "ou", "e", "atualmente"),
+    joints=("a", "e", "ou", "ao"),
+    phantoms=(
+        "{street}, {count} dto", "{street}, {count}º esq", "{street}, {count} andares", "{count} fogos, {street}",
+        "{street}, lote {count}", "{street} ({count} quartos)", "{street}, km {count},5", "{street} {count} pessoas",
+        "{street}, há {count} anos", "bloco {count}, {street}",
+    ),
+)  # fmt: skip
+
+DUTCH = Style(
+    language="nl",
+    short={
+        "laan": ("ln.",), "plein": ("pln.",), "sint": ("St.", "St"), "burgemeester": ("Burg.", "Bgm."),
+        "dokter": ("Dr.",), "doctor": ("Dr.",), "professor": ("Prof.",), "van": ("v.",), "oude": ("O.",),
+        "nieuwe": ("Nwe.", "N."), "noord": ("N.",), "zuid": ("Z.",), "koningin": ("Kon.",), "prins": ("Pr.",),
+        "grote": ("Gr.",), "meester": ("Mr.",), "pastoor": ("Past.",), "generaal": ("Gen.",), "eerste": ("1e",),
+    },
+    endings={"straat": ("str.", "str"), "laan": ("ln.", "ln"), "plein": ("pln", "pl."), "weg": ("wg",)},
+    noise=(
+        ("{number}", "{street}, {few} hoog"),
+        ("{number}", "{street}, {few}e verdieping"),
+        ("{number}", "{street}, appartement {flat}"),
+        ("", "{street} {number}, kamer {flat}"),
+        ("{number}", "p/a Jansen, {street}"),
+        ("nr. {number}", "{street}"),
+        ("{number} huis", "{street}"),
+        ("", "{street} {number} app. {flat}"),
+    ),
+    ways=("{}straat", "{}laan", "{}weg", "{}plein", "{}hof", "{}kade", "{}pad", "{}dijk"),
+    invented=(
+        "Draken", "Gebroken Brug", "Perebec", "Maan", "Uilen", "Corvec", "Brancourt", "Smederij", "Merel", "Evrard",
+        "Washuis", "Klompen", "Tardivel", "Kater", "Doulin", "Ferrec", "Brevan", "Bronnendal",
+    ),
+    cities=(("1012 JS", "Amsterdam"), ("3011 AD", "Rotterdam"), ("9712 HW", "Groningen"), ("5611 EM", "Eindhoven")),
+    articles=frozenset(["de", "het", "den", "der", "van", "t", "en", "ten", "ter"]),
+    line="{street} {number}",
+    between=("nu", "voorheen", "vroeger", "of", "en", "thans"),
+    joints=("t/m", "en", "of", "tot"),
+    phantoms=(
+        "{street}, {count} hoog", "{count} woningen, {street}", "{street} ({count} kamers)",
+        "{street}, {count} verdiepingen", "{street}, appartement {count}", "{street}, km {count},5",
+        "{street}, al {count} jaar", "{street} {count} personen", "blok {count}, {street}", "{street}, kamer {count}",
+    ),
 )  # fmt: skip
 
 FINNISH = Style(
@@ -198,3 +322,6 @@ FINNISH = Style(
     cities=(("33100", "Tampere"), ("20100", "Turku"), ("90100", "Oulu"), ("02100", "Espoo")),
     articles=frozenset(),
 )  # fmt: skip
+
+STYLES = {style.language: style for style in (FRENCH, ENGLISH, GERMAN, SPANISH, ITALIAN, PORTUGUESE, DUTCH)}
+"""By language."""

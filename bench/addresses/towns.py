@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.addresses.queries import Row
+from bench.addresses.sets import write_rows
 from bench.addresses.styles import ENGLISH, FRENCH, GERMAN, ITALIAN, SPANISH, Style
 
 METRES_PER_DEGREE = 111_320.0
@@ -22,8 +22,6 @@ OFF_M = 15.0
 
 SHARED = 0.15
 """Streets that are named as one of another postcode of the town."""
-
-COLUMNS = ("numero", "rep", "nom_voie", "code_postal", "nom_commune", "lon", "lat")
 
 
 @dataclass(frozen=True)
@@ -65,15 +63,12 @@ def build(town: Town, seed: int) -> list[Row]:
 def write_base(path: Path, rows: Sequence[Row], seed: int) -> None:
     """The addresses as a base in BAN's CSV format has them: each position up to `OFF_M` from the true one."""
     rng = random.Random(seed)
-    with path.open("w", encoding="utf-8", newline="") as target:
-        writer = csv.writer(target, delimiter=";")
-        writer.writerow(COLUMNS)
-        for row in rows:
-            value, _, repetition = row.number.partition(" ")
-            angle, far = rng.uniform(0, 2 * math.pi), OFF_M * math.sqrt(rng.random())
-            longitude, latitude = _moved(row.point, far * math.cos(angle), far * math.sin(angle))
-            position = (f"{longitude:.7f}", f"{latitude:.7f}")
-            writer.writerow((value, repetition, row.street, row.postcode, row.city, *position))
+    moved = []
+    for row in rows:
+        angle, far = rng.uniform(0, 2 * math.pi), OFF_M * math.sqrt(rng.random())
+        longitude, latitude = _moved(row.point, far * math.cos(angle), far * math.sin(angle))
+        moved.append(replace(row, longitude=longitude, latitude=latitude))
+    write_rows(path, moved)
 
 
 def _names(town: Town, rng: random.Random) -> Iterator[str]:

@@ -34,14 +34,18 @@ def read(path: Path) -> list[Shape]:
     return [Shape(zone.id, zone.title, zone.wkb) for zone in read_zone_file(path).zones]
 
 
-def cut(box: Box, count: int, seed: int) -> list[Shape]:
+def cut(box: Box, count: int, seed: int, among: Sequence[tuple[float, float]] = ()) -> list[Shape]:
     """`box` cut into the cells around `count` points drawn at random (a Voronoi diagram): no gaps, no overlaps.
 
-    The same zones for the same seed.
+    They are drawn from `among`, if given: then borders go where these are dense. The same zones for the same seed.
     """
     rng = random.Random(seed)
     west, south, east, north = box
-    middles = MultiPoint([(rng.uniform(west, east), rng.uniform(south, north)) for _ in range(count)])
+    middles = MultiPoint(
+        rng.sample(among, min(count, len(among)))
+        if among
+        else [(rng.uniform(west, east), rng.uniform(south, north)) for _ in range(count)]
+    )
     whole = shapely.box(*box)
     cells = shapely.voronoi_polygons(middles, extend_to=whole).geoms
     clipped = sorted((shapely.normalize(whole.intersection(cell)) for cell in cells), key=lambda cell: cell.bounds)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
-from bench.addresses.queries import REAL, Kind, Row, Typed, _Maker, queries, read_base
+from bench.addresses.queries import ORDINARY, REAL, Kind, Maker, Row, Typed, queries, read_base
 from bench.addresses.styles import ENGLISH, FINNISH, FRENCH, GERMAN, ITALIAN, SPANISH, Style
 
 NAMES = (
@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_queries_and_another_one_others() -> None:
     assert once != other
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", ORDINARY)
 def test_each_kind_has_as_many_queries_as_were_asked_for(kind: Kind) -> None:
     assert len(typed(kind)) == 60
 
@@ -51,7 +51,7 @@ def test_a_kind_that_the_base_cannot_give_is_left_out() -> None:
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=40)
 def test_a_typo_is_one_slip_and_leaves_the_numbers(seed: int) -> None:
-    maker = _Maker(base(), random.Random(seed), FRENCH)
+    maker = Maker(base(), random.Random(seed), FRENCH)
     street = "Rue du 8 Mai 1945"
     slipped = maker._typo(street)
     assert OSA.distance(street, slipped) <= 1
@@ -59,7 +59,7 @@ def test_a_typo_is_one_slip_and_leaves_the_numbers(seed: int) -> None:
 
 
 def test_a_street_of_digits_alone_has_no_typo() -> None:
-    assert _Maker(base(), random.Random(1), FRENCH)._typo("12") == "12"
+    assert Maker(base(), random.Random(1), FRENCH)._typo("12") == "12"
 
 
 def test_slips_that_make_another_street_of_the_postcode_are_no_query() -> None:
@@ -87,7 +87,7 @@ def test_abbreviated_streets_are_shorter_and_have_all_their_words() -> None:
     ],
 )
 def test_each_language_shortens_in_its_own_way(style: Style, street: str, short: tuple[str, ...]) -> None:
-    maker = _Maker(base(), random.Random(1), style)
+    maker = Maker(base(), random.Random(1), style)
     assert {maker._abbreviated(street) for _ in range(50)} == set(short)
 
 
@@ -114,7 +114,7 @@ def test_an_invented_street_is_two_letters_from_every_street_of_its_postcode() -
 
 
 def test_a_street_without_its_article_is_not_invented() -> None:
-    maker = _Maker(base(), random.Random(1), FRENCH)
+    maker = Maker(base(), random.Random(1), FRENCH)
     assert maker._near_a_street({"street": "Rue Moulin", "postcode": "99001"})
     assert not maker._near_a_street({"street": "Rue Moulin", "postcode": "99002"})
 
@@ -130,7 +130,7 @@ def test_the_truth_of_a_street_without_a_number_is_all_its_houses() -> None:
     assert all("number" not in one.answer for one in typed(Kind.NO_NUMBER))
 
 
-@pytest.mark.parametrize("kind", sorted({*Kind} - REAL - {Kind.NO_NUMBER}))
+@pytest.mark.parametrize("kind", sorted({*ORDINARY} - REAL - {Kind.NO_NUMBER}))
 def test_what_exists_nowhere_has_no_true_point(kind: Kind) -> None:
     assert {one.points for one in typed(kind)} == {()}
 

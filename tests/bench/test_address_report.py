@@ -11,7 +11,7 @@ import shapely
 
 from adapters.address.zones import ZoneGeometry
 from bench.addresses import report
-from bench.addresses.queries import Kind, Row, Typed
+from bench.addresses.queries import ORDINARY, Kind, Row, Typed
 from bench.addresses.questions import Question, Tally, questions
 from bench.addresses.zones import around, cut
 from jurat.vocabulary import Outcome, Reason
@@ -87,6 +87,13 @@ def test_each_query_is_asked_for_its_own_zone_and_for_a_neighbouring_one() -> No
         assert not neighbour.zone.locate(*own.typed.row.point)[0]
 
 
+def test_borders_go_through_the_places_that_are_named() -> None:
+    village = [(2.01 + step / 10_000, 45.01) for step in range(10)]
+    cells = cut((2.0, 45.0, 3.0, 46.0), 20, 1, village)
+    assert all(shapely.from_wkb(cell.wkb).intersects(shapely.LineString(village)) for cell in cells)
+    assert len(cells) == 10
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 12])
 def test_cells_cover_the_box_without_overlap_and_are_the_same_for_the_same_seed(count: int) -> None:
     box = (2.0, 45.0, 2.1, 45.2)
@@ -124,7 +131,7 @@ def test_reasons_are_sorted_by_how_often_they_came() -> None:
 
 
 def test_the_page_has_the_latest_run_of_each_part_in_their_order() -> None:
-    tallies = {kind: Tally(asked=100, far=50, decided=45, wrong=1) for kind in Kind}
+    tallies = {kind: Tally(asked=100, far=50, decided=45, wrong=1) for kind in ORDINARY}
     old, new = (report.rows_of("addok, 40 zones", "Caption.", "make it", tallies) for _ in range(2))
     for row in old:
         row |= {"run": "2026-01-01T00:00:00+00:00", "asked": 7}
@@ -149,3 +156,8 @@ def test_a_run_is_kept_and_fails_when_a_decision_was_wrong(tmp_path: Path, capsy
 def test_a_command_says_what_changes_what_is_counted() -> None:
     assert report.command("bench-towns", []) == "make bench-towns"
     assert report.command("bench-towns", ["--show", "--seed", "7"]) == 'make bench-towns ARGS="--seed 7"'
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [(Kind.RANGE, True), (Kind.TWO_ADDRESSES, False)])
+def test_the_houses_of_a_range_must_be_far_from_the_border_as_well(kind: Kind, wrong: bool) -> None:
+    assert question(INSIDE, AT_THE_BORDER, kind=kind).is_wrong(Outcome.ACCEPTED) is wrong

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.address.zones import ZoneGeometry
-from bench.addresses.queries import Kind, queries, read_base
+from bench.addresses.queries import ORDINARY, Kind, queries, read_base
 from bench.addresses.towns import METRES_PER_DEGREE, OFF_M, TOWNS, Town, build, write_base
 from bench.addresses.zones import around, cut
 from bench.other_towns import ask
@@ -27,7 +27,7 @@ def test_a_town_has_streets_and_houses_in_each_of_its_postcodes(town: Town) -> N
 @BY_NAME
 def test_a_town_gives_every_kind_of_query(town: Town) -> None:
     made = [one.kind for one in queries(build(town, 1), 5, 1, town.style)]
-    assert {kind: made.count(kind) for kind in Kind} == dict.fromkeys(Kind, 5)
+    assert {kind: made.count(kind) for kind in ORDINARY} == dict.fromkeys(ORDINARY, 5)
 
 
 def test_the_same_seed_builds_the_same_town_and_another_one_another() -> None:
