@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from adapters.address.languages import language
+from adapters.address.languages import Language, language
 
 CARE_OF = re.compile(r"(?:(?<=\d)|(?<=\d[a-z]))\s+(?=c\s?/\s?o\b)", re.IGNORECASE)
 
@@ -70,3 +70,48 @@ def bare_floor(code: str) -> re.Pattern[str]:
     noise = language(code).table["noise"]
     floor = rf"\s+1?\d\s?(?:[a-h]|(?:{'|'.join(noise['behind'])})\.?)$" if noise["bare_floors"] else "(?!)"
     return re.compile(rf"^(\d{{1,4}}){floor}", re.IGNORECASE)
+
+
+def spell_signs(text: str, words: Language) -> str:
+    """`text` with words for signs of the language: "8 Main St #4" as "8 Main St unit 4"."""
+    for sign, word in words.table["noise"]["signs"].items():
+        with_value = "|".join(words.table["noise"]["with_value"])
+        text = re.sub(rf"\b({with_value})\.?\s*{sign}", r"\1 ", text, flags=re.IGNORECASE)
+        text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)
+    return text
+
+
+@lru_cache(maxsize=32)
+def detail_pattern(code: str, *, beside_number: bool) -> re.Pattern[str]:
+    """A pattern for words (folded) that as a whole say nothing about where a house is: the closed list of a language.
+
+    Flats, floors, doors and staircases with their numbers, and people and buildings with their names. `beside_number`,
+    in the field of the number, also a floor or a door without such a word: "8, 2ème gauche", "8 (D1)".
+    """
+    words = language(code)
+    noise, repetitions = words.table["noise"], words.table["repetitions"]
+
+    def either(*names: str) -> str:
+        return "|".join(sorted((word for name in names for word in noise[name]), key=len, reverse=True)) or "(?!)"
+
+    ending = rf"(?:{either('floor_ordinals')})"
+    suffix = rf"(?: ?(?:{'|'.join({*repetitions, *repetitions.values()})}|[a-z]))?"
+    value = rf"(?:(?:{words.marks}) ?)?(?:\d{{1,4}}{ending}?{suffix}|[a-z]\d{{0,4}}|[ivx]{{2,4}})"
+    bare = rf"\d{{1,2}} ?{ending}(?: (?:\d{{1,2}}{ending}|[a-z]))?"
+    kinds = "|".join(word for word in words.senses if words.kinds(word))
+    follows = r"(?! \S)" if words.table["kind_position"] == "first" else ""
+    onto = rf"|\w*(?:{'|'.join(words.endings)})\b" if words.endings else ""
+    name = rf"(?!(?:{kinds})\b{follows.replace('!', '=')}{onto})[^\W\d_]+"
+    items = [
+        rf"\d{{1,3}} ?{ending}? ?(?:{either('after_number', 'after_ordinal')})(?: [a-z])?",
+        rf"(?:{either('with_value')})(?: {value}| ?\d+{suffix})?",
+        either("alone", "behind"),
+        rf"(?:{either('named')})(?: {name}){{0,4}}",
+        rf"(?:{name} ){{1,3}}(?:{either('buildings')})",
+    ]
+    if beside_number:
+        items += [bare, r"[a-z]\d{1,3}"]
+    elif noise["bare_floors"]:
+        items.append(bare)
+    item = "|".join(f"(?:{each})" for each in items)
+    return re.compile(rf"(?:{item})(?: (?:{item}))*")

@@ -65,6 +65,11 @@ class HouseNumber:
     def __str__(self) -> str:
         return f"{self.value} {self.repetition}".rstrip()
 
+    @property
+    def values(self) -> range:
+        """The numbers of one side of the street that it stands for."""
+        return range(self.value, (self.until or self.value) + 1, 2)
+
 
 UNREADABLE = HouseNumber(0)
 """Something written as a house number that is none, or more than one ("8-80"): no house has it."""
@@ -92,11 +97,13 @@ def repetition(written: str, code: str = "fr") -> str:
 
 
 def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool:
-    """Whether a source's house number is the one asked for. A range matches its first number and itself."""
+    """Whether a source's house number is the one asked for, or one of the range that was asked for."""
     number = read_number(found or "", code)
     if number is None or number.repetition != asked.repetition:
         return False
-    return number.value == asked.value and (number.until is None or number.until == asked.until)
+    if asked.until is None:
+        return number == asked
+    return number.value in asked.values and (number.until or number.value) in asked.values
 
 
 def plain(text: str) -> str:

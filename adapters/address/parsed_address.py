@@ -8,10 +8,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from adapters.address.flats import CARE_OF, CUT, bare_floor, flat_patterns, noise_patterns
+from adapters.address.flats import CARE_OF, CUT, bare_floor, flat_patterns, noise_patterns, spell_signs
 from adapters.address.house_numbers import (
     KILOMETRE_POST,
     RANGE_SIGN,
@@ -29,6 +29,8 @@ from adapters.address.house_numbers import (
     with_signs,
 )
 from adapters.address.languages import ELIDED, ELISION, Language, fold, language
+from adapters.address.leftovers import Leftovers, leftovers
+from adapters.address.street_names import accents
 
 MAX_LETTERS = 300
 """Longer fields are cut here; no field of an address is so long."""
@@ -38,14 +40,19 @@ DASH = re.compile(r"(?<!\d)\s[-–—]\s|\s[-–—]\s(?!\d)")
 _JOINT = re.compile(r"(?<=\w)\s*[-–—/]+\s*(?=(\d[^,;\n\r\t()|]*))")
 """A sign that joins two numbers, or separates a floor from a number: "8 - 3e étage"."""
 
+_POSTCODE = re.compile(r"\d{5}")
+_BEFORE_POSTCODE = re.compile(r"(?<=\w)\s+(?=\d{5}\s+[^\W\d])")
+"""Where postcode and town begin in the field of the street, without a comma."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ParsedAddress:
     """An address as typed, with "" for missing parts. It is personal data: its repr shows nothing.
 
-    `city_code` is the official code of the town, which a platform may fill in (in France INSEE's). `contradictory`:
-    the answer has two different house numbers. `numbered`: it has a house number, even an unreadable one. `malformed`:
-    what it has in place of a number is none.
+    `city_code` is the official code of the town, which a platform may fill in (in France INSEE's). `conflict` names the
+    fields that contradict each other; one alone has parts that nobody understands. `numbered`: it has a house number,
+    even an unreadable one. `malformed`: what it has in place of a number is none. `accents` are those of the street as
+    typed (`street_names.accents`), which `street` lacks. `others` are further addresses in an answer with a conflict.
     """
 
     number: HouseNumber | None
@@ -53,9 +60,16 @@ class ParsedAddress:
     postcode: str
     city: str
     city_code: str = ""
-    contradictory: bool = False
+    conflict: tuple[str, ...] = ()
     numbered: bool = False
     malformed: bool = False
+    accents: str = ""
+    others: tuple[ParsedAddress, ...] = ()
+
+    @property
+    def contradictory(self) -> bool:
+        """Whether parts of the answer contradict each other."""
+        return bool(self.conflict)
 
 
 def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
@@ -64,9 +78,10 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
     postcode = read_postcode(_text(answer, "postcode"))
     city = _text(answer, "city")
     written = plain(_text(answer, "number"))
+    whole = _BEFORE_POSTCODE.sub(", ", plain(_unescape(_text(answer, "street"))))
     given = (
         "" if means_none(written, code) else written,
-        _remove_town(plain(_unescape(_text(answer, "street"))), postcode, city),
+        _remove_town(whole, postcode, city),
     )
     fields = (KILOMETRE_POST.sub(" ", given[0]), KILOMETRE_POST.sub(" ", given[1]))
     numbers, streets, malformed = _read(fields, words)
@@ -75,16 +90,50 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
     malformed = malformed or (UNREADABLE in numbers and any(map(is_misjoined, fields)))
     malformed = malformed or not all(occurs_alone(number, " ".join(fields)) for number in numbers)
     sound = remove_spoiled(fields[1])
-    return ParsedAddress(
-        number=numbers[0] if numbers else None,
-        street=_restore_apostrophes(_best(streets, words), fields),
-        postcode=postcode,
-        city=city,
+    number, (name, *more) = numbers[0] if numbers else None, _best(streets, words)
+    said = (bare_floor(code).sub(r"\1", fields[0]), KILOMETRE_POST.sub(" ", whole))
+    place = (postcode, city)
+    left = (
+        Leftovers(*place) if malformed or number == UNREADABLE else leftovers(said, [name, *more], number, place, words)
+    )
+    conflict = ("number", "street") if len(set(numbers)) > 1 else ("street",) if more else left.conflict
+    asked = ParsedAddress(
+        number=number,
+        street=_restore_apostrophes(name, fields),
+        postcode=left.postcode,
+        city=left.city,
         city_code=re.sub(r"\s", "", _text(answer, "city_code")).upper(),
-        contradictory=len(set(numbers)) > 1,
+        conflict=conflict,
         numbered=bool(numbers or given[0]),
         malformed=malformed or (sound != fields[1] and _read((fields[0], sound), words)[0] != numbers),
+        accents=_accents(fields, name),
     )
+    if not conflict:
+        return asked
+    return replace(asked, others=tuple(_others(asked, numbers, more, left.unread, words)))
+
+
+def _others(
+    asked: ParsedAddress,
+    numbers: Iterable[HouseNumber],
+    streets: Sequence[str],
+    unread: Iterable[str],
+    words: Language,
+) -> Iterator[ParsedAddress]:
+    """The further addresses that an answer with a conflict names: "8 rue du Moulin, maintenant 12 rue Neuve"."""
+    another = replace(asked, conflict=(), accents="")
+    _, *further = dict.fromkeys(numbers) or (None,)
+    in_pairs = len(further) == len(streets)
+    for street, number in zip(streets, further if in_pairs else [asked.number] * len(streets), strict=True):
+        yield replace(another, street=street, number=number)
+    for number in () if streets and in_pairs else further:
+        if number != UNREADABLE:
+            yield replace(another, number=number)
+    for run in unread:
+        tail = _tail(["", *run.split()], words).strip()
+        split = _split_number(tail, words, ()) or (None, tail)
+        if split[0] != UNREADABLE and _names_kind(split[1].split(), words):
+            yield replace(another, number=split[0], street=split[1])
 
 
 def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], list[str], bool]:
@@ -96,6 +145,8 @@ def _read(fields: tuple[str, str], words: Language) -> tuple[list[HouseNumber], 
     for position, field in enumerate(fields):
         text = bare_floor(words.code).sub(r"\1", field) if position == 0 else field
         for part in _parts(text, words, dropped, numbers):
+            if position == 1 and _POSTCODE.fullmatch(part):
+                continue
             number = read_number(part, words.code)
             if number is None and number_patterns(words.code).several.fullmatch(part):
                 number = UNREADABLE
@@ -144,6 +195,13 @@ def _unescape(street: str) -> str:
     return re.sub(r"&#?\w+;", letter, street)
 
 
+def _accents(fields: Iterable[str], name: str) -> str:
+    """The accents of the words of the street, in the first of `fields` that has it."""
+    known = set(name.split())
+    typed = (" ".join(word for word in re.findall(r"[^\W_]+", field) if fold(word) in known) for field in fields)
+    return next((accents(words) for words in typed if words), "")
+
+
 def _restore_apostrophes(street: str, fields: Iterable[str]) -> str:
     """`street` with the apostrophes of `fields`, which distinguish "d'Amont" from "D. Amont"."""
     street = street.replace(f"{RANGE_SIGN}{RANGE_SIGN} ", "").replace(f"{RANGE_SIGN} ", "")
@@ -159,11 +217,7 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
     """
     begins, inside = noise_patterns(words.code)
     between, door = flat_patterns(words.code)
-    for sign, word in words.table["noise"]["signs"].items():
-        text = re.sub(
-            rf"\b({'|'.join(words.table['noise']['with_value'])})\.?\s*{sign}", r"\1 ", text, flags=re.IGNORECASE
-        )
-        text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)  # "8 Main St #4"
+    text = spell_signs(text, words)
     text = _JOINT.sub(lambda match: "," if begins.match(fold(match[1])) else match[0], CARE_OF.sub(",", text))
     for folded in _pieces(with_signs(text, words), begins):
         kept = between.sub(rf"\1 {RANGE_SIGN * 2} \2", folded)
@@ -325,10 +379,10 @@ def _remove_town(street: str, postcode: str, city: str) -> str:
     return street
 
 
-def _best(streets: list[str], words: Language) -> str:
-    """The part with a kind of way; all of them when none has one."""
-    named = [street for street in streets if _names_kind(street.split(), words)]
-    return named[0] if len(named) == 1 else " ".join(dict.fromkeys(named or streets))
+def _best(streets: list[str], words: Language) -> list[str]:
+    """The parts with a kind of way; all of them as one when none has one."""
+    named = dict.fromkeys(street for street in streets if _names_kind(street.split(), words))
+    return list(named) or [" ".join(dict.fromkeys(streets))]
 
 
 def _names_kind(tokens: Sequence[str], words: Language) -> bool:

@@ -8,6 +8,7 @@ where the source knows no name with the word. Kinds of way (rue, avenue), number
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -98,6 +99,12 @@ def has_initial(name: str, code: str = "fr") -> bool:
     )
 
 
+def accents(name: str) -> str:
+    """The letters of a name that have an accent, with it, in order: what `similarity` does not see."""
+    composed = unicodedata.normalize("NFC", name.casefold())
+    return "".join(letter for letter in composed if letter.isalpha() and len(unicodedata.normalize("NFD", letter)) > 1)
+
+
 _MOST_WORDS = 30
 """Names with more words are no names: the time for a comparison grows with the product of both numbers."""
 
@@ -139,13 +146,32 @@ def doubtful_words(asked: str, found: str, code: str = "fr") -> frozenset[str]:
 
 def same_city(asked: str, found: str, code: str = "fr") -> bool:
     """Whether two names can mean one town: "Paris" and "Paris 1er Arrondissement", "Saint-Cloud" and "St Cloud"."""
-    dropped = frozenset(language(code).table["city"]["dropped"])
-
-    def core(name: str) -> str:
-        return " ".join(word for word in fold(name).split() if word not in dropped and not word[0].isdigit())
-
-    left, right = core(asked), core(found)
+    left, right = _town(asked, code)[0], _town(found, code)[0]
     return bool(left and right) and similarity(left, right, code) >= THRESHOLD
+
+
+def same_district(asked: str, found: str, postcode: str, code: str = "fr") -> bool:
+    """Whether the district in a town's name as typed ("Paris 11e", "PARIS XI") is that of the town that was found, or
+    the end of its postcode, as 75011 says it. A name without a district is in all of them.
+    """
+    numbers = _town(asked, code)[1]
+    return numbers <= _town(found, code)[1] or all(postcode.endswith(f"{number:02}") for number in numbers)
+
+
+def _town(name: str, code: str) -> tuple[str, frozenset[int]]:
+    """A town's name without what does not count, and the numbers of districts in it."""
+    words = language(code)
+    table, kept, numbers = words.table["city"], list[str](), set[int]()
+    for word in fold(name).split():
+        ordinal = words.ordinal.fullmatch(word)
+        digits = ordinal[1] if ordinal else word
+        if ROMAN.fullmatch(word) and kept:
+            digits = words.table["numbers"].get(word, word)
+        if digits.isdigit():
+            numbers.add(int(digits))
+        elif word not in table["dropped"] and not (numbers and word in table["ordinals"]) and not word[0].isdigit():
+            kept.append(word)
+    return " ".join(kept), frozenset(numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
-from adapters.address.house_numbers import same_number
+from adapters.address.house_numbers import HouseNumber, read_number, same_number
 from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
-from adapters.address.street_names import THRESHOLD, has_initial, same_city, similarity
+from adapters.address.street_names import THRESHOLD, accents, has_initial, same_city, same_district, similarity
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Finding, Place, Places
 from config.levels import Level
@@ -116,10 +116,11 @@ def decide_residence(
     case = _ResidenceCase(places, zone)
     if not case.holds("readable", held=not asked.malformed):
         return case.undetermined(Reason.NUMBER_MALFORMED)
-    if not case.holds("consistent", held=not asked.contradictory):
-        return case.undetermined(Reason.AMBIGUOUS_ADDRESS)
+    if not case.holds("consistent", held=not asked.conflict):
+        case.evidence["conflict"] = list(asked.conflict)
+        return case.undetermined(Reason.AMBIGUOUS_ADDRESS, candidates=_readings(asked, places, language))
     candidates = [_compared(asked, place, places, language) for place in places.places]
-    meant = _meant(candidates, initial=has_initial(asked.street, language))
+    meant = _meant(candidates, asked, language)
     for rule, held, reason in (
         ("found", bool(candidates), Reason.ADDRESS_NOT_FOUND),
         ("street", any(each.place.street is not None for each in candidates), Reason.LOCALITY_LEVEL),
@@ -136,6 +137,7 @@ def decide_residence(
     best = judged[0] if judged else max(meant, key=_likelihood)
     case.describe(best, candidates)
     likely = bool(judged) and best.name == max(each.name for each in meant)
+    likely = likely and (asked.number is None or _has_ends(asked.number, judged, best, language))
     if asked.number is None:
         # A number that was given but cannot be read cannot be found either.
         whole = likely and not asked.numbered and all(each.place.extent for each in judged)
@@ -231,11 +233,13 @@ def _by_position(
 def _compared(asked: ParsedAddress, place: Place, places: Places, language: str) -> _Candidate:
     """How `place` compares with the answer. A town that the answer does not name is no difference."""
     code = asked.city_code == place.city_code.upper() if asked.city_code and place.city_code else None
-    named = bool(asked.city and place.city) and same_city(asked.city, place.city or "", language)
+    code = None if code is False and not places.knows_code else code
+    postcode, city = read_postcode(place.postcode or ""), place.city or ""
+    named = same_city(asked.city, city, language) and same_district(asked.city, city, postcode, language)
     return _Candidate(
         place=place,
         name=similarity(asked.street, place.street, language, places.unknown_words) if place.street else 0.0,
-        postcode=bool(asked.postcode) and asked.postcode == read_postcode(place.postcode or ""),
+        postcode=bool(asked.postcode) and asked.postcode == postcode,
         code=code,
         city=bool(code) or named or (not asked.city and code is None),
         sure=bool(code) or named or places.provider not in OF_ONE_TOWN,
@@ -243,24 +247,42 @@ def _compared(asked: ParsedAddress, place: Place, places: Places, language: str)
     )
 
 
-def _meant(candidates: Sequence[_Candidate], *, initial: bool) -> list[_Candidate]:
+def _meant(candidates: Sequence[_Candidate], asked: ParsedAddress, language: str) -> list[_Candidate]:
     """The candidates that may be meant. An exact name excludes similar ones, even with another postcode: then the
-    postcode is wrong and not the name. With an `initial` it does not exclude similar ones in its own town: "A. Dumas"
-    may be written in full.
+    postcode is wrong and not the name. With an initial it does not exclude similar ones in its own town: "A. Dumas"
+    may be written in full. Nor are names exact that lack the accents typed, where one has them: Bödastraße is not
+    Bodastraße.
 
-    If some street of such a name has the postcode of the answer, or the town's code, one without it is not meant.
+    If some street of such a name has the postcode of the answer, one without it is not meant, and never one of another
+    town by its code.
     """
     alike = [each for each in candidates if each.name >= THRESHOLD]
-    by_postcode, by_code = any(each.postcode for each in alike), any(each.code for each in alike)
+    by_postcode = any(each.postcode for each in alike)
     here = [
-        each
-        for each in alike
-        if each.city and (each.postcode if by_postcode else each.code) and not (by_code and each.code is False)
+        each for each in alike if each.city and (each.postcode if by_postcode else each.code) and each.code is not False
     ]
     if not any(each.name == 1.0 for each in alike):
         return here
     exact = [each for each in here if each.name == 1.0]
-    return here if exact and initial else exact
+    if asked.accents:
+        exact = [each for each in exact if accents(each.place.street or "") == asked.accents] or exact
+    return here if exact and has_initial(asked.street, language) else exact
+
+
+def _has_ends(number: HouseNumber, judged: Sequence[_Candidate], best: _Candidate, language: str) -> bool:
+    """Whether both ends of a range are houses of the best street: one that is not there may be on another side."""
+    street = [each.place.number or "" for each in judged if each.place.street == best.place.street]
+    found = [read for written in street if (read := read_number(written, language))]
+    return {number.value, number.until or number.value} <= {end for each in found for end in (each.value, each.until)}
+
+
+def _readings(asked: ParsedAddress, places: Places, language: str) -> tuple[Mapping[str, str], ...]:
+    """The addresses of an answer that contradicts itself which the source knows, to choose from or to confirm."""
+    found: list[_Candidate] = []
+    for each in (asked, *asked.others):
+        meant = _meant([_compared(each, place, places, language) for place in places.places], each, language)
+        found += [one for one in meant if (one.house if each.number else one.place.level is Level.STREET)]
+    return _answers(asked, found, confirm=True) if found else ()
 
 
 def _likelihood(candidate: _Candidate) -> tuple[float, float]:
@@ -326,9 +348,12 @@ def _side(*, inside: bool) -> Side:
     return Side.INSIDE if inside else Side.OUTSIDE
 
 
-def _answers(asked: ParsedAddress, candidates: Sequence[_Candidate]) -> tuple[Mapping[str, str], ...]:
+def _answers(
+    asked: ParsedAddress, candidates: Sequence[_Candidate], *, confirm: bool = False
+) -> tuple[Mapping[str, str], ...]:
     """The addresses of `candidates` as the participant could have written them, each once, with the town's code where
-    nothing else identifies the town. A single one is no choice, unless it names a town that the answer does not.
+    nothing else identifies the town. A single one is no choice, unless it names a town that the answer does not, or is
+    there to `confirm`.
     """
     answers: list[tuple[dict[str, str], str | None]] = []
     for each in sorted(candidates, key=_likelihood, reverse=True):
@@ -347,8 +372,8 @@ def _answers(asked: ParsedAddress, candidates: Sequence[_Candidate]) -> tuple[Ma
         {**answer, "city_code": code} if code and ("city" not in answer or plain.count(answer) > 1) else answer
         for answer, code in answers[:MOST_CANDIDATES]
     )
-    confirms = not all(each.sure for each in candidates) and bool({"city", "city_code"} & offered[0].keys())
-    return offered if len(offered) > 1 or confirms else ()
+    names_town = not all(each.sure for each in candidates) and bool({"city", "city_code"} & offered[0].keys())
+    return offered if confirm or names_town or len(offered) > 1 else ()
 
 
 def _coarse(position: _Position) -> int:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from adapters.address.base.rows import Address
 from adapters.address.base.streets import number_bit
 from adapters.address.languages import fold
-from adapters.address.street_names import canonical, name_words
+from adapters.address.street_names import accents, canonical, name_words
 
 BATCH = 20_000
 """Rows of a batch."""
@@ -107,9 +107,11 @@ def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = 
 
 
 def _street(batch: AddressBatch, address: Address, code: str, salt: int) -> StreetRow:
-    """The street of this address in the batch; names that differ only in case and accents are the same."""
+    """The street of this address in the batch; names that differ only in case are the same, those with other accents
+    are not: Bodastraße, Bödastraße.
+    """
     town = address.city_code or fold(address.city)
-    number = street_number(salt, address.postcode, fold(address.street), town)
+    number = street_number(salt, address.postcode, fold(address.street) + accents(address.street), town)
     name = _canonical(address.street, code)
     street = batch.streets.get(number)
     if street is None:

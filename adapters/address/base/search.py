@@ -47,6 +47,9 @@ class _Case:
     def exact(self) -> bool:
         return not self.initial and any(alike == 1.0 for _, alike, _ in self.found)
 
+    def places(self) -> Iterator[Place]:
+        return (place for street, alike, houses in self.found for place in _places(street, alike, houses))
+
 
 def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names: Names | None = None) -> list[Places]:
     """For each query the houses, else the streets, whose names may be meant; the score is how alike the names are.
@@ -55,8 +58,8 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
     ones are, best first, and then those with this name elsewhere, for the postcode may be wrong. The words that no
     street has are returned, too. `code` is the language of the base; `names` may be a cache of `base.streets`.
     """
-    cases = [_case(query, code) for query in queries]
-    named = [case for case in cases if case.wanted.canonical and not case.asked.malformed]
+    read = [_cases(read_answer(query.answer, code), code) for query in queries]
+    named = [case for cases in read for case in cases if case.wanted.canonical and not case.asked.malformed]
     wanted = [case.wanted for case in named]
     for case, matches in zip(named, base.find_named(wanted) if named else [], strict=True):
         _keep(case, matches, code)
@@ -65,25 +68,33 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
     return [
         Places(
             PROVIDER,
-            tuple(place for street, alike, houses in case.found for place in _places(street, alike, houses)),
+            tuple(dict.fromkeys(place for case in cases for place in case.places())),
             base.data_date,
-            unknown_words=case.unknown,
+            unknown_words=cases[0].unknown,
+            knows_code=_knows_code(cases[0], names or base.streets),
         )
-        for case in cases
+        for cases in read
     ]
 
 
-def _case(query: Query, code: str) -> _Case:
-    asked = read_answer(query.answer, code)
-    number = asked.number
-    wanted = Wanted(
-        asked.postcode,
-        asked.city_code or None,
-        canonical(asked.street, code),
-        number.value if number else None,
-        number.repetition if number else "",
-    )
-    return _Case(asked, wanted, has_initial(asked.street, code))
+def _knows_code(case: _Case, names: Names) -> bool:
+    """Whether a street has the town's code of the answer; asked only where those that were found have another."""
+    code = case.wanted.city_code
+    if code is None or all(street.city_code == code for street, _, _ in case.found):
+        return True
+    return bool(names(("city_code", code)))
+
+
+def _cases(asked: ParsedAddress, code: str) -> list[_Case]:
+    """What an answer asks for: one house, a street, or each house of a range; and that of each further address."""
+    cases = []
+    for each in (asked, *asked.others):
+        number, name, initial = each.number, canonical(each.street, code), has_initial(each.street, code)
+        values = number.values if number else (None,)
+        wanted = (each.postcode, each.city_code or None, name)
+        repetition = number.repetition if number else ""
+        cases += [_Case(each, Wanted(*wanted, value, repetition), initial) for value in values]
+    return cases
 
 
 def _keep(case: _Case, matches: Sequence[tuple[Street, Sequence[House]]], code: str) -> None:

@@ -121,7 +121,10 @@ def test_what_is_no_house_number_is_none(text: str) -> None:
         ("8-10", "8", True),
         ("8-10", "8-10", True),
         ("8", "8-10", False),
-        ("8-10", "10", False),
+        ("8-10", "10", True),  # a house of the range
+        ("8-10", "9", False),
+        ("8-10", "10-12", False),
+        ("8-14", "10-12", True),
         ("8", "", False),
         ("8", None, False),
         ("8", "18", False),

@@ -224,8 +224,10 @@ def test_the_towns_code_tells_two_towns_of_one_postcode_apart() -> None:
     other = replace(HOUSE, city="Port-Valmont", city_code="99902", longitude=ELSEWHERE)
     assert decide(other, answer={**unnamed, "city_code": "99901"}) == undetermined(Reason.POSTCODE_DIFFERS)
     assert decide(HOUSE, other, answer={**unnamed, "city_code": "99902"}) == (Outcome.REFUSED, Reason.OUTSIDE_ZONE)
-    # the code of a whole town, where the source has those of its districts
-    assert decide(HOUSE, answer={**ANSWER, "city_code": "99900"})[0] is Outcome.ACCEPTED
+    # the code of a whole town, where the source has those of its districts, and says that it has no place of that code
+    whole = {**ANSWER, "city_code": "99900"}
+    assert decide(HOUSE, answer=whole) == undetermined(Reason.POSTCODE_DIFFERS)
+    assert decide_residence(whole, Places("addok", [HOUSE], knows_code=False), WEST_ZONE).outcome is Outcome.ACCEPTED
 
 
 def test_where_some_street_has_the_postcode_the_towns_code_alone_does_not_do() -> None:

@@ -21,6 +21,7 @@ from adapters.address.base.database import AddressDataset, OpenBase
 from adapters.address.base.file import AddressFile
 from adapters.address.base.rows import Address, AddressRows
 from adapters.address.base.streets import FEWEST_NUMBERS, Area, House, Match, Street, Wanted, extent, number_bit
+from adapters.address.parsed_address import read_answer
 from adapters.base import Place, Places, Query, Unavailable
 from config.levels import Level
 
@@ -177,7 +178,7 @@ def test_what_was_asked_for_shows_in_no_repr(shelf: AddressStore) -> None:
     found = AddressDataset("valmont", shelf).look_up(query("4", "rue Tnneuurs Tanneurs", "99001"))
     assert found.unknown_words == {"tnneuurs"}
     assert "tnneuurs" not in repr(found)
-    case = search._case(query("4", "rue Tnneuurs", "99001"), "fr")
+    case = search._cases(read_answer(query("4", "rue Tnneuurs", "99001").answer), "fr")[0]
     case.unknown = found.unknown_words
     assert "nneuurs" not in repr(case).casefold()
 
