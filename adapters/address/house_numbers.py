@@ -167,7 +167,8 @@ def remove_spoiled(street: str) -> str:
     sound = list(runs)
     for position, run in enumerate(runs[1:-1], start=1):
         before, after = runs[position - 1], runs[position + 1]
-        marked = unicodedata.combining(after[0]) or any(map(_is_foreign, (before[-1], *run, after[0])))
+        beside = (before.rstrip()[-1:], *run, after.lstrip()[:1])
+        marked = unicodedata.combining(after[0]) or any(map(_is_foreign, filter(None, beside)))
         if _is_numeral(run[0]) and (marked or _all_foreign(before) or _all_foreign(after)):
             sound[position] = " "
     return "".join(sound[1:-1])

@@ -204,10 +204,12 @@ def _by_position(
 ) -> Residence:
     """Decide by where the places are: those `judged`, the best first, can decide, the `others` cannot."""
     houses: dict[tuple[str | None, ...], list[Place]] = {}
+    # A range is one building: a house between its ends ("8 a") may be as far from them as they are from each other.
+    of_range = 1 if asked.number and asked.number.until else 0
     for each in judged:
-        houses.setdefault(each.address, []).append(each.place)
+        houses.setdefault(each.address[of_range:], []).append(each.place)
     spread = {address: _spread(places) for address, places in houses.items()}
-    positions = [_position(each.place, case.zone, margins, spread[each.address]) for each in judged]
+    positions = [_position(each.place, case.zone, margins, spread[each.address[of_range:]]) for each in judged]
     best = judged[0]
     # One address may have several positions: the one nearest to the border counts.
     own = min(
