@@ -97,19 +97,28 @@ def _not_in_list(
     connection: Connection, fingerprints: Fingerprints, code_list: str, codes: Sequence[str]
 ) -> Sequence[str]:
     """The fingerprints to store of those codes that the list has under no key. Raises as `import_codes`."""
-    # First: what others added under the key before is seen from now on.
-    fingerprints = for_new_hashes(connection, fingerprints)
-    if strange := sorted(code_keys(connection, code_list).difference(fingerprints.known)):
-        raise ConfigurationError(
-            f"the codes of the list {code_list} were hashed with the key {', '.join(strange)}, which JURAT_HASH_KEYS "
-            "lacks here: codes that are in the list already would become valid again"
-        )
-    every = [fingerprints.all(code_list, code) for code in codes]
+    every = recognised(connection, fingerprints, code_list, codes)
     rows = rows_json([{"fingerprint": fingerprint} for each in every for fingerprint in each])
     sql = f"""SELECT k.fingerprint FROM {dialect_of(connection).rowset("fingerprint text")}
               JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint"""
     known = set(connection.scalars(text(sql), {"list": code_list, "rows": rows}))
     return [each[0] for each in every if known.isdisjoint(each)]
+
+
+def recognised(
+    connection: Connection, fingerprints: Fingerprints, code_list: str, codes: Sequence[str]
+) -> list[list[str]]:
+    """All fingerprints under which the list may have each code, that to store first. No code is hashed once more before
+    this transaction ends. Raises as `import_codes`.
+    """
+    # First: what others added under the key before is seen from now on.
+    fingerprints = for_new_hashes(connection, fingerprints)
+    if strange := sorted(code_keys(connection, code_list).difference(fingerprints.known)):
+        raise ConfigurationError(
+            f"the codes of the list {code_list} were hashed with the key {', '.join(strange)}, which JURAT_HASH_KEYS "
+            "lacks here: codes that are in the list would not be recognised"
+        )
+    return [fingerprints.all(code_list, code) for code in codes]
 
 
 @dataclass(frozen=True, slots=True)
