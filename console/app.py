@@ -13,7 +13,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-import console.zone_imports  # noqa: F401 - adds its views to those of console.zones
+import console.code_revocations
+import console.zone_imports  # noqa: F401 - both add their views to those of console.codes and console.zones
 from adapters.fingerprints import Fingerprints
 from config.problems import InvalidConfiguration
 from console import (
