@@ -55,7 +55,7 @@ def test_every_page_in_every_state(
     expect(page.locator(".answer")).to_be_visible()
     examine(page)
     switch = DatasetImport.switch
-    monkeypatch.setattr(DatasetImport, "switch", lambda *given: until(lambda: shown, 60.0) and switch(*given))
+    monkeypatch.setattr(DatasetImport, "switch", lambda *given: until(lambda: bool(shown), 60.0) and switch(*given))
     shown: list[bool] = []
     page.locator("main form .button").click()
     page.goto(f"{base}/{language}/datasets/under-way?still=1")
