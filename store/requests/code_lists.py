@@ -22,7 +22,7 @@ from jurat.errors import ConfigurationError
 from jurat.seal import Unopenable, Unseal
 from jurat.statements import rows_json
 from store.dialects import dialect_of
-from store.hash_keys import code_keys, for_new_hashes
+from store.hash_keys import among, code_keys, for_new_hashes
 from store.requests.request_rows import CannotBeDone, Request
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
@@ -99,8 +99,7 @@ def _not_in_list(
     """The fingerprints to store of those codes that the list has under no key. Raises as `import_codes`."""
     every = recognised(connection, fingerprints, code_list, codes)
     rows = rows_json([{"fingerprint": fingerprint} for each in every for fingerprint in each])
-    sql = f"""SELECT k.fingerprint FROM {dialect_of(connection).rowset("fingerprint text")}
-              JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint"""
+    sql = f"SELECT k.fingerprint FROM jurat_codes k WHERE {among(dialect_of(connection))}"
     known = set(connection.scalars(text(sql), {"list": code_list, "rows": rows}))
     return [each[0] for each in every if known.isdisjoint(each)]
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 from adapters.fingerprints import Fingerprints
 from jurat.statements import rows_json
 from store.dialects import dialect_of
+from store.hash_keys import among
 from store.requests.code_lists import recognised
 from store.verdicts.records import add_audit_row
 
@@ -64,29 +65,27 @@ def revoke_codes(engine: Engine, fingerprints: Fingerprints, code_list: str, cod
     """
     with engine.begin() as connection:
         every = recognised(connection, fingerprints, code_list, codes)
-        rows = rows_json([{"code": code, "fingerprint": each} for code, all_ in enumerate(every) for each in all_])
-        dialect = dialect_of(connection)
+        place = {fingerprint: number for number, each in enumerate(every) for fingerprint in each}
         sql = f"""
-            SELECT r.code, k.fingerprint, k.redeemed_by IS NOT NULL, k.revoked_at IS NOT NULL
-            FROM {dialect.rowset("code int, fingerprint text")}
-            JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint
-            ORDER BY k.fingerprint {dialect.row_lock("FOR NO KEY UPDATE OF k")}"""
+            SELECT k.fingerprint, redeemed_by IS NOT NULL, revoked_at IS NOT NULL
+            FROM jurat_codes k WHERE {among(dialect_of(connection))}
+            ORDER BY k.fingerprint {dialect_of(connection).row_lock("FOR NO KEY UPDATE OF k")}"""
+        rows = rows_json([{"fingerprint": each} for each in place])
         found = connection.execute(text(sql), {"list": code_list, "rows": rows}).all()
         # A list may have a code under two keys: it was redeemed once one of them is.
-        known, redeemed = {row[0] for row in found}, {row[0] for row in found if row[2]}
-        before = {row[0] for row in found if row[3]} - redeemed
+        known, redeemed = {place[row[0]] for row in found}, {place[row[0]] for row in found if row[1]}
+        before = {place[row[0]] for row in found if row[2]} - redeemed
         done = Revoked(len(known - redeemed - before), len(redeemed), len(before), len(codes) - len(known))
         detail = {"codes": done.revoked, "redeemed": done.redeemed, "before": done.before, "unknown": done.unknown}
         add_audit_row(connection, who, "codes revoke", code_list, detail)
-        _revoke(connection, code_list, [row[1] for row in found if not (row[2] or row[3])])
+        _revoke(connection, code_list, [row[0] for row in found if not (row[1] or row[2])])
     return done
 
 
 def _revoke(connection: Connection, code_list: str, fingerprints: Sequence[str]) -> None:
     """Revoke codes that were found free, and are locked."""
-    dialect = dialect_of(connection)
-    sql = f"""
-        UPDATE jurat_codes SET revoked_at = {dialect.now()} FROM {dialect.rowset("fingerprint text")}
-        WHERE jurat_codes.list = :list AND jurat_codes.fingerprint = r.fingerprint"""
+    sql = (
+        f"UPDATE jurat_codes AS k SET revoked_at = {dialect_of(connection).now()} WHERE {among(dialect_of(connection))}"
+    )
     rows = rows_json([{"fingerprint": each} for each in fingerprints])
     connection.execute(text(sql), {"list": code_list, "rows": rows})

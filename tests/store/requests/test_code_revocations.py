@@ -205,3 +205,22 @@ def test_the_database_refuses_what_undoes_either(sqlite: Desk, change: str) -> N
     list(revoke_list(sqlite.engine, "spring", IRIS))
     with pytest.raises(DBAPIError, match="redeemed or revoked, and that once"):
         sqlite.sql(f"UPDATE jurat_codes SET {change}")
+
+
+def test_no_statement_goes_through_a_whole_list_in_a_file(sqlite: Desk) -> None:
+    codes = codes_of(sqlite, 3)
+    seen: dict[str, Any] = {}
+
+    def look(connection: Any, _: Any, statement: str, parameters: Any, *__: Any) -> None:
+        if "jurat_codes" in statement and statement.split(maxsplit=1)[0] in ("SELECT", "UPDATE"):
+            raw = connection.connection.dbapi_connection
+            seen[statement] = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+    with listening(sqlite.engine, "before_cursor_execute", look):
+        import_codes(sqlite.engine, BEFORE, "spring", codes, ADMIN)
+        sqlite.queries.codes("spring", BEFORE.all("spring", codes[0]))
+        revoke_codes(sqlite.engine, BEFORE, "spring", codes[:1], IRIS)
+        list(revoke_list(sqlite.engine, "spring", IRIS))
+    steps = [step for plan in seen.values() for step in plan if "jurat_codes" in step or " k " in step]
+    assert len(seen) == 5
+    assert [step for step in steps if "fingerprint" not in step] == []
