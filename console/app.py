@@ -13,7 +13,9 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-import console.zone_imports  # noqa: F401 - adds its views to those of console.zones
+import console.address_imports
+import console.code_revocations
+import console.zone_imports  # noqa: F401 - they add their views to those of console.datasets, .codes and .zones
 from adapters.fingerprints import Fingerprints
 from config.problems import InvalidConfiguration
 from console import (

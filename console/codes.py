@@ -82,7 +82,7 @@ def generate() -> Any:
     try:
         add_generated(parts().database.admin, fingerprints, code_list, codes, member().name, expires)
     except ConfigurationError as error:
-        return _not_done(error)
+        return not_done(error)
     if as_file:
         named = {"Content-Disposition": f'attachment; filename="{code_list}.txt"'}
         return Response("".join(f"{code}\n" for code in codes), mimetype="text/plain", headers=named)
@@ -106,7 +106,7 @@ def check() -> Any:
     hasher()
     problems: dict[str, str] = {}
     code_list, expires = _list_of(problems), _expires(problems)
-    checked = _is_checked(code_list, problems) if "list" not in problems else None
+    checked = is_checked(code_list, problems) if "list" not in problems else None
     given = sent()
     if given is None:
         problems["file"] = _("Choose a file.")
@@ -137,7 +137,7 @@ def confirm() -> Any:
         database, name = parts().database.admin, member().name
         added = import_codes(database, fingerprints, given.code_list, given.codes, name, given.expires)
     except ConfigurationError as error:
-        return _not_done(error)
+        return not_done(error)
     parts().uploads.drop(own())
     flash(
         ngettext("%(count)s code was added to the list.", "%(count)s codes were added to the list.", added)
@@ -172,7 +172,7 @@ def _expires(problems: dict[str, str]) -> datetime | None:
     return expires
 
 
-def _is_checked(code_list: str, problems: dict[str, str]) -> bool | None:
+def is_checked(code_list: str, problems: dict[str, str]) -> bool | None:
     """Whether the codes have jurat's check character, which lookups then check too: as the list's source says."""
     chosen = {"jurat": True, "others": False}.get(request.form.get("made", ""))
     config = applied()
@@ -190,7 +190,8 @@ def _is_read(code_list: str) -> bool:
     return bool(readers_of(code_list, config.sources, config.questions.values()))
 
 
-def _not_done(error: ConfigurationError) -> Any:
+def not_done(error: ConfigurationError) -> Any:
+    """Say why something was not done, at the lists."""
     flash(quoting(_("This was not done. %(problem)s"), error))
     return redirect(url_for("codes.lists"), 303)
 

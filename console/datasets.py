@@ -1,4 +1,4 @@
-"""Datasets: the address bases and rosters that sources look something up in, and imports of small rosters."""
+"""Datasets: the address bases and rosters that sources look something up in, their removal, and imports of rosters."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 
 from adapters.file_lines import FileError
 from adapters.registry.roster_rows import Person
 from config.registry import RosterSource
 from config.uses import sources_by_dataset
 from console.applied import applied
+from console.background import Kind, Work
 from console.forms import hasher, may_add_hashes
 from console.identity.roles import Role
 from console.identity.sessions import own
@@ -23,13 +24,17 @@ from console.uploads import Busy, Sent, sent, takes_file
 from jurat.errors import ConfigurationError
 from pages.language import gettext as _
 from pages.language import ngettext, number, quoting
-from store.datasets.imports import Refused, Versions
+from store.datasets.imports import Refused, Versions, refuse_used
 from store.datasets.roster_files import Doubtful, ImportedRoster, NewRoster, RosterSurvey, import_for_workers, survey
+from store.schema import grants
 
 pages = Blueprint("datasets", __name__, url_prefix="/<locale>/datasets")
 
 MOST_PEOPLE = 100_000
 """People of a roster that is imported here; more take longer than a page may."""
+
+REFRESHED_S = 3
+"""Seconds after which a page about something under way comes anew."""
 
 SHOWN_LINES = 50
 """Lines of what is wrong with a file."""
@@ -65,15 +70,57 @@ def datasets() -> str:
     """The imported datasets: the version in force, the one before, and any that is being imported."""
     rows = Versions(parts().database.reader).versions()
     return render_template(
-        "datasets/datasets.html", rows=rows, used=sources_by_dataset(applied().sources), **may_add_hashes()
-    )
+        "datasets/datasets.html", rows=rows, used=sources_by_dataset(applied().sources), work=parts().background.last,
+        **may_add_hashes(),
+    )  # fmt: skip
+
+
+@pages.get("/named/<name>")
+@needs(Role.ADMINISTRATOR)
+def dataset(name: str) -> str:
+    """A dataset, and the form that removes it."""
+    return _dataset(name, {})
+
+
+@pages.post("/named/<name>")
+@needs(Role.ADMINISTRATOR)
+def remove(name: str) -> Any:
+    """Begin to remove all versions of a dataset."""
+    database = parts().database
+    if not database.may(grants.Role.ADMIN):
+        abort(403)
+    if request.form.get("again", "").strip() != name:
+        return _dataset(name, {"again": _("This is not the name of the dataset.")}), 422
+    try:
+        refuse_used(name, applied().sources)
+    except Refused as error:
+        flash(quoting(_("This was not done. %(problem)s"), error))
+        return redirect(url_for("datasets.datasets"), 303)
+    versions, who = Versions(database.admin), member().name
+    if not parts().background.begin(Work(Kind.REMOVAL, name), lambda _work: versions.remove(name, who)):
+        flash(_("Something else is under way. Try again in a minute."))
+    return redirect(url_for("datasets.under_way"), 303)
+
+
+@pages.get("/under-way")
+@needs(Role.ADMINISTRATOR)
+def under_way() -> Any:
+    """How far the last import or removal is. The page comes anew while it is under way."""
+    work = parts().background.last
+    if work is None:
+        return redirect(url_for("datasets.datasets"))
+    still = bool(request.args.get("still"))
+    response = make_response(render_template("datasets/under-way.html", work=work, still=still))
+    if not (work.over or still):
+        response.headers["Refresh"] = str(REFRESHED_S)
+    return response
 
 
 @pages.get("/roster")
 @needs(Role.ADMINISTRATOR)
 def roster_form() -> str:
     """The form that asks for a roster."""
-    return _form({}, {"day": datetime.now(UTC).date().isoformat()}, ())
+    return _form({}, {"day": today().isoformat()}, ())
 
 
 @pages.post("/roster")
@@ -83,7 +130,7 @@ def check() -> Any:
     """Read a roster and show what its source would make of it. Nothing is stored."""
     hasher()
     problems: dict[str, str] = {}
-    name, day, given = request.form.get("source", ""), _day(problems), sent()
+    name, day, given = request.form.get("source", ""), day_of(problems), sent()
     source = _rosters().get(name)
     if source is None:
         problems["source"] = _("Choose a source.")
@@ -135,6 +182,14 @@ def confirm() -> Any:
     return redirect(url_for("datasets.datasets"), 303)
 
 
+def _dataset(name: str, problems: Mapping[str, str]) -> str:
+    rows = [row for row in Versions(parts().database.reader).versions() if row.name == name] or abort(404)
+    return render_template(
+        "datasets/dataset.html", name=name, rows=rows, problems=problems, values=request.form,
+        used=sources_by_dataset(applied().sources).get(name, []), **may_add_hashes(),
+    )  # fmt: skip
+
+
 def _say_done(done: ImportedRoster) -> None:
     count, shared = done.row.people, done.shared
     said = ngettext("%(count)s person is in the roster.", "%(count)s people are in the roster.", count)
@@ -148,14 +203,19 @@ def _rosters() -> dict[str, RosterSource]:
     return {name: source for name, source in applied().sources.items() if isinstance(source, RosterSource)}
 
 
-def _day(problems: dict[str, str]) -> date:
-    today = datetime.now(UTC).date()
+def today() -> date:
+    """The last day that data can have."""
+    return datetime.now(UTC).date()
+
+
+def day_of(problems: dict[str, str]) -> date:
+    """The day of the data that a form names."""
     try:
         day = date.fromisoformat(request.form.get("day", "").strip())
     except ValueError:
         problems["day"] = _("Enter a day such as 2027-06-30.")
-        return today
-    if day > today:
+        return today()
+    if day > today():
         problems["day"] = _("This day is still to come.")
     return day
 

@@ -9,6 +9,7 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from adapters.fingerprints import Fingerprints
+from console.background import Background
 from console.database import Database
 from console.identity.links import Links
 from console.identity.oidc import OpenIdConnect, Provider
@@ -43,6 +44,7 @@ class Parts:
     openid: OpenIdConnect | None
     fingerprints: Fingerprints | None
     uploads: Uploads = field(default_factory=Uploads)
+    background: Background = field(default_factory=Background)
 
 
 def install(app: Any, engine: Engine, sessions: MemorySessions, ways: Ways, fingerprints: Fingerprints | None) -> None:

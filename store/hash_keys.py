@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from adapters.fingerprints import KEY_ID_LENGTH, Fingerprints
 from jurat.batches import Statement, run
 from jurat.errors import ConfigurationError
-from store.dialects import dialect_of
+from store.dialects import StoreDialect, dialect_of
 
 CODE_LISTS: Final = """
     WITH RECURSIVE found (list) AS (
@@ -38,6 +38,15 @@ CLAIM_KEYS: Final = _keys("jurat_claims", "k.holds")
 """SQL for the ids of the keys of the numbers that participants hold."""
 
 _CODE_KEYS = _keys("jurat_codes", "k.list = :list")
+
+
+def among(dialect: StoreDialect) -> str:
+    """SQL that is true for those codes `k` of the list `:list` that have a fingerprint of `:rows`. For a join, SQLite
+    would go through the whole list.
+    """
+    rows = dialect.rowset("fingerprint text")
+    return f"k.list = :list AND k.fingerprint IN (SELECT r.fingerprint FROM {rows})"
+
 
 KEY_IN_USE: Final = "SELECT key_id FROM jurat_hash_key"
 """SQL for the id of the key that new codes and numbers are hashed with; no row before the first."""

@@ -234,8 +234,7 @@ class Queries:
         rows = self._all(
             f"""SELECT k.fingerprint, redeemed_by IS NOT NULL, revoked_at IS NOT NULL,
                        coalesce(expires_at <= {self._dialect.now()}, false)
-                FROM {self._dialect.rowset("fingerprint text")}
-                JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint""",
+                FROM jurat_codes k WHERE {hash_keys.among(self._dialect)}""",
             {"list": code_list, "rows": rows_json([{"fingerprint": fingerprint} for fingerprint in fingerprints])},
         )
         return {row[0]: StoredCode(row[0], bool(row[1]), bool(row[2]), bool(row[3])) for row in rows}

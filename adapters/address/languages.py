@@ -80,13 +80,17 @@ class Language:
         )
 
 
+def codes() -> list[str]:
+    """The languages that have tables."""
+    return sorted(file.stem for file in TABLES.glob("*.json"))
+
+
 @lru_cache(maxsize=32)
 def language(code: str) -> Language:
     """Read the tables of `names/<code>.json`. Raises ValueError for a language that has none."""
     path = TABLES / f"{code}.json"
     if not re.fullmatch(r"[a-z]{2}", code) or not path.is_file():
-        known = ", ".join(sorted(file.stem for file in TABLES.glob("*.json")))
-        raise ValueError(f"there are no street words for the language {code!r}; known are: {known}")
+        raise ValueError(f"there are no street words for the language {code!r}; known are: {', '.join(codes())}")
     table = json.loads(path.read_text(encoding="utf-8"))
     senses: dict[str, set[str]] = {}
     for group in (table["types"], table["words"]):

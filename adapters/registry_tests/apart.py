@@ -5,16 +5,12 @@ That process has no environment, and time and memory have an end: one test of a 
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
+from adapters.apart import NotEnded, run_apart
 from config.configuration import Configuration
 from config.problems import Problem, Severity
 
@@ -24,7 +20,6 @@ MOST_AT_ONCE = 2
 PATIENCE = 3.0
 """Seconds that a check waits for its turn: whoever waits holds a thread that other pages need."""
 
-_ROOT = Path(__file__).resolve().parents[2]
 _turns = BoundedSemaphore(MOST_AT_ONCE)
 
 
@@ -46,31 +41,15 @@ def check_apart(text: str, zones: Collection[str], lists: Collection[str], appli
 
     `applied` is a configuration that passed before, as it is stored. Raises NotChecked.
     """
-    given = {
-        "typed": {"text": text, "zones": sorted(zones), "lists": sorted(lists), "applied": applied},
-        "seconds": MOST_SECONDS,
-        "memory": MOST_MEMORY,
-    }
+    typed = {"text": text, "zones": sorted(zones), "lists": sorted(lists), "applied": applied}
     if not _turns.acquire(timeout=PATIENCE):
         raise NotChecked("others are being checked at the moment; try again")
     try:
-        with tempfile.TemporaryDirectory(prefix="jurat-check-") as folder:
-            ran = subprocess.run(
-                [sys.executable, "-P", "-s", "-B", "-m", "adapters.registry_tests.typed_text"],
-                input=json.dumps(given).encode(),
-                capture_output=True,
-                cwd=folder,
-                env={"PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1", "HOME": folder},
-                timeout=2 * MOST_SECONDS,
-                check=False,
-            )
-    except subprocess.TimeoutExpired:
-        ran = None
+        return checked(run_apart("adapters.registry_tests.typed_text", typed, MOST_SECONDS, MOST_MEMORY))
+    except NotEnded:
+        raise NotChecked(f"the check took more than {MOST_SECONDS} s or {MOST_MEMORY >> 20} MB, or failed") from None
     finally:
         _turns.release()
-    if ran is None or ran.returncode:
-        raise NotChecked(f"the check took more than {MOST_SECONDS} s or {MOST_MEMORY >> 20} MB, or failed")
-    return checked(json.loads(ran.stdout))
 
 
 def checked(found: Mapping[str, Any]) -> Checked:

@@ -6,12 +6,12 @@ A page shows what tests find in an answer. So a text that could name the answer'
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
+from adapters.apart import given_apart
 from adapters.registry_tests.configurations import all_problems
 from config.as_yaml import parse_stored
 from config.lint import Report, lint_text, most_serious
@@ -72,12 +72,7 @@ def _read_shipped(place: Path, name: str) -> bytes:
 
 def main() -> None:
     """Check what comes by standard input, within limits."""
-    given = json.load(sys.stdin)
-    for limit, most in ((resource.RLIMIT_AS, given["memory"]), (resource.RLIMIT_CPU, given["seconds"])):
-        _, hard = resource.getrlimit(limit)
-        soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(limit, (soft, soft))
-    json.dump(check(**given["typed"]), sys.stdout)
+    json.dump(check(**given_apart()), sys.stdout)
 
 
 if __name__ == "__main__":

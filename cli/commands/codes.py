@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import Group, as_option, configured_name, future_moment
+from cli.command import Group, as_option, configured_name, confirm, future_moment
 from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, new_file, time_text
 
@@ -31,10 +32,16 @@ _EXPIRES = click.option(
     help="Last day on which the codes are valid (in UTC), or a time with its offset.",
 )
 
+_CHECKED = click.option(
+    "--checked/--unchecked",
+    default=None,
+    help="Whether jurat generated them, with a check character.  [default: as the applied source of this list says]",
+)
+
 
 @click.group(cls=Group)
 def codes() -> None:
-    """Generate, import and list access codes."""
+    """Generate, import, revoke and list access codes."""
 
 
 @codes.command(
@@ -93,11 +100,7 @@ def generate(out: Output, code_list: str, *, count: int, expires: datetime | Non
 )
 @click.argument("code_list", metavar="LIST", type=configured_name)
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option(
-    "--checked/--unchecked",
-    default=None,
-    help="Whether jurat generated them, with a check character.  [default: as the applied source of this list says]",
-)
+@_CHECKED
 @_EXPIRES
 @as_option
 def import_(
@@ -125,6 +128,68 @@ def import_(
             f"warning: of {guesses:,} guesses at these codes, one is right; use longer random codes, or have the "
             "platform limit attempts across accounts"
         )
+
+
+@codes.command(
+    examples=(
+        "jurat codes revoke spring",
+        "jurat codes revoke spring lost.txt",
+        "jurat codes revoke spring - < lost.txt",
+    ),
+    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS"),
+    codes={
+        Exit.REFUSED: "you said no, and nothing was revoked",
+        Exit.USAGE: "no such list, bad lines in the file, wrong usage or settings; nothing was revoked",
+    },
+)
+@click.argument("code_list", metavar="LIST", type=configured_name)
+@click.argument("file", metavar="[FILE]", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@_CHECKED
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_option
+def revoke(out: Output, code_list: str, file: str | None, *, checked: bool | None, yes: bool, who: str) -> None:
+    """Revoke those codes of LIST that nobody has redeemed: all of them, or the ones in FILE, one a line.
+
+    Revoked codes let nobody in, for good. What a redeemed code gave stays: `access revoke` takes that from a
+    participant. Codes that are added to the list later are valid.
+    """
+    with open_database() as service:
+        before = service.queries.code_lists().get(code_list)
+        if before is None:
+            raise Failure(f"there is no list {code_list}; `bin/jurat codes list` shows them", Exit.USAGE)
+        if file is not None:
+            _revoke_some(out, service, code_list, file, who, checked=checked)
+            return
+        left = count_text(before.codes - before.redeemed - before.revoked, "code")
+        warning = f"{left} of the list {code_list} will let nobody in, for good."
+        if not yes and not confirm(warning, "Revoke?"):
+            raise Failure("nothing was revoked", Exit.REFUSED)
+        from store.requests.code_revocations import revoke_list
+
+        revoked = sum(revoke_list(service.database, code_list, who))
+        after = service.queries.code_lists()[code_list]
+    out.show({"list": code_list, "revoked": revoked, "redeemed": after.redeemed}, [f"{revoked} of {after.codes}"])
+    out.say(f"revoked {count_text(revoked, 'code')} of the list {code_list}{_kept(after.redeemed)}")
+
+
+def _revoke_some(out: Output, service: Service, code_list: str, file: str, who: str, *, checked: bool | None) -> None:
+    from store.requests.code_revocations import revoke_codes
+
+    fingerprints = _fingerprints(service)
+    given = _read(file, checked=_check_mode(service, code_list, checked), end="nothing was revoked")
+    done = revoke_codes(service.database, fingerprints, code_list, given, who)
+    out.show({"list": code_list, "codes": len(given), **asdict(done)}, [f"{done.revoked} of {len(given)}"])
+    out.say(
+        f"revoked {count_text(done.revoked, 'code')} of the list {code_list} (revoked before: {done.before}, not in "
+        f"it: {done.unknown}){_kept(done.redeemed)}"
+    )
+
+
+def _kept(redeemed: int) -> str:
+    if not redeemed:
+        return ""
+    codes = count_text(redeemed, "redeemed code")
+    return f"; what {codes} gave stays: `bin/jurat access revoke` takes it from a participant"
 
 
 @codes.command(name="list", examples=("jurat codes list",))
@@ -168,7 +233,7 @@ def _check_mode(service: Service, code_list: str, given: bool | None) -> bool:  
     return next(iter(configured.values()), bool(given))
 
 
-def _read(file: str, *, checked: bool) -> list[str]:
+def _read(file: str, *, checked: bool, end: str = "nothing was imported") -> list[str]:
     """The cleaned codes of a file. Raises Failure with the place of each bad line, without its text."""
     from config.regular_files import read_given
     from store.requests.code_files import LARGEST_FILE, WrongCodes, codes_in
@@ -181,5 +246,4 @@ def _read(file: str, *, checked: bool) -> list[str]:
         where = [f"{place}:{line}:{column}" if line else place for line, column, _ in error.lines]
         said = [f"{at}: {what}" for at, (_, _, what) in zip(where, error.lines, strict=True)]
         more = [f"{place}: and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else []
-        end = ["nothing was imported"] if len(said) > 1 else []
-        raise Failure("\n".join([*said[:_SHOWN], *more, *end]), Exit.USAGE) from None
+        raise Failure("\n".join([*said[:_SHOWN], *more, *[end] * (len(said) > 1)]), Exit.USAGE) from None

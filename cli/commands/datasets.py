@@ -119,6 +119,7 @@ def import_addresses(
     """
     from adapters.address.languages import language as words_of
     from cli.imports import address_base
+    from store.datasets.address_files import NewAddressBase
 
     day = _data_day(file, day)
     try:
@@ -126,7 +127,7 @@ def import_addresses(
         layout = address_base.layout(file, kind, named, separator)
     except ValueError as error:
         raise Failure(str(error), Exit.USAGE) from None
-    base = address_base.NewAddressBase(name, file, layout, language, day)
+    base = NewAddressBase(name, file, layout, language, day)
     if dry_run:
         address_base.check_addresses(out, base)
     else:
@@ -256,15 +257,17 @@ def list_(out: Output) -> None:
 @as_option
 def remove(out: Output, name: str, *, force: bool, who: str) -> None:
     """Remove all versions of a dataset, and stop a running import of it."""
-    from store.datasets.imports import Versions
+    from store.datasets.imports import Refused, Versions, refuse_used
 
     with open_database() as service:
-        if (sources := _sources_by_dataset(service).get(name, [])) and not force:
+        applied = applied_configuration(service)
+        try:
+            if applied and not force:
+                refuse_used(name, applied.sources)
+        except Refused as error:
             raise Failure(
-                f"the applied configuration uses {name} in its source {', '.join(sources)}; apply one without it first,"
-                " or use --force: its checks then wait until one is imported again",
-                Exit.REFUSED,
-            )
+                f"{error}, or use --force: its checks then wait until one is imported again", Exit.REFUSED
+            ) from None
         versions = Versions(service.database).remove(name, who)
     if not versions:
         raise Failure(f"there is no dataset {name}; `bin/jurat datasets list` shows them", Exit.USAGE)

@@ -1,96 +1,31 @@
-"""Imports an address base: a file becomes a new version, batch by batch, and takes effect as a whole. Reports what is
-in the file, what was stored, and where it lies.
+"""Imports an address base for `datasets import-addresses`. Reports what is in the file, what was stored, and where it
+lies.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
-from adapters.address.base.batches import StreetsMixed, batches
+from adapters.address.base.batches import StreetsMixed
 from adapters.address.base.columns import BAN, OPENADDRESSES, Layout, own_layout
+from adapters.address.base.examination import extent
 from adapters.address.base.rows import AddressRows, layout_of
 from adapters.base import Box
-from adapters.file_lines import FileError, file_digest
+from adapters.file_lines import FileError
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
-from store.datasets.address_bases import DatasetRow
+from store.datasets.address_files import NewAddressBase, import_base
 from store.datasets.imports import DatasetImport, Refused
-
-
-@dataclass(frozen=True, slots=True)
-class NewAddressBase:
-    """A file to import as dataset `name`. `language` is that of the street names, `data_date` the day of the data."""
-
-    name: str
-    path: Path
-    layout: Layout
-    language: str
-    data_date: date
-
-    def digest(self) -> str:
-        """A hash of the file and all settings: the same digest gives the same dataset."""
-        layout = (self.layout.kind, sorted(self.layout.columns.items()), self.layout.separators)
-        return file_digest(self.path, *layout, self.language, self.data_date.isoformat())
-
-    def rows(self) -> AddressRows:
-        return AddressRows(self.path, self.layout, self.language)
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """The version in force now. `rows` counts what was read, `box` contains all addresses; both are None if the file
-    was imported before and nothing was done.
-    """
-
-    row: DatasetRow
-    rows: AddressRows | None = None
-    box: Box | None = None
-
-
-def import_base(
-    imports: DatasetImport, base: NewAddressBase, who: str, report: Callable[[int], None] = lambda _: None
-) -> Imported:
-    """Import a base and switch to it. After each batch, `report` gets the number of rows read.
-
-    Memory does not grow with the file.
-
-    Raises:
-        FileError: with everything that is wrong with the file; the version in force stays.
-        Overtaken: another import of this name began, or it was removed.
-        OtherKind: a roster has this name.
-        StreetsMixed: once in a million imports; import it again.
-    """
-    digest = base.digest()
-    for row in imports.versions():
-        if (row.name, row.state, row.digest) == (base.name, "active", digest):
-            return Imported(row)
-    staged = imports.stage(base.name, base.layout.kind, base.language, digest, base.data_date, who)
-    rows = base.rows()
-    with imports.removing_on_failure(staged):
-        for batch in batches(rows, base.language, salt=staged.id):
-            imports.add(staged, batch)
-            report(rows.rows)
-        switched = imports.switch(staged, who)
-    return Imported(switched.row, rows, switched.box)
 
 
 def check_addresses(out: Output, base: NewAddressBase) -> None:
     """Read the file, and report what is in it and where it lies."""
-    houses = 0
-    west, south, east, north = math.inf, math.inf, -math.inf, -math.inf
     rows = base.rows()
     with failures():
-        for address in rows:
-            houses += address.number is not None
-            west, east = min(west, address.longitude), max(east, address.longitude)
-            south, north = min(south, address.latitude), max(north, address.latitude)
-    box = (west, south, east, north)
+        houses, box = extent(rows)
     document = {"dry_run": True, "dataset": base.name, "rows": rows.rows, "houses": houses, "box": box}
     out.show(document, columns(("dataset", "rows", "houses"), [(base.name, rows.rows, houses)]))
     _tell(out, rows)

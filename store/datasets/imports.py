@@ -6,7 +6,7 @@ then is overtaken: it ends at its next batch, and the newer one wins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +18,8 @@ from sqlalchemy import Connection, Engine, text
 from adapters.address.base.batches import AddressBatch, HouseRow, StreetsMixed
 from adapters.base import Box
 from adapters.rosters import SEALED
+from config.sources import SourceModel
+from config.uses import sources_by_dataset
 from jurat.database import reader
 from jurat.statements import rows_json
 from store.datasets.address_bases import COLUMNS, DatasetRow
@@ -45,6 +47,14 @@ class Overtaken(Refused):
 
 class OtherKind(Refused):
     """A roster was to be imported under the name of an address base, or the other way round."""
+
+
+def refuse_used(name: str, sources: Mapping[str, SourceModel]) -> None:
+    """Raise Refused if some of these sources, which are applied, look something up in a dataset."""
+    if using := sources_by_dataset(sources).get(name):
+        raise Refused(
+            f"the applied configuration uses {name} in its source {', '.join(using)}; apply one without it first"
+        )
 
 
 @dataclass(frozen=True, slots=True)

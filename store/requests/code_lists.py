@@ -22,7 +22,7 @@ from jurat.errors import ConfigurationError
 from jurat.seal import Unopenable, Unseal
 from jurat.statements import rows_json
 from store.dialects import dialect_of
-from store.hash_keys import code_keys, for_new_hashes
+from store.hash_keys import among, code_keys, for_new_hashes
 from store.requests.request_rows import CannotBeDone, Request
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
@@ -97,19 +97,27 @@ def _not_in_list(
     connection: Connection, fingerprints: Fingerprints, code_list: str, codes: Sequence[str]
 ) -> Sequence[str]:
     """The fingerprints to store of those codes that the list has under no key. Raises as `import_codes`."""
+    every = recognised(connection, fingerprints, code_list, codes)
+    rows = rows_json([{"fingerprint": fingerprint} for each in every for fingerprint in each])
+    sql = f"SELECT k.fingerprint FROM jurat_codes k WHERE {among(dialect_of(connection))}"
+    known = set(connection.scalars(text(sql), {"list": code_list, "rows": rows}))
+    return [each[0] for each in every if known.isdisjoint(each)]
+
+
+def recognised(
+    connection: Connection, fingerprints: Fingerprints, code_list: str, codes: Sequence[str]
+) -> list[list[str]]:
+    """All fingerprints under which the list may have each code, that to store first. No code is hashed once more before
+    this transaction ends. Raises as `import_codes`.
+    """
     # First: what others added under the key before is seen from now on.
     fingerprints = for_new_hashes(connection, fingerprints)
     if strange := sorted(code_keys(connection, code_list).difference(fingerprints.known)):
         raise ConfigurationError(
             f"the codes of the list {code_list} were hashed with the key {', '.join(strange)}, which JURAT_HASH_KEYS "
-            "lacks here: codes that are in the list already would become valid again"
+            "lacks here: codes that are in the list would not be recognised"
         )
-    every = [fingerprints.all(code_list, code) for code in codes]
-    rows = rows_json([{"fingerprint": fingerprint} for each in every for fingerprint in each])
-    sql = f"""SELECT k.fingerprint FROM {dialect_of(connection).rowset("fingerprint text")}
-              JOIN jurat_codes k ON k.list = :list AND k.fingerprint = r.fingerprint"""
-    known = set(connection.scalars(text(sql), {"list": code_list, "rows": rows}))
-    return [each[0] for each in every if known.isdisjoint(each)]
+    return [fingerprints.all(code_list, code) for code in codes]
 
 
 @dataclass(frozen=True, slots=True)

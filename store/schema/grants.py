@@ -167,7 +167,7 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
     },
     "jurat_codes": {
         Role.WORKER: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (redeemed_by, redeemed_at)",
-        Role.ADMIN: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (fingerprint)",
+        Role.ADMIN: "SELECT, INSERT (list, fingerprint, created_at, expires_at), UPDATE (fingerprint, revoked_at)",
         Role.SEALER: "SELECT (list, fingerprint, redeemed_by, redeemed_at)",
     },
     "jurat_claims": {

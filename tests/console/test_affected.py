@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from adapters.address.base.columns import BAN
-from cli.imports.address_base import NewAddressBase, import_base
 from jurat import Reason
 from jurat.vocabulary import Outcome
+from store.datasets.address_files import NewAddressBase, import_base
 from store.datasets.imports import DatasetImport
 from tasks.checks import Settle
 from tests.cli.commands.test_zones import EAST, LARGER

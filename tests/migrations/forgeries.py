@@ -290,6 +290,7 @@ BY: Mapping[Role, list[str]] = {
         "UPDATE jurat_codes SET redeemed_by = NULL, redeemed_at = NULL",
         "UPDATE jurat_codes SET redeemed_at = 'infinity'",
         f"{_CODE} ON CONFLICT (list, fingerprint) DO UPDATE SET redeemed_by = NULL",
+        f"UPDATE jurat_codes SET redeemed_by = '{PENDING}' WHERE revoked_at IS NOT NULL",
     ],
     Role.REVIEWER: [
         *_VERDICTS,
@@ -329,6 +330,8 @@ BY: Mapping[Role, list[str]] = {
         *map(_NEXT.format, (0, 3, 2147483647)),
         *(_NEXT.format(2).replace("'{}'", document) for document in (_LARGE_NUMBER, _DEEP, "'[]'")),
         "UPDATE jurat_reviews SET decided_at = 'infinity'",
+        "UPDATE jurat_codes SET revoked_at = now() WHERE redeemed_by IS NOT NULL",
+        *(f"UPDATE jurat_codes SET revoked_at = {time} WHERE revoked_at IS NOT NULL" for time in ("NULL", "now()")),
     ],
     Role.SEALER: [
         "INSERT INTO jurat_tree_heads VALUES (9223372036854775807, 0, sha256(''), sha512(''), NULL, '')",

@@ -285,6 +285,9 @@ SHOWN: Mapping[Role, Attempts] = {
         "UPDATE jurat_codes SET fingerprint = 'y' WHERE redeemed_by IS NULL": (
             "SELECT count(*) = 1 FROM jurat_codes WHERE redeemed_by IS NOT NULL"
         ),
+        "UPDATE jurat_codes SET revoked_at = now() WHERE redeemed_by IS NULL": (
+            "SELECT revoked = 1 FROM jurat_code_lists WHERE list = 'spring'"
+        ),
         **_ASKS,
         **_PUBLISHES,
         f"SELECT jurat_add_codes('spring', {_SEALED}, {_KEY}, 'me')": _ASKED_BY,

@@ -48,9 +48,10 @@ def shared(postgresql_url: str) -> Iterator[Shared]:
             f"INSERT INTO jurat_claims VALUES ('budget', 'n', '12345678:aa', '{SETTLED}', 'p-1', true, now())".encode()
         )
         owner.execute(
-            "INSERT INTO jurat_codes (list, fingerprint, created_at, redeemed_by, redeemed_at)"
-            f" VALUES ('spring', '12345678:aa', now(), '{SETTLED}', now()),"
-            " ('spring', '12345678:bb', now(), NULL, NULL)".encode()
+            "INSERT INTO jurat_codes (list, fingerprint, created_at, redeemed_by, redeemed_at, revoked_at)"
+            f" VALUES ('spring', '12345678:aa', now(), '{SETTLED}', now(), NULL),"
+            f" ('spring', '12345678:bb', now(), NULL, NULL, NULL), ('spring', '12345678:cc', now(), NULL, NULL, {TIME})"
+            "".encode()
         )
         owner.execute(
             "INSERT INTO jurat_requests (id, kind, consultation, participant, by_whom, asked_at, applied_at)"

@@ -85,7 +85,9 @@ class AddressRows:
         for line, texts in self._texts(lines):
             self.rows += 1
             if self.rows > self._most:
-                raise WrongFile(0, f"has more than {self._most:,} rows; import it as a dataset")
+                raise WrongFile(
+                    0, f"has more than {self._most:,} rows; import it with `bin/jurat datasets import-addresses`"
+                )
             try:
                 if isinstance(texts, _WrongField):
                     raise texts

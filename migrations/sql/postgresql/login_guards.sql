@@ -211,10 +211,11 @@ EXECUTE FUNCTION jurat_refuse_others('a number is hashed again with another key'
 
 -- --------------------------------------------------------------------------------------------------------------- Codes
 
-CREATE TRIGGER jurat_codes_redeemed BEFORE UPDATE OF redeemed_by, redeemed_at ON jurat_codes FOR EACH ROW
-WHEN (OLD.redeemed_by IS NOT NULL
-  AND (NEW.redeemed_by, NEW.redeemed_at) IS DISTINCT FROM (OLD.redeemed_by, OLD.redeemed_at))
-EXECUTE FUNCTION jurat_refuse_others('a code is redeemed once');
+CREATE TRIGGER jurat_codes_redeemed BEFORE UPDATE OF redeemed_by, redeemed_at, revoked_at ON jurat_codes FOR EACH ROW
+WHEN ((OLD.redeemed_by IS NOT NULL OR OLD.revoked_at IS NOT NULL)
+  AND (NEW.redeemed_by, NEW.redeemed_at, NEW.revoked_at)
+    IS DISTINCT FROM (OLD.redeemed_by, OLD.redeemed_at, OLD.revoked_at))
+EXECUTE FUNCTION jurat_refuse_others('a code is redeemed or revoked, and that once');
 
 -- Then `bin/jurat db verify` can compare it with the check's verdict.
 CREATE FUNCTION jurat_keep_code() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$

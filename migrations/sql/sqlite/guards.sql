@@ -267,18 +267,19 @@ END;
 
 -- --------------------------------------------------------------------------------------------------------------- Codes
 
-CREATE TRIGGER jurat_codes_redeemed BEFORE UPDATE OF redeemed_by, redeemed_at ON jurat_codes
-WHEN OLD.redeemed_by IS NOT NULL
-  AND (NEW.redeemed_by IS NOT OLD.redeemed_by OR NEW.redeemed_at IS NOT OLD.redeemed_at)
-BEGIN
-  SELECT RAISE(ABORT, 'jurat: a code is redeemed once');
-END;
-
 CREATE TRIGGER jurat_codes_hashed BEFORE UPDATE OF fingerprint ON jurat_codes
 WHEN OLD.redeemed_by IS NOT NULL AND NEW.fingerprint <> OLD.fingerprint
   AND substr(NEW.fingerprint, 1, 8) = substr(OLD.fingerprint, 1, 8)
 BEGIN
   SELECT RAISE(ABORT, 'jurat: a used code is hashed again with another key');
+END;
+
+CREATE TRIGGER jurat_codes_redeemed BEFORE UPDATE OF redeemed_by, redeemed_at, revoked_at ON jurat_codes
+WHEN (OLD.redeemed_by IS NOT NULL OR OLD.revoked_at IS NOT NULL)
+  AND (NEW.redeemed_by IS NOT OLD.redeemed_by OR NEW.redeemed_at IS NOT OLD.redeemed_at
+    OR NEW.revoked_at IS NOT OLD.revoked_at)
+BEGIN
+  SELECT RAISE(ABORT, 'jurat: a code is redeemed or revoked, and that once');
 END;
 
 

@@ -17,10 +17,10 @@ import store.datasets.imports as module
 from adapters.address.base.columns import BAN
 from adapters.base import Unavailable
 from adapters.file_lines import FileError
-from cli.imports.address_base import NewAddressBase, import_base
 from jurat.database import open_engine
 from store.datasets import roster_files as roster
 from store.datasets.address_bases import DatasetRow
+from store.datasets.address_files import NewAddressBase, import_base
 from store.datasets.imports import DatasetImport, OtherKind, Overtaken, Versions
 from store.datasets.roster_files import Doubtful, NewRoster, import_roster, survey
 from store.datasets.rosters import RosterEntry, RosterImport

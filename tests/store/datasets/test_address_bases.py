@@ -18,10 +18,10 @@ from adapters.address.base.database import AddressDataset
 from adapters.address.base.file import AddressFile
 from adapters.base import Places, Query, Unavailable
 from adapters.file_lines import FileError
-from cli.imports.address_base import NewAddressBase, import_base
 from config.levels import Level
 from jurat.database import open_engine
 from store.datasets.address_bases import DatasetRow
+from store.datasets.address_files import NewAddressBase, import_base
 from store.datasets.imports import DatasetImport, Overtaken
 from store.lookups import StoredDatasets
 from store.queries import Queries
@@ -121,7 +121,7 @@ def test_it_answers_as_the_same_file_does_in_memory(imports: DatasetImport, sour
 def test_a_street_of_several_batches_is_put_together(
     imports: DatasetImport, source: AddressDataset, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.imports.address_base.batches", _small)
+    monkeypatch.setattr("store.datasets.address_files.batches", _small)
     lines = [*houses(2.5, 5), *houses(2.25, 1, "Rue Neuve"), *houses(2.75, 2, "rue du moulin")]
     done = import_base(imports, town_of(tmp_path / "a.csv", *lines), "Iris")
     assert done.box == (2.25, 44.005, 2.75, 44.005)
@@ -135,7 +135,7 @@ def test_a_street_of_several_batches_is_put_together(
 def test_a_number_that_comes_again_in_another_batch_is_no_further_one(
     imports: DatasetImport, source: AddressDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.imports.address_base.batches", _small)
+    monkeypatch.setattr("store.datasets.address_files.batches", _small)
     import_base(imports, town_of(tmp_path / "a.csv", *houses(2.5, 4), *houses(2.75, 4)), "Iris")
     (street,) = source.look_up(query("", "rue du Moulin", "99002")).places
     assert street.extent is None
@@ -279,7 +279,7 @@ def test_who_imported_and_removed_stands_in_the_audit(imports: DatasetImport, en
 def test_a_bad_row_at_the_end_changes_nothing(
     imports: DatasetImport, source: AddressDataset, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.imports.address_base.batches", _small)
+    monkeypatch.setattr("store.datasets.address_files.batches", _small)
     import_base(imports, town_of(tmp_path / "a.csv", *houses(2.0)), "Iris")
     before = rows(engine)
     with pytest.raises(FileError, match=r"a\.csv:10: column lon or lat"):

@@ -1,0 +1,70 @@
+"""What takes longer than a page may: one work at a time, in a thread of its own. A page says how far it is."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from adapters.address.base.batches import StreetsMixed
+from adapters.file_lines import FileError
+from store.datasets.imports import Refused
+
+_log = logging.getLogger(__name__)
+
+
+class Kind(StrEnum):
+    """What is done."""
+
+    IMPORT = "import"
+    REMOVAL = "removal"
+
+
+@dataclass(slots=True)
+class Work:
+    """Something that is done to the dataset `name`: `done` of `total` so far. Once it is `over`, either `problem` says
+    why it was not done, which is empty for a failure that is in the log, or `result` what came of it.
+    """
+
+    kind: Kind
+    name: str
+    total: int = 0
+    done: int = 0
+    over: bool = False
+    problem: str | None = None
+    result: int = 0
+
+    def report(self, done: int) -> None:
+        """Say how far it is."""
+        self.done = done
+
+
+class Background:
+    """The work of one process. A process that ends leaves what it has done so far, which the next import removes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.last: Work | None = None
+
+    def begin(self, work: Work, do: Callable[[Work], int]) -> bool:
+        """Begin a work; False where another is under way."""
+        with self._lock:
+            if self.last is not None and not self.last.over:
+                return False
+            self.last = work
+        threading.Thread(target=_run, args=(work, do), name="console-work", daemon=True).start()
+        return True
+
+
+def _run(work: Work, do: Callable[[Work], int]) -> None:
+    try:
+        work.result = do(work)
+    except (FileError, Refused, StreetsMixed) as error:
+        work.problem = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a page says that it was not done
+        _log.error("%s", type(error).__name__)  # no more of it: the text of an error may quote a row
+        work.problem = ""
+    finally:
+        work.over = True
