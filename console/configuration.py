@@ -16,8 +16,8 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.exceptions import BadRequest
 
 from adapters.registry_tests.drafts import draft_of
-from config.limits import NAME_PATTERN
 from config.lint import CHOOSE
+from config.names import NAME_PATTERN
 from config.starters.insertion import put_into
 from console.configuration_texts import Draft, Outcome, Versions, lines_with_problems
 from console.identity.roles import Role
