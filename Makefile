@@ -41,7 +41,7 @@ platform: $(VENV)/.platform ## Try a platform in a browser, with an invented tow
 console: platform ## The same for its console: links for a reviewer, an administrator and an operator
 
 test: $(VENV)/.dev ## Run the tests, in about three minutes; ARGS="-k words tests/folder" for some
-	$(PY) -m pytest $(FOUR) -m "not slow and not stacks and not browser and not containers and not alerts and not bench" $(ARGS)
+	$(PY) -m pytest $(THREE) -m "not slow and not stacks and not browser and not containers and not alerts and not bench" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the tests that take longer, after `make test`
 	$(PY) -m pytest $(FOUR) -m "slow and not stacks and not browser and not containers and not alerts and not bench" $(ARGS)

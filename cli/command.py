@@ -43,7 +43,7 @@ _DEPENDENCIES = frozenset({"JURAT_DATABASE_URL", "JURAT_BROKER_URL"})
 
 def configured_name(value: str) -> str:
     """A name that a configuration can have, too: of a code list, of a dataset."""
-    from config.limits import NAME_PATTERN
+    from config.names import NAME_PATTERN
 
     if not re.fullmatch(NAME_PATTERN, value):
         raise click.BadParameter("lower-case letters, digits, '-' and '_' are expected, at most 63")

@@ -13,12 +13,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from config.durations import Duration, Rate, between, duration_default
 from config.hours import ONCE_PATTERN, WEEKLY_PATTERN, Hours, parse_closing, parse_opening, parse_zone
+from config.names import NAME_PATTERN, NAMED
 from config.networks import check_host
 from config.problems import Fault, Part, matching, value_error
-
-NAME_PATTERN: Final = "^[a-z0-9][a-z0-9_-]{0,62}$"
-NAMED: Final = "a name has lower-case letters, digits, '-' and '_', at most 63, and begins with a letter or digit"
-"""`jurat.publications` has the twin: importing it would bring SQLAlchemy into the process that reads hostile files."""
 
 DEEPEST: Final = 40
 """Maps and lists in one another, in files and in what platforms publish."""

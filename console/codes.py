@@ -13,8 +13,8 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 
-from config.limits import NAME_PATTERN
 from config.moments import moment_of
+from config.names import NAME_PATTERN
 from console.applied import applied
 from console.forms import form_id, hasher, is_first, may_add_hashes
 from console.identity.roles import Role

@@ -17,7 +17,7 @@ from werkzeug.exceptions import BadRequest
 
 from adapters.registry_tests.apart import NotChecked
 from adapters.registry_tests.drafts import draft_of
-from config.limits import NAME_PATTERN
+from config.names import NAME_PATTERN
 from config.problems import Problem, Severity
 from config.starters.insertion import put_into
 from console.configuration_texts import Draft, Outcome, Versions, lines_with_problems

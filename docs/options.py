@@ -13,7 +13,8 @@ from pydantic import BaseModel, TypeAdapter
 from adapters import simulated
 from config import addresses, document, registry, sources
 from config.durations import ByteSize, Distance, Duration, Rate
-from config.limits import NAME_PATTERN, BreakerLimits, ClientCertificate, LimitedSource, OpeningHours
+from config.limits import BreakerLimits, ClientCertificate, LimitedSource, OpeningHours
+from config.names import NAME_PATTERN
 from config.registry import roster
 from config.registry.model import answer_formats, auth, inputs, record, request, rules, source, trials
 from config.registry.model.templates import NAME_PATTERN as INNER_NAME_PATTERN

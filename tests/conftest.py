@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import gc
 import os
-import sqlite3
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +34,8 @@ TIERS = (
     *("tests/test_advice.py", "tests/worker/test_what_is_loaded.py"),
 )
 """Folders and files of tests that only `make test-all` runs: tiers above the others, and what takes long as a whole."""
+ELSEWHERE = tuple(f"tests/{name}/" for name in ("console/browser", "containers", "examples/platform/browser"))
+"""Folders of tests that have a target of their own."""
 IN_CI = os.environ.get("CI") == "true"
 
 # CI repeats the same examples each time, so that a red run is the change's own doing; at home new ones are looked for.
@@ -56,6 +58,14 @@ def pytest_configure() -> None:
     if "TMPDIR" not in os.environ and (folder := memory()):
         os.environ["TMPDIR"] = str(folder)
         tempfile.tempdir = None
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`make test` does not load what it leaves out as a whole: each of its processes would take seconds for that."""
+    if not config.option.markexpr.startswith("not slow"):
+        return None
+    name = collection_path.relative_to(ROOT).as_posix() + "/" * collection_path.is_dir()
+    return name.startswith((*TIERS, *ELSEWHERE)) or None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -191,9 +201,8 @@ def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 def copy_of(template: Path, path: Path) -> str:
-    """Copies a SQLite database. Returns the URL of the new one."""
-    with contextlib.closing(sqlite3.connect(template)) as source, contextlib.closing(sqlite3.connect(path)) as copy:
-        source.backup(copy)
+    """Copies a SQLite database that nobody has open. Returns the URL of the new one."""
+    shutil.copyfile(template, path)
     return f"sqlite:///{path}"
 
 

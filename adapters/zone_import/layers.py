@@ -9,7 +9,7 @@ from typing import Any
 
 from shapely import MultiPolygon, Polygon
 
-from config.limits import NAME_PATTERN
+from config.names import NAME_PATTERN
 
 LARGEST_FILE = 50 * 1024 * 1024
 MOST_VERTICES = 1_000_000

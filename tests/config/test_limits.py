@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from config import limits
+from config import names
 from config.hours import Hours
 from config.limits import TRAVEL, BreakerLimits, LimitedSource
 from jurat import publications
@@ -128,6 +128,6 @@ def test_limits_out_of_bounds_are_refused(limits: dict[str, Any], said: str) -> 
 
 def test_a_name_is_one_where_it_is_for_the_client() -> None:
     """Two texts, for the process that reads hostile files of zones loads nothing that it does not need."""
-    assert (f"^{publications.NAME.pattern}$", publications.NAMED) == (limits.NAME_PATTERN, limits.NAMED)
-    program = "import sys, adapters.zone_import.layers; sys.exit('sqlalchemy' in sys.modules)"
+    assert (f"^{publications.NAME.pattern}$", publications.NAMED) == (names.NAME_PATTERN, names.NAMED)
+    program = "import sys, adapters.zone_import.layers; sys.exit(bool({'pydantic', 'sqlalchemy'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import ENGINES
+from tests.conftest import ENGINES, copy_of
 from tests.console.visitor import Site
+from tests.rigs.servers import Databases
 from tests.store.desk import DOCUMENT as PLAIN
 from tests.store.desk import Desk
 
@@ -41,11 +43,34 @@ def site(opened: Callable[..., Site], sqlite_url: str) -> Site:
     return opened(sqlite_url)
 
 
+@pytest.fixture(scope="session")
+def _applied_sqlite(_migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    template = tmp_path_factory.mktemp("console") / "template.db"
+    Desk(copy_of(_migrated_sqlite, template), DOCUMENT).close()
+    return template
+
+
+@pytest.fixture(scope="session")
+def _applied_postgresql(postgresql_server: Databases, _migrated_postgresql: str) -> str:
+    template = postgresql_server.create(template=_migrated_postgresql)
+    Desk(template, DOCUMENT).close()
+    return template
+
+
 @pytest.fixture(params=ENGINES)
-def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
-    """A desk on each engine."""
-    desk = Desk(request.getfixturevalue(f"{request.param}_url"), DOCUMENT)
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    """A desk on each engine, with `DOCUMENT` applied: a copy of one to which it was."""
+    applied = request.getfixturevalue(f"_applied_{request.param}")
+    if request.param == "sqlite":
+        desk = Desk(copy_of(applied, tmp_path / "jurat.db"), DOCUMENT, applied=True)
+        yield desk
+        desk.close()
+        return
+    databases: Databases = request.getfixturevalue("postgresql_server")
+    desk = Desk(databases.create(template=applied), DOCUMENT, applied=True)
     yield desk
+    desk.close()
+    databases.drop(desk.url)
     desk.close()
 
 

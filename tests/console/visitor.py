@@ -14,6 +14,7 @@ from console.identity.roles import person_of
 from console.identity.sessions import MemorySessions
 from console.parts import Ways
 from jurat.database import open_engine
+from tests.rigs.compiled import with_templates
 
 
 class Clock:
@@ -46,7 +47,9 @@ class Site:
         self.engine = open_engine(database, deadline=5.0)
         self.links = Links(self.clock)
         self.sessions = MemorySessions(self.clock, most)
-        self.app: Flask = create_app(self.engine, Ways(self.links, **ways), self.sessions, fingerprints, timezone)
+        self.app: Flask = with_templates(
+            create_app(self.engine, Ways(self.links, **ways), self.sessions, fingerprints, timezone)
+        )
 
     def link(self, name: str, *roles: str) -> str:
         """The path of a new link."""

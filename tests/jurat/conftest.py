@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from jurat import Client
 from jurat.seal import generate, key_to_text
-from tests.conftest import ENGINES
+from tests.conftest import ENGINES, copy_of
 from tests.jurat.consultations import WAYS, Town
 from tests.rigs.servers import Databases
 
@@ -26,10 +25,7 @@ def seal_key() -> str:
 
 @pytest.fixture(scope="session")
 def _sqlite_town(_migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    path = tmp_path_factory.mktemp("town") / "jurat.db"
-    with closing(sqlite3.connect(_migrated_sqlite)) as template, closing(sqlite3.connect(path)) as copy:
-        template.backup(copy)
-    town = Town(f"sqlite:///{path}")
+    town = Town(copy_of(_migrated_sqlite, tmp_path_factory.mktemp("town") / "jurat.db"))
     yield town
     town.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -46,13 +47,8 @@ def settle(shell: Shell, made: Path) -> None:
     shell.write("zones.geojson", json.dumps(collection(("old-town", SQUARE), ("harbour", EAST))))
     shell.write("jurat.yaml", CONFIGURATION)
     if made.exists():
-        _copy(made, shell.folder / "jurat.db")
+        shutil.copyfile(made, shell.folder / "jurat.db")
     else:
         assert shell("zones", "import", "zones.geojson").code == 0
-        _copy(shell.folder / "jurat.db", made)
+        shutil.copyfile(shell.folder / "jurat.db", made)
     assert shell("config", "apply", "jurat.yaml").code == 0
-
-
-def _copy(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
-        one.backup(other)

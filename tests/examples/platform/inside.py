@@ -22,6 +22,7 @@ from jurat import Client, PublicationState
 from jurat.database import open_engine
 from jurat.seal import generate, key_to_text
 from tests.rigs import loggers
+from tests.rigs.compiled import with_templates
 from worker import health
 from worker.embedded import embedded
 from worker.service import open_service
@@ -130,5 +131,5 @@ def opened(url: str, folder: Path, platform_url: str | None = None, office_url: 
         client = Client(platform_url or url, None, settings.seal_key)
         stack.callback(client.close)
         made = Parts(engine, client, office if office_url else engine, working.wake, legal=town.LEGAL)
-        app = create_app(made, SECRET, timezone=TIMEZONE)
+        app = with_templates(create_app(made, SECRET, timezone=TIMEZONE))
         yield Town(app, client, owner, working.wake)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.rigs.compiled import with_templates
+
 pytestmark = [pytest.mark.stacks, pytest.mark.usefixtures("libraries")]
 PASSWORD = "valmont-example"
 MINE = "/en/consultations/budget/access"
@@ -30,7 +32,7 @@ class Pages:
         self.engine = open_engine(f"sqlite:///{file}")
         self.client = Client(f"sqlite:///{file}")
         town.seed(self.engine)
-        self.app = create_app(Parts(self.engine, self.client, self.engine, lambda: None), b"s" * 40)
+        self.app = with_templates(create_app(Parts(self.engine, self.client, self.engine, lambda: None), b"s" * 40))
         self.app.config["WTF_CSRF_ENABLED"] = False
 
     def close(self) -> None:
