@@ -6,11 +6,10 @@ What comes of it is read by that person alone. It has no secret of the source, n
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.base import Finding, Found, NeedsReview, Places, Query, SourceError, Unreadable
-from config.configuration import Question
 from config.levels import Level
 from config.logger import get_logger
 from config.sources import answer_schema
@@ -61,9 +60,8 @@ def _ask(plan: Plan, source: str, query: Query) -> Found | SourceError:
     except SourceError as error:
         return error
     except Exception as error:  # noqa: BLE001 - as for a check; its message may hold the answer
-        kind = type(error).__name__
-        log.error("adapter failed", source=source, error=kind)
-        return Unreadable(f"the adapter failed with {kind}")
+        log.error("adapter failed", source=source, error=type(error).__name__)  # noqa: TRY400 - for the same reason
+        return Unreadable(f"the adapter failed with {type(error).__name__}")
 
 
 def _outcome(found: Finding) -> dict[str, Any]:
@@ -74,14 +72,16 @@ def _outcome(found: Finding) -> dict[str, Any]:
 
 
 def _places(plan: Plan, source: str, answer: Mapping[str, Any], found: Places) -> dict[str, Any]:
-    asking: dict[tuple[str, str], Question] = {}
-    for each in plan.configuration.questions.values():
-        if each.zone in plan.zones and source in each.sources:
-            asking.setdefault((each.zone, json.dumps(dict(each.margins), sort_keys=True)), each)
     language = getattr(plan.configuration.sources[source], "language", "fr")
-    zones = []
-    for each in list(asking.values())[:MOST]:
+    decided: list[dict[str, Any]] = []
+    for each in plan.configuration.questions.values():
+        zone = plan.zones.get(each.zone or "")
+        if zone is None or source not in each.sources:
+            continue
         margins = {Level(level): metres for level, metres in each.margins.items()}
-        decided = decide_residence(answer, found, plan.zones[each.zone], margins, language=language)
-        zones.append({"zone": each.zone, **_outcome(decided)})
-    return {"places": shown_places(found), "zones": zones}
+        residence = decide_residence(answer, found, zone, margins, language=language)
+        if (said := {"zone": each.zone, **_outcome(residence)}) not in decided:  # many ask the same
+            decided.append(said)
+        if len(decided) == MOST:
+            break
+    return {"places": shown_places(found), "zones": decided}

@@ -1,5 +1,4 @@
-"""A person has a worker look something up once, and reads what came of it: asked, answered and forgotten as an opening is.
-"""
+"""A person has a worker look something up once, and reads what came of it, sealed for one session."""
 
 from __future__ import annotations
 
@@ -59,7 +58,7 @@ CREATE OR REPLACE TRIGGER jurat_inquiries_new BEFORE INSERT ON jurat_inquiries F
 WHEN (num_nonnulls(NEW.begun_at, NEW.sealed) > 0 OR octet_length(NEW.reader_key) <> 32
   OR (octet_length(NEW.answer) BETWEEN 1 AND 16432) IS NOT TRUE OR NEW.answer_key !~ '^[0-9a-f]{16}$'
   OR NOT jurat_is_name(NEW.by_whom) OR NOT jurat_is_name(NEW.source))
-EXECUTE FUNCTION jurat_refuse_change('an inquiry has a name, a source, a public key and an answer, sealed for another')""",
+EXECUTE FUNCTION jurat_refuse_change('an inquiry names who asks what, with a public key and a sealed answer')""",
             """
 CREATE OR REPLACE TRIGGER jurat_inquiries_changed BEFORE UPDATE ON jurat_inquiries FOR EACH ROW
 WHEN ((NEW.id, NEW.source, NEW.by_whom, NEW.reader_key, NEW.answer_key, NEW.asked_at, NEW.login)
@@ -92,7 +91,7 @@ BEGIN
       strftime('%Y-%m-%d %H:%M:%f', NEW.asked_at) IS NEW.asked_at
       AND NEW.asked_at LIKE '____-__-__ __:__:__.___'
       AND NEW.asked_at BETWEEN '2000-01-01 00:00:00.000' AND strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 seconds'), 0);
-  SELECT RAISE(ABORT, 'jurat: an inquiry has a name, a source, a public key and an answer, sealed for another')
+  SELECT RAISE(ABORT, 'jurat: an inquiry names who asks what, with a public key and a sealed answer')
     WHERE coalesce(NEW.begun_at, NEW.sealed) IS NOT NULL
     OR typeof(NEW.reader_key) IS NOT 'blob' OR length(NEW.reader_key) IS NOT 32
     OR typeof(NEW.answer) IS NOT 'blob' OR length(NEW.answer) NOT BETWEEN 1 AND 16432

@@ -111,8 +111,10 @@ def read(engine: Engine, inquiry: Inquiry) -> State | None:
     erase = f"UPDATE jurat_inquiries SET sealed = NULL WHERE id = {dialect.uuid()}"
     with engine.begin() as connection:
         row = connection.execute(text(sql), {"id": str(inquiry.id)}).first()
-        if row is None or row[1] is None:
-            return row and State(begun=row[0] is not None)
+        if row is None:
+            return None
+        if row[1] is None:
+            return State(begun=row[0] is not None)
         try:
             found = json.loads(SealedBox(inquiry.key).decrypt(bytes(row[1])))
         except (CryptoError, ValueError):

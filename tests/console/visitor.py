@@ -14,6 +14,7 @@ from console.identity.roles import person_of
 from console.identity.sessions import MemorySessions
 from console.parts import Ways
 from jurat.database import open_engine
+from jurat.seal_keys import SealOf
 
 
 class Clock:
@@ -40,13 +41,14 @@ class Site:
         most: int = 100,
         fingerprints: Fingerprints | None = None,
         timezone: str | None = None,
+        seal: SealOf | None = None,
         **ways: Any,
     ) -> None:
         self.clock = clock or Clock()
         self.engine = open_engine(database, deadline=5.0)
         self.links = Links(self.clock)
         self.sessions = MemorySessions(self.clock, most)
-        self.app: Flask = create_app(self.engine, Ways(self.links, **ways), self.sessions, fingerprints, timezone)
+        self.app: Flask = create_app(self.engine, Ways(self.links, **ways), self.sessions, fingerprints, timezone, seal)
 
     def link(self, name: str, *roles: str) -> str:
         """The path of a new link."""

@@ -82,7 +82,7 @@ class Keeper(EngineThread):
     _reporter: FailureReporter
     _wakes: WakeSchedule
     _tallies: Tallies = field(default_factory=Tallies)
-    _inquire: Callable[[], object] = lambda: None  # noqa: E731 - nobody asks
+    _inquire: Callable[[], object] = lambda: None
 
     def __post_init__(self) -> None:
         super().__init__("keeper")

@@ -17,7 +17,7 @@ BEGIN
       strftime('%Y-%m-%d %H:%M:%f', NEW.asked_at) IS NEW.asked_at
       AND NEW.asked_at LIKE '____-__-__ __:__:__.___'
       AND NEW.asked_at BETWEEN '2000-01-01 00:00:00.000' AND strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 seconds'), 0);
-  SELECT RAISE(ABORT, 'jurat: an inquiry has a name, a source, a public key and an answer, sealed for another')
+  SELECT RAISE(ABORT, 'jurat: an inquiry names who asks what, with a public key and a sealed answer')
     WHERE coalesce(NEW.begun_at, NEW.sealed) IS NOT NULL
     OR typeof(NEW.reader_key) IS NOT 'blob' OR length(NEW.reader_key) IS NOT 32
     OR typeof(NEW.answer) IS NOT 'blob' OR length(NEW.answer) NOT BETWEEN 1 AND 16432
