@@ -124,10 +124,17 @@ def result(inquiry: UUID) -> Any:
 
 def _form(status: SourceStatus, problems: Mapping[str, str]) -> str:
     schema = answer_schema(status.model)
-    fields = {_field(each): (_label(each, schema), given) for each, given in schema["properties"].items()}
+    fields = {
+        _field(each): (_label(each, schema), given, [(word, word) for word in ("", *given.get("enum", ()))])
+        for each, given in schema["properties"].items()
+    }
+    questions = [
+        (key, f"{say(dict(each.consultation_title)) or each.consultation} – {say(dict(each.title)) or each.name}")
+        for key, each in _questions(status.name, status.model).items()
+    ]
     return render_template(
         "inquiries/form.html", status=status, fields=fields, required={_field(each) for each in schema["required"]},
-        questions=_questions(status.name, status.model), id=uuid4(), problems=problems, values=request.form,
+        questions=questions, id=uuid4(), problems=problems, values=request.form,
         allowed=parts().database.may(grants.Role.ADMIN), sealing=parts().seal is not None,
     )  # fmt: skip
 

@@ -76,7 +76,8 @@ def test_it_is_taken_once_and_read_once_by_the_key_that_asked(desk: Desk) -> Non
 
 
 def test_nothing_but_the_sealed_answer_says_what_was_asked(desk: Desk) -> None:
-    taken = asked(desk) and take(desk)
+    asked(desk)
+    taken = take(desk)
     assert taken
     assert "Été" not in repr(taken) + repr(desk.sql("SELECT * FROM jurat_inquiries"))
     desk.upkeep.inquiries.end(taken, FOUND)
