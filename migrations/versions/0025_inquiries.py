@@ -58,7 +58,7 @@ CREATE OR REPLACE TRIGGER jurat_inquiries_new BEFORE INSERT ON jurat_inquiries F
 WHEN (num_nonnulls(NEW.begun_at, NEW.sealed) > 0 OR octet_length(NEW.reader_key) <> 32
   OR (octet_length(NEW.answer) BETWEEN 1 AND 16432) IS NOT TRUE OR NEW.answer_key !~ '^[0-9a-f]{16}$'
   OR NOT jurat_is_name(NEW.by_whom) OR NOT jurat_is_name(NEW.source))
-EXECUTE FUNCTION jurat_refuse_change('an inquiry names who asks what, with a public key and a sealed answer')""",
+EXECUTE FUNCTION jurat_refuse_others('an inquiry names who asks what, with a public key and a sealed answer')""",
             """
 CREATE OR REPLACE TRIGGER jurat_inquiries_changed BEFORE UPDATE ON jurat_inquiries FOR EACH ROW
 WHEN ((NEW.id, NEW.source, NEW.by_whom, NEW.reader_key, NEW.answer_key, NEW.asked_at, NEW.login)

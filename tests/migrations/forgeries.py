@@ -355,7 +355,6 @@ BY: Mapping[Role, list[str]] = {
         _LEASED,
         _RETIRED,
         *_INQUIRES,
-        "UPDATE jurat_inquiries SET sealed = 'x'",
         *map(_NEXT.format, (0, 3, 2147483647)),
         *(_NEXT.format(2).replace("'{}'", document) for document in (_LARGE_NUMBER, _DEEP, "'[]'")),
         "UPDATE jurat_reviews SET decided_at = 'infinity'",

@@ -185,6 +185,34 @@ def test_it_changes_as_workers_change_it_alone(desk: Desk, change: str) -> None:
         desk.sql(f"UPDATE jurat_inquiries SET {change}")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"id": "x"},
+        {"source": ""},
+        {"by_whom": "x" * 201},
+        {"reader_key": b"x"},
+        {"answer": b""},
+        {"answer": bytes(16_433)},
+        {"answer_key": "0123456789ABCDEF"},
+        {"asked_at": "2999-01-01 00:00:00.000"},
+        {"begun_at": "2026-01-01 00:00:00.000"},
+        {"sealed": b"x"},
+    ],
+)
+def test_sqlite_takes_what_is_one_alone(sqlite: Desk, given: dict[str, Any]) -> None:
+    row = {"id": str(uuid7()), "source": "towns", "by_whom": "me", "reader_key": bytes(32), "answer": b"x"}
+    row |= {"answer_key": SEAL.key_id, "asked_at": "2026-01-01 00:00:00.000"}
+
+    def insert(row: dict[str, Any]) -> None:
+        columns = ", ".join(row)
+        sqlite.sql(f"INSERT INTO jurat_inquiries ({columns}) VALUES (:{columns.replace(', ', ', :')})", **row)
+
+    insert(row)
+    with pytest.raises(DBAPIError, match=r"an inquiry names|the id of|times are"):
+        insert(row | {"id": str(uuid7())} | given)
+
+
 def test_what_was_sealed_is_sealed_for_good(desk: Desk) -> None:
     asked(desk)
     taken = take(desk)
