@@ -13,7 +13,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-import console.zone_imports  # noqa: F401 - adds its views to those of console.zones
+import console.inquiries
+import console.zone_imports  # noqa: F401 - both add their views to those of others
 from adapters.fingerprints import Fingerprints
 from config.problems import InvalidConfiguration
 from console import (
@@ -23,7 +24,6 @@ from console import (
     consultations,
     datasets,
     fleet,
-    inquiries,
     now,
     participants,
     parts,
@@ -42,7 +42,7 @@ from pages import door, language, shared
 from pages.language import gettext as _
 
 _MODULES = (
-    sign_in, now, reviews, participants, sources, inquiries, configuration, zones, codes, datasets, consultations,
+    sign_in, now, reviews, participants, sources, configuration, zones, codes, datasets, consultations,
     fleet, audit,
 )  # fmt: skip
 

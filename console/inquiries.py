@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
+from flask import abort, flash, make_response, redirect, render_template, request, url_for
 
 from config.configuration import Question
 from config.limits import SourceKind
@@ -25,7 +25,7 @@ from console.forms import form_id, is_first
 from console.identity.sessions import own
 from console.parts import parts
 from console.people import member, needs
-from console.sources import ACTS, KINDS
+from console.sources import ACTS, KINDS, pages
 from console.zones import located
 from jurat import ConfigurationError, InvalidAnswer
 from jurat.answers import encode, validate
@@ -39,8 +39,6 @@ from store.queries import ZoneRow
 from store.requests.inquiries import Inquiry, State, ask, read
 from store.requests.request_rows import CannotBeDone
 from store.schema import grants
-
-pages = Blueprint("inquiries", __name__, url_prefix="/<locale>/inquiries")
 
 MOST: Final = 20
 """Results that one session keeps; the oldest gives way."""
@@ -65,16 +63,16 @@ class Kept:
     found: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
-@pages.get("/of/<name>")
+@pages.get("/<name>/ask")
 @needs(*ACTS)
-def form(name: str) -> str:
+def asking(name: str) -> str:
     """What the source asks for."""
     return _form(_status(name), {})
 
 
-@pages.post("/of/<name>")
+@pages.post("/<name>/ask")
 @needs(*ACTS)
-def send(name: str) -> Any:
+def ask_once(name: str) -> Any:
     """Have a worker ask it, once for each form."""
     status, seal = _status(name), parts().seal or abort(403)
     if not parts().database.may(grants.Role.ADMIN):
@@ -87,25 +85,27 @@ def send(name: str) -> Any:
         return _form(status, problems), 422
     if not is_first(id_):
         sent = next((each.inquiry.id for each in _kept().values() if each.form == id_), None) or abort(400)
-        return redirect(url_for("inquiries.result", inquiry=sent), 303)
+        return redirect(url_for("sources.answered", name=name, inquiry=sent), 303)
     asked = {"answer": answer, "question": [chosen.consultation, chosen.name] if chosen else None}
     try:
         inquiry = ask(parts().database.admin, seal, name, asked, member().name)
     except (CannotBeDone, ConfigurationError) as error:
         flash(quoting(_("This was not done. %(problem)s"), error))
-        return redirect(url_for("inquiries.form", name=name), 303)
+        return redirect(url_for("sources.asking", name=name), 303)
     said, kept = [(_label(each, schema), text) for each, text in answer.items()], _kept()
     kept[inquiry.id] = Kept(id_, inquiry, said, time.monotonic())
     while len(kept) > MOST:
         del kept[next(iter(kept))]
-    return redirect(url_for("inquiries.result", inquiry=inquiry.id), 303)
+    return redirect(url_for("sources.answered", name=name, inquiry=inquiry.id), 303)
 
 
-@pages.get("/<uuid:inquiry>")
+@pages.get("/<name>/asked/<uuid:inquiry>")
 @needs(*ACTS)
-def result(inquiry: UUID) -> Any:
+def answered(name: str, inquiry: UUID) -> Any:
     """What came of it. While it waits, the page looks again by itself."""
     kept = _kept().get(inquiry) or abort(404)
+    if kept.inquiry.source != name:
+        abort(404)
     if not parts().database.may(grants.Role.ADMIN):
         abort(403)
     state: State | None = State(begun=True, found=kept.found)
@@ -145,10 +145,10 @@ def _result(kept: Kept, state: State | None) -> str:
     zones = found.get("zones", ()) if found else ()
     rows = queries().zones({each["zone"] for each in zones}) if zones else {}
     decided = [_decided(each, rows) for each in (zones or ([found] if found and "outcome" in found else ()))]
-    lies, _damaged = located(places[0]["longitude"], places[0]["latitude"]) if places else ((), 0)
+    lies = located(places[0]["longitude"], places[0]["latitude"])[0] if places else []
     return render_template(
         "inquiries/result.html", kept=kept, state=state, found=found, decided=decided, why=why, words=states(),
-        refused=_refusals().get(found.get("refused", "")) if found else None, near=_near(rows, places),
+        refused=_refusals().get(found.get("refused", "")) if found else None, near=_near(lies, places),
         lies=sorted(lies, key=lambda each: (not each[1], each[2]))[:MOST_ZONES],
         servers=_servers(kept.inquiry.source) if state and not found else (),
     )  # fmt: skip
@@ -161,11 +161,13 @@ def _decided(each: Mapping[str, Any], rows: Mapping[str, ZoneRow]) -> dict[str, 
     return {**each, "title": row.title if row else None, "evidence": evidence}
 
 
-def _near(rows: Mapping[str, ZoneRow], places: Sequence[Mapping[str, Any]]) -> tuple[ZoneRow, Picture] | None:
-    """The surroundings of the first place, with the border of the first zone that asks this source."""
-    row = next(iter(rows.values()), None)
+def _near(
+    lies: Sequence[tuple[ZoneRow, bool, int]], places: Sequence[Mapping[str, Any]]
+) -> tuple[ZoneRow, Picture] | None:
+    """The surroundings of the first place, with the border that is nearest to it."""
+    row = min(lies, key=lambda each: (each[2], not each[1]), default=(None,))[0]
     points = [(each["longitude"], each["latitude"]) for each in places]
-    drawn = close_up(row.name, row.title, row.geometry, points) if row and points else None
+    drawn = close_up(row.name, row.title, row.geometry, points) if row else None
     return (row, drawn) if row and drawn else None
 
 

@@ -22,7 +22,7 @@ from tasks.rules.residence import decide_residence
 
 log = get_logger("jurat.inquiries")
 
-MOST = 30
+MOST = 12
 """Zones of an address at most: more are no help to anybody."""
 
 

@@ -30,7 +30,7 @@ from worker.engine.inquirer import Inquirer
 from worker.engine.plans import Plans
 from worker.plan_builder import make_plan
 
-FORM = "/en/inquiries/of/{}"
+FORM = "/en/sources/{}/ask"
 
 
 @pytest.fixture(scope="module")
@@ -165,17 +165,19 @@ def test_nothing_is_stored_of_what_was_typed_and_only_the_name_is_recorded(
 
 
 def test_another_session_reads_nothing_of_it(tried: Site, work: Callable[[], None]) -> None:
-    sent = ask(operator(tried), "geocoder", **INSIDE)
+    mine = operator(tried)
+    sent = ask(mine, "geocoder", **INSIDE)
     work()
     for other in (operator(tried), operator(tried, "another"), tried.signed_in("boss", "administrator")):
         assert other.get(sent.location).status_code == 404
-    assert operator(tried).get(f"/en/inquiries/{uuid7()}").status_code == 404
+    assert mine.get(sent.location.replace("/geocoder/", "/away/")).status_code == 404
+    assert operator(tried).get(f"/en/sources/geocoder/asked/{uuid7()}").status_code == 404
 
 
 @pytest.mark.parametrize("roles", [(), ("reviewer",), ("reader",)])
 def test_who_does_not_run_sources_asks_none(desk: Desk, tried: Site, roles: tuple[str, ...]) -> None:
     visitor = tried.signed_in("clerk-7", *roles)
-    for path in (FORM.format("geocoder"), f"/en/inquiries/{uuid7()}"):
+    for path in (FORM.format("geocoder"), f"/en/sources/geocoder/asked/{uuid7()}"):
         assert visitor.get(path).status_code == 403
     assert visitor.post(FORM.format("geocoder"), page="/en/").status_code == 403
     assert FORM.format("geocoder") not in visitor.get("/en/zones/").text + visitor.get("/en/sources/geocoder").text
