@@ -122,7 +122,7 @@ def test_an_address_is_read_placed_and_decided(tried: Site, work: Callable[[], N
         "Accepted – the address is in the area.",
         "Refused – the address is outside the area.",
     ]
-    assert "The house was found." in words
+    assert "The house is more than 20 metres inside Vieille Ville." in words
     assert "This map is 300 metres wide" in words
     assert "It is inside" in words
     assert "It is outside" in words
