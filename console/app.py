@@ -15,7 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import console.address_imports
 import console.code_revocations
-import console.zone_imports  # noqa: F401 - they add their views to those of console.datasets, .codes and .zones
+import console.inquiries
+import console.zone_imports  # noqa: F401 - they add their views to those of datasets, codes, sources and zones
 from adapters.fingerprints import Fingerprints
 from config.problems import InvalidConfiguration
 from console import (
@@ -38,11 +39,13 @@ from console import (
 from console.identity.sessions import MemorySessions
 from console.parts import Ways
 from jurat.database import is_away
+from jurat.seal_keys import SealOf
 from pages import door, language, shared
 from pages.language import gettext as _
 
 _MODULES = (
-    sign_in, now, reviews, participants, sources, configuration, zones, codes, datasets, consultations, fleet, audit,
+    sign_in, now, reviews, participants, sources, configuration, zones, codes, datasets, consultations,
+    fleet, audit,
 )  # fmt: skip
 
 LARGEST_FORM = 64 * 1024
@@ -58,6 +61,7 @@ def create_app(
     sessions: MemorySessions | None = None,
     fingerprints: Fingerprints | None = None,
     timezone: str | None = None,
+    seal: SealOf | None = None,
 ) -> Flask:
     """The console on a database. It keeps sessions, and the key that signs its forms, in this process alone. Times are
     those of `timezone`, such as `Europe/Paris`, or of UTC.
@@ -74,7 +78,7 @@ def create_app(
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
-    parts.install(app, engine, sessions, ways, fingerprints)
+    parts.install(app, engine, sessions, ways, fingerprints, seal)
     language.install(app, Path(__file__).parent / "translations", timezone)
     door.install(app, url.netloc.lower() or None)
     shared.install(app)

@@ -45,12 +45,13 @@ def read(engine: Engine, check: UUID) -> dict[str, Any]:
     named = {zone for each in evidence if isinstance(zone := each.get("zone"), str)}
     areas = {name: zone.title for name, zone in Queries(engine).zone_versions(named).items()} if named else {}
     verdicts = [
-        Verdict(row, message_for(row.reason, locale(), texts), _evidence(row.evidence, areas)) for row in found.verdicts
+        Verdict(row, message_for(row.reason, locale(), texts), evidence_of(row.evidence, areas))
+        for row in found.verdicts
     ]
     return {
         "found": found,
         "verdicts": verdicts,
-        "reviewed": _evidence(found.review.evidence, areas) if found.review else None,
+        "reviewed": evidence_of(found.review.evidence, areas) if found.review else None,
         "states": states(),
         "access": access(found.access.access) if found.access else None,
     }
@@ -80,7 +81,7 @@ def states() -> dict[str, str]:
     }
 
 
-def _evidence(evidence: Mapping[str, Any], areas: Mapping[str, str]) -> Evidence:
+def evidence_of(evidence: Mapping[str, Any], areas: Mapping[str, str]) -> Evidence:
     """Sentences for rules are not said twice."""
     rules = rules_of(evidence)
     said = {sentence for _held, sentence in rules}

@@ -16,6 +16,7 @@ from console.identity.oidc import OpenIdConnect, Provider
 from console.identity.proxy import TrustedProxy
 from console.identity.sessions import MemorySessions
 from console.uploads import Uploads
+from jurat.seal_keys import SealOf
 from worker.metrics.fleet_watch import FleetWatch
 
 _KEY = "jurat-console"
@@ -33,8 +34,8 @@ class Ways:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """One process's parts. Threads share them. `fingerprints` needs the keys that codes and numbers are hashed with;
-    None where the console has none.
+    """One process's parts. Threads share them. `fingerprints` needs the keys that codes and numbers are hashed with,
+    and `seal` the public key that answers are sealed for; None where the console has none.
     """
 
     database: Database
@@ -43,15 +44,23 @@ class Parts:
     ways: Ways
     openid: OpenIdConnect | None
     fingerprints: Fingerprints | None
+    seal: SealOf | None
     uploads: Uploads = field(default_factory=Uploads)
     background: Background = field(default_factory=Background)
 
 
-def install(app: Any, engine: Engine, sessions: MemorySessions, ways: Ways, fingerprints: Fingerprints | None) -> None:
+def install(
+    app: Any,
+    engine: Engine,
+    sessions: MemorySessions,
+    ways: Ways,
+    fingerprints: Fingerprints | None,
+    seal: SealOf | None,
+) -> None:
     """Give an application its parts."""
     database = Database(engine)
     openid = OpenIdConnect(app, ways.provider) if ways.provider else None
-    app.extensions[_KEY] = Parts(database, FleetWatch(database.reader), sessions, ways, openid, fingerprints)
+    app.extensions[_KEY] = Parts(database, FleetWatch(database.reader), sessions, ways, openid, fingerprints, seal)
 
 
 def parts() -> Parts:

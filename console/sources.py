@@ -2,7 +2,7 @@
 tests.
 
 Pages read as `jurat_reader` and act as `jurat_admin`, by the functions of `bin/jurat sources`. The console has no
-secret of a source and asks none: what needs one is left to the command.
+secret of a source and asks none: what needs one is left to the command, or to a worker (`console.inquiries`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from adapters.registry_tests.description_tests import TrialResult, run_trials
 from adapters.registry_tests.offline_run import OfflineRun
 from adapters.registry_tests.roster_tests import run_roster_trials
+from config.limits import SourceKind
 from config.registry import RegistrySource, RosterSource
 from config.registry.trial_files import read_shipped
 from config.sources import urls_of
@@ -42,6 +43,9 @@ from store.schema import grants
 pages = Blueprint("sources", __name__, url_prefix="/<locale>/sources")
 
 ACTS = (Role.OPERATOR, Role.ADMINISTRATOR)
+KINDS = (SourceKind.ADDRESS, SourceKind.REGISTRY)
+"""Sources that can be tried once: they look an answer up, and use nothing up."""
+
 PAUSES = {each: pause_seconds(each) for each in ("30min", "2h", "8h", "1d", "7d")}
 """Pauses that a page offers, with their seconds."""
 
@@ -173,6 +177,7 @@ def _page(status: SourceStatus, problems: Mapping[str, str]) -> str:
         results=results(now, rows), why=why, because=_because, pauses=PAUSES, id=uuid4(), most=MOST_COUNTED,
         acting=acting, allowed=acting and parts().database.may(grants.Role.ADMIN),
         described=isinstance(status.model, RegistrySource | RosterSource), asked=bool(list(urls_of(status.model))),
+        tried=status.model.kind in KINDS,
     )  # fmt: skip
 
 

@@ -14,11 +14,13 @@ from sqlalchemy.exc import DBAPIError
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Box
 from adapters.zone_import.changes import compare
+from config.limits import SourceKind
 from config.uses import zones_in_use
 from console.applied import applied, queries
 from console.identity.roles import Role
 from console.parts import parts
 from console.people import member, needs
+from console.sources import ACTS
 from console.zone_maps import change_map, map_of
 from pages.language import gettext as _
 from pages.language import number
@@ -59,7 +61,7 @@ def zones() -> str:
     rows = [each for each in shown if each.zone.name in here]
     return render_template(
         "zones/zones.html", rows=rows, more=more, continued=bool(after), many=len(names), words=_states(),
-        importing=parts().database.may(grants.Role.ADMIN), problems={}, values={},
+        importing=parts().database.may(grants.Role.ADMIN), problems={}, values={}, asking=_asking(),
     )  # fmt: skip
 
 
@@ -125,21 +127,36 @@ def locate() -> Any:
         _degrees("longitude", 180, _("Enter the longitude in degrees, such as 2.3522."), problems),
     ]
     if problems:
-        return render_template("zones/locate.html", problems=problems, values=request.form, found=None), 422
+        return render_template(
+            "zones/locate.html", problems=problems, values=request.form, found=None, asking=_asking()
+        ), 422
     latitude, longitude = place
-    every = queries().zones()
-    holding, damaged = [], 0
-    for row in every.values():
+    found, damaged = located(longitude, latitude)
+    holding = [(row, metres) for row, inside, metres in found if inside]
+    return _place_page(problems={}, found=holding, damaged=damaged, many=len(found) + damaged)
+
+
+def _place_page(**found: Any) -> str:
+    return render_template("zones/locate.html", values=request.form, asking=_asking(), **found)
+
+
+def _asking() -> list[str]:
+    """The sources that look an address up, for somebody who may have a worker ask them."""
+    models = applied().sources.items() if member().has(ACTS) else ()
+    return sorted(name for name, model in models if model.kind is SourceKind.ADDRESS)
+
+
+def located(longitude: float, latitude: float) -> tuple[list[tuple[ZoneRow, bool, int]], int]:
+    """Of each zone in force, whether a place is inside and its metres from the border; and how many are damaged."""
+    found, damaged = list[tuple[ZoneRow, bool, int]](), 0
+    for row in queries().zones().values():
         try:
             inside, metres = ZoneGeometry(row.name, row.version, row.geometry, row.digest).locate(longitude, latitude)
         except ValueError:
             damaged += 1
-            continue
-        if inside:
-            holding.append((row, int(metres)))
-    return render_template(
-        "zones/locate.html", problems={}, values=request.form, found=holding, damaged=damaged, many=len(every)
-    )
+        else:
+            found.append((row, inside, int(metres)))
+    return found, damaged
 
 
 def area_text(square_metres: float) -> str:

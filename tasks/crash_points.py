@@ -29,6 +29,8 @@ POINTS = (
     "request.committed",
     "opening.made",
     "opening.committed",
+    "inquiry.taken",
+    "inquiry.looked_up",
 )
 
 

@@ -24,9 +24,14 @@ def seal_places(found: Places, unseal: Unseal, key: str | None) -> bytes | None:
     if not found.places:
         return None
     try:
-        return unseal.close(pad(canonical({"places": [_shown(place) for place in found.places[:MOST]]})), key)
+        return unseal.close(pad(canonical({"places": shown_places(found)})), key)
     except (Unopenable, ValueError):  # it cannot be said in UTF-8: then the map shows the zone alone
         return None
+
+
+def shown_places(found: Places) -> list[dict[str, object]]:
+    """The places as a person sees them, the best first."""
+    return [_shown(place) for place in found.places[:MOST]]
 
 
 def _shown(place: Place) -> dict[str, object]:

@@ -8,7 +8,7 @@ from adapters.fingerprints import Fingerprints
 from config.secrets import SecretError, read_keys
 from config.settings import Settings
 from jurat.seal import Unseal, key_from_text, key_id
-from jurat.seal_keys import PREFIX
+from jurat.seal_keys import PREFIX, SealOf, seal_of
 
 
 def seal_id(settings: Settings) -> str | None:
@@ -16,6 +16,11 @@ def seal_id(settings: Settings) -> str | None:
     if settings.seal_key is None or settings.seal_key.startswith(PREFIX):
         return None
     return key_id(key_from_text(settings.seal_key, "JURAT_SEAL_KEY"))
+
+
+def seal_of_platforms(settings: Settings) -> SealOf | None:
+    """What seals an answer as platforms do; None where that key is not set. Raises ConfigurationError."""
+    return seal_of(settings.seal_key, "JURAT_SEAL_KEY") if settings.seal_key else None
 
 
 def unseal_of(settings: Settings) -> Unseal:

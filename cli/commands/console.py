@@ -35,7 +35,7 @@ _ROLES = "reader, reviewer, administrator, operator"
         "jurat console --url https://console.example --proxy-header X-Remote-User --trusted-proxy 127.0.0.1",
         "jurat console --oidc-issuer https://id.example --oidc-client jurat --oidc-role reviewer=clerks",
     ),
-    environment=("JURAT_DATABASE_URL", "JURAT_HASH_KEYS", "JURAT_OIDC_SECRET", "JURAT_LOG"),
+    environment=("JURAT_DATABASE_URL", "JURAT_SEAL_KEY", "JURAT_HASH_KEYS", "JURAT_OIDC_SECRET", "JURAT_LOG"),
     codes={Exit.DONE: "it was stopped", Exit.USAGE: "wrong usage or settings, or the address cannot be used"},
 )
 @click.option("--listen", metavar="HOST:PORT", default=_LISTEN, help="Where to listen; with port 0 any that is free.")
@@ -70,7 +70,7 @@ def console(out: Output, **given: Any) -> None:
 
     Its login is a member of some of jurat_reader, jurat_reviewer and jurat_admin; each page takes the least of them
     that it needs. It has no key that opens answers: a worker opens one for one reviewer's session. It needs
-    JURAT_HASH_KEYS only to add codes and rosters.
+    JURAT_HASH_KEYS only to add codes and rosters, and JURAT_SEAL_KEY only to have workers try a source.
 
     People sign in by OpenID Connect, by a trusted proxy, or by a link that is printed here and can be used once, within
     15 minutes. Without any of these options it prints a link for you, if it listens on this machine alone.
@@ -101,7 +101,7 @@ def _serve(out: Output, settings: Settings, given: dict[str, Any]) -> None:
     from console.parts import Ways
     from jurat.database import open_engine
     from pages.server import THREADS
-    from worker.keyring import fingerprints_of
+    from worker.keyring import fingerprints_of, seal_of_platforms
     from worker.metrics.fleet_watch import PATIENCE
 
     host, port = _host_and_port(given["listen"])
@@ -110,7 +110,13 @@ def _serve(out: Output, settings: Settings, given: dict[str, Any]) -> None:
     if given["timezone"] not in {None, *available_timezones()}:
         raise click.UsageError("--timezone is no time zone; write a name such as Europe/Paris")
     engine = open_engine(settings.database_url, pool_size=THREADS // 2, deadline=PATIENCE)
-    app = create_app(engine, ways, fingerprints=fingerprints_of(settings), timezone=given["timezone"])
+    app = create_app(
+        engine,
+        ways,
+        fingerprints=fingerprints_of(settings),
+        timezone=given["timezone"],
+        seal=seal_of_platforms(settings),
+    )
     try:
         with listen(host, port) as listening:
             address = ways.url or f"http://{_written(host)}:{listening.getsockname()[1]}"

@@ -13,7 +13,7 @@ from console.identity.roles import person_of
 from console.parts import Ways
 from jurat.database import open_engine
 from pages.server import beside, listen
-from worker.keyring import fingerprints_of
+from worker.keyring import fingerprints_of, seal_of_platforms
 
 PEOPLE = {"rhea": ("reviewer",), "omar": ("administrator", "reviewer"), "nora": ("operator",)}
 """Who gets a link, and as what. Nora operates the workers, and has no account of the platform."""
@@ -44,7 +44,13 @@ def console_beside(settings: Settings, port: int, timezone: str | None) -> Itera
     Raises CannotListen if the port is taken.
     """
     engine, links = open_engine(settings.database_url, deadline=PATIENCE_S), Links()
-    app = create_app(engine, Ways(links), fingerprints=fingerprints_of(settings), timezone=timezone)
+    app = create_app(
+        engine,
+        Ways(links),
+        fingerprints=fingerprints_of(settings),
+        timezone=timezone,
+        seal=seal_of_platforms(settings),
+    )
     with closing(listen("127.0.0.1", port)) as listening, beside(app, listening, LONGEST_BODY):
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         made = [

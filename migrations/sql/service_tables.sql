@@ -199,6 +199,23 @@ CREATE TABLE jurat_hash_key (
   PRIMARY KEY (one)
 );
 
+-- What people ask workers to look up once, to see what a source answers: a sealed `answer`, and later what came of it,
+-- `sealed` for the session that asked. Either is erased when it is of no use any more, and after 15 minutes; the rest of
+-- the row stays for an hour, in which it counts against who asked.
+CREATE TABLE jurat_inquiries (
+  id uuid NOT NULL,
+  source text NOT NULL,
+  by_whom text NOT NULL,
+  reader_key bytea NOT NULL,
+  answer bytea,
+  answer_key text NOT NULL,
+  asked_at timestamptz NOT NULL,
+  begun_at timestamptz,
+  sealed bytea,
+  login text,
+  PRIMARY KEY (id)
+);
+
 -- When each upkeep job last ran, so that one worker at a time runs it.
 CREATE TABLE jurat_upkeep (
   task text NOT NULL,

@@ -24,6 +24,7 @@ _FILES = (
     "size_guards",
     "history",
     "openings",
+    "inquiries",
     "views",
 )
 """Those of each engine, in the order in which they build on each other and on the tables. SQLite has no functions."""

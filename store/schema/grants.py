@@ -156,6 +156,13 @@ RIGHTS: Mapping[str, Mapping[Role, str]] = {
             "applied_at, refused, code_list, expires_at, login)"
         ),
     },
+    "jurat_inquiries": {
+        Role.WORKER: "SELECT, UPDATE (begun_at, answer, sealed), DELETE",
+        Role.ADMIN: (
+            "SELECT (id, by_whom, asked_at, begun_at, sealed), "
+            "INSERT (id, source, by_whom, reader_key, answer, answer_key, asked_at), UPDATE (sealed)"
+        ),
+    },
     "jurat_openings": {Role.WORKER: "SELECT, UPDATE (opened_at, sealed, refused), DELETE"},
     "jurat_allowances": {**_READS, Role.ADMIN: f"SELECT, INSERT (login, {_ALLOWED}), UPDATE ({_ALLOWED})"},
     "jurat_criteria": {**_READS, Role.PLATFORM: "SELECT", Role.ADMIN: "SELECT, INSERT, DELETE"},
@@ -314,6 +321,7 @@ CALLS: Mapping[str, frozenset[Role]] = {
     "jurat_queue_rehash": frozenset(),
     "jurat_keep_number": frozenset(),
     "jurat_forget_person": frozenset(),
+    "jurat_keep_inquiry": frozenset(),
     "jurat_keep_opening": frozenset(),
     "jurat_forget_openings": frozenset(),
 }

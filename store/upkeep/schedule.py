@@ -6,6 +6,7 @@ EVERY = {
     "leases": 1.0,
     "requests": 1.0,
     "openings": 1.0,
+    "inquiries": 1.0,
     "consultations": 1.0,
     "overdue": 3.0,
     "figures": 5.0,

@@ -13,7 +13,7 @@ from store.configurations.consultations import ANY_WAITING
 from store.dialects import StoreDialect, dialect_of
 from store.queue import outcomes
 from store.queue.deadlines import any_passed
-from store.requests import openings
+from store.requests import inquiries, openings
 from store.requests.request_runner import WAITING
 from store.upkeep import clocks, expired_candidates, expired_leases, overdue_reviews, retention
 from store.verdicts.access import ANY_OUTDATED
@@ -32,6 +32,7 @@ WORK = {
     "reviews": overdue_reviews.ANY,
     "requests": WAITING,
     "openings": openings.ANY,
+    "inquiries": inquiries.ANY,
     "access": ANY_OUTDATED,
     "consultations": ANY_WAITING,
     "candidates": expired_candidates.ANY,
@@ -41,7 +42,7 @@ WORK = {
 """Whether a job has work: asked together with the turn, so that an idle worker costs the database one statement and not
 two. For `overdue` it is `any_passed`."""
 
-ASKED_FOR = frozenset({"requests", "openings", "consultations"})
+ASKED_FOR = frozenset({"requests", "openings", "inquiries", "consultations"})
 """Work that someone waits for, and that takes no lease from a worker that is only late."""
 
 

@@ -14,6 +14,7 @@ from store.configurations.consultations import Consultations
 from store.queue import backlog, outcomes
 from store.requests.code_lists import CodeImporter
 from store.requests.erasure_journal import ErasureJournal
+from store.requests.inquiries import Inquiries
 from store.requests.openings import Openings
 from store.requests.request_runner import Requests
 from store.upkeep.expired_candidates import erase_candidates
@@ -29,7 +30,7 @@ from tasks.rules.source_limits import Demand
 
 class Upkeep:
     """All jobs on one database, safe to run in every worker at once. Codes are added with a `code_importer` only,
-    erasures remembered with a `journal`, and answers opened for reviewers with the keys of `unseal`.
+    erasures remembered with a `journal`, and answers and inquiries opened with the keys of `unseal`.
 
     Each job is what its own module says, on this database.
     """
@@ -49,6 +50,7 @@ class Upkeep:
         self.end_reviews = partial(end_overdue_reviews, engine, access)
         self.do_requests = Requests(engine, code_importer, journal).apply_waiting
         self.open_answers = Openings(engine, unseal or Unseal([])).turn
+        self.inquiries = Inquiries(engine, unseal or Unseal([]))
         self.add_up_access = partial(add_up_access, engine, access)
         self.apply_publications = Consultations(engine).apply_waiting
         self.erase_candidates = partial(erase_candidates, engine)

@@ -8,6 +8,8 @@ import pytest
 
 from examples.sources import Mood, Sources
 from jurat.codes import generate
+from jurat.seal_keys import seal_of
+from store.requests.inquiries import LOST, State, ask, read
 from tasks.crash_points import EXIT_CODE, POINTS, VARIABLE
 from tests.acceptance.conftest import MakeTown
 from tests.acceptance.town import PATIENCE, PHYSICIAN, soon
@@ -18,9 +20,10 @@ CHECKS = 12
 
 
 OPENINGS = [point for point in POINTS if point.startswith("opening")]
+INQUIRIES = [point for point in POINTS if point.startswith("inquiry")]
 
 
-@pytest.mark.parametrize("point", [point for point in POINTS if point not in OPENINGS])
+@pytest.mark.parametrize("point", [point for point in POINTS if point not in OPENINGS + INQUIRIES])
 def test_a_crash_at_any_point_leaves_one_verdict_to_each_check(
     point: str, make_town: MakeTown, sources: Sources
 ) -> None:
@@ -82,3 +85,22 @@ def test_a_crash_while_an_answer_is_opened_leaves_it_opened_and_audited_once(poi
     assert read is not None
     assert read.answer == PHYSICIAN
     assert town.sql("SELECT count(*) FROM jurat_audit WHERE action = 'review answer'") == [(1,)]
+
+
+@pytest.mark.parametrize("point", INQUIRIES)
+def test_a_crash_while_a_source_is_tried_asks_it_once_and_ends_with_a_word(point: str, make_town: MakeTown) -> None:
+    town = make_town()
+    asked = {"answer": PHYSICIAN, "question": None}
+    inquiry = ask(town.service.database, seal_of(town.seal_key), "registry", asked, "night-watch")
+    worker = town.worker("--concurrency", "4", **{VARIABLE: f"{point}:1"})
+    with worker:
+        assert soon(lambda: not worker.running), f"it never passed {point}"
+        assert worker.exit_code == EXIT_CODE
+    town.sql("ALTER TABLE jurat_inquiries DISABLE TRIGGER USER")
+    town.sql(f"UPDATE jurat_inquiries SET begun_at = now() - interval '{LOST + 1} seconds'")
+    town.sql("ALTER TABLE jurat_inquiries ENABLE ALWAYS TRIGGER jurat_inquiries_changed")
+    with town.worker("--concurrency", "4"):
+        waits = "SELECT count(*) FROM jurat_inquiries WHERE sealed IS NULL"
+        assert soon(lambda: town.sql(waits) == [(0,)])
+    assert read(town.service.database, inquiry) == State(begun=True, found={"refused": "lost"})
+    assert town.sql("SELECT count(*) FROM jurat_audit WHERE action = 'sources try'") == [(1,)]

@@ -14,6 +14,7 @@ from console.identity.roles import person_of
 from console.identity.sessions import MemorySessions
 from console.parts import Ways
 from jurat.database import open_engine
+from jurat.seal_keys import SealOf
 from tests.rigs.compiled import with_templates
 
 
@@ -41,6 +42,7 @@ class Site:
         most: int = 100,
         fingerprints: Fingerprints | None = None,
         timezone: str | None = None,
+        seal: SealOf | None = None,
         **ways: Any,
     ) -> None:
         self.clock = clock or Clock()
@@ -48,7 +50,7 @@ class Site:
         self.links = Links(self.clock)
         self.sessions = MemorySessions(self.clock, most)
         self.app: Flask = with_templates(
-            create_app(self.engine, Ways(self.links, **ways), self.sessions, fingerprints, timezone)
+            create_app(self.engine, Ways(self.links, **ways), self.sessions, fingerprints, timezone, seal)
         )
 
     def link(self, name: str, *roles: str) -> str:

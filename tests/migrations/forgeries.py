@@ -226,6 +226,33 @@ _OPENINGS = [
     )
 ]
 
+_INQUIRIES = [
+    f"UPDATE jurat_inquiries SET {change}"
+    for change in (
+        "sealed = 'x'",
+        "answer = 'y'",
+        "begun_at = now(), sealed = 'x'",
+        "answer = NULL, sealed = 'x'",
+        *(f"begun_at = {time}" for time in (TIME, LATER, "'infinity'")),
+        "begun_at = now();\nUPDATE jurat_inquiries SET begun_at = NULL",
+        "begun_at = now(), answer = NULL, sealed = convert_to(repeat('x', 65537), 'UTF8')",
+        "begun_at = now(), answer = NULL, sealed = 'x';\nUPDATE jurat_inquiries SET sealed = 'y'",
+        "answer = NULL;\nUPDATE jurat_inquiries SET answer = 'x'",
+    )
+]
+_INQUIRES = [
+    "INSERT INTO jurat_inquiries (id, source, by_whom, reader_key, answer, answer_key, asked_at)"
+    f" VALUES (gen_random_uuid(), {values}, now())"
+    for values in (
+        "'', 'me', sha256('x'), 'x', '0123456789abcdef'",
+        "'towns', repeat('x', 201), sha256('x'), 'x', '0123456789abcdef'",
+        "'towns', 'me', 'x', 'x', '0123456789abcdef'",
+        "'towns', 'me', sha256('x'), NULL, '0123456789abcdef'",
+        "'towns', 'me', sha256('x'), convert_to(repeat('x', 16433), 'UTF8'), '0123456789abcdef'",
+        "'towns', 'me', sha256('x'), 'x', 'a key'",
+    )
+]
+
 _CODE = "INSERT INTO jurat_codes (list, fingerprint, created_at) VALUES ('spring', '12345678:aa', now())"
 
 BY: Mapping[Role, list[str]] = {
@@ -256,6 +283,7 @@ BY: Mapping[Role, list[str]] = {
         *_RENAMED,
         *_NOTES,
         *_OPENINGS,
+        *_INQUIRIES,
         _ERASED,
         _UNDECIDED,
         f"{_UNDECIDED};\nDELETE FROM jurat_checks WHERE id = '{REVIEWED}'",
@@ -327,6 +355,7 @@ BY: Mapping[Role, list[str]] = {
         _UNDECIDED,
         _LEASED,
         _RETIRED,
+        *_INQUIRES,
         *map(_NEXT.format, (0, 3, 2147483647)),
         *(_NEXT.format(2).replace("'{}'", document) for document in (_LARGE_NUMBER, _DEEP, "'[]'")),
         "UPDATE jurat_reviews SET decided_at = 'infinity'",
@@ -346,7 +375,7 @@ _REQUEST = "INSERT INTO jurat_requests (id, kind, by_whom, consultation, partici
 IN_THE_NAME_OF_OTHERS = [
     *(
         f"UPDATE jurat_{table} SET login = 'alice'"
-        for table in ("verdicts", "requests", "openings", "audit", "configs", "zones", "datasets")
+        for table in ("verdicts", "requests", "openings", "inquiries", "audit", "configs", "zones", "datasets")
     ),
     (
         "INSERT INTO jurat_configs (version, digest, document, applied_by, applied_at, login)"

@@ -260,6 +260,8 @@ SHOWN: Mapping[Role, Attempts] = {
         "DELETE FROM jurat_missing_keys": _WAITS,
         "UPDATE jurat_openings SET opened_at = now(), refused = 'no'": _QUEUED,
         "DELETE FROM jurat_openings": _QUEUED,
+        "UPDATE jurat_inquiries SET begun_at = now(), answer = NULL, sealed = 'x'": _WAITS,
+        "DELETE FROM jurat_inquiries": _WAITS,
         **_PUBLISHES,
     },
     Role.REVIEWER: {
@@ -299,6 +301,11 @@ SHOWN: Mapping[Role, Attempts] = {
         _PAUSES: _PAUSED,
         "UPDATE jurat_pauses SET until = now() + interval '1 year'": _WAITS,
         _ASKED.format("erase"): _KNOWN,
+        "INSERT INTO jurat_inquiries (id, source, by_whom, reader_key, answer, answer_key, asked_at)"
+        f" VALUES ('{STRANGER}', 'towns', 'the mayor', {_HASH}, {_SEALED}, {_KEY}, now() - interval '1 year')": (
+            f"SELECT asked_at > now() - interval '1 minute'{_AS} FROM jurat_inquiries"
+        ),
+        "UPDATE jurat_inquiries SET sealed = NULL": _WAITS,
         "INSERT INTO jurat_allowances (login, per_hour) VALUES ('web', 1000000)": _WAITS,
         "UPDATE jurat_allowances SET per_hour = 1000000, openings_per_hour = 1000000": _WAITS,
         "INSERT INTO jurat_criteria SELECT 'mine', '', '[]', '[]', '{}', '[]', 1": _WAITS,

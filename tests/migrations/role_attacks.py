@@ -180,6 +180,19 @@ _OPENINGS = [
     "UPDATE jurat_openings SET login = current_user",
     "DELETE FROM jurat_openings",
 ]
+_INQUIRES = (
+    "INSERT INTO jurat_inquiries (id, source, by_whom, reader_key, answer, answer_key, asked_at)"
+    f" VALUES ('{STRANGER}', 'towns', 'me', sha256('x'), 'x', '0123456789abcdef', now())"
+)
+_FORGES_INQUIRIES = [
+    f"UPDATE jurat_inquiries SET {change}" for change in ("reader_key = sha256('mine')", "by_whom = 'a'", "login = 'a'")
+]
+_TAKES_INQUIRIES = [
+    *_FORGES_INQUIRIES,
+    *(f"UPDATE jurat_inquiries SET {change}" for change in ("answer = NULL", "begun_at = now()")),
+    *("SELECT answer FROM jurat_inquiries", "DELETE FROM jurat_inquiries"),
+]
+_INQUIRIES = [_INQUIRES, *_TAKES_INQUIRIES, "SELECT sealed FROM jurat_inquiries"]
 _CONTESTS = [
     f"SELECT jurat_contest('{CHECK}', 'x', 'x')",
     f"SELECT jurat_try_contest('{CHECK}', 'x', 'x', NULL, NULL)",
@@ -246,6 +259,7 @@ _OF_OTHERS = [
     *_CONTESTS,
     *_REVIEWS,
     *_OPENINGS,
+    *_INQUIRIES,
     *_ERASES,
     *_ASKS_FOR_REVIEWERS,
     f"INSERT {INTO_AUDIT} VALUES ({entry(STRANGER)})",
@@ -268,6 +282,7 @@ BY: Mapping[Role, list[str]] = {
         *_NOTES,
         *_REVIEWS,
         *_OPENINGS,
+        *_INQUIRIES,
         *_ERASES,
         *_ASKS_FOR_ACCOUNTS,
         *_ASKS_FOR_REVIEWERS,
@@ -317,6 +332,8 @@ BY: Mapping[Role, list[str]] = {
         _ASKS_BY_ITSELF,
         "UPDATE jurat_openings SET reader_key = sha256('mine')",
         "UPDATE jurat_openings SET login = current_user",
+        _INQUIRES,
+        *_FORGES_INQUIRIES,
         *_ASKS_FOR_ACCOUNTS,
         *_ASKS_FOR_REVIEWERS,
         "SELECT jurat_ask('erase', NULL, 'p-42', NULL, NULL, 'me', NULL)",
@@ -341,6 +358,7 @@ BY: Mapping[Role, list[str]] = {
         "SELECT * FROM jurat_code_lists",
         *_CONTESTS,
         *_OPENINGS,
+        *_INQUIRIES,
         *_ERASES,
         *_ASKS_FOR_ACCOUNTS,
         "INSERT INTO jurat_requests (id, kind, target, by_whom, asked_at) SELECT NULL, 'transfer', 'p', 'me', now()",
@@ -362,6 +380,7 @@ BY: Mapping[Role, list[str]] = {
         *_ANSWERS,
         *_REVIEWS,
         *_OPENINGS,
+        *_TAKES_INQUIRIES,
         *_ASKS_FOR_REVIEWERS,
         "DELETE FROM jurat_verdicts",
         "DELETE FROM jurat_access",
@@ -393,6 +412,7 @@ BY: Mapping[Role, list[str]] = {
         *_CONTESTS,
         *_REVIEWS,
         *_OPENINGS,
+        *_INQUIRIES,
         *_ERASES,
         *_ASKS_FOR_ACCOUNTS,
         *_ASKS_FOR_REVIEWERS,

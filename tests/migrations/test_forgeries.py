@@ -21,7 +21,7 @@ ASKED = b"SELECT jurat_erase(participant => 'p-2')"
 TABLES = (
     *("checks", "verdicts", "attempts", "reviews", "claims", "requests", "codes", "audit", "access", "sources"),
     *("pauses", "upkeep", "workers", "missing_keys", "configs", "seal_keys", "datasets", "dataset_streets"),
-    *("dataset_houses", "dataset_words", "roster_entries", "openings"),
+    *("dataset_houses", "dataset_words", "roster_entries", "openings", "inquiries"),
 )
 
 
@@ -69,6 +69,10 @@ def shared(postgresql_url: str) -> Iterator[Shared]:
         )
         owner.execute(f"SELECT jurat_open_for_review('{REVIEWED}', sha256('x'), 'a clerk')".encode())
         owner.execute("INSERT INTO jurat_sources (name) VALUES ('towns')")
+        owner.execute(
+            "INSERT INTO jurat_inquiries (id, source, by_whom, reader_key, answer, answer_key, asked_at)"
+            " VALUES (gen_random_uuid(), 'towns', 'me', sha256('x'), 'x', '0123456789abcdef', now())"
+        )
         owner.execute(
             "INSERT INTO jurat_seal_keys VALUES ('0123456789abcdef', sha256('x'), now(), now() + interval '9 days', '')"
         )

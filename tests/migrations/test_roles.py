@@ -232,6 +232,7 @@ CALLED = {
     "jurat_fix_starts": "SELECT jurat_fix_starts()",
     "jurat_keep_version": "SELECT jurat_keep_version()",
     "jurat_keep_opening": "SELECT jurat_keep_opening()",
+    "jurat_keep_inquiry": "SELECT jurat_keep_inquiry()",
     "jurat_forget_openings": "SELECT jurat_forget_openings()",
     "jurat_keep_seal_key": "SELECT jurat_keep_seal_key()",
 }

@@ -42,6 +42,7 @@ ADMIN = "an administrator"
 
 TABLES = (
     "jurat_openings",
+    "jurat_inquiries",
     *("jurat_claims", "jurat_verdicts", "jurat_reviews", "jurat_attempts", "jurat_checks", "jurat_access"),
     *("jurat_questions", "jurat_configs", "jurat_zones", "jurat_codes", "jurat_sources", "jurat_audit", "jurat_upkeep"),
     "jurat_outcomes",

@@ -32,6 +32,7 @@ from worker.engine.claimer import Claimer
 from worker.engine.failure_reporter import FailureReporter
 from worker.engine.heartbeat import Heartbeat
 from worker.engine.in_flight import InFlight
+from worker.engine.inquirer import Inquirer
 from worker.engine.keeper import Keeper, Renewer
 from worker.engine.local_breaker import BreakerWatch, LocalBreaker
 from worker.engine.lookup_queue import LookupQueue
@@ -130,8 +131,16 @@ class Engine:
         ]
         self._breaker_watch = BreakerWatch(stores.sources, self._lookups.delay_queue, self._breaker)
         self._renewer = Renewer(stores.claims, self.in_flight, plans.longest, self.tallies)
+        self._inquirer = Inquirer(stores.upkeep.inquiries, plans, only)
         self._keeper = Keeper(
-            stores.upkeep, stores.claims, plans, self._lookups, self._reporter, self._wakes, self.tallies
+            stores.upkeep,
+            stores.claims,
+            plans,
+            self._lookups,
+            self._reporter,
+            self._wakes,
+            self.tallies,
+            self._inquirer.wake,
         )
 
         # What shows whether these are alive, and how this worker is.
@@ -166,6 +175,7 @@ class Engine:
             self.writer,
             self._renewer,
             self._keeper,
+            self._inquirer,
             self._lookups.delay_queue,
             self._breaker_watch,
             self.claimer,
@@ -190,6 +200,7 @@ class Engine:
             registrar.end()
         self.claimer.stop()
         self._keeper.stop()
+        self._inquirer.stop()
         self._breaker_watch.stop()
         self._lookups.flush()
         self._lookups.end(len(self._lookup_threads))
@@ -201,7 +212,7 @@ class Engine:
         self.stop_claiming()
         for claiming in (self.claimer, self._keeper, self._lookups.delay_queue, self._breaker_watch):
             claiming.join(end - time.monotonic())
-        ended = [thread.join(end - time.monotonic()) for thread in self._lookup_threads]
+        ended = [thread.join(end - time.monotonic()) for thread in (*self._lookup_threads, self._inquirer)]
         self._give_back_rest()
         self.writer.stop()
         # Time to write what is there, even where a lookup has hung until now.

@@ -82,6 +82,7 @@ class Keeper(EngineThread):
     _reporter: FailureReporter
     _wakes: WakeSchedule
     _tallies: Tallies = field(default_factory=Tallies)
+    _inquire: Callable[[], object] = lambda: None
 
     def __post_init__(self) -> None:
         super().__init__("keeper")
@@ -93,6 +94,7 @@ class Keeper(EngineThread):
             "leases": self._end_leases,
             "requests": self._upkeep.do_requests,
             "openings": self._upkeep.open_answers,
+            "inquiries": self._inquire,
             "consultations": self._apply_publications,
             "overdue": self._end_overdue,
             "figures": lambda: self._upkeep.count_waiting(self._plans.demands()),

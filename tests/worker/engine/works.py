@@ -118,7 +118,7 @@ class Works:
         stores = Stores(
             Claims(self.desk.engine),
             VerdictWriter(self.desk.engine),
-            Upkeep(self.desk.engine),
+            Upkeep(self.desk.engine, unseal=self.desk.unseal),
             Sources(self.desk.engine),
         )
         self.plans = Plans(queries, make)
