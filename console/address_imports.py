@@ -15,7 +15,7 @@ from adapters.address.base.examination import Examined, examine_apart, layout_fo
 from adapters.address.languages import codes
 from adapters.apart import NotEnded
 from config.addresses import AddressFileSource
-from config.limits import NAME_PATTERN
+from config.names import NAME_PATTERN
 from console.applied import applied
 from console.background import Kind, Work
 from console.datasets import SHOWN_LINES, day_of, pages, today
