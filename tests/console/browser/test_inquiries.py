@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from tests.console.browser.clerk import Clerk
 from tests.console.browser.test_pages import HEAVIEST
 from tests.console.test_inquiries import document, outside, work, zones  # noqa: F401 - fixtures
 from tests.console.visitor import Site
-from tests.examples.platform.browser.examining import WIDTHS, examine
+from tests.examples.platform.browser.examining import examine
 from tests.rigs.keyboard import options
 from tests.store.desk import ADMIN, PUBLIC_KEY, Desk
 
@@ -74,14 +73,6 @@ def fill(page: Any, answer: dict[str, str]) -> None:
     page.locator("main form .button").click()
 
 
-def seen(page: Any, name: str) -> None:
-    """Keep pictures where they are asked for."""
-    if folder := os.environ.get("TRY_PICTURES"):
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 800})
-            page.screenshot(path=f"{folder}/{name}-{width}.png", full_page=True)
-
-
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_state(
     operator: Callable[..., Any],
@@ -99,7 +90,6 @@ def test_every_state(
         page.goto(f"{base}/{language}/sources/{source}/ask")
         if source != "away":
             examine(page)
-            seen(page, f"form-{source}-{language}")
         page.locator("main form .button").click()
         expect(page.locator(".problems")).to_be_focused()
         if source == "geocoder":
@@ -107,15 +97,12 @@ def test_every_state(
         fill(page, answer)
         if source == "geocoder":
             examine(page)
-            seen(page, f"waits-{language}")
         work()
         page.reload()
         examine(page)
-        seen(page, f"result-{source}-{language}")
     for path in ("zones/", "sources/geocoder"):
         page.goto(f"{base}/{language}/{path}")
         examine(page)
-        seen(page, path.replace("/", "-") + language)
     desk.sources.pause("geocoder", 3600, "announced", ADMIN)
     page.goto(f"{base}/{language}/sources/geocoder/ask")
     examine(page)
