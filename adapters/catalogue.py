@@ -79,7 +79,14 @@ def _nominatim(model: addresses.NominatimSource, context: SourceContext) -> Sour
 
     # The policy of the public server asks clients to identify themselves.
     transport = _transport(model, context, user_agent=f"jurat ({model.email})" if model.email else "jurat")
-    return Nominatim(model.url, transport, language=model.language, country=model.country, email=model.email)
+    return Nominatim(
+        model.url,
+        transport,
+        language=model.language,
+        country=model.country,
+        email=model.email,
+        another=context.another,
+    )
 
 
 def _photon(model: addresses.PhotonSource, context: SourceContext) -> Source:

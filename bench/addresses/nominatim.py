@@ -108,10 +108,10 @@ class RunningNominatim:
 
 
 @contextlib.contextmanager
-def nominatim(folder: Path, city: str) -> Iterator[RunningNominatim]:
+def nominatim(folder: Path, city: str, given: Path | None = None) -> Iterator[RunningNominatim]:
     """Nominatim until the block ends; installed and filled in `folder` the first time, which takes a minute or two.
 
-    `city` replaces the town of a house whose tags name none.
+    `city` replaces the town of a house whose tags name none. An extract may be `given` instead of Helsinki.
 
     Raises:
         NotHere: with what is missing, or what the step that failed said last.
@@ -119,7 +119,7 @@ def nominatim(folder: Path, city: str) -> Iterator[RunningNominatim]:
     tools = find_tools()
     folder.mkdir(parents=True, exist_ok=True)
     programme = _install(folder)
-    extract = _extract(folder)
+    extract = given or _extract(folder)
     imported = folder / "imported"
     if not imported.exists():  # never, or not to its end
         shutil.rmtree(folder / "cluster", ignore_errors=True)

@@ -9,14 +9,12 @@ Retry-After beyond that. Its data are those of the Base Adresse Nationale (Licen
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from adapters.address.geocoders.client import Geocoder
+from adapters.address.geocoders.further_requests import FurtherRequests, doubtful_word, is_unknown
 from adapters.address.geocoders.payload import PayloadPart, position
-from adapters.address.house_numbers import same_number
-from adapters.address.languages import fold
-from adapters.address.parsed_address import ParsedAddress, read_postcode
-from adapters.address.street_names import THRESHOLD, doubtful_words, name_words, similarity
+from adapters.address.parsed_address import ParsedAddress
 from adapters.base import Another, Place, Places, Unreadable
 from adapters.http_client.transport import Transport
 from config.levels import Level
@@ -32,10 +30,6 @@ CANDIDATES = 50
 SHORTEST_QUERY = 3
 LONGEST_TEXT = 190
 """Letters of number and street; the geocoder accepts 200, with the postcode."""
-LONGEST_WAIT = 1.0
-"""Seconds that a lookup waits for its second request at most; it keeps a thread meanwhile."""
-LEAST_TIME = 0.5
-"""Seconds that must be left for the second request."""
 NATIONAL = "BAN"
 """The attribution where an answer names none, as those of the national service do."""
 
@@ -61,8 +55,7 @@ class Addok(Geocoder):
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         super().__init__(url, transport, language=language)
-        self._another = another
-        self._sleep = sleep
+        self._further = FurtherRequests(another, sleep)
 
     def _find(self, asked: ParsedAddress, street: str, timeout: float) -> Places:
         deadline = time.monotonic() + timeout
@@ -75,22 +68,10 @@ class Addok(Geocoder):
         places, attribution = self._search({"q": text}, deadline)
         word = doubtful_word(asked, places, self._language)
         unknown = frozenset[str]()
-        if word and self._is_unknown(word, places) and self._pay_again(deadline):
+        if word and is_unknown(word, places, self._language) and self._further.pay(deadline):
             named, _ = self._search({"q": word, "type": "street"}, deadline)
-            unknown = frozenset({word}) if self._is_unknown(word, named) else unknown
+            unknown = frozenset({word}) if is_unknown(word, named, self._language) else unknown
         return Places(self.provider, places, attribution=attribution, unknown_words=unknown)
-
-    def _is_unknown(self, word: str, places: Iterable[Place]) -> bool:
-        """Whether no street of `places` has this word in its name."""
-        return not any(word in name_words(place.street or "", self._language) for place in places)
-
-    def _pay_again(self, deadline: float) -> bool:
-        """Whether the quota allows another request soon; waits until it may be sent."""
-        wait = self._another and self._another(min(LONGEST_WAIT, deadline - time.monotonic() - LEAST_TIME))
-        if wait is None:
-            return False
-        self._sleep(wait)
-        return True
 
     def _search(self, params: Mapping[str, str], deadline: float) -> tuple[tuple[Place, ...], str]:
         """The candidates, and their attribution."""
@@ -99,27 +80,6 @@ class Addok(Geocoder):
         places = tuple(_place(feature) for feature in answer.member("features").items(CANDIDATES))
         named = answer.member("attribution").value
         return places, NATIONAL if named is None else named if isinstance(named, str) else ""
-
-
-def doubtful_word(asked: ParsedAddress, places: Sequence[Place], code: str) -> str | None:
-    """The one word (folded) that must be unknown to the source so that a house of `places` may be the one meant.
-
-    None where that would change nothing: a street here is similar in any case, no house has the number, or there are
-    several such words. None also for a part of a word ("linden" of "lindenstrasse"), which no search finds.
-    """
-    here = [place for place in places if place.street and _agrees(asked, place)]
-    if any(similarity(asked.street, place.street or "", code) >= THRESHOLD for place in here):
-        return None
-    words: set[str] = set()
-    for place in here:
-        if asked.number is not None and same_number(asked.number, place.number, code):
-            words.update(doubtful_words(asked.street, place.street or "", code))
-    return words.pop() if len(words) == 1 and words <= set(fold(asked.street).split()) else None
-
-
-def _agrees(asked: ParsedAddress, place: Place) -> bool:
-    postcode, code = asked.postcode, asked.city_code
-    return bool((postcode and postcode == read_postcode(place.postcode or "")) or (code and code == place.city_code))
 
 
 def _place(feature: PayloadPart) -> Place:

@@ -22,10 +22,12 @@ ADDRESS = {"road": "Rue des Tanneurs", "city": "Valmont", "postcode": "99001", "
 
 def result(**given: Any) -> dict[str, Any]:
     """A house in the form of jsonv2, with other values where they are given."""
+    address = given.get("address") or {"house_number": "4", **ADDRESS}
+    shown = [address[key] for key in ("house_number", "road", "city", "postcode") if isinstance(address.get(key), str)]
     return {
         "place_id": 1, "licence": "Data © OpenStreetMap contributors, ODbL 1.0.", "osm_type": "node", "osm_id": 7,
         "lat": "44.0100000", "lon": "-37.9900000", "category": "place", "type": "house", "place_rank": 30,
-        "importance": 1e-05, "addresstype": "place", "name": "", "display_name": "4, Rue des Tanneurs, Valmont",
+        "importance": 1e-05, "addresstype": "place", "name": "", "display_name": ", ".join(shown),
         "address": {"house_number": "4", **ADDRESS},
         "boundingbox": ["44.0099500", "44.0100500", "-37.9900500", "-37.9899500"],
         **given,
@@ -164,6 +166,34 @@ def test_of_village_and_commune_the_one_that_was_written_counts(geocoder: Answer
     geocoder.bodies = [[result(address=address)]]
     towns = [ask(geocoder, {**HOUSE, "city": city}).places[0].city for city in ("valmont", "Brévan", "Sorel")]
     assert towns == ["Valmont", "Brévan", "Brévan"]
+
+
+VILLAGE = {
+    "address": {
+        "house_number": "4", "road": "Rue du Port", "hamlet": "Les Îles", "village": "Brévan", "county": "Haut-Valmont",
+        "postcode": "99001", "country": "Corvinie",
+    },
+    "display_name": "Café, 4, Rue du Port, Les Îles, Brévan, Valmont, Haut-Valmont, Sorel, 99001, Corvinie",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("typed", "town"),
+    [
+        ("Valmont", "Valmont"),  # the municipality, which is in no field, for the village is in its own
+        ("les iles", "Les Îles"),
+        ("Valmont-Brévan", "Valmont-Brévan"),
+        ("Haut-Valmont", "Brévan"),  # a county
+        ("Sorel", "Brévan"),  # behind the county
+        ("Corvinie", "Brévan"),
+        ("Café", "Brévan"),
+        ("Rue du Port", "Brévan"),
+    ],
+)
+def test_the_municipality_is_between_the_street_and_the_county(geocoder: Answering, typed: str, town: str) -> None:
+    geocoder.bodies = [[result(**VILLAGE)]]
+    (place,) = ask(geocoder, {**HOUSE, "street": "rue du Port", "city": typed}).places
+    assert place.city == town
 
 
 def test_a_street_has_the_box_around_all_of_its_ways_in_the_town(geocoder: Answering) -> None:
