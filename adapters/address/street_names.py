@@ -23,6 +23,9 @@ CONFIRMED = 0.66
 """A word with two slips is a misspelling if it is at least this similar (two wrong letters of six) and is in no name
 that the source knows. A known word is never taken for a misspelling."""
 
+LONG_WORD = 8
+"""Letters that a word must have to be reported as unknown, where the names of only one town are known to lack it."""
+
 SLIP = 0.8
 """The similarity of a particle or a kind of way with one wrong letter: too short for the share of its letters."""
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.address.base.search import LONG_WORD
-from adapters.address.street_names import canonical, name_words
+from adapters.address.street_names import LONG_WORD, canonical, name_words
 from bench import address_dataset as bench
 from bench.address_dataset import keeps_promises, moved, tables
 from bench.rig.data_import import Import, Lookups

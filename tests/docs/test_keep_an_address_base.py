@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.address.base.search import LONG_WORD
+from adapters.address.street_names import LONG_WORD
 from bench.rig.data_import import LIKE_PRODUCTION
 from config.lint import lint
 from tests.docs.pages import ROOT, block

@@ -15,7 +15,7 @@ from rapidfuzz.distance import OSA
 from adapters.address.base.streets import AddressBase, Area, House, Street, Wanted
 from adapters.address.languages import language
 from adapters.address.parsed_address import ParsedAddress, read_answer
-from adapters.address.street_names import THRESHOLD, canonical, has_initial, name_words, similarity
+from adapters.address.street_names import LONG_WORD, THRESHOLD, canonical, has_initial, name_words, similarity
 from adapters.base import Place, Places, Query
 from config.levels import Level
 
@@ -25,8 +25,6 @@ CUTOFF = 0.58
 INITIAL_CUTOFF = 0.5
 """The smallest share of letters that names with similar words have in common; less where one letter may be an initial.
 """
-LONG_WORD = 8
-"""Letters that a word must have to be reported as unknown."""
 
 Names = Callable[[Area], Mapping[str, Sequence[Street]]]
 

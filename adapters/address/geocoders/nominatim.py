@@ -25,7 +25,7 @@ from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, merge
 from adapters.address.geocoders.shorter_names import shorter_names
 from adapters.address.languages import fold
 from adapters.address.parsed_address import ParsedAddress
-from adapters.address.street_names import THRESHOLD, name_words, same_city, similarity
+from adapters.address.street_names import LONG_WORD, THRESHOLD, name_words, same_city, similarity
 from adapters.base import Another, Box, Place, Places, SourceError
 from adapters.http_client.transport import Transport
 from config.levels import Level
@@ -100,7 +100,7 @@ class Nominatim(Geocoder):
             # A further request may help, but the lookup has an answer without it.
             with suppress(SourceError):
                 found = self._ask_again(asked, street, deadline) or found
-        places = merge_streets(found.places, cut=found.cut)
+        places = merge_streets(found.places, cut=found.cut, one_town=bool(asked.city))
         return Places(self.provider, places, attribution=OPENSTREETMAP, unknown_words=found.unknown)
 
     def _ask_again(self, asked: ParsedAddress, street: str, deadline: float) -> _Found | None:
@@ -132,7 +132,8 @@ class Nominatim(Geocoder):
         """`found` with the streets of the typed name in any town, and the typed word that no street here has; None
         where nobody pays for asking that.
         """
-        word = doubtful_word(asked, found.places, self._language, parts=True)
+        doubtful = doubtful_word(asked, found.places, self._language, parts=True)
+        word = doubtful if doubtful and len(doubtful) >= LONG_WORD else None
         if word is None and not self._likely(asked, found.places):
             return found  # nothing can be decided by them
         if not self._further.pay(deadline):
@@ -177,6 +178,8 @@ def _places(result: PayloadPart, asked: ParsedAddress, code: str) -> Iterator[Pl
     # A village in a commune has the names of both, and people write either, or both as one.
     named = (*towns, *map("-".join, permutations(towns, 2)))
     city = next((name for name in named if same_city(asked.city, name, code)), towns[0] if towns else None)
+    # Of a street that is named after a larger town, other ways may be in the next one.
+    whole = level is Level.STREET and city in {address.text(key) for key in TOWNS}
     for number in (numbers or "").split(";"):
         yield Place(
             level=level,
@@ -186,7 +189,7 @@ def _places(result: PayloadPart, asked: ParsedAddress, code: str) -> Iterator[Pl
             street=street,
             postcode=address.text("postcode"),
             city=city,
-            extent=box if level is Level.STREET else None,
+            extent=box if whole else None,
         )
 
 

@@ -91,25 +91,26 @@ def position(feature: PayloadPart) -> tuple[float, float]:
     return axes[0].number(-180, 180), axes[1].number(-90, 90)
 
 
-def merge_streets(places: Sequence[Place], *, cut: bool) -> tuple[Place, ...]:
+def merge_streets(places: Sequence[Place], *, cut: bool, one_town: bool = False) -> tuple[Place, ...]:
     """`places`, each street with the box around all of its parts.
 
     OpenStreetMap has a street as several ways, each with its own box. Ways with one name in one town are one street
-    here, whatever their postcodes, so a box is too large rather than too small. Where a part has no box, or the list
-    may have been `cut` off, the extent is None.
+    here, whatever their postcodes, so a box is too large rather than too small. With `one_town` so are all ways with
+    one name: a street may go on beyond the town's border. Where a part has no box, or the list may have been `cut` off,
+    the extent is None.
     """
     parts: dict[tuple[str, str], list[Box | None]] = {}
+
+    def street(place: Place) -> tuple[str, str]:
+        return fold(place.street or ""), "" if one_town else fold(place.city or "")
+
     for place in places:
         if place.level is Level.STREET:
-            parts.setdefault(_street(place), []).append(place.extent)
+            parts.setdefault(street(place), []).append(place.extent)
     return tuple(
-        replace(place, extent=None if cut else _around(parts[_street(place)])) if place.level is Level.STREET else place
+        replace(place, extent=None if cut else _around(parts[street(place)])) if place.level is Level.STREET else place
         for place in places
     )
-
-
-def _street(place: Place) -> tuple[str, str]:
-    return fold(place.street or ""), fold(place.city or "")
 
 
 def _around(boxes: Sequence[Box | None]) -> Box | None:

@@ -196,6 +196,15 @@ def test_the_municipality_is_between_the_street_and_the_county(geocoder: Answeri
     assert place.city == town
 
 
+@pytest.mark.parametrize(("typed", "known"), [("Brévan", True), ("Valmont", False), ("Les Îles", False)])
+def test_of_a_street_that_is_known_by_another_town_the_whole_extent_is_not(
+    geocoder: Answering, typed: str, known: bool
+) -> None:
+    geocoder.bodies = [[way("44.01", "44.02", "-37.99", "-37.98", **VILLAGE)]]
+    (place,) = ask(geocoder, {"street": "rue du Port", "postcode": "99001", "city": typed}).places
+    assert (place.city, place.extent is not None) == (typed, known)
+
+
 def test_a_street_has_the_box_around_all_of_its_ways_in_the_town(geocoder: Answering) -> None:
     geocoder.bodies = [
         [
@@ -205,9 +214,13 @@ def test_a_street_has_the_box_around_all_of_its_ways_in_the_town(geocoder: Answe
             way("44.80", "44.85", "-37.10", "-37.05", address={**ADDRESS, "road": "Rue du Moulin"}),
         ]
     ]
-    extents = [place.extent for place in ask(geocoder).places]
-    whole = (-37.99, 44.01, -37.97, 44.05)
-    assert extents == [whole, whole, (-37.1, 44.9, -37.05, 44.95), (-37.1, 44.8, -37.05, 44.85)]
+    whole, elsewhere, other = (
+        (-37.99, 44.01, -37.97, 44.05), (-37.1, 44.9, -37.05, 44.95), (-37.1, 44.8, -37.05, 44.85),
+    )  # fmt: skip
+    anywhere = {name: text for name, text in HOUSE.items() if name != "city"}
+    assert [place.extent for place in ask(geocoder, anywhere).places] == [whole, whole, elsewhere, other]
+    beyond = (-37.99, 44.01, -37.05, 44.95)  # asked for in a town, it is one street, even beyond the border
+    assert [place.extent for place in ask(geocoder).places] == [beyond, beyond, beyond, other]
 
 
 def test_a_list_that_may_have_been_cut_off_tells_nothing_of_a_whole_street(geocoder: Answering) -> None:

@@ -121,6 +121,12 @@ def test_a_part_of_a_word_may_be_the_misspelled_one(geocoder: Answering) -> None
     assert streets(geocoder) == ["4 pelantrestrasse", "4 strasse", "pelantre"]
 
 
+def test_a_short_word_with_two_slips_is_not_believed(geocoder: Answering) -> None:
+    geocoder.bodies = [[], [house("Rue Gatter")], []]
+    assert ask(geocoder, {**ANSWER, "street": "rue Kater"}).unknown_words == frozenset()
+    assert len(geocoder.asked) == 2
+
+
 def test_a_list_that_may_have_been_cut_off_is_not_believed(geocoder: Answering) -> None:
     geocoder.bodies = [[], [house(FOUND)] * CANDIDATES]
     assert ask(geocoder, ANSWER).places == ()
