@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 import console.address_imports
 import console.code_revocations
 import console.inquiries
-import console.zone_imports  # noqa: F401 - they add their views to those of datasets, codes, sources and zones
+import console.seals
+import console.zone_imports  # noqa: F401 - they add their views to those of datasets, codes, sources, audit and zones
 from adapters.fingerprints import Fingerprints
 from config.problems import InvalidConfiguration
 from console import (

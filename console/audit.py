@@ -28,7 +28,9 @@ from pages.language import gettext as _
 from pages.language import number
 from pages.reasons import why
 from store.audit import AuditRow, read_audit
+from store.dialects import dialect_of
 from store.history.sealer import newest_head, unsealed_since
+from store.schema import grants
 
 pages = Blueprint("audit", __name__, url_prefix="/<locale>/audit")
 
@@ -56,6 +58,11 @@ Read = Callable[..., list[AuditRow]]
 @needs(*WHO)
 def audit() -> str:
     """The newest first."""
+    return audit_page({})
+
+
+def audit_page(problems: Mapping[str, str]) -> str:
+    """The page, with what is wrong in the form that verifies the seals."""
     filters = _filters()
     before = place(request.args["at"], request.args.get("id", "")) if "at" in request.args else None
     rows = _read(filters)(PAGE + 1, before=before)
@@ -63,6 +70,7 @@ def audit() -> str:
     return render_template(
         "audit.html", rows=rows[:PAGE], chosen=filters, continued="at" in request.args, most=MOST, shown=_shown,
         after=after and url_for("audit.audit", **filters, at=after.at.isoformat(), id=after.id), seals=_seals(),
+        problems=problems, verifies=can_verify(),
     )  # fmt: skip
 
 
@@ -214,10 +222,14 @@ def _names() -> dict[str, str]:
 
 
 def _seals() -> dict[str, Any]:
-    """Up to when the history is sealed, and what waits for too long. Verifying it takes the heads that are kept outside
-    and as long as there are rows: that is for `jurat db verify`.
-    """
+    """Up to when the history is sealed, and what waits for too long."""
     engine = parts().database.reader
     with reader(engine).begin() as connection:
         found = newest_head(connection)
     return {"head": found[0] if found else None, "late": unsealed_since(engine)}
+
+
+def can_verify() -> bool:
+    """Whether this page can verify the seals: only as the reader, whose rights may not reach all that is sealed."""
+    reaches = all("SELECT" in grants.rights_of(grants.Role.READER, table) for table in ("jurat_claims", "jurat_codes"))
+    return reaches or not dialect_of(parts().database.reader).has_users

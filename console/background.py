@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from adapters.address.base.batches import StreetsMixed
 from adapters.file_lines import FileError
@@ -20,12 +21,13 @@ class Kind(StrEnum):
 
     IMPORT = "import"
     REMOVAL = "removal"
+    VERIFICATION = "verification"
 
 
 @dataclass(slots=True)
 class Work:
-    """Something that is done to the dataset `name`: `done` of `total` so far. Once it is `over`, either `problem` says
-    why it was not done, which is empty for a failure that is in the log, or `result` what came of it.
+    """Something that is done, if to a dataset to that `name`: `done` of `total` so far. Once it is `over`, either
+    `problem` says why it was not done, which is empty for a failure that is in the log, or `result` what came of it.
     """
 
     kind: Kind
@@ -34,7 +36,7 @@ class Work:
     done: int = 0
     over: bool = False
     problem: str | None = None
-    result: int = 0
+    result: Any = None
 
     def report(self, done: int) -> None:
         """Say how far it is."""
@@ -48,7 +50,7 @@ class Background:
         self._lock = threading.Lock()
         self.last: Work | None = None
 
-    def begin(self, work: Work, do: Callable[[Work], int]) -> bool:
+    def begin(self, work: Work, do: Callable[[Work], Any]) -> bool:
         """Begin a work; False where another is under way."""
         with self._lock:
             if self.last is not None and not self.last.over:
@@ -58,7 +60,7 @@ class Background:
         return True
 
 
-def _run(work: Work, do: Callable[[Work], int]) -> None:
+def _run(work: Work, do: Callable[[Work], Any]) -> None:
     try:
         work.result = do(work)
     except (FileError, Refused, StreetsMixed) as error:

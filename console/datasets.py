@@ -107,8 +107,8 @@ def remove(name: str) -> Any:
 def under_way() -> Any:
     """How far the last import or removal is. The page comes anew while it is under way."""
     work = parts().background.last
-    if work is None:
-        return redirect(url_for("datasets.datasets"))
+    if work is None or work.kind is Kind.VERIFICATION:
+        return redirect(url_for("audit.verification" if work else "datasets.datasets"))
     still = bool(request.args.get("still"))
     response = make_response(render_template("datasets/under-way.html", work=work, still=still))
     if not (work.over or still):

@@ -57,6 +57,7 @@ def needs(*roles: Role) -> Callable[[View], View]:
                 abort(403)
             return view(*arguments, **values)
 
+        guarded.roles = roles  # type: ignore[attr-defined]
         return guarded  # type: ignore[return-value]
 
     return wrap

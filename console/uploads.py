@@ -1,4 +1,4 @@
-"""Files that administrators send: limited in size, read one at a time, and kept in the session's memory, and nowhere
+"""Files that people send: limited in size, read one at a time, and kept in the session's memory, and nowhere
 else, until what they would change was confirmed.
 """
 
@@ -18,7 +18,6 @@ from typing import Any, Final, TypeVar
 
 from flask import Flask, Request, current_app, g, request
 
-from console.identity.roles import Role
 from console.identity.sessions import Session
 
 LARGEST_MB: Final = 4
@@ -136,14 +135,18 @@ class InMemory(Request):
 
 
 def takes_file(view: View) -> View:
-    """A view whose form has a file. An administrator's request may be larger there."""
+    """A view whose form has a file. The request of those who `needs` lets in may be larger there."""
     view.takes_file = True  # type: ignore[attr-defined]
     return view
 
 
 def sends_file() -> bool:
     """Whether this request is for a view whose form has a file."""
-    return getattr(current_app.view_functions.get(request.endpoint or ""), "takes_file", False)
+    return getattr(_view(), "takes_file", False)
+
+
+def _view() -> Any:
+    return current_app.view_functions.get(request.endpoint or "")
 
 
 def install(app: Flask) -> None:
@@ -152,7 +155,7 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def allow() -> None:
-        if sends_file() and g.person and g.person.has([Role.ADMINISTRATOR]):
+        if sends_file() and g.person and g.person.has(_view().roles):
             request.max_content_length = LARGEST_REQUEST
 
     app.jinja_env.globals["largest_mb"] = LARGEST_MB

@@ -86,9 +86,11 @@ class VerifiedHistory:
     lost: list[Lost] = field(default_factory=list)
 
 
-def verify_history(engine: Engine, outside: Sequence[Head], key: VerifyKey | None) -> VerifiedHistory | None:
+def verify_history(
+    engine: Engine, outside: Sequence[Head], key: VerifyKey | None, report: Callable[[int], None] = lambda _: None
+) -> VerifiedHistory | None:
     """Verify all of it, by the heads in the database and those `outside`, in the order of their file; None if no
-    history has begun. Without the `key`, nobody knows who signed.
+    history has begun. Without the `key`, nobody knows who signed. `report` gets the number of leaves so far.
     """
     found, heads = VerifiedHistory(), heads_after(engine, -1)
     with reader(engine).begin() as connection:
@@ -115,12 +117,11 @@ def verify_history(engine: Engine, outside: Sequence[Head], key: VerifyKey | Non
     found.heads = len({*heads, *kept})
     walk = _Walk(sorted({*heads, *kept}, key=lambda head: (head.tree_size, head.signed_ms)), heads)
     while walk.page(engine, found):
-        pass
+        report(found.leaves)
     with reader(engine).begin() as connection:
         found.waiting = connection.scalar(text("SELECT count(*) FROM jurat_unsealed")) or 0
         for kind in SEALED:
-            sql = f"{missing_rows(kind)} LIMIT {TOLD}"
-            for subject in connection.scalars(text(sql)):
+            for subject in connection.scalars(text(f"{missing_rows(kind)} LIMIT {TOLD}")):
                 found.contradictions.append(Contradiction("it is not in the history", kind, subject))
         for version in _altered_documents(connection):
             what = "its document does not have its digest"
@@ -181,9 +182,8 @@ class _Walk:
         while self._heads and self._heads[0].tree_size == self._tree.size:
             head = self._heads.pop(0)
             if head.root_hash != self._tree.root():
-                self._break(
-                    found, f"the leaves do not make the head of {head.signed_at:%Y-%m-%d %H:%M:%S}Z", self._tree.size
-                )
+                what = f"the leaves do not make the head of {head.signed_at:%Y-%m-%d %H:%M:%S}Z"
+                self._break(found, what, self._tree.size)
 
     def _break(self, found: VerifiedHistory, what: str, number: int) -> None:
         """The first that is wrong is told: all later heads are wrong with it."""

@@ -31,6 +31,7 @@ MAY_SEND = {
     "zones.locate": frozenset({"reader"}),
     "participants": PEOPLE,
     "sources": RUN,
+    "audit": RUN,
     "reviews": frozenset({"reviewer"}),
     **dict.fromkeys(("configuration", "zones", "codes", "datasets"), frozenset({LEAD})),
 }
