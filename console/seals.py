@@ -1,4 +1,4 @@
-"""Verifies the seals of the history in the background, as `jurat db verify` does. It changes nothing."""
+"""Verifies the seals of the history in the background, as `jurat db verify` does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from console.audit import SHOWN, WHO, audit_page, can_verify, pages
 from console.background import Kind, Work
 from console.datasets import REFRESHED_S
 from console.parts import parts
-from console.people import needs
+from console.people import member, needs
 from console.uploads import LARGEST, LARGEST_MB, Busy, sent, takes_file
 from jurat.database import reader
 from jurat.errors import ConfigurationError
@@ -23,6 +23,7 @@ from store.history.entries import LeafKind
 from store.history.heads import Head, read_heads
 from store.history.sealer import newest_head
 from store.history.verification import VerifiedHistory, verify_history
+from store.verdicts.records import add_audit_row
 
 MOST: Final = 100
 """Contradictions that are shown."""
@@ -52,12 +53,18 @@ def verify() -> Any:
         problems["key" if heads else "file"] = _("The file and the key belong together: give both, or none.")
     if problems:
         return audit_page(problems), 422
-    engine = parts().database.reader
+    engine = parts().database.admin
     with reader(engine).begin() as connection:
         newest = newest_head(connection)
 
+    who = member().name
+
     def do(work: Work) -> Verification:
-        return Verification(verify_history(engine, heads, key, work.report), bool(heads))
+        found = verify_history(engine, heads, key, work.report)
+        detail = {"heads": len(heads), "contradictions": len(found.contradictions) if found else 0}
+        with engine.begin() as connection:
+            add_audit_row(connection, who, "history verify", "", detail)
+        return Verification(found, bool(heads))
 
     if not parts().background.begin(Work(Kind.VERIFICATION, "", newest[0].tree_size if newest else 0), do):
         flash(_("Something else is under way. Try again in a minute."))
