@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from config.addresses import AddressFileSource
-from config.configuration import Question
 from config.registry import RosterSource
 from config.sources import SourceModel
+
+if TYPE_CHECKING:
+    from config.configuration import Question
 
 
 def zones_in_use(questions: Iterable[Question]) -> set[str]:

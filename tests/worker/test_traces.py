@@ -323,6 +323,7 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module")  # the engine's threads do, while words are drawn
 @pytest.mark.usefixtures("_on", "_own_place")
 def test_nothing_that_a_participant_gave_is_in_what_is_sent(receiver: Receiver, sqlite_url: str) -> None:
     """Nor the consultation or the question: none of these words is in the bytes on the wire."""
