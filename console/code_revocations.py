@@ -25,7 +25,7 @@ from store.requests.code_revocations import revoke_codes, revoke_list
 from store.schema import grants
 
 REVOKING_S = 5.0
-"""Seconds after which a page stops revoking: whoever asks once more goes on, and holds no thread until then."""
+"""Seconds after which a page stops revoking: the next request goes on, and no thread is held until then."""
 
 MOST_TYPED = 20_000
 """Characters of codes that are typed; more come as a file."""

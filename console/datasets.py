@@ -34,7 +34,7 @@ MOST_PEOPLE = 100_000
 """People of a roster that is imported here; more take longer than a page may."""
 
 REFRESHED_S = 3
-"""Seconds after which a page about something under way comes anew."""
+"""Seconds after which a page about something under way is loaded again."""
 
 SHOWN_LINES = 50
 """Lines of what is wrong with a file."""
@@ -105,7 +105,7 @@ def remove(name: str) -> Any:
 @pages.get("/under-way")
 @needs(Role.ADMINISTRATOR)
 def under_way() -> Any:
-    """How far the last import or removal is. The page comes anew while it is under way."""
+    """How far the last import or removal is. The page loads itself again until it is over."""
     work = parts().background.last
     if work is None or work.kind is Kind.VERIFICATION:
         return redirect(url_for("audit.verification" if work else "datasets.datasets"))

@@ -28,7 +28,7 @@ IDLE_S, LOOK_S = 30, 5
 
 LONGEST_HEAD = 32 << 10
 """Bytes of a request's address and headers. A browser sends a tenth; a header with more languages or cookies takes long
-to read, whoever sends it."""
+to read, no matter who sends it."""
 
 LONGEST_BODY = 1 << 20
 """Bytes of a request that are read at all; the pages themselves refuse more than a quarter of it, with a page. Without

@@ -99,9 +99,9 @@ def detail_pattern(code: str, *, beside_number: bool) -> re.Pattern[str]:
     value = rf"(?:(?:{words.marks}) ?)?(?:\d{{1,4}}{ending}?{suffix}|[a-z]\d{{0,4}}|[ivx]{{2,4}})"
     bare = rf"\d{{1,2}} ?{ending}(?: (?:\d{{1,2}}{ending}|[a-z]))?"
     kinds = "|".join(word for word in words.senses if words.kinds(word))
-    follows = r"(?! \S)" if words.table["kind_position"] == "first" else ""
+    follows = r"(?= \S)" if words.table["kind_position"] == "first" else ""
     onto = rf"|\w*(?:{'|'.join(words.endings)})\b" if words.endings else ""
-    name = rf"(?!(?:{kinds})\b{follows.replace('!', '=')}{onto})[^\W\d_]+"
+    name = rf"(?!(?:{kinds})\b{follows}{onto})[^\W\d_]+"
     items = [
         rf"\d{{1,3}} ?{ending}? ?(?:{either('after_number', 'after_ordinal')})(?: [a-z])?",
         rf"(?:{either('with_value')})(?: {value}| ?\d+{suffix})?",

@@ -128,6 +128,8 @@ def _either(words: Iterable[str]) -> str:
 
 def fold(text: str) -> str:
     """The words of a text in lower case without accents, with one space between them; "King's" is one word."""
-    decomposed = unicodedata.normalize("NFKD", text.translate(LETTERS).casefold())
-    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    plain = text.casefold()
+    if not plain.isascii():
+        decomposed = unicodedata.normalize("NFKD", text.translate(LETTERS).casefold())
+        plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(WORD.findall(POSSESSIVE.sub("s", plain)))

@@ -100,7 +100,7 @@ def _unread(
 
 
 def _mark_number(left: _Words, number: HouseNumber | None, words: Language) -> None:
-    if number is None:
+    if number is None or not any(word and _has_digit(word) for word in left):
         return
     start = 0
     while start < len(left):
@@ -115,10 +115,8 @@ def _mark_number(left: _Words, number: HouseNumber | None, words: Language) -> N
 def _is_door(tokens: Sequence[str], number: HouseNumber | None, words: Language) -> bool:
     """Whether the house number is a door of a part by itself: "Calle Mayor, 3 dcha"."""
     behind = words.table["noise"]["behind"]
-    return any(
-        number is not None
-        and tokens[length:] in [word.split() for word in behind]
-        and read_number(" ".join(tokens[:length]), words.code) == number
+    return number is not None and any(
+        " ".join(tokens[length:]) in behind and read_number(" ".join(tokens[:length]), words.code) == number
         for length in range(1, len(tokens))
     )
 

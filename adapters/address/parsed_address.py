@@ -66,11 +66,6 @@ class ParsedAddress:
     accents: str = ""
     others: tuple[ParsedAddress, ...] = ()
 
-    @property
-    def contradictory(self) -> bool:
-        """Whether parts of the answer contradict each other."""
-        return bool(self.conflict)
-
 
 def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
     """Parse `number`, `street`, `postcode`, `city` and `city_code` of an answer. Never raises."""
@@ -197,6 +192,8 @@ def _unescape(street: str) -> str:
 
 def _accents(fields: Iterable[str], name: str) -> str:
     """The accents of the words of the street, in the first of `fields` that has it."""
+    if all(map(str.isascii, fields)):
+        return ""
     known = set(name.split())
     typed = (" ".join(word for word in re.findall(r"[^\W_]+", field) if fold(word) in known) for field in fields)
     return next((accents(words) for words in typed if words), "")

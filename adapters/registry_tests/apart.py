@@ -18,7 +18,7 @@ MOST_SECONDS = 30
 MOST_MEMORY = 1 << 30
 MOST_AT_ONCE = 2
 PATIENCE = 3.0
-"""Seconds that a check waits for its turn: whoever waits holds a thread that other pages need."""
+"""Seconds that a check waits for its turn: a check that waits holds a thread that other pages need."""
 
 _turns = BoundedSemaphore(MOST_AT_ONCE)
 

@@ -18,7 +18,7 @@ LASTS, IDLE = 8 * 3600.0, 30 * 60.0
 """Seconds after which a session ends: since it began, and since its last page."""
 
 CLEARS = 60.0
-"""Seconds after which the next request, whoever sends it, has sessions forgotten that are over."""
+"""Seconds after which the next request, of any person, removes the sessions that are over."""
 
 MOST = 10_000
 """Sessions at once. Anyone can begin one that is not signed in: the oldest of these go first."""

@@ -1,4 +1,4 @@
-"""A code that was redeemed or revoked stays that, whoever may change the other."""
+"""A redeemed code stays redeemed, and a revoked one stays revoked, even for a login that may write the other column."""
 
 from __future__ import annotations
 

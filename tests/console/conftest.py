@@ -39,6 +39,12 @@ def opened() -> Iterator[Callable[..., Site]]:
 
 
 @pytest.fixture
+def keyed(desk: Desk, opened: Callable[..., Site]) -> Site:
+    """A console with the keys that codes and numbers are hashed with."""
+    return opened(desk.url, fingerprints=desk.fingerprints)
+
+
+@pytest.fixture
 def site(opened: Callable[..., Site], sqlite_url: str) -> Site:
     return opened(sqlite_url)
 

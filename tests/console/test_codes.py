@@ -21,12 +21,6 @@ IMPORT = f"{PATH}import"
 
 
 @pytest.fixture
-def keyed(desk: Desk, opened: Callable[..., Site]) -> Site:
-    """A console with the keys that codes are hashed with."""
-    return opened(desk.url, fingerprints=desk.fingerprints)
-
-
-@pytest.fixture
 def admin(keyed: Site) -> Any:
     return keyed.signed_in("ada", "administrator")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -43,12 +43,6 @@ def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
     desk = Desk(request.getfixturevalue(f"{request.param}_url"), ROSTERS)
     yield desk
     desk.close()
-
-
-@pytest.fixture
-def keyed(desk: Desk, opened: Callable[..., Site]) -> Site:
-    """A console with the keys that numbers are hashed with."""
-    return opened(desk.url, fingerprints=desk.fingerprints)
 
 
 @pytest.fixture

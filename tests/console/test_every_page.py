@@ -38,7 +38,7 @@ MAY_SEND = {
 """Who may send forms: by endpoint, else by its module; None is anyone. A new module has to be added here."""
 
 OPEN = {"health", "start", "sign_in.ways", "sign_in.link", "sign_in.openid", "sign_in.openid_done"}
-"""Pages for whoever is not signed in."""
+"""Pages for people who are not signed in."""
 
 IDS = {"UUIDConverter": "00000000-0000-7000-8000-000000000000", "IntegerConverter": 1}
 

@@ -39,7 +39,7 @@ def test_a_kilometre_post_is_no_house_number_in_either_field(code: str, number: 
         asked = read(code, "", written)
         assert (asked.number, asked.malformed) == (None, True), written
         asked = read(code, "8", written)
-        assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False), written
+        assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(8), False, False), written
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_kilometre_post_is_no_house_number_in_either_field(code: str, number: 
 )
 def test_a_floor_or_a_flat_behind_a_comma_is_no_suffix(code: str, number: str) -> None:
     asked = read(code, number)
-    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+    assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(8), False, False)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_suffix_of_the_language_apart_may_be_either(code: str, number: str) ->
 )
 def test_ordinal_signs_may_stand_behind_a_dot_and_without_a_blank(code: str, number: str) -> None:
     asked = read(code, number)
-    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+    assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(8), False, False)
 
 
 def test_sources_write_their_numbers_so_too() -> None:
@@ -121,9 +121,9 @@ def test_what_cannot_be_seen_is_not_read(code: str, number: str) -> None:
 )
 def test_a_dash_before_a_floor_joins_nothing(code: str, number: str) -> None:
     asked = read(code, number)
-    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+    assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(8), False, False)
     asked = read(code, "", f"{STREETS[code]} {number}" if code in {"de", "es", "it"} else f"{number}, {STREETS[code]}")
-    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+    assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(8), False, False)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_letter_of_a_flat_is_no_suffix_of_the_house(code: str, number: str) 
         read(code, number),
         read(code, "", f"{number} {STREETS[code]}" if before else f"{STREETS[code]} {number}"),
     ):
-        assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+        assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(8), False, False)
 
 
 def test_a_letter_behind_a_flat_that_begins_a_street_stays() -> None:
@@ -184,7 +184,7 @@ def test_nobody_knows_which_of_two_numbers_around_a_floor_is_the_house(code: str
 )
 def test_floors_and_people_behind_a_number_leave_it(code: str, number: str) -> None:
     asked = read(code, number)
-    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+    assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(8), False, False)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_a_street_may_be_called_after_a_kilometre(code: str, street: str) -> Non
 @pytest.mark.parametrize("number", ["8 3B", "8 1 D", "8 10 C", "8 3 izq", "8 1 izda.", "8 12 dcha"])
 def test_spanish_floors_need_no_ordinal_sign_in_the_field_of_the_number(number: str) -> None:
     asked = read("es", number)
-    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+    assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(8), False, False)
     assert read("es", "", "Calle 12 8 B").street == "calle 12"
 
 

@@ -66,7 +66,7 @@ from adapters.address.parsed_address import read_answer
 def test_number_and_street_are_read_from_either_field(number: str, street: str, read: str) -> None:
     asked = read_answer({"number": number, "street": street, "postcode": "99002", "city": "Valmont"})
     assert f"{asked.number}|{asked.street}" == read
-    assert not asked.contradictory
+    assert not bool(asked.conflict)
 
 
 @pytest.mark.parametrize("number", ["8 decies", "8 Corvec", "8bis Corvec"])
@@ -83,14 +83,14 @@ def test_several_numbers_that_are_no_single_house_are_a_number_that_no_house_has
         if number or numbers != "8 4":  # "8 4 septembre"
             asked = read_answer({"number": number, "street": street})
             assert (asked.number, asked.street, asked.numbered) == (HouseNumber(0), "rue du moulin", True)
-    assert read_answer({"number": numbers, "street": "8 rue du Moulin"}).contradictory
+    assert bool(read_answer({"number": numbers, "street": "8 rue du Moulin"}).conflict)
 
 
 @pytest.mark.parametrize(
     ("number", "street"), [("3", "8 rue du Moulin"), ("8", "8 bis rue du Moulin"), ("3, 5", "rue X")]
 )
 def test_two_different_numbers_contradict_each_other(number: str, street: str) -> None:
-    assert read_answer({"number": number, "street": street}).contradictory
+    assert bool(read_answer({"number": number, "street": street}).conflict)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_sign_elsewhere_takes_no_number_away(code: str, number: str, street: s
 )
 def test_what_spoils_no_number_in_the_street_leaves_the_one_in_its_field(code: str, street: str) -> None:
     asked = read_answer({"number": "12", "street": street}, code)
-    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(12), False, False)
+    assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(12), False, False)
     assert not read_answer({"street": f"12, {street}"}, code).malformed
 
 
@@ -303,7 +303,7 @@ def test_a_suffix_apart_may_be_the_numbers_or_a_flats(number: str) -> None:
 )
 def test_what_stands_around_a_number_makes_it_no_other(number: str) -> None:
     asked = read_answer({"number": number, "street": "rue du Moulin"})
-    assert (asked.number, asked.malformed, asked.contradictory) == (HouseNumber(8), False, False)
+    assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(8), False, False)
 
 
 @pytest.mark.parametrize("number", ["Appt 3", "bât B", "Résidence les Lilas"])

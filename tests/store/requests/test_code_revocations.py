@@ -1,4 +1,4 @@
-"""Codes that are revoked: all of a list or single ones, and none that was redeemed, whoever comes first."""
+"""Codes that are revoked: all of a list or single ones, and none that was redeemed. Of two at once the first counts."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ def test_an_exact_name_has_its_accents_where_the_source_has_both(typed: str, sid
     one, other = replace(HOUSE, street="Bödastraße"), replace(HOUSE, street="Bodastraße", longitude=ELSEWHERE)
     answer = {**ANSWER, "street": typed}
     assert found(answer, one, other, code="de")[0] is side
-    # whoever leaves the accents out may mean either; the other street does not lend its house
+    # without accents either may be meant; the other street does not lend its house
     lacking = replace(STREET, street="Bödastraße", extent=(1.02, 44.04, 1.06, 44.06))
     assert found({**ANSWER, "street": "Bödastraße"}, lacking, other, code="de")[:2] == (
         Outcome.UNDETERMINED,
