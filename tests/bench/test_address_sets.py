@@ -55,7 +55,9 @@ def test_there_are_sets_in_each_of_six_languages_and_one_is_kept_for_the_last_ru
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("a.csv", ROWS), ("a.csv.gz", gzip.compress(ROWS.encode())), ("a.csv", "\ufeff" + ROWS)]
+    ("name", "content"),
+    [("a.csv", ROWS), ("a.csv.gz", gzip.compress(ROWS.encode())), ("a.csv", "\ufeff" + ROWS)],
+    ids=["plain", "packed", "with a byte order mark"],
 )
 def test_a_table_is_read_plain_and_packed(tmp_path: Path, name: str, content: bytes | str) -> None:
     rows, left_out = described(tmp_path, name, content).rows(tmp_path)
