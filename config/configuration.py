@@ -22,6 +22,11 @@ from jurat.access import Rule, Terms
 _ORDER = "order"
 
 
+def _asked_fields(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that a form asks for: those with a title."""
+    return tuple(name for name, described in schema.get("properties", {}).items() if "titles" in described)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One question of a consultation with everything that its criterion says.
@@ -57,7 +62,7 @@ class Question:
     @property
     def fields(self) -> tuple[str, ...]:
         """The names of the answer's fields in the order of the form, which a database's JSON type may not keep."""
-        return tuple(self.answer_schema.get("properties", ()))
+        return _asked_fields(self.answer_schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Choice:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        return tuple(self.answer_schema.get("properties", ()))
+        return _asked_fields(self.answer_schema)
 
 
 @dataclass(frozen=True, slots=True)

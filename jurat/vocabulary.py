@@ -123,6 +123,12 @@ class Reason(StrEnum):
     DEADLINE_PASSED = "deadline_passed"
 
 
+CHOICE = "choice"
+"""The field of an answer that says what became of the addresses which its participant was offered: `OFFERED` if it is
+one of them, `NONE` if theirs was not among them."""
+
+OFFERED, NONE = "offered", "none"
+
 ACCEPTING = frozenset({Reason.INSIDE_ZONE, Reason.RECORD_MATCHES, Reason.CODE_VALID, Reason.PERSON_ACCEPTED})
 """Reasons that accept, and can do nothing else."""
 

@@ -139,8 +139,8 @@ class CheckRunner:
             seal=partial(_seal, held),
             suspect=held.source in plan.suspects,
         )
-        if isinstance(decision, Review) and isinstance(found, Places):
-            decision = replace(decision, places=seal_places(found, self.unseal, held.answer_key))
+        if isinstance(found, Places):
+            decision = self._with_places(decision, found, held)
         ended = Ended.FAILED if isinstance(found, SourceError) else Ended.ANSWERED
         now = self.clock()
         attempt = Attempt(
@@ -153,6 +153,14 @@ class CheckRunner:
             http_status=last_answer.status,
         )
         return CheckResult(held, decision, plan.version, attempt, question.retain_s)
+
+    def _with_places(self, decision: Decision, found: Places, held: ClaimedCheck) -> Decision:
+        """The decision, if it is or may become a review, with the places that its reviewer sees."""
+        review = decision.otherwise if isinstance(decision, Settle) else decision
+        if not isinstance(review, Review):
+            return decision
+        review = replace(review, places=seal_places(found, self.unseal, held.answer_key))
+        return replace(decision, otherwise=review) if isinstance(decision, Settle) else review
 
     def _open(self, held: ClaimedCheck, schema: str) -> Mapping[str, Any]:
         """The answer in clear. It is validated here as well, because plain SQL may insert anything."""

@@ -86,8 +86,9 @@ class ClaimedCheck:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The check ends with this verdict. `candidates` are the addresses that may be meant, sealed for the platform.
-    `claim` is the number that it rests on; if another participant holds that already, `if_taken` is done instead.
+    """The check ends with this verdict. `candidates` are the addresses that may be meant, sealed for the platform; if
+    its participant was offered so many lately that no more are, `otherwise` is done instead. `claim` is the number that
+    it rests on; if another participant holds that already, `if_taken` is done instead.
     """
 
     outcome: Outcome
@@ -98,6 +99,7 @@ class Settle:
     candidates: bytes | None = field(default=None, repr=False)
     claim: NumberClaim | None = None
     if_taken: Review | None = None
+    otherwise: Settle | Review | None = None
 
 
 @dataclass(frozen=True, slots=True)

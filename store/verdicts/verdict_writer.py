@@ -22,6 +22,7 @@ from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.held_rows import HARDLY_WAIT, claim_of, claim_rows, held_by_others, id_of, is_held, lock_free_statements
 from store.verdicts.access import AccessRows, Key, history_statements, lock_statements
 from store.verdicts.numbers import claim_numbers
+from store.verdicts.offers import limit_offers
 from store.verdicts.records import (
     UNSTORABLE,
     add_attempts,
@@ -187,7 +188,7 @@ class VerdictWriter:
                 outcome.busy.append(entry)
             else:
                 ready.append(entry)
-        ready = claim_numbers(connection, ready)
+        ready = limit_offers(connection, claim_numbers(connection, ready))
         ours = self._move(connection, ready)
         for entry in ready:
             (outcome.done if claim_of(entry) in ours else outcome.stale).append(entry)
@@ -286,12 +287,15 @@ class _CheckStatus:
         return self.lost_leases > held.lost_leases and not self.traced
 
     def as_written(self, entry: CheckResult) -> CheckResult:
-        """The entry with the decision in the row: a spent code, a taken number or unstorable evidence changes it."""
+        """The entry with the decision in the row: a spent code, a taken number, an offer too many or unstorable
+        evidence changes it.
+        """
         if self.outcome is None or self.reason is None:
             if not isinstance(entry.decision, Settle):
                 return entry
-            taken = entry.decision.if_taken if self.state == State.REVIEW else None
-            return replace(entry, decision=taken or GiveBack())
+            if self.state != State.REVIEW:
+                return replace(entry, decision=GiveBack())
+            return replace(entry, decision=entry.decision.if_taken or entry.decision.otherwise or GiveBack())
         verdict = Outcome(self.outcome), Reason(self.reason)
         if isinstance(entry.decision, Settle) and verdict == (entry.decision.outcome, entry.decision.reason):
             return entry

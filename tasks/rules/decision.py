@@ -15,7 +15,7 @@ from adapters.address.zones import ZoneGeometry
 from adapters.base import Blocked, Finding, Found, NeedsReview, Places, RejectedRequest, SourceError
 from config.configuration import Question
 from config.levels import Level
-from jurat.vocabulary import COSTS_NO_ROUND, TECHNICAL, Outcome, Reason
+from jurat.vocabulary import CHOICE, COSTS_NO_ROUND, NONE, OFFERED, TECHNICAL, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
 from tasks.rules.lasting_evidence import lasting
 from tasks.rules.residence import Residence, Side, decide_residence
@@ -26,6 +26,8 @@ _MISTYPED = COSTS_NO_ROUND - TECHNICAL | {Reason.ANSWER_UNREADABLE}
 
 Candidates = Sequence[Mapping[str, str]]
 """Addresses that may be meant, as answers in clear."""
+
+Made = TypeVar("Made", bound=Decision)
 
 _SIDES: Mapping[Outcome, Side] = MappingProxyType({Outcome.ACCEPTED: Side.INSIDE, Outcome.REFUSED: Side.OUTSIDE})
 
@@ -59,10 +61,11 @@ def decide(
                 return wait_for_zone(held)
             margins = {Level(level): metres for level, metres in question.margins.items()}
             residence = decide_residence(answer, found, zone, margins, language=language)
-            decision = _with_residence(held, question, _held_back(residence) if suspect else residence, seal)
-            if isinstance(decision, Settle):  # a reviewer sees all of the evidence, until the review ends
-                return replace(decision, evidence=lasting(decision.evidence))
-            return decision
+            choice = answer.get(CHOICE)
+            if choice:
+                residence = replace(residence, evidence={**residence.evidence, "chosen": choice == OFFERED})
+            residence = _held_back(residence) if suspect else residence
+            return _with_residence(held, question, residence, choice, seal)
         case Finding():
             return _with_answer(held, question, _held_back(found) if suspect else found)
 
@@ -106,18 +109,39 @@ def _held_back(finding: Kind) -> Kind:
 
 
 def _with_residence(
-    held: ClaimedCheck, question: Question, residence: Residence, seal: Callable[[Candidates], bytes | None]
+    held: ClaimedCheck,
+    question: Question,
+    residence: Residence,
+    choice: str | None,
+    seal: Callable[[Candidates], bytes | None],
 ) -> Decision:
-    """What becomes of a check by its address. Sources on different sides disagree: a third one would settle nothing."""
+    """What becomes of a check by its address. Sources on different sides disagree: a third one would settle nothing.
+
+    Where no source found the address as typed, and there are others that may be meant, the participant chooses first.
+    Only one whose address is not among them goes on to a reviewer.
+    """
     side = _SIDES.get(residence.outcome, residence.leaning)
     if held.leaning and side and side != held.leaning:
         evidence = {**residence.evidence, "leaning": held.leaning}
         disagreement = Finding(Outcome.UNDETERMINED, Reason.SOURCES_DISAGREE, evidence, residence.data_date)
-        return _without_evidence(question, disagreement)
-    decision = _with_answer(held, question, residence, residence.leaning)
-    if isinstance(decision, Settle) and residence.candidates:
-        return replace(decision, candidates=seal(residence.candidates))
-    return decision
+        return _lasting(_without_evidence(question, disagreement))
+    decision = _lasting(_with_answer(held, question, residence, residence.leaning))
+    if not isinstance(decision, Settle | Review):
+        return decision
+    ambiguous = residence.reason is Reason.AMBIGUOUS_ADDRESS
+    if choice == NONE and ambiguous and question.review:
+        return Review(residence.reason, question.review_due_s, residence.evidence)
+    if not residence.candidates or (choice and not ambiguous):
+        return decision
+    if (sealed := seal(residence.candidates)) is None:
+        return decision
+    unclear = Finding(Outcome.UNDETERMINED, Reason.AMBIGUOUS_ADDRESS, residence.evidence, residence.data_date)
+    return replace(_lasting(_settled(unclear)), candidates=sealed, otherwise=decision)
+
+
+def _lasting(decision: Made) -> Made:
+    """The decision with what a settled verdict keeps. A reviewer sees all of the evidence, until the review ends."""
+    return replace(decision, evidence=lasting(decision.evidence)) if isinstance(decision, Settle) else decision
 
 
 def _with_answer(held: ClaimedCheck, question: Question, finding: Finding, leaning: str | None = None) -> Decision:
@@ -137,6 +161,10 @@ def _without_evidence(question: Question, finding: Finding) -> Decision:
     """What becomes of a check for which no further source is asked."""
     if question.review and finding.reason not in _MISTYPED:
         return Review(finding.reason, question.review_due_s, finding.evidence)
+    return _settled(finding)
+
+
+def _settled(finding: Finding) -> Settle:
     return Settle(finding.outcome, finding.reason, finding.evidence, finding.data_date)
 
 

@@ -24,4 +24,5 @@ def lasting(evidence: Mapping[str, Any]) -> dict[str, Any]:
         rules[rule] = held
         if not held:
             break
-    return {**{name: evidence[name] for name in ALIKE}, "rules": rules}
+    chosen = {"chosen": evidence["chosen"]} if "chosen" in evidence else {}
+    return {**{name: evidence[name] for name in ALIKE}, **chosen, "rules": rules}

@@ -15,23 +15,15 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
-from adapters.address.house_numbers import HouseNumber, read_number, same_number
-from adapters.address.parsed_address import ParsedAddress, read_answer, read_postcode
-from adapters.address.street_names import THRESHOLD, accents, has_initial, same_city, same_district, similarity
+from adapters.address.house_numbers import HouseNumber, read_number
+from adapters.address.parsed_address import ParsedAddress, read_answer
+from adapters.address.street_names import THRESHOLD
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Finding, Place, Places
 from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
+from tasks.rules.candidates import Candidate, as_answers, compared, likelihood, meant_by, readings, suggestions
 from tasks.rules.margins import DEFAULT_MARGIN_M, METRES_PER_DEGREE, NEAR_TIE, SCORE_FLOOR, TOUCHING_M, margins_of
-
-OF_ONE_TOWN = frozenset({"address-file"})
-"""Types of source that may have the addresses of only one town. They do not know whether another town of the same
-postcode has such a street too, so they decide only where the answer names the town."""
-
-MOST_CANDIDATES = 10
-"""Addresses of an ambiguous answer that are offered for choice at most."""
-
-_HOUSES = frozenset({Level.HOUSENUMBER, Level.INTERPOLATED})
 
 
 class Side(StrEnum):
@@ -47,35 +39,12 @@ class Residence(Finding):
     """What one geocoder's answer shows.
 
     `leaning` is the side on which the address seems to be where that is not sure enough to decide. `candidates` are the
-    addresses that may be meant where several remain, best first, as answers in the form of the question.
+    addresses that may be meant where several remain or none was found as typed, best first, as answers in the form of
+    the question.
     """
 
     leaning: Side | None = None
     candidates: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A place, and how it compares with the answer. `code` is None where answer or place has no code of the town,
-    `city` means that nothing contradicts the town, `sure` that no other town can be meant.
-    """
-
-    place: Place
-    name: float
-    postcode: bool
-    code: bool | None
-    city: bool
-    sure: bool
-    number: bool
-
-    @property
-    def house(self) -> bool:
-        return self.number and self.place.level in _HOUSES
-
-    @property
-    def address(self) -> tuple[str | None, ...]:
-        place = self.place
-        return place.number, place.street, place.postcode, place.city, place.city_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +87,9 @@ def decide_residence(
         return case.undetermined(Reason.NUMBER_MALFORMED)
     if not case.holds("consistent", held=not asked.conflict):
         case.evidence["conflict"] = list(asked.conflict)
-        return case.undetermined(Reason.AMBIGUOUS_ADDRESS, candidates=_readings(asked, places, language))
-    candidates = [_compared(asked, place, places, language) for place in places.places]
-    meant = _meant(candidates, asked, language)
+        return case.undetermined(Reason.AMBIGUOUS_ADDRESS, candidates=readings(asked, places, language))
+    candidates = [compared(asked, place, places, language) for place in places.places]
+    meant = meant_by(candidates, asked, language)
     for rule, held, reason in (
         ("found", bool(candidates), Reason.ADDRESS_NOT_FOUND),
         ("street", any(each.place.street is not None for each in candidates), Reason.LOCALITY_LEVEL),
@@ -128,13 +97,13 @@ def decide_residence(
         ("postcode", bool(meant), Reason.POSTCODE_DIFFERS),
     ):
         if not case.holds(rule, held=held):
-            return case.undetermined(reason)
+            return case.undetermined(reason, candidates=suggestions(asked, candidates, places, language, reason))
 
     margins = margins_of(places.provider, margin)
     # An answer with a number means a house, one without means a street: only such places can decide.
     fitting = [each for each in meant if (each.house if asked.number else each.place.level is Level.STREET)]
-    judged = sorted((each for each in fitting if each.place.level in margins), key=_likelihood, reverse=True)
-    best = judged[0] if judged else max(meant, key=_likelihood)
+    judged = sorted((each for each in fitting if each.place.level in margins), key=likelihood, reverse=True)
+    best = judged[0] if judged else max(meant, key=likelihood)
     case.describe(best, candidates)
     likely = bool(judged) and best.name == max(each.name for each in meant)
     likely = likely and (asked.number is None or _has_ends(asked.number, judged, best, language))
@@ -144,7 +113,10 @@ def decide_residence(
         if not case.holds("whole_street", held=whole):
             return case.undetermined(Reason.STREET_LEVEL, _leaning(meant, zone))
     elif not case.holds("number", held=likely):
-        return case.undetermined(Reason.HOUSE_NUMBER_NOT_FOUND, _leaning(meant, zone))
+        reason = Reason.HOUSE_NUMBER_NOT_FOUND
+        return case.undetermined(
+            reason, _leaning(meant, zone), suggestions(asked, candidates, places, language, reason)
+        )
     floor = SCORE_FLOOR.get(places.provider) if score_floor is None else score_floor
     if not case.holds("score", held=floor is None or (best.place.score is not None and best.place.score >= floor)):
         return case.undetermined(Reason.SCORE_TOO_LOW)
@@ -172,7 +144,7 @@ class _ResidenceCase:
         self._rules[rule] = held
         return held
 
-    def describe(self, best: _Candidate, candidates: Sequence[_Candidate]) -> None:
+    def describe(self, best: Candidate, candidates: Sequence[Candidate]) -> None:
         score = best.place.score
         others = [each.place.score for each in candidates if each is not best and each.place.score is not None]
         self.evidence |= {
@@ -198,8 +170,8 @@ class _ResidenceCase:
 def _by_position(
     case: _ResidenceCase,
     asked: ParsedAddress,
-    judged: Sequence[_Candidate],
-    others: Sequence[_Candidate],
+    judged: Sequence[Candidate],
+    others: Sequence[Candidate],
     margins: Mapping[Level, float],
 ) -> Residence:
     """Decide by where the places are: those `judged`, the best first, can decide, the `others` cannot."""
@@ -228,70 +200,19 @@ def _by_position(
         reason = Reason.NEAR_BORDER if asked.number else Reason.STREET_LEVEL
         return case.undetermined(reason, _side(inside=bool(own.inside)) if leans else None)
     if not agreed:
-        return case.undetermined(Reason.AMBIGUOUS_ADDRESS, candidates=_answers(asked, [*judged, *rivals]))
+        meant = sorted([*judged, *rivals], key=likelihood, reverse=True)
+        return case.undetermined(Reason.AMBIGUOUS_ADDRESS, candidates=as_answers(asked, meant))
     return case.decided(own.side)
 
 
-def _compared(asked: ParsedAddress, place: Place, places: Places, language: str) -> _Candidate:
-    """How `place` compares with the answer. A town that the answer does not name is no difference."""
-    code = asked.city_code == place.city_code.upper() if asked.city_code and place.city_code else None
-    code = None if code is False and not places.knows_code else code
-    postcode, city = read_postcode(place.postcode or ""), place.city or ""
-    named = same_city(asked.city, city, language) and same_district(asked.city, city, postcode, language)
-    return _Candidate(
-        place=place,
-        name=similarity(asked.street, place.street, language, places.unknown_words) if place.street else 0.0,
-        postcode=bool(asked.postcode) and asked.postcode == postcode,
-        code=code,
-        city=bool(code) or named or (not asked.city and code is None),
-        sure=bool(code) or named or places.provider not in OF_ONE_TOWN,
-        number=asked.number is not None and same_number(asked.number, place.number, language),
-    )
-
-
-def _meant(candidates: Sequence[_Candidate], asked: ParsedAddress, language: str) -> list[_Candidate]:
-    """The candidates that may be meant. An exact name excludes similar ones, even with another postcode: then the
-    postcode is wrong and not the name. With an initial it does not exclude similar ones in its own town: "A. Dumas"
-    may be written in full. Nor are names exact that lack the accents typed, where one has them: Bödastraße is not
-    Bodastraße.
-
-    If some street of such a name has the postcode of the answer, one without it is not meant, and never one of another
-    town by its code.
-    """
-    alike = [each for each in candidates if each.name >= THRESHOLD]
-    by_postcode = any(each.postcode for each in alike)
-    here = [
-        each for each in alike if each.city and (each.postcode if by_postcode else each.code) and each.code is not False
-    ]
-    if not any(each.name == 1.0 for each in alike):
-        return here
-    exact = [each for each in here if each.name == 1.0]
-    if asked.accents:
-        exact = [each for each in exact if accents(each.place.street or "") == asked.accents] or exact
-    return here if exact and has_initial(asked.street, language) else exact
-
-
-def _has_ends(number: HouseNumber, judged: Sequence[_Candidate], best: _Candidate, language: str) -> bool:
+def _has_ends(number: HouseNumber, judged: Sequence[Candidate], best: Candidate, language: str) -> bool:
     """Whether both ends of a range are houses of the best street: one that is not there may be on another side."""
     street = [each.place.number or "" for each in judged if each.place.street == best.place.street]
     found = [read for written in street if (read := read_number(written, language))]
     return {number.value, number.until or number.value} <= {end for each in found for end in (each.value, each.until)}
 
 
-def _readings(asked: ParsedAddress, places: Places, language: str) -> tuple[Mapping[str, str], ...]:
-    """The addresses of an answer that contradicts itself which the source knows, to choose from or to confirm."""
-    found: list[_Candidate] = []
-    for each in (asked, *asked.others):
-        meant = _meant([_compared(each, place, places, language) for place in places.places], each, language)
-        found += [one for one in meant if (one.house if each.number else one.place.level is Level.STREET)]
-    return _answers(asked, found, confirm=True) if found else ()
-
-
-def _likelihood(candidate: _Candidate) -> tuple[float, float]:
-    return candidate.name, candidate.place.score or 0.0
-
-
-def _is_rival(other: _Candidate, best: _Candidate) -> bool:
+def _is_rival(other: Candidate, best: Candidate) -> bool:
     """Whether `other` is another street than `best`, and not noticeably less likely. The scores of a street and a house
     cannot be compared: there only the names are.
     """
@@ -312,7 +233,7 @@ def _elsewhere(place: Place, own: _Position, zone: ZoneGeometry, margins: Mappin
     return _Position(inside, distance, margin).side is not _side(inside=bool(own.inside))
 
 
-def _leaning(meant: Sequence[_Candidate], zone: ZoneGeometry) -> Side | None:
+def _leaning(meant: Sequence[Candidate], zone: ZoneGeometry) -> Side | None:
     """The side on which all streets that may be meant are as a whole; None where that is unknown, or sides differ."""
     boxes = [each.place.extent for each in meant if each.place.level is Level.STREET and each.sure]
     sides = {zone.locate_box(box)[0] if box else None for box in boxes}
@@ -348,34 +269,6 @@ def _spread(places: Sequence[Place]) -> float:
 
 def _side(*, inside: bool) -> Side:
     return Side.INSIDE if inside else Side.OUTSIDE
-
-
-def _answers(
-    asked: ParsedAddress, candidates: Sequence[_Candidate], *, confirm: bool = False
-) -> tuple[Mapping[str, str], ...]:
-    """The addresses of `candidates` as the participant could have written them, each once, with the town's code where
-    nothing else identifies the town. A single one is no choice, unless it names a town that the answer does not, or is
-    there to `confirm`.
-    """
-    answers: list[tuple[dict[str, str], str | None]] = []
-    for each in sorted(candidates, key=_likelihood, reverse=True):
-        place = each.place
-        fields = {
-            "number": place.number or (str(asked.number) if asked.number else None),
-            "street": place.street,
-            "postcode": place.postcode or asked.postcode,
-            "city": place.city,
-        }
-        answer = {name: value for name, value in fields.items() if value}
-        if (answer, place.city_code) not in answers:
-            answers.append((answer, place.city_code))
-    plain = [answer for answer, _ in answers]
-    offered = tuple(
-        {**answer, "city_code": code} if code and ("city" not in answer or plain.count(answer) > 1) else answer
-        for answer, code in answers[:MOST_CANDIDATES]
-    )
-    names_town = not all(each.sure for each in candidates) and bool({"city", "city_code"} & offered[0].keys())
-    return offered if confirm or names_town or len(offered) > 1 else ()
 
 
 def _coarse(position: _Position) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -369,6 +370,51 @@ def test_the_candidates_of_an_ambiguous_address_are_sealed_and_nothing_else_is_t
     decision = after(two_towns(), asked=asked, zone=TOWN, answer=ADDRESS)
     assert isinstance(decision, Settle)
     assert decision.candidates is None
+
+
+def elsewhere() -> Places:
+    """A house as asked, under another postcode."""
+    return Places("addok", (replace(places(2.05).places[0], postcode="99003"),))
+
+
+def test_where_nothing_was_found_as_typed_the_participant_chooses_before_a_person_is_asked() -> None:
+    for asked, then in ((question(zone="z"), Settle), (question(zone="z", review=True), Review)):
+        decision = after(elsewhere(), asked=asked, zone=TOWN, answer=ADDRESS, seal=lambda _: b"sealed")
+        assert isinstance(decision, Settle)
+        assert (decision.reason, decision.candidates) == (Reason.AMBIGUOUS_ADDRESS, b"sealed")
+        assert decision.evidence["rules"]["postcode"] is False
+        assert isinstance(decision.otherwise, then)
+        assert decision.otherwise.reason is Reason.POSTCODE_DIFFERS
+        assert after(elsewhere(), asked=asked, zone=TOWN, answer=ADDRESS) == decision.otherwise, "no key, no offer"
+
+
+def test_the_next_source_is_asked_before_the_participant() -> None:
+    asked = question("first", "second", zone="z")
+    decision = after(elsewhere(), asked=asked, zone=TOWN, answer=ADDRESS, seal=lambda _: b"sealed")
+    assert isinstance(decision, NextSource)
+    last = after(elsewhere(), held(source="second"), asked, zone=TOWN, answer=ADDRESS, seal=lambda _: b"sealed")
+    assert isinstance(last, Settle)
+    assert last.reason is Reason.AMBIGUOUS_ADDRESS
+
+
+@pytest.mark.parametrize("choice", ["offered", "none"])
+def test_nothing_more_is_offered_after_a_choice_and_the_verdict_records_it(choice: str) -> None:
+    answer = {**ADDRESS, "choice": choice}
+    decision = after(elsewhere(), zone=TOWN, answer=answer, seal=lambda _: b"sealed")
+    assert isinstance(decision, Settle)
+    assert (decision.reason, decision.candidates) == (Reason.POSTCODE_DIFFERS, None)
+    assert decision.evidence["chosen"] is (choice == "offered")
+    accepted = after(places(2.05), zone=TOWN, answer=answer)
+    assert isinstance(accepted, Settle)
+    assert (accepted.outcome, accepted.evidence["chosen"]) == (Outcome.ACCEPTED, choice == "offered")
+
+
+def test_a_person_decides_for_who_is_at_none_of_the_addresses() -> None:
+    asked = question(zone="z", review=True)
+    decision = after(two_towns(), asked=asked, zone=TOWN, answer={**ADDRESS, "choice": "none"})
+    assert isinstance(decision, Review)
+    assert decision.reason is Reason.AMBIGUOUS_ADDRESS
+    assert isinstance(after(two_towns(), zone=TOWN, answer={**ADDRESS, "choice": "none"}), Settle)
 
 
 def test_names_are_read_in_the_language_of_their_source() -> None:

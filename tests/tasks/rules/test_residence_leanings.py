@@ -10,7 +10,8 @@ import pytest
 from adapters.base import Place
 from cli.lookups.verdict_text import RULES
 from jurat.vocabulary import COSTS_NO_ROUND, Outcome, Reason
-from tasks.rules.residence import MOST_CANDIDATES, Side
+from tasks.rules.candidates import MOST_CANDIDATES
+from tasks.rules.residence import Side
 from tests.tasks.rules.valmont import (
     ANSWER,
     ELSEWHERE,

@@ -1,0 +1,157 @@
+"""The candidates of an address: places that a source found, how they compare with the answer, and which are offered.
+
+Pure. Every address that is offered exists, as far as the source knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from adapters.address.house_numbers import same_number
+from adapters.address.parsed_address import ParsedAddress, read_postcode
+from adapters.address.street_names import THRESHOLD, accents, has_initial, same_city, same_district, similarity
+from adapters.base import Place, Places
+from config.levels import Level
+from jurat.vocabulary import Reason
+
+OF_ONE_TOWN = frozenset({"address-file"})
+"""Types of source that may have the addresses of only one town. They do not know whether another town of the same
+postcode has such a street too, so they decide only where the answer names the town."""
+
+MOST_CANDIDATES = 10
+"""Addresses of an ambiguous answer that are offered for choice at most."""
+
+MOST_SUGGESTIONS = 5
+"""Addresses at most that are offered where none was found as typed: more would be a list to pick a zone from."""
+
+_HOUSES = frozenset({Level.HOUSENUMBER, Level.INTERPOLATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place, and how it compares with the answer. `code` is None where answer or place has no code of the town,
+    `city` means that nothing contradicts the town, `sure` that no other town can be meant.
+    """
+
+    place: Place
+    name: float
+    postcode: bool
+    code: bool | None
+    city: bool
+    sure: bool
+    number: bool
+
+    @property
+    def house(self) -> bool:
+        return self.number and self.place.level in _HOUSES
+
+    @property
+    def address(self) -> tuple[str | None, ...]:
+        place = self.place
+        return place.number, place.street, place.postcode, place.city, place.city_code
+
+
+def compared(asked: ParsedAddress, place: Place, places: Places, language: str) -> Candidate:
+    """How `place` compares with the answer. A town that the answer does not name is no difference."""
+    code = asked.city_code == place.city_code.upper() if asked.city_code and place.city_code else None
+    code = None if code is False and not places.knows_code else code
+    postcode, city = read_postcode(place.postcode or ""), place.city or ""
+    named = same_city(asked.city, city, language) and same_district(asked.city, city, postcode, language)
+    return Candidate(
+        place=place,
+        name=similarity(asked.street, place.street, language, places.unknown_words) if place.street else 0.0,
+        postcode=bool(asked.postcode) and asked.postcode == postcode,
+        code=code,
+        city=bool(code) or named or (not asked.city and code is None),
+        sure=bool(code) or named or places.provider not in OF_ONE_TOWN,
+        number=asked.number is not None and same_number(asked.number, place.number, language),
+    )
+
+
+def meant_by(candidates: Sequence[Candidate], asked: ParsedAddress, language: str) -> list[Candidate]:
+    """The candidates that may be meant. An exact name excludes similar ones, even with another postcode: then the
+    postcode is wrong and not the name. With an initial it does not exclude similar ones in its own town: "A. Dumas"
+    may be written in full. Nor are names exact that lack the accents typed, where one has them: Bödastraße is not
+    Bodastraße.
+
+    If some street of such a name has the postcode of the answer, one without it is not meant, and never one of another
+    town by its code.
+    """
+    alike = [each for each in candidates if each.name >= THRESHOLD]
+    by_postcode = any(each.postcode for each in alike)
+    here = [
+        each for each in alike if each.city and (each.postcode if by_postcode else each.code) and each.code is not False
+    ]
+    if not any(each.name == 1.0 for each in alike):
+        return here
+    exact = [each for each in here if each.name == 1.0]
+    if asked.accents:
+        exact = [each for each in exact if accents(each.place.street or "") == asked.accents] or exact
+    return here if exact and has_initial(asked.street, language) else exact
+
+
+def likelihood(candidate: Candidate) -> tuple[float, float]:
+    """What sorts candidates: the likeness of the name, and then the source's score."""
+    return candidate.name, candidate.place.score or 0.0
+
+
+def readings(asked: ParsedAddress, places: Places, language: str) -> tuple[Mapping[str, str], ...]:
+    """The addresses of an answer that contradicts itself which the source knows, to choose from or to confirm."""
+    found: list[Candidate] = []
+    for each in (asked, *asked.others):
+        meant = meant_by([compared(each, place, places, language) for place in places.places], each, language)
+        found += [one for one in meant if (one.house if each.number else one.place.level is Level.STREET)]
+    return as_answers(asked, sorted(found, key=likelihood, reverse=True), confirm=True)
+
+
+def suggestions(
+    asked: ParsedAddress, candidates: Sequence[Candidate], places: Places, language: str, reason: Reason
+) -> tuple[Mapping[str, str], ...]:
+    """The addresses that may have been meant where nothing was found as typed, for `reason`: houses that exist, and
+    streets only for an answer without a number. None is in another town than the answer, by both postcode and name.
+    """
+    near = [compared(asked, place, places, language) for place in places.near]
+    other_number = reason is Reason.HOUSE_NUMBER_NOT_FOUND
+    level = Level.HOUSENUMBER if asked.number else Level.STREET
+    found = [
+        each
+        for each in (*candidates, *near)
+        if each.place.level is level
+        and (each.city or each.postcode)
+        and (each.number or asked.number is None or (other_number and each.name >= THRESHOLD))
+    ]
+    found.sort(
+        key=lambda each: each.name >= THRESHOLD, reverse=True
+    )  # how unlike the others are says less than the source
+    return as_answers(asked, found, confirm=True)[:MOST_SUGGESTIONS]
+
+
+def as_answers(
+    asked: ParsedAddress, candidates: Sequence[Candidate], *, confirm: bool = False
+) -> tuple[Mapping[str, str], ...]:
+    """The addresses of `candidates`, best first, as the participant could have written them, each once, with the town's
+    code where nothing else identifies the town. A single one is no choice, unless it names a town that the answer does
+    not, or is there to `confirm`.
+    """
+    answers: list[tuple[dict[str, str], str | None]] = []
+    for each in candidates:
+        place = each.place
+        fields = {
+            "number": place.number or (str(asked.number) if asked.number else None),
+            "street": place.street,
+            "postcode": place.postcode or asked.postcode,
+            "city": place.city,
+        }
+        answer = {name: value for name, value in fields.items() if value}
+        if (answer, place.city_code) not in answers:
+            answers.append((answer, place.city_code))
+    plain = [answer for answer, _ in answers]
+    offered = tuple(
+        {**answer, "city_code": code} if code and ("city" not in answer or plain.count(answer) > 1) else answer
+        for answer, code in answers[:MOST_CANDIDATES]
+    )
+    if not offered:
+        return ()
+    names_town = not all(each.sure for each in candidates) and bool({"city", "city_code"} & offered[0].keys())
+    return offered if confirm or names_town or len(offered) > 1 else ()
