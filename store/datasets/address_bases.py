@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from adapters.address.base.columns import LOOSE
-from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
+from adapters.address.base.streets import ELSEWHERE, NEAR_NUMBERS, Area, House, Match, Street, Wanted, extent
 from adapters.rosters import SEALED
 from jurat.batches import Statement, run
 from jurat.database import bounded, preparing, reader
@@ -119,15 +119,10 @@ class OpenDataset:
         return self._matches(_anywhere(self._dialect), wanted)
 
     def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> list[list[House]]:
-        names = ("position", "street", "number", "repetition")
-        rows = [
-            dict(zip(names, (position, street.key, number, repetition), strict=True))
-            for position, (street, number, repetition) in enumerate(wanted)
-        ]
-        found: list[list[House]] = [[] for _ in wanted]
-        for position, _, *house in self._all(_houses(self._dialect), rows=rows_json(rows)):
-            found[position].append(House(*house))
-        return found
+        return self._houses_of(_houses(self._dialect), wanted)
+
+    def houses_near(self, wanted: Sequence[tuple[Street, int]]) -> list[list[House]]:
+        return self._houses_of(_houses_near(self._dialect), [(street, number, "") for street, number in wanted])
 
     def streets(self, area: Area) -> Mapping[str, Sequence[Street]]:
         column, value = area
@@ -141,6 +136,16 @@ class OpenDataset:
     def known_words(self, words: AbstractSet[str]) -> AbstractSet[str]:
         rows = rows_json([{"word": word} for word in sorted(words)])
         return {row[0] for row in self._all(_known_words(self._dialect), rows=rows)}
+
+    def _houses_of(self, sql: str, wanted: Sequence[tuple[Street, int, str]]) -> list[list[House]]:
+        rows = [
+            {"position": position, "street": street.key, "number": number, "repetition": repetition}
+            for position, (street, number, repetition) in enumerate(wanted)
+        ]
+        found: list[list[House]] = [[] for _ in wanted]
+        for position, _, *house in self._all(sql, rows=rows_json(rows)):
+            found[position].append(House(*house))
+        return found
 
     def _matches(self, sql: str, wanted: Sequence[Wanted]) -> list[list[Match]]:
         rows = [{"position": position, **asdict(each)} for position, each in enumerate(wanted)]
@@ -203,11 +208,21 @@ def _anywhere(dialect: StoreDialect) -> str:
 
 @lru_cache
 def _houses(dialect: StoreDialect) -> str:
-    of_number = "h.dataset = :dataset AND h.street = r.street AND h.number = r.number AND h.repetition = r.repetition"
+    return _houses_where(dialect, "h.number = r.number AND h.repetition = r.repetition", "h.line")
+
+
+@lru_cache
+def _houses_near(dialect: StoreDialect) -> str:
+    near = f"h.number BETWEEN r.number - {NEAR_NUMBERS} AND r.number + {NEAR_NUMBERS}"
+    return _houses_where(dialect, near, "abs(h.number - r.number), h.line")
+
+
+def _houses_where(dialect: StoreDialect, where: str, order: str) -> str:
+    of_street = f"h.dataset = :dataset AND h.street = r.street AND {where}"
     return f"""
         SELECT r.position, h.line, h.written, h.longitude, h.latitude
         FROM {dialect.rowset("position int, street bigint, number int, repetition text")}
-        {dialect.join_some("jurat_dataset_houses h", of_number, MOST_POSITIONS, "h.line")}
+        {dialect.join_some("jurat_dataset_houses h", of_street, MOST_POSITIONS, order)}
         ORDER BY 1, 2"""
 
 

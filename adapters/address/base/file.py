@@ -18,7 +18,7 @@ from adapters.address.base.batches import StreetRow, StreetsMixed, batches
 from adapters.address.base.columns import BAN
 from adapters.address.base.rows import AddressRows
 from adapters.address.base.search import search
-from adapters.address.base.streets import ELSEWHERE, Area, House, Match, Street, Wanted, extent
+from adapters.address.base.streets import ELSEWHERE, NEAR_NUMBERS, Area, House, Match, Street, Wanted, extent
 from adapters.base import Places, Query, SourceOfMany, Unreadable
 from adapters.file_lines import FileError
 
@@ -71,7 +71,7 @@ class _Memory:
         rows = AddressRows(path, BAN, language, most=MOST_ROWS)
         self._areas: dict[Area, dict[str, list[Street]]] = defaultdict(lambda: defaultdict(list))
         self._by_name: dict[str, list[Street]] = defaultdict(list)
-        self._houses: dict[tuple[int, int, str], list[House]] = defaultdict(list)
+        self._houses: dict[int, dict[tuple[int, str], list[House]]] = defaultdict(lambda: defaultdict(list))
         self._words: set[str] = set()
         for batch in batches(rows, language, size=MOST_ROWS + 1):  # one batch, for all of it stays in memory anyway
             for row in batch.streets.values():
@@ -82,7 +82,7 @@ class _Memory:
                 self._by_name[street.canonical].append(street)
             for house in batch.houses:
                 at = House(house.written, house.longitude, house.latitude)
-                self._houses[house.street, house.number, house.repetition].append(at)
+                self._houses[house.street][house.number, house.repetition].append(at)
             self._words |= batch.words
         self.rows = rows.rows
         self.data_date: date | None = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
@@ -100,7 +100,18 @@ class _Memory:
         return [self._with_houses(self._by_name.get(each.canonical, [])[:ELSEWHERE], each) for each in wanted]
 
     def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> list[Sequence[House]]:
-        return [self._houses.get((street.key, number, repetition), ()) for street, number, repetition in wanted]
+        return [self._house(street, number, repetition) for street, number, repetition in wanted]
+
+    def houses_near(self, wanted: Sequence[tuple[Street, int]]) -> list[Sequence[House]]:
+        return [
+            [
+                house
+                for (found, _), houses in self._houses.get(street.key, {}).items()
+                if abs(found - number) <= NEAR_NUMBERS
+                for house in houses
+            ]
+            for street, number in wanted
+        ]
 
     def streets(self, area: Area) -> Mapping[str, Sequence[Street]]:
         return self._areas.get(area, {})
@@ -114,9 +125,11 @@ class _Memory:
     def _with_houses(self, streets: Sequence[Street], wanted: Wanted) -> list[Match]:
         number = wanted.number
         return [
-            (street, () if number is None else self._houses.get((street.key, number, wanted.repetition), ()))
-            for street in streets
+            (street, () if number is None else self._house(street, number, wanted.repetition)) for street in streets
         ]
+
+    def _house(self, street: Street, number: int, repetition: str) -> Sequence[House]:
+        return self._houses.get(street.key, {}).get((number, repetition), ())
 
 
 def _street(row: StreetRow) -> Street:

@@ -6,18 +6,19 @@ with the streets of one postcode or town, and then examines the best `CANDIDATES
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from adapters.address.base.streets import AddressBase, Area, House, Street, Wanted
+from adapters.address.base.nearby import MOST_NEARBY, Missing, nearby
+from adapters.address.base.streets import AddressBase, House, Match, Names, Street, Wanted
+from adapters.address.house_numbers import UNREADABLE
 from adapters.address.languages import language
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import LONG_WORD, THRESHOLD, canonical, has_initial, name_words, similarity
 from adapters.base import Place, Places, Query
-from config.levels import Level
 
 PROVIDER = "address-file"
 CANDIDATES = 20
@@ -25,8 +26,6 @@ CUTOFF = 0.58
 INITIAL_CUTOFF = 0.5
 """The smallest share of letters that names with similar words have in common; less where one letter may be an initial.
 """
-
-Names = Callable[[Area], Mapping[str, Sequence[Street]]]
 
 
 @dataclass(slots=True)
@@ -40,13 +39,23 @@ class _Case:
     initial: bool
     found: list[tuple[Street, float, Sequence[House]]] = field(default_factory=list)
     unknown: frozenset[str] = field(default=frozenset(), repr=False)
+    near: Sequence[Place] = field(default=(), repr=False)
 
     @property
     def exact(self) -> bool:
         return not self.initial and any(alike == 1.0 for _, alike, _ in self.found)
 
     def places(self) -> Iterator[Place]:
-        return (place for street, alike, houses in self.found for place in _places(street, alike, houses))
+        """Every position of the house; the street where it has no such house."""
+        return (street.place(house, alike) for street, alike, houses in self.found for house in houses or (None,))
+
+    def missing(self) -> Missing | None:
+        """What is to be offered instead: None where something was found in the postcode or town of the answer."""
+        there = [(street, houses) for street, _, houses in self.found if self.wanted.is_near(street)]
+        number = self.asked.number
+        if number == UNREADABLE or any(houses or not number for _, houses in there):
+            return None
+        return Missing(number, self.wanted, [street for street, _ in there[:MOST_NEARBY]])
 
 
 def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names: Names | None = None) -> list[Places]:
@@ -56,20 +65,25 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
     ones are, best first, and then those with this name elsewhere, for the postcode may be wrong. The words that no
     street has are returned, too. `code` is the language of the base; `names` may be a cache of `base.streets`.
     """
+    names = names or base.streets
     read = [_cases(read_answer(query.answer, code), code) for query in queries]
     named = [case for cases in read for case in cases if case.wanted.canonical and not case.asked.malformed]
     wanted = [case.wanted for case in named]
     for case, matches in zip(named, base.find_named(wanted) if named else [], strict=True):
         _keep(case, matches, code)
     if missed := [case for case in named if not case.exact]:
-        _search_similar(missed, base, code, names or base.streets)
+        _search_similar(missed, base, code, names)
+    missing = [(case, each) for case in named if not case.asked.conflict and (each := case.missing())]
+    for (case, _), near in zip(missing, nearby([each for _, each in missing], base, names, code), strict=True):
+        case.near = near
     return [
         Places(
             PROVIDER,
             tuple(dict.fromkeys(place for case in cases for place in case.places())),
             base.data_date,
             unknown_words=cases[0].unknown,
-            knows_code=_knows_code(cases[0], names or base.streets),
+            knows_code=_knows_code(cases[0], names),
+            near=tuple(dict.fromkeys(place for case in cases for place in case.near))[:MOST_NEARBY],
         )
         for cases in read
     ]
@@ -95,7 +109,7 @@ def _cases(asked: ParsedAddress, code: str) -> list[_Case]:
     return cases
 
 
-def _keep(case: _Case, matches: Sequence[tuple[Street, Sequence[House]]], code: str) -> None:
+def _keep(case: _Case, matches: Sequence[Match], code: str) -> None:
     """Add streets that are similar enough. One canonical name may cover two that are not: "Voie D" and "Voie L"."""
     there = {street.key for street, _, _ in case.found}
     for street, houses in matches:
@@ -109,21 +123,23 @@ def _search_similar(cases: Sequence[_Case], base: AddressBase, code: str, names:
     words = [_words(case.asked.street, code) for case in cases]
     every = frozenset[str]().union(*words)
     known = base.known_words(every) if every else frozenset[str]()
-    near: list[list[Street]] = []
+    near: list[list[tuple[Street, float]]] = []
     for case, own in zip(cases, words, strict=True):
         case.unknown = own - known
         near.append(_similar(case, code, names))
     numbered = [
         (street, case.wanted.number, case.wanted.repetition)
         for case, streets in zip(cases, near, strict=True)
-        for street in streets
+        for street, _ in streets
         if case.wanted.number is not None
     ]
     houses = iter(base.houses(numbered) if numbered else [])
     elsewhere = base.find_anywhere([case.wanted for case in cases])
     for case, streets, others in zip(cases, near, elsewhere, strict=True):
-        with_houses = [(street, next(houses) if case.wanted.number is not None else ()) for street in streets]
-        _keep(case, with_houses, code)
+        there = {street.key for street, _, _ in case.found}
+        for street, alike in streets:
+            with_houses = street, alike, next(houses) if case.wanted.number is not None else ()
+            case.found += [with_houses] if street.key not in there else []
         case.found.sort(key=lambda found: -found[1])
         _keep(case, others, code)
 
@@ -140,10 +156,11 @@ def _words(street: str, code: str) -> frozenset[str]:
     )
 
 
-def _similar(case: _Case, code: str, names: Names) -> list[Street]:
+def _similar(case: _Case, code: str, names: Names) -> list[tuple[Street, float]]:
     """The streets of the postcode and of the town with similar names; letters are compared first, which is fast."""
-    found: dict[int, Street] = {}
-    for area in _areas(case.wanted):
+    found: dict[int, tuple[Street, float]] = {}
+    alike: dict[str, float] = {}
+    for area in case.wanted.areas:
         streets = names(area)
         near = process.extract(
             case.wanted.canonical,
@@ -152,33 +169,9 @@ def _similar(case: _Case, code: str, names: Names) -> list[Street]:
             score_cutoff=INITIAL_CUTOFF if case.initial else CUTOFF,
             limit=CANDIDATES,
         )
-        for name, _, _ in near:
-            for street in streets[name]:
-                if similarity(case.asked.street, street.name, code, case.unknown) >= THRESHOLD:
-                    found[street.key] = street
+        for street in (street for name, _, _ in near for street in streets[name]):
+            if street.name not in alike:
+                alike[street.name] = similarity(case.asked.street, street.name, code, case.unknown)
+            if alike[street.name] >= THRESHOLD:
+                found[street.key] = street, alike[street.name]
     return list(found.values())
-
-
-def _areas(wanted: Wanted) -> Iterator[Area]:
-    if wanted.postcode:
-        yield "postcode", wanted.postcode
-    if wanted.city_code:
-        yield "city_code", wanted.city_code
-
-
-def _places(street: Street, alike: float, houses: Sequence[House]) -> Iterator[Place]:
-    """Every position of the house; the street with its extent where it has no such house."""
-    for house in houses or (None,):
-        at = house or street
-        yield Place(
-            level=Level.HOUSENUMBER if house else Level.STREET,
-            longitude=at.longitude,
-            latitude=at.latitude,
-            number=house.written if house else None,
-            street=street.name,
-            postcode=street.postcode or None,
-            city=street.city or None,
-            city_code=street.city_code,
-            score=alike,
-            extent=None if house else street.extent,
-        )

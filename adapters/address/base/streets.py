@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol
 
-from adapters.base import Box
+from adapters.base import Box, Place
+from config.levels import Level
 
 Area = tuple[Literal["postcode", "city_code"], str]
 """The streets of one postcode, or of the town that has this official code."""
@@ -31,6 +32,22 @@ class Street:
     longitude: float
     latitude: float
     extent: Box | None = None
+
+    def place(self, house: House | None = None, alike: float | None = None) -> Place:
+        """A house of the street, or the street with its extent; `alike` is how alike its name is."""
+        at = house or self
+        return Place(
+            level=Level.HOUSENUMBER if house else Level.STREET,
+            longitude=at.longitude,
+            latitude=at.latitude,
+            number=house.written if house else None,
+            street=self.name,
+            postcode=self.postcode or None,
+            city=self.city or None,
+            city_code=self.city_code,
+            score=alike,
+            extent=None if house else self.extent,
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,6 +72,17 @@ class Wanted:
     number: int | None
     repetition: str
 
+    @property
+    def areas(self) -> tuple[Area, ...]:
+        """Where names are compared."""
+        postcode: tuple[Area, ...] = (("postcode", self.postcode),) if self.postcode else ()
+        return (*postcode, ("city_code", self.city_code)) if self.city_code else postcode
+
+    def is_near(self, street: Street) -> bool:
+        """Whether a street is in one of the areas."""
+        by_code = self.city_code is not None and street.city_code == self.city_code
+        return by_code or (bool(self.postcode) and street.postcode == self.postcode)
+
 
 Match = tuple[Street, Sequence[House]]
 """A street and every position of the house number that was asked for."""
@@ -76,6 +104,9 @@ class AddressBase(Protocol):
     def houses(self, wanted: Sequence[tuple[Street, int, str]]) -> Sequence[Sequence[House]]:
         """For each street, number and repetition, every position of that house."""
 
+    def houses_near(self, wanted: Sequence[tuple[Street, int]]) -> Sequence[Sequence[House]]:
+        """For each street and number, the positions of houses whose numbers are at most `NEAR_NUMBERS` away."""
+
     def streets(self, area: Area) -> Mapping[str, Sequence[Street]]:
         """The streets of an area by their canonical names."""
 
@@ -83,8 +114,14 @@ class AddressBase(Protocol):
         """Those of `words` (as `street_names.name_words` gives them) that are in the name of any street."""
 
 
+Names = Callable[[Area], Mapping[str, Sequence[Street]]]
+"""`AddressBase.streets`, or a cache of it."""
+
 ELSEWHERE = 20
 """Streets with a name in other postcodes that are reported: one is enough to show that the postcode may be wrong."""
+
+NEAR_NUMBERS = 30
+"""How far from the number that was asked for are those of its neighbours."""
 
 FEWEST_NUMBERS = 5
 """A street with fewer different house numbers has no extent: its end is not known."""

@@ -20,11 +20,13 @@ from adapters.base import Places, Query, Unavailable
 from adapters.file_lines import FileError
 from config.levels import Level
 from jurat.database import open_engine
-from store.datasets.address_bases import DatasetRow
+from store.datasets.address_bases import DatasetRow, _houses_near
 from store.datasets.address_files import NewAddressBase, import_base
 from store.datasets.imports import DatasetImport, Overtaken
 from store.lookups import StoredDatasets
+from store.dialects import dialect_of
 from store.queries import Queries
+from store.schema.migrations import upgrade
 
 TOWN = Path(__file__).parents[3] / "examples" / "town" / "addresses.csv"
 HEADER = "numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
@@ -115,7 +117,18 @@ def test_it_answers_as_the_same_file_does_in_memory(imports: DatasetImport, sour
     for asked, found in zip(QUERIES, source.look_up_many(QUERIES), strict=True):
         assert set_of(found) == set_of(source.look_up(asked))
         assert set_of(found) == set_of(file.look_up(asked))
+        assert found.near == file.look_up(asked).near
         assert found.data_date == DAY
+
+
+def test_neighbours_are_read_along_the_key(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'jurat.db'}")
+    upgrade(engine)
+    with engine.begin() as connection:
+        sql = f"EXPLAIN QUERY PLAN {_houses_near(dialect_of(connection))}"
+        plans = [row[3] for row in connection.execute(text(sql), {"dataset": 1, "rows": "[]"})]
+    engine.dispose()
+    assert any("PRIMARY KEY (dataset=? AND street=? AND number>? AND number<?)" in plan for plan in plans), plans
 
 
 def test_a_street_of_several_batches_is_put_together(

@@ -63,6 +63,11 @@ class AddressStore:
         assert self._memory is not None
         return self._memory.houses(wanted)
 
+    def houses_near(self, wanted: Sequence[tuple[Street, int]]) -> Sequence[Sequence[House]]:
+        self.asked.append("houses near")
+        assert self._memory is not None
+        return self._memory.houses_near(wanted)
+
     def streets(self, area: Area) -> Mapping[str, Sequence[Street]]:
         self.asked.append("streets")
         self.areas.append(area)
@@ -102,7 +107,7 @@ def test_a_dataset_answers_as_a_file_does(shelf: AddressStore) -> None:
     for asked in QUERIES:
         found, expected = dataset.look_up(asked), file.look_up(asked)
         assert found.places == expected.places
-        assert found.unknown_words == expected.unknown_words
+        assert (found.unknown_words, found.near) == (expected.unknown_words, expected.near)
         assert (found.provider, found.data_date) == ("address-file", date(2026, 11, 1))
     assert dataset.look_up_many(QUERIES) == [dataset.look_up(asked) for asked in QUERIES]
 
