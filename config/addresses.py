@@ -12,7 +12,7 @@ from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, 
 from config.problems import Fault, matching
 from config.secrets import SecretReference
 
-StreetLanguage = Literal["fr", "de", "en", "es", "it"]
+StreetLanguage = Literal["fr", "de", "en", "es", "it", "nl", "pt"]
 """The language of a town's street names: its abbreviations, articles and kinds of way."""
 
 COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"

@@ -85,9 +85,19 @@ def read_number(text: str, code: str = "fr") -> HouseNumber | None:
         return None
     value = int(match["value"])
     until = int(match["until"]) if match["until"] else None
+    is_joined = RANGE_SIGN in (match["joint"] or "") and bool(language(code).table["additions"])
+    if until is not None and until < value and is_joined:
+        return HouseNumber(value, repetition(f"{match['repetition'] or ''}{until}", code))  # "12-3", "12a-3"
     if until is not None and not (value < until <= value + RANGE_WIDTH and (until - value) % 2 == 0):
         return None
     return HouseNumber(value, repetition(match["repetition"] or "", code), until)
+
+
+def in_digits(text: str, code: str = "fr") -> str:
+    """`text` as digits where all of it is a number word ("vingt-huit"). Ordinals are none: they may be floors."""
+    words = language(code)
+    folded = fold(text)
+    return words.cardinals.get(folded) or words.cardinals.get(words.unify_spelling(folded), text)
 
 
 def repetition(written: str, code: str = "fr") -> str:
@@ -241,7 +251,7 @@ def number_patterns(code: str) -> NumberPatterns:
     return NumberPatterns(
         one=re.compile(
             rf"{mark}0*(?P<value>[1-9]\d{{0,4}})(?: ?(?P<repetition>{behind}))?"
-            rf"(?:(?: (?:{ranges}|{RANGE_SIGN}))? 0*(?P<until>[1-9]\d{{0,4}}))?"
+            rf"(?:(?P<joint> (?:{ranges}|{RANGE_SIGN}))? 0*(?P<until>[1-9]\d{{0,4}}))?"
         ),
         several=re.compile(rf"{any_one}(?:(?:{joint})? {any_one})+"),
         behind=re.compile(rf"(?<=\S) (?P<numbers>{any_one}(?:{joint} {any_one})+)$"),
