@@ -27,18 +27,18 @@ _PUNCTUATION = frozenset(f"{_DASHES}/\\.,;:()'’‘`´\"“”«»°#&+|·•�
 _ROAD = rf"\b[nN][or]?(?:[º°.]+\s*)?[+{_DASHES}]+\d+"
 _SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d|{_ROAD}|\b(\d+),\1\b")
 _SIGNED_OR_PARTED = re.compile(
-    rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|{_ROAD}|&#\w+;|\b\d+,\s*0+\b|\b0+,\s*\d+"
+    rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|(?<=\d)\s+[+]+\d+|{_ROAD}|&#\w+;|\b\d+,\s*0+\b|\b0+,\s*\d+"
 )
 _BEHIND_A_WORD = rf"(?<=[^\s\d,;({_DASHES}])\s+[+{_DASHES}]+\d+"
 _SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+")
 _KM = r"(?<!\bde )(?<!\bdel )(?<!\bdu )(?:km|p\.?\s?k|(?:k|ch)il[oó]m[eèé]tr[eio]|kilometer)s?\b"
-_MORE_KM = r"(?:[-–.,/:]\d+|\s*\+\s*\d+|,?\s+\d{3}\b)*"
+_MORE_KM = r"(?:[-–.,/:]\d{1,3}(?!\d)|\s*\+\s*\d+|,?\s+\d{3}\b)*"
 KILOMETRE_POST = re.compile(
-    rf"\b\d+\s*{_KM}\s*\d{{3}}\b|"
-    rf"\b{_KM}(?:[\s.,:]|n[.º°]+)*\d+{_MORE_KM}\s?[a-z]?\b|\b\d+{_MORE_KM}\s*{_KM}(?![\s.:]*\d)",
+    rf"\b\d{{1,3}}\s*{_KM}\s*\d{{3}}\b|"
+    rf"\b{_KM}(?:[\s.,:]|n[.º°]+)*\d+{_MORE_KM}\s?[a-z]?\b|\b\d{{1,3}}{_MORE_KM}\s*{_KM}(?![\s.:]*\d)",
     re.IGNORECASE,
 )
-"""A place on a road ("km 12+300"), which is no house number."""
+"""A place on a road ("km 12+300"), which is no house number; 4463KM is a Dutch postcode."""
 _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
 _NOTHING = re.compile(rf"[/. {_DASHES}]*")
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))

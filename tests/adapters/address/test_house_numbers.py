@@ -334,6 +334,9 @@ def test_an_ordinal_may_be_a_floor(code: str, number: str) -> None:
         ("pt", "8ºD", "Rua da Fonte"),
         ("en", "1/41", "Mill Street"),
         ("nl", "12-3", "Molenstraat 12"),
+        ("nl", "", "Molenstraat 12, 4463KM"),
+        ("nl", "", "Molenstraat 12 (4463 PK)"),
+        ("nl", "", "Zoom 21 +24"),
         ("nl", "12-3", "Molenstraat, 1 23"),
     ],
 )
