@@ -13,7 +13,7 @@ from config.problems import Fault, matching
 from config.secrets import SecretReference
 from jurat.vocabulary import CHOICE, NONE, OFFERED
 
-StreetLanguage = Literal["fr", "de", "en", "es", "it"]
+StreetLanguage = Literal["fr", "de", "en", "es", "it", "nl", "pt"]
 """The language of a town's street names: its abbreviations, articles and kinds of way."""
 
 COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from adapters.address.languages import Language, language
+from adapters.address.languages import Language, fold, language
 
 CARE_OF = re.compile(r"(?:(?<=\d)|(?<=\d[a-z]))\s+(?=c\s?/\s?o\b)", re.IGNORECASE)
 
@@ -73,12 +73,23 @@ def bare_floor(code: str) -> re.Pattern[str]:
 
 
 def spell_signs(text: str, words: Language) -> str:
-    """`text` with words for signs of the language: "8 Main St #4" as "8 Main St unit 4"."""
+    """`text` with words for signs of the language: "Main St #4" as "Main St unit 4", "Rathausg." as "Rathausgasse"."""
+    if dotted := "".join(words.table["dotted"]):
+        text = re.sub(
+            rf"\b([^\W\d_]{{3,}})([{dotted}])\.", lambda word: _spell_kind(word, words), text, flags=re.IGNORECASE
+        )
     for sign, word in words.table["noise"]["signs"].items():
         with_value = "|".join(words.table["noise"]["with_value"])
         text = re.sub(rf"\b({with_value})\.?\s*{sign}", r"\1 ", text, flags=re.IGNORECASE)
         text = re.sub(rf"(?<=\S)\s*{re.escape(sign)}", word, text)
     return text
+
+
+def _spell_kind(word: re.Match[str], words: Language) -> str:
+    """`word` with the kind of way that one letter and a dot stand for; "Aufg." and "Abg." as they are."""
+    folded = fold(word[0])
+    known = folded in words.senses or any(folded in listed for listed in words.table["noise"].values())
+    return word[0] if known else f"{word[1]}{words.table['dotted'][word[2].lower()]} "
 
 
 @lru_cache(maxsize=32)

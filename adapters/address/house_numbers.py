@@ -27,18 +27,18 @@ _PUNCTUATION = frozenset(f"{_DASHES}/\\.,;:()'’‘`´\"“”«»°#&+|·•�
 _ROAD = rf"\b[nN][or]?(?:[º°.]+\s*)?[+{_DASHES}]+\d+"
 _SIGNED = re.compile(rf"(?:^|[^\w)\s{_DASHES}])\s*[+{_DASHES}]+\s*\d|{_ROAD}|\b(\d+),\1\b")
 _SIGNED_OR_PARTED = re.compile(
-    rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|{_ROAD}|&#\w+;|\b\d+,\s*0+\b|\b0+,\s*\d+"
+    rf"(?:^|(?<=[,;\n\r\t(|]))\s*[+{_DASHES}]+\s*\d+|(?<=\d)\s+[+]+\d+|{_ROAD}|&#\w+;|\b\d+,\s*0+\b|\b0+,\s*\d+"
 )
 _BEHIND_A_WORD = rf"(?<=[^\s\d,;({_DASHES}])\s+[+{_DASHES}]+\d+"
 _SIGNED_OR_FRACTION = re.compile(rf"{_BEHIND_A_WORD}|(?<=\d)\.\d+")
 _KM = r"(?<!\bde )(?<!\bdel )(?<!\bdu )(?:km|p\.?\s?k|(?:k|ch)il[oó]m[eèé]tr[eio]|kilometer)s?\b"
-_MORE_KM = r"(?:[-–.,/:]\d+|\s*\+\s*\d+|,?\s+\d{3}\b)*"
+_MORE_KM = r"(?:[-–.,/:]\d{1,3}(?!\d)|\s*\+\s*\d+|,?\s+\d{3}\b)*"
 KILOMETRE_POST = re.compile(
-    rf"\b\d+\s*{_KM}\s*\d{{3}}\b|"
-    rf"\b{_KM}(?:[\s.,:]|n[.º°]+)*\d+{_MORE_KM}\s?[a-z]?\b|\b\d+{_MORE_KM}\s*{_KM}(?![\s.:]*\d)",
+    rf"\b\d{{1,3}}\s*{_KM}\s*\d{{3}}\b|"
+    rf"\b{_KM}(?:[\s.,:]|n[.º°]+)*\d+{_MORE_KM}\s?[a-z]?\b|\b\d{{1,3}}{_MORE_KM}\s*{_KM}(?![\s.:]*\d)",
     re.IGNORECASE,
 )
-"""A place on a road ("km 12+300"), which is no house number."""
+"""A place on a road ("km 12+300"), which is no house number; 4463KM is a Dutch postcode."""
 _IN_BRACKETS = re.compile(r"(?<=[^\s(])\s*\(([^()]*)\)?")
 _NOTHING = re.compile(rf"[/. {_DASHES}]*")
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
@@ -85,9 +85,19 @@ def read_number(text: str, code: str = "fr") -> HouseNumber | None:
         return None
     value = int(match["value"])
     until = int(match["until"]) if match["until"] else None
+    is_joined = RANGE_SIGN in (match["joint"] or "") and bool(language(code).table["additions"])
+    if until is not None and until < value and is_joined:
+        return HouseNumber(value, repetition(f"{match['repetition'] or ''}{until}", code))  # "12-3", "12a-3"
     if until is not None and not (value < until <= value + RANGE_WIDTH and (until - value) % 2 == 0):
         return None
     return HouseNumber(value, repetition(match["repetition"] or "", code), until)
+
+
+def in_digits(text: str, code: str = "fr") -> str:
+    """`text` as digits where all of it is a number word ("vingt-huit"). Ordinals are none: they may be floors."""
+    words = language(code)
+    folded = fold(text)
+    return words.cardinals.get(folded) or words.cardinals.get(words.unify_spelling(folded), text)
 
 
 def repetition(written: str, code: str = "fr") -> str:
@@ -241,7 +251,7 @@ def number_patterns(code: str) -> NumberPatterns:
     return NumberPatterns(
         one=re.compile(
             rf"{mark}0*(?P<value>[1-9]\d{{0,4}})(?: ?(?P<repetition>{behind}))?"
-            rf"(?:(?: (?:{ranges}|{RANGE_SIGN}))? 0*(?P<until>[1-9]\d{{0,4}}))?"
+            rf"(?:(?P<joint> (?:{ranges}|{RANGE_SIGN}))? 0*(?P<until>[1-9]\d{{0,4}}))?"
         ),
         several=re.compile(rf"{any_one}(?:(?:{joint})? {any_one})+"),
         behind=re.compile(rf"(?<=\S) (?P<numbers>{any_one}(?:{joint} {any_one})+)$"),

@@ -30,6 +30,7 @@ class Language:
     `endings` are the kinds of way that are written onto a name ("Lindenstr."), from each spelling to the kind.
     `spellings` map the second spelling of letters and phrases to the first ("ue" to "ü").
     `marks` is a pattern for the marks before a house number, such as "no." and "№".
+    `numbers` and `cardinals` map number words to digits: those in names, and those that may be a house number.
     docs/contributors/how-an-address-is-decided.md explains the keys of `table`.
     """
 
@@ -40,6 +41,8 @@ class Language:
     endings: Mapping[str, str]
     spellings: Mapping[str, str]
     marks: str
+    numbers: Mapping[str, str]
+    cardinals: Mapping[str, str]
     table: Mapping[str, Any]
     ordinal: re.Pattern[str]
     kind_ending: re.Pattern[str] | None
@@ -97,10 +100,13 @@ def language(code: str) -> Language:
         for word, abbreviations in group.items():
             for written in (word, *abbreviations):
                 senses.setdefault(written, set()).add(word)
-    for written, digits in table["numbers"].items():
+    cardinals = {words: str(value) for value, words in enumerate(table["cardinals"], start=1)}
+    numbers = {**table["numbers"], **cardinals}
+    for written, digits in numbers.items():
         senses.setdefault(written, {written}).add(digits)
     endings = {written: kind for kind, short in table["suffixes"].items() for written in (kind, *short)}
-    phrases = {**table["contractions"], **table["phrases"]}
+    several = {words: digits for words, digits in cardinals.items() if " " in words}
+    phrases = {**table["contractions"], **table["phrases"], **several}
     patterns = []
     if phrases:
         patterns.append(rf"\b(?:{_either(phrases)})\b")
@@ -114,6 +120,8 @@ def language(code: str) -> Language:
         endings=endings,
         spellings={**phrases, **table["letters"]},
         marks="|".join(table["number_marks"]),
+        numbers=numbers,
+        cardinals=cardinals,
         table=table,
         ordinal=re.compile(rf"(\d+)(?:{_either(table['city']['ordinals'])})"),
         kind_ending=re.compile(rf"([a-z]{{2,}}?)({_either(endings)})") if endings else None,

@@ -106,10 +106,20 @@ def _mark_number(left: _Words, number: HouseNumber | None, words: Language) -> N
     while start < len(left):
         for length in range(min(_MOST_OF_NUMBER, len(left) - start), 0, -1):
             run = left[start : start + length]
-            if None not in run and read_number(" ".join(map(str, run)), words.code) == number:
+            if None not in run and _is_number(list(map(str, run)), number, words):
                 left[start : start + length] = [None] * length
                 break
         start += 1
+
+
+def _is_number(run: Sequence[str], number: HouseNumber, words: Language) -> bool:
+    """Whether a run of words is the house number; "12a 3" is what is left of "12a-3"."""
+    suffix = number.repetition.rstrip("0123456789")
+    addition = number.repetition.removeprefix(suffix)
+    whole = " ".join(run)
+    if addition and whole in {f"{number.value}{suffix} {addition}", f"{number.value} {suffix} {addition}"}:
+        return True
+    return read_number(whole, words.code) == number
 
 
 def _is_door(tokens: Sequence[str], number: HouseNumber | None, words: Language) -> bool:

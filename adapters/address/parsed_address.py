@@ -19,6 +19,7 @@ from adapters.address.house_numbers import (
     UNREADABLE,
     HouseNumber,
     holds_no_number,
+    in_digits,
     is_misjoined,
     means_none,
     number_patterns,
@@ -72,7 +73,7 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
     words = language(code)
     postcode = read_postcode(_text(answer, "postcode"))
     city = _text(answer, "city")
-    written = plain(_text(answer, "number"))
+    written = in_digits(plain(_text(answer, "number")), code)
     whole = _BEFORE_POSTCODE.sub(", ", plain(_unescape(_text(answer, "street"))))
     given = (
         "" if means_none(written, code) else written,

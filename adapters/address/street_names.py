@@ -8,6 +8,7 @@ where the source knows no name with the word. Kinds of way (rue, avenue), number
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -76,7 +77,7 @@ def canonical(street: str, code: str = "fr") -> str:
 def _as_digits(word: str, words: Language) -> str:
     """A number word or an ordinal as its number: "quatorze" as "14", "2e" as "2"."""
     ordinal = words.ordinal.fullmatch(word)
-    return str(ordinal[1] if ordinal else words.table["numbers"].get(word, word))
+    return str(ordinal[1] if ordinal else words.numbers.get(word, word))
 
 
 def _elides(letter: str, following: str) -> bool:
@@ -107,6 +108,8 @@ def accents(name: str) -> str:
     composed = unicodedata.normalize("NFC", name.casefold())
     return "".join(letter for letter in composed if letter.isalpha() and len(unicodedata.normalize("NFD", letter)) > 1)
 
+
+_DUTCH_POSTCODE = re.compile(r"\d{4}[a-z]{2}")
 
 _MOST_WORDS = 30
 """Names with more words are no names: the time for a comparison grows with the product of both numbers."""
@@ -169,10 +172,12 @@ def _town(name: str, code: str) -> tuple[str, frozenset[int]]:
         ordinal = words.ordinal.fullmatch(word)
         digits = ordinal[1] if ordinal else word
         if ROMAN.fullmatch(word) and kept:
-            digits = words.table["numbers"].get(word, word)
+            digits = words.numbers.get(word, word)
         if digits.isdigit():
             numbers.add(int(digits))
-        elif word not in table["dropped"] and not (numbers and word in table["ordinals"]) and not word[0].isdigit():
+        elif _DUTCH_POSTCODE.fullmatch(word) or not (
+            word in table["dropped"] or word[0].isdigit() or (numbers and word in table["ordinals"])
+        ):
             kept.append(word)
     return " ".join(kept), frozenset(numbers)
 
@@ -256,12 +261,13 @@ def _join(asked: Sequence[_Word], found: Sequence[_Word], words: Language) -> fl
         return 1.0  # "leglise" for "l'église": a missing apostrophe is no slip
     if any(_allows_no_slip(word.text) for word in (*asked, *found)):
         return 0.0
-    if not same and any(_is_short(word, words) for word in (*asked, *found)):
-        opening = max(asked, found, key=len)[0]  # "Ruepla Fayette": a letter in place of the space
-        is_kind = opening.opens and words.kinds(opening.text)
+    one, (name, *kind) = min(asked, found, key=len)[0], max(asked, found, key=len)
+    apart = (one, name) if name.onto else (*asked, *found)  # "Birkenwer": its kind of way is no word of its own
+    if not same and any(_is_short(word, words) for word in apart):
+        is_kind = name.opens and words.kinds(name.text)  # "Ruepla Fayette": a letter in place of the space
         return _likeness(left, right, asked) if is_kind and count_slips(left, right) == 1 else 0.0
-    one, (name, *kind) = min(asked, found, key=len)[0].text, max(asked, found, key=len)
-    if name.onto and one.startswith(name.text) and count_slips(one.removeprefix(name.text), kind[0].text, most=1) > 1:
+    rest = one.text.removeprefix(name.text)
+    if name.onto and rest != one.text and count_slips(rest, kind[0].text, most=1) > 1:
         return 0.0  # "Schillerst." is more likely the Schillerstraße than the Schillersteg with two slips
     return _likeness(left, right, asked)
 
@@ -280,7 +286,7 @@ def _pair(asked: _Word, found: _Word, words: Language) -> float:
     if found.article:
         return SLIP if len(left) + len(right) > 2 and count_slips(left, right) == 1 else 0.0
     left_kinds, right_kinds = words.kinds(left), words.kinds(right)
-    if left_kinds and right_kinds:
+    if left_kinds and right_kinds and not left_kinds & right_kinds:
         return 0.0  # both are words of their own, one letter apart or not: cour and cours, pont and port
     kind_opens = asked.opens and found.opens and bool(right_kinds)
     if kind_opens and len(right) <= 4:

@@ -1,4 +1,4 @@
-"""House numbers in the forms of five languages: with floors, ordinal signs and kilometre posts next to them."""
+"""House numbers in the forms of seven languages: with floors, ordinal signs and kilometre posts next to them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import pytest
 from adapters.address.house_numbers import HouseNumber, read_number
 from adapters.address.parsed_address import ParsedAddress, read_answer
 
-STREETS = {"fr": "rue du Moulin", "en": "Mill Street", "de": "Mühlstraße", "es": "Calle Mayor", "it": "Via Roma"}
+STREETS = {
+    "fr": "rue du Moulin",
+    "en": "Mill Street",
+    "de": "Mühlstraße",
+    "es": "Calle Mayor",
+    "it": "Via Roma",
+    "nl": "Molenstraat",
+    "pt": "Rua da Fonte",
+}
 
 
 def read(code: str, number: str, street: str | None = None) -> ParsedAddress:
@@ -261,3 +269,105 @@ def test_the_name_of_the_street_is_read_without_flat_and_as_it_was_before_a_page
 ) -> None:
     asked = read(code, "", street)
     assert (asked.number, asked.street, asked.malformed) == (HouseNumber(8), name, False)
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    in_languages(
+        fr="8 bte 4 | 8, 3e dte | 8, R.D.C. | 8, bureau 2 | 8, couloir B | 8 soussol | 8 deuxième étage | ８ esc. 6",
+        en="8 Lvl 3 | 8 Shop 2 | Shop 2, 8 | 8, Ofc 4 | 8, Bsmt | 8, Door 2 | ８ Unit 1",
+        de="8 Wohnungsnr. 4 | 8, Treppe 2 | 8, zweiter Stock | 8 Eing. B | ８, 2. OG",
+        es="8 3ºD | 8 esc. 6 | 8 bj | 8 planta baja | 8 pl. baja | 8 dpto. 4 | 8 of. 2 | 8, 2º frente | 8 segundo piso",
+        it="8 scala A piano 9 | 8, scala A piano 9 | 8 pno 2 | 8, p.t. | 8, piano nobile | 8 unità 3 | 8 cantina",
+        pt="n.º 8 | 8 r/c dto | 8 2º esq. | 8 1.º Esq. | 8, c/v | 8, s/cv | 8 segundo andar | 8 esc. 6",
+        nl="8 hs | 8-hs | 8 1-hoog | 8-1 hoog | 8, tweede verdieping | 8, begane grond | 8 bus 3 | nr. 8 | 8 boven",
+    ),
+)
+def test_flats_floors_doors_and_staircases_of_the_language_leave_the_number(code: str, number: str) -> None:
+    asked = read(code, number)
+    assert (asked.number, asked.malformed, bool(asked.conflict)) == (HouseNumber(8), False, False)
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    in_languages(
+        fr="vingt-huit | Vingt huit",
+        en="twenty-eight | Twenty eight",
+        de="achtundzwanzig",
+        es="veintiocho",
+        it="ventotto",
+        pt="vinte e oito",
+        nl="achtentwintig",
+    ),
+)
+def test_a_number_word_is_a_number_where_it_is_the_whole_field(code: str, number: str) -> None:
+    assert read(code, number).number == HouseNumber(28)
+    assert read(code, "", f"{STREETS[code]} {number}").number is None
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    in_languages(
+        fr="huitième | premier", en="eighth", de="erster | achte", es="primero", it="primo", pt="oitavo", nl="eerste"
+    ),
+)
+def test_an_ordinal_may_be_a_floor(code: str, number: str) -> None:
+    assert read(code, number).malformed
+
+
+@pytest.mark.parametrize(
+    ("code", "number", "street"),
+    [
+        ("pt", "lote 4", "Rua da Fonte"),
+        ("pt", "8 lote 4", "Rua da Fonte"),
+        ("pt", "", "Rua da Fonte, lote 4"),
+        ("pt", "8", "Rua da Fonte, lote 4"),
+        ("fr", "8", "rue du Moulin, lot 5"),
+        ("fr", "8", "rue du Moulin, villa 3"),
+        ("es", "8", "Calle Mayor, parcela 4"),
+        ("es", "8", "Calle Mayor, casa 4"),
+        ("it", "8", "Via Roma, lotto 4"),
+        ("de", "8", "Mühlstraße, Parzelle 4"),
+        ("en", "8", "Mill Street, Lot 4"),
+        ("en", "8", "Mill Street, Trailer 4"),
+        ("es", "8ºD", "Calle Mayor"),
+        ("pt", "8ºD", "Rua da Fonte"),
+        ("en", "1/41", "Mill Street"),
+        ("nl", "12-3", "Molenstraat 12"),
+        ("nl", "", "Molenstraat 12, 4463KM"),
+        ("nl", "", "Molenstraat 12 (4463 PK)"),
+        ("nl", "", "Zoom 21 +24"),
+        ("nl", "12-3", "Molenstraat, 1 23"),
+    ],
+)
+def test_what_may_tell_houses_apart_is_not_dropped(code: str, number: str, street: str) -> None:
+    asked = read_answer({"number": number, "street": street, "city": "Valmont"}, code)
+    assert asked.malformed or asked.conflict or asked.number == HouseNumber(0)
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("12-3", "12 3"),
+        ("12A-2", "12 a2"),
+        ("12/3", "12 3"),
+        ("12-II", "12 ii"),
+        ("12 bis", "12 bis"),
+    ],
+)
+def test_a_dutch_number_has_a_letter_and_an_addition(written: str, read_as: str) -> None:
+    for asked in (read("nl", written), read("nl", "", f"Molenstraat {written}")):
+        assert (str(asked.number), bool(asked.conflict)) == (read_as, False)
+    assert read_number("12-16", "nl") == HouseNumber(12, until=16)
+    assert read_number("12 3", "nl") is None
+    assert read_number("12 en 3", "nl") is None
+    assert read_number("12-3", "de") is None
+
+
+@pytest.mark.parametrize(
+    ("street", "name"),
+    [("Rathausg.", "rathausgasse"), ("RATHAUSG.", "rathausgasse"), ("Birkenw.", "birkenweg"), ("Georg", "georg")],
+)
+def test_a_letter_with_a_dot_is_a_kind_of_way_that_is_written_onto_a_name(street: str, name: str) -> None:
+    for asked in (read("de", "8", street), read("de", "", f"{street} 8"), read("de", "8 Whg. 3", street)):
+        assert (asked.number, asked.street, bool(asked.conflict)) == (HouseNumber(8), name, False)

@@ -284,6 +284,7 @@ def test_folding_keeps_letters_and_digits() -> None:
         ("Port-Valmont", "Valmont", False),
         ("Lyon", "Paris", False),
         ("75001", "Paris", False),
+        ("Valmont 4461AB", "Valmont", False),
     ],
 )
 def test_towns_are_compared_without_their_postal_trimmings(asked: str, found: str, same: bool) -> None:

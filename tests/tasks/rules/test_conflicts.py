@@ -39,6 +39,8 @@ LANGUAGES = {
     "de": Words("Mühlstraße", "Gerberweg", ("Whg. 3", "2. OG"), ("jetzt", "oder", "früher", "und"), "Brevan", False),
     "es": Words("Calle del Molino", "Calle Mayor", ("3º B", "piso 2"), ("ahora", "o", "antes", "y"), "Brevan", False),
     "it": Words("Via del Mulino", "Via Roma", ("int. 3", "scala B"), ("ora", "o", "già", "e"), "Brevano", False),
+    "pt": Words("Rua do Moinho", "Rua Nova", ("3º B", "bloco 2"), ("agora", "ou", "antes", "e"), "Brevane", False),
+    "nl": Words("Molenstraat", "Havenweg", ("app. 3", "2 hoog"), ("nu", "of", "voorheen", "en"), "Brevan", False),
     "en": Words("Mill Lane", "High Street", ("Flat 3", "2nd floor"), ("now", "or", "formerly", "and"), "Brevan"),
 }
 JOINTS = (", ", " ", " - ", " / ", "; ", "\n", " (", ". ", " | ", " = ", " > ", " + ", " & ", " – ", ": ")
