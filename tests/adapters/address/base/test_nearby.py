@@ -82,4 +82,4 @@ def test_no_more_are_offered_than_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "valmont.csv"
     path.write_text("\n".join([HEADER, *rows]))
     source = AddressFile(path)
-    assert len(offered(source, "3", "Rue Tannoirre")) == MOST_NEARBY
+    assert len(offered(source, "3", "Rue Tanneus")) == MOST_NEARBY
