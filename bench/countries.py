@@ -104,7 +104,15 @@ def tables(found: Mapping[str, tuple[Tallies, Tally]]) -> Iterator[str]:
     yield of_kinds(ORDINARY, "Decided %, of those farther from the border than the margin:", "{share:.1f}")
     yield of_kinds(ORDINARY, "Wrong of the questions asked:", "{0.wrong} of {0.asked}")
     yield of_kinds(TRAPS, "Wrong of the answers that contradict themselves:", "{0.wrong} of {0.asked}")
-    heads = ("town", "questions", "wrong", "near_border %", "undetermined beside it %", "reasons, % of all")
+    heads = (
+        "town",
+        "questions",
+        "wrong",
+        "near_border %",
+        "undetermined beside it %",
+        "not offered %",
+        "reasons, % of all",
+    )
     yield f"The mix of ordinary answers:\n\n{markdown(heads, [_mixed(town, mix) for town, (_, mix) in found.items()])}"
 
 
@@ -117,7 +125,9 @@ def _mixed(town: str, mix: Tally) -> list[str]:
     shares = {reason: 100 * count / max(mix.asked, 1) for reason, count in Counter(mix.reasons).most_common()}
     near = shares.pop(Reason.NEAR_BORDER, 0.0)
     reasons = ", ".join(f"{reason} {share:.2f}" for reason, share in shares.items())
-    return [town, f"{mix.asked:,}", str(mix.wrong), f"{near:.1f}", f"{sum(shares.values()):.2f}", reasons or "–"]
+    beside = sum(shares.values())
+    left = beside - 100 * mix.offered / max(mix.asked, 1)
+    return [town, f"{mix.asked:,}", str(mix.wrong), f"{near:.1f}", f"{beside:.2f}", f"{left:.2f}", reasons or "–"]
 
 
 def _towns(options: argparse.Namespace) -> Iterator[tuple[str, str, list[Row]]]:

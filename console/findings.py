@@ -52,6 +52,12 @@ def _address(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
         yield said
     yield from places
     yield from _certainty(evidence)
+    if isinstance(chosen := evidence.get("chosen"), bool):
+        yield (
+            _("The participant chose this address from those that were offered.")
+            if chosen
+            else _("The participant was offered addresses, and lives at none of them.")
+        )
     match evidence.get("leaning"):
         case "inside":
             yield _("Another source places the address inside %(area)s.") % {"area": area}

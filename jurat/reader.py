@@ -152,7 +152,7 @@ class Reader:
         """The addresses that an ambiguous answer may mean, each as an answer that can be submitted; at most ten.
 
         Each has those of `number`, `street`, `postcode`, `city` and `city_code` that are known. If there is only one,
-        the participant should confirm its town. The list is empty unless the check was submitted with a `reply_key` and
+        the participant should confirm it. The list is empty unless the check was submitted with a `reply_key` and
         settled as `ambiguous_address` in the last 15 minutes. Never log what it holds.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -55,6 +55,14 @@ class Question:
         points, least = self.typed.points, MARGIN_M if self.typed.kind is Kind.RANGE else 0.0
         return not points or any(inside != accepted or far < least for inside, far in self._places(points))
 
+    def is_offered(self, candidates: Iterable[Mapping[str, str]]) -> bool:
+        """Whether the address that the query was made from is among those to choose from; with a number that no house
+        has, its street is enough.
+        """
+        row, invented = self.typed.row, self.typed.kind is Kind.NO_SUCH_NUMBER
+        names = ("street", "postcode", "city", "number")[: 3 if invented else 4]
+        return any(all(each.get(name, "") == getattr(row, name) for name in names) for each in candidates)
+
     def _places(self, points: Sequence[tuple[float, float]]) -> Iterator[tuple[bool, float]]:
         for point in points:
             yield self._located if point == self.typed.row.point else self.zone.locate(*point)
@@ -62,7 +70,9 @@ class Question:
 
 @dataclass
 class Tally:
-    """What became of the questions of one kind. `far` were farther from the border than the margin."""
+    """What became of the questions of one kind. `far` were farther from the border than the margin; `offered` were
+    undetermined, not near the border, and the address that was meant was among those to choose from.
+    """
 
     asked: int = 0
     far: int = 0
@@ -70,10 +80,13 @@ class Tally:
     near: int = 0
     wrong: int = 0
     wrong_near: int = 0
+    offered: int = 0
     reasons: collections.Counter[str] = field(default_factory=collections.Counter)
 
-    def count(self, question: Question, outcome: Outcome, reason: Reason) -> bool:
-        """Count one verdict. True if it is wrong."""
+    def count(
+        self, question: Question, outcome: Outcome, reason: Reason, candidates: Sequence[Mapping[str, str]] = ()
+    ) -> bool:
+        """Count one verdict, and the addresses that are offered with it. True if it is wrong."""
         wrong = question.is_wrong(outcome)
         decided = outcome is not Outcome.UNDETERMINED
         self.asked += 1
@@ -84,11 +97,12 @@ class Tally:
         self.wrong_near += wrong and not question.far
         if not decided:
             self.reasons[str(reason)] += 1
+            self.offered += question.is_offered(candidates)
         return wrong
 
     def add(self, other: Tally) -> None:
         """Add what `other` has counted."""
-        for name in ("asked", "far", "decided", "near", "wrong", "wrong_near"):
+        for name in ("asked", "far", "decided", "near", "wrong", "wrong_near", "offered"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons.update(other.reasons)
 
@@ -146,6 +160,6 @@ def direct(source: Looked, asked: Sequence[Question], *, language: str = "fr", s
     for question in asked:
         typed = question.typed
         found = decide_residence(typed.answer, source.places(typed), question.zone, language=language)
-        if tallies[typed.kind].count(question, found.outcome, found.reason) and show:
+        if tallies[typed.kind].count(question, found.outcome, found.reason, found.candidates) and show:
             print("WRONG", found.outcome, typed, question.zone.name, dict(found.evidence), file=sys.stderr)
     return dict(tallies)

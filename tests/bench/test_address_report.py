@@ -65,6 +65,14 @@ def test_wrong_decisions_near_the_border_are_counted_on_their_own_as_well() -> N
     assert (tally.wrong, tally.wrong_near) == (2, 1)
 
 
+def test_what_is_offered_counts_where_the_address_that_was_meant_is_among_it() -> None:
+    asked, tally = question(INSIDE), Tally()
+    meant = asked.typed.row.answer
+    for candidates in ((), ({**meant, "number": "99"},), ({**meant, "number": "99"}, meant)):
+        tally.count(asked, Outcome.UNDETERMINED, Reason.STREET_DIFFERS, candidates)
+    assert (tally.asked, tally.offered) == (3, 1)
+
+
 def test_tallies_add_up() -> None:
     one, other = Tally(asked=2, far=1, reasons=Tally().reasons), Tally(asked=3, decided=1)
     one.reasons["street_level"] += 2

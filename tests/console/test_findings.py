@@ -45,6 +45,8 @@ def page(site: Site) -> Iterator[None]:
         ({"leaning": "outside"}, "Another source places the address outside the old town."),
         ({"rules": {"postcode": False}}, "The postcode is different."),
         ({"data_date": "2026-05-03"}, "Data from 3 May 2026."),
+        ({"chosen": True}, "The participant chose this address from those that were offered."),
+        ({"chosen": False}, "The participant was offered addresses, and lives at none of them."),
         ({"simulated": True}, "This was looked up in a source for tests."),
     ],
 )

@@ -44,7 +44,7 @@ class Platform:
         self._kept.clear()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def _only_platform() -> Platform:
     """A process has one provider, once and for all."""
     made = Platform()

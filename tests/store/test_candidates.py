@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Found, Place, Places, Query
 from config.levels import Level
+from jurat.queries import read_json
 from jurat.seal import generate
 from jurat.vocabulary import AccessState, Outcome, Reason
 from tasks.check_runner import CheckRunner
@@ -40,16 +41,19 @@ class TwoTowns:
         pass
 
 
-def plan_of(desk: Desk) -> Plan:
+def plan_of(desk: Desk, **changes: Any) -> Plan:
     plan = desk.plan()
     key = ("budget", "residence")
-    questions = {**plan.configuration.questions, key: replace(plan.configuration.questions[key], zone="old-town")}
+    questions = {
+        **plan.configuration.questions,
+        key: replace(plan.configuration.questions[key], zone="old-town", **changes),
+    }
     configuration = replace(plan.configuration, questions=questions)
     return replace(plan, configuration=configuration, zones={"old-town": ZONE}, sources={"towns": TwoTowns()})
 
 
-def looked_up(desk: Desk, held: ClaimedCheck) -> CheckResult:
-    return CheckRunner(desk.unseal).run(held, plan_of(desk))
+def looked_up(desk: Desk, held: ClaimedCheck, **changes: Any) -> CheckResult:
+    return CheckRunner(desk.unseal).run(held, plan_of(desk, **changes))
 
 
 def test_a_platform_gets_the_addresses_to_choose_from_and_the_choice_decides_at_no_cost(desk: Desk) -> None:
@@ -69,6 +73,20 @@ def test_a_platform_gets_the_addresses_to_choose_from_and_the_choice_decides_at_
     assert desk.verdicts(again.id) == [("accepted", "inside_zone")]
     assert desk.client.candidates(again.id, PRIVATE_KEY) == []
     assert desk.client.access("budget", "p-1").rounds_left["residence"] == 0
+
+
+def test_an_address_that_is_not_found_as_typed_is_offered_and_chosen_at_no_cost(desk: Desk) -> None:
+    held = desk.held(answer={**ADDRESS, "postcode": "99003", "city": "Valmont"}, reply_key=REPLY_KEY)
+    desk.write(looked_up(desk, held, review=True, sources=("towns",)))
+    assert desk.verdicts(held.id) == [("undetermined", "ambiguous_address")]
+    (offered,) = desk.client.candidates(held.id, PRIVATE_KEY)
+    assert offered == {"number": "4", "street": "Rue de l'Église", "postcode": "99002", "city": "Valmont"}
+    assert desk.client.access("budget", "p-1").rounds_left["residence"] == 1
+    again = desk.held(answer={**offered, "choice": "offered"}, reply_key=REPLY_KEY)
+    desk.write(looked_up(desk, again))
+    assert desk.verdicts(again.id) == [("accepted", "inside_zone")]
+    evidence = desk.one("SELECT evidence FROM jurat_verdicts WHERE check_id = :id", id=desk.id(again.id))
+    assert read_json(evidence)["chosen"] is True
 
 
 def test_nobody_else_can_read_them(desk: Desk) -> None:

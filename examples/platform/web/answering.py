@@ -41,6 +41,9 @@ LONGEST_NOTE = 2000
 AWAY = "pending.source_away"
 """The key of jurat's text for an answer that waits while its source does not answer."""
 
+NONE_OF_THESE = {"choice": "none"}
+"""What an answer says whose participant was offered addresses, and lives at none of them."""
+
 BY_PERSONS = frozenset({Reason.PERSON_ACCEPTED, Reason.PERSON_REFUSED})
 TYPING_ERRORS = frozenset({Reason.CODE_UNKNOWN, Reason.CODE_MALFORMED, Reason.NUMBER_MALFORMED})
 """Verdicts that most often follow a typing error. Typing it again helps sooner than a person."""
@@ -77,8 +80,10 @@ def ask(name: str, question: str) -> Any:
         return _to_result(name, last.check_id) if last else redirect(url_for("answering.overview", name=name), 303)
     values: dict[str, str] = {}
     problems: dict[str, str] = {}
+    draft = drafts.kept(name, question)
+    declined = NONE_OF_THESE if draft and draft.answer.get("choice") == "none" else {}
     if request.method == "POST":
-        values = asked.typed()
+        values = asked.typed() | declined
         complete = not asked.problems(values)
         try:
             drafts.keep(name, question, values, complete=complete)
@@ -87,7 +92,7 @@ def ask(name: str, question: str) -> Any:
             )
         except drafts.TooLong:
             problems = {asked.fields[0].name: _("This answer is too long to be checked. Please shorten it.")}
-    elif draft := drafts.kept(name, question):
+    elif draft and draft.answer != declined:
         values = dict(draft.answer)
         problems = {} if draft.complete else asked.problems(values)
     place, count = list(status.access.questions).index(question) + 1, len(status.access.questions)
@@ -172,7 +177,7 @@ def show_result(name: str, check: UUID) -> Any:
     newest = status.results[result.question].check_id == check
     again = newest and result.question in status.access.open
     candidates = _candidates(check) if again and result.reason == Reason.AMBIGUOUS_ADDRESS else []
-    problem = {"candidate-0": _("Choose one of these addresses, or type yours again.")}
+    problem = {"candidate-0": _("Choose one of these addresses, or say that yours is not there.")}
     mistyped = again and result.reason in TYPING_ERRORS
     contest = _contest_of(check)
     asked_for = request_status(contest) if contest else None
@@ -191,13 +196,16 @@ def show_result(name: str, check: UUID) -> Any:
 @pages.post("/answers/<uuid:check>/choose")
 @signed_in_as()
 def choose(name: str, check: UUID) -> Any:
-    """One of the addresses that may be meant becomes the answer to confirm."""
+    """One of the addresses that may be meant becomes the answer to confirm. With none of them, one is typed again."""
     result, candidates = _own(name, check), _candidates(check)
     chosen = request.form.get("candidate", "")
+    known = _question_or_404(name, result.question).known
+    if chosen == "none":
+        drafts.keep(name, result.question, NONE_OF_THESE if "choice" in known else {}, complete=False)
+        return redirect(url_for("answering.ask", name=name, question=result.question), 303)
     if chosen not in map(str, range(len(candidates))):
         return redirect(url_for("answering.show_result", name=name, check=check, wrong=1), 303)
-    known = _question_or_404(name, result.question).known
-    address = {key: value for key, value in candidates[int(chosen)].items() if key in known}
+    address = {key: value for key, value in (candidates[int(chosen)] | {"choice": "offered"}).items() if key in known}
     drafts.keep(name, result.question, address, complete=True)
     return redirect(url_for("answering.confirm", name=name, question=result.question), 303)
 

@@ -8,7 +8,8 @@ from adapters.base import Finding
 from config.configuration import Question
 from jurat.vocabulary import COSTS_NO_ROUND, Outcome, Reason
 from tasks.checks import ClaimedCheck, NextSource, Review, Settle
-from tests.tasks.rules.test_decision import REVIEW_DUE, after, checks, findings, question, questions
+from tests.tasks.rules.decided import REVIEW_DUE, after, question
+from tests.tasks.rules.test_decision import checks, findings, questions
 
 
 @given(findings, checks, questions)

@@ -13,7 +13,7 @@ from adapters.base import Place, Places
 from config.levels import Level
 from jurat.vocabulary import Reason
 from tasks.checks import Review, Settle
-from tests.tasks.rules.test_decision import after, held, question
+from tests.tasks.rules.decided import after, held, question
 
 ZONE = ZoneGeometry("old-town", 3, shapely.to_wkb(shapely.box(2.0, 48.0, 2.1, 48.1)))
 ANSWER = {"number": "4", "street": "rue des Tanneurs", "postcode": "99001", "city": "Valmont"}

@@ -127,11 +127,27 @@ def test_one_of_several_addresses_is_chosen_from_a_list(walk: Walk, fleet: Fleet
     page = walk.page
     name = walk.sign_up()
     walk.answer("hill", "home", TWO_PLACES, "undetermined")
-    labels = page.locator(".picker .choice label")
-    assert sorted(text.rsplit(" ", 1)[1] for text in labels.all_inner_texts()) == ["Port-Valmont", "Valmont"]
+    *labels, none = page.locator(".picker .choice label").all_inner_texts()
+    assert sorted(text.rsplit(" ", 1)[1] for text in labels) == ["Port-Valmont", "Valmont"]
+    assert none == page.locator("label[for=candidate-none]").inner_text()
     page.locator(".picker .choice", has_text="99002 Valmont").get_by_role("radio").check()
     page.locator(".picker .button").click()
     assert walk.path == "consultations/hill/access/home/confirm"
+    walk.confirm()
+    walk.hears("accepted")
+    assert [outcome for _, _, outcome in fleet.ground.checks(name)] == ["undetermined", "accepted"]
+
+
+def test_who_is_at_none_of_the_addresses_types_theirs_again_and_is_offered_no_others(walk: Walk, fleet: Fleet) -> None:
+    page = walk.page
+    name = walk.sign_up()
+    walk.answer("hill", "home", TWO_PLACES, "undetermined")
+    page.locator(".picker #candidate-none").check()
+    page.locator(".picker .button").click()
+    assert walk.path == "consultations/hill/access/home"
+    expect(page.locator("[aria-invalid]")).to_have_count(0)
+    walk.fill({**TWO_PLACES, "city": "Valmont"})
+    walk.press()
     walk.confirm()
     walk.hears("accepted")
     assert [outcome for _, _, outcome in fleet.ground.checks(name)] == ["undetermined", "accepted"]
