@@ -33,6 +33,9 @@ STREETS_ALIKE = 30
 LEAST_ALIKE = 0.6
 """The smallest share of letters that names which are alike have in common, kinds of way aside."""
 
+LEAST_ALIKE_WHOLE = 0.7
+"""The same with kinds of way: one that is misspelled in a compound, "Morgenstrrasse", is not known for one."""
+
 TELLING_WORD = 5
 ONE_WORD = 0.75
 """How alike names count that have a word of so many letters in common."""
@@ -112,8 +115,9 @@ def _alike(wanted: Wanted, names: Names, code: str) -> list[Street]:
     bare = _bare(wanted.canonical, code)
     shares = dict.fromkeys(_sharing(bare, every, code), ONE_WORD)
     cores = [_bare_of_base(name, code) for name in every]
-    for _, share, at in process.extract(bare, cores, scorer=_LETTERS, score_cutoff=LEAST_ALIKE, limit=STREETS_ALIKE):
-        shares[every[at]] = max(share, shares.get(every[at], 0.0))
+    for typed, known, least in ((bare, cores, LEAST_ALIKE), (wanted.canonical, every, LEAST_ALIKE_WHOLE)):
+        for _, share, at in process.extract(typed, known, scorer=_LETTERS, score_cutoff=least, limit=STREETS_ALIKE):
+            shares[every[at]] = max(share, shares.get(every[at], 0.0))
     whole = {name: share + _LETTERS(wanted.canonical, name) for name, share in shares.items()}
     best = nlargest(STREETS_ALIKE, whole, key=whole.__getitem__)
     return list({street.key: street for name in best for area in areas for street in area.get(name, ())}.values())

@@ -23,8 +23,8 @@ from jurat.database import open_engine
 from store.datasets.address_bases import DatasetRow, _houses_near
 from store.datasets.address_files import NewAddressBase, import_base
 from store.datasets.imports import DatasetImport, Overtaken
-from store.lookups import StoredDatasets
 from store.dialects import dialect_of
+from store.lookups import StoredDatasets
 from store.queries import Queries
 from store.schema.migrations import upgrade
 

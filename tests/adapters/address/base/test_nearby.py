@@ -62,6 +62,12 @@ def test_a_street_that_is_not_there_offers_those_alike_that_have_the_house(valmo
     assert offered(valmont, "3", "Rue des Dragons") == []
 
 
+def test_a_kind_of_way_that_is_misspelled_in_a_compound(tmp_path: Path) -> None:
+    path = tmp_path / "valmont.csv"
+    path.write_text(f"{HEADER}\n3;;Lindenstraße;99001;99901;Valmont;-38.0;44.0")
+    assert offered(AddressFile(path, "de"), "3", "Lindenstrrdsse") == ["3 Lindenstraße 99001"]
+
+
 def test_a_word_that_is_a_title_is_nothing_in_common(valmont: AddressFile) -> None:
     assert offered(valmont, "3", "Avenue du Général Xilophage") == []
 
@@ -82,4 +88,4 @@ def test_no_more_are_offered_than_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "valmont.csv"
     path.write_text("\n".join([HEADER, *rows]))
     source = AddressFile(path)
-    assert len(offered(source, "3", "Rue Tannoirre")) == MOST_NEARBY
+    assert len(offered(source, "3", "Rue Tanneus")) == MOST_NEARBY
