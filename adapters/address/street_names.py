@@ -34,6 +34,14 @@ INITIAL = 0.85
 """The similarity of "J." and "Jean", and of a single letter and nothing: "Rue A. Dumas", "Rue Dumas"."""
 
 
+KINDLESS = 0.8
+"""The similarity of a name and the same without its kind of way, where a source knows all names: "Moulin", "Rue du
+Moulin"."""
+
+_TELLING = 4
+"""Letters of a word that says enough without the kind of way."""
+
+
 def expand(street: str, code: str = "fr") -> str:
     """`street` folded, with the kind of way spelled correctly and unambiguous abbreviations written out."""
     words = language(code)
@@ -84,6 +92,48 @@ def _elides(letter: str, following: str) -> bool:
     return not letter.startswith(VOWELS) and following.startswith((*VOWELS, "h"))
 
 
+def kindless_similarity(asked: str, found: str, code: str = "fr") -> float:
+    """`KINDLESS` where `asked` is the whole name `found` but for its kind of way, without any slip; else 0.
+
+    A name that begins with an article ("Le Moulin") is as likely one of its own: a hamlet or a house.
+    """
+    words = language(code)
+    typed, known = (words.expand_contractions(fold(name)).split() for name in (asked, found))
+    kind = _kind_apart(known, words)
+    if not kind or not _tells(typed, words):
+        return 0.0
+    rest = known[1:] if kind[0] == 0 else known[:-1]
+    if typed[0] in words.particles and typed[0] != rest[0]:
+        return 0.0
+    whole = f"{kind[1]} {asked}" if kind[0] == 0 else f"{asked} {kind[1]}"
+    return KINDLESS if similarity(whole, found, code) == 1.0 else 0.0
+
+
+def with_kinds(name: str, code: str = "fr") -> frozenset[str]:
+    """The canonical names that `kindless_similarity` allows for: `name` with each kind of way."""
+    words = language(code)
+    if not _tells(words.expand_contractions(fold(name)).split(), words):
+        return frozenset()
+    place = words.table["kind_position"]
+    ahead = [f"{kind} {name}" for kind in words.types if place != "last"]
+    behind = [f"{name} {kind}" for kind in words.types if place != "first"]
+    return frozenset(canonical(whole, code) for whole in (*ahead, *behind))
+
+
+def _tells(texts: Sequence[str], words: Language) -> bool:
+    """Whether a name says enough though it has no kind of way."""
+    long = any(len(word) >= _TELLING and not word.isdigit() for word in texts)
+    return long and _kind_apart(texts, words) is None
+
+
+def _kind_apart(texts: Sequence[str], words: Language) -> tuple[int, str] | None:
+    """The kind of way at the end of a name where the language has it, as a word of its own, and at which end."""
+    ends = {"first": (0,), "last": (-1,), "either": (0, -1)}[words.table["kind_position"]]
+    # Not "Engehaldenstrasse" of "Hintere Engehaldenstrasse": its kind of way is written onto the name.
+    kinds = {text for text in (texts[0], texts[-1]) if words.senses.get(text, frozenset()) & words.types}
+    return next(((end, texts[end]) for end in ends if len(texts) > 1 and texts[end] in kinds), None)
+
+
 def name_words(name: str, code: str = "fr") -> frozenset[str]:
     """The words of a name as they are compared: in their first spelling, "lindenstr" as "linden" and "strasse".
 
@@ -96,8 +146,15 @@ def name_words(name: str, code: str = "fr") -> frozenset[str]:
 def has_initial(name: str, code: str = "fr") -> bool:
     """Whether `name` has an initial ("A. Dumas"), and so may mean another street than the one with just this name."""
     words = language(code)
+
+    def may_be_a_name(word: _Word) -> bool:
+        senses = words.senses.get(word.text, frozenset())
+        if word.opens:  # "R. Dumas" is a rue; "A. Steige" may be the Alte, or that of Anna
+            return len(senses) > 1 and not words.kinds(word.text)
+        return word.letter or not senses
+
     return any(
-        len(word.text) == 1 and word.leads and not word.opens and (word.letter or word.text not in words.senses)
+        len(word.text) == 1 and word.leads and may_be_a_name(word)
         for word in _words(name, words)
         if word.text.isalpha() and not word.article
     )

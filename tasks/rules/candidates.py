@@ -10,7 +10,15 @@ from dataclasses import dataclass
 
 from adapters.address.house_numbers import same_number
 from adapters.address.parsed_address import ParsedAddress, read_postcode
-from adapters.address.street_names import THRESHOLD, accents, has_initial, same_city, same_district, similarity
+from adapters.address.street_names import (
+    THRESHOLD,
+    accents,
+    has_initial,
+    kindless_similarity,
+    same_city,
+    same_district,
+    similarity,
+)
 from adapters.base import Place, Places
 from config.levels import Level
 from jurat.vocabulary import Reason
@@ -58,9 +66,12 @@ def compared(asked: ParsedAddress, place: Place, places: Places, language: str) 
     code = None if code is False and not places.knows_code else code
     postcode, city = read_postcode(place.postcode or ""), place.city or ""
     named = same_city(asked.city, city, language) and same_district(asked.city, city, postcode, language)
+    name = similarity(asked.street, place.street, language, places.unknown_words) if place.street else 0.0
+    if name < THRESHOLD and place.street and places.provider in OF_ONE_TOWN:  # they know all names of the town
+        name = max(name, kindless_similarity(asked.street, place.street, language))
     return Candidate(
         place=place,
-        name=similarity(asked.street, place.street, language, places.unknown_words) if place.street else 0.0,
+        name=name,
         postcode=bool(asked.postcode) and asked.postcode == postcode,
         code=code,
         city=bool(code) or named or (not asked.city and code is None),

@@ -17,7 +17,16 @@ from adapters.address.base.streets import AddressBase, House, Match, Names, Stre
 from adapters.address.house_numbers import UNREADABLE
 from adapters.address.languages import language
 from adapters.address.parsed_address import ParsedAddress, read_answer
-from adapters.address.street_names import LONG_WORD, THRESHOLD, canonical, has_initial, name_words, similarity
+from adapters.address.street_names import (
+    LONG_WORD,
+    THRESHOLD,
+    canonical,
+    has_initial,
+    kindless_similarity,
+    name_words,
+    similarity,
+    with_kinds,
+)
 from adapters.base import Place, Places, Query
 
 PROVIDER = "address-file"
@@ -126,7 +135,7 @@ def _search_similar(cases: Sequence[_Case], base: AddressBase, code: str, names:
     near: list[list[tuple[Street, float]]] = []
     for case, own in zip(cases, words, strict=True):
         case.unknown = own - known
-        near.append(_similar(case, code, names))
+        near.append(_similar(case, code, names) or _kindless(case, code, names))
     numbered = [
         (street, case.wanted.number, case.wanted.repetition)
         for case, streets in zip(cases, near, strict=True)
@@ -142,6 +151,14 @@ def _search_similar(cases: Sequence[_Case], base: AddressBase, code: str, names:
             case.found += [with_houses] if street.key not in there else []
         case.found.sort(key=lambda found: -found[1])
         _keep(case, others, code)
+
+
+def _kindless(case: _Case, code: str, names: Names) -> list[tuple[Street, float]]:
+    """The streets of the postcode and of the town with just this name, and a kind of way that was not typed."""
+    wanted, typed = with_kinds(case.asked.street, code), case.asked.street
+    streets = [street for area in case.wanted.areas for name in wanted for street in names(area).get(name, ())]
+    alike = {street.key: (street, kindless_similarity(typed, street.name, code)) for street in streets}
+    return [(street, likeness) for street, likeness in alike.values() if likeness]
 
 
 def _words(street: str, code: str) -> frozenset[str]:

@@ -138,6 +138,8 @@ def test_two_letters_are_two_names_whatever_else_is_said(one: str, other: str) -
         ("N Main Street", "en", False),
         ("Via S. Rocco", "it", False),
         ("rue Dumont", "fr", False),
+        ("A. Steige", "de", True),
+        ("Alte Steige", "de", False),
     ],
 )
 def test_an_initial_is_recognised(name: str, code: str, *, has: bool) -> None:
