@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapters.address.answer_parts import best_names, names_kind, read_fields, split_number, tail_of
@@ -23,6 +23,7 @@ from adapters.address.house_numbers import (
     means_none,
     occurs_alone,
     plain,
+    read_number,
     remove_spoiled,
 )
 from adapters.address.languages import ELIDED, ELISION, Language, fold, language
@@ -35,6 +36,13 @@ MAX_LETTERS = 300
 _BEFORE_POSTCODE = re.compile(r"(?<=\w)\s+(?=\d{5}\s+[^\W\d])")
 """Where postcode and town begin in the field of the street, without a comma."""
 
+_NUMBER = r"(?P<number>\d+(?:\s?[^\W\d]{1,9})??)"
+_AT_END = {
+    "before": re.compile(rf"{_NUMBER}[\s,]+(?P<name>\S.*)", re.DOTALL),
+    "after": re.compile(rf"(?P<name>.*[^\s,])[\s,]+{_NUMBER}", re.DOTALL),
+}
+"""The house number at the end of the street's field where a language has it."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ParsedAddress:
@@ -44,6 +52,8 @@ class ParsedAddress:
     fields that contradict each other; one alone has parts that nobody understands. `numbered`: it has a house number,
     even an unreadable one. `malformed`: what it has in place of a number is none. `accents` are those of the street as
     typed (`street_names.accents`), which `street` lacks. `others` are further addresses in an answer with a conflict.
+    `as_written` are other readings, which hold where the source has their street: the whole field is its name ("Via 28
+    Marzo 1921").
     """
 
     number: HouseNumber | None
@@ -56,6 +66,7 @@ class ParsedAddress:
     malformed: bool = False
     accents: str = ""
     others: tuple[ParsedAddress, ...] = ()
+    as_written: tuple[ParsedAddress, ...] = field(default=(), compare=False)
 
 
 def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
@@ -94,9 +105,33 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
         malformed=malformed or (sound != fields[1] and read_fields((fields[0], sound), words)[0] != numbers),
         accents=_accents(fields, name),
     )
-    if not conflict:
-        return asked
-    return replace(asked, others=tuple(_others(asked, numbers, more, left.unread, words)))
+    others = tuple(_others(asked, numbers, more, left.unread, words)) if conflict else ()
+    typed = replace(asked, postcode=postcode, city=city, conflict=(), malformed=False)
+    return replace(asked, others=others, as_written=tuple(_as_written(asked, typed, (given[0], whole), words)))
+
+
+def _as_written(
+    asked: ParsedAddress, typed: ParsedAddress, fields: tuple[str, str], words: Language
+) -> Iterator[ParsedAddress]:
+    """The readings in which the field of the street is a name as it stands, but for a number at its end where that of
+    the number is empty; the longest name first. None that is the same as `asked`.
+    """
+    given, street = fields
+    if any(sign.isnumeric() and not sign.isascii() for sign in street):
+        return  # folding would turn "1²" into 12
+    number = None if holds_no_number(given, words.code) else read_number(given, words.code)
+    found: list[tuple[HouseNumber | None, str]] = [(number, street)] if number else []
+    if not given and remove_spoiled(street) == street:
+        found = [(None, street)]
+        split = _AT_END[words.table["number_position"]].fullmatch(street)
+        at_end = read_number(split["number"], words.code) if split else None
+        if split and at_end and any(map(str.isdigit, split["name"])):
+            found.append((at_end, split["name"]))
+    taken = not (asked.conflict or asked.malformed) and (asked.number, fold(asked.street))
+    for each, name in found:
+        if fold(name) and (each, fold(name)) != taken:
+            restored = _restore_apostrophes(fold(name), [name])
+            yield replace(typed, number=each, numbered=each is not None, street=restored, accents=accents(name))
 
 
 def _others(
