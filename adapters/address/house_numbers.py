@@ -96,6 +96,8 @@ def read_number(text: str, code: str = "fr") -> HouseNumber | None:
 def in_digits(text: str, code: str = "fr") -> str:
     """`text` as digits where all of it is a number word ("vingt-huit"). Ordinals are none: they may be floors."""
     words = language(code)
+    if not all(letter.isalpha() or letter in " -" for letter in text):  # as with digits, nothing strange is beside it
+        return text
     folded = fold(text)
     return words.cardinals.get(folded) or words.cardinals.get(words.unify_spelling(folded), text)
 

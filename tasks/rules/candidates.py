@@ -102,6 +102,22 @@ def meant_by(candidates: Sequence[Candidate], asked: ParsedAddress, language: st
     return here if exact and has_initial(asked.street, language) else exact
 
 
+def as_meant(asked: ParsedAddress, places: Places, language: str, *, chosen: bool = False) -> list[ParsedAddress]:
+    """The readings of an answer that may be meant: those of which the source has the street by exactly its name, if one
+    of these takes the field of the street as it stands; else just `asked`. One that was `chosen` is meant as it stands.
+    """
+
+    def exists(reading: ParsedAddress) -> bool:
+        found = [compared(reading, place, places, language) for place in places.places]
+        return any(each.name == 1.0 for each in meant_by(found, reading, language))
+
+    written = [each for each in asked.as_written if exists(each)]
+    if not written or chosen:
+        return written[:1] or [asked]
+    rest = [each for each in (asked, *asked.others) if not asked.malformed and exists(each)]
+    return list({(each.number, each.street): each for each in (*written, *rest)}.values())
+
+
 def likelihood(candidate: Candidate) -> tuple[float, float]:
     """What sorts candidates: the likeness of the name, and then the source's score."""
     return candidate.name, candidate.place.score or 0.0
@@ -110,7 +126,7 @@ def likelihood(candidate: Candidate) -> tuple[float, float]:
 def readings(asked: ParsedAddress, places: Places, language: str) -> tuple[Mapping[str, str], ...]:
     """The addresses of an answer that contradicts itself which the source knows, to choose from or to confirm."""
     found: list[Candidate] = []
-    for each in (asked, *asked.others):
+    for each in (asked, *asked.others, *asked.as_written):
         meant = meant_by([compared(each, place, places, language) for place in places.places], each, language)
         found += [one for one in meant if (one.house if each.number else one.place.level is Level.STREET)]
     return as_answers(asked, sorted(found, key=likelihood, reverse=True), confirm=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations
 from types import MappingProxyType
@@ -21,8 +21,17 @@ from adapters.address.street_names import THRESHOLD
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Finding, Place, Places
 from config.levels import Level
-from jurat.vocabulary import Outcome, Reason
-from tasks.rules.candidates import Candidate, as_answers, compared, likelihood, meant_by, readings, suggestions
+from jurat.vocabulary import CHOICE, OFFERED, Outcome, Reason
+from tasks.rules.candidates import (
+    Candidate,
+    as_answers,
+    as_meant,
+    compared,
+    likelihood,
+    meant_by,
+    readings,
+    suggestions,
+)
 from tasks.rules.margins import DEFAULT_MARGIN_M, METRES_PER_DEGREE, NEAR_TIE, SCORE_FLOOR, TOUCHING_M, margins_of
 
 
@@ -81,8 +90,10 @@ def decide_residence(
     source's names. It is accepted (`inside_zone`), refused (`outside_zone`) or undetermined with the first
     rule that did not hold. Its evidence names neither the address nor its position.
     """
-    asked = read_answer(answer, language)
+    asked, *more = as_meant(read_answer(answer, language), places, language, chosen=answer.get(CHOICE) == OFFERED)
     case = _ResidenceCase(places, zone)
+    if more:
+        asked = replace(asked, conflict=("number", "street"), others=tuple(more))
     if not case.holds("readable", held=not asked.malformed):
         return case.undetermined(Reason.NUMBER_MALFORMED)
     if not case.holds("consistent", held=not asked.conflict):

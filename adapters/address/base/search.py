@@ -40,12 +40,14 @@ INITIAL_CUTOFF = 0.5
 @dataclass(slots=True)
 class _Case:
     """One query in progress: `found` are streets with the similarity of their names and their houses of that number.
-    `initial` says that the name has an initial, so that streets with just this name are not enough.
+    `initial` says that the name has an initial, so that streets with just this name are not enough; `literal`, that no
+    similar name is.
     """
 
     asked: ParsedAddress = field(repr=False)
     wanted: Wanted
     initial: bool
+    literal: bool = False
     found: list[tuple[Street, float, Sequence[House]]] = field(default_factory=list)
     unknown: frozenset[str] = field(default=frozenset(), repr=False)
     near: Sequence[Place] = field(default=(), repr=False)
@@ -80,9 +82,10 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
     wanted = [case.wanted for case in named]
     for case, matches in zip(named, base.find_named(wanted) if named else [], strict=True):
         _keep(case, matches, code)
-    if missed := [case for case in named if not case.exact]:
+    if missed := [case for case in named if not (case.exact or case.literal)]:
         _search_similar(missed, base, code, names)
-    missing = [(case, each) for case in named if not case.asked.conflict and (each := case.missing())]
+    plain = [case for case in named if not (case.asked.conflict or case.literal)]
+    missing = [(case, each) for case in plain if (each := case.missing())]
     for (case, _), near in zip(missing, nearby([each for _, each in missing], base, names, code), strict=True):
         case.near = near
     return [
@@ -107,14 +110,17 @@ def _knows_code(case: _Case, names: Names) -> bool:
 
 
 def _cases(asked: ParsedAddress, code: str) -> list[_Case]:
-    """What an answer asks for: one house, a street, or each house of a range; and that of each further address."""
+    """What an answer asks for: one house, a street, or each house of a range; and that of each further address and
+    reading.
+    """
     cases = []
-    for each in (asked, *asked.others):
+    for each in (asked, *asked.others, *asked.as_written):
         number, name, initial = each.number, canonical(each.street, code), has_initial(each.street, code)
         values = number.values if number else (None,)
         wanted = (each.postcode, each.city_code or None, name)
         repetition = number.repetition if number else ""
-        cases += [_Case(each, Wanted(*wanted, value, repetition), initial) for value in values]
+        literal = each in asked.as_written
+        cases += [_Case(each, Wanted(*wanted, value, repetition), initial, literal) for value in values]
     return cases
 
 

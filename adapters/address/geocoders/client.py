@@ -31,6 +31,8 @@ class Geocoder(Source):
 
     def look_up(self, query: Query) -> Places:
         asked = read_answer(query.answer, self._language)
+        if asked.malformed and asked.as_written and asked.as_written[0].number:
+            asked = asked.as_written[0]  # "Carretera N-124", which may be a street
         street = expand(asked.street, self._language)
         return self._find(asked, street, query.timeout) if street and not asked.malformed else Places(self.provider, ())
 
