@@ -1,12 +1,13 @@
 """Answers whether a house is in a zone that is a list of addresses, such as the register of a polling district.
 
-The list is complete: a house that a source knows, and that is not in it, is outside. Whatever may be another spelling of
-an address of the list is neither. `adapters.zone_import.address_lists` reads files of them.
+The list is complete: a house that a source knows, and that is not in it, is outside. What may be another spelling of an
+address of the list is neither. `adapters.zone_import.address_lists` reads files of them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from adapters.address.house_numbers import HouseNumber, read_number
-from adapters.address.languages import language
+from adapters.address.languages import fold, language
 from adapters.address.parsed_address import read_postcode
 from adapters.address.street_names import THRESHOLD, accents, canonical, name_words, same_city
 from adapters.base import Place
@@ -84,7 +85,7 @@ class AddressList:
         self._with_word: Mapping[str, set[str]] = defaultdict(set)
         names = {each.street: canonical(each.street, self._code) for each in addresses}
         for each in addresses:
-            number = read_number(each.number, self._code)
+            number = _number(each.number, self._code)
             self._named[names[each.street]].append(_Listed(each, number, accents(each.street)))
         for street, name_ in names.items():
             for word in self._telling(street):
@@ -147,6 +148,12 @@ class AddressList:
         return frozenset(each for each in words if each not in table.senses and each not in table.particles) or words
 
 
+def _number(written: str, code: str) -> HouseNumber | None:
+    """The number of a listed address. A base has repetitions that nobody can ask for; they are houses of the value."""
+    value = re.match(r"\d{1,5}", written)
+    return read_number(written, code) or (HouseNumber(int(value[0]), fold(written)) if value else None)
+
+
 _same_city = lru_cache(maxsize=1 << 12)(same_city)
 
 
@@ -156,9 +163,7 @@ def _equal(one: str, other: str) -> bool | None:
 
 
 def _similar(word: str, words: Mapping[str, object]) -> Sequence[tuple[str, float, object]]:
-    return process.extract(
-        word, words.keys(), scorer=OSA.normalized_similarity, score_cutoff=THRESHOLD, limit=None
-    )
+    return process.extract(word, words.keys(), scorer=OSA.normalized_similarity, score_cutoff=THRESHOLD, limit=None)
 
 
 def _overlap(one: HouseNumber | None, other: HouseNumber | None) -> bool:

@@ -1,4 +1,7 @@
-"""Answers whether a point lies in a zone, and how far from its border. `adapters.zone_import` reads files of zones."""
+"""Answers whether a point lies in a zone, and how far from its border; lists of addresses have none.
+
+`adapters.zone_import` reads files of zones.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,7 @@ class ZoneCache:
         self._lock = threading.Lock()
 
     def get(self, name: str, version: int, digest: str, load: Callable[[], bytes]) -> Zone:
-        """The zone; `load` gives its content when its border is not cached. Raises what `load` and `read_zone` raise."""
+        """The zone; `load` gives its content if its border is not cached. Raises what `load` and `read_zone` raise."""
         key = (name, version, digest)
         with self._lock:
             zone = self._ready.get(key)
