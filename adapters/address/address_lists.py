@@ -20,7 +20,7 @@ from rapidfuzz.distance import OSA
 from adapters.address.house_numbers import HouseNumber, read_number
 from adapters.address.languages import fold, language
 from adapters.address.parsed_address import read_postcode
-from adapters.address.street_names import THRESHOLD, accents, canonical, name_words, same_city
+from adapters.address.street_names import THRESHOLD, accents, canonical, name_words, same_city, similarity
 from adapters.base import Place
 
 
@@ -100,14 +100,18 @@ class AddressList:
         if not place.street:
             return None
         number = read_number(place.number or "", self._code)
-        named = self._in_town(self._named.get(canonical(place.street, self._code), ()), place)
-        own = [each for each, sure in named if sure and self._same_accents(each, place.street)]
+        meant = self._in_town(self._named.get(canonical(place.street, self._code), ()), place)
+        own = [each for each, sure in meant if sure and self._same_accents(each, place.street)]
+        if not own:  # a street of just this name leaves no room for similar ones
+            meant += self._in_town(self._alike(place.street), place)
+            own = [each for each, sure in meant if sure and self._is_called(each, place.street)]
         if number and any(each.number == number for each in own):
             return True
-        others = [each for each, _ in named]
-        if not own:  # a street of just this name leaves no room for similar ones
-            others += [each for each, _ in self._in_town(self._alike(place.street), place)]
-        return None if any(_overlap(each.number, number) for each in others) else False
+        return None if any(_overlap(each.number, number) for each, _ in meant) else False
+
+    def _is_called(self, listed: _Listed, street: str) -> bool:
+        """Whether only abbreviations tell the names apart, as in "AV GAL CORVEC"."""
+        return self._same_accents(listed, street) and similarity(street, listed.address.street, self._code) == 1.0
 
     def _same_accents(self, listed: _Listed, street: str) -> bool:
         return not self._accented or listed.accents == accents(street)

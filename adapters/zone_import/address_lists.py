@@ -58,9 +58,7 @@ def read_address_lists(path: Path, layout: Layout, code: str, *, overlapping: bo
             raise FileError(f"{path.name}: has more than {MOST_ROWS:,} rows; split it")
         titles[row.zone] = titles.get(row.zone) or row.title
         if len(titles) > MOST_FEATURES:
-            raise FileError(
-                f"{path.name}: has more than {MOST_FEATURES:,} zones; is the column of their names right?"
-            )
+            raise FileError(f"{path.name}: has more than {MOST_FEATURES:,} zones; is the column of their names right?")
         address = ListedAddress(row.street, row.written, row.postcode, row.city, row.city_code or "")
         zones[row.zone].add(address)
         if len(zones[row.zone]) > MOST_ADDRESSES:
