@@ -23,8 +23,9 @@ import shapely
 
 from bench.addresses import zones
 from bench.addresses.geocoders import Geocoder, alone
+from bench.addresses.lists import listed_questions
 from bench.addresses.queries import MIX, ORDINARY, TRAPS, Kind, Row, Typed, queries, read_base
-from bench.addresses.questions import Looked, Tally, direct, questions
+from bench.addresses.questions import Looked, Question, Tally, direct, questions
 from bench.addresses.sets import read_sets, write_rows
 from bench.addresses.styles import STYLES
 from bench.addresses.traps import traps
@@ -69,10 +70,13 @@ def ask(language: str, rows: list[Row], options: argparse.Namespace) -> tuple[Ta
         write_rows(base, rows)
         with alone(Geocoder({"type": "address-file", "path": str(base), "language": language})) as source:
             looked = Looked(source)
-            by_kind = direct(looked, questions(typed, cells), language=language, show=options.show)
-            asked = questions(list(queries(rows, counts, seed + 1, style)), cells)
+            asked: Sequence[Question] = questions(typed, cells)
+            mix: Sequence[Question] = questions(list(queries(rows, counts, seed + 1, style)), cells)
+            if options.lists:
+                asked, mix = (listed_questions(each, rows, cells, language) for each in (asked, mix))
+            by_kind = direct(looked, asked, language=language, show=options.show)
             mixed = Tally()
-            for tally in direct(looked, asked, language=language, show=options.show).values():
+            for tally in direct(looked, mix, language=language, show=options.show).values():
                 mixed.add(tally)
             return by_kind, mixed
 
@@ -158,6 +162,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--each", type=int, default=300, help="queries of each kind for each town (%(default)s)")
     parser.add_argument("--mix", type=int, default=2000, help="queries of the mix for each town (%(default)s)")
     parser.add_argument("--zones", type=int, default=40, help="cells that a town is cut into (%(default)s)")
+    parser.add_argument("--lists", action="store_true", help="ask about the lists of the cells' addresses")
     parser.add_argument("--seed", type=int, default=1, help="of zones and queries (%(default)s)")
     parser.add_argument("--last", action="store_true", help="ask the sets that are marked `last` as well")
     parser.add_argument("--show", action="store_true", help="print what is wrong: real addresses, for the screen alone")

@@ -65,6 +65,19 @@ def check_id(value: str) -> UUID:
         raise click.BadParameter("a UUID is expected, as `jurat submit` prints it") from None
 
 
+def named_columns(value: str) -> dict[str, str]:
+    """Which column of a CSV file is what: `number=NUMERO,street=RUE`."""
+    found: dict[str, str] = {}
+    for part in value.split(","):
+        field, equals, column = (text.strip() for text in part.partition("="))
+        if not (equals and field and column):
+            raise click.BadParameter(f"{part.strip()!r} is no FIELD=COLUMN, such as street=RUE")
+        if field in found:
+            raise click.BadParameter(f"{field} is named twice")
+        found[field] = column
+    return found
+
+
 def future_moment(past: str, *, whole_day: bool = False) -> Callable[[str], datetime]:
     """A day, which begins in UTC, or a time with its offset; in UTC and not past.
 

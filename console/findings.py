@@ -66,6 +66,8 @@ def _address(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
     rules, named = evidence.get("rules"), _rules()
     if evidence.get("distance_m") is None and isinstance(rules, dict) and rules.get("margin"):
         yield named["margin"][0]
+    if isinstance(rules, dict) and rules.get("listed"):
+        yield named["listed"][0]
     for rule, held in rules.items() if isinstance(rules, dict) else ():
         if held is False and rule in named and rule not in _SAID_OTHERWISE:
             yield named[rule][1]
@@ -171,6 +173,7 @@ def _rules() -> dict[str, tuple[str, str]]:
         "whole_street": (_("The whole street is known."), _("Only a part of the street is known.")),
         "score": (_("The source is sure enough."), _("The source is not sure enough.")),
         "margin": (_("The place is far enough from the border."), _("The place is too close to the border.")),
+        "listed": (_("The list of addresses is clear about it."), _("The list may have it in another spelling.")),
         "agreed": (
             _("The houses that may be meant are on the same side of the border."),
             _("The houses that may be meant are on both sides of the border."),

@@ -11,6 +11,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from adapters.address.address_lists import is_list
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Box
 from adapters.zone_import.changes import compare
@@ -83,6 +84,8 @@ def zone(name: str) -> str:
 def changes(name: str) -> Any:
     """What changed between two versions: areas, the border, and the map."""
     old, new = _two_versions(name)
+    if is_list(old.geometry) or is_list(new.geometry):
+        return _listed_versions(name)
     try:
         change, drawn = compare(old.geometry, new.geometry), change_map(old, new)
     except ValueError:
@@ -97,6 +100,8 @@ def changes(name: str) -> Any:
 def affected(name: str) -> Any:
     """For whom something changed: addresses of the local base that change sides, and verdicts that may change."""
     old, new = _two_versions(name)
+    if is_list(old.geometry) or is_list(new.geometry):
+        return _listed_versions(name)
     houses, verdicts, too_long, engine = None, list[AffectedRow](), False, _base_reader()
     try:
         change = compare(old.geometry, new.geometry)
@@ -150,6 +155,8 @@ def located(longitude: float, latitude: float) -> tuple[list[tuple[ZoneRow, bool
     """Of each zone in force, whether a place is inside and its metres from the border; and how many are damaged."""
     found, damaged = list[tuple[ZoneRow, bool, int]](), 0
     for row in queries().zones().values():
+        if is_list(row.geometry):  # a place alone is no address
+            continue
         try:
             inside, metres = ZoneGeometry(row.name, row.version, row.geometry, row.digest).locate(longitude, latitude)
         except ValueError:
@@ -196,6 +203,11 @@ def _two_versions(name: str) -> tuple[ZoneRow, ZoneRow]:
 
 def _damaged(name: str) -> Any:
     flash(_("A version of this zone is damaged. Import the zone again."))
+    return redirect(url_for("zones.zone", name=name))
+
+
+def _listed_versions(name: str) -> Any:
+    flash(_("Lists of addresses are compared by the commands zones diff and zones affected."))
     return redirect(url_for("zones.zone", name=name))
 
 

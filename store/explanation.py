@@ -330,7 +330,8 @@ def _near(dialect: StoreDialect) -> str:
         WHERE v.check_id > {dialect.uuid("after")} AND v.evidence ->> 'zone' = :zone
           AND CAST(v.evidence ->> 'zone_version' AS text) = :version
           AND (abs({distance}) <= :metres
-               OR ({distance} IS NULL AND v.evidence -> 'rules' ->> 'margin' IS NOT NULL)
+               OR ({distance} IS NULL AND COALESCE(v.evidence -> 'rules' ->> 'margin',
+                                               v.evidence -> 'rules' ->> 'listed') IS NOT NULL)
                OR (CAST(v.evidence ->> 'houses' AS int) > 1
                    AND (COALESCE({least}, {margin}) <= :metres OR v.evidence ->> 'level' = 'interpolated'
                         OR v.outcome = 'undetermined')))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from adapters.address.zones import ZoneGeometry
+from adapters.address.zones import Zone
 from adapters.base import Found, Query, Source, Unavailable, of_many
 from config.configuration import Configuration, Question
 from config.sources import SourceModel
@@ -38,7 +38,7 @@ class Plan:
     version: int
     configuration: Configuration
     sources: Mapping[str, Source]
-    zones: Mapping[str, ZoneGeometry]
+    zones: Mapping[str, Zone]
     answer_schemas: Mapping[tuple[str, str], str]
     problems: tuple[str, ...] = field(default=())
     left_to_others: frozenset[str] = field(default=frozenset())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.address.zones import ZoneCache, ZoneGeometry
+from adapters.address.zones import Zone, ZoneCache
 from adapters.base import Source
 from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
 from adapters.fingerprints import Fingerprints
@@ -77,7 +77,7 @@ def make_plan(
         sources |= _shadowed(configuration, sources, purse)
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
     in_force = queries.zone_versions(wanted) if wanted else {}
-    zones: dict[str, ZoneGeometry] = {}
+    zones: dict[str, Zone] = {}
     for name, zone in in_force.items():
         try:
             zones[name] = ready.get(name, zone.version, zone.digest, partial(_geometry, queries, zone))

@@ -1,4 +1,7 @@
-"""Answers whether a point lies in a zone, and how far from its border. `adapters.zone_import` reads files of zones."""
+"""Answers whether a point lies in a zone, and how far from its border; lists of addresses have none.
+
+`adapters.zone_import` reads files of zones.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from adapters.address.address_lists import AddressList, is_list
 from adapters.base import Box
 
 if TYPE_CHECKING:
@@ -18,9 +22,9 @@ KEPT_ZONES = 1024
 """Zones that a process caches; a zone of 10,000 vertices takes about 0.4 MB."""
 
 
-def digest_of(wkb: bytes) -> str:
-    """The SHA-256 of a geometry's WKB, in hexadecimal."""
-    return hashlib.sha256(wkb).hexdigest()
+def digest_of(content: bytes) -> str:
+    """The SHA-256 of a zone's stored content, a geometry's WKB or a list, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 class ZoneGeometry:
@@ -62,17 +66,27 @@ class ZoneGeometry:
         return self.border.locate_box(box)
 
 
+Zone = ZoneGeometry | AddressList
+"""A zone decides by a border and margins, or by identity."""
+
+
+def read_zone(name: str, version: int, content: bytes, digest: str) -> Zone:
+    """A zone by its stored content. Raises ValueError where that is damaged."""
+    kind = AddressList if is_list(content) else ZoneGeometry
+    return kind(name, version, content, digest)
+
+
 class ZoneCache:
     """A cache of zones; the least recently used are dropped first. Zones with one geometry share it. Thread-safe."""
 
     def __init__(self, kept: int = KEPT_ZONES) -> None:
         self._kept = kept
-        self._ready: OrderedDict[tuple[str, int, str], ZoneGeometry] = OrderedDict()
+        self._ready: OrderedDict[tuple[str, int, str], Zone] = OrderedDict()
         self._borders: WeakValueDictionary[str, Border] = WeakValueDictionary()
         self._lock = threading.Lock()
 
-    def get(self, name: str, version: int, digest: str, load: Callable[[], bytes]) -> ZoneGeometry:
-        """The zone; `load` gives its WKB when its border is not cached. Raises what `load` and `ZoneGeometry` raise."""
+    def get(self, name: str, version: int, digest: str, load: Callable[[], bytes]) -> Zone:
+        """The zone; `load` gives its content if its border is not cached. Raises what `load` and `read_zone` raise."""
         key = (name, version, digest)
         with self._lock:
             zone = self._ready.get(key)
@@ -80,9 +94,10 @@ class ZoneCache:
                 self._ready.move_to_end(key)
                 return zone
             border = self._borders.get(digest)
-        zone = ZoneGeometry(name, version, b"" if border else load(), digest, border)
+        zone = ZoneGeometry(name, version, b"", digest, border) if border else read_zone(name, version, load(), digest)
         with self._lock:
-            self._borders[digest] = zone.border
+            if isinstance(zone, ZoneGeometry):
+                self._borders[digest] = zone.border
             self._ready[key] = zone
             while len(self._ready) > self._kept:
                 self._ready.popitem(last=False)

@@ -12,7 +12,7 @@ from functools import cached_property
 import shapely
 from shapely import Point
 
-from adapters.address.zones import ZoneGeometry
+from adapters.address.zones import Zone, ZoneGeometry
 from adapters.base import Places, Query, Source
 from bench.addresses.queries import Kind, Typed
 from bench.addresses.zones import Shape
@@ -35,6 +35,11 @@ class Question:
     def answer(self) -> Mapping[str, str]:
         """What a participant types."""
         return self.typed.answer
+
+    @property
+    def asked(self) -> Zone:
+        """What the rule is asked about."""
+        return self.zone
 
     @cached_property
     def _located(self) -> tuple[bool, float]:
@@ -159,7 +164,7 @@ def direct(source: Looked, asked: Sequence[Question], *, language: str = "fr", s
     tallies: dict[Kind, Tally] = collections.defaultdict(Tally)
     for question in asked:
         typed = question.typed
-        found = decide_residence(typed.answer, source.places(typed), question.zone, language=language)
+        found = decide_residence(typed.answer, source.places(typed), question.asked, language=language)
         if tallies[typed.kind].count(question, found.outcome, found.reason, found.candidates) and show:
             print("WRONG", found.outcome, typed, question.zone.name, dict(found.evidence), file=sys.stderr)
     return dict(tallies)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Group, as_option, configured_name
+from cli.command import Group, as_option, configured_name, named_columns
 from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 
@@ -18,19 +18,6 @@ if TYPE_CHECKING:
     from worker.service import Service
 
 _REPORTED_EVERY = 1_000_000
-
-
-def named_columns(value: str) -> dict[str, str]:
-    """Which column of a CSV file is what: `number=NUMERO,street=RUE`."""
-    found: dict[str, str] = {}
-    for part in value.split(","):
-        field, equals, column = (text.strip() for text in part.partition("="))
-        if not (equals and field and column):
-            raise click.BadParameter(f"{part.strip()!r} is no FIELD=COLUMN, such as street=RUE")
-        if field in found:
-            raise click.BadParameter(f"{field} is named twice")
-        found[field] = column
-    return found
 
 
 def past_day(value: str) -> date:

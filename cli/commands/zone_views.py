@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -96,6 +97,7 @@ def show(
     distance that decides. It is drawn here, without tiles. Only the lookup uses the network, and the source's limits
     count it. The picture shows a home, and only the file keeps it. --check opens a sealed answer; that is audited.
     """
+    from adapters.address.address_lists import is_list
     from cli.diagnosis.applied_sources import plan_of
     from cli.lookups import known_addresses
     from cli.lookups.address_query import answer_in_review, look_up, question_of, zone_of, zone_row
@@ -111,6 +113,8 @@ def show(
     with open_database() as service:
         row = zone_row(service, zone, version)
         shown = zone_of(row)
+        if target and is_list(row.geometry):
+            raise Failure(f"the zone {zone} is a list of addresses: it has no border to draw", Exit.USAGE)
         houses = known_addresses.house_finder(service, zone, dataset)
         lines = [f"{row.title} ({row.name}), version {row.version}"]
         sightings: list[Sighting] = []
@@ -125,7 +129,9 @@ def show(
             lines = verdict_lines(row.title, shown, inquiry, sightings)
         if target:
             neighbours = [
-                Stored(other.title, other.geometry) for name, other in service.queries.zones().items() if name != zone
+                Stored(other.title, other.geometry)
+                for name, other in service.queries.zones().items()
+                if name != zone and not is_list(other.geometry)
             ]
             title = f"Zone {row.title} ({row.name}, version {row.version})" if sightings else f"Zone {row.title}"
             scene = compose(title, lines, Stored(row.title, row.geometry), neighbours, sightings, houses)
@@ -194,32 +200,37 @@ def locate(
 
 def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> Exit:
     """Report each zone that does not refuse; if no zone could be decided, report once why."""
+    from adapters.address.zones import ZoneGeometry
     from cli.lookups.address_query import zone_of
     from cli.lookups.verdict_text import candidate_data, decision_data, verdict_lines
 
     zones = {row.name: zone_of(row) for row in rows}
     decisions = [decision_data(zone, inquiry.residence(zone)) for zone in zones.values()]
     found = [(place.longitude, place.latitude) for place in inquiry.places.places]
-    holding = (zone for zone in zones.values() if any(zone.border.holds(*point) for point in found))
+    drawn = [zone for zone in zones.values() if isinstance(zone, ZoneGeometry)]
+    holding = (zone for zone in drawn if any(zone.border.holds(*point) for point in found))
     first = next(holding, zones[rows[0].name])
     sightings = inquiry.sightings(first)
     document: dict[str, Any] = {"source": inquiry.source, "candidates": candidate_data(sightings)}
-    if not any("margin" in each["rules"] for each in decisions):
+    if not any({"margin", "listed"} & each["rules"].keys() for each in decisions):
         out.show({**document, "zones": decisions[:1]}, verdict_lines("any zone", first, inquiry, sightings))
         return Exit.UNDETERMINED
     near = [each for each in decisions if each["outcome"] != "refused"]
     lines = columns(
         ("zone", "outcome", "reason", "distance", "margin"),
-        (
-            (each["zone"], each["outcome"], each["reason"], f"{each['distance_m']:+g} m", f"{each['margin_m']:g} m")
-            for each in near
-        ),
+        ((each["zone"], each["outcome"], each["reason"], *_metres(each)) for each in near),
     )
     outside = len(decisions) - len(near)
     lines.append(f"it lies outside of {count_text(outside, 'other zone' if near else 'zone')}, beyond the margin")
     out.show({**document, "zones": near}, lines)
     outcomes = {each["outcome"] for each in near}
     return Exit.DONE if "accepted" in outcomes else Exit.UNDETERMINED if outcomes else Exit.REFUSED
+
+
+def _metres(decision: Mapping[str, Any]) -> tuple[str, str]:
+    """Distance and margin; a list of addresses has none."""
+    distance, margin = decision["distance_m"], decision["margin_m"]
+    return ("-", "-") if distance is None else (f"{distance:+g} m", f"{margin:g} m")
 
 
 @command(examples=("jurat zones diff old-town", "jurat zones diff old-town --from 1 --to 3 --out moved.csv"))
@@ -237,16 +248,24 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
 def diff(
     out: Output, zone: str, *, before: int | None, after: int | None, dataset: str | None, target: Path | None
 ) -> None:
-    """Say what changed between two versions of a zone: its area, its border, and which addresses change sides."""
+    """Say what changed between two versions of a zone: its area, its border, and which addresses change sides.
+
+    Of a zone that is a list, it counts the addresses that came in and went out.
+    """
+    from adapters.address.zones import ZoneGeometry
     from adapters.zone_import.changes import compare
     from cli.lookups import known_addresses
     from cli.lookups.address_query import two_versions, zone_of
+    from cli.lookups.listed_changes import write_listed
 
     with open_database() as service:
         old, new = two_versions(service, zone, before, after)
-        zones = (zone_of(old), zone_of(new))
+        first, second = zone_of(old), zone_of(new)
+        if not (isinstance(first, ZoneGeometry) and isinstance(second, ZoneGeometry)):
+            write_listed(out, old, new, target)
+            return
         change = compare(old.geometry, new.geometry)
-        moved = known_addresses.count_moved(service, *zones, change.box, dataset, target)
+        moved = known_addresses.count_moved(service, first, second, change.box, dataset, target)
     entered, left = moved or (None, None)
     document = {
         "zone": zone,
@@ -289,16 +308,17 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> None:
     position. Older verdicts with a distance are listed where it is at most that of the farthest place that came in or
     went out. A person can reopen those checks.
     """
-    from adapters.zone_import.changes import compare
     from cli.lookups.address_query import two_versions, zone_of
+    from cli.lookups.listed_changes import reach_of
     from store.explanation import Explanations
 
     with open_database() as service:
         old, new = two_versions(service, zone, before, after)
         zone_of(old), zone_of(new)
-        reach = compare(old.geometry, new.geometry).reach
+        reach = reach_of(old, new)
         found = Explanations(service.database).near_border(zone, old.version, reach) if reach else iter(())
-        document = {"zone": zone, "from": old.version, "to": new.version, "reach_m": round(reach, 1)}
+        metres = None if math.isinf(reach) else round(reach, 1)
+        document = {"zone": zone, "from": old.version, "to": new.version, "reach_m": metres}
         count = 0
         if out.json:
             verdicts = list(found)
@@ -310,7 +330,8 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> None:
                 where = "" if each.distance_m is None else f"  {each.distance_m:+g} m"
                 about = f"{each.check}  {each.consultation}/{each.question}"
                 out.show(None, [f"{about}  {each.outcome}  {each.reason}{where}  {time_text(each.decided_at)}"])
-    out.say(f"places up to {reach:.1f} m from the old border changed sides: {count_text(count, 'verdict')} may change")
+    where = "addresses of the list" if metres is None else f"places up to {reach:.1f} m from the old border"
+    out.say(f"{where} changed sides: {count_text(count, 'verdict')} may change")
 
 
 def _answer(

@@ -1,4 +1,4 @@
-"""`zones`: imports and lists zones. `cli.commands.zone_views` shows them."""
+"""`zones`: imports and lists zones. `zone_lists` imports those that are lists of addresses, `zone_views` shows them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.command import Group, as_option, future_moment
+from cli.commands.zone_lists import import_addresses
 from cli.commands.zone_views import affected, diff, locate, show
 from cli.database import applied_configuration, open_database
 from cli.output import Exit, Output, columns, count_text, fields_of, time_text
@@ -129,8 +130,8 @@ def list_(out: Output, *, everything: bool) -> None:
         out.say("no zone is imported; run `bin/jurat zones import FILE`")
 
 
-for _view in (show, locate, diff, affected):
-    zones.add_command(_view)
+for _other in (import_addresses, show, locate, diff, affected):
+    zones.add_command(_other)
 
 
 def _report_import(

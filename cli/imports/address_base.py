@@ -58,14 +58,16 @@ def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Call
     out.say(f"imported {count_text(done.rows.rows, 'row')} in {taken:.1f} s; version {row.version} is in force")
 
 
-def layout(file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None) -> Layout:
+def layout(
+    file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None, *, placed: bool = True
+) -> Layout:
     """How to read the file. Raises ValueError if neither the options nor its first line say so."""
     if kind in (BAN.kind, OPENADDRESSES.kind):
         if named or separator:
             raise ValueError(f"--columns and --separator are for --format csv: the format {kind} has its own")
         return BAN if kind == BAN.kind else OPENADDRESSES
     if named:
-        return own_layout(named, separator)
+        return own_layout(named, separator, placed=placed)
     if kind or separator:
         raise ValueError("a CSV file of your own needs --columns, such as number=NUMERO,street=RUE,…")
     return layout_of(file)

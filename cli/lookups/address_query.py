@@ -10,8 +10,9 @@ from uuid import UUID
 
 from shapely import MultiPolygon, Polygon
 
+from adapters.address.address_lists import AddressList, is_list
 from adapters.address.borders import polygon_of
-from adapters.address.zones import ZoneGeometry
+from adapters.address.zones import Zone, read_zone
 from adapters.base import Place, Places, Query, SourceError
 from cli.database import require_unseal
 from cli.diagnosis.applied_sources import pay_for_lookup
@@ -38,7 +39,8 @@ class Sighting:
     `inside` is None if the border crosses it, `distance` is metres to the border. `margin` is the metres by which its
     position may be wrong (None: its level never decides); if the deciding address has several positions, at least the
     margin that all of them together were decided with. `counts`: it may be what is meant. `deciding`: its distance
-    decides. `reason` is the rule's reason if there were no other candidate.
+    decides. `reason` is the rule's reason if there were no other candidate. A `listed` one was looked up in a list of
+    addresses, where `inside` is None if it may be there in another spelling.
     """
 
     place: Place
@@ -48,6 +50,7 @@ class Sighting:
     reason: Reason
     counts: bool
     deciding: bool
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,14 @@ class Inquiry:
     margins: Mapping[Level, float] = field(default_factory=dict)
     language: str = "fr"
 
-    def residence(self, zone: ZoneGeometry) -> Residence:
+    def residence(self, zone: Zone) -> Residence:
         """What the rule decides from all candidates together."""
         return self._decide(self.places, zone)
 
-    def sightings(self, zone: ZoneGeometry) -> list[Sighting]:
+    def sightings(self, zone: Zone) -> list[Sighting]:
         """Each candidate, in the source's order."""
+        if isinstance(zone, AddressList):
+            return [self._listed(place, zone) for place in self.places.places]
         whole = self.residence(zone).evidence
         margins = margins_of(self.places.provider, self.margins)
         found: list[Sighting] = []
@@ -97,7 +102,12 @@ class Inquiry:
             for each in found
         ]
 
-    def _decide(self, places: Places, zone: ZoneGeometry) -> Residence:
+    def _listed(self, place: Place, zone: AddressList) -> Sighting:
+        alone = self._decide(replace(self.places, places=(place,)), zone)
+        counts = "listed" in alone.evidence["rules"]
+        return Sighting(place, zone.holds(place), 0.0, None, alone.reason, counts, deciding=False, listed=True)
+
+    def _decide(self, places: Places, zone: Zone) -> Residence:
         return decide_residence(self.answer, places, zone, self.margins, language=self.language)
 
 
@@ -181,10 +191,14 @@ def two_versions(service: Service, name: str, before: int | None, after: int | N
     return zone_row(service, name, before or earlier[-1]), new
 
 
-def zone_of(row: ZoneRow) -> ZoneGeometry:
+def zone_of(row: ZoneRow) -> Zone:
     """The stored zone, ready for use. Raises Failure if it is damaged."""
-    geometry_of(row.name, row.geometry)
-    return ZoneGeometry(row.name, row.version, row.geometry, row.digest)
+    if not is_list(row.geometry):
+        geometry_of(row.name, row.geometry)
+    try:
+        return read_zone(row.name, row.version, row.geometry, row.digest)
+    except ValueError as error:
+        raise Failure(str(error), Exit.DEPENDENCY) from None
 
 
 def geometry_of(zone: str, wkb: bytes) -> Polygon | MultiPolygon:

@@ -59,12 +59,12 @@ def count_moved(
         add(["moves", "number", "street", "postcode", "city", "longitude", "latitude"])
         for house, comes_in in moved(base(where) if where else (), before, after):
             counts[comes_in] += 1
-            words = map(_as_text, (house.number, house.street, house.postcode, house.city))
+            words = map(as_text, (house.number, house.street, house.postcode, house.city))
             add(["in" if comes_in else "out", *words, house.longitude, house.latitude])
     return counts[True], counts[False]
 
 
-def _as_text(word: str) -> str:
+def as_text(word: str) -> str:
     """A word of an address file that a spreadsheet takes for a text: it would run one that begins as a formula does
     (https://owasp.org/www-community/attacks/CSV_Injection).
     """

@@ -11,7 +11,7 @@ from config.levels import Level
 from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from adapters.address.zones import ZoneGeometry
+    from adapters.address.zones import Zone
     from cli.lookups.address_query import Inquiry, Sighting
     from tasks.rules.residence import Residence
 
@@ -31,6 +31,10 @@ RULES: Final[Mapping[str, tuple[str, str]]] = {
     "margin": (
         "the place is farther from the border than the margin",
         "the place is nearer to the border than the margin",
+    ),
+    "listed": (
+        "the zone is a list of addresses, and it is certain whether the house is in it",
+        "the zone is a list of addresses, which may have the house in another spelling",
     ),
     "agreed": (
         "every other place that may be meant lies on the same side",
@@ -117,7 +121,9 @@ def sighting_lines(sightings: Sequence[Sighting]) -> list[str]:
 def _sighting(sighting: Sighting) -> str:
     where = {True: "inside", False: "outside", None: "crossed by the border"}[sighting.inside]
     place = sighting.place
-    far = where if sighting.inside is None else f"{metres_text(sighting.distance)} {where}"
+    if sighting.listed:
+        where = {True: "listed", False: "not listed", None: "perhaps listed"}[sighting.inside]
+    far = where if sighting.inside is None or sighting.listed else f"{metres_text(sighting.distance)} {where}"
     parts = [f"{address_of(sighting)} ({LEVELS[place.level]}), {far}"]
     if place.score is not None:
         parts.append(f"score {place.score:.2f}")
@@ -145,7 +151,7 @@ def address_of(sighting: Sighting) -> str:
     return ", ".join(part for part in (street, town) if part) or "no name"
 
 
-def verdict_lines(title: str, zone: ZoneGeometry, inquiry: Inquiry, sightings: Sequence[Sighting]) -> list[str]:
+def verdict_lines(title: str, zone: Zone, inquiry: Inquiry, sightings: Sequence[Sighting]) -> list[str]:
     """What the rule would decide, each rule, and each candidate."""
     residence = inquiry.residence(zone)
     lines = [decision_line(title, residence), "", *rule_lines(residence.evidence), ""]
@@ -157,7 +163,7 @@ def verdict_lines(title: str, zone: ZoneGeometry, inquiry: Inquiry, sightings: S
     return lines
 
 
-def decision_data(zone: ZoneGeometry, residence: Residence) -> dict[str, Any]:
+def decision_data(zone: Zone, residence: Residence) -> dict[str, Any]:
     """What the rule decides for a zone, for programs. Distances are as coarse as in evidence."""
     evidence = residence.evidence
     return {

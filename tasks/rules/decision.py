@@ -11,7 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from adapters.address.zones import ZoneGeometry
+from adapters.address.zones import Zone
 from adapters.base import Blocked, Finding, Found, NeedsReview, Places, RejectedRequest, SourceError
 from config.configuration import Question
 from config.levels import Level
@@ -38,7 +38,7 @@ def decide(
     found: Found | SourceError,
     *,
     answer: Mapping[str, Any],
-    zone: ZoneGeometry | None,
+    zone: Zone | None,
     jitter: float,
     language: str = "fr",
     seal: Callable[[Candidates], bytes | None] = lambda _: None,

@@ -15,10 +15,11 @@ from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
+from adapters.address.address_lists import AddressList
 from adapters.address.house_numbers import HouseNumber, read_number
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import THRESHOLD
-from adapters.address.zones import ZoneGeometry
+from adapters.address.zones import Zone
 from adapters.base import Finding, Place, Places
 from config.levels import Level
 from jurat.vocabulary import CHOICE, OFFERED, Outcome, Reason
@@ -33,6 +34,9 @@ from tasks.rules.candidates import (
     suggestions,
 )
 from tasks.rules.margins import DEFAULT_MARGIN_M, METRES_PER_DEGREE, NEAR_TIE, SCORE_FLOOR, TOUCHING_M, margins_of
+
+BLOCK_M = 150.0
+"""Positions of one address that are farther apart may be two houses: then it identifies none."""
 
 
 class Side(StrEnum):
@@ -79,7 +83,7 @@ class _Position:
 def decide_residence(
     answer: Mapping[str, Any],
     places: Places,
-    zone: ZoneGeometry,
+    zone: Zone,
     margin: Mapping[Level, float] = MappingProxyType({}),
     score_floor: float | None = None,
     language: str = "fr",
@@ -137,7 +141,7 @@ def decide_residence(
 class _ResidenceCase:
     """One decision in progress: which rules held so far, and the evidence."""
 
-    def __init__(self, places: Places, zone: ZoneGeometry) -> None:
+    def __init__(self, places: Places, zone: Zone) -> None:
         self.zone = zone
         self._data_date = places.data_date
         self._rules: dict[str, bool] = {}
@@ -200,15 +204,15 @@ def _by_position(
         key=lambda position: position.clearance,
     )
     rivals = [each for each in others if _is_rival(each, best) and _elsewhere(each.place, own, case.zone, margins)]
-    least = min(each.margin for each in positions)
-    case.evidence |= {"margin_m": own.margin, "distance_m": _coarse(own), "houses": len(judged)}
-    case.evidence |= {"least_margin_m": least} if least < own.margin else {}
+    listed = isinstance(case.zone, AddressList)
+    case.evidence |= {"houses": len(judged)} if listed else _measures(own, positions)
     sure = all(each.sure for each in judged)
-    clear = case.holds("margin", held=own.side is not Side.BORDER)
+    clear = case.holds("listed" if listed else "margin", held=own.side is not Side.BORDER)
     agreed = case.holds("agreed", held=sure and not rivals and all(each.side is own.side for each in positions))
     if not clear:
         leans = sure and own.inside is not None and not rivals and all(each.inside is own.inside for each in positions)
-        reason = Reason.NEAR_BORDER if asked.number else Reason.STREET_LEVEL
+        unclear = Reason.SOURCES_DISAGREE if listed else Reason.NEAR_BORDER
+        reason = unclear if asked.number else Reason.STREET_LEVEL
         return case.undetermined(reason, _side(inside=bool(own.inside)) if leans else None)
     if not agreed:
         meant = sorted([*judged, *rivals], key=likelihood, reverse=True)
@@ -235,17 +239,19 @@ def _is_rival(other: Candidate, best: Candidate) -> bool:
     return other.name >= best.name - NEAR_TIE
 
 
-def _elsewhere(place: Place, own: _Position, zone: ZoneGeometry, margins: Mapping[Level, float]) -> bool:
+def _elsewhere(place: Place, own: _Position, zone: Zone, margins: Mapping[Level, float]) -> bool:
     """Whether some house of a street may be on another side than the deciding address: unless the whole street, or its
     point if its extent is unknown, is clear of the border on the same side.
     """
-    inside, distance = zone.locate_box(place.extent) if place.extent else zone.locate(place.longitude, place.latitude)
+    inside, distance = _locate(replace(place, number=None), zone)
     margin = margins.get(Level.STREET, DEFAULT_MARGIN_M[Level.STREET])
     return _Position(inside, distance, margin).side is not _side(inside=bool(own.inside))
 
 
-def _leaning(meant: Sequence[Candidate], zone: ZoneGeometry) -> Side | None:
+def _leaning(meant: Sequence[Candidate], zone: Zone) -> Side | None:
     """The side on which all streets that may be meant are as a whole; None where that is unknown, or sides differ."""
+    if isinstance(zone, AddressList):
+        return None
     boxes = [each.place.extent for each in meant if each.place.level is Level.STREET and each.sure]
     sides = {zone.locate_box(box)[0] if box else None for box in boxes}
     if len(boxes) < len(meant) or len(sides) != 1:
@@ -254,13 +260,26 @@ def _leaning(meant: Sequence[Candidate], zone: ZoneGeometry) -> Side | None:
     return None if inside is None else _side(inside=inside)
 
 
-def _position(place: Place, zone: ZoneGeometry, margins: Mapping[Level, float], spread: float) -> _Position:
-    """Where a place is. A house whose positions are `spread` metres apart (a block) has at least that margin."""
-    if place.level is Level.STREET:
-        inside, distance = zone.locate_box(place.extent) if place.extent else (None, 0.0)
-    else:
-        inside, distance = zone.locate(place.longitude, place.latitude)
+def _position(place: Place, zone: Zone, margins: Mapping[Level, float], spread: float) -> _Position:
+    """Where a place is. A house whose positions are `spread` metres apart (a block) has at least that margin.
+
+    A list has none, but decides neither for one address of two houses, nor that an interpolated house, which nobody
+    knows to exist, is not in it.
+    """
+    if isinstance(zone, AddressList):
+        inside, distance = _locate(place, zone)
+        known = spread <= BLOCK_M and (inside or place.level is not Level.INTERPOLATED)
+        return _Position(inside if known else None, distance, 0.0)
+    if place.level is Level.STREET and not place.extent:
+        return _Position(None, 0.0, margins[place.level])
+    inside, distance = _locate(place, zone)
     return _Position(inside, distance, max(margins[place.level], spread))
+
+
+def _locate(place: Place, zone: Zone) -> tuple[bool | None, float]:
+    if isinstance(zone, AddressList):
+        return zone.holds(place), math.inf
+    return zone.locate_box(place.extent) if place.extent else zone.locate(place.longitude, place.latitude)
 
 
 def _spread(places: Sequence[Place]) -> float:
@@ -280,6 +299,12 @@ def _spread(places: Sequence[Place]) -> float:
 
 def _side(*, inside: bool) -> Side:
     return Side.INSIDE if inside else Side.OUTSIDE
+
+
+def _measures(own: _Position, positions: Sequence[_Position]) -> dict[str, Any]:
+    least = min(each.margin for each in positions)
+    measures = {"margin_m": own.margin, "distance_m": _coarse(own), "houses": len(positions)}
+    return {**measures, "least_margin_m": least} if least < own.margin else measures
 
 
 def _coarse(position: _Position) -> int:

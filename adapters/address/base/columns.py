@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.file_lines import WrongFile
 
 FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "longitude", "latitude")
 """The fields that are read of a row."""
+
+ZONE_FIELDS = ("zone", "title")
+"""Those of a list of addresses that is a zone: its name, and its title for people."""
 
 SEPARATORS = ";,\t|"
 
@@ -37,6 +40,16 @@ class Layout:
     loose: bool = False
     decimal_comma: bool = False
     no_number: frozenset[str] = frozenset()
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The fields of a row in the order in which they are read."""
+        return (*FIELDS, *ZONE_FIELDS) if self.lists_zones else FIELDS
+
+    @property
+    def lists_zones(self) -> bool:
+        """Whether a row says in which zone its address is; then it has no position."""
+        return "zone" in self.columns
 
 
 BAL_NO_NUMBER = frozenset({"99999"})
@@ -82,14 +95,16 @@ LOOSE = frozenset({OPENADDRESSES.kind})
 """The kinds of the `loose` formats."""
 
 
-def own_layout(columns: Mapping[str, str], separator: str | None = None) -> Layout:
-    """The layout of a town's own CSV, by the names of its columns; it may have decimal commas.
+def own_layout(columns: Mapping[str, str], separator: str | None = None, *, placed: bool = True) -> Layout:
+    """The layout of a town's own CSV, by the names of its columns; it may have decimal commas, and, unless it is
+    `placed`, no positions.
 
     Raises ValueError with what is wrong with `columns` or `separator`.
     """
     if unknown := sorted(set(columns) - set(FIELDS)):
         raise ValueError(f"there is no field {', '.join(unknown)}; the fields are {', '.join(FIELDS)}")
-    if missing := [name for name in ("number", "street", "longitude", "latitude") if name not in columns]:
+    needed = ("number", "street", "longitude", "latitude")[: 4 if placed else 2]
+    if missing := [name for name in needed if name not in columns]:
         raise ValueError(f"a column is needed for {', '.join(missing)}")
     for word in ("postcode", "city"):  # the code of the town can replace both
         if not columns.keys() & {word, "city_code"}:
@@ -106,6 +121,21 @@ def own_layout(columns: Mapping[str, str], separator: str | None = None) -> Layo
         blank=frozenset(blank),
         decimal_comma=True,
         no_number=BAL_NO_NUMBER,
+    )
+
+
+def zone_layout(layout: Layout, zone: str, title: str) -> Layout:
+    """The layout of a list of addresses that are zones, in a format for address bases: with the columns of a zone's
+    name and title, and without positions. A house that cannot be read would be missing, so it is a mistake.
+    """
+    columns = {name: column for name, column in layout.columns.items() if name not in {"longitude", "latitude"}}
+    return replace(
+        layout,
+        kind="list",
+        columns=columns | {"zone": zone, "title": title},
+        optional=layout.optional | {"title"},
+        blank=layout.blank - {"street"} | {"postcode", "city", "city_code", "title"},
+        loose=False,
     )
 
 
@@ -138,10 +168,10 @@ def positions(header: Sequence[str], layout: Layout) -> list[int | None]:
     Raises WrongFile where the header lacks a column, or has one twice.
     """
     folded = [name.casefold() for name in header]
-    wanted = [layout.columns.get(field) for field in FIELDS]
+    wanted = [layout.columns.get(field) for field in layout.fields]
     missing = [
         column
-        for field, column in zip(FIELDS, wanted, strict=True)
+        for field, column in zip(layout.fields, wanted, strict=True)
         if column is not None and field not in layout.optional and column.casefold() not in folded
     ]
     if missing:

@@ -23,12 +23,15 @@ from adapters.address.house_numbers import read_number, repetition
 from adapters.address.languages import fold
 from adapters.address.parsed_address import MAX_LETTERS, read_postcode
 from adapters.file_lines import FileError, Lines, Problems, WrongFile, unchanged
+from config.names import NAME_PATTERN, NAMED
 from config.regular_files import open_regular
 
 SHOWN_PROBLEMS = 20
 
 MOST_ROWS = 200_000_000
 LONGEST_CODE = 16
+LONGEST_TITLE = 200
+ZONE_NAME = re.compile(NAME_PATTERN)
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, and surrogates, which JSON can have and no database stores."""
@@ -47,6 +50,8 @@ class Address(NamedTuple):
     city_code: str | None
     longitude: float
     latitude: float
+    zone: str = ""
+    title: str = ""
 
 
 class _WrongField(Exception):
@@ -135,7 +140,8 @@ class AddressRows:
         try:
             return ["" if index is None else row[index] for index in where]
         except IndexError:
-            cut = next(field for field, index in zip(FIELDS, where, strict=True) if index and index >= len(row))
+            fields = zip(self._layout.fields, where, strict=True)
+            cut = next(field for field, index in fields if index and index >= len(row))
             return _WrongField(cut, "the row ends before it")
 
     # -- from texts to an address
@@ -147,6 +153,8 @@ class AddressRows:
         if place != self._place[0]:  # the rows of a street usually follow each other
             self._place = (place, self._clean_place(*place))
         street, postcode, city, city_code = self._place[1]
+        if self._layout.lists_zones:
+            return self._listed(line, texts)
         x, y = self._degrees(longitude, "longitude"), self._degrees(latitude, "latitude")
         if not (abs(x) <= 180 and abs(y) <= 90):
             raise _WrongField("position", "is no longitude within ±180 and latitude within ±90 degrees")
@@ -159,6 +167,19 @@ class AddressRows:
             self.unplaced += 1
         value, suffix, written = self._number(number, rep)
         return Address(line, value, suffix, written, street, postcode, city, city_code, x, y)
+
+    def _listed(self, line: int, texts: Sequence[str]) -> Address:
+        """The address of a row that says in which zone it is."""
+        street, postcode, city, city_code = self._place[1]
+        if not (city_code or (postcode and city)):
+            raise _WrongField("city", "is empty: a listed address needs a postcode and its town, or the town's code")
+        zone, title = self._clean("zone", texts[8], LONGEST_TITLE), self._clean("title", texts[9], LONGEST_TITLE)
+        if not ZONE_NAME.fullmatch(zone):
+            raise _WrongField("zone", f"is no name of a zone: {NAMED}")
+        if not title.isprintable():
+            raise _WrongField("title", "has a character that cannot be printed")
+        number, suffix, written = self._number(texts[0], texts[1])
+        return Address(line, number, suffix, written, street, postcode, city, city_code, 0.0, 0.0, zone, title)
 
     def _clean_place(self, street: str, postcode: str, city: str, city_code: str) -> tuple[str, str, str, str | None]:
         name = self._clean("street", street, MAX_LETTERS)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
 from adapters.address.borders import RUN
-from adapters.address.zones import ZoneCache, ZoneGeometry, digest_of
+from adapters.address.zones import Zone, ZoneCache, ZoneGeometry, digest_of
 from adapters.base import Box
 
 SQUARE = Polygon([(2.0, 45.0), (2.1, 45.0), (2.1, 45.1), (2.0, 45.1)])
@@ -105,7 +105,7 @@ def test_zones_are_loaded_once_and_the_least_used_given_up() -> None:
     loads: list[str] = []
     zones = ZoneCache(kept=2)
 
-    def get(name: str, east: float, version: int = 1) -> ZoneGeometry:
+    def get(name: str, east: float, version: int = 1) -> Zone:
         wkb = shapely.to_wkb(shapely.box(2.0, 45.0, east, 45.1))
 
         def load() -> bytes:
@@ -134,8 +134,10 @@ def test_names_and_versions_of_one_geometry_share_its_border() -> None:
         return wkb
 
     zones = ZoneCache()
-    border = zones.get("a", 1, digest_of(wkb), load).border
-    assert zones.get("b", 3, digest_of(wkb), load).border is border
+    first, second = (zones.get(name, version, digest_of(wkb), load) for name, version in (("a", 1), ("b", 3)))
+    assert isinstance(first, ZoneGeometry)
+    assert isinstance(second, ZoneGeometry)
+    assert second.border is first.border
     assert len(loads) == 1
 
 

@@ -152,7 +152,7 @@ def test_the_evidence_tells_the_rules_and_neither_address_nor_position() -> None
         "score": 0.95,
         "next_score": 0.95,
         "name_similarity": 1.0,
-        "rules": dict.fromkeys((rule for rule in RULES if rule != "whole_street"), True),
+        "rules": dict.fromkeys((rule for rule in RULES if rule not in {"whole_street", "listed"}), True),
         "margin_m": 20.0,
         "distance_m": 4000,
         "houses": 1,
