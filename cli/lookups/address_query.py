@@ -11,6 +11,7 @@ from uuid import UUID
 from shapely import MultiPolygon, Polygon
 
 from adapters.address.borders import polygon_of
+from adapters.address.reading import Reading, explain_reading
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Place, Places, Query, SourceError
 from cli.database import require_unseal
@@ -63,6 +64,10 @@ class Inquiry:
     def residence(self, zone: ZoneGeometry) -> Residence:
         """What the rule decides from all candidates together."""
         return self._decide(self.places, zone)
+
+    def reading(self) -> Reading:
+        """How the answer was read."""
+        return explain_reading(self.answer, self.places, self.language)
 
     def sightings(self, zone: ZoneGeometry) -> list[Sighting]:
         """Each candidate, in the source's order."""
