@@ -163,7 +163,7 @@ def _decided(each: Mapping[str, Any], rows: Mapping[str, ZoneRow]) -> dict[str, 
 
 
 def _left_out() -> dict[str, str]:
-    """Why words of the fields for number and street are neither, by `adapters.address.reading.Why`."""
+    """Why words of the fields for number and street are neither, by `adapters.address.explanation.Why`."""
     return {
         "detail": _("it says where in the house"),
         "named": _("a person or a building"),

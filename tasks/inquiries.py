@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from adapters.address.reading import explain_reading
+from adapters.address.explanation import explain_reading
 from adapters.base import Finding, Found, NeedsReview, Places, Query, SourceError, Unreadable
 from config.levels import Level
 from config.logger import get_logger

@@ -11,7 +11,7 @@ from uuid import UUID
 from shapely import MultiPolygon, Polygon
 
 from adapters.address.borders import polygon_of
-from adapters.address.reading import Reading, explain_reading
+from adapters.address.explanation import Reading, explain_reading
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Place, Places, Query, SourceError
 from cli.database import require_unseal

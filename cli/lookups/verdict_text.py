@@ -11,7 +11,7 @@ from config.levels import Level
 from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from adapters.address.reading import Reading
+    from adapters.address.explanation import Reading
     from adapters.address.zones import ZoneGeometry
     from cli.lookups.address_query import Inquiry, Sighting
     from tasks.rules.residence import Residence

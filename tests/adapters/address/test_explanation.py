@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.address.reading import Nearest, Why, explain_reading
+from adapters.address.explanation import Nearest, Why, explain_reading
 from adapters.address.street_names import least_alike
 from adapters.base import Place, Places
 from config.levels import Level
