@@ -46,12 +46,28 @@ def rules_of(evidence: Mapping[str, Any]) -> list[tuple[bool, str]]:
     return known + [(held is True, str(rule)) for rule, held in rules.items() if rule not in words]
 
 
+def fields() -> dict[str, str]:
+    """The fields of an address, as people call them."""
+    return {"number": _("house number"), "street": _("street"), "postcode": _("postcode"), "city": _("town")}
+
+
+def _conflict(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """Which fields do not fit together; or the one that holds too much."""
+    if isinstance(conflict := evidence.get("conflict"), list) and conflict:
+        named = {"fields": ", ".join(fields().get(str(each), str(each)) for each in conflict)}
+        if len(conflict) > 1:
+            yield _("These do not fit together: %(fields)s.") % named
+        else:
+            yield _("This field holds a second address, or what nobody understands: %(fields)s.") % named
+
+
 def _address(evidence: Mapping[str, Any], area: str) -> Iterator[str]:
     level, places = str(evidence.get("level")), list(_position(evidence, area))
     if (said := _levels().get(level)) and not (places and level == _HOUSE):  # they speak of the house then
         yield said
     yield from places
     yield from _certainty(evidence)
+    yield from _conflict(evidence)
     if isinstance(chosen := evidence.get("chosen"), bool):
         yield (
             _("The participant chose this address from those that were offered.")

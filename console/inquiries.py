@@ -21,6 +21,7 @@ from config.sources import SourceModel, answer_schema
 from console.applied import applied, queries
 from console.close_up import close_up
 from console.explanations import evidence_of, states
+from console.findings import fields
 from console.forms import form_id, is_first
 from console.identity.sessions import own
 from console.parts import parts
@@ -150,7 +151,7 @@ def _result(kept: Kept, state: State | None) -> str:
         "inquiries/result.html", kept=kept, state=state, found=found, decided=decided, why=why, words=states(),
         refused=_refusals().get(found.get("refused", "")) if found else None, near=_near(lies, places),
         lies=sorted(lies, key=lambda each: (not each[1], each[2]))[:MOST_ZONES],
-        servers=_servers(kept.inquiry.source) if state and not found else (),
+        servers=_servers(kept.inquiry.source) if state and not found else (), fields=fields(), reasons=_left_out(),
     )  # fmt: skip
 
 
@@ -159,6 +160,16 @@ def _decided(each: Mapping[str, Any], rows: Mapping[str, ZoneRow]) -> dict[str, 
     row = rows.get(each.get("zone", ""))
     evidence = evidence_of(each["evidence"], {row.name: row.title} if row else {})
     return {**each, "title": row.title if row else None, "evidence": evidence}
+
+
+def _left_out() -> dict[str, str]:
+    """Why words of the fields for number and street are neither, by `adapters.address.explanation.Why`."""
+    return {
+        "detail": _("it says where in the house"),
+        "named": _("a person or a building"),
+        "town": _("the postcode or the town"),
+        "not_understood": _("it does not fit the rest, or is not understood: so nothing is decided"),
+    }
 
 
 def _near(

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from adapters.address.explanation import explain_reading
 from adapters.base import Finding, Found, NeedsReview, Places, Query, SourceError, Unreadable
 from config.levels import Level
 from config.logger import get_logger
@@ -30,7 +32,8 @@ def look_up(plan: Plan, source: str, asked: Mapping[str, Any]) -> dict[str, Any]
     """What came of it, as JSON. `asked` has the `answer`, and the `question` whose requirement it has to meet.
 
     Either `refused` says why it was not looked up, or there is the `outcome` with its `reason` and `evidence`. For an
-    address there are its `places`, and the `zones` of all questions that ask this source, each with its outcome.
+    address there are its `places`, how it was read (`reading`), and the `zones` of all questions that ask this source,
+    each with its outcome.
     """
     model, named = plan.configuration.sources[source], asked.get("question")
     question = plan.question(*named) if isinstance(named, list) and len(named) == 2 else None
@@ -84,4 +87,5 @@ def _places(plan: Plan, source: str, answer: Mapping[str, Any], found: Places) -
             decided.append(said)
         if len(decided) == MOST:
             break
-    return {"places": shown_places(found), "zones": decided}
+    reading = asdict(explain_reading(answer, found, language))
+    return {"places": shown_places(found), "zones": decided, "reading": reading}

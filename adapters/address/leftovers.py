@@ -47,7 +47,7 @@ def leftovers(
     postcode, city = place
     conflict: tuple[str, ...] = ()
     unread: list[str] = []
-    for field, run, is_door in _runs(fields, streets, number, words):
+    for field, run, is_door in unused_words(fields, streets, number, words):
         rest, typed = _without_postcode(run, postcode)
         town, against = " ".join(rest), ""
         if typed and postcode and typed != fold(postcode).replace(" ", ""):
@@ -65,7 +65,7 @@ def leftovers(
     return Leftovers(postcode, city, conflict, tuple(unread))
 
 
-def _runs(
+def unused_words(
     fields: Sequence[str], streets: Iterable[str], number: HouseNumber | None, words: Language
 ) -> Iterator[tuple[str, list[str], bool]]:
     """For each run of words that are neither the street's nor the number's the name of the field, the words, and

@@ -207,6 +207,19 @@ def doubtful_words(asked: str, found: str, code: str = "fr") -> frozenset[str]:
     return doubtful
 
 
+def least_alike(asked: str, found: str, code: str = "fr") -> str:
+    """The word (as in `name_words`) that fits none of the other name: one of `asked`, or else of `found`; "" if a name
+    has no word.
+    """
+    words = language(code)
+    left, right = _words(asked, words), _words(found, words)
+    if not left or not right:
+        return ""
+    least, unfit = min((max(one.alone, *(_pair(one, each, words) for each in right)), one.text) for one in left)
+    _, other = min((max(one.alone, *(_pair(each, one, words) for each in left)), one.text) for one in right)
+    return unfit if least < THRESHOLD else other
+
+
 def same_city(asked: str, found: str, code: str = "fr") -> bool:
     """Whether two names can mean one town: "Paris" and "Paris 1er Arrondissement", "Saint-Cloud" and "St Cloud"."""
     left, right = _town(asked, code)[0], _town(found, code)[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -132,12 +133,24 @@ def refuse_swapped(path: Path, found: ZoneFile, known: Iterable[bytes]) -> None:
         raise ZoneFileError(path, [f"{said}: fix the file, or give the right place with --expect"])
 
 
+_CONVERT = "is not read: convert it with `ogr2ogr -t_srs EPSG:4326 zones.geojson FILE`, or export it as GeoJSON"
+
+_OTHER_FORMATS = (
+    (re.compile(rb"\x1f\x8b"), "is compressed with gzip: unpack it with gunzip, and import what was in it"),
+    (re.compile(rb"fgb[\x01-\x0f]"), f"is a FlatGeobuf, which {_CONVERT}"),
+    (re.compile(rb"[^{]{0,2000}<kml\b"), f"is KML, which {_CONVERT}"),
+)
+"""How files begin that people take for zones, and what to do with them."""
+
+
 def _copy(path: Path, folder: Path) -> None:
     """Copy the file under our name for its kind, by its first bytes. Raises OSError, and FileProblem where it is too
-    large, or one file of a Shapefile.
+    large, one file of a Shapefile, or of a format that is not read.
     """
     with open_regular(path) as source:  # opening a pipe would block
         first = source.read(_CHUNK)
+        if problem := next((said for begins, said in _OTHER_FORMATS if begins.match(first)), None):
+            raise FileProblem(problem)
         if first.startswith(b"SQLite format 3\0"):
             kind = "geopackage"
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -101,7 +102,7 @@ def show(
     from cli.diagnosis.applied_sources import plan_of
     from cli.lookups import known_addresses
     from cli.lookups.address_query import answer_in_review, look_up, question_of, zone_of, zone_row
-    from cli.lookups.verdict_text import verdict_lines
+    from cli.lookups.verdict_text import reading_lines, verdict_lines
     from cli.pictures.files import write_picture
     from cli.pictures.scene import Stored, compose
 
@@ -118,6 +119,7 @@ def show(
         houses = known_addresses.house_finder(service, zone, dataset)
         lines = [f"{row.title} ({row.name}), version {row.version}"]
         sightings: list[Sighting] = []
+        inquiry: Inquiry | None = None
         if answer is not None or check_id is not None:
             with plan_of(service) as plan:
                 question = question_of(plan, zone)
@@ -137,7 +139,8 @@ def show(
             scene = compose(title, lines, Stored(row.title, row.geometry), neighbours, sightings, houses)
             write_picture(scene, target)
     file = str(target) if target else None
-    out.show({"zone": row.name, "version": row.version, "file": file, "caption": lines}, lines)
+    read = [] if inquiry is None or check_id else reading_lines(inquiry.reading())  # the answer of a check stays sealed
+    out.show({"zone": row.name, "version": row.version, "file": file, "caption": lines}, [*lines, *read])
     if target:
         out.say(f"wrote {target}")
 
@@ -175,7 +178,7 @@ def locate(
     """
     from cli.diagnosis.applied_sources import plan_of
     from cli.lookups.address_query import look_up, question_of, zone_of, zone_row
-    from cli.lookups.verdict_text import candidate_data, decision_data, verdict_lines
+    from cli.lookups.verdict_text import candidate_data, decision_data, reading_lines, verdict_lines
 
     if text is not None and (address is not None or fields or answer_file is not None):
         raise click.UsageError("Give the address once: as ADDRESS, or with --address, --field or --answer-file.")
@@ -193,8 +196,14 @@ def locate(
         return _locate_anywhere(out, rows, inquiry)
     shown = zone_of(rows[0])
     sightings, decision = inquiry.sightings(shown), decision_data(shown, inquiry.residence(shown))
-    document = {"source": inquiry.source, **decision, "candidates": candidate_data(sightings)}
-    out.show(document, verdict_lines(rows[0].title, shown, inquiry, sightings))
+    reading = inquiry.reading()
+    document = {
+        "source": inquiry.source,
+        **decision,
+        "candidates": candidate_data(sightings),
+        "reading": asdict(reading),
+    }
+    out.show(document, [*verdict_lines(rows[0].title, shown, inquiry, sightings), *reading_lines(reading)])
     return outcome_code(document["outcome"])
 
 
@@ -202,7 +211,7 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     """Report each zone that does not refuse; if no zone could be decided, report once why."""
     from adapters.address.zones import ZoneGeometry
     from cli.lookups.address_query import zone_of
-    from cli.lookups.verdict_text import candidate_data, decision_data, verdict_lines
+    from cli.lookups.verdict_text import candidate_data, decision_data, reading_lines, verdict_lines
 
     zones = {row.name: zone_of(row) for row in rows}
     decisions = [decision_data(zone, inquiry.residence(zone)) for zone in zones.values()]
@@ -211,9 +220,15 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     holding = (zone for zone in drawn if any(zone.border.holds(*point) for point in found))
     first = next(holding, zones[rows[0].name])
     sightings = inquiry.sightings(first)
-    document: dict[str, Any] = {"source": inquiry.source, "candidates": candidate_data(sightings)}
+    reading = inquiry.reading()
+    document: dict[str, Any] = {
+        "source": inquiry.source,
+        "candidates": candidate_data(sightings),
+        "reading": asdict(reading),
+    }
     if not any({"margin", "listed"} & each["rules"].keys() for each in decisions):
-        out.show({**document, "zones": decisions[:1]}, verdict_lines("any zone", first, inquiry, sightings))
+        said = verdict_lines("any zone", first, inquiry, sightings)
+        out.show({**document, "zones": decisions[:1]}, [*said, *reading_lines(reading)])
         return Exit.UNDETERMINED
     near = [each for each in decisions if each["outcome"] != "refused"]
     lines = columns(
@@ -222,7 +237,7 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
     )
     outside = len(decisions) - len(near)
     lines.append(f"it lies outside of {count_text(outside, 'other zone' if near else 'zone')}, beyond the margin")
-    out.show({**document, "zones": near}, lines)
+    out.show({**document, "zones": near}, [*lines, *reading_lines(reading)])
     outcomes = {each["outcome"] for each in near}
     return Exit.DONE if "accepted" in outcomes else Exit.UNDETERMINED if outcomes else Exit.REFUSED
 

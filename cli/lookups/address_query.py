@@ -12,6 +12,7 @@ from shapely import MultiPolygon, Polygon
 
 from adapters.address.address_lists import AddressList, is_list
 from adapters.address.borders import polygon_of
+from adapters.address.explanation import Reading, explain_reading
 from adapters.address.zones import Zone, read_zone
 from adapters.base import Place, Places, Query, SourceError
 from cli.database import require_unseal
@@ -66,6 +67,10 @@ class Inquiry:
     def residence(self, zone: Zone) -> Residence:
         """What the rule decides from all candidates together."""
         return self._decide(self.places, zone)
+
+    def reading(self) -> Reading:
+        """How the answer was read."""
+        return explain_reading(self.answer, self.places, self.language)
 
     def sightings(self, zone: Zone) -> list[Sighting]:
         """Each candidate, in the source's order."""

@@ -11,13 +11,14 @@ from config.levels import Level
 from jurat.vocabulary import Outcome
 
 if TYPE_CHECKING:
+    from adapters.address.explanation import Reading
     from adapters.address.zones import Zone
     from cli.lookups.address_query import Inquiry, Sighting
     from tasks.rules.residence import Residence
 
 RULES: Final[Mapping[str, tuple[str, str]]] = {
     "readable": ("the text for the house number can be one", "the text for the house number cannot be one"),
-    "consistent": ("the answer does not contradict itself", "the answer holds two different house numbers"),
+    "consistent": ("the answer does not contradict itself", "the answer contradicts itself"),
     "found": ("the source knows places for it", "the source knows no such address"),
     "street": ("a street was found", "only a town or a postcode was found"),
     "name": ("the name of the street is similar enough", "no street that was found has a similar enough name"),
@@ -53,6 +54,15 @@ LEVELS: Final[Mapping[Level, str]] = {
     Level.MUNICIPALITY: "a town",
 }
 
+_FIELDS: Final = {"number": "number", "street": "street", "postcode": "postcode", "city": "town"}
+
+_WHY: Final[Mapping[str, str]] = {
+    "detail": "which says where in the house",
+    "named": "a person or a building",
+    "town": "the postcode or the town",
+    "not_understood": "which does not fit the rest, or is not understood: so nothing is decided",
+}
+
 _FIGURES: Final = {
     "name": ("name_similarity", "{:.0%} similar"),
     "score": ("score", "{:.2f}"),
@@ -78,7 +88,7 @@ def rules_of(evidence: Mapping[str, Any]) -> list[tuple[str, bool]]:
 def fact_lines(evidence: Mapping[str, Any]) -> Iterator[str]:
     """The other parts of the evidence, `name: value`."""
     for name, value in evidence.items():
-        if name != "rules" and value is not None:
+        if name not in {"rules", "conflict"} and value is not None:
             yield f"{name}: {value}"
 
 
@@ -87,9 +97,34 @@ def rule_text(rule: str, evidence: Mapping[str, Any], *, held: bool) -> str:
     words = RULES[rule][not held] if rule in RULES else f"rule {rule} {'holds' if held else 'does not hold'}"
     if rule == "margin" and "distance_m" in evidence:
         return f"{words} ({coarse_text(evidence['distance_m'])}, margin {evidence.get('margin_m', 0):g} m)"
+    if rule == "consistent" and not held and (conflict := evidence.get("conflict")):
+        return f"{words} ({conflict_text(conflict)})"
     name, form = _FIGURES.get(rule, ("", ""))
     value = evidence.get(name)
     return f"{words} ({form.format(value)})" if isinstance(value, int | float) else words
+
+
+def conflict_text(fields: Sequence[str]) -> str:
+    """What is wrong with the fields that are in conflict: two contradict each other, one holds too much."""
+    names = [_FIELDS.get(name, name) for name in fields]
+    if len(names) == 1:
+        return f"the field of the {names[0]} holds a second address, or what nobody understands"
+    return f"{' and '.join(names)} do not fit together"
+
+
+def reading_lines(reading: Reading) -> Iterator[str]:
+    """How the answer was read: only for the person who typed it."""
+    yield ""
+    yield "The answer was read as:"
+    number = reading.number or ("none" if reading.readable else "cannot be read")
+    yield f"  number: {number}"
+    for name in ("street", "postcode", "city"):
+        yield f"  {_FIELDS[name]}: {getattr(reading, name) or 'none'}"
+    for words, why in reading.left_out:
+        yield f"  left out: “{words}”, {_WHY[why]}"
+    if nearest := reading.nearest:
+        unfit = f"; “{nearest.word}” does not fit" if nearest.word else ""
+        yield f"  the street most alike is {nearest.street} ({nearest.likeness:.0%} similar){unfit}"
 
 
 def coarse_text(distance: float) -> str:

@@ -126,6 +126,13 @@ class _View:
         half = self.window.side / 2
         return self.left + (x - self.window.x + half) * self.scale, TOP + (self.window.y + half - y) * self.scale
 
+    def box(self, left: float, top: float, right: float, bottom: float) -> shapely.Polygon:
+        """A rectangle of the sheet, in pixels, as an area of the scene, in metres."""
+        west = self.window.x - self.window.side / 2 - self.left / self.scale
+        north = self.window.y + self.window.side / 2 + TOP / self.scale
+        size = self.scale
+        return shapely.box(west + left / size, north - bottom / size, west + right / size, north - top / size)
+
     def path(self, lines: Iterable[Path], *, closed: bool = False) -> str:
         parts = []
         for line in lines:
@@ -156,12 +163,16 @@ def _view(scene: Scene, view: _View) -> Iterator[str]:
     yield _lined(view, visible_lines(shape.boundary, view.window, 8 / view.scale), "border")
     for mark in sorted(scene.marks, key=lambda mark: (mark.deciding, mark.counts)):
         yield from _circle(view, mark)
+    names, taken = [], _taken(scene, view)
+    for area in (scene.zone, *scene.neighbours):
+        if placed := _area_label(view, area, taken):
+            names.append(placed[0])
+            taken.append(placed[1])
     if view.close:
-        yield from _houses(scene, view)
+        yield from _houses(scene, view, taken)
     elif scene.close_up is not None:
         yield _seen(view, scene.close_up)
-    for area in (scene.zone, *scene.neighbours):
-        yield _area_label(scene, view, area)
+    yield from names
     yield from _span(scene, view)
     for mark in sorted(scene.marks, key=lambda mark: (mark.deciding, mark.counts)):
         yield from _mark(view, mark)
@@ -181,16 +192,16 @@ def _margin(scene: Scene, view: _View, shape: shapely.Geometry) -> Iterator[str]
     yield _lined(view, visible_lines(shapely.boundary(band), view.window), "edge")
 
 
-def _houses(scene: Scene, view: _View) -> Iterator[str]:
-    """The local base: a dot in the zone, a ring outside. Numbers that would overlap are omitted."""
+def _houses(scene: Scene, view: _View, names: Sequence[shapely.Geometry]) -> Iterator[str]:
+    """The local base: a dot in the zone, a ring outside. Numbers that would overlap others or `names` are omitted."""
     taken: list[tuple[float, float]] = [view.at(mark.x, mark.y) for mark in scene.marks]
-    if scene.span and (label := _span_label(view, scene.span)):
-        taken += [(label[0] + along, label[1] - 5) for along in (0, 20, 40)]
+    written = shapely.union_all(names)
     for house in scene.houses:
         x, y = view.at(house.x, house.y)
         fill = "#222" if house.inside else "#fff"
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4" fill="{fill}" stroke="#222" stroke-width="1"/>'
-        if all(abs(x - other_x) > 20 or abs(y - other_y) > 10 for other_x, other_y in taken):
+        apart = all(abs(x - other_x) > 20 or abs(y - other_y) > 10 for other_x, other_y in taken)
+        if apart and not view.box(x + 4, y - 5, x + 4 + 5.5 * len(house.number), y + 4).intersects(written):
             taken.append((x, y))
             yield _text(house.number, x + 4, y + 3, "number halo", longest=8)
 
@@ -237,23 +248,36 @@ def _seen(view: _View, window: Window) -> str:
     return f'<rect class="seen" x="{x - side / 2:.1f}" y="{y - side / 2:.1f}" width="{side:.1f}" height="{side:.1f}"/>'
 
 
-def _area_label(scene: Scene, view: _View, area: Area) -> str:
-    """The name of a zone, where it fits into the visible part without the candidates."""
-    if not area.name:
-        return ""
-    taken = [shapely.buffer(shapely.Point(mark.x, mark.y), 40 / view.scale) for mark in scene.marks]
-    if scene.span:
-        taken.append(shapely.buffer(shapely.LineString([scene.span.start, scene.span.end]), 20 / view.scale))
-    seen = shapely.difference(visible_area(area.shape, view.window, -14 / view.scale), shapely.union_all(taken))
+def _taken(scene: Scene, view: _View) -> list[shapely.Geometry]:
+    """Where no name of a zone may stand: the candidates, the distance and its length, the scale bar, the arrow."""
+    taken: list[shapely.Geometry] = [
+        shapely.buffer(shapely.Point(mark.x, mark.y), 14 / view.scale) for mark in scene.marks
+    ]
+    if view.close and scene.span:
+        taken.append(shapely.buffer(shapely.LineString([scene.span.start, scene.span.end]), 4 / view.scale))
+        if label := _span_label(view, scene.span):
+            x, y = label
+            taken.append(view.box(x - 2, y - 14, x + 9.5 * len(scene.span.text), y + 4))
+    right, bottom = view.left + SIDE, TOP + SIDE
+    taken.append(view.box(view.left, bottom - 34, view.left + SIDE / 4 + 24, bottom))
+    taken.append(view.box(right - 38, TOP, right, TOP + 44))
+    return taken
+
+
+def _area_label(view: _View, area: Area, taken: Sequence[shapely.Geometry]) -> tuple[str, shapely.Polygon] | None:
+    """The name of a zone where it fits into the visible part beside what is `taken`, and its place; else None."""
     name = area.name if len(area.name) <= LONGEST_LABEL else f"{area.name[: LONGEST_LABEL - 1]}…"
+    if not name:
+        return None
+    seen = shapely.difference(visible_area(area.shape, view.window, -14 / view.scale), shapely.union_all(taken))
     half, high = 3.2 * len(name) / view.scale, 8 / view.scale
     squeezed = shapely.transform(seen, lambda points: points * (high / half, 1.0))  # so that the name is a square
-    room = shapely.buffer(squeezed, -1.2 * high)
+    room = shapely.buffer(squeezed, -1.42 * high)  # half the diagonal of that square: its corners fit too
     if room.is_empty:
-        return ""
+        return None
     x, y = shapely.get_coordinates(shapely.point_on_surface(room))[0]
     left, middle = view.at(x * half / high - half, y)
-    return _text(name, left, middle + 4, "area halo")
+    return _text(name, left, middle + 4, "area halo"), view.box(left, middle - 8, left + 6.4 * len(name), middle + 8)
 
 
 def _scale_bar(view: _View) -> Iterator[str]:

@@ -82,3 +82,9 @@ def test_a_kind_has_its_own_reasons_to_refuse_and_one_that_fits_all() -> None:
     assert Reason.CODE_UNKNOWN in reasons_of("codes")
     assert Reason.TOO_YOUNG in reasons_of("registry")
     assert all(reasons_of(kind)[-1] is Reason.PERSON_REFUSED for kind in ("address", "codes", "registry", ""))
+
+
+def test_a_conflict_is_said_in_words() -> None:
+    assert "These do not fit together: street, postcode." in sentences_of({"conflict": ["street", "postcode"]}, None)
+    (said,) = sentences_of({"conflict": ["street"]}, None)
+    assert said == "This field holds a second address, or what nobody understands: street."

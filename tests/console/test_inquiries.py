@@ -116,6 +116,7 @@ def test_an_address_is_read_placed_and_decided(tried: Site, work: Callable[[], N
     assert page.headers["Cache-Control"] == "no-store"
     words = main(page)
     assert "rue des Tanneurs" in words, "what was asked"
+    assert "How it was read" in words
     assert "Rue des Tanneurs, 99001 Valmont" in words, "what was found"
     decided = [" ".join(each.text_content().split()) for each in tree(page).xpath("//p[starts-with(@class, 'word')]")]
     assert decided == [
@@ -127,6 +128,16 @@ def test_an_address_is_read_placed_and_decided(tried: Site, work: Callable[[], N
     assert "It is inside" in words
     assert "It is outside" in words
     assert main(visitor.get(sent.location)) == words, "it can be read again"
+
+
+def test_what_was_left_out_of_an_address_and_what_contradicts_it_is_said(tried: Site, work: Callable[[], None]) -> None:
+    visitor = operator(tried)
+    sent = ask(visitor, "geocoder", **INSIDE | {"street": "rue des Tanneurs, appt 3, maintenant 12 rue Neuve"})
+    work()
+    words = main(visitor.get(sent.location))
+    assert "appt 3 – it says where in the house" in words
+    assert "maintenant 12 rue neuve – it does not fit the rest" in words
+    assert "This field holds a second address, or what nobody understands: street." in words
 
 
 def test_a_register_says_what_it_would_decide(tried: Site, work: Callable[[], None]) -> None:

@@ -54,6 +54,10 @@ class Address(NamedTuple):
     title: str = ""
 
 
+_SHOWN = 12
+"""Characters of a house number that cannot be read that a message shows."""
+
+
 class _WrongField(Exception):
     """A field is wrong; `field` is one of `FIELDS`, or "position" for both coordinates."""
 
@@ -227,7 +231,7 @@ class AddressRows:
         found = _read_number(digits, rep, self._code) if len(digits) + len(rep) <= LONGEST_CODE else None
         if found is None:
             if not self._layout.loose:
-                raise _WrongField("number", "is no house number")
+                raise _WrongField("number", f"is no house number: {digits[:_SHOWN]!a}")
             self.unnumbered += 1
             return None, "", ""
         return found

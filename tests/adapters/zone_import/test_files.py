@@ -172,6 +172,18 @@ def test_one_file_of_a_shapefile_is_told_to_be_zipped_with_the_others(tmp_path: 
     assert f"is one file of a Shapefile; zip it with its {others}, and import the zip" in said
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\x1f\x8b\x08" + bytes(40), "is compressed with gzip: unpack it with gunzip"),
+        (b"fgb\x03fgb\x00" + bytes(40), "is a FlatGeobuf, which is not read: convert it with `ogr2ogr"),
+        (b'<?xml version="1.0"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"/>', "is KML, which is not read: convert"),
+    ],
+)
+def test_formats_that_are_not_read_are_named_with_what_to_do(tmp_path: Path, content: bytes, said: str) -> None:
+    assert said in refused(tmp_path / "zones.geojson", content)
+
+
 def test_a_shapefile_under_another_name_is_told_as_well(tmp_path: Path) -> None:
     said = refused(tmp_path / "zones", b"\x00\x00\x27\x0a" + bytes(96))
     assert "is one file of a Shapefile; zip its .shp, .shx, .dbf and .prj, and import the zip" in said

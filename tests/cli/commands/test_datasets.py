@@ -111,7 +111,7 @@ def test_every_problem_is_told_and_nothing_is_imported(shell: Shell, *, dry_run:
     assert ran.code == 2
     assert ran.err.splitlines() == [
         "jurat: a.csv:3: column lon or lat: is no number of degrees",
-        "jurat: a.csv:4: column numero: is no house number",
+        "jurat: a.csv:4: column numero: is no house number: 'eight'",
         "jurat: nothing was imported",
     ]
     assert listed(shell) == []

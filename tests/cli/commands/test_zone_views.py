@@ -97,6 +97,22 @@ def test_without_a_file_to_draw_in_the_words_alone_are_printed(town: Shell) -> N
     assert alone.json == {"zone": "old-town", "version": 1, "file": None, "caption": ["Old-Town (old-town), version 1"]}
 
 
+def test_who_typed_an_address_reads_how_it_was_read_and_no_picture_has_it(town: Shell) -> None:
+    typed = NEAR.replace("Rue du Puits", "Rue du Puits appt 3")
+    told = town("zones", "show", "old-town", "--out", "read.svg", "--address", typed)
+    assert "left out: “appt 3”, which says where in the house" in told.out
+    assert "appt 3" not in (town.folder / "read.svg").read_text("utf-8")
+    located = town("zones", "locate", "--zone", "old-town", typed)
+    assert "  number: 8\n  street: rue du puits\n" in located.out
+    reading = town("zones", "locate", "--zone", "old-town", typed, "--json").json["reading"]
+    assert (reading["number"], reading["left_out"]) == ("8", [["appt 3", "detail"]])
+
+
+def test_what_contradicts_an_answer_is_said_in_words(town: Shell) -> None:
+    ran = town("zones", "locate", "--zone", "old-town", NEAR.replace("Rue du Puits", "Rue du Puits; 99 rue Neuve"))
+    assert "The answer contradicts itself (number and street do not fit together)" in ran.out
+
+
 def test_an_address_comes_from_a_file_or_from_fields_as_well(town: Shell) -> None:
     town.write("address.json", json.dumps(dict(field.split("=") for field in INSIDE.split(","))))
     one = town("zones", "show", "old-town", "--out", "a.svg", "--answer-file", "address.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -163,6 +164,26 @@ def test_the_name_of_a_zone_is_written_where_it_fits_and_no_candidate_stands() -
             assert not (left - 6 < x < right + 6 and abs(y - middle) < 12)
         high, low = sorted(float(span.get(name, "")) for name in ("y1", "y2"))
         assert not (left < float(span.get("x1", "")) < right and high < middle < low)
+
+
+def test_no_two_labels_overlap() -> None:
+    names = ["Old town", *(f"Harbour district {number}" for number in range(30))]
+    areas = [shapely.box(2.0, 45.0, 2.02, 45.02), *(shapely.box(2.0, y, 2.02, y + 0.02) for y in [45.0] * 30)]
+    stored = [Stored(name, area.wkb) for name, area in zip(names, areas, strict=True)]
+    grid = [
+        NearbyHouse(2.009 + column * 0.0001, 45.019 + row * 0.0001, f"{row}{column}", "", "", "")
+        for row in range(20)
+        for column in range(20)
+    ]
+    root = drawn(compose("Zones", ["near_border"], stored[0], stored[1:], [sighting()], lambda _: grid))
+    boxes = []
+    for each in root.iter(f"{SVG}text"):
+        width = {"area halo": 6.4, "number halo": 5.0, "reach halo": 9.0}.get(each.get("class") or "")
+        if width:
+            left, base = float(each.get("x", "")), float(each.get("y", ""))
+            boxes.append(shapely.box(left, base - 8, left + width * len(each.text or ""), base + 2))
+    assert len(boxes) > 40
+    assert not [pair for pair in combinations(boxes, 2) if pair[0].intersects(pair[1])]
 
 
 def test_nothing_is_fetched_and_no_script_runs() -> None:

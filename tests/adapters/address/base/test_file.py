@@ -118,7 +118,10 @@ def test_a_street_without_numbers_is_read(tmp_path: Path) -> None:
         (f"{HEADER}\n{GOOD.replace('44.005', '44,005')}".encode(), "base.csv:2: column lon or lat: is no number"),
         (f"{HEADER}\n{GOOD.replace('44.005', 'nan')}".encode(), "base.csv:2: column lon or lat: is no longitude"),
         (f"{HEADER}\n{GOOD.replace('44.005', '6862571')}".encode(), "base.csv:2: column lon or lat: is no longitude"),
-        (f"{HEADER}\n{GOOD.replace(';8;', ';eight;')}".encode(), "base.csv:2: column numero: is no house number"),
+        (
+            f"{HEADER}\n{GOOD.replace(';8;', ';eight;')}".encode(),
+            "base.csv:2: column numero: is no house number: 'eight'",
+        ),
         (f"{HEADER}\n{GOOD}\n".encode() + b"1;8;;Rue du \xe9t\xe9;99002;;V;1;2\n", "is not UTF-8"),
         (f'{HEADER}\n1;8;;"Rue;99002;99901;V;1;2'.encode(), "is not CSV"),
         (f"{HEADER}\n{GOOD}\n".encode() + b"1;8;;" + b"x" * 200_000, "base.csv:3: the row is longer than 128 KiB"),
