@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from adapters.address.explanation import explain_reading
+from adapters.address.parsed_address import read_answer
 from adapters.base import Finding, Found, NeedsReview, Places, Query, SourceError, Unreadable
 from config.levels import Level
 from config.logger import get_logger
@@ -20,6 +21,7 @@ from jurat.errors import InvalidAnswer
 from jurat.vocabulary import Outcome, Reason
 from tasks.found_places import shown_places
 from tasks.plan import Plan
+from tasks.rules.candidates import as_meant
 from tasks.rules.residence import decide_residence
 
 log = get_logger("jurat.inquiries")
@@ -87,5 +89,6 @@ def _places(plan: Plan, source: str, answer: Mapping[str, Any], found: Places) -
             decided.append(said)
         if len(decided) == MOST:
             break
-    reading = asdict(explain_reading(answer, found, language))
+    asked = as_meant(read_answer(answer, language), found, language)[0]
+    reading = asdict(explain_reading(answer, asked, found, language))
     return {"places": shown_places(found), "zones": decided, "reading": reading}

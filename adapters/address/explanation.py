@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import Any
 
 from adapters.address.flats import detail_pattern
-from adapters.address.house_numbers import UNREADABLE, plain
+from adapters.address.house_numbers import UNREADABLE, in_digits, plain
 from adapters.address.languages import language
 from adapters.address.leftovers import leftovers, unused_words
-from adapters.address.parsed_address import ParsedAddress, read_answer
+from adapters.address.parsed_address import ParsedAddress
 from adapters.address.street_names import THRESHOLD, least_alike, similarity
 from adapters.base import Places
 
@@ -60,9 +60,8 @@ class Reading:
     nearest: Nearest | None
 
 
-def explain_reading(answer: Mapping[str, Any], places: Places, code: str = "fr") -> Reading:
-    """How `answer` is read before it is compared with the `places` of a source. Never raises."""
-    asked = read_answer(answer, code)
+def explain_reading(answer: Mapping[str, Any], asked: ParsedAddress, places: Places, code: str = "fr") -> Reading:
+    """How `answer` is read, as `asked`, before it is compared with the `places` of a source. Never raises."""
     number, readable = asked.number, not asked.malformed and asked.number != UNREADABLE
     to = f"-{number.until}" if number and number.until else ""
     return Reading(
@@ -79,7 +78,8 @@ def explain_reading(answer: Mapping[str, Any], places: Places, code: str = "fr")
 
 def _left_out(answer: Mapping[str, Any], asked: ParsedAddress, code: str) -> Iterator[tuple[str, Why]]:
     words, place = language(code), [str(answer.get(name) or "") for name in ("postcode", "city")]
-    fields = [plain(str(answer.get(name) or "")) for name in ("number", "street")]
+    number, street = (plain(str(answer.get(name) or "")) for name in ("number", "street"))
+    fields = [in_digits(number, code), street]
     left = leftovers(fields, [asked.street], asked.number, (place[0], place[1]), words)
     unread = left.unread if asked.conflict else ()
     for field, run, _ in unused_words(fields, [asked.street], asked.number, words):

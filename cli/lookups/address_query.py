@@ -13,6 +13,7 @@ from shapely import MultiPolygon, Polygon
 from adapters.address.address_lists import AddressList, is_list
 from adapters.address.borders import polygon_of
 from adapters.address.explanation import Reading, explain_reading
+from adapters.address.parsed_address import read_answer
 from adapters.address.zones import Zone, read_zone
 from adapters.base import Place, Places, Query, SourceError
 from cli.database import require_unseal
@@ -28,6 +29,7 @@ from jurat.vocabulary import Reason
 from store.queries import ZoneRow
 from store.requests.reviews import SealedReviews
 from tasks.plan import Plan
+from tasks.rules.candidates import as_meant
 from tasks.rules.margins import margins_of
 from tasks.rules.residence import Residence, decide_residence
 from worker.service import Service
@@ -70,7 +72,8 @@ class Inquiry:
 
     def reading(self) -> Reading:
         """How the answer was read."""
-        return explain_reading(self.answer, self.places, self.language)
+        asked = as_meant(read_answer(self.answer, self.language), self.places, self.language)[0]
+        return explain_reading(self.answer, asked, self.places, self.language)
 
     def sightings(self, zone: Zone) -> list[Sighting]:
         """Each candidate, in the source's order."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.address.explanation import Nearest, Why, explain_reading
+from adapters.address.explanation import Nearest, Reading, Why, explain_reading
+from adapters.address.parsed_address import read_answer
 from adapters.address.street_names import least_alike
 from adapters.base import Place, Places
 from config.levels import Level
@@ -16,10 +17,15 @@ def found(*streets: str) -> Places:
     return Places("addok", tuple(Place(Level.STREET, 2.0, 48.0, None, name, "99001", "Valmont") for name in streets))
 
 
+def explained(answer: dict[str, str], places: Places, code: str = "fr") -> Reading:
+    return explain_reading(answer, read_answer(answer, code), places, code)
+
+
 @pytest.mark.parametrize(
     ("code", "number", "street", "left_out"),
     [
         ("fr", "8", "rue du Moulin", []),
+        ("fr", "huit", "rue du Moulin", []),
         ("fr", "8", "rue du Moulin, appt 3", [("appt 3", Why.DETAIL)]),
         ("fr", "Bât B, 8", "rue du Moulin", [("bat b", Why.DETAIL)]),
         ("fr", "8", "chez Corvec, rue du Moulin", [("chez corvec", Why.NAMED)]),
@@ -32,27 +38,27 @@ def found(*streets: str) -> Places:
 def test_each_word_that_is_left_out_is_named_with_the_reason(
     code: str, number: str, street: str, left_out: list[tuple[str, Why]]
 ) -> None:
-    read = explain_reading({"number": number, "street": street, **TOWN}, found(), code)
+    read = explained({"number": number, "street": street, **TOWN}, found(), code)
     assert list(read.left_out) == left_out
     assert bool(read.conflict) is any(why is Why.NOT_UNDERSTOOD for _, why in left_out)
     assert (read.number, read.readable) == ("8", True)
 
 
 def test_a_number_that_is_none_is_said_to_be_unreadable() -> None:
-    read = explain_reading({"number": "huit", "street": "rue du Moulin"}, found())
+    read = explained({"number": "huit ou neuf", "street": "rue du Moulin"}, found())
     assert (read.number, read.readable, read.left_out) == ("", False, ())
 
 
 def test_both_ends_of_a_range_are_shown() -> None:
-    assert explain_reading({"number": "8 à 12", "street": "rue du Moulin"}, found()).number == "8-12"
+    assert explained({"number": "8 à 12", "street": "rue du Moulin"}, found()).number == "8-12"
 
 
 def test_a_street_that_differs_has_the_most_alike_name_and_the_word_that_does_not_fit() -> None:
     places = found("Avenue du Port", "Rue du Moulin Vert", "Rue Neuve")
-    read = explain_reading({"number": "8", "street": "rue du Moulin Bleu", **TOWN}, places)
+    read = explained({"number": "8", "street": "rue du Moulin Bleu", **TOWN}, places)
     assert read.nearest == Nearest("Rue du Moulin Vert", 0.0, "bleu")
-    assert explain_reading({"number": "8", "street": "rue du Moulen Vert", **TOWN}, places).nearest is None
-    assert explain_reading({}, places).nearest is None
+    assert explained({"number": "8", "street": "rue du Moulen Vert", **TOWN}, places).nearest is None
+    assert explained({}, places).nearest is None
 
 
 @pytest.mark.parametrize(
@@ -69,6 +75,6 @@ def test_the_word_that_does_not_fit_is_one_of_either_name(asked: str, name: str,
 
 
 def test_what_was_typed_is_in_no_repr() -> None:
-    read = explain_reading({"number": "8", "street": "rue du Port, chez Corvec"}, found("Rue du Moulin"))
+    read = explained({"number": "8", "street": "rue du Port, chez Corvec"}, found("Rue du Moulin"))
     assert "port" not in repr(read).casefold()
     assert "corvec" not in f"{read!r}{read.nearest!r}".casefold()
