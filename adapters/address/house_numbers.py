@@ -109,9 +109,11 @@ def repetition(written: str, code: str = "fr") -> str:
 
 
 def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool:
-    """Whether a source's house number is the one asked for, or one of the range that was asked for."""
+    """Whether a source's house number is the one asked for, or one of the range that was asked for, with any suffix:
+    the building from 27 to 29 may be 27 bis as well.
+    """
     number = read_number(found or "", code)
-    if number is None or number.repetition != asked.repetition:
+    if number is None:
         return False
     if asked.until is None:
         return number == asked

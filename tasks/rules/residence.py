@@ -223,7 +223,8 @@ def _by_position(
 def _has_ends(number: HouseNumber, judged: Sequence[Candidate], best: Candidate, language: str) -> bool:
     """Whether both ends of a range are houses of the best street: one that is not there may be on another side."""
     street = [each.place.number or "" for each in judged if each.place.street == best.place.street]
-    found = [read for written in street if (read := read_number(written, language))]
+    read = filter(None, (read_number(written, language) for written in street))
+    found = [each for each in read if each.repetition == number.repetition]
     return {number.value, number.until or number.value} <= {end for each in found for end in (each.value, each.until)}
 
 

@@ -14,7 +14,7 @@ from rapidfuzz.distance import OSA
 
 from adapters.address.base.nearby import MOST_NEARBY, Missing, nearby
 from adapters.address.base.streets import AddressBase, House, Match, Names, Street, Wanted
-from adapters.address.house_numbers import UNREADABLE
+from adapters.address.house_numbers import UNREADABLE, read_number
 from adapters.address.languages import language
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import (
@@ -84,6 +84,7 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
         _keep(case, matches, code)
     if missed := [case for case in named if not (case.exact or case.literal)]:
         _search_similar(missed, base, code, names)
+    _complete_ranges([case for case in named if case.asked.number and case.asked.number.until], base, code)
     plain = [case for case in named if not (case.asked.conflict or case.literal)]
     missing = [(case, each) for case in plain if (each := case.missing())]
     for (case, _), near in zip(missing, nearby([each for _, each in missing], base, names, code), strict=True):
@@ -165,6 +166,19 @@ def _kindless(case: _Case, code: str, names: Names) -> list[tuple[Street, float]
     streets = [street for area in case.wanted.areas for name in wanted for street in names(area).get(name, ())]
     alike = {street.key: (street, kindless_similarity(typed, street.name, code)) for street in streets}
     return [(street, likeness) for street, likeness in alike.values() if likeness]
+
+
+def _complete_ranges(cases: Sequence[_Case], base: AddressBase, code: str) -> None:
+    """Add the houses of a range that have a suffix: it may lie across a border where its ends do not."""
+    streets = [(street, case.wanted.number or 0) for case in cases for street, _, _ in case.found]
+    near = iter(base.houses_near(streets) if streets else [])
+    for case in cases:
+        case.found = [(street, alike, _of_number(case, next(near), code)) for street, alike, _ in case.found]
+
+
+def _of_number(case: _Case, houses: Sequence[House], code: str) -> Sequence[House]:
+    read = [(house, read_number(house.written, code)) for house in houses]
+    return [house for house, number in read if number and number.value == case.wanted.number]
 
 
 def _words(street: str, code: str) -> frozenset[str]:

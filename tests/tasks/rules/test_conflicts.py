@@ -186,6 +186,9 @@ def test_a_range_decides_where_all_its_houses_are_on_one_side(number: str) -> No
     assert found(answer, replace(HOUSE, longitude=1.1 - 150 * METRE), between)[0] is Outcome.UNDETERMINED
     for longitude in (ELSEWHERE, 1.1 - 5 * METRE):
         assert found(answer, HOUSE, replace(ten, longitude=longitude))[0] is Outcome.UNDETERMINED
+    suffixed = replace(HOUSE, number="8 bis", longitude=ELSEWHERE)
+    assert found(answer, HOUSE, ten, suffixed)[0] is Outcome.UNDETERMINED
+    assert found(answer, suffixed, ten)[:2] == (Outcome.UNDETERMINED, Reason.HOUSE_NUMBER_NOT_FOUND)
 
 
 @pytest.mark.parametrize(

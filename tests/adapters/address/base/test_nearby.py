@@ -89,3 +89,8 @@ def test_no_more_are_offered_than_can_be_read(tmp_path: Path) -> None:
     path.write_text("\n".join([HEADER, *rows]))
     source = AddressFile(path)
     assert len(offered(source, "3", "Rue Tanneus")) == MOST_NEARBY
+
+
+def test_a_range_has_the_houses_of_its_side_with_any_suffix(valmont: AddressFile) -> None:
+    answer = {"number": "6-10", "street": "Rue du Moulin", "postcode": "99001", "city": "Valmont"}
+    assert [place.number for place in valmont.look_up(Query(answer)).places] == ["6", "8bis", "10"]
