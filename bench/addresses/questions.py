@@ -66,7 +66,8 @@ class Question:
         """
         row, invented = self.typed.row, self.typed.kind is Kind.NO_SUCH_NUMBER
         names = ("street", "postcode", "city", "number")[: 3 if invented else 4]
-        return any(all(each.get(name, "") == getattr(row, name) for name in names) for each in candidates)
+        same = [[each.get(name, "").replace(" ", "") for name in names] for each in candidates]
+        return [getattr(row, name).replace(" ", "") for name in names] in same
 
     def _places(self, points: Sequence[tuple[float, float]]) -> Iterator[tuple[bool, float]]:
         for point in points:

@@ -1,7 +1,7 @@
 """Finds houses that may have been meant where an address base has none as typed. They are offered, and decide nothing.
 
-Every one of them exists. Where the street is known, they are houses of it: the same number with or without a suffix,
-then the nearest on the same side, then that number where the street goes on under another postcode. Where it is not,
+Every one of them exists. Where the street is known, they are houses of it: that number where the street goes on under
+another postcode, the same number with or without a suffix, then the nearest on the same side. Where it is not,
 they have the number in a street of the same postcode or town whose name is alike, or has a word in common.
 """
 
@@ -18,7 +18,8 @@ from rapidfuzz.distance import OSA
 
 from adapters.address.base.streets import AddressBase, Match, Names, Street, Wanted
 from adapters.address.house_numbers import HouseNumber, read_number
-from adapters.address.languages import fold, language
+from adapters.address.languages import language
+from adapters.address.street_names import same_city
 from adapters.base import Place
 
 MOST_NEARBY = 10
@@ -68,7 +69,7 @@ def nearby(missing: Sequence[Missing], base: AddressBase, names: Names, code: st
     for each, streets in zip(missing, alike, strict=True):
         if each.there and each.number:
             own = [(street, next(numbers)) for street in each.there]
-            places = chain(_neighbours(each.number, own, code), _across(each, next(borders)))
+            places = chain(_across(each, next(borders), code), _neighbours(each.number, own, code))
         elif each.number:
             own = [(street, next(houses)) for street in streets]
             places = chain(street.place(house) for street, at in own for house in at[:1])
@@ -96,16 +97,11 @@ def _neighbours(asked: HouseNumber, found: Sequence[Match], code: str) -> Iterat
             yield street.place(by_number[written])
 
 
-def _across(each: Missing, found: Sequence[Match]) -> Iterator[Place]:
-    """The house where a street of the town goes on under another postcode."""
-    towns = {_town(street) for street in each.there}
+def _across(each: Missing, found: Sequence[Match], code: str) -> Iterator[Place]:
+    """The house where a street of the town goes on under another postcode, and maybe in another district."""
     for street, houses in found:
-        if _town(street) in towns and street not in each.there:
+        if street not in each.there and any(same_city(own.city, street.city, code) for own in each.there):
             yield from (street.place(house) for house in houses[:1])
-
-
-def _town(street: Street) -> str:
-    return street.city_code or fold(street.city)
 
 
 def _alike(wanted: Wanted, names: Names, code: str) -> list[Street]:

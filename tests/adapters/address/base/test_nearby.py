@@ -50,7 +50,7 @@ def test_the_same_number_with_a_suffix_comes_first_and_then_the_same_side(valmon
 
 
 def test_the_other_side_of_a_postcode_is_offered_but_no_other_town(valmont: AddressFile) -> None:
-    assert offered(valmont, "9", "Rue du Moulin")[-1] == "9 Rue du Moulin 99002"
+    assert offered(valmont, "9", "Rue du Moulin")[0] == "9 Rue du Moulin 99002"
     assert "9 Rue du Moulin 99003" not in offered(valmont, "9", "Rue du Moulin")
 
 
