@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ FILLED = (
     *("stored-data", "threats"),
 )
 PAGES = [DOCS / "reference" / f"{name}.md" for name in FILLED]
-PARTLY_FILLED = [DOCS / "administrators" / "registries.md"]
+PARTLY_FILLED = [DOCS / "administrators" / "registries.md", DOCS / "contributors" / "state-machine.md"]
 """Pages that are read as well."""
 FILES: Mapping[Path, Callable[[], str]] = {PAGE: reference, **monitoring.FILES}
 """What is written as a whole."""
@@ -127,6 +128,14 @@ def retention() -> Iterator[str]:
     named = {name: duration_text(seconds) for name, seconds in periods.items()}
     rows = ((f"`{name}`", *row) for name, parts in texts.items() for part in parts for row in part.items())
     return table(("table", "what", "until"), ((name, what, until.format(**named)) for name, what, until in rows))
+
+
+def state_figures() -> Iterator[str]:
+    """The figures of a check's life, as the code has them."""
+    for meaning, figure in meanings()["state-figures"].items():
+        module, _, name = figure["name"].rpartition(".")
+        value = f"{getattr(import_module(module), name):g} {figure.get('unit', '')}".strip()
+        yield f"- {meaning}: {value}, `{figure['name']}`"
 
 
 def view(name: str, meaning: str) -> Iterator[str]:
@@ -280,6 +289,7 @@ TABLES: Mapping[str, Callable[[], Iterator[str]]] = {
     "alerts": monitoring.alerts_table,
     "stored-data": stored_data,
     "presets": presets,
+    "state-figures": state_figures,
 }
 
 
