@@ -169,7 +169,7 @@ def area_text(square_metres: float) -> str:
 def _listed(name: str | None) -> list[Listed]:
     found = queries()
     history = found.zone_history(name)
-    used = zones_in_use(applied().questions.values())
+    used = zones_in_use(applied().questions.values(), {each.name for each in history})
     states = found.zone_states(history)
     return [Listed(zone, state, zone.name in used) for zone, state in zip(history, states, strict=True)]
 
