@@ -21,6 +21,11 @@ def zones_in_use(questions: Iterable[Question], known: Collection[str]) -> set[s
     return {question.zone for question in asked if question.zone} | set(named(known, several))
 
 
+def asking_several(questions: Iterable[Question], zone: str) -> list[tuple[str, str]]:
+    """The questions about this zone among others, each with its consultation."""
+    return [(each.consultation, each.name) for each in questions if each.zones and each.is_about(zone)]
+
+
 def sources_by_dataset(sources: Mapping[str, SourceModel]) -> dict[str, list[str]]:
     """The names of the sources that look something up in a dataset, by its name."""
     found: dict[str, list[str]] = {}

@@ -27,10 +27,11 @@ class ZoneUnion(ZoneGeometry):
         digest = digest_of("".join(sorted(part.digest for part in parts)).encode())
         try:
             joined = shapely.union_all(_turn([polygon_of(shape) for shape in shapes]), grid_size=GRID)
-        except shapely.errors.GEOSException:
+            border = Border(shapely.to_wkb(joined))
+        except (shapely.errors.GEOSException, ValueError):
             names = f"{parts[0].name!r} to {parts[-1].name!r}"
             raise ValueError(f"the zones {names} cannot be joined; import them again") from None
-        super().__init__("", 0, b"", digest, Border(shapely.to_wkb(joined)))
+        super().__init__("", 0, b"", digest, border)
         self.parts = tuple(parts)
         bounds = np.array([part.border.bounds for part in parts])
         self._middles = (bounds[:, :2] + bounds[:, 2:]) / 2

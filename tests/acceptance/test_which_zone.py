@@ -13,6 +13,7 @@ from adapters.address.zones import digest_of
 from jurat.queries import read_json
 from jurat.seal import key_to_text
 from store.datasets.zones import NewZone, import_zones
+from store.explanation import Explanations
 from tests.rigs.workers import Worker
 from tests.store.desk import ADMIN, DOCUMENT, PRIVATE_KEY, Desk
 from tests.worker.engine.works import soon
@@ -101,6 +102,12 @@ def test_which_of_900_zones(request: pytest.FixtureRequest, tmp_path: Path, engi
     assert {key: each["zone"] for key, each in evidence.items() if each["zone"]} == {
         (1, "which"): "ward-7-9",
         (3, "which"): "estate-25-3",
+    }
+    affected = Explanations(desk.engine).near_border("ward-7-9", 1, 5.0, [("vote", "all"), ("vote", "wards")])
+    names = ("all", "wards")
+    assert {row.check for row in affected} == {
+        checks[1, "which"],
+        *(checks[number, name] for number in HOUSES for name in names),
     }
     assert evidence[1, "all"] == evidence[3, "all"]
     assert not [word for word in ("ward-7-9", "estate-25", "Moulin") if word in log]
