@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.address.zones import ZoneCache, ZoneGeometry
+from adapters.address.zone_unions import AreaCache
+from adapters.address.zones import ZoneGeometry
 from adapters.base import Source
 from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
 from adapters.fingerprints import Fingerprints
@@ -37,7 +38,7 @@ def make_plan(
     queries: Queries,
     fingerprints: Fingerprints | None,
     environ: Mapping[str, str] | None = None,
-    ready: ZoneCache | None = None,
+    ready: AreaCache | None = None,
     purse: Sources | None = None,
     private_networks: Sequence[IPNetwork] = (),
 ) -> Plan:
@@ -47,7 +48,7 @@ def make_plan(
     requests that no claim has paid; without one, no lookup sends more. Sources may be in `private_networks` and on the
     public internet.
     """
-    ready = ready or ZoneCache()
+    ready = ready or AreaCache()
     context = SourceContext(
         codes=StoredCodes(queries),
         fingerprints=fingerprints,
@@ -97,7 +98,7 @@ def make_plan(
 
 
 def _unions(
-    several: Iterable[tuple[str, ...]], queries: Queries, imported: Mapping[str, ZoneVersion], ready: ZoneCache
+    several: Iterable[tuple[str, ...]], queries: Queries, imported: Mapping[str, ZoneVersion], ready: AreaCache
 ) -> tuple[dict[tuple[str, ...], ZoneGeometry], list[str]]:
     """The areas of questions about several zones, each where all of its zones are there; and what is wrong."""
     unions: dict[tuple[str, ...], ZoneGeometry] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -13,7 +13,6 @@ from adapters.base import Box
 
 if TYPE_CHECKING:
     from adapters.address.borders import Border
-    from adapters.address.zone_unions import ZoneUnion
 
 KEPT_ZONES = 1024
 """Zones that a process caches; a zone of 10,000 vertices takes about 0.4 MB."""
@@ -70,28 +69,7 @@ class ZoneCache:
         self._kept = kept
         self._ready: OrderedDict[tuple[str, int, str], ZoneGeometry] = OrderedDict()
         self._borders: WeakValueDictionary[str, Border] = WeakValueDictionary()
-        self._unions: WeakValueDictionary[tuple[tuple[str, int, str], ...], ZoneUnion] = WeakValueDictionary()
         self._lock = threading.Lock()
-
-    def union(self, load: Mapping[tuple[str, int, str], Callable[[], bytes]]) -> ZoneUnion:
-        """The zones as one area, as long as a plan has it; `load` gives their WKB by name, version and digest. Raises
-        what `load` and `ZoneUnion` raise.
-        """
-        from adapters.address.zone_unions import ZoneUnion  # noqa: PLC0415 - as in `ZoneGeometry`
-
-        key = tuple(sorted(load))
-        with self._lock:
-            if (known := self._unions.get(key)) is not None:
-                return known
-        shapes = [load[each]() for each in key]
-        with self._lock:
-            borders = [self._borders.get(digest) for _, _, digest in key]
-        parts = [ZoneGeometry(n, v, w, d, b) for (n, v, d), w, b in zip(key, shapes, borders, strict=True)]
-        union = ZoneUnion(parts, shapes)
-        with self._lock:
-            self._borders.update((part.digest, part.border) for part in parts)
-            self._unions[key] = union
-        return union
 
     def get(self, name: str, version: int, digest: str, load: Callable[[], bytes]) -> ZoneGeometry:
         """The zone; `load` gives its WKB when its border is not cached. Raises what `load` and `ZoneGeometry` raise."""
