@@ -16,7 +16,7 @@ class ZoneUnion(ZoneGeometry):
     """
 
     def __init__(self, parts: Sequence[ZoneGeometry], shapes: Sequence[bytes]) -> None:
-        from adapters.address.joining import Boxes, join  # noqa: PLC0415 - as in `ZoneGeometry`
+        from adapters.address.joined_border import Boxes, join  # noqa: PLC0415 - as in `ZoneGeometry`
 
         digest = digest_of("".join(sorted(part.digest for part in parts)).encode())
         try:
