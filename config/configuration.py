@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from config.digest import digest_of
 from config.document import Consultation, Criterion, Document, Environment, Parameter
 from config.limits import SourceKind
+from config.names import fits
 from config.problems import STORED, Complaint, InvalidConfiguration, Severity
 from config.references import KnownNames, check_fit, check_names
 from config.sources import CodesSource, SourceModel, answer_schema
@@ -34,8 +35,9 @@ class Question:
     `sources` are asked in order; all are of `kind`. `deadline_s`, `review_due_s` and `retain_s` are seconds (None: kept
     forever), `margins` metres by level. `review`: a person decides what no source could; `four_eyes`: two people
     must decide the same, with `logins` under two logins. `terms` say how often it may be answered, and how long an
-    answer holds. `position` counts the questions of a consultation from 0. Texts are by language; `und` is a text
-    without a language.
+    answer holds. An address is about `zone`, or about `zones` as one: names, or beginnings with a `*`; `name_zone`: a
+    verdict says which holds it. `position` counts the questions of a consultation from 0. Texts are by language; `und`
+    is a text without a language.
     """
 
     consultation: str
@@ -58,6 +60,12 @@ class Question:
     consultation_title: Mapping[str, str]
     contact: Mapping[str, str]
     messages: Mapping[str, Mapping[str, str]]
+    zones: tuple[str, ...] = ()
+    name_zone: bool = False
+
+    def is_about(self, zone: str) -> bool:
+        """Whether it is about a zone, alone or among others."""
+        return zone == self.zone or any(fits(zone, each) for each in self.zones)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -184,7 +192,7 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
     question = whole.questions[name]
     criterion = document.criteria[question.criterion]
     deciding = _deciding(document, criterion)
-    code_list = question.parameters.get(Parameter.LIST)
+    code_list = question.named(Parameter.LIST)
     return Question(
         consultation=consultation,
         name=name,
@@ -198,7 +206,7 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
         review_due_s=whole.review_due,
         four_eyes=whole.four_eyes,
         retain_s=whole.retain_s,
-        zone=question.parameters.get(Parameter.ZONE, criterion.zone),
+        zone=question.named(Parameter.ZONE) or criterion.zone,
         margins={level.value: metres for level, metres in criterion.margin.items()},
         requirement=dict(criterion.require) | ({} if code_list is None else {"list": code_list}),
         answer_schema=answer_schema(deciding),
@@ -206,6 +214,8 @@ def _resolved(document: Document, consultation: str, name: str, position: int) -
         consultation_title=whole.title or {},
         contact=whole.contact or {},
         messages=whole.messages,
+        zones=question.zones or criterion.zones or (),
+        name_zone=question.name_zone,
     )
 
 

@@ -5,17 +5,28 @@ These models define only the shape. `config.references` checks names, and `confi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StrictBool, TypeAdapter, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    Tag,
+    TypeAdapter,
+    WithJsonSchema,
+)
 
 from config.durations import Distance, Duration, between, duration_default, duration_text, parse_duration
 from config.languages import KnownLanguage, Language
 from config.levels import Level
 from config.limits import Name
-from config.problems import Part, printable, value_error
+from config.names import MOST_ZONES, ZONES_NAMED, ZONES_PATTERN
+from config.problems import Fault, Part, matching, printable, value_error
 from config.sources import SourceModel
 from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, Terms, parse_rule
@@ -40,9 +51,10 @@ class Environment(StrEnum):
 
 
 class Parameter(StrEnum):
-    """What a criterion may leave open for its questions to fill: the zone of an address, the list of a code."""
+    """What a criterion may leave open for its questions to fill: the zones of an address, the list of a code."""
 
     ZONE = "zone"
+    ZONES = "zones"
     LIST = "list"
 
 
@@ -132,6 +144,20 @@ Names = Annotated[
 ]
 """One name, or several in order."""
 
+_ZoneName = Annotated[str, matching(ZONES_PATTERN, ZONES_NAMED), Field(json_schema_extra={"pattern": ZONES_PATTERN})]
+ZoneNames = Annotated[
+    tuple[_ZoneName, ...],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(min_length=1, max_length=MOST_ZONES),
+]
+"""Zones by name, or by how their names begin, with a `*` after it."""
+
+Filling = Annotated[
+    Annotated[Name, Tag("one")] | Annotated[ZoneNames, Tag("several")],
+    Discriminator(lambda value: "several" if isinstance(value, list | tuple) else "one"),
+]
+"""What a question fills in: a name, or several zones."""
+
 Demand = Annotated[
     Any,
     BeforeValidator(_check_demand),
@@ -145,6 +171,11 @@ AccessRule = Annotated[
     PlainSerializer(rule_as_json),
     WithJsonSchema({"description": "See ACCESS_RULE_SCHEMA."}),
 ]
+
+
+def _list_zones(filled: Any) -> Any:
+    zones = filled.get(Parameter.ZONES.value) if isinstance(filled, dict) else None
+    return {**filled, Parameter.ZONES.value: [zones]} if isinstance(zones, str) else filled
 
 
 def _rule_map(**options: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,12 +197,14 @@ ACCESS_RULE_SCHEMA: Final[Mapping[str, Any]] = {
 class Criterion(Part):
     """A rule that an answer must meet: the sources that look it up, in order, and what is demanded.
 
-    `margin` is the least distance to a zone's border, in metres, at which a point of each level decides.
+    `zones` are as one: an address is in any of them or in none. `margin` is the least distance to a zone's border, in
+    metres, at which a point of each level decides.
     """
 
     source: Names
     open: tuple[Parameter, ...] = ()
     zone: Name | None = None
+    zones: ZoneNames | None = None
     margin: dict[Level, Distance] = Field(default_factory=dict)
     require: dict[Name, Demand] = Field(default_factory=dict)
 
@@ -180,18 +213,38 @@ class QuestionModel(Part):
     """One question of a consultation.
 
     `deadline` limits the time of a check from its submission, in seconds. `rounds` is how many answers may be given.
-    `on_undetermined: review` lets a person decide what no source could. An accepted answer holds for `valid_for`
+    `on_undetermined: review` lets a person decide what no source could. With `name_zone`, a verdict says in which of
+    the zones the address is. An accepted answer holds for `valid_for`
     seconds (None: for good) and can be renewed from `renew` seconds before its end.
     """
 
     criterion: Name
-    parameters: dict[Parameter, Name] = Field(default_factory=dict, alias="with")
+    parameters: Annotated[dict[Parameter, Filling], BeforeValidator(_list_zones)] = Field(
+        default_factory=dict, alias="with"
+    )
+    name_zone: StrictBool = False
     rounds: Annotated[int, Field(ge=1, le=20, strict=True)] = 1
     deadline: Annotated[Duration, between("1s", "60d")] = duration_default("1h")
     on_undetermined: Literal["undetermined", "review"] = "undetermined"
     valid_for: Annotated[Duration, between("1min", "36500d")] | None = None
     renew: Annotated[Duration, between("0s", "36500d")] | None = None
     title: Texts | None = None
+
+    def faults(self) -> Iterator[Fault]:
+        for parameter, value in self.parameters.items():
+            if parameter is not Parameter.ZONES and not isinstance(value, str):
+                yield ("with", parameter.value), f"must be one name — write {parameter}: NAME"
+
+    def named(self, parameter: Parameter) -> str | None:
+        """The one name that it fills in."""
+        value = self.parameters.get(parameter)
+        return value if isinstance(value, str) else None
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones that it fills in as one area."""
+        value = self.parameters.get(Parameter.ZONES, ())
+        return () if isinstance(value, str) else value
 
     @property
     def terms(self) -> Terms:

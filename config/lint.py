@@ -123,7 +123,7 @@ def unknown_lists(report: Report, lists: Collection[str]) -> list[Problem]:
     ]
     for name, consultation in report.document.consultations.items():
         for question, asked in consultation.questions.items():
-            if code_list := asked.parameters.get(Parameter.LIST):
+            if code_list := asked.named(Parameter.LIST):
                 place = ("consultations", name, "questions", question, "with", "list")
                 named.append((place, code_list, Severity.WARNING))
     problems = []

@@ -117,7 +117,7 @@ def _check_lists(document: Document, lists: Collection[str] | None) -> Iterator[
     """A platform may name only a list that has codes: without them, participants could only wait."""
     for name, consultation in document.consultations.items():
         for question_name, question in consultation.questions.items():
-            code_list = question.parameters.get(Parameter.LIST)
+            code_list = question.named(Parameter.LIST)
             if code_list is not None and lists is not None and code_list not in lists:
                 path = (_SECTION, name, "questions", question_name, "with", "list")
                 yield Complaint(path, f"there is no list of codes '{code_list}'", suggest(code_list, lists))

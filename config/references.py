@@ -12,6 +12,7 @@ from config.addresses import AddressFileSource, NominatimSource
 from config.document import Consultation, Criterion, Document, Environment, Parameter, QuestionModel
 from config.durations import duration_text
 from config.limits import SourceKind
+from config.names import MOST_ZONES, fits, named
 from config.problems import Complaint, Path, Severity
 from config.registry import RecordSource, RegistrySource, RosterSource, demands_of, misfit
 from config.registry.lint.demanded_codes import code_doubts
@@ -25,7 +26,12 @@ from config.suggestions import did_you_mean, suggest
 from jurat.access import AtLeast, Rule, questions_in
 
 _WELL_USED = 0.9
-_NEEDED_BY: Mapping[Parameter, SourceKind] = {Parameter.ZONE: SourceKind.ADDRESS, Parameter.LIST: SourceKind.CODES}
+_NEEDED_BY: Mapping[Parameter, SourceKind] = {
+    Parameter.ZONE: SourceKind.ADDRESS,
+    Parameter.ZONES: SourceKind.ADDRESS,
+    Parameter.LIST: SourceKind.CODES,
+}
+_AREAS = (Parameter.ZONE, Parameter.ZONES)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PUBLIC_NOMINATIM = "nominatim.openstreetmap.org"
 
@@ -60,14 +66,16 @@ def check_names(document: Document, known: KnownNames) -> Iterator[Complaint]:
                 yield Complaint(place, f"there is no source '{source}'", suggest(source, known.sources))
         if criterion.zone is not None:
             yield from _check_zone((*path, "zone"), criterion.zone, known.zones)
+        yield from _check_zones((*path, "zones"), criterion.zones or (), known.zones)
     for name, consultation in document.consultations.items():
         for question_name, question in consultation.questions.items():
             path = ("consultations", name, "questions", question_name)
             if known.criteria is not None and question.criterion not in known.criteria:
                 hint = suggest(question.criterion, known.criteria)
                 yield Complaint((*path, "criterion"), f"there is no criterion '{question.criterion}'", hint)
-            if Parameter.ZONE in question.parameters:
-                yield from _check_zone((*path, "with", "zone"), question.parameters[Parameter.ZONE], known.zones)
+            if (zone := question.named(Parameter.ZONE)) is not None:
+                yield from _check_zone((*path, "with", "zone"), zone, known.zones)
+            yield from _check_zones((*path, "with", "zones"), question.zones, known.zones)
         here = known.questions.get(name, ())
         for asked in dict.fromkeys(questions_in(consultation.access_rule)):
             if here is not None and asked not in here:
@@ -209,25 +217,31 @@ def _check_criterion(path: Path, criterion: Criterion, document: Document) -> It
     if len(set(criterion.source)) < len(criterion.source):
         yield Complaint((*path, "source"), "a source appears twice in this list", "name each once")
     yield from _check_kinds((*path, "source"), sources)
-    if criterion.zone is not None and Parameter.ZONE in criterion.open:
-        yield Complaint((*path, "open"), "zone is both given and left open", "remove one of them", at_key=True)
+    given = {"zone": criterion.zone, "zones": criterion.zones}
+    areas = [name for name, value in given.items() if value is not None]
+    areas += [each.value for each in dict.fromkeys(criterion.open) if each in _AREAS]
+    if len(areas) > 1 and areas[0] == areas[1]:
+        said = f"{areas[0]} is both given and left open"
+        yield Complaint((*path, "open"), said, "remove one of them", at_key=True)
+    elif len(areas) > 1:
+        yield Complaint(path, "a criterion has one zone, or zones as one", "remove zone or zones", at_key=True)
     kinds = {source.kind for source in sources.values()} - {SourceKind.SIMULATED}
     if len(sources) < len(criterion.source) or len(kinds) != 1:
         return
     yield from _check_open(path, criterion, sources, next(iter(kinds)))
-    given: dict[str, object] = {"zone": criterion.zone, "margin": criterion.margin}
+    unused: dict[str, object] = {**given, "margin": criterion.margin}
     if kinds == {SourceKind.ADDRESS}:
-        if criterion.zone is None and Parameter.ZONE not in criterion.open:
+        if not areas:
             hint = "add zone: NAME, or open: [zone] for its questions to name one"
             yield Complaint(path, "a criterion for addresses needs a zone", hint, at_key=True)
-        given = {}
+        unused = {}
     if kinds == {SourceKind.REGISTRY}:
         shadows = [shadow for name, shadow in shadows_of(document).items() if name in sources]
         asked = {name: document.sources[name] for name in (*sources, *shadows) if name in document.sources}
         yield from _check_requirement(path, criterion, asked)
     else:
-        given["require"] = criterion.require
-    for option, value in given.items():
+        unused["require"] = criterion.require
+    for option, value in unused.items():
         if value:
             said = f"only a criterion with {'registry' if option == 'require' else 'address'} sources has this"
             yield Complaint((*path, option), said, "remove it", at_key=True)
@@ -294,12 +308,16 @@ def _check_question(path: Path, question: QuestionModel, document: Document) -> 
     for parameter in criterion.open:
         if parameter not in question.parameters:
             said = f"criterion '{question.criterion}' leaves {parameter} open, and this question does not fill it"
-            yield Complaint(path, said, f"add with: {{ {parameter}: NAME }}", at_key=True)
+            form = "[NAME, BEGINNING*]" if parameter is Parameter.ZONES else "NAME"
+            yield Complaint(path, said, f"add with: {{ {parameter}: {form} }}", at_key=True)
     for parameter in question.parameters:
         if parameter not in criterion.open:
             said = f"criterion '{question.criterion}' does not leave {parameter} open"
             hint = f"remove it, or write open: [{parameter}] in the criterion"
             yield Complaint((*path, "with", parameter), said, hint, at_key=True)
+    if question.name_zone and criterion.zones is None and Parameter.ZONES not in criterion.open:
+        said = f"criterion '{question.criterion}' has no zones among which one could be named"
+        yield Complaint((*path, "name_zone"), said, "remove it, or write zones: [NAME, BEGINNING*] there", at_key=True)
     for name in criterion.source:
         if name in document.sources:
             yield from _check_deadline((*path, "deadline"), question.deadline, name, document.sources[name])
@@ -351,3 +369,18 @@ def _check_zone(path: Path, zone: str, zones: Collection[str] | None) -> Iterato
         near = did_you_mean(zone, zones)
         command = "run: bin/jurat zones import FILE"
         yield Complaint(path, f"zone '{zone}' is not imported", f"{near} Otherwise {command}" if near else command)
+
+
+def _check_zones(path: Path, zones: Collection[str], known: Collection[str] | None) -> Iterator[Complaint]:
+    if known is None:
+        return
+    for index, zone in enumerate(zones):
+        if not zone.endswith("*"):
+            yield from _check_zone((*path, index), zone, known)
+        elif not any(fits(name, zone) for name in known):
+            near = did_you_mean(zone[:-1], {name[: len(zone) - 1] for name in known})
+            command = "run: bin/jurat zones import FILE"
+            said = f"no zone is imported whose name begins with '{zone[:-1]}'"
+            yield Complaint((*path, index), said, f"{near} Otherwise {command}" if near else command)
+    if (count := len(named(known, zones))) > MOST_ZONES:
+        yield Complaint(path, f"these are {count} zones, and one question has at most {MOST_ZONES}", "name fewer")

@@ -82,7 +82,7 @@ def consultation(name: str) -> str:
     found = applied()
     asked = _questions(found).get(name) or abort(404)
     counts = _counts().counts(name)
-    zones = queries().zone_versions({each.zone for each in asked if each.zone})
+    zones = queries().zone_versions({name for each in asked for name in (each.zone, *each.zones) if name})
     areas = {zone.name: zone.title for zone in zones.values()}
     titles = {each.name: say(dict(each.title)) or each.name for each in asked}
     first = max(0, request.args.get("first", 0, type=int))

@@ -16,7 +16,8 @@ def criterion_words(asked: Question, areas: Mapping[str, str]) -> Iterator[str]:
     """What an answer must meet, and what becomes of one that no source decides. `areas` has the titles of zones."""
     match asked.kind:
         case SourceKind.ADDRESS:
-            yield _("The address is in %(area)s.") % {"area": areas.get(asked.zone or "", asked.zone)}
+            named = ", ".join(areas.get(name, name) for name in (asked.zone, *asked.zones) if name)
+            yield _("The address is in %(area)s.") % {"area": named}
             if margin := asked.margins.get(Level.HOUSENUMBER):
                 said = _("The map decides about houses that are at least %(margin)s metres from the border.")
                 yield said % {"margin": number(round(margin))}

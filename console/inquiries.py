@@ -144,7 +144,8 @@ def _result(kept: Kept, state: State | None) -> str:
     found = state.found if state else None
     places = found.get("places", ()) if found else ()
     zones = found.get("zones", ()) if found else ()
-    rows = queries().zones({each["zone"] for each in zones}) if zones else {}
+    named = {each["zone"] for each in zones if each["zone"]}
+    rows = queries().zones(named) if named else {}
     decided = [_decided(each, rows) for each in (zones or ([found] if found and "outcome" in found else ()))]
     lies = located(places[0]["longitude"], places[0]["latitude"])[0] if places else []
     return render_template(
@@ -157,7 +158,7 @@ def _result(kept: Kept, state: State | None) -> str:
 
 def _decided(each: Mapping[str, Any], rows: Mapping[str, ZoneRow]) -> dict[str, Any]:
     """What the rules say of it, in words."""
-    row = rows.get(each.get("zone", ""))
+    row = rows.get(each.get("zone") or "")
     evidence = evidence_of(each["evidence"], {row.name: row.title} if row else {})
     return {**each, "title": row.title if row else None, "evidence": evidence}
 

@@ -16,7 +16,7 @@ from adapters.address.zones import ZoneGeometry
 from adapters.base import Box
 from adapters.zone_import.changes import compare
 from config.limits import SourceKind
-from config.uses import zones_in_use
+from config.uses import asking_several, zones_in_use
 from console.applied import applied, queries
 from console.identity.roles import Role
 from console.parts import parts
@@ -110,7 +110,8 @@ def affected(name: str) -> Any:
     try:
         if change.box:
             houses = _houses(engine, old, new, change.box) if engine else None
-            found = Explanations(parts().database.reader).near_border(name, old.version, change.reach)
+            several = asking_several(applied().questions.values(), name)
+            found = Explanations(parts().database.reader).near_border(name, old.version, change.reach, several)
             verdicts = list(islice(found, MOST_VERDICTS + 1))
     except DBAPIError:  # a database with much of it takes longer than a page may
         too_long = True
@@ -176,7 +177,7 @@ def area_text(square_metres: float) -> str:
 def _listed(name: str | None) -> list[Listed]:
     found = queries()
     history = found.zone_history(name)
-    used = zones_in_use(applied().questions.values())
+    used = zones_in_use(applied().questions.values(), {each.name for each in history})
     states = found.zone_states(history)
     return [Listed(zone, state, zone.name in used) for zone, state in zip(history, states, strict=True)]
 

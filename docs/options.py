@@ -99,6 +99,7 @@ _KINDS = {"boolean": "`true`, `false`", "integer": "whole number", "number": "nu
 
 _CHOICES = {
     "Document.sources": "map to [source](#sources)",
+    "QuestionModel.with": "`zone: NAME`, `zones: [NAME, …]` or `list: NAME`",
     "Consultation.access": "[access rule](#access-rules)",
     "Consultation.messages": "map from [reason](reasons.md) to text, or to map of texts by language",
     "RegistrySource.rules": "list of [rules](#rules-check-equals)",

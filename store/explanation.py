@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +16,7 @@ from jurat.database import reader
 from jurat.messages import OwnTexts
 from jurat.queries import read_json
 from jurat.seal import KEY_ID_LENGTH
+from jurat.statements import rows_json
 from jurat.times import moment
 from jurat.vocabulary import QuestionState, State
 from store.dialects import StoreDialect, dialect_of
@@ -234,7 +235,9 @@ class Explanations:
             ORDER BY needed DESC, due_at, check_id"""
         return self._rows(QueuedRow, queue, consultation=consultation)
 
-    def near_border(self, zone: str, version: int, metres: float) -> Iterator[AffectedRow]:
+    def near_border(
+        self, zone: str, version: int, metres: float, several: Iterable[tuple[str, str]] = ()
+    ) -> Iterator[AffectedRow]:
         """Verdicts about a version of a zone that a change within `metres` of its border may affect, in order of the
         checks' ids.
 
@@ -243,10 +246,13 @@ class Explanations:
         listed; it is rounded down, so that no nearer address is left out. Where several houses may have been meant, the
         evidence has only the distance of the likeliest. Such a verdict is listed as well if the smallest margin of all
         is at most `metres` (the other houses of a decided verdict were beyond their own), if its house was interpolated
-        (the oldest evidence has no smallest margin), or if nothing was decided (another house may lie at the border). A
-        person's verdicts are not listed, nor are those undetermined before any position was looked at.
+        (the oldest evidence has no smallest margin), or if nothing was decided (another house may lie at the border).
+        `several` are the questions, with their consultations, about this zone among others: all of their verdicts that
+        went by a position and name no zone are listed. A person's verdicts are not listed, nor are those undetermined
+        before any position was looked at.
         """
         about = {"zone": zone, "version": str(version), "metres": metres, "limit": PAGE}
+        about["rows"] = rows_json([{"consultation": name, "question": question} for name, question in several])
         sql, after = _near(self._dialect), str(UUID(int=0))
         while True:
             rows = self._all(sql, **about, after=after)
@@ -327,7 +333,7 @@ def _near(dialect: StoreDialect) -> str:
         SELECT v.check_id, c.consultation, c.question, v.outcome, v.reason,
                {distance}, {margin}, v.decided_at
         FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id
-        WHERE v.check_id > {dialect.uuid("after")} AND v.evidence ->> 'zone' = :zone
+        WHERE v.check_id > {dialect.uuid("after")} AND (v.evidence ->> 'zone' = :zone
           AND CAST(v.evidence ->> 'zone_version' AS text) = :version
           AND (abs({distance}) <= :metres
                OR ({distance} IS NULL AND COALESCE(v.evidence -> 'rules' ->> 'margin',
@@ -335,5 +341,8 @@ def _near(dialect: StoreDialect) -> str:
                OR (CAST(v.evidence ->> 'houses' AS int) > 1
                    AND (COALESCE({least}, {margin}) <= :metres OR v.evidence ->> 'level' = 'interpolated'
                         OR v.outcome = 'undetermined')))
+            OR v.evidence ->> 'zone' IS NULL AND v.evidence -> 'rules' ->> 'margin' IS NOT NULL
+              AND EXISTS (SELECT 1 FROM {dialect.rowset("consultation text, question text")}
+                          WHERE r.consultation = c.consultation AND r.question = c.question))
           AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = v.check_id)
         ORDER BY v.check_id LIMIT :limit"""

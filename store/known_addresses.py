@@ -19,7 +19,7 @@ def local_base(
     sources: Mapping[str, SourceModel], questions: Iterable[Question], zone: str
 ) -> AddressFileSource | None:
     """The first `address-file` source, those for the zone first; None without one."""
-    asked = [name for each in questions if each.zone == zone for name in each.sources]
+    asked = [name for each in questions if each.is_about(zone) for name in each.sources]
     models = (sources[name] for name in [*asked, *sources])
     return next((model for model in models if isinstance(model, AddressFileSource)), None)
 

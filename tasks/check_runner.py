@@ -117,7 +117,7 @@ class CheckRunner:
             log.warning("answer unreadable", **held.log_fields, why=type(error).__name__)
             verdict = Settle(Outcome.UNDETERMINED, Reason.ANSWER_UNREADABLE)
             return CheckResult(held, verdict, plan.version, retain=question.retain_s)
-        if question.zone and question.zone not in plan.zones:
+        if (question.zone or question.zones) and plan.area(question) is None:
             missing = Attempt(Ended.FAILED, Reason.CONFIGURATION_MISSING, 0.0)
             return CheckResult(held, wait_for_zone(held), plan.version, missing, question.retain_s)
         timeout = plan.configuration.sources[held.source].timeout
@@ -133,7 +133,7 @@ class CheckRunner:
             question,
             found,
             answer=ready.query.answer,
-            zone=plan.zones.get(question.zone) if question.zone else None,
+            zone=plan.area(question),
             jitter=self.jitter(),
             language=getattr(plan.configuration.sources[held.source], "language", "fr"),
             seal=partial(_seal, held),

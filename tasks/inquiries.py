@@ -21,8 +21,8 @@ from jurat.errors import InvalidAnswer
 from jurat.vocabulary import Outcome, Reason
 from tasks.found_places import shown_places
 from tasks.plan import Plan
+from tasks.rules.areas import decide_area
 from tasks.rules.candidates import as_meant
-from tasks.rules.residence import decide_residence
 
 log = get_logger("jurat.inquiries")
 
@@ -80,12 +80,12 @@ def _places(plan: Plan, source: str, answer: Mapping[str, Any], found: Places) -
     language = getattr(plan.configuration.sources[source], "language", "fr")
     decided: list[dict[str, Any]] = []
     for each in plan.configuration.questions.values():
-        zone = plan.zones.get(each.zone or "")
+        zone = plan.area(each)
         if zone is None or source not in each.sources:
             continue
         margins = {Level(level): metres for level, metres in each.margins.items()}
-        residence = decide_residence(answer, found, zone, margins, language=language)
-        if (said := {"zone": each.zone, **_outcome(residence)}) not in decided:  # many ask the same
+        residence = decide_area(answer, found, zone, margins, name_zone=each.name_zone, language=language)
+        if (said := {"zone": residence.evidence["zone"], **_outcome(residence)}) not in decided:  # many ask the same
             decided.append(said)
         if len(decided) == MOST:
             break

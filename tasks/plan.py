@@ -43,6 +43,11 @@ class Plan:
     problems: tuple[str, ...] = field(default=())
     left_to_others: frozenset[str] = field(default=frozenset())
     suspects: frozenset[str] = field(default=frozenset())
+    unions: Mapping[tuple[str, ...], Zone] = field(default_factory=dict)
+
+    def area(self, question: Question) -> Zone | None:
+        """The zone of a question, or its zones as one; None if it has none or one of them is not imported."""
+        return self.unions.get(question.zones) if question.zones else self.zones.get(question.zone or "")
 
     def question(self, consultation: str, name: str) -> Question | None:
         """The question as configured, None if there is none."""

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from adapters.address.zones import ZoneCache
+from adapters.address.zone_unions import AreaCache
 from config.settings import Settings, as_environment
 from jurat.database import bounded
 from store.queue.claims import Claims
@@ -49,7 +49,7 @@ def engine_on(service: Service, *, slots: int, only: Collection[str] | None = No
         queries=service.queries,
         fingerprints=service.fingerprints,
         environ=as_environment(service.settings),
-        ready=ZoneCache(),
+        ready=AreaCache(),
         purse=sources,
         private_networks=service.settings.private_networks,
     )

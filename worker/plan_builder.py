@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,13 +12,15 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.address.zones import Zone, ZoneCache
+from adapters.address.zone_unions import AreaCache
+from adapters.address.zones import Zone
 from adapters.base import Source
 from adapters.catalogue import LacksKeys, SourceContext, SourceUnusable, build
 from adapters.fingerprints import Fingerprints
 from adapters.shadow import Shadow, shadowed
 from config.configuration import Configuration
 from config.logger import get_logger
+from config.names import MOST_ZONES, named
 from config.networks import IPNetwork
 from config.secrets import resolve
 from store.lookups import StoredCodes, StoredDatasets, StoredRosters, outage
@@ -36,7 +38,7 @@ def make_plan(
     queries: Queries,
     fingerprints: Fingerprints | None,
     environ: Mapping[str, str] | None = None,
-    ready: ZoneCache | None = None,
+    ready: AreaCache | None = None,
     purse: Sources | None = None,
     private_networks: Sequence[IPNetwork] = (),
 ) -> Plan:
@@ -46,7 +48,7 @@ def make_plan(
     requests that no claim has paid; without one, no lookup sends more. Sources may be in `private_networks` and on the
     public internet.
     """
-    ready = ready or ZoneCache()
+    ready = ready or AreaCache()
     context = SourceContext(
         codes=StoredCodes(queries),
         fingerprints=fingerprints,
@@ -76,7 +78,9 @@ def make_plan(
     if purse:
         sources |= _shadowed(configuration, sources, purse)
     wanted = {question.zone for question in configuration.questions.values() if question.zone}
-    in_force = queries.zone_versions(wanted) if wanted else {}
+    several = {question.zones for question in configuration.questions.values() if question.zones}
+    imported = queries.zone_versions(None if several else wanted) if wanted or several else {}
+    in_force = {name: zone for name, zone in imported.items() if name in wanted}
     zones: dict[str, Zone] = {}
     for name, zone in in_force.items():
         try:
@@ -87,8 +91,34 @@ def make_plan(
         f"zone {name} is not imported, or not in force yet; run `bin/jurat zones import FILE`"
         for name in sorted(wanted - set(in_force))
     ]
+    unions, unjoined = _unions(several, queries, imported, ready)
+    problems += unjoined
     schemas = {key: json.dumps(question.answer_schema) for key, question in configuration.questions.items()}
-    return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left))
+    return Plan(version, configuration, sources, zones, schemas, tuple(problems), frozenset(left), unions=unions)
+
+
+def _unions(
+    several: Iterable[tuple[str, ...]], queries: Queries, imported: Mapping[str, ZoneVersion], ready: AreaCache
+) -> tuple[dict[tuple[str, ...], Zone], list[str]]:
+    """The areas of questions about several zones, each where all of its zones are there; and what is wrong."""
+    unions: dict[tuple[str, ...], Zone] = {}
+    problems: list[str] = []
+    for zones in sorted(several):
+        parts = [imported[name] for name in named(imported, zones)]
+        missing = [each for each in zones if not named(imported, [each])]
+        if missing:
+            problems.append(
+                f"zones {', '.join(missing)} are not imported, or not in force yet; run `bin/jurat zones import FILE`"
+            )
+        elif len(parts) > MOST_ZONES:
+            problems.append(f"{', '.join(zones)} are {len(parts)} zones; one question has at most {MOST_ZONES}")
+        else:
+            load = {(part.name, part.version, part.digest): partial(_geometry, queries, part) for part in parts}
+            try:
+                unions[zones] = ready.union(load)
+            except ValueError as error:
+                problems.append(str(error))
+    return unions, problems
 
 
 def _shadowed(configuration: Configuration, sources: Mapping[str, Source], purse: Sources) -> dict[str, Source]:

@@ -14,7 +14,7 @@ import click
 
 from cli.command import as_option, check_id, command
 from cli.commands.checks import parse_fields, read_answer
-from cli.database import open_database
+from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, outcome_code, time_text
 
 if TYPE_CHECKING:
@@ -325,13 +325,17 @@ def affected(out: Output, zone: str, *, before: int, after: int) -> None:
     """
     from cli.lookups.address_query import two_versions, zone_of
     from cli.lookups.listed_changes import reach_of
+    from config.uses import asking_several
     from store.explanation import Explanations
 
     with open_database() as service:
         old, new = two_versions(service, zone, before, after)
         zone_of(old), zone_of(new)
         reach = reach_of(old, new)
-        found = Explanations(service.database).near_border(zone, old.version, reach) if reach else iter(())
+        configuration = applied_configuration(service)
+        several = asking_several(configuration.questions.values(), zone) if configuration else ()
+        explanations = Explanations(service.database)
+        found = explanations.near_border(zone, old.version, reach, several) if reach else iter(())
         metres = None if math.isinf(reach) else round(reach, 1)
         document = {"zone": zone, "from": old.version, "to": new.version, "reach_m": metres}
         count = 0

@@ -108,7 +108,8 @@ def list_(out: Output, *, everything: bool) -> None:
         history = service.queries.zone_history()
         states = service.queries.zone_states(history)
         configuration = applied_configuration(service)
-        used = zones_in_use(configuration.questions.values()) if configuration else set()
+        known = {zone.name for zone in history}
+        used = zones_in_use(configuration.questions.values(), known) if configuration else set()
     rows = [
         {
             "zone": zone.name,

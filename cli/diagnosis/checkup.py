@@ -29,6 +29,7 @@ from config.problems import InvalidConfiguration
 from config.secrets import SecretError, resolve
 from config.settings import Settings, SettingsError, printable_settings, provenance, read_settings, unknown_variables
 from config.sources import CodesSource, SourceModel, secrets_of, urls_of
+from config.uses import zones_in_use
 from jurat.database import bounded
 from jurat.errors import ConfigurationError
 from jurat.ring import NO_BROKER
@@ -144,12 +145,13 @@ def configuration_steps(service: Service) -> tuple[list[CheckupStep], Plan | Non
     consultations = {question.consultation for question in configuration.questions.values()}
     parts = f"{count_text(len(consultations), 'consultation')}, {count_text(len(configuration.sources), 'source')}"
     steps = [CheckupStep("configuration", StepMark.OK, f"{which}: {parts}")]
-    wanted = {question.zone for question in configuration.questions.values() if question.zone}
-    missing = sorted(wanted - set(plan.zones))
+    asked = [question for question in configuration.questions.values() if question.zone or question.zones]
+    missing = sorted({said for each in asked if plan.area(each) is None for said in (each.zone, *each.zones) if said})
     if missing:
         advice = "run `bin/jurat zones import FILE`"
         steps.append(CheckupStep("zones", StepMark.PROBLEM, f"not imported: {', '.join(missing)}", advice))
-    elif wanted:
+    elif asked:
+        wanted = zones_in_use(asked, service.queries.zone_versions())
         steps.append(CheckupStep("zones", StepMark.OK, f"{count_text(len(wanted), 'zone')} in use, imported"))
     return steps, plan
 

@@ -224,7 +224,7 @@ def geometry_of(zone: str, wkb: bytes) -> Polygon | MultiPolygon:
 
 def question_of(plan: Plan, zone: str | None) -> Question | None:
     """The first question about a zone, whose criterion has the sources and the margins; None without one."""
-    return next((each for each in plan.configuration.questions.values() if zone and each.zone == zone), None)
+    return next((each for each in plan.configuration.questions.values() if zone and each.is_about(zone)), None)
 
 
 def answer_in_review(
@@ -239,8 +239,10 @@ def answer_in_review(
     try:
         found = SealedReviews(service.database).answer(check, who)
         question = plan.question(found.consultation, found.question)
-        if question is None or question.zone != zone:
-            about = f"the zone {question.zone}: show that one" if question and question.zone else "no zone"
+        if question is None or not question.is_about(zone):
+            asked = (question.zone, *question.zones) if question else ()
+            names = [name for name in asked if name]
+            about = f"the zone {', '.join(names[:3])}: show that one" if names else "no zone"
             raise Failure(f"check {check} is about {about}", Exit.USAGE)
         answer: dict[str, Any] = json.loads(unseal.open(found.sealed, found.key_id))
     except (ValueError, RecursionError):

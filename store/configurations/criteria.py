@@ -45,4 +45,5 @@ def _differs(connection: Connection, now: Configuration, question: Question) -> 
 
 
 def _criterion_of(question: Question) -> tuple[object, ...]:
-    return question.criterion, question.zone, dict(question.requirement)
+    zones = question.zone, sorted(question.zones), question.name_zone
+    return question.criterion, zones, dict(question.requirement)

@@ -17,8 +17,9 @@ from config.configuration import Question
 from config.levels import Level
 from jurat.vocabulary import CHOICE, COSTS_NO_ROUND, NONE, OFFERED, TECHNICAL, Outcome, Reason
 from tasks.checks import MOST_LOST_LEASES, ClaimedCheck, Decision, Later, NextSource, Review, Settle
+from tasks.rules.areas import decide_area
 from tasks.rules.lasting_evidence import lasting
-from tasks.rules.residence import Residence, Side, decide_residence
+from tasks.rules.residence import Residence, Side
 from tasks.rules.retries import ZONE_RETRY, wait_after
 
 _MISTYPED = COSTS_NO_ROUND - TECHNICAL | {Reason.ANSWER_UNREADABLE}
@@ -60,7 +61,7 @@ def decide(
             if zone is None:
                 return wait_for_zone(held)
             margins = {Level(level): metres for level, metres in question.margins.items()}
-            residence = decide_residence(answer, found, zone, margins, language=language)
+            residence = decide_area(answer, found, zone, margins, name_zone=question.name_zone, language=language)
             choice = answer.get(CHOICE)
             if choice:
                 residence = replace(residence, evidence={**residence.evidence, "chosen": choice == OFFERED})

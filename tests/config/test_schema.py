@@ -62,7 +62,7 @@ def test_the_sample_lints_clean_and_keeps_to_the_schema(validate: Any, sample: d
         (("sources", "roll", "secrets"), {"api_key": "s3same"}),
         (("sources", "roll", "rules"), [{"check": "equal"}]),
         (("criteria", "lives-in", "margin"), {"housenumber": "20"}),
-        (("criteria", "lives-in", "open"), ["zones"]),
+        (("criteria", "lives-in", "open"), ["zone_"]),
         (("consultations", "budget", "questions", "work", "rounds"), "3"),
         (("consultations", "budget", "access"), {"all_off": ["residence"]}),
         (("consultations", "budget", "access"), {"at_least": 1}),

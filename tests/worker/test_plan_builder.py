@@ -11,7 +11,8 @@ import shapely
 from sqlalchemy.exc import InternalError
 from structlog.testing import capture_logs
 
-from adapters.address.zones import ZoneCache, digest_of
+from adapters.address.zone_unions import AreaCache
+from adapters.address.zones import digest_of
 from adapters.base import Blocked, Finding, Places, Query, Refused, SourceError, Unavailable
 from adapters.fingerprints import Fingerprints
 from config.hours import Hours
@@ -312,7 +313,7 @@ def test_of_a_new_plan_only_the_zones_that_changed_are_read(sqlite: Desk) -> Non
         "consultations": {"call": {"questions": questions}},
     }
     import_zones(sqlite.engine, [zone("mill", 1.1), zone("quay", 1.2)], ADMIN)
-    ready, reads = ZoneCache(), []
+    ready, reads = AreaCache(), []
     for east in (1.1, 1.3):
         import_zones(sqlite.engine, [zone("mill", east)], ADMIN)
         with sqlite.statements() as statements:
