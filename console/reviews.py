@@ -27,7 +27,7 @@ from jurat import InvalidSubmission, LimitReached, NotInReview, Reason, UnknownC
 from jurat.ids import uuid7
 from jurat.messages import message_for
 from jurat.names import same_person
-from jurat.vocabulary import ACCEPTING, State
+from jurat.vocabulary import ACCEPTING, CHOICE, State
 from pages.language import gettext as _
 from pages.language import locale, quoting, say
 from pages.maps import Picture, Point, Shape, picture
@@ -70,7 +70,7 @@ class Found:
         """An answer as the form shows it: each field's label, and what was typed."""
         names = [
             *(name for name in self.fields if name in answer),
-            *(name for name in answer if name not in self.fields),
+            *(name for name in answer if name not in self.fields and name != CHOICE),  # the finding says it
         ]
         return [(say(dict(self.fields.get(name, {}))) or name, str(answer[name])) for name in names]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from console.findings import reasons_of, sentences_of
+from console.reviews import Found
 from jurat import Reason
 from pages.reasons import why
 from tests.console.visitor import Site
@@ -88,3 +89,8 @@ def test_a_conflict_is_said_in_words() -> None:
     assert "These do not fit together: street, postcode." in sentences_of({"conflict": ["street", "postcode"]}, None)
     (said,) = sentences_of({"conflict": ["street"]}, None)
     assert said == "This field holds a second address, or what nobody understands: street."
+
+
+def test_what_a_participant_chose_is_no_field_of_the_answer() -> None:
+    found = Found(None, "Budget", "Home", "address", {"street": {"en": "Street"}})  # type: ignore[arg-type]
+    assert found.said({"street": "rue Neuve", "choice": "none"}) == [("Street", "rue Neuve")]

@@ -211,6 +211,7 @@ def test_a_form_says_what_it_lacks_and_keeps_what_was_typed(desk: Desk, tried: S
     assert page.status_code == 422
     assert "Enter: Postcode" in main(page)
     assert tree(page).xpath("//input[@name='answer-street']/@value") == ["rue des Tanneurs"]
+    assert not tree(page).xpath("//*[@name='answer-choice']"), "no form asks for it"
     page = ask(visitor, "geocoder", **INSIDE, city_code="no code at all")
     assert (page.status_code, "This does not fit" in main(page)) == (422, True)
     assert desk.sql("SELECT * FROM jurat_inquiries") == []
