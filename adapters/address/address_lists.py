@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
-
 from adapters.address.house_numbers import HouseNumber, read_number
 from adapters.address.languages import fold, language
 from adapters.address.parsed_address import read_postcode
@@ -167,6 +164,9 @@ def _equal(one: str, other: str) -> bool | None:
 
 
 def _similar(word: str, words: Mapping[str, object]) -> Sequence[tuple[str, float, object]]:
+    from rapidfuzz import process  # noqa: PLC0415 - not every worker has lists
+    from rapidfuzz.distance import OSA  # noqa: PLC0415
+
     return process.extract(word, words.keys(), scorer=OSA.normalized_similarity, score_cutoff=THRESHOLD, limit=None)
 
 
