@@ -92,7 +92,7 @@ def ask(name: str, question: str) -> Any:
             )
         except drafts.TooLong:
             problems = {asked.fields[0].name: _("This answer is too long to be checked. Please shorten it.")}
-    elif draft and draft.answer != declined:
+    elif draft and not (declined and draft.answer == declined):
         values = dict(draft.answer)
         problems = {} if draft.complete else asked.problems(values)
     place, count = list(status.access.questions).index(question) + 1, len(status.access.questions)
