@@ -11,7 +11,6 @@ from config.durations import duration_default
 from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, SourceKind, Timeout, Url
 from config.problems import Fault, matching
 from config.secrets import SecretReference
-from jurat.vocabulary import CHOICE, NONE, OFFERED
 
 StreetLanguage = Literal["fr", "de", "en", "es", "it", "nl", "pt"]
 """The language of a town's street names: its abbreviations, articles and kinds of way."""
@@ -133,7 +132,7 @@ def address_properties() -> tuple[Mapping[str, Any], list[str]]:
     """The fields of an address, in the order of the form, and the required ones.
 
     They are the same for all address sources, so that one criterion can ask several. `city_code` is for platforms whose
-    participants choose their town from a list. `choice` has no title, for no form asks for it: see `jurat.vocabulary`.
+    participants choose their town from a list.
     """
     properties = {
         "number": _text("House number", "Numéro", 60),
@@ -142,6 +141,5 @@ def address_properties() -> tuple[Mapping[str, Any], list[str]]:
         "city": _text("Town", "Commune", 200),
         "city_code": _text("Town code", "Code de la commune", 12, CITY_CODE_PATTERN),
         "country": _text("Country", "Pays", 60),
-        CHOICE: {"type": "string", "enum": [OFFERED, NONE]},
     }
     return properties, ["street", "postcode"]

@@ -23,11 +23,6 @@ from jurat.access import Rule, Terms
 _ORDER = "order"
 
 
-def _asked_fields(schema: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields that a form asks for: those with a title."""
-    return tuple(name for name, described in schema.get("properties", {}).items() if "titles" in described)
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """One question of a consultation with everything that its criterion says.
@@ -70,7 +65,7 @@ class Question:
     @property
     def fields(self) -> tuple[str, ...]:
         """The names of the answer's fields in the order of the form, which a database's JSON type may not keep."""
-        return _asked_fields(self.answer_schema)
+        return tuple(self.answer_schema.get("properties", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ class Choice:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        return _asked_fields(self.answer_schema)
+        return tuple(self.answer_schema.get("properties", ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,6 @@ def _form(status: SourceStatus, problems: Mapping[str, str]) -> str:
     fields = {
         _field(each): (_label(each, schema), given, [(word, word) for word in ("", *given.get("enum", ()))])
         for each, given in schema["properties"].items()
-        if "titles" in given
     }
     questions = [
         (key, f"{say(dict(each.consultation_title)) or each.consultation} – {say(dict(each.title)) or each.name}")

@@ -16,6 +16,7 @@ from typing import Any
 import fastjsonschema
 
 from jurat.errors import InvalidAnswer
+from jurat.vocabulary import CHOICE, NONE, OFFERED
 
 MAX_BYTES = 16 * 1024
 """Most bytes of an answer, as canonical JSON in UTF-8."""
@@ -93,13 +94,16 @@ def _has_surrogate(text: str) -> bool:
 def validate(answer: Mapping[str, Any], schema: str) -> None:
     """Check that `answer` keeps to `schema` (JSON text, as in `jurat_questions.answer_schema`).
 
-    Raises InvalidAnswer with the field and the rule that it breaks, never its value.
+    A `CHOICE` is no field of the form, so no schema has it. Raises InvalidAnswer with the field and the rule that it
+    breaks, never its value.
     """
     if not isinstance(answer, Mapping):
         raise InvalidAnswer("", "is not an object of strings")
     try:
         _compiled(schema)(answer)
     except fastjsonschema.JsonSchemaValueException as error:
+        if answer.get(CHOICE) in (OFFERED, NONE):
+            return validate({name: text for name, text in answer.items() if name != CHOICE}, schema)
         raise _explained(error, answer) from None
 
 

@@ -35,7 +35,7 @@ def test_all_sources_of_addresses_take_the_same_answer(kind: str) -> None:
     schema = answer_schema(source)
     check_schema(schema)
     assert schema == answer_schema(model("addok"))
-    assert list(schema["properties"]) == ["number", "street", "postcode", "city", "city_code", "country", "choice"]
+    assert list(schema["properties"]) == ["number", "street", "postcode", "city", "city_code", "country"]
 
 
 @pytest.mark.parametrize("field", ["number", "street", "postcode", "city", "country"])

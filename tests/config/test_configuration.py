@@ -161,9 +161,8 @@ def test_every_answer_schema_is_in_the_closed_subset_and_takes_a_good_answer() -
         validate(answers[question.kind], json.dumps(question.answer_schema))
         with pytest.raises(InvalidAnswer):
             validate({"number": "8"}, json.dumps(question.answer_schema))
-        properties = question.answer_schema["properties"]
-        assert all(set(properties[name]["titles"]) == {"en", "fr"} for name in question.fields)
-        assert set(properties) - set(question.fields) == ({"choice"} & set(properties))
+        for field in question.answer_schema["properties"].values():
+            assert set(field["titles"]) == {"en", "fr"}
     simulated = configuration(
         DATA
         | {"criteria": {"c": {"source": "magic"}}, "consultations": {"s": {"questions": {"q": {"criterion": "c"}}}}}

@@ -272,3 +272,12 @@ def test_the_length_of_a_padded_answer_tells_little_and_it_reads_as_before(answe
     assert len(text) <= len(padded) < len(text) + 128
     assert len(padded) % 128 == 0
     assert len(padded) <= MAX_BYTES
+
+
+def test_the_choice_among_offered_addresses_is_in_no_schema() -> None:
+    schema = '{"type": "object", "additionalProperties": false, "properties": {"street": {"type": "string"}}}'
+    for choice in ("offered", "none"):
+        validate({"street": "rue Neuve", "choice": choice}, schema)
+    for answer in ({"street": "rue Neuve", "choice": "mine"}, {"other": "x", "choice": "none"}):
+        with pytest.raises(InvalidAnswer):
+            validate(answer, schema)

@@ -201,11 +201,11 @@ def choose(name: str, check: UUID) -> Any:
     chosen = request.form.get("candidate", "")
     known = _question_or_404(name, result.question).known
     if chosen == "none":
-        drafts.keep(name, result.question, NONE_OF_THESE if "choice" in known else {}, complete=False)
+        drafts.keep(name, result.question, NONE_OF_THESE, complete=False)
         return redirect(url_for("answering.ask", name=name, question=result.question), 303)
     if chosen not in map(str, range(len(candidates))):
         return redirect(url_for("answering.show_result", name=name, check=check, wrong=1), 303)
-    address = {key: value for key, value in (candidates[int(chosen)] | {"choice": "offered"}).items() if key in known}
+    address = {key: value for key, value in candidates[int(chosen)].items() if key in known} | {"choice": "offered"}
     drafts.keep(name, result.question, address, complete=True)
     return redirect(url_for("answering.confirm", name=name, question=result.question), 303)
 
