@@ -211,6 +211,14 @@ as_option = click.option(
     show_default="user@host",
     help="Who does this, for the audit.",
 )
+from_option = click.option(
+    "--from",
+    "begins",
+    type=future_moment("it has passed already: remove --from, and the zones are in force at once"),
+    metavar="DATE",
+    help="When they come into force: a day (in UTC), or a time with its offset.  [default: at once]",
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
 locale_option = click.option(
     "--locale", metavar="TAG", default="en", help="Language of the message for the participant, such as fr."
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Group, as_option, configured_name, named_columns
+from cli.command import Group, as_option, configured_name, dry_run_option, named_columns
 from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 
@@ -41,7 +41,6 @@ _NAME = click.argument("name", metavar="NAME", type=configured_name)
 _DATA_DATE = click.option(
     "--data-date", "day", metavar="DATE", type=past_day, help="Day of the data.  [default: when the file was changed]"
 )
-_DRY_RUN = click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
 _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
 
 
@@ -81,7 +80,7 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
 )
 @click.option("--language", metavar="CODE", default="fr", help="Language of its street names, as in the source.")
 @_DATA_DATE
-@_DRY_RUN
+@dry_run_option
 @as_option
 def import_addresses(
     out: Output,
@@ -159,7 +158,7 @@ def import_addresses(
     "--force", is_flag=True, help="Import even a roster that is older than the one in force, or half as long."
 )
 @_DATA_DATE
-@_DRY_RUN
+@dry_run_option
 @as_option
 def import_roster(
     out: Output,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from cli.command import as_option, command, future_moment, named_columns
+from cli.command import as_option, command, dry_run_option, from_option, named_columns
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
@@ -43,14 +43,8 @@ from cli.output import Exit, Failure, Output, columns, count_text, time_text
 @click.option("--separator", metavar="CHARACTER", help="Separates the columns.  [default: , ; | or a tab]")
 @click.option("--language", metavar="CODE", default="fr", help="Language of its street names, as in the source.")
 @click.option("--overlapping", is_flag=True, help="Allow an address in several zones.")
-@click.option(
-    "--from",
-    "begins",
-    type=future_moment("it has passed already: remove --from, and the zones are in force at once"),
-    metavar="DATE",
-    help="When they come into force: a day (in UTC), or a time with its offset.  [default: at once]",
-)
-@click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
+@from_option
+@dry_run_option
 @as_option
 def import_addresses(
     out: Output,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.command import Group, as_option, future_moment
+from cli.command import Group, as_option, dry_run_option, from_option
 from cli.commands.zone_lists import import_addresses
 from cli.commands.zone_views import affected, diff, locate, show
 from cli.database import applied_configuration, open_database
@@ -57,14 +57,8 @@ def zones() -> None:
     "--expect", "expected", type=degrees, metavar="W,S,E,N", help="Where the zones must lie: degrees, WGS 84."
 )
 @click.option("--overlapping", is_flag=True, help="Allow zones that overlap.")
-@click.option(
-    "--from",
-    "begins",
-    type=future_moment("it has passed already: remove --from, and the zones are in force at once"),
-    metavar="DATE",
-    help="When they come into force: a day (in UTC), or a time with its offset.  [default: at once]",
-)
-@click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
+@from_option
+@dry_run_option
 @as_option
 def import_(
     out: Output,
