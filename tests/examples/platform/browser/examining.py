@@ -64,7 +64,7 @@ TOO_WIDE = """() => {
 
 
 def examine(page: Any) -> None:
-    """All of it, on a page that is shown now; in both languages, any two of language, scheme and width come together."""
+    """All of it, on a page shown now; in both languages, any two of language, scheme and width come together."""
     first = page.get_attribute("html", "lang") == "en"
     assert violations(page, LOOKS[:2] if first else LOOKS[2:]) == []
     assert nameless(page) == []
