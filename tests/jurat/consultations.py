@@ -7,6 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -116,7 +117,7 @@ class Town:
         revision: int = 1,
         by: str = "worker",
         days_ago: float = 0,
-        **evidence: str,
+        evidence: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write a verdict, as a worker or a reviewer does, without its part in `jurat_access`. It need not be kept."""
         self.write(
@@ -128,7 +129,7 @@ class Town:
             outcome=outcome.value,
             reason=str(reason),
             by=by,
-            evidence=json.dumps(evidence),
+            evidence=json.dumps(dict(evidence)),
         )
         self.write(
             f"UPDATE jurat_checks SET state = 'settled', answer = NULL, settled_at = {self._now} WHERE id = :id",

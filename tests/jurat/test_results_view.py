@@ -161,7 +161,7 @@ def test_a_zone_is_named_where_the_verdict_in_force_accepts_and_says_which_was_a
     ]
     named = []
     for revision, (outcome, reason, evidence) in enumerate(verdicts, start=1):
-        town.settle(check.id, outcome, reason, revision, **evidence)
+        town.settle(check.id, outcome, reason, revision, evidence=evidence)
         named.append((client.result(check.id).zone, client.participant_status("budget", "p-42").results))
     assert [zone for zone, _ in named] == [None, "ward-1", None, None]
     assert [results["residence"].zone for _, results in named] == [None, "ward-1", None, None]
