@@ -241,7 +241,7 @@ def asked_by(plan: Plan, name: str) -> tuple[Question, Zone]:
         raise Failure(f"there is no question '{name}' about zones — {suggest(name, known)}", Exit.USAGE)
     area = plan.area(known[name])
     if area is None:
-        raise Failure(f"zones of {name} are missing: `bin/jurat doctor` says which", Exit.USAGE)
+        raise Failure(f"zones of {name} are not in force or damaged; see `bin/jurat zones list`", Exit.USAGE)
     return known[name], area
 
 

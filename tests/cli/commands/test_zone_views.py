@@ -369,7 +369,7 @@ def test_a_question_about_one_zone_decides_as_that_zone(town: Shell) -> None:
     ("words", "said"),
     [
         (("--question", "vote/wich"), "there is no question 'vote/wich' about zones"),
-        (("--question", "vote/any"), "zones of vote/any are missing"),
+        (("--question", "vote/any"), "zones of vote/any are not in force"),
         (("--question", "vote/any", "--zone", "old-town"), "not both"),
     ],
 )
