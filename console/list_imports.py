@@ -73,7 +73,7 @@ def check_lists() -> Any:
         return _form({"file": _("Another file is being read. Try again in a minute.")}, request.form, ()), 503
     new = [NewZone(each.id, each.title, each.digest, each.content, LISTED) for each in lists]
     would = import_zones(parts().database.admin, new, member().name, begins, dry_run=True)
-    heads = (_("Addresses"), _("come in"), _("go out"))
+    heads = (_("Addresses"), _("Gained"), _("Lost"))
     return confirm_page(Checked(new, begins, "zones.lists_form"), would, heads, _difference)
 
 
