@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import lxml.html
 import pytest
 
 pytest.importorskip("flask_wtf")
@@ -16,6 +15,7 @@ from jurat import Outcome
 from store.datasets.zones import NewZone, import_zones
 from tests.examples.platform.drafting import write
 from tests.examples.platform.inside import AT_HOME, NEAR_BORDER, Browser, Town
+from tests.examples.platform.test_participants import tree
 from tests.examples.platform.test_sending import confirmed
 
 pytestmark = pytest.mark.stacks
@@ -76,6 +76,7 @@ def test_a_house_beside_the_list_is_refused_and_one_that_may_be_in_it_is_undecid
 
 
 def test_an_administrator_chooses_a_list_as_any_other_zone(valmont: Town) -> None:
-    page = lxml.html.fromstring((omar := valmont.browser("omar")).get(f"{write(omar)}/questions"))
+    omar = valmont.browser("omar")
+    page = tree(omar.get(f"{write(omar)}/questions"))
     (chosen,) = page.xpath("//input[@type='radio'][@value='bureau-1']/@id")
     assert page.xpath(f"//label[@for='{chosen}']/text()") == ["Bureau 1"]
