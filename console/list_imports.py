@@ -27,7 +27,8 @@ from store.datasets.zones import NewZone, import_zones
 from store.queries import ZoneRow
 from store.schema import grants
 
-COLUMNS = tuple(each for each in FIELDS if each not in {"longitude", "latitude"})
+COLUMNS = FIELDS[: FIELDS.index("longitude")]
+"""The fields of an address without its position."""
 
 
 @pages.get("/import-addresses")

@@ -88,7 +88,7 @@ def rules_of(evidence: Mapping[str, Any]) -> list[tuple[str, bool]]:
 def fact_lines(evidence: Mapping[str, Any]) -> Iterator[str]:
     """The other parts of the evidence, `name: value`."""
     for name, value in evidence.items():
-        if name not in {"rules", "conflict"} and value is not None:
+        if name not in {"rules", "conflict", "named_zone"} and value is not None:  # which `zone` says as well
             yield f"{name}: {value}"
 
 
