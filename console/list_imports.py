@@ -14,7 +14,6 @@ from adapters.apart import NotEnded
 from adapters.file_lines import FileError
 from adapters.zone_import.address_lists import LISTED
 from adapters.zone_import.list_examination import read_apart
-from console.address_imports import MOST_ADDRESSES
 from console.identity.roles import Role
 from console.parts import parts
 from console.people import member, needs
@@ -26,6 +25,9 @@ from pages.language import number
 from store.datasets.zones import NewZone, import_zones
 from store.queries import ZoneRow
 from store.schema import grants
+
+MOST_ROWS = 100_000
+"""Rows of a file that is imported here; more take longer than a page may."""
 
 COLUMNS = FIELDS[: FIELDS.index("longitude")]
 """The fields of an address without its position."""
@@ -65,9 +67,7 @@ def check_lists() -> Any:
     overlapping = bool(request.form.get("overlapping"))
     try:
         with parts().uploads.turn(), given.file("addresses", given.table_suffix) as path:
-            lists = read_apart(
-                path, columns, zone, title or "title", language, overlapping=overlapping, most=MOST_ADDRESSES
-            )
+            lists = read_apart(path, columns, zone, title or "title", language, overlapping=overlapping, most=MOST_ROWS)
     except (FileError, NotEnded) as error:
         return _form({"file": _("This file cannot be imported.")}, request.form, str(error).splitlines()), 422
     except Busy:
@@ -89,5 +89,5 @@ def _difference(zone: NewZone, before: ZoneRow | None) -> Sequence[str]:
 def _form(problems: Mapping[str, str], values: Mapping[str, str], faults: Sequence[str]) -> str:
     return render_template(
         "zones/import-addresses.html", problems=problems, values=values, faults=faults, columns=COLUMNS,
-        languages=codes(), most=MOST_ADDRESSES, importing=parts().database.may(grants.Role.ADMIN),
+        languages=codes(), most=MOST_ROWS, importing=parts().database.may(grants.Role.ADMIN),
     )  # fmt: skip

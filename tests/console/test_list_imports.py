@@ -136,8 +136,9 @@ def test_a_file_that_is_no_list_is_refused_at_the_form(site: Site, content: byte
 
 def test_what_is_too_large_for_a_page_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     admin = site.signed_in("ada", "administrator")
-    monkeypatch.setattr("console.list_imports.MOST_ADDRESSES", 3)
-    assert "has more than 3 rows" in main(checked(admin))
+    with monkeypatch.context() as patch:
+        patch.setattr("console.list_imports.MOST_ROWS", 3)
+        assert "has more than 3 rows" in main(checked(admin))
     monkeypatch.setattr(list_examination, "MOST_SECONDS", 1)
     empty = gzip.compress(REGISTER.encode() + b"\n" * (60 << 20))  # below what may be unpacked: rows that are none
     assert "it took more than 1 s" in main(checked(admin, empty))
