@@ -60,6 +60,11 @@ class Sent:
         found = Path(self.name.lower()).suffix
         return found if found in _SUFFIXES else ""
 
+    @property
+    def table_suffix(self) -> str:
+        """That of a table. By its first bytes it is gzip, whatever it is called."""
+        return ".csv.gz" if self.content.startswith(b"\x1f\x8b") else ".csv"
+
     @contextmanager
     def file(self, stem: str, suffix: str) -> Iterator[Path]:
         """The content as a file under our own name, in a folder that this user alone can read, within the block."""
