@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from adapters.address.flats import CARE_OF, CUT, bare_floor, flat_patterns, noise_patterns, spell_signs
 from adapters.address.house_numbers import (
+    FLAT_SIGN,
     RANGE_SIGN,
     SEPARATORS,
     UNREADABLE,
@@ -188,7 +189,7 @@ def _split(part: str, words: Language) -> tuple[HouseNumber, str]:
 
 def _skip_numbers(number: HouseNumber, rest: Sequence[str], words: Language) -> tuple[HouseNumber, str]:
     """`number` and the rest; UNREADABLE where the rest begins with further numbers: "8-80 rue", "8 et 9 rue"."""
-    joints = {RANGE_SIGN, RANGE_SIGN * 2, *words.table["range_words"]}
+    joints = {RANGE_SIGN, RANGE_SIGN * 2, FLAT_SIGN, *words.table["range_words"]}
     while len(rest) > 1 and rest[0] in joints and rest[1][0].isdigit():
         number, rest = UNREADABLE, rest[2:]
     return number, " ".join(rest)

@@ -117,6 +117,8 @@ def _is_number(run: Sequence[str], number: HouseNumber, words: Language) -> bool
     suffix = number.repetition.rstrip("0123456789")
     addition = number.repetition.removeprefix(suffix)
     whole = " ".join(run)
+    if "/" in number.repetition:  # "1/41", "8a/2/5"
+        return re.fullmatch(re.sub(r"(?<=\d) (?=[a-z])", " ?", re.sub(r"\W+", " ", str(number))), whole) is not None
     if addition and whole in {f"{number.value}{suffix} {addition}", f"{number.value} {suffix} {addition}"}:
         return True
     return read_number(whole, words.code) == number

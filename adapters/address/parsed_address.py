@@ -192,7 +192,7 @@ def _accents(fields: Iterable[str], name: str) -> str:
 
 def _restore_apostrophes(street: str, fields: Iterable[str]) -> str:
     """`street` with the apostrophes of `fields`, which distinguish "d'Amont" from "D. Amont"."""
-    street = street.replace(f"{RANGE_SIGN}{RANGE_SIGN} ", "").replace(f"{RANGE_SIGN} ", "")
+    street = re.sub(f"{RANGE_SIGN}+ ", "", street)
     folded = fold(ELISION.sub(rf"\1{ELIDED} ", " ".join(fields)))
     for letter, word in set(re.findall(rf"\b(\w){ELIDED} (\w+)", folded)):
         street = re.sub(rf"\b{letter} {word}\b", f"{letter}'{word}", street)
