@@ -17,7 +17,8 @@ from typing import NamedTuple
 from adapters.address.house_numbers import HouseNumber, read_number
 from adapters.address.languages import fold, language
 from adapters.address.parsed_address import read_postcode
-from adapters.address.street_names import THRESHOLD, accents, canonical, name_words, same_city, similarity
+from adapters.address.street_names import THRESHOLD, accents, canonical, name_words, similarity
+from adapters.address.town_names import same_city
 from adapters.base import Place
 
 

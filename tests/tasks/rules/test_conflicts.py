@@ -134,6 +134,7 @@ def test_a_contradiction_says_which_parts_contradict_each_other(street: str, con
         "rue du Moulin 99002 Valmont",
         "rue du Moulin, F-99002",
         "rue du Moulin (99002 VALMONT)",
+        "rue du Moulin, 99002 Valmont, France",
     ],
 )
 def test_a_town_and_a_postcode_that_agree_are_used(street: str) -> None:
@@ -201,11 +202,31 @@ def test_a_range_decides_where_all_its_houses_are_on_one_side(number: str) -> No
         ("VALMONT III", "99002", "Valmont", Outcome.UNDETERMINED),
         ("Valmont 3e", "99002", "Valmont 2e Arrondissement", Outcome.UNDETERMINED),
         ("Valmont 1er", "99011", "Valmont", Outcome.UNDETERMINED),
+        ("Valmont IIe (99), France", "99002", "Valmont", Outcome.ACCEPTED),
+        ("Valmont, Suisse", "99002", "Valmont", Outcome.UNDETERMINED),
+        ("99092 VALMONT CEDEX 9", "99002", "Valmont", Outcome.ACCEPTED),
     ],
 )
 def test_the_district_of_a_town_agrees_with_the_place(city: str, postcode: str, named: str, outcome: Outcome) -> None:
     place = replace(HOUSE, postcode=postcode, city=named)
     assert found({**ANSWER, "city": city, "postcode": postcode}, place)[0] is outcome
+
+
+@pytest.mark.parametrize(
+    "answer", [{"postcode": "99092"}, {"postcode": "", "street": "rue du Moulin, 99092 VALMONT CEDEX"}]
+)
+def test_the_postcode_of_a_post_office_is_not_used_and_the_house_is_offered(answer: dict[str, str]) -> None:
+    asked = {**ANSWER, "city": "Valmont Cedex", **answer}
+    finding = decide_residence(asked, Places("nominatim", [HOUSE]), WEST_ZONE)
+    assert (finding.reason, [each["postcode"] for each in finding.candidates]) == (Reason.POSTCODE_DIFFERS, ["99002"])
+    assert found({**asked, "city_code": "99901"}, HOUSE)[0] is Outcome.ACCEPTED
+
+
+def test_the_other_postcode_of_a_town_decides_by_its_code_alone_and_the_house_is_offered() -> None:
+    asked = {**ANSWER, "postcode": "99102"}  # as Paris has 75016 and 75116 for one district
+    finding = decide_residence(asked, Places("nominatim", [HOUSE]), WEST_ZONE)
+    assert (finding.reason, len(finding.candidates)) == (Reason.POSTCODE_DIFFERS, 1)
+    assert found({**asked, "city_code": "99901"}, HOUSE)[0] is Outcome.ACCEPTED
 
 
 def test_the_code_of_another_town_contradicts_the_postcode() -> None:
