@@ -36,7 +36,8 @@ def noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     behind = rf" (?:{either('behind')})\b"
     by_itself = rf"(?:^|(?<=\S ))(?:{either('alone')})(?:{behind})?$|^(?:{either('behind')})$"
     if number_behind:
-        by_itself += rf"|(?<=\d )(?:{either('behind')})$"
+        of_floor = "".join(letter for letter in noise["floor_ordinals"] if len(letter) == 1) or "0"
+        by_itself += rf"|(?:(?<=\d )|(?<=\d [a-z] )|(?<=\d[a-z] )(?<!\d[{of_floor}] ))(?:{either('behind')})$"
     begins = re.compile(rf"(?:(?:{either('begins')})\b|{floor})")
     inside = re.compile(
         rf"\b(?:{floor}(?:{behind})?|(?:{either('with_value')})(?:{value}(?:{behind})?|{behind})"
