@@ -79,6 +79,16 @@ def flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(between), re.compile(letter)
 
 
+def join_flat(text: str, words: Language) -> str:
+    """`text` with a slash for the word of a flat before its house, where the region writes it so: "Unit 1, 41" as
+    "1/41".
+    """
+    if not words.region or words.table["flat_by_slash"] != "ahead":
+        return text
+    flat = rf"\b(?:{_either(words.table['noise'], 'flats')})\.?\s*(\d{{1,4}}[a-z]?)"
+    return re.sub(rf"{flat}(?:\s*[/,]\s*|\s+)(?=\d+[a-z]?\b)", r"\1/", text, flags=re.IGNORECASE)
+
+
 @lru_cache(maxsize=32)
 def bare_floor(code: str) -> re.Pattern[str]:
     """A pattern for floor and door after a number in its own field, where people omit the "º": "8 3B", "8 3 izq."."""

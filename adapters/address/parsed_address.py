@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapters.address.answer_parts import best_names, names_kind, read_fields, split_number, tail_of
-from adapters.address.flats import bare_floor, detail_pattern, spell_signs
+from adapters.address.flats import bare_floor, detail_pattern, join_flat, spell_signs
 from adapters.address.house_numbers import (
     KILOMETRE_POST,
     RANGE_SIGN,
@@ -76,8 +76,8 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
     words = language(code)
     postcode = read_postcode(_text(answer, "postcode"))
     city = _text(answer, "city")
-    written = in_digits(plain(_text(answer, "number")), code)
-    whole = _BEFORE_POSTCODE.sub(", ", plain(_unescape(_text(answer, "street"))))
+    written = join_flat(in_digits(plain(_text(answer, "number")), code), words)
+    whole = _BEFORE_POSTCODE.sub(", ", join_flat(plain(_unescape(_text(answer, "street"))), words))
     given = (
         "" if means_none(written, code) else written,
         _remove_town(whole, postcode, city),

@@ -90,7 +90,7 @@ def test_every_table_has_the_same_structure(code: str) -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_the_lists_that_patterns_are_made_of_are_not_empty(code: str) -> None:
     table = table_of(code)
-    may_be_empty = {"bare_floors", "buildings", "bulk", "lettered", "signs"}
+    may_be_empty = {"bare_floors", "buildings", "bulk", "flats", "lettered", "signs"}
     lists = {name: table[name] for name in ("types", "particles", "repetitions", "number_marks", "range_words")}
     lists |= {name: words for name, words in table["noise"].items() if name not in may_be_empty} | table["city"]
     assert [name for name, words in lists.items() if not (words or name in may_be_empty) or "" in words] == []

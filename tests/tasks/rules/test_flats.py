@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.base import Places
+from adapters.base import Place, Places
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.residence import Residence, decide_residence
-from tests.tasks.rules.valmont import ANSWER, ELSEWHERE, HOUSE, WEST_ZONE
+from tests.tasks.rules.valmont import ANSWER, ELSEWHERE, HOUSE, METRE, WEST_ZONE
 
 STREETS = {"en": "Mill Lane", "de": "Mühlstraße", "it": "Via Roma"}
 
@@ -56,3 +56,24 @@ def test_a_number_by_itself_is_none_of_its_flats() -> None:
     assert found("en-AU", "41", "1/41").reason is Reason.HOUSE_NUMBER_NOT_FOUND
     assert found("en-AU", "1", "1/41").reason is Reason.HOUSE_NUMBER_NOT_FOUND
     assert found("de", "8/10", "8-10").outcome is Outcome.ACCEPTED  # one building, as before
+
+
+@pytest.mark.parametrize("number", ["Unit 1, 41", "unit 1/41", "Flat 1 41", "U1/41", "Apt. 1, 41"])
+def test_the_word_of_a_flat_tells_it_from_others_of_its_house(number: str) -> None:
+    assert found("en-AU", number, "1/41", east=("41", "2/41")).outcome is Outcome.ACCEPTED
+    assert found("en-AU", number, "41", east=("2/41",)).outcome is Outcome.ACCEPTED
+    assert found("en", number, "41", east=("1",)).outcome is Outcome.ACCEPTED
+
+
+def test_several_positions_of_one_number_decide_where_all_are_on_one_side_by_as_much_as_they_are_apart() -> None:
+    one, near, far = (replace(HOUSE, street="Mill Lane", longitude=1.1 - metres * METRE) for metres in (60, 90, 160))
+    answer = {**ANSWER, "street": "Mill Lane"}
+
+    def decided(*places: Place) -> tuple[Outcome, Reason]:
+        finding = decide_residence(answer, Places("nominatim", places), WEST_ZONE, language="en")
+        return finding.outcome, finding.reason
+
+    assert decided(one, near)[0] is Outcome.ACCEPTED
+    assert decided(one, far) == (Outcome.UNDETERMINED, Reason.NEAR_BORDER)
+    assert decided(one, replace(one, longitude=1.1 + 60 * METRE)) == (Outcome.UNDETERMINED, Reason.NEAR_BORDER)
+    assert decided(one, replace(near, city="Brévan"))[0] is Outcome.ACCEPTED  # in another hamlet
