@@ -19,13 +19,16 @@ WHOLE = replace(STREET, extent=(1.02, 44.04, 1.06, 44.06))
 
 @dataclass(frozen=True)
 class Words:
-    """A street, another one, details that do not matter, and words between two addresses; in one language."""
+    """A street, another one, details that do not matter, words between two addresses, another town and a country with
+    other postcodes; in one language.
+    """
 
     street: str
     other: str
     details: tuple[str, ...]
     between: tuple[str, ...]
     town: str
+    abroad: str
     before: bool = True
 
     def house(self, number: int, street: str) -> str:
@@ -34,14 +37,35 @@ class Words:
 
 LANGUAGES = {
     "fr": Words(
-        "rue du Moulin", "rue des Tanneurs", ("appt 3", "2e étage"), ("maintenant", "ou", "ex", "et"), "Brévan"
+        "rue du Moulin",
+        "rue des Tanneurs",
+        ("appt 3", "2e étage"),
+        ("maintenant", "ou", "ex", "et"),
+        "Brévan",
+        "Suisse",
     ),
-    "de": Words("Mühlstraße", "Gerberweg", ("Whg. 3", "2. OG"), ("jetzt", "oder", "früher", "und"), "Brevan", False),
-    "es": Words("Calle del Molino", "Calle Mayor", ("3º B", "piso 2"), ("ahora", "o", "antes", "y"), "Brevan", False),
-    "it": Words("Via del Mulino", "Via Roma", ("int. 3", "scala B"), ("ora", "o", "già", "e"), "Brevano", False),
-    "pt": Words("Rua do Moinho", "Rua Nova", ("3º B", "bloco 2"), ("agora", "ou", "antes", "e"), "Brevane", False),
-    "nl": Words("Molenstraat", "Havenweg", ("app. 3", "2 hoog"), ("nu", "of", "voorheen", "en"), "Brevan", False),
-    "en": Words("Mill Lane", "High Street", ("Flat 3", "2nd floor"), ("now", "or", "formerly", "and"), "Brevan"),
+    "de": Words(
+        "Mühlstraße",
+        "Gerberweg",
+        ("Haus B", "II. OG"),
+        ("jetzt", "oder", "früher", "und"),
+        "Brevan",
+        "Österreich",
+        False,
+    ),
+    "es": Words(
+        "Calle del Molino", "Calle Mayor", ("3º B", "piso 2"), ("ahora", "o", "antes", "y"), "Brevan", "Chile", False
+    ),
+    "it": Words(
+        "Via del Mulino", "Via Roma", ("int. 3", "scala B"), ("ora", "o", "già", "e"), "Brevano", "Svizzera", False
+    ),
+    "pt": Words(
+        "Rua do Moinho", "Rua Nova", ("3º B", "bloco 2"), ("agora", "ou", "antes", "e"), "Brevane", "Portugal", False
+    ),
+    "nl": Words(
+        "Molenstraat", "Havenweg", ("app. 3", "2 hoog"), ("nu", "of", "voorheen", "en"), "Brevan", "Nederland", False
+    ),
+    "en": Words("Mill Lane", "High Street", ("Flat 3", "2nd floor"), ("now", "or", "formerly", "and"), "Brevan", "UK"),
 }
 JOINTS = (", ", " ", " - ", " / ", "; ", "\n", " (", ". ", " | ", " = ", " > ", " + ", " & ", " – ", ": ")
 
@@ -61,7 +85,7 @@ def answers(draw: st.DrawFn) -> tuple[str, dict[str, str], dict[str, str]]:
     part = draw(
         st.sampled_from(
             ["12", "9 bis", "nº 12", "12-14", "69003", f"69003 {words.town}", f"F-69003 {words.town}", words.town,
-             words.other, words.house(22, words.other), words.house(8, words.other), "xyz"]
+             words.other, words.house(22, words.other), words.house(8, words.other), words.abroad, "xyz"]
         )
     )  # fmt: skip
     joint = draw(st.sampled_from(("", *words.between)))
