@@ -12,8 +12,9 @@ from config.limits import Concurrency, FileName, LimitedSource, Name, ProxyUrl, 
 from config.problems import Fault, matching
 from config.secrets import SecretReference
 
-StreetLanguage = Literal["fr", "de", "en", "es", "it", "nl", "pt"]
-"""The language of a town's street names: its abbreviations, articles and kinds of way."""
+StreetLanguage = Literal["fr", "de", "de-AT", "en", "en-AU", "en-NZ", "es", "it", "nl", "pt"]
+"""The language of a town's street names: its abbreviations, articles and kinds of way. With a region where a slash is
+known to join a flat to its house number: "1/41" in Australia and New Zealand, "8/2/5" in Austria."""
 
 COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
 EMAIL_PATTERN: Final = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,253}$"

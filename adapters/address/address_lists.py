@@ -17,7 +17,8 @@ from typing import NamedTuple
 from adapters.address.house_numbers import HouseNumber, read_number
 from adapters.address.languages import fold, language
 from adapters.address.parsed_address import read_postcode
-from adapters.address.street_names import THRESHOLD, accents, canonical, name_words, same_city, similarity
+from adapters.address.street_names import THRESHOLD, accents, canonical, name_words, similarity
+from adapters.address.town_names import same_city
 from adapters.base import Place
 
 
@@ -171,7 +172,9 @@ def _similar(word: str, words: Mapping[str, object]) -> Sequence[tuple[str, floa
 
 
 def _overlap(one: HouseNumber | None, other: HouseNumber | None) -> bool:
-    """Whether two numbers may be of one house: 8 and 8 bis, 8-10 and 9; any and none."""
+    """Whether two numbers may be of one house: 8 and 8 bis, 8-10 and 9; "1/41" and either of 1 and 41; any and none."""
     if one is None or other is None:
         return True
+    if "/" in one.repetition + other.repetition:
+        return not {*re.findall(r"\d+", str(one))}.isdisjoint(re.findall(r"\d+", str(other)))
     return one.value <= (other.until or other.value) and other.value <= (one.until or one.value)

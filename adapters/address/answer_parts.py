@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from adapters.address.flats import CARE_OF, CUT, bare_floor, flat_patterns, noise_patterns, spell_signs
 from adapters.address.house_numbers import (
+    FLAT_SIGN,
     RANGE_SIGN,
     SEPARATORS,
     UNREADABLE,
@@ -65,14 +66,15 @@ def _parts(text: str, words: Language, dropped: list[str], known: Sequence[House
     """The parts of a field between commas, folded, without flats and the like. Parts that are nothing else ("Résidence
     des Lilas") go to `dropped`, for they may be names of streets. `known` are the house numbers that were read so far.
     """
-    begins, inside = noise_patterns(words.code)
+    begins, _ = noise_patterns(words.code)
     between, door = flat_patterns(words.code)
     text = spell_signs(text, words)
     text = _JOINT.sub(lambda match: "," if begins.match(fold(match[1])) else match[0], CARE_OF.sub(",", text))
     for folded in _pieces(with_signs(text, words), begins):
         kept = between.sub(rf"\1 {RANGE_SIGN * 2} \2", folded)
-        without_flat = inside.sub(lambda match: match[0] if _in_name(match, words, known) else CUT, kept)
-        rest = " ".join(door.sub(r"\1 ", without_flat).replace(ELIDED, "").split()).lstrip(f"{RANGE_SIGN} ")
+        rest = " ".join(door.sub(r"\1 ", _without_flats(kept, words, known)).replace(ELIDED, "").split()).lstrip(
+            f"{RANGE_SIGN} "
+        )
         marked = re.match(rf"(?:{words.marks}) ?(?=\d)", rest)
         if marked and marked[0].strip() != "n" and any(map(words.kinds, rest[marked.end() :].split()[1:5])):
             rest = rest[marked.end() :]  # "n° 8 rue du Moulin", but not "N 7 route de Lyon"
@@ -100,6 +102,19 @@ def _before_noise(part: str, words: Language) -> HouseNumber | None:
         ):
             return number
     return None
+
+
+def _without_flats(part: str, words: Language, known: Sequence[HouseNumber]) -> str:
+    """`part` with a `CUT` for each flat in it; one after another flat is in no name: "Via Roma scala A piano 9"."""
+    ends: set[int] = set()
+
+    def cut(match: re.Match[str]) -> str:
+        if match.start() - 1 not in ends and _in_name(match, words, known):
+            return match[0]
+        ends.add(match.end())
+        return CUT
+
+    return noise_patterns(words.code)[1].sub(cut, part)
 
 
 def _in_name(match: re.Match[str], words: Language, known: Sequence[HouseNumber]) -> bool:
@@ -188,7 +203,7 @@ def _split(part: str, words: Language) -> tuple[HouseNumber, str]:
 
 def _skip_numbers(number: HouseNumber, rest: Sequence[str], words: Language) -> tuple[HouseNumber, str]:
     """`number` and the rest; UNREADABLE where the rest begins with further numbers: "8-80 rue", "8 et 9 rue"."""
-    joints = {RANGE_SIGN, RANGE_SIGN * 2, *words.table["range_words"]}
+    joints = {RANGE_SIGN, RANGE_SIGN * 2, FLAT_SIGN, *words.table["range_words"]}
     while len(rest) > 1 and rest[0] in joints and rest[1][0].isdigit():
         number, rest = UNREADABLE, rest[2:]
     return number, " ".join(rest)

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any
 
-from adapters.address.flats import detail_pattern
+from adapters.address.flats import detail_pattern, join_flat
 from adapters.address.house_numbers import UNREADABLE, in_digits, plain
 from adapters.address.languages import language
 from adapters.address.leftovers import leftovers, unused_words
@@ -78,7 +78,7 @@ def explain_reading(answer: Mapping[str, Any], asked: ParsedAddress, places: Pla
 
 def _left_out(answer: Mapping[str, Any], asked: ParsedAddress, code: str) -> Iterator[tuple[str, Why]]:
     words, place = language(code), [str(answer.get(name) or "") for name in ("postcode", "city")]
-    number, street = (plain(str(answer.get(name) or "")) for name in ("number", "street"))
+    number, street = (join_flat(plain(str(answer.get(name) or "")), words) for name in ("number", "street"))
     fields = [in_digits(number, code), street]
     left = leftovers(fields, [asked.street], asked.number, (place[0], place[1]), words)
     unread = left.unread if asked.conflict else ()

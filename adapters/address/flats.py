@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 
 from adapters.address.languages import Language, fold, language
 
@@ -20,12 +21,12 @@ def noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     table, noise = words.table, words.table["noise"]
     number_behind = table["number_position"] == "after"
 
-    def either(*names: str) -> str:
-        return "|".join(sorted((word for name in names for word in noise[name]), key=len, reverse=True))
-
+    either = partial(_either, noise)
     ending = rf"(?:{either('floor_ordinals')})"
+    nth = _nth(words)
     lone = r"(?! \d| [a-z]\b)" if number_behind else ""  # "Hauptstraße 8 OG 2" is house 8, on the floor above 1
-    floor = rf"\d+(?:{ending} (?:{either('after_number', 'after_ordinal')})| (?:{either('after_number')})\b{lone})\b"
+    behind_nth = either("after_number", "after_ordinal")
+    floor = rf"(?:(?:\d+{ending}|{nth}) (?:{behind_nth})|\d+ (?:{either('after_number')})\b{lone})\b"
     if grounds := [word for word in noise["alone"] if word.partition(" ")[0] in noise["after_number"] and " " in word]:
         floor = rf"(?!\d+ (?:{'|'.join(grounds)})\b){floor}"  # "Via Roma 8 piano terra" is house 8, and no floor 8
     if noise["bare_floors"]:  # "3º B", "2º piso 1ª"
@@ -35,13 +36,27 @@ def noise_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     behind = rf" (?:{either('behind')})\b"
     by_itself = rf"(?:^|(?<=\S ))(?:{either('alone')})(?:{behind})?$|^(?:{either('behind')})$"
     if number_behind:
-        by_itself += rf"|(?<=\d )(?:{either('behind')})$"
+        of_floor = "".join(letter for letter in noise["floor_ordinals"] if len(letter) == 1) or "0"
+        by_itself += rf"|(?:(?<=\d )|(?<=\d [a-z] )|(?<=\d[a-z] )(?<!\d[{of_floor}] ))(?:{either('behind')})$"
     begins = re.compile(rf"(?:(?:{either('begins')})\b|{floor})")
     inside = re.compile(
         rf"\b(?:{floor}(?:{behind})?|(?:{either('with_value')})(?:{value}(?:{behind})?|{behind})"
-        rf"|{by_itself})"
+        rf"|(?:{either('after_number')}) (?:{either('floor_words')})\b"
+        rf"|(?:{either('lettered')}) [a-h](?= |$)|{by_itself})"
     )
     return begins, inside
+
+
+def _either(noise: Mapping[str, Sequence[str]], *names: str) -> str:
+    """A pattern for any word of these lists, the longest first."""
+    return "|".join(sorted((word for name in names for word in noise[name]), key=len, reverse=True)) or "(?!)"
+
+
+def _nth(words: Language) -> str:
+    """A pattern for an ordinal without digits, after a number or by itself: "8 II. OG", "IIIe étage", "segundo"."""
+    noise = words.table["noise"]
+    written = "|".join([*noise["floor_words"], rf"[ivx]{{2,4}}(?:{'|'.join(noise['floor_ordinals'])})?"])
+    return rf"(?:(?:^|(?<=\d )|(?<=\d [a-z] )|(?<=\d[a-z] ))(?:{written}))"
 
 
 @lru_cache(maxsize=32)
@@ -62,6 +77,16 @@ def flat_patterns(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     stays = rf"(?!(?:{directions})$)" if directions else ""  # "8 Main St Apt 3 N" may be in Main St N
     letter = rf"(\d(?: ?(?:{known}|[a-z]))?) *{CUT} *{way}(?:{known}|[a-z])(?= |$)|{CUT} *{stays}[a-z]$"
     return re.compile(between), re.compile(letter)
+
+
+def join_flat(text: str, words: Language) -> str:
+    """`text` with a slash for the word of a flat before its house, where the region writes it so: "Unit 1, 41" as
+    "1/41".
+    """
+    if not words.region or words.table["flat_by_slash"] != "ahead":
+        return text
+    flat = rf"\b(?:{_either(words.table['noise'], 'flats')})\.?\s*(\d{{1,4}}[a-z]?)"
+    return re.sub(rf"{flat}(?:\s*[/,]\s*|\s+)(?=\d+[a-z]?\b)", r"\1/", text, flags=re.IGNORECASE)
 
 
 @lru_cache(maxsize=32)
@@ -101,20 +126,19 @@ def detail_pattern(code: str, *, beside_number: bool) -> re.Pattern[str]:
     """
     words = language(code)
     noise, repetitions = words.table["noise"], words.table["repetitions"]
-
-    def either(*names: str) -> str:
-        return "|".join(sorted((word for name in names for word in noise[name]), key=len, reverse=True)) or "(?!)"
-
+    either = partial(_either, noise)
     ending = rf"(?:{either('floor_ordinals')})"
     suffix = rf"(?: ?(?:{'|'.join({*repetitions, *repetitions.values()})}|[a-z]))?"
     value = rf"(?:(?:{words.marks}) ?)?(?:\d{{1,4}}{ending}?{suffix}|[a-z]\d{{0,4}}|[ivx]{{2,4}})"
-    bare = rf"\d{{1,2}} ?{ending}(?: (?:\d{{1,2}}{ending}|[a-z]))?"
+    bare = rf"(?:\d{{1,2}} ?{ending}|{either('floor_words')})(?: (?:\d{{1,2}}{ending}|[a-z]))?"
     kinds = "|".join(word for word in words.senses if words.kinds(word))
     follows = r"(?= \S)" if words.table["kind_position"] == "first" else ""
     onto = rf"|\w*(?:{'|'.join(words.endings)})\b" if words.endings else ""
     name = rf"(?!(?:{kinds})\b{follows}{onto})[^\W\d_]+"
+    ordinals = "|".join([*noise["floor_words"], rf"[ivx]{{1,4}}{ending}?"])
     items = [
-        rf"\d{{1,3}} ?{ending}? ?(?:{either('after_number', 'after_ordinal')})(?: [a-z])?",
+        rf"(?:\d{{1,3}} ?{ending}? ?|(?:{ordinals}) )(?:{either('after_number', 'after_ordinal')})(?: [a-z])?",
+        rf"(?:{either('lettered')}) [a-h]|(?:{either('after_number')}) (?:{either('floor_words')})",
         rf"(?:{either('with_value')})(?: {value}| ?\d+{suffix})?",
         either("alone", "behind"),
         rf"(?:{either('named')})(?: {name}){{0,4}}",

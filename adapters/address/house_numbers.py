@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby, pairwise
 
@@ -17,8 +17,10 @@ from adapters.address.languages import ELIDED, Language, fold, language
 SEPARATORS = re.compile(r"[,;\n\r\t()|]+")
 SIGN = re.compile(r"(\d[a-z]?)\s*([-–—./:\\·•'’]+)\s*(?=\d)", re.IGNORECASE)
 RANGE_SIGN = "\ua78f"
-"""Replaces a sign between two numbers, which folding would lose; twice where it joins no range: "8.5", and "4/8" where
-that is flat 4 of house 8. It is a letter that looks like a dot (sinological dot)."""
+"""Replaces a sign between two numbers, which folding would lose; twice where it joins no range: "8.5". It is a letter
+that looks like a dot (sinological dot)."""
+FLAT_SIGN = RANGE_SIGN * 3
+"""Replaces a slash that joins a flat to a number: "4/8" in English."""
 RANGE_WIDTH = 12
 """The widest range read as one building with several numbers ("8-10"): the ends of a wider one may be far apart."""
 
@@ -56,13 +58,19 @@ _ESCAPED = re.compile(r"&(?:#\w+|[a-z]+);", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HouseNumber:
-    """A house number: its value, its repetition in one spelling ("bis", "ter", "a" or ""), and the end of a range."""
+    """A house number: its value, its repetition in one spelling ("bis", "ter", "a" or ""), and the end of a range.
+
+    A flat that a slash joins to it is part of the repetition: English "1/41" is 41 "1/", Austrian "8/2/5" is 8 "/2/5".
+    """
 
     value: int
     repetition: str = ""
     until: int | None = None
 
     def __str__(self) -> str:
+        flat, slash, suffix = self.repetition.partition("/")
+        if slash and flat[:1].isdigit():
+            return f"{flat}/{self.value} {suffix}".rstrip()
         return f"{self.value} {self.repetition}".rstrip()
 
     @property
@@ -85,12 +93,24 @@ def read_number(text: str, code: str = "fr") -> HouseNumber | None:
         return None
     value = int(match["value"])
     until = int(match["until"]) if match["until"] else None
-    is_joined = RANGE_SIGN in (match["joint"] or "") and bool(language(code).table["additions"])
+    flats = re.findall(r"\w+", (match["ahead"] or match["doors"] or "").replace(RANGE_SIGN, " "))
+    suffix, words = repetition(match["repetition"] or "", code), language(code)
+    if match["doors"] and not words.region and len(flats) == 1 and flats[0].isdigit():
+        until = int(flats[0])  # "8/10" is one building, "8/5" a house of its own where the source has it
+        return HouseNumber(value, suffix, until) if _is_range(value, until) else HouseNumber(value, f"{suffix}{until}")
+    if flats:
+        joined = [*flats, suffix] if match["ahead"] else [suffix, *flats]
+        return None if until else HouseNumber(value, "/".join(joined))
+    is_joined = RANGE_SIGN in (match["joint"] or "") and bool(words.table["additions"])
     if until is not None and until < value and is_joined:
         return HouseNumber(value, repetition(f"{match['repetition'] or ''}{until}", code))  # "12-3", "12a-3"
-    if until is not None and not (value < until <= value + RANGE_WIDTH and (until - value) % 2 == 0):
+    if until is not None and not _is_range(value, until):
         return None
-    return HouseNumber(value, repetition(match["repetition"] or "", code), until)
+    return HouseNumber(value, suffix, until)
+
+
+def _is_range(value: int, until: int) -> bool:
+    return value < until <= value + RANGE_WIDTH and (until - value) % 2 == 0
 
 
 def in_digits(text: str, code: str = "fr") -> str:
@@ -110,14 +130,25 @@ def repetition(written: str, code: str = "fr") -> str:
 
 def same_number(asked: HouseNumber, found: str | None, code: str = "fr") -> bool:
     """Whether a source's house number is the one asked for, or one of the range that was asked for, with any suffix:
-    the building from 27 to 29 may be 27 bis as well.
+    the building from 27 to 29 may be 27 bis as well. Where a slash is known to join a flat, also the flat's house.
     """
     number = read_number(found or "", code)
     if number is None:
         return False
     if asked.until is None:
-        return number == asked
+        return number in {asked, house_of(asked, code)}
     return number.value in asked.values and (number.until or number.value) in asked.values
+
+
+def house_of(number: HouseNumber, code: str = "fr") -> HouseNumber:
+    """The house of a flat that a slash joins to its number: 41 of "1/41", if the region of the language writes it so.
+    Elsewhere the same number may be flat 41 of house 1.
+    """
+    words = language(code)
+    if not words.region or "/" not in number.repetition:
+        return number
+    parts = number.repetition.split("/")
+    return replace(number, repetition=parts[-1 if words.table["flat_by_slash"] == "ahead" else 0])
 
 
 def plain(text: str) -> str:
@@ -229,8 +260,12 @@ def _has_digit(character: str) -> bool:
 
 def with_signs(text: str, words: Language) -> str:
     """`text` with `RANGE_SIGN` for signs between two numbers."""
-    ranges = words.table["range_signs"]
-    return SIGN.sub(lambda match: f"{match[1]} {RANGE_SIGN * (1 if set(match[2]) <= set(ranges) else 2)} ", text)
+    ranges, flats = set(words.table["range_signs"]), {"/"} if words.table["flat_by_slash"] else set[str]()
+
+    def named(sign: str) -> str:
+        return RANGE_SIGN if set(sign) <= ranges else FLAT_SIGN if set(sign) <= flats else RANGE_SIGN * 2
+
+    return SIGN.sub(lambda match: f"{match[1]} {named(match[2])} ", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +286,14 @@ def number_patterns(code: str) -> NumberPatterns:
     others = "|".join(word for word in (*table["particles"], *table["city"]["ordinals"]) if len(word) > 1)
     mark = rf"(?:(?:{words.marks}) ?)?"
     behind = rf"(?!(?:{ranges}) \d|(?:{others})\b)(?:{known}|[a-z]{{1,2}}\d?)"
-    any_one, joint = rf"{mark}\d+(?: ?{behind})?", rf" (?:{ranges}|{RANGE_SIGN}{{1,2}})"
+    any_one, joint = rf"{mark}\d+(?: ?{behind})?", rf" (?:{ranges}|{RANGE_SIGN}{{1,3}})"
+    flat = r"\d{1,4}[a-z]?"
+    where = table["flat_by_slash"]
+    ahead = rf"(?P<ahead>{flat if where == 'ahead' else '(?!)'}) {FLAT_SIGN} "
+    doors = rf"(?P<doors>(?: {FLAT_SIGN} {flat if where == 'doors' else '(?!)'}){{1,2}})"
     return NumberPatterns(
         one=re.compile(
-            rf"{mark}0*(?P<value>[1-9]\d{{0,4}})(?: ?(?P<repetition>{behind}))?"
+            rf"(?:{ahead})?{mark}0*(?P<value>[1-9]\d{{0,4}})(?: ?(?P<repetition>{behind}))?{doors}?"
             rf"(?:(?P<joint> (?:{ranges}|{RANGE_SIGN}))? 0*(?P<until>[1-9]\d{{0,4}}))?"
         ),
         several=re.compile(rf"{any_one}(?:(?:{joint})? {any_one})+"),

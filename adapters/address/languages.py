@@ -29,12 +29,14 @@ class Language:
 
     `endings` are the kinds of way that are written onto a name ("Lindenstr."), from each spelling to the kind.
     `spellings` map the second spelling of letters and phrases to the first ("ue" to "ü").
+    `region` is "AU" for "en-AU": a slash is known to join a flat there.
     `marks` is a pattern for the marks before a house number, such as "no." and "№".
     `numbers` and `cardinals` map number words to digits: those in names, and those that may be a house number.
     docs/contributors/how-an-address-is-decided.md explains the keys of `table`.
     """
 
     code: str
+    region: str
     types: frozenset[str]
     senses: Mapping[str, frozenset[str]]
     particles: frozenset[str]
@@ -90,11 +92,12 @@ def codes() -> list[str]:
 
 @lru_cache(maxsize=32)
 def language(code: str) -> Language:
-    """Read the tables of `names/<code>.json`. Raises ValueError for a language that has none."""
-    path = TABLES / f"{code}.json"
-    if not re.fullmatch(r"[a-z]{2}", code) or not path.is_file():
+    """Read the tables of `names/<code>.json`, for "en-AU" those of "en". Raises ValueError where there are none."""
+    spoken, _, region = code.partition("-")
+    path = TABLES / f"{spoken}.json"
+    table = json.loads(path.read_text(encoding="utf-8")) if spoken.isalpha() and path.is_file() else {}
+    if not table or (code != spoken and region not in table["regions"]):
         raise ValueError(f"there are no street words for the language {code!r}; known are: {', '.join(codes())}")
-    table = json.loads(path.read_text(encoding="utf-8"))
     senses: dict[str, set[str]] = {}
     for group in (table["types"], table["words"]):
         for word, abbreviations in group.items():
@@ -114,6 +117,7 @@ def language(code: str) -> Language:
         patterns.append(rf"(?<![aeiouq])(?:{_either(table['letters'])})")
     return Language(
         code=code,
+        region=region,
         types=frozenset(table["types"]),
         senses={written: frozenset(words) for written, words in senses.items()},
         particles=frozenset(table["particles"]),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from adapters.address.flats import detail_pattern, spell_signs
 from adapters.address.house_numbers import RANGE_SIGN, SEPARATORS, HouseNumber, read_number
 from adapters.address.languages import Language, fold
-from adapters.address.street_names import same_city
+from adapters.address.town_names import country_in, same_city
 
 _POSTCODE = re.compile(r"\d{4,6}|[a-z]{1,2}\d[a-z\d]?\d[a-z]{2}")
 """What a postcode looks like, folded and without blanks: of digits, or a British one."""
@@ -48,8 +48,13 @@ def leftovers(
     conflict: tuple[str, ...] = ()
     unread: list[str] = []
     for field, run, is_door in unused_words(fields, streets, number, words):
-        rest, typed = _without_postcode(run, postcode)
+        bulk = next((at for at, word in enumerate(run) if word in words.table["city"]["bulk"]), None)
+        rest, typed = _without_postcode(run[:bulk], postcode)
         town, against = " ".join(rest), ""
+        if bulk is not None:
+            typed = ""  # "99092 Valmont Cedex 2": the postcode is that of a post office
+        if town and town == country_in(town, words):
+            city, rest = f"{city} {town}".strip(), []
         if typed and postcode and typed != fold(postcode).replace(" ", ""):
             against = "postcode"
         elif rest and (is_door or not _is_detail(rest, words, beside_number=field == "number")):
@@ -117,6 +122,8 @@ def _is_number(run: Sequence[str], number: HouseNumber, words: Language) -> bool
     suffix = number.repetition.rstrip("0123456789")
     addition = number.repetition.removeprefix(suffix)
     whole = " ".join(run)
+    if "/" in number.repetition:  # "1/41", "8a/2/5"
+        return re.fullmatch(re.sub(r"(?<=\d) (?=[a-z])", " ?", re.sub(r"\W+", " ", str(number))), whole) is not None
     if addition and whole in {f"{number.value}{suffix} {addition}", f"{number.value} {suffix} {addition}"}:
         return True
     return read_number(whole, words.code) == number

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapters.address.answer_parts import best_names, names_kind, read_fields, split_number, tail_of
-from adapters.address.flats import bare_floor
+from adapters.address.flats import bare_floor, detail_pattern, join_flat, spell_signs
 from adapters.address.house_numbers import (
     KILOMETRE_POST,
     RANGE_SIGN,
+    SEPARATORS,
     UNREADABLE,
     HouseNumber,
     holds_no_number,
@@ -75,8 +76,8 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
     words = language(code)
     postcode = read_postcode(_text(answer, "postcode"))
     city = _text(answer, "city")
-    written = in_digits(plain(_text(answer, "number")), code)
-    whole = _BEFORE_POSTCODE.sub(", ", plain(_unescape(_text(answer, "street"))))
+    written = join_flat(in_digits(plain(_text(answer, "number")), code), words)
+    whole = _BEFORE_POSTCODE.sub(", ", join_flat(plain(_unescape(_text(answer, "street"))), words))
     given = (
         "" if means_none(written, code) else written,
         _remove_town(whole, postcode, city),
@@ -120,19 +121,37 @@ def _as_written(
     given, street = fields
     if any(sign.isnumeric() and not sign.isascii() for sign in street):
         return  # folding would turn "1²" into 12
-    number = None if holds_no_number(given, words.code) else read_number(given, words.code)
-    found: list[tuple[HouseNumber | None, str]] = [(number, street)] if number else []
+    number = None if holds_no_number(given, words.code) else _sole_number(given, words)
+    names = dict.fromkeys((street, _without_details(street, words)))
+    found: list[tuple[HouseNumber | None, str]] = [(number, name) for name in names] if number else []
     if not given and remove_spoiled(street) == street:
-        found = [(None, street)]
-        split = _AT_END[words.table["number_position"]].fullmatch(street)
-        at_end = read_number(split["number"], words.code) if split else None
-        if split and at_end and any(map(str.isdigit, split["name"])):
-            found.append((at_end, split["name"]))
+        for name in names:
+            found.append((None, name))
+            split = _AT_END[words.table["number_position"]].fullmatch(name)
+            at_end = read_number(split["number"], words.code) if split else None
+            if split and at_end and any(map(str.isdigit, split["name"])):
+                found.append((at_end, split["name"]))
     taken = not (asked.conflict or asked.malformed) and (asked.number, fold(asked.street))
     for each, name in found:
         if fold(name) and (each, fold(name)) != taken:
             restored = _restore_apostrophes(fold(name), [name])
             yield replace(typed, number=each, numbered=each is not None, street=restored, accents=accents(name))
+
+
+def _sole_number(given: str, words: Language) -> HouseNumber | None:
+    """The number of its own field, if that has no other: "29", "29 huis"."""
+    numbers, streets, _ = read_fields((given, ""), words)
+    return numbers[0] if len(numbers) == 1 and not any(streets) and numbers[0] != UNREADABLE else None
+
+
+def _without_details(street: str, words: Language) -> str:
+    """The field of the street without parts that say nothing about where the house is; all of it if several others are
+    left.
+    """
+    pattern = detail_pattern(words.code, beside_number=False)
+    parts = [part.strip() for part in SEPARATORS.split(street)]
+    kept = [part for part in parts if part and not pattern.fullmatch(fold(spell_signs(part, words)))]
+    return kept[0] if len(kept) == 1 else street
 
 
 def _others(
@@ -192,7 +211,7 @@ def _accents(fields: Iterable[str], name: str) -> str:
 
 def _restore_apostrophes(street: str, fields: Iterable[str]) -> str:
     """`street` with the apostrophes of `fields`, which distinguish "d'Amont" from "D. Amont"."""
-    street = street.replace(f"{RANGE_SIGN}{RANGE_SIGN} ", "").replace(f"{RANGE_SIGN} ", "")
+    street = re.sub(f"{RANGE_SIGN}+ ", "", street)
     folded = fold(ELISION.sub(rf"\1{ELIDED} ", " ".join(fields)))
     for letter, word in set(re.findall(rf"\b(\w){ELIDED} (\w+)", folded)):
         street = re.sub(rf"\b{letter} {word}\b", f"{letter}'{word}", street)

@@ -1,4 +1,4 @@
-"""Compares street names, and the names of towns. Pure. The words of each language are in `names/`.
+"""Compares street names. Pure. The words of each language are in `names/`.
 
 Names are compared word by word, not letter by letter over the whole: "rue Amélie Corvec" and "rue Amédée Corvec" differ
 in two of sixteen letters, but they are two streets. A name is as similar as its least similar word: a `THRESHOLD` of
@@ -8,7 +8,6 @@ where the source knows no name with the word. Kinds of way (rue, avenue), number
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -166,8 +165,6 @@ def accents(name: str) -> str:
     return "".join(letter for letter in composed if letter.isalpha() and len(unicodedata.normalize("NFD", letter)) > 1)
 
 
-_DUTCH_POSTCODE = re.compile(r"\d{4}[a-z]{2}")
-
 _MOST_WORDS = 30
 """Names with more words are no names: the time for a comparison grows with the product of both numbers."""
 
@@ -218,38 +215,6 @@ def least_alike(asked: str, found: str, code: str = "fr") -> str:
     least, unfit = min((max(one.alone, *(_pair(one, each, words) for each in right)), one.text) for one in left)
     _, other = min((max(one.alone, *(_pair(each, one, words) for each in left)), one.text) for one in right)
     return unfit if least < THRESHOLD else other
-
-
-def same_city(asked: str, found: str, code: str = "fr") -> bool:
-    """Whether two names can mean one town: "Paris" and "Paris 1er Arrondissement", "Saint-Cloud" and "St Cloud"."""
-    left, right = _town(asked, code)[0], _town(found, code)[0]
-    return bool(left and right) and similarity(left, right, code) >= THRESHOLD
-
-
-def same_district(asked: str, found: str, postcode: str, code: str = "fr") -> bool:
-    """Whether the district in a town's name as typed ("Paris 11e", "PARIS XI") is that of the town that was found, or
-    the end of its postcode, as 75011 says it. A name without a district is in all of them.
-    """
-    numbers = _town(asked, code)[1]
-    return numbers <= _town(found, code)[1] or all(postcode.endswith(f"{number:02}") for number in numbers)
-
-
-def _town(name: str, code: str) -> tuple[str, frozenset[int]]:
-    """A town's name without what does not count, and the numbers of districts in it."""
-    words = language(code)
-    table, kept, numbers = words.table["city"], list[str](), set[int]()
-    for word in fold(name).split():
-        ordinal = words.ordinal.fullmatch(word)
-        digits = ordinal[1] if ordinal else word
-        if ROMAN.fullmatch(word) and kept:
-            digits = words.numbers.get(word, word)
-        if digits.isdigit():
-            numbers.add(int(digits))
-        elif _DUTCH_POSTCODE.fullmatch(word) or not (
-            word in table["dropped"] or word[0].isdigit() or (numbers and word in table["ordinals"])
-        ):
-            kept.append(word)
-    return " ".join(kept), frozenset(numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,9 @@ from adapters.address.street_names import (
     accents,
     has_initial,
     kindless_similarity,
-    same_city,
-    same_district,
     similarity,
 )
+from adapters.address.town_names import same_city, same_district
 from adapters.base import Place, Places
 from config.levels import Level
 from jurat.vocabulary import Reason

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters.address.address_lists import AddressList
-from adapters.address.house_numbers import HouseNumber, read_number
+from adapters.address.house_numbers import HouseNumber, house_of, read_number
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import THRESHOLD
 from adapters.address.zones import Zone
@@ -117,6 +117,8 @@ def decide_residence(
     margins = margins_of(places.provider, margin)
     # An answer with a number means a house, one without means a street: only such places can decide.
     fitting = [each for each in meant if (each.house if asked.number else each.place.level is Level.STREET)]
+    if asked.number and "/" in asked.number.repetition:  # the flat "1/41", where the source has not only house 41
+        fitting = [each for each in fitting if "/" in (each.place.number or "")] or fitting
     judged = sorted((each for each in fitting if each.place.level in margins), key=likelihood, reverse=True)
     best = judged[0] if judged else max(meant, key=likelihood)
     case.describe(best, candidates)
@@ -224,7 +226,8 @@ def _has_ends(number: HouseNumber, judged: Sequence[Candidate], best: Candidate,
     """Whether both ends of a range are houses of the best street: one that is not there may be on another side."""
     street = [each.place.number or "" for each in judged if each.place.street == best.place.street]
     read = filter(None, (read_number(written, language) for written in street))
-    found = [each for each in read if each.repetition == number.repetition]
+    written = {number.repetition, house_of(number, language).repetition}
+    found = [each for each in read if each.repetition in written]
     return {number.value, number.until or number.value} <= {end for each in found for end in (each.value, each.until)}
 
 

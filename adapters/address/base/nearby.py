@@ -19,7 +19,7 @@ from rapidfuzz.distance import OSA
 from adapters.address.base.streets import AddressBase, Match, Names, Street, Wanted
 from adapters.address.house_numbers import HouseNumber, read_number
 from adapters.address.languages import language
-from adapters.address.street_names import same_city
+from adapters.address.town_names import same_city
 from adapters.base import Place
 
 MOST_NEARBY = 10

@@ -14,7 +14,7 @@ from rapidfuzz.distance import OSA
 
 from adapters.address.base.nearby import MOST_NEARBY, Missing, nearby
 from adapters.address.base.streets import AddressBase, House, Match, Names, Street, Wanted
-from adapters.address.house_numbers import UNREADABLE, read_number
+from adapters.address.house_numbers import UNREADABLE, house_of, read_number
 from adapters.address.languages import language
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import (
@@ -119,9 +119,13 @@ def _cases(asked: ParsedAddress, code: str) -> list[_Case]:
         number, name, initial = each.number, canonical(each.street, code), has_initial(each.street, code)
         values = number.values if number else (None,)
         wanted = (each.postcode, each.city_code or None, name)
-        repetition = number.repetition if number else ""
+        repetitions = dict.fromkeys(one.repetition for one in (number, house_of(number, code))) if number else ("",)
         literal = each in asked.as_written
-        cases += [_Case(each, Wanted(*wanted, value, repetition), initial, literal) for value in values]
+        cases += [
+            _Case(each, Wanted(*wanted, value, repetition), initial, literal)
+            for value in values
+            for repetition in repetitions
+        ]
     return cases
 
 

@@ -25,7 +25,8 @@ from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, merge
 from adapters.address.geocoders.shorter_names import shorter_names
 from adapters.address.languages import fold
 from adapters.address.parsed_address import ParsedAddress
-from adapters.address.street_names import LONG_WORD, THRESHOLD, name_words, same_city, similarity
+from adapters.address.street_names import LONG_WORD, THRESHOLD, name_words, similarity
+from adapters.address.town_names import same_city
 from adapters.base import Another, Box, Place, Places, SourceError
 from adapters.http_client.transport import Transport
 from config.levels import Level

@@ -74,6 +74,14 @@ def test_a_house_is_listed_or_not_or_nobody_knows(found: dict[str, str | None], 
     assert NORTH.holds(replace(HOUSE, **found)) is held  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("number", "held"), [("1/41", True), ("41", None), ("1", None), ("2/41", None), ("2/4", False)]
+)
+def test_a_flat_may_be_of_either_of_its_two_numbers(number: str, held: bool | None) -> None:
+    town = listed(MILL._replace(street="Mill Lane", number="1/41"), code="en")
+    assert town.holds(replace(HOUSE, street="Mill Lane", number=number)) is held
+
+
 def test_accents_tell_streets_apart_unless_the_list_has_none() -> None:
     town = listed(MILL._replace(street="Bodastraße"), MILL._replace(street="Höhweg"), code="de")
     assert town.holds(replace(HOUSE, street="Bodastrasse")) is True

@@ -332,7 +332,7 @@ def test_an_ordinal_may_be_a_floor(code: str, number: str) -> None:
         ("en", "8", "Mill Street, Trailer 4"),
         ("es", "8ºD", "Calle Mayor"),
         ("pt", "8ºD", "Rua da Fonte"),
-        ("en", "1/41", "Mill Street"),
+        ("en", "8.5", "Mill Street"),
         ("nl", "12-3", "Molenstraat 12"),
         ("nl", "", "Molenstraat 12, 4463KM"),
         ("nl", "", "Molenstraat 12 (4463 PK)"),

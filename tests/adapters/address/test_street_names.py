@@ -19,7 +19,6 @@ from adapters.address.street_names import (
     expand,
     has_initial,
     name_words,
-    same_city,
     similarity,
 )
 
@@ -273,24 +272,6 @@ def test_a_slip_in_a_kind_of_way_that_is_written_onto_a_name_is_one_slip() -> No
 
 def test_folding_keeps_letters_and_digits() -> None:
     assert fold("  L’Île-d'Œil, n° 3_b ") == "l ile d oeil n 3 b"
-
-
-@pytest.mark.parametrize(
-    ("asked", "found", "same"),
-    [
-        ("Paris", "Paris 1er Arrondissement", True),
-        ("PARIS 01", "Paris", True),
-        ("Valmont Cedex", "Valmont", True),
-        ("St Cloud", "Saint-Cloud", True),
-        ("Valmnot", "Valmont", True),
-        ("Port-Valmont", "Valmont", False),
-        ("Lyon", "Paris", False),
-        ("75001", "Paris", False),
-        ("Valmont 4461AB", "Valmont", False),
-    ],
-)
-def test_towns_are_compared_without_their_postal_trimmings(asked: str, found: str, same: bool) -> None:
-    assert same_city(asked, found) is same
 
 
 @pytest.mark.parametrize("code", ["xx", "../fr", "FR", ""])

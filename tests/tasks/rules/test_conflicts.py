@@ -19,13 +19,16 @@ WHOLE = replace(STREET, extent=(1.02, 44.04, 1.06, 44.06))
 
 @dataclass(frozen=True)
 class Words:
-    """A street, another one, details that do not matter, and words between two addresses; in one language."""
+    """A street, another one, details that do not matter, words between two addresses, another town and a country with
+    other postcodes; in one language.
+    """
 
     street: str
     other: str
     details: tuple[str, ...]
     between: tuple[str, ...]
     town: str
+    abroad: str
     before: bool = True
 
     def house(self, number: int, street: str) -> str:
@@ -34,14 +37,35 @@ class Words:
 
 LANGUAGES = {
     "fr": Words(
-        "rue du Moulin", "rue des Tanneurs", ("appt 3", "2e étage"), ("maintenant", "ou", "ex", "et"), "Brévan"
+        "rue du Moulin",
+        "rue des Tanneurs",
+        ("appt 3", "2e étage"),
+        ("maintenant", "ou", "ex", "et"),
+        "Brévan",
+        "Suisse",
     ),
-    "de": Words("Mühlstraße", "Gerberweg", ("Whg. 3", "2. OG"), ("jetzt", "oder", "früher", "und"), "Brevan", False),
-    "es": Words("Calle del Molino", "Calle Mayor", ("3º B", "piso 2"), ("ahora", "o", "antes", "y"), "Brevan", False),
-    "it": Words("Via del Mulino", "Via Roma", ("int. 3", "scala B"), ("ora", "o", "già", "e"), "Brevano", False),
-    "pt": Words("Rua do Moinho", "Rua Nova", ("3º B", "bloco 2"), ("agora", "ou", "antes", "e"), "Brevane", False),
-    "nl": Words("Molenstraat", "Havenweg", ("app. 3", "2 hoog"), ("nu", "of", "voorheen", "en"), "Brevan", False),
-    "en": Words("Mill Lane", "High Street", ("Flat 3", "2nd floor"), ("now", "or", "formerly", "and"), "Brevan"),
+    "de": Words(
+        "Mühlstraße",
+        "Gerberweg",
+        ("Haus B", "II. OG"),
+        ("jetzt", "oder", "früher", "und"),
+        "Brevan",
+        "Österreich",
+        False,
+    ),
+    "es": Words(
+        "Calle del Molino", "Calle Mayor", ("3º B", "piso 2"), ("ahora", "o", "antes", "y"), "Brevan", "Chile", False
+    ),
+    "it": Words(
+        "Via del Mulino", "Via Roma", ("int. 3", "scala B"), ("ora", "o", "già", "e"), "Brevano", "Svizzera", False
+    ),
+    "pt": Words(
+        "Rua do Moinho", "Rua Nova", ("3º B", "bloco 2"), ("agora", "ou", "antes", "e"), "Brevane", "Portugal", False
+    ),
+    "nl": Words(
+        "Molenstraat", "Havenweg", ("app. 3", "2 hoog"), ("nu", "of", "voorheen", "en"), "Brevan", "Nederland", False
+    ),
+    "en": Words("Mill Lane", "High Street", ("Flat 3", "2nd floor"), ("now", "or", "formerly", "and"), "Brevan", "UK"),
 }
 JOINTS = (", ", " ", " - ", " / ", "; ", "\n", " (", ". ", " | ", " = ", " > ", " + ", " & ", " – ", ": ")
 
@@ -61,7 +85,7 @@ def answers(draw: st.DrawFn) -> tuple[str, dict[str, str], dict[str, str]]:
     part = draw(
         st.sampled_from(
             ["12", "9 bis", "nº 12", "12-14", "69003", f"69003 {words.town}", f"F-69003 {words.town}", words.town,
-             words.other, words.house(22, words.other), words.house(8, words.other), "xyz"]
+             words.other, words.house(22, words.other), words.house(8, words.other), words.abroad, "xyz"]
         )
     )  # fmt: skip
     joint = draw(st.sampled_from(("", *words.between)))
@@ -134,6 +158,7 @@ def test_a_contradiction_says_which_parts_contradict_each_other(street: str, con
         "rue du Moulin 99002 Valmont",
         "rue du Moulin, F-99002",
         "rue du Moulin (99002 VALMONT)",
+        "rue du Moulin, 99002 Valmont, France",
     ],
 )
 def test_a_town_and_a_postcode_that_agree_are_used(street: str) -> None:
@@ -201,11 +226,31 @@ def test_a_range_decides_where_all_its_houses_are_on_one_side(number: str) -> No
         ("VALMONT III", "99002", "Valmont", Outcome.UNDETERMINED),
         ("Valmont 3e", "99002", "Valmont 2e Arrondissement", Outcome.UNDETERMINED),
         ("Valmont 1er", "99011", "Valmont", Outcome.UNDETERMINED),
+        ("Valmont IIe (99), France", "99002", "Valmont", Outcome.ACCEPTED),
+        ("Valmont, Suisse", "99002", "Valmont", Outcome.UNDETERMINED),
+        ("99092 VALMONT CEDEX 9", "99002", "Valmont", Outcome.ACCEPTED),
     ],
 )
 def test_the_district_of_a_town_agrees_with_the_place(city: str, postcode: str, named: str, outcome: Outcome) -> None:
     place = replace(HOUSE, postcode=postcode, city=named)
     assert found({**ANSWER, "city": city, "postcode": postcode}, place)[0] is outcome
+
+
+@pytest.mark.parametrize(
+    "answer", [{"postcode": "99092"}, {"postcode": "", "street": "rue du Moulin, 99092 VALMONT CEDEX"}]
+)
+def test_the_postcode_of_a_post_office_is_not_used_and_the_house_is_offered(answer: dict[str, str]) -> None:
+    asked = {**ANSWER, "city": "Valmont Cedex", **answer}
+    finding = decide_residence(asked, Places("nominatim", [HOUSE]), WEST_ZONE)
+    assert (finding.reason, [each["postcode"] for each in finding.candidates]) == (Reason.POSTCODE_DIFFERS, ["99002"])
+    assert found({**asked, "city_code": "99901"}, HOUSE)[0] is Outcome.ACCEPTED
+
+
+def test_the_other_postcode_of_a_town_decides_by_its_code_alone_and_the_house_is_offered() -> None:
+    asked = {**ANSWER, "postcode": "99102"}  # as Paris has 75016 and 75116 for one district
+    finding = decide_residence(asked, Places("nominatim", [HOUSE]), WEST_ZONE)
+    assert (finding.reason, len(finding.candidates)) == (Reason.POSTCODE_DIFFERS, 1)
+    assert found({**asked, "city_code": "99901"}, HOUSE)[0] is Outcome.ACCEPTED
 
 
 def test_the_code_of_another_town_contradicts_the_postcode() -> None:

@@ -46,6 +46,23 @@ def test_every_street_is_decided_on_its_side(tmp_path: Path, language: str, stre
         assert decided(tmp_path, language, STREETS[language], number=number, street=street).outcome is side
 
 
+DETAILS = {"it": "interno 4", "es": "3º B", "fr": "appt 4", "de": "2. OG", "en": "Flat 4"}
+NAMED = {"it": "presso Rossi", "es": "edificio Sol", "fr": "chez Corvec", "de": "c/o Meier", "en": "c/o Brand"}
+
+
+@pytest.mark.parametrize(("language", "street"), EXACT)
+def test_a_flat_or_a_person_beside_such_a_name_is_left_out(tmp_path: Path, language: str, street: str) -> None:
+    side = Outcome.REFUSED if STREETS[language].index(street) % 2 else Outcome.ACCEPTED
+    for typed in (f"{street}, {DETAILS[language]}", f"{NAMED[language]}, {street}"):
+        if "(" not in street:
+            assert decided(tmp_path, language, STREETS[language], number="7", street=typed).outcome is side
+    for number in (f"7, {DETAILS[language]}", f"{DETAILS[language]}, 7"):
+        assert decided(tmp_path, language, STREETS[language], number=number, street=street).outcome is side
+    for number in ("7, Lyon", "7 8", "7 logements"):
+        found = decided(tmp_path, language, STREETS[language], number=number, street=street)
+        assert found.outcome is Outcome.UNDETERMINED
+
+
 @pytest.mark.parametrize(("language", "street"), EXACT)
 @pytest.mark.parametrize("form", ["{street} 8", "8 {street}", "{street}, 8", "{street}, now 8 {other}"])
 def test_another_number_in_the_street_decides_nothing(tmp_path: Path, language: str, street: str, form: str) -> None:
