@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.address.house_numbers import same_number
+from adapters.address.misspellings import misspelled_similarity
 from adapters.address.parsed_address import ParsedAddress, read_postcode
 from adapters.address.street_names import (
     THRESHOLD,
@@ -69,6 +70,8 @@ def compared(asked: ParsedAddress, place: Place, places: Places, language: str) 
     name = similarity(asked.street, place.street, language, places.unknown_words) if place.street else 0.0
     if name < THRESHOLD and place.street and places.provider in OF_ONE_TOWN:  # they know all names of the town
         name = max(name, kindless_similarity(asked.street, place.street, language))
+        if asked.number:
+            name = max(name, misspelled_similarity(asked.street, place.street, language))
     return Candidate(
         place=place,
         name=name,
@@ -100,6 +103,23 @@ def meant_by(candidates: Sequence[Candidate], asked: ParsedAddress, language: st
     if asked.accents:
         exact = [each for each in exact if accents(each.place.street or "") == asked.accents] or exact
     return here if exact and has_initial(asked.street, language) else exact
+
+
+def one_of_each(meant: Sequence[Candidate], language: str) -> list[Candidate]:
+    """`meant` without streets that lack the house where one of the same name and town has it: a base may have a street
+    in two spellings, "Rua República" and "Rua da Republica", each with some of its houses.
+    """
+    houses = [each.place for each in meant if each.house]
+
+    def is_respelled(place: Place) -> bool:
+        town = place.postcode, place.city, place.city_code
+        return any(
+            (house.postcode, house.city, house.city_code) == town
+            and similarity(house.street or "", place.street or "", language) == 1.0
+            for house in houses
+        )
+
+    return [each for each in meant if each.house or not is_respelled(each.place)]
 
 
 def as_meant(asked: ParsedAddress, places: Places, language: str, *, chosen: bool = False) -> list[ParsedAddress]:
