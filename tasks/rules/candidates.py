@@ -125,13 +125,22 @@ def one_of_each(meant: Sequence[Candidate], language: str) -> list[Candidate]:
 def as_meant(asked: ParsedAddress, places: Places, language: str, *, chosen: bool = False) -> list[ParsedAddress]:
     """The readings of an answer that may be meant: those of which the source has the street by exactly its name, if one
     of these takes the field of the street as it stands; else just `asked`. One that was `chosen` is meant as it stands.
+
+    If `asked` contradicts itself, a street with the same figures and a name alike is enough ("Wolld 10"), if it has the
+    house; and so are those of the other readings.
     """
 
+    def found(reading: ParsedAddress) -> list[Candidate]:
+        return meant_by([compared(reading, place, places, language) for place in places.places], reading, language)
+
     def exists(reading: ParsedAddress) -> bool:
-        found = [compared(reading, place, places, language) for place in places.places]
-        return any(each.name == 1.0 for each in meant_by(found, reading, language))
+        return any(each.name == 1.0 for each in found(reading))
 
     written = [each for each in asked.as_written if exists(each)]
+    if not written and asked.conflict:
+        alike = [each for each in (*asked.as_written, asked, *asked.others) if found(each)]
+        if any(each.house for reading in alike[:1] if reading in asked.as_written for each in found(reading)):
+            return alike
     if not written or chosen:
         return written[:1] or [asked]
     rest = [each for each in (asked, *asked.others) if not asked.malformed and exists(each)]
@@ -144,12 +153,15 @@ def likelihood(candidate: Candidate) -> tuple[float, float]:
 
 
 def readings(asked: ParsedAddress, places: Places, language: str) -> tuple[Mapping[str, str], ...]:
-    """The addresses of an answer that contradicts itself which the source knows, to choose from or to confirm."""
+    """The addresses of an answer that contradicts itself which the source knows, to choose from or to confirm; else
+    those that may have been meant by the whole field of the street.
+    """
     found: list[Candidate] = []
     for each in (asked, *asked.others, *asked.as_written):
         meant = meant_by([compared(each, place, places, language) for place in places.places], each, language)
         found += [one for one in meant if (one.house if each.number else one.place.level is Level.STREET)]
-    return as_answers(asked, sorted(found, key=likelihood, reverse=True), confirm=True)
+    near = (suggestions(each, (), places, language, Reason.AMBIGUOUS_ADDRESS) for each in asked.as_written)
+    return as_answers(asked, sorted(found, key=likelihood, reverse=True), confirm=True) or next(filter(None, near), ())
 
 
 def suggestions(

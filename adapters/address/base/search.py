@@ -122,7 +122,7 @@ def _cases(asked: ParsedAddress, code: str) -> list[_Case]:
         values = number.values if number else (None,)
         wanted = (each.postcode, each.city_code or None, name)
         repetition = number.repetition if number else ""
-        literal = each in asked.as_written
+        literal = each in asked.as_written and not asked.conflict
         cases += [_Case(each, Wanted(*wanted, value, repetition), initial, literal) for value in values]
     return cases
 
