@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from adapters.address.languages import ROMAN, Language, fold, language
@@ -16,6 +17,9 @@ from adapters.edit_distance import count_slips
 
 _RUN = 3
 _MOST_SLIPS = 2
+
+MOST_WRONG, SOME_WRONG = 3, 4
+"""One letter in so many may be wrong: in three where more runs are in no name than one slip makes as a rule."""
 
 
 def letter_runs(name: str, code: str = "fr") -> frozenset[str]:
@@ -27,10 +31,19 @@ def letter_runs(name: str, code: str = "fr") -> frozenset[str]:
     return frozenset(runs.union(word for word in words if len(word) <= _RUN + 2))
 
 
-def misspelled_similarity(asked: str, found: str, code: str = "fr") -> float:
-    """`THRESHOLD` where one or two slips make the name `found` into `asked`, blanks aside, and at most one in four of
-    its letters is wrong without the kind of way; else 0. Figures, Roman numerals, single letters and kinds of way are
-    never wrong.
+def letters_wrong(runs: frozenset[str], known: AbstractSet[str]) -> int:
+    """One letter in how many may be wrong in a name with these runs, of which the source has the `known` in its names;
+    0 if none: where all are known, or none with a blank, as in a base that was imported before runs were stored.
+    """
+    if runs <= known or not any(" " in run for run in runs & known):
+        return 0
+    return MOST_WRONG if len(runs - known) > _RUN else SOME_WRONG
+
+
+def misspelled_similarity(asked: str, found: str, code: str = "fr", *, one_in: int = MOST_WRONG) -> float:
+    """`THRESHOLD` where one or two slips make the name `found` into `asked`, blanks aside, and at most `one_in` so many
+    of its letters is wrong without the kind of way; else 0. Figures, Roman numerals, single letters and kinds of way
+    are never wrong.
     """
     words, left, right = language(code), canonical(asked, code), canonical(found, code)
     if _figures(left) != _figures(right) or not _may_be_one_kind(left, right, words):
@@ -38,7 +51,7 @@ def misspelled_similarity(asked: str, found: str, code: str = "fr") -> float:
     rest = _parts(right, words).rest
     if any(len(word) == 1 and word not in left.split() for word in rest):
         return 0.0
-    most = len("".join(rest)) // 4
+    most = len("".join(rest)) // one_in
     spelled = ((left, right), (fold(asked), fold(found)))
     return THRESHOLD if any(_is_slip(one, _parts(other, words), most) for one, other in spelled) else 0.0
 

@@ -16,7 +16,7 @@ from adapters.address.base.nearby import MOST_NEARBY, Missing, nearby
 from adapters.address.base.streets import AddressBase, House, Match, Names, Street, Wanted
 from adapters.address.house_numbers import UNREADABLE, read_number
 from adapters.address.languages import language
-from adapters.address.misspellings import letter_runs, misspelled_similarity
+from adapters.address.misspellings import letter_runs, letters_wrong, misspelled_similarity
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import (
     LONG_WORD,
@@ -42,7 +42,7 @@ INITIAL_CUTOFF = 0.5
 class _Case:
     """One query in progress: `found` are streets with the similarity of their names and their houses of that number.
     `initial` says that the name has an initial, so that streets with just this name are not enough; `literal`, that no
-    similar name is.
+    similar name is. `wrong` is of `letters_wrong`.
     """
 
     asked: ParsedAddress = field(repr=False)
@@ -51,7 +51,7 @@ class _Case:
     literal: bool = False
     found: list[tuple[Street, float, Sequence[House]]] = field(default_factory=list)
     unknown: frozenset[str] = field(default=frozenset(), repr=False)
-    misspelled: bool = False
+    wrong: int = 0
     near: Sequence[Place] = field(default=(), repr=False)
 
     @property
@@ -144,7 +144,7 @@ def _search_similar(cases: Sequence[_Case], base: AddressBase, code: str, names:
     near: list[list[tuple[Street, float]]] = []
     for case, own, letters in zip(cases, words, runs, strict=True):
         case.unknown = own - known
-        case.misspelled = not letters <= known and any(" " in run for run in letters & known)
+        case.wrong = letters_wrong(letters, known) if case.asked.number else 0
         near.append(_similar(case, code, names) or _kindless(case, code, names))
     numbered = [
         (street, case.wanted.number, case.wanted.repetition)
@@ -215,6 +215,6 @@ def _similar(case: _Case, code: str, names: Names) -> list[tuple[Street, float]]
                 alike[street.name] = similarity(case.asked.street, street.name, code, case.unknown)
             if alike[street.name] >= THRESHOLD:
                 found[street.key] = street, alike[street.name]
-            elif case.misspelled and case.asked.number and misspelled_similarity(case.asked.street, street.name, code):
+            elif case.wrong and misspelled_similarity(case.asked.street, street.name, code, one_in=case.wrong):
                 slipped[street.key] = street, THRESHOLD
     return list((found or slipped).values())

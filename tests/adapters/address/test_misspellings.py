@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.address.misspellings import letter_runs, misspelled_similarity
+from adapters.address.misspellings import MOST_WRONG, SOME_WRONG, letter_runs, letters_wrong, misspelled_similarity
 from adapters.address.street_names import THRESHOLD
 
 
@@ -33,7 +33,7 @@ def test_the_runs_of_a_name_are_those_of_its_words_with_their_ends() -> None:
     ],
 )
 def test_one_or_two_letters_may_be_wrong_wherever_they_are(typed: str, street: str, code: str) -> None:
-    assert misspelled_similarity(typed, street, code) == THRESHOLD
+    assert misspelled_similarity(typed, street, code, one_in=SOME_WRONG) == THRESHOLD
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,14 @@ def test_one_or_two_letters_may_be_wrong_wherever_they_are(typed: str, street: s
     ],
 )
 def test_what_makes_another_name_is_no_slip(typed: str, street: str, code: str) -> None:
-    assert misspelled_similarity(typed, street, code) == 0.0
+    assert misspelled_similarity(typed, street, code, one_in=SOME_WRONG) == 0.0
+
+
+def test_more_letters_may_be_wrong_where_more_runs_are_in_no_name() -> None:
+    names = letter_runs("Rue de Tancry") | letter_runs("Rue Cail")
+    assert letters_wrong(letter_runs("Rue Tancail"), names) == SOME_WRONG
+    assert letters_wrong(letter_runs("Rue Tanwxry"), names) == MOST_WRONG
+    assert letters_wrong(letter_runs("Rue Cail"), names) == 0
+    assert letters_wrong(letter_runs("Rue Tanwxry"), {"rue"}) == 0, "a base without runs knows only words"
+    assert misspelled_similarity("Rue Tanwxy", "Rue de Tancry") == THRESHOLD
+    assert misspelled_similarity("Rue Tawxy", "Rue de Tancry") == 0.0
