@@ -15,6 +15,7 @@ from typing import NamedTuple
 from adapters.address.base.rows import Address
 from adapters.address.base.streets import number_bit
 from adapters.address.languages import fold
+from adapters.address.misspellings import letter_runs
 from adapters.address.street_names import accents, canonical, name_words
 
 BATCH = 20_000
@@ -67,7 +68,9 @@ class HouseRow(NamedTuple):
 
 @dataclass(slots=True)
 class AddressBatch:
-    """The streets and houses of `rows` rows, and new `words` of their names (`street_names.name_words`)."""
+    """The streets and houses of `rows` rows, and new `words` of their names (`street_names.name_words`,
+    `misspellings.letter_runs`).
+    """
 
     rows: int = 0
     streets: dict[int, StreetRow] = field(default_factory=dict)
@@ -88,7 +91,7 @@ def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = 
         street = of_place.get(place)
         if street is None:
             street = of_place[place] = _street(batch, address, code, salt)
-            new = name_words(address.street, code) - seen
+            new = (name_words(address.street, code) | letter_runs(address.street, code)) - seen
             batch.words |= new
             seen |= new
         street.add(address)
