@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,9 @@ LONGEST_ROW = 128 << 10
 
 MOST_EXPANDED, EXPANDED_FROM = 100, 64 << 20
 """A gzip file may unpack to this many times its size, or to so many bytes. Tables pack to a fourth or a tenth."""
+
+SHOWN_LINES = 4
+"""Lines of one mistake that are reported."""
 
 MOST_WRONG, FEWEST_WRONG = 0.05, 100
 """Reading stops when more than this share of the rows, and more than so many of them, are wrong."""
@@ -43,12 +47,13 @@ class WrongFile(Exception):
 
 
 class Problems:
-    """What is wrong with the file `name`. The first `shown` rows are reported one by one."""
+    """What is wrong with the file `name`. The first `shown` mistakes are reported, one that repeats only once."""
 
     def __init__(self, name: str, shown: int) -> None:
         self._name = name
         self._shown = shown
-        self._reported: list[str] = []
+        self._lines: dict[str, list[int]] = {}
+        self._times: Counter[str] = Counter()
         self._end = ""
         self.count = 0
 
@@ -58,8 +63,11 @@ class Problems:
     def add(self, line: int, what: str, rows: int) -> None:
         """Add a wrong row; `rows` were read so far. Raises WrongFile when there are too many to go on."""
         self.count += 1
-        if self.count <= self._shown:
-            self._reported.append(f"{self._name}:{line}: {what}")
+        if what in self._lines or len(self._lines) < self._shown:
+            self._times[what] += 1
+            lines = self._lines.setdefault(what, [])
+            if len(lines) < SHOWN_LINES:
+                lines.append(line)
         if self.count > max(FEWEST_WRONG, rows * MOST_WRONG):
             raise WrongFile(line, f"read no further: more than {MOST_WRONG:.0%} of the rows are wrong")
 
@@ -82,9 +90,16 @@ class Problems:
             raise FileError(str(self))
 
     def __str__(self) -> str:
-        unshown = self.count - len(self._reported)
+        reported = [self._sentence(what, *lines) for what, lines in self._lines.items()]
+        unshown = self.count - self._times.total()
         more = f"{self._name}: and {unshown:,} more problems" if unshown else ""
-        return "\n".join(filter(None, [*self._reported, more, self._end]))
+        return "\n".join(filter(None, [*reported, more, self._end]))
+
+    def _sentence(self, what: str, first: int, *others: int) -> str:
+        more = self._times[what] - 1
+        such = ", ".join(map(str, others)) + (", …" if more > len(others) else "")
+        again = f" (and {more:,} more: lines {such})" if more else ""
+        return f"{self._name}:{first}: {what}{again}"
 
 
 def file_digest(path: Path, *settings: object) -> str:

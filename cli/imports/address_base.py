@@ -5,7 +5,7 @@ lies.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,9 +59,23 @@ def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Call
 
 
 def layout(
-    file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None, *, placed: bool = True
+    file: Path,
+    kind: str | None,
+    named: Mapping[str, str] | None,
+    separator: str | None,
+    streets: Sequence[str] = (),
+    *,
+    placed: bool = True,
 ) -> Layout:
-    """How to read the file. Raises ValueError if neither the options nor its first line say so."""
+    """How to read the file; `streets` are values for no number. Raises ValueError if neither the options nor its first
+    line say so.
+    """
+    return _layout(file, kind, named, separator, placed=placed).with_streets(streets)
+
+
+def _layout(
+    file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None, *, placed: bool
+) -> Layout:
     if kind in (BAN.kind, OPENADDRESSES.kind):
         if named or separator:
             raise ValueError(f"--columns and --separator are for --format csv: the format {kind} has its own")

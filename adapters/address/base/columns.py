@@ -7,9 +7,11 @@ CSV and its GeoJSON with one feature a line. All positions are degrees in WGS 84
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from adapters.address.languages import fold
 from adapters.file_lines import WrongFile
 
 FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "longitude", "latitude")
@@ -20,6 +22,9 @@ ZONE_FIELDS = ("zone", "title")
 
 SEPARATORS = ";,\t|"
 
+RANGES = "ranges"
+JOINED = re.compile(r"\d+ ?[a-zA-Z]?( ?[-/] ?\d+ ?[a-zA-Z]?)+")
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -28,7 +33,8 @@ class Layout:
 
     A `loose` format is no complete address base: an unreadable number is no mistake but a house that is not found, and
     a street may have more houses. `no_number` are its values, besides 0 and "", for a place without a number. `advice`
-    is for someone whose file lacks a column.
+    is for someone whose file lacks a column. `streets` are the letters of further such values ("sn", "km"), with
+    `RANGES` all that joins two numbers as no house does.
     """
 
     kind: str
@@ -40,6 +46,21 @@ class Layout:
     loose: bool = False
     decimal_comma: bool = False
     no_number: frozenset[str] = frozenset()
+    streets: frozenset[str] = frozenset()
+
+    def is_street(self, number: str) -> bool:
+        """Whether a number that cannot be read stands for none: its row then shows no more than that the street is
+        there.
+        """
+        joined = RANGES in self.streets and JOINED.fullmatch(number) is not None
+        return joined or "".join(filter(str.isalpha, fold(number))) in self.streets
+
+    def with_streets(self, values: Iterable[str]) -> Layout:
+        """The same layout with these values as `streets`. Raises ValueError for one without letters."""
+        words = frozenset("".join(filter(str.isalpha, fold(value))) for value in values)
+        if "" in words:
+            raise ValueError("a value that stands for no number has letters, such as SN; `ranges` are those as 12-26")
+        return replace(self, streets=words)
 
     @property
     def fields(self) -> Sequence[str]:

@@ -230,8 +230,10 @@ class AddressRows:
         rep = rep.strip()
         found = _read_number(digits, rep, self._code) if len(digits) + len(rep) <= LONGEST_CODE else None
         if found is None:
+            if self._layout.is_street(digits):
+                return None, "", ""
             if not self._layout.loose:
-                raise _WrongField("number", f"is no house number: {digits[:_SHOWN]!a}")
+                raise _WrongField("number", f"is no house number: {digits[:_SHOWN]!a}; see --without-number")
             self.unnumbered += 1
             return None, "", ""
         return found

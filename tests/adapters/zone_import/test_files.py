@@ -196,11 +196,23 @@ def test_a_file_that_is_too_large_is_not_even_read(tmp_path: Path, monkeypatch: 
 
 def test_a_long_list_of_problems_is_cut_in_the_message_alone(tmp_path: Path) -> None:
     path = tmp_path / "zones.geojson"
-    path.write_text(json.dumps(collection(*[17] * 80)), encoding="utf-8")
+    features = [feature(kind=f"Kind{number}", id=f"zone-{number}") for number in range(80)]
+    path.write_text(json.dumps(collection(*features)), encoding="utf-8")
     with pytest.raises(ZoneFileError) as caught:
         read_zone_file(path)
     assert len(caught.value.problems) == 80
     assert len(str(caught.value).splitlines()) == 51
+
+
+def test_a_mistake_that_repeats_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "zones.geojson"
+    path.write_text(json.dumps(collection(*[17] * 5000, feature(kind="Point"))), encoding="utf-8")
+    with pytest.raises(ZoneFileError) as caught:
+        read_zone_file(path)
+    once, other = caught.value.problems
+    assert once.startswith("feature 0: is no Feature: ")
+    assert once.endswith("(and 4,999 more: feature 1; feature 2; feature 3; …)")
+    assert other.startswith("feature 5000 ('meadow'): has the geometry Point")
 
 
 # ------------------------------------------------------------------------------------------------------- its reader

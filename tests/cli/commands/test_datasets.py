@@ -111,7 +111,7 @@ def test_every_problem_is_told_and_nothing_is_imported(shell: Shell, *, dry_run:
     assert ran.code == 2
     assert ran.err.splitlines() == [
         "jurat: a.csv:3: column lon or lat: is no number of degrees",
-        "jurat: a.csv:4: column numero: is no house number: 'eight'",
+        "jurat: a.csv:4: column numero: is no house number: 'eight'; see --without-number",
         "jurat: nothing was imported",
     ]
     assert listed(shell) == []
@@ -208,3 +208,14 @@ def test_a_pipe_is_told_and_not_waited_for(shell: Shell) -> None:
         assert ran.code == 2, ran.err
         assert "cannot be read" in ran.err
         assert "Traceback" not in ran.err
+
+
+def test_values_that_stand_for_no_number_are_said(shell: Shell) -> None:
+    shell.write("a.csv", f"{OWN.rstrip()}\nS/N{OWN.splitlines()[1][5:]}\n")
+    asked = ("datasets", "import-addresses", "valmont", "a.csv", *COLUMNS)
+    refused = shell(*asked)
+    assert refused.code == 2
+    assert "is no house number: 'S/N" in refused.err
+    ran = shell(*asked, "--without-number", "SN,km", "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["addresses"], ran.json["houses"]) == (ran.json["houses"] + 1, len(OWN.splitlines()) - 1)

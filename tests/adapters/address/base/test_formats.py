@@ -120,6 +120,34 @@ def test_what_is_no_known_format_is_found(tmp_path: Path, content: bytes) -> Non
         layout_of(tmp_path / "a.gz")
 
 
+@pytest.mark.parametrize("number", ["SN", "s/n", "S.N.", "KM 3,5", "km. 12", "12-26", "12 - 27b", "3/40/2"])
+def test_a_layout_says_which_values_stand_for_no_number(tmp_path: Path, number: str) -> None:
+    content = f"No;Voie;CP;Ville;X;Y\n{number};Rue du Moulin;99002;Valmont;-37,98;44,005"
+    assert repr(number) in problems(tmp_path / "a.csv", content, own_layout(OWN))[0]
+    for others in (["ranges"], ["SN", "km"]):
+        layout = own_layout(OWN).with_streets(others)
+        if number[0].isdigit() is (others == ["ranges"]):
+            (street,) = read(tmp_path / "a.csv", content, layout)
+            assert (street.number, street.written, street.street) == (None, "", "Rue du Moulin")
+        else:
+            assert repr(number) in problems(tmp_path / "a.csv", content, layout)[0]
+
+
+@pytest.mark.parametrize("number", ["12", "12 B", "12-14", "km"])
+def test_such_a_value_never_takes_the_number_of_a_house(tmp_path: Path, number: str) -> None:
+    content = f"No;Voie;CP;Ville;X;Y\n{number};Rue du Moulin;99002;Valmont;-37,98;44,005"
+    layout = own_layout(OWN).with_streets(["b", "ranges"])
+    if number == "km":
+        assert problems(tmp_path / "a.csv", content, layout)
+    else:
+        assert read(tmp_path / "a.csv", content, layout)[0].number == 12
+
+
+def test_a_value_for_no_number_has_letters() -> None:
+    with pytest.raises(ValueError, match="has letters"):
+        own_layout(OWN).with_streets(["SN", "12-26"])
+
+
 @pytest.mark.parametrize("number", ["", "0", "00", "99999"])
 def test_a_row_without_a_number_is_a_street(tmp_path: Path, number: str) -> None:
     (street,) = read(tmp_path / "a.csv", f"{BAN_HEADER}\n{BAN_ROW.replace(';8;bis;', f';{number};;')}")
@@ -215,10 +243,12 @@ def test_a_hostile_feature_is_a_problem_with_its_line(tmp_path: Path, content: s
 
 
 def test_all_problems_are_counted_and_the_first_twenty_found(tmp_path: Path) -> None:
-    rows = [BAN_ROW.replace("44.005", "x")] * 30
+    rows = [BAN_ROW.replace(";8;bis;", f";of {number};;") for number in [*range(30), 0, 0]]
     found = problems(tmp_path / "a.csv", "\n".join([BAN_HEADER, *rows]))
     assert len(found) == 21
-    assert found[0] == "a.csv:2: column lon or lat: is no number of degrees"
+    said = "column numero: is no house number: 'of {}'; see --without-number"
+    assert found[0] == f"a.csv:2: {said.format(0)} (and 2 more: lines 32, 33)"
+    assert found[1] == f"a.csv:3: {said.format(1)}"
     assert found[-1] == "a.csv: and 10 more problems"
 
 
