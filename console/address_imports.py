@@ -46,8 +46,9 @@ class Checked:
 
     @property
     def suffix(self) -> str:
-        """By its first bytes it is gzip, whatever it is called."""
-        return ".csv.gz" if self.sent.content.startswith(b"\x1f\x8b") else ".csv"
+        """By its first bytes it is packed, whatever it is called."""
+        packed = {b"\x1f\x8b": ".csv.gz", b"PK": ".csv.zip"}
+        return next((suffix for begins, suffix in packed.items() if self.sent.content.startswith(begins)), ".csv")
 
 
 @pages.get("/addresses")

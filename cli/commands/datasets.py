@@ -97,7 +97,7 @@ def import_addresses(
     dry_run: bool,
     who: str,
 ) -> None:
-    """Import the address base NAME from FILE, plain or gzip, as its next version, and switch to it.
+    """Import the address base NAME from FILE, plain, gzip or zip, as its next version, and switch to it.
 
     FILE is BAN's CSV, OpenAddresses' CSV or GeoJSON with one feature a line, or a CSV file of your own.
 
@@ -175,7 +175,7 @@ def import_roster(
     dry_run: bool,
     who: str,
 ) -> None:
-    """Import the roster NAME, a list of people, from FILE, plain or gzip, as its next version, and switch to it.
+    """Import the roster NAME, a list of people, from FILE, plain, gzip or zip, as its next version, and switch to it.
 
     Only the number, as a keyed hash, and the columns that the source keeps are stored. These are sealed, unless workers
     of an older release run, which could not open them.

@@ -64,8 +64,8 @@ def import_addresses(
 ) -> None:
     """Import zones as lists of their addresses, such as the register of polling districts, each as its next version.
 
-    FILE is BAN's CSV, OpenAddresses' CSV or a CSV file of your own, plain or gzip, without positions if you like. It
-    must have every address of these zones: a house that is not in it is outside. With a single bad row, nothing is
+    FILE is BAN's CSV, OpenAddresses' CSV or a CSV file of your own, plain, gzip or zip, without positions if you like.
+    It must have every address of these zones: a house that is not in it is outside. With a single bad row, nothing is
     imported; every fault is reported with its line and column.
     """
     from adapters.address.base.columns import zone_layout

@@ -1,7 +1,7 @@
 """Reads the addresses of a file row by row, in little memory. A bad row is a problem to report, and nothing worse.
 
-A file may have 26 million rows (all of France). It is read once, plain or gzip, and up to `SHOWN_PROBLEMS` problems are
-reported with line and column.
+A file may have 26 million rows (all of France). It is read once, plain or packed, and up to `SHOWN_PROBLEMS` mistakes
+are reported with line and column.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import csv
 import json
 import math
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache
@@ -22,7 +21,7 @@ from adapters.address.base.columns import FIELDS, Layout, guess_layout, position
 from adapters.address.house_numbers import read_number, repetition
 from adapters.address.languages import fold
 from adapters.address.parsed_address import MAX_LETTERS, read_postcode
-from adapters.file_lines import FileError, Lines, Problems, WrongFile, unchanged
+from adapters.file_lines import PACKED, UNPACKABLE, FileError, Lines, Problems, WrongFile, unchanged
 from config.names import NAME_PATTERN, NAMED
 from config.regular_files import open_regular
 
@@ -85,7 +84,7 @@ class AddressRows:
     def __iter__(self) -> Iterator[Address]:
         """The addresses before the first problem; the rest is only checked. Raises FileError at the end."""
         with self._problems.collect():
-            with unchanged(self._path) as raw, closing(Lines(raw, packed=self._path.suffix == ".gz")) as lines:
+            with unchanged(self._path) as raw, closing(Lines(raw, packed=self._path.suffix in PACKED)) as lines:
                 yield from self._addresses(lines)
             if not (self._problems or self.rows > self.nameless):
                 raise WrongFile(0, "has no address in it")
@@ -282,12 +281,12 @@ def layout_of(path: Path) -> Layout:
     """The format of a file, by its first line. Raises FileError where it is unknown."""
     first = ""
     try:
-        with open_regular(path) as raw, closing(Lines(raw, packed=path.suffix == ".gz")) as lines:
+        with open_regular(path) as raw, closing(Lines(raw, packed=path.suffix in PACKED)) as lines:
             first = next(lines, "")
     except WrongFile as error:
         raise FileError(f"{path.name}:{error.line}: {error}") from None
-    except (OSError, EOFError, zlib.error):
-        raise FileError(f"{path.name}: cannot be read, or is no gzip file") from None
+    except (OSError, *UNPACKABLE):
+        raise FileError(f"{path.name}: cannot be read, or is not packed as its name says") from None
     layout = guess_layout(first)
     if layout is None:
         raise FileError(

@@ -19,6 +19,7 @@ from adapters import file_lines
 from adapters.address.base.columns import BAN, OPENADDRESSES, Layout, own_layout
 from adapters.address.base.rows import Address, AddressRows, layout_of
 from adapters.file_lines import FileError
+from tests.adapters.zone_import.documents import zipped
 
 BAN_HEADER = "id;numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
 BAN_ROW = "1;8;bis;Rue du Moulin;99002;99901;Valmont;-37.98;44.005"
@@ -107,7 +108,29 @@ def test_a_map_that_cannot_work_is_refused(columns: Mapping[str, str], separator
 def test_known_formats_are_known_by_their_first_line(tmp_path: Path, content: str, kind: str) -> None:
     (tmp_path / "a").write_text(content)
     (tmp_path / "a.gz").write_bytes(gzip.compress(content.encode()))
-    assert layout_of(tmp_path / "a").kind == layout_of(tmp_path / "a.gz").kind == kind
+    (tmp_path / "a.zip").write_bytes(zipped({"__MACOSX/._a": b"", "a/": b"", "a/a.csv": content.encode()}))
+    assert {layout_of(tmp_path / name).kind for name in ("a", "a.gz", "a.zip")} == {kind}
+
+
+def test_the_one_file_in_a_zip_is_read_and_no_other(tmp_path: Path) -> None:
+    content = f"{BAN_HEADER}\n{BAN_ROW}\n"
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({"town/a.csv": content.encode()}))
+    assert list(AddressRows(path, BAN)) == read(tmp_path / "a.csv", content)
+    assert problems(path, zipped({"a.csv": b"", "b.csv": b""})) == [
+        "a.zip: is no zip of one file alone, packed by deflate and without a password"
+    ]
+    damaged = bytearray(zipped({"a.csv": content.encode()}))
+    damaged[60] ^= 1
+    for packed in (bytes(damaged), zipped({"a.csv": content.encode()})[:-12], b"no zip at all"):
+        assert problems(path, packed)[-1].startswith("a.zip: ")
+
+
+def test_a_packed_file_that_unpacks_without_end_is_not_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_lines, "EXPANDED_FROM", 1 << 20)
+    content = (f"{BAN_HEADER}\n" + f"{BAN_ROW}\n" * 400_000).encode()
+    for name, packed in (("a.gz", gzip.compress(content)), ("a.zip", zipped({"a.csv": content}))):
+        assert "unpacks to more than 100 times its size" in problems(tmp_path / name, packed)[-1]
 
 
 @pytest.mark.parametrize("content", [b"", b"No;Voie\n", b"\xff\xfe", b"x" * 300_000])
