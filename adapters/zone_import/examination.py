@@ -12,13 +12,12 @@ import shapely
 
 from adapters.zone_import.features import check_shape, in_degrees
 from adapters.zone_import.geojson import read_geojson
+from adapters.zone_import.kml import read_kml
 from adapters.zone_import.layers import MOST_VERTICES, WGS84, Feature, FileProblem, Layer, Shape, ZoneFileRequest
 from adapters.zone_import.packages import read_geopackage, read_zipped_shapefile
+from adapters.zone_import.packed import unpacked
 from adapters.zone_import.projection import system_of
 from adapters.zone_import.sets import check_set
-
-FILES = {"geojson": "upload.json", "geopackage": "upload.gpkg", "zip": "upload.zip"}
-"""The kinds of files, and their names in the folder. No name that an uploader chose reaches a library."""
 
 SHOWN_PLACES = 3
 """Further places of one mistake that are reported."""
@@ -76,11 +75,15 @@ def write(found: Found, out: IO[str]) -> None:
 
 
 def _read(folder: Path, request: ZoneFileRequest) -> Layer:
-    if (package := folder / FILES["geopackage"]).exists():
-        return read_geopackage(package, request)
-    if (archive := folder / FILES["zip"]).exists():
-        return read_zipped_shapefile(archive, request)
-    layer = read_geojson(folder / FILES["geojson"], request)
+    kind, path = unpacked(folder)
+    match kind:
+        case "geopackage":
+            return read_geopackage(path, request)
+        case "zip":
+            return read_zipped_shapefile(path, request)
+        case "kml":
+            return read_kml(path, request)
+    layer = read_geojson(path, request)
     return layer if layer.crs or request.crs else Layer(layer.features, WGS84)
 
 

@@ -1,4 +1,4 @@
-"""Reads zones from uploaded files: GeoJSON, GeoPackage, zipped Shapefile. Reports all problems at once.
+"""Reads zones from uploaded files: GeoJSON, GeoPackage, KML, zipped Shapefile. Reports all problems at once.
 
 This process parses nothing of a file. It determines the format from the first bytes, copies the file into an empty
 folder under a name of our own, runs `adapters.zone_import.reader` there, and checks everything that comes back.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -23,9 +22,8 @@ from shapely import MultiPolygon, Polygon
 from shapely.errors import GEOSException
 
 from adapters.address.zones import digest_of
-from adapters.zone_import.examination import FILES
+from adapters.zone_import.formats import CHUNK, FILES, copy, kind_of
 from adapters.zone_import.layers import (
-    LARGEST_FILE,
     LONGEST_TITLE,
     MOST_FEATURES,
     MOST_VERTICES,
@@ -47,7 +45,6 @@ _SHAPEFILE_HAS = (".shp", ".shx", ".dbf", ".prj")
 _OF_SHAPEFILES = frozenset({*_SHAPEFILE_HAS, ".cpg"})
 
 _UNUSABLE = (LookupError, TypeError, ValueError, StopIteration, GEOSException, MemoryError, RecursionError, OSError)
-_CHUNK = 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
 
 _ENVIRONMENT = {
@@ -133,40 +130,16 @@ def refuse_swapped(path: Path, found: ZoneFile, known: Iterable[bytes]) -> None:
         raise ZoneFileError(path, [f"{said}: fix the file, or give the right place with --expect"])
 
 
-_CONVERT = "is not read: convert it with `ogr2ogr -t_srs EPSG:4326 zones.geojson FILE`, or export it as GeoJSON"
-
-_OTHER_FORMATS = (
-    (re.compile(rb"\x1f\x8b"), "is compressed with gzip: unpack it with gunzip, and import what was in it"),
-    (re.compile(rb"fgb[\x01-\x0f]"), f"is a FlatGeobuf, which {_CONVERT}"),
-    (re.compile(rb"[^{]{0,2000}<kml\b"), f"is KML, which {_CONVERT}"),
-)
-"""How files begin that people take for zones, and what to do with them."""
-
-
 def _copy(path: Path, folder: Path) -> None:
     """Copy the file under our name for its kind, by its first bytes. Raises OSError, and FileProblem where it is too
     large, one file of a Shapefile, or of a format that is not read.
     """
     with open_regular(path) as source:  # opening a pipe would block
-        first = source.read(_CHUNK)
-        if problem := next((said for begins, said in _OTHER_FORMATS if begins.match(first)), None):
-            raise FileProblem(problem)
-        if first.startswith(b"SQLite format 3\0"):
-            kind = "geopackage"
-        else:
-            kind = "zip" if first.startswith(b"PK") else "geojson"
+        first = source.read(CHUNK)
+        kind = kind_of(first)
         if kind == "geojson" and (path.suffix.lower() in _OF_SHAPEFILES or first.startswith(_SHAPEFILE)):
             raise FileProblem(_lone_file_problem(path.suffix.lower()))
-        copied = 0
-        with (folder / FILES[kind]).open("xb") as copy:
-            while first:
-                copied += len(first)
-                if copied > LARGEST_FILE:
-                    raise FileProblem(
-                        f"is larger than {LARGEST_FILE // 1024 // 1024} MiB; simplify the borders or split the file"
-                    )
-                copy.write(first)
-                first = source.read(_CHUNK)
+        copy(first, source.read, folder / FILES[kind])
 
 
 def _lone_file_problem(suffix: str) -> str:

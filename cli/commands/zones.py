@@ -74,7 +74,7 @@ def import_(
     dry_run: bool,
     who: str,
 ) -> None:
-    """Import the zones of a GeoJSON, GeoPackage or zipped Shapefile, each as its next version.
+    """Import the zones of a GeoJSON, GeoPackage, KML or zipped Shapefile, each as its next version.
 
     A zone that did not change keeps its version. With a single bad feature, nothing is imported; every fault is
     reported with feature and vertex. Running workers use a new version within 5 s of its time.
