@@ -22,6 +22,7 @@ from shapely import MultiPolygon, Polygon
 from shapely.errors import GEOSException
 
 from adapters.address.zones import digest_of
+from adapters.zone_import.bounds import Box, in_words
 from adapters.zone_import.formats import CHUNK, FILES, copy, kind_of
 from adapters.zone_import.layers import (
     LONGEST_TITLE,
@@ -87,6 +88,12 @@ class ZoneFile:
     crs: str
     notes: Sequence[str]
 
+    @property
+    def box(self) -> Box:
+        """The box around all zones."""
+        west, south, east, north = shapely.total_bounds(shapely.from_wkb([zone.wkb for zone in self.zones])).tolist()
+        return west, south, east, north
+
 
 class ZoneFileError(ValueError):
     """A file was refused as a whole. `problems` has one line each, with feature and vertex."""
@@ -121,13 +128,19 @@ def read_zone_file(path: Path, request: ZoneFileRequest | None = None) -> ZoneFi
 
 def refuse_swapped(path: Path, found: ZoneFile, known: Iterable[bytes]) -> None:
     """Raise ZoneFileError if the zones would lie among `known` ones (WKB) only with their axes swapped."""
+    if said := swapped_among(found.box, known):
+        raise ZoneFileError(path, [f"{said}: fix the file, or give the right place with --expect"])
+
+
+def swapped_among(box: Box, known: Iterable[bytes]) -> str:
+    """A sentence where a box would lie among `known` zones (WKB) only with its axes swapped, else ""."""
     from adapters.zone_import.sets import seem_swapped  # noqa: PLC0415 - only an import needs it
 
-    shapes = shapely.from_wkb([zone.wkb for zone in found.zones])
     others = [shape for shape in shapely.from_wkb(list(known), on_invalid="ignore") if shape is not None]
-    if seem_swapped(list(shapes), others):
-        said = "compared with the imported zones, latitude seems to come before longitude"
-        raise ZoneFileError(path, [f"{said}: fix the file, or give the right place with --expect"])
+    if not seem_swapped(box, others):
+        return ""
+    there = in_words(shapely.total_bounds(others).tolist())
+    return f"it lies {in_words(box)}, and the imported zones {there}: latitude seems to come before longitude"
 
 
 def _copy(path: Path, folder: Path) -> None:

@@ -132,6 +132,8 @@ for _other in (import_addresses, show, locate, diff, affected):
 def _report_import(
     out: Output, file: Path, read: ZoneFile, done: ZonesImported, begins: datetime | None, *, dry_run: bool
 ) -> None:
+    from adapters.zone_import.bounds import in_words
+
     head = ("zone", "title", "version", "changed", "vertices")
     new = set(done.new)
     facts = [(zone.id, zone.title, done.versions[zone.id], zone.id in new, zone.vertices) for zone in read.zones]
@@ -141,6 +143,7 @@ def _report_import(
     out.show(document, lines)
     for note in read.notes:
         out.say(f"{file.name}: note: {note}")
+    out.say(f"the zones lie {in_words(read.box)}")
     when = f", in force from {time_text(begins)}" if begins and new else ""
     would = "would be " if dry_run else ""
     out.say(f"{count_text(len(new), 'zone')} {would}imported{when}, {len(rows) - len(new)} unchanged")
