@@ -1,4 +1,4 @@
-"""Compares two versions of a zone: areas, and distances from the old border. Loads shapely and numpy."""
+"""Measures zones: how two versions differ, and how much room one has. Loads shapely and numpy."""
 
 from __future__ import annotations
 
@@ -64,6 +64,18 @@ def compare(before: bytes, after: bytes) -> ZoneChange:
     return ZoneChange(
         _square_metres(old), _square_metres(new), _square_metres(gained), _square_metres(lost), shift, reach, box
     )
+
+
+def room(wkb: bytes, enough: float) -> float:
+    """The largest distance in metres from a place in a zone to its border: an upper bound, or one that is `enough`.
+
+    Raises ValueError for no polygon.
+    """
+    shape, border = polygon_of(wkb), Border(wkb)
+    largest = max(shapely.get_parts(shape), key=lambda part: float(part.area))
+    middle = shapely.point_on_surface(largest)
+    found = border.distance(middle.x, middle.y)
+    return found if found >= enough else _farthest(shape, border)
 
 
 def _unwrap(shape: Polygon | MultiPolygon, other: Polygon | MultiPolygon) -> Polygon | MultiPolygon:

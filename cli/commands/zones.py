@@ -79,14 +79,19 @@ def import_(
     A zone that did not change keeps its version. With a single bad feature, nothing is imported; every fault is
     reported with feature and vertex. Running workers use a new version within 5 s of its time.
     """
-    from adapters.zone_import.files import read_zone_file, refuse_swapped
+    from adapters.zone_import.files import ZoneFileError, read_zone_file, refuse_swapped
     from adapters.zone_import.layers import ZoneFileRequest
+    from store.datasets.narrow_zones import narrow_zones
     from store.datasets.zones import NewZone, import_zones
 
     read = read_zone_file(file, ZoneFileRequest(name_property, title_property, layer, crs, expected, overlapping))
     with open_database() as service:
         if expected is None:
             refuse_swapped(file, read, service.queries.some_shapes())
+        configuration = applied_configuration(service)
+        contents = {zone.id: zone.wkb for zone in read.zones}
+        if configuration and (narrow := list(narrow_zones(configuration, contents))):
+            raise ZoneFileError(file, narrow)
         new = [NewZone(zone.id, zone.title, zone.digest, zone.wkb, read.crs, zone.outline) for zone in read.zones]
         done = import_zones(service.database, new, who, begins, dry_run=dry_run)
     _report_import(out, file, read, done, begins, dry_run=dry_run)

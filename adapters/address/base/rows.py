@@ -178,7 +178,7 @@ class AddressRows:
             raise _WrongField("city", "is empty: a listed address needs a postcode and its town, or the town's code")
         zone, title = self._clean("zone", texts[8], LONGEST_TITLE), self._clean("title", texts[9], LONGEST_TITLE)
         if not ZONE_NAME.fullmatch(zone):
-            raise _WrongField("zone", f"is no name of a zone: {NAMED}")
+            raise _WrongField("zone", f"is no name of a zone: {zone[:_SHOWN]!a}; {NAMED}")
         if not title.isprintable():
             raise _WrongField("title", "has a character that cannot be printed")
         number, suffix, written = self._number(texts[0], texts[1])

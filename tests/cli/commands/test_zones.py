@@ -23,6 +23,20 @@ WIDER: Ring = [[2.0, 48.0], [2.02, 48.0], [2.02, 48.01], [2.0, 48.01], [2.0, 48.
 LARGER: Ring = [[2.01, 48.0], [2.03, 48.0], [2.03, 48.01], [2.01, 48.01], [2.01, 48.0]]
 
 
+CONFIGURATION = """\
+environment: test
+sources:
+  towns: { type: address-file, dataset: valmont }
+criteria:
+  lives-in: { source: towns, open: [zone] }
+consultations:
+  budget:
+    questions:
+      residence: { criterion: lives-in, with: { zone: old-town } }
+    access: residence
+"""
+
+
 def collection(*zones: tuple[str, Ring], **more: Any) -> dict[str, Any]:
     features = [
         {
@@ -233,3 +247,21 @@ def test_it_works_the_same_on_postgresql(postgresql_shell: Shell) -> None:
     postgresql_shell.write("zones.geojson", json.dumps(collection(("old-town", EAST))))
     assert postgresql_shell("zones", "import", "zones.geojson", "--from", "2999-01-01").code == 0
     assert states(postgresql_shell) == [("old-town", 1, "in force"), ("old-town", 2, "to come")]
+
+
+def test_a_version_in_which_nobody_could_be_accepted_is_refused(file: Shell) -> None:
+    file("zones", "import", "zones.geojson")
+    file.write("jurat.yaml", CONFIGURATION)
+    assert file("config", "apply", "jurat.yaml").code == 0
+    lane = [[2.0, 48.0], [2.01, 48.0], [2.01, 48.0003], [2.0, 48.0003], [2.0, 48.0]]
+    file.write("lane.geojson", json.dumps(collection(("old-town", lane))))
+    for options in ((), ("--dry-run",)):
+        ran = file("zones", "import", "lane.geojson", *options)
+        assert ran.code == 2
+        assert "lane.geojson: no place in the zone 'old-town' is farther than 16." in ran.err
+    file.write("lane.geojson", json.dumps(collection(("harbour", lane))))
+    assert file("zones", "import", "lane.geojson").code == 0, "no question is about it"
+    file.write("jurat.yaml", CONFIGURATION.replace("old-town", "harbour"))
+    ran = file("config", "apply", "jurat.yaml")
+    assert ran.code == 1
+    assert "no place in the zone 'harbour'" in ran.err
