@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from adapters.address.languages import fold
 from adapters.file_lines import WrongFile
 
-FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "longitude", "latitude")
+FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "longitude", "latitude", "accuracy")
 """The fields that are read of a row."""
 
 ZONE_FIELDS = ("zone", "title")
@@ -87,10 +87,11 @@ BAN = Layout(
         "city_code": "code_insee",
         "longitude": "lon",
         "latitude": "lat",
+        "accuracy": "type_position",
     },
     ";",
     "BAN's format names its columns in the first line, separated by semicolons",
-    optional=frozenset({"city_code"}),
+    optional=frozenset({"city_code", "accuracy"}),
     no_number=BAL_NO_NUMBER,
 )
 
@@ -149,7 +150,7 @@ def zone_layout(layout: Layout, zone: str, title: str) -> Layout:
     """The layout of a list of addresses that are zones, in a format for address bases: with the columns of a zone's
     name and title, and without positions. A house that cannot be read would be missing, so it is a mistake.
     """
-    columns = {name: column for name, column in layout.columns.items() if name not in {"longitude", "latitude"}}
+    columns = {name: column for name, column in layout.columns.items() if name not in FIELDS[6:]}
     return replace(
         layout,
         kind="list",

@@ -17,6 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.address.base.accuracy import accuracy_of
 from adapters.address.base.columns import FIELDS, Layout, guess_layout, positions, read_header
 from adapters.address.house_numbers import read_number, repetition
 from adapters.address.languages import fold
@@ -37,7 +38,9 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Address(NamedTuple):
-    """One row. `number` is None for a street without numbers; `written` is the number as the file has it."""
+    """One row. `number` is None for a street without numbers; `written` is the number as the file has it. `accuracy` is
+    by how many metres its position may be wrong, None where the file does not say.
+    """
 
     line: int
     number: int | None
@@ -51,6 +54,7 @@ class Address(NamedTuple):
     latitude: float
     zone: str = ""
     title: str = ""
+    accuracy: int | None = None
 
 
 _SHOWN = 12
@@ -169,14 +173,18 @@ class AddressRows:
         if not (postcode or city_code):
             self.unplaced += 1
         value, suffix, written = self._number(number, rep)
-        return Address(line, value, suffix, written, street, postcode, city, city_code, x, y)
+        try:
+            accuracy = accuracy_of(texts[8])
+        except ValueError as error:
+            raise _WrongField("accuracy", f"{error}: {texts[8][:_SHOWN]!a}") from None
+        return Address(line, value, suffix, written, street, postcode, city, city_code, x, y, accuracy=accuracy)
 
     def _listed(self, line: int, texts: Sequence[str]) -> Address:
         """The address of a row that says in which zone it is."""
         street, postcode, city, city_code = self._place[1]
         if not (city_code or (postcode and city)):
             raise _WrongField("city", "is empty: a listed address needs a postcode and its town, or the town's code")
-        zone, title = self._clean("zone", texts[8], LONGEST_TITLE), self._clean("title", texts[9], LONGEST_TITLE)
+        zone, title = self._clean("zone", texts[9], LONGEST_TITLE), self._clean("title", texts[10], LONGEST_TITLE)
         if not ZONE_NAME.fullmatch(zone):
             raise _WrongField("zone", f"is no name of a zone: {zone[:_SHOWN]!a}; {NAMED}")
         if not title.isprintable():
@@ -269,7 +277,7 @@ def _feature(text: str) -> Sequence[str] | _WrongField:
     if any(not isinstance(value, int | float) or isinstance(value, bool) for value in (longitude, latitude)):
         return _WrongField("position", "is no number of degrees")
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
-    return [texts.get(field, "") for field in FIELDS[:6]] + [_digits(longitude), _digits(latitude)]
+    return [texts.get(field, "") for field in FIELDS[:6]] + [_digits(longitude), _digits(latitude), ""]
 
 
 def _digits(number: float) -> str:
