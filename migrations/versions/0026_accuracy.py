@@ -9,7 +9,7 @@ down_revision = "0025_inquiries"
 
 STATEMENTS = {
     "postgresql": ("ALTER TABLE jurat_dataset_houses ADD COLUMN IF NOT EXISTS accuracy integer",),
-    "sqlite": ("ALTER TABLE jurat_dataset_houses ADD COLUMN accuracy INTEGER",),
+    "sqlite": ("ALTER TABLE jurat_dataset_houses ADD COLUMN accuracy integer",),
 }
 
 
