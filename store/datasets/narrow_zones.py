@@ -12,7 +12,7 @@ from tasks.rules.margins import margins_of
 
 def narrow_zones(configuration: Configuration, contents: Mapping[str, bytes]) -> Iterator[str]:
     """A sentence for each zone (its stored content by its name) that is too narrow for a question about it alone."""
-    from adapters.zone_import.changes import room  # noqa: PLC0415 - its libraries are large, and few have zones
+    from adapters.address.border_distances import room  # noqa: PLC0415 - its libraries are large, and few have zones
 
     for question in configuration.questions.values():
         content = contents.get(question.zone or "")
