@@ -62,8 +62,9 @@ class Sent:
 
     @property
     def table_suffix(self) -> str:
-        """That of a table. By its first bytes it is gzip, whatever it is called."""
-        return ".csv.gz" if self.content.startswith(b"\x1f\x8b") else ".csv"
+        """That of a table. By its first bytes it is packed, whatever it is called."""
+        packed = {b"\x1f\x8b": ".csv.gz", b"PK": ".csv.zip"}
+        return next((suffix for begins, suffix in packed.items() if self.content.startswith(begins)), ".csv")
 
     @contextmanager
     def file(self, stem: str, suffix: str) -> Iterator[Path]:

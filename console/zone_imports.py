@@ -14,7 +14,7 @@ from adapters.zone_import.changes import compare
 from adapters.zone_import.files import ZoneFile, ZoneFileError, read_zone_file, refuse_swapped
 from adapters.zone_import.layers import ZoneFileRequest, box_of
 from config.moments import moment_of
-from console.applied import queries
+from console.applied import applied, queries
 from console.identity.roles import Role
 from console.identity.sessions import own
 from console.parts import parts
@@ -26,6 +26,7 @@ from jurat.zones import Zone
 from pages.language import gettext as _
 from pages.language import ngettext, number
 from pages.maps import picture
+from store.datasets.narrow_zones import narrow_zones
 from store.datasets.zones import NewZone, ZonesImported, import_zones
 from store.queries import ZoneRow
 from store.schema import grants
@@ -117,6 +118,8 @@ def _read(given: Sent, options: ZoneFileRequest) -> ZoneFile:
         read = read_zone_file(path, options)
         if options.expected is None:
             refuse_swapped(path, read, queries().some_shapes())
+        if narrow := list(narrow_zones(applied(), {zone.id: zone.wkb for zone in read.zones})):
+            raise ZoneFileError(path, narrow)
         return read
 
 

@@ -64,6 +64,7 @@ class HouseRow(NamedTuple):
     written: str
     longitude: float
     latitude: float
+    accuracy: int | None = None
 
 
 @dataclass(slots=True)
@@ -97,8 +98,8 @@ def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = 
         street.add(address)
         if address.number is not None:
             number, suffix, written = address.number, address.repetition, address.written
-            x, y = address.longitude, address.latitude
-            batch.houses.append(HouseRow(street.street, number, suffix, address.line, written, x, y))
+            x, y, accuracy = address.longitude, address.latitude, address.accuracy
+            batch.houses.append(HouseRow(street.street, number, suffix, address.line, written, x, y, accuracy))
         if batch.rows == size:
             yield batch
             batch = AddressBatch()
