@@ -69,6 +69,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return name.startswith((*TIERS, *ELSEWHERE)) or None
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes name no test: packed ones have the second in which they were made, and processes would collect others."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Ten thousand tests are made here and none goes before the end: to search them for garbage took half the time.

@@ -130,7 +130,7 @@ def test_it_may_be_packed_or_a_table_of_ones_own(desk: Desk, admin: Any) -> None
         (b"\x1f\x8bno gzip", "addresses.csv.gz: cannot be read"),
         (gzip.compress(HEADER.encode() + b"\n" + bytes(200 << 20)), "longer than"),
         (HEADER.encode("utf-16"), "UTF-16"),
-        (b"PK\x03\x04" + bytes(1000), "NUL"),
+        (b"PK\x03\x04" + bytes(1000), "not packed as its name says"),
         (HEADER.encode() + b'\n"' + b"x" * 300_000, "longer than"),
         (b'{"geometry": ' + b"[" * 60_000, "nested too deeply"),
     ],
