@@ -90,7 +90,8 @@ class Place:
 
     `number` is the house number with its suffix ("8", "8bis"), `score` the source's own measure from 0 to 1 where it
     has one. `extent` is the box around the whole street, for places of level `street` where the source knows all of it.
-    Only level and score may be stored as evidence.
+    `accuracy` is by how many metres the point may be wrong, where the source says so for each. Only level and score may
+    be stored as evidence.
     """
 
     level: Level
@@ -103,6 +104,7 @@ class Place:
     city_code: str | None = None
     score: float | None = None
     extent: Box | None = None
+    accuracy: float | None = None
 
     def __repr__(self) -> str:
         return f"Place({self.level}, score={self.score})"

@@ -92,21 +92,28 @@ def _nominatim(model: addresses.NominatimSource, context: SourceContext) -> Sour
 def _photon(model: addresses.PhotonSource, context: SourceContext) -> Source:
     from adapters.address.geocoders.photon import Photon
 
-    return Photon(model.url, _transport(model, context), language=model.language, country=model.country)
+    transport = _transport(model, context)
+    return Photon(model.url, transport, language=model.language, country=model.country, another=context.another)
 
 
 def _pelias(model: addresses.PeliasSource, context: SourceContext) -> Source:
     from adapters.address.geocoders.pelias import Pelias
 
     key = None if model.api_key is None else context.secret(model.api_key)
-    transport = _transport(model, context)
-    return Pelias(model.url, transport, language=model.language, country=model.country, api_key=key)
+    return Pelias(
+        model.url,
+        _transport(model, context),
+        language=model.language,
+        country=model.country,
+        api_key=key,
+        another=context.another,
+    )
 
 
 def _us_census(model: addresses.UsCensusSource, context: SourceContext) -> Source:
     from adapters.address.geocoders.us_census import UsCensus
 
-    return UsCensus(model.url, _transport(model, context), language=model.language)
+    return UsCensus(model.url, _transport(model, context), language=model.language, another=context.another)
 
 
 def _transport(model: addresses.GeocoderSource, context: SourceContext, *, user_agent: str = "jurat") -> Transport:

@@ -1,4 +1,4 @@
-"""Reads the lines of an uploaded file, plain or gzip, of any size, and collects what is wrong with them.
+"""Reads the lines of an uploaded file, plain or packed, of any size, and collects what is wrong with them.
 
 Whatever the file contains, neither it nor one of its rows takes much memory.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from config.regular_files import open_regular
 
@@ -20,10 +22,19 @@ LONGEST_ROW = 128 << 10
 """Bytes, over all lines of a row."""
 
 MOST_EXPANDED, EXPANDED_FROM = 100, 64 << 20
-"""A gzip file may unpack to this many times its size, or to so many bytes. Tables pack to a fourth or a tenth."""
+"""A packed file may unpack to this many times its size, or to so many bytes. Tables pack to a fourth or a tenth."""
+
+SHOWN_LINES = 4
+"""Lines of one mistake that are reported."""
 
 MOST_WRONG, FEWEST_WRONG = 0.05, 100
 """Reading stops when more than this share of the rows, and more than so many of them, are wrong."""
+
+PACKED = frozenset({".gz", ".zip"})
+"""How the names of packed files end."""
+
+UNPACKABLE = (EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError)
+"""What is raised for a packed file that is damaged, or packed in an unusual way."""
 
 UTF_8 = "utf-8"
 _UTF_8_MARK = b"\xef\xbb\xbf"
@@ -43,12 +54,13 @@ class WrongFile(Exception):
 
 
 class Problems:
-    """What is wrong with the file `name`. The first `shown` rows are reported one by one."""
+    """What is wrong with the file `name`. The first `shown` mistakes are reported, one that repeats only once."""
 
     def __init__(self, name: str, shown: int) -> None:
         self._name = name
         self._shown = shown
-        self._reported: list[str] = []
+        self._lines: dict[str, list[int]] = {}
+        self._times: Counter[str] = Counter()
         self._end = ""
         self.count = 0
 
@@ -58,8 +70,11 @@ class Problems:
     def add(self, line: int, what: str, rows: int) -> None:
         """Add a wrong row; `rows` were read so far. Raises WrongFile when there are too many to go on."""
         self.count += 1
-        if self.count <= self._shown:
-            self._reported.append(f"{self._name}:{line}: {what}")
+        if what in self._lines or len(self._lines) < self._shown:
+            self._times[what] += 1
+            lines = self._lines.setdefault(what, [])
+            if len(lines) < SHOWN_LINES:
+                lines.append(line)
         if self.count > max(FEWEST_WRONG, rows * MOST_WRONG):
             raise WrongFile(line, f"read no further: more than {MOST_WRONG:.0%} of the rows are wrong")
 
@@ -76,15 +91,22 @@ class Problems:
             self._set_end(str(error), error.line)
         except OSError as error:
             self._set_end(f"cannot be read: {error.strerror or 'it is no gzip file'}")
-        except (EOFError, zlib.error):
-            self._set_end("the gzip file is cut off or damaged")
+        except UNPACKABLE:
+            self._set_end("the packed file is cut off or damaged")
         if self:
             raise FileError(str(self))
 
     def __str__(self) -> str:
-        unshown = self.count - len(self._reported)
+        reported = [self._sentence(what, *lines) for what, lines in self._lines.items()]
+        unshown = self.count - self._times.total()
         more = f"{self._name}: and {unshown:,} more problems" if unshown else ""
-        return "\n".join(filter(None, [*self._reported, more, self._end]))
+        return "\n".join(filter(None, [*reported, more, self._end]))
+
+    def _sentence(self, what: str, first: int, *others: int) -> str:
+        more = self._times[what] - 1
+        such = ", ".join(map(str, others)) + (", …" if more > len(others) else "")
+        again = f" (and {more:,} more: lines {such})" if more else ""
+        return f"{self._name}:{first}: {what}{again}"
 
 
 def file_digest(path: Path, *settings: object) -> str:
@@ -116,7 +138,7 @@ class Lines(Iterator[str]):
 
     def __init__(self, raw: BinaryIO, *, packed: bool, encoding: str = UTF_8) -> None:
         self._raw = raw
-        self._stream = io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 18) if packed else raw
+        self._stream = io.BufferedReader(_unpacked(raw), 1 << 18) if packed else raw
         self._packed = packed
         self._encoding = encoding
         # UTF-8 can be decoded as a single-byte encoding too, and gives other letters.
@@ -171,7 +193,7 @@ class Lines(Iterator[str]):
 
     def _check_expansion(self) -> None:
         if self._total > EXPANDED_FROM and self._total > MOST_EXPANDED * self._raw.tell():
-            raise WrongFile(self.number, f"the gzip file unpacks to more than {MOST_EXPANDED} times its size")
+            raise WrongFile(self.number, f"the packed file unpacks to more than {MOST_EXPANDED} times its size")
 
     def end_row(self) -> None:
         """Mark the end of a row; the next one may be as long."""
@@ -181,3 +203,17 @@ class Lines(Iterator[str]):
     def close(self) -> None:
         if self._packed:
             self._stream.close()
+
+
+def _unpacked(raw: BinaryIO) -> gzip.GzipFile | zipfile.ZipExtFile:
+    """The content of a gzip file, or of the only file in a zip. Raises WrongFile where the zip has another number."""
+    begins = raw.read(4)
+    raw.seek(0)
+    if begins != b"PK\x03\x04":
+        return gzip.GzipFile(fileobj=raw)
+    archive = zipfile.ZipFile(raw)
+    entries = [each for each in archive.infolist() if not each.is_dir() and "__MACOSX" not in each.filename]
+    usual = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+    if len(entries) != 1 or entries[0].flag_bits & 1 or entries[0].compress_type not in usual:
+        raise WrongFile(0, "is no zip of one file alone, packed by deflate and without a password")
+    return cast("zipfile.ZipExtFile", archive.open(entries[0]))

@@ -219,6 +219,15 @@ from_option = click.option(
     help="When they come into force: a day (in UTC), or a time with its offset.  [default: at once]",
 )
 dry_run_option = click.option("--dry-run", is_flag=True, help="Read and check the file, and change nothing.")
+without_number_option = click.option(
+    "--without-number",
+    "streets",
+    metavar="VALUE,…",
+    type=lambda value: list(filter(None, value.split(","))),
+    default="",
+    help="Values of the column of numbers that cannot be read and stand for no house, such as SN,km; with `ranges` "
+    "also 12-26. Such a row shows its street alone.",
+)
 locale_option = click.option(
     "--locale", metavar="TAG", default="en", help="Language of the message for the participant, such as fr."
 )

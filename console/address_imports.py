@@ -44,11 +44,6 @@ class Checked:
     day: date
     found: Examined
 
-    @property
-    def suffix(self) -> str:
-        """By its first bytes it is gzip, whatever it is called."""
-        return ".csv.gz" if self.sent.content.startswith(b"\x1f\x8b") else ".csv"
-
 
 @pages.get("/addresses")
 @needs(Role.ADMINISTRATOR)
@@ -82,9 +77,8 @@ def check_addresses() -> Any:
         problems["file"] = _("Choose a file.")
     if problems or given is None:
         return _form(problems, request.form, faults), 422
-    checked = Checked(given, name, columns, language, day, Examined())
     try:
-        with parts().uploads.turn(), given.file("addresses", checked.suffix) as path:
+        with parts().uploads.turn(), given.file("addresses", given.table_suffix) as path:
             found = examine_apart(path, columns, language, MOST_ADDRESSES)
     except NotEnded as error:
         found = Examined(problem=str(error))
@@ -111,7 +105,7 @@ def import_addresses() -> Any:
     engine, who = parts().database.admin, member().name
 
     def do(work: Work) -> int:
-        with checked.sent.file("addresses", checked.suffix) as path:
+        with checked.sent.file("addresses", checked.sent.table_suffix) as path:
             layout = layout_for(path, checked.columns)
             base = NewAddressBase(checked.name, path, layout, checked.language, checked.day)
             return import_base(DatasetImport(engine), base, who, work.report).row.addresses

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import console.address_imports
 import console.code_revocations
 import console.inquiries
+import console.list_imports
 import console.seals
 import console.zone_imports  # noqa: F401 - they add their views to those of datasets, codes, sources, audit and zones
 from adapters.fingerprints import Fingerprints

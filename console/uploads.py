@@ -60,6 +60,12 @@ class Sent:
         found = Path(self.name.lower()).suffix
         return found if found in _SUFFIXES else ""
 
+    @property
+    def table_suffix(self) -> str:
+        """That of a table. By its first bytes it is packed, whatever it is called."""
+        packed = {b"\x1f\x8b": ".csv.gz", b"PK": ".csv.zip"}
+        return next((suffix for begins, suffix in packed.items() if self.content.startswith(begins)), ".csv")
+
     @contextmanager
     def file(self, stem: str, suffix: str) -> Iterator[Path]:
         """The content as a file under our own name, in a folder that this user alone can read, within the block."""

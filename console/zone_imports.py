@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
 
-from adapters.zone_import.changes import ZoneChange, compare
+from adapters.zone_import.changes import compare
 from adapters.zone_import.files import ZoneFile, ZoneFileError, read_zone_file, refuse_swapped
 from adapters.zone_import.layers import ZoneFileRequest, box_of
 from config.moments import moment_of
-from console.applied import queries
+from console.applied import applied, queries
 from console.identity.roles import Role
 from console.identity.sessions import own
 from console.parts import parts
@@ -26,6 +26,7 @@ from jurat.zones import Zone
 from pages.language import gettext as _
 from pages.language import ngettext, number
 from pages.maps import picture
+from store.datasets.narrow_zones import narrow_zones
 from store.datasets.zones import NewZone, ZonesImported, import_zones
 from store.queries import ZoneRow
 from store.schema import grants
@@ -36,13 +37,17 @@ SHOWN_ZONES, SHOWN_NOTES, SHOWN_OUTLINES = 40, 30, 8
 COMPARING_S = 3.0
 """Seconds after which no more zones are compared with their versions in force."""
 
+Figures = Callable[[NewZone, ZoneRow | None], Sequence[str]]
+"""What is said of a zone beside its version in force, if there is one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The zones of a file that was checked, and when they come into force; None is at once."""
+    """The zones of a file that was checked, when they come into force (None: at once), and the form that it came by."""
 
     zones: Sequence[NewZone] = field(repr=False)
     begins: datetime | None
+    form: str = "zones.import_form"
 
 
 @pages.get("/import")
@@ -57,9 +62,9 @@ def import_form() -> str:
 @takes_file
 def check() -> Any:
     """Read a file and show what it would change. Nothing is stored."""
-    _may_import()
+    may_import()
     problems: dict[str, str] = {}
-    begins, expected = _begins(problems), _expected(problems)
+    begins, expected = begins_of(problems), _expected(problems)
     given = sent()
     if given is None:
         problems["file"] = _("Choose a file.")
@@ -85,14 +90,14 @@ def check() -> Any:
 @needs(Role.ADMINISTRATOR)
 def confirm() -> Any:
     """Import what was checked and shown."""
-    _may_import()
+    may_import()
     checked = parts().uploads.find(own(), request.form.get("token", ""), Checked)
     if checked is None:
         flash(_("This was done already, or it waited for too long. Nothing was done now."))
         return redirect(url_for("zones.zones"), 303)
     if checked.begins and checked.begins <= datetime.now(UTC):
         flash(_("The date has passed meanwhile. Nothing was imported."))
-        return redirect(url_for("zones.import_form"), 303)
+        return redirect(url_for(checked.form), 303)
     done = import_zones(parts().database.admin, checked.zones, member().name, checked.begins)
     parts().uploads.drop(own())
     flash(
@@ -102,7 +107,8 @@ def confirm() -> Any:
     return redirect(url_for("zones.zones"), 303)
 
 
-def _may_import() -> None:
+def may_import() -> None:
+    """Refuse a form where the console's login may import nothing."""
     if not parts().database.may(grants.Role.ADMIN):
         abort(403)
 
@@ -112,6 +118,8 @@ def _read(given: Sent, options: ZoneFileRequest) -> ZoneFile:
         read = read_zone_file(path, options)
         if options.expected is None:
             refuse_swapped(path, read, queries().some_shapes())
+        if narrow := list(narrow_zones(applied(), {zone.id: zone.wkb for zone in read.zones})):
+            raise ZoneFileError(path, narrow)
         return read
 
 
@@ -119,7 +127,7 @@ def _text(name: str) -> str | None:
     return request.form.get(name, "").strip() or None
 
 
-def _begins(problems: dict[str, str]) -> datetime | None:
+def begins_of(problems: dict[str, str]) -> datetime | None:
     """When the zones come into force; None is at once."""
     written = _text("begins")
     try:
@@ -149,27 +157,43 @@ def _form(problems: Mapping[str, str], values: Mapping[str, str], faults: Sequen
 
 
 def _confirm(checked: Checked, read: ZoneFile, would: ZonesImported) -> str:
-    new = set(would.new)
-    changed = [each for each in checked.zones if each.name in new]
-    before = queries().zones([each.name for each in changed[:SHOWN_ZONES]])
+    changed = [each for each in checked.zones if each.name in set(would.new)]
     drawn = [Zone(each.name, each.title, read_json(each.outline)) for each in changed[:SHOWN_OUTLINES]]
-    return render_template(
-        "zones/confirm.html", token=parts().uploads.keep(own(), checked), checked=checked, crs=read.crs,
-        rows=changed[:SHOWN_ZONES], versions=would.versions, changed=len(changed), before=before,
-        unchanged=len(checked.zones) - len(changed), differences=_differences(changed[:SHOWN_ZONES], before),
-        notes=read.notes[:SHOWN_NOTES], all_notes=len(read.notes), area=area_text,
-        picture=picture(drawn) if drawn else None,
+    return confirm_page(
+        checked, would, (_("Gained"), _("Lost"), _("Border moved by")), _difference, crs=read.crs,
+        notes=read.notes[:SHOWN_NOTES], all_notes=len(read.notes), picture=picture(drawn) if drawn else None,
     )  # fmt: skip
 
 
-def _differences(zones: Sequence[NewZone], before: Mapping[str, ZoneRow]) -> dict[str, ZoneChange]:
+def confirm_page(checked: Checked, would: ZonesImported, heads: Sequence[str], figures: Figures, **shown: Any) -> str:
+    """The page that asks once more, with the `figures` of each zone under `heads`."""
+    new = set(would.new)
+    changed = [each for each in checked.zones if each.name in new]
+    rows = changed[:SHOWN_ZONES]
+    before = queries().zones([each.name for each in rows])
+    return render_template(
+        "zones/confirm.html", token=parts().uploads.keep(own(), checked), checked=checked, rows=rows,
+        versions=would.versions, changed=len(changed), before=before, unchanged=len(checked.zones) - len(changed),
+        heads=heads, differences=_differences(rows, before, figures), **shown,
+    )  # fmt: skip
+
+
+def _differences(zones: Sequence[NewZone], before: Mapping[str, ZoneRow], figures: Figures) -> dict[str, Sequence[str]]:
     """How zones differ from their versions in force, as far as there is time to compare them."""
     end = time.monotonic() + COMPARING_S
-    found: dict[str, ZoneChange] = {}
+    found: dict[str, Sequence[str]] = {}
     for zone in zones:
-        if zone.name in before and time.monotonic() < end:
+        if time.monotonic() < end:
             try:
-                found[zone.name] = compare(before[zone.name].geometry, zone.geometry)
-            except ValueError:  # the version in force is damaged, which this import mends
+                found[zone.name] = figures(zone, before.get(zone.name))
+            except ValueError:  # the version in force is damaged, which this import mends, or of the other kind
                 continue
     return found
+
+
+def _difference(zone: NewZone, before: ZoneRow | None) -> Sequence[str]:
+    if before is None:
+        return ()
+    change = compare(before.geometry, zone.geometry)
+    shift = _("at most %(metres)s m") % {"metres": number(round(change.shift))}
+    return area_text(change.gained), area_text(change.lost), shift

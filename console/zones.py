@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,9 +12,10 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.address.address_lists import is_list
+from adapters.address.address_lists import ListedAddress, addresses_of, is_list
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Box
+from adapters.zone_import.address_lists import LISTED
 from adapters.zone_import.changes import compare
 from config.limits import SourceKind
 from config.uses import asking_several, zones_in_use
@@ -74,9 +76,11 @@ def zone(name: str) -> str:
     if not history:
         abort(404)
     current = next((each for each in history if each.state == "in force"), history[-1])
+    listed = _addresses(current.zone) if current.zone.crs == LISTED else None
     return render_template(
-        "zones/zone.html", current=current, history=history[::-1], picture=map_of(name), words=_states()
-    )
+        "zones/zone.html", current=current, history=history[::-1], picture=map_of(name), words=_states(),
+        listed=listed, streets=len({(each.street, each.city_code or each.city) for each in listed or ()}),
+    )  # fmt: skip
 
 
 @pages.get("/<name>/changes")
@@ -180,6 +184,15 @@ def _listed(name: str | None) -> list[Listed]:
     used = zones_in_use(applied().questions.values(), {each.name for each in history})
     states = found.zone_states(history)
     return [Listed(zone, state, zone.name in used) for zone, state in zip(history, states, strict=True)]
+
+
+def _addresses(zone: ZoneImport) -> Collection[ListedAddress]:
+    """Those of a zone that is a list; none if it is damaged."""
+    row = queries().zone(zone.name, zone.version)
+    try:
+        return addresses_of(row.geometry) if row else ()
+    except ValueError:
+        return ()
 
 
 def _states() -> dict[str, str]:

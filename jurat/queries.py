@@ -23,6 +23,7 @@ class Result:
 
     `next_poll_ms` says when to ask again, in milliseconds; 0 once the check is settled. `review_due_at` is until when a
     person decides, while it is in review. `source_away`: it waits, and its source does not answer at the moment.
+    `zone`: where the question has `name_zone`, the zone that holds an accepted address.
     """
 
     check_id: UUID
@@ -37,6 +38,7 @@ class Result:
     next_poll_ms: int
     review_due_at: datetime | None = None
     source_away: bool = False
+    zone: str | None = None
 
     @property
     def settled(self) -> bool:
@@ -93,7 +95,7 @@ class Access:
 
 _RESULT = (
     "check_id, consultation, participant, question, state, outcome, reason, revision, decided_at, next_poll_ms, "
-    "review_due_at, source_away"
+    "review_due_at, source_away, zone"
 )
 RESULT_WIDTH = len(_RESULT.split())
 
@@ -142,6 +144,7 @@ def result_from(row: Any) -> Result:
         next_poll_ms=row[9],
         review_due_at=moment(row[10]),
         source_away=bool(row[11]),
+        zone=row[12],
     )
 
 

@@ -31,6 +31,7 @@ what may differ there asks for PostgreSQL by name."""
 TIERS = (
     *(f"tests/{name}/" for name in ("acceptance", "bench", "migrations", "release")),
     *(f"tests/cli/commands/test_{name}.py" for name in ("drift", "rosters", "zone_changes", "zone_views", "zones")),
+    *(f"tests/console/test_{name}.py" for name in ("address_imports", "list_imports")),
     *("tests/test_advice.py", "tests/worker/test_what_is_loaded.py"),
 )
 """Folders and files of tests that only `make test-all` runs: tiers above the others, and what takes long as a whole."""

@@ -100,13 +100,15 @@ def _is_named(text: str, noise: Mapping[str, Sequence[str]]) -> bool:
 
 
 def _nearest(street: str, places: Places, code: str) -> Nearest | None:
-    """The most alike of the streets found, if none is alike enough; by its letters, where none shares all words."""
+    """The most alike of the streets found, if none is alike enough; by its letters, where none shares all words. All
+    that an address base finds are alike enough.
+    """
     alike = {
         each.street: similarity(street, each.street, code, places.unknown_words)
         for each in places.places
         if each.street
     }
-    if not street or not alike or max(alike.values()) >= THRESHOLD:
+    if not street or not alike or places.provider == "address-file" or max(alike.values()) >= THRESHOLD:
         return None
     best = max(alike, key=lambda name: (alike[name], SequenceMatcher(None, street, name.casefold()).ratio()))
     return Nearest(best, round(alike[best], 2), least_alike(street, best, code))

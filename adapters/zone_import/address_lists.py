@@ -42,7 +42,9 @@ class ListedZone:
     addresses: int
 
 
-def read_address_lists(path: Path, layout: Layout, code: str, *, overlapping: bool = False) -> list[ListedZone]:
+def read_address_lists(
+    path: Path, layout: Layout, code: str, *, overlapping: bool = False, most: int = MOST_ROWS
+) -> list[ListedZone]:
     """The zones of a file, in its order; `layout` is a `zone_layout`, `code` the language of its names.
 
     Raises FileError with everything that is wrong with its rows, or for an address in two zones unless they may be
@@ -54,8 +56,8 @@ def read_address_lists(path: Path, layout: Layout, code: str, *, overlapping: bo
     owners: dict[tuple[str, ...], str] = {}
     shared: list[str] = []
     for row in rows:
-        if rows.rows > MOST_ROWS:
-            raise FileError(f"{path.name}: has more than {MOST_ROWS:,} rows; split it")
+        if rows.rows > most:
+            raise FileError(f"{path.name}: has more than {most:,} rows; split it")
         titles[row.zone] = titles.get(row.zone) or row.title
         if len(titles) > MOST_FEATURES:
             raise FileError(f"{path.name}: has more than {MOST_FEATURES:,} zones; is the column of their names right?")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -12,13 +12,15 @@ import shapely
 
 from adapters.zone_import.features import check_shape, in_degrees
 from adapters.zone_import.geojson import read_geojson
-from adapters.zone_import.layers import MOST_VERTICES, WGS84, FileProblem, Layer, Shape, ZoneFileRequest
+from adapters.zone_import.kml import read_kml
+from adapters.zone_import.layers import MOST_VERTICES, WGS84, Feature, FileProblem, Layer, Shape, ZoneFileRequest
 from adapters.zone_import.packages import read_geopackage, read_zipped_shapefile
+from adapters.zone_import.packed import unpacked
 from adapters.zone_import.projection import system_of
 from adapters.zone_import.sets import check_set
 
-FILES = {"geojson": "upload.json", "geopackage": "upload.gpkg", "zip": "upload.zip"}
-"""The kinds of files, and their names in the folder. No name that an uploader chose reaches a library."""
+SHOWN_PLACES = 3
+"""Further places of one mistake that are reported."""
 
 
 @dataclass(slots=True)
@@ -52,9 +54,8 @@ def examine(folder: Path, request: ZoneFileRequest) -> Found:
             if shape is not None:
                 found.zones.append((feature.name, feature.title, shape))
         vertices = _vertices(shape for _, _, shape in found.zones)
-    for feature in layer.features:
-        found.problems += feature.problems
-        found.notes += feature.notes
+    found.problems += _said_once((feature, feature.problems) for feature in layer.features)
+    found.notes += _said_once((feature, feature.notes) for feature in layer.features)
     if vertices > MOST_VERTICES:
         found.problems.append(
             f"{vertices:,} vertices; at most {MOST_VERTICES:,} are taken: simplify the borders or split the file"
@@ -74,12 +75,28 @@ def write(found: Found, out: IO[str]) -> None:
 
 
 def _read(folder: Path, request: ZoneFileRequest) -> Layer:
-    if (package := folder / FILES["geopackage"]).exists():
-        return read_geopackage(package, request)
-    if (archive := folder / FILES["zip"]).exists():
-        return read_zipped_shapefile(archive, request)
-    layer = read_geojson(folder / FILES["geojson"], request)
+    kind, path = unpacked(folder)
+    match kind:
+        case "geopackage":
+            return read_geopackage(path, request)
+        case "zip":
+            return read_zipped_shapefile(path, request)
+        case "kml":
+            return read_kml(path, request)
+    layer = read_geojson(path, request)
     return layer if layer.crs or request.crs else Layer(layer.features, WGS84)
+
+
+def _said_once(said: Iterable[tuple[Feature, Iterable[str]]]) -> Iterator[str]:
+    """What features have to say, in their order; a sentence that repeats comes once, with the first few places."""
+    places: dict[str, list[str]] = {}
+    for feature, sentences in said:
+        for each in sentences:
+            place, _, sentence = each.removeprefix(feature.where).partition(": ")
+            places.setdefault(sentence, []).append(feature.where + place)
+    for sentence, (first, *others) in places.items():
+        such = "; ".join(others[:SHOWN_PLACES]) + ("; …" if len(others) > SHOWN_PLACES else "")
+        yield f"{first}: {sentence}" + (f" (and {len(others):,} more: {such})" if others else "")
 
 
 def _vertices(shapes: Iterable[Shape | None]) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from adapters.zone_import.layers import Box, Feature, Shape
+from adapters.zone_import.bounds import Box, in_words
+from adapters.zone_import.layers import Feature, Shape
 from adapters.zone_import.projection import OutOfReach, System
 
 MOST_CHANGED = 0.01
@@ -56,11 +57,23 @@ def in_degrees(feature: Feature, system: System, expected: Box | None = None) ->
         moved = repaired
     if system.area is not None and not moved.intersects(shapely.box(*system.area)):
         feature.wrong(
-            f"lies far outside the area of {system.name}: is that its coordinate system, and does x come first?"
+            f"lies {in_words(moved.bounds)}, and {system.name} is for places {in_words(system.area)}; "
+            + _why_outside_area(feature.shape, system)
         )
     elif expected is not None and not moved.intersects(shapely.box(*expected)):
-        feature.wrong(f"lies outside the expected area; {_why_outside(moved, expected)}")
+        feature.wrong(f"lies {in_words(moved.bounds)}, outside the expected area; {_why_outside(moved, expected)}")
     return moved
+
+
+def _why_outside_area(shape: Shape, system: System) -> str:
+    """By the file's own coordinate system."""
+    try:
+        swapped = system.to_wgs84(shapely.transform(shape, lambda points: points[:, ::-1]))
+    except OutOfReach:
+        swapped = None
+    if swapped is not None and swapped.intersects(shapely.box(*system.area or ())):
+        return "its axes seem to be swapped: x, which goes east, comes first"
+    return "is that its coordinate system?"
 
 
 def _why_outside(shape: Shape, expected: Box) -> str:

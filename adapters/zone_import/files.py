@@ -1,4 +1,4 @@
-"""Reads zones from uploaded files: GeoJSON, GeoPackage, zipped Shapefile. Reports all problems at once.
+"""Reads zones from uploaded files: GeoJSON, GeoPackage, KML, zipped Shapefile. Reports all problems at once.
 
 This process parses nothing of a file. It determines the format from the first bytes, copies the file into an empty
 folder under a name of our own, runs `adapters.zone_import.reader` there, and checks everything that comes back.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -23,9 +22,9 @@ from shapely import MultiPolygon, Polygon
 from shapely.errors import GEOSException
 
 from adapters.address.zones import digest_of
-from adapters.zone_import.examination import FILES
+from adapters.zone_import.bounds import Box, in_words
+from adapters.zone_import.formats import CHUNK, FILES, copy, kind_of
 from adapters.zone_import.layers import (
-    LARGEST_FILE,
     LONGEST_TITLE,
     MOST_FEATURES,
     MOST_VERTICES,
@@ -47,7 +46,6 @@ _SHAPEFILE_HAS = (".shp", ".shx", ".dbf", ".prj")
 _OF_SHAPEFILES = frozenset({*_SHAPEFILE_HAS, ".cpg"})
 
 _UNUSABLE = (LookupError, TypeError, ValueError, StopIteration, GEOSException, MemoryError, RecursionError, OSError)
-_CHUNK = 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
 
 _ENVIRONMENT = {
@@ -90,6 +88,12 @@ class ZoneFile:
     crs: str
     notes: Sequence[str]
 
+    @property
+    def box(self) -> Box:
+        """The box around all zones."""
+        west, south, east, north = shapely.total_bounds(shapely.from_wkb([zone.wkb for zone in self.zones])).tolist()
+        return west, south, east, north
+
 
 class ZoneFileError(ValueError):
     """A file was refused as a whole. `problems` has one line each, with feature and vertex."""
@@ -124,23 +128,19 @@ def read_zone_file(path: Path, request: ZoneFileRequest | None = None) -> ZoneFi
 
 def refuse_swapped(path: Path, found: ZoneFile, known: Iterable[bytes]) -> None:
     """Raise ZoneFileError if the zones would lie among `known` ones (WKB) only with their axes swapped."""
-    from adapters.zone_import.sets import seem_swapped  # noqa: PLC0415 - only an import needs it
-
-    shapes = shapely.from_wkb([zone.wkb for zone in found.zones])
-    others = [shape for shape in shapely.from_wkb(list(known), on_invalid="ignore") if shape is not None]
-    if seem_swapped(list(shapes), others):
-        said = "compared with the imported zones, latitude seems to come before longitude"
+    if said := swapped_among(found.box, known):
         raise ZoneFileError(path, [f"{said}: fix the file, or give the right place with --expect"])
 
 
-_CONVERT = "is not read: convert it with `ogr2ogr -t_srs EPSG:4326 zones.geojson FILE`, or export it as GeoJSON"
+def swapped_among(box: Box, known: Iterable[bytes]) -> str:
+    """A sentence where a box would lie among `known` zones (WKB) only with its axes swapped, else ""."""
+    from adapters.zone_import.sets import seem_swapped  # noqa: PLC0415 - only an import needs it
 
-_OTHER_FORMATS = (
-    (re.compile(rb"\x1f\x8b"), "is compressed with gzip: unpack it with gunzip, and import what was in it"),
-    (re.compile(rb"fgb[\x01-\x0f]"), f"is a FlatGeobuf, which {_CONVERT}"),
-    (re.compile(rb"[^{]{0,2000}<kml\b"), f"is KML, which {_CONVERT}"),
-)
-"""How files begin that people take for zones, and what to do with them."""
+    others = [shape for shape in shapely.from_wkb(list(known), on_invalid="ignore") if shape is not None]
+    if not seem_swapped(box, others):
+        return ""
+    there = in_words(shapely.total_bounds(others).tolist())
+    return f"it lies {in_words(box)}, and the imported zones {there}: latitude seems to come before longitude"
 
 
 def _copy(path: Path, folder: Path) -> None:
@@ -148,25 +148,11 @@ def _copy(path: Path, folder: Path) -> None:
     large, one file of a Shapefile, or of a format that is not read.
     """
     with open_regular(path) as source:  # opening a pipe would block
-        first = source.read(_CHUNK)
-        if problem := next((said for begins, said in _OTHER_FORMATS if begins.match(first)), None):
-            raise FileProblem(problem)
-        if first.startswith(b"SQLite format 3\0"):
-            kind = "geopackage"
-        else:
-            kind = "zip" if first.startswith(b"PK") else "geojson"
+        first = source.read(CHUNK)
+        kind = kind_of(first)
         if kind == "geojson" and (path.suffix.lower() in _OF_SHAPEFILES or first.startswith(_SHAPEFILE)):
             raise FileProblem(_lone_file_problem(path.suffix.lower()))
-        copied = 0
-        with (folder / FILES[kind]).open("xb") as copy:
-            while first:
-                copied += len(first)
-                if copied > LARGEST_FILE:
-                    raise FileProblem(
-                        f"is larger than {LARGEST_FILE // 1024 // 1024} MiB; simplify the borders or split the file"
-                    )
-                copy.write(first)
-                first = source.read(_CHUNK)
+        copy(first, source.read, folder / FILES[kind])
 
 
 def _lone_file_problem(suffix: str) -> str:

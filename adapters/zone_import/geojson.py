@@ -31,7 +31,7 @@ def read_geojson(path: Path, request: ZoneFileRequest) -> Layer:
     if len(features) > MOST_FEATURES:
         raise too_many(len(features))
     crs = _crs(document.get("crs"))
-    return Layer([_feature(index, raw, request) for index, raw in enumerate(features)], crs)
+    return Layer([feature_of(index, raw, request) for index, raw in enumerate(features)], crs)
 
 
 def _document(raw: bytes) -> Any:
@@ -67,7 +67,8 @@ def _crs(member: Any) -> str:
     return name
 
 
-def _feature(index: int, raw: Any, request: ZoneFileRequest) -> Feature:
+def feature_of(index: int, raw: Any, request: ZoneFileRequest) -> Feature:
+    """One feature of GeoJSON; its problems are in it."""
     members = raw if isinstance(raw, dict) else {}
     properties = members.get("properties")
     properties = properties if isinstance(properties, dict) else {}

@@ -9,6 +9,7 @@ from typing import Any
 
 from shapely import MultiPolygon, Polygon
 
+from adapters.zone_import.bounds import Box
 from config.names import NAME_PATTERN
 
 LARGEST_FILE = 50 * 1024 * 1024
@@ -21,8 +22,6 @@ ZONE_ID = re.compile(NAME_PATTERN)
 """A name that a configuration can use, to be matched in full."""
 
 Shape = Polygon | MultiPolygon
-Box = tuple[float, float, float, float]
-"""West, south, east, north, in degrees. `adapters.base` has it too, and loads more than the reader of a file may."""
 
 
 def box_of(text: str) -> Box:

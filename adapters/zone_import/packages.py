@@ -14,7 +14,7 @@ import sqlite3
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,6 +32,7 @@ SHAPEFILE_DRIVER = "ESRI Shapefile"
 
 _SHAPEFILE_PARTS = (".shp", ".shx", ".dbf")
 _SYSTEM, _ENCODING = ".prj", ".cpg"
+_OF_SHAPEFILES = (*_SHAPEFILE_PARTS, _SYSTEM, _ENCODING)
 _ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
 
 
@@ -176,6 +177,21 @@ def _unpack(path: Path, stem: Path) -> None:
         raise FileProblem("cannot be unpacked: the zip is damaged; zip the Shapefile again") from None
 
 
+def lone_entry(files: list[zipfile.ZipInfo]) -> zipfile.ZipInfo | None:
+    """The only file of a zip, where it is none of a Shapefile. Raises FileProblem with an entry that could do harm."""
+    entries = [entry for _, entry in _named(_check_entries(files))]
+    alone = len(entries) == 1 and PurePosixPath(entries[0].filename).suffix.lower() not in _OF_SHAPEFILES
+    return entries[0] if alone else None
+
+
+def _named(files: Iterable[zipfile.ZipInfo]) -> Iterator[tuple[PurePosixPath, zipfile.ZipInfo]]:
+    """The files that somebody put into a zip, without what the system added."""
+    for entry in files:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if not (entry.is_dir() or path.name.startswith(".") or "__MACOSX" in path.parts):
+            yield path, entry
+
+
 def _check_entries(files: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     """The entries of a zip. Raises FileProblem with the one that could do harm."""
     if len(files) > MOST_ENTRIES:
@@ -205,10 +221,7 @@ def _check_entries(files: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
 def _parts_of(files: Iterable[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]:
     """The parts of the one Shapefile among the files, by ending. They are in one folder, under one name."""
     there: dict[tuple[str, str], zipfile.ZipInfo] = {}
-    for entry in files:
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if entry.is_dir() or path.name.startswith(".") or "__MACOSX" in path.parts:
-            continue
+    for path, entry in _named(files):
         key = (str(path.with_suffix("")).lower(), path.suffix.lower())
         if key in there:
             raise FileProblem(f"holds {entry.filename[:60]!a} twice")
@@ -219,8 +232,7 @@ def _parts_of(files: Iterable[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]
     missing = [ending for ending in _SHAPEFILE_PARTS if (stems[0], ending) not in there]
     if missing:
         raise FileProblem(f"lacks the {' and '.join(missing)} of its Shapefile")
-    wanted = (*_SHAPEFILE_PARTS, _SYSTEM, _ENCODING)
-    return {ending: there[stems[0], ending] for ending in wanted if (stems[0], ending) in there}
+    return {ending: there[stems[0], ending] for ending in _OF_SHAPEFILES if (stems[0], ending) in there}
 
 
 # ------------------------------------------------------------------------------------------------------------- either

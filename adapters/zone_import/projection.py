@@ -21,7 +21,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from adapters.zone_import.layers import MOST_VERTICES, WGS84, Box, FileProblem, Shape
+from adapters.zone_import.bounds import Box
+from adapters.zone_import.layers import MOST_VERTICES, WGS84, FileProblem, Shape
 
 CLOSE_M = 0.05
 """How far a border may move from where the file has it, in metres."""

@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from adapters.zone_import.bounds import Box
 from adapters.zone_import.layers import Feature, Shape
 from adapters.zone_import.projection import System
 
@@ -47,12 +48,12 @@ def check_set(features: Sequence[Feature], system: System, *, overlapping: bool 
     _note_gaps(shaped, shapes, system)
 
 
-def seem_swapped(zones: Sequence[Shape], known: Sequence[Shape]) -> bool:
-    """Whether zones lie apart from the known ones, and would lie among them with their axes swapped."""
-    if not zones or not known:
+def seem_swapped(box: Box, known: Sequence[Shape]) -> bool:
+    """Whether a box lies apart from the known zones, and would lie among them with its axes swapped."""
+    if not known:
         return False
     there = shapely.box(*shapely.total_bounds(list(known)))
-    west, south, east, north = shapely.total_bounds(list(zones)).tolist()
+    west, south, east, north = box
     here = shapely.box(west, south, east, north)
     return not here.intersects(there) and shapely.box(south, west, north, east).intersects(there)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.command import Group, as_option, configured_name, dry_run_option, named_columns
+from cli.command import Group, as_option, configured_name, dry_run_option, named_columns, without_number_option
 from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 
@@ -78,6 +78,7 @@ _USAGE = "bad rows in the file, wrong usage or settings; nothing was imported"
 @click.option(
     "--separator", metavar="CHARACTER", help="Separates the columns of your own CSV file.  [default: , ; | or a tab]"
 )
+@without_number_option
 @click.option("--language", metavar="CODE", default="fr", help="Language of its street names, as in the source.")
 @_DATA_DATE
 @dry_run_option
@@ -90,12 +91,13 @@ def import_addresses(
     kind: str | None,
     named: Mapping[str, str] | None,
     separator: str | None,
+    streets: Sequence[str],
     language: str,
     day: date | None,
     dry_run: bool,
     who: str,
 ) -> None:
-    """Import the address base NAME from FILE, plain or gzip, as its next version, and switch to it.
+    """Import the address base NAME from FILE, plain, gzip or zip, as its next version, and switch to it.
 
     FILE is BAN's CSV, OpenAddresses' CSV or GeoJSON with one feature a line, or a CSV file of your own.
 
@@ -110,7 +112,7 @@ def import_addresses(
     day = _data_day(file, day)
     try:
         words_of(language)
-        layout = address_base.layout(file, kind, named, separator)
+        layout = address_base.layout(file, kind, named, separator, streets)
     except ValueError as error:
         raise Failure(str(error), Exit.USAGE) from None
     base = NewAddressBase(name, file, layout, language, day)
@@ -173,7 +175,7 @@ def import_roster(
     dry_run: bool,
     who: str,
 ) -> None:
-    """Import the roster NAME, a list of people, from FILE, plain or gzip, as its next version, and switch to it.
+    """Import the roster NAME, a list of people, from FILE, plain, gzip or zip, as its next version, and switch to it.
 
     Only the number, as a keyed hash, and the columns that the source keeps are stored. These are sealed, unless workers
     of an older release run, which could not open them.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from cli.command import as_option, command, dry_run_option, from_option, named_columns
+from cli.command import as_option, command, dry_run_option, from_option, named_columns, without_number_option
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, time_text
 
@@ -41,6 +41,7 @@ from cli.output import Exit, Failure, Output, columns, count_text, time_text
     "says]",
 )
 @click.option("--separator", metavar="CHARACTER", help="Separates the columns.  [default: , ; | or a tab]")
+@without_number_option
 @click.option("--language", metavar="CODE", default="fr", help="Language of its street names, as in the source.")
 @click.option("--overlapping", is_flag=True, help="Allow an address in several zones.")
 @from_option
@@ -54,6 +55,7 @@ def import_addresses(
     title_column: str,
     named: Mapping[str, str] | None,
     separator: str | None,
+    streets: Sequence[str],
     language: str,
     overlapping: bool,
     begins: datetime | None,
@@ -62,8 +64,8 @@ def import_addresses(
 ) -> None:
     """Import zones as lists of their addresses, such as the register of polling districts, each as its next version.
 
-    FILE is BAN's CSV, OpenAddresses' CSV or a CSV file of your own, plain or gzip, without positions if you like. It
-    must have every address of these zones: a house that is not in it is outside. With a single bad row, nothing is
+    FILE is BAN's CSV, OpenAddresses' CSV or a CSV file of your own, plain, gzip or zip, without positions if you like.
+    It must have every address of these zones: a house that is not in it is outside. With a single bad row, nothing is
     imported; every fault is reported with its line and column.
     """
     from adapters.address.base.columns import zone_layout
@@ -74,7 +76,8 @@ def import_addresses(
 
     try:
         words_of(language)
-        layout = zone_layout(address_base.layout(file, None, named, separator, placed=False), zone_column, title_column)
+        known = address_base.layout(file, None, named, separator, streets, placed=False)
+        layout = zone_layout(known, zone_column, title_column)
     except ValueError as error:
         raise Failure(str(error), Exit.USAGE) from None
     with address_base.failures():

@@ -18,8 +18,8 @@ from cli.database import applied_configuration, open_database
 from cli.output import Exit, Failure, Output, columns, count_text, outcome_code, time_text
 
 if TYPE_CHECKING:
+    from adapters.address.zones import Zone
     from cli.lookups.address_query import Inquiry, Sighting
-    from store.queries import ZoneRow
 
 _FIELDS = "number|street|postcode|city|city_code|country"
 _ADDRESS = "number=8,street=quai de la Brême,postcode=00100,city=Valmont"
@@ -149,24 +149,28 @@ def show(
     examples=(
         f'jurat zones locate "{_ADDRESS}"',
         f'jurat zones locate --zone old-town --address "{_ADDRESS}"',
-        "jurat zones locate --answer-file address.json",
+        "jurat zones locate --question budget/residence --answer-file address.json",
     ),
     environment=("JURAT_DATABASE_URL", "JURAT_PRIVATE_NETWORKS", "JURAT_SOURCE_SECRETS"),
     codes={
-        Exit.DONE: "it would be accepted; without --zone: for one zone",
-        Exit.REFUSED: "it would be refused; without --zone: for all",
+        Exit.DONE: "it would be accepted; without --zone and --question: for one zone",
+        Exit.REFUSED: "it would be refused; without --zone and --question: for all",
         Exit.DEPENDENCY: "the database is down, or the source gives no answer now",
         Exit.UNDETERMINED: "it would be undetermined",
     },
 )
 @click.argument("text", metavar="[ADDRESS]", required=False)
 @click.option("--zone", metavar="ZONE", help="Decide for this zone.  [default: all that are in force]")
+@click.option(
+    "--question", metavar="CONSULTATION/NAME", help="Decide for the zones of this question, and say which it is."
+)
 @_address_options
 def locate(
     out: Output,
     *,
     text: str | None,
     zone: str | None,
+    question: str | None,
     address: str | None,
     fields: Sequence[str],
     answer_file: str | None,
@@ -177,48 +181,61 @@ def locate(
     ADDRESS is NAME=VALUE,… as with --address.
     """
     from cli.diagnosis.applied_sources import plan_of
-    from cli.lookups.address_query import look_up, question_of, zone_of, zone_row
-    from cli.lookups.verdict_text import candidate_data, decision_data, reading_lines, verdict_lines
+    from cli.lookups.address_query import asked_by, look_up, question_of, zone_of, zone_row
 
     if text is not None and (address is not None or fields or answer_file is not None):
         raise click.UsageError("Give the address once: as ADDRESS, or with --address, --field or --answer-file.")
+    if zone and question:
+        raise click.UsageError("Give --zone or --question, not both.")
     place = "ADDRESS" if text else "--address"
     answer = _answer(out, text or address, fields, answer_file, place)
     if answer is None:
         raise click.UsageError("Give the address: as NAME=VALUE,…, or with --address, --field or --answer-file.")
-    with open_database() as service:
+    with open_database() as service, plan_of(service) as plan:
+        if question:
+            asked, area = asked_by(plan, question)
+            inquiry = look_up(service, plan, answer, source=source, question=asked)
+            return _locate_in(out, f"the area of {question}", area, inquiry)
         rows = [zone_row(service, zone)] if zone else list(service.queries.zones().values())
         if not rows:
             raise Failure("no zone is imported; run `bin/jurat zones import FILE`", Exit.USAGE)
-        with plan_of(service) as plan:
-            inquiry = look_up(service, plan, answer, source=source, question=question_of(plan, zone))
-    if not zone:
-        return _locate_anywhere(out, rows, inquiry)
-    shown = zone_of(rows[0])
-    sightings, decision = inquiry.sightings(shown), decision_data(shown, inquiry.residence(shown))
+        inquiry = look_up(service, plan, answer, source=source, question=question_of(plan, zone))
+    zones = [zone_of(row) for row in rows]
+    return _locate_in(out, rows[0].title, zones[0], inquiry) if zone else _locate_anywhere(out, zones, inquiry)
+
+
+def _locate_in(out: Output, title: str, area: Zone, inquiry: Inquiry) -> Exit:
+    """Report what is decided about one zone, or many as one; of these, each that does not refuse."""
+    from adapters.address.zone_unions import ZoneUnion
+    from cli.lookups.verdict_text import candidate_data, decision_data, reading_lines, verdict_lines
+
+    parts = {part.name: part for part in area.parts} if isinstance(area, ZoneUnion) else {}
+    decisions = [decision_data(inquiry.residence(part)) for part in parts.values()]
+    near = _not_refused(decisions) if _can_decide(decisions) else []
+    # Where a zone is named its own border decides.
+    sightings = inquiry.sightings(parts[near[0]["zone"]] if near and inquiry.name_zone else area)
     reading = inquiry.reading()
     document = {
         "source": inquiry.source,
-        **decision,
+        **decision_data(inquiry.residence(area)),
         "candidates": candidate_data(sightings),
         "reading": asdict(reading),
+        **({"zones": near} if parts else {}),
     }
-    out.show(document, [*verdict_lines(rows[0].title, shown, inquiry, sightings), *reading_lines(reading)])
+    table = ["", *_zone_lines(near)] if near else []
+    out.show(document, [*verdict_lines(title, area, inquiry, sightings), *table, *reading_lines(reading)])
     return outcome_code(document["outcome"])
 
 
-def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> Exit:
+def _locate_anywhere(out: Output, zones: Sequence[Zone], inquiry: Inquiry) -> Exit:
     """Report each zone that does not refuse; if no zone could be decided, report once why."""
     from adapters.address.zones import ZoneGeometry
-    from cli.lookups.address_query import zone_of
     from cli.lookups.verdict_text import candidate_data, decision_data, reading_lines, verdict_lines
 
-    zones = {row.name: zone_of(row) for row in rows}
-    decisions = [decision_data(zone, inquiry.residence(zone)) for zone in zones.values()]
+    decisions = [decision_data(inquiry.residence(zone)) for zone in zones]
     found = [(place.longitude, place.latitude) for place in inquiry.places.places]
-    drawn = [zone for zone in zones.values() if isinstance(zone, ZoneGeometry)]
-    holding = (zone for zone in drawn if any(zone.border.holds(*point) for point in found))
-    first = next(holding, zones[rows[0].name])
+    drawn = [zone for zone in zones if isinstance(zone, ZoneGeometry)]
+    first = next((zone for zone in drawn if any(zone.border.holds(*point) for point in found)), zones[0])
     sightings = inquiry.sightings(first)
     reading = inquiry.reading()
     document: dict[str, Any] = {
@@ -226,20 +243,30 @@ def _locate_anywhere(out: Output, rows: Sequence[ZoneRow], inquiry: Inquiry) -> 
         "candidates": candidate_data(sightings),
         "reading": asdict(reading),
     }
-    if not any({"margin", "listed"} & each["rules"].keys() for each in decisions):
+    if not _can_decide(decisions):
         said = verdict_lines("any zone", first, inquiry, sightings)
         out.show({**document, "zones": decisions[:1]}, [*said, *reading_lines(reading)])
         return Exit.UNDETERMINED
-    near = [each for each in decisions if each["outcome"] != "refused"]
-    lines = columns(
-        ("zone", "outcome", "reason", "distance", "margin"),
-        ((each["zone"], each["outcome"], each["reason"], *_metres(each)) for each in near),
-    )
-    outside = len(decisions) - len(near)
-    lines.append(f"it lies outside of {count_text(outside, 'other zone' if near else 'zone')}, beyond the margin")
+    near = _not_refused(decisions)
+    outside = count_text(len(decisions) - len(near), "other zone" if near else "zone")
+    lines = [*_zone_lines(near), f"it lies outside of {outside}, beyond the margin"]
     out.show({**document, "zones": near}, [*lines, *reading_lines(reading)])
     outcomes = {each["outcome"] for each in near}
     return Exit.DONE if "accepted" in outcomes else Exit.UNDETERMINED if outcomes else Exit.REFUSED
+
+
+def _can_decide(decisions: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the address is known so well that its place counts."""
+    return any({"margin", "listed"} & each["rules"].keys() for each in decisions)
+
+
+def _not_refused(decisions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [each for each in decisions if each["outcome"] != "refused"]
+
+
+def _zone_lines(decisions: Sequence[Mapping[str, Any]]) -> list[str]:
+    head = ("zone", "outcome", "reason", "distance", "margin")
+    return columns(head, ((each["zone"], each["outcome"], each["reason"], *_metres(each)) for each in decisions))
 
 
 def _metres(decision: Mapping[str, Any]) -> tuple[str, str]:

@@ -74,19 +74,24 @@ def import_(
     dry_run: bool,
     who: str,
 ) -> None:
-    """Import the zones of a GeoJSON, GeoPackage or zipped Shapefile, each as its next version.
+    """Import the zones of a GeoJSON, GeoPackage, KML or zipped Shapefile, each as its next version.
 
     A zone that did not change keeps its version. With a single bad feature, nothing is imported; every fault is
     reported with feature and vertex. Running workers use a new version within 5 s of its time.
     """
-    from adapters.zone_import.files import read_zone_file, refuse_swapped
+    from adapters.zone_import.files import ZoneFileError, read_zone_file, refuse_swapped
     from adapters.zone_import.layers import ZoneFileRequest
+    from store.datasets.narrow_zones import narrow_zones
     from store.datasets.zones import NewZone, import_zones
 
     read = read_zone_file(file, ZoneFileRequest(name_property, title_property, layer, crs, expected, overlapping))
     with open_database() as service:
         if expected is None:
             refuse_swapped(file, read, service.queries.some_shapes())
+        configuration = applied_configuration(service)
+        contents = {zone.id: zone.wkb for zone in read.zones}
+        if configuration and (narrow := list(narrow_zones(configuration, contents))):
+            raise ZoneFileError(file, narrow)
         new = [NewZone(zone.id, zone.title, zone.digest, zone.wkb, read.crs, zone.outline) for zone in read.zones]
         done = import_zones(service.database, new, who, begins, dry_run=dry_run)
     _report_import(out, file, read, done, begins, dry_run=dry_run)
@@ -132,6 +137,8 @@ for _other in (import_addresses, show, locate, diff, affected):
 def _report_import(
     out: Output, file: Path, read: ZoneFile, done: ZonesImported, begins: datetime | None, *, dry_run: bool
 ) -> None:
+    from adapters.zone_import.bounds import in_words
+
     head = ("zone", "title", "version", "changed", "vertices")
     new = set(done.new)
     facts = [(zone.id, zone.title, done.versions[zone.id], zone.id in new, zone.vertices) for zone in read.zones]
@@ -141,6 +148,7 @@ def _report_import(
     out.show(document, lines)
     for note in read.notes:
         out.say(f"{file.name}: note: {note}")
+    out.say(f"the zones lie {in_words(read.box)}")
     when = f", in force from {time_text(begins)}" if begins and new else ""
     would = "would be " if dry_run else ""
     out.say(f"{count_text(len(new), 'zone')} {would}imported{when}, {len(rows) - len(new)} unchanged")

@@ -5,7 +5,7 @@ lies.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from adapters.address.base.batches import StreetsMixed
 from adapters.address.base.columns import BAN, OPENADDRESSES, Layout, own_layout
 from adapters.address.base.examination import extent
 from adapters.address.base.rows import AddressRows, layout_of
-from adapters.base import Box
 from adapters.file_lines import FileError
+from adapters.zone_import.bounds import in_words
 from cli.database import open_database
 from cli.output import Exit, Failure, Output, columns, count_text, fields_of
 from store.datasets.address_files import NewAddressBase, import_base
@@ -29,15 +29,18 @@ def check_addresses(out: Output, base: NewAddressBase) -> None:
     document = {"dry_run": True, "dataset": base.name, "rows": rows.rows, "houses": houses, "box": box}
     out.show(document, columns(("dataset", "rows", "houses"), [(base.name, rows.rows, houses)]))
     _tell(out, rows)
-    out.say(f"it lies {_box_text(box)}")
+    out.say(f"it lies {in_words(box)}")
     out.say("the file is good; nothing was imported")
 
 
 def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Callable[[int], None]) -> None:
     """Import the file, switch to it, and report."""
+    from adapters.zone_import.files import swapped_among
+
     started = time.monotonic()
     with failures(), open_database() as service:
         done = import_base(DatasetImport(service.database), base, who, progress)
+        swapped = swapped_among(done.box, service.queries.some_shapes()) if done.box else ""
     row, taken = done.row, time.monotonic() - started
     document = {
         "dataset": row.name,
@@ -54,14 +57,30 @@ def import_addresses(out: Output, base: NewAddressBase, who: str, progress: Call
         out.say(f"version {row.version} was already imported from this file; nothing was done")
         return
     _tell(out, done.rows)
-    out.say(f"it lies {_box_text(done.box)}")
+    out.say(f"it lies {in_words(done.box)}")
+    if swapped:
+        out.say(f"warning: {swapped}")
     out.say(f"imported {count_text(done.rows.rows, 'row')} in {taken:.1f} s; version {row.version} is in force")
 
 
 def layout(
-    file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None, *, placed: bool = True
+    file: Path,
+    kind: str | None,
+    named: Mapping[str, str] | None,
+    separator: str | None,
+    streets: Sequence[str] = (),
+    *,
+    placed: bool = True,
 ) -> Layout:
-    """How to read the file. Raises ValueError if neither the options nor its first line say so."""
+    """How to read the file; `streets` are values for no number. Raises ValueError if neither the options nor its first
+    line say so.
+    """
+    return _layout(file, kind, named, separator, placed=placed).with_streets(streets)
+
+
+def _layout(
+    file: Path, kind: str | None, named: Mapping[str, str] | None, separator: str | None, *, placed: bool
+) -> Layout:
     if kind in (BAN.kind, OPENADDRESSES.kind):
         if named or separator:
             raise ValueError(f"--columns and --separator are for --format csv: the format {kind} has its own")
@@ -93,9 +112,3 @@ def _tell(out: Output, rows: AddressRows) -> None:
     ):
         if count:
             out.say(f"{count_text(count, 'row')} {what}")
-
-
-def _box_text(box: Box) -> str:
-    """Shows swapped axes at a glance."""
-    west, south, east, north = box
-    return f"between longitudes {west:.3f} and {east:.3f}, latitudes {south:.3f} and {north:.3f}"

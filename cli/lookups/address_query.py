@@ -29,6 +29,7 @@ from jurat.vocabulary import Reason
 from store.queries import ZoneRow
 from store.requests.reviews import SealedReviews
 from tasks.plan import Plan
+from tasks.rules.areas import decide_area
 from tasks.rules.candidates import as_meant
 from tasks.rules.margins import margins_of
 from tasks.rules.residence import Residence, decide_residence
@@ -58,17 +59,22 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """An address and a source's answer. `margins` are those of the criterion, in metres by level."""
+    """An address and a source's answer. `margins` are those of the criterion, in metres by level. With `name_zone`, one
+    of many zones has to hold the address.
+    """
 
     source: str
     answer: Mapping[str, Any] = field(repr=False)
     places: Places = field(repr=False)
     margins: Mapping[Level, float] = field(default_factory=dict)
     language: str = "fr"
+    name_zone: bool = False
 
     def residence(self, zone: Zone) -> Residence:
         """What the rule decides from all candidates together."""
-        return self._decide(self.places, zone)
+        return decide_area(
+            self.answer, self.places, zone, self.margins, name_zone=self.name_zone, language=self.language
+        )
 
     def reading(self) -> Reading:
         """How the answer was read."""
@@ -79,7 +85,7 @@ class Inquiry:
         """Each candidate, in the source's order."""
         if isinstance(zone, AddressList):
             return [self._listed(place, zone) for place in self.places.places]
-        whole = self.residence(zone).evidence
+        whole = self._decide(self.places, zone).evidence
         margins = margins_of(self.places.provider, self.margins)
         found: list[Sighting] = []
         alike: list[Sighting] = []
@@ -150,7 +156,8 @@ def look_up(
     if not isinstance(found, Places):
         raise Failure(f"the source {name} does not look up addresses; name another with --source", Exit.USAGE)
     margins = {Level(level): metres for level, metres in question.margins.items()} if question else {}
-    return Inquiry(name, answer, found, margins, getattr(model, "language", "fr"))
+    name_zone = question is not None and question.name_zone
+    return Inquiry(name, answer, found, margins, getattr(model, "language", "fr"), name_zone)
 
 
 def _choose_source(plan: Plan, source: str | None, question: Question | None) -> str:
@@ -225,6 +232,17 @@ def geometry_of(zone: str, wkb: bytes) -> Polygon | MultiPolygon:
 def question_of(plan: Plan, zone: str | None) -> Question | None:
     """The first question about a zone, whose criterion has the sources and the margins; None without one."""
     return next((each for each in plan.configuration.questions.values() if zone and each.is_about(zone)), None)
+
+
+def asked_by(plan: Plan, name: str) -> tuple[Question, Zone]:
+    """The question `CONSULTATION/QUESTION`, and its zone or its zones as one. Raises Failure if it has none."""
+    known = {"/".join(key): each for key, each in plan.configuration.questions.items() if each.zone or each.zones}
+    if name not in known:
+        raise Failure(f"there is no question '{name}' about zones — {suggest(name, known)}", Exit.USAGE)
+    area = plan.area(known[name])
+    if area is None:
+        raise Failure(f"zones of {name} are not in force or damaged; see `bin/jurat zones list`", Exit.USAGE)
+    return known[name], area
 
 
 def answer_in_review(

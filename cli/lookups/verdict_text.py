@@ -88,7 +88,7 @@ def rules_of(evidence: Mapping[str, Any]) -> list[tuple[str, bool]]:
 def fact_lines(evidence: Mapping[str, Any]) -> Iterator[str]:
     """The other parts of the evidence, `name: value`."""
     for name, value in evidence.items():
-        if name not in {"rules", "conflict"} and value is not None:
+        if name not in {"rules", "conflict", "named_zone"} and value is not None:  # which `zone` says as well
             yield f"{name}: {value}"
 
 
@@ -198,12 +198,12 @@ def verdict_lines(title: str, zone: Zone, inquiry: Inquiry, sightings: Sequence[
     return lines
 
 
-def decision_data(zone: Zone, residence: Residence) -> dict[str, Any]:
+def decision_data(residence: Residence) -> dict[str, Any]:
     """What the rule decides for a zone, for programs. Distances are as coarse as in evidence."""
     evidence = residence.evidence
     return {
-        "zone": zone.name,
-        "version": zone.version,
+        "zone": evidence["zone"],
+        "version": evidence["zone_version"],
         "outcome": str(residence.outcome),
         "reason": str(residence.reason),
         "leaning": residence.leaning,

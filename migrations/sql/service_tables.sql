@@ -81,6 +81,7 @@ CREATE TABLE jurat_dataset_houses (
   written text NOT NULL,
   longitude float8 NOT NULL,
   latitude float8 NOT NULL,
+  accuracy integer,
   PRIMARY KEY (dataset, street, number, repetition, line)
 );
 

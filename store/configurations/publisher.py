@@ -18,7 +18,9 @@ from store.configurations.documents import same_document
 from store.configurations.orphans import Orphans, end_orphans, orphans_of, sentence_about
 from store.configurations.questions import replace_questions, terms_versions
 from store.configurations.turn import take_turn
+from store.datasets.narrow_zones import narrow_zones
 from store.dialects import dialect_of
+from store.queries import Queries
 from store.verdicts.access import AccessRows
 from store.verdicts.records import add_audit_row
 
@@ -58,6 +60,7 @@ class ConfigPublisher:
 
         Raises Unpublishable with the obstacles; AppliedMeanwhile.
         """
+        self._refuse_narrow_zones(configuration)
         try:
             return self._apply(configuration, who, force=force, after=after)
         except DBAPIError as error:
@@ -68,6 +71,12 @@ class ConfigPublisher:
                 "long; nothing was changed. Shorten its texts, or withdraw consultations of the platform that are "
                 "over: bin/jurat config withdraw NAME"
             ) from error
+
+    def _refuse_narrow_zones(self, configuration: Configuration) -> None:
+        names = {question.zone for question in configuration.questions.values() if question.zone}
+        contents = {name: zone.geometry for name, zone in Queries(self._engine).zones(names).items()} if names else {}
+        if said := list(narrow_zones(configuration, contents)):
+            raise Unpublishable("\n".join(said))
 
     def _apply(self, configuration: Configuration, who: str, *, force: bool, after: int | None) -> tuple[int, bool]:
         with self._engine.begin() as connection:

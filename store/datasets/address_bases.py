@@ -150,12 +150,12 @@ class OpenDataset:
     def _matches(self, sql: str, wanted: Sequence[Wanted]) -> list[list[Match]]:
         rows = [{"position": position, **asdict(each)} for position, each in enumerate(wanted)]
         streets: list[dict[int, tuple[Street, list[House]]]] = [{} for _ in wanted]
-        for position, _, number, longitude, latitude, *columns in self._all(sql, rows=rows_json(rows)):
+        for position, _, number, longitude, latitude, accuracy, *columns in self._all(sql, rows=rows_json(rows)):
             key = columns[0]
             if key not in streets[position]:
                 streets[position][key] = (self._street(columns), [])
             if number is not None:
-                streets[position][key][1].append(House(number, longitude, latitude))
+                streets[position][key][1].append(House(number, longitude, latitude, accuracy))
         return [list(found.values()) for found in streets]
 
     def _street(self, row: Sequence[Any]) -> Street:
@@ -175,6 +175,7 @@ _STREET = (
 )
 
 
+_HOUSE = "h.written, h.longitude, h.latitude, h.accuracy"
 _WANTED = "position int, postcode text, city_code text, canonical text, number int, repetition text"
 
 
@@ -182,7 +183,7 @@ def _matched(dialect: StoreDialect, where: str, limit: int) -> str:
     """The streets that `where` (of `s` and the rowset `r`) selects, each with its houses of the number wanted."""
     of_number = "h.dataset = :dataset AND h.street = s.street AND h.number = r.number AND h.repetition = r.repetition"
     return f"""
-        SELECT r.position, h.line, h.written, h.longitude, h.latitude, {", ".join(f"s.{name}" for name in _STREET)}
+        SELECT r.position, h.line, {_HOUSE}, {", ".join(f"s.{name}" for name in _STREET)}
         FROM {dialect.rowset(_WANTED)}
         {dialect.join_some("jurat_dataset_streets s", f"s.dataset = :dataset AND {where}", limit)}
         {dialect.join_some("jurat_dataset_houses h", of_number, MOST_POSITIONS, "h.line", left=True)}"""
@@ -194,7 +195,7 @@ def _named(dialect: StoreDialect, with_codes: bool) -> str:  # noqa: FBT001 - ca
     if with_codes:
         in_town = "s.city_code = r.city_code AND s.canonical = r.canonical AND s.postcode <> r.postcode"
         sql += f" UNION ALL {_matched(dialect, in_town, MOST_STREETS)}"
-    return f"{sql} ORDER BY 1, 6, 2"
+    return f"{sql} ORDER BY 1, 7, 2"
 
 
 @lru_cache
@@ -203,7 +204,7 @@ def _anywhere(dialect: StoreDialect) -> str:
     if not dialect.has_lateral:
         where += f""" AND s.street IN (SELECT t.street FROM jurat_dataset_streets t WHERE t.dataset = :dataset
                                        AND t.canonical = r.canonical LIMIT {ELSEWHERE})"""
-    return f"{_matched(dialect, where, ELSEWHERE)} ORDER BY 1, 6, 2"
+    return f"{_matched(dialect, where, ELSEWHERE)} ORDER BY 1, 7, 2"
 
 
 @lru_cache
@@ -220,7 +221,7 @@ def _houses_near(dialect: StoreDialect) -> str:
 def _houses_where(dialect: StoreDialect, where: str, order: str) -> str:
     of_street = f"h.dataset = :dataset AND h.street = r.street AND {where}"
     return f"""
-        SELECT r.position, h.line, h.written, h.longitude, h.latitude
+        SELECT r.position, h.line, {_HOUSE}
         FROM {dialect.rowset("position int, street bigint, number int, repetition text")}
         {dialect.join_some("jurat_dataset_houses h", of_street, MOST_POSITIONS, order)}
         ORDER BY 1, 2"""

@@ -29,7 +29,8 @@ class NewAddressBase:
     def digest(self) -> str:
         """A hash of the file and all settings: the same digest gives the same dataset."""
         layout = (self.layout.kind, sorted(self.layout.columns.items()), self.layout.separators)
-        return file_digest(self.path, *layout, self.language, self.data_date.isoformat())
+        streets = [sorted(self.layout.streets)] if self.layout.streets else []
+        return file_digest(self.path, *layout, *streets, self.language, self.data_date.isoformat())
 
     def rows(self) -> AddressRows:
         return AddressRows(self.path, self.layout, self.language)

@@ -268,7 +268,7 @@ def _overtaken(staged: DatasetRow) -> str:
     return f"another import of {staged.name} began, or it was removed: this one has ended"
 
 
-_HOUSE = ("street", "number", "repetition", "line", "written", "longitude", "latitude")
+_HOUSE = ("street", "number", "repetition", "line", "written", "longitude", "latitude", "accuracy")
 
 
 def _copy_houses(connection: Connection, dataset: int, houses: Sequence[HouseRow]) -> None:

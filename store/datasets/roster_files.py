@@ -18,7 +18,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from adapters.base import Unreadable
-from adapters.file_lines import file_digest, unchanged
+from adapters.file_lines import PACKED, file_digest, unchanged
 from adapters.fingerprints import Fingerprints
 from adapters.registry.record import RecordReader
 from adapters.registry.roster_rows import SHOWN_PROBLEMS, Person, RosterRows
@@ -76,7 +76,7 @@ class NewRoster:
             self.path.name,
             self.source.file,
             self.source.number_input,
-            packed=self.path.suffix == ".gz",
+            packed=self.path.suffix in PACKED,
             skip_malformed=self.skip_malformed,
         )
 

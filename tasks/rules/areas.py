@@ -47,8 +47,13 @@ def decide_area(
     unclear = [each for each in found if each.outcome is Outcome.UNDETERMINED]
     holding = [each for each in found if each.outcome is Outcome.ACCEPTED]
     if holding and not unclear:
-        return holding[0] if len(holding) == 1 else whole
+        return whole if len(holding) > 1 else _named(holding[0])
     if not unclear:  # it is in a slit between two zones
         return replace(whole, outcome=Outcome.UNDETERMINED, reason=Reason.NEAR_BORDER, leaning=Side.INSIDE)
     first = min(unclear, key=lambda each: each.reason is not Reason.AMBIGUOUS_ADDRESS)
     return replace(first, evidence={**first.evidence, **unnamed}, leaning=Side.INSIDE)
+
+
+def _named(residence: Residence) -> Residence:
+    """With the name that platforms may read: `jurat_results` shows no other part of the evidence."""
+    return replace(residence, evidence={**residence.evidence, "named_zone": residence.evidence["zone"]})

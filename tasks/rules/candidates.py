@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.address.house_numbers import same_number
+from adapters.address.misspellings import misspelled_similarity
 from adapters.address.parsed_address import ParsedAddress, read_postcode
 from adapters.address.street_names import (
     THRESHOLD,
@@ -68,6 +69,8 @@ def compared(asked: ParsedAddress, place: Place, places: Places, language: str) 
     name = similarity(asked.street, place.street, language, places.unknown_words) if place.street else 0.0
     if name < THRESHOLD and place.street and places.provider in OF_ONE_TOWN:  # they know all names of the town
         name = max(name, kindless_similarity(asked.street, place.street, language))
+        if asked.number:
+            name = max(name, misspelled_similarity(asked.street, place.street, language))
     return Candidate(
         place=place,
         name=name,
@@ -101,16 +104,42 @@ def meant_by(candidates: Sequence[Candidate], asked: ParsedAddress, language: st
     return here if exact and has_initial(asked.street, language) else exact
 
 
+def one_of_each(meant: Sequence[Candidate], language: str) -> list[Candidate]:
+    """`meant` without streets that lack the house where one of the same name and town has it: a base may have a street
+    in two spellings, "Rua República" and "Rua da Republica", each with some of its houses.
+    """
+    houses = [each.place for each in meant if each.house]
+
+    def is_respelled(place: Place) -> bool:
+        town = place.postcode, place.city, place.city_code
+        return any(
+            (house.postcode, house.city, house.city_code) == town
+            and similarity(house.street or "", place.street or "", language) == 1.0
+            for house in houses
+        )
+
+    return [each for each in meant if each.house or not is_respelled(each.place)]
+
+
 def as_meant(asked: ParsedAddress, places: Places, language: str, *, chosen: bool = False) -> list[ParsedAddress]:
     """The readings of an answer that may be meant: those of which the source has the street by exactly its name, if one
     of these takes the field of the street as it stands; else just `asked`. One that was `chosen` is meant as it stands.
+
+    If `asked` contradicts itself, a street with the same figures and a name alike is enough ("Wolld 10"), if it has the
+    house; and so are those of the other readings.
     """
 
+    def found(reading: ParsedAddress) -> list[Candidate]:
+        return meant_by([compared(reading, place, places, language) for place in places.places], reading, language)
+
     def exists(reading: ParsedAddress) -> bool:
-        found = [compared(reading, place, places, language) for place in places.places]
-        return any(each.name == 1.0 for each in meant_by(found, reading, language))
+        return any(each.name == 1.0 for each in found(reading))
 
     written = [each for each in asked.as_written if exists(each)]
+    if not written and asked.conflict:
+        alike = [each for each in (*asked.as_written, asked, *asked.others) if found(each)]
+        if any(each.house for reading in alike[:1] if reading in asked.as_written for each in found(reading)):
+            return alike
     if not written or chosen:
         return written[:1] or [asked]
     rest = [each for each in (asked, *asked.others) if not asked.malformed and exists(each)]
@@ -123,12 +152,15 @@ def likelihood(candidate: Candidate) -> tuple[float, float]:
 
 
 def readings(asked: ParsedAddress, places: Places, language: str) -> tuple[Mapping[str, str], ...]:
-    """The addresses of an answer that contradicts itself which the source knows, to choose from or to confirm."""
+    """The addresses of an answer that contradicts itself which the source knows, to choose from or to confirm; else
+    those that may have been meant by the whole field of the street.
+    """
     found: list[Candidate] = []
     for each in (asked, *asked.others, *asked.as_written):
         meant = meant_by([compared(each, place, places, language) for place in places.places], each, language)
         found += [one for one in meant if (one.house if each.number else one.place.level is Level.STREET)]
-    return as_answers(asked, sorted(found, key=likelihood, reverse=True), confirm=True)
+    near = (suggestions(each, (), places, language, Reason.AMBIGUOUS_ADDRESS) for each in asked.as_written)
+    return as_answers(asked, sorted(found, key=likelihood, reverse=True), confirm=True) or next(filter(None, near), ())
 
 
 def suggestions(

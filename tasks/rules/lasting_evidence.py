@@ -13,6 +13,9 @@ from typing import Any
 ALIKE = ("provider", "data_date", "zone", "zone_version", "zone_digest")
 """What is the same for every house that a source knows."""
 
+SAID = ("chosen", "named_zone")
+"""What the participant said of what was offered, and the zone that a question asked for."""
+
 
 def lasting(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """The part of the evidence of `decide_residence` that a settled verdict keeps: what is the same for every house,
@@ -24,5 +27,4 @@ def lasting(evidence: Mapping[str, Any]) -> dict[str, Any]:
         rules[rule] = held
         if not held:
             break
-    chosen = {"chosen": evidence["chosen"]} if "chosen" in evidence else {}
-    return {**{name: evidence[name] for name in ALIKE}, **chosen, "rules": rules}
+    return {**{name: evidence[name] for name in (*ALIKE, *SAID) if name in evidence}, "rules": rules}

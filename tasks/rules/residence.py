@@ -30,6 +30,7 @@ from tasks.rules.candidates import (
     compared,
     likelihood,
     meant_by,
+    one_of_each,
     readings,
     suggestions,
 )
@@ -104,7 +105,7 @@ def decide_residence(
         case.evidence["conflict"] = list(asked.conflict)
         return case.undetermined(Reason.AMBIGUOUS_ADDRESS, candidates=readings(asked, places, language))
     candidates = [compared(asked, place, places, language) for place in places.places]
-    meant = meant_by(candidates, asked, language)
+    meant = one_of_each(meant_by(candidates, asked, language), language)
     for rule, held, reason in (
         ("found", bool(candidates), Reason.ADDRESS_NOT_FOUND),
         ("street", any(each.place.street is not None for each in candidates), Reason.LOCALITY_LEVEL),
@@ -192,6 +193,7 @@ def _by_position(
     margins: Mapping[Level, float],
 ) -> Residence:
     """Decide by where the places are: those `judged`, the best first, can decide, the `others` cannot."""
+    judged = _most_exact(judged)
     houses: dict[tuple[str | None, ...], list[Place]] = {}
     # A range is one building: a house between its ends ("8 a") may be as far from them as they are from each other.
     of_range = 1 if asked.number and asked.number.until else 0
@@ -231,6 +233,19 @@ def _has_ends(number: HouseNumber, judged: Sequence[Candidate], best: Candidate,
     return {number.value, number.until or number.value} <= {end for each in found for end in (each.value, each.until)}
 
 
+def _most_exact(judged: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Of positions of one house that differ in how exact they are, the most exact. Two of one kind, one of no known
+    kind, and those that are far apart may be of two houses: then all count.
+    """
+    best: dict[tuple[str | None, ...], Place] = {}
+    for address in {each.address for each in judged}:
+        places = [each.place for each in judged if each.address == address]
+        known = {each.accuracy: each for each in places if each.accuracy is not None}
+        if len(known) == len(places) and _spread(places) <= BLOCK_M:
+            best[address] = known[min(known)]
+    return [each for each in judged if best.get(each.address, each.place) is each.place]
+
+
 def _is_rival(other: Candidate, best: Candidate) -> bool:
     """Whether `other` is another street than `best`, and not noticeably less likely. The scores of a street and a house
     cannot be compared: there only the names are.
@@ -265,7 +280,8 @@ def _leaning(meant: Sequence[Candidate], zone: Zone) -> Side | None:
 
 
 def _position(place: Place, zone: Zone, margins: Mapping[Level, float], spread: float) -> _Position:
-    """Where a place is. A house whose positions are `spread` metres apart (a block) has at least that margin.
+    """Where a place is. A house whose positions are `spread` metres apart (a block) has at least that margin, and at
+    least the `accuracy` of its position.
 
     A list has none, but decides neither for one address of two houses, nor that an interpolated house, which nobody
     knows to exist, is not in it.
@@ -277,7 +293,7 @@ def _position(place: Place, zone: Zone, margins: Mapping[Level, float], spread: 
     if place.level is Level.STREET and not place.extent:
         return _Position(None, 0.0, margins[place.level])
     inside, distance = _locate(place, zone)
-    return _Position(inside, distance, max(margins[place.level], spread))
+    return _Position(inside, distance, max(margins[place.level], spread, place.accuracy or 0.0))
 
 
 def _locate(place: Place, zone: Zone) -> tuple[bool | None, float]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import shapely
 from shapely import box
 
 from adapters.address.zones import digest_of
+from jurat import Client
 from jurat.queries import read_json
 from jurat.seal import key_to_text
 from store.datasets.zones import NewZone, import_zones
 from store.explanation import Explanations
+from store.requests.request_runner import Requests
+from store.schema.grants import Role
+from tests.rigs.logins import Logins
 from tests.rigs.workers import Worker
 from tests.store.desk import ADMIN, DOCUMENT, PRIVATE_KEY, Desk
 from tests.worker.engine.works import soon
@@ -49,6 +55,20 @@ def address_base(folder: Path) -> Path:
     base = folder / "valmont.csv"
     base.write_text("\n".join(rows) + "\n", "utf-8")
     return base
+
+
+def named_to_the_platform(desk: Desk, checks: list[UUID]) -> dict[UUID, str]:
+    """The zones that a platform reads as the least role, before and after one of its participants is erased."""
+    with Logins(desk.url) if desk.engine.dialect.name == "postgresql" else nullcontext() as logins:
+        client = Client(logins.url(Role.PLATFORM) if logins else desk.url)
+        named = {result.check_id: result.zone for result in client.results(checks) if result.zone}
+        assert client.participant_status("vote", "p-1").results["which"].zone == "ward-7-9"
+        with desk.engine.begin() as connection:
+            desk.client.erase(connection, participant="p-1")
+        Requests(desk.engine).apply_waiting()
+        assert client.participant_status("vote", "p-1").results == {}
+        client.close()
+    return named
 
 
 @pytest.mark.parametrize("engine", ["sqlite_url", "postgresql_url"])
@@ -102,6 +122,9 @@ def test_which_of_900_zones(request: pytest.FixtureRequest, tmp_path: Path, engi
     assert {key: each["zone"] for key, each in evidence.items() if each["zone"]} == {
         (1, "which"): "ward-7-9",
         (3, "which"): "estate-25-3",
+    }
+    assert named_to_the_platform(desk, list(checks.values())) == {
+        checks[key]: each["zone"] for key, each in evidence.items() if each["zone"]
     }
     affected = Explanations(desk.engine).near_border("ward-7-9", 1, 5.0, [("vote", "all"), ("vote", "wards")])
     names = ("all", "wards")

@@ -142,6 +142,7 @@ def test_a_version_is_shown_as_yaml_that_would_change_nothing(visitor: Visitor, 
 # --- checking
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_another_process")
 def test_each_problem_leads_to_its_line(visitor: Visitor, desk: Desk) -> None:
     answer = edited(visitor, lambda text: text.replace("type: codes", "type: codez").replace("rounds: 3", "rounds: 99"))
@@ -180,6 +181,7 @@ def test_what_would_change_is_shown_and_nothing_is_changed(visitor: Visitor, des
     assert version(desk) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_another_process")
 def test_what_cannot_be_checked_in_time_is_kept(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "MOST_SECONDS", 0)

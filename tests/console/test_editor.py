@@ -40,6 +40,7 @@ def mistaken(text: str) -> str:
     return text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_another_process")
 @pytest.mark.parametrize("change", [mistaken, lambda text: text.replace(*WRONG[2]), lambda _: "sources: ["])
 def test_it_says_what_the_button_says(visitor: Visitor, desk: Desk, change: Callable[[str], str]) -> None:
@@ -72,6 +73,7 @@ def test_errors_go_before_warnings(visitor: Visitor) -> None:
     assert set(kinds) == {"error", "warning"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_another_process")
 def test_who_is_not_checked_in_time_hears_nothing_new(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "PATIENCE", 0.01)
@@ -83,6 +85,7 @@ def test_who_is_not_checked_in_time_hears_nothing_new(visitor: Visitor, monkeypa
     assert typed(visitor, mistaken).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_another_process")
 @pytest.mark.parametrize(
     "text", ["</textarea><b>", "a: \x00\x07", "\ud800".encode("utf-8", "replace").decode(), DEEP, ""]

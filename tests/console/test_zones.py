@@ -162,7 +162,7 @@ HOSTILE = {
     "deep": (b"[" * 300_000, "nested too deeply"),
     "many": (json.dumps(collection(*((f"z{n}", SQUARE) for n in range(10_001)))).encode()[:300_000], "is not JSON"),
     "utf-16": ('{"type": "FeatureCollection"}'.encode("utf-16"), "is not UTF-8"),
-    "gzip": (gzip.compress(b"x"), "unpack it with gunzip"),
+    "gzip": (gzip.compress(b"x"), "is not JSON"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "is not UTF-8"),
     "a database": (b"SQLite format 3\0" + bytes(5000), "cannot be read"),
     "crossing": (json.dumps(collection(("z", [[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]))).encode(), "not simple"),

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -116,17 +117,19 @@ class Town:
         revision: int = 1,
         by: str = "worker",
         days_ago: float = 0,
+        evidence: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write a verdict, as a worker or a reviewer does, without its part in `jurat_access`. It need not be kept."""
         self.write(
             "INSERT INTO jurat_verdicts (check_id, revision, outcome, reason, evidence, decided_by, config_version,"
-            f" source, fence, decided_at, retain_until) VALUES (:id, :revision, :outcome, :reason, '{{}}', :by, 1,"
+            f" source, fence, decided_at, retain_until) VALUES (:id, :revision, :outcome, :reason, :evidence, :by, 1,"
             f" 'towns', 1, {self.ago(days_ago)}, {self._now})",
             id=str(check),
             revision=revision,
             outcome=outcome.value,
             reason=str(reason),
             by=by,
+            evidence=json.dumps(dict(evidence)),
         )
         self.write(
             f"UPDATE jurat_checks SET state = 'settled', answer = NULL, settled_at = {self._now} WHERE id = :id",

@@ -148,6 +148,25 @@ def test_until_when_a_review_is_decided_is_told_while_it_is_open(client: Client,
     assert client.result(other.id).review_due_at is None
 
 
+def test_a_zone_is_named_where_the_verdict_in_force_accepts_and_says_which_was_asked_for(
+    client: Client, town: Town
+) -> None:
+    check = submit(client, town)
+    accepted, refused = (Outcome.ACCEPTED, Reason.INSIDE_ZONE), (Outcome.REFUSED, Reason.OUTSIDE_ZONE)
+    verdicts: list[tuple[Outcome, Reason, dict[str, str]]] = [
+        (*accepted, {"zone": "ward-1"}),
+        (*accepted, {"zone": "ward-1", "named_zone": "ward-1"}),
+        (*refused, {"named_zone": "ward-1"}),
+        (Outcome.ACCEPTED, Reason.PERSON_ACCEPTED, {}),
+    ]
+    named = []
+    for revision, (outcome, reason, evidence) in enumerate(verdicts, start=1):
+        town.settle(check.id, outcome, reason, revision, evidence=evidence)
+        named.append((client.result(check.id).zone, client.participant_status("budget", "p-42").results))
+    assert [zone for zone, _ in named] == [None, "ward-1", None, None]
+    assert [results["residence"].zone for _, results in named] == [None, "ward-1", None, None]
+
+
 def test_when_to_ask_again_follows_the_check_to_its_next_source(client: Client, town: Town) -> None:
     check = submit(client, town)
     town.write("INSERT INTO jurat_sources (name, poll_ms) VALUES ('towns', 1234), ('spring', 7)")

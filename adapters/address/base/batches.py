@@ -15,6 +15,7 @@ from typing import NamedTuple
 from adapters.address.base.rows import Address
 from adapters.address.base.streets import number_bit
 from adapters.address.languages import fold
+from adapters.address.misspellings import letter_runs
 from adapters.address.street_names import accents, canonical, name_words
 
 BATCH = 20_000
@@ -63,11 +64,14 @@ class HouseRow(NamedTuple):
     written: str
     longitude: float
     latitude: float
+    accuracy: int | None = None
 
 
 @dataclass(slots=True)
 class AddressBatch:
-    """The streets and houses of `rows` rows, and new `words` of their names (`street_names.name_words`)."""
+    """The streets and houses of `rows` rows, and new `words` of their names (`street_names.name_words`,
+    `misspellings.letter_runs`).
+    """
 
     rows: int = 0
     streets: dict[int, StreetRow] = field(default_factory=dict)
@@ -88,14 +92,14 @@ def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = 
         street = of_place.get(place)
         if street is None:
             street = of_place[place] = _street(batch, address, code, salt)
-            new = name_words(address.street, code) - seen
+            new = (name_words(address.street, code) | letter_runs(address.street, code)) - seen
             batch.words |= new
             seen |= new
         street.add(address)
         if address.number is not None:
             number, suffix, written = address.number, address.repetition, address.written
-            x, y = address.longitude, address.latitude
-            batch.houses.append(HouseRow(street.street, number, suffix, address.line, written, x, y))
+            x, y, accuracy = address.longitude, address.latitude, address.accuracy
+            batch.houses.append(HouseRow(street.street, number, suffix, address.line, written, x, y, accuracy))
         if batch.rows == size:
             yield batch
             batch = AddressBatch()

@@ -7,18 +7,23 @@ CSV and its GeoJSON with one feature a line. All positions are degrees in WGS 84
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from adapters.address.languages import fold
 from adapters.file_lines import WrongFile
 
-FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "longitude", "latitude")
+FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "longitude", "latitude", "accuracy")
 """The fields that are read of a row."""
 
 ZONE_FIELDS = ("zone", "title")
 """Those of a list of addresses that is a zone: its name, and its title for people."""
 
 SEPARATORS = ";,\t|"
+
+RANGES = "ranges"
+JOINED = re.compile(r"\d+ ?[a-zA-Z]?( ?[-/] ?\d+ ?[a-zA-Z]?)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,8 @@ class Layout:
 
     A `loose` format is no complete address base: an unreadable number is no mistake but a house that is not found, and
     a street may have more houses. `no_number` are its values, besides 0 and "", for a place without a number. `advice`
-    is for someone whose file lacks a column.
+    is for someone whose file lacks a column. `streets` are the letters of further such values ("sn", "km"), with
+    `RANGES` all that joins two numbers as no house does.
     """
 
     kind: str
@@ -40,6 +46,21 @@ class Layout:
     loose: bool = False
     decimal_comma: bool = False
     no_number: frozenset[str] = frozenset()
+    streets: frozenset[str] = frozenset()
+
+    def is_street(self, number: str) -> bool:
+        """Whether a number that cannot be read stands for none: its row then shows no more than that the street is
+        there.
+        """
+        joined = RANGES in self.streets and JOINED.fullmatch(number) is not None
+        return joined or "".join(filter(str.isalpha, fold(number))) in self.streets
+
+    def with_streets(self, values: Iterable[str]) -> Layout:
+        """The same layout with these values as `streets`. Raises ValueError for one without letters."""
+        words = frozenset("".join(filter(str.isalpha, fold(value))) for value in values)
+        if "" in words:
+            raise ValueError("a value that stands for no number has letters, such as SN; `ranges` are those as 12-26")
+        return replace(self, streets=words)
 
     @property
     def fields(self) -> Sequence[str]:
@@ -66,10 +87,11 @@ BAN = Layout(
         "city_code": "code_insee",
         "longitude": "lon",
         "latitude": "lat",
+        "accuracy": "type_position",
     },
     ";",
     "BAN's format names its columns in the first line, separated by semicolons",
-    optional=frozenset({"city_code"}),
+    optional=frozenset({"city_code", "accuracy"}),
     no_number=BAL_NO_NUMBER,
 )
 
@@ -128,7 +150,7 @@ def zone_layout(layout: Layout, zone: str, title: str) -> Layout:
     """The layout of a list of addresses that are zones, in a format for address bases: with the columns of a zone's
     name and title, and without positions. A house that cannot be read would be missing, so it is a mistake.
     """
-    columns = {name: column for name, column in layout.columns.items() if name not in {"longitude", "latitude"}}
+    columns = {name: column for name, column in layout.columns.items() if name not in FIELDS[6:]}
     return replace(
         layout,
         kind="list",

@@ -81,7 +81,7 @@ class _Memory:
                     self._areas["city_code", street.city_code][street.canonical].append(street)
                 self._by_name[street.canonical].append(street)
             for house in batch.houses:
-                at = House(house.written, house.longitude, house.latitude)
+                at = House(house.written, house.longitude, house.latitude, house.accuracy)
                 self._houses[house.street][house.number, house.repetition].append(at)
             self._words |= batch.words
         self.rows = rows.rows

@@ -1,7 +1,7 @@
 """Reads the addresses of a file row by row, in little memory. A bad row is a problem to report, and nothing worse.
 
-A file may have 26 million rows (all of France). It is read once, plain or gzip, and up to `SHOWN_PROBLEMS` problems are
-reported with line and column.
+A file may have 26 million rows (all of France). It is read once, plain or packed, and up to `SHOWN_PROBLEMS` mistakes
+are reported with line and column.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import csv
 import json
 import math
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache
@@ -18,11 +17,12 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from adapters.address.base.accuracy import accuracy_of
 from adapters.address.base.columns import FIELDS, Layout, guess_layout, positions, read_header
 from adapters.address.house_numbers import read_number, repetition
 from adapters.address.languages import fold
 from adapters.address.parsed_address import MAX_LETTERS, read_postcode
-from adapters.file_lines import FileError, Lines, Problems, WrongFile, unchanged
+from adapters.file_lines import PACKED, UNPACKABLE, FileError, Lines, Problems, WrongFile, unchanged
 from config.names import NAME_PATTERN, NAMED
 from config.regular_files import open_regular
 
@@ -38,7 +38,9 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Address(NamedTuple):
-    """One row. `number` is None for a street without numbers; `written` is the number as the file has it."""
+    """One row. `number` is None for a street without numbers; `written` is the number as the file has it. `accuracy` is
+    by how many metres its position may be wrong, None where the file does not say.
+    """
 
     line: int
     number: int | None
@@ -52,6 +54,7 @@ class Address(NamedTuple):
     latitude: float
     zone: str = ""
     title: str = ""
+    accuracy: int | None = None
 
 
 _SHOWN = 12
@@ -85,7 +88,7 @@ class AddressRows:
     def __iter__(self) -> Iterator[Address]:
         """The addresses before the first problem; the rest is only checked. Raises FileError at the end."""
         with self._problems.collect():
-            with unchanged(self._path) as raw, closing(Lines(raw, packed=self._path.suffix == ".gz")) as lines:
+            with unchanged(self._path) as raw, closing(Lines(raw, packed=self._path.suffix in PACKED)) as lines:
                 yield from self._addresses(lines)
             if not (self._problems or self.rows > self.nameless):
                 raise WrongFile(0, "has no address in it")
@@ -170,16 +173,20 @@ class AddressRows:
         if not (postcode or city_code):
             self.unplaced += 1
         value, suffix, written = self._number(number, rep)
-        return Address(line, value, suffix, written, street, postcode, city, city_code, x, y)
+        try:
+            accuracy = accuracy_of(texts[8])
+        except ValueError as error:
+            raise _WrongField("accuracy", f"{error}: {texts[8][:_SHOWN]!a}") from None
+        return Address(line, value, suffix, written, street, postcode, city, city_code, x, y, accuracy=accuracy)
 
     def _listed(self, line: int, texts: Sequence[str]) -> Address:
         """The address of a row that says in which zone it is."""
         street, postcode, city, city_code = self._place[1]
         if not (city_code or (postcode and city)):
             raise _WrongField("city", "is empty: a listed address needs a postcode and its town, or the town's code")
-        zone, title = self._clean("zone", texts[8], LONGEST_TITLE), self._clean("title", texts[9], LONGEST_TITLE)
+        zone, title = self._clean("zone", texts[9], LONGEST_TITLE), self._clean("title", texts[10], LONGEST_TITLE)
         if not ZONE_NAME.fullmatch(zone):
-            raise _WrongField("zone", f"is no name of a zone: {NAMED}")
+            raise _WrongField("zone", f"is no name of a zone: {zone[:_SHOWN]!a}; {NAMED}")
         if not title.isprintable():
             raise _WrongField("title", "has a character that cannot be printed")
         number, suffix, written = self._number(texts[0], texts[1])
@@ -230,8 +237,10 @@ class AddressRows:
         rep = rep.strip()
         found = _read_number(digits, rep, self._code) if len(digits) + len(rep) <= LONGEST_CODE else None
         if found is None:
+            if self._layout.is_street(digits):
+                return None, "", ""
             if not self._layout.loose:
-                raise _WrongField("number", f"is no house number: {digits[:_SHOWN]!a}")
+                raise _WrongField("number", f"is no house number: {digits[:_SHOWN]!a}; see --without-number")
             self.unnumbered += 1
             return None, "", ""
         return found
@@ -268,7 +277,7 @@ def _feature(text: str) -> Sequence[str] | _WrongField:
     if any(not isinstance(value, int | float) or isinstance(value, bool) for value in (longitude, latitude)):
         return _WrongField("position", "is no number of degrees")
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
-    return [texts.get(field, "") for field in FIELDS[:6]] + [_digits(longitude), _digits(latitude)]
+    return [texts.get(field, "") for field in FIELDS[:6]] + [_digits(longitude), _digits(latitude), ""]
 
 
 def _digits(number: float) -> str:
@@ -280,12 +289,12 @@ def layout_of(path: Path) -> Layout:
     """The format of a file, by its first line. Raises FileError where it is unknown."""
     first = ""
     try:
-        with open_regular(path) as raw, closing(Lines(raw, packed=path.suffix == ".gz")) as lines:
+        with open_regular(path) as raw, closing(Lines(raw, packed=path.suffix in PACKED)) as lines:
             first = next(lines, "")
     except WrongFile as error:
         raise FileError(f"{path.name}:{error.line}: {error}") from None
-    except (OSError, EOFError, zlib.error):
-        raise FileError(f"{path.name}: cannot be read, or is no gzip file") from None
+    except (OSError, *UNPACKABLE):
+        raise FileError(f"{path.name}: cannot be read, or is not packed as its name says") from None
     layout = guess_layout(first)
     if layout is None:
         raise FileError(

@@ -16,6 +16,7 @@ from adapters.address.base.nearby import MOST_NEARBY, Missing, nearby
 from adapters.address.base.streets import AddressBase, House, Match, Names, Street, Wanted
 from adapters.address.house_numbers import UNREADABLE, house_of, read_number
 from adapters.address.languages import language
+from adapters.address.misspellings import letter_runs, letters_wrong, misspelled_similarity
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import (
     LONG_WORD,
@@ -41,7 +42,7 @@ INITIAL_CUTOFF = 0.5
 class _Case:
     """One query in progress: `found` are streets with the similarity of their names and their houses of that number.
     `initial` says that the name has an initial, so that streets with just this name are not enough; `literal`, that no
-    similar name is.
+    similar name is. `wrong` is of `letters_wrong`.
     """
 
     asked: ParsedAddress = field(repr=False)
@@ -50,6 +51,7 @@ class _Case:
     literal: bool = False
     found: list[tuple[Street, float, Sequence[House]]] = field(default_factory=list)
     unknown: frozenset[str] = field(default=frozenset(), repr=False)
+    wrong: int = 0
     near: Sequence[Place] = field(default=(), repr=False)
 
     @property
@@ -120,7 +122,7 @@ def _cases(asked: ParsedAddress, code: str) -> list[_Case]:
         values = number.values if number else (None,)
         wanted = (each.postcode, each.city_code or None, name)
         repetitions = dict.fromkeys(one.repetition for one in (number, house_of(number, code))) if number else ("",)
-        literal = each in asked.as_written
+        literal = each in asked.as_written and not asked.conflict
         cases += [
             _Case(each, Wanted(*wanted, value, repetition), initial, literal)
             for value in values
@@ -141,11 +143,12 @@ def _keep(case: _Case, matches: Sequence[Match], code: str) -> None:
 def _search_similar(cases: Sequence[_Case], base: AddressBase, code: str, names: Names) -> None:
     """For streets without an exact match: find their unknown words, similar names, and the same name elsewhere."""
     words = [_words(case.asked.street, code) for case in cases]
-    every = frozenset[str]().union(*words)
-    known = base.known_words(every) if every else frozenset[str]()
+    runs = [letter_runs(case.asked.street, code) for case in cases]
+    known = base.known_words(frozenset[str]().union(*words, *runs))
     near: list[list[tuple[Street, float]]] = []
-    for case, own in zip(cases, words, strict=True):
+    for case, own, letters in zip(cases, words, runs, strict=True):
         case.unknown = own - known
+        case.wrong = letters_wrong(letters, known) if case.asked.number else 0
         near.append(_similar(case, code, names) or _kindless(case, code, names))
     numbered = [
         (street, case.wanted.number, case.wanted.repetition)
@@ -200,6 +203,7 @@ def _words(street: str, code: str) -> frozenset[str]:
 def _similar(case: _Case, code: str, names: Names) -> list[tuple[Street, float]]:
     """The streets of the postcode and of the town with similar names; letters are compared first, which is fast."""
     found: dict[int, tuple[Street, float]] = {}
+    slipped: dict[int, tuple[Street, float]] = {}
     alike: dict[str, float] = {}
     for area in case.wanted.areas:
         streets = names(area)
@@ -215,4 +219,6 @@ def _similar(case: _Case, code: str, names: Names) -> list[tuple[Street, float]]
                 alike[street.name] = similarity(case.asked.street, street.name, code, case.unknown)
             if alike[street.name] >= THRESHOLD:
                 found[street.key] = street, alike[street.name]
-    return list(found.values())
+            elif case.wrong and misspelled_similarity(case.asked.street, street.name, code, one_in=case.wrong):
+                slipped[street.key] = street, THRESHOLD
+    return list((found or slipped).values())

@@ -47,16 +47,20 @@ class Street:
             city_code=self.city_code,
             score=alike,
             extent=None if house else self.extent,
+            accuracy=house.accuracy if house else None,
         )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class House:
-    """One position of one house number, `written` as the base has it, in WGS 84 degrees."""
+    """One position of one house number, `written` as the base has it, in WGS 84 degrees. `accuracy` is by how many
+    metres it may be wrong, None where the base does not say.
+    """
 
     written: str
     longitude: float
     latitude: float
+    accuracy: int | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -9,14 +9,13 @@ Retry-After beyond that. Its data are those of the Base Adresse Nationale (Licen
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from adapters.address.geocoders.client import Geocoder
-from adapters.address.geocoders.further_requests import FurtherRequests, doubtful_word, is_unknown
+from adapters.address.geocoders.further_requests import doubtful_word, is_unknown
 from adapters.address.geocoders.payload import PayloadPart, position
 from adapters.address.parsed_address import ParsedAddress
-from adapters.base import Another, Place, Places, Unreadable
-from adapters.http_client.transport import Transport
+from adapters.base import Place, Places, Unreadable
 from config.levels import Level
 
 LEVELS = {
@@ -44,18 +43,6 @@ class Addok(Geocoder):
 
     provider = "addok"
     path = "/search"
-
-    def __init__(
-        self,
-        url: str,
-        transport: Transport,
-        *,
-        language: str = "fr",
-        another: Another | None = None,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
-        super().__init__(url, transport, language=language)
-        self._further = FurtherRequests(another, sleep)
 
     def _find(self, asked: ParsedAddress, street: str, timeout: float) -> Places:
         deadline = time.monotonic() + timeout

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import permutations, takewhile
 
 from adapters.address.geocoders.client import Geocoder
-from adapters.address.geocoders.further_requests import FurtherRequests, agrees, doubtful_word, is_unknown
+from adapters.address.geocoders.further_requests import agrees, doubtful_word, is_unknown
 from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, merge_streets
 from adapters.address.geocoders.shorter_names import shorter_names
 from adapters.address.languages import fold
@@ -82,8 +82,7 @@ class Nominatim(Geocoder):
         another: Another | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        super().__init__(url, transport, language=language)
-        self._further = FurtherRequests(another, sleep)
+        super().__init__(url, transport, language=language, another=another, sleep=sleep)
         self._always = {
             "format": "jsonv2",
             "addressdetails": "1",

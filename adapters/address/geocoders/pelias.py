@@ -14,7 +14,7 @@ from __future__ import annotations
 from adapters.address.geocoders.client import Geocoder
 from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, position
 from adapters.address.parsed_address import ParsedAddress
-from adapters.base import Place, Places, Unavailable
+from adapters.base import Another, Place, Places, Unavailable
 from adapters.http_client.transport import Transport
 from config.levels import Level
 
@@ -47,8 +47,9 @@ class Pelias(Geocoder):
         language: str = "fr",
         country: str | None = None,
         api_key: str | None = None,
+        another: Another | None = None,
     ) -> None:
-        super().__init__(url, transport, language=language)
+        super().__init__(url, transport, language=language, another=another)
         self._always = {"country": country or "", "size": str(CANDIDATES), "api_key": api_key or ""}
 
     def _find(self, asked: ParsedAddress, street: str, timeout: float) -> Places:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from adapters.address.geocoders.client import Geocoder
 from adapters.address.geocoders.payload import OPENSTREETMAP, PayloadPart, merge_streets, position
 from adapters.address.parsed_address import ParsedAddress
-from adapters.base import Place, Places
+from adapters.base import Another, Place, Places
 from adapters.http_client.transport import Transport
 from config.levels import Level
 
@@ -36,8 +36,16 @@ class Photon(Geocoder):
     provider = "photon"
     path = "/structured"
 
-    def __init__(self, url: str, transport: Transport, *, language: str = "fr", country: str | None = None) -> None:
-        super().__init__(url, transport, language=language)
+    def __init__(
+        self,
+        url: str,
+        transport: Transport,
+        *,
+        language: str = "fr",
+        country: str | None = None,
+        another: Another | None = None,
+    ) -> None:
+        super().__init__(url, transport, language=language, another=another)
         # Without `dedupe=0` only one of the ways of a street comes, and its extent is not known.
         self._always = {"countrycode": country or "", "limit": str(CANDIDATES), "dedupe": "0"}
 

@@ -10,6 +10,8 @@
 -- are taken to be away, and polls become rarer, down to one in 5 s within two minutes.
 --
 -- source_away is true while nobody looks up: the source fails or rests, or the workers are away.
+--
+-- zone is the one that holds the address, where the question asks which.
 CREATE VIEW jurat_results AS
 SELECT c.id AS check_id, c.consultation, c.participant, c.question, c.round, c.state,
        v.outcome, v.reason, v.revision, v.decided_at,
@@ -25,7 +27,11 @@ SELECT c.id AS check_id, c.consultation, c.participant, c.question, c.round, c.s
        coalesce(c.state IN ('pending', 'leased') AND (
          s.opened_at IS NOT NULL OR s.failures > 1 OR s.paused_until > strftime('%Y-%m-%d %H:%M:%f', 'now')
          OR s.closed_until > strftime('%Y-%m-%d %H:%M:%f', 'now')
-         OR s.figures_at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-30 seconds')), 0) AS source_away
+         OR s.figures_at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-30 seconds')), 0) AS source_away,
+       CASE WHEN v.outcome = 'accepted' THEN
+         (SELECT w.evidence ->> 'named_zone' FROM jurat_verdicts w
+          WHERE w.check_id = c.id AND w.revision = v.revision)
+       END AS zone
 FROM jurat_checks c
 LEFT JOIN jurat_verdicts v ON v.check_id = c.id
      AND v.revision = (SELECT max(w.revision) FROM jurat_verdicts w WHERE w.check_id = c.id)

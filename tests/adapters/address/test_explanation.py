@@ -59,6 +59,8 @@ def test_a_street_that_differs_has_the_most_alike_name_and_the_word_that_does_no
     assert read.nearest == Nearest("Rue du Moulin Vert", 0.0, "bleu")
     assert explained({"number": "8", "street": "rue du Moulen Vert", **TOWN}, places).nearest is None
     assert explained({}, places).nearest is None
+    of_base = Places("address-file", found("Rue du Moulin").places)  # all alike enough, a second slip or no kind of way
+    assert explained({"number": "8", "street": "rue du Moulxxin", **TOWN}, of_base).nearest is None
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def test_a_source_with_answers_in_files_stays_only_as_it_was_applied(tmp_path: P
     assert any("no file can be named here" in each for each in changed)
 
 
+@pytest.mark.slow
 def test_the_work_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "MOST_SECONDS", 1)
     many = GOOD.partition("criteria:")[0].partition("  board:")[2]
@@ -135,6 +136,7 @@ def test_who_waits_for_a_turn_is_soon_told(monkeypatch: pytest.MonkeyPatch) -> N
         check_apart(GOOD, [], [], None)
 
 
+@pytest.mark.slow
 def test_the_memory_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "MOST_MEMORY", 50 << 20)
     with pytest.raises(NotChecked):

@@ -13,7 +13,8 @@ import numpy as np
 import shapely
 from shapely import Polygon
 
-from adapters.zone_import.examination import FILES, Found, examine
+from adapters.zone_import.examination import Found, examine
+from adapters.zone_import.formats import FILES
 from adapters.zone_import.layers import ZoneFileRequest
 
 RING = [[1.0, 44.0], [1.1, 44.0], [1.1, 44.1], [1.0, 44.1], [1.0, 44.0]]

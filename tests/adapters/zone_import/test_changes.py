@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon
 
+from adapters.address import border_distances
+from adapters.address.border_distances import TOLERANCE, TOLERANCE_M
 from adapters.address.borders import Border
-from adapters.zone_import import changes
-from adapters.zone_import.changes import TOLERANCE, TOLERANCE_M, ZoneChange, compare
+from adapters.zone_import.changes import ZoneChange, compare
 
 NORTH = 1 / 111_132.0
 """A metre to the north at 45 degrees, in degrees."""
@@ -149,7 +150,7 @@ def test_who_is_farther_from_the_old_border_than_the_reach_stays_on_his_side(
 
 @pytest.mark.slow
 def test_a_border_that_moved_everywhere_is_measured_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "MOST_BOXES", 1000)
+    monkeypatch.setattr(border_distances, "MOST_BOXES", 1000)
     angles = np.linspace(0, 2 * math.pi, 40_000, endpoint=False)
     town, wider = (
         Polygon(np.column_stack([2 + far * np.cos(angles), 45 + far * np.sin(angles)])) for far in (0.05, 0.0502)

@@ -205,7 +205,17 @@ def test_metres_are_taken_where_their_coordinate_system_is_said(tmp_path: Path) 
         (
             collection(feature(box(6_500_000, 600_000, 6_501_000, 601_000))),
             "EPSG:2154",
-            "lies far outside the area of EPSG:2154",
+            "and EPSG:2154 is for places between 9.86 west and 10.38 east, 41.15 and 51.56 north; its axes seem to be",
+        ),
+        (
+            collection(feature(box(48.8, 2.2, 48.9, 2.4))),
+            "EPSG:4258",
+            "lies between 48.8 and 48.9 east, 2.2 and 2.4 north, and EPSG:4258 is for places between 16.1 west and",
+        ),
+        (
+            collection(feature(box(9_500_000, 600_000, 9_501_000, 601_000))),
+            "EPSG:2154",
+            "north; is that its coordinate system?",
         ),
     ],
 )

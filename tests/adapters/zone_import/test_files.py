@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.server
 import json
 import os
@@ -17,8 +18,9 @@ import pytest
 import shapely
 
 from adapters.zone_import import files as zone_files
+from adapters.zone_import import formats
 from adapters.zone_import.files import ZoneFileError, read_zone_file
-from adapters.zone_import.layers import ZoneFileRequest
+from adapters.zone_import.layers import LARGEST_FILE, ZoneFileRequest
 from adapters.zone_import.reader import MOST_MEMORY
 from tests.adapters.zone_import.documents import box, collection, feature, shapefile, square, write, zipped
 
@@ -175,13 +177,30 @@ def test_one_file_of_a_shapefile_is_told_to_be_zipped_with_the_others(tmp_path: 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\x1f\x8b\x08" + bytes(40), "is compressed with gzip: unpack it with gunzip"),
         (b"fgb\x03fgb\x00" + bytes(40), "is a FlatGeobuf, which is not read: convert it with `ogr2ogr"),
-        (b'<?xml version="1.0"?>\n<kml xmlns="http://www.opengis.net/kml/2.2"/>', "is KML, which is not read: convert"),
+        (gzip.compress(b"fgb\x03fgb\x00" + bytes(40)), "is a FlatGeobuf, which is not read: convert it with `ogr2ogr"),
+        (b"\x1f\x8b\x08" + bytes(40), "cannot be unpacked: it is damaged"),
+        (b"<kml/>", "has no features: no Placemark"),
     ],
 )
 def test_formats_that_are_not_read_are_named_with_what_to_do(tmp_path: Path, content: bytes, said: str) -> None:
     assert said in refused(tmp_path / "zones.geojson", content)
+
+
+def test_a_packed_file_gives_the_same_zones_under_any_name(tmp_path: Path) -> None:
+    plain, path = TOWN.read_bytes(), tmp_path / "zones.geojson"
+    for packed in (gzip.compress(plain), zipped({"town/zones.json": plain, "__MACOSX/town/._zones.json": b"?"})):
+        path.write_bytes(packed)
+        assert read_zone_file(path) == read_zone_file(TOWN)
+    for packed in (gzip.compress(gzip.compress(plain)), zipped({"a.gz": gzip.compress(plain)})):
+        assert "holds another packed file" in refused(path, packed)
+
+
+@pytest.mark.slow
+def test_a_packed_file_that_unpacks_without_end_fills_nothing(tmp_path: Path) -> None:
+    bomb = bytes(LARGEST_FILE + 1)
+    assert "is larger than 50 MiB" in refused(tmp_path / "bomb.gz", gzip.compress(bomb))
+    assert "is more than 200 times larger" in refused(tmp_path / "bomb.zip", zipped({"bomb.json": bomb}))
 
 
 def test_a_shapefile_under_another_name_is_told_as_well(tmp_path: Path) -> None:
@@ -190,17 +209,29 @@ def test_a_shapefile_under_another_name_is_told_as_well(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_is_not_even_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zone_files, "LARGEST_FILE", 100)
+    monkeypatch.setattr(formats, "LARGEST_FILE", 100)
     assert "is larger than" in refused(tmp_path / "large.geojson", bytes(101))
 
 
 def test_a_long_list_of_problems_is_cut_in_the_message_alone(tmp_path: Path) -> None:
     path = tmp_path / "zones.geojson"
-    path.write_text(json.dumps(collection(*[17] * 80)), encoding="utf-8")
+    features = [feature(kind=f"Kind{number}", id=f"zone-{number}") for number in range(80)]
+    path.write_text(json.dumps(collection(*features)), encoding="utf-8")
     with pytest.raises(ZoneFileError) as caught:
         read_zone_file(path)
     assert len(caught.value.problems) == 80
     assert len(str(caught.value).splitlines()) == 51
+
+
+def test_a_mistake_that_repeats_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "zones.geojson"
+    path.write_text(json.dumps(collection(*[17] * 5000, feature(kind="Point"))), encoding="utf-8")
+    with pytest.raises(ZoneFileError) as caught:
+        read_zone_file(path)
+    once, other = caught.value.problems
+    assert once.startswith("feature 0: is no Feature: ")
+    assert once.endswith("(and 4,999 more: feature 1; feature 2; feature 3; …)")
+    assert other.startswith("feature 5000 ('meadow'): has the geometry Point")
 
 
 # ------------------------------------------------------------------------------------------------------- its reader

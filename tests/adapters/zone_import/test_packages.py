@@ -15,7 +15,8 @@ import shapely
 from shapely import Polygon
 
 from adapters.zone_import import packages
-from adapters.zone_import.examination import FILES, Found, examine
+from adapters.zone_import.examination import Found, examine
+from adapters.zone_import.formats import FILES
 from adapters.zone_import.layers import FileProblem, ZoneFileRequest
 from adapters.zone_import.packages import _check_entries, _parts_of
 from tests.adapters.zone_import.documents import square, write, zipped
@@ -227,4 +228,4 @@ def test_a_zip_with_too_much_or_too_little_is_refused(tmp_path: Path, monkeypatc
 def test_a_damaged_zip_is_told(tmp_path: Path, cut: int) -> None:
     (tmp_path / FILES["zip"]).write_bytes(zipped(PARTS)[:cut])
     (problem,) = examine(tmp_path, ZoneFileRequest()).problems
-    assert "the zip is damaged" in problem
+    assert "it is damaged; pack it again" in problem

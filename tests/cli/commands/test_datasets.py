@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -43,7 +44,7 @@ def test_a_file_is_imported_and_listed(shell: Shell) -> None:
     assert ran.json["version"] == 1
     assert ran.json["addresses"] == len(TOWN.read_text().splitlines()) - 1
     assert (ran.json["format"], ran.json["data_date"], ran.json["changed"]) == ("ban", "2026-11-01", True)
-    assert "between longitudes" in ran.err
+    assert " west, 4" in ran.err
     assert listed(shell) == [("valmont", 1, "active")]
     text = shell("datasets", "list").out.splitlines()
     assert text[0].split()[:3] == ["DATASET", "VERSION", "STATE"]
@@ -101,7 +102,7 @@ def test_where_all_addresses_lie_is_told_with_and_without_a_dry_run(shell: Shell
     ran = shell("datasets", "import-addresses", "valmont", "a.csv", *options, "--json")
     assert ran.code == 0, ran.err
     assert ran.json["box"] == [-38.25, 43.5, -36.5, 44.75]
-    assert "between longitudes -38.250 and -36.500, latitudes 43.500 and 44.750" in ran.err
+    assert "it lies between 36.5 and 38.25 west, 43.5 and 44.75 north" in ran.err
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -111,7 +112,7 @@ def test_every_problem_is_told_and_nothing_is_imported(shell: Shell, *, dry_run:
     assert ran.code == 2
     assert ran.err.splitlines() == [
         "jurat: a.csv:3: column lon or lat: is no number of degrees",
-        "jurat: a.csv:4: column numero: is no house number: 'eight'",
+        "jurat: a.csv:4: column numero: is no house number: 'eight'; see --without-number",
         "jurat: nothing was imported",
     ]
     assert listed(shell) == []
@@ -208,3 +209,27 @@ def test_a_pipe_is_told_and_not_waited_for(shell: Shell) -> None:
         assert ran.code == 2, ran.err
         assert "cannot be read" in ran.err
         assert "Traceback" not in ran.err
+
+
+def test_values_that_stand_for_no_number_are_said(shell: Shell) -> None:
+    shell.write("a.csv", f"{OWN.rstrip()}\nS/N{OWN.splitlines()[1][5:]}\n")
+    asked = ("datasets", "import-addresses", "valmont", "a.csv", *COLUMNS)
+    refused = shell(*asked)
+    assert refused.code == 2
+    assert "is no house number: 'S/N" in refused.err
+    ran = shell(*asked, "--without-number", "SN,km", "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["addresses"], ran.json["houses"]) == (ran.json["houses"] + 1, len(OWN.splitlines()) - 1)
+
+
+def test_swapped_axes_are_seen_by_the_zones_that_are_there(shell: Shell) -> None:
+    border = [[-38, 44], [-37.9, 44], [-37.9, 44.1], [-38, 44.1], [-38, 44]]
+    geometry = {"type": "Polygon", "coordinates": [border]}
+    zone = {"type": "Feature", "properties": {"id": "old-town"}, "geometry": geometry}
+    shell.write("zone.json", json.dumps(zone))
+    assert shell("zones", "import", "zone.json").code == 0
+    for row, is_swapped in ((ROW, False), (ROW.replace("-37.98;44.005", "44.005;-37.98"), True)):
+        shell.write("a.csv", f"{HEADER}\n{row}\n")
+        ran = shell("datasets", "import-addresses", "valmont", "a.csv")
+        assert ran.code == 0
+        assert ("warning: it lies between 44.005 and 44.005 east, 37.98 and 37.98 south" in ran.err) is is_swapped

@@ -11,6 +11,7 @@ import pytest
 
 from jurat import Client
 from jurat.database import open_engine
+from tests.adapters.zone_import.documents import zipped
 from tests.cli.shell import Ran, Shell, is_one_sentence
 from tests.conftest import ENGINES
 from tests.rigs.workers import Worker
@@ -135,6 +136,9 @@ def test_a_file_may_be_packed_and_unpacks_to_no_bomb(shell: Shell) -> None:
     options = ("--zone-column", "BUREAU", "--columns", COLUMNS)
     (shell.folder / "register.csv.gz").write_bytes(gzip.compress(REGISTER.encode()))
     assert shell("zones", "import-addresses", "register.csv.gz", *options).code == 0
+    (shell.folder / "register.zip").write_bytes(zipped({"register.csv": REGISTER.encode()}))
+    again = shell("zones", "import-addresses", "register.zip", *options)
+    assert "0 zones imported, 2 unchanged" in again.err
     (shell.folder / "bomb.csv.gz").write_bytes(gzip.compress(REGISTER.encode() + b" " * 1_000_000))
     assert "the row is longer" in shell("zones", "import-addresses", "bomb.csv.gz", *options).err
 

@@ -16,7 +16,7 @@ from adapters.base import Place, Places
 from cli.lookups.address_query import Inquiry
 from config.levels import Level
 from tests.cli.commands.test_zones import SQUARE, collection
-from tests.cli.commands.valmont import CONFIGURATION, sql
+from tests.cli.commands.valmont import CONFIGURATION, TOWNS, sql
 from tests.cli.shell import Shell, is_one_sentence
 
 NEAR = "number=8,street=Rue du Puits,postcode=00100,city=Valmont"
@@ -315,6 +315,72 @@ def test_without_a_zone_it_says_in_which_one_it_is(town: Shell) -> None:
     near = town("zones", "locate", "--address", NEAR, "--source", "towns")
     assert near.code == 5
     assert "near_border" in near.out
+
+
+ONE_OF_TWO = """
+    questions:
+      which: { criterion: one-of, with: { zones: [old-*, harbour] }, name_zone: true }
+      any: { criterion: one-of, with: { zones: [old-*, harbour] } }
+"""
+BETWEEN = "number=30,street=rue du Puits,postcode=00100,city=Valmont"
+
+
+@pytest.fixture
+def two_as_one(town: Shell) -> Shell:
+    one_of = "  one-of: { source: towns, open: [zones] }\nconsultations:\n  vote:"
+    town.write("jurat.yaml", CONFIGURATION.replace("consultations:", one_of + ONE_OF_TWO.rstrip(), 1))
+    town.write("towns.csv", TOWNS + "30;;Rue du Puits;00100;Valmont;2.00995;48.005\n")
+    assert town("config", "apply", "jurat.yaml").code == 0
+    return town
+
+
+@pytest.mark.parametrize(
+    ("address", "which", "any_of_them", "near"),
+    [
+        (INSIDE, ("accepted", "old-town"), "accepted", {"old-town": "accepted"}),
+        (OUTSIDE, ("accepted", "harbour"), "accepted", {"harbour": "accepted"}),
+        (BETWEEN, ("undetermined", None), "accepted", {"old-town": "undetermined", "harbour": "undetermined"}),
+        (NEAR, ("undetermined", None), "undetermined", {"old-town": "undetermined"}),
+        (NEAR.replace("8", "99"), ("undetermined", None), "undetermined", {}),
+    ],
+)
+def test_a_question_about_many_zones_says_which_it_is(
+    two_as_one: Shell, address: str, which: tuple[str, str | None], any_of_them: str, near: dict[str, str]
+) -> None:
+    named, alike = (
+        two_as_one("zones", "locate", "--question", f"vote/{each}", address, "--json") for each in ("which", "any")
+    )
+    assert (named.json["outcome"], named.json["zone"]) == which
+    assert (alike.json["outcome"], alike.json["zone"]) == (any_of_them, None)
+    for ran in (named, alike):
+        assert {each["zone"]: each["outcome"] for each in ran.json["zones"]} == near
+    told = two_as_one("zones", "locate", "--question", "vote/which", address)
+    assert told.code == named.code == {"accepted": 0, "undetermined": 5}[which[0]]
+    assert "the area of vote/which" in told.out.splitlines()[0]
+    assert all(re.search(rf"^{zone} +{outcome} ", told.out, re.MULTILINE) for zone, outcome in near.items())
+
+
+def test_a_question_about_one_zone_decides_as_that_zone(town: Shell) -> None:
+    ran = town("zones", "locate", "--question", "budget/residence", INSIDE, "--json")
+    assert (ran.code, ran.json) == (0, town("zones", "locate", "--zone", "old-town", INSIDE, "--json").json)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--question", "vote/wich"), "there is no question 'vote/wich' about zones"),
+        (("--question", "vote/any"), "zones of vote/any are not in force"),
+        (("--question", "vote/any", "--zone", "old-town"), "not both"),
+    ],
+)
+def test_a_question_that_cannot_be_located_for_is_one_sentence(
+    two_as_one: Shell, words: tuple[str, ...], said: str
+) -> None:
+    sql(two_as_one, "DELETE FROM jurat_zones WHERE name = 'harbour'")
+    ran = two_as_one("zones", "locate", *words, INSIDE)
+    assert ran.code == 2
+    assert is_one_sentence(ran)
+    assert said in ran.err
 
 
 def test_what_no_zone_could_decide_is_told_once(town: Shell) -> None:

@@ -105,7 +105,19 @@ def longitudes(places: Places) -> set[float]:
 
 def set_of(found: Places) -> tuple[set[object], frozenset[str]]:
     found_keys: set[object] = {
-        (p.level, p.longitude, p.latitude, p.number, p.street, p.postcode, p.city, p.city_code, p.score, p.extent)
+        (
+            p.level,
+            p.longitude,
+            p.latitude,
+            p.number,
+            p.street,
+            p.postcode,
+            p.city,
+            p.city_code,
+            p.score,
+            p.extent,
+            p.accuracy,
+        )
         for p in found.places
     }
     return found_keys, found.unknown_words
@@ -119,6 +131,17 @@ def test_it_answers_as_the_same_file_does_in_memory(imports: DatasetImport, sour
         assert set_of(found) == set_of(file.look_up(asked))
         assert found.near == file.look_up(asked).near
         assert found.data_date == DAY
+
+
+def test_kinds_of_positions_are_kept(imports: DatasetImport, source: AddressDataset, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = ["8;;Rue du Moulin;99002;99901;Valmont;2.0;48.0;entrée", "8;;Rue du Moulin;99002;99901;Valmont;2.1;48.0;"]
+    path.write_text("\n".join([f"{HEADER};type_position", *rows]))
+    import_base(imports, NewAddressBase("valmont", path, BAN, "fr", DAY), "Iris")
+    for typed in ("Rue du Moulin", "Rue du Moulinn"):
+        asked = query("8", typed, "99002")
+        assert [place.accuracy for place in source.look_up(asked).places] == [10, None]
+        assert set_of(source.look_up(asked)) == set_of(AddressFile(path).look_up(asked))
 
 
 def test_neighbours_are_read_along_the_key(tmp_path: Path) -> None:

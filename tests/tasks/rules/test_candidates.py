@@ -13,7 +13,7 @@ from config.levels import Level
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.candidates import MOST_SUGGESTIONS
 from tasks.rules.residence import decide_residence
-from tests.tasks.rules.valmont import ANSWER, HOUSE, STREET, TOWN_ITSELF, WEST_ZONE, decide
+from tests.tasks.rules.valmont import ANSWER, ELSEWHERE, HOUSE, STREET, TOWN_ITSELF, WEST_ZONE, decide, undetermined
 
 ASKED = {name: ANSWER[name] for name in ("number", "street", "postcode", "city")}
 
@@ -91,3 +91,17 @@ def test_without_a_number_streets_are_offered_and_no_houses() -> None:
 def test_a_few_are_offered_at_most() -> None:
     near = tuple(house(number=str(number)) for number in range(20, 40))
     assert len(offered(STREET, near=near, reason=Reason.HOUSE_NUMBER_NOT_FOUND)) == MOST_SUGGESTIONS
+
+
+@pytest.mark.parametrize("spelling", ["Rue Moulin", "R du Moulin", "Rue du Moûlin"])
+def test_a_street_that_a_base_has_in_two_spellings_is_one(spelling: str) -> None:
+    lacking = replace(STREET, street=spelling, longitude=ELSEWHERE)
+    base = {"provider": "address-file"}
+    assert decide(HOUSE, lacking, **base) == (Outcome.ACCEPTED, Reason.INSIDE_ZONE)
+    assert decide(HOUSE, replace(HOUSE, street=spelling, longitude=ELSEWHERE), **base) == undetermined(
+        Reason.AMBIGUOUS_ADDRESS
+    )
+    unlike = {**ANSWER, "street": "rue du Moulon"}
+    assert decide(HOUSE, replace(STREET, street="Rue du Moulan", longitude=ELSEWHERE), answer=unlike) == undetermined(
+        Reason.AMBIGUOUS_ADDRESS
+    )

@@ -112,3 +112,24 @@ def test_a_number_in_words_is_one_where_the_source_has_the_street(tmp_path: Path
     assert both.outcome is Outcome.UNDETERMINED  # a street of just this name
     gone = decided(tmp_path, language, ["Rue Haute"], street=typed)
     assert gone.outcome is Outcome.UNDETERMINED
+
+
+@pytest.mark.parametrize("typed", ["Barrio Bodgeas 2", "Bario Bodegas 2", "Barrio lBodegas 2", "Brario Bodwwegas 2"])
+def test_a_slip_in_such_a_name_is_decided_by_the_only_house_of_all_readings(tmp_path: Path, typed: str) -> None:
+    streets = ["Calle Mayor", "Barrio Bodegas 2", "Barrio Bodegas 1"]
+    assert decided(tmp_path, "es", streets, number="5", street=typed).outcome is Outcome.REFUSED
+    for number, street in (("5", typed.replace("2", "3")), ("11", typed), ("5", f"{typed} 8")):
+        assert decided(tmp_path, "es", streets, number=number, street=street).outcome is Outcome.UNDETERMINED
+
+
+def test_a_slip_in_such_a_name_decides_nothing_where_the_plain_street_exists(tmp_path: Path) -> None:
+    streets = ["Barrio Bodegas", "Calle Mayor", "Barrio Bodegas 2"]
+    found = decided(tmp_path, "es", streets, number="5", street="Barrio Bodgeas 2")
+    assert found.reason is Reason.AMBIGUOUS_ADDRESS
+    assert {each["street"] for each in found.candidates} == {streets[0], streets[2]}
+
+
+def test_what_resembles_such_a_name_is_offered(tmp_path: Path) -> None:
+    found = decided(tmp_path, "es", ["Calle Mayor", "Barrio Bodegas 2"], number="5", street="Bario Bedogass 2")
+    assert found.reason is Reason.AMBIGUOUS_ADDRESS
+    assert [(each["number"], each["street"]) for each in found.candidates] == [("5", "Barrio Bodegas 2")]

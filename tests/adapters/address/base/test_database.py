@@ -21,6 +21,7 @@ from adapters.address.base.database import AddressDataset, OpenBase
 from adapters.address.base.file import AddressFile
 from adapters.address.base.rows import Address, AddressRows
 from adapters.address.base.streets import FEWEST_NUMBERS, Area, House, Match, Street, Wanted, extent, number_bit
+from adapters.address.misspellings import letter_runs
 from adapters.address.parsed_address import read_answer
 from adapters.base import Place, Places, Query, Unavailable
 from config.levels import Level
@@ -271,7 +272,7 @@ def test_batches_have_their_size_and_each_word_once(tmp_path: Path) -> None:
     made = list(batches(AddressRows(path, BAN), "fr", size=3))
     assert [(each.rows, len(each.houses), len(each.streets)) for each in made] == [(3, 3, 1), (3, 3, 1), (1, 1, 1)]
     assert len({key for each in made for key in each.streets}) == 1
-    assert [each.words for each in made] == [{"rue", "du", "moulin"}, set(), set()]
+    assert [each.words for each in made] == [{"rue", "du", "moulin"} | letter_runs("Rue du Moulin"), set(), set()]
 
 
 def test_numbers_of_streets_depend_on_all_that_tells_them_apart_and_fit_the_database() -> None:

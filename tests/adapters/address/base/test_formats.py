@@ -19,6 +19,7 @@ from adapters import file_lines
 from adapters.address.base.columns import BAN, OPENADDRESSES, Layout, own_layout
 from adapters.address.base.rows import Address, AddressRows, layout_of
 from adapters.file_lines import FileError
+from tests.adapters.zone_import.documents import zipped
 
 BAN_HEADER = "id;numero;rep;nom_voie;code_postal;code_insee;nom_commune;lon;lat"
 BAN_ROW = "1;8;bis;Rue du Moulin;99002;99901;Valmont;-37.98;44.005"
@@ -107,7 +108,29 @@ def test_a_map_that_cannot_work_is_refused(columns: Mapping[str, str], separator
 def test_known_formats_are_known_by_their_first_line(tmp_path: Path, content: str, kind: str) -> None:
     (tmp_path / "a").write_text(content)
     (tmp_path / "a.gz").write_bytes(gzip.compress(content.encode()))
-    assert layout_of(tmp_path / "a").kind == layout_of(tmp_path / "a.gz").kind == kind
+    (tmp_path / "a.zip").write_bytes(zipped({"__MACOSX/._a": b"", "a/": b"", "a/a.csv": content.encode()}))
+    assert {layout_of(tmp_path / name).kind for name in ("a", "a.gz", "a.zip")} == {kind}
+
+
+def test_the_one_file_in_a_zip_is_read_and_no_other(tmp_path: Path) -> None:
+    content = f"{BAN_HEADER}\n{BAN_ROW}\n"
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({"town/a.csv": content.encode()}))
+    assert list(AddressRows(path, BAN)) == read(tmp_path / "a.csv", content)
+    assert problems(path, zipped({"a.csv": b"", "b.csv": b""})) == [
+        "a.zip: is no zip of one file alone, packed by deflate and without a password"
+    ]
+    damaged = bytearray(zipped({"a.csv": content.encode()}))
+    damaged[60] ^= 1
+    for packed in (bytes(damaged), zipped({"a.csv": content.encode()})[:-12], b"no zip at all"):
+        assert problems(path, packed)[-1].startswith("a.zip: ")
+
+
+def test_a_packed_file_that_unpacks_without_end_is_not_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_lines, "EXPANDED_FROM", 1 << 20)
+    content = (f"{BAN_HEADER}\n" + f"{BAN_ROW}\n" * 400_000).encode()
+    for name, packed in (("a.gz", gzip.compress(content)), ("a.zip", zipped({"a.csv": content}))):
+        assert "unpacks to more than 100 times its size" in problems(tmp_path / name, packed)[-1]
 
 
 @pytest.mark.parametrize("content", [b"", b"No;Voie\n", b"\xff\xfe", b"x" * 300_000])
@@ -118,6 +141,34 @@ def test_what_is_no_known_format_is_found(tmp_path: Path, content: bytes) -> Non
     (tmp_path / "a.gz").write_bytes(content)
     with pytest.raises(FileError, match=r"^a\.gz:(1:)? "):
         layout_of(tmp_path / "a.gz")
+
+
+@pytest.mark.parametrize("number", ["SN", "s/n", "S.N.", "KM 3,5", "km. 12", "12-26", "12 - 27b", "3/40/2"])
+def test_a_layout_says_which_values_stand_for_no_number(tmp_path: Path, number: str) -> None:
+    content = f"No;Voie;CP;Ville;X;Y\n{number};Rue du Moulin;99002;Valmont;-37,98;44,005"
+    assert repr(number) in problems(tmp_path / "a.csv", content, own_layout(OWN))[0]
+    for others in (["ranges"], ["SN", "km"]):
+        layout = own_layout(OWN).with_streets(others)
+        if number[0].isdigit() is (others == ["ranges"]):
+            (street,) = read(tmp_path / "a.csv", content, layout)
+            assert (street.number, street.written, street.street) == (None, "", "Rue du Moulin")
+        else:
+            assert repr(number) in problems(tmp_path / "a.csv", content, layout)[0]
+
+
+@pytest.mark.parametrize("number", ["12", "12 B", "12-14", "km"])
+def test_such_a_value_never_takes_the_number_of_a_house(tmp_path: Path, number: str) -> None:
+    content = f"No;Voie;CP;Ville;X;Y\n{number};Rue du Moulin;99002;Valmont;-37,98;44,005"
+    layout = own_layout(OWN).with_streets(["b", "ranges"])
+    if number == "km":
+        assert problems(tmp_path / "a.csv", content, layout)
+    else:
+        assert read(tmp_path / "a.csv", content, layout)[0].number == 12
+
+
+def test_a_value_for_no_number_has_letters() -> None:
+    with pytest.raises(ValueError, match="has letters"):
+        own_layout(OWN).with_streets(["SN", "12-26"])
 
 
 @pytest.mark.parametrize("number", ["", "0", "00", "99999"])
@@ -215,10 +266,12 @@ def test_a_hostile_feature_is_a_problem_with_its_line(tmp_path: Path, content: s
 
 
 def test_all_problems_are_counted_and_the_first_twenty_found(tmp_path: Path) -> None:
-    rows = [BAN_ROW.replace("44.005", "x")] * 30
+    rows = [BAN_ROW.replace(";8;bis;", f";of {number};;") for number in [*range(30), 0, 0]]
     found = problems(tmp_path / "a.csv", "\n".join([BAN_HEADER, *rows]))
     assert len(found) == 21
-    assert found[0] == "a.csv:2: column lon or lat: is no number of degrees"
+    said = "column numero: is no house number: 'of {}'; see --without-number"
+    assert found[0] == f"a.csv:2: {said.format(0)} (and 2 more: lines 32, 33)"
+    assert found[1] == f"a.csv:3: {said.format(1)}"
     assert found[-1] == "a.csv: and 10 more problems"
 
 

@@ -65,7 +65,7 @@ def test_a_street_that_is_not_there_offers_those_alike_that_have_the_house(valmo
 def test_a_kind_of_way_that_is_misspelled_in_a_compound(tmp_path: Path) -> None:
     path = tmp_path / "valmont.csv"
     path.write_text(f"{HEADER}\n3;;Lindenstraße;99001;99901;Valmont;-38.0;44.0")
-    assert offered(AddressFile(path, "de"), "3", "Lindenstrrdsse") == ["3 Lindenstraße 99001"]
+    assert offered(AddressFile(path, "de"), "3", "Lindensstrrdsse") == ["3 Lindenstraße 99001"]
 
 
 def test_a_word_that_is_a_title_is_nothing_in_common(valmont: AddressFile) -> None:
@@ -84,7 +84,7 @@ def test_each_query_of_a_batch_gets_its_own(valmont: AddressFile) -> None:
 
 
 def test_no_more_are_offered_than_can_be_read(tmp_path: Path) -> None:
-    rows = [f"3;;Rue Tanneu{letter * 2};99001;99901;Valmont;-38.0;44.0" for letter in "abcdefghijklmnop"]
+    rows = [f"3;;Rue Tanneu{letter * 3};99001;99901;Valmont;-38.0;44.0" for letter in "abcdefghijklmnop"]
     path = tmp_path / "valmont.csv"
     path.write_text("\n".join([HEADER, *rows]))
     source = AddressFile(path)

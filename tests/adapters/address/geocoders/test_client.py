@@ -12,7 +12,7 @@ from adapters.address.geocoders.nominatim import Nominatim
 from adapters.address.geocoders.pelias import Pelias
 from adapters.address.geocoders.photon import Photon
 from adapters.address.geocoders.us_census import UsCensus
-from adapters.base import Credentials, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
+from adapters.base import Another, Credentials, Places, Query, RejectedRequest, Throttled, Unavailable, Unreadable
 from adapters.http_client.transport import Transport
 from config.networks import LOOPBACK
 from tests.adapters.address.servers import Answering
@@ -80,3 +80,57 @@ def test_documented_errors_are_never_an_address_that_was_not_found(
     geocoder.status, geocoder.bodies = status, [body]
     with pytest.raises(error):
         ask(kind, geocoder)
+
+
+# --- an answer with two addresses
+
+FIRST, SECOND = "Rue des Tanneurs", "Rue du Moulin"
+TWO = {"number": "", "street": f"4 {FIRST}, maintenant 12 {SECOND}"}
+
+
+def house(number: str, street: str, city: str = "Valmont") -> dict[str, Any]:
+    properties = {"type": "housenumber", "housenumber": number, "street": street, "postcode": "99001", "city": city}
+    return {"geometry": {"type": "Point", "coordinates": [-38, 44]}, "properties": {**properties, "score": 0.9}}
+
+
+def asked_by_addok(geocoder: Answering, another: Another | None) -> Places:
+    loopback = Transport(loopback_http=True, private_networks=LOOPBACK)
+    source = Addok(geocoder.url, loopback, another=another)
+    try:
+        return source.look_up(Query({**HOUSE, **TWO}))
+    finally:
+        source.close()
+
+
+def test_both_of_two_addresses_are_asked_for(geocoder: Answering) -> None:
+    geocoder.bodies = [{"features": [house("4", FIRST)]}, {"features": [house("12", SECOND)]}]
+    places = asked_by_addok(geocoder, lambda _: 0.0)
+    assert [query["q"] for _, query in geocoder.asked] == [f"4 {FIRST.lower()} 99001", f"12 {SECOND.lower()} 99001"]
+    assert [(place.number, place.street) for place in places.places] == [("4", FIRST), ("12", SECOND)]
+
+
+@pytest.mark.parametrize("another", [None, lambda _: None])
+def test_the_second_is_not_asked_for_where_nobody_pays(geocoder: Answering, another: Another | None) -> None:
+    geocoder.bodies = [{"features": [house("4", FIRST)]}]
+    places = asked_by_addok(geocoder, another)
+    assert [place.street for place in places.places] == [FIRST]
+    assert len(geocoder.asked) == 1
+
+
+@pytest.mark.parametrize("trouble", [b"<html>maintenance</html>", {"features": [{}]}])
+def test_trouble_with_the_second_leaves_the_first(geocoder: Answering, trouble: Any) -> None:
+    geocoder.bodies = [{"features": [house("4", FIRST)]}, trouble]
+    assert [place.street for place in asked_by_addok(geocoder, lambda _: 0.0).places] == [FIRST]
+    assert len(geocoder.asked) == 2
+
+
+@every_geocoder
+def test_every_geocoder_asks_for_both(geocoder: Answering, kind: type[Geocoder]) -> None:
+    bodies: dict[type[Geocoder], Any] = {Nominatim: [], UsCensus: {"result": {"addressMatches": []}}}
+    geocoder.bodies = [bodies.get(kind, {"features": []})]
+    loopback = Transport(loopback_http=True, private_networks=LOOPBACK)
+    source = kind(geocoder.url, loopback, another=lambda _: 0.0)
+    source.look_up(Query({**HOUSE, **TWO}))
+    source.close()
+    words = ["tanneurs", "moulin"]
+    assert {word for word in words for _, query in geocoder.asked if word in str(query).lower()} == set(words)
