@@ -68,9 +68,10 @@ class HouseNumber:
     until: int | None = None
 
     def __str__(self) -> str:
-        flat, slash, suffix = self.repetition.partition("/")
-        if slash and flat[:1].isdigit():
-            return f"{flat}/{self.value} {suffix}".rstrip()
+        if "/" in self.repetition:
+            ahead, _, behind = self.repetition.partition("/")
+            is_flat = ahead[:1].isdigit()
+            return f"{ahead}/{self.value} {behind}".rstrip() if is_flat else f"{self.value}{ahead}/{behind}"
         return f"{self.value} {self.repetition}".rstrip()
 
     @property

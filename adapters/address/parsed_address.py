@@ -131,11 +131,23 @@ def _as_written(
             at_end = read_number(split["number"], words.code) if split else None
             if split and at_end and any(map(str.isdigit, split["name"])):
                 found.append((at_end, split["name"]))
+            found += _with_number_word(name, words)
     taken = not (asked.conflict or asked.malformed) and (asked.number, fold(asked.street))
     for each, name in found:
         if fold(name) and (each, fold(name)) != taken:
             restored = _restore_apostrophes(fold(name), [name])
             yield replace(typed, number=each, numbered=each is not None, street=restored, accents=accents(name))
+
+
+def _with_number_word(name: str, words: Language) -> list[tuple[HouseNumber | None, str]]:
+    """The house number in words before or after a street, and the street: "huit rue du Moulin"."""
+    texts, ahead = name.split(), words.table["number_position"] == "before"
+    for length in range(min(4, len(texts) - 1), 0, -1):
+        run, rest = (texts[:length], texts[length:]) if ahead else (texts[-length:], texts[:-length])
+        spelled = " ".join(run)
+        if (digits := in_digits(spelled, words.code)) != spelled:
+            return [(HouseNumber(int(digits)), " ".join(rest))]
+    return []
 
 
 def _sole_number(given: str, words: Language) -> HouseNumber | None:

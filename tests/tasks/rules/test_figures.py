@@ -93,6 +93,27 @@ def test_another_town_beside_such_a_name_decides_nothing(tmp_path: Path, tail: s
     assert found.outcome is Outcome.UNDETERMINED
 
 
+@pytest.mark.parametrize(
+    ("language", "typed"),
+    [
+        ("fr", "huit Rue du Puits"),
+        ("de", "Lindenweg acht"),
+        ("en", "eight Mill Street"),
+        ("it", "Via Roma otto"),
+        ("es", "Calle Mayor ocho"),
+    ],
+)
+def test_a_number_in_words_is_one_where_the_source_has_the_street(tmp_path: Path, language: str, typed: str) -> None:
+    streets = {**STREETS, "fr": ["Rue du Puits"]}[language]
+    named = [each for each in streets if each in typed]
+    assert decided(tmp_path, language, named, street=typed).outcome is Outcome.ACCEPTED
+    assert decided(tmp_path, language, named, street=typed, number="5").outcome is Outcome.UNDETERMINED
+    both = decided(tmp_path, language, [*named, typed], street=typed)
+    assert both.outcome is Outcome.UNDETERMINED  # a street of just this name
+    gone = decided(tmp_path, language, ["Rue Haute"], street=typed)
+    assert gone.outcome is Outcome.UNDETERMINED
+
+
 @pytest.mark.parametrize("typed", ["Barrio Bodgeas 2", "Bario Bodegas 2", "Barrio lBodegas 2", "Brario Bodwwegas 2"])
 def test_a_slip_in_such_a_name_is_decided_by_the_only_house_of_all_readings(tmp_path: Path, typed: str) -> None:
     streets = ["Calle Mayor", "Barrio Bodegas 2", "Barrio Bodegas 1"]
