@@ -16,7 +16,7 @@ from adapters.address.base.nearby import MOST_NEARBY, Missing, nearby
 from adapters.address.base.streets import AddressBase, House, Match, Names, Street, Wanted
 from adapters.address.house_numbers import UNREADABLE, house_of, read_number
 from adapters.address.languages import language
-from adapters.address.misspellings import letter_runs, letters_wrong, misspelled_similarity
+from adapters.address.misspellings import MOST_WRONG, letter_runs, letters_wrong, misspelled_similarity
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import (
     LONG_WORD,
@@ -36,6 +36,9 @@ CUTOFF = 0.58
 INITIAL_CUTOFF = 0.5
 """The smallest share of letters that names with similar words have in common; less where one letter may be an initial.
 """
+
+FEW_STREETS = 10
+"""An area with so few leaves little room for another name that is nearly as close."""
 
 
 @dataclass(slots=True)
@@ -207,6 +210,7 @@ def _similar(case: _Case, code: str, names: Names) -> list[tuple[Street, float]]
     alike: dict[str, float] = {}
     for area in case.wanted.areas:
         streets = names(area)
+        wrong = MOST_WRONG if len(streets) <= FEW_STREETS else case.wrong
         near = process.extract(
             case.wanted.canonical,
             streets.keys(),
@@ -219,6 +223,6 @@ def _similar(case: _Case, code: str, names: Names) -> list[tuple[Street, float]]
                 alike[street.name] = similarity(case.asked.street, street.name, code, case.unknown)
             if alike[street.name] >= THRESHOLD:
                 found[street.key] = street, alike[street.name]
-            elif case.wrong and misspelled_similarity(case.asked.street, street.name, code, one_in=case.wrong):
+            elif case.wrong and misspelled_similarity(case.asked.street, street.name, code, one_in=wrong):
                 slipped[street.key] = street, THRESHOLD
     return list((found or slipped).values())

@@ -162,7 +162,7 @@ def test_a_street_of_several_batches_is_put_together(
     done = import_base(imports, town_of(tmp_path / "a.csv", *lines), "Iris")
     assert done.box == (2.25, 44.005, 2.75, 44.005)
     assert (done.row.addresses, done.row.houses, done.row.streets) == (8, 8, 2)
-    assert rows(engine) == {"streets": 2, "houses": 8, "words": 4}
+    assert rows(engine) == {"streets": 2, "houses": 8, "words": 21}
     (street,) = source.look_up(query("", "rue du Moulin", "99002")).places
     assert street.extent == (2.5, 44.005, 2.75, 44.005)
     assert longitudes(source.look_up(MOULIN)) == {2.5, 2.75}
@@ -240,7 +240,7 @@ def test_a_new_version_counts_from_the_next_look_up_on(
         assert done.row.version == number
         assert longitudes(source.look_up(MOULIN)) == {longitude}
     assert states(engine) == {1: "removed", 2: "removed", 3: "retired", 4: "active"}
-    assert rows(engine) == {"streets": 2, "houses": 8, "words": 6}
+    assert rows(engine) == {"streets": 2, "houses": 8, "words": 30}
     assert [(row.version, row.state) for row in imports.versions()] == [(4, "active"), (3, "retired")]
 
 
@@ -264,7 +264,7 @@ def test_a_look_up_sees_one_version_from_its_beginning_to_its_end(
         (street,) = base.streets(("postcode", "99002"))["rue moulin"]
         ((house,),) = base.houses([(street, 2, "")])
         assert (street.longitude, house.longitude) == (2.0, 2.0)
-        assert base.known_words({"moulin", "nowhere"}) == {"moulin"}
+        assert base.known_words({"moulin", "nowhere", " mo", "in ", "wx "}) == {"moulin", " mo", "in "}
     assert states(engine)[1] == "removed"
 
 
@@ -344,7 +344,7 @@ def test_a_crashed_import_is_seen_by_nobody_and_the_next_one_removes_it(
     assert longitudes(source.look_up(MOULIN)) == {2.0}
     import_base(imports, town_of(tmp_path / "a.csv", *houses(4.0)), "Iris")
     assert states(engine) == {1: "retired", 2: "removed", 3: "active"}
-    assert rows(engine) == {"streets": 2, "houses": 8, "words": 6}
+    assert rows(engine) == {"streets": 2, "houses": 8, "words": 30}
 
 
 def test_of_two_imports_at_once_the_one_that_began_last_wins(
@@ -391,7 +391,7 @@ def test_removing_deletes_in_small_lots_and_makes_up_for_what_was_cut_off(
     monkeypatch.setattr(module, "WORDS_AT_ONCE", 3)
     lines = [row for n in range(7) for row in houses(2.0, 2, f"Rue {'abcdefg'[n] * 4}")]
     import_base(imports, town_of(tmp_path / "a.csv", *lines), "Iris")
-    assert rows(engine) == {"streets": 7, "houses": 14, "words": 8}
+    assert rows(engine) == {"streets": 7, "houses": 14, "words": 32}
     deleted: list[object] = []
     whole = DatasetImport._delete
 
@@ -405,7 +405,7 @@ def test_removing_deletes_in_small_lots_and_makes_up_for_what_was_cut_off(
         patch.setattr(DatasetImport, "_delete", cut_off)
         with pytest.raises(KeyboardInterrupt):
             imports.remove("valmont", "Iris")
-    assert rows(engine) == {"streets": 3, "houses": 6, "words": 8}
+    assert rows(engine) == {"streets": 3, "houses": 6, "words": 32}
     assert imports.versions() == []
     imports.sweep()
     assert rows(engine) == {"streets": 0, "houses": 0, "words": 0}

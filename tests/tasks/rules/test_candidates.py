@@ -96,9 +96,9 @@ def test_a_few_are_offered_at_most() -> None:
 @pytest.mark.parametrize("spelling", ["Rue Moulin", "R du Moulin", "Rue du Moûlin"])
 def test_a_street_that_a_base_has_in_two_spellings_is_one(spelling: str) -> None:
     lacking = replace(STREET, street=spelling, longitude=ELSEWHERE)
-    base = {"provider": "address-file"}
-    assert decide(HOUSE, lacking, **base) == (Outcome.ACCEPTED, Reason.INSIDE_ZONE)
-    assert decide(HOUSE, replace(HOUSE, street=spelling, longitude=ELSEWHERE), **base) == undetermined(
+    base = "address-file"
+    assert decide(HOUSE, lacking, provider=base) == (Outcome.ACCEPTED, Reason.INSIDE_ZONE)
+    assert decide(HOUSE, replace(HOUSE, street=spelling, longitude=ELSEWHERE), provider=base) == undetermined(
         Reason.AMBIGUOUS_ADDRESS
     )
     unlike = {**ANSWER, "street": "rue du Moulon"}

@@ -8,6 +8,7 @@ import pytest
 import shapely
 
 from adapters.address.base.file import AddressFile
+from adapters.address.base.search import FEW_STREETS
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Query
 from jurat.vocabulary import Outcome, Reason
@@ -60,3 +61,10 @@ def test_two_streets_that_are_as_near_decide_only_on_one_side(tmp_path: Path) ->
     found = decided(tmp_path, "Rue des Wanneuurs", streets=far)
     assert found.reason is Reason.AMBIGUOUS_ADDRESS
     assert {each["street"] for each in found.candidates} == set(far)
+
+
+def test_in_an_area_of_few_streets_more_letters_may_be_wrong(tmp_path: Path) -> None:
+    more = (*STREETS, *(f"Allée {number}" for number in range(FEW_STREETS)))
+    assert decided(tmp_path, "Rue Combwx").outcome is Outcome.ACCEPTED
+    assert decided(tmp_path, "Rue Combwx", streets=more).outcome is Outcome.UNDETERMINED, "three runs are in no name"
+    assert decided(tmp_path, "Rue Cwxbot", streets=more).outcome is Outcome.ACCEPTED, "four are"
