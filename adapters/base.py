@@ -114,9 +114,10 @@ class Places:
 
     `provider` is the type of the source: the rule has a score floor and a margin for each. `attribution` is what the
     data's licence asks to be named. `unknown_words` are words of the typed street that occur in no street name that the
-    source knows. Only such a word may be a misspelling. `knows_code` is False where the source says that no place has
-    the answer's `city_code`: then it may be that of a whole town, of whose districts the source has the codes. `near`
-    are houses that may have been meant instead, best first: they are offered, and never decide.
+    source knows. Only such a word may be a misspelling. `misspelled` are names of streets as typed that are no names,
+    for the letters in them. `knows_code` is False where the source says that no place has the answer's `city_code`:
+    then it may be that of a whole town, of whose districts the source has the codes. `near` are houses that may have
+    been meant instead, best first: they are offered, and never decide.
     """
 
     provider: str
@@ -124,6 +125,7 @@ class Places:
     data_date: date | None = None
     attribution: str = ""
     unknown_words: frozenset[str] = field(default=frozenset(), repr=False)
+    misspelled: frozenset[str] = field(default=frozenset(), repr=False)
     knows_code: bool = True
     near: Sequence[Place] = field(default=(), repr=False)
 

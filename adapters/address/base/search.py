@@ -100,6 +100,7 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
             tuple(dict.fromkeys(place for case in cases for place in case.places())),
             base.data_date,
             unknown_words=cases[0].unknown,
+            misspelled=frozenset(case.asked.street for case in cases if case.wrong),
             knows_code=_knows_code(cases[0], names),
             near=tuple(dict.fromkeys(place for case in cases for place in case.near))[:MOST_NEARBY],
         )
