@@ -116,7 +116,7 @@ class Places:
 
     `provider` is the type of the source: the rule has a score floor and a margin for each. `attribution` is what the
     data's licence asks to be named. `unknown_words` are words of the typed street that occur in no street name that the
-    source knows. Only such a word may be a misspelling. `misspelled` are streets as they were read of which letters are
+    source knows. Only such a word may be a misspelling. `misspelled` are typed names of streets with letters that are
     in none of its names. `knows_code` is False where the source says that no place has the answer's `city_code`: then
     it may be that of a whole town, of whose districts the source has the codes. `near` are houses that may have been
     meant instead, best first: they are offered, and never decide.

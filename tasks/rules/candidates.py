@@ -69,7 +69,7 @@ def compared(asked: ParsedAddress, place: Place, places: Places, language: str) 
     name = similarity(asked.street, place.street, language, places.unknown_words) if place.street else 0.0
     if name < THRESHOLD and place.street and places.provider in OF_ONE_TOWN:  # they know all names of the town
         name = max(name, kindless_similarity(asked.street, place.street, language))
-        if asked.number and asked.street in places.misspelled:
+        if asked.street in places.misspelled:
             name = max(name, misspelled_similarity(asked.street, place.street, language))
     return Candidate(
         place=place,
