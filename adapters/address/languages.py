@@ -1,4 +1,31 @@
-"""The words of addresses in each language: kinds of ways, articles, short forms. Read from the tables in `names/`."""
+"""The words of addresses in each language: kinds of ways, articles, short forms. Read from the tables in `names/`.
+
+The keys of a table:
+
+- `kind_position`: the kind of way comes `first` ("Rue …"), `last` ("… Street"), or `either` ("Straße des …",
+  "Lindenweg").
+- `number_position`: the number comes `before` or `after` the street; elsewhere only where a kind of way shows it.
+- `types`: kinds of way with abbreviations. `suffixes`: those written onto the name ("Lindenstr."); `dotted` by one
+  letter ("Rathausg.").
+- `words`: titles, saints and the like; an abbreviation may mean several.
+- `contractions`: "V.le" is "v le".
+- `phrases`: "za" is "zone artisanale".
+- `letters`: two ways to write one letter: "ue" is "ü", but not in "neue".
+- `directions`: words that begin a street after a number ("8 N Main St") and are never dropped.
+- `particles`: optional articles; not prepositions that tell streets apart ("Am Berg", "Zum Berg").
+- `numbers`: ordinals and Roman numerals as digits. `cardinals`: the words from one on.
+- `feminine`: endings that make another name: `{"o": ["a"]}` parts Mario and Maria, `{"": ["e"]}` Martin and Martine.
+- `repetitions`: suffixes in one spelling: French "8 B" is "8 bis", Italian "8/R" is "8 rosso".
+- `no_number`: "s/n", "sans numéro", "néant". `number_marks`: "n°", "Nr.".
+- `range_words` ("8 bis 10"), `range_signs` ("8-10"): they join two numbers. `additions`: a lower one is a suffix (Dutch
+  "12-3"). `flat_by_slash`: flats are `ahead` of the number or `doors` behind it; `regions` where that is sure, also by
+  `flats` ("Unit 1, 41").
+- `noise`: flats, floors, staircases, people: words `with_value` ("flat 2"), `behind` such ("left"), `alone`, words a
+  part `begins` with, those `named` after ("chez"), `buildings` ("… House"), `lettered` ("Haus B", but no "Haus 3");
+  `floor_ordinals`, `floor_words`, `bare_floors`, `signs`.
+- `city`: words of a town's name that do not count (`dropped`), endings of ordinals, words that begin what a post office
+  adds (`bulk`: "Cedex 9"), and countries, named as in CLDR, by the form of their postcodes.
+"""
 
 from __future__ import annotations
 
