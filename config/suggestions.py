@@ -13,7 +13,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint such as "did you mean 'timeout'?", or "" if nothing known is similar."""
     choices = {choice.casefold(): choice for choice in sorted(known)}
     written = word.casefold()[:100]
-    near = get_close_matches(written, choices, n=1, cutoff=0.6)
+    near = [choice for choice in choices if written.startswith(f"{choice}-")]  # "en" for "en-GB"
+    near = near or get_close_matches(written, choices, n=1, cutoff=0.6)
     if not near and len(written) >= _LEAST_PART:
         near = [choice for choice in choices if written in choice]
     return f"did you mean '{choices[near[0]]}'?" if len(near) == 1 else ""
