@@ -13,8 +13,8 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 # More processes than two cores, for tests also wait. Each gets neighbours in the list, which share a file and servers,
 # and the fewer, the closer the end.
-THREE := -n 3 --dist worksteal
 FOUR := -n 4 --dist worksteal
+FIVE := -n 5 --dist worksteal
 
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 # A .venv whose Python was removed or is too old is made again. Here, before make looks at what is in it.
@@ -41,7 +41,7 @@ platform: $(VENV)/.platform ## Try a platform in a browser, with an invented tow
 console: platform ## The same for its console: links for a reviewer, an administrator and an operator
 
 test: $(VENV)/.dev ## Run the tests, in about three minutes; ARGS="-k words tests/folder" for some
-	$(PY) -m pytest $(THREE) -m "not slow and not stacks and not browser and not containers and not alerts and not bench" $(ARGS)
+	$(PY) -m pytest $(FOUR) -m "not slow and not stacks and not browser and not containers and not alerts and not bench" $(ARGS)
 
 test-all: $(VENV)/.dev ## Run the tests that take longer, after `make test`
 	$(PY) -m pytest $(FOUR) -m "slow and not stacks and not browser and not containers and not alerts and not bench" $(ARGS)
@@ -54,11 +54,11 @@ test-bench: $(VENV)/.dev ## Run each bench once, small, after a change in bench/
 
 test-examples: $(VENV)/.dev $(VENV)/.platform $(EXAMPLES)/.wheel ## Run the platforms of examples/: Django, Flask, Node, PHP, Ruby; as root on Debian it installs them
 	@PYTHONPATH=. $(PY) -m tests.examples.stacks.runtimes
-	$(PY) -m pytest $(THREE) -m stacks tests/examples $(ARGS)
+	$(PY) -m pytest $(FOUR) -m stacks tests/examples $(ARGS)
 
 test-browser: $(VENV)/.browser ## Walk through `make platform` in Chromium, five minutes; as root on Debian it installs that
 	@PYTHONPATH=. $(PY) -m tests.examples.platform.browser.chromium
-	$(PY) -m pytest $(THREE) -m browser tests/examples/platform/browser tests/console/browser $(ARGS)
+	$(PY) -m pytest $(FIVE) -m browser tests/examples/platform/browser tests/console/browser $(ARGS)
 
 image: $(VENV)/.dev ## Build both images from Debian's packages, to dist/, and look into them; as root on Debian, two minutes
 	@PYTHONPATH=. $(PY) -m tests.containers.debian builds
