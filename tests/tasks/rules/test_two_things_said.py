@@ -61,3 +61,14 @@ def test_what_stands_beside_cedex_counts(tmp_path: Path, city: str) -> None:
 def test_the_point_of_a_street_or_a_locality_is_no_house(tmp_path: Path, kind: str) -> None:
     house = "8", "Rue du Moulin", 1.1 - 25 * METRE
     assert decided(tmp_path, "fr", house, kinds=(kind,)).reason is Reason.NEAR_BORDER
+
+
+@pytest.mark.parametrize("number", ["8 Haus B", "Haus B 8"])
+def test_a_lettered_house_may_be_that_with_the_letter(tmp_path: Path, number: str) -> None:
+    houses = ("8", "Hauptstraße", INSIDE), ("8 b", "Hauptstraße", ELSEWHERE)
+    assert decided(tmp_path, "de", *houses, number=number, street="Hauptstraße").outcome is Outcome.UNDETERMINED
+
+
+def test_positions_that_are_each_exact_and_far_apart_are_two_houses(tmp_path: Path) -> None:
+    houses = [("8", "Rue du Moulin", 1.1 + metres * METRE) for metres in (-60, 60)]
+    assert decided(tmp_path, "fr", *houses, kinds=("3", "5")).outcome is Outcome.UNDETERMINED
