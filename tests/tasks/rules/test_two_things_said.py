@@ -63,6 +63,12 @@ def test_the_point_of_a_street_or_a_locality_is_no_house(tmp_path: Path, kind: s
     assert decided(tmp_path, "fr", house, kinds=(kind,)).reason is Reason.NEAR_BORDER
 
 
+def test_a_direction_is_no_slip_of_a_kind_of_way(tmp_path: Path) -> None:
+    for typed, street in (("Mill Avenuw E", "Mill Avenue"), ("Mill Avenuw", "Mill Avenue E")):
+        one = decided(tmp_path, "en", ("8", street, INSIDE), street=typed)
+        assert one.outcome is Outcome.UNDETERMINED
+
+
 @pytest.mark.parametrize("number", ["8 Haus B", "Haus B 8"])
 def test_a_lettered_house_may_be_that_with_the_letter(tmp_path: Path, number: str) -> None:
     houses = ("8", "Hauptstraße", INSIDE), ("8 b", "Hauptstraße", ELSEWHERE)
