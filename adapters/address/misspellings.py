@@ -48,6 +48,9 @@ def misspelled_similarity(asked: str, found: str, code: str = "fr", *, one_in: i
     words, left, right = language(code), canonical(asked, code), canonical(found, code)
     if _figures(left) != _figures(right) or not _may_be_one_kind(left, right, words):
         return 0.0
+    one, other = ({*name.split()}.intersection(words.table["directions"]) for name in (left, right))
+    if one != other:
+        return 0.0  # "McGregor Avenuw E" is not McGregor Avenue
     rest = _parts(right, words).rest
     if any(len(word) == 1 and word not in left.split() for word in rest):
         return 0.0

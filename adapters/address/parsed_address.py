@@ -119,9 +119,9 @@ def _as_written(
     the number is empty; the longest name first. None that is the same as `asked`.
     """
     given, street = fields
-    if any(sign.isnumeric() and not sign.isascii() for sign in street):
+    if not street or any(sign.isnumeric() and not sign.isascii() for sign in street):
         return  # folding would turn "1²" into 12
-    number = None if holds_no_number(given, words.code) else _sole_number(given, words)
+    number = _sole_number(given, words)
     names = dict.fromkeys((street, _without_details(street, words)))
     found: list[tuple[HouseNumber | None, str]] = [(number, name) for name in names] if number else []
     if not given and remove_spoiled(street) == street:
@@ -152,8 +152,8 @@ def _with_number_word(name: str, words: Language) -> list[tuple[HouseNumber | No
 
 def _sole_number(given: str, words: Language) -> HouseNumber | None:
     """The number of its own field, if that has no other: "29", "29 huis"."""
-    numbers, streets, _ = read_fields((given, ""), words)
-    return numbers[0] if len(numbers) == 1 and not any(streets) and numbers[0] != UNREADABLE else None
+    alone = read_answer({"number": given}, words.code)
+    return None if alone.malformed or alone.street or alone.conflict or alone.number == UNREADABLE else alone.number
 
 
 def _without_details(street: str, words: Language) -> str:

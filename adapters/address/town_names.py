@@ -54,9 +54,12 @@ def _town(name: str, words: Language) -> tuple[str, frozenset[int]]:
     """A town's name without what does not count, and the numbers of districts in it."""
     table, kept, numbers = words.table["city"], list[str](), set[int]()
     texts = fold(_JOINED.sub(r"\1 \2", _ROMAN_ORDINAL.sub(lambda word: _as_roman(word, words), name))).split()
+    is_bulk = not set(table["bulk"]).isdisjoint(texts)
     for position, word in enumerate(texts):
-        if word in table["bulk"]:  # it has a postcode and a number of its own, which are no house's
-            return " ".join(kept), frozenset()
+        if word in table["bulk"] or (is_bulk and re.fullmatch(r"\d{5}", word)):
+            continue
+        if position and texts[position - 1] in table["bulk"] and re.fullmatch(r"\d{1,2}", word):
+            continue  # CEDEX has a postcode and a number of its own, which are no house's
         ordinal = words.ordinal.fullmatch(word)
         digits = ordinal[1] if ordinal else word
         alone = position + 1 == len(texts) and word in {"i", "v", "x"}  # in the middle "i" may be an article

@@ -104,16 +104,19 @@ def meant_by(candidates: Sequence[Candidate], asked: ParsedAddress, language: st
     return here if exact and has_initial(asked.street, language) else exact
 
 
-def one_of_each(meant: Sequence[Candidate], language: str) -> list[Candidate]:
+def one_of_each(meant: Sequence[Candidate], asked: ParsedAddress, language: str) -> list[Candidate]:
     """`meant` without streets that lack the house where one of the same name and town has it: a base may have a street
-    in two spellings, "Rua República" and "Rua da Republica", each with some of its houses.
+    in two spellings, "Rua República" and "Rua da Republica", each with some of its houses. Not without one that has
+    just the accents typed, where the other has not: Bodastraße is not Bödastraße.
     """
     houses = [each.place for each in meant if each.house]
 
     def is_respelled(place: Place) -> bool:
         town = place.postcode, place.city, place.city_code
+        as_typed = accents(place.street or "") == asked.accents
         return any(
             (house.postcode, house.city, house.city_code) == town
+            and (not as_typed or accents(house.street or "") == asked.accents)
             and similarity(house.street or "", place.street or "", language) == 1.0
             for house in houses
         )
@@ -143,6 +146,8 @@ def as_meant(asked: ParsedAddress, places: Places, language: str, *, chosen: boo
     if not written or chosen:
         return written[:1] or [asked]
     rest = [each for each in (asked, *asked.others) if not asked.malformed and exists(each)]
+    if asked.number is None and not asked.malformed and not rest and found(asked):
+        rest = [asked]  # "Seven Oak Drive" may be Seven Oaks Drive as well as 7 Oak Drive
     return list({(each.number, each.street): each for each in (*written, *rest)}.values())
 
 

@@ -105,7 +105,7 @@ def decide_residence(
         case.evidence["conflict"] = list(asked.conflict)
         return case.undetermined(Reason.AMBIGUOUS_ADDRESS, candidates=readings(asked, places, language))
     candidates = [compared(asked, place, places, language) for place in places.places]
-    meant = one_of_each(meant_by(candidates, asked, language), language)
+    meant = one_of_each(meant_by(candidates, asked, language), asked, language)
     for rule, held, reason in (
         ("found", bool(candidates), Reason.ADDRESS_NOT_FOUND),
         ("street", any(each.place.street is not None for each in candidates), Reason.LOCALITY_LEVEL),

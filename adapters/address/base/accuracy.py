@@ -23,10 +23,11 @@ _KINDS = {
     " | bc | uc | ucm",
     20: "parcelle | parcel | pc | pcm | fc | fcs",
     150: "segment | service technique | utility | utility service | delivrance postale | postal | postal delivery"
-    " | area | gg | cdf | lb | wm | wcp",
+    " | interpolation | area | gg | cdf | lb | wm | wcp",
+    MOST_M: "stl | loc",
 }
 """A parcel is as exact as positions are without a kind; points between two others, and where mail or water arrives, are
-as exact as one interpolated along the street."""
+as exact as one interpolated along the street. STL and LOC are the points of G-NAF for a street and a locality."""
 
 ACCURACY_M: Mapping[str, int] = {kind: metres for metres, kinds in _KINDS.items() for kind in kinds.split(" | ")}
 
