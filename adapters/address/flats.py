@@ -90,6 +90,12 @@ def join_flat(text: str, words: Language) -> str:
 
 
 @lru_cache(maxsize=32)
+def lettered_building(code: str) -> re.Pattern[str]:
+    """A pattern for a building with a letter (folded), which may be a house of its own: "Haus B"."""
+    return re.compile(rf"\b(?:{_either(language(code).table['noise'], 'lettered')}) ([a-h])(?= |$)")
+
+
+@lru_cache(maxsize=32)
 def bare_floor(code: str) -> re.Pattern[str]:
     """A pattern for floor and door after a number in its own field, where people omit the "º": "8 3B", "8 3 izq."."""
     noise = language(code).table["noise"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapters.address.answer_parts import best_names, names_kind, read_fields, split_number, tail_of
-from adapters.address.flats import bare_floor, detail_pattern, join_flat, spell_signs
+from adapters.address.flats import bare_floor, detail_pattern, join_flat, lettered_building, spell_signs
 from adapters.address.house_numbers import (
     KILOMETRE_POST,
     RANGE_SIGN,
@@ -27,6 +27,7 @@ from adapters.address.house_numbers import (
     plain,
     read_number,
     remove_spoiled,
+    repetition,
 )
 from adapters.address.languages import ELIDED, ELISION, Language, fold, language
 from adapters.address.leftovers import Leftovers, leftovers
@@ -55,7 +56,7 @@ class ParsedAddress:
     even an unreadable one. `malformed`: what it has in place of a number is none. `accents` are those of the street as
     typed (`street_names.accents`), which `street` lacks. `others` are further addresses in an answer with a conflict.
     `as_written` are other readings, which hold where the source has their street: the whole field is its name ("Via 28
-    Marzo 1921").
+    Marzo 1921"). `lettered` is the number that a building with a letter may make of it: "8 b" for "8 Haus B".
     """
 
     number: HouseNumber | None
@@ -67,6 +68,7 @@ class ParsedAddress:
     numbered: bool = False
     malformed: bool = False
     accents: str = ""
+    lettered: HouseNumber | None = None
     others: tuple[ParsedAddress, ...] = ()
     as_written: tuple[ParsedAddress, ...] = field(default=(), compare=False)
 
@@ -106,6 +108,7 @@ def read_answer(answer: Mapping[str, Any], code: str = "fr") -> ParsedAddress:
         numbered=bool(numbers or given[0]),
         malformed=malformed or (sound != fields[1] and read_fields((fields[0], sound), words)[0] != numbers),
         accents=_accents(fields, name),
+        lettered=_lettered(number, said, words),
     )
     others = tuple(_others(asked, numbers, more, left.unread, words)) if conflict else ()
     typed = replace(asked, postcode=postcode, city=city, conflict=(), malformed=False)
@@ -139,9 +142,20 @@ def _as_written(
             yield replace(typed, number=each, numbered=each is not None, street=restored, accents=accents(name))
 
 
+def _lettered(number: HouseNumber | None, fields: Iterable[str], words: Language) -> HouseNumber | None:
+    building = lettered_building(words.code).search(fold(" ".join(fields)))
+    if building is None or number is None or number.repetition or number.until:
+        return None
+    return replace(number, repetition=repetition(building[1], words.code))
+
+
 def _with_number_word(name: str, words: Language) -> list[tuple[HouseNumber | None, str]]:
-    """The house number in words before or after a street, and the street: "huit rue du Moulin"."""
+    """The house number in words before or after a street, and the street: "huit rue du Moulin". Not where the kind of
+    way comes last, for names begin so: "One Tree Hill Road".
+    """
     texts, ahead = name.split(), words.table["number_position"] == "before"
+    if words.table["kind_position"] == "last":
+        return []
     for length in range(min(4, len(texts) - 1), 0, -1):
         run, rest = (texts[:length], texts[length:]) if ahead else (texts[-length:], texts[:-length])
         spelled = " ".join(run)

@@ -6,7 +6,7 @@ Pure. Every address that is offered exists, as far as the source knows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.address.house_numbers import same_number
 from adapters.address.misspellings import misspelled_similarity
@@ -129,7 +129,7 @@ def as_meant(asked: ParsedAddress, places: Places, language: str, *, chosen: boo
     of these takes the field of the street as it stands; else just `asked`. One that was `chosen` is meant as it stands.
 
     If `asked` contradicts itself, a street with the same figures and a name alike is enough ("Wolld 10"), if it has the
-    house; and so are those of the other readings.
+    house; and so are those of the other readings. "8 Haus B" may be 8 b, unless the source knows that there is none.
     """
 
     def found(reading: ParsedAddress) -> list[Candidate]:
@@ -144,7 +144,9 @@ def as_meant(asked: ParsedAddress, places: Places, language: str, *, chosen: boo
         if any(each.house for reading in alike[:1] if reading in asked.as_written for each in found(reading)):
             return alike
     if not written or chosen:
-        return written[:1] or [asked]
+        beside = replace(asked, number=asked.lettered)
+        knows = places.provider in OF_ONE_TOWN and not any(each.house for each in found(beside))
+        return written[:1] or ([asked] if chosen or knows or not asked.lettered else [asked, beside])
     rest = [each for each in (asked, *asked.others) if not asked.malformed and exists(each)]
     if asked.number is None and not asked.malformed and not rest and found(asked):
         rest = [asked]  # "Seven Oak Drive" may be Seven Oaks Drive as well as 7 Oak Drive

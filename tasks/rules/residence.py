@@ -39,6 +39,9 @@ from tasks.rules.margins import DEFAULT_MARGIN_M, METRES_PER_DEGREE, NEAR_TIE, S
 BLOCK_M = 150.0
 """Positions of one address that are farther apart may be two houses: then it identifies none."""
 
+APART = 2
+"""So many times what the most and the least exact position of a house may be wrong by, they may be apart."""
+
 
 class Side(StrEnum):
     """Where a position is, once its margin is taken into account."""
@@ -235,13 +238,13 @@ def _has_ends(number: HouseNumber, judged: Sequence[Candidate], best: Candidate,
 
 def _most_exact(judged: Sequence[Candidate]) -> Sequence[Candidate]:
     """Of positions of one house that differ in how exact they are, the most exact. Two of one kind, one of no known
-    kind, and those that are far apart may be of two houses: then all count.
+    kind, and those that are farther apart than exact ones can be may be of two houses: then all count.
     """
     best: dict[tuple[str | None, ...], Place] = {}
     for address in {each.address for each in judged}:
         places = [each.place for each in judged if each.address == address]
         known = {each.accuracy: each for each in places if each.accuracy is not None}
-        if len(known) == len(places) and _spread(places) <= BLOCK_M:
+        if len(known) == len(places) and _spread(places) <= min(BLOCK_M, APART * (min(known) + max(known))):
             best[address] = known[min(known)]
     return [each for each in judged if best.get(each.address, each.place) is each.place]
 

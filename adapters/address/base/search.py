@@ -125,7 +125,8 @@ def _cases(asked: ParsedAddress, code: str) -> list[_Case]:
         number, name, initial = each.number, canonical(each.street, code), has_initial(each.street, code)
         values = number.values if number else (None,)
         wanted = (each.postcode, each.city_code or None, name)
-        repetitions = dict.fromkeys(one.repetition for one in (number, house_of(number, code))) if number else ("",)
+        written = [one for one in (number, number and house_of(number, code), each.lettered) if one]
+        repetitions = dict.fromkeys(one.repetition for one in written) or ("",)
         literal = each in asked.as_written and not asked.conflict
         cases += [
             _Case(each, Wanted(*wanted, value, repetition), initial, literal)
