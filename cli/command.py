@@ -225,6 +225,7 @@ without_number_option = click.option(
     metavar="VALUE,…",
     type=lambda value: list(filter(None, value.split(","))),
     default="",
+    show_default="none",
     help="Values of the column of numbers that cannot be read and stand for no house, such as SN,km; with `ranges` "
     "also 12-26. Such a row shows its street alone.",
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from flask import abort, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 
 from adapters.address.base.columns import FIELDS, own_layout
 from adapters.address.base.examination import Examined, examine_apart, layout_for
@@ -24,6 +24,7 @@ from console.identity.sessions import own
 from console.parts import parts
 from console.people import member, needs
 from console.uploads import Busy, Sent, sent, takes_file
+from console.zone_imports import may_import
 from pages.language import gettext as _
 from store.datasets.address_files import NewAddressBase, import_base
 from store.datasets.imports import DatasetImport, Versions
@@ -57,22 +58,15 @@ def addresses_form() -> str:
 @takes_file
 def check_addresses() -> Any:
     """Read a file and show what it has. Nothing is stored."""
-    _may_import()
+    may_import()
     problems: dict[str, str] = {}
     name, day, given = request.form.get("name", "").strip(), day_of(problems), sent()
-    columns = {each: column for each in FIELDS if (column := request.form.get(f"column-{each}", "").strip())}
+    columns, faults = columns_of(FIELDS, problems)
     language = request.form.get("language", "")
     if not re.fullmatch(NAME_PATTERN, name):
         problems["name"] = _("Enter a name: lower-case letters, digits and hyphens.")
     if language not in codes():
         problems["language"] = _("Choose a language.")
-    faults: list[str] = []
-    try:
-        if columns:
-            own_layout(columns)
-    except ValueError as error:
-        problems["column-number"] = _("Not all columns are named that are needed.")
-        faults.append(str(error))
     if given is None:
         problems["file"] = _("Choose a file.")
     if problems or given is None:
@@ -97,7 +91,7 @@ def check_addresses() -> Any:
 @needs(Role.ADMINISTRATOR)
 def import_addresses() -> Any:
     """Begin to import what was checked and shown."""
-    _may_import()
+    may_import()
     checked = parts().uploads.find(own(), request.form.get("token", ""), Checked)
     if checked is None:
         flash(_("This was done already, or it waited for too long. Nothing was done now."))
@@ -117,9 +111,18 @@ def import_addresses() -> Any:
     return redirect(url_for("datasets.under_way"), 303)
 
 
-def _may_import() -> None:
-    if not parts().database.may(grants.Role.ADMIN):
-        abort(403)
+def columns_of(
+    fields: Sequence[str], problems: dict[str, str], *, placed: bool = True
+) -> tuple[dict[str, str], list[str]]:
+    """The columns of a table of one's own, as the form names them, and what is wrong with these."""
+    columns = {each: column for each in fields if (column := request.form.get(f"column-{each}", "").strip())}
+    try:
+        if columns:
+            own_layout(columns, placed=placed)
+    except ValueError as error:
+        problems["column-number"] = _("Not all columns are named that are needed.")
+        return columns, [str(error)]
+    return columns, []
 
 
 def _versions() -> Sequence[Any]:

@@ -8,12 +8,13 @@ from typing import Any
 from flask import render_template, request
 
 from adapters.address.address_lists import addresses_of
-from adapters.address.base.columns import FIELDS, own_layout
+from adapters.address.base.columns import FIELDS
 from adapters.address.languages import codes
 from adapters.apart import NotEnded
 from adapters.file_lines import FileError
 from adapters.zone_import.address_lists import LISTED
 from adapters.zone_import.list_examination import read_apart
+from console.address_imports import columns_of
 from console.identity.roles import Role
 from console.parts import parts
 from console.people import member, needs
@@ -47,19 +48,13 @@ def check_lists() -> Any:
     """Read a file and show what it would change. Nothing is stored."""
     may_import()
     problems: dict[str, str] = {}
-    begins, given, faults = begins_of(problems), sent(), list[str]()
+    begins, given = begins_of(problems), sent()
     zone, title, language = (request.form.get(each, "").strip() for each in ("zone", "title", "language"))
-    columns = {each: column for each in COLUMNS if (column := request.form.get(f"column-{each}", "").strip())}
+    columns, faults = columns_of(COLUMNS, problems, placed=False)
     if not zone:
         problems["zone"] = _("Enter the column that says in which zone an address is.")
     if language not in codes():
         problems["language"] = _("Choose a language.")
-    try:
-        if columns:
-            own_layout(columns, placed=False)
-    except ValueError as error:
-        problems["column-number"] = _("Not all columns are named that are needed.")
-        faults.append(str(error))
     if given is None:
         problems["file"] = _("Choose a file.")
     if problems or given is None:

@@ -143,10 +143,12 @@ def as_meant(asked: ParsedAddress, places: Places, language: str, *, chosen: boo
         alike = [each for each in (*asked.as_written, asked, *asked.others) if found(each)]
         if any(each.house for reading in alike[:1] if reading in asked.as_written for each in found(reading)):
             return alike
-    if not written or chosen:
+    if not written and asked.lettered and not chosen:
         beside = replace(asked, number=asked.lettered)
         knows = places.provider in OF_ONE_TOWN and not any(each.house for each in found(beside))
-        return written[:1] or ([asked] if chosen or knows or not asked.lettered else [asked, beside])
+        return [asked] if knows else [asked, beside]
+    if not written or chosen:
+        return written[:1] or [asked]
     rest = [each for each in (asked, *asked.others) if not asked.malformed and exists(each)]
     if asked.number is None and not asked.malformed and not rest and found(asked):
         rest = [asked]  # "Seven Oak Drive" may be Seven Oaks Drive as well as 7 Oak Drive
