@@ -47,7 +47,7 @@ LANGUAGES = {
     "de": Words(
         "Mühlstraße",
         "Gerberweg",
-        ("Haus B", "II. OG"),
+        ("Whg. 3", "II. OG"),
         ("jetzt", "oder", "früher", "und"),
         "Brevan",
         "Österreich",

@@ -15,6 +15,8 @@ LOOKS = ((360, "light"), (1280, "dark"), (360, "dark"), (1280, "light"))
 OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}, "preload": False}
 """All rules that axe has on by itself, best practices among them, and the size of targets. It need not fetch the
 stylesheet for them: the only rule for which it does is about sound that plays by itself."""
+BY_LOOK = ("color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size")
+"""The rules that look at colours and places. All others look at the document, and no width hides a part of it."""
 VIOLATIONS = "options => axe.run(document, options).then(found => found.violations)"
 
 NAMED = frozenset({
@@ -73,15 +75,17 @@ def examine(page: Any) -> None:
 
 
 def violations(page: Any, looks: Sequence[tuple[int, str]] = LOOKS) -> list[str]:
-    """What axe-core says against the page in these looks."""
+    """What axe-core says against the page in these looks: in the first by all of its rules, then by those of looks."""
     found = []
     page.evaluate(Axe().axe_script)
+    options: dict[str, Any] = OPTIONS
     for width, scheme in looks:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme)
-        for each in page.evaluate(VIOLATIONS, OPTIONS):
+        for each in page.evaluate(VIOLATIONS, options):
             nodes = [node["html"][:200] for node in each["nodes"]]
             found.append(f"{width} {scheme} {each['id']}: {each['help']}: {json.dumps(nodes, ensure_ascii=False)}")
+        options = OPTIONS | {"runOnly": BY_LOOK}
     page.emulate_media(color_scheme="light")
     return found
 
