@@ -118,8 +118,9 @@ class Places:
     data's licence asks to be named. `unknown_words` are words of the typed street that occur in no street name that the
     source knows. Only such a word may be a misspelling. `misspelled` are typed names of streets with letters that are
     in none of its names. `knows_code` is False where the source says that no place has the answer's `city_code`: then
-    it may be that of a whole town, of whose districts the source has the codes. `near` are houses that may have been
-    meant instead, best first: they are offered, and never decide.
+    it may be that of a whole town, of whose districts the source has the codes. `lettered` says that the source was
+    asked for 8 b as well, which "8 Haus B" may mean. `near` are houses that may have been meant instead, best first:
+    they are offered, and never decide.
     """
 
     provider: str
@@ -129,6 +130,7 @@ class Places:
     unknown_words: frozenset[str] = field(default=frozenset(), repr=False)
     misspelled: frozenset[str] = field(default=frozenset(), repr=False)
     knows_code: bool = True
+    lettered: bool = False
     near: Sequence[Place] = field(default=(), repr=False)
 
 

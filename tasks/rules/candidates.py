@@ -145,8 +145,7 @@ def as_meant(asked: ParsedAddress, places: Places, language: str, *, chosen: boo
             return alike
     if not written and asked.lettered and not chosen:
         beside = replace(asked, number=asked.lettered)
-        knows = places.provider in OF_ONE_TOWN and not any(each.house for each in found(beside))
-        return [asked] if knows else [asked, beside]
+        return [asked] if places.lettered and not any(each.house for each in found(beside)) else [asked, beside]
     if not written or chosen:
         return written[:1] or [asked]
     rest = [each for each in (asked, *asked.others) if not asked.malformed and exists(each)]

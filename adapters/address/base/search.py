@@ -102,6 +102,7 @@ def search(queries: Sequence[Query], base: AddressBase, code: str = "fr", names:
             unknown_words=cases[0].unknown,
             misspelled=frozenset(case.asked.street for case in cases if case.wrong),
             knows_code=_knows_code(cases[0], names),
+            lettered=True,
             near=tuple(dict.fromkeys(place for case in cases for place in case.near))[:MOST_NEARBY],
         )
         for cases in read

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from adapters.address.geocoders.further_requests import FurtherRequests
 from adapters.address.geocoders.payload import PayloadPart
+from adapters.address.house_numbers import same_number
 from adapters.address.parsed_address import ParsedAddress, read_answer
 from adapters.address.street_names import expand
 from adapters.base import Another, Places, Query, Source, SourceError
@@ -59,7 +60,17 @@ class Geocoder(Source):
                 break
             with suppress(SourceError):  # the lookup has an answer without it
                 found = replace(found, places=(*found.places, *self._look_up(other, deadline).places))
+        if asked.lettered and found.places and self._further.pay(deadline):
+            with suppress(SourceError):
+                found = self._with_lettered(found, asked, deadline)
         return found
+
+    def _with_lettered(self, found: Places, asked: ParsedAddress, deadline: float) -> Places:
+        """`found` with the houses that "8 Haus B" may mean by 8 b."""
+        number = asked.lettered
+        others = self._look_up(replace(asked, number=number, lettered=None), deadline).places
+        houses = [place for place in others if number and same_number(number, place.number, self._language)]
+        return replace(found, places=(*found.places, *houses), lettered=True)
 
     def _look_up(self, asked: ParsedAddress, deadline: float) -> Places:
         street = expand(asked.street, self._language)

@@ -43,8 +43,9 @@ PARTS_OF_TOWNS = (
 """People write these as their town, too."""
 LARGER = ("county", "state_district", "state", "region", "province", "postcode", "country")
 """What is no town, even if it is called as one."""
-MOST_SHORTER = 3
-"""Requests with a part of the street's name. With those for all of it and the last one, a lookup sends six at most."""
+MOST_SPELLINGS = 4
+"""Requests with another spelling or a part of the street's name. With those for all of it and the last one, a lookup
+sends seven at most."""
 RANK_HOUSE = 30
 RANKS_OF_WAYS = range(26, 28)
 RANK_TOWN = 16
@@ -126,7 +127,7 @@ class Nominatim(Geocoder):
     def _shorter(self, asked: ParsedAddress, street: str) -> list[str]:
         """Without a number, or in the whole country, they would find far too much."""
         within = asked.number and (asked.city or asked.postcode)
-        return shorter_names(street, self._language)[:MOST_SHORTER] if within else []
+        return shorter_names(street, self._language)[:MOST_SPELLINGS] if within else []
 
     def _confirmed(self, asked: ParsedAddress, street: str, found: _Found, deadline: float) -> _Found | None:
         """`found` with the streets of the typed name in any town, and the typed word that no street here has; None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.address.base.file import AddressFile
-from adapters.base import Query
+from adapters.base import Places, Query
 from jurat.vocabulary import Outcome, Reason
 from tasks.rules.residence import Residence, decide_residence
 from tests.tasks.rules.valmont import ANSWER, ELSEWHERE, HOUSE, METRE, WEST_ZONE
@@ -73,6 +74,17 @@ def test_a_direction_is_no_slip_of_a_kind_of_way(tmp_path: Path) -> None:
 def test_a_lettered_house_may_be_that_with_the_letter(tmp_path: Path, number: str) -> None:
     houses = ("8", "Hauptstraße", INSIDE), ("8 b", "Hauptstraße", ELSEWHERE)
     assert decided(tmp_path, "de", *houses, number=number, street="Hauptstraße").outcome is Outcome.UNDETERMINED
+
+
+@pytest.mark.parametrize(("asked", "outcome"), [(True, Outcome.ACCEPTED), (False, Outcome.UNDETERMINED)])
+def test_a_lettered_house_is_its_number_where_the_letter_was_asked_for(asked: bool, outcome: Outcome) -> None:
+    house = replace(HOUSE, street="Hauptstraße")
+    places = Places("nominatim", [house], lettered=asked)
+    answer = {**ANSWER, "number": "8 Haus B", "street": "Hauptstraße"}
+    assert decide_residence(answer, places, WEST_ZONE, language="de").outcome is outcome
+    beside = replace(house, number="8 b", longitude=ELSEWHERE)
+    both = replace(places, places=[house, beside])
+    assert decide_residence(answer, both, WEST_ZONE, language="de").outcome is Outcome.UNDETERMINED
 
 
 def test_positions_that_are_each_exact_and_far_apart_are_two_houses(tmp_path: Path) -> None:

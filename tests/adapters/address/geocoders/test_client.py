@@ -93,11 +93,13 @@ def house(number: str, street: str, city: str = "Valmont") -> dict[str, Any]:
     return {"geometry": {"type": "Point", "coordinates": [-38, 44]}, "properties": {**properties, "score": 0.9}}
 
 
-def asked_by_addok(geocoder: Answering, another: Another | None) -> Places:
+def asked_by_addok(
+    geocoder: Answering, another: Another | None, answer: dict[str, str] = TWO, language: str = "fr"
+) -> Places:
     loopback = Transport(loopback_http=True, private_networks=LOOPBACK)
-    source = Addok(geocoder.url, loopback, another=another)
+    source = Addok(geocoder.url, loopback, language=language, another=another)
     try:
-        return source.look_up(Query({**HOUSE, **TWO}))
+        return source.look_up(Query({**HOUSE, **answer}))
     finally:
         source.close()
 
@@ -134,3 +136,23 @@ def test_every_geocoder_asks_for_both(geocoder: Answering, kind: type[Geocoder])
     source.close()
     words = ["tanneurs", "moulin"]
     assert {word for word in words for _, query in geocoder.asked if word in str(query).lower()} == set(words)
+
+
+# --- "4 Haus B", which may be 4 b
+
+LETTERED = {"number": "4 Haus B", "street": "Gerberweg"}
+HOUSE_4 = house("4", "Gerberweg")
+
+
+def test_a_lettered_house_is_asked_for_by_its_letter_as_well(geocoder: Answering) -> None:
+    geocoder.bodies = [{"features": [HOUSE_4]}, {"features": [house("4b", "Gerberweg"), HOUSE_4]}]
+    places = asked_by_addok(geocoder, lambda _: 0.0, LETTERED, "de")
+    assert [query["q"] for _, query in geocoder.asked] == ["4 gerberweg 99001", "4b gerberweg 99001"]
+    assert ([place.number for place in places.places], places.lettered) == (["4", "4b"], True)
+
+
+@pytest.mark.parametrize("another", [None, lambda _: 0.0])
+def test_nobody_knows_of_the_letter_where_that_was_not_asked(geocoder: Answering, another: Another | None) -> None:
+    geocoder.bodies = [{"features": [HOUSE_4]}, b"<html>maintenance</html>"]
+    places = asked_by_addok(geocoder, another, LETTERED, "de")
+    assert ([place.number for place in places.places], places.lettered) == (["4"], False)

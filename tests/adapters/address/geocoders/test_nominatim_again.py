@@ -220,12 +220,13 @@ def test_one_timeout_bounds_all_requests(geocoder: Answering) -> None:
         ("rue du general polantre", "fr", ["rue du general", "polantre", "rue"]),
         ("polantre", "fr", []),
         ("landtstrasse", "de", ["strasse"]),
-        ("landsrtasse", "de", ["strasse"]),  # a slip in the kind of way
-        ("bergwge", "de", ["weg"]),
-        ("alte landsrtasse", "de", ["alte strasse", "landsrtasse", "strasse"]),
+        ("landsrtasse", "de", ["landstrasse", "strasse"]),  # a slip in the kind of way
+        ("landstrrasse", "de", ["landstrasse", "strasse"]),  # "trrasse" is near "terrasse" as well
+        ("bergwge", "de", ["bergweg", "weg"]),
+        ("alte landsrtasse", "de", ["alte landstrasse", "alte strasse", "landsrtasse", "strasse"]),
         ("im reitle", "de", ["im", "reitle"]),
-        ("grandvew stret", "en", ["street", "grandvew"]),
+        ("grandvew stret", "en", ["grandvew street", "street", "grandvew"]),
     ],
 )
-def test_a_name_is_shortened_where_a_slip_is_likeliest(street: str, code: str, shorter: list[str]) -> None:
+def test_a_name_is_mended_and_shortened_where_a_slip_is_likeliest(street: str, code: str, shorter: list[str]) -> None:
     assert shorter_names(street, code) == shorter
