@@ -66,11 +66,14 @@ class Geocoder(Source):
         return found
 
     def _with_lettered(self, found: Places, asked: ParsedAddress, deadline: float) -> Places:
-        """`found` with the houses that "8 Haus B" may mean by 8 b."""
-        number = asked.lettered
+        """`found` with the houses that "8 Haus B" may mean by 8 b. That there is none is known only where the source
+        answers about the same street: it may not have found a misspelled one again.
+        """
+        number, streets = asked.lettered, {place.street for place in found.places if place.street}
         others = self._look_up(replace(asked, number=number, lettered=None), deadline).places
         houses = [place for place in others if number and same_number(number, place.number, self._language)]
-        return replace(found, places=(*found.places, *houses), lettered=True)
+        known = any(place.street in streets for place in others)
+        return replace(found, places=(*found.places, *houses), lettered=known)
 
     def _look_up(self, asked: ParsedAddress, deadline: float) -> Places:
         street = expand(asked.street, self._language)

@@ -151,8 +151,11 @@ def test_a_lettered_house_is_asked_for_by_its_letter_as_well(geocoder: Answering
     assert ([place.number for place in places.places], places.lettered) == (["4", "4b"], True)
 
 
+@pytest.mark.parametrize("found", [b"<html>maintenance</html>", {"features": []}, {"features": [house("4", SECOND)]}])
 @pytest.mark.parametrize("another", [None, lambda _: 0.0])
-def test_nobody_knows_of_the_letter_where_that_was_not_asked(geocoder: Answering, another: Another | None) -> None:
-    geocoder.bodies = [{"features": [HOUSE_4]}, b"<html>maintenance</html>"]
+def test_nobody_knows_of_the_letter_where_the_street_did_not_come_back(
+    geocoder: Answering, another: Another | None, found: Any
+) -> None:
+    geocoder.bodies = [{"features": [HOUSE_4]}, found]
     places = asked_by_addok(geocoder, another, LETTERED, "de")
     assert ([place.number for place in places.places], places.lettered) == (["4"], False)
