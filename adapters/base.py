@@ -89,9 +89,10 @@ class Place:
     """One candidate of a geocoder as the source gives it, with the point in WGS 84 degrees.
 
     `number` is the house number with its suffix ("8", "8bis"), `score` the source's own measure from 0 to 1 where it
-    has one. `extent` is the box around the whole street, for places of level `street` where the source knows all of it.
-    `accuracy` is by how many metres the point may be wrong, where the source says so for each. Only level and score may
-    be stored as evidence.
+    has one. `hamlet` is a hamlet, quarter or former town that is a part of the town, `city`: people write either as
+    their town. `extent` is the box around the whole street, for places of level `street` where the source knows all of
+    it. `accuracy` is by how many metres the point may be wrong, where the source says so for each. Only level and score
+    may be stored as evidence.
     """
 
     level: Level
@@ -105,6 +106,13 @@ class Place:
     score: float | None = None
     extent: Box | None = None
     accuracy: float | None = None
+    hamlet: str | None = None
+
+    @property
+    def town(self) -> str:
+        """Its town as people write it, with the postcode, and after its hamlet if it has one."""
+        name = ", ".join(part for part in (self.hamlet, self.city) if part)
+        return " ".join(part for part in (self.postcode, name) if part)
 
     def __repr__(self) -> str:
         return f"Place({self.level}, score={self.score})"

@@ -24,7 +24,7 @@ import shapely
 from bench.addresses import zones
 from bench.addresses.geocoders import Geocoder, alone
 from bench.addresses.lists import listed_questions
-from bench.addresses.queries import MIX, ORDINARY, TRAPS, Kind, Row, Typed, queries, read_base
+from bench.addresses.queries import MIX, OF_HAMLETS, TRAPS, Kind, Row, Typed, queries, read_base
 from bench.addresses.questions import Looked, Question, Tally, direct, questions
 from bench.addresses.sets import read_sets, write_rows
 from bench.addresses.styles import STYLES
@@ -63,7 +63,7 @@ def ask(language: str, rows: list[Row], options: argparse.Namespace) -> tuple[Ta
     cells = zones.cut(zones.around(points), options.zones, seed, points)  # across villages, not between them
     trapped = [one for one in traps(rows, each, seed, style) if one.kind is not Kind.RANGE]
     ranges = list(traps(rows, each * RANGES, seed, style, [Kind.RANGE]))
-    typed = [*queries(rows, each, seed, style), *trapped, *half_torn(ranges, cells, each)]
+    typed = [*queries(rows, dict.fromkeys(OF_HAMLETS, each), seed, style), *trapped, *half_torn(ranges, cells, each)]
     counts = {kind: options.mix * share // 100 for kind, share in MIX.items()}
     with tempfile.TemporaryDirectory(prefix="jurat-bench-") as folder:
         base = Path(folder) / "base.csv"
@@ -105,8 +105,8 @@ def tables(found: Mapping[str, tuple[Tallies, Tally]]) -> Iterator[str]:
         ]
         return f"{head}\n\n{markdown(['town', *kinds], lines)}"
 
-    yield of_kinds(ORDINARY, "Decided %, of those farther from the border than the margin:", "{share:.1f}")
-    yield of_kinds(ORDINARY, "Wrong of the questions asked:", "{0.wrong} of {0.asked}")
+    yield of_kinds(OF_HAMLETS, "Decided %, of those farther from the border than the margin:", "{share:.1f}")
+    yield of_kinds(OF_HAMLETS, "Wrong of the questions asked:", "{0.wrong} of {0.asked}")
     yield of_kinds(TRAPS, "Wrong of the answers that contradict themselves:", "{0.wrong} of {0.asked}")
     heads = (
         "town",

@@ -35,10 +35,9 @@ def shown_places(found: Places) -> list[dict[str, object]]:
 
 
 def _shown(place: Place) -> dict[str, object]:
-    house, town = ((place.number, place.street), (place.postcode, place.city))
-    parts = (" ".join(word for word in words if word) for words in (house, town))
+    house = " ".join(word for word in (place.number, place.street) if word)
     return {
         "longitude": round(place.longitude, DECIMALS),
         "latitude": round(place.latitude, DECIMALS),
-        "address": ", ".join(part for part in parts if part)[:LONGEST],
+        "address": ", ".join(part for part in (house, place.town) if part)[:LONGEST],
     }

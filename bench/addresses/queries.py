@@ -54,16 +54,21 @@ class Kind(StrEnum):
     CODE_CONTRADICTS = "code against postcode"
     FOLDED = "folded number"
 
+    HAMLET = "hamlet as town"
 
-REAL = frozenset({Kind.EXACT, Kind.ABBREVIATED, Kind.ONE_TYPO, Kind.TWO_TYPOS, Kind.NOISE})
+
+REAL = frozenset({Kind.EXACT, Kind.ABBREVIATED, Kind.ONE_TYPO, Kind.TWO_TYPOS, Kind.NOISE, Kind.HAMLET})
 """Kinds whose address exists as it was meant. Of the others none may be decided, but for a street without a number that
 lies on one side as a whole."""
 
 ORDINARY = tuple(Kind)[: tuple(Kind).index(Kind.TWO_ADDRESSES)]
 """What people type who give one address, right or wrong."""
 
-TRAPS = tuple(Kind)[len(ORDINARY) :]
+TRAPS = tuple(Kind)[len(ORDINARY) : -1]
 """Answers that contradict themselves, or have a number that is none or more than one."""
+
+OF_HAMLETS = (*ORDINARY, Kind.HAMLET)
+"""The ordinary ones, and what only a base with hamlets can give."""
 
 MIX = {
     Kind.EXACT: 60, Kind.ABBREVIATED: 15, Kind.ONE_TYPO: 10, Kind.NOISE: 5, Kind.TWO_TYPOS: 3, Kind.WRONG_POSTCODE: 3,
@@ -84,6 +89,8 @@ class Row:
     latitude: float
     code: str = ""
     """The official code of the town, where the base has it."""
+    hamlet: str = ""
+    """The part of the town that it is in, where the base says so."""
 
     @property
     def point(self) -> Point:
@@ -169,7 +176,7 @@ class Maker:
     def typed(self, kind: Kind, row: Row) -> Typed | None:
         """An answer of this kind, or None if the row gives none."""
         answer = row.answer
-        made = self._misspelled(kind, answer) if kind in REAL else self._unfounded(kind, answer)
+        made = self._misspelled(kind, answer, row.hamlet) if kind in REAL else self._unfounded(kind, answer)
         if made is None:
             return None
         if kind is Kind.NO_NUMBER:
@@ -190,7 +197,7 @@ class Maker:
         words = fold(street).split()
         return " ".join(word for word in words if word not in self._style.articles) or " ".join(words)
 
-    def _misspelled(self, kind: Kind, answer: dict[str, str]) -> dict[str, str] | None:
+    def _misspelled(self, kind: Kind, answer: dict[str, str], hamlet: str) -> dict[str, str] | None:
         rng, street = self._rng, answer["street"]
         match kind:
             case Kind.EXACT:
@@ -201,6 +208,8 @@ class Maker:
             case Kind.NOISE:
                 noisy = self._noisy(answer["number"], street)
                 return {**noisy, "postcode": answer["postcode"], "city": answer["city"]}
+            case Kind.HAMLET:
+                return {**answer, "city": rng.choice((hamlet, f"{hamlet} ({answer['city']})"))} if hamlet else None
             case Kind.ONE_TYPO:
                 typed = self._typo(street)
             case _:

@@ -18,7 +18,17 @@ from shapely.geometry import shape
 from bench.addresses.queries import Row
 
 SETS = Path(__file__).with_name("sets.toml")
-COLUMNS = ("numero", "rep", "nom_voie", "code_postal", "nom_commune", "code_insee", "lon", "lat")
+COLUMNS = (
+    "numero",
+    "rep",
+    "nom_voie",
+    "code_postal",
+    "nom_commune",
+    "code_insee",
+    "nom_ancienne_commune",
+    "lon",
+    "lat",
+)
 
 _NUMBER = re.compile(r"0*([1-9]\d{0,4})[ /-]?([A-Za-z]{1,2}\d?)?")
 """A number and its suffix. A range ("12-14") and "S/N" are none, and their rows are left out."""
@@ -36,6 +46,7 @@ class AddressSet(BaseModel, extra="forbid", frozen=True):
     street: str
     postcode: str
     city: str
+    hamlet: str = ""
     longitude: str
     latitude: str
     only: dict[str, tuple[str, ...]] = {}
@@ -80,7 +91,9 @@ class AddressSet(BaseModel, extra="forbid", frozen=True):
         if number is None or not all(texts):
             return None
         street, postcode, city, longitude, latitude = texts
-        return Row(" ".join(filter(None, number.groups())), street, postcode, city, float(longitude), float(latitude))
+        house, part = " ".join(filter(None, number.groups())), " ".join(self.hamlet.format_map(record).split())
+        hamlet = "" if part == city else part
+        return Row(house, street, postcode, city, float(longitude), float(latitude), hamlet=hamlet)
 
     def _in_degrees(self, rows: list[Row]) -> list[Row]:
         if not self.crs:
@@ -105,7 +118,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
         for row in rows:
             value, _, repetition = row.number.partition(" ")
             position = (f"{row.longitude:.7f}", f"{row.latitude:.7f}")
-            writer.writerow((value, repetition, row.street, row.postcode, row.city, row.code, *position))
+            writer.writerow((value, repetition, row.street, row.postcode, row.city, row.code, row.hamlet, *position))
 
 
 def _records(path: Path) -> Iterator[dict[str, str]]:

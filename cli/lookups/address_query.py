@@ -132,7 +132,7 @@ def _same(whole: Mapping[str, Any], alone: Mapping[str, Any], *names: str) -> bo
 
 def _address(sighting: Sighting) -> tuple[str | None, ...]:
     place = sighting.place
-    return place.number, place.street, place.postcode, place.city, place.city_code
+    return place.number, place.street, place.town, place.city_code
 
 
 def look_up(

@@ -182,8 +182,7 @@ def address_of(sighting: Sighting) -> str:
     """The address of a candidate on one line, as the source gives it."""
     place = sighting.place
     street = " ".join(part for part in (place.number, place.street) if part)
-    town = " ".join(part for part in (place.postcode, place.city) if part)
-    return ", ".join(part for part in (street, town) if part) or "no name"
+    return ", ".join(part for part in (street, place.town) if part) or "no name"
 
 
 def verdict_lines(title: str, zone: Zone, inquiry: Inquiry, sightings: Sequence[Sighting]) -> list[str]:

@@ -64,6 +64,7 @@ CREATE TABLE jurat_dataset_streets (
   east float8 NOT NULL,
   north float8 NOT NULL,
   numbers integer NOT NULL,
+  hamlet text,
   PRIMARY KEY (dataset, street)
 );
 

@@ -159,10 +159,10 @@ class OpenDataset:
         return [list(found.values()) for found in streets]
 
     def _street(self, row: Sequence[Any]) -> Street:
-        key, name, canonical, postcode, city, city_code, longitude, latitude, *box, numbers = row
+        key, name, canonical, postcode, city, city_code, longitude, latitude, *box, numbers, hamlet = row
         west, south, east, north = box
         whole = None if self.row.kind in LOOSE else extent((west, south, east, north), numbers)
-        return Street(key, name, canonical, postcode, city, city_code, longitude, latitude, whole)
+        return Street(key, name, canonical, postcode, city, city_code, longitude, latitude, whole, hamlet or "")
 
     def _all(self, sql: str, **parameters: Any) -> Sequence[Any]:
         (rows,) = run(self._connection, (sql, {"dataset": self.row.id, **parameters}))
@@ -171,7 +171,7 @@ class OpenDataset:
 
 _STREET = (
     *("street", "name", "canonical", "postcode", "city", "city_code", "longitude", "latitude"),
-    *("west", "south", "east", "north", "numbers"),
+    *("west", "south", "east", "north", "numbers", "hamlet"),
 )
 
 

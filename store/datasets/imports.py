@@ -300,7 +300,7 @@ def copying(connection: Connection, columns: str) -> Iterator[Any]:
 
 _STREETS = (
     "street bigint, postcode text, canonical text, name text, city text, city_code text, longitude float8, "
-    "latitude float8, west float8, south float8, east float8, north float8, numbers int"
+    "latitude float8, west float8, south float8, east float8, north float8, hamlet text, numbers int"
 )
 _STREET = tuple(column.split()[0] for column in _STREETS.split(", "))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 from adapters.address.house_numbers import same_number
 from adapters.address.misspellings import misspelled_similarity
@@ -39,10 +40,12 @@ _HOUSES = frozenset({Level.HOUSENUMBER, Level.INTERPOLATED})
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A place, and how it compares with the answer. `code` is None where answer or place has no code of the town,
-    `city` means that nothing contradicts the town, `sure` that no other town can be meant.
+    `city` means that nothing contradicts the town, `sure` that no other town can be meant. `town` is its name for that
+    as the answer has it, if it names one.
     """
 
     place: Place
+    town: str | None
     name: float
     postcode: bool
     code: bool | None
@@ -57,15 +60,22 @@ class Candidate:
     @property
     def address(self) -> tuple[str | None, ...]:
         place = self.place
-        return place.number, place.street, place.postcode, place.city, place.city_code
+        return place.number, place.street, place.postcode, place.city, place.city_code, place.hamlet
 
 
 def compared(asked: ParsedAddress, place: Place, places: Places, language: str) -> Candidate:
     """How `place` compares with the answer. A town that the answer does not name is no difference."""
     code = asked.city_code == place.city_code.upper() if asked.city_code and place.city_code else None
     code = None if code is False and not places.knows_code else code
-    postcode, city = read_postcode(place.postcode or ""), place.city or ""
-    named = same_city(asked.city, city, language) and same_district(asked.city, city, postcode, language)
+    postcode = read_postcode(place.postcode or "")
+    named = next(
+        (
+            town
+            for town in towns_of(place)
+            if same_city(asked.city, town, language) and same_district(asked.city, town, postcode, language)
+        ),
+        None,
+    )
     name = similarity(asked.street, place.street, language, places.unknown_words) if place.street else 0.0
     if name < THRESHOLD and place.street and places.provider in OF_ONE_TOWN:  # they know all names of the town
         name = max(name, kindless_similarity(asked.street, place.street, language))
@@ -73,13 +83,20 @@ def compared(asked: ParsedAddress, place: Place, places: Places, language: str) 
             name = max(name, misspelled_similarity(asked.street, place.street, language))
     return Candidate(
         place=place,
+        town=named or place.city,
         name=name,
         postcode=bool(asked.postcode) and asked.postcode == postcode,
         code=code,
-        city=bool(code) or named or (not asked.city and code is None),
-        sure=bool(code) or named or places.provider not in OF_ONE_TOWN,
+        city=bool(code) or named is not None or (not asked.city and code is None),
+        sure=bool(code) or named is not None or places.provider not in OF_ONE_TOWN,
         number=asked.number is not None and same_number(asked.number, place.number, language),
     )
+
+
+def towns_of(place: Place) -> list[str]:
+    """What people write as the town of a place: the town, its hamlet, or both in any order."""
+    names = [name for name in (place.city, place.hamlet) if name]
+    return names + [" ".join(both) for both in permutations(names, 2)]
 
 
 def meant_by(candidates: Sequence[Candidate], asked: ParsedAddress, language: str) -> list[Candidate]:
@@ -102,6 +119,14 @@ def meant_by(candidates: Sequence[Candidate], asked: ParsedAddress, language: st
     if asked.accents:
         exact = [each for each in exact if accents(each.place.street or "") == asked.accents] or exact
     return here if exact and has_initial(asked.street, language) else exact
+
+
+def in_hamlet(meant: Sequence[Candidate], asked: ParsedAddress, language: str) -> Sequence[Candidate]:
+    """Those of `meant` that are in the part of a town which the answer names: where that is the town itself, not in its
+    other hamlets. All of them if none is.
+    """
+    own = [each for each in meant if same_city(asked.city, each.place.hamlet or each.place.city or "", language)]
+    return own or meant
 
 
 def one_of_each(meant: Sequence[Candidate], asked: ParsedAddress, language: str) -> list[Candidate]:
@@ -187,31 +212,35 @@ def suggestions(
         and (each.city or each.postcode)
         and (each.number or asked.number is None or (other_number and each.name >= THRESHOLD))
     ]
-    found.sort(
-        key=lambda each: each.name >= THRESHOLD, reverse=True
-    )  # how unlike the others are says less than the source
+    # In the town that was named; how unlike the other names are says less than the source.
+    found.sort(key=lambda each: (each.name >= THRESHOLD, each.city), reverse=True)
     return as_answers(asked, found, confirm=True)[:MOST_SUGGESTIONS]
 
 
 def as_answers(
     asked: ParsedAddress, candidates: Sequence[Candidate], *, confirm: bool = False
 ) -> tuple[Mapping[str, str], ...]:
-    """The addresses of `candidates`, best first, as the participant could have written them, each once, with the town's
-    code where nothing else identifies the town. A single one is no choice, unless it names a town that the answer does
-    not, or is there to `confirm`.
+    """The addresses of `candidates`, best first, as the participant could have written them, each once, with its hamlet
+    as the town where that tells them apart, and with the town's code where nothing else identifies the town. A single
+    one is no choice, unless it names a town that the answer does not, or is there to `confirm`.
     """
-    answers: list[tuple[dict[str, str], str | None]] = []
+    found: list[tuple[dict[str, str], str | None, str | None]] = []
     for each in candidates:
         place = each.place
         fields = {
             "number": place.number or (str(asked.number) if asked.number else None),
             "street": place.street,
             "postcode": place.postcode or asked.postcode,
-            "city": place.city,
+            "city": each.town,
         }
         answer = {name: value for name, value in fields.items() if value}
-        if (answer, place.city_code) not in answers:
-            answers.append((answer, place.city_code))
+        if (answer, place.city_code, place.hamlet) not in found:
+            found.append((answer, place.city_code, place.hamlet))
+    alike = [answer for answer, *_ in found]
+    answers = [
+        (answer | {"city": hamlet} if hamlet and alike.count(answer) > 1 else answer, code)
+        for answer, code, hamlet in found
+    ]
     plain = [answer for answer, _ in answers]
     offered = tuple(
         {**answer, "city_code": code} if code and ("city" not in answer or plain.count(answer) > 1) else answer

@@ -28,6 +28,7 @@ from tasks.rules.candidates import (
     as_answers,
     as_meant,
     compared,
+    in_hamlet,
     likelihood,
     meant_by,
     one_of_each,
@@ -98,7 +99,8 @@ def decide_residence(
     source's names. It is accepted (`inside_zone`), refused (`outside_zone`) or undetermined with the first
     rule that did not hold. Its evidence names neither the address nor its position.
     """
-    asked, *more = as_meant(read_answer(answer, language), places, language, chosen=answer.get(CHOICE) == OFFERED)
+    chosen = answer.get(CHOICE) == OFFERED
+    asked, *more = as_meant(read_answer(answer, language), places, language, chosen=chosen)
     case = _ResidenceCase(places, zone)
     if more:
         asked = replace(asked, conflict=("number", "street"), others=tuple(more))
@@ -108,7 +110,8 @@ def decide_residence(
         case.evidence["conflict"] = list(asked.conflict)
         return case.undetermined(Reason.AMBIGUOUS_ADDRESS, candidates=readings(asked, places, language))
     candidates = [compared(asked, place, places, language) for place in places.places]
-    meant = one_of_each(meant_by(candidates, asked, language), asked, language)
+    meant = meant_by(candidates, asked, language)
+    meant = one_of_each(in_hamlet(meant, asked, language) if chosen else meant, asked, language)
     for rule, held, reason in (
         ("found", bool(candidates), Reason.ADDRESS_NOT_FOUND),
         ("street", any(each.place.street is not None for each in candidates), Reason.LOCALITY_LEVEL),

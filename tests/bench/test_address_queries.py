@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
-from bench.addresses.queries import ORDINARY, REAL, Kind, Maker, Row, Typed, queries, read_base
+from bench.addresses.queries import OF_HAMLETS, ORDINARY, REAL, Kind, Maker, Row, Typed, queries, read_base
 from bench.addresses.styles import ENGLISH, FINNISH, FRENCH, GERMAN, ITALIAN, SPANISH, Style
 
 NAMES = (
@@ -23,14 +23,17 @@ NAMES = (
 def base(*, postcodes: tuple[str, ...] = ("99001", "99002")) -> list[Row]:
     """Forty houses: each street in one postcode, five houses long, the number 4 twice."""
     return [
-        Row(number, name, postcodes[place % len(postcodes)], "Valmont", 2.0 + place / 100, 45.0 + step / 1000)
+        Row(
+            *(number, name, postcodes[place % len(postcodes)], "Valmont", 2.0 + place / 100, 45.0 + step / 1000),
+            hamlet="Sorel" if place % 3 else "",
+        )
         for place, name in enumerate(NAMES)
         for step, number in enumerate(("1", "2", "3 bis", "4", "4"))
     ]
 
 
 def typed(kind: Kind, **changes: tuple[str, ...]) -> list[Typed]:
-    return [one for one in queries(base(**changes), 60, seed=3) if one.kind is kind]
+    return [one for one in queries(base(**changes), dict.fromkeys(OF_HAMLETS, 60), seed=3) if one.kind is kind]
 
 
 def test_the_same_seed_gives_the_same_queries_and_another_one_others() -> None:
@@ -39,7 +42,7 @@ def test_the_same_seed_gives_the_same_queries_and_another_one_others() -> None:
     assert once != other
 
 
-@pytest.mark.parametrize("kind", ORDINARY)
+@pytest.mark.parametrize("kind", OF_HAMLETS)
 def test_each_kind_has_as_many_queries_as_were_asked_for(kind: Kind) -> None:
     assert len(typed(kind)) == 60
 
@@ -123,6 +126,11 @@ def test_a_street_without_its_article_is_not_invented() -> None:
 def test_the_truth_of_a_house_is_where_the_one_that_was_drawn_lies(kind: Kind) -> None:
     assert typed(kind)
     assert all(one.points == (one.row.point,) for one in typed(kind))
+
+
+def test_a_hamlet_is_typed_instead_of_its_town_or_with_it() -> None:
+    assert {one.answer["city"] for one in typed(Kind.HAMLET)} == {"Sorel", "Sorel (Valmont)"}
+    assert {one.row.hamlet for one in typed(Kind.HAMLET)} == {"Sorel"}
 
 
 def test_the_truth_of_a_street_without_a_number_is_all_its_houses() -> None:

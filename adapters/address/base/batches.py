@@ -45,6 +45,7 @@ class StreetRow:
     south: float
     east: float
     north: float
+    hamlet: str = ""
     numbers: int = 0
 
     def add(self, address: Address) -> None:
@@ -85,10 +86,10 @@ def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = 
     Raises StreetsMixed where two streets have one number; with another `salt` they will not.
     """
     batch, seen = AddressBatch(), set[str]()
-    of_place: dict[tuple[str, str, str, str | None], StreetRow] = {}
+    of_place: dict[tuple[str, str, str, str | None, str], StreetRow] = {}
     for address in addresses:
         batch.rows += 1
-        place = (address.street, address.postcode, address.city, address.city_code)
+        place = (address.street, address.postcode, address.city, address.city_code, address.hamlet)
         street = of_place.get(place)
         if street is None:
             street = of_place[place] = _street(batch, address, code, salt)
@@ -112,17 +113,16 @@ def batches(addresses: Iterable[Address], code: str, salt: int = 0, size: int = 
 
 def _street(batch: AddressBatch, address: Address, code: str, salt: int) -> StreetRow:
     """The street of this address in the batch; names that differ only in case are the same, those with other accents
-    are not: Bodastraße, Bödastraße.
+    are not: Bodastraße, Bödastraße. Each hamlet of a town has its own.
     """
-    town = address.city_code or fold(address.city)
+    town = "\0".join(filter(None, (address.city_code or fold(address.city), fold(address.hamlet))))
     number = street_number(salt, address.postcode, fold(address.street) + accents(address.street), town)
     name = _canonical(address.street, code)
     street = batch.streets.get(number)
     if street is None:
         x, y = address.longitude, address.latitude
-        street = batch.streets[number] = StreetRow(
-            number, address.postcode, name, address.street, address.city, address.city_code, x, y, x, y, x, y
-        )
+        place = address.postcode, name, address.street, address.city, address.city_code
+        street = batch.streets[number] = StreetRow(number, *place, x, y, x, y, x, y, address.hamlet)
     elif (street.postcode, street.canonical, street.city_code) != (address.postcode, name, address.city_code):
         raise StreetsMixed("two streets got the same number; import the file again, and they get others")
     return street

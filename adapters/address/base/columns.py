@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from adapters.address.languages import fold
 from adapters.file_lines import WrongFile
 
-FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "longitude", "latitude", "accuracy")
+PLACED = ("longitude", "latitude", "accuracy")
+FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "hamlet", *PLACED)
 """The fields that are read of a row."""
 
 ZONE_FIELDS = ("zone", "title")
@@ -42,7 +43,7 @@ class Layout:
     separators: str
     advice: str
     optional: frozenset[str] = frozenset()
-    blank: frozenset[str] = frozenset({"number", "repetition", "city_code"})
+    blank: frozenset[str] = frozenset({"number", "repetition", "city_code", "hamlet"})
     loose: bool = False
     decimal_comma: bool = False
     no_number: frozenset[str] = frozenset()
@@ -85,13 +86,14 @@ BAN = Layout(
         "postcode": "code_postal",
         "city": "nom_commune",
         "city_code": "code_insee",
+        "hamlet": "nom_ancienne_commune",
         "longitude": "lon",
         "latitude": "lat",
         "accuracy": "type_position",
     },
     ";",
     "BAN's format names its columns in the first line, separated by semicolons",
-    optional=frozenset({"city_code", "accuracy"}),
+    optional=frozenset({"city_code", "hamlet", "accuracy"}),
     no_number=BAL_NO_NUMBER,
 )
 
@@ -134,7 +136,7 @@ def own_layout(columns: Mapping[str, str], separator: str | None = None, *, plac
     if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
         raise ValueError("a separator is one character, and not a quote")
     ordered = {name: columns[name] for name in FIELDS if name in columns}
-    blank = {"number", "repetition", "city"} | ({"city_code"} if "postcode" in columns else set())
+    blank = {"number", "repetition", "city", "hamlet"} | ({"city_code"} if "postcode" in columns else set())
     return Layout(
         "csv",
         ordered,
@@ -150,7 +152,7 @@ def zone_layout(layout: Layout, zone: str, title: str) -> Layout:
     """The layout of a list of addresses that are zones, in a format for address bases: with the columns of a zone's
     name and title, and without positions. A house that cannot be read would be missing, so it is a mistake.
     """
-    columns = {name: column for name, column in layout.columns.items() if name not in FIELDS[6:]}
+    columns = {name: column for name, column in layout.columns.items() if name not in (*PLACED, "hamlet")}
     return replace(
         layout,
         kind="list",

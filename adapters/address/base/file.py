@@ -135,4 +135,4 @@ class _Memory:
 def _street(row: StreetRow) -> Street:
     place = row.postcode, row.city, row.city_code
     around = extent((row.west, row.south, row.east, row.north), row.numbers)
-    return Street(row.street, row.name, row.canonical, *place, row.longitude, row.latitude, around)
+    return Street(row.street, row.name, row.canonical, *place, row.longitude, row.latitude, around, row.hamlet)

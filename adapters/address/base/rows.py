@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.address.base.accuracy import accuracy_of
-from adapters.address.base.columns import FIELDS, Layout, guess_layout, positions, read_header
+from adapters.address.base.columns import FIELDS, ZONE_FIELDS, Layout, guess_layout, positions, read_header
 from adapters.address.house_numbers import read_number, repetition
 from adapters.address.languages import fold
 from adapters.address.parsed_address import MAX_LETTERS, read_postcode
@@ -55,6 +55,7 @@ class Address(NamedTuple):
     zone: str = ""
     title: str = ""
     accuracy: int | None = None
+    hamlet: str = ""
 
 
 _SHOWN = 12
@@ -82,7 +83,7 @@ class AddressRows:
         self._code = code
         self._most = most
         self._problems = Problems(path.name, SHOWN_PROBLEMS)
-        self._place: tuple[Sequence[str], tuple[str, str, str, str | None]] = ((), ("", "", "", None))
+        self._place: tuple[Sequence[str], tuple[str, str, str, str | None, str]] = ((), ("", "", "", None, ""))
         self.rows = self.unplaced = self.unnumbered = self.nameless = 0
 
     def __iter__(self) -> Iterator[Address]:
@@ -155,11 +156,11 @@ class AddressRows:
 
     def _address(self, line: int, texts: Sequence[str]) -> Address | None:
         """The address of a row; None where it has no street. Raises _WrongField."""
-        number, rep, longitude, latitude = texts[0], texts[1], texts[6], texts[7]
-        place = texts[2:6]
+        number, rep, longitude, latitude, exactness = *texts[:2], *texts[7:10]
+        place = texts[2:7]
         if place != self._place[0]:  # the rows of a street usually follow each other
             self._place = (place, self._clean_place(*place))
-        street, postcode, city, city_code = self._place[1]
+        street, postcode, city, city_code, hamlet = self._place[1]
         if self._layout.lists_zones:
             return self._listed(line, texts)
         x, y = self._degrees(longitude, "longitude"), self._degrees(latitude, "latitude")
@@ -174,17 +175,20 @@ class AddressRows:
             self.unplaced += 1
         value, suffix, written = self._number(number, rep)
         try:
-            accuracy = accuracy_of(texts[8])
+            accuracy = accuracy_of(exactness)
         except ValueError as error:
-            raise _WrongField("accuracy", f"{error}: {texts[8][:_SHOWN]!a}") from None
-        return Address(line, value, suffix, written, street, postcode, city, city_code, x, y, accuracy=accuracy)
+            raise _WrongField("accuracy", f"{error}: {exactness[:_SHOWN]!a}") from None
+        read = (line, value, suffix, written, street, postcode, city, city_code, x, y)
+        return Address(*read, accuracy=accuracy, hamlet=hamlet)
 
     def _listed(self, line: int, texts: Sequence[str]) -> Address:
         """The address of a row that says in which zone it is."""
-        street, postcode, city, city_code = self._place[1]
+        street, postcode, city, city_code, _ = self._place[1]
         if not (city_code or (postcode and city)):
             raise _WrongField("city", "is empty: a listed address needs a postcode and its town, or the town's code")
-        zone, title = self._clean("zone", texts[9], LONGEST_TITLE), self._clean("title", texts[10], LONGEST_TITLE)
+        zone, title = (
+            self._clean(name, text, LONGEST_TITLE) for name, text in zip(ZONE_FIELDS, texts[len(FIELDS) :], strict=True)
+        )
         if not ZONE_NAME.fullmatch(zone):
             raise _WrongField("zone", f"is no name of a zone: {zone[:_SHOWN]!a}; {NAMED}")
         if not title.isprintable():
@@ -192,8 +196,11 @@ class AddressRows:
         number, suffix, written = self._number(texts[0], texts[1])
         return Address(line, number, suffix, written, street, postcode, city, city_code, 0.0, 0.0, zone, title)
 
-    def _clean_place(self, street: str, postcode: str, city: str, city_code: str) -> tuple[str, str, str, str | None]:
-        name = self._clean("street", street, MAX_LETTERS)
+    def _clean_place(
+        self, street: str, postcode: str, city: str, city_code: str, hamlet: str
+    ) -> tuple[str, str, str, str | None, str]:
+        name, town = self._clean("street", street, MAX_LETTERS), self._clean("city", city, MAX_LETTERS)
+        part = self._clean("hamlet", hamlet, MAX_LETTERS)
         folded = fold(name)
         if name and not folded:
             raise _WrongField("street", "has no letter and no digit")
@@ -202,8 +209,9 @@ class AddressRows:
         return (
             name,
             read_postcode(self._clean("postcode", postcode, LONGEST_CODE)),
-            self._clean("city", city, MAX_LETTERS),
+            town,
             "".join(self._clean("city_code", city_code, LONGEST_CODE).split()).upper() or None,
+            "" if fold(part) == fold(town) else part,
         )
 
     def _clean(self, field: str, text: str, longest: int) -> str:
@@ -277,7 +285,8 @@ def _feature(text: str) -> Sequence[str] | _WrongField:
     if any(not isinstance(value, int | float) or isinstance(value, bool) for value in (longitude, latitude)):
         return _WrongField("position", "is no number of degrees")
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
-    return [texts.get(field, "") for field in FIELDS[:6]] + [_digits(longitude), _digits(latitude), ""]
+    texts |= {"longitude": _digits(longitude), "latitude": _digits(latitude)}
+    return [texts.get(field, "") for field in FIELDS]
 
 
 def _digits(number: float) -> str:

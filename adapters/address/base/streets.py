@@ -32,6 +32,7 @@ class Street:
     longitude: float
     latitude: float
     extent: Box | None = None
+    hamlet: str = ""
 
     def place(self, house: House | None = None, alike: float | None = None) -> Place:
         """A house of the street, or the street with its extent; `alike` is how alike its name is."""
@@ -45,6 +46,7 @@ class Street:
             postcode=self.postcode or None,
             city=self.city or None,
             city_code=self.city_code,
+            hamlet=self.hamlet or None,
             score=alike,
             extent=None if house else self.extent,
             accuracy=house.accuracy if house else None,

@@ -87,5 +87,6 @@ def _place(feature: PayloadPart) -> Place:
         postcode=properties.text("postcode"),
         city=properties.text("city"),
         city_code=properties.text("citycode"),
+        hamlet=properties.text("oldcity"),
         score=properties.member("score").number(0, 1.5),
     )

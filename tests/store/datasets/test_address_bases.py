@@ -117,6 +117,7 @@ def set_of(found: Places) -> tuple[set[object], frozenset[str]]:
             p.score,
             p.extent,
             p.accuracy,
+            p.hamlet,
         )
         for p in found.places
     }
@@ -141,6 +142,18 @@ def test_kinds_of_positions_are_kept(imports: DatasetImport, source: AddressData
     for typed in ("Rue du Moulin", "Rue du Moulinn"):
         asked = query("8", typed, "99002")
         assert [place.accuracy for place in source.look_up(asked).places] == [10, None]
+        assert set_of(source.look_up(asked)) == set_of(AddressFile(path).look_up(asked))
+
+
+def test_hamlets_are_kept(imports: DatasetImport, source: AddressDataset, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f"8;;Rue du Moulin;99002;99901;Valmont;2.{n};48.0;{name}" for n, name in enumerate(("", "Sorel", "SOREL"))]
+    path.write_text("\n".join([f"{HEADER};nom_ancienne_commune", *rows]))
+    import_base(imports, NewAddressBase("valmont", path, BAN, "fr", DAY), "Iris")
+    for typed in ("Rue du Moulin", "Rue du Moulinn"):
+        asked = query("8", typed, "99002")
+        found = {(place.hamlet, place.longitude) for place in source.look_up(asked).places}
+        assert found == {(None, 2.0), ("Sorel", 2.1), ("Sorel", 2.2)}, "each has a street of its own"
         assert set_of(source.look_up(asked)) == set_of(AddressFile(path).look_up(asked))
 
 

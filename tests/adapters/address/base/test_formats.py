@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from adapters import file_lines
 from adapters.address.base.columns import BAN, OPENADDRESSES, Layout, own_layout
 from adapters.address.base.rows import Address, AddressRows, layout_of
+from adapters.address.parsed_address import MAX_LETTERS
 from adapters.file_lines import FileError
 from tests.adapters.zone_import.documents import zipped
 
@@ -50,6 +51,19 @@ HOUSE = Address(2, 8, "bis", "8bis", "Rue du Moulin", "99002", "Valmont", "99901
 
 def test_ban_is_read(tmp_path: Path) -> None:
     assert read(tmp_path / "a.csv", f"{BAN_HEADER}\n{BAN_ROW}\n") == [HOUSE]
+
+
+def test_a_hamlet_is_read_unless_it_is_the_town(tmp_path: Path) -> None:
+    header = f"{BAN_HEADER};nom_ancienne_commune"
+    rows = [f"{BAN_ROW};{hamlet}" for hamlet in ("Sorel", "", "VALMONT")]
+    read_rows = read(tmp_path / "a.csv", "\n".join([header, *rows, ""]))
+    assert [house.hamlet for house in read_rows] == ["Sorel", "", ""]
+    own = own_layout(OWN | {"hamlet": "Quartier"})
+    town = "No,Voie,CP,Ville,X,Y,Quartier\n8,Rue du Moulin,99002,Valmont,2,48,"
+    (house,) = read(tmp_path / "b.csv", f"{town}Sorel\n", own)
+    assert house.hamlet == "Sorel"
+    with pytest.raises(FileError, match="column Quartier: is longer than"):
+        read(tmp_path / "c.csv", f"{town}{'S' * (MAX_LETTERS + 1)}\n", own)
 
 
 @pytest.mark.parametrize(
