@@ -41,6 +41,7 @@ class Checked:
     sent: Sent = field(repr=False)
     name: str
     columns: Mapping[str, str]
+    streets: Sequence[str]
     language: str
     day: date
     found: Examined
@@ -73,14 +74,14 @@ def check_addresses() -> Any:
         return _form(problems, request.form, faults), 422
     try:
         with parts().uploads.turn(), given.file("addresses", given.table_suffix) as path:
-            found = examine_apart(path, columns, language, MOST_ADDRESSES)
+            found = examine_apart(path, columns, language, MOST_ADDRESSES, no_number())
     except NotEnded as error:
         found = Examined(problem=str(error))
     except Busy:
         return _form({"file": _("Another file is being read. Try again in a minute.")}, request.form, ()), 503
     if found.problem:
         return _form({"file": _("This file cannot be imported.")}, request.form, found.problem.splitlines()), 422
-    checked = Checked(given, name, columns, language, day, found)
+    checked = Checked(given, name, columns, no_number(), language, day, found)
     return render_template(
         "datasets/addresses-confirm.html", checked=checked, token=parts().uploads.keep(own(), checked),
         before=[row for row in _versions() if row.name == name and row.state == "active"],
@@ -100,7 +101,7 @@ def import_addresses() -> Any:
 
     def do(work: Work) -> int:
         with checked.sent.file("addresses", checked.sent.table_suffix) as path:
-            layout = layout_for(path, checked.columns)
+            layout = layout_for(path, checked.columns, checked.streets)
             base = NewAddressBase(checked.name, path, layout, checked.language, checked.day)
             return import_base(DatasetImport(engine), base, who, work.report).row.addresses
 
@@ -123,6 +124,11 @@ def columns_of(
         problems["column-number"] = _("Not all columns are named that are needed.")
         return columns, [str(error)]
     return columns, []
+
+
+def no_number() -> list[str]:
+    """The values of the column of numbers that stand for no house, as the form names them."""
+    return [value.strip() for value in request.form.get("no-number", "").split(",") if value.strip()]
 
 
 def _versions() -> Sequence[Any]:

@@ -8,13 +8,13 @@ from typing import Any
 from flask import render_template, request
 
 from adapters.address.address_lists import addresses_of
-from adapters.address.base.columns import FIELDS
+from adapters.address.base.columns import UNPLACED
 from adapters.address.languages import codes
 from adapters.apart import NotEnded
 from adapters.file_lines import FileError
 from adapters.zone_import.address_lists import LISTED
 from adapters.zone_import.list_examination import read_apart
-from console.address_imports import columns_of
+from console.address_imports import columns_of, no_number
 from console.identity.roles import Role
 from console.parts import parts
 from console.people import member, needs
@@ -30,7 +30,6 @@ from store.schema import grants
 MOST_ROWS = 100_000
 """Rows of a file that is imported here; more take longer than a page may."""
 
-COLUMNS = FIELDS[: FIELDS.index("longitude")]
 """The fields of an address without its position."""
 
 
@@ -50,7 +49,7 @@ def check_lists() -> Any:
     problems: dict[str, str] = {}
     begins, given = begins_of(problems), sent()
     zone, title, language = (request.form.get(each, "").strip() for each in ("zone", "title", "language"))
-    columns, faults = columns_of(COLUMNS, problems, placed=False)
+    columns, faults = columns_of(UNPLACED, problems, placed=False)
     if not zone:
         problems["zone"] = _("Enter the column that says in which zone an address is.")
     if language not in codes():
@@ -62,7 +61,9 @@ def check_lists() -> Any:
     overlapping = bool(request.form.get("overlapping"))
     try:
         with parts().uploads.turn(), given.file("addresses", given.table_suffix) as path:
-            lists = read_apart(path, columns, zone, title or "title", language, overlapping=overlapping, most=MOST_ROWS)
+            lists = read_apart(
+                path, columns, zone, title or "title", language, no_number(), overlapping=overlapping, most=MOST_ROWS
+            )
     except (FileError, NotEnded) as error:
         return _form({"file": _("This file cannot be imported.")}, request.form, str(error).splitlines()), 422
     except Busy:
@@ -83,6 +84,6 @@ def _difference(zone: NewZone, before: ZoneRow | None) -> Sequence[str]:
 
 def _form(problems: Mapping[str, str], values: Mapping[str, str], faults: Sequence[str]) -> str:
     return render_template(
-        "zones/import-addresses.html", problems=problems, values=values, faults=faults, columns=COLUMNS,
+        "zones/import-addresses.html", problems=problems, values=values, faults=faults, columns=UNPLACED,
         languages=codes(), most=MOST_ROWS, importing=parts().database.may(grants.Role.ADMIN),
     )  # fmt: skip

@@ -121,6 +121,12 @@ def lasting(seconds: float) -> str:
     return str(format_timedelta(timedelta(seconds=seconds), locale=locale()))
 
 
+def language_name(tag: str) -> str:
+    """A language in itself, with its region: "Deutsch (Österreich)"."""
+    name = str(Locale.parse(tag, sep="-").get_display_name())
+    return name[:1].upper() + name[1:]
+
+
 def install(app: Flask, translations: Path, timezone: str | None = None) -> None:
     """Take the language from the address, keep it in every address that is made, and give templates their texts.
 
@@ -147,7 +153,5 @@ def install(app: Flask, translations: Path, timezone: str | None = None) -> None
 
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)
-    app.jinja_env.globals.update(
-        locale=locale, LOCALES=LOCALES, language_name=lambda tag: str(Locale(tag).get_display_name(tag)).capitalize()
-    )
+    app.jinja_env.globals.update(locale=locale, LOCALES=LOCALES, language_name=language_name)
     app.jinja_env.filters.update(say=say, day=day, moment=moment, number=number, percent=percent, lasting=lasting)

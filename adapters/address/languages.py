@@ -112,9 +112,11 @@ class Language:
         )
 
 
+@lru_cache(maxsize=1)
 def codes() -> list[str]:
-    """The languages that have tables."""
-    return sorted(file.stem for file in TABLES.glob("*.json"))
+    """The languages that have tables, and their regions."""
+    regions = {file.stem: json.loads(file.read_text(encoding="utf-8"))["regions"] for file in TABLES.glob("*.json")}
+    return sorted([*regions, *(f"{spoken}-{region}" for spoken, found in regions.items() for region in found)])
 
 
 @lru_cache(maxsize=32)

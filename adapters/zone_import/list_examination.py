@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,24 +18,36 @@ from adapters.zone_import.address_lists import ListedZone, read_address_lists
 
 
 def read_apart(
-    path: Path, columns: Mapping[str, str], zone: str, title: str, code: str, *, overlapping: bool, most: int
+    path: Path,
+    columns: Mapping[str, str],
+    zone: str,
+    title: str,
+    code: str,
+    streets: Sequence[str] = (),
+    *,
+    overlapping: bool,
+    most: int,
 ) -> list[ListedZone]:
     """The zones of a file of at most so many rows; `columns` are those of `own_layout`, without any it has a known one.
+    `streets` are values of the number that stand for none.
 
     Raises FileError as `read_address_lists`, or NotEnded.
     """
     given = {"path": str(path.resolve()), "columns": dict(columns), "zone": zone, "title": title, "code": code}
+    given |= {"streets": list(streets)}
     found = run_apart(__name__, {**given, "overlapping": overlapping, "most": most}, MOST_SECONDS, MOST_MEMORY)
     if problem := found.get("problem"):
         raise FileError(problem)
     return [ListedZone(**{**each, "content": each["content"].encode()}) for each in found["zones"]]
 
 
-def read(path: str, columns: Mapping[str, str], zone: str, title: str, code: str, **options: Any) -> dict[str, Any]:
+def read(
+    path: str, columns: Mapping[str, str], zone: str, title: str, code: str, streets: Sequence[str], **options: Any
+) -> dict[str, Any]:
     """The same in this process, as JSON."""
     file = Path(path)
     try:
-        known = own_layout(columns, placed=False) if columns else layout_of(file)
+        known = (own_layout(columns, placed=False) if columns else layout_of(file)).with_streets(streets)
         zones = read_address_lists(file, zone_layout(known, zone, title), code, **options)
     except ValueError as error:
         return {"problem": str(error)}

@@ -245,3 +245,25 @@ def test_nothing_is_under_way_before_the_first(
 ) -> None:
     site = opened(request.getfixturevalue(f"{engine}_url"))
     assert site.signed_in("ada", "administrator").get(UNDER_WAY).location == PATH
+
+
+def test_values_that_stand_for_no_number_are_named(desk: Desk, admin: Any) -> None:
+    rows = [
+        *houses(2),
+        "SN;;Quai Neuf;99002;Valmont;99999;-37.1;44.005",
+        "12-26;;Quai Neuf;99002;Valmont;99999;-37.1;44.005",
+    ]
+    assert "is no house number" in main(checked(admin, *rows))
+    page = checked(admin, *rows, **{"no-number": " SN , ranges,"})
+    assert "With a house number2" in main(page)
+    imported(admin, page)
+    assert versions(desk) == [("valmont", 1, "active", 4)]
+    refused = main(checked(admin, *rows, **{"no-number": "12"}))
+    assert "a value that stands for no number has letters" in refused
+
+
+def test_a_language_may_have_a_region(desk: Desk, admin: Any) -> None:
+    assert tree(admin.get(FORM)).xpath("//option[@value='de-AT']/text()") == ["Deutsch (Österreich)"]
+    imported(admin, checked(admin, *houses(1), language="en-AU"))
+    assert desk.sql("SELECT language FROM jurat_datasets") == [("en-AU",)]
+    assert "Choose a language." in main(checked(admin, *houses(1), language="en-XX"))

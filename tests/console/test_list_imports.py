@@ -152,3 +152,10 @@ def test_only_an_administrator_sends_lists(desk: Desk, reviewed: Site, admin: An
     (token,) = tree(page).xpath("//input[@name='token']/@value")
     assert visitor.post(DONE, PATH, token=token).status_code == 403
     assert versions(desk) == {}
+
+
+def test_values_that_stand_for_no_number_are_named(admin: Any) -> None:
+    text = f"{REGISTER}north;;SN;Quai Neuf;99100;Valmont\n"
+    assert "is no house number" in main(checked(admin, text))
+    assert "2 zones would get a new version." in main(checked(admin, text, **{"no-number": "SN"}))
+    assert "hamlet" not in main(admin.get(FORM)).lower(), "a list has none"

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from adapters.address.languages import fold
 from adapters.file_lines import WrongFile
 
-PLACED = ("longitude", "latitude", "accuracy")
-FIELDS = ("number", "repetition", "street", "postcode", "city", "city_code", "hamlet", *PLACED)
+UNPLACED = ("number", "repetition", "street", "postcode", "city", "city_code")
+"""The fields of an address without a position, in a list."""
+
+FIELDS = (*UNPLACED, "hamlet", "longitude", "latitude", "accuracy")
 """The fields that are read of a row."""
 
 ZONE_FIELDS = ("zone", "title")
@@ -152,7 +154,7 @@ def zone_layout(layout: Layout, zone: str, title: str) -> Layout:
     """The layout of a list of addresses that are zones, in a format for address bases: with the columns of a zone's
     name and title, and without positions. A house that cannot be read would be missing, so it is a mistake.
     """
-    columns = {name: column for name, column in layout.columns.items() if name not in (*PLACED, "hamlet")}
+    columns = {name: column for name, column in layout.columns.items() if name in UNPLACED}
     return replace(
         layout,
         kind="list",

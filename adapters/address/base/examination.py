@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,23 +42,27 @@ def extent(addresses: Iterable[Address]) -> tuple[int, Box]:
     return houses, (west, south, east, north)
 
 
-def layout_for(path: Path, columns: Mapping[str, str]) -> Layout:
-    """The layout of a file: with these columns, or a known one. Raises ValueError."""
-    return own_layout(columns) if columns else layout_of(path)
+def layout_for(path: Path, columns: Mapping[str, str], streets: Sequence[str]) -> Layout:
+    """The layout of a file: with these columns, or a known one, and with values that stand for no number. Raises
+    ValueError.
+    """
+    return (own_layout(columns) if columns else layout_of(path)).with_streets(streets)
 
 
-def examine_apart(path: Path, columns: Mapping[str, str], language: str, most: int) -> Examined:
+def examine_apart(
+    path: Path, columns: Mapping[str, str], language: str, most: int, streets: Sequence[str] = ()
+) -> Examined:
     """What is in a file of at most so many rows. Raises NotEnded."""
-    given = {"path": str(path.resolve()), "columns": dict(columns), "language": language, "most": most}
-    found = run_apart(__name__, given, MOST_SECONDS, MOST_MEMORY)
+    given = {"path": str(path.resolve()), "columns": dict(columns), "streets": list(streets)}
+    found = run_apart(__name__, {**given, "language": language, "most": most}, MOST_SECONDS, MOST_MEMORY)
     return Examined(**{**found, "box": tuple(found["box"])})
 
 
-def examine(path: str, columns: Mapping[str, str], language: str, most: int) -> Examined:
+def examine(path: str, columns: Mapping[str, str], language: str, most: int, streets: Sequence[str] = ()) -> Examined:
     """The same in this process."""
     file = Path(path)
     try:
-        rows = AddressRows(file, layout_for(file, columns), language, most)
+        rows = AddressRows(file, layout_for(file, columns, streets), language, most)
         houses, box = extent(rows)
     except ValueError as error:
         return Examined(problem=str(error))
