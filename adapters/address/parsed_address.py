@@ -39,6 +39,8 @@ MAX_LETTERS = 300
 _BEFORE_POSTCODE = re.compile(r"(?<=\w)\s+(?=\d{5}\s+[^\W\d])")
 """Where postcode and town begin in the field of the street, without a comma."""
 
+_FIGURES = re.compile(r"[1-9][0-9]{0,4}")
+
 _NUMBER = r"(?P<number>\d+(?:\s?[^\W\d]{1,9})??)"
 _AT_END = {
     "before": re.compile(rf"{_NUMBER}[\s,]+(?P<name>\S.*)", re.DOTALL),
@@ -166,6 +168,8 @@ def _with_number_word(name: str, words: Language) -> list[tuple[HouseNumber | No
 
 def _sole_number(given: str, words: Language) -> HouseNumber | None:
     """The number of its own field, if that has no other: "29", "29 huis"."""
+    if _FIGURES.fullmatch(given):
+        return HouseNumber(int(given))  # nearly every one: the long way would read the answer again
     alone = read_answer({"number": given}, words.code)
     return None if alone.malformed or alone.street or alone.conflict or alone.number == UNREADABLE else alone.number
 

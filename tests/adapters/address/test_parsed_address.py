@@ -340,3 +340,11 @@ def test_number_and_street_mean_the_same_in_one_field_or_in_two(value: int, behi
     apart = read_answer({"number": f"{value}{behind}", "street": "rue des Tanneurs"})
     together = read_answer({"street": f"{value}{behind}{',' if comma else ''} rue des Tanneurs"})
     assert apart == together
+
+
+@pytest.mark.parametrize("code", ["fr", "de", "en", "es", "it", "nl", "pt"])
+def test_plain_figures_are_the_number_that_the_long_way_reads(code: str) -> None:
+    """`_sole_number` takes the short way for them."""
+    for value in (1, 8, 29, 100, 10_000, 99_999):
+        alone = read_answer({"number": str(value)}, code)
+        assert (alone.number, alone.malformed, alone.conflict, alone.street) == (HouseNumber(value), False, (), "")
