@@ -31,8 +31,10 @@ what may differ there asks for PostgreSQL by name."""
 TIERS = (
     *(f"tests/{name}/" for name in ("acceptance", "bench", "migrations", "release")),
     *(f"tests/cli/commands/test_{name}.py" for name in ("drift", "rosters", "zone_changes", "zone_views", "zones")),
-    *(f"tests/console/test_{name}.py" for name in ("address_imports", "editor", "list_imports")),
-    *("tests/adapters/address/base/test_examination.py", "tests/adapters/registry_tests/test_apart.py"),
+    *(f"tests/console/test_{name}.py" for name in ("address_imports", "configuration", "editor", "every_page")),
+    *("tests/console/identity/test_oidc.py", "tests/console/test_list_imports.py"),
+    *("tests/adapters/address/base/test_examination.py", "tests/adapters/zone_import/test_files.py"),
+    *(f"tests/adapters/registry_tests/test_{name}.py" for name in ("apart", "examination")),
     *("tests/test_advice.py", "tests/worker/test_what_is_loaded.py"),
 )
 """Folders and files of tests that only `make test-all` runs: tiers above the others, and what takes long as a whole."""
