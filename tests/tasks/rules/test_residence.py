@@ -423,3 +423,14 @@ def test_the_invented_town(
     ask: Callable[..., tuple[str, str]], asked: tuple[str, ...], verdict: tuple[str, str]
 ) -> None:
     assert ask(*asked) == verdict
+
+
+def test_a_street_of_this_name_in_the_next_town_does_not_decide_for_the_house() -> None:
+    answer = {name: value for name, value in ANSWER.items() if name != "city"}
+    for there, verdict in (
+        (HOUSE.longitude, (Outcome.ACCEPTED, Reason.INSIDE_ZONE)),
+        (ELSEWHERE, undetermined(Reason.AMBIGUOUS_ADDRESS)),
+    ):
+        next_town = replace(STREET, city="Brancourt", city_code=None, longitude=there)
+        assert decide(HOUSE, next_town, answer=answer) == verdict
+        assert decide(next_town, HOUSE, answer=answer) == verdict
