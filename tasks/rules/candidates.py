@@ -121,12 +121,12 @@ def meant_by(candidates: Sequence[Candidate], asked: ParsedAddress, language: st
     return here if exact and has_initial(asked.street, language) else exact
 
 
-def in_hamlet(meant: Sequence[Candidate], asked: ParsedAddress, language: str) -> Sequence[Candidate]:
-    """Those of `meant` that are in the part of a town which the answer names: where that is the town itself, not in its
-    other hamlets. All of them if none is.
+def in_hamlet(meant: Sequence[Candidate], *, chosen: bool) -> Sequence[Candidate]:
+    """Those of `meant` in the hamlet that the answer names, even if the town's code fits the others as well. A town
+    that was `chosen` is the town itself, and none of its hamlets. All of them if none is so.
     """
-    own = [each for each in meant if same_city(asked.city, each.place.hamlet or each.place.city or "", language)]
-    return own or meant
+    named = [each for each in meant if each.place.hamlet and each.town != each.place.city]
+    return named or [each for each in meant if not (chosen and each.place.hamlet)] or meant
 
 
 def one_of_each(meant: Sequence[Candidate], asked: ParsedAddress, language: str) -> list[Candidate]:

@@ -111,7 +111,7 @@ def decide_residence(
         return case.undetermined(Reason.AMBIGUOUS_ADDRESS, candidates=readings(asked, places, language))
     candidates = [compared(asked, place, places, language) for place in places.places]
     meant = meant_by(candidates, asked, language)
-    meant = one_of_each(in_hamlet(meant, asked, language) if chosen else meant, asked, language)
+    meant = one_of_each(in_hamlet(meant, chosen=chosen), asked, language)
     for rule, held, reason in (
         ("found", bool(candidates), Reason.ADDRESS_NOT_FOUND),
         ("street", any(each.place.street is not None for each in candidates), Reason.LOCALITY_LEVEL),

@@ -75,7 +75,7 @@ def _place(feature: PayloadPart) -> Place:
     if kind not in LEVELS:
         raise Unreadable(f"{properties.where}.type is none of {', '.join(LEVELS)}")
     longitude, latitude = position(feature)
-    number = properties.text("housenumber")
+    number, city, old = (properties.text(name) for name in ("housenumber", "city", "oldcity"))
     if (number is not None) != (kind == "housenumber"):
         raise Unreadable(f"{properties.where}.housenumber does not fit its type")
     return Place(
@@ -85,8 +85,8 @@ def _place(feature: PayloadPart) -> Place:
         number=number,
         street=properties.text("street") or (properties.text("name") if kind == "street" else None),
         postcode=properties.text("postcode"),
-        city=properties.text("city"),
+        city=city,
         city_code=properties.text("citycode"),
-        hamlet=properties.text("oldcity"),
+        hamlet=None if old == city else old,
         score=properties.member("score").number(0, 1.5),
     )

@@ -11,6 +11,7 @@ from adapters.address.base.file import AddressFile
 from adapters.address.zones import ZoneGeometry
 from adapters.base import Query
 from jurat.vocabulary import CHOICE, OFFERED, Outcome, Reason
+from tasks.found_places import shown_places
 from tasks.rules.residence import Residence, decide_residence
 
 HEADER = "numero;rep;nom_voie;code_postal;nom_commune;code_insee;nom_ancienne_commune;lon;lat"
@@ -88,6 +89,20 @@ def test_a_house_that_the_hamlet_lacks_is_not_that_of_another(source: AddressFil
         Outcome.UNDETERMINED,
         Reason.POSTCODE_DIFFERS,
     )
+
+
+def test_the_code_of_the_town_does_not_make_it_that_of_another(source: AddressFile) -> None:
+    by_code = {"city_code": "99910"}
+    assert verdict(asked(source, around(HAMLET), "Brisecourt", **by_code)) == ACCEPTED
+    found = asked(source, around(TOWN), "Brisecourt", "8", **by_code)
+    assert verdict(found) == (Outcome.UNDETERMINED, Reason.HOUSE_NUMBER_NOT_FOUND)
+    assert verdict(asked(source, around(TOWN), "Valmont", "8", **by_code)) == ACCEPTED
+
+
+def test_people_see_the_hamlet_before_its_town(source: AddressFile) -> None:
+    answer = {"number": "30", "street": "Rue Neuve", "postcode": "99010", "city": "Valmont"}
+    (shown,) = shown_places(source.look_up(Query(answer)))
+    assert shown["address"] == "30 Rue Neuve, 99010 Brisecourt, Valmont"
 
 
 def test_what_is_offered_instead_is_first_in_the_hamlet_that_was_typed(source: AddressFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import Any
 
@@ -141,6 +142,18 @@ def test_a_long_street_is_cut_to_what_the_geocoder_takes(geocoder: Answering) ->
 def test_a_query_of_one_letter_is_not_sent(geocoder: Answering) -> None:
     assert ask(geocoder, {"street": "x"}).places == ()
     assert geocoder.asked == []
+
+
+@pytest.mark.parametrize(("former", "hamlet"), [("Sorel", "Sorel"), ("Valmont", None), (None, None)])
+def test_a_former_town_is_a_hamlet_unless_it_is_the_town(
+    geocoder: Answering, former: str | None, hamlet: str | None
+) -> None:
+    body = copy.deepcopy(BODY)
+    body["features"][0]["properties"]["oldcity"] = former
+    geocoder.bodies = [body]
+    house, *others = ask(geocoder).places
+    assert (house.city, house.hamlet) == ("Valmont", hamlet)
+    assert {place.hamlet for place in others} == {None}
 
 
 def test_no_candidate_is_an_answer(geocoder: Answering) -> None:
