@@ -18,8 +18,9 @@ def chromium() -> Iterator[Any]:
 
     if reason := lacking():
         missing(reason)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=binary(), headless=True, args=list(ARGUMENTS))
         yield launched
