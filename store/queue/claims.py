@@ -6,7 +6,7 @@ import math
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -138,6 +138,8 @@ class Claims:
         room."""
         self._served: dict[str, dict[str, str]] = {}
         """By source and priority, the consultation that was served last."""
+        self._likely: set[str] = set()
+        """The sources of which the last claim took something."""
         self._delay = 0.0
         """Seconds from reading the database's clock to the end of a claim, lately."""
         self._asked = self._read = 0.0
@@ -155,13 +157,30 @@ class Claims:
 
     def _claim(self, demands: Sequence[Demand], slots: int) -> Claimed:
         self._chosen = list
-        with begin(self._often, self._due_statement(demands, slots)) as (connection, (found,)):
+        limited = {demand.source for demand in demands if demand.free > 0 and demand.limited}
+        claimed = self._claim_expecting(limited & self._likely, demands, slots)
+        claimed = claimed or self._claim_expecting((), demands, slots)
+        crash_point("claim.committed")
+        taken, last_chances = claimed or ((), False)
+        self._likely = {each.row[5] for each in taken}
+        return Claimed(self._claimed(taken, demands), last_chances)
+
+    def _claim_expecting(
+        self, likely: Collection[str], demands: Sequence[Demand], slots: int
+    ) -> tuple[Sequence[_Taken], bool] | None:
+        """Claim, with the rows of `likely` sources locked in the round trip that reads what is due; None if others must
+        be locked as well. Two workers that each lock one more would wait for each other in a circle.
+        """
+        asked, locks = time.monotonic(), quotas.lock_statements(self._dialect, sorted(likely))
+        with begin(self._often, *locks, self._due_statement(demands, slots)) as (connection, (*locked, found)):
+            rooms = quotas.rooms(locked, asked, time.monotonic())
             due = self._due(demands, found)
             able = [demand for demand in demands if due.get(demand.source)]
+            if rooms and any(_needs_lock(demand, due) and demand.source not in rooms for demand in able):
+                return None
             self.held_back.clear()
-            taken = self._take(connection, able, due, slots) if able else []
-        crash_point("claim.committed")
-        return Claimed(self._claimed(taken, demands), any(found.last_chance for found in due.values()))
+            taken = self._take(connection, able, due, slots, rooms) if able else []
+        return taken, any(found.last_chance for found in due.values())
 
     def _about_to_lease(self) -> Sequence[Statement]:
         return self._chosen()
@@ -178,7 +197,7 @@ class Claims:
         with begin(self._often, self._due_statement(demands, 1)) as (connection, (found,)):
             due = self._due(demands, found)
             able = [demand for demand in demands if demand.source in due and due[demand.source].last_chance]
-            taken = self._take(connection, able, due, 1, alone=True)
+            taken = self._take(connection, able, due, 1, {}, alone=True)
         crash_point("claim.committed")
         return next(iter(self._claimed(taken, demands)), None)
 
@@ -260,11 +279,14 @@ class Claims:
         demands: Sequence[Demand],
         due: Mapping[str, _Due],
         slots: int,
+        rooms: Mapping[str, quotas.Room],
         *,
         alone: bool = False,
     ) -> list[_Taken]:
-        """Lease what is due and may be taken, and pay for it. Nothing may follow in the transaction."""
-        rooms = quotas.lock(connection, [d.source for d in demands if d.limited or due[d.source].opened])
+        """Lease what is due and may be taken, and pay for it. Nothing may follow in the transaction. `rooms` are the
+        sources that are locked; without any, those that must be are.
+        """
+        rooms = rooms or quotas.lock(connection, [each.source for each in demands if _needs_lock(each, due)])
         self._asked, self._read = next(((room.asked, room.read) for room in rooms.values()), (time.monotonic(),) * 2)
         demands = [quotas.fit(demand, rooms.get(demand.source)) for demand in demands]
         offers: dict[str, list[float]] = {}
@@ -383,6 +405,10 @@ class Claims:
             return self._standstills.of(checks, taken[0].claimed_at, hours)
         except SQLAlchemyError:
             return {}  # they are claimed: only a figure is not what it could be
+
+
+def _needs_lock(demand: Demand, due: Mapping[str, _Due]) -> bool:
+    return demand.limited or due[demand.source].opened
 
 
 _ALONE = Queue("", "")

@@ -11,7 +11,7 @@ from functools import lru_cache
 from sqlalchemy import Connection
 
 from config.hours import Hours
-from jurat.batches import Statement, commit, run
+from jurat.batches import Rows, Statement, commit, run
 from jurat.statements import rows_json
 from jurat.vocabulary import Reason
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of
@@ -52,22 +52,32 @@ def is_closed(demand: Demand, at: datetime) -> bool:
 
 
 def lock(connection: Connection, sources: Iterable[str]) -> dict[str, Room]:
-    """Lock the rows of these sources, and read what is left of each.
+    """Lock the rows of these sources, and read what is left of each."""
+    asked = time.monotonic()
+    found = run(connection, *lock_statements(dialect_of(connection), sources))
+    return rooms(found, asked, time.monotonic())
+
+
+def lock_statements(dialect: StoreDialect, sources: Iterable[str]) -> list[Statement]:
+    """What locks the rows of these sources, and reads what is left of each; none for no sources.
 
     On PostgreSQL a statement sees what was committed before it began. So the leases are counted by one that begins
     after the rows are locked, or those of a claim that we waited for would be missed. It also measures that wait.
     """
-    dialect = dialect_of(connection)
     parameters = {"rows": rows_json([{"source": source} for source in sources])}
     if parameters["rows"] == "[]":
+        return []
+    room = (_room(dialect), parameters)
+    return [room] if dialect.one_writer else [(_LOCK, parameters), room]
+
+
+def rooms(found: Sequence[Rows], asked: float, read: float) -> dict[str, Room]:
+    """What is left of each source, by the results of `lock_statements`. They were sent at `asked`, answered at `read`."""
+    if not found:
         return {}
-    asked = time.monotonic()
-    if not dialect.one_writer:
-        locked, found = run(connection, (_LOCK, parameters), (_room(dialect), parameters))
-        asked += max(0.0, found[0][8] - locked[0][0]) if found and locked else 0.0
-    else:
-        (found,) = run(connection, (_room(dialect), parameters))
-    read = time.monotonic()
+    *locked, left = found
+    if locked and locked[0] and left:
+        asked += max(0.0, left[0][8] - locked[0][0][0])
     asked = min(asked, read)
     return {
         row[0]: Room(
@@ -82,7 +92,7 @@ def lock(connection: Connection, sources: Iterable[str]) -> dict[str, Room]:
             asked=asked,
             read=read,
         )
-        for row in found
+        for row in left
     }
 
 

@@ -49,13 +49,13 @@ class AccessRows:
         return self.rows_taken(connection, keys, run(connection, *lock_statements(dialect_of(connection), keys)))
 
     def rows_taken(self, connection: Connection, keys: set[Key], found: Sequence[Rows]) -> set[Key]:
-        """Those of `keys` that are ours, by the result of `lock_statements`."""
+        """Those of `keys` that are ours, by the results of `lock_statements` and, if sent, `existing_statements`."""
         if not found:
             return keys
         taken = {(row[0], row[1]) for row in found[0]}
         if len(taken) == len(keys):
             return taken
-        (existing,) = run(connection, (_EXISTING, {"rows": key_rows(keys)}))
+        existing = found[1] if len(found) > 1 else run(connection, *existing_statements(keys))[0]
         return taken | (keys - {(row[0], row[1]) for row in existing})
 
     def wait_for(self, connection: Connection, keys: set[Key]) -> None:
@@ -209,6 +209,11 @@ def _row(dialect: StoreDialect, key: Key, added: AccessSummary, version: int) ->
 def lock_statements(dialect: StoreDialect, keys: set[Key]) -> list[Statement]:
     """What locks the rows of `keys` and skips those that another transaction holds."""
     return [(_LOCK, {"rows": key_rows(keys)})] if keys and not dialect.one_writer else []
+
+
+def existing_statements(keys: set[Key]) -> list[Statement]:
+    """What finds those of `keys` that have a row, whoever holds it."""
+    return [(_EXISTING, {"rows": key_rows(keys)})] if keys else []
 
 
 def history_statements(dialect: StoreDialect, keys: set[Key]) -> list[Statement]:

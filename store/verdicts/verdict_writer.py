@@ -7,20 +7,28 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.base import Redemption
-from jurat.batches import Statement, begin, commit, run
+from jurat.batches import Rows, Statement, begin, commit, run
 from jurat.candidates import LARGEST, LIFETIME
 from jurat.database import is_away, preparing
 from jurat.statements import rows_json
 from jurat.vocabulary import Outcome, Reason, State
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of
-from store.held_rows import HARDLY_WAIT, claim_of, claim_rows, held_by_others, id_of, is_held, lock_free_statements
-from store.verdicts.access import AccessRows, Key, history_statements, lock_statements
+from store.held_rows import (
+    HARDLY_WAIT,
+    Claim,
+    claim_of,
+    claim_rows,
+    held_by_others,
+    id_of,
+    is_held,
+    lock_free_statements,
+)
+from store.verdicts.access import AccessRows, Key, existing_statements, history_statements, lock_statements
+from store.verdicts.codes import redeem_codes
 from store.verdicts.numbers import claim_numbers
 from store.verdicts.offers import limit_offers
 from store.verdicts.records import (
@@ -35,8 +43,11 @@ from store.verdicts.records import (
     review_row,
     verdict_row,
 )
-from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Review, Settle
+from tasks.checks import CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Review, Settle
 from tasks.crash_points import crash_point
+
+FEW = 8
+"""Results that are written in two round trips, as if no one held their rows. Among more, one may well be held."""
 
 CAREFUL_S = 60.0
 """Seconds for which rows of checks are locked without waiting, after another transaction held one for too long."""
@@ -159,7 +170,41 @@ class VerdictWriter:
         return outcome
 
     def _write(self, entries: Sequence[CheckResult]) -> WriteOutcome:
-        keys = {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
+        may_be_quick = len(entries) <= FEW and not self._careful and not self._dialect.one_writer
+        quickly = self._write_quickly(entries) if may_be_quick else None
+        return quickly or self._write_step_by_step(entries)
+
+    def _write_quickly(self, entries: Sequence[CheckResult]) -> WriteOutcome | None:
+        """Write as if every check were ours, and no one held a row; None where that was wrong, and nothing is written.
+
+        Where a single check is written, its participant waits, and each round trip costs more than what it does.
+        """
+        claims = {claim_of(entry) for entry in entries}
+        if len(claims) < len(entries) or any(_depends(entry.decision) for entry in entries):
+            return None
+        keys = _access_keys(entries)
+        locks = [*lock_statements(self._dialect, keys), *existing_statements(keys)]
+        changes = [self._movement(entries), *self._insert_statements(entries)]
+        history = history_statements(self._dialect, keys)
+        try:
+            with begin(self._engine, *locks, *changes, *history) as (connection, found):
+                free = self._access.rows_taken(connection, keys, found[: len(locks)])
+                if free != keys or _claims(found[len(locks)]) != claims:
+                    raise _NotOurs
+                last = self._access.access_statements(connection, keys, found[len(locks) + len(changes) :])
+                crash_point("write.made")
+                commit(connection, *last)
+        except _NotOurs:
+            return None
+        except Exception as error:
+            if is_away(error) and not is_held(error):
+                raise
+            return None
+        crash_point("write.committed")
+        return WriteOutcome(done=list(entries))
+
+    def _write_step_by_step(self, entries: Sequence[CheckResult]) -> WriteOutcome:
+        keys = _access_keys(entries)
         before = lock_free_statements(entries) if self._careful and not self._dialect.one_writer else []
         with begin(self._engine, *before, *lock_statements(self._dialect, keys)) as (connection, found):
             free = self._access.rows_taken(connection, keys, found[len(before) :])
@@ -192,52 +237,24 @@ class VerdictWriter:
         ours = self._move(connection, ready)
         for entry in ready:
             (outcome.done if claim_of(entry) in ours else outcome.stale).append(entry)
-        outcome.done = self._redeem(connection, outcome.done)
+        outcome.done = redeem_codes(connection, outcome.done)
         inserts = self._insert_statements(outcome.done)
-        keys = {_key(entry) for entry in outcome.done if isinstance(entry.decision, Settle | Review)}
+        keys = _access_keys(outcome.done)
         if not keys:
             return outcome, inserts
         # The history is read after the inserts, so that it includes them.
         found = run(connection, *inserts, *history_statements(self._dialect, keys))[len(inserts) :]
         return outcome, self._access.access_statements(connection, keys, found)
 
-    def _move(self, connection: Connection, entries: Sequence[CheckResult]) -> set[tuple[UUID, int]]:
-        if not entries:
-            return set()
+    def _move(self, connection: Connection, entries: Sequence[CheckResult]) -> set[Claim]:
+        return _claims(run(connection, self._movement(entries))[0]) if entries else set()
+
+    def _movement(self, entries: Sequence[CheckResult]) -> Statement:
         rows = [
             {"id": str(entry.held.id), "fence": entry.held.fence, **movement_row(entry.decision)}
             for entry in sorted(entries, key=lambda entry: entry.held.id)
         ]
-        (moved,) = run(connection, (_move(self._dialect), {"rows": rows_json(rows)}))
-        return {(id_of(row[0]), row[1]) for row in moved}
-
-    def _redeem(self, connection: Connection, entries: list[CheckResult]) -> list[CheckResult]:
-        """Redeem codes in one conditional statement; a check that is too late is refused with the reason read again."""
-        wanted = {
-            entry.held.id: entry.decision.redemption
-            for entry in entries
-            if isinstance(entry.decision, Settle) and entry.decision.redemption
-        }
-        if not wanted:
-            return entries
-        reasons: dict[UUID, Reason] = {}
-        while left := {check: code for check, code in wanted.items() if check not in reasons}:
-            # Of checks with the same code one may have it, also where a list has the code under two keys.
-            firsts = {min(_places(code)): (check, code) for check, code in reversed(left.items())}
-            (found,) = run(connection, (_redeem(self._dialect), {"rows": _code_rows(firsts.values())}))
-            for row in found:
-                wanted.pop(id_of(row[0]), None)
-            if not left.keys() & wanted.keys():
-                break
-            (late,) = run(connection, (_why_not(self._dialect), {"rows": _code_rows(left.items())}))
-            # Without a reason it is free, and was hashed once more between the two.
-            reasons |= {id_of(row[0]): Reason(row[1]) for row in late if row[1] is not None and id_of(row[0]) in wanted}
-        return [
-            replace(entry, decision=Settle(Outcome.REFUSED, reasons[entry.held.id]))
-            if entry.held.id in reasons
-            else entry
-            for entry in entries
-        ]
+        return _move(self._dialect), {"rows": rows_json(rows)}
 
     def _insert_statements(self, entries: Sequence[CheckResult]) -> list[Statement]:
         verdicts = [verdict_row(entry, entry.decision) for entry in entries if isinstance(entry.decision, Settle)]
@@ -302,8 +319,26 @@ class _CheckStatus:
         return replace(entry, decision=Settle(*verdict))
 
 
+class _NotOurs(Exception):
+    """A check was lost, or another transaction holds a row."""
+
+
 def _key(entry: CheckResult) -> Key:
     return entry.held.consultation, entry.held.participant
+
+
+def _access_keys(entries: Iterable[CheckResult]) -> set[Key]:
+    """The access rows that the entries change."""
+    return {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
+
+
+def _claims(moved: Rows) -> set[Claim]:
+    return {(id_of(row[0]), row[1]) for row in moved}
+
+
+def _depends(decision: Decision) -> bool:
+    """Whether a decision depends on something that must be read first: a code, a number, earlier offers."""
+    return isinstance(decision, Settle) and bool(decision.redemption or decision.claim or decision.otherwise)
 
 
 @lru_cache
@@ -353,37 +388,3 @@ def _read_again(dialect: StoreDialect) -> str:
         FROM {dialect.rowset("id uuid, fence bigint")} JOIN jurat_checks c ON c.id = r.id
         LEFT JOIN jurat_attempts a ON a.check_id = r.id AND a.fence = r.fence
         LEFT JOIN jurat_verdicts v ON v.check_id = r.id AND v.fence = r.fence"""
-
-
-def _places(code: Redemption) -> list[tuple[str, str]]:
-    return [(code.code_list, fingerprint) for fingerprint in (code.fingerprint, *code.others)]
-
-
-def _code_rows(codes: Iterable[tuple[UUID, Redemption]]) -> str:
-    places = sorted((place, str(check)) for check, code in codes for place in _places(code))
-    return rows_json([{"check_id": check, "list": name, "fingerprint": each} for (name, each), check in places])
-
-
-_CODE_COLUMNS = "check_id uuid, list text, fingerprint text"
-
-
-@lru_cache
-def _redeem(dialect: StoreDialect) -> str:
-    return f"""
-        UPDATE jurat_codes SET redeemed_by = r.check_id, redeemed_at = {dialect.now()}
-        FROM {dialect.rowset(_CODE_COLUMNS)}
-        WHERE jurat_codes.list = r.list AND jurat_codes.fingerprint = r.fingerprint
-          AND redeemed_by IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > {dialect.now()})
-        RETURNING redeemed_by"""
-
-
-@lru_cache
-def _why_not(dialect: StoreDialect) -> str:
-    return f"""
-        SELECT r.check_id, CASE WHEN count(k.list) = 0 THEN 'code_unknown'
-                                WHEN count(k.revoked_at) > 0 THEN 'code_revoked'
-                                WHEN count(k.redeemed_by) > 0 THEN 'code_used'
-                                WHEN min(k.expires_at) <= {dialect.now()} THEN 'code_expired' END
-        FROM {dialect.rowset(_CODE_COLUMNS)}
-        LEFT JOIN jurat_codes k ON k.list = r.list AND k.fingerprint = r.fingerprint
-        GROUP BY r.check_id"""

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
+from jurat import batches, database
 from jurat.candidates import LARGEST
 from jurat.vocabulary import AccessState, Outcome, Reason, State
+from store.verdicts.verdict_writer import FEW
 from tasks.checks import CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Later, NextSource, Review, Settle
 from tests.store.desk import ACCEPTED, REFUSED, UNDETERMINED, Desk, attempt, entry, ids, listening
 
@@ -256,14 +258,48 @@ def test_a_lease_that_is_over_still_settles_while_nobody_took_the_check(desk: De
 
 def test_a_batch_of_any_size_is_written_in_the_same_statements(desk: Desk) -> None:
     desk.settle(desk.held("p-99"))  # the first one reads the configuration
-    seen: list[list[str]] = []
-    for round_, count in enumerate((1, 40)):
-        desk.submit_many(count, ("residence", "profession")[round_])
-        held = desk.claim(("towns", "rpps")[round_], free=count)
+    seen: list[int] = []
+    for count in (1, FEW, FEW + 1, 40):
+        desk.submit_many(count, first=100 * count)
+        held = desk.claim(free=count)
         with desk.statements() as statements:
             desk.write(*(entry(check, attempt=attempt()) for check in held))
-        seen.append(list(statements))
-    assert len(seen[0]) == len(seen[1]) <= 7
+        seen.append(len(statements))
+    few, many = seen[:2], seen[2:]
+    assert few[0] == few[1] <= 8
+    assert many[0] == many[1] <= 7
+
+
+def test_a_participant_who_waits_alone_waits_for_two_round_trips(
+    postgresql: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgresql.settle(postgresql.held("p-99"))  # the first one reads the configuration
+    first, second = postgresql.held("p-1"), postgresql.held("p-1", "profession")
+    trips: list[int] = []
+
+    original = batches.travel
+
+    def travel(connection: Connection, statements: Sequence[batches.Statement]) -> list[batches.Rows]:
+        trips.append(len(statements))
+        return original(connection, statements)
+
+    for module in (batches, database):
+        monkeypatch.setattr(module, "travel", travel)
+    for held in (first, second):  # without and with a row of access
+        trips.clear()
+        assert len(postgresql.settle(held).done) == 1
+        assert len(trips) == 2
+
+
+def test_of_a_few_that_are_written_at_once_those_that_were_lost_change_nothing(desk: Desk) -> None:
+    lost, kept = desk.held("p-1"), desk.held("p-2")
+    desk.settle(lost, GiveBack())
+    newer = desk.claim_one()
+    written = desk.write(entry(lost, REFUSED, attempt=attempt()), entry(kept, ACCEPTED, attempt=attempt()))
+    assert ([each.held for each in written.done], [each.held for each in written.stale]) == ([kept], [lost])
+    assert desk.row(newer.id, "state, fence") == ("leased", newer.fence)
+    assert desk.verdicts(newer.id) == []
+    assert desk.access("p-1") == AccessState.PENDING
 
 
 def test_writing_nothing_is_fine(desk: Desk) -> None:
