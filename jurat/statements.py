@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -216,10 +217,13 @@ class OnDbApi:
         return cursor
 
 
+_INDENTATION = re.compile(r"\n\s+")
+
+
 @lru_cache(maxsize=256)
 def percent(sql: str, names: tuple[str, ...]) -> str:
     """SQL in the `%(name)s` style of psycopg and Django, from the `:name` style."""
-    sql = sql.replace("%", "%%")
+    sql = _INDENTATION.sub("\n", sql).replace("%", "%%")  # psycopg keeps what it has parsed up to 4,096 characters
     for name in sorted(names, key=len, reverse=True):
         sql = sql.replace(f":{name}", f"%({name})s")
     return sql

@@ -292,10 +292,9 @@ class Claims:
         offers: dict[str, list[float]] = {}
         orders: dict[str, list[Queue]] = {}
         for demand in demands:
-            most = min(demand.free, slots * demand.batch)
+            wanted = min(demand.free, slots * demand.batch, 1 if alone else sum(due[demand.source].queues.values()))
             room = rooms.get(demand.source)
-            starts = quotas.offers(demand, room, most, self._lead(demand)) if room else [0.0] * most
-            wanted = min(most, sum(due[demand.source].queues.values()))
+            starts = quotas.offers(demand, room, wanted, self._lead(demand)) if room else [0.0] * wanted
             if room and len(starts) < wanted:
                 unheld = replace(demand, concurrency=None), replace(room, leased=0)
                 if len(quotas.offers(*unheld, wanted, self._lead(demand))) > len(starts):

@@ -72,7 +72,7 @@ def lock_statements(dialect: StoreDialect, sources: Iterable[str]) -> list[State
 
 
 def rooms(found: Sequence[Rows], asked: float, read: float) -> dict[str, Room]:
-    """What is left of each source, by the results of `lock_statements`. They were sent at `asked`, answered at `read`."""
+    """What is left of each source, by the results of `lock_statements`, sent at `asked` and answered at `read`."""
     if not found:
         return {}
     *locked, left = found
