@@ -154,7 +154,7 @@ _LATE: Final = (0.02, 0.2)
 
 _LATE_SHARE: Final = 0.015
 """If the burst has no room for that, it takes at most this share of the time between two starts, or what a thread needs
-at least: lookups that come too late are given back, and otherwise starts would be kept further apart.
+at least: lookups that come too late pay twice, and otherwise starts would be kept further apart.
 """
 
 

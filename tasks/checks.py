@@ -26,8 +26,8 @@ class ClaimedCheck:
     deadline when it was claimed. After the deadline, `reviewed` means that a review's due date has passed, and
     `last_reason` is that review's, or else the last attempt's.
 
-    Its lookup may begin `starts_in` seconds after the claim has returned, and at most `late` seconds later; then it is
-    given back. `probe` means that its source counts as broken and is tried with this one check.
+    Its lookup may begin `starts_in` seconds after the claim has returned, and at most `late` seconds later; then it
+    needs another start. `probe` means that its source counts as broken and is tried with this one check.
 
     `leaning` is the side ("inside" or "outside") on which the source before saw the address, without being sure enough
     to decide. `reply_key` is the platform's public key for candidates of an ambiguous address. `forsaken` means that

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,12 +20,13 @@ from config.hours import Hours
 from jurat.batches import Rows, Statement, begin, run
 from jurat.database import preparing
 from jurat.statements import rows_json
-from jurat.vocabulary import Priority, Reason
+from jurat.vocabulary import Priority
 from store import workers
 from store.dialects import dialect_of
 from store.held_rows import HARDLY_WAIT, id_of, is_held
 from store.in_parts import LeftOut, in_halves, in_parts
 from store.queue import deadlines, quotas
+from store.queue.leased_rows import ALONE, LeasedRow, in_turn
 from store.queue.leases import (
     LEASE,
     chosen_postgresql,
@@ -49,6 +50,13 @@ class Claimed(NamedTuple):
     last_chances: bool
 
 
+class Start(NamedTuple):
+    """When a lookup may begin, as readings of `time.monotonic`: the first and the last moment."""
+
+    at: float
+    latest: float
+
+
 @dataclass(slots=True)
 class _Due:
     """What is due at a source: by queue the number (up to what could be taken) and since when, and any last chance."""
@@ -58,60 +66,6 @@ class _Due:
     queues: dict[Queue, int] = field(default_factory=dict)
     since: dict[Queue, Any] = field(default_factory=dict)
     last_chance: bool = False
-
-
-class _Taken(NamedTuple):
-    """A claimed row; its lookup is to start `start` seconds after the database's clock was read."""
-
-    row: Any
-    left: float
-    start: float = 0.0
-    late: float = math.inf
-    probe: bool = False
-    stood: float = 0.0
-    """Seconds for which it had stood still, as far as its deadline does not tell yet."""
-
-    @property
-    def claimed_at(self) -> float:
-        """When it was claimed by the database's clock, in seconds since 1970."""
-        at: float = self.row[17] - self.row[10]
-        return at
-
-    def claimed(self, asked_ago: float = 0.0, read_ago: float = 0.0, *, forsaken: bool = False) -> ClaimedCheck:
-        """The check as a worker gets it; the database's clock was read between `asked_ago` and `read_ago` seconds ago.
-
-        Its start counts as if the clock had been read at the last moment, so that it is never early; its lateness as if
-        at the first, so that it is never late.
-        """
-        row = self.row
-        starts_in = max(0.0, self.start - read_ago)
-        moved_on = row[18] + self.left - row[10]
-        age = self.claimed_at - row[16] - max(moved_on, self.stood)  # by the database's clock alone
-        return ClaimedCheck(
-            id=id_of(row[0]),
-            fence=row[1],
-            consultation=row[2],
-            participant=row[3],
-            question=row[4],
-            source=row[5],
-            sealed=row[6],
-            answer_key=row[7],
-            lookups=row[8],
-            lost_leases=row[9],
-            seconds_left=self.left,
-            last_reason=Reason(row[11]) if row[11] else None,
-            reviewed=bool(row[12]),
-            traceparent=row[13],
-            starts_in=starts_in,
-            late=self.start - asked_ago + self.late - starts_in,
-            probe=self.probe,
-            leaning=row[19],
-            reply_key=row[20],
-            forsaken=forsaken,
-            priority=row[14],
-            waited=max(0.0, self.claimed_at - row[15]),
-            submitted=time.monotonic() - age if row[18] < deadlines.ENDED else None,
-        )
 
 
 class Claims:
@@ -136,6 +90,8 @@ class Claims:
         self.held_back: set[str] = set()
         """The sources of which the last claim would have taken more, but for the checks under lease: each write makes
         room."""
+        self.room: dict[str, int] = {}
+        """By source with a concurrency: how many more lookups it had room for after the last claim of it."""
         self._served: dict[str, dict[str, str]] = {}
         """By source and priority, the consultation that was served last."""
         self._likely: set[str] = set()
@@ -167,7 +123,7 @@ class Claims:
 
     def _claim_expecting(
         self, likely: Collection[str], demands: Sequence[Demand], slots: int
-    ) -> tuple[Sequence[_Taken], bool] | None:
+    ) -> tuple[Sequence[LeasedRow], bool] | None:
         """Claim, with the rows of `likely` sources locked in the round trip that reads what is due; None if others must
         be locked as well. Two workers that each lock one more would wait for each other in a circle.
         """
@@ -201,6 +157,21 @@ class Claims:
         crash_point("claim.committed")
         return next(iter(self._claimed(taken, demands)), None)
 
+    def pay_again(self, demand: Demand, lookups: int) -> list[Start]:
+        """Pay for so many lookups of a source a second time, because they missed their starts. They are held, and their
+        first starts stay unused. Returns their new starts: fewer where no more are to be had soon, and none where the
+        source is in trouble or takes no work.
+        """
+        with begin(self._often) as (connection, _):
+            room = quotas.lock(connection, [demand.source]).get(demand.source)
+            if room is None or quotas.is_closed(demand, room.at):
+                return []
+            demand, lead = quotas.fit(replace(demand, concurrency=None), room), self._lead(demand)
+            starts = quotas.offers(demand, room, lookups * demand.batch, lead)[:: demand.batch]
+            taken = len(starts) * demand.batch
+            quotas.pay_last(connection, [quotas.Payment(demand, room, taken, lead, max(starts, default=0.0))])
+        return [Start(room.read + start, room.asked + start + demand.late) for start in starts]
+
     def claim_overdue(self, limit: int, hours: Mapping[str, Hours]) -> list[ClaimedCheck]:
         """Claim checks whose deadline has passed, of any source, so that none waits for a paused or removed one.
 
@@ -224,7 +195,7 @@ class Claims:
             leased = in_parts(connection, [*over, *(forsaken - set(over))], lease, failures)
         if failures and not leased:
             raise failures[0]
-        return [_Taken(row, row[10]).claimed(forsaken=id_of(row[0]) in forsaken) for row in leased]
+        return [LeasedRow(row, row[10]).claimed(forsaken=id_of(row[0]) in forsaken) for row in leased]
 
     def renew(self, held: Iterable[ClaimedCheck], seconds: float = LEASE) -> set[UUID]:
         """Prolong the leases of `held`; returns the ids that are still ours. It is one statement, unless the database
@@ -282,7 +253,7 @@ class Claims:
         rooms: Mapping[str, quotas.Room],
         *,
         alone: bool = False,
-    ) -> list[_Taken]:
+    ) -> list[LeasedRow]:
         """Lease what is due and may be taken, and pay for it. Nothing may follow in the transaction. `rooms` are the
         sources that are locked; without any, those that must be are.
         """
@@ -300,7 +271,7 @@ class Claims:
                 if len(quotas.offers(*unheld, wanted, self._lead(demand))) > len(starts):
                     self.held_back.add(demand.source)
             if alone:
-                order = [_ALONE] * min(1, len(starts))
+                order = [ALONE] * min(1, len(starts))
             else:
                 after = self._served.get(demand.source, {})
                 order = turns(due[demand.source].queues, len(starts), after, self._dice())
@@ -311,21 +282,23 @@ class Claims:
         for row in self._lease(connection, orders, due, alone=alone):
             leased.setdefault(row[5], []).append(row)
         more = self._move_deadlines(connection, leased, demands)
-        taken: list[_Taken] = []
+        taken: list[LeasedRow] = []
         payments = []
         for demand in demands:
-            ours = _in_turn(orders.get(demand.source, ()), leased.get(demand.source, ()))
+            ours = in_turn(orders.get(demand.source, ()), leased.get(demand.source, ()))
             room = rooms.get(demand.source)
             late = math.inf if demand.interval is None else demand.late
             probe = room is not None and room.opened
             taken += (
-                _Taken(row, row[10] + more.get(row[0], 0.0), start, late, probe)
+                LeasedRow(row, row[10] + more.get(row[0], 0.0), start, late, probe)
                 for row, start in zip(ours, offers.get(demand.source, ()), strict=False)
             )
             self._served.setdefault(demand.source, {}).update((row[14], row[2]) for row in ours)
             if room:
                 last = offers[demand.source][len(ours) - 1] if ours else 0.0
                 payments.append(quotas.Payment(demand, room, len(ours), self._lead(demand), last))
+                if demand.concurrency is not None:
+                    self.room[demand.source] = max(0, demand.concurrency - room.leased - len(ours))
         crash_point("claim.made")
         quotas.pay_last(connection, payments)
         return taken
@@ -386,7 +359,7 @@ class Claims:
             return 0.0
         return min(2 * self._delay, LEASE / 3)
 
-    def _claimed(self, taken: Sequence[_Taken], demands: Sequence[Demand]) -> list[ClaimedCheck]:
+    def _claimed(self, taken: Sequence[LeasedRow], demands: Sequence[Demand]) -> list[ClaimedCheck]:
         """What a claim returns now."""
         if not taken:
             return []
@@ -396,7 +369,7 @@ class Claims:
         self._delay = max(now - self._asked, 0.9 * self._delay)
         return [each.claimed(now - self._asked, now - self._read) for each in taken]
 
-    def _stood(self, taken: Sequence[_Taken], hours: Mapping[str, Hours]) -> Mapping[UUID, float]:
+    def _stood(self, taken: Sequence[LeasedRow], hours: Mapping[str, Hours]) -> Mapping[UUID, float]:
         """For how many seconds interactive checks had stood still that have waited for long."""
         rows = [each.row for each in taken if each.row[14] == Priority.INTERACTIVE]
         checks = [deadlines.PassedDeadline.of(row[0], row[5], row[16], row[17], row[18], row[7]) for row in rows]
@@ -408,17 +381,3 @@ class Claims:
 
 def _needs_lock(demand: Demand, due: Mapping[str, _Due]) -> bool:
     return demand.limited or due[demand.source].opened
-
-
-_ALONE = Queue("", "")
-"""Takes the place of a queue for the checks that have one chance left."""
-
-
-def _in_turn(order: Sequence[Queue], leased: Sequence[Any]) -> Sequence[Any]:
-    """The leased rows of a source in the order in which they start; the oldest of each queue first."""
-    if not order or order[0] is _ALONE:
-        return leased
-    by_queue: dict[Queue, deque[Any]] = {}
-    for row in sorted(leased, key=lambda row: row[15]):
-        by_queue.setdefault(Queue(row[14], row[2]), deque()).append(row)
-    return [by_queue[queue].popleft() for queue in order if by_queue.get(queue)]

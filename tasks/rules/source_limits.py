@@ -53,7 +53,7 @@ class Demand:
         concurrency: lookups at once.
         interval: seconds between two paid starts in the long run.
         burst: how many may start at once.
-        late: seconds that a lookup may start after its time; a later one is given back. It is taken out of the burst,
+        late: seconds that a lookup may start after its time; a later one pays again. It is taken out of the burst,
             and so is `TRAVEL` where there is room, so that the source never gets more than it allows.
         daily: lookups in a day of `hours`, or of UTC.
         batch: checks that one lookup asks for, at the price of one.

@@ -19,8 +19,8 @@ waits for it."""
 MOST_AHEAD = 256
 """Checks of one source that are claimed ahead at most."""
 
-WIDE = 4
-"""Times the slots: a concurrency from that on does not hold this process back."""
+LEFT = 2
+"""One check in so many that a source has room for is claimed ahead at most: the rest is left to the slots of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class ClaimScope:
     most_of_one: int
     at_once: Mapping[str, int | None]
 
-    def is_tight(self, demand: Demand) -> bool:
-        """Whether the concurrency of a source holds this process back."""
-        return demand.concurrency is not None and demand.concurrency < WIDE * self.slots
+    def is_tight(self, demand: Demand, room: Mapping[str, int]) -> bool:
+        """Whether the concurrency of a source may hold another process like this back, so that each write helps it."""
+        return demand.concurrency is not None and room.get(demand.source, 0) < self.slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,16 @@ class ClaimPlan:
         """Whether the claim may have left due checks behind. `taken` is how many it took, by source."""
         return self._is_full(taken) or any(taken.get(demand.source, 0) == demand.free for demand in self.demands)
 
-    def backlogged(self, taken: Mapping[str, int], before: Collection[str]) -> set[str]:
-        """The sources with more due than was taken, and no write makes room; as `before` if nothing was asked for."""
+    def backlogged(self, taken: Mapping[str, int], before: Collection[str], room: Mapping[str, int]) -> set[str]:
+        """The sources with more due than was taken, and no write makes room; as `before` if nothing was asked for.
+        `room` is as for `claim_plan`, after this claim.
+        """
         full = self._is_full(taken)
         return {
             demand.source
             for demand in self.demands
             if (demand.source in before if demand.free < 1 else self._has_more(demand, taken, full=full))
+            and not self.scope.is_tight(demand, room)
         }
 
     def next_starts(self, held: Sequence[ClaimedCheck]) -> list[float]:
@@ -88,7 +91,7 @@ class ClaimPlan:
 
     def _has_more(self, demand: Demand, taken: Mapping[str, int], *, full: bool) -> bool:
         count = taken.get(demand.source, 0)
-        return count > 0 and (full or count == demand.free) and not self.scope.is_tight(demand)
+        return count > 0 and (full or count == demand.free)
 
 
 def scope_of(plan: Plan, only: Collection[str] | None, slots: int) -> ClaimScope:
@@ -108,6 +111,7 @@ def claim_plan(
     busy: int,
     of_source: Mapping[str, int],
     throughput: Mapping[str, float],
+    room: Mapping[str, int],
     shut: Collection[str],
     turn: int,
 ) -> ClaimPlan:
@@ -118,10 +122,11 @@ def claim_plan(
         busy: slots that are taken, by lookups that run or wait.
         of_source: the same by source, without lookups that hang: their source is still asked.
         throughput: lookups that ended in a second lately, by source.
+        room: how many more checks each source with a concurrency had room for after the last claim, over all workers.
         shut: the sources of which nothing may be claimed, because they are in trouble.
         turn: which source is served first.
     """
-    ahead = _ahead(scope, throughput)
+    ahead = _ahead(scope, throughput, room)
     reserve = sum(ahead.values())
     free = scope.most + reserve - busy
     worth = max(1, scope.most_of_one // 8, reserve // 2)
@@ -159,16 +164,15 @@ def _demands(
     return demands
 
 
-def _ahead(scope: ClaimScope, throughput: Mapping[str, float]) -> dict[str, int]:
+def _ahead(scope: ClaimScope, throughput: Mapping[str, float], room: Mapping[str, int]) -> dict[str, int]:
     """How many checks of each source to claim beyond the slots: none of one whose quota holds this process back."""
     ahead = {}
     for name, pace in throughput.items():
-        demand, seconds = scope.sources.get(name), RESERVE
-        if demand is None or scope.at_once[name] != 1 or demand.daily is not None or scope.is_tight(demand):
+        demand = scope.sources.get(name)
+        if demand is None or scope.at_once[name] != 1 or demand.daily is not None:
             continue
-        if demand.interval is not None:
-            if 2 * pace * demand.step > 1:
-                continue
-            seconds = min(seconds, demand.late / 2)  # later it would be given back
-        ahead[name] = min(MOST_AHEAD, int(pace * seconds))
+        if demand.interval is not None and 2 * pace * demand.step > 1:
+            continue  # what misses its start for waiting so long pays twice, and there is not as much
+        most = MOST_AHEAD if demand.concurrency is None else min(MOST_AHEAD, room.get(name, 0) // LEFT)
+        ahead[name] = min(most, int(pace * RESERVE))
     return ahead

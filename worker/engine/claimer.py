@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from config.logger import get_logger
 from store.queue.claims import Claims
 from tasks.plan import Plan
 from worker.engine.claim_plan import ClaimScope, claim_plan, lone_demands, scope_of
+from worker.engine.delay_queue import ClaimBatch
 from worker.engine.in_flight import InFlight
 from worker.engine.last_chances import LastChances
 from worker.engine.local_breaker import LocalBreaker
@@ -21,6 +23,8 @@ from worker.engine.threads import EngineThread
 from worker.engine.wake_schedule import WakeSchedule
 from worker.metrics.names import StatementName
 from worker.metrics.tallies import Tallies
+
+log = get_logger("jurat.checks")
 
 SCHEMA_PAUSE = 0.05
 """Seconds between two looks whether the schema is known."""
@@ -104,26 +108,49 @@ class Claimer(EngineThread):
     def _look(self) -> None:
         plan = self._plans.current()
         if plan is None or self.stopping.is_set() or self._lacks.schema:
+            self._give_back_missed(self._lookups.take_missed())
             return
         if not self._lacks.schema_known:  # whether the schema serves this release: a moment after the start
             self.stopping.wait(SCHEMA_PAUSE)
             self._wakes.wake()
             return
+        scope = self._scope_of(plan)
+        self._move_missed(scope)
         if self._in_flight.unwritten() > UNWRITTEN * self._in_flight.slots:
             self._wakes.wait_for_write()
             return
-        scope = self._scope_of(plan)
         if self._last_chances.pending and self._claim_alone(scope):
             return
         if stale := self._lookups.buffer.stale():
             self._results.give_back(stale)
         self._claim(scope)
 
+    def _move_missed(self, scope: ClaimScope) -> None:
+        """Get other starts for the lookups that missed theirs, because this process was short of CPU. Those of a source
+        that has none left are given back.
+        """
+        missed = dict(self._lookups.take_missed())
+        try:
+            for source in list(missed):
+                if source in scope.sources:
+                    starts = self._claims.pay_again(scope.sources[source], len(missed[source]))
+                    log.info("starts missed", source=source, lookups=len(missed[source]), moved=len(starts))
+                    for batch, start in zip(missed[source], starts, strict=False):
+                        self._lookups.move(batch, start)
+                    missed[source] = missed[source][len(starts) :]
+        finally:
+            self._give_back_missed(missed)
+
+    def _give_back_missed(self, missed: Mapping[str, Sequence[ClaimBatch]]) -> None:
+        for batches in missed.values():
+            if left := [check for batch in batches for check in batch]:
+                self._results.give_back(left)
+
     def _claim(self, scope: ClaimScope) -> None:
         pace = self._throughput.look()
         busy, of_source = self._in_flight.room(self._plans.longest)
         hanging = {source: count - of_source.get(source, 0) for source, count in self._in_flight.busy()[1].items()}
-        wanted = claim_plan(scope, busy, of_source, pace, self._shut(scope), self._turn)
+        wanted = claim_plan(scope, busy, of_source, pace, self._claims.room, self._shut(scope), self._turn)
         if wanted.free < 1:
             self._wakes.wait_for_slots(wanted.worth)
             self._wakes.slot_freed(self._in_flight.freed())
@@ -141,7 +168,7 @@ class Claimer(EngineThread):
         self._wakes.claim_ended(
             more=wanted.leaves_more(taken),
             held_back=bool(self._claims.held_back),
-            backlogged=wanted.backlogged(taken, self._wakes.backlogged),
+            backlogged=wanted.backlogged(taken, self._wakes.backlogged, self._claims.room),
         )
         self._lookups.add(scope, held, asked, answered, hanging)
         self._wakes.slot_freed(self._in_flight.freed())  # lookups may have ended while the claim was under way

@@ -100,6 +100,24 @@ class InFlight:
                 started.append(held)
         return started
 
+    def missed_start(self, lot: Iterable[ClaimedCheck], shut: Mapping[str, float] = MappingProxyType({})) -> bool:
+        """Whether nothing but its start, which was missed, keeps a lookup from beginning; see `start`."""
+        now = self._clock()
+        with self._lock:
+            holdings = [self._all[held.id, held.fence] for held in lot]
+            return all(
+                holding.latest < now < holding.trusted_until
+                and holding.asked >= shut.get(holding.held.source, -math.inf)
+                for holding in holdings
+            )
+
+    def move_start(self, lot: Iterable[ClaimedCheck], latest: float) -> None:
+        """Let a lookup begin until `latest`, a reading of the clock: another start was paid for."""
+        with self._lock:
+            for held in lot:
+                if holding := self._all.get((held.id, held.fence)):
+                    holding.latest = latest
+
     def mark_looked_up(self, lot: Iterable[ClaimedCheck]) -> int:
         """Free the slots of lookups that have ended; how many slots became free since the last call of `room`."""
         with self._lock:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import MappingProxyType
 
+from store.queue.claims import Start
 from tasks.checks import ClaimedCheck
 from worker.engine.claim_buffer import ClaimBuffer
 from worker.engine.claim_plan import ClaimScope
@@ -25,6 +27,7 @@ class LookupQueue:
         self.closed = False
         """Whether no lookup may begin any more: what waits is given back."""
         self._breaker = breaker
+        self._missed: SimpleQueue[ClaimBatch] = SimpleQueue()
 
     def add(
         self,
@@ -77,6 +80,27 @@ class LookupQueue:
         """Lookups begin; those checks of `batch` that may be looked up now. See `InFlight.start`."""
         return [] if self.closed else self.in_flight.start(batch, self._breaker.shut)
 
+    def has_missed(self, batch: ClaimBatch) -> bool:
+        """Whether a lookup that may not begin has only missed its start. Then it is kept for `take_missed`."""
+        if self.closed or not self.in_flight.missed_start(batch, self._breaker.shut):
+            return False
+        self._missed.put(batch)
+        return True
+
+    def take_missed(self) -> Mapping[str, Sequence[ClaimBatch]]:
+        """Takes out, by source, the lookups that have missed their start."""
+        missed: dict[str, list[ClaimBatch]] = {}
+        with suppress(Empty):
+            while True:
+                batch = self._missed.get_nowait()
+                missed.setdefault(batch[0].source, []).append(batch)
+        return missed
+
+    def move(self, batch: ClaimBatch, start: Start) -> None:
+        """Have a lookup that missed its start begin at another one."""
+        self.in_flight.move_start(batch, start.latest)
+        self.delay_queue.add(batch, start.at)
+
     def flush(self) -> None:
         """Hand everything that waits to the lookup threads, which give it back once this is closed."""
         self.delay_queue.stop()
@@ -90,7 +114,7 @@ class LookupQueue:
     def drain(self) -> list[ClaimedCheck]:
         """Takes out what no lookup thread has taken."""
         self.buffer.flush()
-        left: list[ClaimedCheck] = []
+        left = [check for batches in self.take_missed().values() for batch in batches for check in batch]
         while True:
             try:
                 left += self.ready.get_nowait() or ()

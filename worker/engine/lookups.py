@@ -39,6 +39,10 @@ class Results:
             self._writer.hand_on(result)
         self._wakes.slot_freed(freed)
 
+    def wake_claimer(self) -> None:
+        """A lookup has missed its start: the claimer is to get another one for it."""
+        self._wakes.wake()
+
     def give_back(self, checks: Sequence[ClaimedCheck]) -> None:
         """Have checks that were not looked up given back, due at once and at no cost."""
         self.hand_on([CheckResult(check, GiveBack(), 0) for check in checks])
@@ -66,7 +70,9 @@ class LookupThread(EngineThread):
             return
         # Less than the whole batch where a new plan allows less at once than the one that it was claimed under.
         started = [] if plan is None else self._lookups.begin(batch[: plan.at_once(batch[0].source)])
-        if len(started) < len(batch):
+        if plan is not None and not started and self._lookups.has_missed(batch):
+            self._results.wake_claimer()
+        elif len(started) < len(batch):
             claims = {(held.id, held.fence) for held in started}
             self._results.give_back([held for held in batch if (held.id, held.fence) not in claims])
         if plan is not None and started:

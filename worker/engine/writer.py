@@ -235,12 +235,11 @@ class Writer(EngineThread):
             match entry.decision:
                 case Settle(outcome=verdict, reason=reason):
                     log.info("settled", **entry.held.log_fields, outcome=verdict, reason=reason)
-                case Later(seconds=seconds):
+                case Later(seconds=seconds) | GiveBack(seconds=seconds):
                     soonest = seconds if soonest is None else min(soonest, seconds)
+                    given_back += isinstance(entry.decision, GiveBack)
                 case NextSource():
                     soonest = 0.0
-                case GiveBack():
-                    given_back += 1
         if soonest is not None:
             self._wakes.wake_in(soonest)
         if given_back and not self._ending:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -140,6 +141,40 @@ def test_a_source_that_is_resumed_although_its_day_is_used_up_pauses_again(desk:
     assert desk.one("SELECT count(*) FROM jurat_sources WHERE paused_until IS NOT NULL") == 1
     desk.sources.resume("towns", "someone")
     assert len(desk.claim(free=9, daily=6)) == 2
+
+
+# ------------------------------------------------------------------------------------------------ missed starts
+
+
+def test_a_look_up_that_missed_its_start_pays_for_another_one_and_none_comes_sooner_for_it(desk: Desk) -> None:
+    desk.submit_many(9)
+    demand = Demand("towns", 9, interval=0.1, burst=1, late=0.0, concurrency=3)
+    assert len(desk.take([demand], 3)) == 3
+    starts = desk.claims.pay_again(demand, 3)
+    assert starts, "although its leases are as many as the source allows at once"
+    now = time.monotonic()
+    assert starts[0].at > now, "the starts that were missed stay unused"
+    assert all(after.at - before.at >= 0.1 - 1e-6 for before, after in pairwise(starts))
+    assert all(start.at <= start.latest + 0.001 for start in starts)
+    assert desk.one("SELECT count(*) FROM jurat_sources WHERE name = 'towns' AND next_start_at > NOW(0.3)") == 1
+
+
+def test_look_ups_that_missed_their_starts_pay_one_price_each_however_many_checks_they_ask_for(desk: Desk) -> None:
+    demand = Demand("towns", 9, interval=60.0, burst=3, late=0.0, batch=20)
+    assert len(desk.claims.pay_again(demand, 2)) == 2
+    assert len(desk.claims.pay_again(demand, 2)) == 1
+    assert desk.claims.pay_again(demand, 2) == []
+
+
+@pytest.mark.parametrize("stopped", ["paused_until = NOW(60)", "opened_at = NOW(-60), probe_at = NOW(-1)"])
+def test_a_look_up_that_missed_its_start_gets_no_other_where_its_source_takes_no_work(desk: Desk, stopped: str) -> None:
+    desk.submit()
+    demand = Demand("towns", 1, interval=0.001, burst=9, late=0.0)
+    assert desk.take([demand], 1)
+    desk.sql(f"UPDATE jurat_sources SET {stopped} WHERE name = 'towns'")
+    assert desk.claims.pay_again(demand, 1) == []
+    assert desk.claims.pay_again(replace(demand, hours=closing(-60, 60)), 1) == []
+    assert desk.claims.pay_again(replace(demand, source="nobody"), 1) == []
 
 
 # ------------------------------------------------------------------------------------------------ trials

@@ -17,9 +17,9 @@ from tasks.rules.source_limits import AHEAD, Demand
 from tests.store.desk import DOCUMENT, Desk
 from tests.tasks.roll import document
 from worker.engine.claim_plan import (
+    LEFT,
     MOST_AHEAD,
     RESERVE,
-    WIDE,
     ClaimPlan,
     ClaimScope,
     claim_plan,
@@ -63,6 +63,7 @@ class Situation:
     held: Counter[str]
     hanging: Counter[str]
     throughput: dict[str, float]
+    room: dict[str, int]
     shut: set[str]
     turn: int
     busy: int = field(init=False)
@@ -72,7 +73,7 @@ class Situation:
 
     def plan(self, turn: int | None = None) -> ClaimPlan:
         at = self.turn if turn is None else turn
-        return claim_plan(self.scope, self.busy, self.held, self.throughput, self.shut, at)
+        return claim_plan(self.scope, self.busy, self.held, self.throughput, self.room, self.shut, at)
 
     @property
     def reserve(self) -> dict[str, int]:
@@ -94,6 +95,7 @@ def situations(draw: st.DrawFn) -> Situation:
         draw(counts),
         draw(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 3)).map(Counter[str])),
         draw(st.fixed_dictionaries(dict.fromkeys(NAMES, st.floats(0, 3000)))),
+        draw(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 1200))),
         draw(st.sets(st.sampled_from(NAMES))),
         draw(st.integers(0, 100)),
     )
@@ -142,12 +144,31 @@ def test_nothing_is_claimed_ahead_of_a_source_whose_quota_holds_it_back(situatio
     for demand in plan.demands:
         pace = situation.throughput.get(demand.source, 0.0)
         ahead = situation.held[demand.source] + demand.lookups(demand.free) - scope.most_of_one
-        tight = demand.concurrency is not None and demand.concurrency < WIDE * scope.slots
         slow = demand.interval is not None and pace * demand.step > 0.5
-        if tight or slow or demand.daily is not None or scope.at_once[demand.source] != 1:
+        if slow or demand.daily is not None or scope.at_once[demand.source] != 1:
             assert demand.free == 0 or ahead <= 0
-        elif demand.interval is not None and demand.free:
-            assert ahead <= pace * demand.late / 2, "what waits longer than that is given back"
+
+
+@given(situations())
+def test_what_is_claimed_ahead_leaves_others_as_much_of_a_concurrency(situation: Situation) -> None:
+    """However many slots there are: what counts is what the leases of all have left."""
+    for demand in situation.plan().demands:
+        if demand.concurrency is not None and demand.free:
+            ahead = situation.held[demand.source] + demand.lookups(demand.free) - situation.scope.most_of_one
+            assert ahead <= 0 or LEFT * ahead <= situation.room.get(demand.source, 0)
+
+
+@given(situations(), st.sampled_from(NAMES), st.integers(0, 600))
+def test_more_room_at_a_source_never_lets_a_process_claim_less(situation: Situation, name: str, more: int) -> None:
+    """So there is no concurrency at which a process that may do more does less."""
+    before = situation.plan()
+    situation.room[name] = situation.room.get(name, 0) + more
+    after = situation.plan()
+    assert after.free >= before.free
+    assert all(now.free >= then.free for now, then in zip(after.demands, before.demands, strict=True))
+    taken = {demand.source: min(demand.free, 1) for demand in before.demands}
+    room = dict.fromkeys(NAMES, 0)
+    assert before.backlogged(taken, NAMES, room) <= before.backlogged(taken, NAMES, {**room, name: more})
 
 
 @given(situations())
@@ -217,7 +238,7 @@ class Process:
 
     def claim(self) -> tuple[ClaimPlan, Counter[str]]:
         """One claim, as the database does it: in the order of the demands, until no slot is left."""
-        plan = claim_plan(self.scope, self.held.total(), self.held, self.throughput, (), self.turn)
+        plan = claim_plan(self.scope, self.held.total(), self.held, self.throughput, {}, (), self.turn)
         taken: Counter[str] = Counter()
         for demand in plan.demands:
             left = plan.free - taken.total()
@@ -225,7 +246,7 @@ class Process:
         self.turn += plan.free >= 1
         self.backlog -= taken
         self.held += taken
-        self.backlogged = plan.backlogged(taken, self.backlogged)
+        self.backlogged = plan.backlogged(taken, self.backlogged, {})
         return plan, taken
 
 
@@ -271,16 +292,20 @@ def test_a_claim_that_finds_less_than_it_asked_for_leaves_nothing_behind(situati
     nothing: Counter[str] = Counter()
     asked = all(demand.free for demand in plan.demands)
     assert plan.leaves_more(nothing) == (plan.free < 1 or not asked)
-    assert plan.backlogged(nothing, NAMES) == {demand.source for demand in plan.demands if not demand.free}
+    wide = dict.fromkeys(NAMES, situation.scope.slots)
+    assert plan.backlogged(nothing, NAMES, wide) == {demand.source for demand in plan.demands if not demand.free}
 
 
-@pytest.mark.parametrize(("concurrency", "backlogged"), [(None, True), (WIDE * 8, True), (WIDE * 8 - 1, False)])
-def test_a_source_whose_concurrency_is_tight_has_no_backlog_for_each_write_makes_room(
-    concurrency: int | None, *, backlogged: bool
+@pytest.mark.parametrize(
+    ("concurrency", "room", "backlogged"),
+    [(None, {}, True), (64, {"towns": 8}, True), (64, {"towns": 7}, False), (1024, {}, False)],
+)
+def test_a_source_that_has_no_room_for_another_process_has_no_backlog_for_each_write_makes_room(
+    concurrency: int | None, room: dict[str, int], *, backlogged: bool
 ) -> None:
     scope = ClaimScope({"towns": Demand("towns", 0, concurrency=concurrency)}, 8, 10, 10, {"towns": 1})
-    plan = claim_plan(scope, 0, {}, {}, (), 0)
-    assert plan.backlogged({"towns": 10}, ()) == ({"towns"} if backlogged else set())
+    plan = claim_plan(scope, 0, {}, {}, {}, (), 0)
+    assert plan.backlogged({"towns": 10}, (), room) == ({"towns"} if backlogged else set())
 
 
 @pytest.mark.parametrize(
@@ -297,7 +322,7 @@ def test_a_source_with_a_rate_is_asked_again_when_its_next_start_comes_within_re
     interval: float | None, starts: Sequence[float], woken: list[float]
 ) -> None:
     sources = {"towns": Demand("towns", 0, interval=interval, burst=9), "ban": Demand("ban", 0, interval=0.1)}
-    plan = claim_plan(ClaimScope(sources, 8, 8, 8, dict.fromkeys(sources, 1)), 0, {}, {}, (), 0)
+    plan = claim_plan(ClaimScope(sources, 8, 8, 8, dict.fromkeys(sources, 1)), 0, {}, {}, {}, (), 0)
     assert plan.next_starts([check("towns", starts_in) for starts_in in starts]) == woken
 
 
@@ -324,5 +349,5 @@ def test_a_few_more_are_claimed_than_there_are_slots_but_not_where_there_are_sta
 
 def test_a_demand_counts_the_checks_of_whole_lookups(sqlite: Desk) -> None:
     sqlite.apply(document(most=20))
-    plan = claim_plan(scope_of(sqlite.plan(), ["rpps"], 8), 0, {}, {}, (), 0)
+    plan = claim_plan(scope_of(sqlite.plan(), ["rpps"], 8), 0, {}, {}, {}, (), 0)
     assert [(demand.batch, demand.free) for demand in plan.demands] == [(20, 200)]

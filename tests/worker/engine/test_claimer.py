@@ -29,6 +29,7 @@ class Claims:
 
     def __init__(self) -> None:
         self.held_back: set[str] = set()
+        self.room: dict[str, int] = {}
         self.ready: list[ClaimedCheck] = []
         self.asked: list[tuple[list[Demand], int]] = []
 
@@ -366,19 +367,21 @@ def test_as_much_time_as_last_chances_took_goes_to_all_others(
 
 
 @pytest.mark.parametrize(
-    ("limits", "ahead"),
+    ("limits", "room", "ahead"),
     [
-        ({}, 100),
-        ({"rate": "100000/s"}, 40),
-        ({"rate": "500/s"}, 0),
-        ({"concurrency": 64}, 100),
-        ({"concurrency": 63}, 0),
-        ({"daily": 1_000_000}, 0),
+        ({}, 0, 100),
+        ({"rate": "100000/s"}, 0, 100),
+        ({"rate": "500/s"}, 0, 0),
+        ({"concurrency": 512}, 400, 100),
+        ({"concurrency": 64}, 40, 20),
+        ({"concurrency": 1024}, 0, 0),
+        ({"daily": 1_000_000}, 0, 0),
     ],
 )
 def test_some_work_is_claimed_ahead_where_no_quota_holds_it_back(
-    claimer: Claimer, works: Works, limits: dict[str, Any], ahead: int
+    claimer: Claimer, works: Works, limits: dict[str, Any], room: int, ahead: int
 ) -> None:
+    claims_of(claimer).room["towns"] = room
     towns = {"type": "simulated", **limits}
     works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], "towns": towns}})
     works.plans.refresh()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
+from unittest.mock import Mock
+from uuid import UUID
 
 import pytest
 import structlog
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from adapters.base import Found, Query, Refused, SourceError, Throttled, Unavailable
 from jurat.vocabulary import Reason
+from tasks.checks import CheckResult, GiveBack
 from tests.store.desk import DOCUMENT
 from tests.worker.engine.works import MATCHES, Steered, Works, free, soon
 from worker.engine import failure_reporter
@@ -56,26 +59,82 @@ def test_a_check_that_waits_for_its_start_takes_no_look_up_thread(works: Works) 
     assert works.settles(6)
 
 
-@pytest.mark.slow
-def test_look_ups_that_missed_their_starts_are_given_back_at_no_cost(works: Works) -> None:
-    limited(works, "towns", rate="50/s", burst=2)
-    works.configure(slots=8, only=["towns"])
+def late_at_first(works: Works, seconds: float) -> None:
+    """Have the first start of each check come so many seconds late, as if the process had no CPU."""
     add = works.engine._lookups.delay_queue.add
-    stood_still = threading.Event()
+    seen: set[UUID] = set()
 
     def late(lot: Any, start_at: float) -> None:
-        add(lot, start_at + (0.0 if stood_still.is_set() else 0.7))
+        add(lot, start_at + (0.0 if lot[0].id in seen else seconds))
+        seen.add(lot[0].id)
 
     works.engine._lookups.delay_queue.add = late  # type: ignore[method-assign]
-    works.desk.submit_many(8)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_seldom")
+def test_look_ups_that_missed_their_starts_get_others_without_another_claim(works: Works) -> None:
+    limited(works, "towns", rate="20/s", burst=2)
+    works.configure(slots=8, only=["towns"])
+    late_at_first(works, 0.7)
+    works.desk.sql("UPDATE jurat_sources SET next_start_at = NOW(0.3) WHERE name = 'towns'")
+    works.desk.submit_many(4)
+    begun: list[float] = []
+    look_up = works.steered.look_up
+
+    def watching(query: Query) -> Found:
+        begun.append(time.monotonic())
+        return look_up(query)
+
+    works.steered.look_up = watching  # type: ignore[method-assign]
+    with capture_logs() as logs:
+        works.start()
+        assert works.settles(4)
+    assert works.desk.sql("SELECT DISTINCT fence, lookups, lost_leases FROM jurat_checks") == [(1, 0, 0)]
+    assert begun[-1] - begun[0] >= 0.1, "each at a start of its own"
+    assert not [line for line in logs if line["event"] == "given back"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_seldom")
+def test_look_ups_that_missed_their_starts_where_no_other_is_near_are_given_back_at_no_cost(works: Works) -> None:
+    limited(works, "towns", rate="20/min", burst=1)
+    works.configure(slots=8, only=["towns"])
+    late_at_first(works, 0.5)
+    works.desk.sql("UPDATE jurat_sources SET next_start_at = NOW(0.5) WHERE name = 'towns'")
+    works.desk.submit()
     with capture_logs() as logs:
         works.start()
         assert soon(lambda: [line for line in logs if line["event"] == "given back"])
-    stood_still.set()
-    assert works.settles(8)
-    assert works.desk.sql("SELECT DISTINCT lookups, lost_leases FROM jurat_checks") == [(0, 0)]
-    assert works.desk.one("SELECT max(fence) FROM jurat_checks") > 1
-    assert len(works.steered.asked) == 8
+    works.desk.sql("UPDATE jurat_sources SET next_start_at = NOW WHERE name = 'towns'")
+    works.engine.wake()
+    assert works.settles(1)
+    assert works.desk.sql("SELECT fence, lookups, lost_leases FROM jurat_checks") == [(2, 0, 0)]
+    assert len(works.steered.asked) == 1
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_what_missed_its_start_is_not_forgotten_where_no_other_can_be_had(
+    works: Works, monkeypatch: pytest.MonkeyPatch, *, away: bool
+) -> None:
+    """Neither when the worker ends nor while the database is away."""
+    works.plans.refresh()
+    works.desk.submit()
+    (check,) = works.desk.claim(interval=0.01, burst=2, late=0.0)
+    lookups, claimer = works.engine._lookups, works.engine.claimer
+    works.engine.in_flight.add([check])
+    monkeypatch.setattr(works.engine.in_flight, "_clock", lambda: time.monotonic() + 1.0)
+    assert lookups.has_missed((check,))
+    given_back: list[CheckResult] = []
+    monkeypatch.setattr(works.engine.writer, "hand_on", given_back.append)
+    if away:
+        monkeypatch.setattr(claimer._claims, "pay_again", Mock(side_effect=OperationalError("", {}, Exception())))
+        with pytest.raises(OperationalError):
+            claimer.step()
+    else:
+        works.engine.stop_claiming()
+        works.engine._give_back_rest()
+    assert [result.decision for result in given_back] == [GiveBack()]
 
 
 def test_what_waits_for_its_start_is_given_back_when_the_worker_ends(works: Works) -> None:

@@ -111,6 +111,23 @@ def test_a_look_up_that_comes_too_late_for_its_start_does_not_begin() -> None:
     assert in_flight.start([later, unpaced]) == [unpaced]
 
 
+def test_a_look_up_that_only_missed_its_start_may_have_another_one() -> None:
+    now = [100.0]
+    in_flight = InFlight(9, clock=lambda: now[0])
+    missed, other, unpaced = held(1, late=0.2), held(2, late=0.2), held(3)
+    in_flight.add([missed, other, unpaced], asked=99.5, answered=100.0)
+    assert not in_flight.missed_start([missed]), "not yet"
+    now[0] = 101.0
+    assert in_flight.missed_start([missed, other])
+    assert not in_flight.missed_start([missed, unpaced])
+    assert in_flight.missed_start([missed], {"towns": 99.5})
+    assert not in_flight.missed_start([missed], {"towns": 99.6}), "its source failed after the claim"
+    in_flight.move_start([missed], 101.5)
+    assert in_flight.start([missed, other]) == [missed]
+    now[0] = 99.5 + TRUSTED
+    assert not in_flight.missed_start([other]), "another worker may have it"
+
+
 def test_what_was_claimed_before_its_source_was_shut_does_not_begin() -> None:
     in_flight = InFlight(9, clock=lambda: 20.2)
     before, after, other = held(1), held(2), held(3, source="ban")

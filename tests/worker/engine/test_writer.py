@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from jurat.vocabulary import Reason
-from tasks.checks import CheckResult, Ended, Later, NextSource
+from tasks.checks import CheckResult, Ended, GiveBack, Later, NextSource
 from tests.store.desk import UNAVAILABLE, Desk, attempt, entry
 from tests.store.refusals import refusing
 from tests.worker.engine.works import Works, soon
@@ -104,6 +104,15 @@ def test_the_claimer_is_woken_for_what_is_due_later_and_for_the_next_source(
     writer.step()
     assert bells.times == [0.0], "what is due first"
     assert bells.leases_ended == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.5])
+def test_the_claimer_is_woken_for_what_is_given_back_when_it_is_due(
+    works: Works, writer: Writer, bells: Bells, seconds: float
+) -> None:
+    hand_on(writer, entry(works.desk.held(), GiveBack(seconds)))
+    writer.step()
+    assert bells.times == [seconds]
 
 
 def test_a_source_is_paused_once_for_all_of_a_batch_and_for_the_longest_time(works: Works, writer: Writer) -> None:
