@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 from sqlalchemy import Connection, event, text
@@ -14,7 +15,7 @@ from adapters.fingerprints import Fingerprints
 from config.configuration import Configuration
 from config.document import Document
 from config.networks import LOOPBACK
-from jurat import Check, Client, Result
+from jurat import Check, Client, Result, batches, database
 from jurat.batches import run
 from jurat.codes import clean, generate
 from jurat.database import bounded, open_engine
@@ -299,6 +300,19 @@ class Desk:
 
         with listening(self.engine, "before_cursor_execute", see):
             yield seen
+
+    @contextmanager
+    def round_trips(self) -> Iterator[list[int]]:
+        """How many statements travel together meanwhile, by round trip. On PostgreSQL."""
+        trips: list[int] = []
+        original = batches.travel
+
+        def travel(connection: Connection, statements: Sequence[batches.Statement]) -> list[batches.Rows]:
+            trips.append(len(statements))
+            return original(connection, statements)
+
+        with patch.object(batches, "travel", travel), patch.object(database, "travel", travel):
+            yield trips
 
     def clear(self) -> None:
         """Empty every table, on PostgreSQL alone. Only its owner can: the guards are down for one statement.

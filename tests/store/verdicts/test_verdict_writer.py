@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from jurat import batches, database
 from jurat.candidates import LARGEST
 from jurat.vocabulary import AccessState, Outcome, Reason, State
 from store.verdicts.verdict_writer import FEW
@@ -270,24 +269,12 @@ def test_a_batch_of_any_size_is_written_in_the_same_statements(desk: Desk) -> No
     assert many[0] == many[1] <= 7
 
 
-def test_a_participant_who_waits_alone_waits_for_two_round_trips(
-    postgresql: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_participant_who_waits_alone_waits_for_two_round_trips(postgresql: Desk) -> None:
     postgresql.settle(postgresql.held("p-99"))  # the first one reads the configuration
     first, second = postgresql.held("p-1"), postgresql.held("p-1", "profession")
-    trips: list[int] = []
-
-    original = batches.travel
-
-    def travel(connection: Connection, statements: Sequence[batches.Statement]) -> list[batches.Rows]:
-        trips.append(len(statements))
-        return original(connection, statements)
-
-    for module in (batches, database):
-        monkeypatch.setattr(module, "travel", travel)
     for held in (first, second):  # without and with a row of access
-        trips.clear()
-        assert len(postgresql.settle(held).done) == 1
+        with postgresql.round_trips() as trips:
+            assert len(postgresql.settle(held).done) == 1
         assert len(trips) == 2
 
 
