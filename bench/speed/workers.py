@@ -12,6 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,20 @@ _START = 60.0
 """Seconds that workers have to start."""
 
 _RIVALS = "bench.speed.rivals"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What workers did more than once, until now: checks that they claimed and gave back, and lookups after the first.
+
+    As a difference of two moments, between them.
+    """
+
+    given_back: int
+    retried: int
+
+    def __sub__(self, before: Repeats) -> Repeats:
+        return Repeats(self.given_back - before.given_back, self.retried - before.retried)
 
 
 class Workers(ABC):
@@ -64,6 +79,10 @@ class Workers(ABC):
     @abstractmethod
     def verdicts(self) -> list[Verdict]:
         """All that are committed."""
+
+    def repeats(self) -> Repeats | None:
+        """What they did more than once, by the database. None where it does not know."""
+        return None
 
     def close(self) -> None:
         """End them at once, whatever they do."""
@@ -191,12 +210,24 @@ class _Jurat(Workers):
     def verdicts(self) -> list[Verdict]:
         return self._fleet.verdicts()
 
+    def repeats(self) -> Repeats:
+        row = self._database.execute(_REPEATS).fetchone()
+        assert row is not None
+        return Repeats(*row)
+
     def close(self) -> None:
         for beside in (self._scraper, self._sealer):
             if beside:
                 beside.close()
         self._fleet.close()
         super().close()
+
+
+_REPEATS = """
+    SELECT coalesce(sum(c.fence) - sum(a.attempts), 0)::int, coalesce(sum(a.attempts) - count(*), 0)::int
+    FROM jurat_checks c
+    JOIN (SELECT check_id, count(*) AS attempts FROM jurat_attempts GROUP BY check_id) a ON a.check_id = c.id"""
+"""Of all checks that were looked up. Each claim has a fence of its own, and each lookup that was made an attempt."""
 
 
 def _document(source_url: str) -> dict[str, Any]:
