@@ -1,4 +1,4 @@
-"""Compares jurat with plain Celery, dramatiq and taskiq on the same job: `make bench`.
+"""Compares jurat with other queues on the same job: `make bench`.
 
     python -m bench.speed                                three rounds of 20 s, every arm, every part
     python -m bench.speed --rounds 1 --seconds 3 --arms jurat-64 celery-threads --parts at-once storm
@@ -29,7 +29,17 @@ from bench.speed.measure import measure
 from bench.speed.plan import ARMS, BY_NAME, Part, Step, steps
 from bench.speed.report import REPORT, page, tables
 
-_LIBRARIES = ("celery", "dramatiq", "taskiq", "sqlalchemy", "psycopg", "requests")
+_LIBRARIES = (
+    "celery",
+    "dramatiq",
+    "taskiq",
+    "procrastinate",
+    "pgqueuer",
+    "gevent",
+    "sqlalchemy",
+    "psycopg",
+    "requests",
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -17,6 +17,10 @@ class Kind(StrEnum):
     CELERY = "celery"
     DRAMATIQ = "dramatiq"
     TASKIQ = "taskiq"
+    PROCRASTINATE = "procrastinate"
+    PGQUEUER = "pgqueuer"
+    BARE = "bare"
+    """A loop that claims, asks and settles, and does nothing else."""
 
 
 class Part(StrEnum):
@@ -50,6 +54,8 @@ class Arm:
     """Celery's pool."""
     late: bool = False
     """Celery's `acks_late`."""
+    other_client: bool = False
+    """Whether HTTP goes through what is not its own: jurat's through requests, another's through jurat's transport."""
     scraped: bool = False
     """Whether the workers serve their metrics, and each is asked for them once a second."""
     sealed: bool = False
@@ -69,14 +75,30 @@ ARMS = (
     Arm("jurat-64-metrics", "jurat 2 × 64, scraped each second", Kind.JURAT, 2, 64, _FLOW, scraped=True),
     Arm("jurat-64-sealed", "jurat 2 × 64, its history sealed", Kind.JURAT, 2, 64, _FLOW, sealed=True),
     Arm("jurat-128", "jurat 2 × 128", Kind.JURAT, 2, 128, _FLOW),
+    Arm("jurat-64-requests", "jurat 2 × 64, requests.Session", Kind.JURAT, 2, 64, _FLOW, other_client=True),
+    Arm("bare-64", "bare claim loop 2 × 64", Kind.BARE, 2, 64, _FLOW, other_client=True),
     Arm("jurat-silent", "jurat 2 × 64, no bell", Kind.JURAT, 2, 64, frozenset({Part.PACED}), bell=False),
     Arm("celery-threads", "Celery, threads 64 × 2 processes", Kind.CELERY, 2, 64, _ALL, pool="threads"),
     Arm("celery-late", "Celery, the same with acks_late", Kind.CELERY, 2, 64, _FLOW, pool="threads", late=True),
     Arm("celery-prefork-4", "Celery, prefork 4", Kind.CELERY, 1, 4, _FLOW | {Part.PACED, Part.STORM}, pool="prefork"),
+    Arm(
+        "celery-prefork-4-transport",
+        "Celery, prefork 4, jurat's HTTP",
+        Kind.CELERY,
+        1,
+        4,
+        _FLOW,
+        pool="prefork",
+        other_client=True,
+    ),
+    Arm("celery-gevent", "Celery, gevent 64 × 2 processes", Kind.CELERY, 2, 64, _FLOW | {Part.PACED}, pool="gevent"),
     Arm("celery-prefork-16", "Celery, prefork 16", Kind.CELERY, 1, 16, _FLOW, pool="prefork"),
     Arm("dramatiq-8", "dramatiq 2 × 8 threads", Kind.DRAMATIQ, 2, 8, _FLOW | {Part.PACED, Part.ENQUEUE}),
+    Arm("dramatiq-8-transport", "dramatiq 2 × 8, jurat's HTTP", Kind.DRAMATIQ, 2, 8, _FLOW, other_client=True),
     Arm("dramatiq-64", "dramatiq 2 × 64 threads", Kind.DRAMATIQ, 2, 64, _FLOW),
     Arm("taskiq", "taskiq 2 × 256 (asyncio)", Kind.TASKIQ, 2, 256, _ALL),
+    Arm("procrastinate", "procrastinate 2 × 64 (asyncio)", Kind.PROCRASTINATE, 2, 64, _FLOW | {Part.PACED}),
+    Arm("pgqueuer", "PGQueuer 2 × 256 (asyncio)", Kind.PGQUEUER, 2, 256, _FLOW | {Part.PACED}),
 )
 
 BY_NAME = {arm.name: arm for arm in ARMS}

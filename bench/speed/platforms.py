@@ -171,11 +171,26 @@ def _taskiq(broker_url: str) -> Callable[[], Callable[[str], object]]:
 _SENDERS = {Kind.CELERY: _celery, Kind.DRAMATIQ: _dramatiq, Kind.TASKIQ: _taskiq}
 
 
+def _sender(address: Address) -> Callable[[], Callable[[str], object]]:
+    match address.kind:
+        case Kind.BARE:
+            return lambda: lambda _: None  # what is in the table is found there
+        case Kind.PROCRASTINATE:
+            from bench.speed.rivals.on_procrastinate import make_sender  # noqa: PLC0415 - as above
+
+            return lambda: make_sender(address.database_url)
+        case Kind.PGQUEUER:
+            from bench.speed.rivals.on_pgqueuer import make_sender  # noqa: PLC0415 - as above
+
+            return lambda: make_sender(address.database_url)
+    return _SENDERS[address.kind](address.broker_url or "")
+
+
 def open_platform(address: Address) -> Platform:
     """The platform of an arm. Raises ImportError when its library is not installed."""
     if address.kind == Kind.JURAT:
         return _OnJurat(address)
-    return _OnQueue(address, _SENDERS[address.kind](address.broker_url or ""))
+    return _OnQueue(address, _sender(address))
 
 
 def _chunks(indexes: Iterable[int]) -> Iterable[list[int]]:

@@ -55,6 +55,7 @@ _FASTER = (
     _times("× taskiq", Kind.TASKIQ, ".1f", "rate"),
 )
 _CHEAPER = _times("CPU of the fastest Celery's", Kind.CELERY, ".2f", "cpu_workers")
+_PRICE = _times("CPU of both, × the bare loop", Kind.BARE, ".2f", "cpu_workers", "cpu_postgresql")
 _REPEATS = (
     _plain("given back per 1,000", "given_back", ".1f", ranged=True),
     _plain("retried per 1,000", "retried", ".1f", ranged=True),
@@ -76,15 +77,15 @@ _SUBMITS = (
 )
 
 COLUMNS: dict[Part, tuple[_Column, ...]] = {
-    Part.AT_ONCE: (_RATE, *_FASTER, _STEADY, _CPU, _CHEAPER, _DATABASE, *_REPEATS, *_MEMORY, _CHECKS),
-    Part.SLOW: (_RATE, *_FASTER, _STEADY, _IDEAL, _CPU, _CHEAPER, _DATABASE, *_REPEATS, *_MEMORY, _CHECKS),
+    Part.AT_ONCE: (_RATE, *_FASTER, _STEADY, _CPU, _CHEAPER, _DATABASE, _PRICE, *_REPEATS, *_MEMORY, _CHECKS),
+    Part.SLOW: (_RATE, *_FASTER, _STEADY, _IDEAL, _CPU, _CHEAPER, _DATABASE, _PRICE, *_REPEATS, *_MEMORY, _CHECKS),
     Part.PACED: (*_LATENCY, _CPU, _DATABASE, *_IDLE, *_REPEATS, _CHECKS),
     Part.STORM: (_SUBMITTED, _SETTLED, *_LATENCY, _CPU, _DATABASE, *_REPEATS, _CHECKS),
     Part.ENQUEUE: _SUBMITS,
 }
 
 PAGE_COLUMNS: dict[Part, tuple[_Column, ...]] = {
-    Part.AT_ONCE: (_RATE, *_FASTER, _CPU, _DATABASE, *_REPEATS, _MEMORY[0]),
+    Part.AT_ONCE: (_RATE, *_FASTER, _CPU, _DATABASE, _PRICE, *_REPEATS, _MEMORY[0]),
     Part.SLOW: (_RATE, *_FASTER, _IDEAL, _CPU, *_REPEATS),
     Part.PACED: (*_LATENCY, _CPU, _DATABASE, *_IDLE, *_REPEATS),
     Part.STORM: (_SUBMITTED, _SETTLED, *_LATENCY),

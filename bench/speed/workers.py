@@ -13,9 +13,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import requests
 
 from bench.rig import ROOT
@@ -24,7 +26,8 @@ from bench.rig.registry import description
 from bench.rig.servers import Rig, connect, plain
 from bench.speed.plan import Arm, Kind
 from bench.speed.platforms import CONSULTATION, QUESTION, Address
-from bench.speed.rivals.ledger import LATE, TABLES, VERDICTS, Place
+from bench.speed.rivals import bare
+from bench.speed.rivals.ledger import LATE, OWN_CLIENT, TABLES, VERDICTS, Place
 from tests.rigs import warden
 
 REGISTRY = "professionals"
@@ -37,6 +40,7 @@ _START = 60.0
 """Seconds that workers have to start."""
 
 _RIVALS = "bench.speed.rivals"
+_AS_IS, _WITH_REQUESTS = "worker.app", "bench.speed.with_requests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +196,8 @@ class _Jurat(Workers):
         self._sealer = Sealer(folder, {**os.environ, "JURAT_DATABASE_URL": database_url}) if arm.sealed else None
         ports = self._scraper.ports if self._scraper else [None] * arm.processes
         for port in ports:
-            self._fleet.add(arm.slots, environment={"JURAT_LISTEN": f"127.0.0.1:{port}"} if port else None)
+            listen = {"JURAT_LISTEN": f"127.0.0.1:{port}"} if port else None
+            self._fleet.add(arm.slots, environment=listen, application=_WITH_REQUESTS if arm.other_client else _AS_IS)
 
     @property
     def pids(self) -> list[int]:
@@ -250,10 +255,11 @@ class _Rival(Workers):
     def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
         super().__init__(arm, rig, database_url)
         self._database.execute(TABLES)
+        _add_tables(arm.kind, self._database)
         place = Place(plain(database_url), rig.valkey.url, rig.source.url(REGISTRY), arm.slots)
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **place.environment()}
         self._environment["PYTHONWARNINGS"] = "ignore::RuntimeWarning:celery.platforms"  # may run as root
-        self._environment[LATE] = str(int(arm.late))
+        self._environment |= {LATE: str(int(arm.late)), OWN_CLIENT: str(int(arm.other_client))}
         self._processes: list[subprocess.Popen[bytes]] = []
         self._folder = rig.folder
 
@@ -289,6 +295,15 @@ class _Rival(Workers):
         super().close()
 
 
+def _add_tables(kind: Kind, database: psycopg.Connection[Any]) -> None:
+    """Those that a queue in PostgreSQL has."""
+    match kind:
+        case Kind.PROCRASTINATE | Kind.PGQUEUER:
+            import_module(f"{_RIVALS}.on_{kind}").add_tables(database)
+        case Kind.BARE:
+            database.execute(bare.INDEX)
+
+
 def _commands(arm: Arm) -> list[list[str]]:
     """The modules to run, with their arguments: one for each process that we start."""
     match arm.kind:
@@ -301,6 +316,10 @@ def _commands(arm: Arm) -> list[list[str]]:
         case Kind.TASKIQ:
             at_once = ["-w", str(arm.processes), "--max-async-tasks", str(arm.slots), "--log-level", "WARNING"]
             return [["taskiq", "worker", f"{_RIVALS}.on_taskiq:broker", *at_once]]
+        case Kind.PROCRASTINATE | Kind.PGQUEUER:
+            return [[f"{_RIVALS}.on_{arm.kind}"]] * arm.processes
+        case Kind.BARE:
+            return [[f"{_RIVALS}.bare"]] * arm.processes
         case Kind.JURAT:
             raise ValueError("jurat's workers are started in their own way")
 

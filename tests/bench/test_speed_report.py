@@ -78,6 +78,13 @@ def test_what_was_given_back_or_retried_and_what_idle_workers_cost_are_columns()
     assert (shown["idle workers, % of a core"], shown["idle servers"]) == ("2.2", "0.5")
 
 
+def test_the_cpu_of_workers_and_database_is_compared_with_the_bare_loops() -> None:
+    bare = row("bare-64", 1, 4000.0, cpu_workers=0.2, cpu_postgresql=0.1)
+    page = report.page([row("jurat-64", 1, 2000.0, cpu_workers=0.4, cpu_postgresql=0.2), bare])
+    shown = dict(zip(cells(page, "| arm"), cells(page, "jurat 2 × 64"), strict=True))
+    assert shown["CPU of both, × the bare loop"] == "2.00"
+
+
 def test_where_every_round_is_noisy_they_count_and_it_is_said() -> None:
     noisy = [one | {"foreign_share": 0.5} for one in ROWS]
     assert cells(report.tables(noisy), "jurat 2 × 64")[-1] == "3, all noisy"
