@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -20,12 +21,11 @@ from typing import Any
 import psycopg
 import requests
 
-from bench.rig import ROOT
+from bench.rig import ROOT, registry
 from bench.rig.fleet import Fleet, Verdict
-from bench.rig.registry import description
 from bench.rig.servers import Rig, connect, plain
 from bench.speed.plan import Arm, Kind
-from bench.speed.platforms import CONSULTATION, QUESTION, Address
+from bench.speed.platforms import CONSULTATION, QUESTIONS, Address, index_of
 from bench.speed.rivals import bare
 from bench.speed.rivals.ledger import LATE, OWN_CLIENT, TABLES, VERDICTS, Place
 from tests.rigs import warden
@@ -190,7 +190,7 @@ class _Jurat(Workers):
     def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
         self._fleet = Fleet(database_url, rig.valkey.url, rig.folder / database_url.rpartition("/")[2])
         super().__init__(arm, rig, database_url, self._fleet.seal_key)
-        self._fleet.apply(_document(rig.source.url(REGISTRY)))
+        self._apply(_document(rig.source.url(REGISTRY)))
         self._scraper = Scraper([_free_port() for _ in range(arm.processes)]) if arm.scraped else None
         folder = rig.folder / database_url.rpartition("/")[2]
         self._sealer = Sealer(folder, {**os.environ, "JURAT_DATABASE_URL": database_url}) if arm.sealed else None
@@ -198,6 +198,16 @@ class _Jurat(Workers):
         for port in ports:
             listen = {"JURAT_LISTEN": f"127.0.0.1:{port}"} if port else None
             self._fleet.add(arm.slots, environment=listen, application=_WITH_REQUESTS if arm.other_client else _AS_IS)
+
+    def _apply(self, document: Mapping[str, Any]) -> None:
+        """Apply a configuration as an administrator does. Raises RuntimeError where it is refused."""
+        file = self._fleet.folder / "jurat.yaml"
+        file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+        command = [sys.executable, "-P", "-m", "cli", "config", "apply", str(file)]
+        environment = {**os.environ, **self._fleet.environment, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"`config apply` ended with {done.returncode}:\n{done.stderr}")
 
     @property
     def pids(self) -> list[int]:
@@ -213,7 +223,8 @@ class _Jurat(Workers):
         return sum(unit.ends.total() for unit in self._fleet.units)
 
     def verdicts(self) -> list[Verdict]:
-        return self._fleet.verdicts()
+        rows = self._database.execute(_VERDICTS).fetchall()
+        return [Verdict(index_of(participant, question), outcome, at) for participant, question, outcome, at in rows]
 
     def repeats(self) -> Repeats:
         row = self._database.execute(_REPEATS).fetchone()
@@ -228,6 +239,10 @@ class _Jurat(Workers):
         super().close()
 
 
+_VERDICTS = """
+    SELECT c.participant, c.question, v.outcome, extract(epoch FROM pg_xact_commit_timestamp(v.xmin))::float8
+    FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id"""
+
 _REPEATS = """
     SELECT coalesce(sum(c.fence) - sum(a.attempts), 0)::int, coalesce(sum(a.attempts) - count(*), 0)::int
     FROM jurat_checks c
@@ -238,12 +253,12 @@ _REPEATS = """
 def _document(source_url: str) -> dict[str, Any]:
     return {
         "environment": "test",
-        "sources": {"registry": description(source_url, timeout="10s", **LIMITS)},
+        "sources": {"registry": registry.description(source_url, timeout="10s", tests=registry.tests(), **LIMITS)},
         "criteria": {"is-physician": {"source": "registry"}},
         "consultations": {
             CONSULTATION: {
-                "questions": {QUESTION: {"criterion": "is-physician", "deadline": "1d"}},
-                "access": {"all_of": [QUESTION]},
+                "questions": {name: {"criterion": "is-physician", "deadline": "1d"} for name in QUESTIONS},
+                "access": {"all_of": list(QUESTIONS)},
             }
         },
     }
