@@ -125,7 +125,7 @@ bench-rosters: $(VENV)/.dev ## Import a roster into PostgreSQL and SQLite and lo
 bench-zones: $(VENV)/.dev ## Load 1,000 zones of 10,000 vertices, and time whether one holds a point
 	@PYTHONPATH=. $(PY) -m bench.zone_speed $(ARGS)
 
-bench: $(VENV)/.bench ## Compare with Celery, dramatiq and taskiq on the same job, 45 minutes; ROUNDS=1 SECONDS=5 ARMS="jurat-64 celery-threads"
+bench: $(VENV)/.bench ## Compare with Celery, dramatiq and taskiq on the same job, 25 minutes; ARMS=all an hour; ROUNDS=1 SECONDS=5 ARMS="jurat-64 taskiq"
 	@PYTHONPATH=. $(PY) -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(ARMS),--arms $(ARMS)) $(if $(PARTS),--parts $(PARTS)) $(ARGS)
 

@@ -97,11 +97,13 @@ class Fleet:
         *,
         prefix: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        application: str = "worker.app",
         program: Program = OURS,
     ) -> Unit:
         """One more worker. `prefix` precedes its command; `environment` is in addition to that of all."""
         own = {**self.environment, **(environment or {})}
-        unit = Unit(f"worker{len(self.units)}", self.folder, own, slots, prefix=prefix, program=program)
+        name = f"worker{len(self.units)}"
+        unit = Unit(name, self.folder, own, slots, prefix=prefix, application=application, program=program)
         self.units.append(unit)
         return unit
 

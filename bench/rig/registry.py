@@ -32,6 +32,25 @@ def submission(consultation: str, question: str, index: int, priority: Priority 
     return Submission(consultation, f"p-{index}", question, answer(index), priority=priority)
 
 
+def tests() -> list[dict[str, Any]]:
+    """The tests of that description, one of each outcome: without them `config apply` publishes no registry."""
+    refused, accepted = 0, 1
+    cases = [
+        ("active", accepted, {}, "accepted"),
+        ("suspended", refused, {}, "refused/status_inactive"),
+        ("of another name", accepted, {"family_name": "Corvec"}, "undetermined/name_differs"),
+    ]
+    return [
+        {
+            "name": name,
+            "input": {**answer(index), **other},
+            "responses": {"lookup": {"json": json.loads(record(number_of(index)))}},
+            "expect": expected,
+        }
+        for name, index, other, expected in cases
+    ]
+
+
 _PROFESSIONAL = {"number": "%s", "names": [{"family": FAMILY, "given": GIVEN}], "status": "%s"}
 _RECORD = json.dumps({"count": 1, "professionals": [_PROFESSIONAL]})
 

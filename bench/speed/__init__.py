@@ -1,1 +1,1 @@
-"""jurat, plain Celery, dramatiq and taskiq at the same job."""
+"""jurat and other queues at the same job."""

@@ -1,6 +1,7 @@
-"""Compares jurat with plain Celery, dramatiq and taskiq on the same job: `make bench`.
+"""Compares jurat with other queues on the same job: `make bench`.
 
-    python -m bench.speed                                three rounds of 20 s, every arm, every part
+    python -m bench.speed                                three rounds of 8 s, the usual arms, every part
+    python -m bench.speed --arms all                     the same with every arm
     python -m bench.speed --rounds 1 --seconds 3 --arms jurat-64 celery-threads --parts at-once storm
     python -m bench.speed --table                        what came of the last run
     python -m bench.speed --write-docs                   the same, into docs/contributors/performance.md
@@ -26,18 +27,28 @@ from bench.rig.report import append, latest_run, now, read, stamp
 from bench.rig.servers import Rig, connect, version
 from bench.speed.figures import is_noisy
 from bench.speed.measure import measure
-from bench.speed.plan import ARMS, BY_NAME, Part, Step, steps
+from bench.speed.plan import BY_NAME, EVERY, Part, Step, chosen, steps
 from bench.speed.report import REPORT, page, tables
 
-_LIBRARIES = ("celery", "dramatiq", "taskiq", "sqlalchemy", "psycopg", "requests")
+_LIBRARIES = (
+    "celery",
+    "dramatiq",
+    "taskiq",
+    "procrastinate",
+    "pgqueuer",
+    "gevent",
+    "sqlalchemy",
+    "psycopg",
+    "requests",
+)
 
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     if options.write_docs or options.table:
         return REPORT.show(options, latest_run(read(options.file)), tables, page)
-    arms = [BY_NAME[name] for name in options.arms] or list(ARMS)
-    planned = steps(options.rounds, arms, [Part(name) for name in options.parts] or list(Part))
+    parts = [Part(name) for name in options.parts] or list(Part)
+    planned = steps(options.rounds, chosen(options.arms), parts)
     if not planned:
         return REPORT.fail("none of these arms takes part in any of these parts")
     measured = _run(planned, options)
@@ -48,14 +59,16 @@ def main(arguments: list[str]) -> int:
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.speed", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="of everything, one after the other (default 3)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of measured work in each (default 20)")
-    parser.add_argument("--arms", nargs="+", default=[], metavar="ARM", help=f"some of: {', '.join(BY_NAME)}")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of measured work in each (default 8)")
+    parser.add_argument(
+        "--arms", nargs="+", default=[], metavar="ARM", help=f"{EVERY}, or some of: {', '.join(BY_NAME)}"
+    )
     parser.add_argument("--parts", nargs="+", default=[], choices=[part.value for part in Part], help="some of them")
     parser.add_argument("--size", type=float, default=1.0, help="of the storm and of enqueueing (default 1)")
     REPORT.add_options(parser)
     options = parser.parse_args(arguments)
     for name in options.arms:
-        if name not in BY_NAME:
+        if name not in BY_NAME and name != EVERY:
             parser.error(f"there is no arm {name!r}; there are: {', '.join(BY_NAME)}")
     if options.rounds < 1 or options.seconds <= 0 or options.size <= 0:
         parser.error("rounds, seconds and size are more than nothing")

@@ -16,9 +16,6 @@ included. Set before anything was measured; noisy rounds are left out where ther
 _STEADY = (0.1, 0.9)
 """The steady part: from the verdict at a tenth of them to that at nine tenths."""
 
-PLAIN_CELERY = "celery"
-"""The kind of the arms that others are compared with."""
-
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -55,18 +52,21 @@ def counted(rows: Rows) -> list[Row]:
     return [row for row in rows if not is_noisy(row)] or list(rows)
 
 
-def against_celery(row: Row, rows: Rows, figure: str) -> float | None:
-    """How many times as much of `figure` a row has as the fastest arm of plain Celery in the same part and round.
+def against(kind: str, row: Row, rows: Rows, *figures: str) -> float | None:
+    """How many times as much of `figures`, added up, a row has as the fastest arm of a kind in the same part and round.
 
-    None where there is none, or one of them has no such figure.
+    Noisy rows of that kind are passed over where there are others. None where there is no arm of the kind, or one of
+    the two lacks a figure.
     """
-    rivals = [
-        other for other in rows if other["kind"] == PLAIN_CELERY and _round_of(other) == _round_of(row) and other["ok"]
-    ]  # fmt: skip
-    best = max(rivals, key=lambda other: other.get("rate") or 0.0, default=None)
-    if best is None or not best.get(figure) or row.get(figure) is None:
-        return None
-    return float(row[figure] / best[figure])
+    rivals = [other for other in rows if other["kind"] == kind and _round_of(other) == _round_of(row) and other["ok"]]
+    best = max(counted(rivals), key=lambda other: other.get("rate") or 0.0, default=None)
+    mine, theirs = _sum(row, figures), None if best is None else _sum(best, figures)
+    return mine / theirs if mine is not None and theirs else None
+
+
+def _sum(row: Row, figures: Sequence[str]) -> float | None:
+    found = [row.get(figure) for figure in figures]
+    return None if None in found else float(sum(value for value in found if value is not None))
 
 
 def _round_of(row: Row) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from bench.speed.figures import steady_rate
 from bench.speed.plan import SLOW, Arm, Part
 from bench.speed.platforms import Platform, open_platform
 from bench.speed.submitters import Task, crowd
-from bench.speed.workers import REGISTRY, Workers, workers
+from bench.speed.workers import REGISTRY, Repeats, Workers, workers
 
 PACE = 50.0
 """Submits a second in the paced part."""
@@ -30,6 +30,9 @@ _WARM_S = 3.0
 """Seconds of work at most before the measured work, which also say how much of that there must be."""
 _FASTER = 1.4
 """Times that of the warm-up, which is short with a slow source: so fast may the measured work be."""
+_IDLE_S = 5.0
+"""Seconds for which workers with nothing to do are watched, after `_CALM_S`."""
+_CALM_S = 2.0
 _WAKING_S = 1.0
 """Seconds at a steady rate that are not judged: workers wake up."""
 _PATIENCE = 6.0
@@ -113,15 +116,35 @@ class _Run:
             }
         )
 
-    def figures(self, verdicts: list[Verdict], count: int, used: Usage) -> Figures:
-        """What every measurement of running workers has: was all of it done once and rightly, and what did it use."""
+    def idle(self) -> Figures:
+        """What the workers and their servers use of a core, in percent, while there is nothing to do."""
+        self.rig.settle_down(self.workers.database_url)
+        time.sleep(_CALM_S)
+        before, begun = self.usage(), time.monotonic()
+        time.sleep(_IDLE_S)
+        used = (self.usage() - before).parts
+        percent = 100 / (time.monotonic() - begun)
+        servers = used["postgresql"] + used["valkey"]
+        return {"idle_workers": used["workers"] * percent, "idle_servers": servers * percent}
+
+    def figures(self, verdicts: list[Verdict], count: int, used: Usage, before: Repeats | None) -> Figures:
+        """What every measurement of running workers has: was all of it done once and rightly, and what did it use.
+
+        `before` is what they had done more than once before it.
+        """
         asked, numbers = self.rig.source.counts(REGISTRY)
+        repeats = self.workers.repeats()
+        more = repeats - before if repeats and before else None
+        # Where the database does not know, the source does: it was asked for the same number again.
+        retried = more.retried if more else asked - numbers
         wrong = sum(verdict.outcome != right_outcome(number_of(verdict.index)) for verdict in verdicts)
         memory = Memory.of(self.workers.pids)
         return {
             "checks": count,
             "verdicts": len(verdicts),
             "wrong": wrong,
+            "given_back": None if more is None else more.given_back / count * 1000,
+            "retried": retried / count * 1000,
             "requests": asked,
             "numbers": numbers,
             "ended": self.workers.ended(),
@@ -153,12 +176,13 @@ def _flow(arm: Arm, rig: Rig, seconds: float, latency: float) -> Figures:
         count = max(100, round(rate * seconds))
         indexes = run.submit(count)
         rig.settle_down(run.workers.database_url)
+        repeats = run.workers.repeats()
         before, begun = run.usage(), time.time()
         run.workers.go_on()
         verdicts = run.settled(indexes, 60 + seconds * _PATIENCE)
         used = run.usage() - before
         times = [verdict.at for verdict in verdicts]
-        figures = run.figures(verdicts, count, used)
+        figures = run.figures(verdicts, count, used, repeats)
         return {
             **figures,
             "rate": count / (max(times) - begun),
@@ -176,7 +200,9 @@ def _crowd(
 
     def body(run: _Run) -> Figures:
         run.warm_up(0.0, seconds)
+        idle = {} if rate is None else run.idle()
         rig.source.start_over(REGISTRY)
+        repeats = run.workers.repeats()
         share = count // processes
         begin = run.next
         tasks = [
@@ -192,10 +218,11 @@ def _crowd(
         at = {verdict.index: verdict.at for verdict in verdicts}
         late = [index for index in indexes if rate is None or index >= begin + rate * _WAKING_S]
         waits = [(at[index] - committed[index]) * 1000 for index in late]
-        figures = run.figures(verdicts, len(indexes), used)
+        figures = run.figures(verdicts, len(indexes), used, repeats)
         first = min(committed.values())
         return {
             **figures,
+            **idle,
             "p50_ms": percentile(waits, 0.5),
             "p99_ms": percentile(waits, 0.99),
             "submitted_s": max(committed.values()) - first,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 SLOW = 0.2
@@ -17,6 +17,10 @@ class Kind(StrEnum):
     CELERY = "celery"
     DRAMATIQ = "dramatiq"
     TASKIQ = "taskiq"
+    PROCRASTINATE = "procrastinate"
+    PGQUEUER = "pgqueuer"
+    BARE = "bare"
+    """A loop that claims, asks and settles, and does nothing else."""
 
 
 class Part(StrEnum):
@@ -44,12 +48,16 @@ class Arm:
     processes: int
     slots: int
     parts: frozenset[Part]
+    usual: frozenset[Part] = frozenset()
+    """Those of `parts` in which it takes part where no arms are named."""
     bell: bool = True
     """Whether the platform rings; without, workers look once a second."""
     pool: str = ""
     """Celery's pool."""
     late: bool = False
     """Celery's `acks_late`."""
+    other_client: bool = False
+    """Whether HTTP goes through what is not its own: jurat's through requests, another's through jurat's transport."""
     scraped: bool = False
     """Whether the workers serve their metrics, and each is asked for them once a second."""
     sealed: bool = False
@@ -64,22 +72,67 @@ class Arm:
 _FLOW = frozenset({Part.AT_ONCE, Part.SLOW})
 _ALL = frozenset(Part)
 
+_CLOCKED = _FLOW | {Part.PACED}
+
 ARMS = (
-    Arm("jurat-64", "jurat 2 × 64", Kind.JURAT, 2, 64, _ALL),
+    Arm("jurat-64", "jurat 2 × 64", Kind.JURAT, 2, 64, _ALL, usual=_ALL),
     Arm("jurat-64-metrics", "jurat 2 × 64, scraped each second", Kind.JURAT, 2, 64, _FLOW, scraped=True),
     Arm("jurat-64-sealed", "jurat 2 × 64, its history sealed", Kind.JURAT, 2, 64, _FLOW, sealed=True),
     Arm("jurat-128", "jurat 2 × 128", Kind.JURAT, 2, 128, _FLOW),
+    Arm("jurat-64-requests", "jurat 2 × 64, requests.Session", Kind.JURAT, 2, 64, _FLOW, other_client=True),
     Arm("jurat-silent", "jurat 2 × 64, no bell", Kind.JURAT, 2, 64, frozenset({Part.PACED}), bell=False),
-    Arm("celery-threads", "Celery, threads 64 × 2 processes", Kind.CELERY, 2, 64, _ALL, pool="threads"),
+    Arm("bare-64", "bare claim loop 2 × 64", Kind.BARE, 2, 64, _FLOW, usual=_FLOW, other_client=True),
+    Arm("celery-threads", "Celery, threads 64 × 2 processes", Kind.CELERY, 2, 64, _ALL, usual=_ALL, pool="threads"),
     Arm("celery-late", "Celery, the same with acks_late", Kind.CELERY, 2, 64, _FLOW, pool="threads", late=True),
-    Arm("celery-prefork-4", "Celery, prefork 4", Kind.CELERY, 1, 4, _FLOW | {Part.PACED, Part.STORM}, pool="prefork"),
+    Arm("celery-gevent", "Celery, gevent 64 × 2 processes", Kind.CELERY, 2, 64, _CLOCKED, usual=_FLOW, pool="gevent"),
+    Arm(
+        "celery-prefork-4",
+        "Celery, prefork 4",
+        Kind.CELERY,
+        1,
+        4,
+        _CLOCKED | {Part.STORM},
+        usual=frozenset({Part.AT_ONCE, Part.PACED}),
+        pool="prefork",
+    ),
+    Arm(
+        "celery-prefork-4-transport",
+        "Celery, prefork 4, jurat's HTTP",
+        Kind.CELERY,
+        1,
+        4,
+        _FLOW,
+        pool="prefork",
+        other_client=True,
+    ),
     Arm("celery-prefork-16", "Celery, prefork 16", Kind.CELERY, 1, 16, _FLOW, pool="prefork"),
-    Arm("dramatiq-8", "dramatiq 2 × 8 threads", Kind.DRAMATIQ, 2, 8, _FLOW | {Part.PACED, Part.ENQUEUE}),
+    Arm(
+        "dramatiq-8",
+        "dramatiq 2 × 8 threads",
+        Kind.DRAMATIQ,
+        2,
+        8,
+        _CLOCKED | {Part.ENQUEUE},
+        usual=frozenset({Part.AT_ONCE, Part.PACED}),
+    ),
+    Arm("dramatiq-8-transport", "dramatiq 2 × 8, jurat's HTTP", Kind.DRAMATIQ, 2, 8, _FLOW, other_client=True),
     Arm("dramatiq-64", "dramatiq 2 × 64 threads", Kind.DRAMATIQ, 2, 64, _FLOW),
-    Arm("taskiq", "taskiq 2 × 256 (asyncio)", Kind.TASKIQ, 2, 256, _ALL),
+    Arm("taskiq", "taskiq 2 × 256 (asyncio)", Kind.TASKIQ, 2, 256, _ALL, usual=_ALL),
+    Arm("procrastinate", "procrastinate 2 × 64 (asyncio)", Kind.PROCRASTINATE, 2, 64, _CLOCKED),
+    Arm("pgqueuer", "PGQueuer 2 × 256 (asyncio)", Kind.PGQUEUER, 2, 256, _CLOCKED),
 )
 
 BY_NAME = {arm.name: arm for arm in ARMS}
+
+EVERY = "all"
+"""Names all arms, in all of their parts."""
+
+
+def chosen(names: Sequence[str]) -> list[Arm]:
+    """The arms of these names; without names the usual ones, whose three rounds of 8 s take no more than 25 minutes."""
+    if not names:
+        return [replace(arm, parts=arm.usual) for arm in ARMS if arm.usual]
+    return list(ARMS) if EVERY in names else [BY_NAME[name] for name in names]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,35 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, create_engine
 
-from bench.rig.registry import answer, submission
+from bench.rig.registry import answer
 from bench.speed.plan import Kind
 from bench.speed.rivals.ledger import SUBMIT
-from jurat import Client
+from jurat import Client, Submission
 from jurat.database import parse_url
 from jurat.ids import uuid7
 
-CONSULTATION, QUESTION = "vote", "profession"
+CONSULTATION = "vote"
+QUESTIONS = ("profession", "register", "practice")
+"""What each participant is asked, and answers with a number of its own: jurat adds up access from all of them, in rows
+that workers contend for. The other arms have no such rows, and check each answer alone."""
 
 _CHUNK = 5000
 """Submits that share a transaction where there are many."""
+
+
+def participant_of(index: int) -> str:
+    """Who gives the answer of this index to jurat: one after the other answers all questions."""
+    return f"p-{index // len(QUESTIONS)}"
+
+
+def question_of(index: int) -> str:
+    """What that answers."""
+    return QUESTIONS[index % len(QUESTIONS)]
+
+
+def index_of(participant: str, question: str) -> int:
+    """Which answer that is."""
+    return int(participant.removeprefix("p-")) * len(QUESTIONS) + QUESTIONS.index(question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +66,7 @@ class Submitted:
 
 
 class Platform(Protocol):
-    """Submits checks by their index, which is also their participant's."""
+    """Submits checks by their index."""
 
     def submit_one(self, index: int) -> Submitted:
         """As a web request does it."""
@@ -58,6 +76,10 @@ class Platform(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+
+
+def _submission(index: int) -> Submission:
+    return Submission(CONSULTATION, participant_of(index), question_of(index), answer(index))
 
 
 class _OnJurat:
@@ -72,8 +94,8 @@ class _OnJurat:
             self._client.submit(
                 connection,
                 consultation=CONSULTATION,
-                participant=f"p-{index}",
-                question=QUESTION,
+                participant=participant_of(index),
+                question=question_of(index),
                 answer=answer(index),
             )
             cost = time.perf_counter() - begun
@@ -86,7 +108,7 @@ class _OnJurat:
     def submit_many(self, indexes: Iterable[int]) -> None:
         for chunk in _chunks(indexes):
             with self._engine.begin() as connection:
-                self._client.submit_many(connection, [submission(CONSULTATION, QUESTION, n) for n in chunk])
+                self._client.submit_many(connection, [_submission(n) for n in chunk])
             self._client.ring()
 
     def close(self) -> None:
@@ -171,11 +193,26 @@ def _taskiq(broker_url: str) -> Callable[[], Callable[[str], object]]:
 _SENDERS = {Kind.CELERY: _celery, Kind.DRAMATIQ: _dramatiq, Kind.TASKIQ: _taskiq}
 
 
+def _sender(address: Address) -> Callable[[], Callable[[str], object]]:
+    match address.kind:
+        case Kind.BARE:
+            return lambda: lambda _: None  # what is in the table is found there
+        case Kind.PROCRASTINATE:
+            from bench.speed.rivals.on_procrastinate import make_sender  # noqa: PLC0415 - as above
+
+            return lambda: make_sender(address.database_url)
+        case Kind.PGQUEUER:
+            from bench.speed.rivals.on_pgqueuer import make_sender  # noqa: PLC0415 - as above
+
+            return lambda: make_sender(address.database_url)
+    return _SENDERS[address.kind](address.broker_url or "")
+
+
 def open_platform(address: Address) -> Platform:
     """The platform of an arm. Raises ImportError when its library is not installed."""
     if address.kind == Kind.JURAT:
         return _OnJurat(address)
-    return _OnQueue(address, _SENDERS[address.kind](address.broker_url or ""))
+    return _OnQueue(address, _sender(address))
 
 
 def _chunks(indexes: Iterable[int]) -> Iterable[list[int]]:

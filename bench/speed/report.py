@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.rig.report import Report, Row, Rows, markdown
-from bench.speed.figures import Spread, against_celery, counted, is_noisy, spread
-from bench.speed.plan import ARMS, SLOW, Arm, Part
+from bench.speed.figures import Spread, against, counted, is_noisy, spread
+from bench.speed.plan import ARMS, SLOW, Arm, Kind, Part
 
 REPORT = Report("bench", "contributors/performance.md", "speed", "bench.jsonl")
 
@@ -37,8 +37,8 @@ def _plain(head: str, name: str, form: str, *, ranged: bool = False) -> _Column:
     return _Column(head, lambda row, _: row.get(name), form, ranged)
 
 
-def _times(head: str, name: str, form: str) -> _Column:
-    return _Column(head, lambda row, rows: against_celery(row, rows, name), form)
+def _times(head: str, kind: Kind, form: str, *names: str) -> _Column:
+    return _Column(head, lambda row, rows: against(kind, row, rows, *names), form)
 
 
 def _of_ideal(row: Row, _: Rows) -> float | None:
@@ -50,8 +50,20 @@ _RATE = _plain("checks/s", "rate", ",.0f", ranged=True)
 _STEADY = _plain("steady part", "steady", ",.0f")
 _CPU = _plain("CPU s per 1,000, workers", "cpu_workers", ".2f", ranged=True)
 _DATABASE = _plain("PostgreSQL", "cpu_postgresql", ".2f")
-_FASTER = _times("× plain Celery", "rate", ".1f")
-_CHEAPER = _times("CPU of plain Celery's", "cpu_workers", ".2f")
+_FASTER = (
+    _times("× the fastest Celery", Kind.CELERY, ".1f", "rate"),
+    _times("× taskiq", Kind.TASKIQ, ".1f", "rate"),
+)
+_CHEAPER = _times("CPU of the fastest Celery's", Kind.CELERY, ".2f", "cpu_workers")
+_PRICE = _times("CPU of both, × the bare loop", Kind.BARE, ".2f", "cpu_workers", "cpu_postgresql")
+_REPEATS = (
+    _plain("given back per 1,000", "given_back", ".1f", ranged=True),
+    _plain("retried per 1,000", "retried", ".1f", ranged=True),
+)
+_IDLE = (
+    _plain("idle workers, % of a core", "idle_workers", ".1f", ranged=True),
+    _plain("idle servers", "idle_servers", ".1f"),
+)
 _MEMORY = (_plain("RSS MB", "rss_mb", ",.0f"), _plain("PSS MB", "pss_mb", ",.0f"))
 _LATENCY = (_plain("p50 ms", "p50_ms", ",.1f", ranged=True), _plain("p99 ms", "p99_ms", ",.1f", ranged=True))
 _CHECKS = _plain("checks a round", "checks", ",.0f")
@@ -65,17 +77,17 @@ _SUBMITS = (
 )
 
 COLUMNS: dict[Part, tuple[_Column, ...]] = {
-    Part.AT_ONCE: (_RATE, _STEADY, _FASTER, _CPU, _CHEAPER, _DATABASE, *_MEMORY, _CHECKS),
-    Part.SLOW: (_RATE, _STEADY, _IDEAL, _FASTER, _CPU, _CHEAPER, _DATABASE, *_MEMORY, _CHECKS),
-    Part.PACED: (*_LATENCY, _CPU, _DATABASE, _CHECKS),
-    Part.STORM: (_SUBMITTED, _SETTLED, *_LATENCY, _CPU, _DATABASE, _CHECKS),
+    Part.AT_ONCE: (_RATE, *_FASTER, _STEADY, _CPU, _CHEAPER, _DATABASE, _PRICE, *_REPEATS, *_MEMORY, _CHECKS),
+    Part.SLOW: (_RATE, *_FASTER, _STEADY, _IDEAL, _CPU, _CHEAPER, _DATABASE, _PRICE, *_REPEATS, *_MEMORY, _CHECKS),
+    Part.PACED: (*_LATENCY, _CPU, _DATABASE, *_IDLE, *_REPEATS, _CHECKS),
+    Part.STORM: (_SUBMITTED, _SETTLED, *_LATENCY, _CPU, _DATABASE, *_REPEATS, _CHECKS),
     Part.ENQUEUE: _SUBMITS,
 }
 
 PAGE_COLUMNS: dict[Part, tuple[_Column, ...]] = {
-    Part.AT_ONCE: (_RATE, _FASTER, _CPU, _DATABASE, _MEMORY[0]),
-    Part.SLOW: (_RATE, _IDEAL, _FASTER, _CPU),
-    Part.PACED: (*_LATENCY, _CPU),
+    Part.AT_ONCE: (_RATE, *_FASTER, _CPU, _DATABASE, _PRICE, *_REPEATS, _MEMORY[0]),
+    Part.SLOW: (_RATE, *_FASTER, _IDEAL, _CPU, *_REPEATS),
+    Part.PACED: (*_LATENCY, _CPU, _DATABASE, *_IDLE, *_REPEATS),
     Part.STORM: (_SUBMITTED, _SETTLED, *_LATENCY),
     Part.ENQUEUE: _SUBMITS,
 }

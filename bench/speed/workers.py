@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,18 +13,21 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import requests
 
-from bench.rig import ROOT
+from bench.rig import ROOT, registry
 from bench.rig.fleet import Fleet, Verdict
-from bench.rig.registry import description
 from bench.rig.servers import Rig, connect, plain
 from bench.speed.plan import Arm, Kind
-from bench.speed.platforms import CONSULTATION, QUESTION, Address
-from bench.speed.rivals.ledger import LATE, TABLES, VERDICTS, Place
+from bench.speed.platforms import CONSULTATION, QUESTIONS, Address, index_of
+from bench.speed.rivals import bare
+from bench.speed.rivals.ledger import LATE, OWN_CLIENT, TABLES, VERDICTS, Place
 from tests.rigs import warden
 
 REGISTRY = "professionals"
@@ -36,6 +40,21 @@ _START = 60.0
 """Seconds that workers have to start."""
 
 _RIVALS = "bench.speed.rivals"
+_AS_IS, _WITH_REQUESTS = "worker.app", "bench.speed.with_requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What workers did more than once, until now: checks that they claimed and gave back, and lookups after the first.
+
+    As a difference of two moments, between them.
+    """
+
+    given_back: int
+    retried: int
+
+    def __sub__(self, before: Repeats) -> Repeats:
+        return Repeats(self.given_back - before.given_back, self.retried - before.retried)
 
 
 class Workers(ABC):
@@ -64,6 +83,10 @@ class Workers(ABC):
     @abstractmethod
     def verdicts(self) -> list[Verdict]:
         """All that are committed."""
+
+    def repeats(self) -> Repeats | None:
+        """What they did more than once, by the database. None where it does not know."""
+        return None
 
     def close(self) -> None:
         """End them at once, whatever they do."""
@@ -167,13 +190,24 @@ class _Jurat(Workers):
     def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
         self._fleet = Fleet(database_url, rig.valkey.url, rig.folder / database_url.rpartition("/")[2])
         super().__init__(arm, rig, database_url, self._fleet.seal_key)
-        self._fleet.apply(_document(rig.source.url(REGISTRY)))
+        self._apply(_document(rig.source.url(REGISTRY)))
         self._scraper = Scraper([_free_port() for _ in range(arm.processes)]) if arm.scraped else None
         folder = rig.folder / database_url.rpartition("/")[2]
         self._sealer = Sealer(folder, {**os.environ, "JURAT_DATABASE_URL": database_url}) if arm.sealed else None
         ports = self._scraper.ports if self._scraper else [None] * arm.processes
         for port in ports:
-            self._fleet.add(arm.slots, environment={"JURAT_LISTEN": f"127.0.0.1:{port}"} if port else None)
+            listen = {"JURAT_LISTEN": f"127.0.0.1:{port}"} if port else None
+            self._fleet.add(arm.slots, environment=listen, application=_WITH_REQUESTS if arm.other_client else _AS_IS)
+
+    def _apply(self, document: Mapping[str, Any]) -> None:
+        """Apply a configuration as an administrator does. Raises RuntimeError where it is refused."""
+        file = self._fleet.folder / "jurat.yaml"
+        file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+        command = [sys.executable, "-P", "-m", "cli", "config", "apply", str(file)]
+        environment = {**os.environ, **self._fleet.environment, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"`config apply` ended with {done.returncode}:\n{done.stderr}")
 
     @property
     def pids(self) -> list[int]:
@@ -189,7 +223,13 @@ class _Jurat(Workers):
         return sum(unit.ends.total() for unit in self._fleet.units)
 
     def verdicts(self) -> list[Verdict]:
-        return self._fleet.verdicts()
+        rows = self._database.execute(_VERDICTS).fetchall()
+        return [Verdict(index_of(participant, question), outcome, at) for participant, question, outcome, at in rows]
+
+    def repeats(self) -> Repeats:
+        row = self._database.execute(_REPEATS).fetchone()
+        assert row is not None
+        return Repeats(*row)
 
     def close(self) -> None:
         for beside in (self._scraper, self._sealer):
@@ -199,15 +239,26 @@ class _Jurat(Workers):
         super().close()
 
 
+_VERDICTS = """
+    SELECT c.participant, c.question, v.outcome, extract(epoch FROM pg_xact_commit_timestamp(v.xmin))::float8
+    FROM jurat_verdicts v JOIN jurat_checks c ON c.id = v.check_id"""
+
+_REPEATS = """
+    SELECT coalesce(sum(c.fence) - sum(a.attempts), 0)::int, coalesce(sum(a.attempts) - count(*), 0)::int
+    FROM jurat_checks c
+    JOIN (SELECT check_id, count(*) AS attempts FROM jurat_attempts GROUP BY check_id) a ON a.check_id = c.id"""
+"""Of all checks that were looked up. Each claim has a fence of its own, and each lookup that was made an attempt."""
+
+
 def _document(source_url: str) -> dict[str, Any]:
     return {
         "environment": "test",
-        "sources": {"registry": description(source_url, timeout="10s", **LIMITS)},
+        "sources": {"registry": registry.description(source_url, timeout="10s", tests=registry.tests(), **LIMITS)},
         "criteria": {"is-physician": {"source": "registry"}},
         "consultations": {
             CONSULTATION: {
-                "questions": {QUESTION: {"criterion": "is-physician", "deadline": "1d"}},
-                "access": {"all_of": [QUESTION]},
+                "questions": {name: {"criterion": "is-physician", "deadline": "1d"} for name in QUESTIONS},
+                "access": {"all_of": list(QUESTIONS)},
             }
         },
     }
@@ -219,10 +270,11 @@ class _Rival(Workers):
     def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
         super().__init__(arm, rig, database_url)
         self._database.execute(TABLES)
+        _add_tables(arm.kind, self._database)
         place = Place(plain(database_url), rig.valkey.url, rig.source.url(REGISTRY), arm.slots)
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **place.environment()}
         self._environment["PYTHONWARNINGS"] = "ignore::RuntimeWarning:celery.platforms"  # may run as root
-        self._environment[LATE] = str(int(arm.late))
+        self._environment |= {LATE: str(int(arm.late)), OWN_CLIENT: str(int(arm.other_client))}
         self._processes: list[subprocess.Popen[bytes]] = []
         self._folder = rig.folder
 
@@ -258,6 +310,15 @@ class _Rival(Workers):
         super().close()
 
 
+def _add_tables(kind: Kind, database: psycopg.Connection[Any]) -> None:
+    """Those that a queue in PostgreSQL has."""
+    match kind:
+        case Kind.PROCRASTINATE | Kind.PGQUEUER:
+            import_module(f"{_RIVALS}.on_{kind}").add_tables(database)
+        case Kind.BARE:
+            database.execute(bare.INDEX)
+
+
 def _commands(arm: Arm) -> list[list[str]]:
     """The modules to run, with their arguments: one for each process that we start."""
     match arm.kind:
@@ -270,6 +331,10 @@ def _commands(arm: Arm) -> list[list[str]]:
         case Kind.TASKIQ:
             at_once = ["-w", str(arm.processes), "--max-async-tasks", str(arm.slots), "--log-level", "WARNING"]
             return [["taskiq", "worker", f"{_RIVALS}.on_taskiq:broker", *at_once]]
+        case Kind.PROCRASTINATE | Kind.PGQUEUER:
+            return [[f"{_RIVALS}.on_{arm.kind}"]] * arm.processes
+        case Kind.BARE:
+            return [[f"{_RIVALS}.bare"]] * arm.processes
         case Kind.JURAT:
             raise ValueError("jurat's workers are started in their own way")
 

@@ -44,7 +44,7 @@ def test_noisy_rounds_are_left_out_where_there_are_others() -> None:
     assert figures.counted([noisy]) == [noisy]
 
 
-def test_the_ratio_is_against_the_fastest_plain_celery_of_the_same_round() -> None:
+def test_the_ratio_is_against_the_fastest_arm_of_a_kind_in_the_same_round() -> None:
     mine = row("jurat-64", 2000.0, kind="jurat", cpu_workers=0.5)
     rows = [
         mine,
@@ -53,11 +53,26 @@ def test_the_ratio_is_against_the_fastest_plain_celery_of_the_same_round() -> No
         row("celery-threads", 999.0, number=2, cpu_workers=1.0),
         row("dramatiq-8", 600.0, kind="dramatiq"),
     ]
-    assert figures.against_celery(mine, rows, "rate") == 5.0
-    assert figures.against_celery(mine, rows, "cpu_workers") == 0.125
+    assert figures.against("celery", mine, rows, "rate") == 5.0
+    assert figures.against("celery", mine, rows, "cpu_workers") == 0.125
+    assert figures.against("dramatiq", mine, rows, "rate") == pytest.approx(2000 / 600)
+
+
+def test_a_noisy_arm_is_compared_with_only_where_there_is_no_other() -> None:
+    mine = row("jurat-64", 2000.0, kind="jurat")
+    quiet, noisy = row("celery-threads", 200.0), row("celery-prefork-4", 400.0, foreign_share=0.2)
+    assert figures.against("celery", mine, [mine, quiet, noisy], "rate") == 10.0
+    assert figures.against("celery", mine, [mine, noisy], "rate") == 5.0
+
+
+def test_a_ratio_may_be_of_several_figures_together() -> None:
+    mine = row("jurat-64", 2000.0, kind="jurat", cpu_workers=0.3, cpu_postgresql=0.1)
+    rows = [mine, row("celery-threads", 300.0, cpu_workers=1.5, cpu_postgresql=0.5)]
+    assert figures.against("celery", mine, rows, "cpu_workers", "cpu_postgresql") == pytest.approx(0.2)
+    assert figures.against("celery", mine, rows, "cpu_workers", "cpu_valkey") is None
 
 
 def test_a_failed_arm_is_nothing_to_compare_with() -> None:
     mine = row("jurat-64", 2000.0, kind="jurat")
-    assert figures.against_celery(mine, [mine, row("celery-threads", 300.0) | {"ok": False}], "rate") is None
-    assert figures.against_celery(mine, [mine, row("celery-threads", 300.0)], "cpu_workers") is None
+    assert figures.against("celery", mine, [mine, row("celery-threads", 300.0) | {"ok": False}], "rate") is None
+    assert figures.against("celery", mine, [mine, row("celery-threads", 300.0)], "cpu_workers") is None

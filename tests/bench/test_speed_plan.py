@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.speed.plan import ARMS, BY_NAME, Kind, Part, steps
+from bench.speed.plan import ARMS, BY_NAME, EVERY, Kind, Part, chosen, steps
 
 
 def test_each_round_has_every_arm_of_every_part_once() -> None:
@@ -21,6 +21,21 @@ def test_each_round_begins_with_another_arm() -> None:
 
 def test_an_arm_without_a_part_is_left_out_of_it() -> None:
     assert steps(2, [BY_NAME["jurat-silent"]], [Part.STORM]) == []
+
+
+def test_all_names_every_arm_and_no_name_the_usual_parts_of_some() -> None:
+    assert chosen([EVERY]) == list(ARMS)
+    usual = {arm.name: arm.parts for arm in chosen([])}
+    assert usual["jurat-64"] == set(Part)
+    assert usual["celery-gevent"] == {Part.AT_ONCE, Part.SLOW}
+    assert "procrastinate" not in usual
+    assert all(arm.usual <= arm.parts for arm in ARMS)
+
+
+def test_three_usual_rounds_of_8_s_take_no_more_than_25_minutes() -> None:
+    # Seconds that a step takes with all that is around its measured work, by the rows' own `spent_s`.
+    seconds = {Part.AT_ONCE: 20, Part.SLOW: 20, Part.PACED: 28, Part.STORM: 24, Part.ENQUEUE: 8}
+    assert sum(seconds[step.part] for step in steps(3, chosen([]), list(Part))) <= 25 * 60
 
 
 def test_jurat_and_plain_celery_take_part_in_everything() -> None:

@@ -63,6 +63,28 @@ def test_the_page_has_fewer_columns_and_says_which_arms_were_noisy() -> None:
     assert "steady" not in page
 
 
+def test_the_ratio_to_taskiq_is_next_to_that_to_the_fastest_celery() -> None:
+    page = report.page([*ROWS[:2], row("celery-prefork-4", 1, 500.0), row("taskiq", 1, 800.0)])
+    heads = cells(page, "| arm")
+    ratios = dict(zip(heads, cells(page, "jurat 2 × 64"), strict=True))
+    assert (ratios["× the fastest Celery"], ratios["× taskiq"]) == ("4.0", "2.5")
+
+
+def test_what_was_given_back_or_retried_and_what_idle_workers_cost_are_columns() -> None:
+    figures = {"part": "paced", "given_back": 273.0, "retried": 1.5, "idle_workers": 2.25, "idle_servers": 0.5}
+    page = report.page([row("jurat-64", 1, 50.0, **figures)])
+    shown = dict(zip(cells(page, "| arm"), cells(page, "jurat 2 × 64"), strict=True))
+    assert (shown["given back per 1,000"], shown["retried per 1,000"]) == ("273.0", "1.5")
+    assert (shown["idle workers, % of a core"], shown["idle servers"]) == ("2.2", "0.5")
+
+
+def test_the_cpu_of_workers_and_database_is_compared_with_the_bare_loops() -> None:
+    bare = row("bare-64", 1, 4000.0, cpu_workers=0.2, cpu_postgresql=0.1)
+    page = report.page([row("jurat-64", 1, 2000.0, cpu_workers=0.4, cpu_postgresql=0.2), bare])
+    shown = dict(zip(cells(page, "| arm"), cells(page, "jurat 2 × 64"), strict=True))
+    assert shown["CPU of both, × the bare loop"] == "2.00"
+
+
 def test_where_every_round_is_noisy_they_count_and_it_is_said() -> None:
     noisy = [one | {"foreign_share": 0.5} for one in ROWS]
     assert cells(report.tables(noisy), "jurat 2 × 64")[-1] == "3, all noisy"

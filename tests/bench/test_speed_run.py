@@ -21,8 +21,19 @@ def test_every_part_does_every_check_once(tmp_path: Path, capsys: pytest.Capture
     assert [row["part"] for row in rows] == [part.value for part in Part]
     assert all(row["ok"] for row in rows)
     assert all(row["rate"] > 0 for row in rows)
+    by_part = {row["part"]: row for row in rows}
+    assert by_part["at-once"]["given_back"] >= 0
+    assert by_part["at-once"]["retried"] == 0
+    assert by_part["paced"]["idle_workers"] > 0
     assert capsys.readouterr().out.count("jurat 2 × 64") == len(rows)
     assert main(["--table", "--file", str(file)]) == 0
+
+
+@pytest.mark.parametrize("arm", ["jurat-64-requests", "bare-64"])
+def test_an_arm_that_needs_no_library_of_others_does_every_check_once(arm: str, tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    assert main(["--rounds", "1", "--seconds", "1", "--arms", arm, "--parts", "at-once", "--file", str(file)]) == 0
+    assert [row["ok"] for row in read(file)] == [True]
 
 
 def test_an_arm_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,1 +1,1 @@
-"""The same job in plain Celery, dramatiq and taskiq."""
+"""The same job in plain Celery, dramatiq, taskiq, procrastinate and PGQueuer, and in a bare loop."""

@@ -38,6 +38,9 @@ TASK = "bench.check"
 LATE = "BENCH_ACKS_LATE"
 """The variable that is 1 where Celery acknowledges after the job."""
 
+OWN_CLIENT = "BENCH_OWN_CLIENT"
+"""The variable that is 1 where the source is asked by jurat's transport, instead of a `requests.Session`."""
+
 TIMEOUT = 10.0
 """Seconds that the source may take."""
 

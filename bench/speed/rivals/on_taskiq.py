@@ -5,61 +5,20 @@ aiohttp, asyncpg and uvloop. Of its brokers the list without acknowledgement, so
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import aiohttp
-import asyncpg
 from taskiq import TaskiqEvents
 from taskiq_redis import ListQueueBroker
 
-from bench.speed.rivals.ledger import ADD_VERDICT, READ, SETTLE, TASK, TIMEOUT, judge, place
-
-_CONNECTIONS = 20
-"""To the database, in a process: twice what asyncpg's pool has by default."""
-
-
-class _Job:
-    """What a worker process keeps, and what it does with a check."""
-
-    def __init__(self) -> None:
-        self._place = place()
-        self._database: Any = None
-        self._session: Any = None
-
-    async def start(self, _: Any) -> None:
-        url = self._place.database_url
-        self._database = await asyncpg.create_pool(url, min_size=_CONNECTIONS, max_size=_CONNECTIONS)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._place.slots), timeout=aiohttp.ClientTimeout(total=TIMEOUT)
-        )
-
-    async def check(self, check_id: str) -> None:
-        """Read the answer, ask the source, write the verdict and settle the check."""
-        answer = json.loads(await self._database.fetchval(_READ, check_id))
-        async with self._session.get(self._place.source_url, params={"number": answer["number"]}) as reply:
-            reply.raise_for_status()
-            verdict = judge(answer, reply.status, await reply.json())
-        async with self._database.acquire() as connection, connection.transaction():
-            evidence = json.dumps(verdict.evidence)
-            await connection.execute(_ADD_VERDICT, check_id, verdict.outcome, verdict.reason, evidence)
-            await connection.execute(_SETTLE, check_id)
-
-
-def _numbered(statement: str) -> str:
-    """A statement with its parameters as PostgreSQL itself numbers them."""
-    first, *rest = statement.split("%s")
-    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
-
-
-_READ, _ADD_VERDICT, _SETTLE = map(_numbered, (READ, ADD_VERDICT, SETTLE))
+from bench.speed.rivals.in_asyncio import Job
+from bench.speed.rivals.ledger import TASK, place
 
 
 def make_task(broker_url: str) -> Any:
     """The task on a broker of its own, for workers and for senders."""
     # Or what comes while workers are stopped is lost: the client gives up on the answer that it was sent meanwhile.
     made: Any = ListQueueBroker(broker_url, socket_timeout=None)
-    job = _Job()
+    job = Job()
     made.add_event_handler(TaskiqEvents.WORKER_STARTUP, job.start)
 
     async def check(check_id: str) -> None:
