@@ -82,6 +82,11 @@ def key_in_use(connection: Connection) -> str | None:
     return found
 
 
+def key_in_use_statement(dialect: StoreDialect, lock: str = "FOR SHARE") -> Statement:
+    """What reads the key in use, and keeps it that until the transaction ends; see `hold_key_in_use`."""
+    return f"{KEY_IN_USE} {dialect.row_lock(lock)}", {}
+
+
 def hold_key_in_use(connection: Connection, first: str, lock: str = "FOR SHARE") -> str:
     """The key in use, which stays that until this transaction ends; `first` from now on if there was none.
 
@@ -89,7 +94,7 @@ def hold_key_in_use(connection: Connection, first: str, lock: str = "FOR SHARE")
     meanwhile.
     """
     dialect = dialect_of(connection)
-    held: Statement = f"{KEY_IN_USE} {dialect.row_lock(lock)}", {}
+    held = key_in_use_statement(dialect, lock)
     (found,) = run(connection, held)
     if not found:
         begin = f"INSERT INTO jurat_hash_key (key_id, used_since) VALUES (:key, {dialect.now()}) ON CONFLICT DO NOTHING"

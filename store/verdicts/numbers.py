@@ -21,10 +21,10 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.base import NumberClaim
 from adapters.fingerprints import key_of
-from jurat.batches import run
+from jurat.batches import Rows, Statement, run
 from jurat.statements import rows_json
 from store.dialects import StoreDialect, dialect_of
-from store.hash_keys import CLAIM_KEYS, hold_key_in_use
+from store.hash_keys import CLAIM_KEYS, hold_key_in_use, key_in_use_statement
 from tasks.checks import CheckResult, GiveBack, Settle
 
 LEFT_TO_OTHERS = 10.0
@@ -41,11 +41,7 @@ def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> lis
     Only for checks that are still ours, which stay locked from here on. Call it before they are moved: a settled check
     has no answer that anyone could review.
     """
-    claims = [
-        (entry, entry.decision.claim)
-        for entry in entries
-        if isinstance(entry.decision, Settle) and entry.decision.claim
-    ]
+    claims = _claims(entries)
     if not claims:
         return list(entries)
     dialect = dialect_of(connection)
@@ -74,6 +70,40 @@ def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> lis
         else entry
         for entry in entries
     ]
+
+
+def claim_statements(dialect: StoreDialect, entries: Sequence[CheckResult]) -> list[Statement]:
+    """What claims the numbers of `entries`, as if each was free and only one key was ever used; none for no numbers.
+
+    `all_claimed` tells whether that was right.
+    """
+    claims = _claims(entries)
+    if not claims:
+        return []
+    rows = [_row(entry, claim, _first_key(claim)) for entry, claim in claims]
+    return [key_in_use_statement(dialect), (CLAIM_KEYS, {}), (_claim(dialect, holds=True), {"rows": rows_json(rows)})]
+
+
+def all_claimed(entries: Sequence[CheckResult], found: Sequence[Rows]) -> bool:
+    """Whether all numbers are claimed, by the results of `claim_statements`."""
+    claims = _claims(entries)
+    if not claims:
+        return True
+    key = _first_key(claims[0][1])
+    in_use, needed, held = ({str(row[0]) for row in rows} for rows in found)
+    return in_use == {key} >= needed and held == {str(entry.held.id) for entry, _ in claims}
+
+
+def _claims(entries: Sequence[CheckResult]) -> list[tuple[CheckResult, NumberClaim]]:
+    return [
+        (entry, entry.decision.claim)
+        for entry in entries
+        if isinstance(entry.decision, Settle) and entry.decision.claim
+    ]
+
+
+def _first_key(claim: NumberClaim) -> str:
+    return key_of(claim.fingerprints[0])
 
 
 def release_numbers(connection: Connection, checks: Collection[UUID]) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -29,7 +30,7 @@ from store.held_rows import (
 )
 from store.verdicts.access import AccessRows, Key, existing_statements, history_statements, lock_statements
 from store.verdicts.codes import redeem_codes
-from store.verdicts.numbers import claim_numbers
+from store.verdicts.numbers import all_claimed, claim_numbers, claim_statements
 from store.verdicts.offers import limit_offers
 from store.verdicts.records import (
     UNSTORABLE,
@@ -175,7 +176,8 @@ class VerdictWriter:
         return quickly or self._write_step_by_step(entries)
 
     def _write_quickly(self, entries: Sequence[CheckResult]) -> WriteOutcome | None:
-        """Write as if every check were ours, and no one held a row; None where that was wrong, and nothing is written.
+        """Write as if every check were ours, its number free, and no row held. Returns None where that was wrong:
+        nothing is written then.
 
         Where a single check is written, its participant waits, and each round trip costs more than what it does.
         """
@@ -184,14 +186,18 @@ class VerdictWriter:
             return None
         keys = _access_keys(entries)
         locks = [*lock_statements(self._dialect, keys), *existing_statements(keys)]
+        numbers = claim_statements(self._dialect, entries)
         changes = [self._movement(entries), *self._insert_statements(entries)]
-        history = history_statements(self._dialect, keys)
+        statements = [*locks, *numbers, *changes, *history_statements(self._dialect, keys)]
         try:
-            with begin(self._engine, *locks, *changes, *history) as (connection, found):
-                free = self._access.rows_taken(connection, keys, found[: len(locks)])
-                if free != keys or _claims(found[len(locks)]) != claims:
+            with begin(self._engine, *statements) as (connection, rows):
+                found = iter(rows)
+                free = self._access.rows_taken(connection, keys, list(islice(found, len(locks))))
+                claimed = all_claimed(entries, list(islice(found, len(numbers))))
+                moved, *_ = islice(found, len(changes))
+                if free != keys or not claimed or _claims(moved) != claims:
                     raise _NotOurs
-                last = self._access.access_statements(connection, keys, found[len(locks) + len(changes) :])
+                last = self._access.access_statements(connection, keys, list(found))
                 crash_point("write.made")
                 commit(connection, *last)
         except _NotOurs:
@@ -337,8 +343,8 @@ def _claims(moved: Rows) -> set[Claim]:
 
 
 def _depends(decision: Decision) -> bool:
-    """Whether a decision depends on something that must be read first: a code, a number, earlier offers."""
-    return isinstance(decision, Settle) and bool(decision.redemption or decision.claim or decision.otherwise)
+    """Whether a decision depends on something that must be read first: a code, or earlier offers."""
+    return isinstance(decision, Settle) and bool(decision.redemption or decision.otherwise)
 
 
 @lru_cache

@@ -13,7 +13,7 @@ from jurat.candidates import LARGEST
 from jurat.vocabulary import AccessState, Outcome, Reason, State
 from store.verdicts.verdict_writer import FEW
 from tasks.checks import CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Later, NextSource, Review, Settle
-from tests.store.desk import ACCEPTED, REFUSED, UNDETERMINED, Desk, attempt, entry, ids, listening
+from tests.store.desk import ACCEPTED, REFUSED, UNDETERMINED, Desk, attempt, claiming, entry, ids, listening
 
 # ------------------------------------------------------------------------------------------------ one verdict
 
@@ -270,11 +270,13 @@ def test_a_batch_of_any_size_is_written_in_the_same_statements(desk: Desk) -> No
 
 
 def test_a_participant_who_waits_alone_waits_for_two_round_trips(postgresql: Desk) -> None:
-    postgresql.settle(postgresql.held("p-99"))  # the first one reads the configuration
-    first, second = postgresql.held("p-1"), postgresql.held("p-1", "profession")
-    for held in (first, second):  # without and with a row of access
+    # The first one reads the configuration, and has the numbers hashed with this key.
+    postgresql.settle(postgresql.held("p-99"), claiming("1000001", postgresql.fingerprints))
+    first, second, third = postgresql.held("p-1"), postgresql.held("p-1", "profession"), postgresql.held("p-2")
+    number = claiming("1000002", postgresql.fingerprints)
+    for held, verdict in ((first, ACCEPTED), (second, REFUSED), (third, number)):
         with postgresql.round_trips() as trips:
-            assert len(postgresql.settle(held).done) == 1
+            assert len(postgresql.settle(held, verdict).done) == 1
         assert len(trips) == 2
 
 
