@@ -240,7 +240,10 @@ def _lock_sql(how: str) -> str:
 
 _WAITING_LOCK, _LOCK = _lock_sql(""), _lock_sql(" SKIP LOCKED")
 
-_EXISTING = f"SELECT consultation, participant FROM {_KEYS} JOIN jurat_access a USING (consultation, participant)"
+_SAME = "a.consultation = r.consultation AND a.participant = r.participant"
+_EXISTING = f"""
+    SELECT a.consultation, a.participant
+    FROM {_KEYS} {POSTGRESQL.join_each("jurat_access a", _SAME, "a.consultation, a.participant")}"""
 
 _CHANGED = "(SELECT consultation, max(config_version) AS version FROM jurat_questions GROUP BY consultation) AS q"
 
