@@ -50,6 +50,9 @@ from tasks.crash_points import crash_point
 FEW = 8
 """Results that are written in two round trips, as if no one held their rows. Among more, one may well be held."""
 
+SLOWLY_S = 1.0
+"""Seconds for which none are, after that was wrong: a row that is held stays so for a while."""
+
 CAREFUL_S = 60.0
 """Seconds for which rows of checks are locked without waiting, after another transaction held one for too long."""
 
@@ -81,6 +84,7 @@ class VerdictWriter:
         self._engine = preparing(engine)
         self._dialect = dialect_of(engine)
         self._access = AccessRows()
+        self._quick_from = -math.inf
         self._careful_until = -math.inf
         """Until when no row is waited for, because another transaction held one for too long."""
 
@@ -171,9 +175,12 @@ class VerdictWriter:
         return outcome
 
     def _write(self, entries: Sequence[CheckResult]) -> WriteOutcome:
-        may_be_quick = len(entries) <= FEW and not self._careful and not self._dialect.one_writer
-        quickly = self._write_quickly(entries) if may_be_quick else None
-        return quickly or self._write_step_by_step(entries)
+        now = time.monotonic()
+        if len(entries) <= FEW and now >= self._quick_from and not self._careful and not self._dialect.one_writer:
+            if outcome := self._write_quickly(entries):
+                return outcome
+            self._quick_from = now + SLOWLY_S
+        return self._write_step_by_step(entries)
 
     def _write_quickly(self, entries: Sequence[CheckResult]) -> WriteOutcome | None:
         """Write as if every check were ours, its number free, and no row held. Returns None where that was wrong:
@@ -240,7 +247,7 @@ class VerdictWriter:
             else:
                 ready.append(entry)
         ready = limit_offers(connection, claim_numbers(connection, ready))
-        ours = self._move(connection, ready)
+        ours = _claims(run(connection, self._movement(ready))[0]) if ready else set()
         for entry in ready:
             (outcome.done if claim_of(entry) in ours else outcome.stale).append(entry)
         outcome.done = redeem_codes(connection, outcome.done)
@@ -251,9 +258,6 @@ class VerdictWriter:
         # The history is read after the inserts, so that it includes them.
         found = run(connection, *inserts, *history_statements(self._dialect, keys))[len(inserts) :]
         return outcome, self._access.access_statements(connection, keys, found)
-
-    def _move(self, connection: Connection, entries: Sequence[CheckResult]) -> set[Claim]:
-        return _claims(run(connection, self._movement(entries))[0]) if entries else set()
 
     def _movement(self, entries: Sequence[CheckResult]) -> Statement:
         rows = [

@@ -171,8 +171,11 @@ def _ahead(scope: ClaimScope, throughput: Mapping[str, float], room: Mapping[str
         demand = scope.sources.get(name)
         if demand is None or scope.at_once[name] != 1 or demand.daily is not None:
             continue
-        if demand.interval is not None and 2 * pace * demand.step > 1:
-            continue  # what misses its start for waiting so long pays twice, and there is not as much
+        seconds = RESERVE
+        if demand.interval is not None:
+            if 2 * pace * demand.step > 1:
+                continue  # what misses its start for waiting so long pays twice, and there is not as much
+            seconds = min(seconds, demand.late / 2)
         most = MOST_AHEAD if demand.concurrency is None else min(MOST_AHEAD, room.get(name, 0) // LEFT)
-        ahead[name] = min(most, int(pace * RESERVE))
+        ahead[name] = min(most, int(pace * seconds))
     return ahead

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from jurat.candidates import LARGEST
 from jurat.vocabulary import AccessState, Outcome, Reason, State
-from store.verdicts.verdict_writer import FEW
+from store.verdicts.verdict_writer import FEW, VerdictWriter
 from tasks.checks import CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Later, NextSource, Review, Settle
 from tests.store.desk import ACCEPTED, REFUSED, UNDETERMINED, Desk, attempt, claiming, entry, ids, listening
 
@@ -257,6 +257,8 @@ def test_a_lease_that_is_over_still_settles_while_nobody_took_the_check(desk: De
 
 def test_a_batch_of_any_size_is_written_in_the_same_statements(desk: Desk) -> None:
     desk.settle(desk.held("p-99"))  # the first one reads the configuration
+    desk.verdict_writer = VerdictWriter(desk.engine)
+    desk.settle(desk.held("p-98"))
     seen: list[int] = []
     for count in (1, FEW, FEW + 1, 40):
         desk.submit_many(count, first=100 * count)
@@ -270,8 +272,10 @@ def test_a_batch_of_any_size_is_written_in_the_same_statements(desk: Desk) -> No
 
 
 def test_a_participant_who_waits_alone_waits_for_two_round_trips(postgresql: Desk) -> None:
-    # The first one reads the configuration, and has the numbers hashed with this key.
+    # From the first one on, numbers are hashed with this key.
     postgresql.settle(postgresql.held("p-99"), claiming("1000001", postgresql.fingerprints))
+    postgresql.verdict_writer = VerdictWriter(postgresql.engine)
+    postgresql.settle(postgresql.held("p-98"))  # it reads the configuration
     first, second, third = postgresql.held("p-1"), postgresql.held("p-1", "profession"), postgresql.held("p-2")
     number = claiming("1000002", postgresql.fingerprints)
     for held, verdict in ((first, ACCEPTED), (second, REFUSED), (third, number)):

@@ -370,7 +370,7 @@ def test_as_much_time_as_last_chances_took_goes_to_all_others(
     ("limits", "room", "ahead"),
     [
         ({}, 0, 100),
-        ({"rate": "100000/s"}, 0, 100),
+        ({"rate": "100000/s"}, 0, 40),
         ({"rate": "500/s"}, 0, 0),
         ({"concurrency": 512}, 400, 100),
         ({"concurrency": 64}, 40, 20),
