@@ -102,7 +102,7 @@ def leak_by_http(fleet: LeakyFleet, life: Life) -> None:
 def leak_by_commands(fleet: LeakyFleet) -> None:
     for sink in ("commands", "errors", "shown", "tried"):
         fleet.command(f"no-{fleet.secret}", sink=sink)
-    with fleet.program("exporter", fleet.secret, sink="exporter", role=Role.READER):
+    with fleet.program("exporter", f"no-{fleet.secret}", sink="exporter", role=Role.READER):
         fleet.others[-1].wait(60)  # it is told that this is no argument
 
 
