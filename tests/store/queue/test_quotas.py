@@ -173,8 +173,13 @@ def test_a_look_up_that_missed_its_start_gets_no_other_where_its_source_takes_no
     assert desk.take([demand], 1)
     desk.sql(f"UPDATE jurat_sources SET {stopped} WHERE name = 'towns'")
     assert desk.claims.pay_again(demand, 1) == []
+
+
+def test_a_look_up_that_missed_its_start_gets_no_other_where_its_source_is_closed_or_gone(desk: Desk) -> None:
+    demand = Demand("towns", 1, interval=0.001, burst=9, late=0.0)
     assert desk.claims.pay_again(replace(demand, hours=closing(-60, 60)), 1) == []
     assert desk.claims.pay_again(replace(demand, source="nobody"), 1) == []
+    assert len(desk.claims.pay_again(demand, 1)) == 1
 
 
 # ------------------------------------------------------------------------------------------------ trials
