@@ -12,6 +12,7 @@ LIMITS: Mapping[str, Any] = {"concurrency": 9, "interval": 0.001, "burst": 100}
 
 
 def test_a_source_that_is_likely_to_have_more_costs_a_round_trip_less(postgresql: Desk) -> None:
+    assert postgresql.claim(free=9, **LIMITS) == []
     for number, trips_of_it in enumerate((4, 3, 3)):
         postgresql.submit_many(1, first=number)
         with postgresql.round_trips() as trips:

@@ -209,17 +209,6 @@ def test_a_claim_says_where_a_write_would_make_room_for_more(desk: Desk) -> None
     assert desk.claims.held_back == set(), "more may not start yet"
 
 
-def test_a_claim_knows_how_much_more_a_source_has_room_for_beyond_what_all_workers_hold(desk: Desk) -> None:
-    desk.submit_many(9)
-    desk.claim(free=3, concurrency=8)
-    assert desk.claims.room == {"towns": 5}
-    others = Claims(desk.engine)
-    others.claim([Demand("towns", 4, concurrency=8)], 4)
-    assert others.room == {"towns": 1}
-    others.claim([Demand("towns", 4, concurrency=2)], 4)
-    assert others.room == {"towns": 0}, "a configuration that allows less"
-
-
 def test_two_claimers_at_once_never_exceed_the_concurrency(desk: Desk) -> None:
     desk.submit_many(20)
     demand = Demand("towns", 3, concurrency=3)

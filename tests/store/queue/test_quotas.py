@@ -182,6 +182,17 @@ def test_a_look_up_that_missed_its_start_gets_no_other_where_its_source_is_close
     assert len(desk.claims.pay_again(demand, 1)) == 1
 
 
+def test_a_claim_knows_how_much_more_a_source_has_room_for_beyond_what_all_workers_hold(desk: Desk) -> None:
+    desk.submit_many(9)
+    desk.claim(free=3, concurrency=8)
+    assert desk.claims.room["towns"] == 5
+    others = Claims(desk.engine)
+    others.claim([Demand("towns", 4, concurrency=8)], 4)
+    assert others.room == {"towns": 1}
+    others.claim([Demand("towns", 4, concurrency=2)], 4)
+    assert others.room == {"towns": 0}, "a configuration that allows less"
+
+
 # ------------------------------------------------------------------------------------------------ trials
 
 
