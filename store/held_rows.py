@@ -40,11 +40,11 @@ def lock_free_statements(entries: Sequence[CheckResult]) -> list[Statement]:
 
 def held_by_others(connection: Connection, entries: Sequence[CheckResult], free: Rows) -> set[Claim]:
     """The claims of `entries` that still are ours, but whose check's row another transaction holds."""
-    ours = {(id_of(row[0]), row[1]) for row in free}
+    ours = claims_in(free)
     if not (others := [entry for entry in entries if claim_of(entry) not in ours]):
         return set()
     (found,) = run(connection, (_STILL_OURS, {"rows": claim_rows(others)}))
-    return {(id_of(row[0]), row[1]) for row in found}
+    return claims_in(found)
 
 
 def id_of(value: Any) -> UUID:
@@ -55,6 +55,11 @@ def id_of(value: Any) -> UUID:
 def claim_of(entry: CheckResult) -> Claim:
     """The claim that a result belongs to."""
     return entry.held.id, entry.held.fence
+
+
+def claims_in(rows: Rows) -> set[Claim]:
+    """The claims in rows that begin with an id and a fence."""
+    return {(id_of(row[0]), row[1]) for row in rows}
 
 
 def claim_rows(entries: Sequence[CheckResult]) -> str:

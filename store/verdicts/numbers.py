@@ -41,7 +41,7 @@ def claim_numbers(connection: Connection, entries: Sequence[CheckResult]) -> lis
     Only for checks that are still ours, which stay locked from here on. Call it before they are moved: a settled check
     has no answer that anyone could review.
     """
-    claims = _claims(entries)
+    claims = _claiming(entries)
     if not claims:
         return list(entries)
     dialect = dialect_of(connection)
@@ -77,7 +77,7 @@ def claim_statements(dialect: StoreDialect, entries: Sequence[CheckResult]) -> l
 
     `all_claimed` tells whether that was right.
     """
-    claims = _claims(entries)
+    claims = _claiming(entries)
     if not claims:
         return []
     rows = [_row(entry, claim, _first_key(claim)) for entry, claim in claims]
@@ -86,7 +86,7 @@ def claim_statements(dialect: StoreDialect, entries: Sequence[CheckResult]) -> l
 
 def all_claimed(entries: Sequence[CheckResult], found: Sequence[Rows]) -> bool:
     """Whether all numbers are claimed, by the results of `claim_statements`."""
-    claims = _claims(entries)
+    claims = _claiming(entries)
     if not claims:
         return True
     key = _first_key(claims[0][1])
@@ -94,7 +94,7 @@ def all_claimed(entries: Sequence[CheckResult], found: Sequence[Rows]) -> bool:
     return in_use == {key} >= needed and held == {str(entry.held.id) for entry, _ in claims}
 
 
-def _claims(entries: Sequence[CheckResult]) -> list[tuple[CheckResult, NumberClaim]]:
+def _claiming(entries: Sequence[CheckResult]) -> list[tuple[CheckResult, NumberClaim]]:
     return [
         (entry, entry.decision.claim)
         for entry in entries

@@ -12,7 +12,7 @@ from itertools import islice
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from jurat.batches import Rows, Statement, begin, commit, run
+from jurat.batches import Statement, begin, commit, run
 from jurat.candidates import LARGEST, LIFETIME
 from jurat.database import is_away, preparing
 from jurat.statements import rows_json
@@ -20,9 +20,9 @@ from jurat.vocabulary import Outcome, Reason, State
 from store.dialects import POSTGRESQL, StoreDialect, dialect_of
 from store.held_rows import (
     HARDLY_WAIT,
-    Claim,
     claim_of,
     claim_rows,
+    claims_in,
     held_by_others,
     id_of,
     is_held,
@@ -44,7 +44,7 @@ from store.verdicts.records import (
     review_row,
     verdict_row,
 )
-from tasks.checks import CheckResult, ClaimedCheck, Decision, Ended, GiveBack, Review, Settle
+from tasks.checks import CheckResult, ClaimedCheck, Ended, GiveBack, Review, Settle
 from tasks.crash_points import crash_point
 
 FEW = 8
@@ -175,12 +175,19 @@ class VerdictWriter:
         return outcome
 
     def _write(self, entries: Sequence[CheckResult]) -> WriteOutcome:
-        now = time.monotonic()
-        if len(entries) <= FEW and now >= self._quick_from and not self._careful and not self._dialect.one_writer:
+        if self._may_be_quick(entries):
             if outcome := self._write_quickly(entries):
                 return outcome
-            self._quick_from = now + SLOWLY_S
+            self._quick_from = time.monotonic() + SLOWLY_S
         return self._write_step_by_step(entries)
+
+    def _may_be_quick(self, entries: Sequence[CheckResult]) -> bool:
+        if len(entries) > FEW or self._careful or self._dialect.one_writer or time.monotonic() < self._quick_from:
+            return False
+        # A code, or an offer too many, is known only after something was read.
+        verdicts = [each.decision for each in entries if isinstance(each.decision, Settle)]
+        once = len({claim_of(each) for each in entries}) == len(entries)
+        return once and not any(verdict.redemption or verdict.otherwise for verdict in verdicts)
 
     def _write_quickly(self, entries: Sequence[CheckResult]) -> WriteOutcome | None:
         """Write as if every check were ours, its number free, and no row held. Returns None where that was wrong:
@@ -188,9 +195,6 @@ class VerdictWriter:
 
         Where a single check is written, its participant waits, and each round trip costs more than what it does.
         """
-        claims = {claim_of(entry) for entry in entries}
-        if len(claims) < len(entries) or any(_depends(entry.decision) for entry in entries):
-            return None
         keys = _access_keys(entries)
         locks = [*lock_statements(self._dialect, keys), *existing_statements(keys)]
         numbers = claim_statements(self._dialect, entries)
@@ -202,7 +206,7 @@ class VerdictWriter:
                 free = self._access.rows_taken(connection, keys, list(islice(found, len(locks))))
                 claimed = all_claimed(entries, list(islice(found, len(numbers))))
                 moved, *_ = islice(found, len(changes))
-                if free != keys or not claimed or _claims(moved) != claims:
+                if free != keys or not claimed or claims_in(moved) != {claim_of(entry) for entry in entries}:
                     raise _NotOurs
                 last = self._access.access_statements(connection, keys, list(found))
                 crash_point("write.made")
@@ -210,7 +214,7 @@ class VerdictWriter:
         except _NotOurs:
             return None
         except Exception as error:
-            if is_away(error) and not is_held(error):
+            if is_away(error):  # or a row was held for too long: step by step it would be waited for as long again
                 raise
             return None
         crash_point("write.committed")
@@ -247,7 +251,7 @@ class VerdictWriter:
             else:
                 ready.append(entry)
         ready = limit_offers(connection, claim_numbers(connection, ready))
-        ours = _claims(run(connection, self._movement(ready))[0]) if ready else set()
+        ours = claims_in(run(connection, self._movement(ready))[0]) if ready else set()
         for entry in ready:
             (outcome.done if claim_of(entry) in ours else outcome.stale).append(entry)
         outcome.done = redeem_codes(connection, outcome.done)
@@ -340,15 +344,6 @@ def _key(entry: CheckResult) -> Key:
 def _access_keys(entries: Iterable[CheckResult]) -> set[Key]:
     """The access rows that the entries change."""
     return {_key(entry) for entry in entries if isinstance(entry.decision, Settle | Review)}
-
-
-def _claims(moved: Rows) -> set[Claim]:
-    return {(id_of(row[0]), row[1]) for row in moved}
-
-
-def _depends(decision: Decision) -> bool:
-    """Whether a decision depends on something that must be read first: a code, or earlier offers."""
-    return isinstance(decision, Settle) and bool(decision.redemption or decision.otherwise)
 
 
 @lru_cache

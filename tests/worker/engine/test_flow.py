@@ -26,14 +26,8 @@ def limited(works: Works, source: str, **limits: Any) -> None:
     works.desk.apply({**DOCUMENT, "sources": {**DOCUMENT["sources"], source: {"type": "simulated", **limits}}})
 
 
-# ------------------------------------------------------------------------------------------------ start times
-
-
-@pytest.mark.slow
-def test_no_look_up_begins_before_its_start(works: Works) -> None:
-    limited(works, "towns", rate="20/s", burst=1)
-    works.desk.submit_many(20)
-    works.configure(slots=30)
+def watched(works: Works) -> list[float]:
+    """When each lookup begins from now on."""
     begun: list[float] = []
     look_up = works.steered.look_up
 
@@ -42,6 +36,18 @@ def test_no_look_up_begins_before_its_start(works: Works) -> None:
         return look_up(query)
 
     works.steered.look_up = watching  # type: ignore[method-assign]
+    return begun
+
+
+# ------------------------------------------------------------------------------------------------ start times
+
+
+@pytest.mark.slow
+def test_no_look_up_begins_before_its_start(works: Works) -> None:
+    limited(works, "towns", rate="20/s", burst=1)
+    works.desk.submit_many(20)
+    works.configure(slots=30)
+    begun = watched(works)
     works.start()
     assert works.settles(20)
     assert begun[-1] - begun[0] >= 0.8, "nineteen intervals of 50 ms, except a first lookup that was a little late"
@@ -79,14 +85,7 @@ def test_look_ups_that_missed_their_starts_get_others_without_another_claim(work
     late_at_first(works, 0.7)
     works.desk.sql("UPDATE jurat_sources SET next_start_at = NOW(0.3) WHERE name = 'towns'")
     works.desk.submit_many(4)
-    begun: list[float] = []
-    look_up = works.steered.look_up
-
-    def watching(query: Query) -> Found:
-        begun.append(time.monotonic())
-        return look_up(query)
-
-    works.steered.look_up = watching  # type: ignore[method-assign]
+    begun = watched(works)
     with capture_logs() as logs:
         works.start()
         assert works.settles(4)
