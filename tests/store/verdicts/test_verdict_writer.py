@@ -277,8 +277,7 @@ def test_a_participant_who_waits_alone_waits_for_two_round_trips(postgresql: Des
     postgresql.verdict_writer = VerdictWriter(postgresql.engine)
     postgresql.settle(postgresql.held("p-98"))  # it reads the configuration
     first, second, third = postgresql.held("p-1"), postgresql.held("p-1", "profession"), postgresql.held("p-2")
-    number = claiming("1000002", postgresql.fingerprints)
-    (code,) = postgresql.add_codes()
+    number, (code,) = claiming("1000002", postgresql.fingerprints), postgresql.add_codes()
     postgresql.settle(postgresql.held("p-97", "code"), postgresql.code_valid(code))  # no reason to be slow afterwards
     for held, verdict in ((first, ACCEPTED), (second, REFUSED), (third, number)):
         with postgresql.round_trips() as trips:
