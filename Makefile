@@ -127,7 +127,7 @@ bench-zones: $(VENV)/.dev ## Load 1,000 zones of 10,000 vertices, and time wheth
 
 bench: $(VENV)/.bench ## Compare with Celery, dramatiq and taskiq on the same job, 25 minutes; ARMS=all an hour; ROUNDS=1 SECONDS=5 ARMS="jurat-64 taskiq"
 	@PYTHONPATH=. $(PY) -m bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-		$(if $(ARMS),--arms $(ARMS)) $(if $(PARTS),--parts $(PARTS)) $(ARGS)
+		$(if $(ARMS),--arms $(ARMS)) $(if $(PARTS),--parts $(PARTS)) $(if $(BUSY),--busy $(BUSY)) $(ARGS)
 
 bench-scale: $(VENV)/.dev ## Compare 1 M pending and 10 M settled checks with 1,000 of each, 10 minutes, 15 GB; PENDING=20000 SETTLED=200000
 	@PYTHONPATH=. $(PY) -m bench.scale $(if $(PENDING),--pending $(PENDING)) $(if $(SETTLED),--settled $(SETTLED)) $(ARGS)

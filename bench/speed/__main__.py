@@ -3,6 +3,8 @@
     python -m bench.speed                                three rounds of 8 s, the usual arms, every part
     python -m bench.speed --arms all                     the same with every arm
     python -m bench.speed --rounds 1 --seconds 3 --arms jurat-64 celery-threads --parts at-once storm
+    python -m bench.speed --parts limits processes       other limits of the source, other numbers of processes
+    python -m bench.speed --busy 8 --parts limits        the same while eight loops want the cores
     python -m bench.speed --table                        what came of the last run
     python -m bench.speed --write-docs                   the same, into docs/contributors/performance.md
 
@@ -16,9 +18,10 @@ import contextlib
 import importlib.metadata
 import platform
 import shlex
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from redis import Redis
@@ -27,8 +30,8 @@ from bench.rig.report import append, latest_run, now, read, stamp
 from bench.rig.servers import Rig, connect, version
 from bench.speed.figures import is_noisy
 from bench.speed.measure import measure
-from bench.speed.plan import BY_NAME, EVERY, Part, Step, chosen, steps
-from bench.speed.report import REPORT, page, tables
+from bench.speed.plan import BY_NAME, EVERY, OF_ITS_OWN, Part, Step, chosen, steps
+from bench.speed.report import REPORT, page, place, tables
 
 _LIBRARIES = (
     "celery",
@@ -46,8 +49,9 @@ _LIBRARIES = (
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     if options.write_docs or options.table:
-        return REPORT.show(options, latest_run(read(options.file)), tables, page)
-    parts = [Part(name) for name in options.parts] or list(Part)
+        rows = latest_run(read(options.file))
+        return place(rows).show(options, rows, tables, page)
+    parts = [Part(name) for name in options.parts] or [part for part in Part if part not in OF_ITS_OWN]
     planned = steps(options.rounds, chosen(options.arms), parts)
     if not planned:
         return REPORT.fail("none of these arms takes part in any of these parts")
@@ -65,13 +69,14 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--parts", nargs="+", default=[], choices=[part.value for part in Part], help="some of them")
     parser.add_argument("--size", type=float, default=1.0, help="of the storm and of enqueueing (default 1)")
+    parser.add_argument("--busy", type=int, default=0, help="loops that keep the cores busy beside it (default 0)")
     REPORT.add_options(parser)
     options = parser.parse_args(arguments)
     for name in options.arms:
         if name not in BY_NAME and name != EVERY:
             parser.error(f"there is no arm {name!r}; there are: {', '.join(BY_NAME)}")
-    if options.rounds < 1 or options.seconds <= 0 or options.size <= 0:
-        parser.error("rounds, seconds and size are more than nothing")
+    if options.rounds < 1 or options.seconds <= 0 or options.size <= 0 or options.busy < 0:
+        parser.error("rounds, seconds and size are more than nothing, and busy is not less")
     options.command = _command(options)
     return options
 
@@ -83,16 +88,31 @@ def _command(options: argparse.Namespace) -> str:
         words.append(f"ARMS={shlex.quote(' '.join(options.arms))}")
     if options.parts:
         words.append(f"PARTS={shlex.quote(' '.join(options.parts))}")
+    if options.busy:
+        words.append(f"BUSY={options.busy}")
     return " ".join(words)
+
+
+@contextlib.contextmanager
+def _busy(loops: int) -> Iterator[None]:
+    """So many processes that want a core each, all the time."""
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)]
+    try:
+        yield
+    finally:
+        for loop in running:
+            loop.kill()
+            loop.wait()
 
 
 def _run(planned: Sequence[Step], options: argparse.Namespace) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    with Rig() as rig:
+    with Rig() as rig, _busy(options.busy):
         common = {
             "run": now(),
             **stamp(options.command),
             "seconds": options.seconds,
+            "busy": options.busy,
             "versions": _versions(rig),
         }
         for number, step in enumerate(planned, 1):

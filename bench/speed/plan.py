@@ -36,6 +36,14 @@ class Part(StrEnum):
     """Many single submits as fast as a web tier can, as a vote opens."""
     ENQUEUE = "enqueue"
     """What a submit costs the platform. No workers run."""
+    LIMITS = "limits"
+    """As at once, with other limits of the source."""
+    PROCESSES = "processes"
+    """As at once, with fewer and more worker processes."""
+
+
+OF_ITS_OWN = frozenset({Part.LIMITS, Part.PROCESSES})
+"""Parts that are measured only where they are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,9 @@ class Arm:
     """Whether the workers serve their metrics, and each is asked for them once a second."""
     sealed: bool = False
     """Whether the history is sealed meanwhile, every five seconds."""
+    rate: str | None = "20000/s"
+    concurrency: int | None = 512
+    """jurat's limits of the source, above what is reached: they cost what they cost. None: no limit."""
 
     @property
     def ideal(self) -> float:
@@ -70,18 +81,54 @@ class Arm:
 
 
 _FLOW = frozenset({Part.AT_ONCE, Part.SLOW})
-_ALL = frozenset(Part)
+_ALL = frozenset(Part) - OF_ITS_OWN
 
 _CLOCKED = _FLOW | {Part.PACED}
+_LIMITS = frozenset({Part.LIMITS})
+_PROCESSES = frozenset({Part.PROCESSES})
+
+
+def _limited(rate: str | None, concurrency: int | None) -> Arm:
+    """jurat, with these limits alone."""
+    name = f"concurrency-{concurrency}" if concurrency else "rate" if rate else "unlimited"
+    title = f"concurrency: {concurrency}" if concurrency else f"rate: {rate}" if rate else "no limit"
+    return Arm(
+        f"jurat-{name}",
+        f"jurat 2 × 64, {title}",
+        Kind.JURAT,
+        2,
+        64,
+        _LIMITS,
+        _LIMITS,
+        rate=rate,
+        concurrency=concurrency,
+    )
+
 
 ARMS = (
-    Arm("jurat-64", "jurat 2 × 64", Kind.JURAT, 2, 64, _ALL, usual=_ALL),
+    Arm("jurat-1", "jurat 1 × 64", Kind.JURAT, 1, 64, _PROCESSES, usual=_PROCESSES),
+    Arm("jurat-64", "jurat 2 × 64", Kind.JURAT, 2, 64, _ALL | _PROCESSES, usual=_ALL | _PROCESSES),
+    Arm("jurat-4", "jurat 4 × 64", Kind.JURAT, 4, 64, _PROCESSES, usual=_PROCESSES),
+    _limited(None, None),
+    _limited("20000/s", None),
+    *(_limited(None, most) for most in (64, 128, 256, 512, 1024)),
     Arm("jurat-64-metrics", "jurat 2 × 64, scraped each second", Kind.JURAT, 2, 64, _FLOW, scraped=True),
     Arm("jurat-64-sealed", "jurat 2 × 64, its history sealed", Kind.JURAT, 2, 64, _FLOW, sealed=True),
     Arm("jurat-128", "jurat 2 × 128", Kind.JURAT, 2, 128, _FLOW),
     Arm("jurat-64-requests", "jurat 2 × 64, requests.Session", Kind.JURAT, 2, 64, _FLOW, other_client=True),
     Arm("jurat-silent", "jurat 2 × 64, no bell", Kind.JURAT, 2, 64, frozenset({Part.PACED}), bell=False),
-    Arm("bare-64", "bare claim loop 2 × 64", Kind.BARE, 2, 64, _FLOW, usual=_FLOW, other_client=True),
+    Arm("bare-1", "bare claim loop 1 × 64", Kind.BARE, 1, 64, _PROCESSES, usual=_PROCESSES, other_client=True),
+    Arm(
+        "bare-64",
+        "bare claim loop 2 × 64",
+        Kind.BARE,
+        2,
+        64,
+        _FLOW | _PROCESSES,
+        usual=_FLOW | _PROCESSES,
+        other_client=True,
+    ),
+    Arm("bare-4", "bare claim loop 4 × 64", Kind.BARE, 4, 64, _PROCESSES, usual=_PROCESSES, other_client=True),
     Arm("celery-threads", "Celery, threads 64 × 2 processes", Kind.CELERY, 2, 64, _ALL, usual=_ALL, pool="threads"),
     Arm("celery-late", "Celery, the same with acks_late", Kind.CELERY, 2, 64, _FLOW, pool="threads", late=True),
     Arm("celery-gevent", "Celery, gevent 64 × 2 processes", Kind.CELERY, 2, 64, _CLOCKED, usual=_FLOW, pool="gevent"),

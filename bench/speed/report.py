@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.rig.report import Report, Row, Rows, markdown
 from bench.speed.figures import Spread, against, counted, is_noisy, spread
-from bench.speed.plan import ARMS, SLOW, Arm, Kind, Part
+from bench.speed.plan import ARMS, OF_ITS_OWN, SLOW, Arm, Kind, Part
 
 REPORT = Report("bench", "contributors/performance.md", "speed", "bench.jsonl")
+OWN = replace(REPORT, name="speed-own-parts")
+BUSY = replace(REPORT, name="speed-busy")
 
 _NONE = "–"
 
@@ -19,6 +21,8 @@ TITLES = {
     Part.PACED: "Time to the verdict at a steady 50 submits a second, source at once",
     Part.STORM: "Storm: single submits as fast as they come, each with its bell or message",
     Part.ENQUEUE: "What a submit costs the platform",
+    Part.LIMITS: "Limits of a source that answers at once",
+    Part.PROCESSES: "One, two and four processes, source at once",
 }
 
 
@@ -82,6 +86,8 @@ COLUMNS: dict[Part, tuple[_Column, ...]] = {
     Part.PACED: (*_LATENCY, _CPU, _DATABASE, *_IDLE, *_REPEATS, _CHECKS),
     Part.STORM: (_SUBMITTED, _SETTLED, *_LATENCY, _CPU, _DATABASE, *_REPEATS, _CHECKS),
     Part.ENQUEUE: _SUBMITS,
+    Part.LIMITS: (_RATE, _STEADY, _CPU, _DATABASE, *_REPEATS, *_MEMORY, _CHECKS),
+    Part.PROCESSES: (_RATE, _STEADY, _CPU, _DATABASE, _PRICE, *_REPEATS, *_MEMORY, _CHECKS),
 }
 
 PAGE_COLUMNS: dict[Part, tuple[_Column, ...]] = {
@@ -90,6 +96,8 @@ PAGE_COLUMNS: dict[Part, tuple[_Column, ...]] = {
     Part.PACED: (*_LATENCY, _CPU, _DATABASE, *_IDLE, *_REPEATS),
     Part.STORM: (_SUBMITTED, _SETTLED, *_LATENCY),
     Part.ENQUEUE: _SUBMITS,
+    Part.LIMITS: (_RATE, _CPU, _DATABASE, *_REPEATS),
+    Part.PROCESSES: (_RATE, _CPU, _DATABASE, _PRICE, _MEMORY[0]),
 }
 """Those of `COLUMNS` for which a page is wide enough."""
 
@@ -97,6 +105,13 @@ PAGE_COLUMNS: dict[Part, tuple[_Column, ...]] = {
 def tables(rows: Rows) -> str:
     """A table for each part that was measured, and the rounds that failed."""
     return _sections(rows, _table)
+
+
+def place(rows: Rows) -> Report:
+    """Where in the docs a run belongs."""
+    if any(row.get("busy") for row in rows):
+        return BUSY
+    return OWN if any(row["part"] in OF_ITS_OWN for row in rows) else REPORT
 
 
 def page(rows: Rows) -> str:

@@ -33,9 +33,6 @@ from tests.rigs import warden
 REGISTRY = "professionals"
 """What the source is asked as."""
 
-LIMITS = {"rate": "20000/s", "concurrency": 512}
-"""jurat's quotas are on, and above what is reached: they cost what they cost."""
-
 _START = 60.0
 """Seconds that workers have to start."""
 
@@ -190,7 +187,8 @@ class _Jurat(Workers):
     def __init__(self, arm: Arm, rig: Rig, database_url: str) -> None:
         self._fleet = Fleet(database_url, rig.valkey.url, rig.folder / database_url.rpartition("/")[2])
         super().__init__(arm, rig, database_url, self._fleet.seal_key)
-        self._apply(_document(rig.source.url(REGISTRY)))
+        limits = {"rate": arm.rate, "concurrency": arm.concurrency}
+        self._apply(_document(rig.source.url(REGISTRY), {name: most for name, most in limits.items() if most}))
         self._scraper = Scraper([_free_port() for _ in range(arm.processes)]) if arm.scraped else None
         folder = rig.folder / database_url.rpartition("/")[2]
         self._sealer = Sealer(folder, {**os.environ, "JURAT_DATABASE_URL": database_url}) if arm.sealed else None
@@ -250,10 +248,11 @@ _REPEATS = """
 """Of all checks that were looked up. Each claim has a fence of its own, and each lookup that was made an attempt."""
 
 
-def _document(source_url: str) -> dict[str, Any]:
+def _document(source_url: str, limits: Mapping[str, Any]) -> dict[str, Any]:
+    source = registry.description(source_url, timeout="10s", tests=registry.tests(), **limits)
     return {
         "environment": "test",
-        "sources": {"registry": registry.description(source_url, timeout="10s", tests=registry.tests(), **LIMITS)},
+        "sources": {"registry": source},
         "criteria": {"is-physician": {"source": "registry"}},
         "consultations": {
             CONSULTATION: {

@@ -114,3 +114,9 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_head() -> None:
 
 def test_every_arm_has_a_name_of_its_own() -> None:
     assert len({arm.name for arm in ARMS}) == len({arm.title for arm in ARMS}) == len(ARMS)
+
+
+def test_a_run_has_its_place_by_its_parts_and_by_what_was_beside_it() -> None:
+    assert report.place([row("jurat-64", 1, 1.0)]).name == "speed"
+    assert report.place([row("jurat-64", 1, 1.0, part="limits")]).name == "speed-own-parts"
+    assert report.place([row("jurat-64", 1, 1.0, part="limits", busy=8)]).name == "speed-busy"

@@ -8,7 +8,8 @@ import pytest
 
 from bench.rig.report import read
 from bench.speed.__main__ import main
-from bench.speed.plan import Part
+from bench.speed.plan import OF_ITS_OWN, Part
+from bench.speed.report import place
 
 pytestmark = [pytest.mark.bench, pytest.mark.long]
 
@@ -18,7 +19,7 @@ def test_every_part_does_every_check_once(tmp_path: Path, capsys: pytest.Capture
     small = ["--rounds", "1", "--seconds", "1", "--size", "0.02", "--arms", "jurat-64", "--file", str(file)]
     assert main(small) == 0
     rows = read(file)
-    assert [row["part"] for row in rows] == [part.value for part in Part]
+    assert [row["part"] for row in rows] == [part.value for part in Part if part not in OF_ITS_OWN]
     assert all(row["ok"] for row in rows)
     assert all(row["rate"] > 0 for row in rows)
     by_part = {row["part"]: row for row in rows}
@@ -34,6 +35,20 @@ def test_an_arm_that_needs_no_library_of_others_does_every_check_once(arm: str, 
     file = tmp_path / "rows.jsonl"
     assert main(["--rounds", "1", "--seconds", "1", "--arms", arm, "--parts", "at-once", "--file", str(file)]) == 0
     assert [row["ok"] for row in read(file)] == [True]
+
+
+def test_limits_and_processes_are_measured_where_they_are_named_and_beside_busy_loops(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    small = ["--rounds", "1", "--seconds", "1", "--file", str(file), "--busy", "1"]
+    arms = ["--arms", "jurat-rate", "jurat-1", "bare-1", "--parts", "limits", "processes"]
+    assert main([*small, *arms]) == 0
+    rows = read(file)
+    assert [(row["part"], row["arm"], row["busy"]) for row in rows] == [
+        ("limits", "jurat-rate", 1),
+        ("processes", "jurat-1", 1),
+        ("processes", "bare-1", 1),
+    ]
+    assert place(rows).name == "speed-busy"
 
 
 def test_an_arm_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
