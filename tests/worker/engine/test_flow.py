@@ -108,7 +108,9 @@ def test_look_ups_that_missed_their_starts_where_no_other_is_near_are_given_back
     works.desk.sql("UPDATE jurat_sources SET next_start_at = NOW WHERE name = 'towns'")
     works.engine.wake()
     assert works.settles(1)
-    assert works.desk.sql("SELECT fence, lookups, lost_leases FROM jurat_checks") == [(2, 0, 0)]
+    ((fence, *cost),) = works.desk.sql("SELECT fence, lookups, lost_leases FROM jurat_checks")
+    assert fence >= 2, "it was claimed again: twice where the machine is slow, and misses the next start as well"
+    assert cost == [0, 0]
     assert len(works.steered.asked) == 1
 
 
