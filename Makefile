@@ -86,7 +86,7 @@ format: $(VENV)/.dev ## Fix what ruff can fix
 wheel: $(VENV)/.dev ## Build dist/jurat-….whl, what a platform installs
 	$(PY) -m hatchling build -t wheel -d dist
 
-release: $(VENV)/.dev ## Build HEAD twice as VERSION=0.3.0, compare, tag it here; as root on Debian with the images, ten minutes
+release: $(VENV)/.dev ## Rehearse, build HEAD twice as VERSION=0.3.0, compare, tag it here; as root on Debian with the images, 25 minutes
 	@PYTHONPATH=. $(PY) -m release $(VERSION)
 
 bench-addresses: $(VENV)/.dev ## Ask a real geocoder 10,000 real addresses, minutes; SOURCE=address-file|dataset ARGS="--direct"

@@ -1,4 +1,7 @@
-"""`python -m release 0.3.0` builds HEAD twice, compares, and leaves files in dist/ and a tag. It publishes nothing."""
+"""`python -m release 0.3.0` rehearses, builds HEAD twice, compares, and leaves files in dist/ and a tag.
+
+It publishes nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,9 @@ from release.conditions import Refused, Release, check, git
 from tests.containers import debian
 
 ROOT = Path(__file__).resolve().parent.parent
+
+REHEARSALS = ("alerts", "compose")
+"""Targets that take too long for every change, and without which there is no release."""
 
 _NEXT = """
 {folder} has the release, and the tag {release.tag} is in this clone. Nothing was published. Next:
@@ -62,6 +68,13 @@ def cut(root: Path, release: Release) -> int:
     return 0
 
 
+def rehearse(root: Path) -> None:
+    """Fire every alert by a real fault, and follow the pages about containers. Raises Refused where one fails."""
+    for target in REHEARSALS:
+        if subprocess.run(["make", target], cwd=root, check=False).returncode:
+            raise Refused(f"`make {target}` failed, as shown above; mend that first")
+
+
 def export(root: Path, commit: str, folder: Path) -> None:
     """Write the files of a commit into a new folder, as anyone gets them who has the commit."""
     archive = subprocess.run(["git", "archive", commit], cwd=root, stdout=subprocess.PIPE, check=True).stdout
@@ -78,6 +91,7 @@ def differences(first: Path, second: Path) -> list[str]:
 if __name__ == "__main__":
     try:
         checked = check(ROOT, *sys.argv[1:2] or [""])
+        rehearse(ROOT)
     except Refused as reason:
         print(f"make release: {reason}", file=sys.stderr)
         sys.exit(2)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from release.__main__ import cut
-from release.conditions import check
+from release.__main__ import REHEARSALS, cut, rehearse
+from release.conditions import Refused, check
 from tests.containers import debian
 from tests.release.conftest import Repository
 from tests.test_house import MACHINE_PATHS, REGISTRIES, ROOT
@@ -118,3 +118,18 @@ def test_builds_that_differ_are_no_release(project: Repository, capsys: pytest.C
         "jurat-0.3.0.dist-info/RECORD",
     }
     assert project.git("tag") == ""
+
+
+def test_no_release_is_cut_where_a_rehearsal_fails(tmp_path: Path) -> None:
+    makefile = tmp_path / "Makefile"
+    makefile.write_text("alerts compose:\n\t@echo $@ >> ran\n", encoding="utf-8")
+    rehearse(tmp_path)
+    assert (tmp_path / "ran").read_text("utf-8").split() == list(REHEARSALS)
+    makefile.write_text("alerts:\n\t@true\ncompose:\n\t@false\n", encoding="utf-8")
+    with pytest.raises(Refused, match="`make compose` failed"):
+        rehearse(tmp_path)
+
+
+def test_what_is_rehearsed_are_targets_of_the_makefile() -> None:
+    for target in REHEARSALS:
+        assert f"\n{target}: " in (ROOT / "Makefile").read_text("utf-8")
