@@ -124,7 +124,9 @@ def _sections(rows: Rows, table: Callable[[Part, Rows], str]) -> str:
     for part in Part:
         mine = [row for row in rows if row["part"] == part]
         if mine:
-            parts.append(f"### {TITLES[part]}\n\n{table(part, mine)}")
+            busy = mine[0].get("busy")
+            beside = f", beside {busy} loops that want a core each" if busy else ""
+            parts.append(f"### {TITLES[part]}{beside}\n\n{table(part, mine)}")
     failed = [
         f"- {row['arm']}, {row['part']}, round {row['round']}: {row.get('why', 'not every check was done once')}"
         for row in rows

@@ -120,3 +120,8 @@ def test_a_run_has_its_place_by_its_parts_and_by_what_was_beside_it() -> None:
     assert report.place([row("jurat-64", 1, 1.0)]).name == "speed"
     assert report.place([row("jurat-64", 1, 1.0, part="limits")]).name == "speed-own-parts"
     assert report.place([row("jurat-64", 1, 1.0, part="limits", busy=8)]).name == "speed-busy"
+
+
+def test_a_table_says_what_was_beside_it() -> None:
+    assert "at once, beside 8 loops that want a core each" in report.page([row("jurat-64", 1, 1.0, busy=8)])
+    assert "beside" not in report.page([row("jurat-64", 1, 1.0, busy=0)])
